@@ -1,0 +1,28 @@
+//! Prepress: a persistent job queue daemon for image production that speaks the SOAP API of the
+//! Scene7 Image Production System (IPS).
+//!
+//! One way through, and no way back up except a query:
+//!
+//! ```text
+//! transport  -> service -> store -> model      what a caller asks
+//! engine     -> executors -> assets, media     what the daemon does with it
+//! ```
+//!
+//! The import rule, which `tests/architecture.rs` checks: `transport` uses `service`; `service` uses `store`;
+//! `engine` uses `service`, `store` and `executors`; `executors` use `assets`, `media` and the store's narrow handle;
+//! `media` and `model` use nothing of ours. `contract` is data about the API and may be read by all but them.
+//! Only `store` names sqlx, only `transport` names HTTP servers or XML, only `clock` asks for the time.
+
+pub mod assets;
+pub mod clock;
+pub mod config;
+pub mod contract;
+pub mod engine;
+pub mod executors;
+pub mod mail;
+pub mod media;
+pub mod model;
+pub mod service;
+pub mod store;
+pub mod transport;
+pub mod words;

@@ -1,0 +1,1 @@
+//! Message codes put into words in the reader's language.
