@@ -1,1 +1,18 @@
-//! store
+//! The only place with SQL: one file an aggregate.
+//!
+//! One writer owns the only connection that writes (`writer.rs`): whatever waits for it is done in one transaction and
+//! one fsync, and nobody is answered before the commit. Readers come from a pool and see the last commit. Every write of
+//! a state names the state it expects, and of a running attempt its token, and checks that exactly one row changed.
+
+mod error;
+mod open;
+mod rows;
+mod signal;
+mod writer;
+
+pub mod jobs;
+
+pub use error::StoreError;
+pub use open::{Options, Store};
+pub use signal::Signals;
+pub use writer::Transaction;

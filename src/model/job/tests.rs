@@ -1,0 +1,92 @@
+use serde_json::json;
+
+use super::*;
+
+fn upload(extra: serde_json::Value) -> serde_json::Value {
+    let mut job = json!({"serverDir": "in", "overwrite": true, "readyForPublish": true, "emailSetting": "Error"});
+    job.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    job
+}
+
+#[test]
+fn a_bad_field_is_named_with_its_rule() {
+    let cases = [
+        (JobKind::ImageServingPublish, json!({"publishType": "Sometimes"}), "imageServingPublishJob/publishType"),
+        (JobKind::ImageServingPublish, json!({}), "imageServingPublishJob"),
+        (
+            JobKind::ImageServingPublish,
+            json!({"publishType": "Full", "httpCompletionUrl": "ftp://x"}),
+            "imageServingPublishJob/httpCompletionUrl",
+        ),
+        (
+            JobKind::ImageServingPublish,
+            json!({"publishType": "Full", "contextHandle": "c|1"}),
+            "imageServingPublishJob/contextHandle",
+        ),
+        (JobKind::UploadDirectory, upload(json!({"serverDir": "../x"})), "uploadDirectoryJob/serverDir"),
+        (JobKind::UploadDirectory, upload(json!({"emailSetting": "Some"})), "uploadDirectoryJob/emailSetting"),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"unsharpMaskOptions": {"amount": 5.1}})),
+            "uploadDirectoryJob/unsharpMaskOptions/amount",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"pdfOptions": {"colorspace": "Pink"}})),
+            "uploadDirectoryJob/pdfOptions/colorspace",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(
+                json!({"manualCropOptions": {"left":1,"right":0,"top":0,"bottom":0}, "autoTransparentCropOptions": {"tolerance": 0.1}}),
+            ),
+            "uploadDirectoryJob/manualCropOptions",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"postVideoPublishJob": {}, "postImageServingPublishJob": {"publishType": "Full"}})),
+            "uploadDirectoryJob/postImageServingPublishJob",
+        ),
+        (JobKind::UploadUrls, json!({"urlArray": []}), "uploadUrlsJob/urlArray"),
+        (
+            JobKind::UploadUrls,
+            json!({"urlArray": [{"sourceUrl": "file:///etc/passwd", "destPath": ""}]}),
+            "uploadUrlsJob/urlArray/items[1]/sourceUrl",
+        ),
+        (JobKind::Export, json!({"assetHandleArray": ["a|1"], "fmt": "tiff"}), "exportJob/fmt"),
+        (JobKind::Export, json!({"assetHandleArray": ["c|1"], "fmt": "orig"}), "exportJob/assetHandleArray"),
+        (
+            JobKind::AutomatedSetGeneration,
+            json!({"assetHandleArray": vec!["a|1"; 1001], "autoSetCreationOptions": {}}),
+            "automatedSetGenerationJob/assetHandleArray",
+        ),
+        (JobKind::ReprocessAssets, json!({"assetHandleArray": []}), "reprocessAssetsJob/assetHandleArray"),
+    ];
+    for (kind, value, field) in cases {
+        let invalid = JobSpec::parse(kind, &value).expect_err(field);
+        assert_eq!(invalid.field, field, "{invalid}");
+    }
+}
+
+#[test]
+fn what_was_submitted_is_what_is_kept() {
+    let value = upload(json!({
+        "pdfOptions": {"process": "Rasterize", "resolution": 150.0},
+        "postImageServingPublishJob": {"publishType": "Incremental", "emailSetting": "None"},
+        "postJobOnlyIfFiles": true,
+        "postHttpUrl": "http://hook.example/x?y=1",
+    }));
+    let spec = JobSpec::parse(JobKind::UploadDirectory, &value).unwrap();
+    let kept: JobSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
+    assert_eq!(kept, spec);
+    assert_eq!(spec.email_setting(), EmailSetting::Error);
+    assert_eq!(spec.completion_url(), Some("http://hook.example/x?y=1"));
+    assert_eq!(spec.follow_up().unwrap().kind(), JobKind::ImageServingPublish);
+}
+
+#[test]
+fn kinds_and_elements_agree() {
+    for kind in JobKind::ALL {
+        assert_eq!(JobKind::from_element(kind.element()), Some(*kind));
+    }
+}

@@ -1,0 +1,125 @@
+//! Lines of a job log: typed, with parameters; words come when somebody reads them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::asset::AssetType;
+use super::constants;
+use super::id::AssetId;
+
+constants! {
+    /// JobLogTypes constants that this server writes or accepts as a filter. The first block is printed in the reference
+    /// (its slips mended); the second was seen in traffic or follows the pattern of the first where nothing is printed.
+    pub enum LogType("job log type") {
+        BeginImageServingPublish, EndImageServingPublish, ImageServingPublishSuccess, ImageServingPublishError,
+        ImageServingPublishWarning, BeginImageServingPublishCleanup, EndImageServingPublishCleanup,
+        ImageServingPublishCleanupFailure, ImageServingPublishCleanupSuccess,
+        BeginImageRenderingPublish, EndImageRenderingPublish, ImageRenderingPublishError, ImageRenderingPublishSuccess,
+        BeginImageRenderingPublishCleanup, EndImageRenderingPublishCleanup, ImageRenderingPublishCleanupFailure,
+        ImageRenderingPublishCleanupSuccess,
+        BeginVideoPublish, EndVideoPublish, VideoPublishError, VideoPublishSuccess, VideoPublishWarning,
+        BeginVideoPublishCleanup, EndVideoPublishCleanup, VideoPublishCleanupFailure, VideoPublishCleanupSuccess,
+        BeginServerDirectoryPublish, EndServerDirectoryPublish, ServerDirectoryPublishError,
+        ServerDirectoryPublishSuccess, ServerDirectoryPublishWarning,
+        BeginUpload, EndUpload, UploadSuccess, UploadError, UploadWarning, FileUpdated, DuplicateSkipped,
+        BeginUploadUrls, EndUploadUrls,
+        BeginReoptimize, EndReoptimize, ReoptimizeSuccess, ReoptimizeFailure,
+        BeginPdfRip, PdfRipError, BeginMetadata, EndMetadata, MetadataSuccess, MetadataFailure,
+        BeginMarkForPublish, EndMarkForPublish, MarkForPublishSuccess, MarkForPublishFailure,
+        BeginUnmarkForPublish, EndUnmarkForPublish, UnmarkForPublishSuccess,
+        BeginTrash, EndTrash, TrashSuccess, TrashFailure, TrashWarning,
+        BeginEmptyTrash, EndEmptyTrash, EmptyTrashSuccess,
+        BeginRestoreTrash, EndRestoreTrash, RestoreTrashSuccess, RecoverTrashSuccess,
+        BeginDelete, EndDelete, DeleteSuccess, DeleteFailure, BeginGet, EndGet, GetSuccess, GetFailure,
+        BeginAssetMigration, EndAssetMigration, AssetMigrationSuccess, AssetMigrationFailure,
+        BeginTemplateMerge, EndTemplateMerge, TemplateMergeSuccess, TemplateMergeError,
+        BeginPublishToCm, EndPublishToCm, PublishToCmSuccess, PublishToCmError, BeginPublishToWc, PublishToWcSuccess,
+        InitiatingJobName, OriginalJobName, JobClient, JobType, TotalFileCount, FatalError,
+        FileBegin, FileProgress, FileEnd, FileCancel,
+
+        BeginExportJob, EndExportJob, ExportJobRenderFileSuccess, ExportJobRenderFileError, ZipFileExportJobSuccess,
+        EndPdfRip, BeginVideoSitemap, EndVideoSitemap, BeginAutomatedSetGeneration, EndAutomatedSetGeneration,
+        AutomatedSetGenerationSuccess, AutomatedSetGenerationError, BeginCleanup, EndCleanup, CleanupSuccess,
+        /// A remark about the run itself: an attempt that will be repeated, a follow-up, a notification.
+        JobInfo,
+    }
+}
+
+constants! {
+    /// JobLogFileTypes constants, and the two seen in export traffic.
+    pub enum FileType("job log file type") {
+        NoType, PublishCatalog, OptimizedImage, MasterImage, SealedImage, Mask, Vignette, Thumbnail, ImageMap, IccProfile,
+        Font, Xsl, Cabinet, WindowCovering, Video, ViewerSwf, Icon, VideoEncodingXml, ViewerConfigXml, Template, Catalog,
+        Xml, ImageSet, RenderSet, SpinSet, Svg, Watermark, Pdf, Aco, PsdTemplate, Zip,
+        ExportJobRenderedFile, ExportJobZip,
+    }
+}
+
+impl FileType {
+    /// The file type of a master of this asset type.
+    pub const fn of_master(asset_type: AssetType) -> Self {
+        match asset_type {
+            AssetType::Image | AssetType::AnimatedGif => Self::MasterImage,
+            AssetType::IccProfile => Self::IccProfile,
+            AssetType::Font => Self::Font,
+            AssetType::Xsl => Self::Xsl,
+            AssetType::Xml => Self::Xml,
+            AssetType::Video | AssetType::MasterVideo => Self::Video,
+            AssetType::Svg => Self::Svg,
+            AssetType::Pdf => Self::Pdf,
+            AssetType::Aco => Self::Aco,
+            AssetType::PsdTemplate => Self::PsdTemplate,
+            AssetType::Zip => Self::Zip,
+            AssetType::Template => Self::Template,
+            AssetType::ImageSet => Self::ImageSet,
+            AssetType::SpinSet => Self::SpinSet,
+            AssetType::Watermark => Self::Watermark,
+            _ => Self::NoType,
+        }
+    }
+}
+
+/// A message that words are found for in the reader's language.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub code: String,
+    pub params: Map<String, Value>,
+}
+
+impl Message {
+    pub fn new(code: &str) -> Self {
+        Self { code: code.to_owned(), params: Map::new() }
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.params.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// The asset that a line is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineAsset {
+    pub id: Option<AssetId>,
+    pub name: String,
+    pub file_type: FileType,
+}
+
+/// A line to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    pub log_type: LogType,
+    pub message: Message,
+    pub asset: Option<LineAsset>,
+}
+
+impl LogLine {
+    pub const fn new(log_type: LogType, message: Message) -> Self {
+        Self { log_type, message, asset: None }
+    }
+
+    pub fn about(mut self, id: Option<AssetId>, name: impl Into<String>, file_type: FileType) -> Self {
+        self.asset = Some(LineAsset { id, name: name.into(), file_type });
+        self
+    }
+}

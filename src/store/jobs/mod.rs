@@ -1,0 +1,3 @@
+//! Jobs, their runs, and everything that happens to a run.
+
+pub mod submit;

@@ -1,0 +1,263 @@
+//! Writing jobs: many at once, in bulk statements.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
+use crate::model::job::JobSpec;
+use crate::model::locale::Locale;
+use crate::model::trigger::Trigger;
+use crate::store::{StoreError, Transaction};
+
+/// A job that has passed every check but those that need the other jobs.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub company: CompanyId,
+    pub name: String,
+    pub spec: JobSpec,
+    /// Whose job it is: mail goes there.
+    pub responsible: AccountId,
+    /// Who submitted it.
+    pub submitter: AccountId,
+    pub locale: Option<Locale>,
+    pub description: Option<String>,
+    pub client: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub trigger: Trigger,
+    /// For a job that waits: when it fires first.
+    pub next_fire_at: Option<DateTime<Utc>>,
+    /// For a job that is due at once: its run.
+    pub run: Option<NewRun>,
+    /// The run that this is the follow-up of.
+    pub parent: Option<InstanceId>,
+}
+
+/// A run to be queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    pub due_at: DateTime<Utc>,
+    /// Never runs while another run with this key does.
+    pub exclusive_key: Option<String>,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    pub job: JobId,
+    pub run: Option<RunId>,
+}
+
+/// A run's number and its name for clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunId {
+    pub id: InstanceId,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SubmitError {
+    /// A waiting job of the same company has this name.
+    #[error("a scheduled job named \"{0}\" already exists")]
+    NameTaken(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Inserts all of `jobs` that may be inserted. An error means that none was.
+pub(in crate::store) async fn insert(
+    tx: &mut Transaction,
+    jobs: Vec<NewJob>,
+    zone: Tz,
+) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
+    let mut taken = taken_names(tx, &jobs).await?;
+    let (mut next_job, mut next_run) = next_ids(tx).await?;
+    let mut results = Vec::with_capacity(jobs.len());
+    let mut accepted = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let waits = !matches!(job.trigger, Trigger::AtOnce);
+        if waits && !taken.insert((job.company, job.name.clone())) {
+            results.push(Err(SubmitError::NameTaken(job.name)));
+            continue;
+        }
+        results.push(Ok(accepted.len()));
+        accepted.push((JobId(next_job), job, None));
+        next_job += 1;
+    }
+    let unnamed: Vec<Unnamed<'_>> = accepted
+        .iter()
+        .filter(|(_, job, _)| job.run.is_some())
+        .map(|(_, job, _)| Unnamed { company: job.company, job_name: &job.name, at: job.created_at })
+        .collect();
+    let mut names = name_runs(tx, &unnamed, zone).await?.into_iter();
+    for (_, job, run) in &mut accepted {
+        if job.run.is_some() {
+            *run = names.next().map(|name| RunId { id: InstanceId(next_run), name });
+            next_run += 1;
+        }
+    }
+    insert_jobs(tx, &accepted).await?;
+    insert_runs(tx, &accepted).await?;
+    let submitted = |index: usize| Submitted { job: accepted[index].0, run: accepted[index].2.clone() };
+    Ok(results.into_iter().map(|result| result.map(submitted)).collect())
+}
+
+/// Names of waiting jobs among those that `jobs` want to take.
+async fn taken_names(tx: &mut Transaction, jobs: &[NewJob]) -> Result<HashSet<(CompanyId, String)>, StoreError> {
+    let wanted: Vec<Value> = jobs
+        .iter()
+        .filter(|job| !matches!(job.trigger, Trigger::AtOnce))
+        .map(|job| json!([job.company, job.name]))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows = sqlx::query(
+        "SELECT j.company_id, j.name FROM json_each($1) w
+         JOIN job j ON j.company_id = w.value ->> 0 AND j.name = w.value ->> 1
+         WHERE j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete'",
+    )
+    .bind(Value::from(wanted).to_string())
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("look for scheduled jobs of the same name"))?;
+    Ok(rows.iter().map(|row| (CompanyId(row.get(0)), row.get(1))).collect())
+}
+
+/// Numbers come from the table, not from memory: the command line writes beside the daemon.
+async fn next_ids(tx: &mut Transaction) -> Result<(i64, i64), StoreError> {
+    sqlx::query_as("SELECT coalesce((SELECT max(id) FROM job), 0) + 1, coalesce((SELECT max(id) FROM instance), 0) + 1")
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("number a job"))
+}
+
+/// A run that wants a name.
+pub(in crate::store) struct Unnamed<'a> {
+    pub company: CompanyId,
+    pub job_name: &'a str,
+    pub at: DateTime<Utc>,
+}
+
+/// Gives each run a name of its own: the local time in it moves on by a millisecond until it is free.
+pub(in crate::store) async fn name_runs(
+    tx: &mut Transaction,
+    runs: &[Unnamed<'_>],
+    zone: Tz,
+) -> Result<Vec<String>, StoreError> {
+    const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
+    let mut times: Vec<DateTime<Utc>> = runs.iter().map(|run| run.at).collect();
+    let name = |run: &Unnamed<'_>, at: DateTime<Utc>| {
+        format!("{}_{}", run.job_name, at.with_timezone(&zone).format("%Y-%m-%d-%H:%M:%S%.3f"))
+    };
+    loop {
+        let mut last: HashMap<(CompanyId, &str), DateTime<Utc>> = HashMap::new();
+        for (run, at) in runs.iter().zip(&mut times) {
+            let latest = last.entry((run.company, run.job_name)).or_insert(*at - MILLISECOND);
+            *at = (*at).max(*latest + MILLISECOND);
+            *latest = *at;
+        }
+        let names: Vec<String> = runs.iter().zip(&times).map(|(run, at)| name(run, *at)).collect();
+        let taken = taken_run_names(tx, runs, &names).await?;
+        if taken.is_empty() {
+            return Ok(names);
+        }
+        for ((run, name), at) in runs.iter().zip(&names).zip(&mut times) {
+            if taken.contains(&(run.company, name.clone())) {
+                *at += MILLISECOND;
+            }
+        }
+    }
+}
+
+async fn taken_run_names(
+    tx: &mut Transaction,
+    runs: &[Unnamed<'_>],
+    names: &[String],
+) -> Result<HashSet<(CompanyId, String)>, StoreError> {
+    let wanted: Vec<Value> = runs.iter().zip(names).map(|(run, name)| json!([run.company, name])).collect();
+    let rows = sqlx::query(
+        "SELECT i.company_id, i.run_name FROM json_each($1) w
+         JOIN instance i ON i.company_id = w.value ->> 0 AND i.run_name = w.value ->> 1",
+    )
+    .bind(Value::from(wanted).to_string())
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("name a run"))?;
+    Ok(rows.iter().map(|row| (CompanyId(row.get(0)), row.get(1))).collect())
+}
+
+type Accepted = (JobId, NewJob, Option<RunId>);
+
+async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted]) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(accepted.len());
+    for (id, job, _) in accepted {
+        let (trigger_kind, schedule) = match &job.trigger {
+            Trigger::AtOnce => ("at_once", None),
+            Trigger::ExecTime(_) => ("exec_time", None),
+            Trigger::ExecSchedule(schedule) => ("exec_schedule", Some(schedule.to_string())),
+        };
+        let spec = serde_json::to_string(&job.spec).map_err(|e| StoreError::corrupt("a job's spec", e))?;
+        rows.push(json!([
+            id,
+            job.company,
+            job.name,
+            job.spec.kind(),
+            spec,
+            job.responsible,
+            job.submitter,
+            job.locale,
+            job.description,
+            job.created_at.timestamp_millis(),
+            job.client,
+            trigger_kind,
+            schedule,
+            if job.next_fire_at.is_some() { "Normal" } else { "Complete" },
+            job.next_fire_at.map(|at| at.timestamp_millis()),
+            job.run.as_ref().map(|run| run.due_at.timestamp_millis()),
+            job.parent,
+        ]));
+    }
+    sqlx::query(
+        "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, locale, description, created_at,
+                          client, trigger_kind, exec_schedule, trigger_state, next_fire_at, last_fire_at, parent_id)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+                value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
+                value ->> 15, value ->> 16
+         FROM json_each($1)",
+    )
+    .bind(Value::from(rows).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("write a job"))
+}
+
+async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted]) -> Result<(), StoreError> {
+    let rows: Vec<Value> = accepted
+        .iter()
+        .filter_map(|(id, job, run)| {
+            let (new, run) = (job.run.as_ref()?, run.as_ref()?);
+            let (due, created) = (new.due_at.timestamp_millis(), job.created_at.timestamp_millis());
+            Some(json!([run.id, id, job.company, job.spec.kind(), run.name, due, created, new.exclusive_key]))
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
+                               exclusive_key)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'WaitingCoordinator', value ->> 5,
+                value ->> 6, value ->> 5, value ->> 7
+         FROM json_each($1)",
+    )
+    .bind(Value::from(rows).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("queue a run"))
+}

@@ -1,0 +1,131 @@
+//! Opening the database.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Sqlite, SqlitePool};
+
+use super::jobs::submit::{NewJob, SubmitError, Submitted};
+use super::writer::{Transaction, Writer};
+use super::{Signals, StoreError};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// How long a writer of this process waits for one of another process (the command line beside the daemon).
+const BUSY: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The database file; made when it is not there.
+    pub path: PathBuf,
+    /// The server's zone: run names carry local time.
+    pub zone: Tz,
+    /// Most connections that read at the same time.
+    pub readers: u32,
+}
+
+impl Options {
+    pub fn new(path: impl Into<PathBuf>, zone: Tz) -> Self {
+        Self { path: path.into(), zone, readers: 8 }
+    }
+}
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    writer: Writer,
+    readers: SqlitePool,
+    signals: Arc<Signals>,
+    path: Arc<Path>,
+    zone: Tz,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database, makes it if needed, and brings its schema up to date.
+    pub async fn open(options: Options) -> Result<Self, StoreError> {
+        let refuse = |reason: String| StoreError::Open { path: options.path.clone(), reason };
+        let connect = SqliteConnectOptions::new()
+            .filename(&options.path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("temp_store", "memory")
+            .optimize_on_close(true, 1000);
+        let mut connection = connect.connect().await.map_err(|e| refuse(e.to_string()))?;
+        MIGRATIONS.run(&mut connection).await.map_err(|e| refuse(e.to_string()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.readers)
+            .min_connections(1)
+            .acquire_timeout(BUSY)
+            .connect_with(connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None))
+            .await
+            .map_err(|e| refuse(e.to_string()))?;
+        let (writer, _) = Writer::start(connection, options.zone);
+        Ok(Self {
+            writer,
+            readers,
+            signals: Arc::new(Signals::default()),
+            path: options.path.into(),
+            zone: options.zone,
+        })
+    }
+
+    /// Bells that ring when something was committed that the engine waits for.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub const fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// A connection that reads the last commit.
+    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.readers.acquire().await.map_err(StoreError::doing("get a connection"))
+    }
+
+    /// Runs `work` in a transaction, together with whatever else waits, and answers after the commit. An error from
+    /// `work` undoes what it did, and only that.
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    /// Writes a job, with its first run when it is due at once, and answers after the commit.
+    pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
+        let runs = job.run.is_some();
+        let submitted = self.writer.submit(job).await?;
+        if runs {
+            self.signals.waiting.notify_one()
+        } else {
+            self.signals.triggers.notify_one()
+        }
+        Ok(submitted)
+    }
+
+    /// Closes the readers; the writer closes when its last clone is gone.
+    pub async fn close(self) {
+        self.readers.close().await;
+    }
+}
