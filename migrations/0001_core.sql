@@ -174,6 +174,7 @@ CREATE TABLE folder (
     path        TEXT    NOT NULL,                      -- A/B, no slash at either end
     created_at  INTEGER NOT NULL,                      -- when it was made
     modified_at INTEGER NOT NULL,                      -- last change of what it holds
+    deleted_at  INTEGER,                               -- removed by deleteFolder; kept while assets in the trash lie in it
     UNIQUE (company_id, path)
 );
 

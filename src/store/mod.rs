@@ -11,6 +11,8 @@ mod rows;
 mod signal;
 mod writer;
 
+pub mod assets;
+pub mod folders;
 pub mod jobs;
 
 pub use error::StoreError;

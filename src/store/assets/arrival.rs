@@ -1,0 +1,204 @@
+//! A file that arrives under a name: a new asset, another master, an asset with a number, or a duplicate. The decision is
+//! made in the transaction that writes it, so that two uploads of one name cannot both find it free.
+
+use chrono::{DateTime, Utc};
+
+use super::ingest::{self, Master, NewAsset, Replacement};
+use super::{AssetError, Contexts};
+use crate::model::asset::TrashState;
+use crate::model::id::{AccountId, AssetId, CompanyId};
+use crate::model::name::FileName;
+use crate::model::overwrite::{Clash, OverwriteMode, Resolution};
+use crate::store::rows::{constant, get};
+use crate::store::{Store, StoreError, Transaction};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    pub company: CompanyId,
+    /// Cleaned path; folders that are missing are made.
+    pub folder: String,
+    pub name: FileName,
+    pub master: Master,
+    pub overwrite: bool,
+    pub ready_for_publish: bool,
+    /// Whether an overwritten asset keeps its marks; None leaves it to the company.
+    pub preserve_publish_state: Option<bool>,
+    pub by: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filed {
+    Added {
+        asset: AssetId,
+        name: String,
+    },
+    /// Its name was taken by an asset that it may not replace.
+    AddedWithNumber {
+        asset: AssetId,
+        name: String,
+    },
+    Updated {
+        asset: AssetId,
+        name: String,
+        moved: bool,
+    },
+    /// Left out: `asset` has the name.
+    Duplicate {
+        asset: AssetId,
+        name: String,
+    },
+}
+
+/// The asset that has the name.
+struct Namesake {
+    id: AssetId,
+    folder: String,
+    file_name: String,
+    trash_state: TrashState,
+}
+
+impl Store {
+    pub async fn file_asset(&self, arrival: Arrival) -> Result<Filed, AssetError> {
+        self.write(|tx| Box::pin(async move { file(tx, arrival).await })).await
+    }
+}
+
+pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Result<Filed, AssetError> {
+    let name = arrival.name.stem.clone();
+    let Some(namesake) = namesake(tx, arrival.company, &name).await? else {
+        return Ok(Filed::Added { asset: add(tx, arrival).await?, name });
+    };
+    let rules = overwrite_rules(tx, arrival.company).await?;
+    let clash = Clash {
+        same_folder: namesake.folder == arrival.folder,
+        same_extension: extension(&namesake.file_name) == arrival.name.extension,
+        in_trash: namesake.trash_state != TrashState::NotInTrash,
+    };
+    match rules.mode.resolve(arrival.overwrite, clash) {
+        Resolution::Skip => Ok(Filed::Duplicate { asset: namesake.id, name }),
+        Resolution::Rename => {
+            let numbered = free_name(tx, arrival.company, &arrival.name).await?;
+            let name = numbered.stem.clone();
+            Ok(Filed::AddedWithNumber { asset: add(tx, Arrival { name: numbered, ..arrival }).await?, name })
+        }
+        Resolution::Replace => overwrite(tx, arrival, &namesake, &rules, false).await,
+        Resolution::ReplaceAndMove => overwrite(tx, arrival, &namesake, &rules, true).await,
+    }
+}
+
+async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetError> {
+    let new = NewAsset {
+        company: arrival.company,
+        folder: arrival.folder,
+        file_name: arrival.name.with_extension(),
+        name: arrival.name.stem,
+        master: arrival.master,
+        marked_in: if arrival.ready_for_publish { Contexts::All } else { Contexts::NONE },
+        by: arrival.by,
+        at: arrival.at,
+    };
+    ingest::insert(tx, &new).await
+}
+
+async fn overwrite(
+    tx: &mut Transaction,
+    arrival: Arrival,
+    namesake: &Namesake,
+    rules: &OverwriteRules,
+    moved: bool,
+) -> Result<Filed, AssetError> {
+    let marked_in = if arrival.preserve_publish_state.unwrap_or(rules.retain_publish_state) {
+        None
+    } else if arrival.ready_for_publish {
+        Some(Contexts::All)
+    } else {
+        Some(Contexts::NONE)
+    };
+    let replacement = Replacement {
+        company: arrival.company,
+        asset: namesake.id,
+        file_name: arrival.name.with_extension(),
+        master: arrival.master,
+        move_to: moved.then_some(arrival.folder),
+        marked_in,
+        by: arrival.by,
+        at: arrival.at,
+    };
+    ingest::replace(tx, &replacement).await?;
+    Ok(Filed::Updated { asset: namesake.id, name: arrival.name.stem, moved })
+}
+
+struct OverwriteRules {
+    mode: OverwriteMode,
+    retain_publish_state: bool,
+}
+
+async fn overwrite_rules(tx: &mut Transaction, company: CompanyId) -> Result<OverwriteRules, StoreError> {
+    let row = sqlx::query("SELECT overwrite_mode, retain_publish_state FROM company WHERE id = $1")
+        .bind(company.0)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("read the overwrite mode of a company"))?;
+    Ok(OverwriteRules {
+        mode: constant(&row, "overwrite_mode")?,
+        retain_publish_state: get(&row, "retain_publish_state")?,
+    })
+}
+
+fn extension(file_name: &str) -> &str {
+    file_name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+/// The asset that has this name, wherever it is.
+async fn namesake(tx: &mut Transaction, company: CompanyId, name: &str) -> Result<Option<Namesake>, StoreError> {
+    let row = sqlx::query(
+        "SELECT a.id, f.path, a.file_name, a.trash_state
+         FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.name = $2",
+    )
+    .bind(company.0)
+    .bind(name)
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("look for an asset by its name"))?;
+    row.map(|row| {
+        Ok(Namesake {
+            id: AssetId(get(&row, "id")?),
+            folder: get(&row, "path")?,
+            file_name: get(&row, "file_name")?,
+            trash_state: constant(&row, "trash_state")?,
+        })
+    })
+    .transpose()
+}
+
+/// The file name with a number that makes its stem a free asset name. Numbers are tried in growing steps and then
+/// halved, so that the ten thousandth duplicate costs little more than the first.
+async fn free_name(tx: &mut Transaction, company: CompanyId, wanted: &FileName) -> Result<FileName, StoreError> {
+    let mut taken = 0;
+    let mut free = 1;
+    while is_taken(tx, company, &wanted.numbered(free).stem).await? {
+        taken = free;
+        free = free.saturating_mul(2);
+    }
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if is_taken(tx, company, &wanted.numbered(middle).stem).await? {
+            taken = middle;
+        } else {
+            free = middle;
+        }
+    }
+    Ok(wanted.numbered(free))
+}
+
+async fn is_taken(tx: &mut Transaction, company: CompanyId, name: &str) -> Result<bool, StoreError> {
+    sqlx::query("SELECT 1 FROM asset WHERE company_id = $1 AND name = $2")
+        .bind(company.0)
+        .bind(name)
+        .fetch_optional(tx)
+        .await
+        .map(|row| row.is_some())
+        .map_err(StoreError::doing("look for a free asset name"))
+}

@@ -1,0 +1,207 @@
+//! What uploads write: new assets, other masters, files made from them.
+//!
+//! The functions take a transaction, so that a checkpoint can commit an asset with the item it came from.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+
+use super::{AssetError, Contexts, next_change, set_marks};
+use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
+use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::store::{Store, StoreError, Transaction, folders};
+
+/// A file in the blob store that is the master of an asset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Master {
+    pub asset_type: AssetType,
+    /// SHA-256, in hexadecimal.
+    pub blob: String,
+    pub bytes: u64,
+    /// Width and height after EXIF orientation, of what has pixels.
+    pub pixels: Option<(u32, u32)>,
+    pub facts: PictureFacts,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewAsset {
+    pub company: CompanyId,
+    /// Cleaned path; folders that are missing are made.
+    pub folder: String,
+    /// Cleaned, unique in the company.
+    pub name: String,
+    /// Cleaned, with extension.
+    pub file_name: String,
+    pub master: Master,
+    pub marked_in: Contexts,
+    pub by: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// Another master for an asset that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replacement {
+    pub company: CompanyId,
+    pub asset: AssetId,
+    pub file_name: String,
+    pub master: Master,
+    /// Where the asset goes, if it does.
+    pub move_to: Option<String>,
+    /// Marked in these contexts and in no other; None keeps the marks.
+    pub marked_in: Option<Contexts>,
+    pub by: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// A file made from a master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    pub role: DerivedRole,
+    pub blob: String,
+    pub bytes: u64,
+    pub pixels: (u32, u32),
+    /// The master it was made from.
+    pub source_blob: String,
+    pub recipe: String,
+}
+
+impl Store {
+    pub async fn insert_asset(&self, new: NewAsset) -> Result<AssetId, AssetError> {
+        self.write(|tx| Box::pin(async move { insert(tx, &new).await })).await
+    }
+
+    pub async fn replace_master(&self, replacement: Replacement) -> Result<(), AssetError> {
+        self.write(|tx| Box::pin(async move { replace(tx, &replacement).await })).await
+    }
+
+    pub async fn put_derived(
+        &self,
+        company: CompanyId,
+        asset: AssetId,
+        derived: Vec<Derived>,
+        at: DateTime<Utc>,
+    ) -> Result<(), AssetError> {
+        self.write(move |tx| Box::pin(async move { derive(tx, company, asset, &derived, at).await })).await
+    }
+}
+
+/// Writes an asset; an error leaves rows behind that the caller's savepoint undoes.
+pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Result<AssetId, AssetError> {
+    let folder = folders::ensure(tx, new.company, &new.folder, new.at).await?;
+    let change = next_change(tx, new.company).await?;
+    let row = sqlx::query(
+        "INSERT INTO asset (company_id, folder_id, name, asset_type, file_name, blob, bytes, width, height, info,
+                            created_at, created_by, modified_at, modified_by, change_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $12, $13)
+         ON CONFLICT (company_id, name) DO NOTHING RETURNING id",
+    )
+    .bind(new.company.0)
+    .bind(folder.0)
+    .bind(&new.name)
+    .bind(new.master.asset_type.as_str())
+    .bind(&new.file_name)
+    .bind(&new.master.blob)
+    .bind(stored_bytes(new.master.bytes))
+    .bind(new.master.pixels.map(|(width, _)| width))
+    .bind(new.master.pixels.map(|(_, height)| height))
+    .bind(facts(&new.master)?)
+    .bind(new.at.timestamp_millis())
+    .bind(new.by.0)
+    .bind(change)
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("write an asset"))?
+    .ok_or_else(|| AssetError::NameTaken(new.name.clone()))?;
+    let asset = AssetId(row.get(0));
+    set_marks(tx, new.company, &[asset], &new.marked_in, true).await?;
+    folders::touch(tx, &[folder], new.at).await?;
+    Ok(asset)
+}
+
+/// Gives an asset another master. What was made from the old one stays, and is stale by its `source_blob`.
+pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -> Result<(), AssetError> {
+    let folder = match &new.move_to {
+        Some(path) => Some(folders::ensure(tx, new.company, path, new.at).await?),
+        None => None,
+    };
+    let change = next_change(tx, new.company).await?;
+    let row = sqlx::query(
+        "UPDATE asset SET folder_id = coalesce($3, folder_id), asset_type = $4, file_name = $5, blob = $6, bytes = $7,
+                          width = $8, height = $9, info = $10, modified_at = $11, modified_by = $12, change_seq = $13
+         WHERE id = $1 AND company_id = $2 RETURNING folder_id",
+    )
+    .bind(new.asset.0)
+    .bind(new.company.0)
+    .bind(folder.map(|folder| folder.0))
+    .bind(new.master.asset_type.as_str())
+    .bind(&new.file_name)
+    .bind(&new.master.blob)
+    .bind(stored_bytes(new.master.bytes))
+    .bind(new.master.pixels.map(|(width, _)| width))
+    .bind(new.master.pixels.map(|(_, height)| height))
+    .bind(facts(&new.master)?)
+    .bind(new.at.timestamp_millis())
+    .bind(new.by.0)
+    .bind(change)
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("replace the master of an asset"))?
+    .ok_or(AssetError::NotFound)?;
+    if let Some(contexts) = &new.marked_in {
+        set_marks(tx, new.company, &[new.asset], &Contexts::All, false).await?;
+        set_marks(tx, new.company, &[new.asset], contexts, true).await?;
+    }
+    folders::touch(tx, &[FolderId(row.get(0))], new.at).await?;
+    Ok(())
+}
+
+/// Writes the files made from a master, in the place of older ones of the same role.
+pub(in crate::store) async fn derive(
+    tx: &mut Transaction,
+    company: CompanyId,
+    asset: AssetId,
+    derived: &[Derived],
+    at: DateTime<Utc>,
+) -> Result<(), AssetError> {
+    let change = next_change(tx, company).await?;
+    let changed = sqlx::query("UPDATE asset SET change_seq = $3 WHERE id = $1 AND company_id = $2")
+        .bind(asset.0)
+        .bind(company.0)
+        .bind(change)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("note a change of an asset"))?;
+    if changed.rows_affected() != 1 {
+        return Err(AssetError::NotFound);
+    }
+    for file in derived {
+        sqlx::query(
+            "INSERT INTO derived (asset_id, role, blob, bytes, width, height, source_blob, recipe, made_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (asset_id, role) DO UPDATE SET blob = excluded.blob, bytes = excluded.bytes,
+                 width = excluded.width, height = excluded.height, source_blob = excluded.source_blob,
+                 recipe = excluded.recipe, made_at = excluded.made_at",
+        )
+        .bind(asset.0)
+        .bind(file.role.as_str())
+        .bind(&file.blob)
+        .bind(stored_bytes(file.bytes))
+        .bind(file.pixels.0)
+        .bind(file.pixels.1)
+        .bind(&file.source_blob)
+        .bind(&file.recipe)
+        .bind(at.timestamp_millis())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("write a derived file"))?;
+    }
+    Ok(())
+}
+
+fn facts(master: &Master) -> Result<String, StoreError> {
+    serde_json::to_string(&master.facts).map_err(|e| StoreError::corrupt("the facts of a picture", e))
+}
+
+/// The database counts in signed 64 bits; no file is that large.
+fn stored_bytes(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,82 @@
+//! Assets. Whatever a publish must look at raises the company's `change_seq`, and the asset carries the new value.
+
+pub mod arrival;
+pub mod ingest;
+
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use super::{StoreError, Transaction};
+use crate::model::id::{AssetId, CompanyId, ContextId};
+
+/// Publish contexts of a company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contexts {
+    All,
+    These(Vec<ContextId>),
+}
+
+impl Contexts {
+    pub const NONE: Self = Self::These(Vec::new());
+
+    /// As a parameter: NULL for all of them.
+    fn bound(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::These(contexts) => Some(json!(contexts).to_string()),
+        }
+    }
+}
+
+/// Why an asset was not written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AssetError {
+    /// Assets in the trash count.
+    #[error("an asset named \"{0}\" already exists in the company")]
+    NameTaken(String),
+    #[error("there is no such asset")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The number of a change that publishing must see.
+pub(in crate::store) async fn next_change(tx: &mut Transaction, company: CompanyId) -> Result<i64, StoreError> {
+    sqlx::query("UPDATE company SET change_seq = change_seq + 1 WHERE id = $1 RETURNING change_seq")
+        .bind(company.0)
+        .fetch_one(tx)
+        .await
+        .map(|row| row.get(0))
+        .map_err(StoreError::doing("number a change"))
+}
+
+/// Marks or unmarks assets in contexts. The caller raises their `change_seq`.
+pub(in crate::store) async fn set_marks(
+    tx: &mut Transaction,
+    company: CompanyId,
+    assets: &[AssetId],
+    contexts: &Contexts,
+    marked: bool,
+) -> Result<(), StoreError> {
+    if assets.is_empty() || *contexts == Contexts::NONE {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO publish_mark (asset_id, context_id, marked)
+         SELECT a.value, c.id, $4 FROM json_each($2) a CROSS JOIN publish_context c
+         WHERE c.company_id = $1 AND ($3 IS NULL OR c.id IN (SELECT value FROM json_each($3)))
+         ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked",
+    )
+    .bind(company.0)
+    .bind(ids(assets))
+    .bind(contexts.bound())
+    .bind(marked)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("mark an asset"))
+}
+
+fn ids(assets: &[AssetId]) -> String {
+    Value::from(assets.iter().map(|asset| asset.0).collect::<Vec<_>>()).to_string()
+}
