@@ -306,8 +306,10 @@ impl Writer<'_> {
     }
 
     fn problems(&self, finish: &Finish) -> Option<ProblemsView> {
+        let mut worst_first: Vec<&Problem> = finish.problems.iter().collect();
+        worst_first.sort_by_key(|problem| problem.severity);
         let items: Vec<ProblemView> =
-            finish.problems.iter().take(MOST_PROBLEMS).map(|problem| self.problem(problem)).collect();
+            worst_first.into_iter().take(MOST_PROBLEMS).map(|problem| self.problem(problem)).collect();
         if items.is_empty() {
             return None;
         }

@@ -71,7 +71,8 @@ impl Counters {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The worse comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     Error,
     Warning,

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{code, text};
 
-/// `1234567` -> `1,234,567`. Up to four digits stay together.
+/// `1234567` -> `1,234,567`.
 pub fn number(number: u64, locale: &str) -> String {
     let digits = number.to_string();
-    if digits.len() <= 4 {
+    if digits.len() <= 3 {
         return digits;
     }
     let separator = word(code::FORMAT_DIGIT_SEPARATOR, locale);
@@ -107,8 +107,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_from_five_digits() {
-        for (value, shown) in [(0, "0"), (999, "999"), (2026, "2026"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
+    fn numbers_are_grouped_by_three_digits() {
+        for (value, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (123_456, "123,456"),
+            (12_345, "12,345"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(number(value, "en"), shown);
         }
         assert_eq!(number(u64::MAX, "en"), "18,446,744,073,709,551,615");

@@ -92,14 +92,14 @@ fn the_text_part_is_complete_and_in_order() {
 Summer shoot
 Done with errors
 
-The job ran to its end, but 1 file was not processed. The other 1204 files are fine.
+The job ran to its end, but 1 file was not processed. The other 1,204 files are fine.
 
-  Processed           1204
+  Processed           1,204
   Updated             0
   Duplicates skipped  2
   Warnings            1
   Errors              1
-  Files in total      1207
+  Files in total      1,207
 
 2 problems
 
@@ -177,6 +177,17 @@ fn both_parts_say_the_same() {
 }
 
 #[test]
+fn errors_come_before_warnings() {
+    let mut finish = finish(Ending::Finished, 9, 11, 1);
+    let warning = Message::new(code::JUNK_SKIPPED).with("file", "Thumbs.db");
+    finish.problems = vec![Problem { severity: Severity::Warning, message: warning }; 11];
+    finish.problems.push(problem(77));
+    let text = end(finish).text;
+    assert!(text.find("photo-77").unwrap() < text.find("Thumbs.db").unwrap(), "{text}");
+    assert!(text.contains("and 2 more"));
+}
+
+#[test]
 fn more_problems_shown_than_counted_are_still_counted() {
     let mut finish = finish(failed(), 0, 0, 0);
     finish.problems = (1..=12).map(problem).collect();
@@ -243,36 +254,4 @@ fn an_address_to_download_can_be_clicked() {
 fn an_unknown_locale_is_read_in_english() {
     let mail = compose(&report(), &Stage::Begin, "tlh-KX", Tz::UTC);
     assert_eq!(mail.subject, "Summer shoot: started");
-}
-
-#[test]
-fn zz_dump() {
-    let mut r = report();
-    r.link = Some("https://prepress.example.com/jobs/54091".into());
-    r.description = Some("Hats & gloves, second delivery from the studio in Zürich".into());
-    let mut f = finish(Ending::Finished, 1_204, 12, 35);
-    f.problems = (1..=12).map(problem).collect();
-    f.problems[3] = Problem {
-        severity: Severity::Warning,
-        message: Message::new(code::JUNK_SKIPPED).with("file", "Acme/.DS_Store"),
-    };
-    f.results = vec![
-        ResultPlace::Folder("Acme/Summer/".into()),
-        ResultPlace::Published("/var/lib/prepress/publish/image-serving/Acme/".into()),
-        ResultPlace::Download {
-            address: "https://prepress.example.com/exports/1/7cf1a2b0.zip".into(),
-            until: at(12, 0, 0),
-        },
-    ];
-    let dump = |name: &str, mail: Mail| {
-        std::fs::write(format!("/tmp/letter-{name}.html"), mail.html).unwrap();
-        std::fs::write(format!("/tmp/letter-{name}.txt"), mail.text).unwrap();
-    };
-    dump("errors", write(&r, &Stage::End(f)));
-    dump("begin", write(&report(), &Stage::Begin));
-    let mut f = finish(Ending::Finished, 48, 0, 0);
-    f.results = vec![ResultPlace::Folder("Acme/Summer/".into())];
-    dump("done", write(&report(), &Stage::End(f)));
-    r.attempt = 5;
-    dump("failed", write(&r, &Stage::End(finish(failed(), 0, 1, 0))));
 }

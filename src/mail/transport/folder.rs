@@ -70,7 +70,81 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use chrono::{TimeZone, Utc};
+    use mail_parser::MessageParser;
+
     use super::*;
+    use crate::mail::{JobReference, Mail};
+
+    fn mail(subject: &str) -> OutgoingMail {
+        OutgoingMail {
+            id: 12,
+            date: Utc.with_ymd_and_hms(2026, 11, 23, 9, 15, 4).unwrap(),
+            to: "eva@example.com".into(),
+            mail: Mail { subject: subject.into(), text: "Été\n".into(), html: "<p>Été</p>\n".into() },
+            job: JobReference { id: 54_091, handle: "j|6||Summer|54091".into() },
+            answers: None,
+        }
+    }
+
+    fn outbox(folder: &Path) -> EmlFolder {
+        EmlFolder::new(folder, Sender::new("Prepress", "prepress@localhost", None, "f00d").unwrap())
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_mail_becomes_one_file_however_often_it_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let mails = folder.path().join("mail");
+        for _ in 0..2 {
+            let receipt = outbox(&mails).send(&mail("Summer shoot: done, 3 files")).await.unwrap();
+            let path = mails.join("2026-11-23T09-15-04Z_Summer-shoot-done-3-files_12.eml");
+            assert_eq!(receipt, Receipt::Written { path: path.clone() });
+            assert_eq!(names(&mails).len(), 1);
+            let bytes = fs::read(&path).unwrap();
+            let parsed = MessageParser::default().parse(&bytes).unwrap();
+            assert_eq!(parsed.subject(), Some("Summer shoot: done, 3 files"));
+            assert_eq!(parsed.message_id(), Some("mail-12.f00d@localhost"));
+            assert_eq!(parsed.to().unwrap().first().unwrap().address(), Some("eva@example.com"));
+            assert_eq!(parsed.body_text(0).unwrap().trim(), "Été");
+            assert_eq!(parsed.body_html(0).unwrap().trim(), "<p>Été</p>");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_subject_leads_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        for subject in ["../../etc/passwd", "\0", "..", &"写".repeat(400)] {
+            let receipt = outbox(folder.path()).send(&mail(subject)).await.unwrap();
+            let Receipt::Written { path } = receipt else { panic!("{receipt:?}") };
+            assert_eq!(path.parent(), Some(folder.path()));
+            assert!(path.is_file());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_written_is_named_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let blocked = folder.path().join("file");
+        fs::write(&blocked, "no folder").unwrap();
+        let error = outbox(&blocked).send(&mail("x")).await.unwrap_err();
+        assert!(error.is_transient());
+        assert!(error.to_string().contains(blocked.to_str().unwrap()), "{error}");
+
+        // A folder in the place of the file makes the rename fail; nothing half-written stays.
+        let receipt = outbox(folder.path()).send(&mail("y")).await.unwrap();
+        let Receipt::Written { path } = receipt else { panic!("{receipt:?}") };
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(outbox(folder.path()).send(&mail("y")).await.unwrap_err().is_transient());
+        assert!(names(folder.path()).iter().all(|name| !name.ends_with(".part")));
+    }
 
     #[test]
     fn a_subject_becomes_a_file_name() {

@@ -199,4 +199,6 @@ fn certificate(path: &Path) -> Result<Certificate, SmtpSetupError> {
 }
 
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod tests;
