@@ -38,7 +38,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates
 });
 
-pub fn compose(report: &JobReport, stage: &Stage, locale: &str, zone: Tz) -> Mail {
+pub fn compose(report: &JobReport, stage: Stage<'_>, locale: &str, zone: Tz) -> Mail {
     let writer = Writer { locale, zone };
     let view = writer.view(report, stage);
     let render = |name| {
@@ -60,7 +60,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(stage: &Stage) -> Self {
+    fn of(stage: Stage<'_>) -> Self {
         let Stage::End(finish) = stage else { return Verdict::Begun };
         match finish.ending {
             Ending::Failed { .. } => Verdict::Failed,
@@ -187,7 +187,7 @@ impl Writer<'_> {
         format::time(instant, self.zone, self.locale)
     }
 
-    fn subject(&self, name: &str, stage: &Stage) -> String {
+    fn subject(&self, name: &str, stage: Stage<'_>) -> String {
         let counters = match stage {
             Stage::Begin => Counters::default(),
             Stage::End(finish) => finish.counters,
@@ -210,7 +210,7 @@ impl Writer<'_> {
         })
     }
 
-    fn view(&self, report: &JobReport, stage: &Stage) -> View {
+    fn view(&self, report: &JobReport, stage: Stage<'_>) -> View {
         let verdict = Verdict::of(stage);
         let finish = match stage {
             Stage::Begin => None,

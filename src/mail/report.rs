@@ -27,10 +27,10 @@ pub struct JobReport {
 }
 
 /// At which moment of the job the mail is written.
-#[derive(Debug, Clone)]
-pub enum Stage {
+#[derive(Debug, Clone, Copy)]
+pub enum Stage<'a> {
     Begin,
-    End(Finish),
+    End(&'a Finish),
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +47,7 @@ pub struct Finish {
 pub enum Ending {
     /// Ran to its end, with or without problems on the way.
     Finished,
+    /// The reason is one of the `reason-` codes: a part of a sentence.
     Failed {
         reason: Message,
     },

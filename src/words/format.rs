@@ -45,14 +45,14 @@ pub fn duration(milliseconds: u64, locale: &str) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match milliseconds {
         ..1000 => sentence(code::FORMAT_DURATION_MILLISECONDS, json!({ "milliseconds-left": milliseconds }), locale),
-        ..=59_000 => {
+        1000..=59_000 => {
             let seconds = decimal(milliseconds as f64 / 1000.0, locale);
             sentence(code::FORMAT_DURATION_SECONDS, json!({ "seconds": seconds }), locale)
         }
-        ..=3_599_000 => {
+        59_001..=3_599_000 => {
             sentence(code::FORMAT_DURATION_MINUTES, json!({ "minutes": minutes, "seconds": seconds % 60 }), locale)
         }
-        ..=86_399_000 => {
+        3_599_001..=86_399_000 => {
             sentence(code::FORMAT_DURATION_HOURS, json!({ "hours": hours, "minutes": minutes % 60 }), locale)
         }
         _ => {

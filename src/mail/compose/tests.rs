@@ -41,12 +41,12 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
     }
 }
 
-fn write(report: &JobReport, stage: &Stage) -> Mail {
+fn write(report: &JobReport, stage: Stage<'_>) -> Mail {
     compose(report, stage, "en", chrono_tz::Europe::Berlin)
 }
 
 fn end(finish: Finish) -> Mail {
-    write(&report(), &Stage::End(finish))
+    write(&report(), Stage::End(&finish))
 }
 
 fn failed() -> Ending {
@@ -70,7 +70,7 @@ fn the_subject_tells_the_outcome() {
     for (finish, subject) in subjects {
         assert_eq!(end(finish).subject, subject);
     }
-    assert_eq!(write(&report(), &Stage::Begin).subject, "Summer shoot: started");
+    assert_eq!(write(&report(), Stage::Begin).subject, "Summer shoot: started");
 }
 
 #[test]
@@ -129,12 +129,12 @@ Open the job in the console: https://prepress.example.com/jobs/54091
 -- 
 Prepress
 You get this mail because the job was submitted for you with the mail setting All: beginning, end and problems.";
-    assert_eq!(write(&report, &Stage::End(finish)).text, expected);
+    assert_eq!(write(&report, Stage::End(&finish)).text, expected);
 }
 
 #[test]
 fn a_mail_at_the_beginning_has_no_counters() {
-    let mail = write(&report(), &Stage::Begin);
+    let mail = write(&report(), Stage::Begin);
     let expected = "\
 Summer shoot
 Started
@@ -219,7 +219,7 @@ fn nothing_a_user_names_becomes_markup() {
         ResultPlace::Download { address: format!("https://h/\"onclick=\"{evil}"), until: at(10, 0, 0) },
         ResultPlace::Download { address: "javascript:alert(2)".into(), until: at(10, 0, 0) },
     ];
-    let mail = compose(&report, &Stage::End(finish), "\"><b>", Tz::UTC);
+    let mail = compose(&report, Stage::End(&finish), "\"><b>", Tz::UTC);
     let html = mail.html.to_lowercase();
     for forbidden in ["<script", "<img", "<b>", "href=\"javascript", "\"onclick", "onerror=\""] {
         assert!(!html.contains(forbidden), "{forbidden} in {html}");
@@ -232,7 +232,7 @@ fn names_are_one_bounded_line() {
     let mut report = report();
     report.name = format!("evil\r\nBcc: all@example.com\r\n\r\n{}", "x".repeat(5_000));
     report.description = Some("y".repeat(100_000));
-    let mail = write(&report, &Stage::Begin);
+    let mail = write(&report, Stage::Begin);
     assert!(!mail.subject.contains(['\r', '\n']));
     assert!(mail.subject.starts_with("evil  Bcc: all@example.com") && mail.subject.ends_with("…: started"));
     assert!(mail.subject.chars().count() < 120);
@@ -252,6 +252,6 @@ fn an_address_to_download_can_be_clicked() {
 
 #[test]
 fn an_unknown_locale_is_read_in_english() {
-    let mail = compose(&report(), &Stage::Begin, "tlh-KX", Tz::UTC);
+    let mail = compose(&report(), Stage::Begin, "tlh-KX", Tz::UTC);
     assert_eq!(mail.subject, "Summer shoot: started");
 }
