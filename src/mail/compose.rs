@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use super::Mail;
 use super::report::{Counters, Ending, Finish, JobReport, Problem, ResultPlace, Severity, Stage};
-use crate::words::{Message, code, format, harmless};
+use crate::model::log::Message;
+use crate::words::{code, format, harmless};
 
 /// Problems shown in full; the others are counted.
 const MOST_PROBLEMS: usize = 10;
@@ -180,7 +181,7 @@ impl Writer<'_> {
     }
 
     fn say(&self, message: Message) -> String {
-        message.text(self.locale, self.zone)
+        crate::words::say(&message, self.locale, self.zone)
     }
 
     fn time(&self, instant: DateTime<Utc>) -> String {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::words::Message;
+use crate::model::log::Message;
 
 /// The job, as it is known from its first moment.
 #[derive(Debug, Clone)]

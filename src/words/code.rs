@@ -147,6 +147,7 @@ codes! {
     MAIL_FAILED = "mail-failed";
 
     // Reasons: parts of a sentence, to stand as `$reason` in a message above
+    REASON_WORKER_GONE = "reason-worker-gone";
     REASON_EMPTY = "reason-empty";
     REASON_TRUNCATED = "reason-truncated";
     REASON_DAMAGED = "reason-damaged";
