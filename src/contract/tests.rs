@@ -121,6 +121,7 @@ fn a_user_has_a_shape_for_every_age() {
     assert!(user.fields(version("2013-02-15")).find(|field| field.name == "defaultRole").unwrap().occurs.is_required());
     assert_eq!(names(user, version("2014-04-03"))[1..7], newest);
     assert_eq!(names(user, version("2019-09-10-beta")), names(user, version("2014-04-03")));
+    assert!(names(user, version("2016-01-14-beta")).contains(&"role"));
     assert_eq!(names(user, version("2023-01-15"))[6..], ["isIpsAdmin", "defaultRole", "role", "passwordExpires"]);
 }
 

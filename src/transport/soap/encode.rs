@@ -246,7 +246,7 @@ mod tests {
             FieldType::Scalar(Scalar::Int) => json!(-7 - i64::from(index)),
             FieldType::Scalar(Scalar::Long) => json!(i64::MAX - i64::from(index)),
             FieldType::Scalar(Scalar::Float | Scalar::Double) => json!(0.5 + f64::from(index)),
-            FieldType::Scalar(Scalar::Boolean) => json!(index % 2 == 0),
+            FieldType::Scalar(Scalar::Boolean) => json!(index.is_multiple_of(2)),
             FieldType::Scalar(Scalar::DateTime) => json!("2011-03-30T14:32:08.858-05:00"),
             FieldType::Scalar(Scalar::Base64) => json!("aGVsbG8="),
             FieldType::Structure(_) if depth == 0 && !field.occurs.is_required() => return None,

@@ -31,6 +31,7 @@ pub use address::Origin;
 pub use credentials::{AuthHeader, Credentials};
 pub use decode::decode;
 pub use encode::{Encoded, encode};
+pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
 pub use router::{PLAIN_PATH, SOAP_PATH, SoapState, router};
@@ -56,6 +57,9 @@ pub struct Request {
 /// What answers calls. A value is written as the operation's Return element by [`encode`].
 #[async_trait]
 pub trait Dispatch: Send + Sync {
+    /// False for an operation that this server does not have. Its parameter is then not even looked at.
+    fn supports(&self, operation: &Operation) -> bool;
+
     async fn call(&self, request: Request) -> Result<Value, Fault>;
 }
 

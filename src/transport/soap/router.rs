@@ -13,7 +13,7 @@ use axum::{
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 
-use crate::contract::{Contract, Version};
+use crate::contract::{Contract, Operation, Version};
 
 use super::{
     Dispatch, Request, Settings,
@@ -116,6 +116,9 @@ fn read_call(
     }
     let action = header_text(&parts.headers, "soapaction").or_else(|| parameter(content_type, "action"));
     let target = opened.target(action.map(envelope::action_name))?;
+    if !state.dispatch.supports(target.operation) {
+        return Err(Fault::unsupported(target.operation.name));
+    }
     let param =
         opened.param.unwrap_or_else(|| Element { name: target.operation.param.name.clone(), ..Element::default() });
     Ok(Request {
@@ -130,11 +133,7 @@ fn read_call(
     })
 }
 
-fn write_answer(
-    answer: &Value,
-    operation: &'static crate::contract::Operation,
-    version: Version,
-) -> Result<String, Fault> {
+fn write_answer(answer: &Value, operation: &'static Operation, version: Version) -> Result<String, Fault> {
     let encoded = encode(answer, &operation.result.name, &operation.result, version);
     // The caller gets a whole reply all the same; a test gets a failure.
     for defect in &encoded.defects {
@@ -145,13 +144,12 @@ fn write_answer(
 }
 
 async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
-    if let Some(coding) = header_text(headers, header::CONTENT_ENCODING.as_str()) {
-        if !coding.eq_ignore_ascii_case("identity") {
-            let coding = xml::shorten(coding, 40);
-            return Err(Fault::request_xml(format!(
-                "The request is encoded as {coding}; send it without Content-Encoding"
-            )));
-        }
+    let coding = header_text(headers, header::CONTENT_ENCODING.as_str());
+    if let Some(coding) = coding.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        let coding = xml::shorten(coding, 40);
+        return Err(Fault::request_xml(format!(
+            "The request is encoded as {coding}; send it without Content-Encoding"
+        )));
     }
     let mut bytes = Vec::new();
     let mut length = 0_usize;

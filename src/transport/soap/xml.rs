@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use quick_xml::{
     XmlVersion,
+    errors::Error,
     events::{BytesRef, BytesStart, Event},
-    name::ResolveResult,
+    name::{NamespaceError, ResolveResult},
     reader::NsReader,
 };
 
@@ -67,10 +68,7 @@ impl Parser<'_> {
         let mut reader = NsReader::from_str(text);
         reader.config_mut().check_comments = true;
         loop {
-            let event = reader.read_event().map_err(|error| {
-                let offset = reader.error_position();
-                format!("not well-formed XML at offset {offset}: {error}")
-            })?;
+            let event = reader.read_event().map_err(|error| malformed(&error, reader.error_position()))?;
             match event {
                 Event::Start(tag) => self.start(&reader, &tag)?,
                 Event::Empty(tag) => {
@@ -169,6 +167,15 @@ impl Parser<'_> {
             Some(element) => Err(format!("the document ends before element {} does", element.name)),
             None => self.root.ok_or_else(|| "the request is empty: there is no XML in it".to_owned()),
         }
+    }
+}
+
+fn malformed(error: &Error, offset: u64) -> String {
+    match error {
+        Error::Namespace(NamespaceError::TooManyBindings(limit)) => {
+            format!("more than {limit} namespaces are bound at offset {offset}")
+        }
+        error => format!("not well-formed XML at offset {offset}: {error}"),
     }
 }
 
@@ -286,6 +293,8 @@ mod tests {
         assert!(refusal("<a><b/><b/><b/><b/><b/></a>").contains("5 elements"));
         assert!(refusal("<a b='' c='' d=''/>").contains("2 attributes"));
         assert!(refusal("<a>abc<b/>de</a>").contains("4 bytes"));
+        let bindings: String = (0..1000).map(|index| format!(" xmlns:a{index}='urn:x'")).collect();
+        assert!(refusal(&format!("<a{bindings}/>")).contains("namespaces are bound"));
         assert!(super::parse(&"<a>".repeat(1_000_000), &Limits::default()).unwrap_err().contains("deep"));
     }
 
