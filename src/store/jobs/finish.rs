@@ -202,7 +202,7 @@ async fn follow_up(
             parent: Some(instance),
             spec,
         };
-        match submit::insert(tx, vec![job], zone).await?.into_iter().next() {
+        match submit::insert(tx, &[job], zone).await?.into_iter().next() {
             Some(Ok(_)) => Message::new("follow-up-submitted").with("name", name).with("kind", kind),
             Some(Err(error)) => return Err(StoreError::corrupt("a follow-up job", error)),
             None => return Err(StoreError::corrupt("a follow-up job", "was not written")),
