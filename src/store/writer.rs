@@ -19,9 +19,9 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
+use super::StoreError;
 use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
 use super::signal::{Bell, Signals};
-use super::StoreError;
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
 const QUEUE: usize = 4096;
@@ -128,12 +128,7 @@ impl Writer {
     }
 }
 
-async fn run(
-    mut connection: SqliteConnection,
-    mut requests: mpsc::Receiver<Request>,
-    zone: Tz,
-    signals: Arc<Signals>,
-) {
+async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, zone: Tz, signals: Arc<Signals>) {
     let mut group = Vec::new();
     while requests.recv_many(&mut group, GROUP).await > 0 {
         commit_group(&mut connection, group.drain(..), zone, &signals).await;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::finish::{self, Ending, Guard};
 use super::submit::{RunId, Unnamed, name_runs};
-use super::triggers::insert_slots;
+use super::triggers::{QueuedRun, insert_slots, own_key};
 use crate::model::firing::Slot;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
@@ -94,7 +94,8 @@ impl Store {
     /// Queues a run of a waiting job now, beside its schedule. Its runs are carried out one after the other.
     pub async fn run_job_now(&self, job: JobId, now: DateTime<Utc>) -> Result<Control<RunId>, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { run_now(tx, job, now, zone).await })).await
+        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { run_now(tx, job, now, zone).await }))
+            .await
     }
 
     /// Removes a job: it fires no more, and its runs that are not done are stopped. Its logs stay.
@@ -191,7 +192,7 @@ async fn run_now(
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<Control<RunId>, StoreError> {
-    let row = sqlx::query("SELECT company_id, name, kind, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
+    let row = sqlx::query("SELECT company_id, name, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
         .bind(job.0)
         .fetch_optional(&mut *tx)
         .await
@@ -199,22 +200,15 @@ async fn run_now(
     let Some(row) = row else { return Ok(Control::NoSuchJob) };
     let company = CompanyId(rows::get(&row, "company_id")?);
     let job_name: String = rows::get(&row, "name")?;
-    let kind: String = rows::get(&row, "kind")?;
     let spec: JobSpec = rows::json(&row, "spec")?;
     let unnamed = [Unnamed { company, job_name: &job_name, at: now }];
     let name = name_runs(tx, &unnamed, zone).await?.swap_remove(0);
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO instance (job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at, exclusive_key)
-         VALUES ($1, $2, $3, $4, 'WaitingCoordinator', $5, $5, $5, $6) RETURNING id",
-    )
-    .bind(job.0)
-    .bind(company.0)
-    .bind(kind)
-    .bind(&name)
-    .bind(now.timestamp_millis())
-    .bind(spec.exclusive_key(company).unwrap_or_else(|| format!("job:{job}")))
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("queue a run"))?;
-    Ok(Control::Done(RunId { id: InstanceId(id), name }))
+    let new = QueuedRun {
+        job,
+        company,
+        kind: spec.kind(),
+        exclusive_key: Some(spec.exclusive_key(company).unwrap_or_else(|| own_key(job))),
+        created_at: now,
+    };
+    Ok(Control::Done(RunId { id: new.insert(tx, &name, now).await?, name }))
 }

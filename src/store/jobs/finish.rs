@@ -55,6 +55,23 @@ pub(super) async fn finish(
     Ok(true)
 }
 
+/// Fails a run that cannot be read, so that nothing is known of it but its number.
+pub(super) async fn condemn(tx: &mut Transaction, instance: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let reason = Message::new("reason-internal");
+    sqlx::query(
+        "UPDATE instance SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3, lease_owner = NULL,
+                             lease_expires_at = NULL
+         WHERE id = $1 AND state = 'Running'",
+    )
+    .bind(instance.0)
+    .bind(now.timestamp_millis())
+    .bind(serde_json::to_string(&reason).map_err(|e| StoreError::corrupt("a fatal error", e))?)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("fail a run"))?;
+    lines::insert(tx, std::iter::once((instance, &LogLine::new(LogType::FatalError, reason))), now).await
+}
+
 async fn close(
     tx: &mut Transaction,
     guard: Guard,
