@@ -19,7 +19,8 @@ use crate::support::{Daemon, Plan, Scripted, Wire, World, eventually, policy, st
 
 /// Ends as the name of its job says.
 async fn as_named(context: Context) -> Result<(), Failure> {
-    let one = |counters| async {
+    let context = &context;
+    let one = |counters| async move {
         let report = ItemReport { counters, ..ItemReport::default() };
         context.commit(Item("a".to_owned()), Effect::Nothing, move |_| report).await.map(|_| ())
     };
