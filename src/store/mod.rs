@@ -12,7 +12,10 @@ mod signal;
 mod system;
 mod writer;
 
+pub mod accounts;
 pub mod assets;
+pub mod companies;
+pub mod contexts;
 pub mod folders;
 pub mod jobs;
 
