@@ -58,7 +58,11 @@ impl<'a> Source<'a> {
     fn read_all(&mut self, format: Format) -> Result<Vec<u8>, MediaError> {
         self.limits.check_memory(self.bytes)?;
         let mut bytes = Vec::new();
-        self.file.by_ref().take(self.bytes).read_to_end(&mut bytes).map_err(|error| MediaError::reading(format, error))?;
+        self.file
+            .by_ref()
+            .take(self.bytes)
+            .read_to_end(&mut bytes)
+            .map_err(|error| MediaError::reading(format, error))?;
         Ok(bytes)
     }
 }

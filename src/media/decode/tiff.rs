@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
+use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, Limits as TiffLimits};
 use tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
@@ -106,7 +107,8 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
         other => return Err(unsupported(&format!("{other:?} pixels"))),
     };
     let bits = color.bit_depth();
-    if !matches!(bits, 8 | 16) && !(matches!(bits, 1 | 2 | 4) && samples == 1) {
+    let is_readable = matches!(bits, 8 | 16) || (samples == 1 && matches!(bits, 1 | 2 | 4));
+    if !is_readable {
         return Err(unsupported(&format!("{samples} samples of {bits} bits")));
     }
     let compression = number(decoder, Tag::Compression)?;
@@ -150,7 +152,10 @@ fn describe(decoder: &mut Input, page: &Page) -> Result<Picture, MediaError> {
 }
 
 fn read_resolution(decoder: &mut Input) -> Option<Resolution> {
-    let mut rational = |tag| decoder.find_tag(tag).ok().flatten().and_then(|value| value.into_f64().ok());
+    let mut rational = |tag| match decoder.find_tag(tag).ok().flatten()? {
+        Value::Rational(above, below) => Some(f64::from(above) / f64::from(below)),
+        _ => None,
+    };
     let (x, y) = (rational(Tag::XResolution)?, rational(Tag::YResolution)?);
     const NO_UNIT: u16 = 1;
     const CENTIMETRE: u16 = 3;

@@ -217,7 +217,9 @@ impl JpegChunks {
 
 fn in_tiff(error: MediaError) -> MediaError {
     match error {
-        MediaError::Corrupt { what, .. } => MediaError::corrupt(Format::Tiff, format!("in a JPEG strip or tile, {what}")),
+        MediaError::Corrupt { what, .. } => {
+            MediaError::corrupt(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
+        }
         MediaError::Truncated { what, .. } => {
             MediaError::truncated(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
         }
