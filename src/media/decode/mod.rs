@@ -10,6 +10,7 @@ mod other;
 mod png;
 mod tiff;
 mod tiff_chunks;
+mod tiff_palette;
 
 use std::any::Any;
 use std::fs::File;

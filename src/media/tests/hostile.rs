@@ -41,6 +41,9 @@ fn one_of_each(shop: &Workshop) -> Vec<PathBuf> {
     ] {
         sources.push(shop.vips("copy", &plain, name, &[]));
     }
+    let palette = shop.file("palette.tif");
+    run("tiffmedian", &[path(&plain), path(&palette)]);
+    sources.push(palette);
     sources
 }
 

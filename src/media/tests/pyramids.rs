@@ -200,6 +200,22 @@ fn planar_16_bit_and_bilevel_tiffs_are_read() {
 }
 
 #[test]
+fn palette_tiffs_are_read() {
+    let shop = Workshop::new();
+    let plain = shop.sample("قميص.tif", 300);
+    let big = shop.vips("copy", &plain, "big.tif[bigtiff,compression=none]", &[]);
+    for source in [&plain, &big] {
+        let palette = shop.file("palette.tif");
+        run("tiffmedian", &["-C", "256", path(source), path(&palette)]);
+        let optimized = checked(&shop, &palette, path(&palette), JPEG_TOLERANCE);
+        assert_eq!((optimized.picture.color, optimized.picture.channels()), (ColorModel::Palette, 3));
+    }
+    let swapped = shop.file("swapped.tif");
+    run("tiffcp", &["-B", "-c", "lzw", path(&shop.file("palette.tif")), path(&swapped)]);
+    checked(&shop, &swapped, path(&swapped), JPEG_TOLERANCE);
+}
+
+#[test]
 fn pngs_of_every_colour_type_are_read() {
     let shop = Workshop::new();
     let plain = shop.sample("قميص.tif", 300);

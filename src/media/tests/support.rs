@@ -17,7 +17,7 @@ pub fn never() -> bool {
 pub fn run(tool: &str, args: &[&str]) -> String {
     let package = match tool {
         "vips" | "vipsheader" => "libvips-tools",
-        "tiffinfo" | "tiffcp" => "libtiff-tools",
+        "tiffinfo" | "tiffcp" | "tiffmedian" => "libtiff-tools",
         other => panic!("{other} belongs to no known package"),
     };
     let output = Command::new(tool)
