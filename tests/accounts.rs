@@ -230,9 +230,13 @@ async fn companies_come_with_a_root_folder_and_contexts() {
     assert!(refused(add("Another", Some(47)).await).contains("47"));
     assert!(refused(add("Next", None).await).contains("Next"));
     assert!(refused(add("Ne?xt", None).await).contains("root folder"), "two companies would share one folder");
-    for (name, id, field) in
-        [("", None, "name"), ("%%", None, "name"), ("A\nB", None, "name"), ("Zero", Some(0), "id"), ("Less", Some(-1), "id")]
-    {
+    for (name, id, field) in [
+        ("", None, "name"),
+        ("%%", None, "name"),
+        ("A\nB", None, "name"),
+        ("Zero", Some(0), "id"),
+        ("Less", Some(-1), "id"),
+    ] {
         assert_eq!(invalid(add(name, id).await), field, "{name}");
     }
     let missing = world.call(&root, "getCompanyInfo", json!({})).await;

@@ -59,8 +59,7 @@ impl Bound {
 
     pub fn serve(self, config: &Config, services: Services) -> Listener {
         let handle = Handle::new();
-        let app = routes(config, services, self.tls.is_some())
-            .into_make_service_with_connect_info::<SocketAddr>();
+        let app = routes(config, services, self.tls.is_some()).into_make_service_with_connect_info::<SocketAddr>();
         let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
         let task = tokio::spawn(async move {
             let served = match tls {

@@ -30,7 +30,9 @@ impl DataLock {
         let mut file = open(data).map_err(|e| failed(e.to_string()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(LockError::Taken { path: data.to_owned(), holder: holder(&mut file) }),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(LockError::Taken { path: data.to_owned(), holder: holder(&mut file) });
+            }
             Err(error) => return Err(failed(error.to_string())),
         }
         let write = |file: &mut File| {

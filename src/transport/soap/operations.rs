@@ -32,7 +32,7 @@ macro_rules! operations {
             operation: &Operation,
             param: Value,
         ) -> Result<Value, Error> {
-            match operation.name.as_str() {
+            match operation.name {
                 $($name => write(services.$function(caller, read(param)?).await?),)+
                 other => Err(Error::Internal(format!("{other} has no function"))),
             }
@@ -93,7 +93,7 @@ fn write(result: impl Serialize) -> Result<Value, Error> {
 #[async_trait]
 impl Dispatch for ServiceDispatch {
     fn supports(&self, operation: &Operation) -> bool {
-        NAMES.contains(&operation.name.as_str())
+        NAMES.contains(&operation.name)
     }
 
     async fn call(&self, request: Request) -> Result<Value, Fault> {
@@ -124,7 +124,7 @@ pub fn fault(error: Error) -> Fault {
         Error::NotAuthenticated(NotAuthenticated::InvalidUser) => FaultCode::InvalidUser,
         Error::Denied(denied) => match denied {
             Denied::InvalidCompany { .. } => FaultCode::InvalidCompany,
-            Denied::InvalidRequestUserName { .. } => FaultCode::InvalidRequestUserName,
+            Denied::InvalidRequestUserName { .. } => FaultCode::InvalidRequestUsername,
             Denied::InvalidRequestUser { .. } => FaultCode::InvalidRequestUser,
             Denied::NoOperationPermission { .. } => FaultCode::NoOperationPermission,
             Denied::NoImpersonationPermission => FaultCode::NoImpersonationPermission,
