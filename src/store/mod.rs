@@ -6,6 +6,7 @@
 
 pub mod effect;
 mod error;
+pub mod limit;
 mod open;
 mod rows;
 mod signal;
