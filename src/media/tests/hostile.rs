@@ -256,6 +256,17 @@ fn a_webp_chunk_that_claims_more_than_its_file_is_refused() {
 }
 
 #[test]
+fn a_gif_frame_that_is_larger_than_its_canvas_is_refused() {
+    let shop = Workshop::new();
+    let mut bytes = gif_bomb();
+    bytes[6..10].copy_from_slice(&[16, 0, 16, 0]);
+    let source = shop.file("frame.gif");
+    fs::write(&source, bytes).unwrap();
+    let error = pyramid_of(&source, &Limits::default()).unwrap_err();
+    assert!(matches!(error, MediaError::TooLarge { width: 65_535, height: 65_535, .. }), "{error}");
+}
+
+#[test]
 fn every_limit_is_named_with_its_value() {
     let shop = Workshop::new();
     let source = shop.sample("синяя.jpg", 200);
