@@ -82,11 +82,10 @@ CREATE TABLE instance (
     started_at       INTEGER,                          -- first claim
     finished_at      INTEGER,                          -- when it became Done
     outcome          TEXT    CHECK (outcome IN ('Succeeded', 'Failed', 'Stopped')), -- how it ended; set exactly when Done
-    attempt          INTEGER NOT NULL DEFAULT 0,       -- attempts begun
+    attempt          INTEGER NOT NULL DEFAULT 0,       -- attempts begun; also the fence: every write of an attempt names its own number
     failures         INTEGER NOT NULL DEFAULT 0,       -- attempts that ended in an error or an expired lease
     exclusive_key    TEXT,                             -- never runs while another instance with this key does
     lease_owner      TEXT,                             -- the daemon process that runs it
-    lease_token      INTEGER,                          -- fence: every write of the attempt names it
     lease_expires_at INTEGER,                          -- after this the attempt is given up for dead
     stop_asked_at    INTEGER,                          -- stopJob or deleteJob came
     stop_asked_by    INTEGER,                          -- the account that asked

@@ -1,1 +1,26 @@
-//! executors
+//! What the daemon does: one executor a job kind.
+//!
+//! An executor is given a [`Context`] and its order. It never sees a row and never writes a state: it plans its items,
+//! commits each with what it changed, and returns. It may be started again after any of its commits, and then continues
+//! at the first item that is not done; two attempts of one run never commit side by side.
+
+mod context;
+mod failure;
+
+pub use context::{Context, Item, ProgressBoard, RunInfo};
+pub use failure::Failure;
+
+use async_trait::async_trait;
+
+use crate::model::job::JobSpec;
+
+/// Carries out the jobs of a kind.
+#[async_trait]
+pub trait Executor: Send + Sync {
+    async fn run(&self, context: &Context) -> Result<(), Failure>;
+}
+
+/// Finds the executor of an order. The daemon has one; tests bring their own.
+pub trait Registry: Send + Sync {
+    fn executor(&self, spec: &JobSpec) -> Box<dyn Executor>;
+}

@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod email_setting;
+pub mod firing;
 pub mod handle;
 pub mod id;
 pub mod invalid;

@@ -31,7 +31,8 @@ pub enum Trigger {
     ExecSchedule(Schedule),
 }
 
-/// What to do with the slots that fell due while the daemon was down or the trigger was paused.
+/// What to do with the slots that fell due while the daemon was down. (Slots that pass while a trigger is paused are
+/// always skipped: that is what a pause is for.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Misfire {

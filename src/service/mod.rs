@@ -16,6 +16,7 @@ pub mod company_settings;
 mod error;
 mod fields;
 pub mod folders;
+pub mod jobs;
 mod login;
 pub mod password;
 pub mod properties;
@@ -27,6 +28,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 pub use access::Operation;
+pub use admin::FirstAdmin;
 pub use caller::Caller;
 pub use error::{Denied, Error, NotAuthenticated};
 pub use login::Credentials;

@@ -11,6 +11,8 @@ use crate::store::Store;
 /// What the configuration says about this server.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What clients are told this server is called.
+    pub server_name: String,
     /// Where the published pictures are served, without a slash at the end.
     pub image_server_url: Option<String>,
     /// Where the published videos are served.
@@ -35,6 +37,7 @@ pub struct LoginSettings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            server_name: "localhost".to_owned(),
             image_server_url: None,
             video_root_url: None,
             upload_post_max_bytes: 2 << 30,

@@ -4,10 +4,12 @@
 //! one fsync, and nobody is answered before the commit. Readers come from a pool and see the last commit. Every write of
 //! a state names the state it expects, and of a running attempt its token, and checks that exactly one row changed.
 
+pub mod effect;
 mod error;
 mod open;
 mod rows;
 mod signal;
+mod system;
 mod writer;
 
 pub mod accounts;

@@ -3,6 +3,7 @@
 //! A [`JobSpec`] is what the wire, the database and the executors share. Its JSON form is the element of submitJob:
 //! `{"imageServingPublishJob": {"publishType": "Full", …}}`.
 
+mod messages;
 mod options;
 mod publish;
 mod upload;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::email_setting::EmailSetting;
+use super::id::CompanyId;
 use super::invalid::Invalid;
 use super::kind::JobKind;
 
@@ -176,6 +178,27 @@ impl JobSpec {
             _ => self.processing().and_then(|options| options.post_http_url.as_deref()),
         };
         url.map(str::trim).filter(|url| !url.is_empty())
+    }
+
+    /// Runs with the same key never run at the same time: two publishes would work on the same tree.
+    pub fn exclusive_key(&self, company: CompanyId) -> Option<String> {
+        match self {
+            Self::ImageServingPublish(_)
+            | Self::ImageRenderingPublish(_)
+            | Self::VideoPublish(_)
+            | Self::ServerDirectoryPublish(_)
+            | Self::MetadataPublish(_) => Some(format!("{}:{company}", self.kind())),
+            Self::UploadDirectory(_)
+            | Self::UploadUrls(_)
+            | Self::UploadPost(_)
+            | Self::OptimizeImages(_)
+            | Self::RipPdfs(_)
+            | Self::ReprocessAssets(_)
+            | Self::CreateVideoSitemap(_)
+            | Self::Export(_)
+            | Self::AutomatedSetGeneration(_)
+            | Self::Cleanup(_) => None,
+        }
     }
 
     /// The publish job that follows an upload, if one was asked for.

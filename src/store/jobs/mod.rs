@@ -1,3 +1,22 @@
 //! Jobs, their runs, and everything that happens to a run.
 
+pub mod attempt;
+pub mod claim;
+pub mod control;
+pub mod finish;
+mod lines;
+pub mod outbox;
+pub mod query;
+pub mod rescue;
 pub mod submit;
+pub mod triggers;
+
+use crate::model::id::InstanceId;
+
+/// What an attempt must name with everything it writes. A run that was claimed again has another attempt number, and
+/// a write with an old one changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fence {
+    pub instance: InstanceId,
+    pub attempt: i64,
+}

@@ -1,0 +1,164 @@
+//! What an executor is given: its order, its fence, and the few things it may write.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use crate::clock::SharedClock;
+use crate::model::id::{AccountId, CompanyId};
+use crate::model::job::JobSpec;
+use crate::model::locale::Locale;
+use crate::model::log::{LogLine, Message};
+use crate::model::outcome::Counters;
+use crate::store::Store;
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::Fence;
+use crate::store::jobs::attempt::{ItemReport, Progress};
+
+/// Which run this is.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    pub fence: Fence,
+    pub company: CompanyId,
+    pub job_name: String,
+    pub run_name: String,
+    pub spec: JobSpec,
+    /// The user it is done for.
+    pub responsible: AccountId,
+    pub locale: Option<Locale>,
+}
+
+/// A unit of work: its key is unique in the run and the same in every attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item(pub String);
+
+/// An attempt's view of the world.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub run: Arc<RunInfo>,
+    pub clock: SharedClock,
+    store: Store,
+    stop: CancellationToken,
+    progress: ProgressBoard,
+}
+
+impl Context {
+    pub fn new(
+        run: RunInfo,
+        store: Store,
+        clock: SharedClock,
+        stop: CancellationToken,
+        progress: ProgressBoard,
+    ) -> Self {
+        Self { run: Arc::new(run), clock, store, stop, progress }
+    }
+
+    /// For reading. Writing goes through [`Context::commit`] and [`Context::log`], which carry the fence.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// To be called between items and inside long ones: ends the attempt when it should leave off.
+    pub fn checkpoint(&self) -> Result<(), Failure> {
+        if self.stop.is_cancelled() { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+
+    /// Told when the attempt should leave off: for waits, and for work on other threads.
+    pub const fn stop_token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Items that this or an earlier attempt committed, with their results.
+    pub async fn done_items(&self) -> Result<HashMap<String, Value>, Failure> {
+        Ok(self.store.done_items(self.run.fence.instance).await?)
+    }
+
+    /// Says how many items there are in all.
+    pub async fn plan(&self, total: usize) -> Result<(), Failure> {
+        let total = i64::try_from(total).unwrap_or(i64::MAX);
+        Ok(self.store.plan_items(self.run.fence, total).await?)
+    }
+
+    /// Commits an item: what it changes, its counters and its lines, all or nothing. `report` sees what the change came to.
+    /// An item that was committed before is not done again, and `None` comes back.
+    pub async fn commit(
+        &self,
+        item: Item,
+        effect: Effect,
+        report: impl FnOnce(&Applied) -> ItemReport + Send + 'static,
+    ) -> Result<Option<Applied>, Failure> {
+        Ok(self.store.commit_item(self.run.fence, item.0, effect, report, self.clock.now()).await?)
+    }
+
+    /// Lines and counters of the run itself. They are written again by another attempt: keep to what belongs to an attempt.
+    pub async fn log(&self, lines: Vec<LogLine>, counters: Counters) -> Result<(), Failure> {
+        Ok(self.store.log_lines(self.run.fence, lines, counters, self.clock.now()).await?)
+    }
+
+    /// Says what the run does now. Written at a bounded rate.
+    pub fn say(&self, message: Message) {
+        self.progress.update(|progress| progress.message = Some(message));
+    }
+
+    /// Shows an item as being worked on until the guard is dropped.
+    pub fn working_on(&self, name: impl Into<String>) -> Working {
+        let name = name.into();
+        self.progress.update(|progress| progress.items.push((name.clone(), 0.0)));
+        Working { name, board: self.progress.clone() }
+    }
+}
+
+/// An item shown as being worked on.
+#[derive(Debug)]
+pub struct Working {
+    name: String,
+    board: ProgressBoard,
+}
+
+impl Working {
+    /// How far it is, from 0 to 1.
+    pub fn at(&self, fraction: f64) {
+        self.board.update(|progress| {
+            if let Some(item) = progress.items.iter_mut().find(|(name, _)| *name == self.name) {
+                item.1 = fraction.clamp(0.0, 1.0);
+            }
+        });
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.board.update(|progress| {
+            if let Some(index) = progress.items.iter().position(|(name, _)| *name == self.name) {
+                progress.items.remove(index);
+            }
+        });
+    }
+}
+
+/// Where an attempt notes what it does; the engine carries it to the database when it has changed.
+#[derive(Debug, Clone, Default)]
+pub struct ProgressBoard(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    progress: Progress,
+    changed: bool,
+}
+
+impl ProgressBoard {
+    fn update(&self, change: impl FnOnce(&mut Progress)) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut noted.progress);
+        noted.changed = true;
+    }
+
+    /// What is to be written, if anything changed since the last time.
+    pub fn take_changed(&self) -> Option<Progress> {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut noted.changed).then(|| noted.progress.clone())
+    }
+}

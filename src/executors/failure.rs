@@ -1,0 +1,31 @@
+//! How an attempt ends early.
+
+use crate::model::log::Message;
+use crate::store::StoreError;
+use crate::store::jobs::attempt::AttemptError;
+
+/// Why an attempt did not come to its end. Single files that fail are no failure of the attempt: they are log lines.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// It was told to leave off: a stop, a shutdown, a lost lease. Who told it knows why.
+    Interrupted,
+    /// It may pass: another attempt follows after a while. The message is a reason (`reason-…`).
+    Transient(Message),
+    /// It will not pass. The message is a whole sentence, or a reason.
+    Fatal(Message),
+}
+
+impl From<AttemptError> for Failure {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::LeaseLost => Self::Interrupted,
+            AttemptError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Transient(Message::new("reason-other").with("detail", error.to_string()))
+    }
+}

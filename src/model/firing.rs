@@ -1,0 +1,172 @@
+//! What becomes of the instants at which a job was due: every one of them is accounted for.
+//!
+//! The scheduler looks at a job when its next fire time has come, or long after, when the daemon was down. [`plan`]
+//! takes all instants from that fire time up to now and gives each a disposition:
+//!
+//! * one that is no older than the misfire threshold is in time and fires;
+//! * older ones are misfires, and the misfire policy decides: `fire_once` runs the newest (late) and merges the others
+//!   into it, `skip` runs none of them, `fire_all` runs each, one after the other;
+//! * what fires while the job's own last run is still going is subject to the overlap policy.
+//!
+//! A one-shot (`execTime`) has one instant and never drops it: it runs, late if need be.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::constants;
+use super::trigger::{Misfire, Overlap};
+
+constants! {
+    /// What became of an expected instant.
+    #[allow(non_camel_case_types)]
+    pub enum Disposition("slot disposition") { fired, late, coalesced, skipped }
+}
+
+/// An expected instant and its fate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    pub due_at: DateTime<Utc>,
+    pub fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Runs, in time.
+    Fire,
+    /// Runs, late.
+    FireLate,
+    /// Is merged into the run of the next instant that fires.
+    Coalesce,
+    Skip(SkipReason),
+}
+
+/// Why an instant did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    Misfire,
+    Overlap,
+    Paused,
+}
+
+impl SkipReason {
+    /// Message code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Misfire => "slot-skipped-misfire",
+            Self::Overlap => "slot-skipped-overlap",
+            Self::Paused => "slot-skipped-paused",
+        }
+    }
+}
+
+impl Fate {
+    pub const fn disposition(self) -> Disposition {
+        match self {
+            Self::Fire => Disposition::fired,
+            Self::FireLate => Disposition::late,
+            Self::Coalesce => Disposition::coalesced,
+            Self::Skip(_) => Disposition::skipped,
+        }
+    }
+
+    /// Message code that says why, for what did not simply fire in time.
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Fire => None,
+            Self::FireLate => Some("slot-late"),
+            Self::Coalesce => Some("slot-coalesced"),
+            Self::Skip(reason) => Some(reason.code()),
+        }
+    }
+}
+
+/// What the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    pub misfire: Misfire,
+    /// Older than this is a misfire.
+    pub threshold: TimeDelta,
+    pub overlap: Overlap,
+}
+
+/// Decides about the instants `due`, oldest first, all of them at or before `now`. `busy`: the job's last run is not done.
+/// `more`: there were too many for one look, and the newest of them is not among these.
+pub fn plan(due: &[DateTime<Utc>], more: bool, now: DateTime<Utc>, policy: Policy, busy: bool) -> Vec<Slot> {
+    let misfired = |at: DateTime<Utc>| now - at > policy.threshold;
+    let newest = if more { due.len() } else { due.len().saturating_sub(1) };
+    let mut slots: Vec<Slot> = due
+        .iter()
+        .enumerate()
+        .map(|(index, at)| {
+            let fate = match (misfired(*at), policy.misfire) {
+                (false, Misfire::FireOnce) if index < newest => Fate::Coalesce,
+                (false, _) => Fate::Fire,
+                (true, Misfire::FireOnce) if index < newest => Fate::Coalesce,
+                (true, Misfire::FireOnce | Misfire::FireAll) => Fate::FireLate,
+                (true, Misfire::Skip) => Fate::Skip(SkipReason::Misfire),
+            };
+            Slot { due_at: *at, fate }
+        })
+        .collect();
+    // Whoever asked for every missed run wants them in a row, not dropped because the first of them is still going.
+    if busy && policy.overlap == Overlap::Skip && policy.misfire != Misfire::FireAll {
+        for slot in &mut slots {
+            if !matches!(slot.fate, Fate::Skip(_)) {
+                slot.fate = Fate::Skip(SkipReason::Overlap);
+            }
+        }
+    }
+    slots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn fates(due: &[i64], now: i64, misfire: Misfire, overlap: Overlap, busy: bool) -> Vec<Fate> {
+        let due: Vec<_> = due.iter().map(|s| at(*s)).collect();
+        let policy = Policy { misfire, threshold: TimeDelta::seconds(60), overlap };
+        let slots = plan(&due, false, at(now), policy, busy);
+        assert_eq!(slots.iter().map(|s| s.due_at).collect::<Vec<_>>(), due, "every instant is accounted for");
+        slots.into_iter().map(|s| s.fate).collect()
+    }
+
+    use Fate::{Coalesce, Fire, FireLate, Skip};
+
+    #[test]
+    fn one_instant_in_time_fires() {
+        for misfire in [Misfire::FireOnce, Misfire::Skip, Misfire::FireAll] {
+            assert_eq!(fates(&[0], 1, misfire, Overlap::Skip, false), [Fire]);
+            assert_eq!(fates(&[0], 60, misfire, Overlap::Skip, false), [Fire]);
+        }
+    }
+
+    #[test]
+    fn after_downtime_the_policy_decides() {
+        let missed = [0, 3600, 7200];
+        assert_eq!(fates(&missed, 9000, Misfire::FireOnce, Overlap::Skip, false), [Coalesce, Coalesce, FireLate]);
+        assert_eq!(fates(&missed, 7201, Misfire::FireOnce, Overlap::Skip, false), [Coalesce, Coalesce, Fire]);
+        assert_eq!(fates(&missed, 9000, Misfire::Skip, Overlap::Skip, false), [Skip(SkipReason::Misfire); 3]);
+        let mixed = [Skip(SkipReason::Misfire), Skip(SkipReason::Misfire), Fire];
+        assert_eq!(fates(&missed, 7201, Misfire::Skip, Overlap::Skip, false), mixed);
+        assert_eq!(fates(&missed, 9000, Misfire::FireAll, Overlap::Skip, false), [FireLate; 3]);
+    }
+
+    #[test]
+    fn what_is_cut_short_merges_into_what_follows() {
+        let policy = Policy { misfire: Misfire::FireOnce, threshold: TimeDelta::seconds(60), overlap: Overlap::Skip };
+        let slots = plan(&[at(0), at(60)], true, at(9000), policy, false);
+        assert!(slots.iter().all(|slot| slot.fate == Coalesce));
+    }
+
+    #[test]
+    fn a_busy_job_is_subject_to_the_overlap_policy() {
+        assert_eq!(fates(&[0], 0, Misfire::FireOnce, Overlap::Skip, true), [Skip(SkipReason::Overlap)]);
+        assert_eq!(fates(&[0], 0, Misfire::FireOnce, Overlap::Queue, true), [Fire]);
+        assert_eq!(fates(&[0], 0, Misfire::FireOnce, Overlap::Allow, true), [Fire]);
+        assert_eq!(fates(&[0, 60], 60, Misfire::FireAll, Overlap::Skip, true), [Fire, Fire]);
+    }
+}

@@ -1,0 +1,406 @@
+//! What a running attempt may write. Every write carries its fence; one whose lease was lost changes nothing.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use super::finish::{self, Ending, Guard};
+use super::{Fence, lines};
+use crate::model::id::{AssetId, InstanceId};
+use crate::model::log::{LogLine, LogType, Message};
+use crate::model::outcome::{Counters, Outcome};
+use crate::model::state::{self, Event, Next, State};
+use crate::store::effect::{Applied, Effect};
+use crate::store::{Store, StoreError, Transaction, rows};
+
+/// Why an attempt could not write.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AttemptError {
+    /// Somebody else has the run now, or nobody: this attempt must end without another write.
+    #[error("the lease of this attempt was lost; what it wanted to write was not written")]
+    LeaseLost,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The result of a unit of work, committed together with what it changed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ItemReport {
+    /// For later stages and later attempts of the same run.
+    pub result: Value,
+    pub counters: Counters,
+    /// Lines about an asset that have no number yet get that of the asset the effect made.
+    pub lines: Vec<LogLine>,
+}
+
+/// What a run does just now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    pub message: Option<Message>,
+    /// Items being worked on: name and fraction from 0 to 1.
+    pub items: Vec<(String, f64)>,
+}
+
+/// What the heartbeat found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Attempts that still hold their lease and were asked to stop.
+    pub stop_asked: Vec<Fence>,
+    /// Attempts that still hold their lease.
+    pub held: Vec<Fence>,
+}
+
+/// What came of giving a run back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    Waiting,
+    /// It had been asked to stop, so it does not wait for another attempt.
+    Stopped,
+}
+
+/// Why an attempt gives its run back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Release {
+    /// The daemon shuts down. It is no failure.
+    Shutdown,
+    /// It failed in a way that may pass.
+    Retry { reason: Message, not_before: DateTime<Utc> },
+}
+
+async fn hold(tx: &mut Transaction, fence: Fence) -> Result<(), AttemptError> {
+    let held: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping'))",
+    )
+    .bind(fence.instance.0)
+    .bind(fence.attempt)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("check a lease"))?;
+    if held { Ok(()) } else { Err(AttemptError::LeaseLost) }
+}
+
+fn one_row(result: sqlx::sqlite::SqliteQueryResult) -> Result<(), AttemptError> {
+    if result.rows_affected() == 1 { Ok(()) } else { Err(AttemptError::LeaseLost) }
+}
+
+impl Store {
+    /// Items of the run that are done, with their results.
+    pub async fn done_items(&self, instance: InstanceId) -> Result<HashMap<String, Value>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query("SELECT key, result FROM item WHERE instance_id = $1")
+            .bind(instance.0)
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read checkpoints"))?;
+        rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
+    }
+
+    /// Says how many units of work the run has, those done before included.
+    pub async fn plan_items(&self, fence: Fence, total: i64) -> Result<(), AttemptError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let result = sqlx::query(
+                    "UPDATE instance SET items_total = $3
+                     WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
+                )
+                .bind(fence.instance.0)
+                .bind(fence.attempt)
+                .bind(total)
+                .execute(tx)
+                .await
+                .map_err(StoreError::doing("write progress"))?;
+                one_row(result)
+            })
+        })
+        .await
+    }
+
+    /// Does `effect` and marks the item done, with its counters and lines: all of it or nothing. `report` sees what the
+    /// effect came to. An item that is done already is not done again: then the answer is `None`.
+    pub async fn commit_item(
+        &self,
+        fence: Fence,
+        key: String,
+        effect: Effect,
+        report: impl FnOnce(&Applied) -> ItemReport + Send + 'static,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Applied>, AttemptError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                hold(tx, fence).await?;
+                if is_done(tx, fence.instance, &key).await? {
+                    return Ok(None);
+                }
+                let applied = effect.apply(tx, now).await?;
+                let report = report(&applied);
+                insert_item(tx, fence.instance, &key, &report.result, now).await?;
+                count(tx, fence, &report.counters, 1, now).await?;
+                let lines = number_lines(report.lines, applied.asset());
+                lines::insert(tx, lines.iter().map(|line| (fence.instance, line)), now).await?;
+                Ok(Some(applied))
+            })
+        })
+        .await
+    }
+
+    /// Writes lines and counters that belong to no item.
+    pub async fn log_lines(
+        &self,
+        fence: Fence,
+        new_lines: Vec<LogLine>,
+        counters: Counters,
+        now: DateTime<Utc>,
+    ) -> Result<(), AttemptError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                count(tx, fence, &counters, 0, now).await?;
+                lines::insert(tx, new_lines.iter().map(|line| (fence.instance, line)), now).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Shows what the run does just now.
+    pub async fn show_progress(
+        &self,
+        fence: Fence,
+        progress: Progress,
+        now: DateTime<Utc>,
+    ) -> Result<(), AttemptError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let (code, params) = match progress.message {
+                    Some(message) => (Some(message.code), Value::Object(message.params)),
+                    None => (None, json!({})),
+                };
+                let result = sqlx::query(
+                    "UPDATE instance
+                     SET progress_code = $3, progress_params = $4, progress_items = $5, progress_at = $6
+                     WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
+                )
+                .bind(fence.instance.0)
+                .bind(fence.attempt)
+                .bind(code)
+                .bind(params.to_string())
+                .bind(json!(progress.items).to_string())
+                .bind(now.timestamp_millis())
+                .execute(tx)
+                .await
+                .map_err(StoreError::doing("write progress"))?;
+                one_row(result)
+            })
+        })
+        .await
+    }
+
+    /// Extends the leases of all attempts that still hold theirs, and says which were asked to stop.
+    pub async fn heartbeat(&self, fences: Vec<Fence>, expires_at: DateTime<Utc>) -> Result<Heartbeat, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let list: Vec<Value> = fences.iter().map(|f| json!([f.instance, f.attempt])).collect();
+                let rows = sqlx::query(
+                    "UPDATE instance SET lease_expires_at = $2
+                     WHERE state IN ('Running', 'Stopping')
+                       AND (id, attempt) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))
+                     RETURNING id, attempt, state",
+                )
+                .bind(Value::from(list).to_string())
+                .bind(expires_at.timestamp_millis())
+                .fetch_all(tx)
+                .await
+                .map_err(StoreError::doing("extend leases"))?;
+                let mut heartbeat = Heartbeat::default();
+                for row in &rows {
+                    let fence =
+                        Fence { instance: InstanceId(rows::get(row, "id")?), attempt: rows::get(row, "attempt")? };
+                    heartbeat.held.push(fence);
+                    if rows::constant::<State>(row, "state")? == State::Stopping {
+                        heartbeat.stop_asked.push(fence);
+                    }
+                }
+                Ok(heartbeat)
+            })
+        })
+        .await
+    }
+
+    /// Ends the run for good.
+    pub async fn finish_attempt(&self, fence: Fence, ending: Ending, now: DateTime<Utc>) -> Result<(), AttemptError> {
+        let zone = self.zone();
+        let done: Result<bool, AttemptError> = self
+            .write(move |tx| {
+                Box::pin(async move { Ok(finish::finish(tx, Guard::Fence(fence), &ending, now, zone).await?) })
+            })
+            .await;
+        if !done? {
+            return Err(AttemptError::LeaseLost);
+        }
+        self.signals().outbox.notify_one();
+        self.signals().waiting.notify_one();
+        Ok(())
+    }
+
+    /// Gives the run back to the queue.
+    pub async fn release_attempt(
+        &self,
+        fence: Fence,
+        release: Release,
+        now: DateTime<Utc>,
+    ) -> Result<Released, AttemptError> {
+        let zone = self.zone();
+        let released = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let state = current_state(tx, fence).await?;
+                    match state::next(state, Event::Release).map_err(|_| AttemptError::LeaseLost)? {
+                        Next::Ended(outcome) => {
+                            let ending = Ending { outcome, reason: None };
+                            finish::finish(tx, Guard::Fence(fence), &ending, now, zone).await?;
+                            Ok(Released::Stopped)
+                        }
+                        Next::To(to) => {
+                            requeue(tx, fence, to, release, now).await?;
+                            Ok::<_, AttemptError>(Released::Waiting)
+                        }
+                    }
+                })
+            })
+            .await?;
+        self.signals().waiting.notify_one();
+        self.signals().outbox.notify_one();
+        Ok(released)
+    }
+}
+
+async fn current_state(tx: &mut Transaction, fence: Fence) -> Result<State, AttemptError> {
+    let row =
+        sqlx::query("SELECT state FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')")
+            .bind(fence.instance.0)
+            .bind(fence.attempt)
+            .fetch_optional(tx)
+            .await
+            .map_err(StoreError::doing("read a run"))?;
+    Ok(rows::constant(&row.ok_or(AttemptError::LeaseLost)?, "state")?)
+}
+
+async fn requeue(
+    tx: &mut Transaction,
+    fence: Fence,
+    to: State,
+    release: Release,
+    now: DateTime<Utc>,
+) -> Result<(), AttemptError> {
+    let (failures, not_before) = match &release {
+        Release::Shutdown => (0, now),
+        Release::Retry { not_before, .. } => (1, *not_before),
+    };
+    let row = sqlx::query(
+        "UPDATE instance
+         SET state = $3, failures = failures + $4, not_before_at = $5, lease_owner = NULL, lease_expires_at = NULL,
+             progress_items = '[]'
+         WHERE id = $1 AND attempt = $2 AND state = 'Running'
+         RETURNING items_done, items_total",
+    )
+    .bind(fence.instance.0)
+    .bind(fence.attempt)
+    .bind(to.as_str())
+    .bind(failures)
+    .bind(not_before.timestamp_millis())
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("give a run back"))?
+    .ok_or(AttemptError::LeaseLost)?;
+    let message = match release {
+        Release::Retry { reason, .. } => reason,
+        Release::Shutdown => Message::new("shutdown-requeued")
+            .with("done", rows::get::<i64>(&row, "items_done")?)
+            .with("total", rows::get::<i64>(&row, "items_total")?),
+    };
+    lines::insert(tx, std::iter::once((fence.instance, &LogLine::new(LogType::JobInfo, message))), now).await?;
+    Ok(())
+}
+
+async fn is_done(tx: &mut Transaction, instance: InstanceId, key: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM item WHERE instance_id = $1 AND key = $2)")
+        .bind(instance.0)
+        .bind(key)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("read a checkpoint"))
+}
+
+async fn insert_item(
+    tx: &mut Transaction,
+    instance: InstanceId,
+    key: &str,
+    result: &Value,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO item (instance_id, key, result, done_at) VALUES ($1, $2, $3, $4)")
+        .bind(instance.0)
+        .bind(key)
+        .bind(result.to_string())
+        .bind(now.timestamp_millis())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("write a checkpoint"))
+}
+
+async fn count(
+    tx: &mut Transaction,
+    fence: Fence,
+    counters: &Counters,
+    items: i64,
+    now: DateTime<Utc>,
+) -> Result<(), AttemptError> {
+    let result = sqlx::query(
+        "UPDATE instance
+         SET success_count = success_count + $3, error_count = error_count + $4, warning_count = warning_count + $5,
+             duplicate_count = duplicate_count + $6, update_count = update_count + $7,
+             transfer_success_count = transfer_success_count + $8, transfer_error_count = transfer_error_count + $9,
+             transfer_warning_count = transfer_warning_count + $10, items_done = items_done + $11,
+             items_total = max(items_total, items_done + $11), progress_at = $12
+         WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
+    )
+    .bind(fence.instance.0)
+    .bind(fence.attempt)
+    .bind(counters.success)
+    .bind(counters.error)
+    .bind(counters.warning)
+    .bind(counters.duplicate)
+    .bind(counters.update)
+    .bind(counters.transfer_success)
+    .bind(counters.transfer_error)
+    .bind(counters.transfer_warning)
+    .bind(items)
+    .bind(now.timestamp_millis())
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("count"))?;
+    one_row(result)
+}
+
+fn number_lines(mut lines: Vec<LogLine>, asset: Option<AssetId>) -> Vec<LogLine> {
+    for about in lines.iter_mut().filter_map(|line| line.asset.as_mut()) {
+        about.id = about.id.or(asset);
+    }
+    lines
+}
+
+impl Ending {
+    pub const fn succeeded() -> Self {
+        Self { outcome: Outcome::Succeeded, reason: None }
+    }
+
+    pub const fn failed(reason: Message) -> Self {
+        Self { outcome: Outcome::Failed, reason: Some(reason) }
+    }
+
+    pub const fn stopped() -> Self {
+        Self { outcome: Outcome::Stopped, reason: None }
+    }
+}

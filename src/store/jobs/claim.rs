@@ -1,0 +1,274 @@
+//! Handing runs to workers.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{Fence, lines, outbox};
+use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
+use crate::model::job::JobSpec;
+use crate::model::kind::JobKind;
+use crate::model::locale::Locale;
+use crate::model::log::{LogLine, LogType, Message};
+use crate::store::{Store, StoreError, Transaction, rows};
+
+/// Free places, in all and of the kinds that have a limit of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FreeSlots {
+    pub total: usize,
+    pub by_kind: BTreeMap<JobKind, usize>,
+}
+
+impl FreeSlots {
+    fn takes(&self, kind: JobKind) -> bool {
+        self.total > 0 && self.by_kind.get(&kind).is_none_or(|free| *free > 0)
+    }
+
+    fn take(&mut self, kind: JobKind) {
+        self.total -= 1;
+        if let Some(free) = self.by_kind.get_mut(&kind) {
+            *free -= 1;
+        }
+    }
+}
+
+/// A run that is now ours to carry out.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub fence: Fence,
+    pub job: JobId,
+    pub company: CompanyId,
+    pub run_name: String,
+    pub job_name: String,
+    pub spec: JobSpec,
+    pub responsible: AccountId,
+    pub locale: Option<Locale>,
+    /// Failed attempts before this one.
+    pub failures: i64,
+}
+
+/// Who claims, and for how long.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    pub owner: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The outcome of one look at the queue.
+#[derive(Debug, Default)]
+pub struct Claims {
+    pub runs: Vec<Claimed>,
+    /// When the next waiting run may be claimed that could not be now, because it waits for its retry.
+    pub next_retry: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Claims as many waiting runs as there are free slots: companies in turn, beginning after `last_served`, and within a
+    /// company first come, first served.
+    pub async fn claim(
+        &self,
+        free: FreeSlots,
+        last_served: CompanyId,
+        lease: Lease,
+        now: DateTime<Utc>,
+    ) -> Result<Claims, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let picks = pick(tx, free, last_served, now).await?;
+                let runs = if picks.is_empty() { Vec::new() } else { take(tx, &picks, &lease, now).await? };
+                Ok(Claims { runs, next_retry: next_retry(tx, now).await? })
+            })
+        })
+        .await
+    }
+}
+
+struct Candidate {
+    id: InstanceId,
+    company: CompanyId,
+    kind: JobKind,
+    exclusive_key: Option<String>,
+}
+
+/// The waiting runs of each company that could start, enough of each to fill all free slots alone.
+async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
+    let full: Vec<&str> = free.by_kind.iter().filter(|(_, n)| **n == 0).map(|(kind, _)| kind.element()).collect();
+    let rows = sqlx::query(
+        "WITH RECURSIVE company_waiting(id) AS (
+             SELECT min(company_id) FROM instance WHERE state = 'WaitingCoordinator'
+             UNION ALL
+             SELECT (SELECT min(company_id) FROM instance
+                     WHERE state = 'WaitingCoordinator' AND company_id > company_waiting.id)
+             FROM company_waiting WHERE company_waiting.id IS NOT NULL
+         )
+         SELECT i.id, i.company_id, i.kind, i.exclusive_key
+         FROM company_waiting c
+         JOIN instance i ON i.id IN (
+             SELECT w.id FROM instance w
+             WHERE w.state = 'WaitingCoordinator' AND w.company_id = c.id AND w.not_before_at <= $1
+               AND w.kind NOT IN (SELECT value FROM json_each($2))
+               AND (w.exclusive_key IS NULL OR NOT EXISTS (
+                    SELECT 1 FROM instance r
+                    WHERE r.state IN ('Running', 'Stopping') AND r.exclusive_key = w.exclusive_key))
+             ORDER BY w.id LIMIT $3)
+         ORDER BY i.company_id, i.id",
+    )
+    .bind(now.timestamp_millis())
+    .bind(json!(full).to_string())
+    .bind(i64::try_from(free.total).unwrap_or(i64::MAX))
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("look for waiting runs"))?;
+    rows.iter()
+        .map(|row| {
+            Ok(Candidate {
+                id: InstanceId(rows::get(row, "id")?),
+                company: CompanyId(rows::get(row, "company_id")?),
+                kind: kind(row)?,
+                exclusive_key: rows::get(row, "exclusive_key")?,
+            })
+        })
+        .collect()
+}
+
+fn kind(row: &SqliteRow) -> Result<JobKind, StoreError> {
+    let element: &str = rows::get(row, "kind")?;
+    JobKind::from_element(element).ok_or_else(|| StoreError::corrupt("a job kind", element))
+}
+
+/// One run of each company in turn until the slots are full or nothing is left that fits.
+async fn pick(
+    tx: &mut Transaction,
+    mut free: FreeSlots,
+    last_served: CompanyId,
+    now: DateTime<Utc>,
+) -> Result<Vec<InstanceId>, StoreError> {
+    if free.total == 0 {
+        return Ok(Vec::new());
+    }
+    let mut queues: BTreeMap<(bool, CompanyId), std::collections::VecDeque<Candidate>> = BTreeMap::new();
+    for candidate in candidates(tx, &free, now).await? {
+        // Companies after the one served last come first.
+        queues.entry((candidate.company <= last_served, candidate.company)).or_default().push_back(candidate);
+    }
+    let mut held = std::collections::HashSet::new();
+    let mut picks = Vec::new();
+    while free.total > 0 {
+        let before = picks.len();
+        for queue in queues.values_mut() {
+            while let Some(candidate) = queue.pop_front() {
+                let key_is_free = candidate.exclusive_key.as_ref().is_none_or(|key| !held.contains(key));
+                if free.takes(candidate.kind) && key_is_free {
+                    free.take(candidate.kind);
+                    held.extend(candidate.exclusive_key);
+                    picks.push(candidate.id);
+                    break;
+                }
+            }
+        }
+        if picks.len() == before {
+            break;
+        }
+    }
+    Ok(picks)
+}
+
+/// Makes them ours, in the order of `picks`, and writes what a log begins with.
+async fn take(
+    tx: &mut Transaction,
+    picks: &[InstanceId],
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, StoreError> {
+    let taken = sqlx::query(
+        "UPDATE instance
+         SET state = 'Running', attempt = attempt + 1, started_at = coalesce(started_at, $2), lease_owner = $3,
+             lease_expires_at = $4
+         WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator'",
+    )
+    .bind(json!(picks).to_string())
+    .bind(now.timestamp_millis())
+    .bind(&lease.owner)
+    .bind(lease.expires_at.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("claim runs"))?
+    .rows_affected();
+    if taken != picks.len() as u64 {
+        return Err(StoreError::corrupt("waiting runs", format!("claimed {taken} of {}", picks.len())));
+    }
+    let rows = sqlx::query(
+        "SELECT i.id, i.attempt, i.failures, i.run_name, i.company_id, i.job_id, j.name, j.spec, j.account_id, j.locale,
+                j.client, a.email, c.root_path
+         FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
+         JOIN account a ON a.id = j.account_id JOIN company c ON c.id = i.company_id
+         ORDER BY p.key",
+    )
+    .bind(json!(picks).to_string())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("read claimed runs"))?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    let mut first_lines = Vec::new();
+    for row in &rows {
+        let run = read(row)?;
+        if run.fence.attempt == 1 {
+            first_lines.extend(
+                head(&run, rows::get(row, "root_path")?, rows::get(row, "client")?)
+                    .map(|line| (run.fence.instance, line)),
+            );
+            if run.spec.email_setting().wants_begin() {
+                let email: String = rows::get(row, "email")?;
+                outbox::insert(tx, run.fence.instance, outbox::Channel::Mail, outbox::Moment::Begin, &email, now)
+                    .await?;
+            }
+        }
+        claimed.push(run);
+    }
+    lines::insert(tx, first_lines.iter().map(|(id, line)| (*id, line)), now).await?;
+    Ok(claimed)
+}
+
+fn read(row: &SqliteRow) -> Result<Claimed, StoreError> {
+    let locale: Option<String> = rows::get(row, "locale")?;
+    Ok(Claimed {
+        fence: Fence { instance: InstanceId(rows::get(row, "id")?), attempt: rows::get(row, "attempt")? },
+        job: JobId(rows::get(row, "job_id")?),
+        company: CompanyId(rows::get(row, "company_id")?),
+        run_name: rows::get(row, "run_name")?,
+        job_name: rows::get(row, "name")?,
+        spec: rows::json(row, "spec")?,
+        responsible: AccountId(rows::get(row, "account_id")?),
+        locale: locale.map(|tag| Locale::parse(&tag)).transpose().map_err(|e| StoreError::corrupt("a locale", e))?,
+        failures: row.try_get("failures").map_err(|e| StoreError::corrupt("failures", e))?,
+    })
+}
+
+/// The first lines of a log, in the order that clients know: Begin…, OriginalJobName, JobClient.
+fn head(run: &Claimed, root_path: &str, client: Option<String>) -> impl Iterator<Item = LogLine> {
+    let kind = run.spec.kind();
+    let begin = run.spec.begin_message(root_path);
+    let original = Message::new("original-job-name").with("name", run.job_name.clone());
+    let client = client.map(|client| Message::new("job-client").with("client", client));
+    [
+        Some(LogLine::new(kind.begin_log(), begin)),
+        Some(LogLine::new(LogType::OriginalJobName, original)),
+        client.map(|message| LogLine::new(LogType::JobClient, message)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+async fn next_retry(tx: &mut Transaction, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let millis: Option<i64> = sqlx::query_scalar(
+        "SELECT min(not_before_at) FROM instance WHERE state = 'WaitingCoordinator' AND not_before_at > $1",
+    )
+    .bind(now.timestamp_millis())
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("look for the next retry"))?;
+    Ok(millis.and_then(DateTime::from_timestamp_millis))
+}

@@ -1,0 +1,44 @@
+//! Writing log lines.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::model::id::InstanceId;
+use crate::model::log::LogLine;
+use crate::store::{StoreError, Transaction};
+
+/// Writes `lines` of one or several runs in their order.
+pub(in crate::store) async fn insert<'a>(
+    tx: &mut Transaction,
+    lines: impl Iterator<Item = (InstanceId, &'a LogLine)>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows: Vec<Value> = lines
+        .map(|(instance, line)| {
+            let asset = line.asset.as_ref();
+            json!([
+                instance,
+                now.timestamp_millis(),
+                line.log_type,
+                line.message.code,
+                Value::Object(line.message.params.clone()).to_string(),
+                asset.and_then(|a| a.id),
+                asset.map(|a| &a.name),
+                asset.map(|a| a.file_type),
+            ])
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO log_detail (instance_id, logged_at, log_type, code, params, asset_id, asset_name, asset_type)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+         FROM json_each($1)",
+    )
+    .bind(Value::from(rows).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("write log lines"))
+}

@@ -1,0 +1,263 @@
+//! Every message code. `en.ftl` documents the parameters of each.
+
+macro_rules! codes {
+    ($($name:ident = $code:literal;)+) => {
+        $(pub const $name: &str = $code;)+
+
+        /// All of them, in the order of `en.ftl`.
+        pub const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+codes! {
+    // Numbers, sizes, durations, times
+    FORMAT_DIGIT_SEPARATOR = "format-digit-separator";
+    FORMAT_DECIMAL_MARK = "format-decimal-mark";
+    FORMAT_SIZE_BYTES = "format-size-bytes";
+    FORMAT_SIZE_KB = "format-size-kb";
+    FORMAT_SIZE_MB = "format-size-mb";
+    FORMAT_SIZE_GB = "format-size-gb";
+    FORMAT_SIZE_TB = "format-size-tb";
+    FORMAT_DURATION_MILLISECONDS = "format-duration-milliseconds";
+    FORMAT_DURATION_SECONDS = "format-duration-seconds";
+    FORMAT_DURATION_MINUTES = "format-duration-minutes";
+    FORMAT_DURATION_HOURS = "format-duration-hours";
+    FORMAT_DURATION_DAYS = "format-duration-days";
+    FORMAT_TIME = "format-time";
+    FORMAT_WEEKDAY = "format-weekday";
+    FORMAT_MONTH = "format-month";
+
+    // Names of things
+    KIND = "kind";
+    JOB_COUNTS = "job-counts";
+
+    // Job log: facts about the job
+    ORIGINAL_JOB_NAME = "original-job-name";
+    INITIATING_JOB_NAME = "initiating-job-name";
+    JOB_CLIENT = "job-client";
+    JOB_TYPE = "job-type";
+    TOTAL_FILE_COUNT = "total-file-count";
+
+    // Job log: beginning and end of each kind.
+
+    // Every end takes the counters of `job-counts`.
+    BEGIN_UPLOAD_DIRECTORY = "begin-upload-directory";
+    END_UPLOAD_DIRECTORY = "end-upload-directory";
+    BEGIN_UPLOAD_URLS = "begin-upload-urls";
+    END_UPLOAD_URLS = "end-upload-urls";
+    BEGIN_UPLOAD_POST = "begin-upload-post";
+    END_UPLOAD_POST = "end-upload-post";
+    BEGIN_OPTIMIZE = "begin-optimize";
+    END_OPTIMIZE = "end-optimize";
+    BEGIN_IMAGE_SERVING_PUBLISH = "begin-image-serving-publish";
+    END_IMAGE_SERVING_PUBLISH = "end-image-serving-publish";
+    BEGIN_IMAGE_SERVING_PUBLISH_CLEANUP = "begin-image-serving-publish-cleanup";
+    END_IMAGE_SERVING_PUBLISH_CLEANUP = "end-image-serving-publish-cleanup";
+    BEGIN_IMAGE_RENDERING_PUBLISH = "begin-image-rendering-publish";
+    END_IMAGE_RENDERING_PUBLISH = "end-image-rendering-publish";
+    BEGIN_IMAGE_RENDERING_PUBLISH_CLEANUP = "begin-image-rendering-publish-cleanup";
+    END_IMAGE_RENDERING_PUBLISH_CLEANUP = "end-image-rendering-publish-cleanup";
+    BEGIN_VIDEO_PUBLISH = "begin-video-publish";
+    END_VIDEO_PUBLISH = "end-video-publish";
+    BEGIN_VIDEO_PUBLISH_CLEANUP = "begin-video-publish-cleanup";
+    END_VIDEO_PUBLISH_CLEANUP = "end-video-publish-cleanup";
+    BEGIN_SERVER_DIRECTORY_PUBLISH = "begin-server-directory-publish";
+    END_SERVER_DIRECTORY_PUBLISH = "end-server-directory-publish";
+    BEGIN_METADATA_PUBLISH = "begin-metadata-publish";
+    END_METADATA_PUBLISH = "end-metadata-publish";
+    BEGIN_PDF_RIP = "begin-pdf-rip";
+    END_PDF_RIP = "end-pdf-rip";
+    BEGIN_REPROCESS = "begin-reprocess";
+    END_REPROCESS = "end-reprocess";
+    BEGIN_SET_GENERATION = "begin-set-generation";
+    END_SET_GENERATION = "end-set-generation";
+    BEGIN_VIDEO_SITEMAP = "begin-video-sitemap";
+    END_VIDEO_SITEMAP = "end-video-sitemap";
+    BEGIN_EXPORT = "begin-export";
+    END_EXPORT = "end-export";
+    BEGIN_CLEANUP = "begin-cleanup";
+    END_CLEANUP = "end-cleanup";
+
+    // Job log: files
+    FILE_BEGIN = "file-begin";
+    FILE_END = "file-end";
+    FILE_CANCELLED = "file-cancelled";
+    UPLOAD_SUCCESS = "upload-success";
+    FILE_UPDATED = "file-updated";
+    DUPLICATE_SKIPPED = "duplicate-skipped";
+    DUPLICATE_RENAMED = "duplicate-renamed";
+    JUNK_SKIPPED = "junk-skipped";
+    LINK_SKIPPED = "link-skipped";
+    UPLOAD_ERROR = "upload-error";
+    UPLOAD_WARNING = "upload-warning";
+    NAME_CLEANED = "name-cleaned";
+    MOVED_TO_FOLDER = "moved-to-folder";
+    CONTENT_DIFFERS = "content-differs";
+
+    // Job log: web addresses
+    URL_FETCHED = "url-fetched";
+    URL_FAILED = "url-failed";
+    URL_RETRIED = "url-retried";
+
+    // Job log: optimization
+    OPTIMIZE_SUCCESS = "optimize-success";
+    OPTIMIZE_FAILURE = "optimize-failure";
+    OPTIMIZE_FRESH = "optimize-fresh";
+
+    // Job log: publishing
+    PUBLISH_SUCCESS = "publish-success";
+    PUBLISH_REMOVED = "publish-removed";
+    PUBLISH_REMOVE_FAILED = "publish-remove-failed";
+    PUBLISH_ERROR = "publish-error";
+    PUBLISH_WARNING = "publish-warning";
+    PUBLISH_NOTHING = "publish-nothing";
+    PUBLISH_MANIFEST = "publish-manifest";
+
+    // Job log: sets, pages, export, metadata
+    SET_CREATED = "set-created";
+    SET_UPDATED = "set-updated";
+    SET_ERROR = "set-error";
+    PDF_RIPPED = "pdf-ripped";
+    PDF_RIP_ERROR = "pdf-rip-error";
+    EXPORT_FILE_SUCCESS = "export-file-success";
+    EXPORT_FILE_ERROR = "export-file-error";
+    EXPORT_ZIP_SUCCESS = "export-zip-success";
+    METADATA_SUCCESS = "metadata-success";
+    METADATA_FAILURE = "metadata-failure";
+
+    // Job log: how a run went
+    STOP_REQUESTED = "stop-requested";
+    JOB_STOPPED = "job-stopped";
+    ATTEMPT_FAILED = "attempt-failed";
+    ATTEMPTS_EXHAUSTED = "attempts-exhausted";
+    JOB_FAILED = "job-failed";
+    LEASE_LOST = "lease-lost";
+    SHUTDOWN_REQUEUED = "shutdown-requeued";
+    JOB_CONTINUED = "job-continued";
+    NOT_AVAILABLE = "not-available";
+    OPTION_NO_EFFECT = "option-no-effect";
+    FOLLOW_UP_SUBMITTED = "follow-up-submitted";
+    FOLLOW_UP_NO_FILES = "follow-up-no-files";
+    FOLLOW_UP_FAILED = "follow-up-failed";
+    COMPLETION_URL_CALLED = "completion-url-called";
+    COMPLETION_URL_RETRIED = "completion-url-retried";
+    COMPLETION_URL_FAILED = "completion-url-failed";
+    MAIL_SENT = "mail-sent";
+    MAIL_RETRIED = "mail-retried";
+    MAIL_FAILED = "mail-failed";
+
+    // Reasons: parts of a sentence, to stand as `$reason` in a message above
+    REASON_WORKER_GONE = "reason-worker-gone";
+    REASON_EMPTY = "reason-empty";
+    REASON_TRUNCATED = "reason-truncated";
+    REASON_DAMAGED = "reason-damaged";
+    REASON_UNKNOWN_FORMAT = "reason-unknown-format";
+    REASON_TOO_MANY_PIXELS = "reason-too-many-pixels";
+    REASON_TOO_LARGE = "reason-too-large";
+    REASON_NOT_FOUND = "reason-not-found";
+    REASON_OUTSIDE_ROOT = "reason-outside-root";
+    REASON_NOT_READABLE = "reason-not-readable";
+    REASON_NO_NAME = "reason-no-name";
+    REASON_NAME_TOO_LONG = "reason-name-too-long";
+    REASON_TIMEOUT = "reason-timeout";
+    REASON_DISK_FULL = "reason-disk-full";
+    REASON_HTTP_STATUS = "reason-http-status";
+    REASON_PRIVATE_ADDRESS = "reason-private-address";
+    REASON_TOO_MANY_REDIRECTS = "reason-too-many-redirects";
+    REASON_CONNECTION = "reason-connection";
+    REASON_TOOL_MISSING = "reason-tool-missing";
+    REASON_NOT_FOR_TYPE = "reason-not-for-type";
+    REASON_NOT_IN_VERSION = "reason-not-in-version";
+    REASON_NOT_NEEDED = "reason-not-needed";
+    REASON_INTERNAL = "reason-internal";
+    REASON_OTHER = "reason-other";
+
+    // Progress of a running job
+    PROGRESS_LISTING = "progress-listing";
+    PROGRESS_FETCHING = "progress-fetching";
+    PROGRESS_UPLOADING = "progress-uploading";
+    PROGRESS_OPTIMIZING = "progress-optimizing";
+    PROGRESS_PUBLISHING = "progress-publishing";
+    PROGRESS_MANIFEST = "progress-manifest";
+    PROGRESS_SWITCHING = "progress-switching";
+    PROGRESS_REMOVING = "progress-removing";
+    PROGRESS_RIPPING = "progress-ripping";
+    PROGRESS_SETS = "progress-sets";
+    PROGRESS_EXPORTING = "progress-exporting";
+    PROGRESS_PACKING = "progress-packing";
+    PROGRESS_METADATA = "progress-metadata";
+    PROGRESS_CLEANING = "progress-cleaning";
+    PROGRESS_WAITING_CLIENT = "progress-waiting-client";
+    PROGRESS_STOPPING = "progress-stopping";
+    PROGRESS_DONE = "progress-done";
+    PROGRESS_FILE = "progress-file";
+
+    // Why a job waits
+    WAIT_SLOT = "wait-slot";
+    WAIT_KIND_LIMIT = "wait-kind-limit";
+    WAIT_PREVIOUS_RUN = "wait-previous-run";
+    WAIT_PUBLISH_CONTEXT = "wait-publish-context";
+    WAIT_RETRY = "wait-retry";
+    WAIT_TURN = "wait-turn";
+    WAIT_PAUSED = "wait-paused";
+    WAIT_SCHEDULE = "wait-schedule";
+    WAIT_DAEMON = "wait-daemon";
+    WAIT_CLIENT = "wait-client";
+
+    // What became of a slot of a schedule
+    SLOT_FIRED = "slot-fired";
+    SLOT_LATE = "slot-late";
+    SLOT_COALESCED = "slot-coalesced";
+    SLOT_SKIPPED_OVERLAP = "slot-skipped-overlap";
+    SLOT_SKIPPED_PAUSED = "slot-skipped-paused";
+    SLOT_SKIPPED_MISFIRE = "slot-skipped-misfire";
+    SLOT_SKIPPED_EXPIRED = "slot-skipped-expired";
+
+    // Mail
+    LETTER_SUBJECT_BEGIN = "letter-subject-begin";
+    LETTER_SUBJECT_DONE = "letter-subject-done";
+    LETTER_SUBJECT_WARNINGS = "letter-subject-warnings";
+    LETTER_SUBJECT_ERRORS = "letter-subject-errors";
+    LETTER_SUBJECT_ERRORS_ONLY = "letter-subject-errors-only";
+    LETTER_SUBJECT_FAILED = "letter-subject-failed";
+    LETTER_SUBJECT_STOPPED = "letter-subject-stopped";
+    LETTER_BADGE_BEGIN = "letter-badge-begin";
+    LETTER_BADGE_DONE = "letter-badge-done";
+    LETTER_BADGE_WARNINGS = "letter-badge-warnings";
+    LETTER_BADGE_ERRORS = "letter-badge-errors";
+    LETTER_BADGE_FAILED = "letter-badge-failed";
+    LETTER_BADGE_STOPPED = "letter-badge-stopped";
+    LETTER_LEAD_BEGIN = "letter-lead-begin";
+    LETTER_LEAD_DONE = "letter-lead-done";
+    LETTER_LEAD_WARNINGS = "letter-lead-warnings";
+    LETTER_LEAD_ERRORS = "letter-lead-errors";
+    LETTER_LEAD_FAILED = "letter-lead-failed";
+    LETTER_LEAD_STOPPED = "letter-lead-stopped";
+    LETTER_LABEL_COMPANY = "letter-label-company";
+    LETTER_LABEL_RUN = "letter-label-run";
+    LETTER_LABEL_KIND = "letter-label-kind";
+    LETTER_LABEL_DESCRIPTION = "letter-label-description";
+    LETTER_LABEL_STARTED = "letter-label-started";
+    LETTER_LABEL_ENDED = "letter-label-ended";
+    LETTER_LABEL_TOOK = "letter-label-took";
+    LETTER_LABEL_ATTEMPTS = "letter-label-attempts";
+    LETTER_ATTEMPTS = "letter-attempts";
+    LETTER_COUNT_SUCCESS = "letter-count-success";
+    LETTER_COUNT_UPDATED = "letter-count-updated";
+    LETTER_COUNT_DUPLICATES = "letter-count-duplicates";
+    LETTER_COUNT_WARNINGS = "letter-count-warnings";
+    LETTER_COUNT_ERRORS = "letter-count-errors";
+    LETTER_COUNT_TOTAL = "letter-count-total";
+    LETTER_PROBLEMS_TITLE = "letter-problems-title";
+    LETTER_PROBLEM_ERROR = "letter-problem-error";
+    LETTER_PROBLEM_WARNING = "letter-problem-warning";
+    LETTER_PROBLEMS_MORE = "letter-problems-more";
+    LETTER_RESULTS_TITLE = "letter-results-title";
+    LETTER_RESULT_FOLDER = "letter-result-folder";
+    LETTER_RESULT_PUBLISHED = "letter-result-published";
+    LETTER_RESULT_DOWNLOAD = "letter-result-download";
+    LETTER_MORE_COMMAND = "letter-more-command";
+    LETTER_MORE_LINK = "letter-more-link";
+    LETTER_FOOTER = "letter-footer";
+    LETTER_SENDER = "letter-sender";
+}

@@ -1,0 +1,804 @@
+### English. Every code of `codes.rs` has its words here; a test formats each of them.
+###
+### A comment above a message documents its parameters as `$name (Type) meaning`. Types:
+###   Text          shown as it is, or a message of its own: {"code": "reason-empty", "params": {}}
+###   Number        a count; write NUMBER($name) to group its digits
+###   Bytes         a size in bytes, written SIZE($name)
+###   Milliseconds  a length of time, written DURATION($name)
+###   Time          an instant (RFC 3339 or milliseconds since 1970), written TIME($name, $zone)
+### `$zone` is the reader's time zone and is always there.
+
+## Numbers, sizes, durations, times
+
+format-digit-separator = ,
+format-decimal-mark = .
+# $count (Number) bytes
+format-size-bytes =
+    { $count ->
+        [one] 1 byte
+       *[other] { $count } bytes
+    }
+# $amount (Text) kilobytes
+format-size-kb = { $amount } kB
+# $amount (Text) megabytes
+format-size-mb = { $amount } MB
+# $amount (Text) gigabytes
+format-size-gb = { $amount } GB
+# $amount (Text) terabytes
+format-size-tb = { $amount } TB
+# $milliseconds-left (Number) less than a second
+format-duration-milliseconds = { $milliseconds-left } ms
+# $seconds (Text) with one decimal below ten
+format-duration-seconds = { $seconds } s
+# $minutes (Number)
+# $seconds (Number)
+format-duration-minutes = { $minutes } min { $seconds } s
+# $hours (Number)
+# $minutes (Number)
+format-duration-hours = { $hours } h { $minutes } min
+# $days (Text)
+# $hours (Number)
+format-duration-days = { $days } d { $hours } h
+# $weekday (Number) 1 is Monday
+# $day (Number)
+# $month (Number)
+# $year (Text)
+# $clock (Text) hours, minutes, seconds
+# $zone-name (Text)
+format-time = { format-weekday } { $day } { format-month } { $year }, { $clock } { $zone-name }
+# $weekday (Number) 1 is Monday
+format-weekday =
+    { $weekday ->
+        [1] Mon
+        [2] Tue
+        [3] Wed
+        [4] Thu
+        [5] Fri
+        [6] Sat
+       *[7] Sun
+    }
+# $month (Number)
+format-month =
+    { $month ->
+        [1] Jan
+        [2] Feb
+        [3] Mar
+        [4] Apr
+        [5] May
+        [6] Jun
+        [7] Jul
+        [8] Aug
+        [9] Sep
+        [10] Oct
+        [11] Nov
+       *[12] Dec
+    }
+
+## Names of things
+
+# $kind (Text) a job type of the API
+kind =
+    { $kind ->
+        [UploadFromServerDirectory] Upload from a server directory
+        [UrlUpload] Upload from web addresses
+        [UploadPost] Upload over HTTP
+        [ImageServingPublish] Publish to image serving
+        [ImageRenderingPublish] Publish to image rendering
+        [VideoPublish] Publish of videos
+        [ServerDirectoryPublish] Publish to a server directory
+        [ServerDirectoryPublishWithTemplate] Publish to a server directory with templates
+        [MetadataPublish] Publish of metadata
+        [MetadataUpload] Upload of metadata
+        [ImageOptimization] Optimization of images
+        [PdfRip] Ripping of PDFs
+        [ReprocessAssets] Reprocessing of assets
+        [AutomatedSetGeneration] Automated set generation
+        [VideoSitemap] Video site map
+        [Export] Export
+        [Cleanup] Cleanup
+       *[other] { $kind }
+    }
+# $success (Number) files processed as new
+# $updated (Number) files that replaced an earlier one
+# $duplicates (Number) files skipped because they were there already
+# $warnings (Number)
+# $errors (Number)
+job-counts =
+    { NUMBER($success) } processed, { NUMBER($updated) } updated, { $duplicates ->
+        [one] 1 duplicate
+       *[other] { NUMBER($duplicates) } duplicates
+    }, { $warnings ->
+        [one] 1 warning
+       *[other] { NUMBER($warnings) } warnings
+    }, { $errors ->
+        [one] 1 error
+       *[other] { NUMBER($errors) } errors
+    }
+
+## Job log: facts about the job
+
+# $name (Text) job name as submitted
+original-job-name = { $name }
+# $name (Text) name of the job that caused this one
+initiating-job-name = { $name }
+# $client (Text) host name or address of the submitter
+job-client = { $client }
+# $kind (Text) a job type of the API
+job-type = { kind }
+# $count (Number) files found
+total-file-count =
+    { $count ->
+        [one] 1 file in total
+       *[other] { NUMBER($count) } files in total
+    }
+
+## Job log: beginning and end of each kind.
+## Every end takes the counters of `job-counts`.
+
+# $folder (Text) server directory
+# $destination (Text) target folder with the company root
+begin-upload-directory = Upload of { $folder } to { $destination } begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-upload-directory = Upload ended: { job-counts }.
+# $count (Number) addresses
+begin-upload-urls =
+    { $count ->
+        [one] Upload of 1 web address begins.
+       *[other] Upload of { NUMBER($count) } web addresses begins.
+    }
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-upload-urls = Upload ended: { job-counts }.
+# $destination (Text) target folder with the company root
+begin-upload-post = Upload over HTTP to { $destination } begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-upload-post = Upload ended: { job-counts }.
+begin-optimize = Optimization begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-optimize = Optimization ended: { job-counts }.
+# $publish-type (Text) Full, FullWithSearch or Incremental
+# $context (Text) publish context
+begin-image-serving-publish =
+    { $publish-type ->
+        [Full] Full publish to { $context } begins.
+        [FullWithSearch] Full publish with search data to { $context } begins.
+        [Incremental] Incremental publish to { $context } begins.
+       *[other] Publish ({ $publish-type }) to { $context } begins.
+    }
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-image-serving-publish = Publish ended: { job-counts }.
+# $context (Text) publish context
+begin-image-serving-publish-cleanup = Removal of unpublished files from { $context } begins.
+# $count (Number) files removed
+end-image-serving-publish-cleanup =
+    { $count ->
+        [0] Nothing had to be removed.
+        [one] 1 file was removed.
+       *[other] { NUMBER($count) } files were removed.
+    }
+# $context (Text) publish context
+begin-image-rendering-publish = Publish to { $context } begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-image-rendering-publish = Publish ended: { job-counts }.
+# $context (Text) publish context
+begin-image-rendering-publish-cleanup = Removal of unpublished files from { $context } begins.
+# $count (Number) files removed
+end-image-rendering-publish-cleanup = { end-image-serving-publish-cleanup }
+# $context (Text) publish context
+begin-video-publish = Publish of videos to { $context } begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-video-publish = Publish of videos ended: { job-counts }.
+# $context (Text) publish context
+begin-video-publish-cleanup = Removal of unpublished videos from { $context } begins.
+# $count (Number) files removed
+end-video-publish-cleanup = { end-image-serving-publish-cleanup }
+# $context (Text) publish context
+begin-server-directory-publish = Publish to the server directory of { $context } begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-server-directory-publish = Publish to the server directory ended: { job-counts }.
+begin-metadata-publish = Publish of metadata begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-metadata-publish = Publish of metadata ended: { job-counts }.
+# $count (Number) PDFs
+begin-pdf-rip =
+    { $count ->
+        [one] Ripping of 1 PDF begins.
+       *[other] Ripping of { NUMBER($count) } PDFs begins.
+    }
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-pdf-rip = Ripping ended: { job-counts }.
+# $count (Number) assets
+begin-reprocess =
+    { $count ->
+        [one] Reprocessing of 1 asset begins.
+       *[other] Reprocessing of { NUMBER($count) } assets begins.
+    }
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-reprocess = Reprocessing ended: { job-counts }.
+# $count (Number) assets
+begin-set-generation =
+    { $count ->
+        [one] Set generation from 1 asset begins.
+       *[other] Set generation from { NUMBER($count) } assets begins.
+    }
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-set-generation = Set generation ended: { job-counts }.
+begin-video-sitemap = Writing of the video site map begins.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-video-sitemap = Writing of the video site map ended: { job-counts }.
+# $count (Number) assets
+begin-export =
+    { $count ->
+        [one] Export of 1 asset begins.
+       *[other] Export of { NUMBER($count) } assets begins.
+    }
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-export = Export ended: { job-counts }.
+begin-cleanup = Cleanup begins.
+# $logs (Number) job logs past their retention
+# $files (Number) temporary and trashed files
+# $bytes (Bytes) freed
+end-cleanup =
+    Cleanup ended: { $logs ->
+        [one] 1 job log
+       *[other] { NUMBER($logs) } job logs
+    } and { $files ->
+        [one] 1 file
+       *[other] { NUMBER($files) } files
+    } removed, { SIZE($bytes) } freed.
+
+## Job log: files
+
+# $file (Text)
+file-begin = { $file } begins.
+# $file (Text)
+# $milliseconds (Milliseconds) time taken
+file-end = { $file } ended after { DURATION($milliseconds) }.
+# $file (Text)
+file-cancelled = { $file } was left undone because the job was stopped.
+# A client takes the path before the last " was processed ", so nothing a user can name may stand behind it.
+# $file (Text) path with the company root folder first
+# $type (Text) asset type
+# $bytes (Bytes) size of the file
+upload-success = { $file } was processed as { $type } ({ SIZE($bytes) }).
+# $file (Text) path with the company root folder first
+# $bytes (Bytes) size of the file
+file-updated = { $file } was processed and replaced the earlier version ({ SIZE($bytes) }).
+# $file (Text)
+# $asset (Text) asset id that is taken
+duplicate-skipped = { $file } was skipped: an asset named { $asset } is there already.
+# $file (Text)
+# $asset (Text) asset id that is taken
+# $name (Text) asset id given instead
+duplicate-renamed = { $file } was stored as { $name }, because { $asset } is taken.
+# $file (Text)
+junk-skipped = { $file } was skipped: it is a file that operating systems and transfer programs leave behind, not content.
+# $path (Text)
+link-skipped = { $path } was skipped: it is a link that leads out of the company's folder.
+# $file (Text)
+# $reason (Text)
+upload-error = { $file } could not be processed: { $reason }.
+# $file (Text)
+# $reason (Text)
+upload-warning = { $file }: { $reason }.
+# $file (Text) as it was called
+# $name (Text) as it is stored
+name-cleaned = { $file } is stored as { $name }, without the characters that a name may not have.
+# $asset (Text)
+# $from (Text) folder
+# $folder (Text) folder
+moved-to-folder = { $asset } moved from { $from } to { $folder }.
+# $file (Text)
+# $extension (Text) of the file's name
+# $type (Text) by its content
+content-differs = { $file } is named .{ $extension } but holds { $type }; it was taken as what it holds.
+
+## Job log: web addresses
+
+# $url (Text)
+# $bytes (Bytes)
+# $milliseconds (Milliseconds)
+url-fetched = { $url } was fetched: { SIZE($bytes) } in { DURATION($milliseconds) }.
+# $url (Text)
+# $reason (Text)
+url-failed = { $url } could not be fetched: { $reason }.
+# $url (Text)
+# $reason (Text)
+# $attempt (Number) that failed
+# $attempts (Number) allowed
+# $at (Time) of the next attempt
+url-retried = { $url } could not be fetched (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is at { TIME($at, $zone) }.
+
+## Job log: optimization
+
+# $asset (Text)
+# $width (Number) pixels
+# $height (Number) pixels
+# $bytes (Bytes) of the pyramid
+optimize-success = { $asset } was optimized: { $width } × { $height } pixels, { SIZE($bytes) }.
+# $asset (Text)
+# $reason (Text)
+optimize-failure = { $asset } could not be optimized: { $reason }.
+# $count (Number) assets
+optimize-fresh =
+    { $count ->
+        [one] 1 asset was up to date already.
+       *[other] { NUMBER($count) } assets were up to date already.
+    }
+
+## Job log: publishing
+
+# $file (Text)
+# $context (Text) publish context
+publish-success = { $file } was published to { $context }.
+# $file (Text)
+# $context (Text) publish context
+publish-removed = { $file } was removed from { $context }.
+# $file (Text)
+# $context (Text) publish context
+# $reason (Text)
+publish-remove-failed = { $file } could not be removed from { $context }: { $reason }.
+# $file (Text)
+# $context (Text) publish context
+# $reason (Text)
+publish-error = { $file } could not be published to { $context }: { $reason }.
+# $file (Text)
+# $context (Text) publish context
+# $reason (Text)
+publish-warning = { $file } was published to { $context }, but { $reason }.
+# $context (Text) publish context
+publish-nothing = Nothing has changed in { $context } since the last publish.
+# $count (Number) files named
+# $path (Text)
+publish-manifest =
+    { $count ->
+        [one] The manifest { $path } names 1 file.
+       *[other] The manifest { $path } names { NUMBER($count) } files.
+    }
+
+## Job log: sets, pages, export, metadata
+
+# $name (Text) set
+# $count (Number) members
+set-created =
+    { $count ->
+        [one] Set { $name } was made with 1 member.
+       *[other] Set { $name } was made with { NUMBER($count) } members.
+    }
+# $name (Text) set
+# $count (Number) members now
+set-updated =
+    { $count ->
+        [one] Set { $name } was updated and has 1 member.
+       *[other] Set { $name } was updated and has { NUMBER($count) } members.
+    }
+# $name (Text) set or script
+# $reason (Text)
+set-error = No set could be made for { $name }: { $reason }.
+# $file (Text) PDF
+# $count (Number) pages
+pdf-ripped =
+    { $count ->
+        [one] { $file }: 1 page was made.
+       *[other] { $file }: { NUMBER($count) } pages were made.
+    }
+# $file (Text) PDF
+# $reason (Text)
+pdf-rip-error = { $file } could not be ripped: { $reason }.
+# $file (Text) original
+# $name (Text) exported file
+export-file-success = { $file } is exported to { $name }
+# $file (Text)
+# $reason (Text)
+export-file-error = { $file } could not be exported: { $reason }.
+# $count (Number) files in it
+# $bytes (Bytes)
+# $at (Time) when the download ends
+export-zip-success =
+    { $count ->
+        [one] The archive is ready: 1 file, { SIZE($bytes) }. It can be downloaded until { TIME($at, $zone) }.
+       *[other] The archive is ready: { NUMBER($count) } files, { SIZE($bytes) }. It can be downloaded until { TIME($at, $zone) }.
+    }
+# $asset (Text)
+metadata-success = Metadata of { $asset } was stored.
+# $asset (Text)
+# $reason (Text)
+metadata-failure = Metadata of { $asset } could not be stored: { $reason }.
+
+## Job log: how a run went
+
+# $user (Text) who asked
+stop-requested = { $user } asked the job to stop.
+# $user (Text) who asked
+# $done (Number) items done
+# $total (Number) items in all
+job-stopped = Stopped by { $user } after { NUMBER($done) } of { $total ->
+        [one] 1 item
+       *[other] { NUMBER($total) } items
+    }.
+# $attempt (Number) that failed
+# $attempts (Number) allowed
+# $reason (Text)
+# $at (Time) of the next attempt
+attempt-failed = Attempt { $attempt } of { $attempts } failed: { $reason }. The job will be tried again at { TIME($at, $zone) }.
+# $attempts (Number) made
+# $reason (Text) of the last failure
+attempts-exhausted =
+    { $attempts ->
+        [one] The job failed in its only attempt: { $reason }.
+       *[other] The job failed in each of its { $attempts } attempts; the last one: { $reason }.
+    }
+# $reason (Text)
+job-failed = The job failed: { $reason }.
+# $attempt (Number) that lost it
+lease-lost = Attempt { $attempt } gave no sign of life in time and has lost its claim on the job; what it had not finished will be done again.
+# $done (Number) items done
+# $total (Number) items in all
+shutdown-requeued = The daemon shut down after { NUMBER($done) } of { NUMBER($total) } items; the job is queued again and goes on with the next item.
+# $attempt (Number) now beginning
+# $done (Number) items done before
+# $total (Number) items in all
+job-continued = Attempt { $attempt } goes on after { NUMBER($done) } of { NUMBER($total) } items.
+# $kind (Text) a job type of the API
+not-available = { kind }: not available in this version.
+# $option (Text) name of the field
+# $reason (Text)
+option-no-effect = The option { $option } had no effect, because { $reason }.
+# $name (Text) name of the new job
+# $kind (Text) a job type of the API
+follow-up-submitted = Follow-up job { $name } was submitted ({ kind }).
+# $kind (Text) a job type of the API
+follow-up-no-files = No follow-up job was submitted ({ kind }), because no files were processed.
+# $kind (Text) a job type of the API
+# $reason (Text)
+follow-up-failed = The follow-up job ({ kind }) could not be submitted: { $reason }.
+# $url (Text)
+# $status (Number) HTTP status
+completion-url-called = The completion address { $url } was called and answered { $status }.
+# $url (Text)
+# $reason (Text)
+# $attempt (Number) that failed
+# $attempts (Number) allowed
+# $at (Time) of the next attempt
+completion-url-retried = The completion address { $url } could not be called (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is at { TIME($at, $zone) }.
+# $url (Text)
+# $reason (Text)
+# $attempts (Number) made
+completion-url-failed =
+    { $attempts ->
+        [one] The completion address { $url } could not be called: { $reason }.
+       *[other] The completion address { $url } could not be called in { $attempts } attempts; the last one: { $reason }.
+    }
+# $recipient (Text) mail address
+mail-sent = A mail was sent to { $recipient }.
+# $recipient (Text) mail address
+# $reason (Text)
+# $attempt (Number) that failed
+# $attempts (Number) allowed
+# $at (Time) of the next attempt
+mail-retried = The mail to { $recipient } could not be sent (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is at { TIME($at, $zone) }.
+# $recipient (Text) mail address
+# $reason (Text)
+# $attempts (Number) made
+mail-failed =
+    { $attempts ->
+        [one] The mail to { $recipient } could not be sent: { $reason }.
+       *[other] The mail to { $recipient } could not be sent in { $attempts } attempts; the last one: { $reason }.
+    }
+
+## Reasons: parts of a sentence, to stand as `$reason` in a message above
+
+reason-worker-gone = the process that ran it ended without finishing it
+reason-empty = the file is empty
+reason-truncated = the file ends in the middle of its content
+# $type (Text) format
+# $detail (Text) what the decoder said
+reason-damaged = the { $type } is damaged: { $detail }
+reason-unknown-format = its content is of no known format
+# $width (Number)
+# $height (Number)
+# $limit (Number) pixels allowed
+reason-too-many-pixels = { $width } × { $height } pixels are more than the { NUMBER($limit) } allowed
+# $bytes (Bytes)
+# $limit (Bytes)
+reason-too-large = { SIZE($bytes) } are more than the { SIZE($limit) } allowed
+# $path (Text)
+reason-not-found = { $path } does not exist
+# $path (Text)
+reason-outside-root = { $path } leads out of the company's folder
+# $path (Text)
+# $detail (Text) what the system said
+reason-not-readable = { $path } cannot be read: { $detail }
+reason-no-name = nothing is left of its name without the characters that a name may not have
+# $limit (Number) characters allowed
+reason-name-too-long = its name is longer than { $limit } characters
+# $milliseconds (Milliseconds) allowed
+reason-timeout = it took longer than { DURATION($milliseconds) }
+reason-disk-full = the disk is full
+# $status (Number) HTTP status
+reason-http-status = the server answered { $status }
+# $host (Text)
+# $address (Text)
+reason-private-address = { $host } is at the private address { $address }, which the configuration does not allow to be fetched
+# $limit (Number)
+reason-too-many-redirects = it was redirected more than { $limit } times
+# $detail (Text) what the network said
+reason-connection = the connection failed: { $detail }
+# $tool (Text) program
+# $package (Text) Debian package
+reason-tool-missing = { $tool } is not installed (package { $package })
+# $type (Text) asset type
+reason-not-for-type = it does not apply to { $type }
+reason-not-in-version = this version does not have it yet
+reason-not-needed = nothing in this job needs it
+reason-internal = an internal error, whose details are in the log of the daemon
+# $detail (Text)
+reason-other = { $detail }
+
+## Progress of a running job
+
+progress-listing = Listing files
+progress-fetching = Fetching files
+progress-uploading = Processing files
+progress-optimizing = Optimizing files
+progress-publishing = Publishing files
+progress-manifest = Starting to generate manifest files.
+progress-switching = Switching to the new publish
+progress-removing = Removing unpublished files
+progress-ripping = Ripping pages
+progress-sets = Generating sets
+progress-exporting = Exporting files
+progress-packing = Packing the archive
+progress-metadata = Storing metadata
+progress-cleaning = Cleaning up
+progress-waiting-client = Waiting for more files from the client
+progress-stopping = Stopping at the next safe point
+progress-done = Done
+# $file (Text) in work now
+# $done (Number) items done
+# $total (Number) items in all
+progress-file = { $file } ({ NUMBER($done) } of { NUMBER($total) } done)
+
+## Why a job waits
+
+# $running (Number) slots in use
+# $slots (Number) slots there are
+wait-slot = Waits for a free slot ({ $running } of { $slots } in use).
+# $kind (Text) a job type of the API
+# $running (Number) jobs of the kind that run
+# $slots (Number) that may run at once
+wait-kind-limit = Waits for a job of the same kind to end ({ kind }: { $running } of { $slots } running).
+# $run (Text) running name
+wait-previous-run = Waits for the previous run { $run } of the same job to end.
+# $context (Text) publish context
+# $run (Text) running name
+wait-publish-context = Waits for { $run }, which is publishing to { $context }.
+# $attempt (Number) to come
+# $attempts (Number) allowed
+# $at (Time) it begins
+# $reason (Text) why the last one failed
+wait-retry = Attempt { $attempt } of { $attempts } begins at { TIME($at, $zone) }; the last one failed: { $reason }.
+# $ahead (Number) jobs that come first
+wait-turn =
+    { $ahead ->
+        [0] Is next in its company's turn.
+        [one] Waits for its turn among the companies; 1 job is ahead.
+       *[other] Waits for its turn among the companies; { NUMBER($ahead) } jobs are ahead.
+    }
+wait-paused = Its schedule is paused; resume the job to let it fire again.
+# $at (Time) next firing
+wait-schedule = Fires next at { TIME($at, $zone) }.
+wait-daemon = The daemon is not running; start it with prepress serve or its systemd service.
+# $at (Time) when it is closed without another post
+wait-client = The upload is open for more files; without any it ends at { TIME($at, $zone) }.
+
+## What became of a slot of a schedule
+
+# $run (Text) running name
+slot-fired = Fired on time as { $run }.
+# $run (Text) running name
+# $milliseconds (Milliseconds) late
+slot-late = Fired { DURATION($milliseconds) } late as { $run }.
+# $run (Text) running name
+slot-coalesced = Missed and merged into the run { $run }.
+# $run (Text) running name
+slot-skipped-overlap = Skipped, because the previous run { $run } was still running.
+slot-skipped-paused = Skipped, because the schedule was paused.
+# $milliseconds (Milliseconds) late
+slot-skipped-misfire = Skipped: noticed { DURATION($milliseconds) } late, and the configuration says that missed slots are skipped.
+slot-skipped-expired = Skipped, because the company had expired.
+
+## Mail
+
+# $name (Text) job name
+letter-subject-begin = { $name }: started
+# $name (Text) job name
+# $processed (Number) files
+letter-subject-done =
+    { $processed ->
+        [0] { $name }: done
+        [one] { $name }: done, 1 file
+       *[other] { $name }: done, { NUMBER($processed) } files
+    }
+# $name (Text) job name
+# $warnings (Number)
+letter-subject-warnings =
+    { $warnings ->
+        [one] { $name }: done with 1 warning
+       *[other] { $name }: done with { NUMBER($warnings) } warnings
+    }
+# $name (Text) job name
+# $errors (Number)
+letter-subject-errors =
+    { $errors ->
+        [one] { $name }: done with 1 error
+       *[other] { $name }: done with { NUMBER($errors) } errors
+    }
+# $name (Text) job name
+# $errors (Number)
+letter-subject-errors-only =
+    { $errors ->
+        [one] { $name }: nothing was processed, 1 error
+       *[other] { $name }: nothing was processed, { NUMBER($errors) } errors
+    }
+# $name (Text) job name
+# $processed (Number) files
+letter-subject-failed =
+    { $processed ->
+        [0] { $name }: failed
+        [one] { $name }: failed after 1 file
+       *[other] { $name }: failed after { NUMBER($processed) } files
+    }
+# $name (Text) job name
+# $processed (Number) files
+letter-subject-stopped =
+    { $processed ->
+        [0] { $name }: stopped
+        [one] { $name }: stopped after 1 file
+       *[other] { $name }: stopped after { NUMBER($processed) } files
+    }
+letter-badge-begin = Started
+letter-badge-done = Done
+letter-badge-warnings = Done with warnings
+letter-badge-errors = Done with errors
+letter-badge-failed = Failed
+letter-badge-stopped = Stopped
+letter-lead-begin = The job has started. You will get another mail when it ends.
+# $processed (Number) files
+letter-lead-done =
+    { $processed ->
+        [0] The job ran to its end. Nothing had to be processed.
+        [one] The job ran to its end: 1 file, no problems.
+       *[other] The job ran to its end: { NUMBER($processed) } files, no problems.
+    }
+# $processed (Number) files
+# $warnings (Number)
+letter-lead-warnings =
+    The job ran to its end: { $processed ->
+        [one] 1 file
+       *[other] { NUMBER($processed) } files
+    } processed, and { $warnings ->
+        [one] 1 warning to look at
+       *[other] { NUMBER($warnings) } warnings to look at
+    }.
+# $processed (Number) files
+# $errors (Number)
+letter-lead-errors =
+    The job ran to its end, but { $errors ->
+        [one] 1 file was not processed
+       *[other] { NUMBER($errors) } files were not processed
+    }. { $processed ->
+        [0] No other file was processed.
+        [one] 1 other file is fine.
+       *[other] The other { NUMBER($processed) } files are fine.
+    }
+# $reason (Text)
+letter-lead-failed = The job could not be finished: { $reason }.
+# $user (Text) who asked
+letter-lead-stopped = The job was stopped by { $user }. What was processed before that stays.
+letter-label-company = Company
+letter-label-run = Run
+letter-label-kind = Kind
+letter-label-description = Description
+letter-label-started = Started
+letter-label-ended = Ended
+letter-label-took = Took
+letter-label-attempts = Attempts
+# $attempt (Number) the one that ended the job
+# $attempts (Number) allowed
+letter-attempts = { $attempt } of { $attempts }
+letter-count-success = Processed
+letter-count-updated = Updated
+letter-count-duplicates = Duplicates skipped
+letter-count-warnings = Warnings
+letter-count-errors = Errors
+letter-count-total = Files in total
+# $count (Number) shown and not shown
+letter-problems-title =
+    { $count ->
+        [one] 1 problem
+       *[other] { NUMBER($count) } problems
+    }
+letter-problem-error = Error
+letter-problem-warning = Warning
+# $count (Number) not shown
+letter-problems-more =
+    { $count ->
+        [one] and 1 more
+       *[other] and { NUMBER($count) } more
+    }
+letter-results-title = Where the results are
+# $folder (Text) with the company root
+letter-result-folder = Assets in the folder { $folder }
+# $path (Text)
+letter-result-published = Published under { $path }
+# $address (Text)
+# $at (Time) when the download ends
+letter-result-download = Download until { TIME($at, $zone) }: { $address }
+letter-more-command = On the server, the whole log is shown by
+letter-more-link = Open the job in the console
+# $setting (Text) email setting of the job
+letter-footer =
+    { $setting ->
+        [All] You get this mail because the job was submitted for you with the mail setting All: beginning, end and problems.
+        [Error] You get this mail because the job was submitted for you with the mail setting Error: errors only.
+        [ErrorAndWarning] You get this mail because the job was submitted for you with the mail setting ErrorAndWarning: errors and warnings.
+        [JobCompletion] You get this mail because the job was submitted for you with the mail setting JobCompletion: the end of the job.
+       *[other] You get this mail because the job was submitted for you.
+    }
+letter-sender = Prepress
