@@ -5,7 +5,7 @@ use super::{Caller, Denied, Error, Services};
 use crate::model::handle;
 use crate::model::id::CompanyId;
 use crate::model::role::Role;
-use crate::store::accounts::{Account, Membership};
+use crate::store::accounts::Membership;
 use crate::store::companies::Company;
 
 /// An operation of the API, and the roles that may call it. IpsAdmin always may.
@@ -121,19 +121,12 @@ impl Services {
         if !caller.role_in(company.id).is_some_and(|role| ADMINISTRATORS.contains(&role)) {
             return Err(Denied::NoImpersonationPermission.into());
         }
-        self.member(company, "accessUserHandle", user).await?;
-        Ok(())
-    }
-
-    /// The user of the company that `text`, the value of `field`, is the handle of.
-    pub(super) async fn member(&self, company: &Company, field: &str, text: &str) -> Result<Account, Error> {
-        let invalid = || Denied::InvalidRequestUser { field: field.to_owned() };
-        let id = handle::parse_account(field, text)?;
-        let memberships = self.store.memberships(id, self.clock.now()).await?;
-        if !memberships.iter().any(|membership| membership.company.id == company.id) {
-            return Err(invalid().into());
+        let memberships = self.store.memberships(account, self.clock.now()).await?;
+        if memberships.iter().any(|membership| membership.company.id == company.id) {
+            Ok(())
+        } else {
+            Err(Denied::InvalidRequestUser { field: "accessUserHandle".to_owned() }.into())
         }
-        Ok(self.store.account(id).await?.ok_or_else(invalid)?)
     }
 
     /// Those of `memberships` that the caller may know of.
