@@ -22,5 +22,5 @@ pub mod jobs;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
-pub use signal::Signals;
+pub use signal::{Bell, Signals};
 pub use writer::Transaction;
