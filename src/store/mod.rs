@@ -14,6 +14,8 @@ mod writer;
 pub mod assets;
 pub mod folders;
 pub mod jobs;
+pub mod pictures;
+pub mod publishing;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
