@@ -9,20 +9,10 @@ use crate::store::jobs::attempt::AttemptError;
 pub enum Failure {
     /// It was told to leave off: a stop, a shutdown, a lost lease. Who told it knows why.
     Interrupted,
-    /// It may pass: another attempt follows after a while.
+    /// It may pass: another attempt follows after a while. The message is a reason (`reason-…`).
     Transient(Message),
-    /// It will not pass.
+    /// It will not pass. The message is a whole sentence, or a reason.
     Fatal(Message),
-}
-
-impl Failure {
-    pub fn fatal(code: &str, reason: impl std::fmt::Display) -> Self {
-        Self::Fatal(Message::new(code).with("reason", reason.to_string()))
-    }
-
-    pub fn transient(code: &str, reason: impl std::fmt::Display) -> Self {
-        Self::Transient(Message::new(code).with("reason", reason.to_string()))
-    }
 }
 
 impl From<AttemptError> for Failure {
@@ -36,6 +26,6 @@ impl From<AttemptError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::transient("job-store-error", error)
+        Self::Transient(Message::new("reason-other").with("detail", error.to_string()))
     }
 }

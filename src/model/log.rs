@@ -80,9 +80,10 @@ impl FileType {
 }
 
 /// A message that words are found for in the reader's language.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub code: String,
+    #[serde(default)]
     pub params: Map<String, Value>,
 }
 
@@ -94,6 +95,13 @@ impl Message {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.params.insert(name.to_owned(), value.into());
         self
+    }
+}
+
+/// A message can be the parameter of another one, such as a reason.
+impl From<Message> for Value {
+    fn from(message: Message) -> Self {
+        serde_json::json!({"code": message.code, "params": message.params})
     }
 }
 

@@ -543,6 +543,7 @@ mail-failed =
 
 ## Reasons: parts of a sentence, to stand as `$reason` in a message above
 
+reason-worker-gone = the process that ran it ended without finishing it
 reason-empty = the file is empty
 reason-truncated = the file ends in the middle of its content
 # $type (Text) format

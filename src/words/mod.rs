@@ -11,41 +11,13 @@ pub mod code;
 pub mod format;
 
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A sentence before it has words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    pub code: String,
-    #[serde(default)]
-    pub params: Map<String, Value>,
-}
+use crate::model::log::Message;
 
-impl Message {
-    /// `code` is one of [`code`]'s constants.
-    pub fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), params: Map::new() }
-    }
-
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.params.insert(name.to_owned(), value.into());
-        self
-    }
-
-    pub fn text(&self, locale: &str, zone: Tz) -> String {
-        text_in(&self.code, &self.params, locale, zone)
-    }
-}
-
-/// A message can be the parameter of another one, such as a reason.
-impl From<Message> for Value {
-    fn from(message: Message) -> Self {
-        let mut object = Map::new();
-        object.insert("code".into(), Value::String(message.code));
-        object.insert("params".into(), Value::Object(message.params));
-        Value::Object(object)
-    }
+/// The words of `message` in `locale` (`xx` or `xx-YY`, any case), with times in `zone`.
+pub fn say(message: &Message, locale: &str, zone: Tz) -> String {
+    text_in(&message.code, &message.params, locale, zone)
 }
 
 /// The words of `code` in `locale` (`xx` or `xx-YY`, any case), with times in UTC.

@@ -3,6 +3,7 @@
 //! A [`JobSpec`] is what the wire, the database and the executors share. Its JSON form is the element of submitJob:
 //! `{"imageServingPublishJob": {"publishType": "Full", …}}`.
 
+mod messages;
 mod options;
 mod publish;
 mod upload;

@@ -27,11 +27,10 @@
 //!
 //! Firings are thus strictly increasing instants, and the day of a change has every fixed time once.
 //!
-//! Others differ. Quartz walks the wall clock through a lenient calendar: a time in the gap fires late by the gap's
-//! length, and the repeated hour counts once even for "every 5 minutes", which then pauses for an hour. Vixie cron (as
-//! in Debian) comes nearest: jobs without `*` in hours and minutes run right after the gap and are not repeated in the
-//! overlap, jobs with it follow the clock. Its test is the sign, so that a job every 6 hours may run twice in the
-//! overlap and be lost in the gap; the rule above mends that.
+//! Others differ. Quartz walks the wall clock through a lenient calendar and promises nothing: its documentation warns
+//! of skipped and repeated firings. Vixie cron (as in Debian) comes nearest: jobs without `*` in hours and minutes run
+//! right after the gap and are not repeated in the overlap, jobs with it follow the clock. Its test is the sign, so
+//! that a job every 6 hours may run twice in the overlap and be lost in the gap; the rule above mends that.
 
 mod days;
 mod describe;

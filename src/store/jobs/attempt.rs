@@ -257,8 +257,7 @@ impl Store {
                     let state = current_state(tx, fence).await?;
                     match state::next(state, Event::Release).map_err(|_| AttemptError::LeaseLost)? {
                         Next::Ended(outcome) => {
-                            let reason = Some(Message::new("job-stopped"));
-                            let ending = Ending { outcome, reason };
+                            let ending = Ending { outcome, reason: None };
                             finish::finish(tx, Guard::Fence(fence), &ending, now, zone).await?;
                             Ok(Released::Stopped)
                         }
@@ -294,26 +293,33 @@ async fn requeue(
     release: Release,
     now: DateTime<Utc>,
 ) -> Result<(), AttemptError> {
-    let (failures, not_before, log_type, message) = match release {
-        Release::Shutdown => (0, now, LogType::JobInfo, Message::new("attempt-interrupted")),
-        Release::Retry { reason, not_before } => (1, not_before, LogType::JobInfo, reason),
+    let (failures, not_before) = match &release {
+        Release::Shutdown => (0, now),
+        Release::Retry { not_before, .. } => (1, *not_before),
     };
-    let result = sqlx::query(
+    let row = sqlx::query(
         "UPDATE instance
          SET state = $3, failures = failures + $4, not_before_at = $5, lease_owner = NULL, lease_expires_at = NULL,
              progress_items = '[]'
-         WHERE id = $1 AND attempt = $2 AND state = 'Running'",
+         WHERE id = $1 AND attempt = $2 AND state = 'Running'
+         RETURNING items_done, items_total",
     )
     .bind(fence.instance.0)
     .bind(fence.attempt)
     .bind(to.as_str())
     .bind(failures)
     .bind(not_before.timestamp_millis())
-    .execute(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await
-    .map_err(StoreError::doing("give a run back"))?;
-    one_row(result)?;
-    lines::insert(tx, std::iter::once((fence.instance, &LogLine::new(log_type, message))), now).await?;
+    .map_err(StoreError::doing("give a run back"))?
+    .ok_or(AttemptError::LeaseLost)?;
+    let message = match release {
+        Release::Retry { reason, .. } => reason,
+        Release::Shutdown => Message::new("shutdown-requeued")
+            .with("done", rows::get::<i64>(&row, "items_done")?)
+            .with("total", rows::get::<i64>(&row, "items_total")?),
+    };
+    lines::insert(tx, std::iter::once((fence.instance, &LogLine::new(LogType::JobInfo, message))), now).await?;
     Ok(())
 }
 
@@ -394,7 +400,7 @@ impl Ending {
         Self { outcome: Outcome::Failed, reason: Some(reason) }
     }
 
-    pub fn stopped() -> Self {
-        Self { outcome: Outcome::Stopped, reason: Some(Message::new("job-stopped")) }
+    pub const fn stopped() -> Self {
+        Self { outcome: Outcome::Stopped, reason: None }
     }
 }

@@ -202,9 +202,9 @@ async fn take(
     }
     let rows = sqlx::query(
         "SELECT i.id, i.attempt, i.failures, i.run_name, i.company_id, i.job_id, j.name, j.spec, j.account_id, j.locale,
-                j.client, a.email
+                j.client, a.email, c.root_path
          FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
-         JOIN account a ON a.id = j.account_id
+         JOIN account a ON a.id = j.account_id JOIN company c ON c.id = i.company_id
          ORDER BY p.key",
     )
     .bind(json!(picks).to_string())
@@ -216,7 +216,10 @@ async fn take(
     for row in &rows {
         let run = read(row)?;
         if run.fence.attempt == 1 {
-            first_lines.extend(head(&run, rows::get(row, "client")?).map(|line| (run.fence.instance, line)));
+            first_lines.extend(
+                head(&run, rows::get(row, "root_path")?, rows::get(row, "client")?)
+                    .map(|line| (run.fence.instance, line)),
+            );
             if run.spec.email_setting().wants_begin() {
                 let email: String = rows::get(row, "email")?;
                 outbox::insert(tx, run.fence.instance, outbox::Channel::Mail, outbox::Moment::Begin, &email, now)
@@ -245,9 +248,9 @@ fn read(row: &SqliteRow) -> Result<Claimed, StoreError> {
 }
 
 /// The first lines of a log, in the order that clients know: Begin…, OriginalJobName, JobClient.
-fn head(run: &Claimed, client: Option<String>) -> impl Iterator<Item = LogLine> {
+fn head(run: &Claimed, root_path: &str, client: Option<String>) -> impl Iterator<Item = LogLine> {
     let kind = run.spec.kind();
-    let begin = Message::new("job-begin").with("kind", kind.element()).with("name", run.run_name.clone());
+    let begin = run.spec.begin_message(root_path);
     let original = Message::new("original-job-name").with("name", run.job_name.clone());
     let client = client.map(|client| Message::new("job-client").with("client", client));
     [

@@ -1,7 +1,6 @@
 //! The end of a run: state, log, mail and follow-up in one transaction.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 
 use super::outbox::{Channel, Moment};
@@ -20,7 +19,7 @@ use crate::store::{StoreError, Transaction, rows};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
     pub outcome: Outcome,
-    /// Why the run failed as a whole, or was stopped.
+    /// Why the run failed as a whole.
     pub reason: Option<Message>,
 }
 
@@ -102,13 +101,26 @@ struct Ended {
     client: Option<String>,
     email: String,
     counters: Counters,
+    items_done: i64,
+    items_total: i64,
+    stopped_by: Option<String>,
+}
+
+impl Ended {
+    fn stopped_message(&self) -> Message {
+        Message::new("job-stopped")
+            .with("user", self.stopped_by.as_deref().unwrap_or("an administrator"))
+            .with("done", self.items_done)
+            .with("total", self.items_total)
+    }
 }
 
 async fn ended(tx: &mut Transaction, instance: InstanceId) -> Result<Ended, StoreError> {
     let row = sqlx::query(
         "SELECT i.company_id, j.name, j.spec, j.account_id, j.submitter_id, j.locale, j.client, a.email, i.success_count,
                 i.error_count, i.warning_count, i.duplicate_count, i.update_count, i.transfer_success_count,
-                i.transfer_error_count, i.transfer_warning_count
+                i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
+                (SELECT s.email FROM account s WHERE s.id = i.stop_asked_by) AS stopped_by
          FROM instance i JOIN job j ON j.id = i.job_id JOIN account a ON a.id = j.account_id
          WHERE i.id = $1",
     )
@@ -127,6 +139,9 @@ async fn ended(tx: &mut Transaction, instance: InstanceId) -> Result<Ended, Stor
         client: rows::get(&row, "client")?,
         email: rows::get(&row, "email")?,
         counters: counters(&row)?,
+        items_done: rows::get(&row, "items_done")?,
+        items_total: rows::get(&row, "items_total")?,
+        stopped_by: rows::get(&row, "stopped_by")?,
     })
 }
 
@@ -145,23 +160,15 @@ pub(super) fn counters(row: &SqliteRow) -> Result<Counters, StoreError> {
 
 fn last_lines(run: &Ended, ending: &Ending) -> Vec<LogLine> {
     let mut lines = Vec::new();
-    if let Some(reason) = &ending.reason {
-        let log_type = if ending.outcome == Outcome::Failed { LogType::FatalError } else { LogType::JobInfo };
-        lines.push(LogLine::new(log_type, reason.clone()));
+    match ending.outcome {
+        Outcome::Failed => lines.extend(ending.reason.clone().map(|reason| LogLine::new(LogType::FatalError, reason))),
+        Outcome::Stopped => lines.push(LogLine::new(LogType::JobInfo, run.stopped_message())),
+        Outcome::Succeeded => {}
     }
     let total = run.counters.processed() + run.counters.duplicate + run.counters.error;
     lines.push(LogLine::new(LogType::TotalFileCount, Message::new("total-file-count").with("count", total)));
-    let code = match ending.outcome {
-        Outcome::Succeeded => "job-end-succeeded",
-        Outcome::Failed => "job-end-failed",
-        Outcome::Stopped => "job-end-stopped",
-    };
     let kind = run.spec.kind();
-    let mut message = Message::new(code).with("kind", kind.element()).with("name", run.job_name.clone());
-    if let Ok(Value::Object(counters)) = serde_json::to_value(run.counters) {
-        message.params.extend(counters);
-    }
-    lines.push(LogLine::new(kind.end_log(), message));
+    lines.push(LogLine::new(kind.end_log(), kind.end_message(&run.counters)));
     lines
 }
 
@@ -176,8 +183,9 @@ async fn follow_up(
     let Some(spec) = run.spec.follow_up() else { return Ok(()) };
     let only_if_files = run.spec.processing().and_then(|options| options.post_job_only_if_files).unwrap_or(false);
     let name = follow_up_name(&run.job_name);
+    let kind = spec.kind().type_name();
     let message = if only_if_files && run.counters.processed() == 0 {
-        Message::new("follow-up-not-needed").with("name", name)
+        Message::new("follow-up-no-files").with("kind", kind)
     } else {
         let job = NewJob {
             company: run.company,
@@ -195,7 +203,7 @@ async fn follow_up(
             spec,
         };
         match submit::insert(tx, vec![job], zone).await?.into_iter().next() {
-            Some(Ok(_)) => Message::new("follow-up-submitted").with("name", name),
+            Some(Ok(_)) => Message::new("follow-up-submitted").with("name", name).with("kind", kind),
             Some(Err(error)) => return Err(StoreError::corrupt("a follow-up job", error)),
             None => return Err(StoreError::corrupt("a follow-up job", "was not written")),
         }

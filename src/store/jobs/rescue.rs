@@ -102,17 +102,17 @@ async fn settle(
     if failures >= max_attempts && found.state == State::Running {
         let reason = Message::new("attempts-exhausted")
             .with("attempts", failures)
-            .with("reason", "the process that ran it ended without finishing it");
+            .with("reason", Message::new("reason-worker-gone"));
         finish::finish(tx, Guard::Fence(found.fence), &Ending::failed(reason), now, zone).await?;
         return Ok(RescueFate::Failed);
     }
     match state::next(found.state, Event::Release) {
         Ok(Next::To(to)) => {
-            requeue(tx, found, to, max_attempts, now).await?;
+            requeue(tx, found, to, now).await?;
             Ok(RescueFate::Requeued)
         }
         Ok(Next::Ended(outcome)) => {
-            let ending = Ending { outcome, reason: Some(Message::new("job-stopped")) };
+            let ending = Ending { outcome, reason: None };
             finish::finish(tx, Guard::Fence(found.fence), &ending, now, zone).await?;
             debug_assert_eq!(outcome, Outcome::Stopped);
             Ok(RescueFate::Stopped)
@@ -121,13 +121,7 @@ async fn settle(
     }
 }
 
-async fn requeue(
-    tx: &mut Transaction,
-    found: &Found,
-    to: State,
-    max_attempts: i64,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+async fn requeue(tx: &mut Transaction, found: &Found, to: State, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE instance
          SET state = $3, failures = failures + 1, not_before_at = $4, lease_owner = NULL, lease_expires_at = NULL,
@@ -141,10 +135,7 @@ async fn requeue(
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("put a lost run back in the queue"))?;
-    let message = Message::new("attempt-lost")
-        .with("attempt", found.fence.attempt)
-        .with("failures", found.failures + 1)
-        .with("of", max_attempts);
+    let message = Message::new("lease-lost").with("attempt", found.fence.attempt);
     let line = LogLine::new(LogType::JobInfo, message);
     lines::insert(tx, std::iter::once((found.fence.instance, &line)), now).await
 }

@@ -1,0 +1,46 @@
+//! `[media]`: derived pictures, and what a picture may cost.
+
+use serde::Deserialize;
+
+use super::{
+    read::{Check, Section},
+    units::Size,
+};
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Media {
+    pub jpeg_quality: u8,
+    pub tile: u32,
+    pub thumbnail_side: u32,
+    pub max_pixels: u64,
+    pub max_side: u32,
+    pub memory: Size,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            jpeg_quality: 85,
+            tile: 256,
+            thumbnail_side: 256,
+            max_pixels: 500_000_000,
+            max_side: 65_535,
+            memory: Size::mib(512),
+        }
+    }
+}
+
+impl Section for Media {
+    const NAME: &'static str = "media";
+
+    fn check(&self, check: &mut Check) {
+        check.range("jpeg_quality", self.jpeg_quality, 1, 100);
+        check.range("tile", self.tile, 64, 1024);
+        check.that(self.tile.is_multiple_of(16), "tile", self.tile, "must be a multiple of 16, as TIFF wants it");
+        check.range("thumbnail_side", self.thumbnail_side, 16, 2048);
+        check.range("max_pixels", self.max_pixels, 1_000_000, 100_000_000_000);
+        check.range("max_side", self.max_side, 1_000, 1_000_000);
+        check.range("memory", self.memory, Size::mib(64), Size::gib(1024));
+    }
+}
