@@ -89,9 +89,10 @@ pub struct Policy {
 }
 
 /// Decides about the instants `due`, oldest first, all of them at or before `now`. `busy`: the job's last run is not done.
-pub fn plan(due: &[DateTime<Utc>], now: DateTime<Utc>, policy: Policy, busy: bool) -> Vec<Slot> {
+/// `more`: there were too many for one look, and the newest of them is not among these.
+pub fn plan(due: &[DateTime<Utc>], more: bool, now: DateTime<Utc>, policy: Policy, busy: bool) -> Vec<Slot> {
     let misfired = |at: DateTime<Utc>| now - at > policy.threshold;
-    let newest = due.len().saturating_sub(1);
+    let newest = if more { due.len() } else { due.len().saturating_sub(1) };
     let mut slots: Vec<Slot> = due
         .iter()
         .enumerate()
@@ -128,7 +129,7 @@ mod tests {
     fn fates(due: &[i64], now: i64, misfire: Misfire, overlap: Overlap, busy: bool) -> Vec<Fate> {
         let due: Vec<_> = due.iter().map(|s| at(*s)).collect();
         let policy = Policy { misfire, threshold: TimeDelta::seconds(60), overlap };
-        let slots = plan(&due, at(now), policy, busy);
+        let slots = plan(&due, false, at(now), policy, busy);
         assert_eq!(slots.iter().map(|s| s.due_at).collect::<Vec<_>>(), due, "every instant is accounted for");
         slots.into_iter().map(|s| s.fate).collect()
     }
@@ -152,6 +153,13 @@ mod tests {
         let mixed = [Skip(SkipReason::Misfire), Skip(SkipReason::Misfire), Fire];
         assert_eq!(fates(&missed, 7201, Misfire::Skip, Overlap::Skip, false), mixed);
         assert_eq!(fates(&missed, 9000, Misfire::FireAll, Overlap::Skip, false), [FireLate; 3]);
+    }
+
+    #[test]
+    fn what_is_cut_short_merges_into_what_follows() {
+        let policy = Policy { misfire: Misfire::FireOnce, threshold: TimeDelta::seconds(60), overlap: Overlap::Skip };
+        let slots = plan(&[at(0), at(60)], true, at(9000), policy, false);
+        assert!(slots.iter().all(|slot| slot.fate == Coalesce));
     }
 
     #[test]

@@ -1,1 +1,3 @@
-//! transport
+//! Translates between callers and services: SOAP, JSON and the command line.
+
+pub mod soap;

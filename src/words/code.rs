@@ -147,6 +147,7 @@ codes! {
     MAIL_FAILED = "mail-failed";
 
     // Reasons: parts of a sentence, to stand as `$reason` in a message above
+    REASON_WORKER_GONE = "reason-worker-gone";
     REASON_EMPTY = "reason-empty";
     REASON_TRUNCATED = "reason-truncated";
     REASON_DAMAGED = "reason-damaged";
@@ -233,7 +234,6 @@ codes! {
     LETTER_LEAD_FAILED = "letter-lead-failed";
     LETTER_LEAD_STOPPED = "letter-lead-stopped";
     LETTER_LABEL_COMPANY = "letter-label-company";
-    LETTER_LABEL_JOB = "letter-label-job";
     LETTER_LABEL_RUN = "letter-label-run";
     LETTER_LABEL_KIND = "letter-label-kind";
     LETTER_LABEL_DESCRIPTION = "letter-label-description";
@@ -256,7 +256,6 @@ codes! {
     LETTER_RESULT_FOLDER = "letter-result-folder";
     LETTER_RESULT_PUBLISHED = "letter-result-published";
     LETTER_RESULT_DOWNLOAD = "letter-result-download";
-    LETTER_MORE_TITLE = "letter-more-title";
     LETTER_MORE_COMMAND = "letter-more-command";
     LETTER_MORE_LINK = "letter-more-link";
     LETTER_FOOTER = "letter-footer";

@@ -722,7 +722,7 @@ letter-lead-begin = The job has started. You will get another mail when it ends.
 # $processed (Number) files
 letter-lead-done =
     { $processed ->
-        [0] The job ran to its end. There was nothing to do.
+        [0] The job ran to its end. Nothing had to be processed.
         [one] The job ran to its end: 1 file, no problems.
        *[other] The job ran to its end: { NUMBER($processed) } files, no problems.
     }
@@ -743,7 +743,7 @@ letter-lead-errors =
         [one] 1 file was not processed
        *[other] { NUMBER($errors) } files were not processed
     }. { $processed ->
-        [0] Nothing else was in it.
+        [0] No other file was processed.
         [one] 1 other file is fine.
        *[other] The other { NUMBER($processed) } files are fine.
     }
@@ -752,7 +752,6 @@ letter-lead-failed = The job could not be finished: { $reason }.
 # $user (Text) who asked
 letter-lead-stopped = The job was stopped by { $user }. What was processed before that stays.
 letter-label-company = Company
-letter-label-job = Job
 letter-label-run = Run
 letter-label-kind = Kind
 letter-label-description = Description
@@ -791,7 +790,6 @@ letter-result-published = Published under { $path }
 # $address (Text)
 # $at (Time) when the download ends
 letter-result-download = Download until { TIME($at, $zone) }: { $address }
-letter-more-title = See more
 letter-more-command = On the server, the whole log is shown by
 letter-more-link = Open the job in the console
 # $setting (Text) email setting of the job

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{code, text};
 
-/// `1234567` -> `1,234,567`. Up to four digits stay together.
+/// `1234567` -> `1,234,567`.
 pub fn number(number: u64, locale: &str) -> String {
     let digits = number.to_string();
-    if digits.len() <= 4 {
+    if digits.len() <= 3 {
         return digits;
     }
     let separator = word(code::FORMAT_DIGIT_SEPARATOR, locale);
@@ -45,14 +45,14 @@ pub fn duration(milliseconds: u64, locale: &str) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match milliseconds {
         ..1000 => sentence(code::FORMAT_DURATION_MILLISECONDS, json!({ "milliseconds-left": milliseconds }), locale),
-        ..=59_000 => {
+        1000..=59_000 => {
             let seconds = decimal(milliseconds as f64 / 1000.0, locale);
             sentence(code::FORMAT_DURATION_SECONDS, json!({ "seconds": seconds }), locale)
         }
-        ..=3_599_000 => {
+        59_001..=3_599_000 => {
             sentence(code::FORMAT_DURATION_MINUTES, json!({ "minutes": minutes, "seconds": seconds % 60 }), locale)
         }
-        ..=86_399_000 => {
+        3_599_001..=86_399_000 => {
             sentence(code::FORMAT_DURATION_HOURS, json!({ "hours": hours, "minutes": minutes % 60 }), locale)
         }
         _ => {
@@ -107,8 +107,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_from_five_digits() {
-        for (value, shown) in [(0, "0"), (999, "999"), (2026, "2026"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
+    fn numbers_are_grouped_by_three_digits() {
+        for (value, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (123_456, "123,456"),
+            (12_345, "12,345"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(number(value, "en"), shown);
         }
         assert_eq!(number(u64::MAX, "en"), "18,446,744,073,709,551,615");

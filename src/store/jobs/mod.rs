@@ -3,7 +3,7 @@
 pub mod attempt;
 pub mod claim;
 pub mod control;
-mod finish;
+pub mod finish;
 mod lines;
 pub mod outbox;
 pub mod query;

@@ -1,1 +1,494 @@
-//! Looking at jobs.
+//! Looking at jobs: what runs, what waits and why, what was.
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite};
+
+use super::finish;
+use crate::model::firing::Disposition;
+use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId, JobId};
+use crate::model::job::JobSpec;
+use crate::model::kind::JobKind;
+use crate::model::log::{LogType, Message};
+use crate::model::outcome::{Counters, Outcome};
+use crate::model::state::State;
+use crate::model::trigger::TriggerState;
+use crate::store::{Store, StoreError, rows};
+
+/// A run, with what its job says.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub id: InstanceId,
+    pub job: JobId,
+    pub company: CompanyId,
+    pub company_name: String,
+    pub run_name: String,
+    pub job_name: String,
+    pub kind: JobKind,
+    pub spec: JobSpec,
+    pub state: State,
+    pub outcome: Option<Outcome>,
+    pub responsible: AccountId,
+    pub email: String,
+    pub submitter_email: String,
+    pub locale: Option<String>,
+    pub description: Option<String>,
+    pub client: Option<String>,
+    pub due_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
+    pub not_before_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub attempt: i64,
+    pub failures: i64,
+    pub exclusive_key: Option<String>,
+    pub items_total: i64,
+    pub items_done: i64,
+    pub progress: Option<Message>,
+    pub progress_items: Vec<(String, f64)>,
+    pub progress_at: Option<DateTime<Utc>>,
+    pub counters: Counters,
+    pub fatal_error: Option<Message>,
+}
+
+/// A job whose trigger has not fired for the last time.
+#[derive(Debug, Clone)]
+pub struct ScheduledJob {
+    pub id: JobId,
+    pub company: CompanyId,
+    pub company_name: String,
+    pub name: String,
+    pub kind: JobKind,
+    pub spec: JobSpec,
+    pub email: String,
+    pub submitter_email: String,
+    pub locale: Option<String>,
+    pub description: Option<String>,
+    pub exec_schedule: Option<String>,
+    pub trigger_state: TriggerState,
+    pub next_fire_at: Option<DateTime<Utc>>,
+    pub last_fire_at: Option<DateTime<Utc>>,
+    /// A run of it is not done.
+    pub busy: bool,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    pub instance: InstanceId,
+    pub run_name: String,
+    pub logged_at: DateTime<Utc>,
+    pub log_type: LogType,
+    pub message: Message,
+    pub asset: Option<AssetId>,
+    pub asset_name: Option<String>,
+    pub asset_type: Option<String>,
+}
+
+/// A message of the outbox, as shown on its run.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub channel: String,
+    pub moment: String,
+    pub recipient: String,
+    pub state: String,
+    pub attempts: i64,
+    pub last_error: Option<String>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// What became of an expected firing.
+#[derive(Debug, Clone)]
+pub struct SlotRecord {
+    pub due_at: DateTime<Utc>,
+    pub disposition: Disposition,
+    pub reason: Option<Message>,
+    pub instance: Option<InstanceId>,
+    pub decided_at: DateTime<Utc>,
+}
+
+/// Columns that runs can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunOrder {
+    JobName,
+    Kind,
+    #[default]
+    StartDate,
+    CompanyName,
+    AccountId,
+    Email,
+    Errors,
+    Warnings,
+    Successes,
+}
+
+impl RunOrder {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::JobName => "j.name",
+            Self::Kind => "i.kind",
+            Self::StartDate => "coalesce(i.started_at, i.created_at)",
+            Self::CompanyName => "c.name",
+            Self::AccountId => "j.account_id",
+            Self::Email => "a.email",
+            Self::Errors => "i.error_count",
+            Self::Warnings => "i.warning_count",
+            Self::Successes => "i.success_count",
+        }
+    }
+}
+
+/// Which runs. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    pub companies: Option<Vec<CompanyId>>,
+    pub instance: Option<InstanceId>,
+    pub run_name: Option<String>,
+    pub job_name: Option<String>,
+    pub job: Option<JobId>,
+    /// Responsible user or submitter.
+    pub account: Option<AccountId>,
+    /// Done, or not done.
+    pub done: Option<bool>,
+    pub states: Option<Vec<State>>,
+    pub kind: Option<JobKind>,
+    pub outcome: Option<Outcome>,
+    /// Started, or if it has not, written, at or after this.
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    pub order: RunOrder,
+    pub descending: bool,
+    pub limit: Option<u32>,
+}
+
+/// Which lines.
+#[derive(Debug, Clone, Default)]
+pub struct DetailFilter {
+    pub log_types: Option<Vec<LogType>>,
+    pub by_log_type: bool,
+    pub descending: bool,
+    pub limit: u32,
+    pub offset: u64,
+}
+
+const RUN: &str = "
+    SELECT i.id, i.job_id, i.company_id, c.name AS company_name, i.run_name, j.name AS job_name, j.spec, i.state, i.outcome,
+           j.account_id, a.email, s.email AS submitter_email, j.locale, j.description, j.client, i.due_at, i.created_at,
+           i.not_before_at, i.started_at, i.finished_at, i.attempt, i.failures, i.exclusive_key, i.items_total, i.items_done,
+           i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
+           i.warning_count, i.duplicate_count, i.update_count, i.transfer_success_count, i.transfer_error_count,
+           i.transfer_warning_count, i.fatal_error
+    FROM instance i JOIN job j ON j.id = i.job_id JOIN company c ON c.id = i.company_id
+    JOIN account a ON a.id = j.account_id JOIN account s ON s.id = j.submitter_id WHERE true";
+
+impl Store {
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
+        let mut query = QueryBuilder::new(RUN);
+        filter_runs(&mut query, filter);
+        query.push(" ORDER BY ").push(filter.order.column());
+        query.push(if filter.descending { " DESC, i.id DESC" } else { ", i.id" });
+        if let Some(limit) = filter.limit {
+            query.push(" LIMIT ").push_bind(limit);
+        }
+        let mut reader = self.reader().await?;
+        let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read runs"))?;
+        rows.iter().map(read_run).collect()
+    }
+
+    pub async fn run(&self, id: InstanceId) -> Result<Option<Run>, StoreError> {
+        let filter = RunFilter { instance: Some(id), ..RunFilter::default() };
+        Ok(self.runs(&filter).await?.pop())
+    }
+
+    /// Jobs that will fire, or could, of these companies, or of all.
+    pub async fn scheduled_jobs(
+        &self,
+        companies: Option<&[CompanyId]>,
+        name: Option<&str>,
+    ) -> Result<Vec<ScheduledJob>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT j.id, j.company_id, c.name AS company_name, j.name, j.spec, a.email, s.email AS submitter_email,
+                    j.locale, j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
+                    EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
+             FROM job j JOIN company c ON c.id = j.company_id JOIN account a ON a.id = j.account_id
+             JOIN account s ON s.id = j.submitter_id
+             WHERE j.deleted_at IS NULL AND j.trigger_kind <> 'at_once' AND j.trigger_state <> 'Complete'",
+        );
+        if let Some(companies) = companies {
+            query.push(" AND j.company_id IN (SELECT value FROM json_each(");
+            query.push_bind(serde_json::json!(companies).to_string()).push("))");
+        }
+        if let Some(name) = name {
+            query.push(" AND j.name = ").push_bind(name.to_owned());
+        }
+        query.push(" ORDER BY j.company_id, j.name, j.id");
+        let mut reader = self.reader().await?;
+        let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read scheduled jobs"))?;
+        rows.iter().map(read_scheduled).collect()
+    }
+
+    /// The newest job of this name that still can be spoken of: a waiting one first.
+    pub async fn job_named(&self, company: CompanyId, name: &str) -> Result<Option<JobId>, StoreError> {
+        let mut reader = self.reader().await?;
+        let id: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM job WHERE company_id = $1 AND name = $2 AND deleted_at IS NULL
+             ORDER BY (trigger_kind <> 'at_once' AND trigger_state <> 'Complete') DESC, id DESC LIMIT 1",
+        )
+        .bind(company.0)
+        .bind(name)
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(StoreError::doing("look for a job"))?;
+        Ok(id.map(JobId))
+    }
+
+    /// Lines of one run, a page of them.
+    pub async fn details(&self, instance: InstanceId, filter: &DetailFilter) -> Result<Vec<Detail>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
+                    d.asset_type
+             FROM log_detail d JOIN instance i ON i.id = d.instance_id WHERE d.instance_id = ",
+        );
+        query.push_bind(instance.0);
+        filter_details(&mut query, filter);
+        query.push(" ORDER BY ").push(if filter.by_log_type { "d.log_type" } else { "d.logged_at" });
+        query.push(if filter.descending { " DESC, d.id DESC" } else { ", d.id" });
+        query.push(" LIMIT ").push_bind(filter.limit);
+        query.push(" OFFSET ").push_bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
+        let mut reader = self.reader().await?;
+        let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read log lines"))?;
+        rows.iter().map(read_detail).collect()
+    }
+
+    /// How many lines of a run there are of these types.
+    pub async fn count_details(&self, instance: InstanceId, filter: &DetailFilter) -> Result<i64, StoreError> {
+        let mut query = QueryBuilder::new("SELECT count(*) FROM log_detail d WHERE d.instance_id = ");
+        query.push_bind(instance.0);
+        filter_details(&mut query, filter);
+        let mut reader = self.reader().await?;
+        query.build_query_scalar().fetch_one(&mut *reader).await.map_err(StoreError::doing("count log lines"))
+    }
+
+    /// Lines about an asset, newest first.
+    pub async fn asset_details(&self, asset: AssetId, limit: u32) -> Result<Vec<(Detail, Run)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
+                    d.asset_type
+             FROM log_detail d JOIN instance i ON i.id = d.instance_id WHERE d.asset_id = $1 ORDER BY d.id DESC LIMIT $2",
+        )
+        .bind(asset.0)
+        .bind(limit)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read log lines of an asset"))?;
+        drop(reader);
+        let mut details = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let detail = read_detail(row)?;
+            if let Some(run) = self.run(detail.instance).await? {
+                details.push((detail, run));
+            }
+        }
+        Ok(details)
+    }
+
+    /// What the world was told about a run.
+    pub async fn notices(&self, instance: InstanceId) -> Result<Vec<Notice>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT channel, moment, recipient, state, attempts, last_error, finished_at FROM outbox
+             WHERE instance_id = $1 ORDER BY id",
+        )
+        .bind(instance.0)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read the outbox"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Notice {
+                    channel: rows::get(row, "channel")?,
+                    moment: rows::get(row, "moment")?,
+                    recipient: rows::get(row, "recipient")?,
+                    state: rows::get(row, "state")?,
+                    attempts: rows::get(row, "attempts")?,
+                    last_error: rows::get(row, "last_error")?,
+                    finished_at: rows::optional_instant(row, "finished_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// What became of the expected firings of a job, newest first.
+    pub async fn slots(&self, job: JobId, limit: u32) -> Result<Vec<SlotRecord>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT due_at, disposition, reason, params, instance_id, decided_at FROM slot
+             WHERE job_id = $1 ORDER BY due_at DESC LIMIT $2",
+        )
+        .bind(job.0)
+        .bind(limit)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read slots"))?;
+        rows.iter()
+            .map(|row| {
+                let params = rows::json(row, "params")?;
+                let reason: Option<String> = rows::get(row, "reason")?;
+                Ok(SlotRecord {
+                    due_at: rows::instant(row, "due_at")?,
+                    disposition: rows::constant(row, "disposition")?,
+                    reason: reason.map(|code| Message { code, params }),
+                    instance: rows::get::<Option<i64>>(row, "instance_id")?.map(InstanceId),
+                    decided_at: rows::instant(row, "decided_at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn filter_runs(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
+    // Named one by one, so that a new field cannot be forgotten here.
+    let RunFilter {
+        companies,
+        instance,
+        run_name,
+        job_name,
+        job,
+        account,
+        done,
+        states,
+        kind,
+        outcome,
+        from,
+        until,
+        order: _,
+        descending: _,
+        limit: _,
+    } = filter;
+    if let Some(companies) = companies {
+        query.push(" AND i.company_id IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(companies).to_string()).push("))");
+    }
+    if let Some(instance) = instance {
+        query.push(" AND i.id = ").push_bind(instance.0);
+    }
+    if let Some(run_name) = run_name {
+        query.push(" AND i.run_name = ").push_bind(run_name.clone());
+    }
+    if let Some(job_name) = job_name {
+        query.push(" AND j.name = ").push_bind(job_name.clone());
+    }
+    if let Some(job) = job {
+        query.push(" AND i.job_id = ").push_bind(job.0);
+    }
+    if let Some(account) = account {
+        query.push(" AND (j.account_id = ").push_bind(account.0);
+        query.push(" OR j.submitter_id = ").push_bind(account.0).push(")");
+    }
+    match done {
+        Some(true) => query.push(" AND i.state = 'Done'"),
+        Some(false) => query.push(" AND i.state <> 'Done'"),
+        None => query,
+    };
+    if let Some(states) = states {
+        query.push(" AND i.state IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(states).to_string()).push("))");
+    }
+    if let Some(kind) = kind {
+        query.push(" AND i.kind = ").push_bind(kind.element());
+    }
+    if let Some(outcome) = outcome {
+        query.push(" AND i.outcome = ").push_bind(outcome.as_str());
+    }
+    if let Some(from) = from {
+        query.push(" AND coalesce(i.started_at, i.created_at) >= ").push_bind(from.timestamp_millis());
+    }
+    if let Some(until) = until {
+        query.push(" AND coalesce(i.started_at, i.created_at) <= ").push_bind(until.timestamp_millis());
+    }
+}
+
+fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
+    if let Some(log_types) = &filter.log_types {
+        query.push(" AND d.log_type IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(log_types).to_string()).push("))");
+    }
+}
+
+fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
+    let spec: JobSpec = rows::json(row, "spec")?;
+    let code: Option<String> = rows::get(row, "progress_code")?;
+    let params = rows::json(row, "progress_params")?;
+    let fatal: Option<String> = rows::get(row, "fatal_error")?;
+    Ok(Run {
+        id: InstanceId(rows::get(row, "id")?),
+        job: JobId(rows::get(row, "job_id")?),
+        company: CompanyId(rows::get(row, "company_id")?),
+        company_name: rows::get(row, "company_name")?,
+        run_name: rows::get(row, "run_name")?,
+        job_name: rows::get(row, "job_name")?,
+        kind: spec.kind(),
+        spec,
+        state: rows::constant(row, "state")?,
+        outcome: rows::optional_constant(row, "outcome")?,
+        responsible: AccountId(rows::get(row, "account_id")?),
+        email: rows::get(row, "email")?,
+        submitter_email: rows::get(row, "submitter_email")?,
+        locale: rows::get(row, "locale")?,
+        description: rows::get(row, "description")?,
+        client: rows::get(row, "client")?,
+        due_at: rows::instant(row, "due_at")?,
+        created_at: rows::instant(row, "created_at")?,
+        not_before_at: rows::instant(row, "not_before_at")?,
+        started_at: rows::optional_instant(row, "started_at")?,
+        finished_at: rows::optional_instant(row, "finished_at")?,
+        attempt: rows::get(row, "attempt")?,
+        failures: rows::get(row, "failures")?,
+        exclusive_key: rows::get(row, "exclusive_key")?,
+        items_total: rows::get(row, "items_total")?,
+        items_done: rows::get(row, "items_done")?,
+        progress: code.map(|code| Message { code, params }),
+        progress_items: rows::json(row, "progress_items")?,
+        progress_at: rows::optional_instant(row, "progress_at")?,
+        counters: finish::counters(row)?,
+        fatal_error: fatal
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|e| StoreError::corrupt("a fatal error", e))?,
+    })
+}
+
+fn read_scheduled(row: &SqliteRow) -> Result<ScheduledJob, StoreError> {
+    let spec: JobSpec = rows::json(row, "spec")?;
+    Ok(ScheduledJob {
+        id: JobId(rows::get(row, "id")?),
+        company: CompanyId(rows::get(row, "company_id")?),
+        company_name: rows::get(row, "company_name")?,
+        name: rows::get(row, "name")?,
+        kind: spec.kind(),
+        spec,
+        email: rows::get(row, "email")?,
+        submitter_email: rows::get(row, "submitter_email")?,
+        locale: rows::get(row, "locale")?,
+        description: rows::get(row, "description")?,
+        exec_schedule: rows::get(row, "exec_schedule")?,
+        trigger_state: rows::constant(row, "trigger_state")?,
+        next_fire_at: rows::optional_instant(row, "next_fire_at")?,
+        last_fire_at: rows::optional_instant(row, "last_fire_at")?,
+        busy: rows::get(row, "busy")?,
+    })
+}
+
+fn read_detail(row: &SqliteRow) -> Result<Detail, StoreError> {
+    Ok(Detail {
+        instance: InstanceId(rows::get(row, "instance_id")?),
+        run_name: rows::get(row, "run_name")?,
+        logged_at: rows::instant(row, "logged_at")?,
+        log_type: rows::constant(row, "log_type")?,
+        message: Message { code: rows::get(row, "code")?, params: rows::json(row, "params")? },
+        asset: rows::get::<Option<i64>>(row, "asset_id")?.map(AssetId),
+        asset_name: rows::get(row, "asset_name")?,
+        asset_type: rows::get(row, "asset_type")?,
+    })
+}

@@ -241,3 +241,78 @@ pub(super) async fn insert_slots(
     .map(|_| ())
     .map_err(StoreError::doing("write slots"))
 }
+
+/// A recurring trigger that waits.
+#[derive(Debug, Clone)]
+pub struct ScheduledTrigger {
+    pub id: JobId,
+    pub exec_schedule: String,
+    pub next_fire_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Notes the zone that fire times are computed in. The answer is the zone before, if it was another one.
+    pub async fn remember_zone(&self, zone: chrono_tz::Tz) -> Result<Option<String>, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let before: Option<String> = sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("read the zone"))?;
+                sqlx::query(
+                    "INSERT INTO system (key, value) VALUES ('zone', $1)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                )
+                .bind(zone.name())
+                .execute(tx)
+                .await
+                .map_err(StoreError::doing("note the zone"))?;
+                Ok(before.filter(|before| before != zone.name()))
+            })
+        })
+        .await
+    }
+
+    /// All recurring triggers that wait for a fire time.
+    pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT id, exec_schedule, next_fire_at FROM job
+             WHERE trigger_kind = 'exec_schedule' AND next_fire_at IS NOT NULL AND deleted_at IS NULL",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read triggers"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(ScheduledTrigger {
+                    id: JobId(rows::get(row, "id")?),
+                    exec_schedule: rows::get(row, "exec_schedule")?,
+                    next_fire_at: rows::instant(row, "next_fire_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Gives a trigger another fire time, if it still has the one it had.
+    pub async fn reschedule(
+        &self,
+        job: JobId,
+        from: DateTime<Utc>,
+        to: Option<DateTime<Utc>>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2")
+                    .bind(job.0)
+                    .bind(from.timestamp_millis())
+                    .bind(to.map(|at| at.timestamp_millis()))
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("reschedule a job"))
+            })
+        })
+        .await
+    }
+}

@@ -1,1 +1,80 @@
-//! soap
+//! The SOAP side of the API: XML in, a call on [`Dispatch`], XML out.
+//!
+//! ```text
+//! bytes -> text -> xml -> envelope -> credentials, decode -> Request
+//!                                                              | Dispatch
+//! bytes <- gzip <- envelope <- encode or fault  <-  Value or Fault
+//! ```
+//!
+//! Nothing here knows what an operation does. [`decode`] and [`encode`] are driven by the contract, and so are the WSDL
+//! documents, which makes every version and every operation work alike.
+
+mod address;
+mod credentials;
+mod decode;
+mod encode;
+mod envelope;
+mod fault;
+mod gzip;
+mod lexical;
+mod router;
+mod text;
+mod wsdl;
+mod xml;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::contract::{Operation, Version};
+
+pub use address::Origin;
+pub use credentials::{AuthHeader, Credentials};
+pub use decode::decode;
+pub use encode::{Encoded, encode};
+pub use envelope::wrap;
+pub use fault::{Fault, FaultCode, Framing};
+pub use gzip::GzipPolicy;
+pub use router::{PLAIN_PATH, SOAP_PATH, SoapState, router};
+pub use text::decode as decode_text;
+pub use wsdl::wsdl;
+pub use xml::{Element, Limits, parse};
+
+/// A call as it came in, read and checked against the contract. Whether it is allowed is for the receiver to say.
+#[derive(Debug)]
+pub struct Request {
+    pub operation: &'static Operation,
+    pub version: Version,
+    pub credentials: Option<Credentials>,
+    /// The language of the reply: of the `authHeader`, else of `Accept-Language`.
+    pub locale: Option<String>,
+    /// The fields of the parameter element, by [`decode`].
+    pub param: Value,
+    pub app_name: Option<String>,
+    pub app_version: Option<String>,
+    pub origin: Origin,
+}
+
+/// What answers calls. A value is written as the operation's Return element by [`encode`].
+#[async_trait]
+pub trait Dispatch: Send + Sync {
+    /// False for an operation that this server does not have. Its parameter is then not even looked at.
+    fn supports(&self, operation: &Operation) -> bool;
+
+    async fn call(&self, request: Request) -> Result<Value, Fault>;
+}
+
+/// What an administrator may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub gzip: GzipPolicy,
+    pub max_body_bytes: usize,
+    pub xml: Limits,
+    /// True if the server itself speaks TLS; a proxy that does says so in `X-Forwarded-Proto`.
+    pub https: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { gzip: GzipPolicy::default(), max_body_bytes: 16 << 20, xml: Limits::default(), https: false }
+    }
+}

@@ -1,0 +1,110 @@
+//! Due triggers to runs.
+//!
+//! The scheduler sleeps until the earliest fire time of all triggers, or until a trigger is added or changed. Then it
+//! looks at every job that is due, takes all instants from its fire time up to now, lets [`firing::plan`] decide about
+//! each, and writes slots, runs and the next fire time in one transaction that holds only if the trigger has not moved
+//! meanwhile.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{NET, Shared};
+use crate::model::firing;
+use crate::model::schedule::Schedule;
+use crate::model::trigger::{Misfire, Overlap};
+use crate::store::StoreError;
+use crate::store::jobs::triggers::{DueJob, Firing};
+
+/// Jobs looked at in one go.
+const GROUP: u32 = 200;
+
+pub(super) async fn run(shared: Arc<Shared>) {
+    while !shared.closing.is_cancelled() {
+        let wait_until = match fire_due(&shared).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "the scheduler could not read or write; it tries again");
+                shared.clock.now() + chrono::TimeDelta::seconds(5)
+            }
+        };
+        tokio::select! {
+            () = shared.clock.sleep_until(wait_until) => {}
+            () = shared.store.signals().triggers.notified() => {}
+            () = shared.closing.cancelled() => {}
+        }
+    }
+}
+
+/// Fires what is due, and says when to look again.
+async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
+    loop {
+        let now = shared.clock.now();
+        let due = shared.store.due_jobs(now, GROUP).await?;
+        if due.is_empty() {
+            let next = shared.store.next_fire_time().await?;
+            return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
+        }
+        for job in &due {
+            fire(shared, job, now).await?;
+        }
+    }
+}
+
+async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let firing = match &job.exec_schedule {
+        None => one_shot(shared, job, now),
+        Some(text) => match Schedule::parse(text) {
+            Ok(schedule) => recurring(shared, job, &schedule, now),
+            Err(error) => {
+                tracing::error!(job = %job.name, schedule = %text, %error, "a stored schedule cannot be read; its trigger is put in state Error");
+                return shared.store.break_trigger(job.id).await;
+            }
+        },
+    };
+    if !shared.store.fire(job, firing, now).await? {
+        tracing::debug!(job = %job.name, "the trigger changed while it was being fired");
+    }
+    Ok(())
+}
+
+/// A job with an execTime runs, however late.
+fn one_shot(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Firing {
+    let policy = firing::Policy { misfire: Misfire::FireOnce, overlap: Overlap::Allow, ..shared.policy.firing };
+    Firing { slots: firing::plan(&[job.due_at], false, now, policy, false), one_at_a_time: false, next_fire_at: None }
+}
+
+fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Firing {
+    let zone = shared.store.zone();
+    let mut due = vec![job.due_at];
+    let mut next = schedule.next_after(job.due_at, zone);
+    while let Some(at) = next.filter(|at| *at <= now) {
+        if due.len() >= shared.policy.max_catch_up {
+            break;
+        }
+        due.push(at);
+        next = schedule.next_after(at, zone);
+    }
+    let more = next.is_some_and(|at| at <= now);
+    let policy = shared.policy.firing;
+    let queue = policy.overlap == Overlap::Queue || policy.misfire == Misfire::FireAll;
+    Firing {
+        slots: firing::plan(&due, more, now, policy, job.busy_with.is_some()),
+        one_at_a_time: queue && policy.overlap != Overlap::Allow,
+        next_fire_at: next,
+    }
+}
+
+/// Schedules are in the server's local time: when its zone has changed since the fire times were computed, they are
+/// computed anew.
+pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
+    let (store, zone) = (&shared.store, shared.store.zone());
+    let Some(before) = store.remember_zone(zone).await? else { return Ok(()) };
+    let now = shared.clock.now();
+    for job in store.scheduled_triggers().await? {
+        let next = Schedule::parse(&job.exec_schedule).ok().and_then(|schedule| schedule.next_after(now, zone));
+        store.reschedule(job.id, job.next_fire_at, next).await?;
+    }
+    tracing::info!(%before, now = %zone, "the server's zone has changed: the fire times of all schedules were computed anew");
+    Ok(())
+}

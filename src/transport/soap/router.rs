@@ -1,0 +1,337 @@
+//! The HTTP side: two addresses that take requests, and the WSDL paths.
+
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Path, RawQuery, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures_util::{FutureExt, StreamExt};
+use serde_json::Value;
+
+use crate::contract::{Contract, Operation, Version};
+
+use super::{
+    Dispatch, Request, Settings,
+    address::{self, Origin},
+    credentials::{self, AuthHeader},
+    decode::decode,
+    encode::encode,
+    envelope::{self, Endpoint, SOAP_12},
+    fault::{Fault, Framing},
+    gzip, text,
+    wsdl::wsdl,
+    xml::{self, Element},
+};
+
+pub const SOAP_PATH: &str = "/scene7/services/IpsApiService";
+pub const PLAIN_PATH: &str = "/scene7/api/IpsApiService";
+
+const XML: &str = "text/xml;charset=UTF-8";
+const SOAP_12_XML: &str = "application/soap+xml;charset=UTF-8";
+
+/// A body beyond the limit is read on, and thrown away, up to this many times the limit: a client that is cut off while
+/// it still writes never reads why.
+const DRAIN_FACTOR: usize = 16;
+
+/// What the routes share.
+pub struct SoapState {
+    pub dispatch: Arc<dyn Dispatch>,
+    pub settings: Settings,
+}
+
+type Shared = State<Arc<SoapState>>;
+
+/// The routes of the API. Whoever serves them may add connect info, so that calls know their peer.
+pub fn router(state: Arc<SoapState>) -> Router {
+    Router::new()
+        .route(SOAP_PATH, post(serve_soap).get(describe).fallback(wrong_method))
+        .route(PLAIN_PATH, post(serve_plain).fallback(wrong_method))
+        .route("/scene7/webservice/{file}", get(serve_wsdl).fallback(wrong_wsdl_method))
+        .route("/scene7/{file}", get(serve_wsdl).fallback(wrong_wsdl_method))
+        .with_state(state)
+}
+
+async fn serve_soap(State(state): Shared, request: axum::extract::Request) -> Response {
+    serve(&state, Endpoint::Soap, request).await
+}
+
+async fn serve_plain(State(state): Shared, request: axum::extract::Request) -> Response {
+    serve(&state, Endpoint::Plain, request).await
+}
+
+async fn serve(state: &SoapState, endpoint: Endpoint, request: axum::extract::Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut style = Style::of(&parts.headers, endpoint);
+    let outcome = AssertUnwindSafe(exchange(state, endpoint, &parts, body, &mut style)).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_panic| {
+        // The panic hook has logged where and why; that is not for the caller.
+        tracing::error!("a SOAP request made its handler panic");
+        Err(Fault::exception("Internal error: the server's log has more"))
+    });
+    style.respond(state.settings.gzip, outcome)
+}
+
+/// Reads the request, makes the call and writes the answer's element. What is learned on the way about the form of the
+/// reply goes into `style`, so that a fault has it too.
+async fn exchange(
+    state: &SoapState,
+    endpoint: Endpoint,
+    parts: &Parts,
+    body: Body,
+    style: &mut Style,
+) -> Result<String, Fault> {
+    let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
+    let call = read_call(state, endpoint, parts, &bytes, style)?;
+    drop(bytes);
+    let (operation, version) = (call.operation, call.version);
+    let answer = state.dispatch.call(call).await?;
+    write_answer(&answer, operation, version)
+}
+
+fn read_call(
+    state: &SoapState,
+    endpoint: Endpoint,
+    parts: &Parts,
+    bytes: &[u8],
+    style: &mut Style,
+) -> Result<Request, Fault> {
+    style.guess(bytes);
+    let content_type = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
+    let text = text::decode(bytes, parameter(content_type, "charset"))
+        .map_err(|problem| Fault::request_xml(format!("The request cannot be read: {problem}")))?;
+    let root = xml::parse(&text, &state.settings.xml)
+        .map_err(|problem| Fault::request_xml(format!("The request is refused: {problem}")))?;
+    let opened = envelope::open(root, endpoint)?;
+    style.framing = opened.framing;
+    let auth = AuthHeader::read(&opened.headers);
+    style.fault_status = auth.fault_status;
+    style.gzip_response = auth.gzip_response;
+    if let Some(problem) = auth.problem {
+        return Err(problem);
+    }
+    let action = header_text(&parts.headers, "soapaction").or_else(|| parameter(content_type, "action"));
+    let target = opened.target(action.map(envelope::action_name))?;
+    if !state.dispatch.supports(target.operation) {
+        return Err(Fault::unsupported(target.operation.name));
+    }
+    let param =
+        opened.param.unwrap_or_else(|| Element { name: target.operation.param.name.clone(), ..Element::default() });
+    Ok(Request {
+        operation: target.operation,
+        version: target.version,
+        credentials: auth.credentials.or_else(|| credentials::basic(&parts.headers)),
+        locale: auth.locale.or_else(|| credentials::accepted_language(&parts.headers)),
+        param: decode(&param, &target.operation.param, target.version)?,
+        app_name: auth.app_name,
+        app_version: auth.app_version,
+        origin: origin(parts, &state.settings),
+    })
+}
+
+fn write_answer(answer: &Value, operation: &'static Operation, version: Version) -> Result<String, Fault> {
+    let encoded = encode(answer, &operation.result.name, &operation.result, version);
+    // The caller gets a whole reply all the same; a test gets a failure.
+    for defect in &encoded.defects {
+        tracing::error!(operation = operation.name, %version, defect, "an answer does not fit the contract");
+    }
+    debug_assert!(encoded.defects.is_empty(), "{} in {version}: {:?}", operation.name, encoded.defects);
+    Ok(encoded.xml)
+}
+
+async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+    let coding = header_text(headers, header::CONTENT_ENCODING.as_str());
+    if let Some(coding) = coding.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        let coding = xml::shorten(coding, 40);
+        return Err(Fault::request_xml(format!(
+            "The request is encoded as {coding}; send it without Content-Encoding"
+        )));
+    }
+    let mut bytes = Vec::new();
+    let mut length = 0_usize;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| Fault::request_xml(format!("The request broke off: {error}")))?;
+        length = length.saturating_add(chunk.len());
+        if length <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if length <= limit.saturating_mul(DRAIN_FACTOR) {
+            bytes = Vec::new();
+        } else {
+            break;
+        }
+    }
+    if length > limit {
+        return Err(Fault::request_xml(format!("The request is larger than the limit of {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`.
+fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<&'a str> {
+    media_type?.split(';').skip(1).find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches(['"', '\'']))
+    })
+}
+
+fn origin(parts: &Parts, settings: &Settings) -> Origin {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    Origin {
+        peer,
+        forwarded_for: address::forwarded_for(&parts.headers),
+        base_url: address::base_url(
+            &parts.headers,
+            parts.uri.authority().map(|authority| authority.as_str()),
+            settings.https,
+        ),
+    }
+}
+
+/// How a reply is to look.
+struct Style {
+    framing: Framing,
+    /// The request said `application/soap+xml`, so the reply may.
+    is_soap_12_media: bool,
+    accepts_gzip: bool,
+    gzip_response: Option<bool>,
+    fault_status: Option<u16>,
+}
+
+impl Style {
+    fn of(headers: &HeaderMap, endpoint: Endpoint) -> Style {
+        let media_type = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+        let is_soap_12_media = media_type.starts_with("application/soap+xml");
+        Style {
+            framing: match endpoint {
+                Endpoint::Plain => Framing::Plain,
+                Endpoint::Soap if is_soap_12_media => Framing::Soap12,
+                Endpoint::Soap => Framing::Soap11,
+            },
+            is_soap_12_media,
+            accepts_gzip: gzip::accepts_gzip(headers),
+            gzip_response: None,
+            fault_status: None,
+        }
+    }
+
+    /// The envelope of a document that may turn out to be unreadable.
+    fn guess(&mut self, bytes: &[u8]) {
+        let head = &bytes[..bytes.len().min(1024)];
+        let names_soap_12 = head.windows(SOAP_12.len()).any(|window| window == SOAP_12.as_bytes());
+        if self.framing == Framing::Soap11 && names_soap_12 {
+            self.framing = Framing::Soap12;
+        }
+    }
+
+    fn respond(&self, policy: gzip::GzipPolicy, outcome: Result<String, Fault>) -> Response {
+        let (status, body) = match outcome {
+            Ok(element) => (StatusCode::OK, element),
+            Err(fault) => {
+                tracing::debug!(%fault, "a call was refused");
+                let status = self.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
+                (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(self.framing))
+            }
+        };
+        let media_type = if self.framing == Framing::Soap12 && self.is_soap_12_media { SOAP_12_XML } else { XML };
+        let compresses = policy.compresses(self.gzip_response, self.accepts_gzip);
+        document(status, media_type, envelope::wrap(self.framing, &body), compresses)
+    }
+}
+
+fn document(status: StatusCode, media_type: &'static str, text: String, compresses: bool) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    match compresses.then(|| gzip::compress(&text)) {
+        Some(Ok(compressed)) => {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            (status, headers, compressed).into_response()
+        }
+        // Compression is a courtesy; without it the reply is still right.
+        Some(Err(_)) | None => (status, headers, text).into_response(),
+    }
+}
+
+/// GET on the service: its WSDL if asked for, else a word on how to use it.
+async fn describe(State(state): Shared, RawQuery(query): RawQuery, request: axum::extract::Request) -> Response {
+    let query = query.unwrap_or_default();
+    let asks_wsdl = |(key, _): (std::borrow::Cow<str>, _)| key.eq_ignore_ascii_case("wsdl");
+    if url::form_urlencoded::parse(query.as_bytes()).any(asks_wsdl) {
+        return describe_version(&state, Version::newest_documented(), &query, &request.into_parts().0);
+    }
+    wrong_method(request.method().clone()).await
+}
+
+async fn serve_wsdl(
+    State(state): Shared,
+    Path(file): Path<String>,
+    RawQuery(query): RawQuery,
+    request: axum::extract::Request,
+) -> Response {
+    match version_of_file(&file) {
+        Some(version) => describe_version(&state, version, &query.unwrap_or_default(), &request.into_parts().0),
+        None => {
+            let mut text = "There is no such file here. The WSDL files of this service are:\n".to_owned();
+            for version in Contract::get().versions() {
+                text.push_str(&format!("/scene7/webservice/{}\n", version.wsdl_file()));
+            }
+            plain_text(StatusCode::NOT_FOUND, text)
+        }
+    }
+}
+
+fn version_of_file(file: &str) -> Option<Version> {
+    match file.strip_prefix("IpsApi")?.strip_suffix(".wsdl")? {
+        "" => Some(Version::unversioned()),
+        date => Version::from_date(date.strip_prefix('-')?),
+    }
+}
+
+fn describe_version(state: &SoapState, version: Version, query: &str, parts: &Parts) -> Response {
+    let service_url = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "serviceUrl");
+    let address = match service_url {
+        Some((_, url)) if address::is_web_url(&url) => url.into_owned(),
+        Some(_) => return plain_text(StatusCode::BAD_REQUEST, "serviceUrl must be an http or https address\n"),
+        None => format!("{}{SOAP_PATH}", origin(parts, &state.settings).base_url),
+    };
+    let compresses = state.settings.gzip.compresses(None, gzip::accepts_gzip(&parts.headers));
+    document(StatusCode::OK, XML, wsdl(version, &address), compresses)
+}
+
+async fn wrong_method(method: Method) -> Response {
+    let newest = Version::newest_documented().wsdl_file();
+    let text = format!(
+        "{} is not how this address is used: POST a request to it.\nIts WSDL is at /scene7/webservice/{newest}\n",
+        xml::shorten(method.as_str(), 20)
+    );
+    with_allow(plain_text(StatusCode::METHOD_NOT_ALLOWED, text), "POST")
+}
+
+async fn wrong_wsdl_method(method: Method) -> Response {
+    let text = format!(
+        "{} is not how this address is used: GET the WSDL from it, and POST requests to {SOAP_PATH}\n",
+        xml::shorten(method.as_str(), 20)
+    );
+    with_allow(plain_text(StatusCode::METHOD_NOT_ALLOWED, text), "GET, HEAD")
+}
+
+fn with_allow(mut response: Response, methods: &'static str) -> Response {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+fn plain_text(status: StatusCode, text: impl Into<String>) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain;charset=UTF-8")], text.into()).into_response()
+}
+
+#[cfg(test)]
+mod tests;
