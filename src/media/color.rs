@@ -38,8 +38,7 @@ fn first_text(text: &ProfileText) -> Option<String> {
 
 fn parse(bytes: &[u8]) -> Option<ColorProfile> {
     let parsed = guarded(Format::IccProfile, || {
-        ColorProfile::new_from_slice(bytes)
-            .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
+        ColorProfile::new_from_slice(bytes).map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
     });
     parsed.ok()
 }
@@ -120,7 +119,9 @@ impl Converter {
         let converted = match &self.step {
             Step::Keep => return Ok(band),
             Step::DropAlpha => drop_alpha(&band, from.samples()),
-            Step::GraySpread => band.as_chunks::<2>().0.iter().flat_map(|[gray, alpha]| [*gray, *gray, *gray, *alpha]).collect(),
+            Step::GraySpread => {
+                band.as_chunks::<2>().0.iter().flat_map(|[gray, alpha]| [*gray, *gray, *gray, *alpha]).collect()
+            }
             Step::CmykFormula => band.as_chunks::<4>().0.iter().flat_map(cmyk_by_formula).collect(),
             Step::Icc(transform) => {
                 let mut out = vec![0; band.len() / from.samples() * self.layout.samples()];
@@ -163,7 +164,8 @@ fn fitting(layout: Layout, profile: Option<&Profile>) -> (Option<&Profile>, bool
 fn transform(bytes: &[u8], from: Layout, to: Layout) -> Option<Transform> {
     let source = parse(bytes)?;
     let made = guarded(Format::IccProfile, || {
-        let options = TransformOptions { rendering_intent: RenderingIntent::RelativeColorimetric, ..Default::default() };
+        let options =
+            TransformOptions { rendering_intent: RenderingIntent::RelativeColorimetric, ..Default::default() };
         source
             .create_transform_8bit(icc_layout(from), &ColorProfile::new_srgb(), icc_layout(to), options)
             .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))

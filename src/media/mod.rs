@@ -32,7 +32,7 @@ mod sniff;
 pub mod thumbnail;
 
 #[cfg(test)]
-mod tests {}
+mod tests;
 
 use std::io::{Seek, Write};
 use std::path::Path;

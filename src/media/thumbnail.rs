@@ -104,7 +104,8 @@ fn resize(pixels: &[u8], from: (u32, u32), to: (u32, u32), layout: Layout) -> Re
     if from == to {
         return Ok(pixels.to_vec());
     }
-    let failed = |error: &dyn std::fmt::Display| MediaError::corrupt(Format::Unknown, format!("resizing failed: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| MediaError::corrupt(Format::Unknown, format!("resizing failed: {error}"));
     let kind = if layout == Layout::Gray { PixelType::U8 } else { PixelType::U8x3 };
     let source = ImageRef::new(from.0, from.1, pixels, kind).map_err(|error| failed(&error))?;
     let mut target = Image::new(to.0, to.1, kind);

@@ -53,11 +53,8 @@ impl Blocks {
     /// Walks all blocks. An end before the first frame is complete is an error; after it, it is the end.
     fn read(input: &mut impl BufRead) -> io::Result<Self> {
         let [_, _, _, _, _, _, w0, w1, h0, h1, flags, _, _] = bytes(input)?;
-        let mut blocks = Self {
-            width: u16::from_le_bytes([w0, w1]),
-            height: u16::from_le_bytes([h0, h1]),
-            ..Self::default()
-        };
+        let mut blocks =
+            Self { width: u16::from_le_bytes([w0, w1]), height: u16::from_le_bytes([h0, h1]), ..Self::default() };
         skip_palette(input, flags)?;
         loop {
             match blocks.read_block(input) {

@@ -63,7 +63,7 @@ pub(super) fn decode_embedded(bytes: &[u8], ycbcr_to_rgb: bool, limits: &Limits)
     check_scans(bytes, &header, limits)?;
     let target = match header.components.len() {
         1 => ColorSpace::Luma,
-        3 if ycbcr_to_rgb => ColorSpace::RGB,
+        3 if ycbcr_to_rgb || header.is_rgb() => ColorSpace::RGB,
         3 => ColorSpace::YCbCr,
         4 => ColorSpace::CMYK,
         count => return Err(component_count(count)),
@@ -98,6 +98,7 @@ fn describe(header: Header, limits: &Limits) -> Result<Picture, MediaError> {
         (4, _) => ColorModel::Cmyk,
         (count, _) => return Err(component_count(count)),
     };
+    let facts = header.exif.unwrap_or_default();
     Ok(Picture {
         format: Format::Jpeg,
         width: 0,
@@ -107,8 +108,8 @@ fn describe(header: Header, limits: &Limits) -> Result<Picture, MediaError> {
         has_alpha: false,
         is_animated: false,
         profile: header.icc.map(Profile::new),
-        resolution: header.exif.resolution.or(header.density),
-        orientation: header.exif.orientation,
+        resolution: facts.resolution.or(header.density),
+        orientation: facts.orientation,
     }
     .with_stored_size(header.width.into(), header.height.into()))
 }

@@ -20,6 +20,7 @@ const SOS: u8 = 0xda;
 pub(super) struct Component {
     pub across: u8,
     pub down: u8,
+    pub id: u8,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +33,8 @@ pub(super) struct Header {
     /// The colour transform of Adobe's marker; its presence also means that CMYK is stored inverted.
     pub adobe_transform: Option<u8>,
     pub icc: Option<Vec<u8>>,
-    pub exif: ExifFacts,
+    /// Of the first EXIF block; a second one belongs to nothing.
+    pub exif: Option<ExifFacts>,
     pub density: Option<Resolution>,
     /// Components in the first scan: fewer than the frame has means that all scans must be kept until the last.
     pub first_scan_components: u8,
@@ -41,6 +43,12 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// The three components are red, green and blue and not brightness and colour.
+    pub fn is_rgb(&self) -> bool {
+        let named = self.components.iter().map(|component| component.id).eq(*b"RGB");
+        self.components.len() == 3 && (named || self.adobe_transform == Some(0))
+    }
+
     /// Bytes the decoder keeps of coefficients, beside the pixels it makes.
     pub fn coefficient_bytes(&self) -> u64 {
         if !self.progressive && usize::from(self.first_scan_components) == self.components.len() {
@@ -145,14 +153,15 @@ impl<R: BufRead + Seek> Reader<R> {
                     has_frame = true;
                 }
                 code @ (0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf) => {
-                    let what = format!("a JPEG file with lossless, hierarchical or arithmetic coding (SOF{})", code - 0xc0);
+                    let what =
+                        format!("a JPEG file with lossless, hierarchical or arithmetic coding (SOF{})", code - 0xc0);
                     return Err(MediaError::unsupported(Format::Jpeg, what).into());
                 }
                 0xe0 => read_jfif(&self.segment()?, &mut header),
                 0xe1 => {
-                    if let Some(block) = self.segment()?.strip_prefix(b"Exif\0\0") {
-                        header.exif = ExifFacts::read(block);
-                    }
+                    let body = self.segment()?;
+                    let block = body.strip_prefix(b"Exif\0\0").filter(|_| header.exif.is_none());
+                    header.exif = header.exif.or(block.map(ExifFacts::read));
                 }
                 0xe2 => icc.add(&self.segment()?),
                 0xee => read_adobe(&self.segment()?, &mut header),
@@ -185,8 +194,8 @@ fn read_frame(body: &[u8], header: &mut Header) -> Result<(), HeaderError> {
     if components.len() != usize::from(*count) * 3 {
         return Err(corrupt("its frame header has the wrong length"));
     }
-    let factors = components.chunks_exact(3).map(|component| component[1]);
-    header.components = factors.map(|factors| Component { across: factors >> 4, down: factors & 0x0f }).collect();
+    let component = |entry: &[u8]| Component { id: entry[0], across: entry[1] >> 4, down: entry[1] & 0x0f };
+    header.components = components.chunks_exact(3).map(component).collect();
     if header.components.iter().any(|c| !matches!((c.across, c.down), (1..=4, 1..=4))) {
         return Err(corrupt("a colour component has a sampling factor outside 1 to 4"));
     }

@@ -10,6 +10,7 @@ mod other;
 mod png;
 mod tiff;
 mod tiff_chunks;
+mod tiff_palette;
 
 use std::any::Any;
 use std::fs::File;
@@ -58,7 +59,11 @@ impl<'a> Source<'a> {
     fn read_all(&mut self, format: Format) -> Result<Vec<u8>, MediaError> {
         self.limits.check_memory(self.bytes)?;
         let mut bytes = Vec::new();
-        self.file.by_ref().take(self.bytes).read_to_end(&mut bytes).map_err(|error| MediaError::reading(format, error))?;
+        self.file
+            .by_ref()
+            .take(self.bytes)
+            .read_to_end(&mut bytes)
+            .map_err(|error| MediaError::reading(format, error))?;
         Ok(bytes)
     }
 }

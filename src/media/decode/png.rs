@@ -61,9 +61,8 @@ fn describe(info: &Info<'_>, limits: &Limits) -> Result<Picture, MediaError> {
     };
     let facts = info.exif_metadata.as_deref().map(ExifFacts::read).unwrap_or_default();
     let density = info.pixel_dims.filter(|dims| dims.unit == Unit::Meter);
-    let density = density.and_then(|dims| {
-        Resolution::per_centimetre(f64::from(dims.xppu) / 100.0, f64::from(dims.yppu) / 100.0)
-    });
+    let density =
+        density.and_then(|dims| Resolution::per_centimetre(f64::from(dims.xppu) / 100.0, f64::from(dims.yppu) / 100.0));
     Ok(Picture {
         format: Format::Png,
         width: 0,

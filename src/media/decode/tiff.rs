@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::BufReader;
 
+use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, Limits as TiffLimits};
-use tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
+use tiff::tags::{CompressionMethod, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::super::error::MediaError;
@@ -14,9 +15,10 @@ use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, Raster};
 use super::tiff_chunks;
+use super::tiff_palette::{self, Disguised, Palette};
 use super::{Cancel, Decoded, Source, pixel_buffer};
 
-pub(super) type Input = Decoder<BufReader<File>>;
+pub(super) type Input = Decoder<BufReader<Disguised<File>>>;
 
 /// Profiles of presses come to some megabytes; strip tables of narrow strips likewise.
 const MAX_TAG_BYTES: usize = 16 << 20;
@@ -31,7 +33,7 @@ pub(super) enum Alpha {
 }
 
 /// What of the page's tags decides how its pixels are read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Page {
     pub width: u32,
     pub height: u32,
@@ -43,6 +45,8 @@ pub(super) struct Page {
     pub is_ycbcr: bool,
     pub is_planar: bool,
     pub is_jpeg: bool,
+    /// The colours the samples stand for, when they are not colours themselves.
+    pub palette: Option<Palette>,
 }
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
@@ -70,7 +74,10 @@ fn open(source: Source<'_>) -> Result<Input, MediaError> {
     limits.decoding_buffer_size = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX);
     limits.intermediate_buffer_size = limits.decoding_buffer_size;
     limits.ifd_value_size = MAX_TAG_BYTES;
-    Decoder::new(source.file).map(|decoder| decoder.with_limits(limits)).map_err(refused)
+    let failed = |error| MediaError::reading(Format::Tiff, error);
+    let file = Disguised::new(source.file.into_inner()).map_err(failed)?;
+    let decoder = Decoder::new(BufReader::with_capacity(1 << 16, file)).map_err(refused)?;
+    Ok(decoder.with_limits(limits))
 }
 
 fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
@@ -80,10 +87,6 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
     const UNSIGNED: u16 = 1;
     if number(decoder, Tag::SampleFormat).unwrap_or(None).unwrap_or(UNSIGNED) != UNSIGNED {
         return Err(unsupported("signed or floating-point samples"));
-    }
-    let photometric = number(decoder, Tag::PhotometricInterpretation)?;
-    if photometric == Some(PhotometricInterpretation::RGBPalette.to_u16()) {
-        return Err(unsupported("a colour palette"));
     }
     let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).map_err(refused)?.unwrap_or_default();
     let declared_alpha = match extra.first() {
@@ -106,7 +109,8 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
         other => return Err(unsupported(&format!("{other:?} pixels"))),
     };
     let bits = color.bit_depth();
-    if !matches!(bits, 8 | 16) && !(matches!(bits, 1 | 2 | 4) && samples == 1) {
+    let is_readable = matches!(bits, 8 | 16) || (samples == 1 && matches!(bits, 1 | 2 | 4));
+    if !is_readable {
         return Err(unsupported(&format!("{samples} samples of {bits} bits")));
     }
     let compression = number(decoder, Tag::Compression)?;
@@ -118,7 +122,21 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
     const PLANAR: u16 = 2;
     let is_planar = number(decoder, Tag::PlanarConfiguration)? == Some(PLANAR) && samples > 1;
     let alpha = if layout.has_alpha() { declared_alpha } else { Alpha::None };
-    Ok(Page { width, height, samples, bits, layout, alpha, is_ycbcr, is_planar, is_jpeg })
+    let palette = read_palette(decoder, bits)?;
+    if palette.is_some() && (is_jpeg || samples != 1) {
+        return Err(unsupported("a colour palette beside other samples or in JPEG"));
+    }
+    let layout = if palette.is_some() { Layout::Rgb } else { layout };
+    Ok(Page { width, height, samples, bits, layout, alpha, is_ycbcr, is_planar, is_jpeg, palette })
+}
+
+fn read_palette(decoder: &mut Input, bits: u8) -> Result<Option<Palette>, MediaError> {
+    if !decoder.inner().get_ref().has_palette() {
+        return Ok(None);
+    }
+    let map = decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap).map_err(refused)?.unwrap_or_default();
+    let palette = tiff_palette::from_color_map(&map, bits);
+    palette.map(Some).ok_or_else(|| MediaError::corrupt(Format::Tiff, "its colour palette has the wrong length"))
 }
 
 fn has_full_chroma(decoder: &mut Input) -> bool {
@@ -135,6 +153,7 @@ fn describe(decoder: &mut Input, page: &Page) -> Result<Picture, MediaError> {
         width: 0,
         height: 0,
         color: match page.layout {
+            _ if page.palette.is_some() => ColorModel::Palette,
             Layout::Gray | Layout::GrayAlpha => ColorModel::Gray,
             Layout::Rgb | Layout::Rgba => ColorModel::Rgb,
             Layout::Cmyk => ColorModel::Cmyk,
@@ -150,7 +169,10 @@ fn describe(decoder: &mut Input, page: &Page) -> Result<Picture, MediaError> {
 }
 
 fn read_resolution(decoder: &mut Input) -> Option<Resolution> {
-    let mut rational = |tag| decoder.find_tag(tag).ok().flatten().and_then(|value| value.into_f64().ok());
+    let mut rational = |tag| match decoder.find_tag(tag).ok().flatten()? {
+        Value::Rational(above, below) => Some(f64::from(above) / f64::from(below)),
+        _ => None,
+    };
     let (x, y) = (rational(Tag::XResolution)?, rational(Tag::YResolution)?);
     const NO_UNIT: u16 = 1;
     const CENTIMETRE: u16 = 3;

@@ -23,6 +23,9 @@ pub(super) fn read(
     cancel: Cancel<'_>,
 ) -> Result<(), MediaError> {
     let grid = Grid::of(decoder, page)?;
+    // A chunk is held as it is decoded, and again with 8 bits a sample.
+    let chunk = u64::from(grid.chunk_width) * u64::from(grid.chunk_height) * page.samples as u64;
+    limits.check_memory(pixels.len() as u64 + chunk * if page.bits > 8 { 3 } else { 2 })?;
     let jpeg = if page.is_jpeg { Some(JpegChunks::of(decoder)?) } else { None };
     let planes = if page.is_planar { page.layout.samples() } else { 1 };
     for plane in 0..planes as u32 {
@@ -116,7 +119,7 @@ impl Chunk {
         let samples = if page.is_planar { 1 } else { page.samples };
         let width = place.width as usize;
         let bytes = match data {
-            DecodingResult::U8(bytes) if page.bits < 8 => unpack(&bytes, page.bits, width),
+            DecodingResult::U8(bytes) if page.bits < 8 => unpack(&bytes, page.bits, width, page.palette.is_none()),
             DecodingResult::U8(bytes) => bytes,
             DecodingResult::U16(words) => words.into_iter().map(|word| (word >> 8) as u8).collect(),
             _ => return Err(unsupported("samples that are not unsigned integers")),
@@ -134,7 +137,11 @@ impl Chunk {
             let from = &self.bytes[row * self.width * self.samples..][..place.width as usize * self.samples];
             let start = (place.y as usize + row) * stride + place.x as usize * into;
             let to = &mut pixels[start..start + place.width as usize * into];
-            if page.is_planar {
+            if let Some(palette) = &page.palette {
+                for (pixel, index) in to.chunks_exact_mut(into).zip(from) {
+                    pixel.copy_from_slice(&palette[usize::from(*index)]);
+                }
+            } else if page.is_planar {
                 for (pixel, sample) in to.chunks_exact_mut(into).zip(from) {
                     pixel[plane] = *sample;
                 }
@@ -150,11 +157,11 @@ impl Chunk {
     }
 }
 
-/// Spreads samples of 1, 2 or 4 bits over the range of 8. Rows start at a byte.
-fn unpack(packed: &[u8], bits: u8, width: usize) -> Vec<u8> {
+/// Samples of 1, 2 or 4 bits, one a byte, spread over the range of 8 if asked for. Rows start at a byte.
+fn unpack(packed: &[u8], bits: u8, width: usize, spread: bool) -> Vec<u8> {
     let per_byte = usize::from(8 / bits);
     let mask = u8::MAX >> (8 - bits);
-    let scale = u8::MAX / mask;
+    let scale = if spread { u8::MAX / mask } else { 1 };
     let rows = packed.chunks(width.div_ceil(per_byte));
     let sample = |row: &[u8], x: usize| (row[x / per_byte] >> (8 - bits as usize * (x % per_byte + 1))) & mask;
     rows.flat_map(|row| (0..width.min(row.len() * per_byte)).map(move |x| sample(row, x) * scale)).collect()
@@ -217,7 +224,9 @@ impl JpegChunks {
 
 fn in_tiff(error: MediaError) -> MediaError {
     match error {
-        MediaError::Corrupt { what, .. } => MediaError::corrupt(Format::Tiff, format!("in a JPEG strip or tile, {what}")),
+        MediaError::Corrupt { what, .. } => {
+            MediaError::corrupt(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
+        }
         MediaError::Truncated { what, .. } => {
             MediaError::truncated(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
         }

@@ -198,3 +198,59 @@ impl Words {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A page of one tile, 16 pixels square, uncompressed gray.
+    fn page_of(tile: Span) -> Page {
+        let mut page = Page::default();
+        for (tag, value) in [(256, 16), (257, 16), (322, 16), (323, 16)] {
+            page.set(tag, Field::Long(value));
+        }
+        for (tag, value) in [(258, 8), (259, 1), (262, 1), (277, 1)] {
+            page.set(tag, Field::short(value));
+        }
+        page.set(282, Field::rational(72.5));
+        page.set(283, Field::rational(300.0));
+        page.set_tiles(324, 325, &[tile]);
+        page
+    }
+
+    fn file(classic_limit: u64) -> (Vec<u8>, End) {
+        let mut out = Cursor::new(Vec::new());
+        let mut container = Container::start(&mut out, classic_limit).unwrap();
+        let first = container.append(&[40; 256]).unwrap();
+        let second = container.append(&[200; 256]).unwrap();
+        let end = container.finish(vec![page_of(first), page_of(second)]).unwrap();
+        drop(container);
+        (out.into_inner(), end)
+    }
+
+    #[test]
+    fn small_and_big_files_are_read_alike() {
+        for (limit, is_big, version) in [(CLASSIC_LIMIT, false, 42), (100, true, 43)] {
+            let (bytes, end) = file(limit);
+            assert_eq!((end.is_big, end.bytes, bytes[2]), (is_big, bytes.len() as u64, version));
+            let mut decoder = tiff::decoder::Decoder::new(Cursor::new(&bytes)).unwrap();
+            for value in [40, 200] {
+                let tiff::decoder::DecodingResult::U8(pixels) = decoder.read_image().unwrap() else { panic!("8 bits") };
+                assert_eq!(pixels, [value; 256]);
+                if value == 40 {
+                    decoder.next_image().unwrap();
+                }
+            }
+            assert!(!decoder.more_images());
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("container.tif");
+            std::fs::write(&path, &bytes).unwrap();
+            let info =
+                std::process::Command::new("tiffinfo").arg(&path).output().expect("the Debian package libtiff-tools");
+            let said = String::from_utf8_lossy(&info.stdout);
+            assert!(info.stderr.is_empty() && said.contains("Resolution: 72.5, 300"), "{info:?}");
+        }
+    }
+}

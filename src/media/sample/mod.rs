@@ -56,7 +56,11 @@ const FRAMES: u32 = 12;
 pub fn write_catalogue(dir: &Path, side: u32) -> Result<Vec<PathBuf>, MediaError> {
     if !(32..=8192).contains(&side) {
         let allowed = "it must be from 32 to 8192 pixels";
-        return Err(MediaError::BadOption { what: "the longer side of the sample pictures", value: side.into(), allowed });
+        return Err(MediaError::BadOption {
+            what: "the longer side of the sample pictures",
+            value: side.into(),
+            allowed,
+        });
     }
     let mut catalogue = Catalogue { dir, written: Vec::new() };
     mugs(&mut catalogue, side)?;
@@ -71,7 +75,9 @@ fn mugs(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), MediaError> {
     catalogue.add("Кружки/Кружка-синяя.jpg", || {
         BLUE_MUG.draw(side, width, 0.02, Backdrop::Studio).jpeg(Some(&srgb()?))
     })?;
-    catalogue.add("Кружки/Кружка-красная.webp", || RED_MUG.draw(side, side, 0.1, Backdrop::Nothing).webp())?;
+    catalogue.add("Кружки/Кружка-красная.webp", || {
+        RED_MUG.draw(side, side, 0.1, Backdrop::Nothing).webp()
+    })?;
     for frame in 0..FRAMES {
         let turn = frame as f32 / FRAMES as f32;
         catalogue.add(&format!("Spin/Mug-{:02}.jpg", frame + 1), || {
@@ -88,14 +94,16 @@ fn vases_and_lamps(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), Media
         VASE.draw(width, side, 0.0, Backdrop::Nothing).png_with_alpha(Some(icc(ColorProfile::new_srgb())?))
     })?;
     catalogue.add("花瓶/商品-002.png", || VASE.draw(width, side, 0.3, Backdrop::Studio).png_16_bit())?;
-    catalogue.add("Lampor/Ångström.jpg", || {
-        LAMP.draw(width, side, 0.0, Backdrop::Studio).jpeg(Some(&wide_gamut()?))
-    })?;
+    catalogue
+        .add("Lampor/Ångström.jpg", || LAMP.draw(width, side, 0.0, Backdrop::Studio).jpeg(Some(&wide_gamut()?)))?;
     catalogue.add("Lampor/Ångström-handheld.jpg", || {
         LAMP.draw(width, side, 0.4, Backdrop::Studio).sideways_jpeg(Some(&wide_gamut()?))
     })?;
-    catalogue.add("Κεραμικά/Ελληνικά.jpg", || BOWL.draw(side, width, 0.0, Backdrop::Studio).gray_jpeg())?;
-    catalogue.add("Κεραμικά/Ελληνικά-μικρό.gif", || BOWL.draw(side / 2, side / 2, 0.2, Backdrop::Studio).gif())
+    catalogue
+        .add("Κεραμικά/Ελληνικά.jpg", || BOWL.draw(side, width, 0.0, Backdrop::Studio).gray_jpeg())?;
+    catalogue.add("Κεραμικά/Ελληνικά-μικρό.gif", || {
+        BOWL.draw(side / 2, side / 2, 0.2, Backdrop::Studio).gif()
+    })
 }
 
 fn textiles_and_print(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), MediaError> {
@@ -103,7 +111,8 @@ fn textiles_and_print(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), Me
     catalogue.add("قمصان/قميص.tif", || {
         SHIRT.draw(side, side, 0.0, Backdrop::Studio).tiff(Some(&icc(ColorProfile::new_srgb())?))
     })?;
-    catalogue.add("قمصان/قميص-صغير.bmp", || SHIRT.draw(side / 2, side / 2, 0.0, Backdrop::Studio).bmp())?;
+    catalogue
+        .add("قمصان/قميص-صغير.bmp", || SHIRT.draw(side / 2, side / 2, 0.0, Backdrop::Studio).bmp())?;
     catalogue.add("Print/Cover.tif", || RED_MUG.draw(width, side, 0.7, Backdrop::Studio).cmyk_tiff())?;
     catalogue.add("Print/Insert.jpg", || LAMP.draw(side, width, 0.2, Backdrop::Studio).cmyk_jpeg())
 }

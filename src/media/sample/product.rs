@@ -147,7 +147,8 @@ impl Pattern {
                 (x - x.round()).hypot(y - y.round()) < 0.24
             }
             Self::Label => {
-                let from_front = (around + std::f32::consts::PI).rem_euclid(std::f32::consts::TAU) - std::f32::consts::PI;
+                let from_front =
+                    (around + std::f32::consts::PI).rem_euclid(std::f32::consts::TAU) - std::f32::consts::PI;
                 let inside = from_front.abs() < 0.75 && (-0.14..0.16).contains(&v);
                 let line = (v * 42.0).sin() > 0.55 && from_front.abs() < 0.55;
                 inside && !line
