@@ -92,6 +92,6 @@ async fn derive(
 fn unexpected(error: AssetError) -> StoreError {
     match error {
         AssetError::Store(error) => error,
-        AssetError::NameTaken(_) | AssetError::NotFound => StoreError::corrupt("assets", error),
+        error => StoreError::corrupt("assets", error),
     }
 }

@@ -30,16 +30,6 @@ pub struct PictureState {
 }
 
 impl Store {
-    /// The name of a company's root folder; None if there is no such company.
-    pub async fn company_root(&self, company: CompanyId) -> Result<Option<String>, StoreError> {
-        let mut reader = self.reader().await?;
-        sqlx::query_scalar("SELECT root_path FROM company WHERE id = $1")
-            .bind(company.0)
-            .fetch_optional(&mut *reader)
-            .await
-            .map_err(StoreError::doing("read a company"))
-    }
-
     pub async fn asset_named(&self, company: CompanyId, name: &str) -> Result<Option<KnownAsset>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(

@@ -38,9 +38,9 @@ impl Side {
     }
 }
 
-/// A publish context as it is now.
+/// A publish context, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishContext {
+pub struct ContextState {
     pub id: ContextId,
     pub name: String,
     /// Files that are published, or will be once the trees have caught up.
@@ -49,7 +49,7 @@ pub struct PublishContext {
     pub side_b_seq: i64,
 }
 
-impl PublishContext {
+impl ContextState {
     pub const fn seq_of(&self, side: Side) -> i64 {
         match side {
             Side::A => self.side_a_seq,
@@ -136,16 +136,18 @@ pub enum PublishStep {
     Staged { context: ContextId, side: Side, seq: i64 },
     /// Readers see this tree.
     Switched { context: ContextId, side: Side, until: i64 },
+    /// There was nothing to publish.
+    Looked { context: ContextId, until: i64 },
 }
 
 impl Store {
     /// The context of this kind, or the one with this number if it is the company's and of this kind.
-    pub async fn publish_context(
+    pub async fn context_state(
         &self,
         company: CompanyId,
         kind: ContextKind,
         id: Option<ContextId>,
-    ) -> Result<Option<PublishContext>, StoreError> {
+    ) -> Result<Option<ContextState>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
             "SELECT id, name, file_count, side_a_seq, side_b_seq FROM publish_context
@@ -158,7 +160,7 @@ impl Store {
         .await
         .map_err(StoreError::doing("read a publish context"))?;
         row.map(|row| {
-            Ok(PublishContext {
+            Ok(ContextState {
                 id: ContextId(rows::get(&row, "id")?),
                 name: rows::get(&row, "name")?,
                 file_count: rows::get(&row, "file_count")?,
@@ -313,7 +315,12 @@ pub(super) async fn apply(
             Ok(Applied::Nothing)
         }
         PublishStep::Switched { context, side, until } => {
-            switched(tx, context, side, until, now).await?;
+            looked(tx, context, until).await?;
+            switched(tx, context, side, now).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Looked { context, until } => {
+            looked(tx, context, until).await?;
             Ok(Applied::Nothing)
         }
     }
@@ -449,23 +456,28 @@ async fn known_to_both(tx: &mut Transaction, context: ContextId) -> Result<i64, 
         .map_err(StoreError::doing("read what the trees hold"))
 }
 
+async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET scanned_seq = max(scanned_seq, $2) WHERE id = $1")
+        .bind(context.0)
+        .bind(until)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note how far a publish has looked"))
+}
+
 async fn switched(
     tx: &mut Transaction,
     context: ContextId,
     side: Side,
-    until: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE publish_context SET live_side = $2, scanned_seq = max(scanned_seq, $3), last_publish_at = $4
-         WHERE id = $1",
-    )
-    .bind(context.0)
-    .bind(side.letter())
-    .bind(until)
-    .bind(now.timestamp_millis())
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("note which tree readers see"))
+    sqlx::query("UPDATE publish_context SET live_side = $2, last_publish_at = $3 WHERE id = $1")
+        .bind(context.0)
+        .bind(side.letter())
+        .bind(now.timestamp_millis())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note which tree readers see"))
 }
