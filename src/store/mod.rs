@@ -19,6 +19,8 @@ pub mod companies;
 pub mod contexts;
 pub mod folders;
 pub mod jobs;
+pub mod pictures;
+pub mod publishing;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
