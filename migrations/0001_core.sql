@@ -227,6 +227,7 @@ CREATE TABLE publish_context (
     name        TEXT    NOT NULL,                      -- for people
     scanned_seq INTEGER NOT NULL DEFAULT 0,            -- company.change_seq up to which the last publish looked
     publish_seq INTEGER NOT NULL DEFAULT 0,            -- rises with every change of what is published
+    file_count  INTEGER NOT NULL DEFAULT 0,            -- files that publication says are present
     live_side   TEXT    CHECK (live_side IN ('a', 'b')), -- which of the two trees the readers see; NULL: never published
     side_a_seq  INTEGER NOT NULL DEFAULT 0,            -- publish_seq that tree a holds
     side_b_seq  INTEGER NOT NULL DEFAULT 0,            -- publish_seq that tree b holds

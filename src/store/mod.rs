@@ -6,14 +6,21 @@
 
 pub mod effect;
 mod error;
+pub mod limit;
 mod open;
 mod rows;
 mod signal;
+mod system;
 mod writer;
 
+pub mod accounts;
 pub mod assets;
+pub mod companies;
+pub mod contexts;
 pub mod folders;
 pub mod jobs;
+pub mod pictures;
+pub mod publishing;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
