@@ -95,11 +95,9 @@ async fn a_full_disk_is_the_same_for_the_whole_group_and_for_each_all_or_nothing
     limit_pages(&store, None).await;
     let submissions = (0..50).map(|_| store.submit(job(2_000)));
     let notes = (0..50).map(|n| execute(&store, format!("INSERT INTO system VALUES ('{n}', hex(zeroblob(2000)))")));
-    let (submitted, noted) = futures_util::future::join(
-        futures_util::future::join_all(submissions),
-        futures_util::future::join_all(notes),
-    )
-    .await;
+    let (submitted, noted) =
+        futures_util::future::join(futures_util::future::join_all(submissions), futures_util::future::join_all(notes))
+            .await;
     let accepted = submitted.iter().filter(|result| result.is_ok()).count();
     let kept = noted.iter().filter(|result| result.is_ok()).count();
     assert!(accepted < 50 && kept < 50, "the disk was full");
