@@ -229,7 +229,9 @@ impl Model {
             };
             expected.push((*id, fate));
         }
-        assert_eq!(rescued.iter().map(|r| (r.instance, r.fate)).collect::<Vec<_>>(), expected);
+        let mut rescued: Vec<_> = rescued.iter().map(|rescued| (rescued.instance, rescued.fate)).collect();
+        rescued.sort_by_key(|(id, _)| *id);
+        assert_eq!(rescued, expected);
     }
 
     async fn stop(&mut self) {
