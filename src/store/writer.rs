@@ -281,3 +281,6 @@ async fn submit_some(
 async fn execute(connection: &mut SqliteConnection, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
     sqlx::query(sql).execute(connection).await.map(|_| ()).map_err(StoreError::doing(doing))
 }
+
+#[cfg(test)]
+mod tests;
