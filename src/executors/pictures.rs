@@ -165,7 +165,9 @@ pub fn examine(
         ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
     } else if ready.master.asset_type.is_picture() {
         ready.master.facts.format = Some(format.name().to_owned());
-        ready.warnings.push(Warning::Remark(reason::other(format_args!("no pyramid is made of {format} in this version"))));
+        ready
+            .warnings
+            .push(Warning::Remark(reason::other(format_args!("no pyramid is made of {format} in this version"))));
     }
     Ok(ready)
 }

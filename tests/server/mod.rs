@@ -1,6 +1,8 @@
 //! A daemon on a port of its own, and a client that speaks SOAP to it by hand.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod stage;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,10 +10,15 @@ use prepress::clock::SystemClock;
 use prepress::config::{Config, Environment, Overrides};
 use prepress::daemon::Daemon;
 use prepress::executors::{Context, Executor, Failure, Registry};
+use prepress::model::asset::{AssetType, PictureFacts};
+use prepress::model::handle;
 use prepress::model::id::{AccountId, CompanyId};
 use prepress::model::job::JobSpec;
 use prepress::model::role::Role;
+use prepress::service::Services;
 use prepress::service::admin::AddUser;
+use prepress::store::assets::Contexts;
+use prepress::store::assets::ingest::{Master, NewAsset};
 use prepress::store::jobs::query::RunFilter;
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -74,13 +81,30 @@ impl Registry for Idle {
 impl Server {
     /// A daemon whose jobs do nothing.
     pub async fn start() -> Self {
+        Self::start_with(Arc::new(Idle), |_| {}).await
+    }
+
+    pub async fn start_with(registry: Arc<dyn Registry>, configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let overrides =
             Overrides { data: Some(folder.path().join("data")), listen: Some("127.0.0.1:0".parse().unwrap()) };
         let environment = Environment { tz: Some("Europe/Berlin".to_owned()), ..Environment::of_process() };
-        let config = Config::load_in(&environment, None, overrides).unwrap();
-        let daemon = Daemon::start_with(Arc::new(config), SystemClock::shared(), Arc::new(Idle)).await.unwrap();
+        let mut config = Config::load_in(&environment, None, overrides).unwrap();
+        configure(&mut config);
+        let daemon = Daemon::start_with(Arc::new(config), SystemClock::shared(), registry).await.unwrap();
         Self { daemon, client: reqwest::Client::new(), folder }
+    }
+
+    pub fn services(&self) -> &Services {
+        self.daemon.services()
+    }
+
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.daemon.address()
+    }
+
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -95,18 +119,41 @@ impl Server {
         self.daemon.services().add_company(name, Some(CompanyId(id)), None).await.unwrap();
     }
 
+    /// Adds a user, or a membership of one that is there.
     pub async fn user(&self, email: &str, company: &str, role: Role) -> AccountId {
+        let known = self.services().store().account_with_email(email).await.unwrap();
         let user = AddUser {
             email: email.to_owned(),
             first_name: "Ada".to_owned(),
             last_name: "Lovelace".to_owned(),
             company: company.to_owned(),
             role,
-            password: Some(PASSWORD.to_owned()),
+            password: known.is_none().then(|| PASSWORD.to_owned()),
             locale: None,
         };
         self.daemon.services().add_user(user).await.unwrap();
         self.daemon.services().store().account_with_email(email).await.unwrap().unwrap().id
+    }
+
+    /// Puts a picture into a company; its handle.
+    pub async fn asset(&self, company: i64, folder: &str, name: &str) -> String {
+        let new = NewAsset {
+            company: CompanyId(company),
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            file_name: format!("{name}.jpg"),
+            master: Master {
+                asset_type: AssetType::Image,
+                blob: format!("blob of {name}"),
+                bytes: 1000,
+                pixels: Some((300, 200)),
+                facts: PictureFacts { resolution: Some(72.0), ..PictureFacts::default() },
+            },
+            marked_in: Contexts::NONE,
+            by: AccountId(1),
+            at: SystemClock::shared().now(),
+        };
+        handle::asset(self.services().store().insert_asset(new).await.unwrap(), AssetType::Image)
     }
 
     pub async fn soap(&self, user: &str, body: &str) -> Answer {
