@@ -17,7 +17,7 @@ const PICTURES: [&str; 4] = ["shoe", "boot", "sandal", "clog"];
 
 /// A company with pictures for each documented version, so that versions do not see what the others did.
 async fn server(stage: Stage, registry: std::sync::Arc<dyn prepress::executors::Registry>) -> (Server, Stage, Value) {
-    let server = Server::start_with(registry, |_| {}).await;
+    let server = Server::start_with(Some(registry), |_| {}).await;
     let mut versions = Vec::new();
     for (index, version) in Contract::get().documented_versions().enumerate() {
         let (id, company) = (47 + index as i64, format!("Acme {version}"));

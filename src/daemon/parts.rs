@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::assets::blobs::Blobs;
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify};
-use crate::executors::Registry;
+use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::model::firing;
 use crate::service;
@@ -132,7 +133,13 @@ async fn installation(store: &Store) -> Result<String, StartError> {
     Ok(store.remember_once("installation", fresh).await.map_err(|e: StoreError| e)?)
 }
 
-/// The executors of this version.
-pub fn registry(_config: &Config) -> Result<Arc<dyn Registry>, StartError> {
-    Err(StartError::Executors("none in this build".to_owned()))
+/// The executors of this version, over the blobs of the data folder.
+pub fn registry(config: &Config) -> Result<Arc<dyn Registry>, StartError> {
+    install_crypto();
+    let blobs = Blobs::open(&config.data().join("blobs")).map_err(|e| StartError::Executors(e.to_string()))?;
+    let swept = blobs.sweep().map_err(|e| StartError::Executors(e.to_string()))?;
+    if swept > 0 {
+        tracing::info!(files = swept, "unfinished files of an earlier process were removed");
+    }
+    Ok(Arc::new(Standard::new(Settings::new(config), blobs)))
 }
