@@ -1,5 +1,6 @@
 //! The SOAP API over real HTTP, against a daemon with a real database.
 
+#[path = "../server/mod.rs"]
 mod server;
 
 use prepress::model::role::Role;
