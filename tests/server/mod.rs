@@ -1,5 +1,9 @@
 //! A daemon on a port of its own, and a client that speaks SOAP to it by hand.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and what fails here fails its test")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of it, and what fails here fails its test"
+)]
 
 pub mod stage;
 
@@ -20,6 +24,8 @@ use prepress::service::admin::AddUser;
 use prepress::store::assets::Contexts;
 use prepress::store::assets::ingest::{Master, NewAsset};
 use prepress::store::jobs::query::RunFilter;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -188,6 +194,16 @@ impl Server {
             request = request.header(*name, *value);
         }
         Self::read(request).await
+    }
+
+    /// Sends bytes as they are over a connection of their own, and reads until the server closes it.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        // A server that has refused already may have closed its side.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     async fn read(request: reqwest::RequestBuilder) -> Answer {
