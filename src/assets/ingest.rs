@@ -112,7 +112,11 @@ impl CompanyFolder {
         let inside = if inside.is_empty() { "." } else { inside };
         let path = self.path.join(inside);
         match self.dir.metadata(inside) {
-            Ok(found) if found.is_dir() => Ok(ServerDirectory { company: self.dir.try_clone().map_err(|e| refusal(path.clone(), e))?, inside: inside.into(), path }),
+            Ok(found) if found.is_dir() => Ok(ServerDirectory {
+                company: self.dir.try_clone().map_err(|e| refusal(path.clone(), e))?,
+                inside: inside.into(),
+                path,
+            }),
             Ok(_) => Err(IngestError::Unreadable { path, source: io::ErrorKind::NotADirectory.into() }),
             Err(source) => Err(refusal(path, source)),
         }
@@ -181,7 +185,8 @@ impl ServerDirectory {
     }
 
     pub fn walk(&self, walk: &Walk<'_>) -> Result<Listing, IngestError> {
-        let mut walker = Walker { of: self, walk, listing: Listing::default(), seen: HashSet::new(), links: Vec::new() };
+        let mut walker =
+            Walker { of: self, walk, listing: Listing::default(), seen: HashSet::new(), links: Vec::new() };
         walker.enter(Path::new(""), 0)?;
         walker.follow_links()?;
         let mut listing = walker.listing;
@@ -202,7 +207,8 @@ impl Source {
 /// None for what is no regular file.
 fn stamp(file: &File) -> io::Result<Option<Stamp>> {
     let found = file.metadata()?;
-    let stamp = Stamp { bytes: found.len(), modified: modified(found.modified().map(cap_std::time::SystemTime::into_std)) };
+    let stamp =
+        Stamp { bytes: found.len(), modified: modified(found.modified().map(cap_std::time::SystemTime::into_std)) };
     Ok(found.is_file().then_some(stamp))
 }
 

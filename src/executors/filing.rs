@@ -151,7 +151,8 @@ impl Told {
             }
             Filed::Updated { name, moved_from, .. } => {
                 counters.update = 1;
-                let message = Message::new("file-updated").with("file", self.path(name)).with("bytes", self.ready.master.bytes);
+                let message =
+                    Message::new("file-updated").with("file", self.path(name)).with("bytes", self.ready.master.bytes);
                 lines.push(self.line(LogType::FileUpdated, name, message));
                 if let Some(from) = moved_from {
                     let message = Message::new("moved-to-folder")
@@ -197,9 +198,8 @@ impl Told {
         // Accents that are composed, and an extension in small letters, are the same name written in another way.
         let composed: String = raw_name.nfc().collect();
         let is_cleaned = name.changed && composed.to_lowercase() != name.with_extension().to_lowercase();
-        let cleaned = is_cleaned.then(|| {
-            Message::new("name-cleaned").with("file", shown.clone()).with("name", name.with_extension())
-        });
+        let cleaned = is_cleaned
+            .then(|| Message::new("name-cleaned").with("file", shown.clone()).with("name", name.with_extension()));
         let others = self.ready.warnings.iter().map(|warning| match warning {
             Warning::ContentDiffers { extension, format } => Message::new("content-differs")
                 .with("file", shown.clone())

@@ -58,7 +58,9 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
         (
             "colorManagementOptions",
-            color_management_options.as_ref().is_some_and(|options| options.color_management != ColorManagement::Default),
+            color_management_options
+                .as_ref()
+                .is_some_and(|options| options.color_management != ColorManagement::Default),
         ),
         (
             "autoSetCreationOptions",

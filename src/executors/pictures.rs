@@ -104,6 +104,10 @@ pub fn remake(
     file_name: &str,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
+    if !workshop.blobs.contains(source_blob) {
+        let lost = "its master is missing from the store of files; upload it again";
+        return Err(Unmade::Refused(reason::other(lost)));
+    }
     let format = sniff(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
         make(workshop, source_blob, stop)
@@ -165,7 +169,9 @@ pub fn examine(
         ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
     } else if ready.master.asset_type.is_picture() {
         ready.master.facts.format = Some(format.name().to_owned());
-        ready.warnings.push(Warning::Remark(reason::other(format_args!("no pyramid is made of {format} in this version"))));
+        ready
+            .warnings
+            .push(Warning::Remark(reason::other(format_args!("no pyramid is made of {format} in this version"))));
     }
     Ok(ready)
 }

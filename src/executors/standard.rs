@@ -1,6 +1,7 @@
 //! The executors of the daemon.
 
 use super::not_available::NotAvailable;
+use super::optimize::OptimizeImages;
 use super::publish::ImageServingPublish;
 use super::upload_directory::UploadDirectory;
 use super::{Executor, Registry, Settings, Workshop};
@@ -25,8 +26,8 @@ impl Registry for Standard {
         match spec {
             JobSpec::UploadDirectory(order) => Box::new(UploadDirectory { order: order.clone(), workshop }),
             JobSpec::ImageServingPublish(order) => Box::new(ImageServingPublish { order: order.clone(), workshop }),
+            JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::UploadUrls(_)
-            | JobSpec::OptimizeImages(_)
             | JobSpec::ImageRenderingPublish(_)
             | JobSpec::VideoPublish(_)
             | JobSpec::ServerDirectoryPublish(_)

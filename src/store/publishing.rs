@@ -229,8 +229,12 @@ impl Store {
 
     /// Rows of a context that changed after publish `seq`, in order of names.
     pub async fn publications_after(&self, context: ContextId, seq: i64) -> Result<Vec<Publication>, StoreError> {
-        self.publications("SELECT * FROM publication WHERE context_id = $1 AND seq > $2 ORDER BY file_name", context, seq)
-            .await
+        self.publications(
+            "SELECT * FROM publication WHERE context_id = $1 AND seq > $2 ORDER BY file_name",
+            context,
+            seq,
+        )
+        .await
     }
 
     /// Everything that a context publishes, in order of names.
@@ -295,11 +299,7 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
     })
 }
 
-pub(super) async fn apply(
-    tx: &mut Transaction,
-    step: PublishStep,
-    now: DateTime<Utc>,
-) -> Result<Applied, StoreError> {
+pub(super) async fn apply(tx: &mut Transaction, step: PublishStep, now: DateTime<Utc>) -> Result<Applied, StoreError> {
     match step {
         PublishStep::Begin { context } => begin(tx, context).await.map(Applied::PublishBegun),
         PublishStep::Record { context, seq, wanted } => {
@@ -466,12 +466,7 @@ async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<
         .map_err(StoreError::doing("note how far a publish has looked"))
 }
 
-async fn switched(
-    tx: &mut Transaction,
-    context: ContextId,
-    side: Side,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+async fn switched(tx: &mut Transaction, context: ContextId, side: Side, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query("UPDATE publish_context SET live_side = $2, last_publish_at = $3 WHERE id = $1")
         .bind(context.0)
         .bind(side.letter())

@@ -90,9 +90,15 @@ async fn what_is_marked_is_published_and_what_is_not_leaves() {
     let done = publish(&world, "Full").await;
     assert_eq!(world.published_names(), ["a.tif", "b.tif", "c.tif", "content/guide.txt"]);
     assert_eq!((done.counters.success, done.counters.transfer_success), (4, 4), "{}", done.text());
-    assert!(done.text().contains("ImageServingPublishSuccess: a.tif was published to ImageServing."), "{}", done.text());
+    assert!(
+        done.text().contains("ImageServingPublishSuccess: a.tif was published to ImageServing."),
+        "{}",
+        done.text()
+    );
     check_manifest(&world);
-    let pyramid = world.query("SELECT blob FROM derived WHERE role = 'Pyramid' AND asset_id = (SELECT id FROM asset WHERE name = 'a')").await;
+    let pyramid = world
+        .query("SELECT blob FROM derived WHERE role = 'Pyramid' AND asset_id = (SELECT id FROM asset WHERE name = 'a')")
+        .await;
     let blob = world.blobs.path(pyramid[0][0].as_str().unwrap()).unwrap();
     let inode = |path: &Path| fs::metadata(path).unwrap().ino();
     assert_eq!(inode(&blob), inode(&world.published().join("a.tif")), "a published file takes no room of its own");
@@ -174,7 +180,9 @@ async fn forced_assets_are_sent_again() {
 async fn the_context_must_be_the_companys_own() {
     let world = World::new().await;
     world.execute("INSERT INTO company (id, name, root_path, created_at) VALUES (48, 'Rival', 'Rival', 0)").await;
-    world.execute("INSERT INTO publish_context (id, company_id, kind, name) VALUES (900, 48, 'ImageServing', 'x')").await;
+    world
+        .execute("INSERT INTO publish_context (id, company_id, kind, name) VALUES (900, 48, 'ImageServing', 'x')")
+        .await;
     let contexts = world.store.publish_contexts(world.company).await.unwrap();
     let video = contexts.iter().find(|context| context.name == "Video").unwrap().id;
     for handle in ["pc|900".to_owned(), "pc|12345".to_owned(), format!("pc|{video}")] {
@@ -201,7 +209,8 @@ async fn a_missing_pyramid_is_made_and_a_broken_master_is_one_line() {
     let done = publish(&world, "Full").await;
     assert_eq!(world.published_names(), ["a.tif"]);
     assert_eq!((done.counters.success, done.counters.error), (1, 2), "{}", done.text());
-    let errors: Vec<_> = done.of_type("ImageServingPublishError").iter().map(|line| line.asset.clone().unwrap()).collect();
+    let errors: Vec<_> =
+        done.of_type("ImageServingPublishError").iter().map(|line| line.asset.clone().unwrap()).collect();
     assert_eq!(errors.len(), 2, "{}", done.text());
     assert!(errors.contains(&"b".into()) && errors.contains(&"c".into()), "{errors:?}");
 }
@@ -297,7 +306,9 @@ async fn an_incremental_publish_costs_what_changed() {
     publish(&world, "Full").await;
     for round in 1..=3i64 {
         let before = touched(&world);
-        let length = |tree: &str| read(world.settings.publish_root.join("image-serving").join(tree).join("manifest.jsonl")).len();
+        let length = |tree: &str| {
+            read(world.settings.publish_root.join("image-serving").join(tree).join("manifest.jsonl")).len()
+        };
         let lengths = length(".Acme.a") + length(".Acme.b");
         upload(&world, &[("7.jpg", 200 + round as u8), ("8.jpg", 210 + round as u8)]).await;
         let done = publish(&world, "Incremental").await;
@@ -365,7 +376,11 @@ async fn what_a_stopped_publish_wanted_is_not_forgotten_or_kept_by_mistake() {
     let done = publish(&world, "Incremental").await;
     assert_eq!(world.published_names(), ["a.tif", "b.tif"]);
     if was_stopped {
-        assert!(done.of_type("ImageServingPublishSuccess").iter().any(|line| line.params["file"] == "b.tif"), "{}", done.text());
+        assert!(
+            done.of_type("ImageServingPublishSuccess").iter().any(|line| line.params["file"] == "b.tif"),
+            "{}",
+            done.text()
+        );
     }
     check_manifest(&world);
 }

@@ -27,7 +27,9 @@ async fn a_folder_of_pictures_becomes_assets_with_pyramids() {
     assert!(text.contains("UploadSuccess: Acme/Catalog/Sommer/été.png was processed as Image ("), "{text}");
     assert!(text.contains("UploadSuccess: Acme/Catalog/guide.txt was processed as Asset (18 bytes)."), "{text}");
     assert_eq!(world.asset_names().await, ["guide", "shoe", "été"]);
-    let derived = world.query("SELECT role, d.width FROM derived d JOIN asset a ON a.id = asset_id WHERE name = 'shoe' ORDER BY role").await;
+    let derived = world
+        .query("SELECT role, d.width FROM derived d JOIN asset a ON a.id = asset_id WHERE name = 'shoe' ORDER BY role")
+        .await;
     assert_eq!(derived, [[json!("Pyramid"), json!(300)], [json!("Thumbnail"), json!(256)]]);
     let marks = world.query("SELECT count(*) FROM publish_mark WHERE marked = 1").await;
     assert_eq!(marks, [[json!(3 * 4)]]);
@@ -158,7 +160,9 @@ async fn an_overwritten_asset_keeps_its_mark_when_told_so() {
         assert_eq!(done.of_type("FileUpdated").len(), 1, "{}", done.text());
         let marked = world.query("SELECT max(marked) FROM publish_mark").await;
         assert_eq!(marked, [[json!(expected)]], "{preserve} {ready}");
-        let stale = world.query("SELECT count(*) FROM derived d JOIN asset a ON a.id = asset_id WHERE source_blob <> a.blob").await;
+        let stale = world
+            .query("SELECT count(*) FROM derived d JOIN asset a ON a.id = asset_id WHERE source_blob <> a.blob")
+            .await;
         assert_eq!(stale, [[json!(0)]]);
     }
 }

@@ -337,9 +337,7 @@ impl<F: Future + Unpin> Future for Crash<F> {
 
 /// A JPEG whose pixels depend on `seed`.
 pub fn jpeg(side: u32, seed: u8) -> Vec<u8> {
-    let pixels: Vec<u8> = (0..side * side)
-        .flat_map(|at| [(at % side) as u8 ^ seed, (at / side) as u8, seed])
-        .collect();
+    let pixels: Vec<u8> = (0..side * side).flat_map(|at| [(at % side) as u8 ^ seed, (at / side) as u8, seed]).collect();
     let mut bytes = Vec::new();
     let side = u16::try_from(side).unwrap();
     jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&pixels, side, side, jpeg_encoder::ColorType::Rgb).unwrap();

@@ -216,8 +216,7 @@ impl<'a> Publish<'a> {
             store.publications_after(state.id, held).await?
         };
         let is_long = totals.is_some_and(|totals| totals.is_worth_compacting(rows.len(), state.file_count));
-        let compact =
-            if is_long && !from_nothing { Some(store.publications_present(state.id).await?) } else { None };
+        let compact = if is_long && !from_nothing { Some(store.publications_present(state.id).await?) } else { None };
         self.context.say(Message::new("progress-manifest"));
         let target = Target {
             seq: self.start.begun.seq,

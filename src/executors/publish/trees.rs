@@ -80,7 +80,11 @@ pub struct Trees {
 impl Trees {
     /// `folder` holds the trees of all companies.
     pub fn new(folder: PathBuf, name: &str) -> Result<Self, TreeError> {
-        if is_plain(name) { Ok(Self { folder, name: name.to_owned() }) } else { Err(TreeError::BadName(name.to_owned())) }
+        if is_plain(name) {
+            Ok(Self { folder, name: name.to_owned() })
+        } else {
+            Err(TreeError::BadName(name.to_owned()))
+        }
     }
 
     /// What readers open.
@@ -101,7 +105,8 @@ impl Trees {
         let link = self.link();
         match fs::read_link(&link) {
             Ok(target) => {
-                let side = Side::ALL.iter().copied().find(|side| self.tree(*side).file_name() == Some(target.as_os_str()));
+                let side =
+                    Side::ALL.iter().copied().find(|side| self.tree(*side).file_name() == Some(target.as_os_str()));
                 side.map(Some).ok_or(TreeError::NotOurs { path: link })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
