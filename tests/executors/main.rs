@@ -3,4 +3,5 @@
 mod optimize;
 mod publish;
 mod upload;
+mod urls;
 mod world;
