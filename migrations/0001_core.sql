@@ -108,8 +108,10 @@ CREATE TABLE instance (
     UNIQUE (company_id, run_name)
 );
 CREATE INDEX instance_waiting ON instance(company_id, id) WHERE state = 'WaitingCoordinator';
+CREATE INDEX instance_retry ON instance(not_before_at) WHERE state = 'WaitingCoordinator' AND failures > 0;
 CREATE INDEX instance_running ON instance(lease_expires_at) WHERE state IN ('Running', 'Stopping');
 CREATE INDEX instance_active ON instance(company_id, id) WHERE state <> 'Done';
+CREATE INDEX instance_open ON instance(job_id, id) WHERE state <> 'Done';
 CREATE INDEX instance_by_job ON instance(job_id, id);
 CREATE INDEX instance_log ON instance(company_id, created_at);
 CREATE INDEX instance_finished ON instance(finished_at) WHERE state = 'Done';
@@ -165,7 +167,7 @@ CREATE TABLE outbox (
     finished_at  INTEGER,                              -- delivered or given up
     UNIQUE (instance_id, channel, moment, recipient)
 );
-CREATE INDEX outbox_due ON outbox(next_try_at) WHERE state = 'Pending';
+CREATE INDEX outbox_due ON outbox(channel, next_try_at) WHERE state = 'Pending';
 
 -- A folder of a company, without the root folder in front; the root itself is the empty path.
 CREATE TABLE folder (

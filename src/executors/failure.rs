@@ -28,7 +28,10 @@ impl From<AttemptError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Transient(Message::new("reason-other").with("detail", error.to_string()))
+        Self::Transient(match error {
+            StoreError::Full { .. } => Message::new("reason-disk-full"),
+            error => Message::new("reason-other").with("detail", error.to_string()),
+        })
     }
 }
 

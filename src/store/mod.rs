@@ -6,9 +6,11 @@
 
 pub mod effect;
 mod error;
+pub mod limit;
 mod open;
 mod rows;
 mod signal;
+mod system;
 mod writer;
 
 pub mod accounts;
@@ -22,5 +24,5 @@ pub mod publishing;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
-pub use signal::Signals;
+pub use signal::{Bell, Signals};
 pub use writer::Transaction;
