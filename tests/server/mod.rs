@@ -1,5 +1,9 @@
 //! A daemon on a port of its own, and a client that speaks SOAP to it by hand.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and what fails here fails its test")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of it, and what fails here fails its test"
+)]
 
 use std::sync::Arc;
 

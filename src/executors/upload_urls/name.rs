@@ -45,6 +45,7 @@ impl Destination {
         let extension = known_extension(&raw).or_else(|| known_extension(&of_address));
         let destination = Self { folder, raw, extension };
         // What no extension could mend is refused before it is fetched.
+        FileName::clean("destPath", &destination.raw).map_err(|_| reason::bad_name(&destination.raw))?;
         destination.with_extension("jpg")?;
         Ok(destination)
     }
