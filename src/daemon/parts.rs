@@ -71,17 +71,25 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// SMTP, or `.eml` files where no server is configured.
 pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTransport>, StartError> {
+    match config.mail.smtp_host {
+        None => Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))),
+        Some(_) => Ok(Arc::new(smtp(config, sender)?)),
+    }
+}
+
+/// The SMTP server of the configuration.
+pub fn smtp(config: &Config, sender: Sender) -> Result<SmtpTransport, StartError> {
     let mail = &config.mail;
     let failed = |error: &dyn std::fmt::Display| StartError::Mail(error.to_string());
-    let Some(host) = &mail.smtp_host else { return Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))) };
     let password = mail.password().map_err(|e| failed(&e))?;
     let login = match (&mail.user, password) {
         (Some(user), Some(password)) => Some(Login { user: user.clone(), password: password.expose().to_owned() }),
         _ => None,
     };
     let settings = SmtpSettings {
-        host: host.clone(),
+        host: mail.smtp_host.clone().unwrap_or_default(),
         port: mail.smtp_port(),
         security: match mail.tls {
             MailTls::None => Security::None,
@@ -93,7 +101,7 @@ pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTra
         extra_ca: None,
         hello_name: None,
     };
-    Ok(Arc::new(SmtpTransport::new(settings, sender).map_err(|e| failed(&e))?))
+    SmtpTransport::new(settings, sender).map_err(|e| failed(&e))
 }
 
 /// Who the mails come from. The installation's mark keeps their identities apart from those of every other data folder.
