@@ -15,24 +15,42 @@ use server::{PASSWORD, Server};
 const USER: &str = "ada@acme.example";
 const PICTURES: [&str; 4] = ["shoe", "boot", "sandal", "clog"];
 
-/// A company with pictures for each documented version, so that versions do not see what the others did.
-async fn server(stage: Stage, registry: std::sync::Arc<dyn prepress::executors::Registry>) -> (Server, Stage, Value) {
+/// A job element of each kind, with many options.
+const KINDS: &str = include_str!("clients/kinds.xml");
+
+/// A company with pictures and waiting jobs for each version, so that versions do not see what the others did.
+async fn server(versions: impl Iterator<Item = Version>) -> (Server, Stage, Value) {
+    let (stage, registry) = Stage::set();
     let server = Server::start_with(Some(registry), |_| {}).await;
-    let mut versions = Vec::new();
-    for (index, version) in Contract::get().documented_versions().enumerate() {
+    let mut facts = Vec::new();
+    for (index, version) in versions.enumerate() {
         let (id, company) = (47 + index as i64, format!("Acme {version}"));
         server.company(&company, id).await;
         server.user(USER, &company, Role::IpsCompanyAdmin).await;
         for picture in PICTURES {
             server.asset(id, "", picture).await;
         }
-        versions.push(json!({
+        for (number, element) in KINDS.split("\n\n").enumerate() {
+            wait_with(&server, id, number, element).await;
+        }
+        facts.push(json!({
             "name": version.to_string(), "namespace": version.namespace(), "wsdl": version.wsdl_file(),
             "company": company, "operations": operations_of(version),
         }));
     }
-    let setup = json!({"url": server.url(""), "user": USER, "password": PASSWORD, "versions": versions});
+    let setup = json!({"url": server.url(""), "user": USER, "password": PASSWORD, "versions": facts});
     (server, stage, setup)
+}
+
+/// Submits a job of this kind for a far day.
+async fn wait_with(server: &Server, company: i64, number: usize, element: &str) {
+    let newest = Contract::get().versions().next_back().unwrap().namespace();
+    let body = format!(
+        "<submitJobParam xmlns=\"{newest}\"><companyHandle>{company}</companyHandle><jobName>Kind {number}</jobName>\
+         <execTime>2098-01-01T00:00:00Z</execTime>{element}</submitJobParam>"
+    );
+    let answer = server.soap(USER, &body).await;
+    assert_eq!(answer.status, 200, "{element}: {}", answer.text);
 }
 
 /// What of this server's operations the version has.
@@ -70,15 +88,16 @@ fn python() -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn zeep_calls_every_operation_in_every_documented_version() {
+async fn zeep_calls_every_operation_in_every_version() {
     let python = python();
-    let (stage, registry) = Stage::set();
-    let (server, _stage, setup) = server(stage, registry).await;
+    let versions = Contract::get().versions();
+    let (server, _stage, setup) = server(versions.clone()).await;
     let said = run(&python, "zeep_client.py", &server, &setup).await;
     let newest = Version::newest_documented();
     assert!(said.contains(&format!("{newest}: {} operations", operations::NAMES.len())), "{said}");
-    assert_eq!(said.lines().count(), 8, "{said}");
-    assert_eq!(server.services().passwords_verified(), 9, "one for the login, one for each wrong password");
+    assert_eq!(said.lines().count(), versions.clone().count(), "{said}");
+    let wrong = versions.count() as u64;
+    assert_eq!(server.services().passwords_verified(), 1 + wrong, "one for the login, one for each wrong password");
     server.shut_down().await;
 }
 
@@ -88,8 +107,7 @@ async fn php_calls_every_documented_version() {
     let has_soap =
         modules.is_ok_and(|modules| String::from_utf8_lossy(&modules.stdout).lines().any(|line| line == "soap"));
     assert!(has_soap, "php with its SOAP extension is missing: install the Debian packages php-cli and php-soap");
-    let (stage, registry) = Stage::set();
-    let (server, _stage, setup) = server(stage, registry).await;
+    let (server, _stage, setup) = server(Contract::get().documented_versions()).await;
     let said = run(Path::new("php"), "soap_client.php", &server, &setup).await;
     assert_eq!(said.lines().count(), 16, "{said}");
     server.shut_down().await;
