@@ -51,7 +51,7 @@ impl Contract {
     }
 
     /// Every known version, oldest first.
-    pub fn versions(&self) -> impl DoubleEndedIterator<Item = Version> {
+    pub fn versions(&self) -> impl DoubleEndedIterator<Item = Version> + Clone {
         self.editions.iter().map(|known| Version::known(known.edition))
     }
 

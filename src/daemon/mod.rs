@@ -7,6 +7,7 @@ pub mod lock;
 pub mod parts;
 pub mod wake;
 
+mod connections;
 mod listener;
 
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::StartError;
 use crate::assets::blobs::Blobs;
 use crate::config::{Config, MailTls};
-use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify};
+use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::model::firing;
@@ -38,6 +38,11 @@ pub fn engine_policy(config: &Config) -> EnginePolicy {
         job_timeout: dispatch.job_timeout.map(|limit| limit.delta()),
         progress_every: PROGRESS_EVERY,
         delivery_retry: Backoff { base: config.mail.retry_base.delta(), max: config.mail.retry_max.delta() },
+        retention: Retention {
+            logs: config.retention.logs.delta(),
+            instances: config.retention.instances.delta(),
+            outbox: config.retention.outbox.delta(),
+        },
         give_up_after: config.mail.give_up_after.delta(),
     }
 }
@@ -71,17 +76,25 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// SMTP, or `.eml` files where no server is configured.
 pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTransport>, StartError> {
+    match config.mail.smtp_host {
+        None => Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))),
+        Some(_) => Ok(Arc::new(smtp(config, sender)?)),
+    }
+}
+
+/// The SMTP server of the configuration.
+pub fn smtp(config: &Config, sender: Sender) -> Result<SmtpTransport, StartError> {
     let mail = &config.mail;
     let failed = |error: &dyn std::fmt::Display| StartError::Mail(error.to_string());
-    let Some(host) = &mail.smtp_host else { return Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))) };
     let password = mail.password().map_err(|e| failed(&e))?;
     let login = match (&mail.user, password) {
         (Some(user), Some(password)) => Some(Login { user: user.clone(), password: password.expose().to_owned() }),
         _ => None,
     };
     let settings = SmtpSettings {
-        host: host.clone(),
+        host: mail.smtp_host.clone().unwrap_or_default(),
         port: mail.smtp_port(),
         security: match mail.tls {
             MailTls::None => Security::None,
@@ -93,7 +106,7 @@ pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTra
         extra_ca: None,
         hello_name: None,
     };
-    Ok(Arc::new(SmtpTransport::new(settings, sender).map_err(|e| failed(&e))?))
+    SmtpTransport::new(settings, sender).map_err(|e| failed(&e))
 }
 
 /// Who the mails come from. The installation's mark keeps their identities apart from those of every other data folder.

@@ -62,7 +62,7 @@ impl From<MediaError> for Unmade {
                 Self::Failed(Failure::Transient(Message::new("reason-disk-full")))
             }
             MediaError::Io { .. } => Self::Failed(Failure::Transient(reason::other(error))),
-            MediaError::BadOption { .. } => Self::Failed(Failure::Fatal(reason::other(error))),
+            MediaError::BadOption { .. } => Self::Failed(Failure::because(reason::other(error))),
             _ => Self::Refused(reason::of_picture(&error)),
         }
     }
@@ -104,6 +104,10 @@ pub fn remake(
     file_name: &str,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
+    if !workshop.blobs.contains(source_blob) {
+        let lost = "its master is missing from the store of files; upload it again";
+        return Err(Unmade::Refused(reason::other(lost)));
+    }
     let format = sniff(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
         make(workshop, source_blob, stop)

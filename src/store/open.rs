@@ -135,9 +135,10 @@ impl Store {
         self.writer.finish(finish).await
     }
 
-    /// Closes the readers; the writer closes when its last clone is gone.
+    /// Does what waits and closes the database for all clones. What is asked of it afterwards is refused.
     pub async fn close(self) {
         self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

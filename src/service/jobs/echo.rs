@@ -22,7 +22,12 @@ pub(super) fn element(spec: &JobSpec) -> Map<String, Value> {
                 fill_processing(options);
             }
             JobSpec::UploadDirectory(_) | JobSpec::UploadPost(_) => fill_processing(options),
-            JobSpec::ReprocessAssets(_) | JobSpec::RipPdfs(_) => fill_blocks(options),
+            JobSpec::ReprocessAssets(_) => fill_blocks(options),
+            JobSpec::RipPdfs(_) => {
+                // The options are those of every job with files; here the API has no such field.
+                options.remove("readyForPublish");
+                fill_blocks(options);
+            }
             JobSpec::MetadataPublish(_)
             | JobSpec::OptimizeImages(_)
             | JobSpec::CreateVideoSitemap(_)

@@ -1,6 +1,6 @@
 //! submitJob.
 
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +20,9 @@ use crate::service::access::Operation;
 use crate::service::{Caller, Error, Services};
 use crate::store::companies::Company;
 use crate::store::jobs::submit::{NewJob, NewRun, SubmitError, Submitted};
+
+/// The last year of an execTime. Replies have no form for a time after 9999, which local time may reach first.
+const LAST_YEAR: i32 = 9998;
 
 const SUBMIT_JOB: Operation = Operation { name: "submitJob", roles: OPERATORS };
 
@@ -178,7 +181,10 @@ fn trigger(exec_time: Option<&str>, exec_schedule: Option<&str>, zone: Tz) -> Re
             let rule = "cannot stand beside execTime: a job has at most one of the two";
             Err(Invalid::new("execSchedule", rule).into())
         }
-        (Some(text), None) => Ok(Trigger::ExecTime(instant("execTime", text, zone)?)),
+        (Some(text), None) => match instant("execTime", text, zone)? {
+            at if at.year() <= LAST_YEAR => Ok(Trigger::ExecTime(at)),
+            _ => Err(Invalid::new("execTime", format!("must not be later than the year {LAST_YEAR}")).into()),
+        },
         (None, Some(text)) => match Schedule::parse(text) {
             Ok(schedule) => Ok(Trigger::ExecSchedule(schedule)),
             Err(error) => Err(Invalid::new("execSchedule", format!("must be a schedule: {error}")).into()),

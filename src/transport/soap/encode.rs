@@ -39,7 +39,8 @@ impl Encoder {
                 }
             }
             (Value::Object(object), None) => {
-                if let Some(unknown) = object.keys().find(|key| !structure.has(key)) {
+                let unknown = object.iter().find(|(key, value)| !value.is_null() && !structure.has(key));
+                if let Some((unknown, _)) = unknown {
                     self.defect(&format!("has no field {unknown}"));
                 }
                 for field in structure.fields(self.version) {
