@@ -51,6 +51,7 @@ async fn fill(
         return Ok(now + NET);
     }
     let lease = Lease { owner: shared.owner.clone(), expires_at: now + shared.policy.lease };
+    let _door = shared.running.door().await;
     let claims = shared.store.claim(free, *last_served, lease, now).await?;
     for claimed in claims.runs {
         *last_served = claimed.company;

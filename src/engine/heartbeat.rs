@@ -19,7 +19,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn beat(shared: &Shared) {
+    // A stop may ask for an attempt that is claimed and about to begin.
+    let door = shared.running.door().await;
     let fences = shared.running.fences();
+    drop(door);
     if fences.is_empty() {
         return;
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{self, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::id::InstanceId;
@@ -55,18 +55,24 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub(super) struct Running {
     attempts: Arc<Mutex<HashMap<Fence, Entry>>>,
+    door: Arc<sync::Mutex<()>>,
     count: watch::Sender<usize>,
 }
 
 impl Default for Running {
     fn default() -> Self {
-        Self { attempts: Arc::default(), count: watch::Sender::new(0) }
+        Self { attempts: Arc::default(), door: Arc::default(), count: watch::Sender::new(0) }
     }
 }
 
 impl Running {
     fn attempts(&self) -> MutexGuard<'_, HashMap<Fence, Entry>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from a claim until its attempts are on the list. Whoever must not miss one that is claimed already waits here.
+    pub async fn door(&self) -> sync::MutexGuard<'_, ()> {
+        self.door.lock().await
     }
 
     /// Notes an attempt until the guard is dropped.

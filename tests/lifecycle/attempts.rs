@@ -267,6 +267,25 @@ async fn a_stop_that_races_with_the_end_leaves_one_outcome() {
 }
 
 #[tokio::test]
+async fn a_stop_that_comes_with_the_claim_is_heard() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    for _ in 0..100 {
+        let id = world.run_at_once(1, "stopped").await;
+        // The claim is committed; whether its attempt has begun is not known.
+        world.until(id, "is claimed", |run| run.state == State::Running).await;
+        world.store().stop_run(id, SOMEBODY, world.now()).await.unwrap();
+        let call = calls.next().await;
+        // The clock stands still, so that no heartbeat comes by itself.
+        call.told_to_leave().await;
+        call.end(Err(Failure::Interrupted));
+        assert_eq!(world.until_done(id).await.outcome, Some(Outcome::Stopped));
+    }
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
 async fn progress_is_shown_while_it_runs_at_a_bounded_rate() {
     let world = World::new().await;
     let (registry, mut calls) = stage();

@@ -12,7 +12,7 @@ use prepress::store::effect::Effect;
 use prepress::store::jobs::attempt::ItemReport;
 use serde_json::json;
 
-use crate::support::{Daemon, Plan, Scripted, World, eventually, policy, stage, upload};
+use crate::support::{Call, Daemon, Plan, Scripted, World, eventually, policy, stage, upload};
 
 #[tokio::test]
 async fn a_run_whose_daemon_was_killed_goes_on_at_its_next_item() {
@@ -145,9 +145,14 @@ async fn a_shutdown_lets_attempts_come_to_their_checkpoint_and_puts_them_back() 
     let finishing = world.run_at_once(1, "finishing").await;
     let leaving = world.run_at_once(1, "leaving").await;
     let failing = world.run_at_once(1, "failing").await;
-    let (first, second, third) = (calls.next().await, calls.next().await, calls.next().await);
-    let waiting = world.submit(1, "waiting", Plan::AtOnce).await.run.unwrap().id;
-    let fourth = calls.next().await;
+    let deaf = world.run_at_once(1, "deaf").await;
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        begun.push(calls.next().await);
+    }
+    // They begin side by side, in whatever order.
+    begun.sort_by_key(|call| call.context.run.fence.instance);
+    let [first, second, third, fourth] = <[Call; 4]>::try_from(begun).unwrap_or_else(|_| panic!("four have begun"));
     let queued = world.run_at_once(1, "queued").await;
     let attempts = async {
         for call in [&first, &second, &third, &fourth] {
@@ -165,7 +170,7 @@ async fn a_shutdown_lets_attempts_come_to_their_checkpoint_and_puts_them_back() 
         world.until(leaving, "is back", |run| run.state == State::WaitingCoordinator).await;
         eventually("it is cut off", || async {
             world.advance(TimeDelta::seconds(1));
-            (world.run(waiting).await.state == State::WaitingCoordinator).then_some(())
+            (world.run(deaf).await.state == State::WaitingCoordinator).then_some(())
         })
         .await;
         drop(fourth);
@@ -174,7 +179,7 @@ async fn a_shutdown_lets_attempts_come_to_their_checkpoint_and_puts_them_back() 
     tokio::join!(daemon.shut_down(), attempts);
     assert!(world.now() - begun >= TimeDelta::seconds(20), "it had its grace period");
     assert_eq!(world.run(finishing).await.outcome, Some(Outcome::Succeeded));
-    for id in [leaving, failing, waiting, queued] {
+    for id in [leaving, failing, deaf, queued] {
         let run = world.run(id).await;
         assert_eq!(
             (run.state, run.failures),
@@ -186,7 +191,7 @@ async fn a_shutdown_lets_attempts_come_to_their_checkpoint_and_puts_them_back() 
     world.check().await;
 
     let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
-    for id in [leaving, failing, waiting, queued] {
+    for id in [leaving, failing, deaf, queued] {
         assert_eq!(world.until_done(id).await.outcome, Some(Outcome::Succeeded));
     }
     let lines = "log_detail WHERE code = 'shutdown-requeued'";

@@ -10,6 +10,7 @@ mod crash;
 mod dispatch;
 mod fences;
 mod outbox;
+mod retention;
 mod schedule;
 mod writer;
 mod zones;

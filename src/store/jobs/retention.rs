@@ -36,13 +36,17 @@ impl Forgotten {
 
 impl Store {
     /// Removes some of what is older than `horizon`. To be called again until there is nothing left to remove. What waits,
-    /// runs, or has a message still to be delivered is never touched.
+    /// runs, or has a message still to be delivered is never touched; nor is the newest message, run or job, for numbers
+    /// are counted on from it: a second run with the number of an old one would answer to its handle, and a mail with the
+    /// Message-ID of an old one would be thrown away as a copy.
     pub async fn forget(&self, horizon: Horizon) -> Result<Forgotten, StoreError> {
         Ok(Forgotten {
             messages: self
                 .remove(
                     "DELETE FROM outbox WHERE id IN (
-                         SELECT id FROM outbox WHERE state <> 'Pending' AND finished_at < $1 LIMIT $2)",
+                         SELECT id FROM outbox
+                         WHERE state <> 'Pending' AND finished_at < $1 AND id < (SELECT max(id) FROM outbox)
+                         LIMIT $2)",
                     horizon.outbox,
                 )
                 .await?,
@@ -58,7 +62,9 @@ impl Store {
                 .remove(
                     "DELETE FROM instance WHERE id IN (
                          SELECT i.id FROM instance i
-                         WHERE i.state = 'Done' AND i.finished_at < $1
+                         WHERE i.state = 'Done' AND i.finished_at < $1 AND i.id < (SELECT max(id) FROM instance)
+                           AND NOT EXISTS (SELECT 1 FROM outbox o
+                                           WHERE o.instance_id = i.id AND o.id = (SELECT max(id) FROM outbox))
                            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id AND o.state = 'Pending')
                          LIMIT $2)",
                     horizon.instances,
@@ -74,7 +80,7 @@ impl Store {
                 .remove(
                     "DELETE FROM job WHERE id IN (
                          SELECT j.id FROM job j
-                         WHERE j.created_at < $1
+                         WHERE j.created_at < $1 AND j.id < (SELECT max(id) FROM job)
                            AND (j.trigger_kind = 'at_once' OR j.trigger_state = 'Complete' OR j.deleted_at IS NOT NULL)
                            AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id)
                          LIMIT $2)",
