@@ -1,11 +1,178 @@
 //! Folders. The root is the empty path; deleting hides a folder, and making it again brings it back.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
 
-use super::{StoreError, Transaction};
-use crate::model::id::{CompanyId, FolderId};
+use super::assets::next_change;
+use super::rows::{get, instant};
+use super::{Store, StoreError, Transaction};
+use crate::model::asset::AssetType;
+use crate::model::id::{AccountId, CompanyId, FolderId};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    pub id: FolderId,
+    pub path: String,
+    pub modified_at: DateTime<Utc>,
+    /// It holds an asset, outside the trash, of a type that was asked for; true when none was.
+    pub matches: bool,
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FolderError {
+    #[error("the folder already exists")]
+    Exists,
+    #[error("there is no such folder")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// The folder at `path` and all below it, by path, at most `limit`. None when it is not there.
+    pub async fn folders(
+        &self,
+        company: CompanyId,
+        path: &str,
+        types: &[AssetType],
+        limit: u32,
+    ) -> Result<Option<Vec<Folder>>, StoreError> {
+        let types = if types.is_empty() { None } else { Some(json!(types).to_string()) };
+        let rows = sqlx::query(
+            "SELECT f.id, f.path, f.modified_at,
+                    $5 IS NULL OR EXISTS (SELECT 1 FROM asset a WHERE a.folder_id = f.id AND a.trash_state = 'NotInTrash'
+                                          AND a.asset_type IN (SELECT value FROM json_each($5))) AS matches
+             FROM folder f
+             WHERE f.company_id = $1 AND f.deleted_at IS NULL AND (f.path = $2 OR (f.path >= $3 AND f.path < $4))
+             ORDER BY f.path LIMIT $6",
+        )
+        .bind(company.0)
+        .bind(path)
+        .bind(Subtree::of(path).first)
+        .bind(Subtree::of(path).end)
+        .bind(types)
+        .bind(limit)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list folders"))?;
+        let folders = rows
+            .iter()
+            .map(|row| {
+                Ok(Folder {
+                    id: FolderId(get(row, "id")?),
+                    path: get(row, "path")?,
+                    modified_at: instant(row, "modified_at")?,
+                    matches: get(row, "matches")?,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(folders.first().is_some_and(|first| first.path == path).then_some(folders))
+    }
+
+    pub async fn create_folder(
+        &self,
+        company: CompanyId,
+        path: String,
+        at: DateTime<Utc>,
+    ) -> Result<FolderId, FolderError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                if find(tx, company, &path).await?.is_some() {
+                    return Err(FolderError::Exists);
+                }
+                Ok(ensure(tx, company, &path, at).await?)
+            })
+        })
+        .await
+    }
+
+    /// Removes a folder with all below it; their assets go to the trash. Says how many did.
+    pub async fn delete_folder(
+        &self,
+        company: CompanyId,
+        path: String,
+        by: AccountId,
+        at: DateTime<Utc>,
+    ) -> Result<u64, FolderError> {
+        self.write(move |tx| Box::pin(async move { delete(tx, company, &path, by, at).await })).await
+    }
+}
+
+/// Paths below a folder are those from `first` up to but not including `end`.
+struct Subtree {
+    first: String,
+    end: String,
+}
+
+impl Subtree {
+    fn of(path: &str) -> Self {
+        if path.is_empty() {
+            // No name begins with the last character of Unicode: it is no character.
+            Self { first: String::new(), end: char::MAX.to_string() }
+        } else {
+            // "0" is the character after "/".
+            Self { first: format!("{path}/"), end: format!("{path}0") }
+        }
+    }
+}
+
+async fn delete(
+    tx: &mut Transaction,
+    company: CompanyId,
+    path: &str,
+    by: AccountId,
+    at: DateTime<Utc>,
+) -> Result<u64, FolderError> {
+    if find(tx, company, path).await?.is_none() {
+        return Err(FolderError::NotFound);
+    }
+    let below = Subtree::of(path);
+    let change = next_change(tx, company).await?;
+    let trashed = sqlx::query(
+        "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, modified_at = $5, modified_by = $6, change_seq = $7
+         WHERE company_id = $1 AND trash_state = 'NotInTrash' AND folder_id IN
+             (SELECT id FROM folder WHERE company_id = $1 AND (path = $2 OR (path >= $3 AND path < $4)))",
+    )
+    .bind(company.0)
+    .bind(path)
+    .bind(&below.first)
+    .bind(&below.end)
+    .bind(at.timestamp_millis())
+    .bind(by.0)
+    .bind(change)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("move what a folder holds to the trash"))?;
+    sqlx::query(
+        "DELETE FROM folder WHERE company_id = $1 AND (path = $2 OR (path >= $3 AND path < $4))
+         AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)",
+    )
+    .bind(company.0)
+    .bind(path)
+    .bind(&below.first)
+    .bind(&below.end)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("remove an empty folder"))?;
+    sqlx::query(
+        "UPDATE folder SET deleted_at = $5
+         WHERE company_id = $1 AND deleted_at IS NULL AND (path = $2 OR (path >= $3 AND path < $4))",
+    )
+    .bind(company.0)
+    .bind(path)
+    .bind(&below.first)
+    .bind(&below.end)
+    .bind(at.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("remove a folder"))?;
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    if let Some(parent) = find(tx, company, parent).await? {
+        touch(tx, &[parent], at).await?;
+    }
+    Ok(trashed.rows_affected())
+}
 
 /// The folder with this path (as `model::name::clean_folder` gives it), made with its parents where it is missing.
 pub(in crate::store) async fn ensure(

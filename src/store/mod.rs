@@ -11,7 +11,10 @@ mod rows;
 mod signal;
 mod writer;
 
+pub mod accounts;
 pub mod assets;
+pub mod companies;
+pub mod contexts;
 pub mod folders;
 pub mod jobs;
 

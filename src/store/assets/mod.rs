@@ -1,7 +1,9 @@
 //! Assets. Whatever a publish must look at raises the company's `change_seq`, and the asset carries the new value.
 
 pub mod arrival;
+pub mod change;
 pub mod ingest;
+pub mod query;
 
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -36,6 +38,10 @@ pub enum AssetError {
     NameTaken(String),
     #[error("there is no such asset")]
     NotFound,
+    #[error("the asset \"{0}\" is in the trash")]
+    InTrash(String),
+    #[error("there is no folder \"{0}\"")]
+    NoFolder(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -1,0 +1,248 @@
+//! Accounts and their memberships.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::companies::{Company, company};
+use super::rows::{constant, get, instant, optional_instant};
+use super::{Store, StoreError, Transaction};
+use crate::model::id::{AccountId, CompanyId};
+use crate::model::locale::Locale;
+use crate::model::role::Role;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    pub email: String,
+    pub first_name: String,
+    pub last_name: String,
+    /// PHC string.
+    pub password_hash: String,
+    pub is_valid: bool,
+    pub is_ips_admin: bool,
+    pub locale: Option<Locale>,
+    pub created_at: DateTime<Utc>,
+    pub password_changed_at: DateTime<Utc>,
+    pub password_expires_at: Option<DateTime<Utc>>,
+}
+
+/// A company that an account belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Membership {
+    pub company: Company,
+    pub role: Role,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAccount {
+    pub email: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub password_hash: String,
+    pub is_ips_admin: bool,
+    pub locale: Option<Locale>,
+    pub password_expires_at: Option<DateTime<Utc>>,
+    pub membership: Option<(CompanyId, Role)>,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccountError {
+    #[error("a user with the address {0} already exists")]
+    EmailTaken(String),
+    #[error("there is no such user")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Nobody can log in yet.
+    pub async fn has_no_account(&self) -> Result<bool, StoreError> {
+        sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM account)")
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map(|row| row.get(0))
+            .map_err(StoreError::doing("look for accounts"))
+    }
+
+    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        sqlx::query("SELECT * FROM account WHERE id = $1")
+            .bind(id.0)
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("read an account"))?
+            .map(|row| account(&row))
+            .transpose()
+    }
+
+    pub async fn account_with_email(&self, email: &str) -> Result<Option<Account>, StoreError> {
+        sqlx::query("SELECT * FROM account WHERE email = $1")
+            .bind(email)
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for an account by its address"))?
+            .map(|row| account(&row))
+            .transpose()
+    }
+
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        sqlx::query("SELECT * FROM account ORDER BY email")
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("list accounts"))?
+            .iter()
+            .map(account)
+            .collect()
+    }
+
+    /// Active memberships in companies that have not expired at `at`, by company number.
+    pub async fn memberships(&self, account: AccountId, at: DateTime<Utc>) -> Result<Vec<Membership>, StoreError> {
+        sqlx::query(
+            "SELECT c.*, m.role FROM membership m JOIN company c ON c.id = m.company_id
+             WHERE m.account_id = $1 AND m.is_active = 1 AND (c.expires_at IS NULL OR c.expires_at > $2)
+             ORDER BY c.id",
+        )
+        .bind(account.0)
+        .bind(at.timestamp_millis())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list the memberships of an account"))?
+        .iter()
+        .map(|row| Ok(Membership { company: company(row)?, role: constant(row, "role")? }))
+        .collect()
+    }
+
+    pub async fn add_account(&self, new: NewAccount) -> Result<AccountId, AccountError> {
+        self.write(move |tx| Box::pin(async move { add(tx, &new).await })).await
+    }
+
+    /// Makes an account a member, or gives it another role.
+    pub async fn set_membership(&self, company: CompanyId, account: AccountId, role: Role) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { join(tx, company, account, role).await })).await
+    }
+
+    pub async fn leave_company(&self, company: CompanyId, account: AccountId) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE membership SET is_active = 0 WHERE company_id = $1 AND account_id = $2")
+                    .bind(company.0)
+                    .bind(account.0)
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("end a membership"))
+            })
+        })
+        .await
+    }
+
+    pub async fn set_password(
+        &self,
+        account: AccountId,
+        password_hash: String,
+        at: DateTime<Utc>,
+    ) -> Result<(), AccountError> {
+        self.change_account(account, move |a| {
+            a.password_hash = password_hash;
+            a.password_changed_at = at;
+            a.password_expires_at = None;
+        })
+        .await
+    }
+
+    /// Lets an account log in, or no longer.
+    pub async fn set_valid(&self, account: AccountId, valid: bool) -> Result<(), AccountError> {
+        self.change_account(account, move |a| a.is_valid = valid).await
+    }
+
+    async fn change_account<F>(&self, id: AccountId, change: F) -> Result<(), AccountError>
+    where
+        F: FnOnce(&mut Account) + Send + 'static,
+    {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let row = sqlx::query("SELECT * FROM account WHERE id = $1")
+                    .bind(id.0)
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("read an account"))?
+                    .ok_or(AccountError::NotFound)?;
+                let mut changed = account(&row)?;
+                change(&mut changed);
+                sqlx::query(
+                    "UPDATE account SET password_hash = $2, password_changed_at = $3, password_expires_at = $4,
+                                        is_valid = $5 WHERE id = $1",
+                )
+                .bind(id.0)
+                .bind(changed.password_hash)
+                .bind(changed.password_changed_at.timestamp_millis())
+                .bind(changed.password_expires_at.map(|at| at.timestamp_millis()))
+                .bind(changed.is_valid)
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(|e| StoreError::doing("change an account")(e).into())
+            })
+        })
+        .await
+    }
+}
+
+async fn add(tx: &mut Transaction, new: &NewAccount) -> Result<AccountId, AccountError> {
+    let row = sqlx::query(
+        "INSERT INTO account (email, first_name, last_name, password_hash, is_ips_admin, locale, created_at,
+                              password_changed_at, password_expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+         ON CONFLICT (email) DO NOTHING RETURNING id",
+    )
+    .bind(&new.email)
+    .bind(&new.first_name)
+    .bind(&new.last_name)
+    .bind(&new.password_hash)
+    .bind(new.is_ips_admin)
+    .bind(new.locale.as_ref().map(Locale::as_str))
+    .bind(new.at.timestamp_millis())
+    .bind(new.password_expires_at.map(|at| at.timestamp_millis()))
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("write an account"))?
+    .ok_or_else(|| AccountError::EmailTaken(new.email.clone()))?;
+    let account = AccountId(row.get(0));
+    if let Some((company, role)) = new.membership {
+        join(tx, company, account, role).await?;
+    }
+    Ok(account)
+}
+
+async fn join(tx: &mut Transaction, company: CompanyId, account: AccountId, role: Role) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO membership (company_id, account_id, role) VALUES ($1, $2, $3)
+         ON CONFLICT (company_id, account_id) DO UPDATE SET role = excluded.role, is_active = 1",
+    )
+    .bind(company.0)
+    .bind(account.0)
+    .bind(role.as_str())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("write a membership"))
+}
+
+fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+    let locale: Option<&str> = get(row, "locale")?;
+    Ok(Account {
+        id: AccountId(get(row, "id")?),
+        email: get(row, "email")?,
+        first_name: get(row, "first_name")?,
+        last_name: get(row, "last_name")?,
+        password_hash: get(row, "password_hash")?,
+        is_valid: get(row, "is_valid")?,
+        is_ips_admin: get(row, "is_ips_admin")?,
+        locale: locale.map(Locale::parse).transpose().map_err(|e| StoreError::corrupt("a locale", e))?,
+        created_at: instant(row, "created_at")?,
+        password_changed_at: instant(row, "password_changed_at")?,
+        password_expires_at: optional_instant(row, "password_expires_at")?,
+    })
+}

@@ -1,0 +1,258 @@
+//! What users change. A change of many assets answers for each of them, and writes those that can be changed.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::{AssetError, Contexts, ids, next_change, set_marks};
+use crate::model::asset::{PublishState, TrashState};
+use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::store::rows::{constant, get};
+use crate::store::{Store, StoreError, Transaction, folders};
+
+/// Whose change it is, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub company: CompanyId,
+    pub by: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// What became of each asset, in the order asked for.
+pub type Outcomes = Vec<Result<(), AssetError>>;
+
+impl Store {
+    pub async fn rename_asset(
+        &self,
+        change: Change,
+        asset: AssetId,
+        name: String,
+        file_name: String,
+    ) -> Result<(), AssetError> {
+        self.write(move |tx| Box::pin(async move { rename(tx, change, asset, &name, &file_name).await })).await
+    }
+
+    /// Moves each asset to the folder with the path beside it.
+    pub async fn move_assets(&self, change: Change, moves: Vec<(AssetId, String)>) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { relocate(tx, change, &moves).await })).await
+    }
+
+    pub async fn trash_assets(&self, change: Change, assets: Vec<AssetId>) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { trash(tx, change, &assets).await })).await
+    }
+
+    pub async fn set_publish_states(
+        &self,
+        change: Change,
+        states: Vec<(AssetId, PublishState)>,
+        contexts: Contexts,
+    ) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { mark(tx, change, &states, &contexts).await })).await
+    }
+
+    /// Has the next publish look at the assets again, and with `files` send their files even when they are the same.
+    pub async fn force_republish(
+        &self,
+        change: Change,
+        assets: Vec<AssetId>,
+        files: bool,
+    ) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { force(tx, change, &assets, files).await })).await
+    }
+}
+
+/// An asset that a change is asked for.
+struct Held {
+    name: String,
+    folder: FolderId,
+    trash_state: TrashState,
+}
+
+/// Assets of the company, by number. Those of others are as if they were not there.
+struct Candidates(HashMap<AssetId, Held>);
+
+impl Candidates {
+    async fn read(
+        tx: &mut Transaction,
+        company: CompanyId,
+        assets: impl Iterator<Item = AssetId>,
+    ) -> Result<Self, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, name, folder_id, trash_state FROM asset
+             WHERE company_id = $1 AND id IN (SELECT value FROM json_each($2))",
+        )
+        .bind(company.0)
+        .bind(ids(&assets.collect::<Vec<_>>()))
+        .fetch_all(tx)
+        .await
+        .map_err(StoreError::doing("read assets that are to be changed"))?;
+        let held = rows.iter().map(|row| {
+            let held = Held {
+                name: get(row, "name")?,
+                folder: FolderId(get(row, "folder_id")?),
+                trash_state: constant(row, "trash_state")?,
+            };
+            Ok((AssetId(get(row, "id")?), held))
+        });
+        Ok(Self(held.collect::<Result<_, StoreError>>()?))
+    }
+
+    fn usable(&self, asset: AssetId) -> Result<&Held, AssetError> {
+        match self.0.get(&asset) {
+            None => Err(AssetError::NotFound),
+            Some(held) if held.trash_state == TrashState::NotInTrash => Ok(held),
+            Some(held) => Err(AssetError::InTrash(held.name.clone())),
+        }
+    }
+}
+
+/// Notes that the assets have changed and what they lie in.
+async fn changed(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<i64, StoreError> {
+    let seq = next_change(tx, change.company).await?;
+    sqlx::query(
+        "UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4
+         WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(ids(assets))
+    .bind(seq)
+    .bind(change.at.timestamp_millis())
+    .bind(change.by.0)
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("note a change of assets"))?;
+    Ok(seq)
+}
+
+async fn rename(
+    tx: &mut Transaction,
+    change: Change,
+    asset: AssetId,
+    name: &str,
+    file_name: &str,
+) -> Result<(), AssetError> {
+    let candidates = Candidates::read(tx, change.company, std::iter::once(asset)).await?;
+    let held = candidates.usable(asset)?;
+    let renamed = sqlx::query(
+        "UPDATE asset SET name = $3, file_name = $4 WHERE id = $1
+         AND NOT EXISTS (SELECT 1 FROM asset o WHERE o.company_id = $2 AND o.name = $3 AND o.id <> $1)",
+    )
+    .bind(asset.0)
+    .bind(change.company.0)
+    .bind(name)
+    .bind(file_name)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("rename an asset"))?;
+    if renamed.rows_affected() != 1 {
+        return Err(AssetError::NameTaken(name.to_owned()));
+    }
+    changed(tx, change, &[asset]).await?;
+    Ok(folders::touch(tx, &[held.folder], change.at).await?)
+}
+
+async fn relocate(tx: &mut Transaction, change: Change, moves: &[(AssetId, String)]) -> Result<Outcomes, StoreError> {
+    let candidates = Candidates::read(tx, change.company, moves.iter().map(|(asset, _)| *asset)).await?;
+    let mut targets: HashMap<&str, Option<FolderId>> = HashMap::new();
+    let mut accepted: HashMap<AssetId, FolderId> = HashMap::new();
+    let mut touched = Vec::new();
+    let mut outcomes = Vec::with_capacity(moves.len());
+    for (asset, path) in moves {
+        let target = match targets.get(path.as_str()) {
+            Some(known) => *known,
+            None => {
+                let found = folders::find(tx, change.company, path).await?;
+                targets.insert(path, found);
+                found
+            }
+        };
+        outcomes.push(match (candidates.usable(*asset), target) {
+            (Err(error), _) => Err(error),
+            (Ok(_), None) => Err(AssetError::NoFolder(path.clone())),
+            (Ok(held), Some(target)) => {
+                touched.extend([held.folder, target]);
+                accepted.insert(*asset, target);
+                Ok(())
+            }
+        });
+    }
+    if accepted.is_empty() {
+        return Ok(outcomes);
+    }
+    sqlx::query("UPDATE asset SET folder_id = m.value ->> 1 FROM json_each($1) m WHERE asset.id = m.value ->> 0")
+        .bind(json!(accepted.iter().collect::<Vec<_>>()).to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("move assets"))?;
+    changed(tx, change, &accepted.into_keys().collect::<Vec<_>>()).await?;
+    folders::touch(tx, &touched, change.at).await?;
+    Ok(outcomes)
+}
+
+async fn trash(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<Outcomes, StoreError> {
+    let candidates = Candidates::read(tx, change.company, assets.iter().copied()).await?;
+    let (outcomes, accepted) = sort_out(&candidates, assets);
+    if accepted.is_empty() {
+        return Ok(outcomes);
+    }
+    sqlx::query(
+        "UPDATE asset SET trash_state = 'InTrash', trashed_at = $2 WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(ids(&accepted))
+    .bind(change.at.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("move assets to the trash"))?;
+    changed(tx, change, &accepted).await?;
+    let touched: Vec<FolderId> = candidates.0.values().map(|held| held.folder).collect();
+    folders::touch(tx, &touched, change.at).await?;
+    Ok(outcomes)
+}
+
+/// The outcome of each, and those that can be changed.
+fn sort_out(candidates: &Candidates, assets: &[AssetId]) -> (Outcomes, Vec<AssetId>) {
+    let outcomes: Outcomes = assets.iter().map(|asset| candidates.usable(*asset).map(|_| ())).collect();
+    let accepted = assets.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(asset, _)| *asset);
+    let accepted = accepted.collect();
+    (outcomes, accepted)
+}
+
+async fn mark(
+    tx: &mut Transaction,
+    change: Change,
+    states: &[(AssetId, PublishState)],
+    contexts: &Contexts,
+) -> Result<Outcomes, StoreError> {
+    let candidates = Candidates::read(tx, change.company, states.iter().map(|(asset, _)| *asset)).await?;
+    let assets: Vec<AssetId> = states.iter().map(|(asset, _)| *asset).collect();
+    let (outcomes, accepted) = sort_out(&candidates, &assets);
+    if accepted.is_empty() {
+        return Ok(outcomes);
+    }
+    // The last word on an asset counts.
+    let last: HashMap<AssetId, PublishState> = states.iter().copied().collect();
+    for state in PublishState::ALL {
+        let wanted: Vec<AssetId> = accepted.iter().copied().filter(|asset| last.get(asset) == Some(state)).collect();
+        set_marks(tx, change.company, &wanted, contexts, *state == PublishState::MarkedForPublish).await?;
+    }
+    changed(tx, change, &accepted).await?;
+    Ok(outcomes)
+}
+
+async fn force(tx: &mut Transaction, change: Change, assets: &[AssetId], files: bool) -> Result<Outcomes, StoreError> {
+    let candidates = Candidates::read(tx, change.company, assets.iter().copied()).await?;
+    let (outcomes, accepted) = sort_out(&candidates, assets);
+    if accepted.is_empty() {
+        return Ok(outcomes);
+    }
+    let seq = changed(tx, change, &accepted).await?;
+    if files {
+        sqlx::query("UPDATE publish_mark SET forced_seq = $2 WHERE asset_id IN (SELECT value FROM json_each($1))")
+            .bind(ids(&accepted))
+            .bind(seq)
+            .execute(tx)
+            .await
+            .map_err(StoreError::doing("force assets to be published again"))?;
+    }
+    Ok(outcomes)
+}

@@ -1,0 +1,378 @@
+//! Reading assets: by number, by name, by condition.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::ids;
+use crate::model::asset::{AssetType, DerivedRole, PictureFacts, PublishState, TrashState};
+use crate::model::id::{AssetId, CompanyId};
+use crate::store::rows::{constant, get, instant, json};
+use crate::store::{Store, StoreError};
+
+/// An asset, with all that its clients see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asset {
+    pub id: AssetId,
+    pub folder: String,
+    pub name: String,
+    pub asset_type: AssetType,
+    pub file_name: String,
+    pub blob: String,
+    pub bytes: i64,
+    pub pixels: Option<(u32, u32)>,
+    pub facts: PictureFacts,
+    pub trash_state: TrashState,
+    /// In at least one publish context.
+    pub marked: bool,
+    pub created_at: DateTime<Utc>,
+    pub created_by: Option<String>,
+    pub modified_at: DateTime<Utc>,
+    pub modified_by: Option<String>,
+    /// What was made from it, and is not stale.
+    pub derived: Vec<DerivedFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivedFile {
+    pub role: DerivedRole,
+    pub blob: String,
+    pub bytes: i64,
+}
+
+/// What to look for. Every part narrows the result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    pub folder: String,
+    pub include_subfolders: bool,
+    pub trash_state: TrashState,
+    pub publish_state: Option<PublishState>,
+    /// None: any type.
+    pub types: Option<Vec<AssetType>>,
+    pub excluded_types: Vec<AssetType>,
+    pub conditions: Vec<Condition>,
+    /// One condition is enough; otherwise all must hold.
+    pub any_condition: bool,
+    pub sort: Sort,
+    pub descending: bool,
+    pub limit: u32,
+    pub offset: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    Created,
+    Modified,
+    Name,
+    AssetType,
+    FileSize,
+}
+
+/// A condition on a field. Equality minds the case of letters, the others do not.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    Text { field: TextField, op: TextOp, value: String },
+    Number { field: NumberField, op: NumberOp, value: f64 },
+    Range { field: NumberField, inside: bool, low: f64, high: f64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextField {
+    Name,
+    FileName,
+    CreateUser,
+    LastModifyUser,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextOp {
+    Equals,
+    NotEquals,
+    Contains,
+    NotContains,
+    StartsWith,
+    EndsWith,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberField {
+    FileSize,
+    /// In milliseconds since 1970.
+    Created,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberOp {
+    Equals,
+    NotEquals,
+    LessThan,
+    LessThanEquals,
+    GreaterThan,
+    GreaterThanEquals,
+}
+
+/// A page of a result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// On all pages.
+    pub total: u64,
+    pub assets: Vec<Asset>,
+}
+
+const COLUMNS: &str = "SELECT a.*, f.path AS folder, cu.email AS creator, mu.email AS modifier,
+    EXISTS (SELECT 1 FROM publish_mark p WHERE p.asset_id = a.id AND p.marked = 1) AS is_marked";
+const TABLES: &str = " FROM asset a JOIN folder f ON f.id = a.folder_id
+    LEFT JOIN account cu ON cu.id = a.created_by LEFT JOIN account mu ON mu.id = a.modified_by";
+
+impl Store {
+    /// Those of the company, in the order of `assets`; what is not there is left out.
+    pub async fn assets(&self, company: CompanyId, assets: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
+        let mut query = Query::new(company);
+        let list = query.bind(Argument::Text(ids(assets)));
+        query.and(format!("a.id IN (SELECT value FROM json_each({list}))"));
+        query.and("a.trash_state <> 'InEmptiedTrash'".to_owned());
+        let mut found: HashMap<AssetId, Asset> =
+            self.select(query, "").await?.into_iter().map(|asset| (asset.id, asset)).collect();
+        Ok(assets.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Those of the company that are not in the trash, in the order of `names`.
+    pub async fn assets_named(&self, company: CompanyId, names: &[String]) -> Result<Vec<Asset>, StoreError> {
+        let mut query = Query::new(company);
+        let list = query.bind(Argument::Text(json!(names).to_string()));
+        query.and(format!("a.name IN (SELECT value FROM json_each({list}))"));
+        query.and("a.trash_state = 'NotInTrash'".to_owned());
+        let mut found: HashMap<String, Asset> =
+            self.select(query, "").await?.into_iter().map(|asset| (asset.name.clone(), asset)).collect();
+        Ok(names.iter().filter_map(|name| found.remove(name)).collect())
+    }
+
+    pub async fn search_assets(&self, company: CompanyId, search: &Search) -> Result<Page, StoreError> {
+        let query = Query::of(company, search);
+        let total = {
+            let sql = format!("SELECT count(*){TABLES}{}", query.condition);
+            let row = sqlx::query_with(AssertSqlSafe(sql), query.arguments())
+                .fetch_one(&mut *self.reader().await?)
+                .await
+                .map_err(StoreError::doing("count assets"))?;
+            row.get::<i64, _>(0).unsigned_abs()
+        };
+        let column = match search.sort {
+            Sort::Created => "a.created_at",
+            Sort::Modified => "a.modified_at",
+            Sort::Name => "a.name",
+            Sort::AssetType => "a.asset_type",
+            Sort::FileSize => "a.bytes",
+        };
+        let direction = if search.descending { "DESC" } else { "ASC" };
+        let tail = format!(
+            " ORDER BY {column} {direction}, a.id {direction} LIMIT {} OFFSET {}",
+            search.limit,
+            search.offset.min(i64::MAX.unsigned_abs())
+        );
+        Ok(Page { total, assets: self.select(query, &tail).await? })
+    }
+
+    async fn select(&self, query: Query, tail: &str) -> Result<Vec<Asset>, StoreError> {
+        let sql = format!("{COLUMNS}{TABLES}{}{tail}", query.condition);
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query_with(AssertSqlSafe(sql), query.arguments())
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read assets"))?;
+        let mut assets = rows.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
+        let numbers: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
+        let rows = sqlx::query(
+            "SELECT d.asset_id, d.role, d.blob, d.bytes FROM derived d
+             JOIN asset a ON a.id = d.asset_id AND a.blob = d.source_blob
+             WHERE d.asset_id IN (SELECT value FROM json_each($1)) ORDER BY d.asset_id, d.role",
+        )
+        .bind(ids(&numbers))
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read derived files"))?;
+        let mut derived: HashMap<AssetId, Vec<DerivedFile>> = HashMap::new();
+        for row in &rows {
+            let file = DerivedFile { role: constant(row, "role")?, blob: get(row, "blob")?, bytes: get(row, "bytes")? };
+            derived.entry(AssetId(get(row, "asset_id")?)).or_default().push(file);
+        }
+        for asset in &mut assets {
+            asset.derived = derived.remove(&asset.id).unwrap_or_default();
+        }
+        Ok(assets)
+    }
+}
+
+fn asset(row: &SqliteRow) -> Result<Asset, StoreError> {
+    let (width, height): (Option<u32>, Option<u32>) = (get(row, "width")?, get(row, "height")?);
+    Ok(Asset {
+        id: AssetId(get(row, "id")?),
+        folder: get(row, "folder")?,
+        name: get(row, "name")?,
+        asset_type: constant(row, "asset_type")?,
+        file_name: get(row, "file_name")?,
+        blob: get(row, "blob")?,
+        bytes: get(row, "bytes")?,
+        pixels: width.zip(height),
+        facts: json(row, "info")?,
+        trash_state: constant(row, "trash_state")?,
+        marked: get(row, "is_marked")?,
+        created_at: instant(row, "created_at")?,
+        created_by: get(row, "creator")?,
+        modified_at: instant(row, "modified_at")?,
+        modified_by: get(row, "modifier")?,
+        derived: Vec::new(),
+    })
+}
+
+enum Argument {
+    Text(String),
+    Number(f64),
+    Integer(i64),
+}
+
+/// A condition as it grows. Values only ever enter it as numbered parameters.
+struct Query {
+    condition: String,
+    arguments: Vec<Argument>,
+}
+
+impl Query {
+    fn new(company: CompanyId) -> Self {
+        Self { condition: " WHERE a.company_id = $1".to_owned(), arguments: vec![Argument::Integer(company.0)] }
+    }
+
+    fn bind(&mut self, value: Argument) -> String {
+        self.arguments.push(value);
+        format!("${}", self.arguments.len())
+    }
+
+    fn and(&mut self, condition: String) {
+        self.condition.push_str(" AND ");
+        self.condition.push_str(&condition);
+    }
+
+    fn arguments(&self) -> SqliteArguments {
+        use sqlx::Arguments;
+        let mut arguments = SqliteArguments::default();
+        for argument in &self.arguments {
+            let added = match argument {
+                Argument::Text(text) => arguments.add(text.clone()),
+                Argument::Number(number) => arguments.add(*number),
+                Argument::Integer(number) => arguments.add(*number),
+            };
+            added.expect("texts and numbers can always be encoded");
+        }
+        arguments
+    }
+
+    fn of(company: CompanyId, search: &Search) -> Self {
+        let mut query = Self::new(company);
+        query.within_folder(search);
+        let state = query.bind(Argument::Text(search.trash_state.to_string()));
+        query.and(format!("a.trash_state = {state}"));
+        if let Some(state) = search.publish_state {
+            let not = if state == PublishState::MarkedForPublish { "" } else { "NOT " };
+            query.and(format!("{not}EXISTS (SELECT 1 FROM publish_mark p WHERE p.asset_id = a.id AND p.marked = 1)"));
+        }
+        if let Some(types) = &search.types {
+            let types = query.bind(Argument::Text(json!(types).to_string()));
+            query.and(format!("a.asset_type IN (SELECT value FROM json_each({types}))"));
+        }
+        if !search.excluded_types.is_empty() {
+            let types = query.bind(Argument::Text(json!(search.excluded_types).to_string()));
+            query.and(format!("a.asset_type NOT IN (SELECT value FROM json_each({types}))"));
+        }
+        let conditions: Vec<String> = search.conditions.iter().map(|c| query.condition(c)).collect();
+        if !conditions.is_empty() {
+            let joint = if search.any_condition { " OR " } else { " AND " };
+            query.and(format!("({})", conditions.join(joint)));
+        }
+        query
+    }
+
+    fn within_folder(&mut self, search: &Search) {
+        let folder = &search.folder;
+        match (folder.is_empty(), search.include_subfolders) {
+            (true, true) => {}
+            (_, false) => {
+                let path = self.bind(Argument::Text(folder.clone()));
+                self.and(format!("f.path = {path}"));
+            }
+            (false, true) => {
+                let path = self.bind(Argument::Text(folder.clone()));
+                let first = self.bind(Argument::Text(format!("{folder}/")));
+                // "0" is the character after "/".
+                let end = self.bind(Argument::Text(format!("{folder}0")));
+                self.and(format!("(f.path = {path} OR (f.path >= {first} AND f.path < {end}))"));
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition) -> String {
+        match condition {
+            Condition::Text { field, op, value } => {
+                let column = field.column();
+                let (sql, value) = match op {
+                    TextOp::Equals => ("=", value.clone()),
+                    TextOp::NotEquals => ("<>", value.clone()),
+                    TextOp::Contains => ("LIKE", format!("%{}%", literal(value))),
+                    TextOp::NotContains => ("NOT LIKE", format!("%{}%", literal(value))),
+                    TextOp::StartsWith => ("LIKE", format!("{}%", literal(value))),
+                    TextOp::EndsWith => ("LIKE", format!("%{}", literal(value))),
+                };
+                let value = self.bind(Argument::Text(value));
+                if sql.ends_with("LIKE") {
+                    format!("lower({column}) {sql} lower({value}) ESCAPE '\\'")
+                } else {
+                    format!("{column} {sql} {value}")
+                }
+            }
+            Condition::Number { field, op, value } => {
+                let sql = match op {
+                    NumberOp::Equals => "=",
+                    NumberOp::NotEquals => "<>",
+                    NumberOp::LessThan => "<",
+                    NumberOp::LessThanEquals => "<=",
+                    NumberOp::GreaterThan => ">",
+                    NumberOp::GreaterThanEquals => ">=",
+                };
+                let value = self.bind(Argument::Number(*value));
+                format!("{} {sql} {value}", field.column())
+            }
+            Condition::Range { field, inside, low, high } => {
+                let not = if *inside { "" } else { "NOT " };
+                let (low, high) = (self.bind(Argument::Number(*low)), self.bind(Argument::Number(*high)));
+                format!("{} {not}BETWEEN {low} AND {high}", field.column())
+            }
+        }
+    }
+}
+
+impl TextField {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Name => "a.name",
+            Self::FileName => "a.file_name",
+            Self::CreateUser => "coalesce(cu.email, '')",
+            Self::LastModifyUser => "coalesce(mu.email, '')",
+        }
+    }
+}
+
+impl NumberField {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::FileSize => "a.bytes",
+            Self::Created => "a.created_at",
+        }
+    }
+}
+
+/// Takes the meaning off the signs of a LIKE pattern.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
