@@ -6,20 +6,24 @@
 //! * [`completer`] writes what came of it;
 //! * [`heartbeat`] keeps the leases and hears of stops;
 //! * [`rescuer`] finds runs whose worker is gone;
-//! * [`notifier`] empties the outbox.
+//! * [`notifier`] empties the outbox, by [`letters`] and [`completion`].
 //!
 //! Each waits for a bell or for the clock; none of them polls, save a slow look now and then as a net.
 
 mod attempt;
 mod completer;
+mod completion;
 mod dispatcher;
 mod heartbeat;
+mod letters;
 mod notifier;
 mod policy;
 mod rescuer;
 mod running;
 mod scheduler;
 
+pub use completion::HttpCompletion;
+pub use letters::JobLetters;
 pub use notifier::{CallUrl, Letters, Notify, Undelivered, UrlAnswer};
 pub use policy::{Backoff, EnginePolicy};
 

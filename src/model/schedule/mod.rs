@@ -62,6 +62,8 @@ const LAST_YEAR: i32 = 2099;
 /// A parsed schedule. Two are equal when they are written the same way after normalisation.
 #[derive(Clone)]
 pub struct Schedule {
+    /// As it was given.
+    source: String,
     fields: Fields,
     /// The same on a clock that is never moved. Its days are a bound; [`Days::admits`] decides.
     wall: cron::Schedule,
@@ -81,7 +83,12 @@ impl Schedule {
     pub fn parse(expression: &str) -> Result<Self, ScheduleError> {
         let fields = Fields::parse(expression)?;
         let wall = fields.on_the_wall();
-        Ok(Self { fields, wall })
+        Ok(Self { source: expression.to_owned(), fields, wall })
+    }
+
+    /// The expression as it was given; [`Display`](fmt::Display) shows it in normal form.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The first firing strictly after `after`, on the wall clock of `zone`; `None` when there is none up to 2099.

@@ -22,6 +22,7 @@ pub struct Run {
     pub job: JobId,
     pub company: CompanyId,
     pub company_name: String,
+    pub company_root: String,
     pub run_name: String,
     pub job_name: String,
     pub kind: JobKind,
@@ -172,7 +173,8 @@ pub struct DetailFilter {
 }
 
 const RUN: &str = "
-    SELECT i.id, i.job_id, i.company_id, c.name AS company_name, i.run_name, j.name AS job_name, j.spec, i.state, i.outcome,
+    SELECT i.id, i.job_id, i.company_id, c.name AS company_name, c.root_path,
+           i.run_name, j.name AS job_name, j.spec, i.state, i.outcome,
            j.account_id, a.email, s.email AS submitter_email, j.locale, j.description, j.client, i.due_at, i.created_at,
            i.not_before_at, i.started_at, i.finished_at, i.attempt, i.failures, i.exclusive_key, i.items_total, i.items_done,
            i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
@@ -291,6 +293,44 @@ impl Store {
             }
         }
         Ok(details)
+    }
+
+    /// Why the last attempt of a run failed.
+    pub async fn last_failure(&self, instance: InstanceId) -> Result<Option<Message>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT params FROM log_detail WHERE instance_id = $1 AND code = 'attempt-failed' ORDER BY id DESC LIMIT 1",
+        )
+        .bind(instance.0)
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read log lines"))?;
+        let Some(row) = row else { return Ok(None) };
+        let params: serde_json::Value = rows::json(&row, "params")?;
+        Ok(serde_json::from_value(params["reason"].clone()).ok())
+    }
+
+    /// Who asked to stop a run.
+    pub async fn stopped_by(&self, instance: InstanceId) -> Result<Option<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        sqlx::query_scalar("SELECT a.email FROM instance i JOIN account a ON a.id = i.stop_asked_by WHERE i.id = $1")
+            .bind(instance.0)
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read who stopped a run"))
+    }
+
+    /// The outbox number of the mail about the beginning of a run.
+    pub async fn begin_mail(&self, instance: InstanceId, recipient: &str) -> Result<Option<i64>, StoreError> {
+        let mut reader = self.reader().await?;
+        sqlx::query_scalar(
+            "SELECT id FROM outbox WHERE instance_id = $1 AND channel = 'mail' AND moment = 'begin' AND recipient = $2",
+        )
+        .bind(instance.0)
+        .bind(recipient)
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read the outbox"))
     }
 
     /// What the world was told about a run.
@@ -426,6 +466,7 @@ fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
         job: JobId(rows::get(row, "job_id")?),
         company: CompanyId(rows::get(row, "company_id")?),
         company_name: rows::get(row, "company_name")?,
+        company_root: rows::get(row, "root_path")?,
         run_name: rows::get(row, "run_name")?,
         job_name: rows::get(row, "job_name")?,
         kind: spec.kind(),

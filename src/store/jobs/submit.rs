@@ -198,7 +198,7 @@ async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted]) -> Result<(), 
         let (trigger_kind, schedule) = match &job.trigger {
             Trigger::AtOnce => ("at_once", None),
             Trigger::ExecTime(_) => ("exec_time", None),
-            Trigger::ExecSchedule(schedule) => ("exec_schedule", Some(schedule.to_string())),
+            Trigger::ExecSchedule(schedule) => ("exec_schedule", Some(schedule.source())),
         };
         let spec = serde_json::to_string(&job.spec).map_err(|e| StoreError::corrupt("a job's spec", e))?;
         rows.push(json!([

@@ -1,0 +1,185 @@
+//! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
+
+use serde::{Deserialize, Serialize};
+
+use super::{OPERATORS, no_such_job};
+use crate::model::firing::{Fate, SkipReason, Slot};
+use crate::model::handle::{self, JobHandle};
+use crate::model::id::{CompanyId, JobId};
+use crate::model::schedule::Schedule;
+use crate::model::state::State;
+use crate::service::access::Operation;
+use crate::service::{Caller, Error, Services};
+use crate::store::jobs::control::{Control, Stop};
+use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
+
+const STOP_JOB: Operation = Operation { name: "stopJob", roles: OPERATORS };
+const PAUSE_JOB: Operation = Operation { name: "pauseJob", roles: OPERATORS };
+const RESUME_JOB: Operation = Operation { name: "resumeJob", roles: OPERATORS };
+const EXECUTE_JOB: Operation = Operation { name: "executeJob", roles: OPERATORS };
+const DELETE_JOB: Operation = Operation { name: "deleteJob", roles: OPERATORS };
+
+/// Most missed instants that resuming a schedule writes down one by one.
+const MOST_MISSED: usize = 100_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct JobParam {
+    pub company_handle: String,
+    pub job_handle: String,
+}
+
+/// An empty Return element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Nothing {}
+
+/// What a job handle was found to name.
+enum Target {
+    Job(JobId),
+    Run(Box<Run>),
+}
+
+impl Services {
+    pub async fn stop_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        let (company, handle) = self.job_of(caller, &STOP_JOB, &param).await?;
+        let open: Vec<Run> = match self.find(company, &handle).await? {
+            None => return Err(no_such_job(&param.job_handle)),
+            Some(Target::Run(run)) => vec![*run],
+            Some(Target::Job(job)) => {
+                let filter = RunFilter { job: Some(job), done: Some(false), ..RunFilter::default() };
+                self.store.runs(&filter).await?
+            }
+        };
+        let mut stopped = false;
+        for run in &open {
+            let stop = self.store.stop_run(run.id, caller.account, self.clock.now()).await?;
+            stopped |= stop != Stop::AlreadyDone;
+        }
+        if stopped {
+            return Ok(Nothing {});
+        }
+        Err(Error::Refused(format!("jobHandle: no run of this job is waiting or running: \"{}\"", param.job_handle)))
+    }
+
+    pub async fn pause_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        let job = self.scheduled(caller, &PAUSE_JOB, &param).await?;
+        settle(self.store.pause_job(job.id).await?, "be paused", &param)
+    }
+
+    /// Instants that passed while the job was paused are skipped, and written down as such; a one-shot that fell due
+    /// meanwhile runs now.
+    pub async fn resume_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        let job = self.scheduled(caller, &RESUME_JOB, &param).await?;
+        let now = self.clock.now();
+        let (mut missed, mut next) = (Vec::new(), job.next_fire_at);
+        if let Some(text) = &job.exec_schedule {
+            let schedule = Schedule::parse(text)
+                .map_err(|error| Error::Internal(format!("the stored schedule \"{text}\" cannot be read: {error}")))?;
+            let zone = self.store.zone();
+            while let Some(at) = next.filter(|at| *at <= now) {
+                if missed.len() >= MOST_MISSED {
+                    next = schedule.next_after(now, zone);
+                    break;
+                }
+                missed.push(Slot { due_at: at, fate: Fate::Skip(SkipReason::Paused) });
+                next = schedule.next_after(at, zone);
+            }
+        }
+        settle(self.store.resume_job(job.id, missed, next, now).await?, "be resumed", &param)
+    }
+
+    pub async fn execute_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        let (company, handle) = self.job_of(caller, &EXECUTE_JOB, &param).await?;
+        let job = match self.find(company, &handle).await? {
+            None => return Err(no_such_job(&param.job_handle)),
+            Some(Target::Job(job)) => job,
+            Some(Target::Run(run)) => run.job,
+        };
+        match self.store.run_job_now(job, self.clock.now()).await? {
+            Control::Done(_) => Ok(Nothing {}),
+            Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
+            Control::NotNow(state) => Err(not_now("be run now", &state, &param)),
+        }
+    }
+
+    /// A waiting job is removed with what runs of it; a run of a recurring job is only stopped.
+    pub async fn delete_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        let (company, handle) = self.job_of(caller, &DELETE_JOB, &param).await?;
+        let now = self.clock.now();
+        let job = match self.find(company, &handle).await? {
+            None => return Err(no_such_job(&param.job_handle)),
+            Some(Target::Job(job)) => job,
+            Some(Target::Run(run)) => {
+                let waiting = self.store.scheduled_jobs(Some(&[company]), Some(&run.job_name)).await?;
+                if waiting.iter().any(|job| job.id == run.job) {
+                    if run.state != State::Done {
+                        self.store.stop_run(run.id, caller.account, now).await?;
+                    }
+                    return Ok(Nothing {});
+                }
+                run.job
+            }
+        };
+        settle(self.store.delete_job(job, caller.account, now).await?, "be deleted", &param)
+    }
+
+    async fn job_of(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        param: &JobParam,
+    ) -> Result<(CompanyId, JobHandle), Error> {
+        let company = self.in_company(caller, operation, "companyHandle", param.company_handle.trim()).await?;
+        let handle = handle::parse_job("jobHandle", &param.job_handle)?;
+        if handle.company() != company.id {
+            return Err(no_such_job(&param.job_handle));
+        }
+        Ok((company.id, handle))
+    }
+
+    async fn find(&self, company: CompanyId, handle: &JobHandle) -> Result<Option<Target>, Error> {
+        match handle {
+            JobHandle::Submitted { name, .. } => Ok(self.store.job_named(company, name).await?.map(Target::Job)),
+            JobHandle::Run { run_name, instance, .. } => {
+                let filter = RunFilter {
+                    companies: Some(vec![company]),
+                    run_name: Some(run_name.clone()),
+                    instance: *instance,
+                    ..RunFilter::default()
+                };
+                Ok(self.store.runs(&filter).await?.pop().map(|run| Target::Run(Box::new(run))))
+            }
+        }
+    }
+
+    /// A job that waits for its time, found by the handle of it or of one of its runs.
+    async fn scheduled(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        param: &JobParam,
+    ) -> Result<ScheduledJob, Error> {
+        let (company, handle) = self.job_of(caller, operation, param).await?;
+        let id = match self.find(company, &handle).await? {
+            None => return Err(no_such_job(&param.job_handle)),
+            Some(Target::Job(job)) => job,
+            Some(Target::Run(run)) => run.job,
+        };
+        let waiting = self.store.scheduled_jobs(Some(&[company]), None).await?;
+        waiting.into_iter().find(|job| job.id == id).ok_or_else(|| {
+            Error::Refused(format!("jobHandle: only a scheduled job can be paused and resumed: \"{}\"", param.job_handle))
+        })
+    }
+}
+
+fn settle(control: Control<()>, what: &str, param: &JobParam) -> Result<Nothing, Error> {
+    match control {
+        Control::Done(()) => Ok(Nothing {}),
+        Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
+        Control::NotNow(state) => Err(not_now(what, &state, param)),
+    }
+}
+
+fn not_now(what: &str, state: &str, param: &JobParam) -> Error {
+    Error::Refused(format!("jobHandle: a job whose trigger is {state} cannot {what}: \"{}\"", param.job_handle))
+}

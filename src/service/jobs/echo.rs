@@ -1,0 +1,79 @@
+//! A job element as ActiveJob and ScheduledJob show it: the submitted options, with the values that unset ones have.
+//!
+//! The values are those of recorded replies: an address that was not given is an empty element, the URLs of a job are
+//! only counted, and blocks of options that were sent are shown whole.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::job::JobSpec;
+
+/// The element and its content.
+pub(super) fn element(spec: &JobSpec) -> Map<String, Value> {
+    let Ok(Value::Object(mut element)) = serde_json::to_value(spec) else { return Map::new() };
+    if let Some(Value::Object(options)) = element.values_mut().next() {
+        match spec {
+            JobSpec::ImageServingPublish(_)
+            | JobSpec::ImageRenderingPublish(_)
+            | JobSpec::VideoPublish(_)
+            | JobSpec::ServerDirectoryPublish(_) => fill(options, &json!({"httpCompletionUrl": ""})),
+            JobSpec::UploadUrls(job) => {
+                options.insert("urlArray".to_owned(), json!([]));
+                options.insert("numUrls".to_owned(), json!(job.url_array.len()));
+                fill_processing(options);
+            }
+            JobSpec::UploadDirectory(_) | JobSpec::UploadPost(_) => fill_processing(options),
+            JobSpec::ReprocessAssets(_) | JobSpec::RipPdfs(_) => fill_blocks(options),
+            JobSpec::MetadataPublish(_)
+            | JobSpec::OptimizeImages(_)
+            | JobSpec::CreateVideoSitemap(_)
+            | JobSpec::Export(_)
+            | JobSpec::AutomatedSetGeneration(_)
+            | JobSpec::Cleanup(_) => {}
+        }
+    }
+    element
+}
+
+fn fill_processing(options: &mut Map<String, Value>) {
+    fill(options, &json!({"readyForPublish": false, "preserveCrop": true, "postJobOnlyIfFiles": false}));
+    fill_blocks(options);
+}
+
+fn fill_blocks(options: &mut Map<String, Value>) {
+    let page = json!({"process": "None", "resolution": 72.0, "colorspace": "Auto", "alpha": false});
+    let blocks = [
+        ("photoshopOptions", json!({"process": "None"})),
+        ("postScriptOptions", merged(&page, &json!({"extractSearchWords": false}))),
+        (
+            "pdfOptions",
+            json!({"process": "None", "resolution": 72.0, "colorspace": "Auto", "pdfCatalog": true,
+                   "extractSearchWords": false, "extractLinks": true}),
+        ),
+        ("illustratorOptions", page),
+        ("inDesignOptions", json!({"process": "None"})),
+        ("postImageServingPublishJob", json!({"httpCompletionUrl": ""})),
+        ("postImageRenderingPublishJob", json!({"httpCompletionUrl": ""})),
+        ("postVideoPublishJob", json!({"httpCompletionUrl": ""})),
+    ];
+    for (name, defaults) in blocks {
+        if let Some(Value::Object(block)) = options.get_mut(name) {
+            fill(block, &defaults);
+        }
+    }
+}
+
+fn merged(one: &Value, other: &Value) -> Value {
+    let mut all = one.as_object().cloned().unwrap_or_default();
+    all.extend(other.as_object().cloned().unwrap_or_default());
+    Value::Object(all)
+}
+
+/// Sets what is not set.
+fn fill(options: &mut Map<String, Value>, defaults: &Value) {
+    for (name, value) in defaults.as_object().into_iter().flatten() {
+        let slot = options.entry(name.clone()).or_insert(Value::Null);
+        if slot.is_null() {
+            *slot = value.clone();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a job waits.
+
+use std::collections::BTreeMap;
+
+use crate::model::kind::JobKind;
+use crate::model::log::Message;
+use crate::model::state::State;
+use crate::model::trigger::TriggerState;
+use crate::service::{Error, Services};
+use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
+
+/// What bounds the running jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    pub slots: usize,
+    pub slots_by_kind: BTreeMap<JobKind, usize>,
+    pub max_attempts: i64,
+    pub daemon_runs: bool,
+}
+
+impl Services {
+    /// Says why a run that has not begun waits. `None` when it does not wait.
+    pub async fn why_waiting(&self, run: &Run, limits: &Limits) -> Result<Option<Message>, Error> {
+        match run.state {
+            State::Running | State::Stopping | State::Done => return Ok(None),
+            State::New | State::WaitingClient => {
+                return Ok(Some(Message::new("wait-client").with("at", run.not_before_at.timestamp_millis())));
+            }
+            State::WaitingCoordinator => {}
+        }
+        if !limits.daemon_runs {
+            return Ok(Some(Message::new("wait-daemon")));
+        }
+        if run.not_before_at > self.clock.now() {
+            return Ok(Some(self.why_retry(run, limits).await?));
+        }
+        let filter = RunFilter { states: Some(vec![State::Running, State::Stopping]), ..RunFilter::default() };
+        let running = self.store.runs(&filter).await?;
+        Ok(Some(match held_by(run, &running).or_else(|| full(run, &running, limits)) {
+            Some(message) => message,
+            None => self.turn(run).await?,
+        }))
+    }
+
+    async fn why_retry(&self, run: &Run, limits: &Limits) -> Result<Message, Error> {
+        let reason = self.store.last_failure(run.id).await?.unwrap_or_else(|| Message::new("reason-internal"));
+        Ok(Message::new("wait-retry")
+            .with("attempt", run.failures + 1)
+            .with("attempts", limits.max_attempts)
+            .with("at", run.not_before_at.timestamp_millis())
+            .with("reason", reason))
+    }
+
+    async fn turn(&self, run: &Run) -> Result<Message, Error> {
+        let filter = RunFilter {
+            companies: Some(vec![run.company]),
+            states: Some(vec![State::WaitingCoordinator]),
+            ..RunFilter::default()
+        };
+        let ahead = self.store.runs(&filter).await?.iter().filter(|other| other.id < run.id).count();
+        Ok(Message::new("wait-turn").with("ahead", ahead))
+    }
+
+    /// Says what a scheduled job waits for.
+    pub fn why_scheduled(&self, job: &ScheduledJob) -> Option<Message> {
+        match (job.trigger_state, job.next_fire_at) {
+            (TriggerState::Paused, _) => Some(Message::new("wait-paused")),
+            (_, Some(at)) => Some(Message::new("wait-schedule").with("at", at.timestamp_millis())),
+            (_, None) => None,
+        }
+    }
+}
+
+fn held_by(run: &Run, running: &[Run]) -> Option<Message> {
+    let key = run.exclusive_key.as_ref()?;
+    let holder = running.iter().find(|other| other.exclusive_key.as_ref() == Some(key))?;
+    Some(if holder.job == run.job {
+        Message::new("wait-previous-run").with("run", holder.run_name.clone())
+    } else {
+        Message::new("wait-publish-context").with("context", run.kind.type_name()).with("run", holder.run_name.clone())
+    })
+}
+
+fn full(run: &Run, running: &[Run], limits: &Limits) -> Option<Message> {
+    let of_kind = running.iter().filter(|other| other.kind == run.kind).count();
+    if let Some(most) = limits.slots_by_kind.get(&run.kind).filter(|most| of_kind >= **most) {
+        let message = Message::new("wait-kind-limit").with("kind", run.kind.type_name());
+        return Some(message.with("running", of_kind).with("slots", *most));
+    }
+    (running.len() >= limits.slots)
+        .then(|| Message::new("wait-slot").with("running", running.len()).with("slots", limits.slots))
+}
