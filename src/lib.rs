@@ -17,6 +17,7 @@ pub mod assets;
 pub mod clock;
 pub mod config;
 pub mod contract;
+pub mod daemon;
 pub mod engine;
 pub mod executors;
 pub mod mail;

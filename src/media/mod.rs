@@ -1,1 +1,87 @@
-//! media
+//! Pictures: bytes in, bytes out. Nothing here knows of jobs, assets, databases or time, and nothing is asynchronous:
+//! callers run it on a thread that may block.
+//!
+//! ```text
+//! file -> sniff -> decode (header within Limits, then pixels as stored)
+//!      -> render  (bands of rows: turned upright, colours made gray or RGB)
+//!      -> cascade (each band, and its halvings)
+//!      -> pyramid (tiles of every level into a TIFF) and thumbnail (one level, resized)
+//! ```
+//!
+//! Everything after the decoder works on bands of rows, so that a decoder which hands out strips, and steps that edit
+//! pixels, have their place in front of the cascade. The same input and options always give the same bytes.
+//!
+//! Input is hostile. [`Limits`] are checked against the header before memory is taken; a file that breaks off is an
+//! error, never half a picture; a panic inside a decoder is an error of that one file.
+
+mod cascade;
+mod color;
+mod decode;
+mod error;
+mod exif;
+mod format;
+mod limits;
+mod options;
+mod orientation;
+mod picture;
+pub mod pyramid;
+mod raster;
+mod render;
+pub mod sample;
+mod sniff;
+pub mod thumbnail;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{Seek, Write};
+use std::path::Path;
+
+pub use color::Note;
+pub use decode::{Cancel, probe};
+pub use error::{MediaError, PixelLimit};
+pub use format::{Format, SNIFF_LEN};
+pub use limits::Limits;
+pub use options::{Chroma, Options};
+pub use orientation::Orientation;
+pub use picture::{ColorModel, Picture, Profile, Resolution};
+pub use pyramid::PyramidInfo;
+pub use sniff::sniff;
+pub use thumbnail::ThumbnailInfo;
+
+/// What became of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Optimized {
+    pub picture: Picture,
+    pub pyramid: PyramidInfo,
+    pub thumbnail: ThumbnailInfo,
+    pub notes: Vec<Note>,
+}
+
+/// Decodes the picture at `source` once and writes its pyramid and its thumbnail.
+///
+/// Both outputs are written from their current position on, which must be the start of an empty file for the pyramid.
+/// After an error what they hold is of no use.
+pub fn optimize(
+    source: &Path,
+    pyramid_out: &mut (impl Write + Seek),
+    thumbnail_out: &mut impl Write,
+    options: &Options,
+    limits: &Limits,
+    cancel: Cancel<'_>,
+) -> Result<Optimized, MediaError> {
+    options.check()?;
+    let rendering = render::Rendering::open(source, options, limits, cancel)?;
+    let mut pyramid = pyramid::Builder::new(pyramid_out, &rendering, options)?;
+    let mut thumbnail = thumbnail::Collector::new(&rendering, options);
+    rendering.run(options.tile, cancel, &mut |band| {
+        thumbnail.add(&band);
+        pyramid.add(&band)
+    })?;
+    Ok(Optimized {
+        pyramid: pyramid.finish()?,
+        thumbnail: thumbnail.finish(thumbnail_out, options)?,
+        notes: rendering.notes().to_vec(),
+        picture: rendering.into_picture(),
+    })
+}

@@ -70,6 +70,10 @@ impl Store {
         Ok(folders.first().is_some_and(|first| first.path == path).then_some(folders))
     }
 
+    pub async fn folder_exists(&self, company: CompanyId, path: &str) -> Result<bool, StoreError> {
+        Ok(find(&mut *self.reader().await?, company, path).await?.is_some())
+    }
+
     pub async fn create_folder(
         &self,
         company: CompanyId,

@@ -9,6 +9,7 @@ mod error;
 mod open;
 mod rows;
 mod signal;
+mod system;
 mod writer;
 
 pub mod accounts;

@@ -153,12 +153,7 @@ impl Services {
     }
 
     /// A job that waits for its time, found by the handle of it or of one of its runs.
-    async fn scheduled(
-        &self,
-        caller: &Caller,
-        operation: &Operation,
-        param: &JobParam,
-    ) -> Result<ScheduledJob, Error> {
+    async fn scheduled(&self, caller: &Caller, operation: &Operation, param: &JobParam) -> Result<ScheduledJob, Error> {
         let (company, handle) = self.job_of(caller, operation, param).await?;
         let id = match self.find(company, &handle).await? {
             None => return Err(no_such_job(&param.job_handle)),
@@ -167,7 +162,10 @@ impl Services {
         };
         let waiting = self.store.scheduled_jobs(Some(&[company]), None).await?;
         waiting.into_iter().find(|job| job.id == id).ok_or_else(|| {
-            Error::Refused(format!("jobHandle: only a scheduled job can be paused and resumed: \"{}\"", param.job_handle))
+            Error::Refused(format!(
+                "jobHandle: only a scheduled job can be paused and resumed: \"{}\"",
+                param.job_handle
+            ))
         })
     }
 }

@@ -271,8 +271,15 @@ fn run_order(text: &str) -> Result<RunOrder, Error> {
         "FileSuccessCount" => RunOrder::Successes,
         other => {
             let known = [
-                "JobName", "LogType", "StartDate", "CompanyName", "UserId", "Email", "FileErrorCount",
-                "FileWarningCount", "FileSuccessCount",
+                "JobName",
+                "LogType",
+                "StartDate",
+                "CompanyName",
+                "UserId",
+                "Email",
+                "FileErrorCount",
+                "FileWarningCount",
+                "FileSuccessCount",
             ];
             return Err(unknown("sortBy", "job log sort field", other, &known));
         }

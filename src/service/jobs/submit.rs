@@ -67,7 +67,8 @@ impl Services {
         let job_handle = handle::submitted_job(checked.company.id, &checked.job.name);
         let submitted = self.store.submit(checked.job).await.map_err(|error| match error {
             SubmitError::NameTaken(name) => {
-                Invalid::new("jobName", format!("must be another: a scheduled job named \"{name}\" already exists")).into()
+                Invalid::new("jobName", format!("must be another: a scheduled job named \"{name}\" already exists"))
+                    .into()
             }
             SubmitError::Store(error) => Error::from(error),
         })?;
@@ -163,7 +164,8 @@ fn job_element(elements: &Map<String, Value>) -> Result<JobSpec, Error> {
             Err(Invalid::new(second.element(), rule).into())
         }
         (None, _) => {
-            let known: Vec<&str> = JobKind::ALL.iter().filter(|kind| submittable(kind)).map(|kind| kind.element()).collect();
+            let known: Vec<&str> =
+                JobKind::ALL.iter().filter(|kind| submittable(kind)).map(|kind| kind.element()).collect();
             Err(Error::missing("the job element", format!("exactly one is needed, of {}", known.join(", "))))
         }
     }
@@ -207,18 +209,16 @@ pub(super) fn instant(field: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>
 }
 
 /// When a trigger fires first. What is due already is due at once.
-fn first_fire_time(
-    trigger: Trigger,
-    now: DateTime<Utc>,
-    zone: Tz,
-) -> Result<(Trigger, Option<DateTime<Utc>>), Error> {
+fn first_fire_time(trigger: Trigger, now: DateTime<Utc>, zone: Tz) -> Result<(Trigger, Option<DateTime<Utc>>), Error> {
     match trigger {
         Trigger::AtOnce => Ok((Trigger::AtOnce, None)),
         Trigger::ExecTime(at) if at <= now => Ok((Trigger::AtOnce, None)),
         Trigger::ExecTime(at) => Ok((Trigger::ExecTime(at), Some(at))),
         Trigger::ExecSchedule(schedule) => match schedule.next_after(now, zone) {
             Some(at) => Ok((Trigger::ExecSchedule(schedule), Some(at))),
-            None => Err(Invalid::new("execSchedule", "must be a schedule that fires again; this one never does").into()),
+            None => {
+                Err(Invalid::new("execSchedule", "must be a schedule that fires again; this one never does").into())
+            }
         },
     }
 }

@@ -17,6 +17,7 @@ mod envelope;
 mod fault;
 mod gzip;
 mod lexical;
+pub mod operations;
 mod router;
 mod text;
 mod wsdl;

@@ -1,0 +1,106 @@
+//! The HTTP side: one address, with TLS or without.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::task::JoinHandle;
+use tower_http::timeout::TimeoutLayer;
+
+use super::StartError;
+use crate::config::{Config, Gzip};
+use crate::service::Services;
+use crate::transport::soap::operations::ServiceDispatch;
+use crate::transport::soap::{self, GzipPolicy, SoapState};
+
+/// How long requests under way may take when the daemon stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// An address that is ours, nobody answering yet.
+pub(super) struct Bound {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<RustlsConfig>,
+}
+
+/// A server that answers.
+pub(super) struct Listener {
+    handle: Handle<SocketAddr>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    pub async fn bind(config: &Config) -> Result<Bound, StartError> {
+        let address = config.server.listen;
+        let refuse = |source| StartError::Listen { address, source };
+        let socket = TcpListener::bind(address).map_err(refuse)?;
+        socket.set_nonblocking(true).map_err(refuse)?;
+        let address = socket.local_addr().map_err(refuse)?;
+        Ok(Bound { socket, address, tls: tls(config).await? })
+    }
+
+    /// Refuses new connections, and waits for the requests under way.
+    pub async fn close(self) {
+        self.handle.graceful_shutdown(Some(LAST_REQUESTS));
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the listener ended badly");
+        }
+    }
+}
+
+impl Bound {
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn serve(self, config: &Config, services: Services) -> Listener {
+        let handle = Handle::new();
+        let app = routes(config, services, self.tls.is_some()).into_make_service_with_connect_info::<SocketAddr>();
+        let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
+        let task = tokio::spawn(async move {
+            let served = match tls {
+                None => match axum_server::from_tcp(socket) {
+                    Ok(server) => server.handle(closing).serve(app).await,
+                    Err(error) => Err(error),
+                },
+                Some(tls) => match axum_server::from_tcp_rustls(socket, tls) {
+                    Ok(server) => server.handle(closing).serve(app).await,
+                    Err(error) => Err(error),
+                },
+            };
+            if let Err(error) = served {
+                tracing::error!(%error, "the listener failed");
+            }
+        });
+        Listener { handle, task }
+    }
+}
+
+fn routes(config: &Config, services: Services, https: bool) -> Router {
+    let settings = soap::Settings {
+        gzip: match config.server.gzip {
+            Gzip::Never => GzipPolicy::Never,
+            Gzip::Soap => GzipPolicy::Soap,
+            Gzip::Accept => GzipPolicy::Accept,
+            Gzip::Always => GzipPolicy::Always,
+        },
+        max_body_bytes: usize::try_from(config.server.max_request_bytes.get()).unwrap_or(usize::MAX),
+        https,
+        ..soap::Settings::default()
+    };
+    let dispatch = Arc::new(ServiceDispatch::new(services));
+    soap::router(Arc::new(SoapState { dispatch, settings }))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.server.request_timeout.duration()))
+}
+
+async fn tls(config: &Config) -> Result<Option<RustlsConfig>, StartError> {
+    let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
+        return Ok(None);
+    };
+    super::parts::install_crypto();
+    RustlsConfig::from_pem_file(certificate, key).await.map(Some).map_err(|e| StartError::Tls(e.to_string()))
+}

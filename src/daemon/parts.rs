@@ -1,0 +1,138 @@
+//! What the configuration makes of each part.
+
+use std::sync::Arc;
+
+use super::StartError;
+use crate::config::{Config, MailTls};
+use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify};
+use crate::executors::Registry;
+use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
+use crate::model::firing;
+use crate::service;
+use crate::store::{Store, StoreError};
+
+/// Most instants of one schedule decided about in one transaction.
+const INSTANTS_AT_ONCE: usize = 10_000;
+
+/// How often progress is written at most.
+const PROGRESS_EVERY: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
+
+pub fn engine_policy(config: &Config) -> EnginePolicy {
+    let (dispatch, scheduler) = (&config.dispatch, &config.scheduler);
+    EnginePolicy {
+        firing: firing::Policy {
+            misfire: scheduler.misfire,
+            threshold: scheduler.misfire_threshold.delta(),
+            overlap: scheduler.overlap,
+        },
+        max_catch_up: INSTANTS_AT_ONCE,
+        slots: dispatch.slots().get() as usize,
+        slots_by_kind: dispatch.slots_by_kind.iter().map(|(kind, slots)| (kind, slots.get() as usize)).collect(),
+        max_attempts: i64::from(dispatch.max_attempts),
+        retry: Backoff { base: dispatch.retry_base.delta(), max: dispatch.retry_max.delta() },
+        lease: dispatch.lease.delta(),
+        heartbeat: dispatch.heartbeat.delta(),
+        stop_grace: dispatch.stop_grace.delta(),
+        shutdown_grace: dispatch.shutdown_grace.delta(),
+        job_timeout: dispatch.job_timeout.map(|limit| limit.delta()),
+        progress_every: PROGRESS_EVERY,
+        delivery_retry: Backoff { base: config.mail.retry_base.delta(), max: config.mail.retry_max.delta() },
+        give_up_after: config.mail.give_up_after.delta(),
+    }
+}
+
+/// What bounds the running jobs, for saying why one waits.
+pub fn limits(config: &Config, daemon_runs: bool) -> service::jobs::Limits {
+    let policy = engine_policy(config);
+    service::jobs::Limits {
+        slots: policy.slots,
+        slots_by_kind: policy.slots_by_kind,
+        max_attempts: policy.max_attempts,
+        daemon_runs,
+    }
+}
+
+pub fn service_settings(config: &Config) -> service::Settings {
+    service::Settings {
+        server_name: config.server_name().to_owned(),
+        login: service::LoginSettings {
+            remember: config.accounts.login_cache_ttl.delta(),
+            remembered: config.accounts.login_cache_size as usize,
+            ..service::LoginSettings::default()
+        },
+        ..service::Settings::default()
+    }
+}
+
+/// rustls asks for its cryptography once a process; whoever comes first sets it.
+pub fn install_crypto() {
+    // An error only says that it is set already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTransport>, StartError> {
+    let mail = &config.mail;
+    let failed = |error: &dyn std::fmt::Display| StartError::Mail(error.to_string());
+    let Some(host) = &mail.smtp_host else { return Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))) };
+    let password = mail.password().map_err(|e| failed(&e))?;
+    let login = match (&mail.user, password) {
+        (Some(user), Some(password)) => Some(Login { user: user.clone(), password: password.expose().to_owned() }),
+        _ => None,
+    };
+    let settings = SmtpSettings {
+        host: host.clone(),
+        port: mail.smtp_port(),
+        security: match mail.tls {
+            MailTls::None => Security::None,
+            MailTls::Starttls => Security::StartTls,
+            MailTls::Tls => Security::Tls,
+        },
+        login,
+        timeout: mail.timeout.duration(),
+        extra_ca: None,
+        hello_name: None,
+    };
+    Ok(Arc::new(SmtpTransport::new(settings, sender).map_err(|e| failed(&e))?))
+}
+
+/// Who the mails come from. The installation's mark keeps their identities apart from those of every other data folder.
+pub fn mail_sender(config: &Config, installation: &str) -> Result<Sender, StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Mail(error.to_string());
+    let from: lettre::message::Mailbox = config.mail.from.parse().map_err(|e| failed(&e))?;
+    let name = from.name.clone().unwrap_or_default();
+    Sender::new(&name, from.email.as_ref(), None, installation).map_err(|e| failed(&e))
+}
+
+pub async fn notify(config: &Config, store: &Store) -> Result<Notify, StartError> {
+    let sender = mail_sender(config, &installation(store).await?)?;
+    install_crypto();
+    let client = reqwest::Client::builder()
+        .user_agent(concat!("prepress/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::limited(config.fetch.max_redirects as usize))
+        .connect_timeout(config.fetch.connect_timeout.duration())
+        .build()
+        .map_err(|e| StartError::Http(e.to_string()))?;
+    Ok(Notify {
+        letters: Arc::new(JobLetters {
+            store: store.clone(),
+            transport: mail_transport(config, sender)?,
+            max_attempts: i64::from(config.dispatch.max_attempts),
+            console_url: config.mail.console_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            publish_root: config.publish_root(),
+        }),
+        urls: Arc::new(HttpCompletion { client, timeout: config.publish.completion_timeout.duration() }),
+    })
+}
+
+/// A mark of this data folder that never changes.
+async fn installation(store: &Store) -> Result<String, StartError> {
+    let mut random = [0_u8; 12];
+    getrandom::fill(&mut random).map_err(|e| StartError::Mail(e.to_string()))?;
+    let fresh: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(store.remember_once("installation", fresh).await.map_err(|e: StoreError| e)?)
+}
+
+/// The executors of this version.
+pub fn registry(_config: &Config) -> Result<Arc<dyn Registry>, StartError> {
+    Err(StartError::Executors("none in this build".to_owned()))
+}

@@ -1,0 +1,118 @@
+//! GIF: the first frame on its canvas. The blocks are walked here first, to count frames and to find a cut.
+
+use std::io::{self, BufRead, Read, Seek};
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::orientation::Orientation;
+use super::super::picture::{ColorModel, Picture};
+use super::{Decoded, Source, other};
+
+pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
+    describe(&mut source)
+}
+
+pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
+    let picture = describe(&mut source)?;
+    source.file.rewind().map_err(|error| MediaError::reading(Format::Gif, error))?;
+    Ok(Decoded { raster: other::gif_pixels(source)?, picture })
+}
+
+fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {
+    let blocks = Blocks::read(&mut source.file).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => MediaError::truncated(Format::Gif, "its first frame is incomplete"),
+        _ => MediaError::reading(Format::Gif, error),
+    })?;
+    source.limits.check_size(blocks.width.into(), blocks.height.into())?;
+    if blocks.width == 0 || blocks.height == 0 {
+        return Err(MediaError::corrupt(Format::Gif, "it has no pixels"));
+    }
+    Ok(Picture {
+        format: Format::Gif,
+        width: blocks.width.into(),
+        height: blocks.height.into(),
+        color: ColorModel::Palette,
+        depth: 8,
+        has_alpha: blocks.has_transparency,
+        is_animated: blocks.frames > 1,
+        profile: None,
+        resolution: None,
+        orientation: Orientation::Upright,
+    })
+}
+
+#[derive(Default)]
+struct Blocks {
+    width: u16,
+    height: u16,
+    frames: u32,
+    has_transparency: bool,
+}
+
+impl Blocks {
+    /// Walks all blocks. An end before the first frame is complete is an error; after it, it is the end.
+    fn read(input: &mut impl BufRead) -> io::Result<Self> {
+        let [_, _, _, _, _, _, w0, w1, h0, h1, flags, _, _] = bytes(input)?;
+        let mut blocks =
+            Self { width: u16::from_le_bytes([w0, w1]), height: u16::from_le_bytes([h0, h1]), ..Self::default() };
+        skip_palette(input, flags)?;
+        loop {
+            match blocks.read_block(input) {
+                Ok(true) => {}
+                Ok(false) if blocks.frames == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(false) => return Ok(blocks),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && blocks.frames > 0 => return Ok(blocks),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One block; false at the end of the file's blocks.
+    fn read_block(&mut self, input: &mut impl BufRead) -> io::Result<bool> {
+        match bytes(input)? {
+            [b'!'] => {
+                let [label] = bytes(input)?;
+                const GRAPHIC_CONTROL: u8 = 0xf9;
+                if label == GRAPHIC_CONTROL {
+                    let [_, flags] = bytes(input)?;
+                    self.has_transparency |= self.frames == 0 && flags & 1 == 1;
+                    skip(input, 3)?;
+                }
+                skip_sub_blocks(input)?;
+            }
+            [b','] => {
+                let [.., flags] = bytes::<9>(input)?;
+                skip_palette(input, flags)?;
+                skip(input, 1)?;
+                skip_sub_blocks(input)?;
+                self.frames += 1;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn bytes<const N: usize>(input: &mut impl BufRead) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    input.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn skip(input: &mut impl BufRead, count: u64) -> io::Result<()> {
+    let skipped = io::copy(&mut input.take(count), &mut io::sink())?;
+    if skipped < count { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+fn skip_palette(input: &mut impl BufRead, flags: u8) -> io::Result<()> {
+    if flags & 0x80 == 0 { Ok(()) } else { skip(input, 3 << ((flags & 7) + 1)) }
+}
+
+fn skip_sub_blocks(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        match bytes(input)? {
+            [0] => return Ok(()),
+            [length] => skip(input, length.into())?,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! From a file to its header and its pixels.
+//!
+//! The decoders are Rust throughout, so the worst hostile bytes can do to them is a panic. [`guarded`] turns one into
+//! an error of that one picture.
+
+mod gif;
+mod jpeg;
+mod jpeg_markers;
+mod other;
+mod png;
+mod tiff;
+mod tiff_chunks;
+mod tiff_palette;
+
+use std::any::Any;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use super::error::MediaError;
+use super::format::{Format, SNIFF_LEN};
+use super::limits::Limits;
+use super::picture::Picture;
+use super::raster::Raster;
+use super::sniff::sniff;
+
+/// Asked between steps of the work; true means stop.
+pub type Cancel<'a> = &'a dyn Fn() -> bool;
+
+/// A picture's header and its pixels as stored: not turned, in its own colours, but 8 bits deep.
+pub(crate) struct Decoded {
+    pub picture: Picture,
+    pub raster: Raster,
+}
+
+/// What every decoder is given.
+pub(crate) struct Source<'a> {
+    pub file: BufReader<File>,
+    pub bytes: u64,
+    pub limits: &'a Limits,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &Path, limits: &'a Limits) -> Result<(Self, Format), MediaError> {
+        let failed = |source| MediaError::Io { doing: format!("read {}", path.display()), source };
+        let mut file = File::open(path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        limits.check_source(bytes)?;
+        let mut head = Vec::with_capacity(SNIFF_LEN);
+        file.by_ref().take(SNIFF_LEN as u64).read_to_end(&mut head).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let format = sniff(&head, &name);
+        Ok((Self { file: BufReader::with_capacity(1 << 16, file), bytes, limits }, format))
+    }
+
+    /// The whole file. Its size has been checked; memory is taken as bytes arrive.
+    fn read_all(&mut self, format: Format) -> Result<Vec<u8>, MediaError> {
+        self.limits.check_memory(self.bytes)?;
+        let mut bytes = Vec::new();
+        self.file
+            .by_ref()
+            .take(self.bytes)
+            .read_to_end(&mut bytes)
+            .map_err(|error| MediaError::reading(format, error))?;
+        Ok(bytes)
+    }
+}
+
+/// Reads the header of the picture at `path`; decodes no pixel.
+pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
+    let (source, format) = Source::open(path, limits)?;
+    guarded(format, || match format {
+        Format::Jpeg => jpeg::probe(source),
+        Format::Png => png::probe(source),
+        Format::Tiff => tiff::probe(source),
+        Format::Gif => gif::probe(source),
+        Format::Bmp => other::probe_bmp(source),
+        Format::WebP => other::probe_webp(source),
+        other => Err(not_a_picture(other)),
+    })
+}
+
+/// Decodes the picture at `path`. The header has passed `limits` before memory is taken for pixels.
+pub(crate) fn decode(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<Decoded, MediaError> {
+    let (source, format) = Source::open(path, limits)?;
+    guarded(format, || match format {
+        Format::Jpeg => jpeg::decode(source),
+        Format::Png => png::decode(source, cancel),
+        Format::Tiff => tiff::decode(source, cancel),
+        Format::Gif => gif::decode(source),
+        Format::Bmp => other::decode_bmp(source),
+        Format::WebP => other::decode_webp(source),
+        other => Err(not_a_picture(other)),
+    })
+}
+
+fn not_a_picture(format: Format) -> MediaError {
+    let what = match format {
+        Format::Unknown => "a file of an unknown kind".to_owned(),
+        known => format!("a file of the kind {known}"),
+    };
+    MediaError::unsupported(format, what)
+}
+
+/// Runs a decoder and turns a panic in it into [`MediaError::Corrupt`]. What it had built is dropped unseen.
+pub(crate) fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T, MediaError>) -> Result<T, MediaError> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let said = panic_message(payload.as_ref());
+        Err(MediaError::corrupt(format, format!("its decoder gave up ({said})")))
+    })
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+pub(crate) fn check_cancel(cancel: Cancel<'_>) -> Result<(), MediaError> {
+    if cancel() { Err(MediaError::Cancelled) } else { Ok(()) }
+}
+
+/// Memory for `bytes` of pixels, within the limit and without aborting when the machine has none.
+fn pixel_buffer(bytes: u64, limits: &Limits) -> Result<Vec<u8>, MediaError> {
+    limits.check_memory(bytes)?;
+    let refused = || MediaError::Io {
+        doing: format!("get {bytes} bytes of memory for the pixels"),
+        source: io::ErrorKind::OutOfMemory.into(),
+    };
+    let len = usize::try_from(bytes).map_err(|_| refused())?;
+    let mut probe = Vec::<u8>::new();
+    probe.try_reserve_exact(len).map_err(|_| refused())?;
+    drop(probe);
+    // Zeroed by the allocator, which for large blocks costs nothing until they are written.
+    Ok(vec![0; len])
+}

@@ -1,0 +1,246 @@
+//! The strips and tiles of a TIFF page, put in their places.
+//!
+//! Chunks in JPEG are not left to the `tiff` crate: it takes their own header's word for their size, and is content
+//! with half of one.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use tiff::decoder::{ChunkType, DecodingResult};
+use tiff::tags::Tag;
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::limits::Limits;
+use super::super::raster::Layout;
+use super::tiff::{Alpha, Input, Page, refused, unsupported};
+use super::{Cancel, check_cancel, jpeg};
+
+pub(super) fn read(
+    decoder: &mut Input,
+    page: &Page,
+    pixels: &mut [u8],
+    limits: &Limits,
+    cancel: Cancel<'_>,
+) -> Result<(), MediaError> {
+    let grid = Grid::of(decoder, page)?;
+    // A chunk is held as it is decoded, and again with 8 bits a sample.
+    let chunk = u64::from(grid.chunk_width) * u64::from(grid.chunk_height) * page.samples as u64;
+    limits.check_memory(pixels.len() as u64 + chunk * if page.bits > 8 { 3 } else { 2 })?;
+    let jpeg = if page.is_jpeg { Some(JpegChunks::of(decoder)?) } else { None };
+    let planes = if page.is_planar { page.layout.samples() } else { 1 };
+    for plane in 0..planes as u32 {
+        for index in 0..grid.across * grid.down {
+            check_cancel(cancel)?;
+            let number = plane * grid.across * grid.down + index;
+            let place = grid.place(index, page);
+            let chunk = match &jpeg {
+                Some(chunks) => chunks.read(decoder, number, page, &place, limits)?,
+                None => Chunk::plain(decoder.read_chunk(number).map_err(refused)?, page, &place)?,
+            };
+            chunk.copy_into(pixels, page, &place, plane as usize);
+        }
+    }
+    if page.is_ycbcr && !page.is_jpeg {
+        for pixel in pixels.as_chunks_mut::<3>().0 {
+            *pixel = jpeg::ycbcr_to_rgb(*pixel);
+        }
+    }
+    if page.alpha == Alpha::Premultiplied {
+        divide_by_alpha(pixels, page.layout);
+    }
+    Ok(())
+}
+
+/// How the page is cut.
+struct Grid {
+    chunk_width: u32,
+    chunk_height: u32,
+    across: u32,
+    down: u32,
+}
+
+/// A chunk's part of the picture.
+struct Place {
+    x: u32,
+    y: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Grid {
+    fn of(decoder: &mut Input, page: &Page) -> Result<Self, MediaError> {
+        let (width, height) = decoder.chunk_dimensions();
+        if width == 0 || height == 0 {
+            return Err(MediaError::corrupt(Format::Tiff, "its strips or tiles have no pixels"));
+        }
+        let (chunk_width, chunk_height) = (width.min(page.width), height.min(page.height));
+        let across = match decoder.get_chunk_type() {
+            ChunkType::Strip => 1,
+            ChunkType::Tile => page.width.div_ceil(width),
+        };
+        let grid = Self { chunk_width, chunk_height, across, down: page.height.div_ceil(height) };
+        let planes = if page.is_planar { page.layout.samples() as u32 } else { 1 };
+        let needed = u64::from(grid.across) * u64::from(grid.down) * u64::from(planes);
+        let has = chunk_offsets(decoder)?.len() as u64;
+        if needed > has {
+            let what = format!("it has {has} of the {needed} strips or tiles it needs");
+            return Err(MediaError::truncated(Format::Tiff, what));
+        }
+        Ok(grid)
+    }
+
+    fn place(&self, index: u32, page: &Page) -> Place {
+        let (x, y) = (index % self.across * self.chunk_width, index / self.across * self.chunk_height);
+        Place { x, y, width: self.chunk_width.min(page.width - x), height: self.chunk_height.min(page.height - y) }
+    }
+}
+
+fn chunk_tags(decoder: &Input) -> (Tag, Tag) {
+    match decoder.get_chunk_type() {
+        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
+        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
+    }
+}
+
+fn chunk_offsets(decoder: &mut Input) -> Result<Vec<u64>, MediaError> {
+    let (offsets, _) = chunk_tags(decoder);
+    Ok(decoder.find_tag_unsigned_vec(offsets).map_err(refused)?.unwrap_or_default())
+}
+
+/// Samples of a chunk, 8 bits each, rows `width` pixels wide.
+struct Chunk {
+    width: usize,
+    samples: usize,
+    bytes: Vec<u8>,
+}
+
+impl Chunk {
+    fn plain(data: DecodingResult, page: &Page, place: &Place) -> Result<Self, MediaError> {
+        let samples = if page.is_planar { 1 } else { page.samples };
+        let width = place.width as usize;
+        let bytes = match data {
+            DecodingResult::U8(bytes) if page.bits < 8 => unpack(&bytes, page.bits, width, page.palette.is_none()),
+            DecodingResult::U8(bytes) => bytes,
+            DecodingResult::U16(words) => words.into_iter().map(|word| (word >> 8) as u8).collect(),
+            _ => return Err(unsupported("samples that are not unsigned integers")),
+        };
+        if bytes.len() < width * samples * place.height as usize {
+            return Err(MediaError::truncated(Format::Tiff, "a strip or tile holds too few pixels"));
+        }
+        Ok(Self { width, samples, bytes })
+    }
+
+    fn copy_into(&self, pixels: &mut [u8], page: &Page, place: &Place, plane: usize) {
+        let into = page.layout.samples();
+        let stride = page.width as usize * into;
+        for row in 0..place.height as usize {
+            let from = &self.bytes[row * self.width * self.samples..][..place.width as usize * self.samples];
+            let start = (place.y as usize + row) * stride + place.x as usize * into;
+            let to = &mut pixels[start..start + place.width as usize * into];
+            if let Some(palette) = &page.palette {
+                for (pixel, index) in to.chunks_exact_mut(into).zip(from) {
+                    pixel.copy_from_slice(&palette[usize::from(*index)]);
+                }
+            } else if page.is_planar {
+                for (pixel, sample) in to.chunks_exact_mut(into).zip(from) {
+                    pixel[plane] = *sample;
+                }
+            } else if self.samples == into {
+                to.copy_from_slice(from);
+            } else {
+                // Samples that are neither colour nor alpha come last and are left out.
+                for (pixel, stored) in to.chunks_exact_mut(into).zip(from.chunks_exact(self.samples)) {
+                    pixel.copy_from_slice(&stored[..into]);
+                }
+            }
+        }
+    }
+}
+
+/// Samples of 1, 2 or 4 bits, one a byte, spread over the range of 8 if asked for. Rows start at a byte.
+fn unpack(packed: &[u8], bits: u8, width: usize, spread: bool) -> Vec<u8> {
+    let per_byte = usize::from(8 / bits);
+    let mask = u8::MAX >> (8 - bits);
+    let scale = if spread { u8::MAX / mask } else { 1 };
+    let rows = packed.chunks(width.div_ceil(per_byte));
+    let sample = |row: &[u8], x: usize| (row[x / per_byte] >> (8 - bits as usize * (x % per_byte + 1))) & mask;
+    rows.flat_map(|row| (0..width.min(row.len() * per_byte)).map(move |x| sample(row, x) * scale)).collect()
+}
+
+/// Where the JPEG streams of the chunks lie, and the tables they share.
+struct JpegChunks {
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+    tables: Vec<u8>,
+}
+
+impl JpegChunks {
+    fn of(decoder: &mut Input) -> Result<Self, MediaError> {
+        let (_, lengths) = chunk_tags(decoder);
+        let offsets = chunk_offsets(decoder)?;
+        let lengths: Vec<u64> = decoder.find_tag_unsigned_vec(lengths).map_err(refused)?.unwrap_or_default();
+        if offsets.len() != lengths.len() {
+            return Err(MediaError::corrupt(Format::Tiff, "its strips or tiles have not all a place and a length"));
+        }
+        let tables = decoder.find_tag(Tag::JPEGTables).map_err(refused)?;
+        let tables = tables.and_then(|value| value.into_u8_vec().ok()).unwrap_or_default();
+        Ok(Self { offsets, lengths, tables })
+    }
+
+    fn read(
+        &self,
+        decoder: &mut Input,
+        number: u32,
+        page: &Page,
+        place: &Place,
+        limits: &Limits,
+    ) -> Result<Chunk, MediaError> {
+        let (offset, length) = (self.offsets[number as usize], self.lengths[number as usize]);
+        limits.check_memory(length)?;
+        let input = decoder.inner();
+        let failed = |error| MediaError::reading(Format::Tiff, error);
+        input.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        let mut stream = Vec::new();
+        input.take(length).read_to_end(&mut stream).map_err(failed)?;
+        if (stream.len() as u64) < length {
+            return Err(MediaError::truncated(Format::Tiff, "a strip or tile reaches beyond the end of the file"));
+        }
+        let picture = jpeg::decode_embedded(&self.with_tables(stream), page.is_ycbcr, limits).map_err(in_tiff)?;
+        let samples = if page.is_planar { 1 } else { page.samples };
+        if picture.width < place.width || picture.height < place.height || picture.samples != samples {
+            return Err(MediaError::corrupt(Format::Tiff, "a JPEG strip or tile has another size than the tags say"));
+        }
+        Ok(Chunk { width: picture.width as usize, samples, bytes: picture.pixels })
+    }
+
+    /// The tables go between the stream's first marker and the rest; both begin and the tables end with a marker.
+    fn with_tables(&self, stream: Vec<u8>) -> Vec<u8> {
+        match (self.tables.as_slice(), stream.get(2..)) {
+            ([start @ .., _, _], Some(rest)) if start.len() >= 2 => [start, rest].concat(),
+            _ => stream,
+        }
+    }
+}
+
+fn in_tiff(error: MediaError) -> MediaError {
+    match error {
+        MediaError::Corrupt { what, .. } => {
+            MediaError::corrupt(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
+        }
+        MediaError::Truncated { what, .. } => {
+            MediaError::truncated(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
+        }
+        other => other,
+    }
+}
+
+fn divide_by_alpha(pixels: &mut [u8], layout: Layout) {
+    let samples = layout.samples();
+    for pixel in pixels.chunks_exact_mut(samples) {
+        let (colours, alpha) = pixel.split_at_mut(samples - 1);
+        let alpha = u32::from(alpha[0]);
+        for colour in colours.iter_mut().filter(|_| alpha > 0) {
+            *colour = ((u32::from(*colour) * 255 + alpha / 2) / alpha).min(255) as u8;
+        }
+    }
+}

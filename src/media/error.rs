@@ -1,0 +1,78 @@
+//! What can be wrong with a picture, in words for the person who uploaded it.
+
+use std::io;
+
+use super::format::Format;
+
+/// Why a picture was refused. Every message says what was found and, where a limit was hit, the limit.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    #[error("the file is empty (0 bytes)")]
+    Empty,
+
+    #[error("the {format} file ends too early: {what}")]
+    Truncated { format: Format, what: String },
+
+    #[error("the {format} file is damaged: {what}")]
+    Corrupt { format: Format, what: String },
+
+    #[error("{what} cannot be read as a picture")]
+    Unsupported { format: Format, what: String },
+
+    #[error("the picture has {width} x {height} pixels; {limit}")]
+    TooLarge { width: u64, height: u64, limit: PixelLimit },
+
+    #[error("the file has {bytes} bytes; at most {limit} are read")]
+    SourceTooLarge { bytes: u64, limit: u64 },
+
+    #[error("decoding the picture takes {needed} bytes of memory; at most {limit} are given to one picture")]
+    TooMuchMemory { needed: u64, limit: u64 },
+
+    #[error("{what} is {value}; {allowed}")]
+    BadOption { what: &'static str, value: u64, allowed: &'static str },
+
+    #[error("stopped before the picture was finished")]
+    Cancelled,
+
+    #[error("cannot {doing}: {source}")]
+    Io { doing: String, source: io::Error },
+}
+
+/// Which limit on the size in pixels was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PixelLimit {
+    #[error("at most {0} pixels are allowed")]
+    Pixels(u64),
+    #[error("at most {0} pixels are allowed on a side")]
+    Side(u32),
+}
+
+impl MediaError {
+    pub(crate) fn truncated(format: Format, what: impl Into<String>) -> Self {
+        Self::Truncated { format, what: what.into() }
+    }
+
+    pub(crate) fn corrupt(format: Format, what: impl Into<String>) -> Self {
+        Self::Corrupt { format, what: what.into() }
+    }
+
+    pub(crate) fn unsupported(format: Format, what: impl Into<String>) -> Self {
+        Self::Unsupported { format, what: what.into() }
+    }
+
+    /// Sorts an error met while reading a picture: an early end is the file's fault, the rest the machine's.
+    pub(crate) fn reading(format: Format, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::truncated(format, "data is missing at its end"),
+            // Codecs report malformed content through these two.
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+                Self::corrupt(format, error.to_string())
+            }
+            _ => Self::Io { doing: format!("read the {format} file"), source: error },
+        }
+    }
+
+    pub(crate) fn writing(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing: format!("write the {what}"), source }
+    }
+}

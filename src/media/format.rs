@@ -1,0 +1,108 @@
+//! The kinds of files, told apart by their content.
+
+use std::fmt;
+
+/// How many bytes from the start of a file [`sniff`] makes use of.
+pub const SNIFF_LEN: usize = 8192;
+
+/// A kind of file. Kinds of one family that only their extension tells apart (CSS and JavaScript) are kinds too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Format {
+    Jpeg,
+    Png,
+    Tiff,
+    Gif,
+    Bmp,
+    WebP,
+    Psd,
+    Psb,
+    Svg,
+    Fxg,
+    Heic,
+    Avif,
+    CameraRaw,
+    Pdf,
+    PostScript,
+    Eps,
+    Illustrator,
+    InDesign,
+    Word,
+    Excel,
+    PowerPoint,
+    Rtf,
+    Zip,
+    Tar,
+    Gz,
+    Flash,
+    FlashComponent,
+    Video,
+    Audio,
+    VideoCaption,
+    Font,
+    IccProfile,
+    Aco,
+    Xml,
+    Xsl,
+    Css,
+    JavaScript,
+    Text,
+    Unknown,
+}
+
+impl Format {
+    /// The name people know it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Tiff => "TIFF",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::WebP => "WebP",
+            Self::Psd => "Photoshop",
+            Self::Psb => "Photoshop large document",
+            Self::Svg => "SVG",
+            Self::Fxg => "FXG",
+            Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
+            Self::CameraRaw => "camera raw",
+            Self::Pdf => "PDF",
+            Self::PostScript => "PostScript",
+            Self::Eps => "EPS",
+            Self::Illustrator => "Illustrator",
+            Self::InDesign => "InDesign",
+            Self::Word => "Word",
+            Self::Excel => "Excel",
+            Self::PowerPoint => "PowerPoint",
+            Self::Rtf => "RTF",
+            Self::Zip => "ZIP",
+            Self::Tar => "TAR",
+            Self::Gz => "gzip",
+            Self::Flash => "Flash",
+            Self::FlashComponent => "Flash component",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::VideoCaption => "video caption",
+            Self::Font => "font",
+            Self::IccProfile => "ICC profile",
+            Self::Aco => "Adobe colour swatch",
+            Self::Xml => "XML",
+            Self::Xsl => "XSL",
+            Self::Css => "CSS",
+            Self::JavaScript => "JavaScript",
+            Self::Text => "text",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// True for the pictures this module decodes to pixels.
+    pub fn is_decodable(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png | Self::Tiff | Self::Gif | Self::Bmp | Self::WebP)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,61 @@
+//! How pyramids and thumbnails are made.
+
+use std::sync::Arc;
+
+use super::error::MediaError;
+
+/// How finely colour is kept beside brightness in JPEG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Chroma {
+    /// Half the resolution below quality 90, all of it from there on.
+    #[default]
+    ByQuality,
+    Half,
+    Full,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Side of a pyramid's tile: a multiple of 16 from 64 to 1024.
+    pub tile: u32,
+    /// JPEG quality of the tiles, 1 to 100.
+    pub quality: u8,
+    pub chroma: Chroma,
+    /// The longer side of the thumbnail; smaller pictures keep their size.
+    pub thumbnail_side: u32,
+    pub thumbnail_quality: u8,
+    /// The ICC profile taken for CMYK pictures that bring none.
+    pub cmyk_profile: Option<Arc<[u8]>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tile: 256,
+            quality: 85,
+            chroma: Chroma::default(),
+            thumbnail_side: 256,
+            thumbnail_quality: 80,
+            cmyk_profile: None,
+        }
+    }
+}
+
+impl Options {
+    /// Checks that every option is within its range.
+    pub fn check(&self) -> Result<(), MediaError> {
+        let bad = |what, value: u32, allowed| Err(MediaError::BadOption { what, value: value.into(), allowed });
+        if !(64..=1024).contains(&self.tile) || !self.tile.is_multiple_of(16) {
+            return bad("the tile size", self.tile, "it must be a multiple of 16 from 64 to 1024");
+        }
+        for (what, quality) in [("the JPEG quality", self.quality), ("the thumbnail quality", self.thumbnail_quality)] {
+            if !(1..=100).contains(&quality) {
+                return bad(what, quality.into(), "it must be from 1 to 100");
+            }
+        }
+        if !(16..=4096).contains(&self.thumbnail_side) {
+            return bad("the thumbnail's longer side", self.thumbnail_side, "it must be from 16 to 4096 pixels");
+        }
+        Ok(())
+    }
+}

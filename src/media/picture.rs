@@ -1,0 +1,111 @@
+//! What is known about a picture from its header.
+
+use std::fmt;
+
+use super::format::Format;
+use super::orientation::Orientation;
+
+/// How the samples of a stored pixel are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColorModel {
+    Gray,
+    Rgb,
+    /// Indices into a table of RGB colours.
+    Palette,
+    Cmyk,
+    /// Cmyk stored as luma, chroma and black.
+    Ycck,
+}
+
+impl ColorModel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gray => "gray",
+            Self::Rgb => "RGB",
+            Self::Palette => "palette",
+            Self::Cmyk => "CMYK",
+            Self::Ycck => "YCCK",
+        }
+    }
+}
+
+impl fmt::Display for ColorModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Pixels an inch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Resolution {
+    pub x: f64,
+    pub y: f64,
+}
+
+impl Resolution {
+    /// None unless both are numbers a press or a screen could have.
+    pub(crate) fn new(x: f64, y: f64) -> Option<Self> {
+        let sane = |dpi: f64| (0.1..=100_000.0).contains(&dpi);
+        (sane(x) && sane(y)).then_some(Self { x, y })
+    }
+
+    pub(crate) fn per_centimetre(x: f64, y: f64) -> Option<Self> {
+        Self::new(x * 2.54, y * 2.54)
+    }
+
+    pub(crate) fn oriented(self, orientation: Orientation) -> Self {
+        if orientation.swaps_sides() { Self { x: self.y, y: self.x } } else { self }
+    }
+}
+
+/// An ICC profile and the name it gives itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub bytes: Vec<u8>,
+    /// Empty when the profile has no name or cannot be read.
+    pub description: String,
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Profile({:?}, {} bytes)", self.description, self.bytes.len())
+    }
+}
+
+/// A picture as its header describes it; no pixel has been looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    pub format: Format,
+    /// As seen, after `orientation` is applied.
+    pub width: u32,
+    pub height: u32,
+    pub color: ColorModel,
+    /// Bits a sample.
+    pub depth: u8,
+    /// An alpha channel or a transparent colour is declared; every pixel may still be opaque.
+    pub has_alpha: bool,
+    /// More than one frame, shown in turn.
+    pub is_animated: bool,
+    pub profile: Option<Profile>,
+    pub resolution: Option<Resolution>,
+    /// How the stored pixels must be turned to be seen upright.
+    pub orientation: Orientation,
+}
+
+impl Picture {
+    /// Samples a stored pixel, alpha included.
+    pub fn channels(&self) -> u8 {
+        let colours = match self.color {
+            ColorModel::Gray => 1,
+            ColorModel::Rgb | ColorModel::Palette => 3,
+            ColorModel::Cmyk | ColorModel::Ycck => 4,
+        };
+        colours + u8::from(self.has_alpha)
+    }
+
+    /// Sets the size as stored; `width` and `height` become the sizes as seen.
+    pub(crate) fn with_stored_size(mut self, width: u32, height: u32) -> Self {
+        (self.width, self.height) = self.orientation.seen_size(width, height);
+        self
+    }
+}

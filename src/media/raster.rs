@@ -1,0 +1,79 @@
+//! Decoded pixels, 8 bits a sample.
+
+/// What the samples of a pixel are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    Gray,
+    GrayAlpha,
+    Rgb,
+    Rgba,
+    /// 0 is no ink, 255 full ink.
+    Cmyk,
+}
+
+impl Layout {
+    pub fn samples(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba | Self::Cmyk => 4,
+        }
+    }
+
+    pub fn has_alpha(self) -> bool {
+        matches!(self, Self::GrayAlpha | Self::Rgba)
+    }
+
+    /// The same without alpha.
+    pub fn opaque(self) -> Self {
+        match self {
+            Self::GrayAlpha => Self::Gray,
+            Self::Rgba => Self::Rgb,
+            other => other,
+        }
+    }
+}
+
+/// A whole picture in memory, rows from the top, without padding.
+#[derive(Debug)]
+pub(crate) struct Raster {
+    width: u32,
+    height: u32,
+    layout: Layout,
+    pixels: Vec<u8>,
+}
+
+impl Raster {
+    /// None when `pixels` is not exactly what the size and layout need.
+    pub fn new(width: u32, height: u32, layout: Layout, pixels: Vec<u8>) -> Option<Self> {
+        let needed = (width as usize).checked_mul(height as usize)?.checked_mul(layout.samples())?;
+        (width > 0 && height > 0 && pixels.len() == needed).then_some(Self { width, height, layout, pixels })
+    }
+
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    pub fn stride(&self) -> usize {
+        self.width as usize * self.layout.samples()
+    }
+
+    /// True when there is no alpha, or none of it lets anything through.
+    pub fn is_opaque(&self) -> bool {
+        let samples = self.layout.samples();
+        !self.layout.has_alpha() || self.pixels.chunks_exact(samples).all(|pixel| pixel[samples - 1] == u8::MAX)
+    }
+}

@@ -1,0 +1,5 @@
+mod hostile;
+mod kinds;
+mod pyramids;
+mod samples;
+mod support;

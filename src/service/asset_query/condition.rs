@@ -1,0 +1,156 @@
+//! Conditions on system fields.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::model::constants;
+use crate::model::invalid::Invalid;
+use crate::service::{item, parse};
+use crate::store::assets::query::{Condition, NumberField, NumberOp, TextField, TextOp};
+
+/// Most conditions in a request.
+const MOST_CONDITIONS: usize = 100;
+
+/// Longest text to compare with, in bytes.
+const LONGEST_VALUE: usize = 1000;
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SystemFieldCondition {
+    pub field: String,
+    pub op: String,
+    pub value: Option<String>,
+    pub bool_val: Option<bool>,
+    pub long_val: Option<i64>,
+    pub min_long: Option<i64>,
+    pub max_long: Option<i64>,
+    pub double_val: Option<f64>,
+    pub min_double: Option<f64>,
+    pub max_double: Option<f64>,
+    pub date_val: Option<String>,
+    pub min_date: Option<String>,
+    pub max_date: Option<String>,
+}
+
+constants! {
+    /// AssetSearchSystemFields constants.
+    enum Field("system field") {
+        Name, Keywords, Description, Comments, UserData, Sku, FileSize, CreatedWith, Created, CreateUser, LastModifyUser,
+        FileName,
+    }
+}
+
+constants! {
+    /// StringComparisonOperators constants.
+    enum StringOp("string comparison operator") { Equals, NotEquals, Contains, NotContains, StartsWith, EndsWith }
+}
+
+constants! {
+    /// NumericDateComparisonOperators constants, and those for ranges.
+    enum RangeOp("numeric or date comparison operator") {
+        Equals, NotEquals, LessThan, LessThanEquals, GreaterThan, GreaterThanEquals, Between, NotBetween,
+    }
+}
+
+pub(super) fn read_all(conditions: &[SystemFieldCondition]) -> Result<Vec<Condition>, Invalid> {
+    const FIELD: &str = "systemFieldConditionArray";
+    if conditions.len() > MOST_CONDITIONS {
+        let rule = format!("must hold at most {MOST_CONDITIONS} conditions, not {}", conditions.len());
+        return Err(Invalid::new(FIELD, rule));
+    }
+    let numbered = conditions.iter().enumerate();
+    numbered.map(|(index, condition)| read(condition).map_err(|e| e.within(&item(FIELD, index)))).collect()
+}
+
+fn read(condition: &SystemFieldCondition) -> Result<Condition, Invalid> {
+    match parse("field", &condition.field)? {
+        Field::Name => text(condition, TextField::Name),
+        Field::FileName => text(condition, TextField::FileName),
+        Field::CreateUser => text(condition, TextField::CreateUser),
+        Field::LastModifyUser => text(condition, TextField::LastModifyUser),
+        Field::FileSize => number(condition, NumberField::FileSize),
+        Field::Created => number(condition, NumberField::Created),
+        field @ (Field::Keywords
+        | Field::Description
+        | Field::Comments
+        | Field::UserData
+        | Field::Sku
+        | Field::CreatedWith) => {
+            Err(Invalid::new("field", format!("cannot be {field}: this server does not keep that field of an asset")))
+        }
+    }
+}
+
+fn text(condition: &SystemFieldCondition, field: TextField) -> Result<Condition, Invalid> {
+    let op = match parse("op", &condition.op)? {
+        StringOp::Equals => TextOp::Equals,
+        StringOp::NotEquals => TextOp::NotEquals,
+        StringOp::Contains => TextOp::Contains,
+        StringOp::NotContains => TextOp::NotContains,
+        StringOp::StartsWith => TextOp::StartsWith,
+        StringOp::EndsWith => TextOp::EndsWith,
+    };
+    let value = condition.value.clone().ok_or_else(|| Invalid::new("value", "is needed to compare a text with"))?;
+    if value.len() > LONGEST_VALUE {
+        return Err(Invalid::new("value", format!("must have at most {LONGEST_VALUE} bytes, not {}", value.len())));
+    }
+    Ok(Condition::Text { field, op, value })
+}
+
+fn number(condition: &SystemFieldCondition, field: NumberField) -> Result<Condition, Invalid> {
+    let one = |op: NumberOp| Ok(Condition::Number { field, op, value: value(condition, field)? });
+    let range = |inside: bool| {
+        let (low, high) = bounds(condition, field)?;
+        Ok(Condition::Range { field, inside, low, high })
+    };
+    match parse("op", &condition.op)? {
+        RangeOp::Equals => one(NumberOp::Equals),
+        RangeOp::NotEquals => one(NumberOp::NotEquals),
+        RangeOp::LessThan => one(NumberOp::LessThan),
+        RangeOp::LessThanEquals => one(NumberOp::LessThanEquals),
+        RangeOp::GreaterThan => one(NumberOp::GreaterThan),
+        RangeOp::GreaterThanEquals => one(NumberOp::GreaterThanEquals),
+        RangeOp::Between => range(true),
+        RangeOp::NotBetween => range(false),
+    }
+}
+
+/// The oldest versions have `value` only.
+fn value(condition: &SystemFieldCondition, field: NumberField) -> Result<f64, Invalid> {
+    let text = condition.value.as_deref();
+    match field {
+        NumberField::FileSize => {
+            let typed = condition.long_val.map(|n| n as f64).or(condition.double_val);
+            let written = || {
+                let text = text.ok_or_else(|| Invalid::new("longVal", "is needed to compare a size with"))?;
+                text.trim().parse().map_err(|_| Invalid::new("value", "must be a number of bytes"))
+            };
+            typed.map_or_else(written, Ok)
+        }
+        NumberField::Created => match (&condition.date_val, text) {
+            (Some(date), _) => millis("dateVal", date),
+            (None, Some(text)) => millis("value", text),
+            (None, None) => Err(Invalid::new("dateVal", "is needed to compare a date with")),
+        },
+    }
+}
+
+fn bounds(condition: &SystemFieldCondition, field: NumberField) -> Result<(f64, f64), Invalid> {
+    match field {
+        NumberField::FileSize => {
+            let low = condition.min_long.map(|n| n as f64).or(condition.min_double);
+            let high = condition.max_long.map(|n| n as f64).or(condition.max_double);
+            low.zip(high).ok_or_else(|| Invalid::new("minLong", "and maxLong are needed for a range of sizes"))
+        }
+        NumberField::Created => match (&condition.min_date, &condition.max_date) {
+            (Some(low), Some(high)) => Ok((millis("minDate", low)?, millis("maxDate", high)?)),
+            _ => Err(Invalid::new("minDate", "and maxDate are needed for a range of dates")),
+        },
+    }
+}
+
+fn millis(field: &str, text: &str) -> Result<f64, Invalid> {
+    let refuse = |e| Invalid::new(field, format!("must be a date with time and zone, as 2026-01-31T18:00:00Z: {e}"));
+    let date = DateTime::parse_from_rfc3339(text.trim()).map_err(refuse)?;
+    Ok(date.with_timezone(&Utc).timestamp_millis() as f64)
+}

@@ -1,0 +1,299 @@
+//! searchAssets, getAssets, getAssetsByName.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::access::{EVERYBODY, Operation};
+use super::asset_view::Asset;
+use super::fields::Fields;
+use super::folders::{folder_path, refusal};
+use super::{Caller, Error, Services, item, parse_all, parse_optional};
+use crate::model::asset::{AssetType, PublishState, TrashState};
+use crate::model::invalid::Invalid;
+use crate::model::role::Role;
+use crate::model::{constants, handle};
+use crate::store::assets::query::{Search, Sort};
+use crate::store::companies::Company;
+use crate::store::folders::FolderError;
+
+mod condition;
+
+pub use condition::SystemFieldCondition;
+
+const SEARCH_ASSETS: Operation = Operation { name: "searchAssets", roles: EVERYBODY };
+const GET_ASSETS: Operation = Operation { name: "getAssets", roles: EVERYBODY };
+const GET_ASSETS_BY_NAME: Operation = Operation {
+    name: "getAssetsByName",
+    roles: &[
+        Role::IpsUser,
+        Role::IpsAdmin,
+        Role::IpsCompanyAdmin,
+        Role::TrialSiteAdmin,
+        Role::TrialSiteUser,
+        Role::ImagePortalAdmin,
+        Role::ImagePortalContrib,
+        Role::ImagePortalContribUser,
+    ],
+};
+
+/// Most assets in a reply.
+const MOST_ASSETS: u32 = 1000;
+
+/// Most assets in a reply that holds nothing but [`SMALL_FIELDS`].
+const MOST_SMALL_ASSETS: u32 = 10_000;
+const SMALL_FIELDS: &[&str] = &["totalRows", "name", "assetHandle", "type", "subType"];
+
+/// Most handles or names in a request.
+pub(super) const MOST_ITEMS: usize = 10_000;
+
+constants! {
+    /// AssetSortFields constants.
+    enum SortField("asset sort field") { Created, Modified, Name, AssetType, FileSize }
+}
+
+constants! {
+    /// SortDirections constants.
+    enum SortDirection("sort direction") { Ascending, Descending }
+}
+
+constants! {
+    /// SearchMatchModes constants.
+    enum MatchMode("search match mode") { MatchAll, MatchAny }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchAssetsParam {
+    pub company_handle: String,
+    pub access_user_handle: Option<String>,
+    pub access_group_handle: Option<String>,
+    pub folder: Option<String>,
+    pub include_subfolders: bool,
+    pub publish_state: Option<String>,
+    pub trash_state: Option<String>,
+    pub condition_match_mode: Option<String>,
+    #[serde(default)]
+    pub keyword_array: Vec<String>,
+    pub system_field_match_mode: Option<String>,
+    #[serde(default)]
+    pub system_field_condition_array: Vec<SystemFieldCondition>,
+    pub tag_match_mode: Option<String>,
+    #[serde(default)]
+    pub tag_condition_array: Vec<Value>,
+    pub metadata_match_mode: Option<String>,
+    #[serde(default)]
+    pub metadata_condition_array: Vec<Value>,
+    #[serde(default)]
+    pub asset_type_array: Vec<String>,
+    #[serde(default)]
+    pub exclude_asset_type_array: Vec<String>,
+    #[serde(default)]
+    pub asset_sub_type_array: Vec<String>,
+    pub strict_sub_type_check: Option<bool>,
+    pub exclude_byproducts: Option<bool>,
+    #[serde(default)]
+    pub exclude_byproduct_array: Vec<Value>,
+    pub project_handle: Option<String>,
+    pub records_per_page: Option<i32>,
+    pub results_page: Option<i32>,
+    pub sort_by: Option<String>,
+    pub sort_direction: Option<String>,
+    #[serde(default)]
+    pub response_field_array: Vec<String>,
+    #[serde(default)]
+    pub exclude_field_array: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SearchAssetsReturn {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_array: Option<Vec<Asset>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetAssetsParam {
+    pub company_handle: String,
+    pub access_user_handle: Option<String>,
+    pub access_group_handle: Option<String>,
+    pub asset_handle_array: Vec<String>,
+    #[serde(default)]
+    pub response_field_array: Vec<String>,
+    #[serde(default)]
+    pub exclude_field_array: Vec<String>,
+}
+
+/// What getAssets and getAssetsByName answer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GetAssetsReturn {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_array: Option<Vec<Asset>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetAssetsByNameParam {
+    pub company_handle: String,
+    pub access_user_handle: Option<String>,
+    pub access_group_handle: Option<String>,
+    pub name_array: Vec<String>,
+    #[serde(default)]
+    pub asset_type_array: Vec<String>,
+    #[serde(default)]
+    pub exclude_asset_type_array: Vec<String>,
+    #[serde(default)]
+    pub asset_sub_type_array: Vec<String>,
+    pub strict_sub_type_check: Option<bool>,
+    #[serde(default)]
+    pub response_field_array: Vec<String>,
+    #[serde(default)]
+    pub exclude_field_array: Vec<String>,
+}
+
+impl Services {
+    pub async fn search_assets(&self, caller: &Caller, param: SearchAssetsParam) -> Result<SearchAssetsReturn, Error> {
+        let company = self.in_company(caller, &SEARCH_ASSETS, "companyHandle", &param.company_handle).await?;
+        let (user, group) = (param.access_user_handle.as_deref(), param.access_group_handle.as_deref());
+        self.check_impersonation(caller, &company, user, group).await?;
+        let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
+        let search = search(&company, &param, &fields)?;
+        if self.store.folder_exists(company.id, &search.folder).await? {
+            let page = self.store.search_assets(company.id, &search).await?;
+            let assets = page.assets.iter().map(|asset| self.view(&company, asset)).collect();
+            fields.apply(SearchAssetsReturn { total_rows: Some(page.total), asset_array: Some(assets) })
+        } else {
+            Err(refusal(FolderError::NotFound, &company, "folder", &search.folder))
+        }
+    }
+
+    /// Assets that are not there are left out.
+    pub async fn get_assets(&self, caller: &Caller, param: GetAssetsParam) -> Result<GetAssetsReturn, Error> {
+        let company = self.in_company(caller, &GET_ASSETS, "companyHandle", &param.company_handle).await?;
+        let (user, group) = (param.access_user_handle.as_deref(), param.access_group_handle.as_deref());
+        self.check_impersonation(caller, &company, user, group).await?;
+        check_count("assetHandleArray", param.asset_handle_array.len())?;
+        let handles = param.asset_handle_array.iter().enumerate();
+        let assets = handles
+            .map(|(index, text)| handle::parse_asset(&item("assetHandleArray", index), text))
+            .collect::<Result<Vec<_>, Invalid>>()?;
+        let found = self.store.assets(company.id, &assets).await?;
+        let assets = found.iter().map(|asset| self.view(&company, asset)).collect();
+        let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
+        fields.apply(GetAssetsReturn { asset_array: Some(assets) })
+    }
+
+    pub async fn get_assets_by_name(
+        &self,
+        caller: &Caller,
+        param: GetAssetsByNameParam,
+    ) -> Result<GetAssetsReturn, Error> {
+        let company = self.in_company(caller, &GET_ASSETS_BY_NAME, "companyHandle", &param.company_handle).await?;
+        let (user, group) = (param.access_user_handle.as_deref(), param.access_group_handle.as_deref());
+        self.check_impersonation(caller, &company, user, group).await?;
+        check_count("nameArray", param.name_array.len())?;
+        let strict = param.strict_sub_type_check.unwrap_or(false);
+        let types = types_wanted(&param.asset_type_array, &param.asset_sub_type_array, strict)?;
+        let excluded: Vec<AssetType> = parse_all("excludeAssetTypeArray", &param.exclude_asset_type_array)?;
+        let found = self.store.assets_named(company.id, &param.name_array).await?;
+        let assets = found
+            .iter()
+            .filter(|asset| types.as_ref().is_none_or(|types| types.contains(&asset.asset_type)))
+            .filter(|asset| !excluded.contains(&asset.asset_type))
+            .map(|asset| self.view(&company, asset))
+            .collect();
+        let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
+        fields.apply(GetAssetsReturn { asset_array: Some(assets) })
+    }
+}
+
+pub(super) fn check_count(field: &str, count: usize) -> Result<(), Invalid> {
+    if count > MOST_ITEMS {
+        return Err(Invalid::new(field, format!("must hold at most {MOST_ITEMS} items, not {count}")));
+    }
+    Ok(())
+}
+
+/// Which types may be returned; None is any. Assets have no subtypes here, so that a strict check for one finds nothing.
+fn types_wanted(types: &[String], subtypes: &[String], strict: bool) -> Result<Option<Vec<AssetType>>, Invalid> {
+    let types: Vec<AssetType> = parse_all("assetTypeArray", types)?;
+    if strict && !subtypes.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    // `Asset` stands for all of them.
+    Ok(if types.is_empty() || types.contains(&AssetType::Asset) { None } else { Some(types) })
+}
+
+fn search(company: &Company, param: &SearchAssetsParam, fields: &Fields) -> Result<Search, Error> {
+    refuse_unanswerable(param)?;
+    let most = if fields.only(SMALL_FIELDS) { MOST_SMALL_ASSETS } else { MOST_ASSETS };
+    let per_page = positive("recordsPerPage", param.records_per_page)?.unwrap_or(MOST_ASSETS).min(most);
+    let page = positive("resultsPage", param.results_page)?.unwrap_or(1);
+    // There is one group of conditions only, so that how groups are combined changes nothing.
+    for (field, mode) in [
+        ("conditionMatchMode", &param.condition_match_mode),
+        ("tagMatchMode", &param.tag_match_mode),
+        ("metadataMatchMode", &param.metadata_match_mode),
+    ] {
+        parse_optional::<MatchMode>(field, mode.as_deref())?;
+    }
+    let match_mode = parse_optional("systemFieldMatchMode", param.system_field_match_mode.as_deref())?;
+    let direction = parse_optional("sortDirection", param.sort_direction.as_deref())?;
+    let sort = match parse_optional("sortBy", param.sort_by.as_deref())?.unwrap_or(SortField::Name) {
+        SortField::Created => Sort::Created,
+        SortField::Modified => Sort::Modified,
+        SortField::Name => Sort::Name,
+        SortField::AssetType => Sort::AssetType,
+        SortField::FileSize => Sort::FileSize,
+    };
+    let strict = param.strict_sub_type_check.unwrap_or(false);
+    let trash_state: Option<TrashState> = parse_optional("trashState", param.trash_state.as_deref())?;
+    let publish_state: Option<PublishState> = parse_optional("publishState", param.publish_state.as_deref())?;
+    Ok(Search {
+        folder: folder_path(company, "folder", param.folder.as_deref().unwrap_or_default())?,
+        include_subfolders: param.include_subfolders,
+        trash_state: trash_state.unwrap_or(TrashState::NotInTrash),
+        publish_state,
+        types: types_wanted(&param.asset_type_array, &param.asset_sub_type_array, strict)?,
+        excluded_types: parse_all("excludeAssetTypeArray", &param.exclude_asset_type_array)?,
+        conditions: condition::read_all(&param.system_field_condition_array)?,
+        any_condition: match_mode == Some(MatchMode::MatchAny),
+        sort,
+        descending: direction == Some(SortDirection::Descending),
+        limit: per_page,
+        offset: u64::from(page - 1) * u64::from(per_page),
+    })
+}
+
+/// Nothing is better than a wrong answer: what is not kept cannot be searched.
+fn refuse_unanswerable(param: &SearchAssetsParam) -> Result<(), Invalid> {
+    let refuse = |field: &str, what: &str| {
+        Err(Invalid::new(field, format!("cannot be searched by: this server keeps no {what}")))
+    };
+    if !param.keyword_array.is_empty() {
+        return refuse("keywordArray", "keywords");
+    }
+    if !param.tag_condition_array.is_empty() {
+        return refuse("tagConditionArray", "tags");
+    }
+    if !param.metadata_condition_array.is_empty() {
+        return refuse("metadataConditionArray", "metadata fields");
+    }
+    if param.project_handle.as_deref().is_some_and(|project| !project.is_empty()) {
+        return refuse("projectHandle", "projects");
+    }
+    Ok(())
+}
+
+fn positive(field: &str, number: Option<i32>) -> Result<Option<u32>, Invalid> {
+    match number {
+        None => Ok(None),
+        Some(number) => match u32::try_from(number) {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            _ => Err(Invalid::new(field, format!("must be 1 or more, not {number}"))),
+        },
+    }
+}

@@ -1,0 +1,79 @@
+//! What the services share.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::login::Logins;
+use crate::clock::SharedClock;
+use crate::store::Store;
+
+/// What the configuration says about this server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What clients are told this server is called.
+    pub server_name: String,
+    /// Where the published pictures are served, without a slash at the end.
+    pub image_server_url: Option<String>,
+    /// Where the published videos are served.
+    pub video_root_url: Option<String>,
+    /// Largest file that UploadFile takes.
+    pub upload_post_max_bytes: u64,
+    /// What the administrator wants every user to read.
+    pub system_message: String,
+    pub login: LoginSettings,
+}
+
+#[derive(Debug, Clone)]
+pub struct LoginSettings {
+    /// How long a verified login is remembered.
+    pub remember: TimeDelta,
+    /// Most logins remembered.
+    pub remembered: usize,
+    /// Most passwords verified at the same time; each takes a core and 19 MiB for a while.
+    pub verifications: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server_name: "localhost".to_owned(),
+            image_server_url: None,
+            video_root_url: None,
+            upload_post_max_bytes: 2 << 30,
+            system_message: String::new(),
+            login: LoginSettings::default(),
+        }
+    }
+}
+
+impl Default for LoginSettings {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { remember: TimeDelta::minutes(10), remembered: 10_000, verifications: cores }
+    }
+}
+
+/// Everything a caller may ask for. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Services {
+    pub(super) store: Store,
+    pub(super) clock: SharedClock,
+    pub(super) settings: Arc<Settings>,
+    pub(super) logins: Arc<Logins>,
+}
+
+impl Services {
+    pub fn new(store: Store, clock: SharedClock, settings: Settings) -> Result<Self, super::Error> {
+        let logins = Arc::new(Logins::new(settings.login.clone())?);
+        Ok(Self { store, clock, settings: Arc::new(settings), logins })
+    }
+
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub const fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+}

@@ -1,0 +1,150 @@
+//! The operations that this server has, each a function of the services.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Dispatch, Fault, FaultCode, Request};
+use crate::contract::Operation;
+use crate::model::locale::Locale;
+use crate::service::{self, Denied, Error, NotAuthenticated, Services};
+
+/// Answers calls with the services.
+pub struct ServiceDispatch {
+    services: Services,
+}
+
+impl ServiceDispatch {
+    pub const fn new(services: Services) -> Self {
+        Self { services }
+    }
+}
+
+/// One line an operation: its name in the contract, and the function that answers it.
+macro_rules! operations {
+    ($($name:literal => $function:ident),+ $(,)?) => {
+        const NAMES: &[&str] = &[$($name),+];
+
+        async fn answer(
+            services: &Services,
+            caller: &service::Caller,
+            operation: &Operation,
+            param: Value,
+        ) -> Result<Value, Error> {
+            match operation.name {
+                $($name => write(services.$function(caller, read(param)?).await?),)+
+                other => Err(Error::Internal(format!("{other} has no function"))),
+            }
+        }
+    };
+}
+
+operations! {
+    "submitJob" => submit_job,
+    "getActiveJobs" => get_active_jobs,
+    "getScheduledJobs" => get_scheduled_jobs,
+    "getJobLogs" => get_job_logs,
+    "getJobLogDetails" => get_job_log_details,
+    "getAssetJobLogs" => get_asset_job_logs,
+    "stopJob" => stop_job,
+    "pauseJob" => pause_job,
+    "resumeJob" => resume_job,
+    "deleteJob" => delete_job,
+    "executeJob" => execute_job,
+    "checkLogin" => check_login,
+    "getUserInfo" => get_user_info,
+    "getCompanyInfo" => get_company_info,
+    "getCompanyMembership" => get_company_membership,
+    "getCompanySettings" => get_company_settings,
+    "setCompanySettings" => set_company_settings,
+    "getPublishContexts" => get_publish_contexts,
+    "getActivePublishContexts" => get_active_publish_contexts,
+    "getFolders" => get_folders,
+    "getFolderTree" => get_folder_tree,
+    "createFolder" => create_folder,
+    "deleteFolder" => delete_folder,
+    "searchAssets" => search_assets,
+    "getAssets" => get_assets,
+    "getAssetsByName" => get_assets_by_name,
+    "renameAsset" => rename_asset,
+    "moveAsset" => move_asset,
+    "moveAssets" => move_assets,
+    "deleteAsset" => delete_asset,
+    "deleteAssets" => delete_assets,
+    "setAssetPublishState" => set_asset_publish_state,
+    "setAssetsPublishState" => set_assets_publish_state,
+    "forceRepublishAssets" => force_republish_assets,
+    "getProperty" => get_property,
+    "getSystemProperties" => get_system_properties,
+}
+
+fn read<T: DeserializeOwned>(param: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(param).map_err(|error| {
+        let field = error.path().to_string().replace('.', "/");
+        crate::model::invalid::Invalid::new(field, format!("cannot be read: {}", error.inner())).into()
+    })
+}
+
+fn write(result: impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(result).map_err(|error| Error::Internal(format!("the reply cannot be written: {error}")))
+}
+
+#[async_trait]
+impl Dispatch for ServiceDispatch {
+    fn supports(&self, operation: &Operation) -> bool {
+        NAMES.contains(&operation.name)
+    }
+
+    async fn call(&self, request: Request) -> Result<Value, Fault> {
+        let client = request
+            .origin
+            .peer
+            .map(|peer| peer.ip().to_string())
+            .into_iter()
+            .chain(request.app_name.clone().filter(|name| !name.is_empty()))
+            .collect::<Vec<_>>();
+        let credentials = service::Credentials {
+            user: request.credentials.as_ref().map(|credentials| credentials.user.clone()),
+            password: request.credentials.map(|credentials| credentials.password),
+            // A header that names no language is no reason to refuse a call: the reader gets the default.
+            locale: request.locale.as_deref().and_then(|text| Locale::parse(text).ok()),
+            client: (!client.is_empty()).then(|| client.join(" ")),
+        };
+        let caller = self.services.authenticate(credentials).await.map_err(fault)?;
+        answer(&self.services, &caller, request.operation, request.param).await.map_err(fault)
+    }
+}
+
+/// The fault of an error.
+pub fn fault(error: Error) -> Fault {
+    let code = match &error {
+        Error::NotAuthenticated(NotAuthenticated::NoCredentials) => FaultCode::NoCredentials,
+        Error::NotAuthenticated(NotAuthenticated::InvalidCredentials) => FaultCode::InvalidCredentials,
+        Error::NotAuthenticated(NotAuthenticated::InvalidUser) => FaultCode::InvalidUser,
+        Error::Denied(denied) => match denied {
+            Denied::InvalidCompany { .. } => FaultCode::InvalidCompany,
+            Denied::InvalidRequestUserName { .. } => FaultCode::InvalidRequestUsername,
+            Denied::InvalidRequestUser { .. } => FaultCode::InvalidRequestUser,
+            Denied::NoOperationPermission { .. } => FaultCode::NoOperationPermission,
+            Denied::NoImpersonationPermission => FaultCode::NoImpersonationPermission,
+            Denied::IllegalParameterValue(_) => FaultCode::IllegalParameterValue,
+            Denied::IllegalCompany { .. } => FaultCode::IllegalCompany,
+            Denied::IllegalRequestUser { .. } => FaultCode::IllegalRequestUser,
+            Denied::IllegalAccessGroup { .. } => FaultCode::IllegalAccessGroup,
+            Denied::MissingPermission(_) => FaultCode::MissingPermission,
+        },
+        Error::Invalid(_) => FaultCode::InvalidParameter,
+        Error::Missing { .. } => FaultCode::MissingParameter,
+        Error::Refused(_) => FaultCode::Exception,
+        Error::Store(error) => {
+            tracing::error!(%error, "a call failed");
+            FaultCode::Exception
+        }
+        Error::Internal(reason) => {
+            tracing::error!(%reason, "a call failed");
+            FaultCode::Exception
+        }
+    };
+    Fault::new(code, error.to_string())
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Sets up what the tests need and runs all of them: format, lints, unit and integration tests, real clients.
+#
+#   tests/run.sh            everything
+#   tests/run.sh --no-setup leaves the machine as it is (what is missing then fails by name)
+#
+# Needs a Rust toolchain. Debian packages are installed with apt-get when run as root; Python packages go into
+# target/test-python and touch nothing else.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(libvips-tools libtiff-tools python3-venv sqlite3 systemd)
+tools=(vips vipsheader tiffinfo sqlite3 systemd-analyze)
+
+missing_tools() {
+    for tool in "${tools[@]}"; do
+        command -v "$tool" >/dev/null || printf '%s ' "$tool"
+    done
+}
+
+set_up() {
+    if [ -n "$(missing_tools)" ]; then
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            echo "== installing ${packages[*]}"
+            apt-get update -q >/dev/null
+            DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" >/dev/null
+        else
+            echo "tests/run.sh: missing: $(missing_tools)" >&2
+            echo "Install the Debian packages ${packages[*]}, or run this as root." >&2
+            exit 1
+        fi
+    fi
+    if [ ! -x target/test-python/bin/python ]; then
+        echo "== making a Python environment for the SOAP clients"
+        mkdir -p target
+        python3 -m venv target/test-python
+    fi
+    target/test-python/bin/python -m pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
+}
+
+[ "${1:-}" = --no-setup ] || set_up
+
+echo "== format"
+cargo fmt --check
+echo "== lints"
+cargo clippy --quiet --all-targets -- -D warnings
+echo "== tests"
+PREPRESS_TEST_PYTHON="$PWD/target/test-python/bin/python" cargo test

@@ -1,0 +1,149 @@
+//! A daemon on a port of its own, and a client that speaks SOAP to it by hand.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use prepress::clock::SystemClock;
+use prepress::config::{Config, Environment, Overrides};
+use prepress::daemon::Daemon;
+use prepress::executors::{Context, Executor, Failure, Registry};
+use prepress::model::id::{AccountId, CompanyId};
+use prepress::model::job::JobSpec;
+use prepress::model::role::Role;
+use prepress::service::admin::AddUser;
+use prepress::store::jobs::query::RunFilter;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct Server {
+    daemon: Daemon,
+    client: reqwest::Client,
+    folder: tempfile::TempDir,
+}
+
+/// An answer, with what tests look for in it.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub text: String,
+}
+
+impl Answer {
+    /// What stands between the Body tags.
+    pub fn payload(&self) -> &str {
+        self.between("<soapenv:Body>", "</soapenv:Body>")
+    }
+
+    pub fn fault_code(&self) -> Option<i32> {
+        self.between("<tns:code>", "</tns:code>").parse().ok()
+    }
+
+    pub fn reason(&self) -> &str {
+        self.between("<tns:reason>", "</tns:reason>")
+    }
+
+    fn between(&self, from: &str, to: &str) -> &str {
+        let rest = self.text.split_once(from).map_or("", |(_, rest)| rest);
+        rest.split_once(to).map_or("", |(inside, _)| inside)
+    }
+}
+
+pub fn envelope(header: &str, body: &str) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?><env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/"><env:Header>{header}</env:Header><env:Body>{body}</env:Body></env:Envelope>"#
+    )
+}
+
+/// Executors that do nothing, for tests of what surrounds them.
+struct Idle;
+
+#[async_trait]
+impl Executor for Idle {
+    async fn run(&self, _context: &Context) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Registry for Idle {
+    fn executor(&self, _spec: &JobSpec) -> Box<dyn Executor> {
+        Box::new(Idle)
+    }
+}
+
+impl Server {
+    /// A daemon whose jobs do nothing.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let overrides =
+            Overrides { data: Some(folder.path().join("data")), listen: Some("127.0.0.1:0".parse().unwrap()) };
+        let environment = Environment { tz: Some("Europe/Berlin".to_owned()), ..Environment::of_process() };
+        let config = Config::load_in(&environment, None, overrides).unwrap();
+        let daemon = Daemon::start_with(Arc::new(config), SystemClock::shared(), Arc::new(Idle)).await.unwrap();
+        Self { daemon, client: reqwest::Client::new(), folder }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.daemon.address())
+    }
+
+    pub fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub async fn company(&self, name: &str, id: i64) {
+        self.daemon.services().add_company(name, Some(CompanyId(id)), None).await.unwrap();
+    }
+
+    pub async fn user(&self, email: &str, company: &str, role: Role) -> AccountId {
+        let user = AddUser {
+            email: email.to_owned(),
+            first_name: "Ada".to_owned(),
+            last_name: "Lovelace".to_owned(),
+            company: company.to_owned(),
+            role,
+            password: Some(PASSWORD.to_owned()),
+            locale: None,
+        };
+        self.daemon.services().add_user(user).await.unwrap();
+        self.daemon.services().store().account_with_email(email).await.unwrap().unwrap().id
+    }
+
+    pub async fn soap(&self, user: &str, body: &str) -> Answer {
+        self.soap_as(user, PASSWORD, body).await
+    }
+
+    pub async fn soap_as(&self, user: &str, password: &str, body: &str) -> Answer {
+        let header = format!(
+            r#"<authHeader xmlns="http://www.scene7.com/IpsApi/xsd"><user>{user}</user><password>{password}</password><appName>tests</appName></authHeader>"#
+        );
+        self.post("/scene7/services/IpsApiService", &envelope(&header, body), &[("Content-Type", "text/xml")]).await
+    }
+
+    pub async fn basic(&self, user: &str, body: &str) -> Answer {
+        let request = self.client.post(self.url("/scene7/services/IpsApiService")).basic_auth(user, Some(PASSWORD));
+        Self::read(request.body(body.to_owned())).await
+    }
+
+    pub async fn post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.client.post(self.url(path)).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self::read(request).await
+    }
+
+    async fn read(request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        Answer { status: response.status().as_u16(), text: response.text().await.unwrap() }
+    }
+
+    /// Runs that were written.
+    pub async fn jobs(&self) -> usize {
+        self.daemon.services().store().runs(&RunFilter::default()).await.unwrap().len()
+    }
+
+    pub async fn shut_down(self) {
+        self.daemon.shut_down().await;
+    }
+}

@@ -1,0 +1,171 @@
+//! A server with companies, users and assets, as far as the service layer sees it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::sync::Arc;
+
+use chrono::{TimeDelta, TimeZone, Utc};
+use prepress::clock::{Clock, ManualClock, SharedClock};
+use prepress::model::asset::{AssetType, PictureFacts};
+use prepress::model::handle;
+use prepress::model::id::{AccountId, AssetId, CompanyId};
+use prepress::model::role::Role;
+use prepress::service::admin::AddUser;
+use prepress::service::{Caller, Credentials, Error, LoginSettings, Services, Settings};
+use prepress::store::assets::Contexts;
+use prepress::store::assets::ingest::{Master, NewAsset};
+use prepress::store::companies::Company;
+use prepress::store::{Options, Store};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct World {
+    pub services: Services,
+    pub store: Store,
+    pub clock: Arc<ManualClock>,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(Options::new(folder.path().join("prepress.db"), chrono_tz::Europe::Berlin)).await.unwrap();
+        let clock = ManualClock::at(Utc.with_ymd_and_hms(2026, 11, 23, 9, 15, 0).unwrap());
+        let shared: SharedClock = clock.clone();
+        let services = Services::new(store.clone(), shared, settings).unwrap();
+        Self { services, store, clock, folder }
+    }
+
+    pub async fn company(&self, name: &str) -> Company {
+        self.services.add_company(name, None, None).await.unwrap()
+    }
+
+    /// Adds a user, or a membership, and logs in.
+    pub async fn user(&self, email: &str, company: &str, role: Role) -> Caller {
+        let known = self.store.account_with_email(email).await.unwrap().is_some();
+        let user = AddUser {
+            email: email.to_owned(),
+            first_name: "Ada".to_owned(),
+            last_name: "Lovelace".to_owned(),
+            company: company.to_owned(),
+            role,
+            password: (!known).then(|| PASSWORD.to_owned()),
+            locale: None,
+        };
+        self.services.add_user(user).await.unwrap();
+        self.log_in(email).await
+    }
+
+    pub async fn log_in(&self, email: &str) -> Caller {
+        self.services.authenticate(credentials(email, PASSWORD)).await.unwrap()
+    }
+
+    pub async fn admin(&self) -> Caller {
+        let admin = self.services.create_first_admin("root@example.com").await.unwrap();
+        self.services.authenticate(credentials(&admin.email, &admin.password)).await.unwrap()
+    }
+
+    pub async fn asset(&self, company: CompanyId, folder: &str, name: &str) -> AssetId {
+        self.store.insert_asset(self.image(company, folder, name)).await.unwrap()
+    }
+
+    pub fn image(&self, company: CompanyId, folder: &str, name: &str) -> NewAsset {
+        NewAsset {
+            company,
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            file_name: format!("{name}.jpg"),
+            master: master(AssetType::Image, name, 1000),
+            marked_in: Contexts::NONE,
+            by: AccountId(1),
+            at: self.clock.now(),
+        }
+    }
+
+    pub fn pass(&self, minutes: i64) {
+        self.clock.advance(TimeDelta::minutes(minutes));
+    }
+
+    /// One number from the database file.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let path = self.folder.path().join("prepress.db");
+        let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap().get(0)
+    }
+
+    /// Calls an operation by its name, with the parameter in its JSON form.
+    pub async fn call(&self, caller: &Caller, operation: &str, param: Value) -> Result<Value, Error> {
+        let s = &self.services;
+        match operation {
+            "checkLogin" => shown(s.check_login(caller, read(param)).await),
+            "getUserInfo" => shown(s.get_user_info(caller, read(param)).await),
+            "getCompanyInfo" => shown(s.get_company_info(caller, read(param)).await),
+            "getCompanyMembership" => shown(s.get_company_membership(caller, read(param)).await),
+            "getCompanySettings" => shown(s.get_company_settings(caller, read(param)).await),
+            "setCompanySettings" => shown(s.set_company_settings(caller, read(param)).await),
+            "getPublishContexts" => shown(s.get_publish_contexts(caller, read(param)).await),
+            "getActivePublishContexts" => shown(s.get_active_publish_contexts(caller, read(param)).await),
+            "getFolders" => shown(s.get_folders(caller, read(param)).await),
+            "getFolderTree" => shown(s.get_folder_tree(caller, read(param)).await),
+            "createFolder" => shown(s.create_folder(caller, read(param)).await),
+            "deleteFolder" => shown(s.delete_folder(caller, read(param)).await),
+            "searchAssets" => shown(s.search_assets(caller, read(param)).await),
+            "getAssets" => shown(s.get_assets(caller, read(param)).await),
+            "getAssetsByName" => shown(s.get_assets_by_name(caller, read(param)).await),
+            "renameAsset" => shown(s.rename_asset(caller, read(param)).await),
+            "moveAsset" => shown(s.move_asset(caller, read(param)).await),
+            "moveAssets" => shown(s.move_assets(caller, read(param)).await),
+            "deleteAsset" => shown(s.delete_asset(caller, read(param)).await),
+            "deleteAssets" => shown(s.delete_assets(caller, read(param)).await),
+            "setAssetPublishState" => shown(s.set_asset_publish_state(caller, read(param)).await),
+            "setAssetsPublishState" => shown(s.set_assets_publish_state(caller, read(param)).await),
+            "forceRepublishAssets" => shown(s.force_republish_assets(caller, read(param)).await),
+            "getProperty" => shown(s.get_property(caller, read(param)).await),
+            "getSystemProperties" => shown(s.get_system_properties(caller, read(param)).await),
+            other => panic!("no operation {other}"),
+        }
+    }
+}
+
+pub fn master(asset_type: AssetType, content: &str, bytes: u64) -> Master {
+    Master {
+        asset_type,
+        blob: format!("blob of {content}"),
+        bytes,
+        pixels: Some((300, 200)),
+        facts: PictureFacts { resolution: Some(72.0), ..PictureFacts::default() },
+    }
+}
+
+pub fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { user: Some(user.to_owned()), password: Some(password.to_owned()), ..Credentials::default() }
+}
+
+pub fn one_at_a_time(remembered: usize) -> Settings {
+    let login = LoginSettings { remember: TimeDelta::minutes(10), remembered, verifications: 1 };
+    Settings { login, ..Settings::default() }
+}
+
+pub fn company_handle(company: &Company) -> String {
+    handle::company(company.id)
+}
+
+pub fn asset_handle(asset: AssetId) -> String {
+    handle::asset(asset, AssetType::Image)
+}
+
+fn read<T: DeserializeOwned>(param: Value) -> T {
+    serde_json::from_value(param).unwrap()
+}
+
+fn shown<T: Serialize>(result: Result<T, Error>) -> Result<Value, Error> {
+    result.map(|reply| serde_json::to_value(reply).unwrap())
+}
