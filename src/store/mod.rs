@@ -9,6 +9,7 @@ mod error;
 mod open;
 mod rows;
 mod signal;
+mod stats;
 mod system;
 mod writer;
 
@@ -18,8 +19,10 @@ pub mod companies;
 pub mod contexts;
 pub mod folders;
 pub mod jobs;
+pub mod overview;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
 pub use signal::Signals;
+pub use stats::{AttemptResult, Stats};
 pub use writer::Transaction;

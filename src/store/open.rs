@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::writer::{Transaction, Writer};
-use super::{Signals, StoreError};
+use super::{Signals, Stats, StoreError};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -41,6 +41,7 @@ pub struct Store {
     writer: Writer,
     readers: SqlitePool,
     signals: Arc<Signals>,
+    stats: Arc<Stats>,
     path: Arc<Path>,
     zone: Tz,
 }
@@ -73,11 +74,13 @@ impl Store {
             .connect_with(connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None))
             .await
             .map_err(|e| refuse(e.to_string()))?;
-        let (writer, _) = Writer::start(connection, options.zone);
+        let stats = Arc::new(Stats::default());
+        let (writer, _) = Writer::start(connection, options.zone, stats.clone());
         Ok(Self {
             writer,
             readers,
             signals: Arc::new(Signals::default()),
+            stats,
             path: options.path.into(),
             zone: options.zone,
         })
@@ -86,6 +89,11 @@ impl Store {
     /// Bells that ring when something was committed that the engine waits for.
     pub fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    /// What was done since this store was opened.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     pub fn path(&self) -> &Path {
@@ -115,7 +123,9 @@ impl Store {
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
         let runs = job.run.is_some();
+        let begun = Instant::now();
         let submitted = self.writer.submit(job).await?;
+        self.stats.submit_seconds.observe(begun.elapsed().as_secs_f64());
         if runs {
             self.signals.waiting.notify_one()
         } else {

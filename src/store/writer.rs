@@ -5,13 +5,15 @@
 //! own, so that one that fails takes none of its neighbours with it. Submissions are written by bulk statements
 //! (`jobs::submit`), because the price of a statement is its hand-off, not its rows.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
 use super::jobs::submit::{self, NewJob, Submitted};
+use super::{Stats, StoreError};
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
 const QUEUE: usize = 4096;
@@ -77,9 +79,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer. It ends, and closes its connection, when the last [`Writer`] is gone.
-    pub fn start(connection: SqliteConnection, zone: Tz) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(connection: SqliteConnection, zone: Tz, stats: Arc<Stats>) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(run(connection, requests, zone)))
+        (Self { queue }, tokio::spawn(run(connection, requests, zone, stats)))
     }
 
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, submit::SubmitError> {
@@ -104,9 +106,10 @@ impl Writer {
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, zone: Tz) {
+async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, zone: Tz, stats: Arc<Stats>) {
     let mut group = Vec::new();
     while requests.recv_many(&mut group, GROUP).await > 0 {
+        stats.group_size.observe(group.len() as f64);
         commit_group(&mut connection, group.drain(..), zone).await;
     }
     if let Err(error) = connection.close().await {
