@@ -109,8 +109,10 @@ CREATE TABLE instance (
     UNIQUE (company_id, run_name)
 );
 CREATE INDEX instance_waiting ON instance(company_id, id) WHERE state = 'WaitingCoordinator';
+CREATE INDEX instance_retry ON instance(not_before_at) WHERE state = 'WaitingCoordinator' AND failures > 0;
 CREATE INDEX instance_running ON instance(lease_expires_at) WHERE state IN ('Running', 'Stopping');
 CREATE INDEX instance_active ON instance(company_id, id) WHERE state <> 'Done';
+CREATE INDEX instance_open ON instance(job_id, id) WHERE state <> 'Done';
 CREATE INDEX instance_by_job ON instance(job_id, id);
 CREATE INDEX instance_log ON instance(company_id, created_at);
 CREATE INDEX instance_finished ON instance(finished_at) WHERE state = 'Done';
@@ -166,7 +168,7 @@ CREATE TABLE outbox (
     finished_at  INTEGER,                              -- delivered or given up
     UNIQUE (instance_id, channel, moment, recipient)
 );
-CREATE INDEX outbox_due ON outbox(next_try_at) WHERE state = 'Pending';
+CREATE INDEX outbox_due ON outbox(channel, next_try_at) WHERE state = 'Pending';
 
 -- A folder of a company, without the root folder in front; the root itself is the empty path.
 CREATE TABLE folder (
@@ -226,6 +228,7 @@ CREATE TABLE publish_context (
     name        TEXT    NOT NULL,                      -- for people
     scanned_seq INTEGER NOT NULL DEFAULT 0,            -- company.change_seq up to which the last publish looked
     publish_seq INTEGER NOT NULL DEFAULT 0,            -- rises with every change of what is published
+    file_count  INTEGER NOT NULL DEFAULT 0,            -- files that publication says are present
     live_side   TEXT    CHECK (live_side IN ('a', 'b')), -- which of the two trees the readers see; NULL: never published
     side_a_seq  INTEGER NOT NULL DEFAULT 0,            -- publish_seq that tree a holds
     side_b_seq  INTEGER NOT NULL DEFAULT 0,            -- publish_seq that tree b holds

@@ -96,3 +96,17 @@ impl Clock for ManualClock {
         let _ = now.wait_for(|now| *now >= instant).await;
     }
 }
+
+/// Measures how long something takes, for benchmarks and metrics. It never steers anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

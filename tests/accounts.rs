@@ -4,11 +4,12 @@ mod tenants;
 
 use chrono::TimeDelta;
 use prepress::clock::Clock;
+use prepress::model::asset::AssetType;
 use prepress::model::id::CompanyId;
 use prepress::model::locale::Locale;
 use prepress::model::role::Role;
 use prepress::service::admin::{AddUser, UserAdded};
-use prepress::service::{Caller, Credentials, Denied, Error, NotAuthenticated, password};
+use prepress::service::{Caller, Credentials, Denied, Error, NotAuthenticated, Settings, password};
 use prepress::store::accounts::NewAccount;
 use serde_json::{Value, json};
 use tenants::{PASSWORD, World, company_handle, credentials, one_at_a_time};
@@ -349,7 +350,7 @@ async fn settings_stay_as_they_were_set() {
     assert_eq!(settings["settings"]["defaultSourceProfile"], json!({}));
 
     let mut profile = world.image(acme.id, "Profiles", "Press");
-    profile.master.asset_type = prepress::model::asset::AssetType::IccProfile;
+    profile.master.asset_type = AssetType::IccProfile;
     let profile = world.store.insert_asset(profile).await.unwrap();
     let picture = world.asset(acme.id, "", "shoe").await;
     let set = async |fields: Value| {
@@ -384,7 +385,7 @@ async fn settings_stay_as_they_were_set() {
 
 #[tokio::test]
 async fn properties_tell_about_the_server() {
-    let settings = prepress::service::Settings {
+    let settings = Settings {
         image_server_url: Some("https://img.example.com/is/image".into()),
         upload_post_max_bytes: 12345,
         ..Default::default()

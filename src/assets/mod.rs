@@ -1,1 +1,5 @@
-//! assets
+//! Files of assets: the store of their contents, the folders they come from, and what kind a file is.
+
+pub mod blobs;
+pub mod ingest;
+pub mod recognize;

@@ -18,8 +18,8 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: Claimed, leash: Leash, ent
     tracing::info!(run = %claimed.run_name, id = %claimed.fence.instance, attempt = claimed.fence.attempt, kind = %claimed.spec.kind(), "begins");
     let board = ProgressBoard::default();
     let context = context(&shared, &claimed, &leash, board.clone());
-    let executor = shared.registry.executor(&claimed.spec);
-    let work = AssertUnwindSafe(executor.run(&context)).catch_unwind();
+    let work = async { shared.registry.executor(&claimed.spec).run(&context).await };
+    let work = AssertUnwindSafe(work).catch_unwind();
     let result = tokio::select! {
         result = work => match result {
             Ok(Ok(())) => Completion::Done,
@@ -54,11 +54,19 @@ async fn out_of_patience(shared: &Shared, leash: &Leash) {
         () = leash.token.cancelled() => {}
         () = timeout(shared) => leash.pull(Leave::Timeout),
     }
-    let grace = match leash.reason() {
-        Some(Leave::Shutdown) => shared.policy.shutdown_grace,
-        Some(Leave::Stop | Leave::LeaseLost | Leave::Timeout) | None => shared.policy.stop_grace,
-    };
-    clock::sleep(&*shared.clock, grace).await;
+    match leash.reason() {
+        Some(Leave::Shutdown) => shutdown_grace(shared).await,
+        // A shutdown does not wait longer for an attempt because it was told to leave off before.
+        Some(Leave::Stop | Leave::LeaseLost | Leave::Timeout) | None => tokio::select! {
+            () = clock::sleep(&*shared.clock, shared.policy.stop_grace) => {}
+            () = shutdown_grace(shared) => {}
+        },
+    }
+}
+
+async fn shutdown_grace(shared: &Shared) {
+    shared.closing.cancelled().await;
+    clock::sleep(&*shared.clock, shared.policy.shutdown_grace).await;
 }
 
 async fn timeout(shared: &Shared) {

@@ -46,10 +46,10 @@ pub(super) async fn complete(shared: &Shared, claimed: &Claimed, leash: &Leash, 
             }
             Err(AttemptError::Store(error)) => {
                 tracing::error!(run = %claimed.run_name, %error, "the end of an attempt could not be written");
-                if shared.closing.is_cancelled() {
-                    return;
+                tokio::select! {
+                    () = clock::sleep(&*shared.clock, wait) => {}
+                    () = shared.closing.cancelled() => return,
                 }
-                clock::sleep(&*shared.clock, wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
         }
@@ -60,8 +60,10 @@ async fn write(shared: &Shared, claimed: &Claimed, verdict: Verdict) -> std::res
     let now = shared.clock.now();
     match verdict {
         Verdict::Finish(ending) => {
-            tracing::info!(run = %claimed.run_name, id = %claimed.fence.instance, outcome = %ending.outcome, "ends");
-            shared.store.finish_attempt(claimed.fence, ending, now).await
+            let outcome = ending.outcome;
+            shared.store.finish_attempt(claimed.fence, ending, now).await?;
+            tracing::info!(run = %claimed.run_name, id = %claimed.fence.instance, %outcome, "ends");
+            Ok(())
         }
         Verdict::Release(release) => {
             let released = shared.store.release_attempt(claimed.fence, release, now).await?;
@@ -76,18 +78,30 @@ fn judge(shared: &Shared, claimed: &Claimed, leash: &Leash, result: Result) -> V
     match result {
         Result::Done => Verdict::Finish(Ending::succeeded()),
         Result::Failed(Failure::Fatal(reason)) => Verdict::Finish(Ending::failed(reason)),
-        Result::Failed(Failure::Transient(reason)) => retry(shared, claimed, reason),
+        Result::Failed(Failure::Transient(reason)) => match leash.reason() {
+            // It was leaving anyway, and what failed may have failed because of that.
+            Some(Leave::Stop | Leave::Shutdown) => left(shared, claimed, leash),
+            Some(Leave::Timeout | Leave::LeaseLost) | None => retry(shared, claimed, reason),
+        },
         Result::Panicked(text) => {
             tracing::error!(run = %claimed.run_name, panic = %text, "an executor panicked");
             retry(shared, claimed, Message::new("reason-internal"))
         }
-        Result::Failed(Failure::Interrupted) => match leash.reason() {
-            Some(Leave::Stop) => Verdict::Finish(Ending::stopped()),
-            Some(Leave::Shutdown) => Verdict::Release(Release::Shutdown),
-            Some(Leave::Timeout) => retry(shared, claimed, Message::new("reason-timeout")),
-            // Without a reason it was a write that found the lease gone.
-            Some(Leave::LeaseLost) | None => Verdict::Nothing,
-        },
+        Result::Failed(Failure::Interrupted) => left(shared, claimed, leash),
+    }
+}
+
+/// It left off because it was told to.
+fn left(shared: &Shared, claimed: &Claimed, leash: &Leash) -> Verdict {
+    match leash.reason() {
+        Some(Leave::Stop) => Verdict::Finish(Ending::stopped()),
+        Some(Leave::Shutdown) => Verdict::Release(Release::Shutdown),
+        Some(Leave::Timeout) => {
+            let limit = shared.policy.job_timeout.unwrap_or_default().num_milliseconds();
+            retry(shared, claimed, Message::new("reason-timeout").with("milliseconds", limit))
+        }
+        // Without a reason it was a write that found the lease gone.
+        Some(Leave::LeaseLost) | None => Verdict::Nothing,
     }
 }
 

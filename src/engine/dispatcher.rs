@@ -5,32 +5,24 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 
-use super::{NET, Shared, attempt};
+use super::{AFTER_ERROR, NET, Shared, attempt};
 use crate::model::id::CompanyId;
+use crate::store::StoreError;
 use crate::store::jobs::claim::Lease;
 
 pub(super) async fn run(shared: Arc<Shared>, attempts: TaskTracker) {
     let mut last_served = CompanyId::SYSTEM;
     while !shared.closing.is_cancelled() {
-        let now = shared.clock.now();
-        let lease = Lease { owner: shared.owner.clone(), expires_at: now + shared.policy.lease };
-        let mut wait_until = now + NET;
-        match shared.store.claim(shared.running.free(&shared.policy), last_served, lease, now).await {
-            Ok(claims) => {
-                wait_until = claims.next_retry.map_or(wait_until, |retry| retry.min(wait_until));
-                for claimed in claims.runs {
-                    last_served = claimed.company;
-                    let (leash, entered) = shared.running.enter(claimed.fence, claimed.spec.kind());
-                    attempts.spawn(attempt::run(shared.clone(), claimed, leash, entered));
-                }
-            }
+        let wait_until = match fill(&shared, &attempts, &mut last_served).await {
+            Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the dispatcher could not claim; it tries again");
-                wait_until = now + chrono::TimeDelta::seconds(5);
+                shared.clock.now() + AFTER_ERROR
             }
-        }
+        };
         if shared.closing.is_cancelled() {
             // Claimed while the door closed: these attempts go back like the others.
             shared.running.leave_all(super::running::Leave::Shutdown);
@@ -42,4 +34,26 @@ pub(super) async fn run(shared: Arc<Shared>, attempts: TaskTracker) {
             () = shared.closing.cancelled() => {}
         }
     }
+}
+
+/// Starts an attempt in each free slot for which there is a run, and says when to look again.
+async fn fill(
+    shared: &Arc<Shared>,
+    attempts: &TaskTracker,
+    last_served: &mut CompanyId,
+) -> Result<DateTime<Utc>, StoreError> {
+    let now = shared.clock.now();
+    let free = shared.running.free(&shared.policy);
+    if free.total == 0 {
+        // The end of an attempt rings.
+        return Ok(now + NET);
+    }
+    let lease = Lease { owner: shared.owner.clone(), expires_at: now + shared.policy.lease };
+    let claims = shared.store.claim(free, *last_served, lease, now).await?;
+    for claimed in claims.runs {
+        *last_served = claimed.company;
+        let (leash, entered) = shared.running.enter(claimed.fence, claimed.spec.kind());
+        attempts.spawn(attempt::run(shared.clone(), claimed, leash, entered));
+    }
+    Ok(claims.next_retry.map_or(now + NET, |retry| retry.min(now + NET)))
 }

@@ -27,13 +27,15 @@ pub use letters::JobLetters;
 pub use notifier::{CallUrl, Letters, Notify, Undelivered, UrlAnswer};
 pub use policy::{Backoff, EnginePolicy};
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::SharedClock;
+use crate::clock::{self, SharedClock};
 use crate::executors::Registry;
 use crate::store::{Store, StoreError};
 
@@ -41,6 +43,9 @@ use running::Running;
 
 /// A look at the database without a bell: the net under the bells.
 const NET: TimeDelta = TimeDelta::seconds(60);
+
+/// The wait after an error of the database, or of a duty itself.
+const AFTER_ERROR: TimeDelta = TimeDelta::seconds(5);
 
 /// What all duties share.
 struct Shared {
@@ -93,11 +98,12 @@ impl Engine {
         rescuer::adopt(&shared).await?;
         scheduler::follow_zone(&shared).await?;
         let duties = TaskTracker::new();
-        duties.spawn(scheduler::run(shared.clone()));
-        duties.spawn(dispatcher::run(shared.clone(), duties.clone()));
-        duties.spawn(heartbeat::run(shared.clone()));
-        duties.spawn(rescuer::run(shared.clone()));
-        duties.spawn(notifier::run(shared.clone()));
+        let attempts = duties.clone();
+        duties.spawn(keep("scheduler", shared.clone(), scheduler::run));
+        duties.spawn(keep("dispatcher", shared.clone(), move |shared| dispatcher::run(shared, attempts.clone())));
+        duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
+        duties.spawn(keep("rescuer", shared.clone(), rescuer::run));
+        duties.spawn(keep("notifier", shared.clone(), notifier::run));
         Ok(Self { shared, duties })
     }
 
@@ -115,5 +121,17 @@ impl Engine {
         shared.closed.cancel();
         duties.close();
         duties.wait().await;
+    }
+}
+
+/// Does a duty until it ends. One that panics begins again after a while: a daemon that looks alive but fires, claims or
+/// mails nothing any more would be worse than one that is gone.
+async fn keep<F: Future<Output = ()>>(name: &'static str, shared: Arc<Shared>, duty: impl Fn(Arc<Shared>) -> F) {
+    while AssertUnwindSafe(duty(shared.clone())).catch_unwind().await.is_err() {
+        tracing::error!(duty = name, "a duty of the engine panicked; it begins again");
+        tokio::select! {
+            () = clock::sleep(&*shared.clock, AFTER_ERROR) => {}
+            () = shared.closed.cancelled() => return,
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! The outbox to the world: mail and completion URLs, each until it is delivered or given up.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync;
 
-use super::{NET, Shared};
+use super::{AFTER_ERROR, NET, Shared};
+use crate::clock;
 use crate::store::StoreError;
 use crate::store::jobs::outbox::{Channel, Delivery, Outgoing};
 
@@ -45,28 +48,53 @@ pub struct Notify {
     pub urls: Arc<dyn CallUrl>,
 }
 
+/// How long deliveries that are under way may take when the daemon ends. One that is cut off is repeated later.
+const LAST_MOMENT: TimeDelta = TimeDelta::seconds(5);
+
+/// A lane for each channel: a mail server that hangs holds up no completion URL, nor the other way round.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let (mail, url) = (sync::Notify::new(), sync::Notify::new());
+    let bells = async {
+        loop {
+            shared.store.signals().outbox.notified().await;
+            mail.notify_one();
+            url.notify_one();
+        }
+    };
+    tokio::select! {
+        _ = futures_util::future::join(lane(&shared, Channel::Mail, &mail), lane(&shared, Channel::Url, &url)) => {}
+        () = bells => {}
+    }
+}
+
+async fn lane(shared: &Shared, channel: Channel, bell: &sync::Notify) {
     while !shared.closed.is_cancelled() {
-        let wait_until = match deliver_due(&shared).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, "the outbox could not be read or written");
-                shared.clock.now() + chrono::TimeDelta::seconds(5)
-            }
+        let delivered = tokio::select! {
+            delivered = deliver_due(shared, channel) => delivered,
+            () = last_moment(shared) => return,
         };
+        let wait_until = delivered.unwrap_or_else(|error| {
+            tracing::error!(%error, "the outbox could not be read or written");
+            shared.clock.now() + AFTER_ERROR
+        });
         tokio::select! {
             () = shared.clock.sleep_until(wait_until) => {}
-            () = shared.store.signals().outbox.notified() => {}
+            () = bell.notified() => {}
             () = shared.closed.cancelled() => {}
         }
     }
 }
 
+async fn last_moment(shared: &Shared) {
+    shared.closed.cancelled().await;
+    clock::sleep(&*shared.clock, LAST_MOMENT).await;
+}
+
 /// Delivers what is due, and says when to look again.
-async fn deliver_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
+async fn deliver_due(shared: &Shared, channel: Channel) -> Result<DateTime<Utc>, StoreError> {
     loop {
         let now = shared.clock.now();
-        let (due, next) = shared.store.due_messages(now, GROUP).await?;
+        let (due, next) = shared.store.due_messages(channel, now, GROUP).await?;
         if due.is_empty() {
             return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
         }
@@ -81,10 +109,16 @@ async fn deliver_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
 }
 
 async fn deliver(shared: &Shared, message: Outgoing) -> Result<(), StoreError> {
-    let result = match message.channel {
-        Channel::Mail => shared.notify.letters.send(&message).await,
-        Channel::Url => shared.notify.urls.call(&message).await,
+    let attempt = async {
+        match message.channel {
+            Channel::Mail => shared.notify.letters.send(&message).await,
+            Channel::Url => shared.notify.urls.call(&message).await,
+        }
     };
+    let result = AssertUnwindSafe(attempt)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Undelivered::Transient("an internal error; the daemon's log says more".to_owned())));
     let now = shared.clock.now();
     let delivery = match result {
         Ok(()) => Delivery::Delivered,
@@ -103,5 +137,18 @@ async fn deliver(shared: &Shared, message: Outgoing) -> Result<(), StoreError> {
             }
         }
     };
-    shared.store.settle_message(message.id, delivery, now).await
+    settle(shared, message.id, delivery, now).await
+}
+
+/// Writes down what became of a try. When the database refuses (disk full) it is the writing that is repeated and not the
+/// delivery, or the recipient would get the same mail every few seconds.
+async fn settle(shared: &Shared, id: i64, delivery: Delivery, now: DateTime<Utc>) -> Result<(), StoreError> {
+    loop {
+        let Err(error) = shared.store.settle_message(id, delivery.clone(), now).await else { return Ok(()) };
+        tracing::error!(id, %error, "what became of a message could not be written");
+        tokio::select! {
+            () = clock::sleep(&*shared.clock, AFTER_ERROR) => {}
+            () = shared.closed.cancelled() => return Err(error),
+        }
+    }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{NET, Shared};
+use super::{AFTER_ERROR, NET, Shared};
 use crate::model::firing;
 use crate::model::schedule::Schedule;
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
-use crate::store::jobs::triggers::{DueJob, Firing};
+use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
 
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
@@ -25,7 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the scheduler could not read or write; it tries again");
-                shared.clock.now() + chrono::TimeDelta::seconds(5)
+                shared.clock.now() + AFTER_ERROR
             }
         };
         tokio::select! {
@@ -45,13 +45,20 @@ async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
             let next = shared.store.next_fire_time().await?;
             return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
         }
-        for job in &due {
-            fire(shared, job, now).await?;
+        // Side by side, so that they share a commit; and each is tried, so that one that fails holds up no other.
+        let fired = futures_util::future::join_all(due.iter().map(|job| fire(shared, job, now))).await;
+        fired.into_iter().collect::<Result<(), _>>()?;
+        if shared.closing.is_cancelled() {
+            return Ok(now);
         }
     }
 }
 
 async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), StoreError> {
+    if job.spec.is_none() {
+        tracing::error!(job = %job.name, "a stored job cannot be read; its trigger is put in state Error");
+        return shared.store.break_trigger(job.id).await;
+    }
     let firing = match &job.exec_schedule {
         None => one_shot(shared, job, now),
         Some(text) => match Schedule::parse(text) {
@@ -87,24 +94,33 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
     }
     let more = next.is_some_and(|at| at <= now);
     let policy = shared.policy.firing;
-    let queue = policy.overlap == Overlap::Queue || policy.misfire == Misfire::FireAll;
     Firing {
         slots: firing::plan(&due, more, now, policy, job.busy_with.is_some()),
-        one_at_a_time: queue && policy.overlap != Overlap::Allow,
+        // Also when it skips overlaps: a run by hand or one of several missed ones may be going.
+        one_at_a_time: policy.overlap != Overlap::Allow,
         next_fire_at: next,
     }
 }
 
 /// Schedules are in the server's local time: when its zone has changed since the fire times were computed, they are
-/// computed anew.
+/// computed anew. Those that passed while the daemon was down stay, for they were missed.
 pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
-    let (store, zone) = (&shared.store, shared.store.zone());
-    let Some(before) = store.remember_zone(zone).await? else { return Ok(()) };
-    let now = shared.clock.now();
-    for job in store.scheduled_triggers().await? {
-        let next = Schedule::parse(&job.exec_schedule).ok().and_then(|schedule| schedule.next_after(now, zone));
-        store.reschedule(job.id, job.next_fire_at, next).await?;
+    let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
+    match store.known_zone().await? {
+        None => store.remember_zone(zone, Vec::new()).await,
+        Some(before) if before == zone.name() => Ok(()),
+        Some(before) => {
+            let triggers = store.scheduled_triggers().await?;
+            let to_come = triggers.into_iter().filter(|trigger| trigger.next_fire_at > now);
+            let moved = to_come.filter_map(|trigger| {
+                // One that cannot be read is found when it fires.
+                let schedule = Schedule::parse(&trigger.exec_schedule).ok()?;
+                let to = schedule.next_after(now, zone);
+                Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to })
+            });
+            store.remember_zone(zone, moved.collect()).await?;
+            tracing::info!(%before, now = %zone, "the server's zone has changed: the fire times of all schedules were computed anew");
+            Ok(())
+        }
     }
-    tracing::info!(%before, now = %zone, "the server's zone has changed: the fire times of all schedules were computed anew");
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! How an attempt ends early.
 
+use super::reason;
+use crate::assets::blobs::BlobError;
 use crate::model::log::Message;
 use crate::store::StoreError;
 use crate::store::jobs::attempt::AttemptError;
@@ -26,6 +28,25 @@ impl From<AttemptError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Transient(Message::new("reason-other").with("detail", error.to_string()))
+        Self::Transient(match error {
+            StoreError::Full { .. } => Message::new("reason-disk-full"),
+            error => Message::new("reason-other").with("detail", error.to_string()),
+        })
     }
+}
+
+/// The store of files is at fault, not the file: what failed for this one fails for the next.
+impl From<BlobError> for Failure {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Stopped => Self::Interrupted,
+            error => Self::Transient(reason::other(error)),
+        }
+    }
+}
+
+/// A fault of ours: a panic in a worker, or a runtime that shuts down.
+pub(super) fn internal(error: impl std::fmt::Display) -> Failure {
+    tracing::error!(%error, "a worker of an executor ended without a result");
+    Failure::Transient(Message::new("reason-internal"))
 }

@@ -6,9 +6,23 @@
 
 mod context;
 mod failure;
+mod filing;
+mod not_available;
+mod options;
+mod pictures;
+mod publish;
+mod reason;
+mod settings;
+mod standard;
+mod upload_directory;
+mod upload_urls;
+mod workshop;
 
 pub use context::{Context, Item, ProgressBoard, RunInfo};
 pub use failure::Failure;
+pub use settings::Settings;
+pub use standard::Standard;
+use workshop::Workshop;
 
 use async_trait::async_trait;
 

@@ -6,7 +6,8 @@
 //! * one that is no older than the misfire threshold is in time and fires;
 //! * older ones are misfires, and the misfire policy decides: `fire_once` runs the newest (late) and merges the others
 //!   into it, `skip` runs none of them, `fire_all` runs each, one after the other;
-//! * what fires while the job's own last run is still going is subject to the overlap policy.
+//! * what fires while the job's own last run is still going is subject to the overlap policy; only the misfires of
+//!   `fire_all` are not, for each of them is wanted.
 //!
 //! A one-shot (`execTime`) has one instant and never drops it: it runs, late if need be.
 
@@ -59,6 +60,13 @@ impl SkipReason {
 }
 
 impl Fate {
+    pub const fn fires(self) -> bool {
+        match self {
+            Self::Fire | Self::FireLate => true,
+            Self::Coalesce | Self::Skip(_) => false,
+        }
+    }
+
     pub const fn disposition(self) -> Disposition {
         match self {
             Self::Fire => Disposition::fired,
@@ -91,31 +99,22 @@ pub struct Policy {
 /// Decides about the instants `due`, oldest first, all of them at or before `now`. `busy`: the job's last run is not done.
 /// `more`: there were too many for one look, and the newest of them is not among these.
 pub fn plan(due: &[DateTime<Utc>], more: bool, now: DateTime<Utc>, policy: Policy, busy: bool) -> Vec<Slot> {
-    let misfired = |at: DateTime<Utc>| now - at > policy.threshold;
     let newest = if more { due.len() } else { due.len().saturating_sub(1) };
-    let mut slots: Vec<Slot> = due
-        .iter()
-        .enumerate()
-        .map(|(index, at)| {
-            let fate = match (misfired(*at), policy.misfire) {
-                (false, Misfire::FireOnce) if index < newest => Fate::Coalesce,
-                (false, _) => Fate::Fire,
-                (true, Misfire::FireOnce) if index < newest => Fate::Coalesce,
-                (true, Misfire::FireOnce | Misfire::FireAll) => Fate::FireLate,
-                (true, Misfire::Skip) => Fate::Skip(SkipReason::Misfire),
-            };
-            Slot { due_at: *at, fate }
-        })
-        .collect();
-    // Whoever asked for every missed run wants them in a row, not dropped because the first of them is still going.
-    if busy && policy.overlap == Overlap::Skip && policy.misfire != Misfire::FireAll {
-        for slot in &mut slots {
-            if !matches!(slot.fate, Fate::Skip(_)) {
-                slot.fate = Fate::Skip(SkipReason::Overlap);
-            }
-        }
-    }
-    slots
+    let fate = |index: usize, at: DateTime<Utc>| {
+        let misfired = now - at > policy.threshold;
+        let fate = match policy.misfire {
+            Misfire::Skip if misfired => return Fate::Skip(SkipReason::Misfire),
+            // Whoever asked for every missed run wants them in a row, not dropped because the first is still going.
+            Misfire::FireAll if misfired => return Fate::FireLate,
+            Misfire::FireOnce if index < newest => Fate::Coalesce,
+            // Firing both would let the job meet itself.
+            Misfire::Skip if index < newest && policy.overlap == Overlap::Skip => Fate::Coalesce,
+            Misfire::FireOnce if misfired => Fate::FireLate,
+            Misfire::FireOnce | Misfire::Skip | Misfire::FireAll => Fate::Fire,
+        };
+        if busy && policy.overlap == Overlap::Skip { Fate::Skip(SkipReason::Overlap) } else { fate }
+    };
+    due.iter().enumerate().map(|(index, at)| Slot { due_at: *at, fate: fate(index, *at) }).collect()
 }
 
 #[cfg(test)]
@@ -167,6 +166,23 @@ mod tests {
         assert_eq!(fates(&[0], 0, Misfire::FireOnce, Overlap::Skip, true), [Skip(SkipReason::Overlap)]);
         assert_eq!(fates(&[0], 0, Misfire::FireOnce, Overlap::Queue, true), [Fire]);
         assert_eq!(fates(&[0], 0, Misfire::FireOnce, Overlap::Allow, true), [Fire]);
-        assert_eq!(fates(&[0, 60], 60, Misfire::FireAll, Overlap::Skip, true), [Fire, Fire]);
+    }
+
+    #[test]
+    fn every_missed_run_is_wanted_but_none_that_meets_the_last() {
+        let overlapped = Skip(SkipReason::Overlap);
+        assert_eq!(fates(&[0, 60], 300, Misfire::FireAll, Overlap::Skip, true), [FireLate, FireLate]);
+        assert_eq!(fates(&[0, 90], 100, Misfire::FireAll, Overlap::Skip, true), [FireLate, overlapped]);
+        assert_eq!(fates(&[0, 90], 100, Misfire::FireAll, Overlap::Queue, true), [FireLate, Fire]);
+    }
+
+    #[test]
+    fn a_job_that_skips_overlaps_does_not_meet_itself() {
+        assert_eq!(fates(&[0, 10, 20], 30, Misfire::Skip, Overlap::Skip, false), [Coalesce, Coalesce, Fire]);
+        assert_eq!(fates(&[0, 10, 20], 30, Misfire::Skip, Overlap::Queue, false), [Fire; 3]);
+        assert_eq!(
+            fates(&[0, 70, 80], 90, Misfire::Skip, Overlap::Skip, false),
+            [Skip(SkipReason::Misfire), Coalesce, Fire]
+        );
     }
 }

@@ -87,14 +87,9 @@ impl Services {
             None => None,
         };
         let valid = match self.log_in(param.email.trim(), param.password).await {
-            Ok(account) => match company {
-                None => true,
-                Some(_) if account.is_ips_admin => true,
-                Some(company) => {
-                    let memberships = self.store.memberships(account.id, self.clock.now()).await?;
-                    memberships.iter().any(|membership| membership.company.id == company.id)
-                }
-            },
+            Ok(login) => {
+                login.account.is_ips_admin || company.is_none_or(|company| login.roles.contains_key(&company.id))
+            }
             Err(Error::NotAuthenticated(_)) => false,
             Err(error) => return Err(error),
         };

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::services::LoginSettings;
 use super::{Caller, Error, NotAuthenticated, Services, password};
 use crate::model::locale::Locale;
-use crate::store::accounts::Account;
+use crate::store::accounts::{Account, Login};
 
 /// Longest address, in bytes.
 const LONGEST_EMAIL: usize = 320;
@@ -114,32 +114,31 @@ impl Services {
         if user.is_empty() {
             return Err(NotAuthenticated::NoCredentials.into());
         }
-        let account = self.log_in(user, password).await?;
-        let memberships = self.store.memberships(account.id, self.clock.now()).await?;
+        let Login { account, roles } = self.log_in(user, password).await?;
         Ok(Caller {
             account: account.id,
             email: account.email,
             is_ips_admin: account.is_ips_admin,
-            roles: memberships.iter().map(|membership| (membership.company.id, membership.role)).collect(),
+            roles,
             locale: credentials.locale.or(account.locale).unwrap_or_else(Locale::english),
             client: credentials.client,
         })
     }
 
-    /// The account, if the password is right and both may be used. That an account is closed, or its password expired,
-    /// is only told to who knows the password.
-    pub(super) async fn log_in(&self, user: &str, password: String) -> Result<Account, Error> {
+    /// The account with its roles, if the password is right and both may be used. That an account is closed, or its
+    /// password expired, is only told to who knows the password.
+    pub(super) async fn log_in(&self, user: &str, password: String) -> Result<Login, Error> {
         if user.len() > LONGEST_EMAIL || password.len() > password::LONGEST {
             return Err(NotAuthenticated::InvalidCredentials.into());
         }
-        let account = self.store.account_with_email(user).await?;
-        let right = self.verify(user, password, account.as_ref()).await?;
-        let account = account.filter(|_| right).ok_or(NotAuthenticated::InvalidCredentials)?;
-        let expired = account.password_expires_at.is_some_and(|expires| expires <= self.clock.now());
-        if expired || !account.is_valid {
+        let login = self.store.login(user, self.clock.now()).await?;
+        let right = self.verify(user, password, login.as_ref().map(|login| &login.account)).await?;
+        let login = login.filter(|_| right).ok_or(NotAuthenticated::InvalidCredentials)?;
+        let expired = login.account.password_expires_at.is_some_and(|expires| expires <= self.clock.now());
+        if expired || !login.account.is_valid {
             return Err(NotAuthenticated::InvalidUser.into());
         }
-        Ok(account)
+        Ok(login)
     }
 
     async fn verify(&self, user: &str, password: String, account: Option<&Account>) -> Result<bool, Error> {

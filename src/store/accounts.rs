@@ -1,5 +1,7 @@
 //! Accounts and their memberships.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -32,6 +34,13 @@ pub struct Account {
 pub struct Membership {
     pub company: Company,
     pub role: Role,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub account: Account,
+    /// In companies where the account is an active member.
+    pub roles: BTreeMap<CompanyId, Role>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +94,30 @@ impl Store {
             .map_err(StoreError::doing("look for an account by its address"))?
             .map(|row| account(&row))
             .transpose()
+    }
+
+    /// What a login is checked against: the account, and its roles in companies that have not expired at `at`. One
+    /// statement, because every request asks.
+    pub async fn login(&self, email: &str, at: DateTime<Utc>) -> Result<Option<Login>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.*, c.id AS member_of, m.role FROM account a
+             LEFT JOIN (membership m JOIN company c ON c.id = m.company_id AND (c.expires_at IS NULL OR c.expires_at > $2))
+                 ON m.account_id = a.id AND m.is_active = 1
+             WHERE a.email = $1",
+        )
+        .bind(email)
+        .bind(at.timestamp_millis())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for a login"))?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut roles = BTreeMap::new();
+        for row in &rows {
+            if let Some(company) = get::<Option<i64>>(row, "member_of")? {
+                roles.insert(CompanyId(company), constant(row, "role")?);
+            }
+        }
+        Ok(Some(Login { account: account(first)?, roles }))
     }
 
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {

@@ -2,35 +2,96 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::id::AssetId;
-use crate::store::{StoreError, Transaction};
+use crate::model::id::{AssetId, CompanyId};
+use crate::store::assets::AssetError;
+use crate::store::assets::arrival::{self, Arrival, Filed};
+use crate::store::assets::ingest::{self, Derived};
+use crate::store::publishing::{self, Begun, PublishStep};
+use crate::store::{StoreError, Transaction, pictures};
 
 /// A change that is committed together with the item that made it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// The item changed nothing but itself.
     Nothing,
+    /// A file arrived under a name, and these were made from it.
+    File { arrival: Box<Arrival>, derived: Vec<Derived> },
+    /// These were made from the master that an asset had when the work began.
+    Derive { company: CompanyId, asset: AssetId, source_blob: String, derived: Vec<Derived> },
+    /// A publish got one step further.
+    Publish(PublishStep),
 }
 
 /// What an effect came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Applied {
     Nothing,
+    Filed(Filed),
+    Derived(AssetId),
+    /// The asset got another master meanwhile, or is gone: nothing was written.
+    Outdated(AssetId),
+    PublishBegun(Begun),
 }
 
 impl Applied {
     /// The asset that was made or changed.
     pub const fn asset(&self) -> Option<AssetId> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::PublishBegun(_) => None,
+            Self::Filed(filed) => Some(filed.asset()),
+            Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
         }
     }
 }
 
 impl Effect {
-    pub(super) async fn apply(self, _tx: &mut Transaction, _now: DateTime<Utc>) -> Result<Applied, StoreError> {
+    pub(super) async fn apply(self, tx: &mut Transaction, now: DateTime<Utc>) -> Result<Applied, StoreError> {
         match self {
             Self::Nothing => Ok(Applied::Nothing),
+            Self::File { arrival, derived } => file(tx, *arrival, &derived, now).await,
+            Self::Derive { company, asset, source_blob, derived } => {
+                if !pictures::has_master(tx, company, asset, &source_blob).await? {
+                    return Ok(Applied::Outdated(asset));
+                }
+                derive(tx, company, asset, &derived, now).await?;
+                Ok(Applied::Derived(asset))
+            }
+            Self::Publish(step) => publishing::apply(tx, step, now).await,
         }
+    }
+}
+
+async fn file(
+    tx: &mut Transaction,
+    arrival: Arrival,
+    derived: &[Derived],
+    now: DateTime<Utc>,
+) -> Result<Applied, StoreError> {
+    let company = arrival.company;
+    let filed = arrival::file(tx, arrival).await.map_err(unexpected)?;
+    if !matches!(filed, Filed::Duplicate { .. }) {
+        if !derived.is_empty() {
+            derive(tx, company, filed.asset(), derived, now).await?;
+        }
+        pictures::drop_stale(tx, filed.asset()).await?;
+    }
+    Ok(Applied::Filed(filed))
+}
+
+async fn derive(
+    tx: &mut Transaction,
+    company: CompanyId,
+    asset: AssetId,
+    derived: &[Derived],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    ingest::derive(tx, company, asset, derived, now).await.map_err(unexpected)
+}
+
+/// Names were looked up in the same transaction, so that these errors mean a database that contradicts itself.
+fn unexpected(error: AssetError) -> StoreError {
+    match error {
+        AssetError::Store(error) => error,
+        error => StoreError::corrupt("assets", error),
     }
 }

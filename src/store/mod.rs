@@ -6,6 +6,7 @@
 
 pub mod effect;
 mod error;
+pub mod limit;
 mod open;
 mod rows;
 mod signal;
@@ -20,9 +21,11 @@ pub mod contexts;
 pub mod folders;
 pub mod jobs;
 pub mod overview;
+pub mod pictures;
+pub mod publishing;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
-pub use signal::Signals;
+pub use signal::{Bell, Signals};
 pub use stats::{AttemptResult, Stats};
 pub use writer::Transaction;

@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
+use super::signal::Bell;
 use super::writer::{Transaction, Writer};
 use super::{Signals, Stats, StoreError};
 
@@ -74,12 +75,11 @@ impl Store {
             .connect_with(connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None))
             .await
             .map_err(|e| refuse(e.to_string()))?;
-        let stats = Arc::new(Stats::default());
-        let (writer, _) = Writer::start(connection, options.zone, stats.clone());
+        let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
-            writer,
+            writer: Writer::start(connection, options.zone, signals.clone(), stats.clone()),
             readers,
-            signals: Arc::new(Signals::default()),
+            signals,
             stats,
             path: options.path.into(),
             zone: options.zone,
@@ -117,20 +117,24 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        self.writer.write(work).await
+        self.writer.write(&[], work).await
+    }
+
+    /// The same, and rings `bells` when it is committed, whether or not the caller still waits for the answer.
+    pub(super) async fn write_and_ring<T, E, F>(&self, bells: &'static [Bell], work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.writer.write(bells, work).await
     }
 
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
-        let runs = job.run.is_some();
         let begun = Instant::now();
         let submitted = self.writer.submit(job).await?;
         self.stats.submit_seconds.observe(begun.elapsed().as_secs_f64());
-        if runs {
-            self.signals.waiting.notify_one()
-        } else {
-            self.signals.triggers.notify_one()
-        }
         Ok(submitted)
     }
 

@@ -15,12 +15,29 @@ pub struct Signals {
     pub outbox: Notify,
 }
 
+/// Which of the [`Signals`]. A write names the ones that its commit rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bell {
+    Triggers,
+    Waiting,
+    Stops,
+    Outbox,
+}
+
 impl Signals {
+    pub fn ring(&self, bell: Bell) {
+        match bell {
+            Bell::Triggers => self.triggers.notify_one(),
+            Bell::Waiting => self.waiting.notify_one(),
+            Bell::Stops => self.stops.notify_one(),
+            Bell::Outbox => self.outbox.notify_one(),
+        }
+    }
+
     /// Another process changed the database: it could be anything.
     pub fn all(&self) {
-        let Self { triggers, waiting, stops, outbox } = self;
-        for bell in [triggers, waiting, stops, outbox] {
-            bell.notify_one();
+        for bell in [Bell::Triggers, Bell::Waiting, Bell::Stops, Bell::Outbox] {
+            self.ring(bell);
         }
     }
 }

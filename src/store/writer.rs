@@ -1,19 +1,28 @@
 //! The writer: the only task that writes, and the group commit.
 //!
 //! Requests wait in a channel. The writer takes all that are there, does them in one transaction and commits; then it
-//! answers all of them. While it waits for the disk, the next group gathers. Each request runs inside a savepoint of its
-//! own, so that one that fails takes none of its neighbours with it. Submissions are written by bulk statements
-//! (`jobs::submit`), because the price of a statement is its hand-off, not its rows.
+//! rings the bells of the engine and answers all of them. While it waits for the disk, the next group gathers. Each
+//! request runs inside a savepoint of its own, so that one that fails, or panics, takes none of its neighbours with it.
+//! Submissions are written by bulk statements (`jobs::submit`), because the price of a statement is its hand-off, not
+//! its rows; when a bulk fails they are written one by one, so that only the bad one is refused.
+//!
+//! The bells are rung here and not by the caller, because a caller may be gone (a client that hung up) by the time its
+//! write is committed.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::jobs::submit::{self, NewJob, Submitted};
-use super::{Stats, StoreError};
+use super::StoreError;
+use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
+use super::signal::{Bell, Signals};
+use super::stats::Stats;
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
 const QUEUE: usize = 4096;
@@ -29,13 +38,17 @@ trait Op: Send {
     /// True when it may stay; false rolls it back.
     fn run<'t>(&'t mut self, tx: &'t mut Transaction) -> BoxFuture<'t, bool>;
     /// After the commit, or with the error that undid the whole group.
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>, signals: &Signals);
 }
+
+/// What a request said, or the panic it ended in, which goes on in its caller.
+type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
 
 struct Closure<T, E, F> {
     work: Option<F>,
-    result: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
+    outcome: Option<Outcome<T, E>>,
+    bells: &'static [Bell],
+    reply: oneshot::Sender<Outcome<T, E>>,
 }
 
 impl<T, E, F> Op for Closure<T, E, F>
@@ -47,27 +60,35 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut Transaction) -> BoxFuture<'t, bool> {
         Box::pin(async move {
             if let Some(work) = self.work.take() {
-                self.result = Some(work(tx).await);
+                self.outcome = Some(AssertUnwindSafe(async { work(tx).await }).catch_unwind().await);
             }
-            matches!(self.result, Some(Ok(_)))
+            matches!(self.outcome, Some(Ok(Ok(_))))
         })
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let result = match (self.result, committed) {
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>, signals: &Signals) {
+        let outcome = match (self.outcome, committed) {
             // A refusal stands whatever became of the group.
-            (Some(Err(refused)), _) => Err(refused),
-            (Some(Ok(done)), Ok(())) => Ok(done),
-            (Some(Ok(_)) | None, Err(error)) => Err(error.into()),
-            (None, Ok(())) => Err(StoreError::Closed.into()),
+            (Some(undone @ (Ok(Err(_)) | Err(_))), _) => undone,
+            (Some(done), Ok(())) => {
+                self.bells.iter().for_each(|bell| signals.ring(*bell));
+                done
+            }
+            (_, Err(error)) => Ok(Err(error.into())),
+            (None, Ok(())) => Ok(Err(StoreError::Closed.into())),
         };
         // A caller that has gone away no longer wants to know.
-        let _ = self.reply.send(result);
+        let _ = self.reply.send(outcome);
     }
 }
 
+struct Submission {
+    job: NewJob,
+    reply: oneshot::Sender<Result<Submitted, SubmitError>>,
+}
+
 enum Request {
-    Submit(Box<NewJob>, oneshot::Sender<Result<Submitted, submit::SubmitError>>),
+    Submit(Box<Submission>),
     Op(Box<dyn Op>),
 }
 
@@ -79,26 +100,28 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer. It ends, and closes its connection, when the last [`Writer`] is gone.
-    pub fn start(connection: SqliteConnection, zone: Tz, stats: Arc<Stats>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(connection: SqliteConnection, zone: Tz, signals: Arc<Signals>, stats: Arc<Stats>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(run(connection, requests, zone, stats)))
+        tokio::spawn(run(connection, requests, zone, signals, stats));
+        Self { queue }
     }
 
-    pub async fn submit(&self, job: NewJob) -> Result<Submitted, submit::SubmitError> {
+    pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Submit(Box::new(job), reply)).await?;
+        self.send(Request::Submit(Box::new(Submission { job, reply }))).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    /// Does `work`, and rings `bells` when it is committed.
+    pub async fn write<T, E, F>(&self, bells: &'static [Bell], work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Op(Box::new(Closure { work: Some(work), result: None, reply }))).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.send(Request::Op(Box::new(Closure { work: Some(work), outcome: None, bells, reply }))).await?;
+        answer.await.map_err(|_| StoreError::Closed)?.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     async fn send(&self, request: Request) -> Result<(), StoreError> {
@@ -106,46 +129,56 @@ impl Writer {
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Request>, zone: Tz, stats: Arc<Stats>) {
+async fn run(
+    mut connection: SqliteConnection,
+    mut requests: mpsc::Receiver<Request>,
+    zone: Tz,
+    signals: Arc<Signals>,
+    stats: Arc<Stats>,
+) {
     let mut group = Vec::new();
     while requests.recv_many(&mut group, GROUP).await > 0 {
         stats.group_size.observe(group.len() as f64);
-        commit_group(&mut connection, group.drain(..), zone).await;
+        commit_group(&mut connection, group.drain(..), zone, &signals).await;
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; it will recover when it is opened again");
     }
 }
 
-async fn commit_group(connection: &mut SqliteConnection, group: impl Iterator<Item = Request>, zone: Tz) {
+async fn commit_group(
+    connection: &mut SqliteConnection,
+    group: impl Iterator<Item = Request>,
+    zone: Tz,
+    signals: &Signals,
+) {
     let (mut jobs, mut submitters, mut ops) = (Vec::new(), Vec::new(), Vec::new());
     for request in group {
         match request {
-            Request::Submit(job, reply) => {
-                jobs.push(*job);
-                submitters.push(reply);
+            Request::Submit(submission) => {
+                jobs.push(submission.job);
+                submitters.push(submission.reply);
             }
             Request::Op(op) => ops.push(op),
         }
     }
     let done = transact(connection, jobs, &mut ops, zone).await;
     let committed = done.as_ref().map(|_| ()).map_err(Clone::clone);
-    match done {
-        Ok(results) => {
-            for (reply, result) in submitters.into_iter().zip(results) {
-                // A caller that has gone away no longer wants to know.
-                let _ = reply.send(result);
-            }
-        }
-        Err(error) => {
-            for reply in submitters {
-                let _ = reply.send(Err(error.clone().into()));
-            }
-        }
+    let results = done.unwrap_or_else(|error| submitters.iter().map(|_| Err(error.clone().into())).collect());
+    for bell in results.iter().filter_map(|result| result.as_ref().ok().map(submitted_bell)) {
+        signals.ring(bell);
+    }
+    for (reply, result) in submitters.into_iter().zip(results) {
+        // A caller that has gone away no longer wants to know.
+        let _ = reply.send(result);
     }
     for op in ops {
-        op.answer(committed.clone());
+        op.answer(committed.clone(), signals);
     }
+}
+
+const fn submitted_bell(submitted: &Submitted) -> Bell {
+    if submitted.run.is_some() { Bell::Waiting } else { Bell::Triggers }
 }
 
 /// Does a whole group in one transaction. An error means that nothing of it was done.
@@ -154,7 +187,7 @@ async fn transact(
     jobs: Vec<NewJob>,
     ops: &mut [Box<dyn Op>],
     zone: Tz,
-) -> Result<Vec<Result<Submitted, submit::SubmitError>>, StoreError> {
+) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
     execute(connection, "BEGIN IMMEDIATE", "begin a transaction").await?;
     let result = match within(connection, jobs, ops, zone).await {
         Ok(results) => execute(connection, "COMMIT", "commit").await.map(|()| results),
@@ -173,8 +206,8 @@ async fn within(
     jobs: Vec<NewJob>,
     ops: &mut [Box<dyn Op>],
     zone: Tz,
-) -> Result<Vec<Result<Submitted, submit::SubmitError>>, StoreError> {
-    let results = if jobs.is_empty() { Vec::new() } else { submit::insert(tx, jobs, zone).await? };
+) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
+    let results = if jobs.is_empty() { Vec::new() } else { submit_all(tx, jobs, zone).await? };
     for op in ops {
         execute(tx, "SAVEPOINT request", "set a savepoint").await?;
         if !op.run(tx).await {
@@ -183,6 +216,43 @@ async fn within(
         execute(tx, "RELEASE request", "release a savepoint").await?;
     }
     Ok(results)
+}
+
+async fn submit_all(
+    tx: &mut Transaction,
+    jobs: Vec<NewJob>,
+    zone: Tz,
+) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
+    match submit_some(tx, &jobs, zone).await? {
+        Ok(results) => Ok(results),
+        Err(error) if jobs.len() == 1 => Ok(vec![Err(error.into())]),
+        Err(_) => {
+            let mut results = Vec::with_capacity(jobs.len());
+            for job in jobs.chunks(1) {
+                match submit_some(tx, job, zone).await? {
+                    Ok(result) => results.extend(result),
+                    Err(error) => results.push(Err(error.into())),
+                }
+            }
+            Ok(results)
+        }
+    }
+}
+
+/// The inner error undid these jobs only, the outer one the whole transaction.
+async fn submit_some(
+    tx: &mut Transaction,
+    jobs: &[NewJob],
+    zone: Tz,
+) -> Result<Result<Vec<Result<Submitted, SubmitError>>, StoreError>, StoreError> {
+    execute(tx, "SAVEPOINT submissions", "set a savepoint").await?;
+    let result = submit::insert(tx, jobs, zone).await;
+    if let Err(error) = &result {
+        // Without a savepoint to go back to SQLite has undone everything, for the reason that the statement gave.
+        execute(tx, "ROLLBACK TO submissions", "undo submissions").await.map_err(|_| error.clone())?;
+    }
+    execute(tx, "RELEASE submissions", "release a savepoint").await?;
+    Ok(result)
 }
 
 async fn execute(connection: &mut SqliteConnection, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {

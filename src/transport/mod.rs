@@ -1,3 +1,4 @@
 //! Translates between callers and services: SOAP, JSON and the command line.
 
+pub mod cli;
 pub mod soap;

@@ -157,6 +157,13 @@ codes! {
     REASON_NOT_FOUND = "reason-not-found";
     REASON_OUTSIDE_ROOT = "reason-outside-root";
     REASON_NOT_READABLE = "reason-not-readable";
+    REASON_CHANGED = "reason-changed";
+    REASON_LINK_NOWHERE = "reason-link-nowhere";
+    REASON_LINK_LOOP = "reason-link-loop";
+    REASON_NOT_A_FILE = "reason-not-a-file";
+    REASON_TOO_DEEP = "reason-too-deep";
+    REASON_NO_CONTEXT = "reason-no-context";
+    REASON_NO_DEFAULT_CONTEXT = "reason-no-default-context";
     REASON_NO_NAME = "reason-no-name";
     REASON_NAME_TOO_LONG = "reason-name-too-long";
     REASON_TIMEOUT = "reason-timeout";

@@ -564,6 +564,16 @@ reason-outside-root = { $path } leads out of the company's folder
 # $path (Text)
 # $detail (Text) what the system said
 reason-not-readable = { $path } cannot be read: { $detail }
+reason-changed = it was written to while it was read
+reason-link-nowhere = the link leads to nothing
+reason-link-loop = the folder is part of the upload already, and was not gone through again
+reason-not-a-file = it is a pipe, a socket or a device, not a file
+reason-too-deep = its folders are nested deeper than the configuration allows
+# $handle (Text) as the client gave it
+# $kind (Text) publish context type
+reason-no-context = contextHandle { $handle } is no { $kind } context of the company
+# $kind (Text) publish context type
+reason-no-default-context = the company has no { $kind } context to publish to
 reason-no-name = nothing is left of its name without the characters that a name may not have
 # $limit (Number) characters allowed
 reason-name-too-long = its name is longer than { $limit } characters

@@ -24,6 +24,10 @@ fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {
         _ => MediaError::reading(Format::Gif, error),
     })?;
     source.limits.check_size(blocks.width.into(), blocks.height.into())?;
+    // The decoder takes memory for the frame whether or not it fits the canvas.
+    let (width, height) = (u64::from(blocks.first_frame.0), u64::from(blocks.first_frame.1));
+    source.limits.check_size(width, height)?;
+    source.limits.check_memory((width * height + u64::from(blocks.width) * u64::from(blocks.height)) * 4)?;
     if blocks.width == 0 || blocks.height == 0 {
         return Err(MediaError::corrupt(Format::Gif, "it has no pixels"));
     }
@@ -45,6 +49,8 @@ fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {
 struct Blocks {
     width: u16,
     height: u16,
+    /// The size of the first frame, which may differ from the picture's.
+    first_frame: (u16, u16),
     frames: u32,
     has_transparency: bool,
 }
@@ -81,7 +87,10 @@ impl Blocks {
                 skip_sub_blocks(input)?;
             }
             [b','] => {
-                let [.., flags] = bytes::<9>(input)?;
+                let [_, _, _, _, w0, w1, h0, h1, flags] = bytes(input)?;
+                if self.frames == 0 {
+                    self.first_frame = (u16::from_le_bytes([w0, w1]), u16::from_le_bytes([h0, h1]));
+                }
                 skip_palette(input, flags)?;
                 skip(input, 1)?;
                 skip_sub_blocks(input)?;

@@ -11,6 +11,7 @@ mod png;
 mod tiff;
 mod tiff_chunks;
 mod tiff_palette;
+mod webp_chunks;
 
 use std::any::Any;
 use std::fs::File;

@@ -13,7 +13,7 @@ use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Source, pixel_buffer};
+use super::{Decoded, Source, pixel_buffer, webp_chunks};
 
 type Input = BufReader<File>;
 
@@ -51,7 +51,8 @@ fn bmp(mut source: Source<'_>) -> Result<(BmpDecoder<Input>, Picture), MediaErro
 }
 
 fn webp(mut source: Source<'_>) -> Result<(WebPDecoder<Input>, Picture), MediaError> {
-    check_riff_length(&mut source)?;
+    webp_chunks::check(&mut source.file, source.bytes, source.limits)?;
+    source.file.rewind().map_err(|error| MediaError::reading(Format::WebP, error))?;
     let mut decoder = WebPDecoder::new(source.file).map_err(refused(Format::WebP))?;
     let picture = describe(&mut decoder, Format::WebP, source.limits)?;
     let is_animated = decoder.has_animation();
@@ -142,15 +143,4 @@ fn bmp_resolution(source: &mut Source<'_>) -> Result<Option<Resolution>, MediaEr
         f64::from(i32::from_le_bytes([head[offset], head[offset + 1], head[offset + 2], head[offset + 3]]))
     };
     Ok(Resolution::per_centimetre(per_metre(38) / 100.0, per_metre(42) / 100.0))
-}
-
-/// The container says how long the file is; the decoder would not miss what lies behind the pixels.
-fn check_riff_length(source: &mut Source<'_>) -> Result<(), MediaError> {
-    let [_, _, _, _, size @ ..] = peek::<8>(source, Format::WebP)?;
-    let said = u64::from(u32::from_le_bytes(size)) + 8;
-    if said > source.bytes {
-        let what = format!("it says it has {said} bytes and has {}", source.bytes);
-        return Err(MediaError::truncated(Format::WebP, what));
-    }
-    Ok(())
 }

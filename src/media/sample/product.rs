@@ -101,7 +101,7 @@ impl Product {
         if self.outline != Outline::Mug {
             return None;
         }
-        let side = (turn * std::f32::consts::TAU + 0.9).sin();
+        let side = (1.2 - turn * std::f32::consts::TAU).sin();
         let (x, y) = ((u - side * 0.25) / (0.12 * side.abs().max(0.08)), v / 0.15);
         let ring = x.hypot(y);
         let across = (ring - 0.86) / 0.16;

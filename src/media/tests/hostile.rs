@@ -238,6 +238,35 @@ fn a_jpeg_strip_that_claims_more_than_its_tiff_is_refused() {
 }
 
 #[test]
+fn a_webp_chunk_that_claims_more_than_its_file_is_refused() {
+    let shop = Workshop::new();
+    let plain = fs::read(shop.sample("красная.webp", 64)).unwrap();
+    let canvas = b"VP8X\x0a\0\0\0\x20\0\0\0\x3f\0\0\x3f\0\0";
+    for (claim, said) in [
+        (b"ICCP\xf0\xff\xff\xff".as_slice(), "longer than"),
+        (b"VP8 \x0a\0\0\0\0\0\0\x9d\x01\x2a\xff\x3f\xff\x3f", "16383 x 16383"),
+    ] {
+        let body = [b"WEBP".as_slice(), canvas, claim, &plain[12..]].concat();
+        let bytes = [b"RIFF".as_slice(), &(body.len() as u32).to_le_bytes(), &body].concat();
+        let source = shop.file("claim.webp");
+        fs::write(&source, bytes).unwrap();
+        let error = probe(&source, &Limits { max_pixels: 1_000_000, ..Limits::default() }).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_gif_frame_that_is_larger_than_its_canvas_is_refused() {
+    let shop = Workshop::new();
+    let mut bytes = gif_bomb();
+    bytes[6..10].copy_from_slice(&[16, 0, 16, 0]);
+    let source = shop.file("frame.gif");
+    fs::write(&source, bytes).unwrap();
+    let error = pyramid_of(&source, &Limits::default()).unwrap_err();
+    assert!(matches!(error, MediaError::TooLarge { width: 65_535, height: 65_535, .. }), "{error}");
+}
+
+#[test]
 fn every_limit_is_named_with_its_value() {
     let shop = Workshop::new();
     let source = shop.sample("синяя.jpg", 200);

@@ -42,13 +42,26 @@ pub enum Filed {
     Updated {
         asset: AssetId,
         name: String,
-        moved: bool,
+        /// The folder it was in, if it moved.
+        moved_from: Option<String>,
     },
     /// Left out: `asset` has the name.
     Duplicate {
         asset: AssetId,
         name: String,
     },
+}
+
+impl Filed {
+    /// The asset that has the file, or the name that the file would have had.
+    pub const fn asset(&self) -> AssetId {
+        match self {
+            Self::Added { asset, .. }
+            | Self::AddedWithNumber { asset, .. }
+            | Self::Updated { asset, .. }
+            | Self::Duplicate { asset, .. } => *asset,
+        }
+    }
 }
 
 /// The asset that has the name.
@@ -127,7 +140,8 @@ async fn overwrite(
         at: arrival.at,
     };
     ingest::replace(tx, &replacement).await?;
-    Ok(Filed::Updated { asset: namesake.id, name: arrival.name.stem, moved })
+    let moved_from = moved.then(|| namesake.folder.clone());
+    Ok(Filed::Updated { asset: namesake.id, name: arrival.name.stem, moved_from })
 }
 
 struct OverwriteRules {

@@ -119,8 +119,12 @@ pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Re
 
 /// Gives an asset another master. What was made from the old one stays, and is stale by its `source_blob`.
 pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -> Result<(), AssetError> {
+    let mut touched = Vec::new();
     let folder = match &new.move_to {
-        Some(path) => Some(folders::ensure(tx, new.company, path, new.at).await?),
+        Some(path) => {
+            touched.extend(folder_of(tx, new.company, new.asset).await?);
+            Some(folders::ensure(tx, new.company, path, new.at).await?)
+        }
         None => None,
     };
     let change = next_change(tx, new.company).await?;
@@ -150,8 +154,18 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
         set_marks(tx, new.company, &[new.asset], &Contexts::All, false).await?;
         set_marks(tx, new.company, &[new.asset], contexts, true).await?;
     }
-    folders::touch(tx, &[FolderId(row.get(0))], new.at).await?;
-    Ok(())
+    touched.push(FolderId(row.get(0)));
+    Ok(folders::touch(tx, &touched, new.at).await?)
+}
+
+async fn folder_of(tx: &mut Transaction, company: CompanyId, asset: AssetId) -> Result<Option<FolderId>, StoreError> {
+    sqlx::query("SELECT folder_id FROM asset WHERE id = $1 AND company_id = $2")
+        .bind(asset.0)
+        .bind(company.0)
+        .fetch_optional(tx)
+        .await
+        .map(|row| row.map(|row| FolderId(row.get(0))))
+        .map_err(StoreError::doing("look for the folder of an asset"))
 }
 
 /// Writes the files made from a master, in the place of older ones of the same role.

@@ -1,19 +1,18 @@
 //! Handing runs to workers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Fence, lines, outbox};
+use super::{Fence, finish, lines, outbox};
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::model::locale::Locale;
 use crate::model::log::{LogLine, LogType, Message};
-use crate::store::{Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// Free places, in all and of the kinds that have a limit of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,21 +76,38 @@ impl Store {
         lease: Lease,
         now: DateTime<Utc>,
     ) -> Result<Claims, StoreError> {
-        let claims: Claims = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    let picks = pick(tx, free, last_served, now).await?;
-                    let runs = if picks.is_empty() { Vec::new() } else { take(tx, &picks, &lease, now).await? };
-                    Ok::<_, StoreError>(Claims { runs, next_retry: next_retry(tx, now).await? })
-                })
-            })
-            .await?;
+        let claims =
+            self.write(move |tx| Box::pin(async move { claim(tx, free, last_served, &lease, now).await })).await?;
+        if claims.runs.iter().any(|run| run.fence.attempt == 1 && run.spec.email_setting().wants_begin()) {
+            self.signals().ring(Bell::Outbox);
+        }
         for run in &claims.runs {
             self.stats().attempts_begun.inc();
             self.stats().claim_seconds.observe((now - run.ready_at).as_seconds_f64().max(0.0));
         }
         Ok(claims)
     }
+}
+
+async fn claim(
+    tx: &mut Transaction,
+    mut free: FreeSlots,
+    mut last_served: CompanyId,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Claims, StoreError> {
+    let mut runs = Vec::new();
+    while free.total > 0 {
+        let Picks { runs: picked, more } = pick(tx, &mut free, last_served, now).await?;
+        let Some(last) = picked.last() else { break };
+        last_served = last.company;
+        let ids: Vec<InstanceId> = picked.iter().map(|pick| pick.id).collect();
+        runs.extend(take(tx, &ids, lease, now).await?);
+        if !more {
+            break;
+        }
+    }
+    Ok(Claims { runs, next_retry: next_retry(tx, now).await? })
 }
 
 struct Candidate {
@@ -103,7 +119,7 @@ struct Candidate {
 
 /// The waiting runs of each company that could start, enough of each to fill all free slots alone.
 async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
-    let full: Vec<&str> = free.by_kind.iter().filter(|(_, n)| **n == 0).map(|(kind, _)| kind.element()).collect();
+    let open: Vec<&str> = JobKind::ALL.iter().filter(|kind| free.takes(**kind)).map(|kind| kind.element()).collect();
     let rows = sqlx::query(
         "WITH RECURSIVE company_waiting(id) AS (
              SELECT min(company_id) FROM instance WHERE state = 'WaitingCoordinator'
@@ -117,7 +133,7 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
          JOIN instance i ON i.id IN (
              SELECT w.id FROM instance w
              WHERE w.state = 'WaitingCoordinator' AND w.company_id = c.id AND w.not_before_at <= $1
-               AND w.kind NOT IN (SELECT value FROM json_each($2))
+               AND w.kind IN (SELECT value FROM json_each($2))
                AND (w.exclusive_key IS NULL OR NOT EXISTS (
                     SELECT 1 FROM instance r
                     WHERE r.state IN ('Running', 'Stopping') AND r.exclusive_key = w.exclusive_key))
@@ -125,7 +141,7 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
          ORDER BY i.company_id, i.id",
     )
     .bind(now.timestamp_millis())
-    .bind(json!(full).to_string())
+    .bind(json!(open).to_string())
     .bind(i64::try_from(free.total).unwrap_or(i64::MAX))
     .fetch_all(tx)
     .await
@@ -147,41 +163,46 @@ fn kind(row: &SqliteRow) -> Result<JobKind, StoreError> {
     JobKind::from_element(element).ok_or_else(|| StoreError::corrupt("a job kind", element))
 }
 
+struct Picks {
+    runs: Vec<Candidate>,
+    /// Others may fit that were not among the candidates, because the first of their company were too many.
+    more: bool,
+}
+
 /// One run of each company in turn until the slots are full or nothing is left that fits.
 async fn pick(
     tx: &mut Transaction,
-    mut free: FreeSlots,
+    free: &mut FreeSlots,
     last_served: CompanyId,
     now: DateTime<Utc>,
-) -> Result<Vec<InstanceId>, StoreError> {
-    if free.total == 0 {
-        return Ok(Vec::new());
-    }
-    let mut queues: BTreeMap<(bool, CompanyId), std::collections::VecDeque<Candidate>> = BTreeMap::new();
-    for candidate in candidates(tx, &free, now).await? {
+) -> Result<Picks, StoreError> {
+    let most = free.total;
+    let mut queues: BTreeMap<(bool, CompanyId), VecDeque<Candidate>> = BTreeMap::new();
+    for candidate in candidates(tx, free, now).await? {
         // Companies after the one served last come first.
         queues.entry((candidate.company <= last_served, candidate.company)).or_default().push_back(candidate);
     }
-    let mut held = std::collections::HashSet::new();
-    let mut picks = Vec::new();
+    let cut_short = queues.values().any(|queue| queue.len() >= most);
+    let mut held = HashSet::new();
+    let mut runs = Vec::new();
     while free.total > 0 {
-        let before = picks.len();
+        let before = runs.len();
         for queue in queues.values_mut() {
             while let Some(candidate) = queue.pop_front() {
                 let key_is_free = candidate.exclusive_key.as_ref().is_none_or(|key| !held.contains(key));
                 if free.takes(candidate.kind) && key_is_free {
                     free.take(candidate.kind);
-                    held.extend(candidate.exclusive_key);
-                    picks.push(candidate.id);
+                    held.extend(candidate.exclusive_key.clone());
+                    runs.push(candidate);
                     break;
                 }
             }
         }
-        if picks.len() == before {
+        if runs.len() == before {
             break;
         }
     }
-    Ok(picks)
+    Ok(Picks { more: cut_short && free.total > 0, runs })
 }
 
 /// Makes them ours, in the order of `picks`, and writes what a log begins with.
@@ -222,7 +243,16 @@ async fn take(
     let mut claimed = Vec::with_capacity(rows.len());
     let mut first_lines = Vec::new();
     for row in &rows {
-        let run = read(row)?;
+        let run = match read(row) {
+            Ok(run) => run,
+            Err(error) => {
+                // It would never run, and would keep all others from it.
+                let id = InstanceId(rows::get(row, "id")?);
+                tracing::error!(%id, %error, "a stored run cannot be read; it fails");
+                finish::condemn(tx, id, now).await?;
+                continue;
+            }
+        };
         if run.fence.attempt == 1 {
             first_lines.extend(
                 head(&run, rows::get(row, "root_path")?, rows::get(row, "client")?)
@@ -252,7 +282,7 @@ fn read(row: &SqliteRow) -> Result<Claimed, StoreError> {
         responsible: AccountId(rows::get(row, "account_id")?),
         locale: locale.map(|tag| Locale::parse(&tag)).transpose().map_err(|e| StoreError::corrupt("a locale", e))?,
         ready_at: rows::instant(row, "not_before_at")?,
-        failures: row.try_get("failures").map_err(|e| StoreError::corrupt("failures", e))?,
+        failures: rows::get(row, "failures")?,
     })
 }
 
@@ -273,7 +303,8 @@ fn head(run: &Claimed, root_path: &str, client: Option<String>) -> impl Iterator
 
 async fn next_retry(tx: &mut Transaction, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
     let millis: Option<i64> = sqlx::query_scalar(
-        "SELECT min(not_before_at) FROM instance WHERE state = 'WaitingCoordinator' AND not_before_at > $1",
+        "SELECT min(not_before_at) FROM instance
+         WHERE state = 'WaitingCoordinator' AND failures > 0 AND not_before_at > $1",
     )
     .bind(now.timestamp_millis())
     .fetch_one(tx)

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::finish::{self, Ending, Guard};
 use super::submit::{RunId, Unnamed, name_runs};
-use super::triggers::insert_slots;
+use super::triggers::{QueuedRun, insert_slots, own_key};
 use crate::model::firing::Slot;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::state::{self, Event, Next, State};
-use crate::store::{Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// What a request to stop came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +35,10 @@ impl Store {
     /// Asks a run to stop.
     pub async fn stop_run(&self, instance: InstanceId, by: AccountId, now: DateTime<Utc>) -> Result<Stop, StoreError> {
         let zone = self.zone();
-        let stop = self.write(move |tx| Box::pin(async move { stop(tx, instance, by, now, zone).await })).await?;
-        self.signals().stops.notify_one();
-        self.signals().outbox.notify_one();
-        Ok(stop)
+        self.write_and_ring(&[Bell::Stops, Bell::Outbox], move |tx| {
+            Box::pin(async move { stop(tx, instance, by, now, zone).await })
+        })
+        .await
     }
 
     /// Pauses a trigger. Pausing a paused one is no error.
@@ -68,71 +68,62 @@ impl Store {
         next_fire_at: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<Control<()>, StoreError> {
-        let control = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    let changed = sqlx::query(
-                        "UPDATE job SET trigger_state = $2, next_fire_at = $3
-                         WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL",
-                    )
-                    .bind(job.0)
-                    .bind(if next_fire_at.is_some() { "Normal" } else { "Complete" })
-                    .bind(next_fire_at.map(|at| at.timestamp_millis()))
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("resume a job"))?
-                    .rows_affected();
-                    if changed == 0 {
-                        return not_now(tx, job).await;
-                    }
-                    insert_slots(tx, job, None, &missed, &[], now).await?;
-                    Ok::<_, StoreError>(Control::Done(()))
-                })
+        self.write_and_ring(&[Bell::Triggers], move |tx| {
+            Box::pin(async move {
+                let changed = sqlx::query(
+                    "UPDATE job SET trigger_state = $2, next_fire_at = $3
+                     WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL",
+                )
+                .bind(job.0)
+                .bind(if next_fire_at.is_some() { "Normal" } else { "Complete" })
+                .bind(next_fire_at.map(|at| at.timestamp_millis()))
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::doing("resume a job"))?
+                .rows_affected();
+                if changed == 0 {
+                    return not_now(tx, job).await;
+                }
+                insert_slots(tx, job, None, &missed, &[], now).await?;
+                Ok(Control::Done(()))
             })
-            .await?;
-        self.signals().triggers.notify_one();
-        Ok(control)
+        })
+        .await
     }
 
     /// Queues a run of a waiting job now, beside its schedule. Its runs are carried out one after the other.
     pub async fn run_job_now(&self, job: JobId, now: DateTime<Utc>) -> Result<Control<RunId>, StoreError> {
         let zone = self.zone();
-        let control = self.write(move |tx| Box::pin(async move { run_now(tx, job, now, zone).await })).await?;
-        self.signals().waiting.notify_one();
-        Ok(control)
+        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { run_now(tx, job, now, zone).await }))
+            .await
     }
 
     /// Removes a job: it fires no more, and its runs that are not done are stopped. Its logs stay.
     pub async fn delete_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Control<()>, StoreError> {
         let zone = self.zone();
-        let control = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    let changed = sqlx::query(
-                        "UPDATE job SET deleted_at = $2, next_fire_at = NULL,
-                                        trigger_state = CASE trigger_kind WHEN 'at_once' THEN trigger_state ELSE 'None' END
-                         WHERE id = $1 AND deleted_at IS NULL",
-                    )
-                    .bind(job.0)
-                    .bind(now.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("delete a job"))?
-                    .rows_affected();
-                    if changed == 0 {
-                        return Ok(Control::NoSuchJob);
-                    }
-                    for instance in open_runs(tx, job).await? {
-                        stop(tx, instance, by, now, zone).await?;
-                    }
-                    Ok::<_, StoreError>(Control::Done(()))
-                })
+        self.write_and_ring(&[Bell::Stops, Bell::Triggers, Bell::Outbox], move |tx| {
+            Box::pin(async move {
+                let changed = sqlx::query(
+                    "UPDATE job SET deleted_at = $2, next_fire_at = NULL,
+                                    trigger_state = CASE trigger_kind WHEN 'at_once' THEN trigger_state ELSE 'None' END
+                     WHERE id = $1 AND deleted_at IS NULL",
+                )
+                .bind(job.0)
+                .bind(now.timestamp_millis())
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::doing("delete a job"))?
+                .rows_affected();
+                if changed == 0 {
+                    return Ok(Control::NoSuchJob);
+                }
+                for instance in open_runs(tx, job).await? {
+                    stop(tx, instance, by, now, zone).await?;
+                }
+                Ok(Control::Done(()))
             })
-            .await?;
-        self.signals().stops.notify_one();
-        self.signals().triggers.notify_one();
-        self.signals().outbox.notify_one();
-        Ok(control)
+        })
+        .await
     }
 }
 
@@ -145,9 +136,11 @@ async fn stop(
 ) -> Result<Stop, StoreError> {
     let row = sqlx::query("SELECT state FROM instance WHERE id = $1")
         .bind(instance.0)
-        .fetch_one(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await
         .map_err(StoreError::doing("read a run"))?;
+    // One that its retention has removed was over long ago.
+    let Some(row) = row else { return Ok(Stop::AlreadyDone) };
     let from: State = rows::constant(&row, "state")?;
     let Ok(next) = state::next(from, Event::AskStop) else { return Ok(Stop::AlreadyDone) };
     let changed = sqlx::query(
@@ -199,7 +192,7 @@ async fn run_now(
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<Control<RunId>, StoreError> {
-    let row = sqlx::query("SELECT company_id, name, kind, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
+    let row = sqlx::query("SELECT company_id, name, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
         .bind(job.0)
         .fetch_optional(&mut *tx)
         .await
@@ -207,22 +200,15 @@ async fn run_now(
     let Some(row) = row else { return Ok(Control::NoSuchJob) };
     let company = CompanyId(rows::get(&row, "company_id")?);
     let job_name: String = rows::get(&row, "name")?;
-    let kind: String = rows::get(&row, "kind")?;
     let spec: JobSpec = rows::json(&row, "spec")?;
     let unnamed = [Unnamed { company, job_name: &job_name, at: now }];
     let name = name_runs(tx, &unnamed, zone).await?.swap_remove(0);
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO instance (job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at, exclusive_key)
-         VALUES ($1, $2, $3, $4, 'WaitingCoordinator', $5, $5, $5, $6) RETURNING id",
-    )
-    .bind(job.0)
-    .bind(company.0)
-    .bind(kind)
-    .bind(&name)
-    .bind(now.timestamp_millis())
-    .bind(spec.exclusive_key(company).unwrap_or_else(|| format!("job:{job}")))
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("queue a run"))?;
-    Ok(Control::Done(RunId { id: InstanceId(id), name }))
+    let new = QueuedRun {
+        job,
+        company,
+        kind: spec.kind(),
+        exclusive_key: Some(spec.exclusive_key(company).unwrap_or_else(|| own_key(job))),
+        created_at: now,
+    };
+    Ok(Control::Done(RunId { id: new.insert(tx, &name, now).await?, name }))
 }

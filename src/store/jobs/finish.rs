@@ -55,6 +55,23 @@ pub(super) async fn finish(
     Ok(true)
 }
 
+/// Fails a run that cannot be read, so that nothing is known of it but its number.
+pub(super) async fn condemn(tx: &mut Transaction, instance: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let reason = Message::new("reason-internal");
+    sqlx::query(
+        "UPDATE instance SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3, lease_owner = NULL,
+                             lease_expires_at = NULL
+         WHERE id = $1 AND state = 'Running'",
+    )
+    .bind(instance.0)
+    .bind(now.timestamp_millis())
+    .bind(serde_json::to_string(&reason).map_err(|e| StoreError::corrupt("a fatal error", e))?)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("fail a run"))?;
+    lines::insert(tx, std::iter::once((instance, &LogLine::new(LogType::FatalError, reason))), now).await
+}
+
 async fn close(
     tx: &mut Transaction,
     guard: Guard,
@@ -202,7 +219,7 @@ async fn follow_up(
             parent: Some(instance),
             spec,
         };
-        match submit::insert(tx, vec![job], zone).await?.into_iter().next() {
+        match submit::insert(tx, &[job], zone).await?.into_iter().next() {
             Some(Ok(_)) => Message::new("follow-up-submitted").with("name", name).with("kind", kind),
             Some(Err(error)) => return Err(StoreError::corrupt("a follow-up job", error)),
             None => return Err(StoreError::corrupt("a follow-up job", "was not written")),

@@ -83,26 +83,30 @@ pub(in crate::store) async fn insert(
 }
 
 impl Store {
-    /// Messages whose time has come, oldest first, and when the next one is due if there are none.
+    /// Messages of a channel whose time has come, oldest first, and when the next one is due if there are none.
     pub async fn due_messages(
         &self,
+        channel: Channel,
         now: DateTime<Utc>,
         most: u32,
     ) -> Result<(Vec<Outgoing>, Option<DateTime<Utc>>), StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
             "SELECT id, instance_id, channel, moment, recipient, attempts, created_at FROM outbox
-             WHERE state = 'Pending' AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2",
+             WHERE state = 'Pending' AND channel = $3 AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2",
         )
         .bind(now.timestamp_millis())
         .bind(most)
+        .bind(channel.name())
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("read the outbox"))?;
-        let next: Option<i64> = sqlx::query_scalar("SELECT min(next_try_at) FROM outbox WHERE state = 'Pending'")
-            .fetch_one(&mut *reader)
-            .await
-            .map_err(StoreError::doing("read the outbox"))?;
+        let next: Option<i64> =
+            sqlx::query_scalar("SELECT min(next_try_at) FROM outbox WHERE state = 'Pending' AND channel = $1")
+                .bind(channel.name())
+                .fetch_one(&mut *reader)
+                .await
+                .map_err(StoreError::doing("read the outbox"))?;
         let due = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok((due, next.and_then(DateTime::from_timestamp_millis)))
     }

@@ -217,6 +217,15 @@ impl Store {
         Ok(self.runs(&filter).await?.pop())
     }
 
+    /// Whether a run waits or runs.
+    pub async fn has_open_runs(&self) -> Result<bool, StoreError> {
+        let mut reader = self.reader().await?;
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM instance WHERE state <> 'Done')")
+            .fetch_one(&mut *reader)
+            .await
+            .map_err(StoreError::doing("look for open runs"))
+    }
+
     /// Jobs that will fire, or could, of these companies, or of all.
     pub async fn scheduled_jobs(
         &self,

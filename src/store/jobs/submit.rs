@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -70,39 +70,44 @@ pub enum SubmitError {
 /// Inserts all of `jobs` that may be inserted. An error means that none was.
 pub(in crate::store) async fn insert(
     tx: &mut Transaction,
-    jobs: Vec<NewJob>,
+    jobs: &[NewJob],
     zone: Tz,
 ) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
-    let mut taken = taken_names(tx, &jobs).await?;
+    let mut taken = taken_names(tx, jobs).await?;
     let (mut next_job, mut next_run) = next_ids(tx).await?;
     let mut results = Vec::with_capacity(jobs.len());
     let mut accepted = Vec::with_capacity(jobs.len());
     for job in jobs {
         let waits = !matches!(job.trigger, Trigger::AtOnce);
         if waits && !taken.insert((job.company, job.name.clone())) {
-            results.push(Err(SubmitError::NameTaken(job.name)));
+            results.push(Err(SubmitError::NameTaken(job.name.clone())));
             continue;
         }
         results.push(Ok(accepted.len()));
-        accepted.push((JobId(next_job), job, None));
+        accepted.push(Accepted { id: JobId(next_job), job, run: None });
         next_job += 1;
     }
     let unnamed: Vec<Unnamed<'_>> = accepted
         .iter()
-        .filter(|(_, job, _)| job.run.is_some())
-        .map(|(_, job, _)| Unnamed { company: job.company, job_name: &job.name, at: job.created_at })
+        .filter(|accepted| accepted.job.run.is_some())
+        .map(|Accepted { job, .. }| Unnamed { company: job.company, job_name: &job.name, at: job.created_at })
         .collect();
     let mut names = name_runs(tx, &unnamed, zone).await?.into_iter();
-    for (_, job, run) in &mut accepted {
-        if job.run.is_some() {
-            *run = names.next().map(|name| RunId { id: InstanceId(next_run), name });
-            next_run += 1;
-        }
+    for accepted in accepted.iter_mut().filter(|accepted| accepted.job.run.is_some()) {
+        accepted.run = names.next().map(|name| RunId { id: InstanceId(next_run), name });
+        next_run += 1;
     }
     insert_jobs(tx, &accepted).await?;
     insert_runs(tx, &accepted).await?;
-    let submitted = |index: usize| Submitted { job: accepted[index].0, run: accepted[index].2.clone() };
+    let submitted = |index: usize| Submitted { job: accepted[index].id, run: accepted[index].run.clone() };
     Ok(results.into_iter().map(|result| result.map(submitted)).collect())
+}
+
+/// A job with its number, and that of its run if it has one.
+struct Accepted<'a> {
+    id: JobId,
+    job: &'a NewJob,
+    run: Option<RunId>,
 }
 
 /// Names of waiting jobs among those that `jobs` want to take.
@@ -142,59 +147,95 @@ pub(in crate::store) struct Unnamed<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Gives each run a name of its own: the local time in it moves on by a millisecond until it is free.
+/// The wall clock in a run name, to the millisecond.
+const STAMP: &str = "%Y-%m-%d-%H:%M:%S%.3f";
+const STAMP_LENGTH: usize = "2026-01-31-23:59:59.999".len();
+const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
+
+/// Gives each run a name of its own: when the local time in it is taken, the next free one.
 pub(in crate::store) async fn name_runs(
     tx: &mut Transaction,
     runs: &[Unnamed<'_>],
     zone: Tz,
 ) -> Result<Vec<String>, StoreError> {
-    const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
-    let mut times: Vec<DateTime<Utc>> = runs.iter().map(|run| run.at).collect();
-    let name = |run: &Unnamed<'_>, at: DateTime<Utc>| {
-        format!("{}_{}", run.job_name, at.with_timezone(&zone).format("%Y-%m-%d-%H:%M:%S%.3f"))
-    };
+    let mut floors: HashMap<(CompanyId, &str), NaiveDateTime> = HashMap::new();
     loop {
-        let mut last: HashMap<(CompanyId, &str), DateTime<Utc>> = HashMap::new();
-        for (run, at) in runs.iter().zip(&mut times) {
-            let latest = last.entry((run.company, run.job_name)).or_insert(*at - MILLISECOND);
-            *at = (*at).max(*latest + MILLISECOND);
-            *latest = *at;
+        let mut free = floors.clone();
+        let mut names = Vec::with_capacity(runs.len());
+        for run in runs {
+            let wall = run.at.with_timezone(&zone).naive_local();
+            let free = free.entry((run.company, run.job_name)).or_insert(wall);
+            let stamp = wall.max(*free);
+            *free = stamp + MILLISECOND;
+            names.push(run_name(run.job_name, stamp));
         }
-        let names: Vec<String> = runs.iter().zip(&times).map(|(run, at)| name(run, *at)).collect();
         let taken = taken_run_names(tx, runs, &names).await?;
         if taken.is_empty() {
             return Ok(names);
         }
-        for ((run, name), at) in runs.iter().zip(&names).zip(&mut times) {
-            if taken.contains(&(run.company, name.clone())) {
-                *at += MILLISECOND;
+        // The first name of a job that is taken says from where to look; one seek finds the end of what is taken.
+        for (run, name) in runs.iter().zip(&names) {
+            let key = (run.company, run.job_name);
+            if taken.contains(&(run.company, name.as_str())) && floors.get(&key) != free.get(&key) {
+                let last = last_stamp(tx, run, name).await?;
+                floors.insert(key, last + MILLISECOND);
+                free.insert(key, last + MILLISECOND);
             }
         }
     }
 }
 
-async fn taken_run_names(
+fn run_name(job_name: &str, stamp: NaiveDateTime) -> String {
+    format!("{job_name}_{}", stamp.format(STAMP))
+}
+
+/// The latest stamp among the names of the same job from `name` on, within an hour, so that names which a wrong clock
+/// left in the future draw nothing there.
+async fn last_stamp(tx: &mut Transaction, run: &Unnamed<'_>, name: &str) -> Result<NaiveDateTime, StoreError> {
+    let unreadable = |name: &str| StoreError::corrupt("a run name", name);
+    let read = |name: &str| {
+        let stamp = name.get(name.len().saturating_sub(STAMP_LENGTH)..).unwrap_or_default();
+        NaiveDateTime::parse_from_str(stamp, STAMP).map_err(|_| unreadable(name))
+    };
+    let last: Option<String> = sqlx::query_scalar(
+        "SELECT run_name FROM instance
+         WHERE company_id = $1 AND run_name >= $2 AND run_name <= $3 AND length(run_name) = length($2)
+         ORDER BY run_name DESC LIMIT 1",
+    )
+    .bind(run.company.0)
+    .bind(name)
+    .bind(run_name(run.job_name, read(name)? + TimeDelta::hours(1)))
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("name a run"))?;
+    read(last.as_deref().unwrap_or(name))
+}
+
+/// Those of `names` that a run of the same company has already.
+async fn taken_run_names<'n>(
     tx: &mut Transaction,
     runs: &[Unnamed<'_>],
-    names: &[String],
-) -> Result<HashSet<(CompanyId, String)>, StoreError> {
+    names: &'n [String],
+) -> Result<HashSet<(CompanyId, &'n str)>, StoreError> {
+    if runs.is_empty() {
+        return Ok(HashSet::new());
+    }
     let wanted: Vec<Value> = runs.iter().zip(names).map(|(run, name)| json!([run.company, name])).collect();
-    let rows = sqlx::query(
-        "SELECT i.company_id, i.run_name FROM json_each($1) w
+    let taken: Vec<i64> = sqlx::query_scalar(
+        "SELECT w.key FROM json_each($1) w
          JOIN instance i ON i.company_id = w.value ->> 0 AND i.run_name = w.value ->> 1",
     )
     .bind(Value::from(wanted).to_string())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("name a run"))?;
-    Ok(rows.iter().map(|row| (CompanyId(row.get(0)), row.get(1))).collect())
+    let taken = taken.into_iter().filter_map(|index| usize::try_from(index).ok());
+    Ok(taken.map(|index| (runs[index].company, names[index].as_str())).collect())
 }
 
-type Accepted = (JobId, NewJob, Option<RunId>);
-
-async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted]) -> Result<(), StoreError> {
+async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(accepted.len());
-    for (id, job, _) in accepted {
+    for Accepted { id, job, .. } in accepted {
         let (trigger_kind, schedule) = match &job.trigger {
             Trigger::AtOnce => ("at_once", None),
             Trigger::ExecTime(_) => ("exec_time", None),
@@ -236,10 +277,10 @@ async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted]) -> Result<(), 
     .map_err(StoreError::doing("write a job"))
 }
 
-async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted]) -> Result<(), StoreError> {
+async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
     let rows: Vec<Value> = accepted
         .iter()
-        .filter_map(|(id, job, run)| {
+        .filter_map(|Accepted { id, job, run }| {
             let (new, run) = (job.run.as_ref()?, run.as_ref()?);
             let (due, created) = (new.due_at.timestamp_millis(), job.created_at.timestamp_millis());
             Some(json!([run.id, id, job.company, job.spec.kind(), run.name, due, created, new.exclusive_key]))

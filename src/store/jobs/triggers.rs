@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteRow;
 
-use super::submit::{self, Unnamed};
-use crate::model::firing::{Fate, Slot};
+use super::submit::{self, RunId, Unnamed};
+use crate::model::firing::{Fate, SkipReason, Slot};
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
-use crate::store::{Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// A job whose fire time has come.
 #[derive(Debug, Clone)]
@@ -17,14 +17,16 @@ pub struct DueJob {
     pub id: JobId,
     pub company: CompanyId,
     pub name: String,
-    pub kind: JobKind,
     /// The cron string, or nothing for a one-shot.
     pub exec_schedule: Option<String>,
     /// The fire time that has come.
     pub due_at: DateTime<Utc>,
     /// Its newest run that is not done.
-    pub busy_with: Option<InstanceId>,
-    pub spec: JobSpec,
+    pub busy_with: Option<RunId>,
+    /// Instants before this one were merged into a run that is still to come.
+    pub merging: bool,
+    /// Nothing when this version cannot read it.
+    pub spec: Option<JobSpec>,
 }
 
 /// What the scheduler decided about a due job.
@@ -56,9 +58,13 @@ impl Store {
     pub async fn due_jobs(&self, now: DateTime<Utc>, most: u32) -> Result<Vec<DueJob>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT j.id, j.company_id, j.name, j.kind, j.exec_schedule, j.next_fire_at, j.spec,
-                    (SELECT max(i.id) FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done') AS busy_with
+            "SELECT j.id, j.company_id, j.name, j.exec_schedule, j.next_fire_at, j.spec,
+                    b.id AS busy_with, b.run_name AS busy_name,
+                    EXISTS (SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at
+                            AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging
              FROM job j
+             LEFT JOIN instance b ON b.id =
+                 (SELECT max(i.id) FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done')
              WHERE j.next_fire_at IS NOT NULL AND j.trigger_state IN ('Normal', 'Blocked') AND j.deleted_at IS NULL
                AND j.next_fire_at <= $1
              ORDER BY j.next_fire_at, j.id LIMIT $2",
@@ -74,7 +80,7 @@ impl Store {
     /// Carries out what was decided, unless the job has changed since it was read: then the answer is false.
     pub async fn fire(&self, job: &DueJob, firing: Firing, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let (job, zone) = (job.clone(), self.zone());
-        let runs = firing.slots.iter().any(|slot| matches!(slot.fate, Fate::Fire | Fate::FireLate));
+        let runs = firing.slots.iter().any(|slot| slot.fate.fires());
         let fired = self
             .write(move |tx| {
                 Box::pin(async move {
@@ -82,7 +88,10 @@ impl Store {
                         return Ok::<_, StoreError>(false);
                     }
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
-                    insert_slots(tx, job.id, job.busy_with, &firing.slots, &runs, now).await?;
+                    insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
+                    if let (true, Some(run)) = (job.merging, runs.first()) {
+                        merge_earlier(tx, job.id, run).await?;
+                    }
                     Ok(true)
                 })
             })
@@ -113,16 +122,16 @@ impl Store {
 }
 
 fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
-    let kind: &str = rows::get(row, "kind")?;
+    let busy: (Option<i64>, Option<String>) = (rows::get(row, "busy_with")?, rows::get(row, "busy_name")?);
     Ok(DueJob {
         id: JobId(rows::get(row, "id")?),
         company: CompanyId(rows::get(row, "company_id")?),
         name: rows::get(row, "name")?,
-        kind: JobKind::from_element(kind).ok_or_else(|| StoreError::corrupt("a job kind", kind))?,
         exec_schedule: rows::get(row, "exec_schedule")?,
         due_at: rows::instant(row, "next_fire_at")?,
-        busy_with: rows::get::<Option<i64>>(row, "busy_with")?.map(InstanceId),
-        spec: rows::json(row, "spec")?,
+        busy_with: busy.0.zip(busy.1).map(|(id, name)| RunId { id: InstanceId(id), name }),
+        merging: rows::get(row, "merging")?,
+        spec: rows::json(row, "spec").ok(),
     })
 }
 
@@ -145,88 +154,103 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
-/// Queues a run for each slot that fires, and gives their numbers in the order of the slots.
+/// Queues a run for each slot that fires, in the order of the slots.
 async fn queue_runs(
     tx: &mut Transaction,
     job: &DueJob,
     firing: &Firing,
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
-) -> Result<Vec<InstanceId>, StoreError> {
-    let firing_slots: Vec<&Slot> =
-        firing.slots.iter().filter(|slot| matches!(slot.fate, Fate::Fire | Fate::FireLate)).collect();
-    if firing_slots.is_empty() {
+) -> Result<Vec<RunId>, StoreError> {
+    let due: Vec<DateTime<Utc>> =
+        firing.slots.iter().filter(|slot| slot.fate.fires()).map(|slot| slot.due_at).collect();
+    if due.is_empty() {
         return Ok(Vec::new());
     }
+    let spec = job.spec.as_ref().ok_or_else(|| StoreError::corrupt("a job's spec", &job.name))?;
+    let own_key = || firing.one_at_a_time.then(|| own_key(job.id));
+    let new = QueuedRun {
+        job: job.id,
+        company: job.company,
+        kind: spec.kind(),
+        exclusive_key: spec.exclusive_key(job.company).or_else(own_key),
+        created_at: now,
+    };
     let unnamed: Vec<Unnamed<'_>> =
-        firing_slots.iter().map(|_| Unnamed { company: job.company, job_name: &job.name, at: now }).collect();
+        due.iter().map(|_| Unnamed { company: job.company, job_name: &job.name, at: now }).collect();
     let names = submit::name_runs(tx, &unnamed, zone).await?;
-    let mut ids = Vec::with_capacity(names.len());
-    for (slot, name) in firing_slots.iter().zip(names) {
-        ids.push(insert_run(tx, job, slot.due_at, &name, firing.one_at_a_time, now).await?);
+    let mut runs = Vec::with_capacity(names.len());
+    for (due_at, name) in due.into_iter().zip(names) {
+        runs.push(RunId { id: new.insert(tx, &name, due_at).await?, name });
     }
-    Ok(ids)
+    Ok(runs)
 }
 
-async fn insert_run(
-    tx: &mut Transaction,
-    job: &DueJob,
-    due_at: DateTime<Utc>,
-    name: &str,
-    one_at_a_time: bool,
-    now: DateTime<Utc>,
-) -> Result<InstanceId, StoreError> {
-    let own_key = || one_at_a_time.then(|| format!("job:{}", job.id));
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO instance (job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at, exclusive_key)
-         VALUES ($1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7) RETURNING id",
-    )
-    .bind(job.id.0)
-    .bind(job.company.0)
-    .bind(job.kind.element())
-    .bind(name)
-    .bind(due_at.timestamp_millis())
-    .bind(now.timestamp_millis())
-    .bind(job.spec.exclusive_key(job.company).or_else(own_key))
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("queue a run"))?;
-    Ok(InstanceId(id))
+/// Runs of a job with this key are carried out one after the other.
+pub(super) fn own_key(job: JobId) -> String {
+    format!("job:{job}")
+}
+
+/// A run of a job that has been there for a while.
+pub(super) struct QueuedRun {
+    pub job: JobId,
+    pub company: CompanyId,
+    pub kind: JobKind,
+    pub exclusive_key: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+impl QueuedRun {
+    pub async fn insert(
+        &self,
+        tx: &mut Transaction,
+        name: &str,
+        due_at: DateTime<Utc>,
+    ) -> Result<InstanceId, StoreError> {
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO instance (job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
+                                   exclusive_key)
+             VALUES ($1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7) RETURNING id",
+        )
+        .bind(self.job.0)
+        .bind(self.company.0)
+        .bind(self.kind.element())
+        .bind(name)
+        .bind(due_at.timestamp_millis())
+        .bind(self.created_at.timestamp_millis())
+        .bind(&self.exclusive_key)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("queue a run"))?;
+        Ok(InstanceId(id))
+    }
 }
 
 /// Writes down what became of each instant. One that is written already keeps its first fate: it cannot fire twice.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
-    busy_with: Option<InstanceId>,
+    busy_with: Option<&RunId>,
     slots: &[Slot],
-    runs: &[InstanceId],
+    runs: &[RunId],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(slots.len());
-    let mut upcoming = runs.iter();
-    let mut next = upcoming.next();
+    let mut upcoming = runs.iter().peekable();
     for slot in slots {
-        let mut params = Map::new();
-        let instance = match slot.fate {
-            Fate::Fire | Fate::FireLate => {
-                let own = next.copied();
-                next = upcoming.next();
-                own
-            }
-            Fate::Coalesce => next.copied(),
-            Fate::Skip(_) => busy_with,
+        let run = match slot.fate {
+            Fate::Fire | Fate::FireLate => upcoming.next(),
+            Fate::Coalesce => upcoming.peek().copied(),
+            Fate::Skip(SkipReason::Overlap) => busy_with,
+            Fate::Skip(SkipReason::Misfire | SkipReason::Paused) => None,
         };
-        if slot.fate == Fate::FireLate {
-            params.insert("seconds".to_owned(), json!((now - slot.due_at).num_seconds()));
-        }
         rows.push(json!([
             job,
             slot.due_at.timestamp_millis(),
             slot.fate.disposition(),
             slot.fate.reason(),
-            Value::Object(params).to_string(),
-            instance,
+            Value::Object(slot_params(slot, run, now)).to_string(),
+            run.map(|run| run.id),
             now.timestamp_millis(),
         ]));
     }
@@ -242,6 +266,33 @@ pub(super) async fn insert_slots(
     .map_err(StoreError::doing("write slots"))
 }
 
+/// What the message of a slot needs: the run, and how late it was noticed.
+fn slot_params(slot: &Slot, run: Option<&RunId>, now: DateTime<Utc>) -> Map<String, Value> {
+    let mut params = Map::new();
+    if let Some(run) = run {
+        params.insert("run".to_owned(), json!(run.name));
+    }
+    if matches!(slot.fate, Fate::FireLate | Fate::Skip(SkipReason::Misfire)) {
+        params.insert("milliseconds".to_owned(), json!((now - slot.due_at).num_milliseconds()));
+    }
+    params
+}
+
+/// Instants of earlier transactions that were to be merged into the run that now came.
+async fn merge_earlier(tx: &mut Transaction, job: JobId, run: &RunId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE slot SET instance_id = $2, params = $3
+         WHERE job_id = $1 AND disposition = 'coalesced' AND instance_id IS NULL",
+    )
+    .bind(job.0)
+    .bind(run.id.0)
+    .bind(json!({"run": run.name}).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("merge slots"))
+}
+
 /// A recurring trigger that waits.
 #[derive(Debug, Clone)]
 pub struct ScheduledTrigger {
@@ -250,15 +301,31 @@ pub struct ScheduledTrigger {
     pub next_fire_at: DateTime<Utc>,
 }
 
+/// Another fire time for a trigger, if it still has the one it had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reschedule {
+    pub job: JobId,
+    pub from: DateTime<Utc>,
+    pub to: Option<DateTime<Utc>>,
+}
+
 impl Store {
-    /// Notes the zone that fire times are computed in. The answer is the zone before, if it was another one.
-    pub async fn remember_zone(&self, zone: chrono_tz::Tz) -> Result<Option<String>, StoreError> {
-        self.write(move |tx| {
+    /// The zone that fire times were computed in, if there were any yet.
+    pub async fn known_zone(&self) -> Result<Option<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read the zone"))
+    }
+
+    /// Notes the zone that fire times are computed in, with the fire times that it moves: all of it or nothing.
+    pub async fn remember_zone(&self, zone: chrono_tz::Tz, moved: Vec<Reschedule>) -> Result<(), StoreError> {
+        self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                let before: Option<String> = sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
-                    .fetch_optional(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("read the zone"))?;
+                for trigger in moved {
+                    reschedule(tx, trigger).await?;
+                }
                 sqlx::query(
                     "INSERT INTO system (key, value) VALUES ('zone', $1)
                      ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -266,8 +333,8 @@ impl Store {
                 .bind(zone.name())
                 .execute(tx)
                 .await
-                .map_err(StoreError::doing("note the zone"))?;
-                Ok(before.filter(|before| before != zone.name()))
+                .map(|_| ())
+                .map_err(StoreError::doing("note the zone"))
             })
         })
         .await
@@ -293,26 +360,18 @@ impl Store {
             })
             .collect()
     }
+}
 
-    /// Gives a trigger another fire time, if it still has the one it had.
-    pub async fn reschedule(
-        &self,
-        job: JobId,
-        from: DateTime<Utc>,
-        to: Option<DateTime<Utc>>,
-    ) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query("UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2")
-                    .bind(job.0)
-                    .bind(from.timestamp_millis())
-                    .bind(to.map(|at| at.timestamp_millis()))
-                    .execute(tx)
-                    .await
-                    .map(|_| ())
-                    .map_err(StoreError::doing("reschedule a job"))
-            })
-        })
-        .await
-    }
+async fn reschedule(tx: &mut Transaction, Reschedule { job, from, to }: Reschedule) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE job SET next_fire_at = $3, trigger_state = CASE WHEN $3 IS NULL THEN 'Complete' ELSE trigger_state END
+         WHERE id = $1 AND next_fire_at = $2",
+    )
+    .bind(job.0)
+    .bind(from.timestamp_millis())
+    .bind(to.map(|at| at.timestamp_millis()))
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("reschedule a job"))
 }

@@ -1,0 +1,318 @@
+//! The contents of all files that assets are made of, each under the name of its own SHA-256.
+//!
+//! ```text
+//! blobs/3f/3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea
+//! blobs/tmp/…            being written; nothing refers to it
+//! ```
+//!
+//! The promise: when a write has been answered, the bytes survive a power cut, so that a database row which names them
+//! may be committed. Bytes go to a temporary name in the same file system, the file is fsynced and renamed, and the
+//! folder is fsynced. A crash leaves temporary files only, and [`Blobs::sweep`] removes them. The same content is kept
+//! once. Blobs are never changed, so hard links to them may be handed out for reading.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+
+/// Content that is in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// SHA-256, 64 hexadecimal digits.
+    pub id: String,
+    pub bytes: u64,
+}
+
+/// What can go wrong with a blob.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    #[error("cannot read what is to be stored: {0}")]
+    Source(#[source] io::Error),
+    #[error("there are more than the {limit} bytes allowed")]
+    TooLarge { limit: u64 },
+    #[error("stopped before all of it was stored")]
+    Stopped,
+    #[error("the disk that holds {path} is full; free some space, nothing that was stored is lost")]
+    Full { path: PathBuf },
+    #[error("cannot {doing} {path}: {source}")]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("\"{0}\" is no name of a blob")]
+    BadName(String),
+}
+
+impl BlobError {
+    fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| {
+            let is_full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            let path = path.to_owned();
+            if is_full { Self::Full { path } } else { Self::Io { doing, path, source } }
+        }
+    }
+}
+
+/// The store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    root: Arc<Path>,
+    next_temporary: Arc<AtomicU64>,
+}
+
+const TEMPORARY: &str = "tmp";
+
+/// How much is copied between two looks at whether to stop.
+const PIECE: usize = 1 << 18;
+
+impl Blobs {
+    /// Opens the store below `root`, and makes its folders when they are not there.
+    pub fn open(root: &Path) -> Result<Self, BlobError> {
+        let folders = (0..=u8::MAX).map(|first| format!("{first:02x}")).chain([TEMPORARY.to_owned()]);
+        for folder in folders {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(BlobError::doing("make the folder", &path))?;
+        }
+        sync_folder(root)?;
+        Ok(Self { root: root.into(), next_temporary: Arc::default() })
+    }
+
+    /// Removes what earlier processes left half written. For the one process that writes here, before it does.
+    pub fn sweep(&self) -> Result<usize, BlobError> {
+        let folder = self.root.join(TEMPORARY);
+        let mut removed = 0;
+        for entry in fs::read_dir(&folder).map_err(BlobError::doing("list", &folder))? {
+            let path = entry.map_err(BlobError::doing("list", &folder))?.path();
+            fs::remove_file(&path).map_err(BlobError::doing("remove", &path))?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Where the content is, whether or not it is there.
+    pub fn path(&self, id: &str) -> Result<PathBuf, BlobError> {
+        let is_name = id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_name {
+            return Err(BlobError::BadName(id.chars().take(80).collect()));
+        }
+        Ok(self.root.join(&id[..2]).join(id))
+    }
+
+    pub fn contains(&self, id: &str) -> bool {
+        self.path(id).is_ok_and(|path| path.is_file())
+    }
+
+    pub fn read(&self, id: &str) -> Result<File, BlobError> {
+        let path = self.path(id)?;
+        File::open(&path).map_err(BlobError::doing("open", &path))
+    }
+
+    /// Stores all of `source`, unless it is longer than `limit` or `stop` says so in between.
+    pub fn store(&self, source: &mut impl Read, limit: u64, stop: &dyn Fn() -> bool) -> Result<Blob, BlobError> {
+        let mut draft = self.draft()?;
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        let mut piece = vec![0; PIECE];
+        loop {
+            if stop() {
+                return Err(BlobError::Stopped);
+            }
+            let count = match source.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(BlobError::Source(error)),
+            };
+            bytes += count as u64;
+            if bytes > limit {
+                return Err(BlobError::TooLarge { limit });
+            }
+            hash.update(&piece[..count]);
+            draft.file.write_all(&piece[..count]).map_err(BlobError::doing("write", &draft.path))?;
+        }
+        self.keep_as(draft, Blob { id: hex(&hash.finalize()), bytes })
+    }
+
+    /// A file to be written at will, and then kept with [`Blobs::keep`]. Dropped, it is gone.
+    pub fn draft(&self) -> Result<Draft, BlobError> {
+        let number = self.next_temporary.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(TEMPORARY).join(format!("{}-{number}", std::process::id()));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(BlobError::doing("make", &path))?;
+        Ok(Draft { file, path })
+    }
+
+    pub fn keep(&self, mut draft: Draft) -> Result<Blob, BlobError> {
+        let failed = |error| BlobError::doing("read back", &draft.path)(error);
+        draft.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = draft.file.read(&mut piece).map_err(failed)?;
+            if count == 0 {
+                break;
+            }
+            bytes += count as u64;
+            hash.update(&piece[..count]);
+        }
+        self.keep_as(draft, Blob { id: hex(&hash.finalize()), bytes })
+    }
+
+    fn keep_as(&self, draft: Draft, blob: Blob) -> Result<Blob, BlobError> {
+        let path = self.path(&blob.id)?;
+        let is_there = fs::metadata(&path).is_ok_and(|found| found.len() == blob.bytes);
+        if !is_there {
+            draft.file.sync_all().map_err(BlobError::doing("write", &draft.path))?;
+            fs::rename(&draft.path, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
+        }
+        // Also when it was there: whoever wrote it may not have come this far yet.
+        sync_folder(path.parent().unwrap_or(&self.root))?;
+        Ok(blob)
+    }
+
+    /// Puts the content at `target`, which must be free: as a hard link, or as a copy where there cannot be one.
+    pub fn hand_out(&self, id: &str, target: &Path) -> Result<(), BlobError> {
+        let path = self.path(id)?;
+        match fs::hard_link(&path, target) {
+            Ok(()) => Ok(()),
+            Err(error) if no_link_possible(&error) => copy(&path, target),
+            Err(error) => Err(BlobError::doing("link a file of the store to", target)(error)),
+        }
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    path: PathBuf,
+}
+
+impl Draft {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub const fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Once kept it is no longer there; otherwise the sweep at the next start removes what stays behind.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Other file systems, too many links, or file systems without links.
+fn no_link_possible(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(code, Some(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS))
+}
+
+fn copy(path: &Path, target: &Path) -> Result<(), BlobError> {
+    let copied = (|| {
+        let mut out = OpenOptions::new().write(true).create_new(true).open(target)?;
+        io::copy(&mut File::open(path)?, &mut out)?;
+        out.sync_all()
+    })();
+    copied.map_err(BlobError::doing("copy a file of the store to", target))
+}
+
+/// Makes names in a folder survive a power cut.
+pub fn sync_folder(path: &Path) -> Result<(), BlobError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(BlobError::doing("fsync the folder", path))
+}
+
+fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened() -> (tempfile::TempDir, Blobs) {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
+        (folder, blobs)
+    }
+
+    fn temporary_files(blobs: &Blobs) -> usize {
+        fs::read_dir(blobs.root.join(TEMPORARY)).unwrap().count()
+    }
+
+    #[test]
+    fn content_comes_back_and_is_kept_once() {
+        let (_folder, blobs) = opened();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        assert_eq!(blob.id, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        let mut draft = blobs.draft().unwrap();
+        draft.file().write_all(b"hello").unwrap();
+        assert_eq!(blobs.keep(draft).unwrap(), blob);
+        let mut text = String::new();
+        blobs.read(&blob.id).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
+        assert_eq!(fs::read_dir(blobs.path(&blob.id).unwrap().parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(temporary_files(&blobs), 0);
+    }
+
+    #[test]
+    fn a_damaged_copy_is_replaced() {
+        let (_folder, blobs) = opened();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        fs::write(blobs.path(&blob.id).unwrap(), b"he").unwrap();
+        blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        assert_eq!(fs::read(blobs.path(&blob.id).unwrap()).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn what_is_refused_leaves_nothing() {
+        let (_folder, blobs) = opened();
+        let too_large = blobs.store(&mut &b"hello!"[..], 5, &|| false);
+        assert!(matches!(too_large, Err(BlobError::TooLarge { limit: 5 })), "{too_large:?}");
+        assert!(matches!(blobs.store(&mut io::repeat(7), u64::MAX, &|| true), Err(BlobError::Stopped)));
+        drop(blobs.draft().unwrap());
+        assert_eq!(temporary_files(&blobs), 0);
+        for name in ["", "..", "../../etc/passwd", &"A".repeat(64)] {
+            assert!(matches!(blobs.path(name), Err(BlobError::BadName(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_swept() {
+        let (_folder, blobs) = opened();
+        fs::write(blobs.root.join(TEMPORARY).join("1-0"), b"half").unwrap();
+        assert_eq!(blobs.sweep().unwrap(), 1);
+        assert_eq!(temporary_files(&blobs), 0);
+    }
+
+    #[test]
+    fn a_full_disk_is_called_full() {
+        let error = BlobError::doing("write", Path::new("/data/blobs/tmp/1"))(io::ErrorKind::StorageFull.into());
+        assert!(error.to_string().contains("the disk that holds /data/blobs/tmp/1 is full"), "{error}");
+    }
+
+    #[test]
+    fn links_share_the_bytes_and_copies_cross_file_systems() {
+        use std::os::unix::fs::MetadataExt;
+        let (folder, blobs) = opened();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        let target = folder.path().join("linked");
+        blobs.hand_out(&blob.id, &target).unwrap();
+        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+        assert_eq!(inode(&target), inode(&blobs.path(&blob.id).unwrap()));
+        let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+        let copied = elsewhere.path().join("copied");
+        blobs.hand_out(&blob.id, &copied).unwrap();
+        assert_eq!(fs::read(&copied).unwrap(), b"hello");
+    }
+}

@@ -1,0 +1,214 @@
+//! A file that has been taken in becomes an asset: the commit, and the lines that tell of it. All upload jobs share it.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::pictures::{Ready, Warning};
+use super::{Context, Failure, Item, reason};
+use crate::model::asset::AssetType;
+use crate::model::handle;
+use crate::model::id::AssetId;
+use crate::model::job::ProcessingOptions;
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::name::FileName;
+use crate::model::outcome::Counters;
+use crate::store::assets::arrival::{Arrival, Filed};
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::attempt::ItemReport;
+use crate::store::pictures::KnownAsset;
+
+/// What is the same for all files of a job.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    pub company_root: String,
+    pub overwrite: bool,
+    pub ready_for_publish: bool,
+    pub preserve_publish_state: Option<bool>,
+}
+
+/// One file of a job.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Key of its item.
+    pub key: String,
+    /// What it was called where it came from.
+    pub shown: String,
+    pub raw_name: String,
+    pub name: FileName,
+    /// Where it goes, below the company root.
+    pub folder: String,
+    /// Lines about how it came, for the log.
+    pub history: Vec<LogLine>,
+    /// For the item: what tells whether the source has changed since.
+    pub source: serde_json::Value,
+}
+
+/// What became of a file before it could be filed.
+#[derive(Debug)]
+pub enum Fate {
+    Ready(Box<Ready>),
+    /// Its name is taken and nothing is to be overwritten.
+    Duplicate(KnownAsset),
+    Refused(Message),
+}
+
+impl Filing {
+    pub async fn new(context: &Context, overwrite: bool, options: &ProcessingOptions) -> Result<Self, Failure> {
+        let company = context.store().company(context.run.company).await?;
+        let gone = || Failure::Fatal(reason::other("the company of the job is no longer there"));
+        Ok(Self {
+            company_root: company.ok_or_else(gone)?.root_path,
+            overwrite,
+            ready_for_publish: options.ready_for_publish.unwrap_or(false),
+            preserve_publish_state: options.preserve_publish_state,
+        })
+    }
+
+    /// The asset that makes the file a duplicate for certain, so that it need not be read at all.
+    pub fn duplicate_of(&self, known: Option<&KnownAsset>) -> Option<KnownAsset> {
+        known.filter(|known| !self.overwrite && !known.in_trash).cloned()
+    }
+
+    /// Commits a file and what became of it.
+    pub async fn file(&self, context: &Context, incoming: Incoming, fate: Fate) -> Result<(), Failure> {
+        match fate {
+            Fate::Ready(ready) => self.add(context, incoming, *ready).await,
+            Fate::Duplicate(known) => {
+                let line = duplicate(&incoming, known.id, &incoming.name.stem);
+                let counters = Counters { duplicate: 1, ..Counters::default() };
+                commit(context, incoming, counters, line).await
+            }
+            Fate::Refused(why) => {
+                let message = Message::new("upload-error").with("file", incoming.shown.clone()).with("reason", why);
+                let counters = Counters { error: 1, ..Counters::default() };
+                let line = LogLine::new(LogType::UploadError, message).about(
+                    None,
+                    incoming.name.stem.clone(),
+                    FileType::NoType,
+                );
+                commit(context, incoming, counters, line).await
+            }
+        }
+    }
+
+    async fn add(&self, context: &Context, incoming: Incoming, ready: Ready) -> Result<(), Failure> {
+        let arrival = Arrival {
+            company: context.run.company,
+            folder: incoming.folder.clone(),
+            name: incoming.name.clone(),
+            master: ready.master.clone(),
+            overwrite: self.overwrite,
+            ready_for_publish: self.ready_for_publish,
+            preserve_publish_state: self.preserve_publish_state,
+            by: context.run.responsible,
+            at: context.clock.now(),
+        };
+        let effect = Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone() };
+        let told = Told { root: self.company_root.clone(), incoming, ready };
+        let item = Item(told.incoming.key.clone());
+        context.commit(item, effect, move |applied| told.report(applied)).await?;
+        Ok(())
+    }
+}
+
+async fn commit(context: &Context, incoming: Incoming, counters: Counters, line: LogLine) -> Result<(), Failure> {
+    let mut lines = incoming.history;
+    lines.push(line);
+    let report = ItemReport { result: incoming.source, counters, lines };
+    context.commit(Item(incoming.key), Effect::Nothing, move |_| report).await?;
+    Ok(())
+}
+
+fn duplicate(incoming: &Incoming, asset: AssetId, name: &str) -> LogLine {
+    let message = Message::new("duplicate-skipped").with("file", incoming.shown.clone()).with("asset", name);
+    LogLine::new(LogType::DuplicateSkipped, message).about(Some(asset), name, FileType::NoType)
+}
+
+/// All that the lines of a filed file are made from.
+struct Told {
+    root: String,
+    incoming: Incoming,
+    ready: Ready,
+}
+
+impl Told {
+    fn report(self, applied: &Applied) -> ItemReport {
+        let Applied::Filed(filed) = applied else { return ItemReport::default() };
+        let mut counters = Counters::default();
+        let mut lines = self.incoming.history.clone();
+        match filed {
+            Filed::Added { name, .. } => {
+                counters.success = 1;
+                lines.push(self.success(name));
+            }
+            Filed::AddedWithNumber { name, .. } => {
+                counters.success = 1;
+                lines.push(self.success(name));
+                let message = Message::new("duplicate-renamed")
+                    .with("file", self.incoming.shown.clone())
+                    .with("asset", self.incoming.name.stem.clone())
+                    .with("name", name.clone());
+                lines.push(self.line(LogType::UploadWarning, name, message));
+            }
+            Filed::Updated { name, moved_from, .. } => {
+                counters.update = 1;
+                let message =
+                    Message::new("file-updated").with("file", self.path(name)).with("bytes", self.ready.master.bytes);
+                lines.push(self.line(LogType::FileUpdated, name, message));
+                if let Some(from) = moved_from {
+                    let message = Message::new("moved-to-folder")
+                        .with("asset", name.clone())
+                        .with("from", handle::folder_path(&self.root, from))
+                        .with("folder", handle::folder_path(&self.root, &self.incoming.folder));
+                    lines.push(self.line(LogType::JobInfo, name, message));
+                }
+            }
+            Filed::Duplicate { asset, name } => {
+                counters.duplicate = 1;
+                lines.push(duplicate(&self.incoming, *asset, name));
+            }
+        }
+        if let Filed::Added { name, .. } | Filed::AddedWithNumber { name, .. } | Filed::Updated { name, .. } = filed {
+            lines.extend(self.warnings().map(|message| self.line(LogType::UploadWarning, name, message)));
+        }
+        counters.warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
+        ItemReport { result: self.incoming.source, counters, lines }
+    }
+
+    fn success(&self, name: &str) -> LogLine {
+        let Ready { master, .. } = &self.ready;
+        let message = Message::new("upload-success")
+            .with("file", self.path(name))
+            .with("type", AssetType::as_str(master.asset_type))
+            .with("bytes", master.bytes);
+        self.line(LogType::UploadSuccess, name, message)
+    }
+
+    fn line(&self, log_type: LogType, name: &str, message: Message) -> LogLine {
+        LogLine::new(log_type, message).about(None, name, FileType::of_master(self.ready.master.asset_type))
+    }
+
+    /// Where the asset is, as a client sees it: company root first, and the name of the file it is kept as.
+    fn path(&self, name: &str) -> String {
+        let file = FileName { stem: name.to_owned(), ..self.incoming.name.clone() };
+        format!("{}{}", handle::folder_path(&self.root, &self.incoming.folder), file.with_extension())
+    }
+
+    fn warnings(&self) -> impl Iterator<Item = Message> {
+        let Incoming { raw_name, name, shown, .. } = &self.incoming;
+        // Accents that are composed, and an extension in small letters, are the same name written in another way.
+        let composed: String = raw_name.nfc().collect();
+        let is_cleaned = name.changed && composed.to_lowercase() != name.with_extension().to_lowercase();
+        let cleaned = is_cleaned
+            .then(|| Message::new("name-cleaned").with("file", shown.clone()).with("name", name.with_extension()));
+        let others = self.ready.warnings.iter().map(|warning| match warning {
+            Warning::ContentDiffers { extension, format } => Message::new("content-differs")
+                .with("file", shown.clone())
+                .with("extension", extension.clone())
+                .with("type", format.name()),
+            Warning::Remark(why) => {
+                Message::new("upload-warning").with("file", shown.clone()).with("reason", why.clone())
+            }
+        });
+        cleaned.into_iter().chain(others)
+    }
+}

@@ -1,0 +1,189 @@
+//! Options that this version reads, checks and keeps, but does not act on: the log says so, once for each.
+
+use super::{Context, Failure, Item};
+use crate::model::job::{
+    ColorManagement, IllustratorOptions, InDesignOptions, ManualCropOptions, MediaOptions, PageProcess, PdfOptions,
+    PhotoshopOptions, PhotoshopProcess, PostScriptOptions, ProcessingOptions, UnCompressProcess,
+};
+use crate::model::log::{LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::effect::Effect;
+use crate::store::jobs::attempt::ItemReport;
+
+/// Names of the options that ask for something which is not done. What asks for nothing is not among them.
+pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
+    // Every field is named, so that a new one cannot be forgotten.
+    let ProcessingOptions {
+        ready_for_publish: _,
+        preserve_publish_state: _,
+        create_mask,
+        // There are no crops yet that could be kept or removed.
+        preserve_crop: _,
+        knockout_background_options,
+        manual_crop_options,
+        auto_color_crop_options,
+        auto_transparent_crop_options,
+        photoshop_options,
+        post_script_options,
+        pdf_options,
+        illustrator_options,
+        in_design_options,
+        color_management_options,
+        auto_set_creation_options,
+        media_options,
+        unsharp_mask_options,
+        un_compress_options,
+        xmp_keywords,
+        project_handle_array,
+        // There are no adaptive video sets yet that a video could be left out of.
+        exclude_master_video_from_avs: _,
+        // The engine acts on the rest.
+        email_setting: _,
+        post_job_only_if_files: _,
+        post_http_url: _,
+        post_image_serving_publish_job: _,
+        post_image_rendering_publish_job: _,
+        post_video_publish_job: _,
+    } = options;
+    let asked = [
+        ("createMask", *create_mask),
+        ("knockoutBackgroundOptions", knockout_background_options.is_some()),
+        ("manualCropOptions", manual_crop_options.as_ref().is_some_and(crops)),
+        ("autoColorCropOptions", auto_color_crop_options.is_some()),
+        ("autoTransparentCropOptions", auto_transparent_crop_options.is_some()),
+        ("photoshopOptions", photoshop_options.as_ref().is_some_and(keeps_layers)),
+        ("postScriptOptions", post_script_options.as_ref().is_some_and(draws_post_script)),
+        ("pdfOptions", pdf_options.as_ref().is_some_and(draws_pdf)),
+        ("illustratorOptions", illustrator_options.as_ref().is_some_and(draws_illustrator)),
+        ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
+        (
+            "colorManagementOptions",
+            color_management_options
+                .as_ref()
+                .is_some_and(|options| options.color_management != ColorManagement::Default),
+        ),
+        (
+            "autoSetCreationOptions",
+            auto_set_creation_options.as_ref().is_some_and(|options| !options.auto_sets_array.is_empty()),
+        ),
+        ("mediaOptions", media_options.as_ref().is_some_and(encodes)),
+        (
+            "unsharpMaskOptions",
+            unsharp_mask_options.as_ref().is_some_and(|options| options.amount.unwrap_or(0.0) > 0.0),
+        ),
+        (
+            "unCompressOptions",
+            un_compress_options.as_ref().is_some_and(|options| options.process == UnCompressProcess::UnCompress),
+        ),
+        ("xmpKeywords", xmp_keywords.as_ref().is_some_and(|keywords| !keywords.trim().is_empty())),
+        ("projectHandleArray", !project_handle_array.is_empty()),
+    ];
+    asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect()
+}
+
+fn crops(options: &ManualCropOptions) -> bool {
+    let ManualCropOptions { left, right, top, bottom } = *options;
+    [left, right, top, bottom] != [0; 4]
+}
+
+fn keeps_layers(options: &PhotoshopOptions) -> bool {
+    options.process == Some(PhotoshopProcess::MaintainLayers)
+}
+
+fn draws(process: Option<PageProcess>) -> bool {
+    matches!(process, Some(PageProcess::Rasterize | PageProcess::Thumbnail))
+}
+
+fn draws_post_script(options: &PostScriptOptions) -> bool {
+    draws(options.process) || options.extract_search_words == Some(true)
+}
+
+/// `pdfCatalog` and `extractLinks` are true unless said otherwise, and mean nothing without pages.
+fn draws_pdf(options: &PdfOptions) -> bool {
+    draws(options.process) || options.extract_search_words == Some(true)
+}
+
+fn draws_illustrator(options: &IllustratorOptions) -> bool {
+    draws(options.process)
+}
+
+fn processes_in_design(options: &InDesignOptions) -> bool {
+    options.process.as_deref().is_some_and(|process| !matches!(process.trim(), "" | "None"))
+}
+
+fn encodes(options: &MediaOptions) -> bool {
+    !options.video_encoding_presets_array.is_empty()
+        || options.generate_thumbnail == Some(true)
+        || options.thumbnail_options.is_some_and(|thumbnail| thumbnail.thumbnail_time.is_some())
+}
+
+/// Writes what the log of a run begins with, once, and says whether there was anything.
+pub async fn log_beginning(
+    context: &Context,
+    in_vain: Vec<&'static str>,
+    mut lines: Vec<LogLine>,
+) -> Result<bool, Failure> {
+    lines.extend(in_vain.into_iter().map(|option| {
+        let message = Message::new("option-no-effect")
+            .with("option", option)
+            .with("reason", Message::new("reason-not-in-version"));
+        LogLine::new(LogType::UploadWarning, message)
+    }));
+    if lines.is_empty() {
+        return Ok(false);
+    }
+    let warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
+    let report = ItemReport { counters: Counters { warning, ..Counters::default() }, lines, ..ItemReport::default() };
+    // No path or address begins with a slash.
+    context.commit(Item("/beginning".to_owned()), Effect::Nothing, move |_| report).await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(options: serde_json::Value) -> Vec<&'static str> {
+        without_effect(&serde_json::from_value(options).unwrap())
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_not_mentioned() {
+        let recorded = json!({
+            "createMask": false, "preserveCrop": true, "readyForPublish": true,
+            "manualCropOptions": { "left": 0, "right": 0, "top": 0, "bottom": 0 },
+            "photoshopOptions": { "process": "None", "layerOptions": { "anchor": "Center" } },
+            "postScriptOptions": { "process": "None", "resolution": 72.0, "colorspace": "Auto", "alpha": false },
+            "pdfOptions": { "process": "None", "pdfCatalog": true, "extractLinks": true },
+            "illustratorOptions": { "process": "None" }, "inDesignOptions": { "process": "None" },
+            "colorManagementOptions": { "colorManagement": "Default" },
+            "autoSetCreationOptions": { "autoSetsArray": [] }, "mediaOptions": {},
+            "unsharpMaskOptions": { "amount": 0.0, "radius": 1.0 }, "unCompressOptions": { "process": "None" },
+            "xmpKeywords": " ", "projectHandleArray": [],
+        });
+        assert_eq!(asked(recorded), Vec::<&str>::new());
+        assert_eq!(asked(json!({})), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn everything_that_is_asked_for_in_vain_is_mentioned() {
+        let all = json!({
+            "createMask": true,
+            "knockoutBackgroundOptions": { "corner": "UpperLeft", "tolerance": 0.1, "fillMethod": "FloodFill" },
+            "manualCropOptions": { "left": 1, "right": 0, "top": 0, "bottom": 0 },
+            "autoColorCropOptions": { "corner": "UpperLeft", "tolerance": 0.1 },
+            "autoTransparentCropOptions": { "tolerance": 0.1 },
+            "photoshopOptions": { "process": "MaintainLayers" },
+            "postScriptOptions": { "process": "Rasterize" }, "pdfOptions": { "process": "Thumbnail" },
+            "illustratorOptions": { "process": "Rasterize" }, "inDesignOptions": { "process": "Rasterize" },
+            "colorManagementOptions": { "colorManagement": "Convert" },
+            "autoSetCreationOptions": { "autoSetsArray": ["ps|1"] },
+            "mediaOptions": { "generateThumbnail": true }, "unsharpMaskOptions": { "amount": 1.75 },
+            "unCompressOptions": { "process": "UnCompress" }, "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
+        });
+        let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(asked(all), expected);
+    }
+}

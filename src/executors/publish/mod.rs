@@ -1,0 +1,325 @@
+//! imageServingPublishJob: what is marked goes to the trees of the company's context, what is not leaves them.
+//!
+//! 1. *Begin* takes a number for the publish and notes how far the company's changes are looked at.
+//! 2. *Record* goes through the assets that changed (Full: all that are marked or published), builds pyramids that are
+//!    missing, and writes down in the database what the trees shall hold, a page of assets at a time. Each row carries
+//!    the number of the publish that changed it.
+//! 3. *Stage* brings the standby tree up to date by the rows that are newer than what it holds, and notes that it did.
+//!    A full publish begins with an empty tree instead.
+//! 4. *Switch* points the readers' link at it by a rename. A reader sees the old publish or the new one, never some of both.
+//! 5. *Tell* writes the lines of what readers now see and no longer see.
+//!
+//! An incremental publish thereby costs what changed since the standby tree was last written, which is the changes of two
+//! publishes, and never what exists. Each step is an item and can be done again: whichever of them a crash falls
+//! between, the next attempt repeats at most the last one. The link is the truth about what is live, and the rows are
+//! written before the first file is touched.
+//!
+//! A tree is written to again by the publish after the one that replaced it: readers that keep a folder open, rather
+//! than going through the link for each visit, have that long to finish with it.
+//!
+//! Published are `<asset>.tif`, the pyramid of a picture, and `content/<asset>.<extension>`, the master of what is
+//! neither a picture nor a video. Assets may be deleted from the database only after a publish has seen them in the
+//! trash; a full publish also finds what is gone without that.
+
+mod manifest;
+mod record;
+mod trees;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chrono::SecondsFormat;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Context, Executor, Failure, Item, Workshop, reason};
+use crate::model::asset::ContextKind;
+use crate::model::handle;
+use crate::model::job::{ImageServingPublishJob, PublishType};
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::attempt::ItemReport;
+use crate::store::publishing::{Begun, ContextState, Publication, PublishStep, Side};
+use trees::{Search, Target, TreeError, Trees};
+
+pub struct ImageServingPublish {
+    pub order: ImageServingPublishJob,
+    pub workshop: Workshop,
+}
+
+/// Folder below the publish root.
+const FOLDER: &str = "image-serving";
+
+/// Assets, or lines, that are written in one transaction.
+const PAGE: usize = 500;
+
+#[async_trait]
+impl Executor for ImageServingPublish {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let run = Publish::begin(self, context).await?;
+        if !run.is_done(SWITCHED) {
+            context.say(Message::new("progress-publishing"));
+            record::record(&run).await?;
+            if !run.changes_anything().await? {
+                return run.end_unchanged().await;
+            }
+            run.stage_and_switch().await?;
+        }
+        run.mirror_first().await?;
+        run.tell().await
+    }
+}
+
+impl From<TreeError> for Failure {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Stopped => Self::Interrupted,
+            TreeError::Blob(error) => error.into(),
+            TreeError::NotOurs { .. } | TreeError::BadName(_) => Self::Fatal(reason::other(error)),
+            TreeError::Io { .. } => Self::Transient(reason::other(error)),
+        }
+    }
+}
+
+// No asset name begins with a slash, so items of steps cannot be taken for others.
+const BEGIN: &str = "/begin";
+const RESET: &str = "/reset";
+const STAGED: &str = "/staged";
+const SWITCHED: &str = "/switched";
+const MIRRORED: &str = "/mirrored";
+
+/// What the first attempt of a run found, for all of its attempts.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Start {
+    begun: Begun,
+    /// The publish that readers saw then; 0 for none.
+    live_seq: i64,
+}
+
+/// A publish under way.
+struct Publish<'a> {
+    context: &'a Context,
+    workshop: &'a Workshop,
+    order: &'a ImageServingPublishJob,
+    company_root: String,
+    /// As it was when the attempt began.
+    state: ContextState,
+    trees: Trees,
+    start: Start,
+    done: HashMap<String, Value>,
+}
+
+impl<'a> Publish<'a> {
+    async fn begin(executor: &'a ImageServingPublish, context: &'a Context) -> Result<Self, Failure> {
+        let ImageServingPublish { order, workshop } = executor;
+        let company = context.store().company(context.run.company).await?;
+        let gone = || Failure::Fatal(reason::other("the company of the job is no longer there"));
+        let company_root = company.ok_or_else(gone)?.root_path;
+        let state = find_context(context, order).await?;
+        let trees = Trees::new(workshop.settings.publish_root.join(FOLDER), &company_root)?;
+        let mut done = context.done_items().await?;
+        if !done.contains_key(BEGIN) {
+            let live = trees.live()?;
+            let live_seq = live.map_or(0, |side| state.seq_of(side));
+            let report = move |applied: &Applied| match applied {
+                Applied::PublishBegun(begun) => {
+                    ItemReport { result: json!(Start { begun: *begun, live_seq }), ..ItemReport::default() }
+                }
+                _ => ItemReport::default(),
+            };
+            let step = PublishStep::Begin { context: state.id };
+            context.commit(Item(BEGIN.to_owned()), Effect::Publish(step), report).await?;
+            done = context.done_items().await?;
+        }
+        let start = done.get(BEGIN).cloned().unwrap_or_default();
+        let start = serde_json::from_value(start).map_err(|error| Failure::Fatal(reason::other(error)))?;
+        Ok(Self { context, workshop, order, company_root, state, trees, start, done })
+    }
+
+    fn is_done(&self, item: &str) -> bool {
+        self.done.contains_key(item)
+    }
+
+    fn is_full(&self) -> bool {
+        match self.order.publish_type {
+            PublishType::Full | PublishType::FullWithSearch => true,
+            PublishType::Incremental => false,
+        }
+    }
+
+    async fn step(&self, item: &str, step: PublishStep) -> Result<(), Failure> {
+        self.context.commit(Item(item.to_owned()), Effect::Publish(step), |_| ItemReport::default()).await?;
+        Ok(())
+    }
+
+    /// The context as it is now.
+    async fn state(&self) -> Result<ContextState, Failure> {
+        find_context(self.context, self.order).await
+    }
+
+    async fn changes_anything(&self) -> Result<bool, Failure> {
+        let store = self.context.store();
+        let is_shown = self.start.live_seq > 0 && self.trees.live()?.is_some_and(|side| self.tree_exists(side));
+        Ok(self.is_full()
+            || !is_shown
+            || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty())
+    }
+
+    fn tree_exists(&self, side: Side) -> bool {
+        self.trees.tree(side).is_dir()
+    }
+
+    async fn end_unchanged(&self) -> Result<(), Failure> {
+        let step = PublishStep::Looked { context: self.state.id, until: self.start.begun.until };
+        let message = Message::new("publish-nothing").with("context", self.state.name.clone());
+        let report = ItemReport { lines: vec![LogLine::new(LogType::JobInfo, message)], ..ItemReport::default() };
+        self.context.commit(Item("/unchanged".to_owned()), Effect::Publish(step), move |_| report).await?;
+        Ok(())
+    }
+
+    async fn stage_and_switch(&self) -> Result<(), Failure> {
+        let (state, begun) = (self.state().await?, self.start.begun);
+        let live = self.trees.live()?;
+        let side = match live {
+            // The link was switched just before an attempt ended: nothing is left to do but to note it.
+            Some(live) if state.seq_of(live) == begun.seq => live,
+            _ => {
+                let standby = live.map_or(Side::A, Side::other);
+                if state.seq_of(standby) != begun.seq {
+                    self.stage(&state, standby, STAGED).await?;
+                }
+                self.context.checkpoint()?;
+                self.context.say(Message::new("progress-switching"));
+                let trees = self.trees.clone();
+                self.workshop.work(move |_| trees.switch(standby)).await??;
+                standby
+            }
+        };
+        let step = PublishStep::Switched { context: state.id, side, until: begun.until };
+        self.step(SWITCHED, step).await
+    }
+
+    /// Brings a tree that nobody reads up to this publish.
+    async fn stage(&self, state: &ContextState, side: Side, item: &str) -> Result<(), Failure> {
+        let (store, held) = (self.context.store(), state.seq_of(side));
+        let totals = self.trees.totals(side)?;
+        // A tree that does not know of what the database says it holds is not the tree that was written.
+        let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
+        let from_nothing = !is_sound || (self.is_full() && item == STAGED);
+        if from_nothing {
+            self.step(RESET, PublishStep::Reset { context: state.id, side }).await?;
+        }
+        let rows = if from_nothing {
+            store.publications_present(state.id).await?
+        } else {
+            store.publications_after(state.id, held).await?
+        };
+        let is_long = totals.is_some_and(|totals| totals.is_worth_compacting(rows.len(), state.file_count));
+        let compact = if is_long && !from_nothing { Some(store.publications_present(state.id).await?) } else { None };
+        self.context.say(Message::new("progress-manifest"));
+        let target = Target {
+            seq: self.start.begun.seq,
+            rows,
+            from_nothing,
+            compact,
+            files: state.file_count,
+            search: self.search(item).await?,
+            at: self.context.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        };
+        let (trees, blobs, stop) = (self.trees.clone(), self.workshop.blobs.clone(), self.context.stop_token().clone());
+        let staged = self
+            .workshop
+            .work(move |abandoned| trees.stage(side, &blobs, &target, &|| abandoned() || stop.is_cancelled()));
+        staged.await??;
+        self.step(item, PublishStep::Staged { context: state.id, side, seq: self.start.begun.seq }).await
+    }
+
+    async fn search(&self, item: &str) -> Result<Search, Failure> {
+        match self.order.publish_type {
+            PublishType::FullWithSearch if item == STAGED => record::search_lines(self).await.map(Search::Write),
+            PublishType::Full | PublishType::FullWithSearch | PublishType::Incremental => Ok(Search::Keep),
+        }
+    }
+
+    /// After the first publish of all, the other tree is made too: nobody reads it, and the next publish is not the one that
+    /// pays for it.
+    async fn mirror_first(&self) -> Result<(), Failure> {
+        let state = self.state().await?;
+        let Some(standby) = self.trees.live()?.map(Side::other) else { return Ok(()) };
+        if self.start.live_seq == 0 && state.seq_of(standby) == 0 && !self.is_done(MIRRORED) {
+            self.stage(&state, standby, MIRRORED).await?;
+        }
+        Ok(())
+    }
+
+    /// Says what readers see now.
+    async fn tell(&self) -> Result<(), Failure> {
+        let store = self.context.store();
+        let changed = store.publications_after(self.state.id, self.start.live_seq).await?;
+        let removed: Vec<Publication> = changed.iter().filter(|row| !row.present).cloned().collect();
+        let published = if self.is_full() {
+            store.publications_present(self.state.id).await?
+        } else {
+            changed.into_iter().filter(|row| row.present).collect()
+        };
+        let mut lines: Vec<LogLine> = published
+            .iter()
+            .map(|row| self.line(row, LogType::ImageServingPublishSuccess, "publish-success"))
+            .collect();
+        if !removed.is_empty() {
+            lines.extend(self.removal_lines(&removed));
+        }
+        let manifest = self.trees.link().join(manifest::NAME).display().to_string();
+        let count = self.state().await?.file_count;
+        let message = Message::new("publish-manifest").with("count", count).with("path", manifest);
+        lines.push(LogLine::new(LogType::JobInfo, message));
+        for (number, page) in lines.chunks(PAGE).enumerate() {
+            let is_success = |line: &&LogLine| line.log_type == LogType::ImageServingPublishSuccess;
+            let success = page.iter().filter(is_success).count() as i64;
+            let counters = Counters { success, transfer_success: success, ..Counters::default() };
+            let report = ItemReport { counters, lines: page.to_vec(), ..ItemReport::default() };
+            self.context.commit(Item(format!("/lines:{number}")), Effect::Nothing, move |_| report).await?;
+        }
+        Ok(())
+    }
+
+    fn removal_lines(&self, removed: &[Publication]) -> Vec<LogLine> {
+        let begin = Message::new("begin-image-serving-publish-cleanup").with("context", self.state.name.clone());
+        let end = Message::new("end-image-serving-publish-cleanup").with("count", removed.len());
+        let mut lines = vec![LogLine::new(LogType::BeginImageServingPublishCleanup, begin)];
+        let removal = |row| self.line(row, LogType::ImageServingPublishCleanupSuccess, "publish-removed");
+        lines.extend(removed.iter().map(removal));
+        lines.push(LogLine::new(LogType::EndImageServingPublishCleanup, end));
+        lines
+    }
+
+    fn line(&self, row: &Publication, log_type: LogType, code: &str) -> LogLine {
+        let file_type =
+            if row.file_name.ends_with(PYRAMID_ENDING) { FileType::OptimizedImage } else { FileType::NoType };
+        let message = Message::new(code).with("file", row.file_name.clone()).with("context", self.state.name.clone());
+        LogLine::new(log_type, message).about(Some(row.asset), asset_name(&row.file_name), file_type)
+    }
+}
+
+async fn find_context(context: &Context, order: &ImageServingPublishJob) -> Result<ContextState, Failure> {
+    const KIND: ContextKind = ContextKind::ImageServing;
+    let given = order.context_handle.as_deref().filter(|handle| !handle.is_empty());
+    let refuse = |handle: &str| {
+        Failure::Fatal(Message::new("reason-no-context").with("handle", handle).with("kind", KIND.as_str()))
+    };
+    let id = given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
+    let state = context.store().context_state(context.run.company, KIND, id).await?;
+    state.ok_or_else(|| match given {
+        Some(text) => refuse(text),
+        None => Failure::Fatal(Message::new("reason-no-default-context").with("kind", KIND.as_str())),
+    })
+}
+
+const PYRAMID_ENDING: &str = ".tif";
+
+/// The asset that a published file was made for.
+fn asset_name(file_name: &str) -> &str {
+    let plain = file_name.strip_prefix(trees::CONTENT).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file_name);
+    plain.rsplit_once('.').map_or(plain, |(name, _)| name)
+}

@@ -1,0 +1,243 @@
+//! The files of a context: two trees, and a link that says which of them readers see.
+//!
+//! ```text
+//! publish/image-serving/Acme -> .Acme.a      what readers open
+//! publish/image-serving/.Acme.a/             live:    mug.tif, content/guide.pdf, manifest.jsonl, search.jsonl
+//! publish/image-serving/.Acme.b/             standby: brought up to date, then switched to
+//! ```
+//!
+//! Published files are hard links to blobs (copies, where the trees lie in another file system). Whatever is done here
+//! can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any more, but has not
+//! noticed yet, apart from the one that came after it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::manifest::{self, Manifest, Totals};
+use crate::assets::blobs::{self, BlobError, Blobs};
+use crate::store::publishing::{Publication, Side};
+
+/// Folder in a tree of everything that is no picture.
+pub const CONTENT: &str = "content";
+
+const SEARCH: &str = "search.jsonl";
+
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    #[error("\"{0}\" is no name for a folder of published files")]
+    BadName(String),
+    #[error("{path} is not the link that publishing makes there; move it away, and publish again")]
+    NotOurs { path: PathBuf },
+    #[error("stopped before the new publish was complete")]
+    Stopped,
+    #[error("cannot {doing} {path}: {source}")]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TreeError {
+    let path = path.to_owned();
+    move |source| TreeError::Io { doing, path, source }
+}
+
+/// The search data of a publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    /// As the readers have it now.
+    Keep,
+    /// These lines.
+    Write(String),
+}
+
+/// What a tree shall become.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Number of the publish it then holds.
+    pub seq: i64,
+    /// Rows that changed since what it holds; all of them for a tree that begins with nothing.
+    pub rows: Vec<Publication>,
+    pub from_nothing: bool,
+    /// All rows, if the manifest is to be written anew.
+    pub compact: Option<Vec<Publication>>,
+    /// Files it then has.
+    pub files: i64,
+    pub search: Search,
+    pub at: String,
+}
+
+/// The trees of a company.
+#[derive(Debug, Clone)]
+pub struct Trees {
+    folder: PathBuf,
+    name: String,
+}
+
+impl Trees {
+    /// `folder` holds the trees of all companies.
+    pub fn new(folder: PathBuf, name: &str) -> Result<Self, TreeError> {
+        if is_plain(name) {
+            Ok(Self { folder, name: name.to_owned() })
+        } else {
+            Err(TreeError::BadName(name.to_owned()))
+        }
+    }
+
+    /// What readers open.
+    pub fn link(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    pub fn tree(&self, side: Side) -> PathBuf {
+        self.hidden(side.letter())
+    }
+
+    fn hidden(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!(".{}.{ending}", self.name))
+    }
+
+    /// The tree that readers see. The link itself is what counts, whatever the database has heard of it.
+    pub fn live(&self) -> Result<Option<Side>, TreeError> {
+        let link = self.link();
+        match fs::read_link(&link) {
+            Ok(target) => {
+                let side =
+                    Side::ALL.iter().copied().find(|side| self.tree(*side).file_name() == Some(target.as_os_str()));
+                side.map(Some).ok_or(TreeError::NotOurs { path: link })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(TreeError::NotOurs { path: link }),
+            Err(error) => Err(doing("read the link", &link)(error)),
+        }
+    }
+
+    /// The totals of the last publish that the tree holds in full.
+    pub fn totals(&self, side: Side) -> Result<Option<Totals>, TreeError> {
+        let tree = self.tree(side);
+        Manifest::of(&tree).totals().map_err(doing("read the manifest in", &tree))
+    }
+
+    /// Makes a tree what it shall become. Nobody may be reading it.
+    pub fn stage(&self, side: Side, blobs: &Blobs, target: &Target, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+        fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
+        let _lock = self.lock()?;
+        let tree = self.tree(side);
+        if target.from_nothing && tree.exists() {
+            fs::remove_dir_all(&tree).map_err(doing("remove", &tree))?;
+        }
+        let content = tree.join(CONTENT);
+        fs::create_dir_all(&content).map_err(doing("make the folder", &content))?;
+        for row in &target.rows {
+            if stop() {
+                return Err(TreeError::Stopped);
+            }
+            place(&tree, blobs, row)?;
+        }
+        self.place_search(&tree, side, &target.search)?;
+        let manifest = Manifest::of(&tree);
+        let written = match &target.compact {
+            Some(all) => manifest.write(all, target.seq, &target.at),
+            None if target.from_nothing => manifest.write(&target.rows, target.seq, &target.at),
+            None => manifest.append(&target.rows, target.seq, target.files, &target.at),
+        };
+        written.map_err(doing("write the manifest in", &tree))?;
+        for folder in [&content, &tree, &self.folder] {
+            blobs::sync_folder(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Shows readers a tree, all of it at once.
+    pub fn switch(&self, side: Side) -> Result<(), TreeError> {
+        let _lock = self.lock()?;
+        self.live()?;
+        let (next, link) = (self.hidden("next"), self.link());
+        remove_file(&next)?;
+        let tree = self.tree(side);
+        symlink(tree.file_name().unwrap_or_default(), &next).map_err(doing("make the link", &next))?;
+        fs::rename(&next, &link).map_err(doing("switch the link", &link))?;
+        Ok(blobs::sync_folder(&self.folder)?)
+    }
+
+    fn lock(&self) -> Result<File, TreeError> {
+        let path = self.hidden("lock");
+        let file = File::options().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(doing("open the lock", &path))?;
+        flock(&file, FlockOperation::LockExclusive).map_err(|error| doing("take the lock", &path)(error.into()))?;
+        Ok(file)
+    }
+
+    fn place_search(&self, tree: &Path, side: Side, search: &Search) -> Result<(), TreeError> {
+        let path = tree.join(SEARCH);
+        let temporary = tree.join(TEMPORARY);
+        match search {
+            Search::Write(lines) => {
+                let written = (|| {
+                    let mut file = File::create(&temporary)?;
+                    file.write_all(lines.as_bytes())?;
+                    file.sync_all()?;
+                    fs::rename(&temporary, &path)
+                })();
+                written.map_err(doing("write", &path))
+            }
+            Search::Keep => {
+                let current = self.tree(side.other()).join(SEARCH);
+                if !current.exists() || is_same_file(&current, &path) {
+                    return Ok(());
+                }
+                remove_file(&temporary)?;
+                fs::hard_link(&current, &temporary).map_err(doing("link", &temporary))?;
+                fs::rename(&temporary, &path).map_err(doing("write", &path))
+            }
+        }
+    }
+}
+
+/// No published file begins with a dot.
+const TEMPORARY: &str = ".new";
+
+/// Puts a file in the tree, or takes it out.
+fn place(tree: &Path, blobs: &Blobs, row: &Publication) -> Result<(), TreeError> {
+    let path = file_path(tree, &row.file_name)?;
+    if !row.present {
+        return remove_file(&path);
+    }
+    if is_same_file(&blobs.path(&row.blob)?, &path) {
+        return Ok(());
+    }
+    let temporary = tree.join(TEMPORARY);
+    remove_file(&temporary)?;
+    blobs.hand_out(&row.blob, &temporary)?;
+    fs::rename(&temporary, &path).map_err(doing("write", &path))
+}
+
+/// Names come from assets, whose names are cleaned; here it is made sure once more that none leads elsewhere.
+fn file_path(tree: &Path, file_name: &str) -> Result<PathBuf, TreeError> {
+    let plain = file_name.strip_prefix(CONTENT).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file_name);
+    if is_plain(plain) && file_name != CONTENT && file_name != manifest::NAME && file_name != SEARCH {
+        Ok(tree.join(file_name))
+    } else {
+        Err(TreeError::BadName(file_name.to_owned()))
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
+}
+
+/// Removes a file, if it is there.
+fn remove_file(path: &Path) -> Result<(), TreeError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(doing("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}

@@ -1,0 +1,67 @@
+//! Why something could not be done, as messages that stand inside other messages.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use crate::assets::ingest::IngestError;
+use crate::media::{MediaError, PixelLimit};
+use crate::model::log::Message;
+use crate::model::name::{FileName, LONGEST_FILE_NAME};
+
+/// What has no words of its own.
+pub fn other(detail: impl Display) -> Message {
+    Message::new("reason-other").with("detail", detail.to_string())
+}
+
+pub fn not_found(path: &Path) -> Message {
+    Message::new("reason-not-found").with("path", path.display().to_string())
+}
+
+pub fn too_large(bytes: u64, limit: u64) -> Message {
+    Message::new("reason-too-large").with("bytes", bytes).with("limit", limit)
+}
+
+pub fn http_status(status: u16) -> Message {
+    Message::new("reason-http-status").with("status", status)
+}
+
+/// A name that `FileName::clean` refused.
+pub fn bad_name(raw: &str) -> Message {
+    if FileName::clean("file", &raw.chars().take(LONGEST_FILE_NAME / 8).collect::<String>()).is_ok() {
+        Message::new("reason-name-too-long").with("limit", LONGEST_FILE_NAME)
+    } else {
+        Message::new("reason-no-name")
+    }
+}
+
+pub fn of_picture(error: &MediaError) -> Message {
+    match error {
+        MediaError::Empty => Message::new("reason-empty"),
+        MediaError::Truncated { .. } => Message::new("reason-truncated"),
+        MediaError::Corrupt { format, what } => {
+            Message::new("reason-damaged").with("type", format.name()).with("detail", what.clone())
+        }
+        MediaError::TooLarge { width, height, limit: PixelLimit::Pixels(limit) } => {
+            Message::new("reason-too-many-pixels").with("width", *width).with("height", *height).with("limit", *limit)
+        }
+        MediaError::SourceTooLarge { bytes, limit } => too_large(*bytes, *limit),
+        MediaError::TooLarge { limit: PixelLimit::Side(_), .. }
+        | MediaError::Unsupported { .. }
+        | MediaError::TooMuchMemory { .. }
+        | MediaError::BadOption { .. }
+        | MediaError::Cancelled
+        | MediaError::Io { .. } => other(error),
+    }
+}
+
+pub fn of_ingest(error: &IngestError) -> Message {
+    let path = |code: &str, path: &Path| Message::new(code).with("path", path.display().to_string());
+    match error {
+        IngestError::NotFound { path } => not_found(path),
+        IngestError::Outside { path: outside } => path("reason-outside-root", outside),
+        IngestError::Unreadable { path: unreadable, source } => {
+            path("reason-not-readable", unreadable).with("detail", source.to_string())
+        }
+        IngestError::TooMany { .. } | IngestError::Stopped => other(error),
+    }
+}

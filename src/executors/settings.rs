@@ -1,0 +1,55 @@
+//! What the configuration says to executors.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::upload_urls::addresses;
+use crate::config::{Config, Fetch, Ingest, Media};
+use crate::media;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Above the companies' folders that upload jobs read.
+    pub ingest_root: PathBuf,
+    /// Above the trees of published files.
+    pub publish_root: PathBuf,
+    pub ingest: Ingest,
+    pub fetch: Fetch,
+    pub media: Media,
+    /// Which addresses may be fetched from.
+    pub reachable: fn(IpAddr) -> bool,
+    /// Files that one job works on at the same time.
+    pub parallel: usize,
+}
+
+impl Settings {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            ingest_root: config.ingest_root(),
+            publish_root: config.publish_root(),
+            ingest: config.ingest.clone(),
+            fetch: config.fetch.clone(),
+            media: config.media.clone(),
+            reachable: if config.fetch.allow_private { |_| true } else { addresses::is_public },
+            parallel: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    pub fn picture_options(&self) -> media::Options {
+        media::Options {
+            tile: self.media.tile,
+            quality: self.media.jpeg_quality,
+            thumbnail_side: self.media.thumbnail_side,
+            ..media::Options::default()
+        }
+    }
+
+    pub const fn picture_limits(&self) -> media::Limits {
+        media::Limits {
+            max_pixels: self.media.max_pixels,
+            max_side: self.media.max_side,
+            max_source_bytes: u64::MAX,
+            max_memory: self.media.memory.get(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! uploadDirectoryJob: every file of a server directory becomes an asset.
+//!
+//! Each file is an item under its path in the directory. Files are read and turned into pictures side by side, and
+//! committed in the order of their names, so that the same directory gives the same result however often the run is
+//! interrupted: which of two files of one name comes first does not depend on which was done sooner.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use super::filing::{Fate, Filing, Incoming};
+use super::pictures::{self, Unmade};
+use super::{Context, Executor, Failure, Workshop, options, reason};
+use crate::assets::blobs::BlobError;
+use crate::assets::ingest::{
+    self, CompanyFolder, Found, IngestError, LeftOut, Listing, ServerDirectory, Source, Walk, Why,
+};
+use crate::model::handle;
+use crate::model::job::UploadDirectoryJob;
+use crate::model::log::{LogLine, LogType, Message};
+use crate::model::name::{FileName, clean_folder};
+use crate::store::pictures::KnownAsset;
+
+pub struct UploadDirectory {
+    pub order: UploadDirectoryJob,
+    pub workshop: Workshop,
+}
+
+#[async_trait]
+impl Executor for UploadDirectory {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let filing = Filing::new(context, self.order.overwrite, &self.order.options).await?;
+        let destination = clean_folder("destFolder", self.destination(&filing.company_root));
+        let destination = destination.map_err(|invalid| Failure::Fatal(reason::other(invalid)))?;
+        context.say(Message::new("progress-listing"));
+        let (directory, listing) = self.list(context, &filing.company_root).await?;
+        let done = context.done_items().await?;
+        let has_beginning = self.log_beginning(context, &directory, &listing.left_out).await?;
+        context.plan(listing.files.len() + usize::from(has_beginning)).await?;
+        context.say(Message::new("progress-uploading"));
+        let directory = Arc::new(directory);
+        let files = listing.files.into_iter().filter(|file| !done.contains_key(&ingest::display(&file.relative)));
+        let mut prepared = stream::iter(files)
+            .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
+            .map(|file| self.prepare(context, &filing, &destination, directory.clone(), file))
+            .buffered(self.workshop.settings.parallel * 2);
+        while let Some(file) = prepared.next().await {
+            let (incoming, fate) = file?;
+            filing.file(context, incoming, fate).await?;
+        }
+        context.checkpoint()
+    }
+}
+
+impl UploadDirectory {
+    fn destination<'a>(&'a self, company_root: &str) -> &'a str {
+        handle::strip_root(company_root, self.order.dest_folder.as_deref().unwrap_or_default())
+    }
+
+    async fn list(&self, context: &Context, company_root: &str) -> Result<(ServerDirectory, Listing), Failure> {
+        let (settings, root) = (self.workshop.settings.clone(), company_root.to_owned());
+        let (server_dir, subfolders) = (self.order.server_dir.clone(), self.order.include_subfolders);
+        let stop = context.stop_token().clone();
+        let listed = self.workshop.work(move |abandoned| {
+            let directory = CompanyFolder::open(&settings.ingest_root, &root)?.directory(&server_dir)?;
+            let listing = directory.walk(&Walk {
+                subfolders,
+                max_depth: settings.ingest.max_depth as usize,
+                max_files: settings.ingest.max_files as usize,
+                is_junk: &|name| is_unfinished_transfer(name) || settings.ingest.skip.matches(name),
+                stop: &|| stop.is_cancelled() || abandoned(),
+            })?;
+            Ok((directory, listing))
+        });
+        listed.await?.map_err(|error: IngestError| match error {
+            IngestError::Stopped => Failure::Interrupted,
+            error => Failure::Fatal(Message::new("job-failed").with("reason", reason::of_ingest(&error))),
+        })
+    }
+
+    /// Says what is left out of the job, and what of its order is not done.
+    async fn log_beginning(
+        &self,
+        context: &Context,
+        directory: &ServerDirectory,
+        left_out: &[LeftOut],
+    ) -> Result<bool, Failure> {
+        let mut in_vain = options::without_effect(&self.order.options);
+        if self.order.process_metadata_files {
+            in_vain.push("processMetadataFiles");
+        }
+        let lines = left_out.iter().map(|left| LogLine::new(LogType::UploadWarning, remark(directory, left)));
+        options::log_beginning(context, in_vain, lines.collect()).await
+    }
+
+    /// Reads a file and makes what is made of it.
+    async fn prepare(
+        &self,
+        context: &Context,
+        filing: &Filing,
+        destination: &str,
+        directory: Arc<ServerDirectory>,
+        found: Found,
+    ) -> Result<(Incoming, Fate), Failure> {
+        let mut incoming = match incoming(destination, &found.relative) {
+            Ok(incoming) => incoming,
+            Err(refused) => return Ok(*refused),
+        };
+        let limit = self.workshop.settings.ingest.max_file_bytes.get();
+        if let Some(why) = refuse_size(found.bytes, limit) {
+            return Ok((incoming, Fate::Refused(why)));
+        }
+        let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
+        if let Some(known) = filing.duplicate_of(known.as_ref()) {
+            return Ok((incoming, Fate::Duplicate(known)));
+        }
+        let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
+        let shown = incoming.shown.clone();
+        let work = self.workshop.work(move |stop| {
+            let _working = progress.working_on(shown);
+            let source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
+            let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
+            take_in(&workshop, source, &name, known.as_ref(), limit, stop).map(|ready| (stamp, ready))
+        });
+        match work.await? {
+            Ok((stamp, ready)) => {
+                incoming.source = stamp;
+                Ok((incoming, Fate::Ready(Box::new(ready))))
+            }
+            Err(Unmade::Refused(why)) => Ok((incoming, Fate::Refused(why))),
+            Err(Unmade::Failed(failure)) => Err(failure),
+        }
+    }
+}
+
+fn take_in(
+    workshop: &Workshop,
+    mut source: Source,
+    name: &FileName,
+    known: Option<&KnownAsset>,
+    limit: u64,
+    stop: &dyn Fn() -> bool,
+) -> Result<pictures::Ready, Unmade> {
+    let blob = workshop.blobs.store(&mut source.file, limit, stop).map_err(|error| match error {
+        BlobError::Source(error) => Unmade::Refused(reason::other(format_args!("it cannot be read: {error}"))),
+        BlobError::TooLarge { limit } => Unmade::Refused(reason::too_large(source.stamp.bytes, limit)),
+        error => error.into(),
+    })?;
+    if source.has_changed() {
+        return Err(Unmade::Refused(Message::new("reason-changed")));
+    }
+    if blob.bytes == 0 {
+        return Err(Unmade::Refused(Message::new("reason-empty")));
+    }
+    pictures::examine(workshop, &blob, name, known, stop)
+}
+
+fn refuse_size(bytes: u64, limit: u64) -> Option<Message> {
+    match bytes {
+        0 => Some(Message::new("reason-empty")),
+        bytes if bytes > limit => Some(reason::too_large(bytes, limit)),
+        _ => None,
+    }
+}
+
+/// The name and the folder that a file of the directory gets.
+fn incoming(destination: &str, relative: &Path) -> Result<Incoming, Box<(Incoming, Fate)>> {
+    let shown = ingest::display(relative);
+    let raw_name = relative.file_name().map(|name| ingest::display(Path::new(name))).unwrap_or_default();
+    let parent = relative.parent().map(ingest::display).unwrap_or_default();
+    let unnamed = FileName { stem: raw_name.clone(), extension: String::new(), changed: false };
+    let name = FileName::clean("file", &raw_name);
+    let folder = clean_folder("folder", &format!("{destination}/{parent}"));
+    let incoming = Incoming {
+        key: shown.clone(),
+        shown,
+        name: name.as_ref().map_or(unnamed, Clone::clone),
+        folder: folder.clone().unwrap_or_default(),
+        history: Vec::new(),
+        source: serde_json::Value::Null,
+        raw_name,
+    };
+    match (name, folder) {
+        (Ok(_), Ok(_)) => Ok(incoming),
+        (Err(_), _) => {
+            let why = reason::bad_name(&incoming.raw_name);
+            Err(Box::new((incoming, Fate::Refused(why))))
+        }
+        (Ok(_), Err(invalid)) => Err(Box::new((incoming, Fate::Refused(reason::other(invalid))))),
+    }
+}
+
+/// FTP servers that hide a file until it has arrived call it `.in.<name>.`
+fn is_unfinished_transfer(name: &str) -> bool {
+    name.len() > ".in.".len() && name.starts_with(".in.")
+}
+
+fn remark(directory: &ServerDirectory, left: &LeftOut) -> Message {
+    let shown = ingest::display(&left.relative);
+    let because = |why: Message| Message::new("upload-warning").with("file", shown.clone()).with("reason", why);
+    match &left.why {
+        Why::Junk => Message::new("junk-skipped").with("file", shown),
+        Why::LinkLeadsOut => Message::new("link-skipped").with("path", shown),
+        Why::LinkLeadsNowhere => because(Message::new("reason-link-nowhere")),
+        Why::FolderSeenBefore => because(Message::new("reason-link-loop")),
+        Why::NotAFile => because(Message::new("reason-not-a-file")),
+        Why::TooDeep => because(Message::new("reason-too-deep")),
+        Why::Unreadable(detail) => because(
+            Message::new("reason-not-readable")
+                .with("path", directory.path().join(&left.relative).display().to_string())
+                .with("detail", detail.clone()),
+        ),
+    }
+}

@@ -1,0 +1,83 @@
+//! The chunks of a WebP file: that they lie within it, and that no frame in them is larger than the limits.
+//!
+//! The decoder takes memory for a chunk by the length the chunk claims, and for a frame by the size the frame claims,
+//! whatever the file's length and the picture's size; so both are checked before it sees the file.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::limits::Limits;
+
+/// Checks all chunks of a file of `len` bytes. Leaves `input` anywhere.
+pub(super) fn check(input: &mut (impl Read + Seek), len: u64, limits: &Limits) -> Result<(), MediaError> {
+    let failed = |error| MediaError::reading(Format::WebP, error);
+    let [_, _, _, _, size @ ..] = bytes::<8>(input).map_err(failed)?;
+    let said = u64::from(u32::from_le_bytes(size)) + 8;
+    if said > len {
+        let what = format!("it says it has {said} bytes and has {len}");
+        return Err(MediaError::truncated(Format::WebP, what));
+    }
+    Walk { input, limits }.chunks(12, len, true)
+}
+
+struct Walk<'a, R> {
+    input: &'a mut R,
+    limits: &'a Limits,
+}
+
+impl<R: Read + Seek> Walk<'_, R> {
+    /// The chunks from `place` up to `end`. Animations have chunks in their frames, and no frames in those.
+    fn chunks(&mut self, mut place: u64, end: u64, may_have_frames: bool) -> Result<(), MediaError> {
+        const HEADER: u64 = 8;
+        while place + HEADER <= end {
+            let chunk = self.at::<8>(place)?;
+            let [_, _, _, _, size @ ..] = chunk;
+            let (start, size) = (place + HEADER, u64::from(u32::from_le_bytes(size)));
+            if start + size > end {
+                return Err(MediaError::truncated(Format::WebP, "a chunk in it is longer than the rest of the file"));
+            }
+            match &chunk[..4] {
+                b"VP8X" => {
+                    let [_, _, _, _, w0, w1, w2, h0, h1, h2] = self.at(start)?;
+                    self.check_size([w0, w1, w2, 0], [h0, h1, h2, 0], 1)?;
+                }
+                b"VP8 " => {
+                    let [_, _, _, _, _, _, w0, w1, h0, h1] = self.at(start)?;
+                    self.check_size([w0, w1 & 0x3f, 0, 0], [h0, h1 & 0x3f, 0, 0], 0)?;
+                }
+                b"VP8L" => {
+                    let [_, b0, b1, b2, b3] = self.at(start)?;
+                    let bits = u32::from_le_bytes([b0, b1, b2, b3]);
+                    let [width, height] = [bits & 0x3fff, (bits >> 14) & 0x3fff].map(u32::to_le_bytes);
+                    self.check_size(width, height, 1)?;
+                }
+                b"ANMF" if may_have_frames => {
+                    let [.., w0, w1, w2, h0, h1, h2] = self.at::<12>(start)?;
+                    self.check_size([w0, w1, w2, 0], [h0, h1, h2, 0], 1)?;
+                    const FRAME_HEADER: u64 = 16;
+                    self.chunks(start + FRAME_HEADER, start + size, false)?;
+                }
+                _ => {}
+            }
+            place = start + size + size % 2;
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, width: [u8; 4], height: [u8; 4], more: u64) -> Result<(), MediaError> {
+        let [width, height] = [width, height].map(|bytes| u64::from(u32::from_le_bytes(bytes)) + more);
+        self.limits.check_size(width, height)
+    }
+
+    fn at<const N: usize>(&mut self, place: u64) -> Result<[u8; N], MediaError> {
+        let read = self.input.seek(SeekFrom::Start(place)).and_then(|_| bytes(self.input));
+        read.map_err(|error| MediaError::reading(Format::WebP, error))
+    }
+}
+
+fn bytes<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    input.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

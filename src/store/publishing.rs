@@ -1,0 +1,478 @@
+//! What is published where, and how far the two trees of a context have come.
+//!
+//! `publication` is written before any file is touched, and each change carries the number of the publish that made it
+//! (`seq`). A tree that holds everything up to a number is brought up to date by the rows with a higher one, however
+//! often that is begun. Rows of files that leave stay until both trees have heard of them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::effect::Applied;
+use super::{Store, StoreError, Transaction, rows};
+use crate::model::asset::{AssetType, ContextKind, TrashState};
+use crate::model::constants;
+use crate::model::id::{AssetId, CompanyId, ContextId};
+
+constants! {
+    /// One of the two trees of a context.
+    pub enum Side("side") { A, B }
+}
+
+impl Side {
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// As the database and the file system spell it.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+}
+
+/// A publish context, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextState {
+    pub id: ContextId,
+    pub name: String,
+    /// Files that are published, or will be once the trees have caught up.
+    pub file_count: i64,
+    pub side_a_seq: i64,
+    pub side_b_seq: i64,
+}
+
+impl ContextState {
+    pub const fn seq_of(&self, side: Side) -> i64 {
+        match side {
+            Side::A => self.side_a_seq,
+            Side::B => self.side_b_seq,
+        }
+    }
+}
+
+/// What a publish began with. Kept with its first item, so that later attempts go on with the same numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Number of this publish.
+    pub seq: i64,
+    /// The last publish looked at the company's changes up to here.
+    pub scanned: i64,
+    /// This one looks up to here.
+    pub until: i64,
+}
+
+/// An asset as a publish sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetState {
+    pub id: AssetId,
+    pub name: String,
+    pub asset_type: AssetType,
+    pub file_name: String,
+    /// Without the company root.
+    pub folder: String,
+    pub blob: String,
+    pub bytes: u64,
+    pub pixels: Option<(u32, u32)>,
+    /// Marked in the context, and not in the trash.
+    pub is_wanted: bool,
+    /// company.change_seq when it was last forced.
+    pub forced: i64,
+    pub pyramid: Option<Pyramid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pyramid {
+    pub blob: String,
+    pub bytes: u64,
+    pub source_blob: String,
+    pub recipe: String,
+}
+
+/// What an asset shall have in the trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub asset: AssetId,
+    pub files: Vec<WantedFile>,
+    /// Send them again although nothing changed.
+    pub forced: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedFile {
+    pub file_name: String,
+    pub blob: String,
+    pub bytes: u64,
+}
+
+/// A file of a tree, or one that leaves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    pub file_name: String,
+    pub asset: AssetId,
+    pub blob: String,
+    pub bytes: u64,
+    pub present: bool,
+    pub published_at: DateTime<Utc>,
+}
+
+/// What a publish writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishStep {
+    /// Takes the next number.
+    Begin { context: ContextId },
+    /// Writes down what the trees shall hold of these assets.
+    Record { context: ContextId, seq: i64, wanted: Vec<Wanted> },
+    /// This tree holds nothing that can be relied on.
+    Reset { context: ContextId, side: Side },
+    /// This tree holds everything up to `seq`.
+    Staged { context: ContextId, side: Side, seq: i64 },
+    /// Readers see this tree.
+    Switched { context: ContextId, side: Side, until: i64 },
+    /// There was nothing to publish.
+    Looked { context: ContextId, until: i64 },
+}
+
+impl Store {
+    /// The context of this kind, or the one with this number if it is the company's and of this kind.
+    pub async fn context_state(
+        &self,
+        company: CompanyId,
+        kind: ContextKind,
+        id: Option<ContextId>,
+    ) -> Result<Option<ContextState>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT id, name, file_count, side_a_seq, side_b_seq FROM publish_context
+             WHERE company_id = $1 AND kind = $2 AND ($3 IS NULL OR id = $3)",
+        )
+        .bind(company.0)
+        .bind(kind.as_str())
+        .bind(id.map(|id| id.0))
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read a publish context"))?;
+        row.map(|row| {
+            Ok(ContextState {
+                id: ContextId(rows::get(&row, "id")?),
+                name: rows::get(&row, "name")?,
+                file_count: rows::get(&row, "file_count")?,
+                side_a_seq: rows::get(&row, "side_a_seq")?,
+                side_b_seq: rows::get(&row, "side_b_seq")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Assets of a company that changed after `scanned`, in order of numbers.
+    pub async fn assets_changed(&self, company: CompanyId, scanned: i64) -> Result<Vec<AssetId>, StoreError> {
+        let mut reader = self.reader().await?;
+        let ids: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM asset WHERE company_id = $1 AND change_seq > $2 ORDER BY id")
+                .bind(company.0)
+                .bind(scanned)
+                .fetch_all(&mut *reader)
+                .await
+                .map_err(StoreError::doing("list changed assets"))?;
+        Ok(ids.into_iter().map(AssetId).collect())
+    }
+
+    /// Assets that are marked in a context or published to it, in order of numbers.
+    pub async fn assets_of_context(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
+        let mut reader = self.reader().await?;
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT asset_id FROM publish_mark WHERE context_id = $1 AND marked = 1
+             UNION SELECT asset_id FROM publication WHERE context_id = $1 AND present = 1
+             ORDER BY 1",
+        )
+        .bind(context.0)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("list marked assets"))?;
+        Ok(ids.into_iter().map(AssetId).collect())
+    }
+
+    /// What is known of these assets. Those that are gone are not in the answer.
+    pub async fn publish_states(
+        &self,
+        company: CompanyId,
+        context: ContextId,
+        assets: &[AssetId],
+    ) -> Result<Vec<AssetState>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, f.path,
+                    coalesce(m.marked, 0) AS marked, coalesce(m.forced_seq, 0) AS forced_seq,
+                    d.blob AS pyramid, d.bytes AS pyramid_bytes, d.source_blob, d.recipe
+             FROM json_each($1) i
+             JOIN asset a ON a.id = i.value AND a.company_id = $2
+             JOIN folder f ON f.id = a.folder_id
+             LEFT JOIN publish_mark m ON m.asset_id = a.id AND m.context_id = $3
+             LEFT JOIN derived d ON d.asset_id = a.id AND d.role = 'Pyramid'
+             ORDER BY a.id",
+        )
+        .bind(json!(assets).to_string())
+        .bind(company.0)
+        .bind(context.0)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read assets to be published"))?;
+        rows.iter().map(state).collect()
+    }
+
+    /// Rows of a context that changed after publish `seq`, in order of names.
+    pub async fn publications_after(&self, context: ContextId, seq: i64) -> Result<Vec<Publication>, StoreError> {
+        self.publications(
+            "SELECT * FROM publication WHERE context_id = $1 AND seq > $2 ORDER BY file_name",
+            context,
+            seq,
+        )
+        .await
+    }
+
+    /// Everything that a context publishes, in order of names.
+    pub async fn publications_present(&self, context: ContextId) -> Result<Vec<Publication>, StoreError> {
+        const ALL: &str =
+            "SELECT * FROM publication WHERE context_id = $1 AND present = 1 AND seq > $2 ORDER BY file_name";
+        self.publications(ALL, context, 0).await
+    }
+
+    async fn publications(
+        &self,
+        sql: &'static str,
+        context: ContextId,
+        seq: i64,
+    ) -> Result<Vec<Publication>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(sql)
+            .bind(context.0)
+            .bind(seq)
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read what is published"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Publication {
+                    file_name: rows::get(row, "file_name")?,
+                    asset: AssetId(rows::get(row, "asset_id")?),
+                    blob: rows::get(row, "blob")?,
+                    bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
+                    present: rows::get(row, "present")?,
+                    published_at: rows::instant(row, "published_at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
+    let (width, height): (Option<u32>, Option<u32>) = (rows::get(row, "width")?, rows::get(row, "height")?);
+    let in_trash = rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash;
+    let pyramid = match rows::get::<Option<String>>(row, "pyramid")? {
+        None => None,
+        Some(blob) => Some(Pyramid {
+            blob,
+            bytes: rows::get::<i64>(row, "pyramid_bytes")?.unsigned_abs(),
+            source_blob: rows::get(row, "source_blob")?,
+            recipe: rows::get(row, "recipe")?,
+        }),
+    };
+    Ok(AssetState {
+        id: AssetId(rows::get(row, "id")?),
+        name: rows::get(row, "name")?,
+        asset_type: rows::constant(row, "asset_type")?,
+        file_name: rows::get(row, "file_name")?,
+        folder: rows::get(row, "path")?,
+        blob: rows::get(row, "blob")?,
+        bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
+        pixels: width.zip(height),
+        is_wanted: rows::get::<bool>(row, "marked")? && !in_trash,
+        forced: rows::get(row, "forced_seq")?,
+        pyramid,
+    })
+}
+
+pub(super) async fn apply(tx: &mut Transaction, step: PublishStep, now: DateTime<Utc>) -> Result<Applied, StoreError> {
+    match step {
+        PublishStep::Begin { context } => begin(tx, context).await.map(Applied::PublishBegun),
+        PublishStep::Record { context, seq, wanted } => {
+            record(tx, context, seq, &wanted, now).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Reset { context, side } => {
+            set_side(tx, context, side, 0).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Staged { context, side, seq } => {
+            staged(tx, context, side, seq).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Switched { context, side, until } => {
+            looked(tx, context, until).await?;
+            switched(tx, context, side, now).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Looked { context, until } => {
+            looked(tx, context, until).await?;
+            Ok(Applied::Nothing)
+        }
+    }
+}
+
+async fn begin(tx: &mut Transaction, context: ContextId) -> Result<Begun, StoreError> {
+    let row = sqlx::query(
+        "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1
+         RETURNING publish_seq, scanned_seq, (SELECT change_seq FROM company WHERE company.id = company_id) AS until",
+    )
+    .bind(context.0)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("begin a publish"))?;
+    Ok(Begun {
+        seq: rows::get(&row, "publish_seq")?,
+        scanned: rows::get(&row, "scanned_seq")?,
+        until: rows::get(&row, "until")?,
+    })
+}
+
+async fn record(
+    tx: &mut Transaction,
+    context: ContextId,
+    seq: i64,
+    wanted: &[Wanted],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let assets = json!(wanted.iter().map(|wanted| wanted.asset).collect::<Vec<_>>()).to_string();
+    let files: Vec<Value> = wanted
+        .iter()
+        .flat_map(|wanted| {
+            wanted.files.iter().map(|file| json!([file.file_name, wanted.asset, file.blob, file.bytes, wanted.forced]))
+        })
+        .collect();
+    let files = Value::from(files).to_string();
+    let before = present(tx, context, &assets, &files).await?;
+    // First what leaves: two assets may have swapped their names.
+    sqlx::query(
+        "UPDATE publication SET present = 0, seq = $2, published_at = $5
+         WHERE context_id = $1 AND present = 1 AND asset_id IN (SELECT value FROM json_each($3))
+           AND (file_name, asset_id) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each($4))",
+    )
+    .bind(context.0)
+    .bind(seq)
+    .bind(&assets)
+    .bind(&files)
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("write down what leaves a publish"))?;
+    sqlx::query(
+        "INSERT INTO publication (context_id, file_name, asset_id, blob, bytes, present, seq, published_at)
+         SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, 1, $2, $4 FROM json_each($3) AS f WHERE true
+         ON CONFLICT (context_id, file_name) DO UPDATE
+         SET asset_id = excluded.asset_id, blob = excluded.blob, bytes = excluded.bytes, present = 1,
+             seq = excluded.seq, published_at = excluded.published_at
+         WHERE publication.present = 0 OR publication.blob <> excluded.blob
+            OR publication.asset_id <> excluded.asset_id
+            OR publication.asset_id IN (SELECT value ->> 1 FROM json_each($3) WHERE value ->> 4)",
+    )
+    .bind(context.0)
+    .bind(seq)
+    .bind(&files)
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("write down what is published"))?;
+    let after = present(tx, context, &assets, &files).await?;
+    sqlx::query("UPDATE publish_context SET file_count = file_count + $2 WHERE id = $1")
+        .bind(context.0)
+        .bind(after - before)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("count what is published"))
+}
+
+/// How many files there are among those that these assets have or want.
+async fn present(tx: &mut Transaction, context: ContextId, assets: &str, files: &str) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM (
+             SELECT p.file_name FROM json_each($2) a
+             JOIN publication p ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
+             UNION
+             SELECT p.file_name FROM json_each($3) f
+             JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.present = 1
+         )",
+    )
+    .bind(context.0)
+    .bind(assets)
+    .bind(files)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("count what is published"))
+}
+
+async fn set_side(tx: &mut Transaction, context: ContextId, side: Side, seq: i64) -> Result<(), StoreError> {
+    let sql = match side {
+        Side::A => "UPDATE publish_context SET side_a_seq = $2 WHERE id = $1",
+        Side::B => "UPDATE publish_context SET side_b_seq = $2 WHERE id = $1",
+    };
+    sqlx::query(sql)
+        .bind(context.0)
+        .bind(seq)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note what a tree holds"))
+}
+
+async fn staged(tx: &mut Transaction, context: ContextId, side: Side, seq: i64) -> Result<(), StoreError> {
+    let known_before = known_to_both(tx, context).await?;
+    set_side(tx, context, side, seq).await?;
+    let known_now = known_to_both(tx, context).await?;
+    // Only the rows that came into reach, so that this costs what changed and not what exists.
+    sqlx::query("DELETE FROM publication WHERE context_id = $1 AND present = 0 AND seq > $2 AND seq <= $3")
+        .bind(context.0)
+        .bind(known_before)
+        .bind(known_now)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("forget what is no longer published"))
+}
+
+async fn known_to_both(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {
+    sqlx::query("SELECT min(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1")
+        .bind(context.0)
+        .fetch_one(tx)
+        .await
+        .map(|row| row.get(0))
+        .map_err(StoreError::doing("read what the trees hold"))
+}
+
+async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET scanned_seq = max(scanned_seq, $2) WHERE id = $1")
+        .bind(context.0)
+        .bind(until)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note how far a publish has looked"))
+}
+
+async fn switched(tx: &mut Transaction, context: ContextId, side: Side, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET live_side = $2, last_publish_at = $3 WHERE id = $1")
+        .bind(context.0)
+        .bind(side.letter())
+        .bind(now.timestamp_millis())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note which tree readers see"))
+}

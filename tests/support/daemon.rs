@@ -1,0 +1,110 @@
+//! An engine in a runtime of its own, so that it can be killed: dropped with everything it was doing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use prepress::engine::{Backoff, Engine, EnginePolicy, Notify, Parts};
+use prepress::executors::Registry;
+use prepress::model::firing;
+use prepress::model::trigger::{Misfire, Overlap};
+use prepress::store::Store;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Wire, World};
+
+/// What most tests use.
+pub fn policy() -> EnginePolicy {
+    EnginePolicy {
+        firing: firing::Policy {
+            misfire: Misfire::FireOnce,
+            threshold: TimeDelta::seconds(60),
+            overlap: Overlap::Skip,
+        },
+        max_catch_up: 100,
+        slots: 4,
+        slots_by_kind: BTreeMap::new(),
+        max_attempts: 3,
+        retry: Backoff { base: TimeDelta::seconds(10), max: TimeDelta::minutes(5) },
+        lease: TimeDelta::seconds(60),
+        heartbeat: TimeDelta::seconds(15),
+        stop_grace: TimeDelta::seconds(30),
+        shutdown_grace: TimeDelta::seconds(20),
+        job_timeout: None,
+        progress_every: TimeDelta::seconds(1),
+        delivery_retry: Backoff { base: TimeDelta::seconds(30), max: TimeDelta::hours(1) },
+        give_up_after: TimeDelta::hours(6),
+    }
+}
+
+pub struct Daemon {
+    runtime: Option<Runtime>,
+    engine: Option<Engine>,
+    /// The daemon's own: its writer lives and dies with it.
+    pub store: Store,
+}
+
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+impl Daemon {
+    pub async fn start(world: &World, policy: EnginePolicy, registry: impl Registry + 'static) -> Self {
+        Self::start_with(world, policy, registry, Wire::open().notify()).await
+    }
+
+    pub async fn start_with(
+        world: &World,
+        policy: EnginePolicy,
+        registry: impl Registry + 'static,
+        notify: Notify,
+    ) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let owner = format!("daemon-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let options = prepress::store::Options::new(world.store.path(), world.zone);
+        let clock = world.clock.clone();
+        let started = runtime.spawn(async move {
+            let store = Store::open(options).await.unwrap();
+            let parts = Parts { store: store.clone(), clock, policy, registry: Arc::new(registry), notify, owner };
+            (Engine::start(parts).await.unwrap(), store)
+        });
+        let (engine, store) = started.await.unwrap();
+        Self { runtime: Some(runtime), engine: Some(engine), store }
+    }
+
+    /// Attempts that run just now.
+    pub fn running(&self) -> usize {
+        self.engine.as_ref().map_or(0, Engine::running)
+    }
+
+    /// Another process (the command line, here the test) changed the database.
+    pub fn look(&self) {
+        self.store.signals().all();
+    }
+
+    /// SIGTERM: returns when the engine has ended.
+    pub async fn shut_down(mut self) {
+        let engine = self.engine.take().unwrap();
+        let runtime = self.runtime.take().unwrap();
+        runtime.spawn(engine.shut_down()).await.unwrap();
+        close(runtime).await;
+    }
+
+    /// kill -9: whatever it does, it does not come to its end.
+    pub async fn kill(mut self) {
+        let runtime = self.runtime.take().unwrap();
+        close(runtime).await;
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn close(runtime: Runtime) {
+    tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(30))).await.unwrap();
+}

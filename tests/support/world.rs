@@ -1,0 +1,256 @@
+//! A data folder with two companies, and a clock.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use prepress::clock::{Clock, ManualClock};
+use prepress::model::id::{AccountId, CompanyId, InstanceId, JobId};
+use prepress::model::job::JobSpec;
+use prepress::model::kind::JobKind;
+use prepress::model::schedule::Schedule;
+use prepress::model::trigger::Trigger;
+use prepress::store::jobs::query::{Run, RunFilter, SlotRecord};
+use prepress::store::jobs::submit::{NewJob, NewRun, SubmitError, Submitted};
+use prepress::store::{Options, Store};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Row, SqlitePool};
+use tempfile::TempDir;
+
+/// Nothing that a test waits for takes longer, even on a machine that does other things.
+const GUARD: Duration = Duration::from_secs(60);
+
+/// An instant, from its RFC 3339 form.
+pub fn at(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+}
+
+pub const fn company(id: i64) -> CompanyId {
+    CompanyId(id)
+}
+
+/// An upload, with the options of `extra`.
+pub fn upload(extra: &Value) -> JobSpec {
+    let mut element = json!({"serverDir": "in"});
+    element.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    JobSpec::parse(JobKind::UploadDirectory, &element).unwrap()
+}
+
+pub fn publish() -> JobSpec {
+    JobSpec::parse(JobKind::ImageServingPublish, &json!({"publishType": "Full"})).unwrap()
+}
+
+/// When a job is to fire.
+#[derive(Debug, Clone, Copy)]
+pub enum Plan<'a> {
+    AtOnce,
+    At(DateTime<Utc>),
+    Cron(&'a str),
+}
+
+/// Waits until `look` finds something.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begun.elapsed() < GUARD, "waited {GUARD:?} in vain for: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub store: Store,
+    pub zone: Tz,
+    /// For looking at rows behind the store's back.
+    pub raw: SqlitePool,
+    pub dir: TempDir,
+}
+
+impl World {
+    /// Companies 1 to 3, each with a user of its own number.
+    pub async fn new() -> Self {
+        Self::in_zone("Europe/Berlin", "2026-01-05T08:00:00Z").await
+    }
+
+    pub async fn in_zone(zone: &str, now: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let zone: Tz = zone.parse().unwrap();
+        let store = Store::open(Options::new(dir.path().join("test.db"), zone)).await.unwrap();
+        let raw = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(SqliteConnectOptions::new().filename(dir.path().join("test.db")).busy_timeout(GUARD))
+            .await
+            .unwrap();
+        let world = Self { clock: ManualClock::at(at(now)), store, zone, raw, dir };
+        for id in 1..=3 {
+            world.add_company(id).await;
+        }
+        world
+    }
+
+    pub async fn add_company(&self, id: i64) {
+        self.sql(&format!("INSERT INTO company(id, name, root_path, created_at) VALUES ({id}, 'c{id}', 'c{id}', 0)")).await;
+        self.sql(&format!(
+            "INSERT INTO account(id, email, password_hash, created_at, password_changed_at)
+             VALUES ({id}, 'u{id}@example.com', '', 0, 0)"
+        ))
+        .await;
+    }
+
+    /// The same file, opened as another process would.
+    pub async fn open_again(&self) -> Store {
+        self.open_in(self.zone).await
+    }
+
+    pub async fn open_in(&self, zone: Tz) -> Store {
+        Store::open(Options::new(self.dir.path().join("test.db"), zone)).await.unwrap()
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub fn advance(&self, delta: TimeDelta) {
+        self.clock.advance(delta);
+    }
+
+    pub fn new_job(&self, company: i64, name: &str, spec: JobSpec, plan: Plan<'_>) -> NewJob {
+        let now = self.now();
+        let (trigger, next_fire_at) = match plan {
+            Plan::AtOnce => (Trigger::AtOnce, None),
+            Plan::At(at) => (Trigger::ExecTime(at), Some(at)),
+            Plan::Cron(text) => {
+                let schedule = Schedule::parse(text).unwrap();
+                let next = schedule.next_after(now, self.zone);
+                (Trigger::ExecSchedule(schedule), next)
+            }
+        };
+        let company = CompanyId(company);
+        let run = matches!(plan, Plan::AtOnce)
+            .then(|| NewRun { due_at: now, exclusive_key: spec.exclusive_key(company) });
+        NewJob {
+            company,
+            name: name.to_owned(),
+            spec,
+            responsible: AccountId(company.0),
+            submitter: AccountId(company.0),
+            locale: None,
+            description: None,
+            client: Some("a test".to_owned()),
+            created_at: now,
+            trigger,
+            next_fire_at,
+            run,
+            parent: None,
+        }
+    }
+
+    pub async fn try_submit(
+        &self,
+        company: i64,
+        name: &str,
+        spec: JobSpec,
+        plan: Plan<'_>,
+    ) -> Result<Submitted, SubmitError> {
+        self.store.submit(self.new_job(company, name, spec, plan)).await
+    }
+
+    /// A plain upload.
+    pub async fn submit(&self, company: i64, name: &str, plan: Plan<'_>) -> Submitted {
+        self.try_submit(company, name, upload(&json!({})), plan).await.unwrap()
+    }
+
+    /// A plain upload that is due at once: its run.
+    pub async fn run_at_once(&self, company: i64, name: &str) -> InstanceId {
+        self.submit(company, name, Plan::AtOnce).await.run.unwrap().id
+    }
+
+    pub async fn run(&self, id: InstanceId) -> Run {
+        self.store.run(id).await.unwrap().expect("the run is there")
+    }
+
+    /// All runs of a job, oldest first.
+    pub async fn runs_of(&self, job: JobId) -> Vec<Run> {
+        let mut runs = self.store.runs(&RunFilter { job: Some(job), ..RunFilter::default() }).await.unwrap();
+        runs.sort_by_key(|run| run.id);
+        runs
+    }
+
+    /// Slots of a job, oldest first: instant, disposition, reason.
+    pub async fn slots(&self, job: JobId) -> Vec<SlotRecord> {
+        let mut slots = self.store.slots(job, 10_000).await.unwrap();
+        slots.reverse();
+        slots
+    }
+
+    /// The same in short: `2026-01-05T08:00:00Z fired`.
+    pub async fn slot_list(&self, job: JobId) -> Vec<String> {
+        let shown = |slot: &SlotRecord| {
+            let reason = slot.reason.as_ref().map(|reason| format!(" {}", reason.code)).unwrap_or_default();
+            format!("{} {}{reason}", slot.due_at.format("%Y-%m-%dT%H:%M:%SZ"), slot.disposition)
+        };
+        self.slots(job).await.iter().map(shown).collect()
+    }
+
+    /// Waits until `look` says of the run that it is so.
+    pub async fn until(&self, id: InstanceId, what: &str, look: impl Fn(&Run) -> bool) -> Run {
+        eventually(&format!("run {id} {what}"), || async { Some(self.run(id).await).filter(|run| look(run)) }).await
+    }
+
+    pub async fn until_done(&self, id: InstanceId) -> Run {
+        self.until(id, "is done", |run| run.outcome.is_some()).await
+    }
+
+    /// Waits until so many rows answer the question.
+    pub async fn until_count(&self, count: i64, question: &str) {
+        eventually(&format!("{question} = {count}"), || async {
+            (self.count(question).await == count).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn count(&self, question: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {question}");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.raw).await.unwrap()
+    }
+
+    /// The rows of a question, their columns joined by blanks.
+    pub async fn table(&self, question: &str) -> Vec<String> {
+        let rows = sqlx::query(AssertSqlSafe(question.to_owned())).fetch_all(&self.raw).await.unwrap();
+        let column = |row: &sqlx::sqlite::SqliteRow, index: usize| {
+            row.try_get_unchecked::<Option<String>, _>(index).unwrap().unwrap_or_else(|| "-".to_owned())
+        };
+        rows.iter()
+            .map(|row| (0..row.len()).map(|index| column(row, index)).collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    pub async fn sql(&self, statement: &str) {
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&self.raw).await.unwrap();
+    }
+
+    /// What must hold of every database at every time.
+    pub async fn check(&self) {
+        let broken = [
+            ("done without an outcome, or the other way round", "(state = 'Done') <> (outcome IS NOT NULL)"),
+            ("done without an end", "(state = 'Done') <> (finished_at IS NOT NULL)"),
+            ("held without an owner", "(state IN ('Running', 'Stopping')) <> (lease_owner IS NOT NULL)"),
+            ("held without a lease", "(state IN ('Running', 'Stopping')) <> (lease_expires_at IS NOT NULL)"),
+            ("failed without a reason", "(outcome = 'Failed') AND fatal_error IS NULL"),
+            ("items counted twice", "items_done <> (SELECT count(*) FROM item WHERE instance_id = instance.id)"),
+            ("more items done than there are", "items_done > items_total"),
+        ];
+        for (what, condition) in broken {
+            let rows = self.table(&format!("SELECT id, state FROM instance WHERE {condition}")).await;
+            assert!(rows.is_empty(), "{what}: {rows:?}");
+        }
+        assert_eq!(self.table("PRAGMA integrity_check").await, ["ok"]);
+        assert_eq!(self.table("PRAGMA foreign_key_check").await, Vec::<String>::new());
+    }
+}
