@@ -12,6 +12,7 @@
 mod address;
 mod credentials;
 mod decode;
+mod document;
 mod encode;
 mod envelope;
 mod fault;
@@ -31,6 +32,7 @@ use crate::contract::{Operation, Version};
 pub use address::Origin;
 pub use credentials::{AuthHeader, Credentials};
 pub use decode::decode;
+pub use document::read_document;
 pub use encode::{Encoded, encode};
 pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};

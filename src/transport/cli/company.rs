@@ -1,0 +1,102 @@
+//! `prepress company`.
+
+use clap::Subcommand;
+use serde_json::{Value as Json, json};
+
+use super::failure::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
+use super::table::{Column, Table, Value};
+use crate::model::handle;
+use crate::model::id::CompanyId;
+use crate::store::companies::Company;
+
+#[derive(Debug, Subcommand)]
+pub enum CompanyCommand {
+    /// Add a company
+    Add {
+        /// Its name; clients find it by getCompanyInfo
+        name: String,
+        /// Its number, the 47 of the handle c|47 (default: the next free one)
+        #[arg(long)]
+        id: Option<i64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List companies
+    #[command(alias = "ls")]
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let place = place.open().await?;
+    match command {
+        CompanyCommand::Add { name, id, json } => {
+            let company = place.services.add_company(&name, id.map(CompanyId), None).await?;
+            if json {
+                screen.json(&view(&company))?;
+                return Ok(Exit::Done);
+            }
+            screen.line(format!("Added the company {}.", screen.paint(Paint::Bold, &company.name)))?;
+            let ingest = place.config.ingest_root().join(&company.root_path);
+            screen.facts([
+                ("handle", handle::company(company.id)),
+                ("uploads from", ingest.display().to_string()),
+                ("next", format!("prepress user add EMAIL --company '{}' --role IpsUser", company.name)),
+            ])?;
+        }
+        CompanyCommand::List { json } => {
+            let companies = place.services.companies().await?;
+            if json {
+                screen.json(&companies.iter().map(view).collect::<Vec<_>>())?;
+            } else if companies.is_empty() {
+                screen.line("There is no company yet. Add one: prepress company add NAME")?;
+            } else {
+                screen.line(table(&companies, place.times()).render(screen))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn table(companies: &[Company], times: super::times::Times) -> Table {
+    let columns = [
+        Column::new("HANDLE").whole(),
+        Column::new("NAME"),
+        Column::new("ROOT FOLDER").from_width(60),
+        Column::new("ADDED").whole(),
+        Column::new("EXPIRES").whole(),
+    ];
+    let mut table = Table::new(columns);
+    for company in companies {
+        let expires = match company.expires_at {
+            None => Value::painted(Paint::Dim, "never"),
+            Some(at) if at <= times.now => Value::painted(Paint::Red, times.relative(at)),
+            Some(at) => times.relative(at).into(),
+        };
+        table.row([
+            handle::company(company.id).into(),
+            company.name.clone().into(),
+            company.root_path.clone().into(),
+            times.relative(company.created_at).into(),
+            expires,
+        ]);
+    }
+    table
+}
+
+fn view(company: &Company) -> Json {
+    json!({
+        "id": company.id,
+        "handle": handle::company(company.id),
+        "name": company.name,
+        "rootPath": company.root_path,
+        "createdAt": company.created_at,
+        "expiresAt": company.expires_at,
+    })
+}

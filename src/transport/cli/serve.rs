@@ -1,0 +1,158 @@
+//! `prepress serve`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::failure::{Exit, Failure};
+use super::logging;
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
+use crate::clock::SystemClock;
+use crate::config::{Config, Overrides};
+use crate::daemon::Daemon;
+use crate::service::FirstAdmin;
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one (default: 127.0.0.1:8080)
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let overrides = Overrides { data: place.data.clone(), listen: args.listen };
+    let config = Arc::new(Config::load(place.config.as_deref(), overrides)?);
+    logging::start(&config.log)?;
+    // From here on a signal ends the daemon in good order, even while it starts.
+    let mut signals = Signals::listen()?;
+    let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
+    announce(&daemon, &config, screen)?;
+    tell_systemd(&[NotifyState::Ready, NotifyState::Status(&format!("Listening on {}", daemon.address()))]);
+    let watchdog = tokio::spawn(feed_watchdog(daemon.services().store().clone()));
+    let name = signals.next().await;
+    tracing::info!(signal = name, running = daemon.running(), "shutting down; a second signal ends it at once");
+    tell_systemd(&[NotifyState::Stopping]);
+    tokio::select! {
+        () = daemon.shut_down() => {}
+        name = signals.next() => {
+            tracing::warn!(signal = name, "ended at once; what ran continues at the next start");
+            std::process::exit(1);
+        }
+    }
+    watchdog.abort();
+    tracing::info!("ended in good order");
+    Ok(Exit::Done)
+}
+
+/// SIGTERM and SIGINT.
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    pub fn listen() -> Result<Self, Failure> {
+        let refuse = |error: io::Error| Failure::new(format!("cannot listen to signals: {error}"));
+        Ok(Self {
+            term: signal(SignalKind::terminate()).map_err(refuse)?,
+            int: signal(SignalKind::interrupt()).map_err(refuse)?,
+        })
+    }
+
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
+fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Failure> {
+    let data = config.data();
+    write_whole(&data.join("listen"), &format!("{}\n", daemon.address()), 0o644)?;
+    if let Some(admin) = daemon.first_admin() {
+        keep_admin(data, admin)?;
+    }
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    let mails = match &config.mail.smtp_host {
+        Some(host) => format!("to the mail server {host}:{}", config.mail.smtp_port()),
+        None => format!("as .eml files into {} (no mail.smtp_host is set)", config.eml_dir().display()),
+    };
+    let told = (|| {
+        screen.line(screen.paint(Paint::Bold, format!("Prepress {}", env!("CARGO_PKG_VERSION"))))?;
+        screen.facts([
+            ("listens on", format!("{scheme}://{}", daemon.address())),
+            ("SOAP", format!("{scheme}://{}{}", daemon.address(), crate::transport::soap::SOAP_PATH)),
+            ("data", data.display().to_string()),
+            ("uploads from", config.ingest_root().display().to_string()),
+            ("publishes to", config.publish_root().display().to_string()),
+            ("mails go", mails),
+            ("zone", format!("{} ({})", config.zone(), config.local_zone().origin)),
+        ])?;
+        if let Some(FirstAdmin { email, password }) = daemon.first_admin() {
+            screen.line("\nThe data folder is new. A login was made for its administrator:")?;
+            screen.facts([
+                ("user", screen.paint(Paint::Bold, email)),
+                ("password", screen.paint(Paint::Bold, password)),
+                ("kept in", data.join("admin-login").display().to_string()),
+                ("next", "prepress company add NAME; prepress user add EMAIL --company NAME".to_owned()),
+            ])?;
+        }
+        Ok(())
+    })();
+    match told {
+        // A daemon does not end because nobody reads its greeting.
+        Err(Failure::NobodyReads) => Ok(()),
+        told => told,
+    }
+}
+
+/// For whoever missed the first screen.
+fn keep_admin(data: &Path, admin: &FirstAdmin) -> Result<(), Failure> {
+    let FirstAdmin { email, password } = admin;
+    write_whole(&data.join("admin-login"), &format!("user: {email}\npassword: {password}\n"), 0o600)
+}
+
+/// A reader sees the whole file or none.
+pub fn write_whole(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    let part = path.with_extension("part");
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&part)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&part, path));
+    written.map_err(|error| {
+        Failure::new(format!("cannot write {}: {error}", path.display())).hint("check the rights of the data folder")
+    })
+}
+
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
+
+/// Says twice in each period that the daemon lives, as long as its database answers.
+async fn feed_watchdog(store: crate::store::Store) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    let mut tick = tokio::time::interval((period / 2).max(Duration::from_millis(100)));
+    loop {
+        tick.tick().await;
+        match store.ping().await {
+            Ok(()) => tell_systemd(&[NotifyState::Watchdog]),
+            Err(error) => tracing::error!(%error, "the database does not answer"),
+        }
+    }
+}
