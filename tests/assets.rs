@@ -323,14 +323,17 @@ async fn arriving_files_replace_number_or_skip() {
 
     let name = || "shoe".to_owned();
     assert_eq!(file("A", "shoe.jpg", false).await, Filed::Duplicate { asset, name: name() });
-    assert_eq!(file("A", "shoe.jpg", true).await, Filed::Updated { asset, name: name(), moved: false });
+    assert_eq!(file("A", "shoe.jpg", true).await, Filed::Updated { asset, name: name(), moved_from: None });
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
     for number in 1..=5 {
         let Filed::AddedWithNumber { name, .. } = file("B", "shoe.jpg", true).await else { panic!("another folder") };
         assert_eq!(name, format!("shoe-{number}"));
     }
     set_mode(OverwriteMode::OverwriteAnyExtAnyFolder, false).await;
-    assert_eq!(file("B", "shoe.png", true).await, Filed::Updated { asset, name: name(), moved: true });
+    assert_eq!(
+        file("B", "shoe.png", true).await,
+        Filed::Updated { asset, name: name(), moved_from: Some("A".to_owned()) }
+    );
     let moved = shop.one(asset).await;
     assert_eq!((&moved["folder"], &moved["fileName"]), (&json!("Acme/B/"), &json!("shoe.png")));
     assert_eq!(moved["readyForPublish"], true, "the company lets the upload decide");

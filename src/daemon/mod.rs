@@ -72,8 +72,7 @@ pub fn database(data: &std::path::Path) -> PathBuf {
 impl Daemon {
     /// Starts with the executors of this version.
     pub async fn start(config: Arc<Config>, clock: SharedClock) -> Result<Self, StartError> {
-        let registry = parts::registry(&config)?;
-        Self::start_with(config, clock, registry).await
+        Self::start_locked(config, clock, None).await
     }
 
     /// Starts with other executors: for tests.
@@ -82,10 +81,22 @@ impl Daemon {
         clock: SharedClock,
         registry: Arc<dyn Registry>,
     ) -> Result<Self, StartError> {
+        Self::start_locked(config, clock, Some(registry)).await
+    }
+
+    async fn start_locked(
+        config: Arc<Config>,
+        clock: SharedClock,
+        registry: Option<Arc<dyn Registry>>,
+    ) -> Result<Self, StartError> {
         let data = config.data();
         let folder = |source| StartError::Folder { path: data.to_owned(), source };
         std::fs::create_dir_all(data).map_err(folder)?;
         let lock = DataLock::acquire(data)?;
+        let registry = match registry {
+            Some(registry) => registry,
+            None => parts::registry(&config)?,
+        };
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
         let first_admin = match services.is_empty().await? {

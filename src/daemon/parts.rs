@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::assets::blobs::Blobs;
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify};
-use crate::executors::Registry;
+use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::model::firing;
 use crate::service;
@@ -70,17 +71,25 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// SMTP, or `.eml` files where no server is configured.
 pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTransport>, StartError> {
+    match config.mail.smtp_host {
+        None => Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))),
+        Some(_) => Ok(Arc::new(smtp(config, sender)?)),
+    }
+}
+
+/// The SMTP server of the configuration.
+pub fn smtp(config: &Config, sender: Sender) -> Result<SmtpTransport, StartError> {
     let mail = &config.mail;
     let failed = |error: &dyn std::fmt::Display| StartError::Mail(error.to_string());
-    let Some(host) = &mail.smtp_host else { return Ok(Arc::new(EmlFolder::new(config.eml_dir(), sender))) };
     let password = mail.password().map_err(|e| failed(&e))?;
     let login = match (&mail.user, password) {
         (Some(user), Some(password)) => Some(Login { user: user.clone(), password: password.expose().to_owned() }),
         _ => None,
     };
     let settings = SmtpSettings {
-        host: host.clone(),
+        host: mail.smtp_host.clone().unwrap_or_default(),
         port: mail.smtp_port(),
         security: match mail.tls {
             MailTls::None => Security::None,
@@ -92,7 +101,7 @@ pub fn mail_transport(config: &Config, sender: Sender) -> Result<Arc<dyn MailTra
         extra_ca: None,
         hello_name: None,
     };
-    Ok(Arc::new(SmtpTransport::new(settings, sender).map_err(|e| failed(&e))?))
+    SmtpTransport::new(settings, sender).map_err(|e| failed(&e))
 }
 
 /// Who the mails come from. The installation's mark keeps their identities apart from those of every other data folder.
@@ -132,7 +141,13 @@ async fn installation(store: &Store) -> Result<String, StartError> {
     Ok(store.remember_once("installation", fresh).await.map_err(|e: StoreError| e)?)
 }
 
-/// The executors of this version.
-pub fn registry(_config: &Config) -> Result<Arc<dyn Registry>, StartError> {
-    Err(StartError::Executors("none in this build".to_owned()))
+/// The executors of this version, over the blobs of the data folder.
+pub fn registry(config: &Config) -> Result<Arc<dyn Registry>, StartError> {
+    install_crypto();
+    let blobs = Blobs::open(&config.data().join("blobs")).map_err(|e| StartError::Executors(e.to_string()))?;
+    let swept = blobs.sweep().map_err(|e| StartError::Executors(e.to_string()))?;
+    if swept > 0 {
+        tracing::info!(files = swept, "unfinished files of an earlier process were removed");
+    }
+    Ok(Arc::new(Standard::new(Settings::new(config), blobs)))
 }

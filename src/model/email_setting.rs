@@ -5,13 +5,8 @@ use super::outcome::{Counters, Outcome};
 
 constants! {
     /// Which events of a job its responsible user is mailed about.
-    pub enum EmailSetting("email setting") { All, Error, ErrorAndWarning, JobCompletion, None }
-}
-
-impl Default for EmailSetting {
-    fn default() -> Self {
-        Self::None
-    }
+    #[derive(Default)]
+    pub enum EmailSetting("email setting") { All, Error, ErrorAndWarning, JobCompletion, #[default] None }
 }
 
 impl EmailSetting {

@@ -24,6 +24,7 @@ constants! {
 }
 
 /// The three ways submitJob can say when.
+#[allow(clippy::large_enum_variant, reason = "there is one a submission, and it moves once")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trigger {
     AtOnce,

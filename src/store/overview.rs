@@ -1,4 +1,4 @@
-//! The whole at a glance: what waits, what runs, what is to be told, and whether the database is sound.
+//! The whole at a glance: what waits, what runs, what is to be told, and whether the database answers.
 
 use chrono::{DateTime, Utc};
 
@@ -92,22 +92,5 @@ impl Store {
             .await
             .map_err(StoreError::doing("answer"))?;
         Ok(())
-    }
-
-    /// What is wrong with the database file, by SQLite's own check; empty when nothing is.
-    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let mut reader = self.reader().await?;
-        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(20)")
-            .fetch_all(&mut *reader)
-            .await
-            .map_err(StoreError::doing("check itself"))?;
-        found.retain(|line| line != "ok");
-        let broken: Vec<String> =
-            sqlx::query_scalar("SELECT DISTINCT \"table\" FROM pragma_foreign_key_check LIMIT 20")
-                .fetch_all(&mut *reader)
-                .await
-                .map_err(StoreError::doing("check its references"))?;
-        found.extend(broken.into_iter().map(|table| format!("rows of the table {table} refer to rows that are gone")));
-        Ok(found)
     }
 }

@@ -22,4 +22,14 @@ impl Store {
         })
         .await
     }
+
+    /// What SQLite finds wrong with the file; nothing when it is sound.
+    pub async fn check_integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        let said: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(10)")
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("check itself"))?;
+        Ok(said.into_iter().filter(|line| line != "ok").collect())
+    }
 }

@@ -1,5 +1,9 @@
 //! A daemon on a port of its own, and a client that speaks SOAP to it by hand.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of it, and what fails here fails its test"
+)]
 
 use std::sync::Arc;
 
@@ -74,12 +78,24 @@ impl Registry for Idle {
 impl Server {
     /// A daemon whose jobs do nothing.
     pub async fn start() -> Self {
+        Self::start_with(Some(Arc::new(Idle))).await
+    }
+
+    /// A daemon that does its work.
+    pub async fn start_working() -> Self {
+        Self::start_with(None).await
+    }
+
+    async fn start_with(registry: Option<Arc<dyn Registry>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let overrides =
             Overrides { data: Some(folder.path().join("data")), listen: Some("127.0.0.1:0".parse().unwrap()) };
         let environment = Environment { tz: Some("Europe/Berlin".to_owned()), ..Environment::of_process() };
-        let config = Config::load_in(&environment, None, overrides).unwrap();
-        let daemon = Daemon::start_with(Arc::new(config), SystemClock::shared(), Arc::new(Idle)).await.unwrap();
+        let config = Arc::new(Config::load_in(&environment, None, overrides).unwrap());
+        let daemon = match registry {
+            Some(registry) => Daemon::start_with(config, SystemClock::shared(), registry).await.unwrap(),
+            None => Daemon::start(config, SystemClock::shared()).await.unwrap(),
+        };
         Self { daemon, client: reqwest::Client::new(), folder }
     }
 
@@ -141,6 +157,20 @@ impl Server {
     /// Runs that were written.
     pub async fn jobs(&self) -> usize {
         self.daemon.services().store().runs(&RunFilter::default()).await.unwrap().len()
+    }
+
+    pub fn store(&self) -> &prepress::store::Store {
+        self.daemon.services().store()
+    }
+
+    /// Waits until every run is done, and gives them.
+    pub async fn all_done(&self) -> Vec<prepress::store::jobs::query::Run> {
+        let waited = std::time::Instant::now();
+        while self.store().has_open_runs().await.unwrap() {
+            assert!(waited.elapsed().as_secs() < 120, "the jobs do not end");
+            tokio::task::yield_now().await;
+        }
+        self.store().runs(&RunFilter::default()).await.unwrap()
     }
 
     pub async fn shut_down(self) {

@@ -1,5 +1,8 @@
 //! `prepress company`.
 
+use std::fs;
+use std::path::Path;
+
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
@@ -38,6 +41,7 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
     match command {
         CompanyCommand::Add { name, id, json } => {
             let company = place.services.add_company(&name, id.map(CompanyId), None).await?;
+            make_ingest(&place.config.ingest_root().join(&company.root_path))?;
             if json {
                 screen.json(&view(&company))?;
                 return Ok(Exit::Done);
@@ -62,6 +66,13 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
         }
     }
     Ok(Exit::Done)
+}
+
+fn make_ingest(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        let what = format!("the company was added, but its ingest folder {} cannot be made: {error}", folder.display());
+        Failure::new(what).hint("make it yourself, where the daemon can read it")
+    })
 }
 
 fn table(companies: &[Company], times: super::times::Times) -> Table {

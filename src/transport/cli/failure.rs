@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
+use super::bench::BenchError;
 use super::screen::{Paint, Style};
 use crate::config::ConfigError;
 use crate::daemon::StartError;
+use crate::media::MediaError;
 use crate::service::{Denied, Error};
 use crate::store::StoreError;
 
@@ -47,7 +49,10 @@ impl From<Exit> for ExitCode {
 /// Why a command ended early.
 #[derive(Debug)]
 pub enum Failure {
-    Told { what: String, hint: Option<String> },
+    Told {
+        what: String,
+        hint: Option<String>,
+    },
     /// Nobody reads on, as in `prepress jobs list | head`: no failure at all.
     NobodyReads,
 }
@@ -133,11 +138,11 @@ impl From<Error> for Failure {
         match error {
             Error::Store(error) => error.into(),
             Error::Denied(Denied::InvalidCompany { .. }) => {
-                Self::new("there is no such company, or the user is not a member of it").hint("see: prepress company list")
+                Self::new("there is no such company, or the user is not a member of it")
+                    .hint("see: prepress company list")
             }
-            Error::Denied(Denied::NoOperationPermission { .. }) => {
-                Self::new(error.to_string()).hint("give the user another role with: prepress user add EMAIL --role ROLE")
-            }
+            Error::Denied(Denied::NoOperationPermission { .. }) => Self::new(error.to_string())
+                .hint("give the user another role with: prepress user add EMAIL --role ROLE"),
             Error::Refused(what) if what.starts_with("there is no company") => {
                 Self::new(what).hint("see: prepress company list")
             }
@@ -149,6 +154,18 @@ impl From<Error> for Failure {
             }
             error => Self::of(error),
         }
+    }
+}
+
+impl From<MediaError> for Failure {
+    fn from(error: MediaError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        Self::new(error.to_string())
     }
 }
 

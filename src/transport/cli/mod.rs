@@ -3,6 +3,7 @@
 //! Commands open the database of the data folder themselves, beside a running daemon, and ring its bell after a write.
 //! They never take its lock, so that they work whether it runs or not.
 
+mod bench;
 mod check;
 mod company;
 mod demo;
@@ -57,9 +58,11 @@ enum Command {
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
     /// Say what is wrong with configuration, folders, tools and mail
-    Check(check::CheckArgs),
+    Check,
     /// Show the whole of it at work: sample pictures, uploaded over SOAP, optimized, published, mailed
     Demo(demo::DemoArgs),
+    /// Measure queue and pictures against raw SQLite and vips
+    Bench(bench::BenchArgs),
     /// Write a completion script for a shell to standard output
     Completions(manual::CompletionsArgs),
     /// Write the manual page to standard output, or all pages into a folder
@@ -85,7 +88,7 @@ pub fn main() -> ExitCode {
 /// A daemon uses all processors; anything else is done before threads would help.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
-        Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve(_) | Command::Demo(_) | Command::Bench(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     builder.enable_all().build()
@@ -100,8 +103,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Submit(args) => submit::run(*args, place, screen).await,
         Command::Jobs(command) => jobs::run(command, place, screen).await,
         Command::Schedule(command) => schedule::run(command, place, screen),
-        Command::Check(args) => check::run(args, place, screen).await,
+        Command::Check => check::run(place, screen).await,
         Command::Demo(args) => demo::run(args, place, screen).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Completions(args) => manual::completions(args, Cli::command(), screen),
         Command::Man(args) => manual::man(args, Cli::command(), screen),
     }

@@ -78,7 +78,7 @@ impl Signals {
 
 fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Failure> {
     let data = config.data();
-    write_whole(&data.join("listen"), &format!("{}\n", daemon.address()), 0o644)?;
+    announce_address(daemon, data)?;
     if let Some(admin) = daemon.first_admin() {
         keep_admin(data, admin)?;
     }
@@ -116,6 +116,11 @@ fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Fai
     }
 }
 
+/// For programs that want to know where the daemon listens.
+pub fn announce_address(daemon: &Daemon, data: &Path) -> Result<(), Failure> {
+    write_whole(&data.join("listen"), &format!("{}\n", daemon.address()), 0o644)
+}
+
 /// For whoever missed the first screen.
 fn keep_admin(data: &Path, admin: &FirstAdmin) -> Result<(), Failure> {
     let FirstAdmin { email, password } = admin;
@@ -123,7 +128,7 @@ fn keep_admin(data: &Path, admin: &FirstAdmin) -> Result<(), Failure> {
 }
 
 /// A reader sees the whole file or none.
-pub fn write_whole(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+fn write_whole(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let part = path.with_extension("part");
     let written = OpenOptions::new()
         .write(true)

@@ -108,7 +108,7 @@ impl Services {
 
     /// Everything about a run.
     pub async fn job_details(&self, caller: &Caller, run: &Run, limits: &Limits) -> Result<JobDetails, Error> {
-        let waits = self.why_waiting(run, limits).await?.map(|message| self.say(caller, &message));
+        let waits = self.why_waiting(run, limits).await?.map(|message| self.in_words(caller, &message));
         let scheduled = self.store.scheduled_jobs(Some(&[run.company]), Some(&run.job_name)).await?;
         let schedule = match scheduled.into_iter().find(|job| job.id == run.job) {
             Some(job) => Some(self.schedule_view(caller, &job).await?),
@@ -138,7 +138,7 @@ impl Services {
 
     pub async fn schedule_view(&self, caller: &Caller, job: &ScheduledJob) -> Result<ScheduleView, Error> {
         let slots = self.job_slots(caller, job.id, SLOTS).await?;
-        let waits = self.why_scheduled(job).map(|message| self.say(caller, &message));
+        let waits = self.why_scheduled(job).map(|message| self.in_words(caller, &message));
         Ok(ScheduleView::new(job, waits, slots, self.store.zone()))
     }
 
@@ -190,7 +190,7 @@ impl Services {
             progress: ProgressView {
                 done: run.items_done,
                 total: run.items_total,
-                message: run.progress.as_ref().map(|message| self.say(caller, message)),
+                message: run.progress.as_ref().map(|message| self.in_words(caller, message)),
                 items: run
                     .progress_items
                     .iter()
@@ -199,7 +199,7 @@ impl Services {
                 updated_at: run.progress_at,
             },
             counters: run.counters.into(),
-            fatal_error: run.fatal_error.as_ref().map(|message| self.say(caller, message)),
+            fatal_error: run.fatal_error.as_ref().map(|message| self.in_words(caller, message)),
             follow_up_of: run.parent.map(|run| run.0),
         }
     }
@@ -210,7 +210,7 @@ impl Services {
             at: line.logged_at,
             log_type: line.log_type,
             severity: Severity::of(line.log_type),
-            message: self.say(caller, &line.message),
+            message: self.in_words(caller, &line.message),
             asset: line.asset_name.as_ref().map(|name| AssetView {
                 id: line.asset.map(|id| id.0),
                 name: name.clone(),
@@ -223,13 +223,13 @@ impl Services {
         SlotView {
             due_at: slot.due_at,
             disposition: slot.disposition,
-            reason: slot.reason.as_ref().map(|reason| self.say(caller, reason)),
+            reason: slot.reason.as_ref().map(|reason| self.in_words(caller, reason)),
             run: slot.instance.map(|run| run.0),
             decided_at: slot.decided_at,
         }
     }
 
-    fn say(&self, caller: &Caller, message: &crate::model::log::Message) -> Said {
+    fn in_words(&self, caller: &Caller, message: &crate::model::log::Message) -> Said {
         Said::new(message, caller.locale.as_str(), self.store.zone())
     }
 

@@ -10,29 +10,33 @@ mod report;
 
 use std::path::PathBuf;
 
+use super::failure::{Exit, Failure};
 use report::Report;
 
 /// How much to measure.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Folder for databases and pictures; on the disk that is to be measured.
-    pub folder: PathBuf,
-    /// Jobs a round.
-    pub jobs: usize,
-    /// Clients at the same time.
-    pub clients: usize,
-    /// Pictures a round, and their longer side in pixels.
-    pub pictures: usize,
-    pub side: u32,
-    /// Rounds of each side; the median counts.
-    pub rounds: usize,
-    pub json: bool,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self { folder: std::env::temp_dir(), jobs: 5000, clients: 64, pictures: 12, side: 4000, rounds: 3, json: false }
-    }
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchArgs {
+    /// Folder for databases and pictures, on the disk that is to be measured
+    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
+    folder: PathBuf,
+    /// Jobs in a round
+    #[arg(long, default_value_t = 5000)]
+    jobs: usize,
+    /// Clients at the same time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    clients: u16,
+    /// Pictures in a round; 0 leaves them out
+    #[arg(long, default_value_t = 12)]
+    pictures: usize,
+    /// Their longer side, in pixels
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(32..=8192))]
+    side: u32,
+    /// Rounds of each side, of which the median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why a benchmark could not run.
@@ -48,10 +52,14 @@ fn failed<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> BenchE
 }
 
 /// Measures queue and pictures, and prints what it found.
-pub async fn run(plan: &Plan) -> Result<(), BenchError> {
+pub async fn run(plan: BenchArgs) -> Result<Exit, Failure> {
     let mut report = Report::default();
-    queue::measure(plan, &mut report).await?;
-    pictures::measure(plan, &mut report).await?;
+    eprintln!("Measuring the queue: {} rounds of {} jobs, {} clients …", plan.rounds, plan.jobs, plan.clients);
+    queue::measure(&plan, &mut report).await?;
+    if plan.pictures > 0 {
+        eprintln!("Measuring pictures: {} rounds of {} …", plan.rounds, plan.pictures);
+        pictures::measure(&plan, &mut report).await?;
+    }
     report.print(plan.json);
-    Ok(())
+    Ok(Exit::Done)
 }

@@ -7,11 +7,11 @@ use std::process::Command;
 use rayon::prelude::*;
 
 use super::report::{Report, median, rate};
-use super::{BenchError, Plan, failed};
+use super::{BenchArgs, BenchError, failed};
 use crate::clock::Stopwatch;
 use crate::media::{self, Limits, Options};
 
-pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<(), BenchError> {
+pub(super) async fn measure(plan: &BenchArgs, report: &mut Report) -> Result<(), BenchError> {
     let plan = plan.clone();
     let figures = tokio::task::spawn_blocking(move || both(&plan)).await.map_err(failed("measure pictures"))??;
     let (ours, theirs, side) = figures;
@@ -29,14 +29,14 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Benc
 }
 
 /// Pictures a second, ours and theirs.
-fn both(plan: &Plan) -> Result<(f64, Option<f64>, u32), BenchError> {
+fn both(plan: &BenchArgs) -> Result<(f64, Option<f64>, u32), BenchError> {
     let folder = plan.folder.join(format!("prepress-bench-{}-pictures", std::process::id()));
     let result = in_folder(plan, &folder);
     std::fs::remove_dir_all(&folder).map_err(failed("remove its pictures"))?;
     result
 }
 
-fn in_folder(plan: &Plan, folder: &Path) -> Result<(f64, Option<f64>, u32), BenchError> {
+fn in_folder(plan: &BenchArgs, folder: &Path) -> Result<(f64, Option<f64>, u32), BenchError> {
     std::fs::create_dir_all(folder).map_err(failed("make a folder"))?;
     let pictures = pictures(plan, folder)?;
     let has_vips = Command::new("vips").arg("--version").output().is_ok();
@@ -51,7 +51,7 @@ fn in_folder(plan: &Plan, folder: &Path) -> Result<(f64, Option<f64>, u32), Benc
 }
 
 /// The JPEGs of the sample catalogue, repeated until there are enough.
-fn pictures(plan: &Plan, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
+fn pictures(plan: &BenchArgs, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
     let all = media::sample::write_catalogue(folder, plan.side.min(8192)).map_err(failed("make pictures"))?;
     let jpegs: Vec<PathBuf> = all.into_iter().filter(|path| path.extension().is_some_and(|e| e == "jpg")).collect();
     Ok(jpegs.iter().cycle().take(plan.pictures).cloned().collect())

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::report::{Report, median, percentile, rate};
-use super::{BenchError, Plan, failed};
+use super::{BenchArgs, BenchError, failed};
 use crate::clock::{Stopwatch, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::daemon::Daemon;
@@ -78,7 +78,7 @@ impl Drop for Scratch {
 }
 
 impl Bench {
-    async fn start(plan: &Plan, name: &str, slots: usize) -> Result<Self, BenchError> {
+    async fn start(plan: &BenchArgs, name: &str, slots: usize) -> Result<Self, BenchError> {
         let folder = Scratch::new(&plan.folder, name)?;
         let file = folder.0.join("prepress.toml");
         std::fs::write(&file, format!("[dispatch]\nslots = {slots}\n")).map_err(failed("write a configuration"))?;
@@ -128,10 +128,10 @@ fn order(number: usize, waits: bool) -> SubmitJobParam {
     }
 }
 
-pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<(), BenchError> {
+pub(super) async fn measure(plan: &BenchArgs, report: &mut Report) -> Result<(), BenchError> {
     let (mut raw, mut inside, mut soap, mut whole) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..plan.rounds {
-        raw.push(raw_commits(plan, round).await?);
+        raw.push(raw_commits(plan, usize::from(round)).await?);
         inside.push(submissions(plan).await?);
         soap.push(soap_submissions(plan).await?);
         whole.push(from_end_to_end(plan).await?);
@@ -157,22 +157,24 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Benc
     Ok(())
 }
 
-async fn raw_commits(plan: &Plan, round: usize) -> Result<f64, BenchError> {
+async fn raw_commits(plan: &BenchArgs, round: usize) -> Result<f64, BenchError> {
     let folder = Scratch::new(&plan.folder, &format!("raw-{round}"))?;
     let watch = Stopwatch::start();
-    limit::group_commits(&folder.0.join("raw.db"), plan.jobs, plan.clients).await.map_err(failed("write raw rows"))?;
+    limit::group_commits(&folder.0.join("raw.db"), plan.jobs, usize::from(plan.clients))
+        .await
+        .map_err(failed("write raw rows"))?;
     Ok(rate(plan.jobs, watch.elapsed()))
 }
 
 /// Jobs that wait, so that nothing but the submission is measured.
-async fn submissions(plan: &Plan) -> Result<f64, BenchError> {
+async fn submissions(plan: &BenchArgs) -> Result<f64, BenchError> {
     let bench = Bench::start(plan, "submit", 1).await?;
     let elapsed = submit_all(&bench, plan, true).await?;
     bench.stop().await;
     Ok(rate(plan.jobs, elapsed))
 }
 
-async fn submit_all(bench: &Bench, plan: &Plan, waits: bool) -> Result<std::time::Duration, BenchError> {
+async fn submit_all(bench: &Bench, plan: &BenchArgs, waits: bool) -> Result<std::time::Duration, BenchError> {
     let next = Arc::new(AtomicUsize::new(0));
     let watch = Stopwatch::start();
     let tasks = (0..plan.clients).map(|_| {
@@ -195,11 +197,13 @@ async fn submit_all(bench: &Bench, plan: &Plan, waits: bool) -> Result<std::time
     Ok(watch.elapsed())
 }
 
-async fn soap_submissions(plan: &Plan) -> Result<f64, BenchError> {
+async fn soap_submissions(plan: &BenchArgs) -> Result<f64, BenchError> {
     let bench = Bench::start(plan, "soap", 1).await?;
     let url = format!("http://{}{SOAP_PATH}", bench.daemon.address());
-    let client =
-        reqwest::Client::builder().pool_max_idle_per_host(plan.clients).build().map_err(failed("make a client"))?;
+    let client = reqwest::Client::builder()
+        .pool_max_idle_per_host(usize::from(plan.clients))
+        .build()
+        .map_err(failed("make a client"))?;
     let next = Arc::new(AtomicUsize::new(0));
     let watch = Stopwatch::start();
     let tasks = (0..plan.clients).map(|_| {
@@ -230,8 +234,8 @@ fn envelope(number: usize) -> String {
     )
 }
 
-async fn from_end_to_end(plan: &Plan) -> Result<f64, BenchError> {
-    let mut bench = Bench::start(plan, "whole", plan.clients).await?;
+async fn from_end_to_end(plan: &BenchArgs) -> Result<f64, BenchError> {
+    let mut bench = Bench::start(plan, "whole", usize::from(plan.clients)).await?;
     let watch = Stopwatch::start();
     submit_all(&bench, plan, false).await?;
     for _ in 0..plan.jobs {
@@ -253,7 +257,7 @@ async fn wait_for_the_end(bench: &Bench) -> Result<(), BenchError> {
 }
 
 /// Milliseconds from the call of submitJob to the first line of the executor, one job at a time.
-async fn latency(plan: &Plan) -> Result<Vec<f64>, BenchError> {
+async fn latency(plan: &BenchArgs) -> Result<Vec<f64>, BenchError> {
     let mut bench = Bench::start(plan, "latency", 2).await?;
     let mut latencies = Vec::with_capacity(LATENCY_JOBS);
     for number in 0..LATENCY_JOBS {

@@ -67,7 +67,11 @@ pub async fn run(args: LogArgs, place: &Place, screen: &Screen) -> Result<Exit, 
         let done = is_done(place, run.id).await?;
         let LogPage { lines, next } = services.read_log(&caller, run.id, &query).await?;
         for line in &lines {
-            if args.json { screen.line(json_line(line)?)? } else { screen.line(text_line(line, place.times(), screen))? }
+            if args.json {
+                screen.line(json_line(line)?)?
+            } else {
+                screen.line(text_line(line, place.times(), screen))?
+            }
         }
         shown += lines.len();
         query.after = lines.last().map_or(query.after, |line| line.id);

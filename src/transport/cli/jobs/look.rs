@@ -38,8 +38,16 @@ fn percent(job: &JobView) -> Option<i64> {
 
 /// What was counted, the worst deciding the colour.
 pub fn result(counters: &CountersView) -> Value {
-    let CountersView { success, updated, duplicates, warnings, errors, transferred, transfer_warnings, transfer_errors } =
-        *counters;
+    let CountersView {
+        success,
+        updated,
+        duplicates,
+        warnings,
+        errors,
+        transferred,
+        transfer_warnings,
+        transfer_errors,
+    } = *counters;
     let (warnings, errors) = (warnings + transfer_warnings, errors + transfer_errors);
     let parts = [
         (success.max(transferred), "ok"),

@@ -8,7 +8,8 @@ mod schedules;
 mod show;
 
 pub use list::table;
-pub use look::{result, state};
+pub use log::text_line;
+pub use look::short;
 
 use clap::{Args, Subcommand};
 

@@ -131,12 +131,8 @@ pub async fn slots(args: SlotsArgs, place: &Place, screen: &Screen) -> Result<Ex
 }
 
 fn slot_table(slots: &[SlotView], times: Times) -> Table {
-    let columns = [
-        Column::new("DUE").whole(),
-        Column::new("BECAME").whole(),
-        Column::new("RUN").right(),
-        Column::new("WHY"),
-    ];
+    let columns =
+        [Column::new("DUE").whole(), Column::new("BECAME").whole(), Column::new("RUN").right(), Column::new("WHY")];
     let mut table = Table::new(columns).wrapping();
     for slot in slots {
         let paint = match slot.disposition {

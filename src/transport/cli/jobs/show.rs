@@ -151,8 +151,7 @@ fn show_notices(notices: &[NoticeView], times: Times, screen: &Screen) -> Result
         return Ok(());
     }
     screen.heading("Mails and calls")?;
-    let mut table =
-        Table::new([Column::new("WHAT").whole(), Column::new("TO"), Column::new("STATE")]).wrapping();
+    let mut table = Table::new([Column::new("WHAT").whole(), Column::new("TO"), Column::new("STATE")]).wrapping();
     for notice in notices {
         let what = match (notice.channel.as_str(), notice.moment.as_str()) {
             ("mail", "begin") => "mail, begin",

@@ -151,7 +151,9 @@ fn check_wait(param: &SubmitJobParam, daemon_runs: bool, place: &Place) -> Resul
     }
     if !daemon_runs {
         let what = format!("no daemon is running on {}, so there is nothing to wait for", place.data().display());
-        return Err(Failure::new(what).hint("start it with `prepress serve`, or leave --wait out; nothing was submitted"));
+        return Err(
+            Failure::new(what).hint("start it with `prepress serve`, or leave --wait out; nothing was submitted")
+        );
     }
     Ok(())
 }
@@ -224,10 +226,13 @@ async fn dry_run(
         ("company", format!("{} ({})", company.name, handle::company(company.id))),
         ("submitted by", caller.email.clone()),
         ("runs", when),
-        ("fires", match &job.trigger {
-            Trigger::AtOnce => String::new(),
-            _ => firings.iter().map(|at| times.both(*at)).collect::<Vec<_>>().join("\n"),
-        }),
+        (
+            "fires",
+            match &job.trigger {
+                Trigger::AtOnce => String::new(),
+                _ => firings.iter().map(|at| times.both(*at)).collect::<Vec<_>>().join("\n"),
+            },
+        ),
         ("mails", job.spec.email_setting().to_string()),
         ("order", without_nulls(&order).to_string()),
     ])?;
@@ -238,7 +243,11 @@ async fn dry_run(
 fn without_nulls(value: &Json) -> Json {
     match value {
         Json::Object(fields) => Json::Object(
-            fields.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), without_nulls(value))).collect(),
+            fields
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), without_nulls(value)))
+                .collect(),
         ),
         other => other.clone(),
     }

@@ -1,0 +1,183 @@
+//! `prepress demo`: a folder of pictures from submission to publish, as a client and an administrator see it.
+//!
+//! The daemon is the real one, and the job goes to it over HTTP as a client's would.
+
+mod client;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::failure::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
+use super::serve::{Signals, announce_address};
+use super::watch::{self, Bar};
+use crate::clock::{self, SystemClock};
+use crate::config::{Config, Overrides};
+use crate::daemon::{Daemon, StartError};
+use crate::media::sample;
+use crate::model::id::{CompanyId, InstanceId};
+use crate::model::role::Role;
+use crate::service::admin::AddUser;
+use crate::service::password;
+use crate::store::jobs::query::{Run, RunFilter, RunOrder};
+use crate::words;
+
+use client::Client;
+
+const COMPANY: &str = "Demo";
+const EMAIL: &str = "producer@demo.example";
+const JOB: &str = "Spring catalogue";
+const FOLDER: &str = "spring";
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Take the pictures of this folder instead of a sample catalogue
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// End when the job is done instead of going on serving
+    #[arg(long)]
+    exit: bool,
+    /// Address to listen on [default: 127.0.0.1 and a free port]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Longer side of the sample pictures, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 1600, value_parser = clap::value_parser!(u32).range(32..=8192))]
+    size: u32,
+}
+
+pub async fn run(args: DemoArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen()?;
+    let config = configure(place, &args)?;
+    let ingest = config.ingest_root().join(COMPANY).join(FOLDER);
+    if args.from.is_none() {
+        screen.line("Drawing a sample catalogue …")?;
+    }
+    let pictures = tokio::task::spawn_blocking({
+        let (ingest, from, size) = (ingest.clone(), args.from.clone(), args.size);
+        move || fill(&ingest, from.as_deref(), size)
+    })
+    .await
+    .map_err(|error| Failure::new(error.to_string()))??;
+    let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
+    announce_address(&daemon, config.data())?;
+    let client = Client::new(daemon.address(), EMAIL, add_user(&daemon).await?)?;
+    let handle = client.submit(CompanyId(1), JOB, FOLDER).await?;
+    screen.facts([
+        ("daemon", format!("http://{}, data in {}", daemon.address(), config.data().display())),
+        ("pictures", format!("{pictures} files in {}", ingest.display())),
+        ("submitted", format!("by SOAP as {EMAIL}; the answer's job handle is {}", screen.paint(Paint::Bold, handle))),
+    ])?;
+    let runs = watch(&daemon, &mut signals).await?;
+    show::everything(&config, &daemon, &runs, client.password(), screen).await?;
+    if !args.exit {
+        screen.line("\nServing until Ctrl-C …")?;
+        signals.next().await;
+    }
+    daemon.shut_down().await;
+    Ok(watch::exit_of(&runs))
+}
+
+/// A data folder of its own: an empty one, or one that an earlier demo made.
+fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure> {
+    let data = place.data.clone().unwrap_or_else(|| PathBuf::from("prepress-demo"));
+    let mark = data.join(".prepress-demo");
+    let is_empty = std::fs::read_dir(&data).map_or(true, |mut entries| entries.next().is_none());
+    if !is_empty {
+        if !mark.exists() {
+            return Err(Failure::new(format!("{} is not empty, and no demo made it", data.display()))
+                .hint("name another folder with --data; the demo begins with an empty one"));
+        }
+        let _lock = crate::daemon::lock::DataLock::acquire(&data).map_err(StartError::from)?;
+        std::fs::remove_dir_all(&data).map_err(|e| Failure::new(format!("cannot clear {}: {e}", data.display())))?;
+    }
+    let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(&mark, "made by prepress demo\n"));
+    made.map_err(|e| Failure::new(format!("cannot make {}: {e}", data.display())))?;
+    let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let overrides = Overrides { data: Some(data), listen: Some(listen) };
+    let config = Config::load(place.config.as_deref(), overrides)?;
+    Ok(Arc::new(config))
+}
+
+/// Puts the pictures where the company's upload jobs read, and counts them.
+fn fill(ingest: &Path, from: Option<&Path>, size: u32) -> Result<usize, Failure> {
+    std::fs::create_dir_all(ingest).map_err(|e| Failure::new(format!("cannot make {}: {e}", ingest.display())))?;
+    match from {
+        None => Ok(sample::write_catalogue(ingest, size)?.len()),
+        Some(from) => copy_tree(from, ingest)
+            .map_err(|e| Failure::new(format!("cannot copy {} to {}: {e}", from.display(), ingest.display()))),
+    }
+}
+
+/// Copies files and folders; links and special files stay behind.
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<usize> {
+    let mut copied = 0;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copied += copy_tree(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &target)?;
+            copied += 1;
+        }
+    }
+    Ok(copied)
+}
+
+/// The company, and a user with a password.
+async fn add_user(daemon: &Daemon) -> Result<String, Failure> {
+    let services = daemon.services();
+    services.add_company(COMPANY, Some(CompanyId(1)), None).await?;
+    let password = password::generate()?;
+    let user = AddUser {
+        email: EMAIL.to_owned(),
+        first_name: "Paula".to_owned(),
+        last_name: "Producer".to_owned(),
+        company: COMPANY.to_owned(),
+        role: Role::IpsUser,
+        password: Some(password.clone()),
+        locale: None,
+    };
+    services.add_user(user).await?;
+    Ok(password)
+}
+
+/// Shows progress until all runs are done.
+async fn watch(daemon: &Daemon, signals: &mut Signals) -> Result<Vec<Run>, Failure> {
+    const LOOK: chrono::TimeDelta = chrono::TimeDelta::milliseconds(100);
+    let services = daemon.services();
+    let filter = RunFilter { order: RunOrder::Number, ..RunFilter::default() };
+    let mut shown: Option<(InstanceId, Bar)> = None;
+    loop {
+        let runs = services.store().runs(&filter).await?;
+        match runs.iter().find(|run| run.finished_at.is_none()) {
+            None if !runs.is_empty() => {
+                shown.into_iter().for_each(|(_, bar)| bar.clear());
+                return Ok(runs);
+            }
+            None => {}
+            Some(run) => {
+                let bar = match shown.take() {
+                    Some((id, bar)) if id == run.id => bar,
+                    other => {
+                        other.into_iter().for_each(|(_, bar)| bar.clear());
+                        Bar::new(super::jobs::short(run.kind))
+                    }
+                };
+                let message = run.progress.as_ref().map(|message| words::say(message, "en", services.zone()));
+                bar.show(run.items_done, run.items_total, &message.unwrap_or_default());
+                shown = Some((run.id, bar));
+            }
+        }
+        tokio::select! {
+            () = clock::sleep(&SystemClock, LOOK) => {}
+            _ = signals.next() => return Err(Failure::new("interrupted; the jobs go on at the next start")),
+        }
+    }
+}

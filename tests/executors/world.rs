@@ -1,0 +1,361 @@
+//! A daemon small enough for a test: a store, a blob store, one company, and runs carried out one at a time.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use prepress::assets::blobs::Blobs;
+use prepress::clock::{Clock, ManualClock, SharedClock};
+use prepress::config::Config;
+use prepress::executors::{Context, Failure, ProgressBoard, Registry, RunInfo, Settings, Standard};
+use prepress::model::id::{AccountId, CompanyId};
+use prepress::model::job::JobSpec;
+use prepress::model::kind::JobKind;
+use prepress::model::log::Message;
+use prepress::model::outcome::Counters;
+use prepress::model::trigger::Trigger;
+use prepress::store::accounts::NewAccount;
+use prepress::store::companies::NewCompany;
+use prepress::store::jobs::Fence;
+use prepress::store::jobs::attempt::Release;
+use prepress::store::jobs::claim::{Claimed, FreeSlots, Lease};
+use prepress::store::jobs::finish::Ending;
+use prepress::store::jobs::submit::{NewJob, NewRun};
+use prepress::store::{Options, Store};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{Row, SqliteConnection};
+use tokio_util::sync::CancellationToken;
+
+/// A message in words.
+pub fn words(message: &Message) -> String {
+    prepress::words::text(&message.code, &message.params, "en")
+}
+
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub store: Store,
+    pub blobs: Blobs,
+    pub settings: Settings,
+    pub clock: Arc<ManualClock>,
+    pub company: CompanyId,
+    pub account: AccountId,
+    pool: SqlitePool,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    pub log_type: String,
+    pub code: String,
+    pub params: Value,
+    pub asset: Option<String>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Done {
+    pub fence: Fence,
+    pub result: Result<(), Failure>,
+    pub lines: Vec<Line>,
+    pub counters: Counters,
+    pub items: Vec<String>,
+    pub attempts: usize,
+}
+
+impl Done {
+    pub fn of_type(&self, log_type: &str) -> Vec<&Line> {
+        self.lines.iter().filter(|line| line.log_type == log_type).collect()
+    }
+
+    pub fn codes(&self) -> Vec<&str> {
+        self.lines.iter().map(|line| line.code.as_str()).collect()
+    }
+
+    /// Every line in words, for messages of failed assertions and for looking into.
+    pub fn text(&self) -> String {
+        let words = |line: &Line| {
+            let params = line.params.as_object().unwrap().clone();
+            format!("{}: {}", line.log_type, prepress::words::text(&line.code, &params, "en"))
+        };
+        self.lines.iter().map(words).collect::<Vec<_>>().join("\n")
+    }
+
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.result, Ok(()), "{}", self.text());
+        self
+    }
+}
+
+pub fn start() -> DateTime<Utc> {
+    "2026-11-23T09:15:00Z".parse().unwrap()
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prepress.db");
+        let store = Store::open(Options::new(&path, chrono_tz::Tz::UTC)).await.unwrap();
+        let company = NewCompany {
+            id: Some(CompanyId(47)),
+            name: "Acme".into(),
+            root_path: "Acme".into(),
+            expires_at: None,
+            at: start(),
+        };
+        let company = store.add_company(company).await.unwrap().id;
+        let account = NewAccount {
+            email: "ann@acme.example".into(),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: "x".into(),
+            is_ips_admin: false,
+            locale: None,
+            password_expires_at: None,
+            membership: None,
+            at: start(),
+        };
+        let account = store.add_account(account).await.unwrap();
+        let mut settings = Settings::new(&Config::default());
+        settings.ingest_root = folder.path().join("ingest");
+        settings.publish_root = folder.path().join("publish");
+        settings.media.jpeg_quality = 60;
+        change(&mut settings);
+        let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
+        std::fs::create_dir_all(settings.ingest_root.join("Acme")).unwrap();
+        let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path)).await.unwrap();
+        Self { folder, store, blobs, settings, clock: ManualClock::at(start()), company, account, pool }
+    }
+
+    pub fn ingest(&self, path: &str) -> PathBuf {
+        self.settings.ingest_root.join("Acme").join(path)
+    }
+
+    /// Writes a file into the company's folder.
+    pub fn put(&self, path: &str, bytes: &[u8]) {
+        let path = self.ingest(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    pub fn published(&self) -> PathBuf {
+        self.settings.publish_root.join("image-serving/Acme")
+    }
+
+    /// Names in the published tree, without what the publish adds.
+    pub fn published_names(&self) -> Vec<String> {
+        let list = |folder: PathBuf, prefix: &str| -> Vec<String> {
+            let names = std::fs::read_dir(folder).into_iter().flatten();
+            names.map(|entry| format!("{prefix}{}", entry.unwrap().file_name().to_string_lossy())).collect()
+        };
+        let mut names = list(self.published(), "");
+        names.retain(|name| !["content", "manifest.jsonl", "search.jsonl"].contains(&name.as_str()));
+        names.extend(list(self.published().join("content"), "content/"));
+        names.sort();
+        names
+    }
+
+    pub async fn query(&self, sql: &'static str) -> Vec<Vec<Value>> {
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await.unwrap();
+        let cell = |row: &sqlx::sqlite::SqliteRow, at: usize| {
+            let number = row.try_get::<Option<i64>, _>(at).map(|number| json!(number));
+            number.unwrap_or_else(|_| json!(row.get::<Option<String>, _>(at)))
+        };
+        rows.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()
+    }
+
+    /// Changes the database behind the program's back.
+    pub async fn execute(&self, sql: &'static str) {
+        let mut connection = self.pool.acquire().await.unwrap();
+        let connection: &mut SqliteConnection = &mut connection;
+        sqlx::query(sql).execute(connection).await.unwrap();
+    }
+
+    pub async fn asset_names(&self) -> Vec<String> {
+        let rows = self.query("SELECT name FROM asset ORDER BY name").await;
+        rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub async fn submit(&self, kind: JobKind, order: Value) {
+        self.clock.advance(TimeDelta::seconds(1));
+        let now = self.clock.now();
+        let spec = JobSpec::parse(kind, &order).unwrap();
+        let job = NewJob {
+            company: self.company,
+            name: kind.element().to_owned(),
+            responsible: self.account,
+            submitter: self.account,
+            locale: None,
+            description: None,
+            client: None,
+            created_at: now,
+            trigger: Trigger::AtOnce,
+            next_fire_at: None,
+            run: Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(self.company) }),
+            parent: None,
+            spec,
+        };
+        self.store.submit(job).await.unwrap();
+    }
+
+    pub async fn claim(&self) -> Claimed {
+        let free = FreeSlots { total: 1, by_kind: BTreeMap::new() };
+        let lease = Lease { owner: "test".into(), expires_at: self.clock.now() + TimeDelta::minutes(1) };
+        let claims = self.store.claim(free, CompanyId(0), lease, self.clock.now()).await.unwrap();
+        claims.runs.into_iter().next().expect("a run waits")
+    }
+
+    pub fn context(&self, claimed: &Claimed, stop: CancellationToken) -> Context {
+        let run = RunInfo {
+            fence: claimed.fence,
+            company: claimed.company,
+            job_name: claimed.job_name.clone(),
+            run_name: claimed.run_name.clone(),
+            spec: claimed.spec.clone(),
+            responsible: claimed.responsible,
+            locale: None,
+        };
+        let clock: SharedClock = self.clock.clone();
+        Context::new(run, self.store.clone(), clock, stop, ProgressBoard::default())
+    }
+
+    pub fn registry(&self) -> Standard {
+        Standard::new(self.settings.clone(), self.blobs.clone())
+    }
+
+    /// Submits a job and carries it out.
+    pub async fn run(&self, kind: JobKind, order: Value) -> Done {
+        self.submit(kind, order).await;
+        let claimed = self.claim().await;
+        let context = self.context(&claimed, CancellationToken::new());
+        let result = self.registry().executor(&claimed.spec).run(&context).await;
+        self.finish(claimed.fence, result, 1).await
+    }
+
+    /// The same, but every attempt is dropped a little later than the one before: after each point at which it waits.
+    pub async fn run_with_crashes(&self, kind: JobKind, order: Value) -> Done {
+        self.submit(kind, order).await;
+        let mut attempts = 0;
+        loop {
+            let claimed = self.claim().await;
+            let context = self.context(&claimed, CancellationToken::new());
+            let executor = self.registry().executor(&claimed.spec);
+            attempts += 1;
+            let life = Crash { work: executor.run(&context), polls_left: attempts };
+            if let Some(result) = life.await {
+                return self.finish(claimed.fence, result, attempts).await;
+            }
+            let released = self.store.release_attempt(claimed.fence, Release::Shutdown, self.clock.now()).await;
+            released.unwrap();
+            assert!(attempts < 5000, "the job makes no headway");
+        }
+    }
+
+    pub async fn finish(&self, fence: Fence, result: Result<(), Failure>, attempts: usize) -> Done {
+        let ending = match &result {
+            Ok(()) => Ending::succeeded(),
+            Err(Failure::Fatal(message) | Failure::Transient(message)) => Ending::failed(message.clone()),
+            Err(Failure::Interrupted) => Ending::stopped(),
+        };
+        let lines = self.lines(fence).await;
+        let counters = self.counters(fence).await;
+        let items = sqlx::query_scalar("SELECT key FROM item WHERE instance_id = $1 ORDER BY key")
+            .bind(fence.instance.0)
+            .fetch_all(&self.pool)
+            .await
+            .unwrap();
+        self.store.finish_attempt(fence, ending, self.clock.now()).await.unwrap();
+        Done { fence, result, lines, counters, items, attempts }
+    }
+
+    /// What the executor wrote: without the lines that come with a claim or a release.
+    pub async fn lines(&self, fence: Fence) -> Vec<Line> {
+        let rows = sqlx::query(
+            "SELECT log_type, code, params, asset_name FROM log_detail WHERE instance_id = $1
+             AND log_type NOT IN ('OriginalJobName', 'JobClient') AND code NOT LIKE 'begin-%-%load%'
+             AND code NOT IN ('begin-image-serving-publish', 'begin-optimize', 'shutdown-requeued', 'attempt-interrupted')
+             ORDER BY id",
+        )
+        .bind(fence.instance.0)
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
+        let line = |row: &sqlx::sqlite::SqliteRow| Line {
+            log_type: row.get(0),
+            code: row.get(1),
+            params: serde_json::from_str(row.get(2)).unwrap(),
+            asset: row.get(3),
+        };
+        rows.iter().map(line).filter(|line| !line.code.starts_with("begin-upload")).collect()
+    }
+
+    async fn counters(&self, fence: Fence) -> Counters {
+        let row = sqlx::query("SELECT * FROM instance WHERE id = $1")
+            .bind(fence.instance.0)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        Counters {
+            success: row.get("success_count"),
+            error: row.get("error_count"),
+            warning: row.get("warning_count"),
+            duplicate: row.get("duplicate_count"),
+            update: row.get("update_count"),
+            transfer_success: row.get("transfer_success_count"),
+            transfer_error: row.get("transfer_error_count"),
+            transfer_warning: row.get("transfer_warning_count"),
+        }
+    }
+}
+
+/// Lets a future live for so many polls.
+struct Crash<F> {
+    work: F,
+    polls_left: usize,
+}
+
+impl<F: Future + Unpin> Future for Crash<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if self.polls_left == 0 {
+            return Poll::Ready(None);
+        }
+        self.polls_left -= 1;
+        Pin::new(&mut self.work).poll(cx).map(Some)
+    }
+}
+
+/// A JPEG whose pixels depend on `seed`.
+pub fn jpeg(side: u32, seed: u8) -> Vec<u8> {
+    let pixels: Vec<u8> = (0..side * side).flat_map(|at| [(at % side) as u8 ^ seed, (at / side) as u8, seed]).collect();
+    let mut bytes = Vec::new();
+    let side = u16::try_from(side).unwrap();
+    jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&pixels, side, side, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes
+}
+
+pub fn png(side: u32, seed: u8) -> Vec<u8> {
+    let picture = image::RgbaImage::from_fn(side, side, |x, y| image::Rgba([x as u8 ^ seed, y as u8, seed, x as u8]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    let path = path.as_ref();
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub fn directory(server_dir: &str) -> Value {
+    json!({ "serverDir": server_dir, "includeSubfolders": true, "readyForPublish": true, "emailSetting": "None" })
+}
