@@ -14,6 +14,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::StartError;
 use crate::config::{Config, Gzip};
 use crate::service::Services;
+use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
 
@@ -31,6 +32,7 @@ pub(super) struct Bound {
 pub(super) struct Listener {
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
+    accepting: Accepting,
 }
 
 impl Listener {
@@ -45,6 +47,7 @@ impl Listener {
 
     /// Refuses new connections, and waits for the requests under way.
     pub async fn close(self) {
+        self.accepting.end();
         self.handle.graceful_shutdown(Some(LAST_REQUESTS));
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the listener ended badly");
@@ -58,8 +61,10 @@ impl Bound {
     }
 
     pub fn serve(self, config: &Config, services: Services) -> Listener {
+        let accepting = Accepting::default();
         let handle = Handle::new();
-        let app = routes(config, services, self.tls.is_some()).into_make_service_with_connect_info::<SocketAddr>();
+        let app = routes(config, services, self.tls.is_some(), accepting.clone())
+            .into_make_service_with_connect_info::<SocketAddr>();
         let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
         let task = tokio::spawn(async move {
             let served = match tls {
@@ -76,11 +81,11 @@ impl Bound {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        Listener { handle, task }
+        Listener { handle, task, accepting }
     }
 }
 
-fn routes(config: &Config, services: Services, https: bool) -> Router {
+fn routes(config: &Config, services: Services, https: bool, accepting: Accepting) -> Router {
     let settings = soap::Settings {
         gzip: match config.server.gzip {
             Gzip::Never => GzipPolicy::Never,
@@ -92,8 +97,17 @@ fn routes(config: &Config, services: Services, https: bool) -> Router {
         https,
         ..soap::Settings::default()
     };
-    let dispatch = Arc::new(ServiceDispatch::new(services));
-    soap::router(Arc::new(SoapState { dispatch, settings }))
+    let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
+    let http = HttpMetrics::default();
+    let administrators = Arc::new(JsonState {
+        services,
+        limits: super::parts::limits(config, true),
+        data: config.data().to_owned(),
+        accepting,
+        http: http.clone(),
+    });
+    let router = soap::router(Arc::new(SoapState { dispatch, settings })).merge(json::router(administrators));
+    json::measured(router, http)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.server.request_timeout.duration()))
 }
 
