@@ -18,6 +18,7 @@ mod fields;
 pub mod folders;
 pub mod jobs;
 mod login;
+mod operator;
 pub mod password;
 pub mod properties;
 mod services;
