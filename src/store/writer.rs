@@ -94,7 +94,7 @@ trait Bulk: Sized + Sync {
         tx: &mut Transaction,
         requests: &[Self],
         zone: Tz,
-    ) -> impl Future<Output = Result<Vec<Result<Self::Done, Self::Error>>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Results<Self>, StoreError>> + Send;
 
     /// What rings when it is committed.
     fn bells(done: &Self::Done) -> impl Iterator<Item = Bell>;
@@ -339,10 +339,15 @@ async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz
 async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
     let submitted = group.jobs.write(tx, zone).await?;
     let finished = group.finishes.write(tx, zone).await?;
-    for op in &mut group.ops {
+    if !group.ops.is_empty() {
         execute(tx, "SAVEPOINT request", "set a savepoint").await?;
-        if !op.run(tx).await {
-            execute(tx, "ROLLBACK TO request", "undo a refused request").await?;
+        for op in &mut group.ops {
+            if op.run(tx).await {
+                // One hand-off for the end of this one and the beginning of the next.
+                execute(tx, "RELEASE request; SAVEPOINT request", "move a savepoint").await?;
+            } else {
+                execute(tx, "ROLLBACK TO request", "undo a refused request").await?;
+            }
         }
         execute(tx, "RELEASE request", "release a savepoint").await?;
     }

@@ -4,7 +4,7 @@
 //! Nothing here sleeps. A test waits for what it has caused by listening: on the channel of the attempts that begin, or by
 //! looking at the database until it says so, with a guard against waiting for ever.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod daemon;
 mod script;
