@@ -13,7 +13,6 @@ pub struct Retention {
     pub logs: Period,
     pub instances: Period,
     pub outbox: Period,
-    pub temporary: Period,
 }
 
 impl Default for Retention {
@@ -22,7 +21,6 @@ impl Default for Retention {
             logs: Period::days(90),
             instances: Period::days(90),
             outbox: Period::days(30),
-            temporary: Period::days(1),
         }
     }
 }
@@ -34,6 +32,5 @@ impl Section for Retention {
         check.range("logs", self.logs, Period::days(1), Period::MAX);
         check.range("instances", self.instances, Period::days(1), Period::MAX);
         check.range("outbox", self.outbox, Period::days(1), Period::MAX);
-        check.range("temporary", self.temporary, Period::hours(1), Period::days(30));
     }
 }

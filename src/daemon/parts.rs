@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::StartError;
 use crate::assets::blobs::Blobs;
 use crate::config::{Config, MailTls};
-use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify};
+use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::model::firing;
@@ -38,6 +38,11 @@ pub fn engine_policy(config: &Config) -> EnginePolicy {
         job_timeout: dispatch.job_timeout.map(|limit| limit.delta()),
         progress_every: PROGRESS_EVERY,
         delivery_retry: Backoff { base: config.mail.retry_base.delta(), max: config.mail.retry_max.delta() },
+        retention: Retention {
+            logs: config.retention.logs.delta(),
+            instances: config.retention.instances.delta(),
+            outbox: config.retention.outbox.delta(),
+        },
         give_up_after: config.mail.give_up_after.delta(),
     }
 }

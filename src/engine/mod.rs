@@ -6,6 +6,7 @@
 //! * [`completer`] writes what came of it;
 //! * [`heartbeat`] keeps the leases and hears of stops;
 //! * [`rescuer`] finds runs whose worker is gone;
+//! * [`janitor`] forgets what has been kept long enough;
 //! * [`notifier`] empties the outbox, by [`letters`] and [`completion`].
 //!
 //! Each waits for a bell or for the clock; none of them polls, save a slow look now and then as a net.
@@ -15,6 +16,7 @@ mod completer;
 mod completion;
 mod dispatcher;
 mod heartbeat;
+mod janitor;
 mod letters;
 mod notifier;
 mod policy;
@@ -25,7 +27,7 @@ mod scheduler;
 pub use completion::HttpCompletion;
 pub use letters::JobLetters;
 pub use notifier::{CallUrl, Letters, Notify, Undelivered, UrlAnswer};
-pub use policy::{Backoff, EnginePolicy};
+pub use policy::{Backoff, EnginePolicy, Retention};
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -104,6 +106,7 @@ impl Engine {
         duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
         duties.spawn(keep("rescuer", shared.clone(), rescuer::run));
         duties.spawn(keep("notifier", shared.clone(), notifier::run));
+        duties.spawn(keep("janitor", shared.clone(), janitor::run));
         Ok(Self { shared, duties })
     }
 

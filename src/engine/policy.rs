@@ -22,6 +22,14 @@ impl Backoff {
     }
 }
 
+/// How long things are kept after their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    pub logs: TimeDelta,
+    pub instances: TimeDelta,
+    pub outbox: TimeDelta,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnginePolicy {
     pub firing: firing::Policy,
@@ -47,6 +55,7 @@ pub struct EnginePolicy {
     pub progress_every: TimeDelta,
     /// Waits between tries to deliver a message.
     pub delivery_retry: Backoff,
+    pub retention: Retention,
     /// A message that could not be delivered for so long is given up.
     pub give_up_after: TimeDelta,
 }

@@ -17,6 +17,13 @@ pub enum Failure {
     Fatal(Message),
 }
 
+impl Failure {
+    /// It will not pass, for this reason.
+    pub fn because(reason: Message) -> Self {
+        Self::Fatal(Message::new("job-failed").with("reason", reason))
+    }
+}
+
 impl From<AttemptError> for Failure {
     fn from(error: AttemptError) -> Self {
         match error {

@@ -62,7 +62,7 @@ impl Incoming {
 impl Filing {
     pub async fn new(context: &Context, overwrite: bool, options: &ProcessingOptions) -> Result<Self, Failure> {
         let company = context.store().company(context.run.company).await?;
-        let gone = || Failure::Fatal(reason::other("the company of the job is no longer there"));
+        let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         Ok(Self {
             company_root: company.ok_or_else(gone)?.root_path,
             overwrite,

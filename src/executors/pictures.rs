@@ -62,7 +62,7 @@ impl From<MediaError> for Unmade {
                 Self::Failed(Failure::Transient(Message::new("reason-disk-full")))
             }
             MediaError::Io { .. } => Self::Failed(Failure::Transient(reason::other(error))),
-            MediaError::BadOption { .. } => Self::Failed(Failure::Fatal(reason::other(error))),
+            MediaError::BadOption { .. } => Self::Failed(Failure::because(reason::other(error))),
             _ => Self::Refused(reason::of_picture(&error)),
         }
     }

@@ -34,7 +34,7 @@ impl Executor for UploadDirectory {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let filing = Filing::new(context, self.order.overwrite, &self.order.options).await?;
         let destination = clean_folder("destFolder", self.destination(&filing.company_root));
-        let destination = destination.map_err(|invalid| Failure::Fatal(reason::other(invalid)))?;
+        let destination = destination.map_err(|invalid| Failure::because(reason::other(invalid)))?;
         context.say(Message::new("progress-listing"));
         let (directory, listing) = self.list(context, &filing.company_root).await?;
         let done = context.done_items().await?;
@@ -77,7 +77,7 @@ impl UploadDirectory {
         });
         listed.await?.map_err(|error: IngestError| match error {
             IngestError::Stopped => Failure::Interrupted,
-            error => Failure::Fatal(Message::new("job-failed").with("reason", reason::of_ingest(&error))),
+            error => Failure::because(reason::of_ingest(&error)),
         })
     }
 

@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 
+use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
@@ -127,6 +128,11 @@ impl Store {
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
         self.writer.submit(job).await
+    }
+
+    /// Ends a run, together with whatever others end.
+    pub(super) async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
+        self.writer.finish(finish).await
     }
 
     /// Does what waits and closes the database for all clones. What is asked of it afterwards is refused.

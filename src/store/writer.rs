@@ -3,8 +3,8 @@
 //! Requests wait in a channel. The writer takes all that are there, does them in one transaction and commits; then it
 //! rings the bells of the engine and answers all of them. While it waits for the disk, the next group gathers. Each
 //! request runs inside a savepoint of its own, so that one that fails, or panics, takes none of its neighbours with it.
-//! Submissions are written by bulk statements (`jobs::submit`), because the price of a statement is its hand-off, not
-//! its rows; when a bulk fails they are written one by one, so that only the bad one is refused.
+//! Submissions and ends of runs are written by bulk statements, because the price of a statement is its hand-off, not
+//! its rows; when a bulk fails its requests are written one by one, so that only the bad one is refused.
 //!
 //! The bells are rung here and not by the caller, because a caller may be gone (a client that hung up) by the time its
 //! write is committed.
@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
+use super::jobs::finish::{self, Finish, Finished};
 use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
 use super::signal::{Bell, Signals};
 
@@ -82,13 +83,118 @@ where
     }
 }
 
-struct Submission {
-    job: NewJob,
-    reply: oneshot::Sender<Result<Submitted, SubmitError>>,
+/// A request that is written together with others of its sort.
+trait Bulk: Sized + Sync {
+    type Done: Send;
+    type Error: From<StoreError> + Send;
+
+    /// Writes all of `requests`; an error means that none was written.
+    fn write(
+        tx: &mut Transaction,
+        requests: &[Self],
+        zone: Tz,
+    ) -> impl Future<Output = Result<Vec<Result<Self::Done, Self::Error>>, StoreError>> + Send;
+
+    /// What rings when it is committed.
+    fn bells(done: &Self::Done) -> impl Iterator<Item = Bell>;
+}
+
+impl Bulk for NewJob {
+    type Done = Submitted;
+    type Error = SubmitError;
+
+    async fn write(tx: &mut Transaction, jobs: &[Self], zone: Tz) -> Result<Results<Self>, StoreError> {
+        submit::insert(tx, jobs, zone).await
+    }
+
+    fn bells(submitted: &Submitted) -> impl Iterator<Item = Bell> {
+        std::iter::once(if submitted.run.is_some() { Bell::Waiting } else { Bell::Triggers })
+    }
+}
+
+impl Bulk for Finish {
+    type Done = Finished;
+    type Error = StoreError;
+
+    async fn write(tx: &mut Transaction, finishes: &[Self], zone: Tz) -> Result<Results<Self>, StoreError> {
+        Ok(finish::finish_all(tx, finishes, zone).await?.into_iter().map(Ok).collect())
+    }
+
+    fn bells(finished: &Finished) -> impl Iterator<Item = Bell> {
+        let bells = [(finished.told, Bell::Outbox), (finished.follow_up, Bell::Waiting)];
+        bells.into_iter().filter_map(|(rings, bell)| rings.then_some(bell))
+    }
+}
+
+type Results<B> = Vec<Result<<B as Bulk>::Done, <B as Bulk>::Error>>;
+
+type Reply<B> = oneshot::Sender<Result<<B as Bulk>::Done, <B as Bulk>::Error>>;
+
+/// The requests of one sort in a group, and whom to answer.
+struct Batch<B: Bulk> {
+    requests: Vec<B>,
+    replies: Vec<Reply<B>>,
+}
+
+impl<B: Bulk> Batch<B> {
+    const fn new() -> Self {
+        Self { requests: Vec::new(), replies: Vec::new() }
+    }
+
+    fn push(&mut self, (request, reply): (B, Reply<B>)) {
+        self.requests.push(request);
+        self.replies.push(reply);
+    }
+
+    /// An error undid the whole transaction.
+    async fn write(&self, tx: &mut Transaction, zone: Tz) -> Result<Results<B>, StoreError> {
+        if self.requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Ok(results) = in_savepoint(tx, &self.requests, zone).await? {
+            return Ok(results);
+        }
+        let mut results = Vec::with_capacity(self.requests.len());
+        for request in self.requests.chunks(1) {
+            match in_savepoint(tx, request, zone).await? {
+                Ok(result) => results.extend(result),
+                Err(error) => results.push(Err(error.into())),
+            }
+        }
+        Ok(results)
+    }
+
+    fn answer(self, results: Result<Results<B>, StoreError>, signals: &Signals) {
+        let results = results.unwrap_or_else(|error| self.replies.iter().map(|_| Err(error.clone().into())).collect());
+        for bell in results.iter().filter_map(|result| result.as_ref().ok()).flat_map(B::bells) {
+            signals.ring(bell);
+        }
+        for (reply, result) in self.replies.into_iter().zip(results) {
+            // A caller that has gone away no longer wants to know.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+/// The inner error undid these requests only, the outer one the whole transaction.
+async fn in_savepoint<B: Bulk>(
+    tx: &mut Transaction,
+    requests: &[B],
+    zone: Tz,
+) -> Result<Result<Results<B>, StoreError>, StoreError> {
+    execute(tx, "SAVEPOINT bulk", "set a savepoint").await?;
+    let result = B::write(tx, requests, zone).await;
+    if let Err(error) = &result {
+        // Without a savepoint to go back to SQLite has undone everything, for the reason that the statement gave.
+        execute(tx, "ROLLBACK TO bulk", "undo a bulk").await.map_err(|_| error.clone())?;
+    }
+    execute(tx, "RELEASE bulk", "release a savepoint").await?;
+    Ok(result)
 }
 
 enum Request {
-    Submit(Box<Submission>),
+    Submit(Box<(NewJob, Reply<NewJob>)>),
+    Finish(Box<(Finish, Reply<Finish>)>),
     Op(Box<dyn Op>),
 }
 
@@ -124,7 +230,13 @@ impl Writer {
 
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Submit(Box::new(Submission { job, reply }))).await?;
+        self.send(Request::Submit(Box::new((job, reply)))).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    pub async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Finish(Box::new((finish, reply)))).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -171,49 +283,46 @@ async fn run(
 
 async fn commit_group(
     connection: &mut SqliteConnection,
-    group: impl Iterator<Item = Request>,
+    requests: impl Iterator<Item = Request>,
     zone: Tz,
     signals: &Signals,
 ) {
-    let (mut jobs, mut submitters, mut ops) = (Vec::new(), Vec::new(), Vec::new());
-    for request in group {
+    let mut group = Group { jobs: Batch::new(), finishes: Batch::new(), ops: Vec::new() };
+    for request in requests {
         match request {
-            Request::Submit(submission) => {
-                jobs.push(submission.job);
-                submitters.push(submission.reply);
-            }
-            Request::Op(op) => ops.push(op),
+            Request::Submit(submission) => group.jobs.push(*submission),
+            Request::Finish(finish) => group.finishes.push(*finish),
+            Request::Op(op) => group.ops.push(op),
         }
     }
-    let done = transact(connection, jobs, &mut ops, zone).await;
-    let committed = done.as_ref().map(|_| ()).map_err(Clone::clone);
-    let results = done.unwrap_or_else(|error| submitters.iter().map(|_| Err(error.clone().into())).collect());
-    for bell in results.iter().filter_map(|result| result.as_ref().ok().map(submitted_bell)) {
-        signals.ring(bell);
-    }
-    for (reply, result) in submitters.into_iter().zip(results) {
-        // A caller that has gone away no longer wants to know.
-        let _ = reply.send(result);
-    }
-    for op in ops {
+    let (submitted, finished, committed) = match transact(connection, &mut group, zone).await {
+        Ok(done) => (Ok(done.submitted), Ok(done.finished), Ok(())),
+        Err(error) => (Err(error.clone()), Err(error.clone()), Err(error)),
+    };
+    group.jobs.answer(submitted, signals);
+    group.finishes.answer(finished, signals);
+    for op in group.ops {
         op.answer(committed.clone(), signals);
     }
 }
 
-const fn submitted_bell(submitted: &Submitted) -> Bell {
-    if submitted.run.is_some() { Bell::Waiting } else { Bell::Triggers }
+/// What shares a transaction.
+struct Group {
+    jobs: Batch<NewJob>,
+    finishes: Batch<Finish>,
+    ops: Vec<Box<dyn Op>>,
+}
+
+struct Done {
+    submitted: Results<NewJob>,
+    finished: Results<Finish>,
 }
 
 /// Does a whole group in one transaction. An error means that nothing of it was done.
-async fn transact(
-    connection: &mut SqliteConnection,
-    jobs: Vec<NewJob>,
-    ops: &mut [Box<dyn Op>],
-    zone: Tz,
-) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
+async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
     execute(connection, "BEGIN IMMEDIATE", "begin a transaction").await?;
-    let result = match within(connection, jobs, ops, zone).await {
-        Ok(results) => execute(connection, "COMMIT", "commit").await.map(|()| results),
+    let result = match within(connection, group, zone).await {
+        Ok(done) => execute(connection, "COMMIT", "commit").await.map(|()| done),
         Err(error) => Err(error),
     };
     if let Err(error) = &result {
@@ -224,58 +333,17 @@ async fn transact(
     result
 }
 
-async fn within(
-    tx: &mut Transaction,
-    jobs: Vec<NewJob>,
-    ops: &mut [Box<dyn Op>],
-    zone: Tz,
-) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
-    let results = if jobs.is_empty() { Vec::new() } else { submit_all(tx, jobs, zone).await? };
-    for op in ops {
+async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
+    let submitted = group.jobs.write(tx, zone).await?;
+    let finished = group.finishes.write(tx, zone).await?;
+    for op in &mut group.ops {
         execute(tx, "SAVEPOINT request", "set a savepoint").await?;
         if !op.run(tx).await {
             execute(tx, "ROLLBACK TO request", "undo a refused request").await?;
         }
         execute(tx, "RELEASE request", "release a savepoint").await?;
     }
-    Ok(results)
-}
-
-async fn submit_all(
-    tx: &mut Transaction,
-    jobs: Vec<NewJob>,
-    zone: Tz,
-) -> Result<Vec<Result<Submitted, SubmitError>>, StoreError> {
-    match submit_some(tx, &jobs, zone).await? {
-        Ok(results) => Ok(results),
-        Err(error) if jobs.len() == 1 => Ok(vec![Err(error.into())]),
-        Err(_) => {
-            let mut results = Vec::with_capacity(jobs.len());
-            for job in jobs.chunks(1) {
-                match submit_some(tx, job, zone).await? {
-                    Ok(result) => results.extend(result),
-                    Err(error) => results.push(Err(error.into())),
-                }
-            }
-            Ok(results)
-        }
-    }
-}
-
-/// The inner error undid these jobs only, the outer one the whole transaction.
-async fn submit_some(
-    tx: &mut Transaction,
-    jobs: &[NewJob],
-    zone: Tz,
-) -> Result<Result<Vec<Result<Submitted, SubmitError>>, StoreError>, StoreError> {
-    execute(tx, "SAVEPOINT submissions", "set a savepoint").await?;
-    let result = submit::insert(tx, jobs, zone).await;
-    if let Err(error) = &result {
-        // Without a savepoint to go back to SQLite has undone everything, for the reason that the statement gave.
-        execute(tx, "ROLLBACK TO submissions", "undo submissions").await.map_err(|_| error.clone())?;
-    }
-    execute(tx, "RELEASE submissions", "release a savepoint").await?;
-    Ok(result)
+    Ok(Done { submitted, finished })
 }
 
 async fn execute(connection: &mut SqliteConnection, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {

@@ -35,6 +35,11 @@ pub fn policy() -> EnginePolicy {
         job_timeout: None,
         progress_every: TimeDelta::seconds(1),
         delivery_retry: Backoff { base: TimeDelta::seconds(30), max: TimeDelta::hours(1) },
+        retention: prepress::engine::Retention {
+            logs: TimeDelta::days(90),
+            instances: TimeDelta::days(90),
+            outbox: TimeDelta::days(30),
+        },
         give_up_after: TimeDelta::hours(6),
     }
 }

@@ -76,7 +76,7 @@ impl From<TreeError> for Failure {
         match error {
             TreeError::Stopped => Self::Interrupted,
             TreeError::Blob(error) => error.into(),
-            TreeError::NotOurs { .. } | TreeError::BadName(_) => Self::Fatal(reason::other(error)),
+            TreeError::NotOurs { .. } | TreeError::BadName(_) => Self::because(reason::other(error)),
             TreeError::Io { .. } => Self::Transient(reason::other(error)),
         }
     }
@@ -114,7 +114,7 @@ impl<'a> Publish<'a> {
     async fn begin(executor: &'a ImageServingPublish, context: &'a Context) -> Result<Self, Failure> {
         let ImageServingPublish { order, workshop } = executor;
         let company = context.store().company(context.run.company).await?;
-        let gone = || Failure::Fatal(reason::other("the company of the job is no longer there"));
+        let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
         let state = find_context(context, order).await?;
         let trees = Trees::new(workshop.settings.publish_root.join(FOLDER), &company_root)?;
@@ -133,7 +133,7 @@ impl<'a> Publish<'a> {
             done = context.done_items().await?;
         }
         let start = done.get(BEGIN).cloned().unwrap_or_default();
-        let start = serde_json::from_value(start).map_err(|error| Failure::Fatal(reason::other(error)))?;
+        let start = serde_json::from_value(start).map_err(|error| Failure::because(reason::other(error)))?;
         Ok(Self { context, workshop, order, company_root, state, trees, start, done })
     }
 
@@ -306,13 +306,13 @@ async fn find_context(context: &Context, order: &ImageServingPublishJob) -> Resu
     const KIND: ContextKind = ContextKind::ImageServing;
     let given = order.context_handle.as_deref().filter(|handle| !handle.is_empty());
     let refuse = |handle: &str| {
-        Failure::Fatal(Message::new("reason-no-context").with("handle", handle).with("kind", KIND.as_str()))
+        Failure::because(Message::new("reason-no-context").with("handle", handle).with("kind", KIND.as_str()))
     };
     let id = given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
     let state = context.store().context_state(context.run.company, KIND, id).await?;
     state.ok_or_else(|| match given {
         Some(text) => refuse(text),
-        None => Failure::Fatal(Message::new("reason-no-default-context").with("kind", KIND.as_str())),
+        None => Failure::because(Message::new("reason-no-default-context").with("kind", KIND.as_str())),
     })
 }
 

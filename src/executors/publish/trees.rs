@@ -241,3 +241,124 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
     identity(one).is_some_and(|one| identity(other) == Some(one))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::model::id::AssetId;
+
+    struct World {
+        folder: tempfile::TempDir,
+        blobs: Blobs,
+        trees: Trees,
+    }
+
+    fn world() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
+        let trees = Trees::new(folder.path().join("publish"), "Acme").unwrap();
+        World { folder, blobs, trees }
+    }
+
+    impl World {
+        fn row(&self, file_name: &str, text: &str) -> Publication {
+            let blob = self.blobs.store(&mut text.as_bytes(), u64::MAX, &|| false).unwrap();
+            Publication {
+                file_name: file_name.to_owned(),
+                asset: AssetId(1),
+                blob: blob.id,
+                bytes: blob.bytes,
+                present: true,
+                published_at: DateTime::UNIX_EPOCH,
+            }
+        }
+
+        fn stage(&self, seq: i64, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+            let target = Target {
+                seq,
+                rows: rows.to_vec(),
+                from_nothing: seq == 1,
+                compact: None,
+                files: 3,
+                search: Search::Keep,
+                at: "now".into(),
+            };
+            self.trees.stage(Side::A, &self.blobs, &target, stop)
+        }
+
+        fn texts(&self) -> BTreeMap<String, String> {
+            let read = |entry: io::Result<fs::DirEntry>| {
+                let path = entry.unwrap().path();
+                let text = fs::read_to_string(&path).ok()?;
+                Some((path.file_name().unwrap().to_string_lossy().into_owned(), text))
+            };
+            let tree = self.trees.tree(Side::A);
+            fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join(CONTENT)).unwrap()).filter_map(read).collect()
+        }
+    }
+
+    #[test]
+    fn staging_that_stops_anywhere_is_taken_up_again() {
+        let first = |world: &World| ["a.tif", "b.tif", "content/c.pdf"].map(|name| world.row(name, name));
+        let second = |world: &World| {
+            let gone = Publication { present: false, ..world.row("b.tif", "b.tif") };
+            [world.row("a.tif", "another"), gone, world.row("d.tif", "d.tif")]
+        };
+        let undisturbed = world();
+        undisturbed.stage(1, &first(&undisturbed), &|| false).unwrap();
+        undisturbed.stage(2, &second(&undisturbed), &|| false).unwrap();
+        let mut world = world();
+        for (steps_of_first, steps_of_second) in (0..4).flat_map(|one| (0..4).map(move |two| (one, two))) {
+            let of_its_own = world.folder.path().join(format!("{steps_of_first}{steps_of_second}"));
+            world.trees = Trees::new(of_its_own, "Acme").unwrap();
+            let stopping_after = |steps: usize| {
+                let left = Cell::new(steps);
+                move || left.replace(left.get().saturating_sub(1)) == 0
+            };
+            let stopped = world.stage(1, &first(&world), &stopping_after(steps_of_first));
+            assert_eq!(stopped.is_err(), steps_of_first < 3);
+            world.stage(1, &first(&world), &|| false).unwrap();
+            let _ = world.stage(2, &second(&world), &stopping_after(steps_of_second));
+            world.stage(2, &second(&world), &|| false).unwrap();
+            let texts = world.texts();
+            assert_eq!(texts["a.tif"], "another");
+            let names: Vec<_> = texts.keys().collect();
+            assert_eq!(names, undisturbed.texts().keys().collect::<Vec<_>>());
+            assert_eq!(world.trees.totals(Side::A).unwrap().unwrap().publish, 2);
+        }
+    }
+
+    #[test]
+    fn the_link_is_always_one_of_the_trees() {
+        let world = world();
+        assert_eq!(world.trees.live().unwrap(), None);
+        world.stage(1, &[world.row("a.tif", "a")], &|| false).unwrap();
+        // A switch that broke off between its two steps.
+        symlink(".Acme.b", world.trees.hidden("next")).unwrap();
+        world.trees.switch(Side::A).unwrap();
+        assert_eq!(world.trees.live().unwrap(), Some(Side::A));
+        assert_eq!(fs::read_to_string(world.trees.link().join("a.tif")).unwrap(), "a");
+        fs::remove_file(world.trees.link()).unwrap();
+        symlink("/etc", world.trees.link()).unwrap();
+        assert!(matches!(world.trees.live(), Err(TreeError::NotOurs { .. })));
+        assert!(matches!(world.trees.switch(Side::A), Err(TreeError::NotOurs { .. })));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_a_tree() {
+        let world = world();
+        for name in ["../x.tif", "/etc/passwd", "content/../../x", "content", "content/", ".new", "manifest.jsonl", ""]
+        {
+            let refused = world.stage(1, &[world.row(name, "x")], &|| false);
+            assert!(matches!(refused, Err(TreeError::BadName(_))), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", ".hidden"] {
+            assert!(Trees::new("publish".into(), name).is_err(), "{name}");
+        }
+    }
+}

@@ -114,7 +114,7 @@ impl Fetcher {
             .connect_timeout(settings.fetch.connect_timeout.duration())
             .read_timeout(settings.fetch.read_timeout.duration())
             .build();
-        let client = client.map_err(|error| Failure::Fatal(reason::other(chain(&error))))?;
+        let client = client.map_err(|error| Failure::because(reason::other(chain(&error))))?;
         Ok(Self { client, settings })
     }
 

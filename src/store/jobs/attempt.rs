@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use super::finish::{self, Ending, Guard};
+use super::finish::{self, Ending, Finish, Guard};
 use super::{Fence, lines};
 use crate::model::id::{AssetId, InstanceId};
 use crate::model::log::{LogLine, LogType, Message};
@@ -69,18 +69,6 @@ pub enum Release {
     Retry { reason: Message, not_before: DateTime<Utc> },
 }
 
-async fn hold(tx: &mut Transaction, fence: Fence) -> Result<(), AttemptError> {
-    let held: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping'))",
-    )
-    .bind(fence.instance.0)
-    .bind(fence.attempt)
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("check a lease"))?;
-    if held { Ok(()) } else { Err(AttemptError::LeaseLost) }
-}
-
 fn one_row(result: sqlx::sqlite::SqliteQueryResult) -> Result<(), AttemptError> {
     if result.rows_affected() == 1 { Ok(()) } else { Err(AttemptError::LeaseLost) }
 }
@@ -129,8 +117,7 @@ impl Store {
     ) -> Result<Option<Applied>, AttemptError> {
         self.write(move |tx| {
             Box::pin(async move {
-                hold(tx, fence).await?;
-                if is_done(tx, fence.instance, &key).await? {
+                if is_done(tx, fence, &key).await? {
                     return Ok(None);
                 }
                 let applied = effect.apply(tx, now).await?;
@@ -229,18 +216,8 @@ impl Store {
 
     /// Ends the run for good.
     pub async fn finish_attempt(&self, fence: Fence, ending: Ending, now: DateTime<Utc>) -> Result<(), AttemptError> {
-        let zone = self.zone();
-        let done: Result<bool, AttemptError> = self
-            .write(move |tx| {
-                Box::pin(async move { Ok(finish::finish(tx, Guard::Fence(fence), &ending, now, zone).await?) })
-            })
-            .await;
-        if !done? {
-            return Err(AttemptError::LeaseLost);
-        }
-        self.signals().outbox.notify_one();
-        self.signals().waiting.notify_one();
-        Ok(())
+        let finished = self.finish(Finish { guard: Guard::Fence(fence), ending, now }).await?;
+        if finished.done { Ok(()) } else { Err(AttemptError::LeaseLost) }
     }
 
     /// Gives the run back to the queue.
@@ -258,7 +235,7 @@ impl Store {
                     match state::next(state, Event::Release).map_err(|_| AttemptError::LeaseLost)? {
                         Next::Ended(outcome) => {
                             let ending = Ending { outcome, reason: None };
-                            finish::finish(tx, Guard::Fence(fence), &ending, now, zone).await?;
+                            finish::finish(tx, Guard::Fence(fence), ending, now, zone).await?;
                             Ok(Released::Stopped)
                         }
                         Next::To(to) => {
@@ -323,13 +300,19 @@ async fn requeue(
     Ok(())
 }
 
-async fn is_done(tx: &mut Transaction, instance: InstanceId, key: &str) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM item WHERE instance_id = $1 AND key = $2)")
-        .bind(instance.0)
-        .bind(key)
-        .fetch_one(tx)
-        .await
-        .map_err(StoreError::doing("read a checkpoint"))
+/// Whether the item was committed before; an error when the fence does not hold.
+async fn is_done(tx: &mut Transaction, fence: Fence, key: &str) -> Result<bool, AttemptError> {
+    let (held, done): (bool, bool) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')),
+                EXISTS (SELECT 1 FROM item WHERE instance_id = $1 AND key = $3)",
+    )
+    .bind(fence.instance.0)
+    .bind(fence.attempt)
+    .bind(key)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("read a checkpoint"))?;
+    if held { Ok(done) } else { Err(AttemptError::LeaseLost) }
 }
 
 async fn insert_item(

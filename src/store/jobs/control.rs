@@ -159,7 +159,7 @@ async fn stop(
     match (changed, next) {
         (1, Next::To(_)) => Ok(Stop::Asked),
         (1, Next::Ended(_)) => {
-            finish::finish(tx, Guard::Waiting(instance, from), &Ending::stopped(), now, zone).await?;
+            finish::finish(tx, Guard::Waiting(instance, from), Ending::stopped(), now, zone).await?;
             Ok(Stop::Ended)
         }
         (rows, _) => Err(StoreError::corrupt("a run to be stopped", format!("{rows} rows changed"))),

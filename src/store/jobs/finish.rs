@@ -1,6 +1,9 @@
 //! The end of a run: state, log, mail and follow-up in one transaction.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 
 use super::outbox::{Channel, Moment};
@@ -24,35 +27,90 @@ pub struct Ending {
 }
 
 /// What the row must be for the end to count.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Guard {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::store) enum Guard {
     /// The attempt that ends it still holds its lease.
     Fence(Fence),
     /// It waits, and nobody holds it.
     Waiting(InstanceId, State),
 }
 
-/// Ends a run. False when the guard does not hold: then nothing was written.
+impl Guard {
+    const fn instance(self) -> InstanceId {
+        match self {
+            Self::Fence(fence) => fence.instance,
+            Self::Waiting(instance, _) => instance,
+        }
+    }
+}
+
+/// A run that is to end.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Finish {
+    pub guard: Guard,
+    pub ending: Ending,
+    pub now: DateTime<Utc>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::store) struct Finished {
+    /// False when the guard did not hold: then nothing was written.
+    pub done: bool,
+    /// The outbox has something to say about it.
+    pub told: bool,
+    /// A run of a follow-up job waits.
+    pub follow_up: bool,
+}
+
+/// Ends a run. False when the guard does not hold.
 pub(super) async fn finish(
     tx: &mut Transaction,
     guard: Guard,
-    ending: &Ending,
+    ending: Ending,
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<bool, StoreError> {
-    let Some(instance) = close(tx, guard, ending, now).await? else { return Ok(false) };
-    let run = ended(tx, instance).await?;
-    lines::insert(tx, last_lines(&run, ending).iter().map(|line| (instance, line)), now).await?;
-    if run.spec.email_setting().wants_end(ending.outcome, &run.counters) {
-        outbox::insert(tx, instance, Channel::Mail, Moment::End, &run.email, now).await?;
+    let finished = finish_all(tx, &[Finish { guard, ending, now }], zone).await?;
+    Ok(finished.iter().all(|finished| finished.done))
+}
+
+/// Ends many runs in bulk statements, and says what came of each.
+pub(in crate::store) async fn finish_all(
+    tx: &mut Transaction,
+    finishes: &[Finish],
+    zone: chrono_tz::Tz,
+) -> Result<Vec<Finished>, StoreError> {
+    let mut finished = vec![Finished::default(); finishes.len()];
+    let closed = close(tx, finishes).await?;
+    let runs = ended(tx, closed.iter().map(|index| finishes[*index].guard.instance())).await?;
+    let Some(now) = closed.iter().map(|index| finishes[*index].now).max() else { return Ok(finished) };
+    let lines: Vec<(InstanceId, LogLine)> = closed
+        .iter()
+        .zip(&runs)
+        .flat_map(|(index, run)| last_lines(run, &finishes[*index].ending).into_iter().map(|line| (run.instance, line)))
+        .collect();
+    lines::insert(tx, lines.iter().map(|(instance, line)| (*instance, line)), now).await?;
+    for (index, run) in closed.into_iter().zip(&runs) {
+        let outcome = finishes[index].ending.outcome;
+        let told = tell(tx, run, outcome, now).await?;
+        let follow_up = outcome == Outcome::Succeeded && follow_up(tx, run, now, zone).await?;
+        finished[index] = Finished { done: true, told, follow_up };
     }
-    if let Some(url) = run.spec.completion_url() {
-        outbox::insert(tx, instance, Channel::Url, Moment::End, url, now).await?;
+    Ok(finished)
+}
+
+/// Writes to the outbox what the world outside asked to hear.
+async fn tell(tx: &mut Transaction, run: &Ended, outcome: Outcome, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let mail = run.spec.email_setting().wants_end(outcome, &run.counters);
+    if mail {
+        outbox::insert(tx, run.instance, Channel::Mail, Moment::End, &run.email, now).await?;
     }
-    if ending.outcome == Outcome::Succeeded {
-        follow_up(tx, instance, &run, now, zone).await?;
+    let url = run.spec.completion_url();
+    if let Some(url) = url {
+        outbox::insert(tx, run.instance, Channel::Url, Moment::End, url, now).await?;
     }
-    Ok(true)
+    Ok(mail || url.is_some())
 }
 
 /// Fails a run that cannot be read, so that nothing is known of it but its number.
@@ -72,44 +130,57 @@ pub(super) async fn condemn(tx: &mut Transaction, instance: InstanceId, now: Dat
     lines::insert(tx, std::iter::once((instance, &LogLine::new(LogType::FatalError, reason))), now).await
 }
 
-async fn close(
-    tx: &mut Transaction,
-    guard: Guard,
-    ending: &Ending,
-    now: DateTime<Utc>,
-) -> Result<Option<InstanceId>, StoreError> {
-    // A stop by hand is no error of the job.
-    let fatal = match ending.outcome {
-        Outcome::Failed => ending.reason.as_ref().map(serde_json::to_string).transpose(),
-        Outcome::Succeeded | Outcome::Stopped => Ok(None),
+/// Closes the runs whose guards hold, and gives their places in `finishes`.
+async fn close(tx: &mut Transaction, finishes: &[Finish]) -> Result<Vec<usize>, StoreError> {
+    let mut rows = Vec::with_capacity(finishes.len());
+    for Finish { guard, ending, now } in finishes {
+        let (attempt, state) = match guard {
+            Guard::Fence(fence) => (Some(fence.attempt), None),
+            Guard::Waiting(_, state) => (None, Some(*state)),
+        };
+        // A stop by hand is no error of the job.
+        let fatal = match ending.outcome {
+            Outcome::Failed => ending.reason.as_ref().map(serde_json::to_string).transpose(),
+            Outcome::Succeeded | Outcome::Stopped => Ok(None),
+        }
+        .map_err(|e| StoreError::corrupt("a fatal error", e))?;
+        rows.push(json!([guard.instance(), attempt, state, ending.outcome, now.timestamp_millis(), fatal]));
     }
-    .map_err(|e| StoreError::corrupt("a fatal error", e))?;
-    let (instance, attempt, state) = match guard {
-        Guard::Fence(fence) => (fence.instance, Some(fence.attempt), None),
-        Guard::Waiting(instance, state) => (instance, None, Some(state.as_str())),
-    };
-    let changed = sqlx::query(
+    let closed = sqlx::query(
         "UPDATE instance
-         SET state = 'Done', outcome = $4, finished_at = $5, fatal_error = $6, lease_owner = NULL, lease_expires_at = NULL,
-             failures = failures + CASE $4 WHEN 'Failed' THEN 1 ELSE 0 END,
-             progress_items = '[]', file_count = success_count + update_count + duplicate_count + error_count
-         WHERE id = $1 AND ((attempt = $2 AND state IN ('Running', 'Stopping')) OR state = $3)",
+         SET state = 'Done', outcome = f.outcome, finished_at = f.now, fatal_error = f.fatal, lease_owner = NULL,
+             lease_expires_at = NULL, progress_items = '[]',
+             failures = failures + CASE f.outcome WHEN 'Failed' THEN 1 ELSE 0 END,
+             file_count = success_count + update_count + duplicate_count + error_count
+         FROM (SELECT value ->> 0 AS id, value ->> 1 AS attempt, value ->> 2 AS state, value ->> 3 AS outcome,
+                      value ->> 4 AS now, value ->> 5 AS fatal
+               FROM json_each($1)) AS f
+         WHERE instance.id = f.id
+           AND ((instance.attempt = f.attempt AND instance.state IN ('Running', 'Stopping')) OR instance.state = f.state)
+         RETURNING instance.id, instance.attempt",
     )
-    .bind(instance.0)
-    .bind(attempt)
-    .bind(state)
-    .bind(ending.outcome.as_str())
-    .bind(now.timestamp_millis())
-    .bind(fatal)
-    .execute(tx)
+    .bind(Value::from(rows).to_string())
+    .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("end a run"))?
-    .rows_affected();
-    Ok((changed == 1).then_some(instance))
+    .map_err(StoreError::doing("end a run"))?;
+    let mut attempts = HashMap::new();
+    for row in &closed {
+        attempts.insert(InstanceId(rows::get(row, "id")?), rows::get::<i64>(row, "attempt")?);
+    }
+    // A run ends once, whoever says so twice.
+    let mut ends = |guard: Guard| match (attempts.remove(&guard.instance()), guard) {
+        (Some(attempt), Guard::Fence(fence)) if fence.attempt != attempt => {
+            attempts.insert(fence.instance, attempt);
+            false
+        }
+        (ended, _) => ended.is_some(),
+    };
+    Ok(finishes.iter().enumerate().filter(|(_, finish)| ends(finish.guard)).map(|(index, _)| index).collect())
 }
 
 /// What the end of a run needs to know of its job.
 struct Ended {
+    instance: InstanceId,
     company: CompanyId,
     job_name: String,
     spec: JobSpec,
@@ -133,33 +204,46 @@ impl Ended {
     }
 }
 
-async fn ended(tx: &mut Transaction, instance: InstanceId) -> Result<Ended, StoreError> {
-    let row = sqlx::query(
-        "SELECT i.company_id, j.name, j.spec, j.account_id, j.submitter_id, j.locale, j.client, a.email, i.success_count,
-                i.error_count, i.warning_count, i.duplicate_count, i.update_count, i.transfer_success_count,
-                i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
+async fn ended(tx: &mut Transaction, instances: impl Iterator<Item = InstanceId>) -> Result<Vec<Ended>, StoreError> {
+    let instances: Vec<InstanceId> = instances.collect();
+    if instances.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "SELECT i.id, i.company_id, j.name, j.spec, j.account_id, j.submitter_id, j.locale, j.client, a.email,
+                i.success_count, i.error_count, i.warning_count, i.duplicate_count, i.update_count,
+                i.transfer_success_count, i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
                 (SELECT s.email FROM account s WHERE s.id = i.stop_asked_by) AS stopped_by
-         FROM instance i JOIN job j ON j.id = i.job_id JOIN account a ON a.id = j.account_id
-         WHERE i.id = $1",
+         FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
+         JOIN account a ON a.id = j.account_id
+         ORDER BY p.key",
     )
-    .bind(instance.0)
-    .fetch_one(tx)
+    .bind(json!(instances).to_string())
+    .fetch_all(tx)
     .await
     .map_err(StoreError::doing("read a run that ends"))?;
-    let locale: Option<String> = rows::get(&row, "locale")?;
+    if rows.len() != instances.len() {
+        return Err(StoreError::corrupt("runs that end", format!("{} of {} are there", rows.len(), instances.len())));
+    }
+    rows.iter().map(read_ended).collect()
+}
+
+fn read_ended(row: &SqliteRow) -> Result<Ended, StoreError> {
+    let locale: Option<String> = rows::get(row, "locale")?;
     Ok(Ended {
-        company: CompanyId(rows::get(&row, "company_id")?),
-        job_name: rows::get(&row, "name")?,
-        spec: rows::json(&row, "spec")?,
-        responsible: AccountId(rows::get(&row, "account_id")?),
-        submitter: AccountId(rows::get(&row, "submitter_id")?),
+        instance: InstanceId(rows::get(row, "id")?),
+        company: CompanyId(rows::get(row, "company_id")?),
+        job_name: rows::get(row, "name")?,
+        spec: rows::json(row, "spec")?,
+        responsible: AccountId(rows::get(row, "account_id")?),
+        submitter: AccountId(rows::get(row, "submitter_id")?),
         locale: locale.map(|tag| Locale::parse(&tag)).transpose().map_err(|e| StoreError::corrupt("a locale", e))?,
-        client: rows::get(&row, "client")?,
-        email: rows::get(&row, "email")?,
-        counters: counters(&row)?,
-        items_done: rows::get(&row, "items_done")?,
-        items_total: rows::get(&row, "items_total")?,
-        stopped_by: rows::get(&row, "stopped_by")?,
+        client: rows::get(row, "client")?,
+        email: rows::get(row, "email")?,
+        counters: counters(row)?,
+        items_done: rows::get(row, "items_done")?,
+        items_total: rows::get(row, "items_total")?,
+        stopped_by: rows::get(row, "stopped_by")?,
     })
 }
 
@@ -193,16 +277,16 @@ fn last_lines(run: &Ended, ending: &Ending) -> Vec<LogLine> {
 /// Queues the publish job that the upload asked for, unless it asked for it only if files came in and none did.
 async fn follow_up(
     tx: &mut Transaction,
-    instance: InstanceId,
     run: &Ended,
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
-) -> Result<(), StoreError> {
-    let Some(spec) = run.spec.follow_up() else { return Ok(()) };
+) -> Result<bool, StoreError> {
+    let Some(spec) = run.spec.follow_up() else { return Ok(false) };
     let only_if_files = run.spec.processing().and_then(|options| options.post_job_only_if_files).unwrap_or(false);
     let name = follow_up_name(&run.job_name);
     let kind = spec.kind().type_name();
-    let message = if only_if_files && run.counters.processed() == 0 {
+    let wanted = !only_if_files || run.counters.processed() > 0;
+    let message = if !wanted {
         Message::new("follow-up-no-files").with("kind", kind)
     } else {
         let job = NewJob {
@@ -217,7 +301,7 @@ async fn follow_up(
             trigger: Trigger::AtOnce,
             next_fire_at: None,
             run: Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(run.company) }),
-            parent: Some(instance),
+            parent: Some(run.instance),
             spec,
         };
         match submit::insert(tx, &[job], zone).await?.into_iter().next() {
@@ -226,7 +310,8 @@ async fn follow_up(
             None => return Err(StoreError::corrupt("a follow-up job", "was not written")),
         }
     };
-    lines::insert(tx, std::iter::once((instance, &LogLine::new(LogType::JobInfo, message))), now).await
+    lines::insert(tx, std::iter::once((run.instance, &LogLine::new(LogType::JobInfo, message))), now).await?;
+    Ok(wanted)
 }
 
 /// `Pub_` and the upload job's name (manual), cut so that it stays a job name.

@@ -8,6 +8,7 @@ mod lines;
 pub mod outbox;
 pub mod query;
 pub mod rescue;
+pub mod retention;
 pub mod submit;
 pub mod triggers;
 

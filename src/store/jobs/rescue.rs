@@ -103,7 +103,7 @@ async fn settle(
         let reason = Message::new("attempts-exhausted")
             .with("attempts", failures)
             .with("reason", Message::new("reason-worker-gone"));
-        finish::finish(tx, Guard::Fence(found.fence), &Ending::failed(reason), now, zone).await?;
+        finish::finish(tx, Guard::Fence(found.fence), Ending::failed(reason), now, zone).await?;
         return Ok(RescueFate::Failed);
     }
     match state::next(found.state, Event::Release) {
@@ -113,7 +113,7 @@ async fn settle(
         }
         Ok(Next::Ended(outcome)) => {
             let ending = Ending { outcome, reason: None };
-            finish::finish(tx, Guard::Fence(found.fence), &ending, now, zone).await?;
+            finish::finish(tx, Guard::Fence(found.fence), ending, now, zone).await?;
             debug_assert_eq!(outcome, Outcome::Stopped);
             Ok(RescueFate::Stopped)
         }
