@@ -17,11 +17,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            logs: Period::days(90),
-            instances: Period::days(90),
-            outbox: Period::days(30),
-        }
+        Self { logs: Period::days(90), instances: Period::days(90), outbox: Period::days(30) }
     }
 }
 

@@ -25,11 +25,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 async fn sweep(shared: &Shared) -> Result<(), StoreError> {
     let (now, retention) = (shared.clock.now(), shared.policy.retention);
-    let horizon = Horizon {
-        logs: now - retention.logs,
-        instances: now - retention.instances,
-        outbox: now - retention.outbox,
-    };
+    let horizon =
+        Horizon { logs: now - retention.logs, instances: now - retention.instances, outbox: now - retention.outbox };
     while !shared.closing.is_cancelled() {
         let forgotten = shared.store.forget(horizon).await?;
         if forgotten.is_nothing() {
