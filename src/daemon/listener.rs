@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use tower_http::timeout::TimeoutLayer;
 
 use super::StartError;
-use super::connections::Bounded;
+
 use crate::config::{Config, Gzip};
 use crate::service::Services;
+use crate::transport::connections::Bounded;
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};

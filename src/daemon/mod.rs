@@ -7,7 +7,6 @@ pub mod lock;
 pub mod parts;
 pub mod wake;
 
-mod connections;
 mod listener;
 
 use std::net::SocketAddr;

@@ -25,9 +25,10 @@ pub fn engine_policy(config: &Config) -> EnginePolicy {
         firing: firing::Policy {
             misfire: scheduler.misfire,
             threshold: scheduler.misfire_threshold.delta(),
+            max_catch_up: scheduler.max_catch_up as usize,
             overlap: scheduler.overlap,
         },
-        max_catch_up: INSTANTS_AT_ONCE,
+        instants_at_once: INSTANTS_AT_ONCE,
         slots: dispatch.slots().get() as usize,
         slots_by_kind: dispatch.slots_by_kind.iter().map(|(kind, slots)| (kind, slots.get() as usize)).collect(),
         max_attempts: i64::from(dispatch.max_attempts),
