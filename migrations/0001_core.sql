@@ -114,7 +114,7 @@ CREATE INDEX instance_running ON instance(lease_expires_at) WHERE state IN ('Run
 CREATE INDEX instance_active ON instance(company_id, id) WHERE state <> 'Done';
 CREATE INDEX instance_open ON instance(job_id, id) WHERE state <> 'Done';
 CREATE INDEX instance_by_job ON instance(job_id, id);
-CREATE INDEX instance_log ON instance(company_id, created_at);
+CREATE INDEX instance_log ON instance(company_id, (coalesce(started_at, created_at)), id);
 CREATE INDEX instance_finished ON instance(finished_at) WHERE state = 'Done';
 
 -- Every instant a job was due, and what became of it. The key is also what keeps a firing from happening twice.

@@ -9,13 +9,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libvips-tools libtiff-tools python3-venv sqlite3 systemd)
-tools=(vips vipsheader tiffinfo sqlite3 systemd-analyze)
+packages=(libvips-tools libtiff-tools php-cli php-soap python3-venv sqlite3 systemd)
+tools=(vips vipsheader tiffinfo php sqlite3 systemd-analyze)
 
 missing_tools() {
     for tool in "${tools[@]}"; do
         command -v "$tool" >/dev/null || printf '%s ' "$tool"
     done
+    php -m 2>/dev/null | grep -qx soap || printf 'php-soap '
 }
 
 set_up() {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use axum_server::{Handle, Server};
 use tokio::task::JoinHandle;
 use tower_http::timeout::TimeoutLayer;
 
 use super::StartError;
+use super::connections::Bounded;
 use crate::config::{Config, Gzip};
 use crate::service::Services;
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
@@ -66,14 +67,15 @@ impl Bound {
         let app = routes(config, services, self.tls.is_some(), accepting.clone())
             .into_make_service_with_connect_info::<SocketAddr>();
         let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
+        let (patience, most) = (config.server.request_timeout.duration(), config.server.max_connections);
         let task = tokio::spawn(async move {
             let served = match tls {
                 None => match axum_server::from_tcp(socket) {
-                    Ok(server) => server.handle(closing).serve(app).await,
+                    Ok(server) => patient(server, patience, most).handle(closing).serve(app).await,
                     Err(error) => Err(error),
                 },
                 Some(tls) => match axum_server::from_tcp_rustls(socket, tls) {
-                    Ok(server) => server.handle(closing).serve(app).await,
+                    Ok(server) => patient(server, patience, most).handle(closing).serve(app).await,
                     Err(error) => Err(error),
                 },
             };
@@ -85,6 +87,13 @@ impl Bound {
     }
 }
 
+/// Closes connections that are too many, or whose request does not come.
+fn patient<A>(server: Server<SocketAddr, A>, patience: Duration, most: u32) -> Server<SocketAddr, Bounded<A>> {
+    let mut server = server.first_request_timeout(patience).map(|acceptor| Bounded::new(acceptor, most));
+    server.http_builder().http1().header_read_timeout(patience);
+    server
+}
+
 fn routes(config: &Config, services: Services, https: bool, accepting: Accepting) -> Router {
     let settings = soap::Settings {
         gzip: match config.server.gzip {
@@ -94,6 +103,7 @@ fn routes(config: &Config, services: Services, https: bool, accepting: Accepting
             Gzip::Always => GzipPolicy::Always,
         },
         max_body_bytes: usize::try_from(config.server.max_request_bytes.get()).unwrap_or(usize::MAX),
+        patience: config.server.request_timeout.duration(),
         https,
         ..soap::Settings::default()
     };
@@ -107,8 +117,9 @@ fn routes(config: &Config, services: Services, https: bool, accepting: Accepting
         http: http.clone(),
     });
     let router = soap::router(Arc::new(SoapState { dispatch, settings })).merge(json::router(administrators));
-    json::measured(router, http)
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.server.request_timeout.duration()))
+    // Calls give up by themselves, with a fault; this is for everything else.
+    let longest = config.server.request_timeout.duration() + LAST_REQUESTS;
+    json::measured(router, http).layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest))
 }
 
 async fn tls(config: &Config) -> Result<Option<RustlsConfig>, StartError> {

@@ -48,7 +48,15 @@ pub enum Fate {
     Ready(Box<Ready>),
     /// Its name is taken and nothing is to be overwritten.
     Duplicate(KnownAsset),
+    /// The whole line that says why.
     Refused(Message),
+}
+
+impl Incoming {
+    /// It came, but nothing can be made of it.
+    pub fn refuse(&self, why: Message) -> Fate {
+        Fate::Refused(Message::new("upload-error").with("file", self.shown.clone()).with("reason", why))
+    }
 }
 
 impl Filing {
@@ -77,8 +85,7 @@ impl Filing {
                 let counters = Counters { duplicate: 1, ..Counters::default() };
                 commit(context, incoming, counters, line).await
             }
-            Fate::Refused(why) => {
-                let message = Message::new("upload-error").with("file", incoming.shown.clone()).with("reason", why);
+            Fate::Refused(message) => {
                 let counters = Counters { error: 1, ..Counters::default() };
                 let line = LogLine::new(LogType::UploadError, message).about(
                     None,

@@ -8,6 +8,7 @@ mod context;
 mod failure;
 mod filing;
 mod not_available;
+mod optimize;
 mod options;
 mod pictures;
 mod publish;

@@ -104,6 +104,10 @@ pub fn remake(
     file_name: &str,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
+    if !workshop.blobs.contains(source_blob) {
+        let lost = "its master is missing from the store of files; upload it again";
+        return Err(Unmade::Refused(reason::other(lost)));
+    }
     let format = sniff(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
         make(workshop, source_blob, stop)

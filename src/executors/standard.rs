@@ -1,8 +1,10 @@
 //! The executors of the daemon.
 
 use super::not_available::NotAvailable;
+use super::optimize::OptimizeImages;
 use super::publish::ImageServingPublish;
 use super::upload_directory::UploadDirectory;
+use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
 use crate::assets::blobs::Blobs;
 use crate::model::job::JobSpec;
@@ -25,9 +27,9 @@ impl Registry for Standard {
         match spec {
             JobSpec::UploadDirectory(order) => Box::new(UploadDirectory { order: order.clone(), workshop }),
             JobSpec::ImageServingPublish(order) => Box::new(ImageServingPublish { order: order.clone(), workshop }),
-            JobSpec::UploadUrls(_)
-            | JobSpec::OptimizeImages(_)
-            | JobSpec::ImageRenderingPublish(_)
+            JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
+            JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
+            JobSpec::ImageRenderingPublish(_)
             | JobSpec::VideoPublish(_)
             | JobSpec::ServerDirectoryPublish(_)
             | JobSpec::MetadataPublish(_)

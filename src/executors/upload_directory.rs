@@ -111,7 +111,8 @@ impl UploadDirectory {
         };
         let limit = self.workshop.settings.ingest.max_file_bytes.get();
         if let Some(why) = refuse_size(found.bytes, limit) {
-            return Ok((incoming, Fate::Refused(why)));
+            let fate = incoming.refuse(why);
+            return Ok((incoming, fate));
         }
         let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
         if let Some(known) = filing.duplicate_of(known.as_ref()) {
@@ -130,7 +131,10 @@ impl UploadDirectory {
                 incoming.source = stamp;
                 Ok((incoming, Fate::Ready(Box::new(ready))))
             }
-            Err(Unmade::Refused(why)) => Ok((incoming, Fate::Refused(why))),
+            Err(Unmade::Refused(why)) => {
+                let fate = incoming.refuse(why);
+                Ok((incoming, fate))
+            }
             Err(Unmade::Failed(failure)) => Err(failure),
         }
     }
@@ -186,10 +190,13 @@ fn incoming(destination: &str, relative: &Path) -> Result<Incoming, Box<(Incomin
     match (name, folder) {
         (Ok(_), Ok(_)) => Ok(incoming),
         (Err(_), _) => {
-            let why = reason::bad_name(&incoming.raw_name);
-            Err(Box::new((incoming, Fate::Refused(why))))
+            let fate = incoming.refuse(reason::bad_name(&incoming.raw_name));
+            Err(Box::new((incoming, fate)))
         }
-        (Ok(_), Err(invalid)) => Err(Box::new((incoming, Fate::Refused(reason::other(invalid))))),
+        (Ok(_), Err(invalid)) => {
+            let fate = incoming.refuse(reason::other(invalid));
+            Err(Box::new((incoming, fate)))
+        }
     }
 }
 

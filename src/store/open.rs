@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
+use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Sqlite, SqlitePool};
+use sqlx::{ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::signal::Bell;
@@ -67,7 +68,7 @@ impl Store {
             .pragma("temp_store", "memory")
             .optimize_on_close(true, 1000);
         let mut connection = connect.connect().await.map_err(|e| refuse(e.to_string()))?;
-        MIGRATIONS.run(&mut connection).await.map_err(|e| refuse(e.to_string()))?;
+        migrate(&mut connection).await.map_err(|e| refuse(e.to_string()))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers)
             .min_connections(1)
@@ -138,8 +139,22 @@ impl Store {
         Ok(submitted)
     }
 
-    /// Closes the readers; the writer closes when its last clone is gone.
+    /// Does what waits and closes the database for all clones. What is asked of it afterwards is refused.
     pub async fn close(self) {
         self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Brings the schema up to date. SQLite has no lock for that: of two processes that open a new database at the same moment
+/// one fails, and then finds the work done.
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    // Not `run`, whose future the compiler cannot prove to be Send.
+    let first = MIGRATIONS.run_direct(None, connection, false).await;
+    match first {
+        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
+            MIGRATIONS.run_direct(None, connection, false).await
+        }
+        done => done,
     }
 }

@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
 use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
@@ -96,14 +97,30 @@ enum Request {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Request>,
+    /// Nothing more is taken.
+    closing: CancellationToken,
+    /// The connection is closed.
+    closed: CancellationToken,
 }
 
 impl Writer {
-    /// Starts the writer. It ends, and closes its connection, when the last [`Writer`] is gone.
+    /// Starts the writer. It ends, and closes its connection, when it is told to or the last [`Writer`] is gone.
     pub fn start(connection: SqliteConnection, zone: Tz, signals: Arc<Signals>, stats: Arc<Stats>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(run(connection, requests, zone, signals, stats));
-        Self { queue }
+        let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
+        let ended = closed.clone().drop_guard();
+        let run = run(connection, requests, zone, signals, stats, closing.clone());
+        tokio::spawn(async move {
+            run.await;
+            drop(ended);
+        });
+        Self { queue, closing, closed }
+    }
+
+    /// Does what waits, takes nothing more, and closes the connection.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.closed.cancelled().await;
     }
 
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
@@ -135,9 +152,18 @@ async fn run(
     zone: Tz,
     signals: Arc<Signals>,
     stats: Arc<Stats>,
+    closing: CancellationToken,
 ) {
     let mut group = Vec::new();
-    while requests.recv_many(&mut group, GROUP).await > 0 {
+    loop {
+        tokio::select! {
+            biased;
+            received = requests.recv_many(&mut group, GROUP) => if received == 0 { break },
+            () = closing.cancelled(), if !requests.is_closed() => {
+                requests.close();
+                continue;
+            }
+        }
         stats.group_size.observe(group.len() as f64);
         commit_group(&mut connection, group.drain(..), zone, &signals).await;
     }
@@ -258,3 +284,6 @@ async fn submit_some(
 async fn execute(connection: &mut SqliteConnection, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
     sqlx::query(sql).execute(connection).await.map(|_| ()).map_err(StoreError::doing(doing))
 }
+
+#[cfg(test)]
+mod tests;

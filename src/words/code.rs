@@ -168,6 +168,7 @@ codes! {
     REASON_NAME_TOO_LONG = "reason-name-too-long";
     REASON_TIMEOUT = "reason-timeout";
     REASON_DISK_FULL = "reason-disk-full";
+    REASON_SILENCE = "reason-silence";
     REASON_HTTP_STATUS = "reason-http-status";
     REASON_PRIVATE_ADDRESS = "reason-private-address";
     REASON_TOO_MANY_REDIRECTS = "reason-too-many-redirects";

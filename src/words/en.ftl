@@ -580,6 +580,8 @@ reason-name-too-long = its name is longer than { $limit } characters
 # $milliseconds (Milliseconds) allowed
 reason-timeout = it took longer than { DURATION($milliseconds) }
 reason-disk-full = the disk is full
+# $milliseconds (Milliseconds) allowed
+reason-silence = nothing came for { DURATION($milliseconds) }
 # $status (Number) HTTP status
 reason-http-status = the server answered { $status }
 # $host (Text)

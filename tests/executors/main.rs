@@ -1,5 +1,10 @@
 //! Executors carry out real jobs: real files, a real database, real pictures, real HTTP servers.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
+mod optimize;
 mod publish;
 mod upload;
+mod urls;
 mod world;

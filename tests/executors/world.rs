@@ -59,7 +59,6 @@ pub struct Line {
 /// What a run came to.
 #[derive(Debug)]
 pub struct Done {
-    pub fence: Fence,
     pub result: Result<(), Failure>,
     pub lines: Vec<Line>,
     pub counters: Counters,
@@ -274,7 +273,7 @@ impl World {
             .await
             .unwrap();
         self.store.finish_attempt(fence, ending, self.clock.now()).await.unwrap();
-        Done { fence, result, lines, counters, items, attempts }
+        Done { result, lines, counters, items, attempts }
     }
 
     /// What the executor wrote: without the lines that come with a claim or a release.

@@ -5,6 +5,8 @@
     reason = "each test file uses a part of it, and what fails here fails its test"
 )]
 
+pub mod stage;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,11 +14,18 @@ use prepress::clock::SystemClock;
 use prepress::config::{Config, Environment, Overrides};
 use prepress::daemon::Daemon;
 use prepress::executors::{Context, Executor, Failure, Registry};
+use prepress::model::asset::{AssetType, PictureFacts};
+use prepress::model::handle;
 use prepress::model::id::{AccountId, CompanyId};
 use prepress::model::job::JobSpec;
 use prepress::model::role::Role;
+use prepress::service::Services;
 use prepress::service::admin::AddUser;
+use prepress::store::assets::Contexts;
+use prepress::store::assets::ingest::{Master, NewAsset};
 use prepress::store::jobs::query::RunFilter;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -78,25 +87,40 @@ impl Registry for Idle {
 impl Server {
     /// A daemon whose jobs do nothing.
     pub async fn start() -> Self {
-        Self::start_with(Some(Arc::new(Idle))).await
+        Self::start_with(Some(Arc::new(Idle)), |_| {}).await
     }
 
     /// A daemon that does its work.
     pub async fn start_working() -> Self {
-        Self::start_with(None).await
+        Self::start_with(None, |_| {}).await
     }
 
-    async fn start_with(registry: Option<Arc<dyn Registry>>) -> Self {
+    /// A daemon with the executors of a test, or else its own.
+    pub async fn start_with(registry: Option<Arc<dyn Registry>>, configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let overrides =
             Overrides { data: Some(folder.path().join("data")), listen: Some("127.0.0.1:0".parse().unwrap()) };
         let environment = Environment { tz: Some("Europe/Berlin".to_owned()), ..Environment::of_process() };
-        let config = Arc::new(Config::load_in(&environment, None, overrides).unwrap());
+        let mut config = Config::load_in(&environment, None, overrides).unwrap();
+        configure(&mut config);
+        let config = Arc::new(config);
         let daemon = match registry {
             Some(registry) => Daemon::start_with(config, SystemClock::shared(), registry).await.unwrap(),
             None => Daemon::start(config, SystemClock::shared()).await.unwrap(),
         };
         Self { daemon, client: reqwest::Client::new(), folder }
+    }
+
+    pub fn services(&self) -> &Services {
+        self.daemon.services()
+    }
+
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.daemon.address()
+    }
+
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -111,18 +135,41 @@ impl Server {
         self.daemon.services().add_company(name, Some(CompanyId(id)), None).await.unwrap();
     }
 
+    /// Adds a user, or a membership of one that is there.
     pub async fn user(&self, email: &str, company: &str, role: Role) -> AccountId {
+        let known = self.services().store().account_with_email(email).await.unwrap();
         let user = AddUser {
             email: email.to_owned(),
             first_name: "Ada".to_owned(),
             last_name: "Lovelace".to_owned(),
             company: company.to_owned(),
             role,
-            password: Some(PASSWORD.to_owned()),
+            password: known.is_none().then(|| PASSWORD.to_owned()),
             locale: None,
         };
         self.daemon.services().add_user(user).await.unwrap();
         self.daemon.services().store().account_with_email(email).await.unwrap().unwrap().id
+    }
+
+    /// Puts a picture into a company; its handle.
+    pub async fn asset(&self, company: i64, folder: &str, name: &str) -> String {
+        let new = NewAsset {
+            company: CompanyId(company),
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            file_name: format!("{name}.jpg"),
+            master: Master {
+                asset_type: AssetType::Image,
+                blob: format!("blob of {name}"),
+                bytes: 1000,
+                pixels: Some((300, 200)),
+                facts: PictureFacts { resolution: Some(72.0), ..PictureFacts::default() },
+            },
+            marked_in: Contexts::NONE,
+            by: AccountId(1),
+            at: SystemClock::shared().now(),
+        };
+        handle::asset(self.services().store().insert_asset(new).await.unwrap(), AssetType::Image)
     }
 
     pub async fn soap(&self, user: &str, body: &str) -> Answer {
@@ -147,6 +194,16 @@ impl Server {
             request = request.header(*name, *value);
         }
         Self::read(request).await
+    }
+
+    /// Sends bytes as they are over a connection of their own, and reads until the server closes it.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        // A server that has refused already may have closed its side.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     async fn read(request: reqwest::RequestBuilder) -> Answer {

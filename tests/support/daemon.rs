@@ -39,7 +39,8 @@ pub fn policy() -> EnginePolicy {
     }
 }
 
-pub struct Daemon {
+pub struct Daemon<'w> {
+    world: &'w World,
     runtime: Option<Runtime>,
     engine: Option<Engine>,
     /// The daemon's own: its writer lives and dies with it.
@@ -48,20 +49,20 @@ pub struct Daemon {
 
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
-impl Daemon {
-    pub async fn start(world: &World, policy: EnginePolicy, registry: impl Registry + 'static) -> Self {
+impl<'w> Daemon<'w> {
+    pub async fn start(world: &'w World, policy: EnginePolicy, registry: impl Registry + 'static) -> Self {
         Self::start_with(world, policy, registry, Wire::open().notify()).await
     }
 
     pub async fn start_with(
-        world: &World,
+        world: &'w World,
         policy: EnginePolicy,
         registry: impl Registry + 'static,
         notify: Notify,
     ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let owner = format!("daemon-{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        let options = prepress::store::Options::new(world.store.path(), world.zone);
+        let options = prepress::store::Options::new(world.store().path(), world.zone);
         let clock = world.clock.clone();
         let started = runtime.spawn(async move {
             let store = Store::open(options).await.unwrap();
@@ -69,7 +70,8 @@ impl Daemon {
             (Engine::start(parts).await.unwrap(), store)
         });
         let (engine, store) = started.await.unwrap();
-        Self { runtime: Some(runtime), engine: Some(engine), store }
+        world.attach(Some(store.clone()));
+        Self { world, runtime: Some(runtime), engine: Some(engine), store }
     }
 
     /// Attempts that run just now.
@@ -97,8 +99,9 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for Daemon<'_> {
     fn drop(&mut self) {
+        self.world.attach(None);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

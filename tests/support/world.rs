@@ -1,7 +1,7 @@
 //! A data folder with two companies, and a clock.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -65,8 +65,10 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: 
 
 pub struct World {
     pub clock: Arc<ManualClock>,
-    pub store: Store,
     pub zone: Tz,
+    /// Used while no daemon runs.
+    own: Store,
+    daemon: Mutex<Option<Store>>,
     /// For looking at rows behind the store's back.
     pub raw: SqlitePool,
     pub dir: TempDir,
@@ -87,7 +89,7 @@ impl World {
             .connect_with(SqliteConnectOptions::new().filename(dir.path().join("test.db")).busy_timeout(GUARD))
             .await
             .unwrap();
-        let world = Self { clock: ManualClock::at(at(now)), store, zone, raw, dir };
+        let world = Self { clock: ManualClock::at(at(now)), zone, own: store, daemon: Mutex::default(), raw, dir };
         for id in 1..=3 {
             world.add_company(id).await;
         }
@@ -95,12 +97,22 @@ impl World {
     }
 
     pub async fn add_company(&self, id: i64) {
-        self.sql(&format!("INSERT INTO company(id, name, root_path, created_at) VALUES ({id}, 'c{id}', 'c{id}', 0)")).await;
+        self.sql(&format!("INSERT INTO company(id, name, root_path, created_at) VALUES ({id}, 'c{id}', 'c{id}', 0)"))
+            .await;
         self.sql(&format!(
             "INSERT INTO account(id, email, password_hash, created_at, password_changed_at)
              VALUES ({id}, 'u{id}@example.com', '', 0, 0)"
         ))
         .await;
+    }
+
+    /// The daemon's store while one runs: what is written through it rings the engine's bells.
+    pub fn store(&self) -> Store {
+        self.daemon.lock().unwrap().clone().unwrap_or_else(|| self.own.clone())
+    }
+
+    pub(super) fn attach(&self, store: Option<Store>) {
+        *self.daemon.lock().unwrap() = store;
     }
 
     /// The same file, opened as another process would.
@@ -132,8 +144,8 @@ impl World {
             }
         };
         let company = CompanyId(company);
-        let run = matches!(plan, Plan::AtOnce)
-            .then(|| NewRun { due_at: now, exclusive_key: spec.exclusive_key(company) });
+        let run =
+            matches!(plan, Plan::AtOnce).then(|| NewRun { due_at: now, exclusive_key: spec.exclusive_key(company) });
         NewJob {
             company,
             name: name.to_owned(),
@@ -158,7 +170,7 @@ impl World {
         spec: JobSpec,
         plan: Plan<'_>,
     ) -> Result<Submitted, SubmitError> {
-        self.store.submit(self.new_job(company, name, spec, plan)).await
+        self.store().submit(self.new_job(company, name, spec, plan)).await
     }
 
     /// A plain upload.
@@ -172,19 +184,19 @@ impl World {
     }
 
     pub async fn run(&self, id: InstanceId) -> Run {
-        self.store.run(id).await.unwrap().expect("the run is there")
+        self.store().run(id).await.unwrap().expect("the run is there")
     }
 
     /// All runs of a job, oldest first.
     pub async fn runs_of(&self, job: JobId) -> Vec<Run> {
-        let mut runs = self.store.runs(&RunFilter { job: Some(job), ..RunFilter::default() }).await.unwrap();
+        let mut runs = self.store().runs(&RunFilter { job: Some(job), ..RunFilter::default() }).await.unwrap();
         runs.sort_by_key(|run| run.id);
         runs
     }
 
     /// Slots of a job, oldest first: instant, disposition, reason.
     pub async fn slots(&self, job: JobId) -> Vec<SlotRecord> {
-        let mut slots = self.store.slots(job, 10_000).await.unwrap();
+        let mut slots = self.store().slots(job, 10_000).await.unwrap();
         slots.reverse();
         slots
     }
@@ -209,10 +221,8 @@ impl World {
 
     /// Waits until so many rows answer the question.
     pub async fn until_count(&self, count: i64, question: &str) {
-        eventually(&format!("{question} = {count}"), || async {
-            (self.count(question).await == count).then_some(())
-        })
-        .await;
+        eventually(&format!("{question} = {count}"), || async { (self.count(question).await == count).then_some(()) })
+            .await;
     }
 
     pub async fn count(&self, question: &str) -> i64 {
@@ -226,9 +236,7 @@ impl World {
         let column = |row: &sqlx::sqlite::SqliteRow, index: usize| {
             row.try_get_unchecked::<Option<String>, _>(index).unwrap().unwrap_or_else(|| "-".to_owned())
         };
-        rows.iter()
-            .map(|row| (0..row.len()).map(|index| column(row, index)).collect::<Vec<_>>().join(" "))
-            .collect()
+        rows.iter().map(|row| (0..row.len()).map(|index| column(row, index)).collect::<Vec<_>>().join(" ")).collect()
     }
 
     pub async fn sql(&self, statement: &str) {

@@ -141,9 +141,7 @@ fn totals_in(tail: &[u8], is_whole: bool) -> Option<(Totals, u64)> {
             return Some((totals, newline as u64 + 1));
         }
         end = newline;
-        if before.is_none() {
-            return None;
-        }
+        before?;
     }
     None
 }

@@ -7,7 +7,7 @@ use super::trees::CONTENT;
 use super::{PAGE, PYRAMID_ENDING, Publish};
 use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
-use crate::executors::{Failure, Item, reason};
+use crate::executors::{Failure, Item};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -118,11 +118,7 @@ async fn supply_one(run: &Publish<'_>, state: AssetState) -> Result<(), Failure>
     let asset = state.clone();
     let made = run.workshop.work(move |stop| {
         let _working = progress.working_on(&asset.name);
-        if !workshop.blobs.contains(&asset.blob) {
-            Err(Unmade::Refused(reason::other("its master is missing from the store of files; upload it again")))
-        } else {
-            pictures::remake(&workshop, &asset.blob, &asset.file_name, stop)
-        }
+        pictures::remake(&workshop, &asset.blob, &asset.file_name, stop)
     });
     let (effect, report) = match made.await? {
         Ok(made) => {

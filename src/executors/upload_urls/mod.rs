@@ -1,1 +1,235 @@
+//! uploadUrlsJob: every address becomes an asset.
+//!
+//! Each address is an item under its place in the order, since one address may stand there twice. Several are fetched
+//! at the same time; they are committed in order.
+
 pub mod addresses;
+mod fetch;
+mod name;
+
+use std::io::{Read, Seek, SeekFrom};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use url::Url;
+
+use super::filing::{Fate, Filing, Incoming};
+use super::pictures::{self, Unmade};
+use super::{Context, Executor, Failure, Workshop, options, reason};
+use crate::assets::recognize;
+use crate::clock;
+use crate::media;
+use crate::model::job::{UploadUrl, UploadUrlsJob};
+use crate::model::log::{LogLine, LogType, Message};
+use crate::model::name::FileName;
+use fetch::{Download, Fetcher, Trouble};
+use name::{Destination, Named};
+
+pub struct UploadUrls {
+    pub order: UploadUrlsJob,
+    pub workshop: Workshop,
+}
+
+#[async_trait]
+impl Executor for UploadUrls {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let filing = Filing::new(context, self.order.overwrite, &self.order.options).await?;
+        let fetcher = Fetcher::new(self.workshop.settings.clone())?;
+        let done = context.done_items().await?;
+        let in_vain = options::without_effect(&self.order.options);
+        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        context.plan(self.order.url_array.len() + usize::from(has_beginning)).await?;
+        context.say(Message::new("progress-fetching"));
+        let mut orders: Vec<(Incoming, UploadUrl)> = Vec::with_capacity(self.order.url_array.len());
+        for (index, order) in self.order.url_array.iter().enumerate() {
+            orders.push((incoming(index, order), order.clone()));
+        }
+        orders.retain(|(incoming, _)| !done.contains_key(&incoming.key));
+        let mut prepared = stream::iter(orders)
+            .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
+            .map(|(incoming, order)| self.prepare(context, &filing, &fetcher, incoming, order))
+            .buffered(self.workshop.settings.fetch.parallel as usize);
+        while let Some(file) = prepared.next().await {
+            let (incoming, fate) = file?;
+            filing.file(context, incoming, fate).await?;
+        }
+        context.checkpoint()
+    }
+}
+
+/// First wait before another try; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// Longest wait, whatever the server asks for.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// The file of an order, before anything is known of it.
+fn incoming(index: usize, order: &UploadUrl) -> Incoming {
+    let shown = order.source_url.trim().parse().map_or_else(|_| "(no address)".to_owned(), |url| name::shown(&url));
+    Incoming {
+        key: format!("{} {shown}", index + 1),
+        raw_name: shown.clone(),
+        name: FileName { stem: shown.clone(), extension: String::new(), changed: false },
+        folder: String::new(),
+        history: Vec::new(),
+        source: json!({ "url": shown }),
+        shown,
+    }
+}
+
+impl UploadUrls {
+    async fn prepare(
+        &self,
+        context: &Context,
+        filing: &Filing,
+        fetcher: &Fetcher,
+        mut incoming: Incoming,
+        order: UploadUrl,
+    ) -> Result<(Incoming, Fate), Failure> {
+        let _working = context.working_on(incoming.shown.clone());
+        let url: Url = match order.source_url.trim().parse() {
+            Ok(url) => url,
+            Err(error) => {
+                let fate = not_fetched(&incoming, reason::other(error));
+                return Ok((incoming, fate));
+            }
+        };
+        let destination = match Destination::new(&order.dest_path, &url, &filing.company_root) {
+            Ok(destination) => destination,
+            Err(why) => {
+                let fate = not_fetched(&incoming, why);
+                return Ok((incoming, fate));
+            }
+        };
+        incoming.folder.clone_from(&destination.folder);
+        if let Some(named) = destination.name() {
+            take_name(&mut incoming, named);
+            let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
+            if let Some(known) = filing.duplicate_of(known.as_ref()) {
+                return Ok((incoming, Fate::Duplicate(known)));
+            }
+        }
+        match self.fetch(context, fetcher, &url, &mut incoming).await {
+            Ok(download) => self.take_in(context, filing, incoming, download, &destination).await,
+            Err(Trouble::Ours(failure)) => Err(failure),
+            Err(Trouble::Lasting(why) | Trouble::Passing { why, .. }) => {
+                let fate = not_fetched(&incoming, why);
+                Ok((incoming, fate))
+            }
+        }
+    }
+
+    /// Tries until the file is there, the trouble lasts, or time or tries are used up.
+    async fn fetch(
+        &self,
+        context: &Context,
+        fetcher: &Fetcher,
+        url: &Url,
+        incoming: &mut Incoming,
+    ) -> Result<Download, Trouble> {
+        let mut download = Download::new(self.workshop.blobs.draft()?);
+        let limit = self.workshop.settings.fetch.total_timeout.duration();
+        let tries = self.try_repeatedly(context, fetcher, url, &mut download, incoming);
+        tokio::select! {
+            () = context.stop_token().cancelled() => Err(Trouble::Ours(Failure::Interrupted)),
+            tried = tokio::time::timeout(limit, tries) => match tried {
+                Ok(tried) => tried.map(|()| download),
+                Err(_) => {
+                    let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+                    Err(Trouble::Lasting(Message::new("reason-timeout").with("milliseconds", milliseconds)))
+                }
+            },
+        }
+    }
+
+    async fn try_repeatedly(
+        &self,
+        context: &Context,
+        fetcher: &Fetcher,
+        url: &Url,
+        download: &mut Download,
+        incoming: &mut Incoming,
+    ) -> Result<(), Trouble> {
+        let attempts = self.workshop.settings.fetch.attempts;
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let (why, not_before) = match fetcher.fetch(url, download).await {
+                Err(Trouble::Passing { why, not_before }) if attempt < attempts => (why, not_before),
+                ended => return ended,
+            };
+            let pause = not_before.unwrap_or(wait).min(LONGEST_WAIT);
+            wait = wait.saturating_mul(2);
+            let pause = TimeDelta::from_std(pause).unwrap_or(TimeDelta::zero());
+            let message = Message::new("url-retried")
+                .with("url", incoming.shown.clone())
+                .with("reason", why)
+                .with("attempt", attempt)
+                .with("attempts", attempts)
+                .with("at", (context.clock.now() + pause).timestamp_millis());
+            incoming.history.push(LogLine::new(LogType::JobInfo, message));
+            clock::sleep(&*context.clock, pause).await;
+        }
+        Ok(())
+    }
+
+    /// Turns what has arrived into a file that can be filed.
+    async fn take_in(
+        &self,
+        context: &Context,
+        filing: &Filing,
+        mut incoming: Incoming,
+        download: Download,
+        destination: &Destination,
+    ) -> Result<(Incoming, Fate), Failure> {
+        let Download { mut draft, media_type, .. } = download;
+        let head = self.workshop.work(move |_| {
+            let mut head = Vec::with_capacity(media::SNIFF_LEN);
+            let file = draft.file();
+            file.seek(SeekFrom::Start(0))?;
+            Read::take(file, media::SNIFF_LEN as u64).read_to_end(&mut head)?;
+            Ok::<_, std::io::Error>((draft, head))
+        });
+        let (draft, head) = head.await?.map_err(|error| Failure::Transient(reason::other(error)))?;
+        if head.is_empty() {
+            let fate = incoming.refuse(Message::new("reason-empty"));
+            return Ok((incoming, fate));
+        }
+        let by_content = recognize::extensions(media::sniff(&head, "")).first().copied();
+        match destination.name_of_fetched(media_type.as_deref(), by_content) {
+            Ok(named) => take_name(&mut incoming, named),
+            Err(why) => {
+                let fate = incoming.refuse(why);
+                return Ok((incoming, fate));
+            }
+        }
+        let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
+        if let Some(known) = filing.duplicate_of(known.as_ref()) {
+            return Ok((incoming, Fate::Duplicate(known)));
+        }
+        let (workshop, name) = (self.workshop.clone(), incoming.name.clone());
+        let examined = self.workshop.work(move |stop| {
+            let blob = workshop.blobs.keep(draft)?;
+            pictures::examine(&workshop, &blob, &name, known.as_ref(), stop)
+        });
+        match examined.await? {
+            Ok(ready) => Ok((incoming, Fate::Ready(Box::new(ready)))),
+            Err(Unmade::Refused(why)) => {
+                let fate = incoming.refuse(why);
+                Ok((incoming, fate))
+            }
+            Err(Unmade::Failed(failure)) => Err(failure),
+        }
+    }
+}
+
+fn take_name(incoming: &mut Incoming, named: Named) {
+    incoming.raw_name = named.raw;
+    incoming.name = named.name;
+}
+
+fn not_fetched(incoming: &Incoming, why: Message) -> Fate {
+    Fate::Refused(Message::new("url-failed").with("url", incoming.shown.clone()).with("reason", why))
+}

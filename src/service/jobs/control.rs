@@ -45,8 +45,10 @@ impl Services {
         let open: Vec<Run> = match self.find(company, &handle).await? {
             None => return Err(no_such_job(&param.job_handle)),
             Some(Target::Run(run)) => vec![*run],
-            Some(Target::Job(job)) => {
-                let filter = RunFilter { job: Some(job), done: Some(false), ..RunFilter::default() };
+            // Jobs of one name share this handle; it stops what getActiveJobs shows for it.
+            Some(Target::Job(_)) => {
+                let mut filter = RunFilter { done: Some(false), ..RunFilter::default() };
+                Self::by_handle(Some(&param.job_handle), Some(&[company]), &mut filter)?;
                 self.store.runs(&filter).await?
             }
         };

@@ -91,6 +91,7 @@ async fn close(
     let changed = sqlx::query(
         "UPDATE instance
          SET state = 'Done', outcome = $4, finished_at = $5, fatal_error = $6, lease_owner = NULL, lease_expires_at = NULL,
+             failures = failures + CASE $4 WHEN 'Failed' THEN 1 ELSE 0 END,
              progress_items = '[]', file_count = success_count + update_count + duplicate_count + error_count
          WHERE id = $1 AND ((attempt = $2 AND state IN ('Running', 'Stopping')) OR state = $3)",
     )

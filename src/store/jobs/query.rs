@@ -257,8 +257,15 @@ impl Store {
     pub async fn job_named(&self, company: CompanyId, name: &str) -> Result<Option<JobId>, StoreError> {
         let mut reader = self.reader().await?;
         let id: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM job WHERE company_id = $1 AND name = $2 AND deleted_at IS NULL
-             ORDER BY (trigger_kind <> 'at_once' AND trigger_state <> 'Complete') DESC, id DESC LIMIT 1",
+            "SELECT id FROM (
+                 SELECT id, 1 AS waits FROM job
+                 WHERE company_id = $1 AND name = $2
+                   AND trigger_kind <> 'at_once' AND deleted_at IS NULL AND trigger_state <> 'Complete'
+                 UNION ALL
+                 SELECT id, 0 AS waits FROM (
+                     SELECT id FROM job WHERE company_id = $1 AND name = $2 AND deleted_at IS NULL
+                     ORDER BY id DESC LIMIT 1) newest
+             ) named ORDER BY waits DESC LIMIT 1",
         )
         .bind(company.0)
         .bind(name)
@@ -437,9 +444,16 @@ fn filter_runs(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
         descending: _,
         limit: _,
     } = filter;
-    if let Some(companies) = companies {
-        query.push(" AND i.company_id IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(companies).to_string()).push("))");
+    match companies.as_deref() {
+        // Only so does an index give the runs in their order.
+        Some([company]) => {
+            query.push(" AND i.company_id = ").push_bind(company.0);
+        }
+        Some(companies) => {
+            query.push(" AND i.company_id IN (SELECT value FROM json_each(");
+            query.push_bind(serde_json::json!(companies).to_string()).push("))");
+        }
+        None => {}
     }
     if let Some(instance) = instance {
         query.push(" AND i.id = ").push_bind(instance.0);
@@ -471,6 +485,10 @@ fn filter_runs(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
     if let Some(states) = states {
         query.push(" AND i.state IN (SELECT value FROM json_each(");
         query.push_bind(serde_json::json!(states).to_string()).push("))");
+        if !states.contains(&State::Done) {
+            // The few that are not done have an index of their own.
+            query.push(" AND i.state <> 'Done'");
+        }
     }
     if let Some(kind) = kind {
         query.push(" AND i.kind = ").push_bind(kind.element());

@@ -76,7 +76,7 @@ async fn find(tx: &mut Transaction, lost: &Lost, now: DateTime<Utc>) -> Result<V
          WHERE state IN ('Running', 'Stopping')
            AND (($1 IS NULL AND lease_expires_at <= $2 AND id NOT IN (SELECT value FROM json_each($3)))
                 OR ($1 IS NOT NULL AND lease_owner <> $1))
-         ORDER BY id",
+         ORDER BY lease_expires_at, id",
     )
     .bind(owner)
     .bind(now.timestamp_millis())

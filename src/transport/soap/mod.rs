@@ -24,6 +24,8 @@ mod text;
 mod wsdl;
 mod xml;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -71,6 +73,8 @@ pub trait Dispatch: Send + Sync {
 pub struct Settings {
     pub gzip: GzipPolicy,
     pub max_body_bytes: usize,
+    /// How long a call may take from its first byte to its answer.
+    pub patience: Duration,
     pub xml: Limits,
     /// True if the server itself speaks TLS; a proxy that does says so in `X-Forwarded-Proto`.
     pub https: bool,
@@ -78,6 +82,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { gzip: GzipPolicy::default(), max_body_bytes: 16 << 20, xml: Limits::default(), https: false }
+        Settings {
+            gzip: GzipPolicy::default(),
+            max_body_bytes: 16 << 20,
+            patience: Duration::from_secs(60),
+            xml: Limits::default(),
+            https: false,
+        }
     }
 }

@@ -24,7 +24,8 @@ impl ServiceDispatch {
 /// One line an operation: its name in the contract, and the function that answers it.
 macro_rules! operations {
     ($($name:literal => $function:ident),+ $(,)?) => {
-        const NAMES: &[&str] = &[$($name),+];
+        /// The names of all of them.
+        pub const NAMES: &[&str] = &[$($name),+];
 
         async fn answer(
             services: &Services,

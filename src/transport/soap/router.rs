@@ -71,12 +71,20 @@ async fn serve_plain(State(state): Shared, request: axum::extract::Request) -> R
 async fn serve(state: &SoapState, endpoint: Endpoint, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut style = Style::of(&parts.headers, endpoint);
-    let outcome = AssertUnwindSafe(exchange(state, endpoint, &parts, body, &mut style)).catch_unwind().await;
-    let outcome = outcome.unwrap_or_else(|_panic| {
-        // The panic hook has logged where and why; that is not for the caller.
-        tracing::error!("a SOAP request made its handler panic");
-        Err(Fault::exception("Internal error: the server's log has more"))
-    });
+    let patience = state.settings.patience;
+    let exchanged = AssertUnwindSafe(exchange(state, endpoint, &parts, body, &mut style)).catch_unwind();
+    let outcome = match tokio::time::timeout(patience, exchanged).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => {
+            // The panic hook has logged where and why; that is not for the caller.
+            tracing::error!("a SOAP request made its handler panic");
+            Err(Fault::exception("Internal error: the server's log has more"))
+        }
+        Err(_elapsed) => {
+            let seconds = patience.as_secs();
+            Err(Fault::exception(format!("The request was not read and answered within {seconds} seconds")))
+        }
+    };
     let mut response = style.respond(state.settings.gzip, outcome);
     if let Some(operation) = style.operation {
         response.extensions_mut().insert(OperationName(operation));

@@ -1,6 +1,12 @@
 //! The SOAP API over real HTTP, against a daemon with a real database.
 
+#[path = "../server/mod.rs"]
 mod server;
+
+mod faults;
+mod hostile;
+mod job_rules;
+mod shapes;
 
 use prepress::model::role::Role;
 use server::{PASSWORD, Server};
@@ -8,6 +14,9 @@ use server::{PASSWORD, Server};
 const NEWEST: &str = "http://www.scene7.com/IpsApi/xsd/2014-04-03";
 const OLDEST: &str = "http://www.scene7.com/IpsApi/xsd";
 
+const ADA: &str = "ada@acme.example";
+
+/// An Acme with a user in it.
 async fn server() -> Server {
     let server = Server::start().await;
     server.company("Acme", 47).await;

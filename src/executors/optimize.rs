@@ -1,0 +1,109 @@
+//! optimizeImagesJob: makes the pyramids and thumbnails that are missing, or were made from another master or in another
+//! way than they would be now.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::pictures::{self, Made, Unmade};
+use super::{Context, Executor, Failure, Item, Workshop};
+use crate::model::asset::{AssetType, DerivedRole};
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::attempt::ItemReport;
+use crate::store::pictures::PictureState;
+
+pub struct OptimizeImages {
+    pub workshop: Workshop,
+}
+
+#[async_trait]
+impl Executor for OptimizeImages {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let recipe = pictures::recipe(&self.workshop.settings);
+        let all = context.store().pictures(context.run.company, &recipe).await?;
+        let done = context.done_items().await?;
+        let (fresh, stale): (Vec<PictureState>, Vec<PictureState>) = all.into_iter().partition(|one| one.is_fresh);
+        self.log_fresh(context, fresh.len()).await?;
+        let to_do: Vec<PictureState> = stale.into_iter().filter(|one| !done.contains_key(&key(one))).collect();
+        // One more for the line about what is fresh.
+        context.plan(done.len().max(1) + to_do.len()).await?;
+        context.say(Message::new("progress-optimizing"));
+        stream::iter(to_do)
+            .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
+            .map(|picture| self.optimize(context, picture))
+            .buffer_unordered(self.workshop.settings.parallel * 2)
+            .try_collect::<()>()
+            .await?;
+        context.checkpoint()
+    }
+}
+
+fn key(picture: &PictureState) -> String {
+    picture.id.to_string()
+}
+
+impl OptimizeImages {
+    /// As the first attempt found it: later ones would count what the run itself has made.
+    async fn log_fresh(&self, context: &Context, count: usize) -> Result<(), Failure> {
+        let line = LogLine::new(LogType::JobInfo, Message::new("optimize-fresh").with("count", count));
+        let report = ItemReport { lines: vec![line], ..ItemReport::default() };
+        context.commit(Item("/fresh".to_owned()), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+
+    async fn optimize(&self, context: &Context, picture: PictureState) -> Result<(), Failure> {
+        let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), picture.clone());
+        let made = self.workshop.work(move |stop| {
+            let _working = progress.working_on(&asset.name);
+            pictures::remake(&workshop, &asset.blob, &asset.file_name, stop)
+        });
+        let item = Item(key(&picture));
+        match made.await? {
+            Ok(made) => {
+                let effect = Effect::Derive {
+                    company: context.run.company,
+                    asset: picture.id,
+                    source_blob: picture.blob.clone(),
+                    derived: made.derived.clone(),
+                };
+                context.commit(item, effect, move |applied| success(&picture, &made, applied)).await?;
+            }
+            Err(Unmade::Refused(why)) => {
+                let report = failure(&picture, why);
+                context.commit(item, Effect::Nothing, move |_| report).await?;
+            }
+            Err(Unmade::Failed(failure)) => return Err(failure),
+        }
+        Ok(())
+    }
+}
+
+/// A picture that was replaced or removed meanwhile needs no line: whoever did that has made its own.
+fn success(picture: &PictureState, made: &Made, applied: &Applied) -> ItemReport {
+    let Applied::Derived(_) = applied else { return ItemReport::default() };
+    let bytes = made.derived.iter().find(|file| file.role == DerivedRole::Pyramid).map_or(0, |file| file.bytes);
+    let message = Message::new("optimize-success")
+        .with("asset", picture.name.clone())
+        .with("width", made.picture.width)
+        .with("height", made.picture.height)
+        .with("bytes", bytes);
+    let line = LogLine::new(LogType::ReoptimizeSuccess, message);
+    ItemReport {
+        result: Value::Null,
+        counters: Counters { success: 1, ..Counters::default() },
+        lines: vec![line.about(Some(picture.id), picture.name.clone(), FileType::OptimizedImage)],
+    }
+}
+
+fn failure(picture: &PictureState, why: Message) -> ItemReport {
+    let message = Message::new("optimize-failure").with("asset", picture.name.clone()).with("reason", why);
+    let line = LogLine::new(LogType::ReoptimizeFailure, message);
+    let file_type = FileType::of_master(AssetType::Image);
+    ItemReport {
+        result: Value::Null,
+        counters: Counters { error: 1, ..Counters::default() },
+        lines: vec![line.about(Some(picture.id), picture.name.clone(), file_type)],
+    }
+}

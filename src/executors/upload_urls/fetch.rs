@@ -1,0 +1,311 @@
+//! Fetching a file over HTTP from a server that is not trusted, to a file of our own.
+//!
+//! * Every hop of a redirect is looked at anew: its scheme, its port, and the addresses its host has. The addresses are
+//!   those that are connected to, not those of an earlier look-up; proxies of the environment are not used.
+//! * The size is bounded by what the server announces and by what comes; the time by a limit on the whole and a limit on
+//!   silence.
+//! * What may pass is tried again after a while. If the server can prove that it is still the same file, the fetch goes on
+//!   where it broke off.
+
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Response, StatusCode, redirect};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use url::{Host, Url};
+
+use super::name::shown;
+use crate::assets::blobs::{BlobError, Draft};
+use crate::executors::{Failure, Settings, reason};
+use crate::model::log::Message;
+
+/// Why a try failed.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It will not pass.
+    Lasting(Message),
+    /// It may pass. The server may have said when to come back.
+    Passing { why: Message, not_before: Option<Duration> },
+    /// It is not the server's fault.
+    Ours(Failure),
+}
+
+impl Trouble {
+    const fn passing(why: Message) -> Self {
+        Self::Passing { why, not_before: None }
+    }
+
+    fn writing(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Ours(Failure::Transient(Message::new("reason-disk-full")));
+        }
+        Self::Ours(Failure::Transient(reason::other(error)))
+    }
+}
+
+/// A host whose address must not be fetched from.
+#[derive(Debug, thiserror::Error)]
+#[error("{host} is at {address}, which may not be fetched from")]
+struct Unreachable {
+    host: String,
+    address: IpAddr,
+}
+
+impl Unreachable {
+    fn reason(&self) -> Message {
+        Message::new("reason-private-address").with("host", self.host.clone()).with("address", self.address.to_string())
+    }
+}
+
+/// Looks names up, and leaves out the addresses that may not be fetched from.
+struct Resolver {
+    reachable: fn(IpAddr) -> bool,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reachable = self.reachable;
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let allowed: Vec<SocketAddr> = found.iter().copied().filter(|address| reachable(address.ip())).collect();
+            match (allowed.is_empty(), found.first()) {
+                (true, Some(address)) => Err(Unreachable { host, address: address.ip() }.into()),
+                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+/// A file that has partly arrived.
+pub struct Download {
+    pub draft: Draft,
+    bytes: u64,
+    /// What the server knows this version of the file by, if it does.
+    validator: Option<String>,
+    pub media_type: Option<String>,
+}
+
+impl Download {
+    pub const fn new(draft: Draft) -> Self {
+        Self { draft, bytes: 0, validator: None, media_type: None }
+    }
+}
+
+pub struct Fetcher {
+    client: reqwest::Client,
+    settings: Arc<Settings>,
+}
+
+impl Fetcher {
+    pub fn new(settings: Arc<Settings>) -> Result<Self, Failure> {
+        static PROVIDER: Once = Once::new();
+        // Somebody else may have installed one: any will do.
+        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("Prepress/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .dns_resolver(Arc::new(Resolver { reachable: settings.reachable }))
+            .connect_timeout(settings.fetch.connect_timeout.duration())
+            .read_timeout(settings.fetch.read_timeout.duration())
+            .build();
+        let client = client.map_err(|error| Failure::Fatal(reason::other(chain(&error))))?;
+        Ok(Self { client, settings })
+    }
+
+    /// Tries once, beginning behind what has arrived before if the server lets us.
+    pub async fn fetch(&self, url: &Url, download: &mut Download) -> Result<(), Trouble> {
+        let mut url = url.clone();
+        for _ in 0..=self.settings.fetch.max_redirects {
+            self.check_hop(&url)?;
+            let response = self.ask(&url, download).await?;
+            match next_hop(&url, &response)? {
+                Some(next) => url = next,
+                None => return self.receive(response, download).await,
+            }
+        }
+        let limit = self.settings.fetch.max_redirects;
+        Err(Trouble::Lasting(Message::new("reason-too-many-redirects").with("limit", limit)))
+    }
+
+    /// What can be told of a hop before its name is looked up.
+    fn check_hop(&self, url: &Url) -> Result<(), Trouble> {
+        let refuse = |why: String| Err(Trouble::Lasting(reason::other(why)));
+        if !matches!(url.scheme(), "http" | "https") {
+            return refuse(format!("{} is no http or https address", shown(url)));
+        }
+        let port = url.port_or_known_default().unwrap_or_default();
+        let ports = self.settings.fetch.allowed_ports.as_ref();
+        if ports.is_some_and(|ports| !ports.contains(&port)) {
+            return refuse(format!("port {port} is not among those the configuration allows"));
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) => return Ok(()),
+            None => return refuse(format!("{} names no host", shown(url))),
+        };
+        if (self.settings.reachable)(address) {
+            Ok(())
+        } else {
+            Err(Trouble::Lasting(Unreachable { host: address.to_string(), address }.reason()))
+        }
+    }
+
+    async fn ask(&self, url: &Url, download: &Download) -> Result<Response, Trouble> {
+        // What is stored is what was sent, so it must not come in a wrapping.
+        let mut request = self.client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity");
+        if let (1.., Some(validator)) = (download.bytes, &download.validator) {
+            request =
+                request.header(header::RANGE, format!("bytes={}-", download.bytes)).header(header::IF_RANGE, validator);
+        }
+        request.send().await.map_err(|error| self.network(error))
+    }
+
+    async fn receive(&self, mut response: Response, download: &mut Download) -> Result<(), Trouble> {
+        let start = self.start_of(&response, download)?;
+        let announced = response.content_length().map_or(0, |length| start.saturating_add(length));
+        self.check_size(announced)?;
+        download.bytes = start;
+        download.validator = validator(response.headers());
+        download.media_type = text(response.headers(), header::CONTENT_TYPE);
+        let file = download.draft.file().try_clone().map_err(Trouble::writing)?;
+        let mut file = tokio::fs::File::from_std(file);
+        file.set_len(start).await.map_err(Trouble::writing)?;
+        file.seek(std::io::SeekFrom::Start(start)).await.map_err(Trouble::writing)?;
+        let received = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    self.check_size(download.bytes + chunk.len() as u64)?;
+                    file.write_all(&chunk).await.map_err(Trouble::writing)?;
+                    download.bytes += chunk.len() as u64;
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(self.network(error)),
+            }
+        };
+        file.flush().await.map_err(Trouble::writing)?;
+        received
+    }
+
+    /// At which byte of the file the answer begins.
+    fn start_of(&self, response: &Response, download: &mut Download) -> Result<u64, Trouble> {
+        match response.status() {
+            StatusCode::OK => Ok(0),
+            StatusCode::PARTIAL_CONTENT if content_start(response.headers()) == Some(download.bytes) => {
+                Ok(download.bytes)
+            }
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                (download.bytes, download.validator) = (0, None);
+                Err(Trouble::passing(reason::other("the server sent another part of the file than was asked for")))
+            }
+            status => Err(self.bad_status(status, response.headers())),
+        }
+    }
+
+    fn bad_status(&self, status: StatusCode, headers: &HeaderMap) -> Trouble {
+        let why = reason::http_status(status.as_u16());
+        match status {
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                Trouble::Passing { why, not_before: retry_after(headers) }
+            }
+            // That it does not do this at all will not change.
+            StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Trouble::Lasting(why),
+            status if status.is_server_error() => Trouble::Passing { why, not_before: retry_after(headers) },
+            _ => Trouble::Lasting(why),
+        }
+    }
+
+    fn check_size(&self, bytes: u64) -> Result<(), Trouble> {
+        let limit = self.settings.fetch.max_bytes.get();
+        if bytes > limit { Err(Trouble::Lasting(reason::too_large(bytes, limit))) } else { Ok(()) }
+    }
+
+    fn network(&self, error: reqwest::Error) -> Trouble {
+        if let Some(unreachable) = cause::<Unreachable>(&error) {
+            return Trouble::Lasting(unreachable.reason());
+        }
+        // The address may hold a password.
+        let error = error.without_url();
+        if error.is_builder() {
+            return Trouble::Lasting(reason::other(chain(&error)));
+        }
+        if error.is_timeout() {
+            let settings = &self.settings.fetch;
+            let limit = if error.is_connect() { settings.connect_timeout } else { settings.read_timeout };
+            let limit = u64::try_from(limit.duration().as_millis()).unwrap_or(u64::MAX);
+            return Trouble::passing(Message::new("reason-silence").with("milliseconds", limit));
+        }
+        Trouble::passing(Message::new("reason-connection").with("detail", chain(&error)))
+    }
+}
+
+impl From<BlobError> for Trouble {
+    fn from(error: BlobError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Trouble> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let refuse = |why: &str| Trouble::Lasting(reason::other(why));
+    let location = text(response.headers(), header::LOCATION);
+    let location = location.ok_or_else(|| refuse("it was redirected, but not to where"))?;
+    let mut next = url.join(&location).map_err(|_| refuse("it was redirected to something that is no address"))?;
+    if next.host() != url.host() {
+        // Nobody but the server they were meant for gets them, whatever it asks for.
+        let _ = next.set_username("");
+        let _ = next.set_password(None);
+    }
+    Ok(Some(next))
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// What proves that a file is byte for byte the same: a strong tag, or else a date of change.
+fn validator(headers: &HeaderMap) -> Option<String> {
+    let tag = text(headers, header::ETAG).filter(|tag| !tag.starts_with("W/"));
+    tag.or_else(|| text(headers, header::LAST_MODIFIED))
+}
+
+/// `bytes 200-999/1000` begins at 200.
+fn content_start(headers: &HeaderMap) -> Option<u64> {
+    let range = text(headers, header::CONTENT_RANGE)?;
+    range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
+}
+
+/// Only seconds are understood: a date would need the clocks of both sides to agree.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    text(headers, header::RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error with all that led to it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    text
+}

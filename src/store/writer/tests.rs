@@ -1,0 +1,125 @@
+//! A disk without space, played by a limit on the writer's own connection, which only the store can reach.
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, Connection};
+
+use crate::model::id::{AccountId, CompanyId};
+use crate::model::job::JobSpec;
+use crate::model::kind::JobKind;
+use crate::model::trigger::Trigger;
+use crate::store::jobs::submit::{NewJob, NewRun, SubmitError};
+use crate::store::{Options, Store, StoreError};
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+async fn execute(store: &Store, sql: String) -> Result<(), StoreError> {
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let done = sqlx::query(AssertSqlSafe(sql)).execute(tx).await;
+                done.map(|_| ()).map_err(StoreError::doing("test"))
+            })
+        })
+        .await
+}
+
+async fn count(store: &Store, table: &str) -> i64 {
+    let mut reader = store.reader().await.unwrap();
+    sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(&mut *reader).await.unwrap()
+}
+
+/// No more pages than there are, or as many as one likes.
+async fn limit_pages(store: &Store, pages: Option<i64>) {
+    let pages = match pages {
+        Some(pages) => pages,
+        None => {
+            let mut reader = store.reader().await.unwrap();
+            sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *reader).await.unwrap()
+        }
+    };
+    execute(store, format!("PRAGMA max_page_count = {pages}")).await.unwrap();
+}
+
+async fn store(dir: &tempfile::TempDir) -> Store {
+    let store = Store::open(Options::new(dir.path().join("test.db"), chrono_tz::UTC)).await.unwrap();
+    execute(&store, "INSERT INTO company(id, name, root_path, created_at) VALUES (1, 'c', 'c', 0)".to_owned())
+        .await
+        .unwrap();
+    let account = "INSERT INTO account(id, email, password_hash, created_at, password_changed_at)
+                   VALUES (1, 'u@example.com', '', 0, 0)";
+    execute(&store, account.to_owned()).await.unwrap();
+    store
+}
+
+fn job(size: usize) -> NewJob {
+    let element = serde_json::json!({"serverDir": "in"});
+    NewJob {
+        company: CompanyId(1),
+        name: "job".to_owned(),
+        spec: JobSpec::parse(JobKind::UploadDirectory, &element).unwrap(),
+        responsible: AccountId(1),
+        submitter: AccountId(1),
+        locale: None,
+        description: Some("x".repeat(size)),
+        client: None,
+        created_at: now(),
+        trigger: Trigger::AtOnce,
+        next_fire_at: None,
+        run: Some(NewRun { due_at: now(), exclusive_key: None }),
+        parent: None,
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_says_so_and_leaves_nothing_half_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    store.submit(job(10)).await.unwrap();
+    limit_pages(&store, None).await;
+    let refused = store.submit(job(100_000)).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::Store(StoreError::Full { .. })), "{refused}");
+    assert!(refused.to_string().contains("disk"), "{refused}");
+    assert_eq!((count(&store, "job").await, count(&store, "instance").await), (1, 1));
+    // Reading goes on, and so does writing once there is space.
+    limit_pages(&store, Some(1 << 30)).await;
+    store.submit(job(100_000)).await.unwrap();
+    assert_eq!((count(&store, "job").await, count(&store, "instance").await), (2, 2));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_the_same_for_the_whole_group_and_for_each_all_or_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    limit_pages(&store, None).await;
+    let submissions = (0..50).map(|_| store.submit(job(2_000)));
+    let notes = (0..50).map(|n| execute(&store, format!("INSERT INTO system VALUES ('{n}', hex(zeroblob(2000)))")));
+    let (submitted, noted) =
+        futures_util::future::join(futures_util::future::join_all(submissions), futures_util::future::join_all(notes))
+            .await;
+    let accepted = submitted.iter().filter(|result| result.is_ok()).count();
+    let kept = noted.iter().filter(|result| result.is_ok()).count();
+    assert!(accepted < 50 && kept < 50, "the disk was full");
+    assert_eq!(count(&store, "job").await, i64::try_from(accepted).unwrap(), "an answer is the truth");
+    assert_eq!(count(&store, "system").await, i64::try_from(kept).unwrap());
+    assert!(noted.iter().any(|result| matches!(result, Err(StoreError::Full { .. }))));
+    limit_pages(&store, Some(1 << 30)).await;
+    store.submit(job(2_000)).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_process_that_holds_the_file_delays_and_does_not_lose() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    let path = dir.path().join("test.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    sqlx::query("INSERT INTO system VALUES ('other', '')").execute(&mut other).await.unwrap();
+    let mut submit = Box::pin(store.submit(job(10)));
+    assert!(futures_util::poll!(submit.as_mut()).is_pending());
+    sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+    submit.await.unwrap();
+    assert_eq!((count(&store, "job").await, count(&store, "system").await), (1, 1));
+}

@@ -1,0 +1,329 @@
+//! The rules of the source: who may import whom, who may name what, and what must be said about every column and message.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file without its tests and comments.
+struct Source {
+    path: String,
+    /// The first folder or file below `src`.
+    module: String,
+    code: String,
+}
+
+impl Source {
+    fn read(path: &Path) -> Self {
+        let relative = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let module = relative.split('/').nth(1).unwrap().trim_end_matches(".rs").to_owned();
+        let text = fs::read_to_string(path).unwrap();
+        let code = without_tests(&text.lines().map(without_comment).collect::<Vec<_>>().join("\n"));
+        Self { path: relative, module, code }
+    }
+
+    /// Modules of ours that it names: `crate::model::…`, and `use crate::{model::…, store::…}`.
+    fn imports(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for rest in self.code.split("crate::").skip(1) {
+            match rest.strip_prefix('{') {
+                Some(group) => found.extend(group_heads(group)),
+                None => found.extend(name(rest)),
+            }
+        }
+        found.remove(&self.module);
+        found
+    }
+
+    fn names(&self, word: &str) -> bool {
+        let part_of_name = |sign: char| sign.is_alphanumeric() || sign == '_';
+        self.code.match_indices(word).any(|(at, _)| {
+            let before = self.code[..at].chars().next_back();
+            let after = self.code[at + word.len()..].chars().next();
+            !before.is_some_and(part_of_name) && !after.is_some_and(part_of_name)
+        })
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A line up to its comment; a `//` inside a string (an address) is none.
+fn without_comment(line: &str) -> &str {
+    match line.find("//") {
+        Some(at) if line[..at].matches('"').count() % 2 == 0 => &line[..at],
+        _ => line,
+    }
+}
+
+/// Without the items that exist for tests only.
+fn without_tests(code: &str) -> String {
+    let mut parts = code.split("#[cfg(test)]");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut depth = 0;
+        let end = part.find(|sign| {
+            depth += i32::from(sign == '{') - i32::from(sign == '}');
+            depth == 0 && (sign == '}' || sign == ';')
+        });
+        kept.push_str(&part[end.map_or(part.len(), |end| end + 1)..]);
+    }
+    kept
+}
+
+fn name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|sign| sign.is_alphanumeric() || *sign == '_').collect();
+    name.starts_with(|sign: char| sign.is_lowercase()).then_some(name)
+}
+
+/// The first names of the paths in a `{…}` group.
+fn group_heads(group: &str) -> Vec<String> {
+    let (mut depth, mut heads, mut start) = (0, Vec::new(), true);
+    for (at, sign) in group.char_indices() {
+        match sign {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => start = true,
+            _ if start && !sign.is_whitespace() => {
+                heads.extend(name(&group[at..]));
+                start = false;
+            }
+            _ => {}
+        }
+    }
+    heads
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_str().unwrap().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// All of `src`, but not the files that hold only tests.
+fn sources() -> Vec<Source> {
+    let all = files(&root().join("src"), ".rs");
+    let tests: BTreeSet<PathBuf> = all.iter().flat_map(|path| test_modules(path)).collect();
+    let is_test = |path: &PathBuf| path.ancestors().any(|part| tests.contains(&part.with_extension("")));
+    all.iter().filter(|path| !is_test(path)).map(|path| Source::read(path)).collect()
+}
+
+/// Modules that a file declares for tests only, as paths without `.rs`.
+fn test_modules(path: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(path).unwrap();
+    let home = match path.file_stem().unwrap().to_str().unwrap() {
+        "mod" | "lib" | "main" => path.parent().unwrap().to_owned(),
+        _ => path.with_extension(""),
+    };
+    let declared = text.split("#[cfg(test)]\nmod ").skip(1).filter_map(|rest| rest.split_once(';'));
+    declared.map(|(module, _)| home.join(module)).collect()
+}
+
+#[test]
+fn modules_import_only_what_lies_below_them() {
+    // The composition root, the command line and the two crate files see everything.
+    let sees_everything = |source: &Source| {
+        matches!(source.module.as_str(), "daemon" | "lib" | "main") || source.path.starts_with("src/transport/cli")
+    };
+    let allowed = BTreeMap::from([
+        ("assets", vec!["media", "model"]),
+        ("clock", vec![]),
+        ("config", vec!["model"]),
+        ("contract", vec![]),
+        ("engine", vec!["clock", "executors", "mail", "model", "service", "store"]),
+        ("executors", vec!["assets", "clock", "config", "media", "model", "store"]),
+        ("mail", vec!["model", "words"]),
+        ("media", vec![]),
+        ("model", vec![]),
+        ("service", vec!["clock", "contract", "model", "store", "words"]),
+        ("store", vec!["model"]),
+        ("transport", vec!["clock", "config", "contract", "model", "service", "words"]),
+        ("words", vec!["model"]),
+    ]);
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !sees_everything(source)) {
+        let Some(below) = allowed.get(source.module.as_str()) else {
+            wrong.push(format!("{}: the import rule does not know the module {}", source.path, source.module));
+            continue;
+        };
+        let outside = source.imports().into_iter().filter(|import| !below.contains(&import.as_str()));
+        wrong.extend(outside.map(|import| format!("{} imports {import}", source.path)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_a_group_names_is_seen() {
+    assert_eq!(group_heads("model::{id, job::{a, b}}, store::Store};\nuse x"), ["model", "store"]);
+    assert_eq!(group_heads("\n    clock,\n    words::{self},\n};"), ["clock", "words"]);
+}
+
+#[test]
+fn each_outside_thing_is_named_in_one_place() {
+    // (name, where it may stand, single files that may as well)
+    let rules: [(&str, &str, &[&str]); 8] = [
+        ("sqlx", "src/store/", &[]),
+        ("axum", "src/transport/", &["src/daemon/listener.rs"]),
+        ("axum_server", "src/transport/", &["src/daemon/listener.rs"]),
+        ("hyper", "src/transport/", &["src/daemon/listener.rs"]),
+        ("quick_xml", "src/transport/", &[]),
+        ("Utc::now", "src/clock.rs", &[]),
+        ("SystemTime::now", "src/clock.rs", &[]),
+        // The age of a connection and the length of a request are no times of day.
+        (
+            "Instant::now",
+            "src/clock.rs",
+            &["src/mail/transport/smtp.rs", "src/store/open.rs", "src/transport/json/metrics.rs"],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for (word, home, besides) in rules {
+            let at_home = source.path.starts_with(home) || besides.contains(&source.path.as_str());
+            if !at_home && source.names(word) {
+                wrong.push(format!("{} names {word}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_is_left_undone_and_nothing_panics_by_habit() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for word in [".unwrap()", "todo!", "unimplemented!", "panic!(", "dbg!", "TODO", "FIXME", "XXX"] {
+            if source.code.contains(word) {
+                wrong.push(format!("{} has {word}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_table_and_column_says_what_it_is() {
+    let mut wrong = Vec::new();
+    let mut columns = 0;
+    for path in files(&root().join("migrations"), ".sql") {
+        let text = fs::read_to_string(&path).unwrap();
+        let (mut inside, mut before) = (false, "");
+        for line in text.lines() {
+            let statement = line.trim();
+            if statement.starts_with("CREATE TABLE") || statement.starts_with("CREATE VIEW") {
+                if !before.starts_with("-- ") {
+                    wrong.push(format!("{}: no comment above {statement}", path.display()));
+                }
+                inside = statement.starts_with("CREATE TABLE");
+            } else if statement.starts_with(')') {
+                inside = false;
+            } else if inside && statement.starts_with(|sign: char| sign.is_ascii_lowercase()) {
+                columns += 1;
+                let comment = statement.split_once("--").map(|(_, comment)| comment.trim());
+                if comment.is_none_or(|comment| comment.len() < 3) {
+                    wrong.push(format!("{}: no comment at {statement}", path.display()));
+                }
+            } else if statement.contains(" ADD COLUMN ") && !statement.contains("--") {
+                wrong.push(format!("{}: no comment at {statement}", path.display()));
+            }
+            before = statement;
+        }
+    }
+    assert!(columns > 100, "only {columns} columns were found");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Message codes in `en.ftl`, each with the parameters that its comment names.
+fn messages() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("src/words/en.ftl")).unwrap();
+    let (mut found, mut parameters) = (BTreeMap::new(), BTreeSet::new());
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# $") {
+            parameters.extend(name(comment));
+        } else if let Some((code, _)) = line.split_once(" =")
+            && line.starts_with(|sign: char| sign.is_ascii_lowercase())
+        {
+            found.insert(code.to_owned(), std::mem::take(&mut parameters));
+        }
+    }
+    found
+}
+
+/// A message that is made in the source.
+struct Made {
+    code: String,
+    /// The parameters it is given on the spot.
+    given: BTreeSet<String>,
+    /// It is kept, and may be given more later.
+    kept: bool,
+}
+
+fn made(code: &str) -> Vec<Made> {
+    code.split("Message::new(\"").skip(1).filter_map(|rest| rest.split_once("\")")).map(chain).collect()
+}
+
+fn chain((code, mut rest): (&str, &str)) -> Made {
+    let mut given = BTreeSet::new();
+    while let Some(call) = rest.trim_start().strip_prefix(".with(") {
+        given.extend(call.trim_start().strip_prefix('"').and_then(name));
+        let mut depth = 1;
+        let end = call.find(|sign| {
+            depth += i32::from(sign == '(') - i32::from(sign == ')');
+            depth == 0
+        });
+        rest = &call[end.map_or(call.len(), |end| end + 1)..];
+    }
+    Made { code: code.to_owned(), given, kept: rest.starts_with(';') }
+}
+
+#[test]
+fn every_message_has_words_and_gives_them_what_they_need() {
+    let messages = messages();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for source in sources() {
+        for Made { code, given, kept } in made(&source.code) {
+            seen += 1;
+            match messages.get(&code) {
+                None => wrong.push(format!("{}: {code} is not in en.ftl", source.path)),
+                Some(needed) if !given.is_subset(needed) || !kept && *needed != given => {
+                    wrong.push(format!("{}: {code} needs {needed:?} and is given {given:?}", source.path))
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} messages were found");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Codes that are kept in tables and looked up, such as those of slots and of beginnings and ends.
+#[test]
+fn every_code_by_its_family_has_words() {
+    let messages = messages();
+    let families = ["slot-", "reason-", "begin-", "end-", "progress-", "follow-up-"];
+    let mut wrong = Vec::new();
+    for source in
+        sources().iter().filter(|source| ["model", "engine", "executors", "store"].contains(&source.module.as_str()))
+    {
+        for literal in source.code.split('"').skip(1).step_by(2) {
+            let is_code = literal.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-');
+            if is_code
+                && families.iter().any(|family| literal.starts_with(family) && literal != *family)
+                && !messages.contains_key(literal)
+            {
+                wrong.push(format!("{}: {literal}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

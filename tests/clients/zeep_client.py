@@ -1,0 +1,288 @@
+"""Loads the WSDL of every version with zeep and calls every operation of the server.
+
+Takes the path of a JSON file that says where the server is and what is in it. Every reply is checked three times: zeep
+reads it strictly, its XML must be valid by the schema of the WSDL, and its values must be what was asked for.
+"""
+
+import itertools
+import json
+import sys
+import time
+
+import requests
+import zeep
+from lxml import etree
+from requests.auth import HTTPBasicAuth
+from zeep.plugins import HistoryPlugin
+from zeep.transports import Transport
+
+BASE = "http://www.scene7.com/IpsApi/xsd"
+XSD = "{http://www.w3.org/2001/XMLSchema}"
+# Fields that only some versions have; zeep refuses an argument that the version does not know.
+SOME_VERSIONS = {"includeWaitingJobs", "renameFiles", "logTypeArray", "recordsPerPage", "resultsPage", "description"}
+MODES = ["declared header", "Basic", "SOAP 1.2, unversioned header", "SOAP 1.2, versioned header"]
+
+
+class Version:
+    def __init__(self, setup, facts):
+        self.setup, self.facts = setup, facts
+        self.name, self.namespace = facts["name"], facts["namespace"]
+        self.legacy = self.namespace == BASE
+        session = requests.Session()
+        self.history = HistoryPlugin()
+        self.wsdl = f"{setup['url']}/scene7/webservice/{facts['wsdl']}"
+        self.client = zeep.Client(self.wsdl, transport=Transport(session=session), plugins=[self.history])
+        with_basic = requests.Session()
+        with_basic.auth = HTTPBasicAuth(setup["user"], setup["password"])
+        self.basic = zeep.Client(self.wsdl, transport=Transport(session=with_basic), plugins=[self.history])
+        assert not self.client.settings.xsd_ignore_sequence_order and self.client.settings.strict
+        self.schema = self.read_schema()
+        self.modes = itertools.cycle(MODES)
+        self.called = set()
+
+    def read_schema(self):
+        document = etree.fromstring(requests.get(self.wsdl, timeout=30).content)
+        schemas = {found.get("targetNamespace"): found for found in document.iter(f"{XSD}schema")}
+        # Written and read again, so that the prefixes that the WSDL declares around it come along.
+        return etree.XMLSchema(etree.fromstring(etree.tostring(schemas[self.namespace])))
+
+    def operations(self):
+        return set(self.client.wsdl.services["IpsApiService"].ports["IpsApiSoapPort"].binding.all())
+
+    def header(self, namespace):
+        header = etree.Element(f"{{{namespace}}}authHeader", nsmap={None: namespace})
+        for name in ("user", "password"):
+            etree.SubElement(header, f"{{{namespace}}}{name}").text = self.setup[name]
+        etree.SubElement(header, f"{{{namespace}}}appName").text = "zeep"
+        etree.SubElement(header, f"{{{namespace}}}appVersion").text = "4"
+        return header
+
+    def call(self, operation, **fields):
+        mode = next(self.modes)
+        client = self.basic if mode == "Basic" else self.client
+        port = "IpsApiSoap12Port" if "1.2" in mode else "IpsApiSoapPort"
+        known = {name for name, _ in client.get_element(f"{{{self.namespace}}}{operation}Param").type.elements}
+        fields = {name: value for name, value in fields.items() if name in known or name not in SOME_VERSIONS}
+        if mode == "declared header":
+            login = {name: self.setup[name] for name in ("user", "password")}
+            fields["_soapheaders"] = {"authHeader": {**login, "appName": "zeep", "appVersion": "4"}}
+        elif mode != "Basic":
+            fields["_soapheaders"] = [self.header(BASE if "unversioned" in mode else self.namespace)]
+        try:
+            reply = getattr(client.bind("IpsApiService", port), operation)(**fields)
+        except Exception as problem:
+            raise AssertionError(f"{self.name} {operation} ({mode}): {problem}") from problem
+        self.check_reply(operation, mode)
+        self.called.add(operation)
+        return reply
+
+    def check_reply(self, operation, mode):
+        envelope = self.history.last_received["envelope"]
+        where = f"{self.name} {operation} ({mode})"
+        soap = "http://www.w3.org/2003/05/soap-envelope" if "1.2" in mode else "http://schemas.xmlsoap.org/soap/envelope/"
+        assert envelope.tag == f"{{{soap}}}Envelope", f"{where}: {envelope.tag}"
+        result = etree.fromstring(etree.tostring(envelope.find(f"{{{soap}}}Body")[0]))
+        assert result.tag == f"{{{self.namespace}}}{operation}Return", f"{where}: {result.tag}"
+        if not self.schema.validate(result):
+            raise AssertionError(f"{where}: {self.schema.error_log}\n{etree.tostring(result, pretty_print=True).decode()}")
+        for element in result.iter():
+            owner = element.getparent() if element.tag.endswith("}items") else element
+            if owner is not None and owner.tag.endswith(("Handle", "HandleArray")) and element.text:
+                prefix = element.text.partition("|")[0]
+                is_legacy = not (1 <= len(prefix) <= 2 and prefix.isalpha() and prefix.islower())
+                assert is_legacy == self.legacy, f"{where}: the handle {element.text} has the shape of another version"
+
+
+def items(array):
+    """The items of an array that may be empty, which zeep reads as None."""
+    return (array["items"] or []) if array is not None and not isinstance(array, list) else (array or [])
+
+
+def wait_for(what, look):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def session(version, has):
+    setup = version.setup
+    assert version.call("checkLogin", email=setup["user"], password=setup["password"]) == "ValidLogin"
+    assert version.call("checkLogin", email=setup["user"], password="wrong") == "InvalidLogin"
+    user = version.call("getUserInfo")
+    assert user["email"] == setup["user"] and user["firstName"] == "Ada", user
+    company = version.call("getCompanyInfo", companyName=version.facts["company"])
+    assert company["name"] == version.facts["company"] and company["rootPath"].endswith("/"), company
+    memberships = version.call("getCompanyMembership", userHandle=user["userHandle"])
+    names = [found["company"]["name"] if "company" in found else found["name"] for found in items(memberships)]
+    assert company["name"] in names, memberships
+    assert version.call("getProperty", name="IpsVersion")
+    if has("getSystemProperties"):
+        properties = items(version.call("getSystemProperties"))
+        assert "UploadPostMaxFileSize" in [found["name"] for found in properties], properties
+    handle = company["companyHandle"]
+    if has("getCompanySettings"):
+        version.call("setCompanySettings", companyHandle=handle, overwriteMode="OverwriteAnyExt", retainPublishState=True)
+        settings = version.call("getCompanySettings", companyHandle=handle)
+        assert settings["overwriteMode"] == "OverwriteAnyExt" and settings["retainPublishState"], settings
+    if has("getPublishContexts"):
+        contexts = items(version.call("getPublishContexts", companyHandle=handle))
+        assert "ImageServing" in [context["contextType"] for context in contexts], contexts
+    if has("getActivePublishContexts"):
+        assert "ImageServing" in items(version.call("getActivePublishContexts", companyHandle=handle))
+    return company
+
+
+def folders(version, company):
+    handle, root = company["companyHandle"], company["rootPath"]
+    spring = version.call("createFolder", companyHandle=handle, folderPath=f"{root}Seasons/Spring")
+    assert spring.endswith(f"{root}Seasons/Spring/"), spring
+    # The reply has only the array in the oldest schema, and more beside it in later ones.
+    found = version.call("getFolders", companyHandle=handle, folderPath=root)
+    array = found["folderArray"] if "folderArray" in found else found
+    paths = [folder["path"] for folder in items(array)]
+    assert any(path.endswith(f"{root}Seasons/") for path in paths), paths
+    tree = version.call("getFolderTree", companyHandle=handle, folderPath=root, depth=3)
+    top = tree["folders"] if "folders" in tree else tree
+    assert top["hasSubfolders"], tree
+    return spring
+
+
+def assets(version, company, spring, has):
+    handle = company["companyHandle"]
+    found = version.call("searchAssets", companyHandle=handle, includeSubfolders=True, recordsPerPage=10)
+    by_name = {asset["name"]: asset["assetHandle"] for asset in items(found["assetArray"])}
+    assert set(by_name) == {"shoe", "boot", "sandal", "clog"} and found["totalRows"] == 4, found
+    shoe, boot, sandal, clog = (by_name[name] for name in ("shoe", "boot", "sandal", "clog"))
+    one = items(version.call("getAssets", companyHandle=handle, assetHandleArray={"items": [shoe]}))
+    assert [asset["name"] for asset in one] == ["shoe"] and one[0]["imageInfo"]["width"] == 300, one
+    if has("getAssetsByName"):
+        one = items(version.call("getAssetsByName", companyHandle=handle, nameArray={"items": ["boot", "nothing"]}))
+        assert [asset["assetHandle"] for asset in one] == [boot], one
+    fields = {"companyHandle": handle, "assetHandle": boot}
+    version.call("renameAsset", **fields, newName="wellington", validateName=True, renameFiles=True)
+    version.call("moveAsset", **fields, folderHandle=spring)
+    version.call("setAssetPublishState", **fields, publishState="MarkedForPublish")
+    moved = items(version.call("getAssets", companyHandle=handle, assetHandleArray={"items": [boot]}))[0]
+    assert moved["name"] == "wellington" and moved["folder"].endswith("Seasons/Spring/"), moved
+    assert moved["readyForPublish"], moved
+    batches = {
+        "moveAssets": {"assetMoveArray": {"items": [{"assetHandle": sandal, "folderHandle": spring}]}},
+        "setAssetsPublishState": {
+            "publishStateUpdateArray": {"items": [{"assetHandle": sandal, "publishState": "MarkedForPublish"}]}
+        },
+        "forceRepublishAssets": {"assetHandleArray": {"items": [sandal]}},
+        "deleteAssets": {"assetHandleArray": {"items": [sandal, "a|999999"]}},
+    }
+    for operation, fields in batches.items():
+        if has(operation):
+            done = version.call(operation, companyHandle=handle, **fields)
+            failed = 1 if operation == "deleteAssets" else 0
+            assert (done["successCount"], done["errorCount"]) == (1, failed), done
+    version.call("deleteAsset", companyHandle=handle, assetHandle=clog)
+    return shoe
+
+
+UPLOAD = {
+    "urlArray": {"items": [{"sourceUrl": "http://127.0.0.1:9/shoe.jpg", "destPath": "/shoe"}]},
+    "overwrite": True,
+    "readyForPublish": False,
+    "createMask": False,
+    "emailSetting": "None",
+}
+
+
+def jobs(version, company, shoe, has):
+    handle = company["companyHandle"]
+    active = lambda name: items(version.call("getActiveJobs", companyHandle=handle, originalName=name))
+    submitted = version.call("submitJob", companyHandle=handle, jobName="Upload", uploadUrlsJob=UPLOAD)
+    assert submitted.endswith("|Upload|" if version.legacy else "|Upload||"), submitted
+    wait_for("the upload", lambda: not active("Upload"))
+    logs = [log for log in items(version.call("getJobLogs", companyHandle=handle)) if log["jobName"].startswith("Upload_")]
+    assert logs and logs[0]["fileSuccessCount"] == 1 and logs[0]["endDate"], logs
+    details = items(version.call("getJobLogDetails", companyHandle=handle, jobHandle=logs[0]["jobHandle"]))
+    lines = items(details[0]["detailArray"])
+    assert [line["assetName"] for line in lines if line["logType"] == "UploadSuccess"] == ["shoe"], lines
+    if has("getAssetJobLogs"):
+        lines = items(version.call("getAssetJobLogs", companyHandle=handle, assetHandle=shoe))
+        assert [line["logType"] for line in lines] == ["UploadSuccess"], lines
+
+    publish = {"publishType": "Full", "emailSetting": "None"}
+    nightly = version.call(
+        "submitJob",
+        companyHandle=handle,
+        jobName="Nightly",
+        execSchedule="0 0 3 * * ?",
+        description="by night",
+        imageServingPublishJob=publish,
+    )
+    scheduled = lambda: items(version.call("getScheduledJobs", companyHandle=handle))
+    assert [job["triggerState"] for job in scheduled()] == ["Normal"], scheduled()
+    job = {"companyHandle": handle, "jobHandle": nightly}
+    version.call("pauseJob", **job)
+    assert [job["triggerState"] for job in scheduled()] == ["Paused"]
+    version.call("resumeJob", **job)
+    assert [job["execSchedule"] for job in scheduled()] == ["0 0 3 * * ?"]
+    version.call("executeJob", **job)
+    wait_for("the run beside the schedule", lambda: not active("Nightly"))
+    version.call("deleteJob", **job)
+    assert not scheduled()
+
+    version.call("submitJob", companyHandle=handle, jobName="Held upload", uploadUrlsJob=UPLOAD)
+    running = wait_for(
+        "the held job", lambda: [job for job in active("Held upload") if job["state"] == "Running" and job["progress"] == 1]
+    )[0]
+    assert running["totalSize"] == 3 and running["type"] == "UrlUpload", running
+    assert running["uploadUrlsJob"]["emailSetting"] == "None", running
+    version.call("stopJob", companyHandle=handle, jobHandle=running["jobHandle"])
+    wait_for("the stop", lambda: not active("Held upload"))
+
+
+def faults(version):
+    """Of both SOAP versions, with readable details."""
+    for port in ("IpsApiSoapPort", "IpsApiSoap12Port"):
+        service = version.basic.bind("IpsApiService", port)
+        try:
+            service.getCompanyInfo(companyName="No such company")
+        except zeep.exceptions.Fault as fault:
+            element = fault.detail[0]
+            assert element.tag == f"{{{BASE}}}authorizationFault", etree.tostring(element)
+            assert element.findtext(f"{{{BASE}}}code") == "20000", etree.tostring(element)
+            assert "companyName" in element.findtext(f"{{{BASE}}}reason"), etree.tostring(element)
+        else:
+            raise AssertionError("a company that is not there was found")
+
+
+def run(setup, facts):
+    version = Version(setup, facts)
+    has = facts["operations"].__contains__
+    offered = version.operations()
+    missing = set(facts["operations"]) - offered
+    assert not missing, f"{version.name}: the WSDL lacks {sorted(missing)}"
+    for _ in range(setup["rotate"]):
+        next(version.modes)
+    setup["rotate"] += 1
+    company = session(version, has)
+    spring = folders(version, company)
+    shoe = assets(version, company, spring, has)
+    jobs(version, company, shoe, has)
+    version.call("deleteFolder", companyHandle=company["companyHandle"], folderHandle=spring)
+    faults(version)
+    left = set(facts["operations"]) - version.called
+    assert not left, f"{version.name}: never called: {sorted(left)}"
+    print(f"{version.name}: {len(version.called)} operations")
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        setup = json.load(file)
+    setup["rotate"] = 0
+    for facts in setup["versions"]:
+        run(setup, facts)
+
+
+if __name__ == "__main__":
+    main()

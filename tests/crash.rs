@@ -1,0 +1,203 @@
+//! A real process, killed at any moment and started again.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine;
+use sqlx::{Connection, Row, SqliteConnection};
+
+const PASSWORD: &str = "correct horse battery";
+
+struct Process {
+    child: Child,
+    address: String,
+}
+
+fn prepress(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prepress"));
+    command.args(arguments).env("PREPRESS_DATA", data).env("TZ", "Europe/Berlin");
+    let config = data.with_extension("toml");
+    if config.exists() {
+        command.env("PREPRESS_CONFIG", config);
+    }
+    command
+}
+
+/// Starts a daemon and waits until it says where it listens.
+fn serve(data: &Path) -> Process {
+    let mut child = prepress(data, &["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().expect("the daemon says where it listens").unwrap();
+    let address = first.rsplit("http://").next().unwrap().to_owned();
+    std::thread::spawn(move || lines.for_each(drop));
+    Process { child, address }
+}
+
+impl Process {
+    /// SIGKILL: no chance to tidy up.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its exit code.
+    fn terminate(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn run(data: &Path, arguments: &[&str], input: &str) {
+    let mut child = prepress(data, arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{arguments:?}");
+}
+
+/// A company with `count` small pictures, half a dozen of them different.
+fn catalogue(data: &Path, count: usize) {
+    run(data, &["company", "add", "Acme", "--id", "47"], "");
+    let user = ["user", "add", "ada@acme.example", "--company", "Acme", "--role", "IpsUser", "--password-stdin"];
+    run(data, &user, PASSWORD);
+    let folder = data.join("ingest/Acme/in");
+    std::fs::create_dir_all(&folder).unwrap();
+    for number in 0..count {
+        let shade = u8::try_from(number % 256).unwrap();
+        let picture = image::RgbImage::from_fn(48, 32, |x, y| image::Rgb([shade, x as u8 * 5, y as u8 * 7]));
+        picture.save(folder.join(format!("picture-{number:04}.png"))).unwrap();
+    }
+}
+
+async fn submit(address: &str, name: &str) {
+    let body = format!(
+        r#"<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><submitJobParam xmlns="http://www.scene7.com/IpsApi/xsd/2014-04-03"><companyHandle>c|47</companyHandle><jobName>{name}</jobName>
+        <uploadDirectoryJob><serverDir>in</serverDir><overwrite>true</overwrite><readyForPublish>true</readyForPublish><includeSubfolders>false</includeSubfolders><createMask>false</createMask><processMetadataFiles>false</processMetadataFiles><emailSetting>JobCompletion</emailSetting>
+        <postImageServingPublishJob><publishType>Full</publishType><emailSetting>None</emailSetting></postImageServingPublishJob></uploadDirectoryJob></submitJobParam></e:Body></e:Envelope>"#
+    );
+    let login = base64::engine::general_purpose::STANDARD.encode(format!("ada@acme.example:{PASSWORD}"));
+    prepress::daemon::parts::install_crypto();
+    let answer = reqwest::Client::new()
+        .post(format!("http://{address}/scene7/services/IpsApiService"))
+        .header("Authorization", format!("Basic {login}"))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert_eq!(status, 200, "{text}");
+}
+
+async fn open(data: &Path) -> SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("prepress.db")).read_only(true);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+async fn number(database: &mut SqliteConnection, sql: &'static str) -> i64 {
+    sqlx::query(sql).fetch_one(database).await.unwrap().get(0)
+}
+
+fn published(data: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(data.join("publish/image-serving/Acme")) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "tif")).collect()
+}
+
+/// Killed again and again, each time a little further on, until the job and its follow-up are through.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
+    const FILES: usize = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // Every kill is a failed attempt, and there will be many.
+    std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 100\n").unwrap();
+    serve(&data).kill();
+    catalogue(&data, FILES);
+    let process = serve(&data);
+    submit(&process.address, "Crash").await;
+    let mut database = open(&data).await;
+    let mut process = Some(process);
+    let mut kills = 0;
+    // The next kill comes when some more items are committed than at the last one.
+    let mut next = 3;
+    loop {
+        let done = number(&mut database, "SELECT coalesce(sum(items_done), 0) FROM instance").await;
+        let open_runs = number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await;
+        if open_runs == 0 {
+            break;
+        }
+        if done >= next {
+            process.take().unwrap().kill();
+            kills += 1;
+            next = done + 40 + (kills % 7) * 5;
+            process = Some(serve(&data));
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(kills >= 3, "it was killed {kills} times");
+    let files = i64::try_from(FILES).unwrap();
+    assert_eq!(number(&mut database, "SELECT count(*) FROM instance").await, 2, "the upload and one follow-up");
+    assert_eq!(number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 2);
+    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE id = 1").await, files);
+    assert_eq!(number(&mut database, "SELECT count(*) FROM log_detail WHERE log_type = 'UploadSuccess'").await, files);
+    assert_eq!(
+        number(&mut database, "SELECT count(DISTINCT asset_name) FROM log_detail WHERE log_type = 'UploadSuccess'")
+            .await,
+        files
+    );
+    assert_eq!(number(&mut database, "SELECT count(*) FROM asset").await, files);
+    assert_eq!(number(&mut database, "SELECT count(*) FROM outbox").await, 1, "one mail, however often it was started");
+    assert_eq!(published(&data).len(), FILES);
+    assert!(number(&mut database, "SELECT attempt FROM instance WHERE id = 1").await > 1);
+    assert_eq!(process.unwrap().terminate(), Some(0));
+    let unfinished = std::fs::read_dir(data.join("blobs/tmp")).unwrap().count();
+    assert_eq!(unfinished, 0, "no unfinished file stays");
+}
+
+/// SIGTERM: running items come to their end, the rest goes back to the queue, and the exit is a good one.
+#[tokio::test(flavor = "multi_thread")]
+async fn terminated_it_puts_back_what_it_had_begun() {
+    const FILES: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(serve(&data).terminate(), Some(0));
+    catalogue(&data, FILES);
+    let process = serve(&data);
+    submit(&process.address, "Drain").await;
+    let mut database = open(&data).await;
+    while number(&mut database, "SELECT items_done FROM instance WHERE id = 1").await < 5 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(process.terminate(), Some(0));
+    let row = sqlx::query("SELECT state, failures, items_done FROM instance WHERE id = 1")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    let (state, failures, done): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!((state.as_str(), failures), ("WaitingCoordinator", 0), "a shutdown is no failure");
+    assert!(done < i64::try_from(FILES).unwrap());
+    let process = serve(&data);
+    while number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        number(&mut database, "SELECT success_count FROM instance WHERE id = 1").await,
+        i64::try_from(FILES).unwrap()
+    );
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn a_data_folder_has_one_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let first = serve(&data);
+    let second = prepress(&data, &["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains(&format!("process {}", first.child.id())), "{said}");
+    assert_eq!(first.terminate(), Some(0));
+}

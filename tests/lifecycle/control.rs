@@ -1,0 +1,124 @@
+//! What people do to jobs.
+
+use prepress::model::firing::{Fate, SkipReason, Slot};
+use prepress::model::id::{AccountId, JobId};
+use prepress::model::outcome::Outcome;
+use prepress::model::state::State;
+use prepress::store::jobs::control::Control;
+
+use crate::support::{Daemon, Plan, Scripted, World, at, policy, stage};
+
+const HOURLY: Plan<'static> = Plan::Cron("0 0 * * * ?");
+
+#[tokio::test]
+async fn a_paused_job_does_not_fire_and_says_so_for_each_instant() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    let store = world.store();
+    assert_eq!(store.pause_job(job).await.unwrap(), Control::Done(()));
+    assert_eq!(store.pause_job(job).await.unwrap(), Control::Done(()), "twice is no error");
+    world.clock.set(at("2026-01-05T10:30:00Z"));
+    // Another job that fires shows that the scheduler has looked.
+    world.submit(2, "witness", Plan::At(world.now())).await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    assert_eq!(world.runs_of(job).await.len(), 0);
+    let missed = ["2026-01-05T09:00:00Z", "2026-01-05T10:00:00Z"]
+        .map(|due| Slot { due_at: at(due), fate: Fate::Skip(SkipReason::Paused) });
+    let next = Some(at("2026-01-05T11:00:00Z"));
+    assert_eq!(store.resume_job(job, missed.to_vec(), next, world.now()).await.unwrap(), Control::Done(()));
+    assert!(matches!(
+        store.resume_job(job, Vec::new(), next, world.now()).await.unwrap(),
+        Control::NotNow(state) if state == "Normal"
+    ));
+    world.clock.set(at("2026-01-05T11:00:00Z"));
+    world.until_count(3, &format!("slot WHERE job_id = {job}")).await;
+    assert_eq!(
+        world.slot_list(job).await,
+        [
+            "2026-01-05T09:00:00Z skipped slot-skipped-paused",
+            "2026-01-05T10:00:00Z skipped slot-skipped-paused",
+            "2026-01-05T11:00:00Z fired",
+        ]
+    );
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_job_run_by_hand_keeps_its_schedule_and_does_not_meet_itself() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    let store = world.store();
+    let Control::Done(by_hand) = store.run_job_now(job, world.now()).await.unwrap() else { panic!("it may run") };
+    let first = calls.next().await;
+    assert_eq!(first.context.run.fence.instance, by_hand.id);
+    assert_eq!(first.context.run.run_name, by_hand.name);
+    // Twice more by hand: one after the other.
+    store.run_job_now(job, world.now()).await.unwrap();
+    store.run_job_now(job, world.now()).await.unwrap();
+    world.run_at_once(2, "beside").await;
+    let beside = calls.next().await;
+    assert_eq!(beside.name(), "beside");
+    beside.succeed();
+    first.succeed();
+    calls.next().await.succeed();
+    calls.next().await.succeed();
+    world.until_count(4, "instance WHERE state = 'Done'").await;
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    let scheduled = calls.next().await;
+    // And a run by hand waits for the scheduled one.
+    store.run_job_now(job, world.now()).await.unwrap();
+    world.run_at_once(2, "beside").await;
+    assert_eq!(calls.next().await.name(), "beside");
+    assert!(calls.begun().is_none());
+    scheduled.succeed();
+    assert_eq!(calls.next().await.name(), "hourly");
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    let store = world.store();
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    let running = calls.next().await;
+    let Control::Done(waiting) = store.run_job_now(job, world.now()).await.unwrap() else { panic!("it may run") };
+    assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::Done(()));
+    assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob);
+    assert_eq!(world.run(waiting.id).await.outcome, Some(Outcome::Stopped));
+    running.told_to_leave().await;
+    let id = running.context.run.fence.instance;
+    assert_eq!(world.run(id).await.state, State::Stopping);
+    running.end(Err(prepress::executors::Failure::Interrupted));
+    assert_eq!(world.until_done(id).await.outcome, Some(Outcome::Stopped));
+    world.clock.set(at("2026-01-05T12:00:00Z"));
+    world.submit(1, "hourly", HOURLY).await;
+    for refused in
+        [store.pause_job(job).await.unwrap(), store.resume_job(job, Vec::new(), None, world.now()).await.unwrap()]
+    {
+        assert_eq!(refused, Control::NoSuchJob);
+    }
+    assert!(matches!(store.run_job_now(job, world.now()).await.unwrap(), Control::NoSuchJob));
+    assert_eq!(world.runs_of(job).await.len(), 2, "its log stays");
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_controlled() {
+    let world = World::new().await;
+    let store = world.store();
+    let nothing = JobId(4711);
+    assert_eq!(store.pause_job(nothing).await.unwrap(), Control::NoSuchJob);
+    assert!(matches!(store.run_job_now(nothing, world.now()).await.unwrap(), Control::NoSuchJob));
+    assert_eq!(store.delete_job(nothing, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob);
+    let gone = prepress::model::id::InstanceId(4711);
+    let stop = store.stop_run(gone, AccountId(1), world.now()).await.unwrap();
+    assert_eq!(stop, prepress::store::jobs::control::Stop::AlreadyDone, "a run whose retention is over");
+}

@@ -1,0 +1,226 @@
+//! Which run is next, and how many at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::TimeDelta;
+use prepress::engine::EnginePolicy;
+use prepress::executors::Failure;
+use prepress::model::job::JobSpec;
+use prepress::model::kind::JobKind;
+use prepress::model::log::Message;
+use serde_json::json;
+
+use crate::support::{Calls, Daemon, Plan, Scripted, World, policy, publish, stage, upload};
+
+fn urls() -> JobSpec {
+    let element = json!({"urlArray": [{"sourceUrl": "http://example.com/a.jpg", "destPath": "a.jpg"}]});
+    JobSpec::parse(JobKind::UploadUrls, &element).unwrap()
+}
+
+/// How many are inside at the same time.
+#[derive(Default)]
+struct Gate {
+    inside: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Gate {
+    fn enter(&self) {
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(inside, Ordering::SeqCst);
+    }
+
+    fn leave(&self) {
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn slots_are_never_exceeded() {
+    let world = World::new().await;
+    for index in 0..150 {
+        let spec = if index % 3 == 0 { urls() } else { upload(&json!({})) };
+        world.try_submit(1 + index % 2, "job", spec, Plan::AtOnce).await.unwrap();
+    }
+    let all = Arc::new(Gate::default());
+    let by_kind = Arc::new(Gate::default());
+    let registry = {
+        let (all, by_kind) = (all.clone(), by_kind.clone());
+        Scripted::new(move |context| {
+            let (all, by_kind) = (all.clone(), by_kind.clone());
+            async move {
+                let bounded = context.run.spec.kind() == JobKind::UploadUrls;
+                all.enter();
+                if bounded {
+                    by_kind.enter();
+                }
+                for item in 0..3 {
+                    context.plan(3 + item).await?;
+                }
+                if bounded {
+                    by_kind.leave();
+                }
+                all.leave();
+                Ok(())
+            }
+        })
+    };
+    let bounds = EnginePolicy { slots: 5, slots_by_kind: BTreeMap::from([(JobKind::UploadUrls, 2)]), ..policy() };
+    let daemon = Daemon::start(&world, bounds, registry).await;
+    world.until_count(150, "instance WHERE state = 'Done'").await;
+    assert_eq!(all.most.load(Ordering::SeqCst), 5, "all slots are used, and no more");
+    assert_eq!(by_kind.most.load(Ordering::SeqCst), 2);
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// The names of the next attempts, each of which succeeds at once.
+async fn next_names(calls: &mut Calls, count: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    for _ in 0..count {
+        let call = calls.next().await;
+        names.push(call.name().to_owned());
+        call.succeed();
+    }
+    names
+}
+
+#[tokio::test]
+async fn a_full_queue_of_one_company_keeps_no_other_waiting() {
+    let world = World::new().await;
+    let all = (0..10_000).map(|_| world.submit(1, "many", Plan::AtOnce));
+    futures_util::future::join_all(all).await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, EnginePolicy { slots: 1, ..policy() }, registry).await;
+    let busy = calls.next().await;
+    world.submit(2, "single", Plan::AtOnce).await;
+    busy.succeed();
+    assert_eq!(next_names(&mut calls, 2).await, ["single", "many"], "the single job of company 2 is next");
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn companies_take_turns_and_within_one_the_first_comes_first() {
+    let world = World::new().await;
+    for (company, prefix) in [(1, "a"), (2, "b"), (3, "c")] {
+        for number in 0..4 {
+            world.submit(company, &format!("{prefix}{number}"), Plan::AtOnce).await;
+        }
+    }
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, EnginePolicy { slots: 1, ..policy() }, registry).await;
+    let names = next_names(&mut calls, 12).await;
+    assert_eq!(names.join(" "), "a0 b0 c0 a1 b1 c1 a2 b2 c2 a3 b3 c3");
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn turns_are_kept_when_slots_are_many() {
+    let world = World::new().await;
+    for company in 1..=3 {
+        for number in 0..9 {
+            world.submit(company, &format!("{company}-{number}"), Plan::AtOnce).await;
+        }
+    }
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, EnginePolicy { slots: 9, ..policy() }, registry).await;
+    let mut begun: Vec<_> = Vec::new();
+    for _ in 0..9 {
+        begun.push(calls.next().await);
+    }
+    for company in 1..=3 {
+        assert_eq!(begun.iter().filter(|call| call.context.run.company.0 == company).count(), 3);
+    }
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn a_full_kind_does_not_leave_slots_empty() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        world.try_submit(1, "bounded", urls(), Plan::AtOnce).await.unwrap();
+    }
+    for _ in 0..3 {
+        world.submit(1, "free", Plan::AtOnce).await;
+    }
+    let (registry, mut calls) = stage();
+    let bounds = EnginePolicy { slots: 4, slots_by_kind: BTreeMap::from([(JobKind::UploadUrls, 1)]), ..policy() };
+    let daemon = Daemon::start(&world, bounds, registry).await;
+    let mut names = Vec::new();
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        let call = calls.next().await;
+        names.push(call.name().to_owned());
+        begun.push(call);
+    }
+    names.sort();
+    assert_eq!(names, ["bounded", "free", "free", "free"]);
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn runs_with_the_same_key_take_turns_and_do_not_leave_slots_empty() {
+    let world = World::new().await;
+    for number in 0..10 {
+        world.try_submit(1, &format!("publish{number}"), publish(), Plan::AtOnce).await.unwrap();
+    }
+    world.submit(1, "upload", Plan::AtOnce).await;
+    world.try_submit(2, "publish of another company", publish(), Plan::AtOnce).await.unwrap();
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let mut begun = vec![calls.next().await, calls.next().await, calls.next().await];
+    begun.sort_by_key(|call| call.name().to_owned());
+    let names: Vec<&str> = begun.iter().map(|call| call.name()).collect();
+    assert_eq!(names, ["publish of another company", "publish0", "upload"]);
+    for number in 1..10 {
+        begun.remove(1).succeed();
+        begun.insert(1, calls.next().await);
+        assert_eq!(begun[1].name(), format!("publish{number}"));
+        assert!(calls.begun().is_none());
+    }
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn a_retry_waits_for_its_time_and_then_wakes_the_dispatcher() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let id = world.run_at_once(1, "flaky").await;
+    let reason = || Failure::Transient(Message::new("reason-connection").with("detail", "reset"));
+    calls.next().await.end(Err(reason()));
+    let run = world.until(id, "waits", |run| run.failures == 1).await;
+    assert_eq!(run.not_before_at, world.now() + TimeDelta::seconds(10));
+    // Others do not wait for it.
+    world.run_at_once(1, "other").await;
+    let other = calls.next().await;
+    assert_eq!(other.name(), "other");
+    other.succeed();
+    world.advance(TimeDelta::milliseconds(9_999));
+    world.run_at_once(1, "another").await;
+    assert_eq!(calls.next().await.name(), "another");
+    world.advance(TimeDelta::milliseconds(1));
+    let second = calls.next().await;
+    assert_eq!((second.name(), second.context.run.fence.attempt), ("flaky", 2));
+    second.end(Err(reason()));
+    let run = world.until(id, "waits again", |run| run.failures == 2).await;
+    assert_eq!(run.not_before_at, world.now() + TimeDelta::seconds(20), "twice as long");
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_fails_alone() {
+    let world = World::new().await;
+    let bad = world.run_at_once(1, "from the future").await;
+    let good = world.run_at_once(1, "sound").await;
+    world.sql(&format!("UPDATE job SET spec = '{{}}' WHERE id = (SELECT job_id FROM instance WHERE id = {bad})")).await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_done(good).await;
+    let failed = format!("instance WHERE id = {bad} AND state = 'Done' AND outcome = 'Failed' AND fatal_error <> ''");
+    world.until_count(1, &failed).await;
+    world.until_count(1, &format!("log_detail WHERE instance_id = {bad} AND log_type = 'FatalError'")).await;
+    daemon.shut_down().await;
+    world.check().await;
+}

@@ -1,0 +1,15 @@
+//! The life of jobs, from their submission to what the world outside hears of their end, under a clock that is moved by
+//! hand and through crashes of the daemon.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod attempts;
+mod control;
+mod crash;
+mod dispatch;
+mod fences;
+mod outbox;
+mod schedule;
+mod writer;
+mod zones;

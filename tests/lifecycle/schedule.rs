@@ -1,0 +1,288 @@
+//! When jobs fire, and what becomes of the instants at which they should have.
+
+use chrono::TimeDelta;
+use prepress::engine::EnginePolicy;
+use prepress::model::firing::Disposition;
+use prepress::model::outcome::Outcome;
+use prepress::model::trigger::{Misfire, Overlap, TriggerState};
+use prepress::store::jobs::submit::SubmitError;
+use serde_json::json;
+
+use crate::support::{Daemon, Plan, Scripted, World, at, policy, publish, stage, upload};
+
+fn firing(misfire: Misfire, overlap: Overlap) -> EnginePolicy {
+    let mut policy = policy();
+    policy.firing.misfire = misfire;
+    policy.firing.overlap = overlap;
+    policy
+}
+
+const HOURLY: Plan<'static> = Plan::Cron("0 0 * * * ?");
+
+#[tokio::test]
+async fn a_job_runs_at_once() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let submitted = world.submit(1, "My Test Job", Plan::AtOnce).await;
+    let run = world.until_done(submitted.run.unwrap().id).await;
+    assert_eq!(run.outcome, Some(Outcome::Succeeded));
+    assert_eq!(run.run_name, "My Test Job_2026-01-05-09:00:00.000", "the server's local time");
+    assert_eq!(run.attempt, 1);
+    assert_eq!(world.slots(submitted.job).await.len(), 0, "a slot is an expected firing");
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_job_waits_for_its_time() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let job = world.submit(1, "later", Plan::At(at("2026-01-05T09:30:00Z"))).await.job;
+    assert_eq!(world.store().scheduled_jobs(None, None).await.unwrap()[0].trigger_state, TriggerState::Normal);
+    world.clock.set(at("2026-01-05T09:29:59.999Z"));
+    assert!(calls.begun().is_none());
+    world.clock.set(at("2026-01-05T09:30:00Z"));
+    calls.next().await.succeed();
+    let runs = world.runs_of(job).await;
+    assert_eq!(runs.len(), 1);
+    world.until_done(runs[0].id).await;
+    assert_eq!(world.slot_list(job).await, ["2026-01-05T09:30:00Z fired"]);
+    assert!(world.store().scheduled_jobs(None, None).await.unwrap().is_empty(), "it fires no more");
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_time_passed_while_the_daemon_was_down_runs_late_whatever_the_policy() {
+    for misfire in [Misfire::FireOnce, Misfire::Skip, Misfire::FireAll] {
+        let world = World::new().await;
+        let job = world.submit(1, "late", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+        world.clock.set(at("2026-01-07T09:00:00Z"));
+        let daemon = Daemon::start(&world, firing(misfire, Overlap::Skip), Scripted::idle()).await;
+        world.until_count(1, "instance WHERE state = 'Done'").await;
+        let slots = world.slots(job).await;
+        assert_eq!(slots[0].disposition, Disposition::late);
+        let reason = slots[0].reason.as_ref().unwrap();
+        assert_eq!(reason.params["milliseconds"], json!(2 * 86_400_000));
+        assert_eq!(reason.params["run"], json!(world.runs_of(job).await[0].run_name));
+        daemon.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_fires_again_and_again() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    for hour in 9..12 {
+        world.clock.set(at(&format!("2026-01-05T{hour:02}:00:00Z")));
+        let call = calls.next().await;
+        let id = call.context.run.fence.instance;
+        assert_eq!(world.run(id).await.due_at, world.now());
+        call.succeed();
+        world.until_done(id).await;
+    }
+    assert_eq!(
+        world.slot_list(job).await,
+        ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z fired", "2026-01-05T11:00:00Z fired"]
+    );
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// Hourly, down from 08:00 to 12:30: four slots were missed.
+async fn after_downtime(misfire: Misfire) -> (Vec<String>, Vec<String>) {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    world.clock.set(at("2026-01-05T12:30:00Z"));
+    let daemon = Daemon::start(&world, firing(misfire, Overlap::Skip), Scripted::idle()).await;
+    world.until_count(4, "slot").await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    world.clock.set(at("2026-01-05T13:00:00Z"));
+    world.until_count(5, "slot").await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    let due = world.runs_of(job).await.iter().map(|run| run.due_at.format("%H:%M").to_string()).collect();
+    let slots = world.slot_list(job).await;
+    daemon.shut_down().await;
+    world.check().await;
+    (slots, due)
+}
+
+#[tokio::test]
+async fn after_downtime_fire_once_merges() {
+    let (slots, due) = after_downtime(Misfire::FireOnce).await;
+    assert_eq!(
+        slots,
+        [
+            "2026-01-05T09:00:00Z coalesced slot-coalesced",
+            "2026-01-05T10:00:00Z coalesced slot-coalesced",
+            "2026-01-05T11:00:00Z coalesced slot-coalesced",
+            "2026-01-05T12:00:00Z late slot-late",
+            "2026-01-05T13:00:00Z fired",
+        ]
+    );
+    assert_eq!(due, ["12:00", "13:00"]);
+}
+
+#[tokio::test]
+async fn after_downtime_skip_runs_none() {
+    let (slots, due) = after_downtime(Misfire::Skip).await;
+    assert_eq!(slots[0], "2026-01-05T09:00:00Z skipped slot-skipped-misfire");
+    assert_eq!(slots[3], "2026-01-05T12:00:00Z skipped slot-skipped-misfire");
+    assert_eq!(due, ["13:00"]);
+}
+
+#[tokio::test]
+async fn after_downtime_fire_all_runs_each_in_turn() {
+    let (slots, due) = after_downtime(Misfire::FireAll).await;
+    assert!(slots[..4].iter().all(|slot| slot.ends_with("late slot-late")), "{slots:?}");
+    assert_eq!(due, ["09:00", "10:00", "11:00", "12:00", "13:00"]);
+}
+
+#[tokio::test]
+async fn missed_runs_do_not_run_side_by_side() {
+    let world = World::new().await;
+    world.submit(1, "hourly", HOURLY).await;
+    world.clock.set(at("2026-01-05T12:30:00Z"));
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, firing(Misfire::FireAll, Overlap::Skip), registry).await;
+    world.until_count(4, "slot").await;
+    for left in (0..4).rev() {
+        let call = calls.next().await;
+        world.until_count(left, "instance WHERE state = 'WaitingCoordinator'").await;
+        assert!(calls.begun().is_none(), "one after the other");
+        call.succeed();
+    }
+    world.until_count(4, "instance WHERE state = 'Done'").await;
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn many_missed_slots_are_caught_up_in_parts_and_each_names_its_run() {
+    let world = World::new().await;
+    let job = world.submit(1, "every minute", Plan::Cron("0 * * * * ?")).await.job;
+    world.clock.set(at("2026-01-05T12:00:30Z"));
+    let daemon = Daemon::start(
+        &world,
+        EnginePolicy { max_catch_up: 50, ..firing(Misfire::FireOnce, Overlap::Skip) },
+        Scripted::idle(),
+    )
+    .await;
+    world.until_count(240, "slot").await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    let run = world.runs_of(job).await.remove(0);
+    let slots = world.slots(job).await;
+    assert_eq!(slots.last().unwrap().disposition, Disposition::fired);
+    assert!(slots[..239].iter().all(|slot| slot.disposition == Disposition::coalesced));
+    assert!(slots.iter().all(|slot| slot.instance == Some(run.id)), "merged into the one run");
+    assert!(slots[..239].iter().all(|slot| slot.reason.as_ref().unwrap().params["run"] == json!(run.run_name)));
+    daemon.shut_down().await;
+}
+
+/// Hourly; the run of 09:00 is still going at 10:00.
+async fn overlapping(overlap: Overlap) -> (Vec<String>, usize) {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, firing(Misfire::FireOnce, overlap), registry).await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    let first = calls.next().await;
+    world.clock.set(at("2026-01-05T10:00:00Z"));
+    world.until_count(2, "slot").await;
+    // Something that must run beside it: when it does, whatever could begin has begun.
+    world.run_at_once(2, "beside").await;
+    let (mut side_by_side, mut beside) = (1, None);
+    while beside.is_none() {
+        let call = calls.next().await;
+        if call.name() == "beside" { beside = Some(call) } else { side_by_side += 1 }
+    }
+    if overlap == Overlap::Skip {
+        let reason = world.slots(job).await[1].reason.clone().unwrap();
+        assert_eq!(reason.params["run"], json!(first.context.run.run_name), "the run that was in the way");
+    }
+    first.succeed();
+    let slots = world.slot_list(job).await;
+    if overlap == Overlap::Queue {
+        calls.next().await.succeed();
+        world.until_count(2, "instance WHERE state = 'Done' AND company_id = 1").await;
+    }
+    daemon.kill().await;
+    (slots, side_by_side)
+}
+
+#[tokio::test]
+async fn overlap_skip_allow_queue() {
+    let (slots, side_by_side) = overlapping(Overlap::Skip).await;
+    assert_eq!(slots, ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z skipped slot-skipped-overlap"]);
+    assert_eq!(side_by_side, 1);
+    let (slots, side_by_side) = overlapping(Overlap::Queue).await;
+    assert_eq!(slots, ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z fired"]);
+    assert_eq!(side_by_side, 1);
+    let (slots, side_by_side) = overlapping(Overlap::Allow).await;
+    assert_eq!(slots, ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z fired"]);
+    assert_eq!(side_by_side, 2);
+}
+
+#[tokio::test]
+async fn a_waiting_name_is_taken_until_its_job_is_over() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let soon = Plan::At(at("2026-01-05T09:00:00Z"));
+    world.submit(1, "nightly", soon).await;
+    for plan in [soon, HOURLY] {
+        let refused = world.try_submit(1, "nightly", publish(), plan).await.unwrap_err();
+        assert!(matches!(refused, SubmitError::NameTaken(name) if name == "nightly"));
+    }
+    world.submit(2, "nightly", soon).await;
+    for _ in 0..3 {
+        let run = world.run_at_once(1, "nightly").await;
+        world.until_done(run).await;
+    }
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    world.until_count(2, "slot").await;
+    world.submit(1, "nightly", HOURLY).await;
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn names_taken_at_the_same_moment_are_taken_once() {
+    let world = World::new().await;
+    let attempts = (0..50).map(|_| world.try_submit(1, "nightly", upload(&json!({})), HOURLY));
+    let results = futures_util::future::join_all(attempts).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+}
+
+#[tokio::test]
+async fn ten_thousand_runs_of_a_name_in_one_millisecond_have_names_of_their_own() {
+    let world = World::new().await;
+    let all = (0..10_000).map(|_| world.try_submit(1, "same", upload(&json!({})), Plan::AtOnce));
+    let results = futures_util::future::join_all(all).await;
+    let names: std::collections::BTreeSet<String> =
+        results.into_iter().map(|submitted| submitted.unwrap().run.unwrap().name).collect();
+    assert_eq!(names.len(), 10_000);
+    assert_eq!(names.first().unwrap(), "same_2026-01-05-09:00:00.000");
+    assert_eq!(names.last().unwrap(), "same_2026-01-05-09:00:09.999", "without gaps");
+    // One by one, as a client does it, it is no dearer.
+    for _ in 0..200 {
+        world.run_at_once(1, "same").await;
+    }
+    assert_eq!(world.count("instance").await, 10_200);
+    assert_eq!(world.count("(SELECT DISTINCT run_name FROM instance)").await, 10_200);
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_stops_no_other() {
+    let world = World::new().await;
+    let broken = world.submit(1, "broken schedule", HOURLY).await.job;
+    let unreadable = world.submit(1, "unreadable job", HOURLY).await.job;
+    world.submit(1, "sound", HOURLY).await;
+    world.sql(&format!("UPDATE job SET exec_schedule = 'whenever' WHERE id = {broken}")).await;
+    world.sql(&format!("UPDATE job SET spec = '{{\"fromTheFutureJob\": {{}}}}' WHERE id = {unreadable}")).await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.advance(TimeDelta::hours(1));
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    world.until_count(2, "job WHERE trigger_state = 'Error' AND next_fire_at IS NULL").await;
+    daemon.shut_down().await;
+}

@@ -1,0 +1,96 @@
+//! Schedules are in the server's local time.
+
+use chrono_tz::Tz;
+use prepress::clock::Clock;
+
+use crate::support::{Daemon, Plan, Scripted, World, at, policy};
+
+/// Moves the clock by whole hours through a span and gives the slots of a job at its end.
+async fn through(zone: &str, from: &str, until: &str, cron: &str) -> Vec<String> {
+    let world = World::in_zone(zone, from).await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "local", Plan::Cron(cron)).await.job;
+    while world.now() < at(until) {
+        world.advance(chrono::TimeDelta::minutes(30));
+        let now = world.clock.now().timestamp_millis();
+        world.until_count(0, &format!("job WHERE next_fire_at <= {now}")).await;
+        world.until_count(0, "instance WHERE state <> 'Done'").await;
+    }
+    let slots = world.slot_list(job).await;
+    daemon.shut_down().await;
+    world.check().await;
+    slots
+}
+
+#[tokio::test]
+async fn a_daily_job_in_the_lost_hour_runs_once_that_day() {
+    // 29 March 2026, 02:00 to 03:00 does not exist in Berlin.
+    let slots = through("Europe/Berlin", "2026-03-27T22:00:00Z", "2026-03-30T12:00:00Z", "0 30 2 * * ?").await;
+    assert_eq!(slots, ["2026-03-28T01:30:00Z fired", "2026-03-29T01:00:00Z fired", "2026-03-30T00:30:00Z fired"]);
+}
+
+#[tokio::test]
+async fn a_daily_job_in_the_repeated_hour_runs_once_that_day() {
+    // 25 October 2026, 02:00 to 03:00 comes twice in Berlin.
+    let slots = through("Europe/Berlin", "2026-10-23T22:00:00Z", "2026-10-26T12:00:00Z", "0 30 2 * * ?").await;
+    assert_eq!(slots, ["2026-10-24T00:30:00Z fired", "2026-10-25T00:30:00Z fired", "2026-10-26T01:30:00Z fired"]);
+}
+
+#[tokio::test]
+async fn an_hourly_job_runs_every_hour_of_both_days() {
+    let spring = through("Europe/Berlin", "2026-03-28T22:30:00Z", "2026-03-29T04:00:00Z", "0 0 * * * ?").await;
+    let autumn = through("Europe/Berlin", "2026-10-24T21:30:00Z", "2026-10-25T03:00:00Z", "0 0 * * * ?").await;
+    assert_eq!(spring.len(), 6, "{spring:?}");
+    assert_eq!(autumn.len(), 6, "{autumn:?}");
+}
+
+#[tokio::test]
+async fn run_names_are_distinct_in_the_hour_that_comes_twice() {
+    let world = World::in_zone("Europe/Berlin", "2026-10-25T00:30:00Z").await;
+    let first = world.submit(1, "twice", Plan::AtOnce).await.run.unwrap().name;
+    world.clock.set(at("2026-10-25T01:30:00Z"));
+    let second = world.submit(1, "twice", Plan::AtOnce).await.run.unwrap().name;
+    assert_eq!([first.as_str(), second.as_str()], ["twice_2026-10-25-02:30:00.000", "twice_2026-10-25-02:30:00.001"]);
+}
+
+#[tokio::test]
+async fn another_zone_moves_what_is_to_come_and_keeps_what_was_missed() {
+    let mut world = World::new().await;
+    // At noon in Berlin, 11:00 UTC.
+    let daily = world.submit(1, "daily", Plan::Cron("0 0 12 * * ?")).await.job;
+    let paused = world.submit(1, "paused", Plan::Cron("0 0 12 * * ?")).await.job;
+    let once = world.submit(1, "once", Plan::At(at("2026-01-05T20:00:00Z"))).await.job;
+    let missed = world.submit(1, "missed", Plan::Cron("0 30 9 * * ?")).await.job;
+    world.store().pause_job(paused).await.unwrap();
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    daemon.shut_down().await;
+    let next = |job: prepress::model::id::JobId| format!("job WHERE id = {job} AND next_fire_at = ");
+    let noon_berlin = at("2026-01-05T11:00:00Z").timestamp_millis();
+    assert_eq!(world.count(&format!("{}{noon_berlin}", next(daily))).await, 1);
+
+    world.zone = Tz::America__New_York;
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let noon_new_york = at("2026-01-05T17:00:00Z").timestamp_millis();
+    for job in [daily, paused] {
+        world.until_count(1, &format!("{}{noon_new_york}", next(job))).await;
+    }
+    let evening = at("2026-01-05T20:00:00Z").timestamp_millis();
+    assert_eq!(world.count(&format!("{}{evening}", next(once))).await, 1, "an instant has no zone");
+    // 09:30 in Berlin passed while the daemon was down: it was missed, and is not forgotten.
+    world.until_count(1, &format!("slot WHERE job_id = {missed}")).await;
+    assert_eq!(world.slot_list(missed).await, ["2026-01-05T08:30:00Z late slot-late"]);
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_schedule_without_a_future_in_the_new_zone_is_complete() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T12:00:00Z").await;
+    // 08:00 in New York is to come, 08:00 in Berlin was five hours ago.
+    let job = world.submit(1, "last", Plan::Cron("0 0 8 5 1 ? 2026")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    world.zone = Tz::Europe__Berlin;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+}
