@@ -19,6 +19,7 @@ pub mod folders;
 pub mod jobs;
 mod login;
 mod operator;
+mod overview;
 pub mod password;
 pub mod properties;
 mod services;
@@ -33,6 +34,7 @@ pub use admin::FirstAdmin;
 pub use caller::Caller;
 pub use error::{Denied, Error, NotAuthenticated};
 pub use login::Credentials;
+pub use overview::{Overview, Stats};
 pub use services::{LoginSettings, Services, Settings};
 
 use crate::model::invalid::Invalid;

@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::failure::Failure;
 
@@ -106,5 +107,16 @@ impl Screen {
 
     pub fn heading(&self, text: &str) -> Result<(), Failure> {
         self.line(format!("\n{}", self.paint(Paint::Bold, text)))
+    }
+}
+
+/// Options that were not given say nothing.
+pub fn without_nulls(value: &Json) -> Json {
+    match value {
+        Json::Object(fields) => {
+            let given = fields.iter().filter(|(_, value)| !value.is_null());
+            Json::Object(given.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+        }
+        other => other.clone(),
     }
 }

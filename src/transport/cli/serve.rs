@@ -88,9 +88,10 @@ fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Fai
         None => format!("as .eml files into {} (no mail.smtp_host is set)", config.eml_dir().display()),
     };
     let told = (|| {
-        screen.line(screen.paint(Paint::Bold, format!("Prepress {}", env!("CARGO_PKG_VERSION"))))?;
+        let version = env!("CARGO_PKG_VERSION");
+        let greeting = format!("Prepress {version} listens on {scheme}://{}", daemon.address());
+        screen.line(screen.paint(Paint::Bold, greeting))?;
         screen.facts([
-            ("listens on", format!("{scheme}://{}", daemon.address())),
             ("SOAP", format!("{scheme}://{}{}", daemon.address(), crate::transport::soap::SOAP_PATH)),
             ("data", data.display().to_string()),
             ("uploads from", config.ingest_root().display().to_string()),

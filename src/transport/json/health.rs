@@ -36,7 +36,7 @@ impl Check {
 pub async fn ready(State(state): State<Arc<JsonState>>) -> Response {
     let engine = if state.accepting.get() { Ok(()) } else { Err("the daemon is stopping".to_owned()) };
     let checks = [
-        Check::of("database", state.services.store().ping().await.map_err(|error| error.to_string())),
+        Check::of("database", state.services.ping().await.map_err(|error| error.to_string())),
         Check::of("engine", engine),
         Check::of("disk", space(&state)),
     ];

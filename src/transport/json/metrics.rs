@@ -22,9 +22,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::JsonState;
 use super::problem::Problem;
-use crate::service::Error;
-use crate::store::Stats;
-use crate::store::overview::Overview;
+use crate::service::{Error, Overview, Stats};
 use crate::transport::soap::{OperationName, PLAIN_PATH, SOAP_PATH};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -87,12 +85,12 @@ fn route(path: &str) -> &'static str {
 }
 
 pub async fn scrape(State(state): State<Arc<JsonState>>) -> Result<Response, Problem> {
-    let (store, now) = (state.services.store(), state.services.clock().now());
-    let overview = store.overview(now).await.map_err(Error::from)?;
+    let overview = state.services.overview().await?;
+    let now = state.services.clock().now();
     let mut registry = Registry::with_prefix("prepress");
     register_process(&mut registry, &state);
     register_overview(&mut registry, &overview, now);
-    register_stats(&mut registry, store.stats());
+    register_stats(&mut registry, state.services.stats());
     let mut page = String::new();
     text::encode(&mut page, &registry).map_err(|fmt::Error| Error::Internal("metrics cannot be written".to_owned()))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::model::invalid::Invalid;
 use crate::service::{Denied, Error};
-use crate::store::StoreError;
 
 /// Why there is no answer.
 #[derive(Debug, Serialize)]
@@ -53,9 +52,6 @@ impl From<Error> for Problem {
             Error::Refused(_) => Self::not_found(detail),
             Error::Invalid(invalid) => Self::parameter(invalid),
             Error::Missing { field, rule } => Self::parameter(Invalid::new(field, format!("is missing: {rule}"))),
-            Error::Store(StoreError::Full { .. }) => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
-            }
             Error::Store(_) | Error::Internal(_) => {
                 // What exactly is for the log, not for whoever asks.
                 tracing::error!(error = detail, "a request could not be answered");

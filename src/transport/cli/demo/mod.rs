@@ -73,7 +73,7 @@ pub async fn run(args: DemoArgs, place: &PlaceArgs, screen: &Screen) -> Result<E
         ("submitted", format!("by SOAP as {EMAIL}; the answer's job handle is {}", screen.paint(Paint::Bold, handle))),
     ])?;
     let runs = watch(&daemon, &mut signals).await?;
-    show::everything(&config, &daemon, &runs, client.password(), screen).await?;
+    show::everything(&config, &daemon, &runs, client.password(), args.exit, screen).await?;
     if !args.exit {
         screen.line("\nServing until Ctrl-C …")?;
         signals.next().await;

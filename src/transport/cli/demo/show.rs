@@ -26,6 +26,7 @@ pub async fn everything(
     daemon: &Daemon,
     runs: &[Run],
     password: &str,
+    ends: bool,
     screen: &Screen,
 ) -> Result<(), Failure> {
     let services = daemon.services();
@@ -41,7 +42,7 @@ pub async fn everything(
     }
     mail(config, daemon, runs, screen).await?;
     tree(&config.publish_root().join("image-serving"), screen)?;
-    next(config, daemon, password, screen)
+    next(config, daemon, (!ends).then_some(password), screen)
 }
 
 /// How many lines of each type, and those that need a person.
@@ -149,17 +150,23 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn next(config: &Config, daemon: &Daemon, password: &str, screen: &Screen) -> Result<(), Failure> {
+/// Over HTTP only while the daemon goes on.
+fn next(config: &Config, daemon: &Daemon, password: Option<&str>, screen: &Screen) -> Result<(), Failure> {
     let (data, address) = (config.data().display(), daemon.address());
-    let user = format!("{}:{password}", super::EMAIL);
     screen.heading("Where to look next")?;
-    for (what, command) in [
+    let mut places = vec![
         ("Jobs, on the command line", format!("prepress jobs list --data {data}")),
-        ("The same as JSON", format!("curl -u '{user}' http://{address}/api/jobs")),
-        ("What a SOAP client needs", format!("curl http://{address}/scene7/webservice/IpsApi-2014-04-03.wsdl")),
         ("The database", format!("sqlite3 {data}/prepress.db 'SELECT * FROM job_overview'")),
-        ("The metrics", format!("curl http://{address}/metrics")),
-    ] {
+    ];
+    places.extend(match password {
+        None => vec![("The same daemon again", format!("prepress serve --data {data}"))],
+        Some(password) => vec![
+            ("Jobs as JSON", format!("curl -u '{}:{password}' http://{address}/api/jobs", super::EMAIL)),
+            ("What a SOAP client needs", format!("curl http://{address}/scene7/webservice/IpsApi-2014-04-03.wsdl")),
+            ("The metrics", format!("curl http://{address}/metrics")),
+        ],
+    });
+    for (what, command) in places {
         screen.line(format!("  {}\n    {command}", screen.paint(Paint::Dim, what)))?;
     }
     Ok(())

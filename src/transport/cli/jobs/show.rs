@@ -8,7 +8,7 @@ use crate::model::state::State;
 use crate::service::jobs::board::{Found, JobDetails, NoticeView, ScheduleView};
 use crate::transport::cli::failure::{Exit, Failure};
 use crate::transport::cli::place::Place;
-use crate::transport::cli::screen::{Paint, Screen};
+use crate::transport::cli::screen::{Paint, Screen, without_nulls};
 use crate::transport::cli::table::{Column, Table, Value};
 use crate::transport::cli::times::Times;
 use crate::words::harmless;
@@ -134,7 +134,7 @@ fn show_order(details: &JobDetails, screen: &Screen) -> Result<(), Failure> {
             let text = match value {
                 Json::String(text) => text.clone(),
                 Json::Array(items) if items.len() > 3 => format!("{} items", items.len()),
-                value => value.to_string(),
+                value => without_nulls(value).to_string(),
             };
             (name.as_str(), harmless(&text))
         })

@@ -5,12 +5,12 @@ mod order;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::jobs;
 use super::place::{Place, PlaceArgs};
-use super::screen::{Paint, Screen};
+use super::screen::{Paint, Screen, without_nulls};
 use super::watch;
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
@@ -237,18 +237,4 @@ async fn dry_run(
         ("order", without_nulls(&order).to_string()),
     ])?;
     Ok(Exit::Done)
-}
-
-/// Options that were not given say nothing.
-fn without_nulls(value: &Json) -> Json {
-    match value {
-        Json::Object(fields) => Json::Object(
-            fields
-                .iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key.clone(), without_nulls(value)))
-                .collect(),
-        ),
-        other => other.clone(),
-    }
 }
