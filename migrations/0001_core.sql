@@ -67,6 +67,7 @@ CREATE UNIQUE INDEX job_scheduled_name ON job(company_id, name)
     WHERE trigger_kind <> 'at_once' AND deleted_at IS NULL AND trigger_state <> 'Complete';
 CREATE INDEX job_due ON job(next_fire_at) WHERE next_fire_at IS NOT NULL AND trigger_state IN ('Normal', 'Blocked') AND deleted_at IS NULL;
 CREATE INDEX job_by_name ON job(company_id, name, id);
+CREATE INDEX job_by_parent ON job(parent_id) WHERE parent_id IS NOT NULL;
 
 -- One firing of a job: the active job and, when done, the head of its log.
 CREATE TABLE instance (

@@ -8,6 +8,8 @@
 //! engine     -> executors -> assets, media     what the daemon does with it
 //! ```
 //!
+//! `outward` is the guard before HTTP to servers that are not trusted.
+//!
 //! The import rule, which `tests/architecture.rs` checks: `transport` uses `service`; `service` uses `store`;
 //! `engine` uses `service`, `store` and `executors`; `executors` use `assets`, `media` and the store's narrow handle;
 //! `media` and `model` use nothing of ours. `contract` is data about the API and may be read by all but them.
@@ -23,6 +25,7 @@ pub mod executors;
 pub mod mail;
 pub mod media;
 pub mod model;
+pub mod outward;
 pub mod service;
 pub mod store;
 pub mod transport;

@@ -1,5 +1,5 @@
-//! Parses the arguments and calls one command.
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
     prepress::transport::cli::main()
 }

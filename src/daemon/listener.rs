@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 use tower_http::timeout::TimeoutLayer;
 
 use super::StartError;
-use super::connections::Bounded;
+
 use crate::config::{Config, Gzip};
 use crate::service::Services;
+use crate::transport::connections::Bounded;
+use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
 
@@ -32,6 +34,7 @@ pub(super) struct Bound {
 pub(super) struct Listener {
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
+    accepting: Accepting,
 }
 
 impl Listener {
@@ -46,6 +49,7 @@ impl Listener {
 
     /// Refuses new connections, and waits for the requests under way.
     pub async fn close(self) {
+        self.accepting.end();
         self.handle.graceful_shutdown(Some(LAST_REQUESTS));
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the listener ended badly");
@@ -59,8 +63,10 @@ impl Bound {
     }
 
     pub fn serve(self, config: &Config, services: Services) -> Listener {
+        let accepting = Accepting::default();
         let handle = Handle::new();
-        let app = routes(config, services, self.tls.is_some()).into_make_service_with_connect_info::<SocketAddr>();
+        let app = routes(config, services, self.tls.is_some(), accepting.clone())
+            .into_make_service_with_connect_info::<SocketAddr>();
         let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
         let (patience, most) = (config.server.request_timeout.duration(), config.server.max_connections);
         let task = tokio::spawn(async move {
@@ -78,7 +84,7 @@ impl Bound {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        Listener { handle, task }
+        Listener { handle, task, accepting }
     }
 }
 
@@ -89,7 +95,7 @@ fn patient<A>(server: Server<SocketAddr, A>, patience: Duration, most: u32) -> S
     server
 }
 
-fn routes(config: &Config, services: Services, https: bool) -> Router {
+fn routes(config: &Config, services: Services, https: bool, accepting: Accepting) -> Router {
     let settings = soap::Settings {
         gzip: match config.server.gzip {
             Gzip::Never => GzipPolicy::Never,
@@ -102,11 +108,19 @@ fn routes(config: &Config, services: Services, https: bool) -> Router {
         https,
         ..soap::Settings::default()
     };
-    let dispatch = Arc::new(ServiceDispatch::new(services));
+    let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
+    let http = HttpMetrics::default();
+    let administrators = Arc::new(JsonState {
+        services,
+        limits: super::parts::limits(config, true),
+        data: config.data().to_owned(),
+        accepting,
+        http: http.clone(),
+    });
+    let router = soap::router(Arc::new(SoapState { dispatch, settings })).merge(json::router(administrators));
     // Calls give up by themselves, with a fault; this is for everything else.
     let longest = config.server.request_timeout.duration() + LAST_REQUESTS;
-    soap::router(Arc::new(SoapState { dispatch, settings }))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest))
+    json::measured(router, http).layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest))
 }
 
 async fn tls(config: &Config) -> Result<Option<RustlsConfig>, StartError> {

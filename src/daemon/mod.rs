@@ -7,7 +7,6 @@ pub mod lock;
 pub mod parts;
 pub mod wake;
 
-mod connections;
 mod listener;
 
 use std::net::SocketAddr;
@@ -100,10 +99,6 @@ impl Daemon {
         };
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
-        let first_admin = match services.is_empty().await? {
-            true => Some(services.create_first_admin(FIRST_ADMIN).await?),
-            false => None,
-        };
         let listener = listener::Listener::bind(&config).await?;
         let address = listener.address();
         let engine = Engine::start(Parts {
@@ -115,6 +110,11 @@ impl Daemon {
             owner: format!("{}:{}:{}", config.server_name(), std::process::id(), clock.now().timestamp_millis()),
         })
         .await?;
+        // Last of what can fail: a password is made, and told, only once.
+        let first_admin = match services.is_empty().await? {
+            true => Some(services.create_first_admin(FIRST_ADMIN).await?),
+            false => None,
+        };
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let listener = listener.serve(&config, services.clone());
         Ok(Self { address, first_admin, services, engine, listener, wake, store, _lock: lock })

@@ -9,6 +9,7 @@ use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, R
 use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::model::firing;
+use crate::outward::{self, Guard};
 use crate::service;
 use crate::store::{Store, StoreError};
 
@@ -24,9 +25,10 @@ pub fn engine_policy(config: &Config) -> EnginePolicy {
         firing: firing::Policy {
             misfire: scheduler.misfire,
             threshold: scheduler.misfire_threshold.delta(),
+            max_catch_up: scheduler.max_catch_up as usize,
             overlap: scheduler.overlap,
         },
-        max_catch_up: INSTANTS_AT_ONCE,
+        instants_at_once: INSTANTS_AT_ONCE,
         slots: dispatch.slots().get() as usize,
         slots_by_kind: dispatch.slots_by_kind.iter().map(|(kind, slots)| (kind, slots.get() as usize)).collect(),
         max_attempts: i64::from(dispatch.max_attempts),
@@ -119,13 +121,13 @@ pub fn mail_sender(config: &Config, installation: &str) -> Result<Sender, StartE
 
 pub async fn notify(config: &Config, store: &Store) -> Result<Notify, StartError> {
     let sender = mail_sender(config, &installation(store).await?)?;
-    install_crypto();
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("prepress/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::limited(config.fetch.max_redirects as usize))
-        .connect_timeout(config.fetch.connect_timeout.duration())
-        .build()
-        .map_err(|e| StartError::Http(e.to_string()))?;
+    let guard = Guard {
+        reachable: if config.fetch.allow_private { |_| true } else { outward::addresses::is_public },
+        ports: config.fetch.allowed_ports.clone(),
+    };
+    let timeout = config.publish.completion_timeout.duration();
+    let urls =
+        HttpCompletion::new(guard, timeout, config.fetch.max_redirects).map_err(|e| StartError::Http(e.to_string()))?;
     Ok(Notify {
         letters: Arc::new(JobLetters {
             store: store.clone(),
@@ -134,7 +136,7 @@ pub async fn notify(config: &Config, store: &Store) -> Result<Notify, StartError
             console_url: config.mail.console_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
             publish_root: config.publish_root(),
         }),
-        urls: Arc::new(HttpCompletion { client, timeout: config.publish.completion_timeout.duration() }),
+        urls: Arc::new(urls),
     })
 }
 

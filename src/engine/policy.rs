@@ -34,7 +34,7 @@ pub struct Retention {
 pub struct EnginePolicy {
     pub firing: firing::Policy,
     /// Most instants of one schedule decided about in one transaction.
-    pub max_catch_up: usize,
+    pub instants_at_once: usize,
     /// Runs at the same time.
     pub slots: usize,
     /// Runs of a kind at the same time, for kinds with a limit of their own.

@@ -86,7 +86,7 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
     let mut due = vec![job.due_at];
     let mut next = schedule.next_after(job.due_at, zone);
     while let Some(at) = next.filter(|at| *at <= now) {
-        if due.len() >= shared.policy.max_catch_up {
+        if due.len() >= shared.policy.instants_at_once {
             break;
         }
         due.push(at);

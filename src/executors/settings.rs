@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::upload_urls::addresses;
 use crate::config::{Config, Fetch, Ingest, Media};
 use crate::media;
+use crate::outward::addresses;
 
 #[derive(Debug, Clone)]
 pub struct Settings {

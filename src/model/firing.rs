@@ -5,7 +5,7 @@
 //!
 //! * one that is no older than the misfire threshold is in time and fires;
 //! * older ones are misfires, and the misfire policy decides: `fire_once` runs the newest (late) and merges the others
-//!   into it, `skip` runs none of them, `fire_all` runs each, one after the other;
+//!   into it, `skip` runs none of them, `fire_all` runs each, one after the other, up to a limit;
 //! * what fires while the job's own last run is still going is subject to the overlap policy; only the misfires of
 //!   `fire_all` are not, for each of them is wanted.
 //!
@@ -93,6 +93,8 @@ pub struct Policy {
     pub misfire: Misfire,
     /// Older than this is a misfire.
     pub threshold: TimeDelta,
+    /// Most misfires that `fire_all` makes up for, the newest ones; the others are merged into the first of them.
+    pub max_catch_up: usize,
     pub overlap: Overlap,
 }
 
@@ -100,11 +102,14 @@ pub struct Policy {
 /// `more`: there were too many for one look, and the newest of them is not among these.
 pub fn plan(due: &[DateTime<Utc>], more: bool, now: DateTime<Utc>, policy: Policy, busy: bool) -> Vec<Slot> {
     let newest = if more { due.len() } else { due.len().saturating_sub(1) };
+    let misfires = due.iter().filter(|at| now - **at > policy.threshold).count();
+    let too_old = if more { misfires } else { misfires.saturating_sub(policy.max_catch_up) };
     let fate = |index: usize, at: DateTime<Utc>| {
         let misfired = now - at > policy.threshold;
         let fate = match policy.misfire {
             Misfire::Skip if misfired => return Fate::Skip(SkipReason::Misfire),
             // Whoever asked for every missed run wants them in a row, not dropped because the first is still going.
+            Misfire::FireAll if misfired && index < too_old => return Fate::Coalesce,
             Misfire::FireAll if misfired => return Fate::FireLate,
             Misfire::FireOnce if index < newest => Fate::Coalesce,
             // Firing both would let the job meet itself.
@@ -127,7 +132,7 @@ mod tests {
 
     fn fates(due: &[i64], now: i64, misfire: Misfire, overlap: Overlap, busy: bool) -> Vec<Fate> {
         let due: Vec<_> = due.iter().map(|s| at(*s)).collect();
-        let policy = Policy { misfire, threshold: TimeDelta::seconds(60), overlap };
+        let policy = Policy { misfire, threshold: TimeDelta::seconds(60), max_catch_up: 3, overlap };
         let slots = plan(&due, false, at(now), policy, busy);
         assert_eq!(slots.iter().map(|s| s.due_at).collect::<Vec<_>>(), due, "every instant is accounted for");
         slots.into_iter().map(|s| s.fate).collect()
@@ -152,11 +157,23 @@ mod tests {
         let mixed = [Skip(SkipReason::Misfire), Skip(SkipReason::Misfire), Fire];
         assert_eq!(fates(&missed, 7201, Misfire::Skip, Overlap::Skip, false), mixed);
         assert_eq!(fates(&missed, 9000, Misfire::FireAll, Overlap::Skip, false), [FireLate; 3]);
+        let many = [0, 10, 20, 30, 40];
+        let newest = [Coalesce, Coalesce, FireLate, FireLate, FireLate];
+        assert_eq!(
+            fates(&many, 9000, Misfire::FireAll, Overlap::Skip, false),
+            newest,
+            "no more than three are made up for"
+        );
     }
 
     #[test]
     fn what_is_cut_short_merges_into_what_follows() {
-        let policy = Policy { misfire: Misfire::FireOnce, threshold: TimeDelta::seconds(60), overlap: Overlap::Skip };
+        let policy = Policy {
+            misfire: Misfire::FireOnce,
+            threshold: TimeDelta::seconds(60),
+            max_catch_up: 3,
+            overlap: Overlap::Skip,
+        };
         let slots = plan(&[at(0), at(60)], true, at(9000), policy, false);
         assert!(slots.iter().all(|slot| slot.fate == Coalesce));
     }

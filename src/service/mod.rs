@@ -18,6 +18,8 @@ mod fields;
 pub mod folders;
 pub mod jobs;
 mod login;
+mod operator;
+mod overview;
 pub mod password;
 pub mod properties;
 mod services;
@@ -32,6 +34,7 @@ pub use admin::FirstAdmin;
 pub use caller::Caller;
 pub use error::{Denied, Error, NotAuthenticated};
 pub use login::Credentials;
+pub use overview::{Overview, Stats};
 pub use services::{LoginSettings, Services, Settings};
 
 use crate::model::invalid::Invalid;

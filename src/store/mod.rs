@@ -10,6 +10,7 @@ pub mod limit;
 mod open;
 mod rows;
 mod signal;
+mod stats;
 mod system;
 mod writer;
 
@@ -19,10 +20,12 @@ pub mod companies;
 pub mod contexts;
 pub mod folders;
 pub mod jobs;
+pub mod overview;
 pub mod pictures;
 pub mod publishing;
 
 pub use error::StoreError;
 pub use open::{Options, Store};
 pub use signal::{Bell, Signals};
+pub use stats::{AttemptResult, Stats};
 pub use writer::Transaction;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
@@ -15,7 +15,7 @@ use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
-use super::{Signals, StoreError};
+use super::{Signals, Stats, StoreError};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -44,6 +44,7 @@ pub struct Store {
     writer: Writer,
     readers: SqlitePool,
     signals: Arc<Signals>,
+    stats: Arc<Stats>,
     path: Arc<Path>,
     zone: Tz,
 }
@@ -76,11 +77,12 @@ impl Store {
             .connect_with(connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None))
             .await
             .map_err(|e| refuse(e.to_string()))?;
-        let signals = Arc::new(Signals::default());
+        let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
-            writer: Writer::start(connection, options.zone, signals.clone()),
+            writer: Writer::start(connection, options.zone, signals.clone(), stats.clone()),
             readers,
             signals,
+            stats,
             path: options.path.into(),
             zone: options.zone,
         })
@@ -89,6 +91,11 @@ impl Store {
     /// Bells that ring when something was committed that the engine waits for.
     pub fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    /// What was done since this store was opened.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     pub fn path(&self) -> &Path {
@@ -127,7 +134,10 @@ impl Store {
 
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
-        self.writer.submit(job).await
+        let begun = Instant::now();
+        let submitted = self.writer.submit(job).await?;
+        self.stats.submit_seconds.observe(begun.elapsed().as_secs_f64());
+        Ok(submitted)
     }
 
     /// Ends a run, together with whatever others end.

@@ -24,6 +24,7 @@ use super::StoreError;
 use super::jobs::finish::{self, Finish, Finished};
 use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
 use super::signal::{Bell, Signals};
+use super::stats::Stats;
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
 const QUEUE: usize = 4096;
@@ -210,11 +211,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer. It ends, and closes its connection, when it is told to or the last [`Writer`] is gone.
-    pub fn start(connection: SqliteConnection, zone: Tz, signals: Arc<Signals>) -> Self {
+    pub fn start(connection: SqliteConnection, zone: Tz, signals: Arc<Signals>, stats: Arc<Stats>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let ended = closed.clone().drop_guard();
-        let run = run(connection, requests, zone, signals, closing.clone());
+        let run = run(connection, requests, zone, signals, stats, closing.clone());
         tokio::spawn(async move {
             run.await;
             drop(ended);
@@ -262,6 +263,7 @@ async fn run(
     mut requests: mpsc::Receiver<Request>,
     zone: Tz,
     signals: Arc<Signals>,
+    stats: Arc<Stats>,
     closing: CancellationToken,
 ) {
     let mut group = Vec::new();
@@ -274,6 +276,7 @@ async fn run(
                 continue;
             }
         }
+        stats.group_size.observe(group.len() as f64);
         commit_group(&mut connection, group.drain(..), zone, &signals).await;
     }
     if let Err(error) = connection.close().await {

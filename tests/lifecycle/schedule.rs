@@ -166,7 +166,7 @@ async fn many_missed_slots_are_caught_up_in_parts_and_each_names_its_run() {
     world.clock.set(at("2026-01-05T12:00:30Z"));
     let daemon = Daemon::start(
         &world,
-        EnginePolicy { max_catch_up: 50, ..firing(Misfire::FireOnce, Overlap::Skip) },
+        EnginePolicy { instants_at_once: 50, ..firing(Misfire::FireOnce, Overlap::Skip) },
         Scripted::idle(),
     )
     .await;

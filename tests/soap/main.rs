@@ -1,4 +1,5 @@
 //! The SOAP API over real HTTP, against a daemon with a real database.
+#![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
 #[path = "../server/mod.rs"]
 mod server;

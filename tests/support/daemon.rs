@@ -21,9 +21,10 @@ pub fn policy() -> EnginePolicy {
         firing: firing::Policy {
             misfire: Misfire::FireOnce,
             threshold: TimeDelta::seconds(60),
+            max_catch_up: 100,
             overlap: Overlap::Skip,
         },
-        max_catch_up: 100,
+        instants_at_once: 100,
         slots: 4,
         slots_by_kind: BTreeMap::new(),
         max_attempts: 3,

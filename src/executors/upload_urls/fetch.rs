@@ -1,27 +1,23 @@
 //! Fetching a file over HTTP from a server that is not trusted, to a file of our own.
 //!
-//! * Every hop of a redirect is looked at anew: its scheme, its port, and the addresses its host has. The addresses are
-//!   those that are connected to, not those of an earlier look-up; proxies of the environment are not used.
+//! * Every hop of a redirect is looked at anew: its scheme, its port, and the addresses its host has ([`outward`]).
 //! * The size is bounded by what the server announces and by what comes; the time by a limit on the whole and a limit on
 //!   silence.
 //! * What may pass is tried again after a while. If the server can prove that it is still the same file, the fetch goes on
 //!   where it broke off.
 
-use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{self, HeaderMap};
-use reqwest::{Response, StatusCode, redirect};
+use reqwest::{Response, StatusCode};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
-use url::{Host, Url};
+use url::Url;
 
-use super::name::shown;
 use crate::assets::blobs::{BlobError, Draft};
 use crate::executors::{Failure, Settings, reason};
 use crate::model::log::Message;
+use crate::outward::{self, Guard, Refusal, chain};
 
 /// Why a try failed.
 #[derive(Debug)]
@@ -47,40 +43,6 @@ impl Trouble {
     }
 }
 
-/// A host whose address must not be fetched from.
-#[derive(Debug, thiserror::Error)]
-#[error("{host} is at {address}, which may not be fetched from")]
-struct Unreachable {
-    host: String,
-    address: IpAddr,
-}
-
-impl Unreachable {
-    fn reason(&self) -> Message {
-        Message::new("reason-private-address").with("host", self.host.clone()).with("address", self.address.to_string())
-    }
-}
-
-/// Looks names up, and leaves out the addresses that may not be fetched from.
-struct Resolver {
-    reachable: fn(IpAddr) -> bool,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reachable = self.reachable;
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = found.iter().copied().filter(|address| reachable(address.ip())).collect();
-            match (allowed.is_empty(), found.first()) {
-                (true, Some(address)) => Err(Unreachable { host, address: address.ip() }.into()),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
-        })
-    }
-}
-
 /// A file that has partly arrived.
 pub struct Download {
     pub draft: Draft,
@@ -98,31 +60,27 @@ impl Download {
 
 pub struct Fetcher {
     client: reqwest::Client,
+    guard: Guard,
     settings: Arc<Settings>,
 }
 
 impl Fetcher {
     pub fn new(settings: Arc<Settings>) -> Result<Self, Failure> {
-        static PROVIDER: Once = Once::new();
-        // Somebody else may have installed one: any will do.
-        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("Prepress/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .dns_resolver(Arc::new(Resolver { reachable: settings.reachable }))
+        let guard = Guard { reachable: settings.reachable, ports: settings.fetch.allowed_ports.clone() };
+        let client = guard
+            .client()
             .connect_timeout(settings.fetch.connect_timeout.duration())
             .read_timeout(settings.fetch.read_timeout.duration())
             .build();
-        let client = client.map_err(|error| Failure::because(reason::other(chain(&error))))?;
-        Ok(Self { client, settings })
+        let client = client.map_err(|error| Failure::Fatal(reason::other(chain(&error))))?;
+        Ok(Self { client, guard, settings })
     }
 
     /// Tries once, beginning behind what has arrived before if the server lets us.
     pub async fn fetch(&self, url: &Url, download: &mut Download) -> Result<(), Trouble> {
         let mut url = url.clone();
         for _ in 0..=self.settings.fetch.max_redirects {
-            self.check_hop(&url)?;
+            self.guard.check(&url).map_err(|refusal| Trouble::Lasting(refused(&refusal)))?;
             let response = self.ask(&url, download).await?;
             match next_hop(&url, &response)? {
                 Some(next) => url = next,
@@ -131,30 +89,6 @@ impl Fetcher {
         }
         let limit = self.settings.fetch.max_redirects;
         Err(Trouble::Lasting(Message::new("reason-too-many-redirects").with("limit", limit)))
-    }
-
-    /// What can be told of a hop before its name is looked up.
-    fn check_hop(&self, url: &Url) -> Result<(), Trouble> {
-        let refuse = |why: String| Err(Trouble::Lasting(reason::other(why)));
-        if !matches!(url.scheme(), "http" | "https") {
-            return refuse(format!("{} is no http or https address", shown(url)));
-        }
-        let port = url.port_or_known_default().unwrap_or_default();
-        let ports = self.settings.fetch.allowed_ports.as_ref();
-        if ports.is_some_and(|ports| !ports.contains(&port)) {
-            return refuse(format!("port {port} is not among those the configuration allows"));
-        }
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            Some(Host::Domain(_)) => return Ok(()),
-            None => return refuse(format!("{} names no host", shown(url))),
-        };
-        if (self.settings.reachable)(address) {
-            Ok(())
-        } else {
-            Err(Trouble::Lasting(Unreachable { host: address.to_string(), address }.reason()))
-        }
     }
 
     async fn ask(&self, url: &Url, download: &Download) -> Result<Response, Trouble> {
@@ -227,8 +161,8 @@ impl Fetcher {
     }
 
     fn network(&self, error: reqwest::Error) -> Trouble {
-        if let Some(unreachable) = cause::<Unreachable>(&error) {
-            return Trouble::Lasting(unreachable.reason());
+        if let Some(refusal) = outward::refusal(&error) {
+            return Trouble::Lasting(refused(refusal));
         }
         // The address may hold a password.
         let error = error.without_url();
@@ -288,24 +222,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     text(headers, header::RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
 }
 
-fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
+/// Why the guard let a request not through.
+fn refused(refusal: &Refusal) -> Message {
+    match refusal {
+        Refusal::Address { host, address } => {
+            Message::new("reason-private-address").with("host", host.clone()).with("address", address.to_string())
         }
-        next = error.source();
+        Refusal::Scheme(_) | Refusal::NoHost(_) | Refusal::Port(_) => reason::other(refusal),
     }
-    None
-}
-
-/// An error with all that led to it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }

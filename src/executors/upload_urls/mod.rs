@@ -3,7 +3,6 @@
 //! Each address is an item under its place in the order, since one address may stand there twice. Several are fetched
 //! at the same time; they are committed in order.
 
-pub mod addresses;
 mod fetch;
 mod name;
 
@@ -68,7 +67,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// The file of an order, before anything is known of it.
 fn incoming(index: usize, order: &UploadUrl) -> Incoming {
-    let shown = order.source_url.trim().parse().map_or_else(|_| "(no address)".to_owned(), |url| name::shown(&url));
+    let shown =
+        order.source_url.trim().parse().map_or_else(|_| "(no address)".to_owned(), |url| crate::outward::shown(&url));
     Incoming {
         key: format!("{} {shown}", index + 1),
         raw_name: shown.clone(),

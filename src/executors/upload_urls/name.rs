@@ -88,16 +88,6 @@ fn known_extension(name: &str) -> Option<String> {
     (!stem.is_empty() && is_extension(extension)).then(|| extension.to_owned())
 }
 
-/// An address as it may be shown: without user and password.
-pub fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    // Neither fails for addresses that have a host, and others are refused when the job is submitted.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_fragment(None);
-    url.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,11 +140,5 @@ mod tests {
         }
         let long = format!("https://h.example/{}.jpg", "n".repeat(300));
         assert!(Destination::new("", &long.parse().unwrap(), "Acme").is_err());
-    }
-
-    #[test]
-    fn passwords_are_not_shown() {
-        let url = "https://ann:secret@h.example/a.jpg?x=1#part".parse().unwrap();
-        assert_eq!(shown(&url), "https://h.example/a.jpg?x=1");
     }
 }

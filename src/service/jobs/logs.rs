@@ -323,6 +323,7 @@ fn detail_filter(param: &GetJobLogDetailsParam) -> Result<DetailFilter, Error> {
         Some(other) => return Err(unknown("sortBy", "job detail sort field", other, &["Date", "LogType"])),
     };
     Ok(DetailFilter {
+        after: None,
         log_types,
         by_log_type,
         descending: descending(given(&param.sort_direction))?.unwrap_or(false),

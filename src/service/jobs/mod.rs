@@ -1,6 +1,7 @@
 //! Jobs: submitting them, looking at them, and what people do to them.
 
 mod active;
+pub mod board;
 mod control;
 mod echo;
 mod logs;

@@ -115,21 +115,26 @@ impl Store {
         report: impl FnOnce(&Applied) -> ItemReport + Send + 'static,
         now: DateTime<Utc>,
     ) -> Result<Option<Applied>, AttemptError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                if is_done(tx, fence, &key).await? {
-                    return Ok(None);
-                }
-                let applied = effect.apply(tx, now).await?;
-                let report = report(&applied);
-                insert_item(tx, fence.instance, &key, &report.result, now).await?;
-                count(tx, fence, &report.counters, 1, now).await?;
-                let lines = number_lines(report.lines, applied.asset());
-                lines::insert(tx, lines.iter().map(|line| (fence.instance, line)), now).await?;
-                Ok(Some(applied))
+        let committed: Result<Option<Applied>, AttemptError> = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    if is_done(tx, fence, &key).await? {
+                        return Ok(None);
+                    }
+                    let applied = effect.apply(tx, now).await?;
+                    let report = report(&applied);
+                    insert_item(tx, fence.instance, &key, &report.result, now).await?;
+                    count(tx, fence, &report.counters, 1, now).await?;
+                    let lines = number_lines(report.lines, applied.asset());
+                    lines::insert(tx, lines.iter().map(|line| (fence.instance, line)), now).await?;
+                    Ok(Some(applied))
+                })
             })
-        })
-        .await
+            .await;
+        if let Ok(Some(_)) = &committed {
+            self.stats().items.inc();
+        }
+        committed
     }
 
     /// Writes lines and counters that belong to no item.
@@ -216,8 +221,13 @@ impl Store {
 
     /// Ends the run for good.
     pub async fn finish_attempt(&self, fence: Fence, ending: Ending, now: DateTime<Utc>) -> Result<(), AttemptError> {
+        let outcome = ending.outcome;
         let finished = self.finish(Finish { guard: Guard::Fence(fence), ending, now }).await?;
-        if finished.done { Ok(()) } else { Err(AttemptError::LeaseLost) }
+        if !finished.done {
+            return Err(AttemptError::LeaseLost);
+        }
+        self.stats().attempt_ended(outcome.as_str());
+        Ok(())
     }
 
     /// Gives the run back to the queue.
@@ -228,6 +238,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Released, AttemptError> {
         let zone = self.zone();
+        let retry = matches!(release, Release::Retry { .. });
         let released = self
             .write(move |tx| {
                 Box::pin(async move {
@@ -246,6 +257,11 @@ impl Store {
                 })
             })
             .await?;
+        self.stats().attempt_ended(match released {
+            Released::Stopped => Outcome::Stopped.as_str(),
+            Released::Waiting if retry => "Retried",
+            Released::Waiting => "Interrupted",
+        });
         self.signals().waiting.notify_one();
         self.signals().outbox.notify_one();
         Ok(released)

@@ -47,6 +47,8 @@ pub struct Claimed {
     pub locale: Option<Locale>,
     /// Failed attempts before this one.
     pub failures: i64,
+    /// Since when it could have been claimed.
+    pub ready_at: DateTime<Utc>,
 }
 
 /// Who claims, and for how long.
@@ -78,6 +80,10 @@ impl Store {
             self.write(move |tx| Box::pin(async move { claim(tx, free, last_served, &lease, now).await })).await?;
         if claims.runs.iter().any(|run| run.fence.attempt == 1 && run.spec.email_setting().wants_begin()) {
             self.signals().ring(Bell::Outbox);
+        }
+        for run in &claims.runs {
+            self.stats().attempts_begun.inc();
+            self.stats().claim_seconds.observe((now - run.ready_at).as_seconds_f64().max(0.0));
         }
         Ok(claims)
     }
@@ -224,7 +230,7 @@ async fn take(
         return Err(StoreError::corrupt("waiting runs", format!("claimed {taken} of {}", picks.len())));
     }
     let rows = sqlx::query(
-        "SELECT i.id, i.attempt, i.failures, i.run_name, i.company_id, i.job_id, j.name, j.spec, j.account_id, j.locale,
+        "SELECT i.id, i.attempt, i.failures, i.not_before_at, i.run_name, i.company_id, i.job_id, j.name, j.spec, j.account_id, j.locale,
                 j.client, a.email, c.root_path
          FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
          JOIN account a ON a.id = j.account_id JOIN company c ON c.id = i.company_id
@@ -275,6 +281,7 @@ fn read(row: &SqliteRow) -> Result<Claimed, StoreError> {
         spec: rows::json(row, "spec")?,
         responsible: AccountId(rows::get(row, "account_id")?),
         locale: locale.map(|tag| Locale::parse(&tag)).transpose().map_err(|e| StoreError::corrupt("a locale", e))?,
+        ready_at: rows::instant(row, "not_before_at")?,
         failures: rows::get(row, "failures")?,
     })
 }

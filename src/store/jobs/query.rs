@@ -43,6 +43,8 @@ pub struct Run {
     pub attempt: i64,
     pub failures: i64,
     pub exclusive_key: Option<String>,
+    /// The run that this is the follow-up of.
+    pub parent: Option<InstanceId>,
     pub items_total: i64,
     pub items_done: i64,
     pub progress: Option<Message>,
@@ -76,6 +78,8 @@ pub struct ScheduledJob {
 /// A line of a log.
 #[derive(Debug, Clone)]
 pub struct Detail {
+    /// Rises with every line that is written.
+    pub id: i64,
     pub instance: InstanceId,
     pub run_name: String,
     pub logged_at: DateTime<Utc>,
@@ -94,6 +98,8 @@ pub struct Notice {
     pub recipient: String,
     pub state: String,
     pub attempts: i64,
+    /// When it is tried next, unless it has finished.
+    pub next_try_at: DateTime<Utc>,
     pub last_error: Option<String>,
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -115,6 +121,8 @@ pub enum RunOrder {
     Kind,
     #[default]
     StartDate,
+    /// In the order of submission.
+    Number,
     CompanyName,
     AccountId,
     Email,
@@ -129,6 +137,7 @@ impl RunOrder {
             Self::JobName => "j.name",
             Self::Kind => "i.kind",
             Self::StartDate => "coalesce(i.started_at, i.created_at)",
+            Self::Number => "i.id",
             Self::CompanyName => "c.name",
             Self::AccountId => "j.account_id",
             Self::Email => "a.email",
@@ -147,6 +156,10 @@ pub struct RunFilter {
     pub run_name: Option<String>,
     pub job_name: Option<String>,
     pub job: Option<JobId>,
+    /// Follow-ups of this run.
+    pub parent: Option<InstanceId>,
+    /// Submitted before this run: the next page of a list that begins with the newest.
+    pub before: Option<InstanceId>,
     /// Responsible user or submitter.
     pub account: Option<AccountId>,
     /// Done, or not done.
@@ -166,6 +179,8 @@ pub struct RunFilter {
 #[derive(Debug, Clone, Default)]
 pub struct DetailFilter {
     pub log_types: Option<Vec<LogType>>,
+    /// Only lines written after this one, in the order of writing: for who follows a log.
+    pub after: Option<i64>,
     pub by_log_type: bool,
     pub descending: bool,
     pub limit: u32,
@@ -176,8 +191,8 @@ const RUN: &str = "
     SELECT i.id, i.job_id, i.company_id, c.name AS company_name, c.root_path,
            i.run_name, j.name AS job_name, j.spec, i.state, i.outcome,
            j.account_id, a.email, s.email AS submitter_email, j.locale, j.description, j.client, i.due_at, i.created_at,
-           i.not_before_at, i.started_at, i.finished_at, i.attempt, i.failures, i.exclusive_key, i.items_total, i.items_done,
-           i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
+           i.not_before_at, i.started_at, i.finished_at, i.attempt, i.failures, i.exclusive_key, j.parent_id, i.items_total,
+           i.items_done, i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
            i.warning_count, i.duplicate_count, i.update_count, i.transfer_success_count, i.transfer_error_count,
            i.transfer_warning_count, i.fatal_error
     FROM instance i JOIN job j ON j.id = i.job_id JOIN company c ON c.id = i.company_id
@@ -263,13 +278,17 @@ impl Store {
     /// Lines of one run, a page of them.
     pub async fn details(&self, instance: InstanceId, filter: &DetailFilter) -> Result<Vec<Detail>, StoreError> {
         let mut query = QueryBuilder::new(
-            "SELECT d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
+            "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
                     d.asset_type
              FROM log_detail d JOIN instance i ON i.id = d.instance_id WHERE d.instance_id = ",
         );
         query.push_bind(instance.0);
         filter_details(&mut query, filter);
-        query.push(" ORDER BY ").push(if filter.by_log_type { "d.log_type" } else { "d.logged_at" });
+        query.push(" ORDER BY ").push(match (filter.after, filter.by_log_type) {
+            (Some(_), _) => "d.id",
+            (None, true) => "d.log_type",
+            (None, false) => "d.logged_at",
+        });
         query.push(if filter.descending { " DESC, d.id DESC" } else { ", d.id" });
         query.push(" LIMIT ").push_bind(filter.limit);
         query.push(" OFFSET ").push_bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
@@ -291,7 +310,7 @@ impl Store {
     pub async fn asset_details(&self, asset: AssetId, limit: u32) -> Result<Vec<(Detail, Run)>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
+            "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
                     d.asset_type
              FROM log_detail d JOIN instance i ON i.id = d.instance_id WHERE d.asset_id = $1 ORDER BY d.id DESC LIMIT $2",
         )
@@ -353,7 +372,7 @@ impl Store {
     pub async fn notices(&self, instance: InstanceId) -> Result<Vec<Notice>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT channel, moment, recipient, state, attempts, last_error, finished_at FROM outbox
+            "SELECT channel, moment, recipient, state, attempts, next_try_at, last_error, finished_at FROM outbox
              WHERE instance_id = $1 ORDER BY id",
         )
         .bind(instance.0)
@@ -368,6 +387,7 @@ impl Store {
                     recipient: rows::get(row, "recipient")?,
                     state: rows::get(row, "state")?,
                     attempts: rows::get(row, "attempts")?,
+                    next_try_at: rows::instant(row, "next_try_at")?,
                     last_error: rows::get(row, "last_error")?,
                     finished_at: rows::optional_instant(row, "finished_at")?,
                 })
@@ -411,6 +431,8 @@ fn filter_runs(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
         run_name,
         job_name,
         job,
+        parent,
+        before,
         account,
         done,
         states,
@@ -444,6 +466,12 @@ fn filter_runs(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
     }
     if let Some(job) = job {
         query.push(" AND i.job_id = ").push_bind(job.0);
+    }
+    if let Some(parent) = parent {
+        query.push(" AND j.parent_id = ").push_bind(parent.0);
+    }
+    if let Some(before) = before {
+        query.push(" AND i.id < ").push_bind(before.0);
     }
     if let Some(account) = account {
         query.push(" AND (j.account_id = ").push_bind(account.0);
@@ -481,6 +509,9 @@ fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
         query.push(" AND d.log_type IN (SELECT value FROM json_each(");
         query.push_bind(serde_json::json!(log_types).to_string()).push("))");
     }
+    if let Some(after) = filter.after {
+        query.push(" AND d.id > ").push_bind(after);
+    }
 }
 
 fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
@@ -514,6 +545,7 @@ fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
         attempt: rows::get(row, "attempt")?,
         failures: rows::get(row, "failures")?,
         exclusive_key: rows::get(row, "exclusive_key")?,
+        parent: rows::get::<Option<i64>>(row, "parent_id")?.map(InstanceId),
         items_total: rows::get(row, "items_total")?,
         items_done: rows::get(row, "items_done")?,
         progress: code.map(|code| Message { code, params }),
@@ -550,6 +582,7 @@ fn read_scheduled(row: &SqliteRow) -> Result<ScheduledJob, StoreError> {
 
 fn read_detail(row: &SqliteRow) -> Result<Detail, StoreError> {
     Ok(Detail {
+        id: rows::get(row, "id")?,
         instance: InstanceId(rows::get(row, "instance_id")?),
         run_name: rows::get(row, "run_name")?,
         logged_at: rows::instant(row, "logged_at")?,

@@ -51,6 +51,7 @@ impl Store {
                 })
             })
             .await?;
+        rescued.iter().for_each(|_| self.stats().attempt_ended("Lost"));
         if !rescued.is_empty() {
             self.signals().waiting.notify_one();
             self.signals().outbox.notify_one();

@@ -1,158 +1,209 @@
-//! `prepress check`: a checklist of what a daemon needs.
+//! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
+use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, Stdio};
 
-use super::{Common, Failure, setup, text};
+use rustix::fs::{Access, access, statvfs};
+
+use super::failure::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, parts};
 use crate::store::{Options, Store};
+use crate::words::format;
 
 /// Less than this free space is worth a warning.
 const LITTLE_SPACE: u64 = 1 << 30;
 
 enum Verdict {
     Good(String),
-    Warning(String),
-    Bad(String),
+    /// It works, but somebody should know; and what to do.
+    Warning(String, String),
+    Bad(String, String),
 }
 
-#[derive(Default)]
-struct List {
+use Verdict::{Bad, Good, Warning};
+
+struct List<'a> {
+    screen: &'a Screen,
     errors: usize,
     warnings: usize,
 }
 
-impl List {
-    fn line(&mut self, what: &str, verdict: Verdict) {
-        let (mark, colour, said) = match verdict {
-            Verdict::Good(said) => ("ok", "32", said),
-            Verdict::Warning(said) => {
+impl List<'_> {
+    fn line(&mut self, what: &str, verdict: Verdict) -> Result<(), Failure> {
+        let (mark, paint, said, hint) = match verdict {
+            Good(said) => ("ok", Paint::Green, said, String::new()),
+            Warning(said, hint) => {
                 self.warnings += 1;
-                ("warning", "33", said)
+                ("warning", Paint::Yellow, said, hint)
             }
-            Verdict::Bad(said) => {
+            Bad(said, hint) => {
                 self.errors += 1;
-                ("error", "31", said)
+                ("error", Paint::Red, said, hint)
             }
         };
-        let mark = format!("{mark:<8}");
-        let mark = if text::colour() { format!("\x1b[{colour}m{mark}\x1b[0m") } else { mark };
-        println!("{mark} {what:<13} {said}");
+        let mark = self.screen.paint(paint, format!("{mark:<7}"));
+        self.screen.line(format!("{mark}  {what:<14} {said}"))?;
+        if hint.is_empty() {
+            Ok(())
+        } else {
+            self.screen.line(format!("{:24} {}", "", self.screen.paint(Paint::Cyan, hint)))
+        }
     }
 }
 
-pub async fn run(common: &Common) -> Result<ExitCode, Failure> {
-    let config = setup::config(common, None)?;
-    let mut list = List::default();
-    let file = common.config.as_deref().map_or("defaults, no file named".to_owned(), |path| path.display().to_string());
-    list.line("configuration", Verdict::Good(file));
-    list.line("zone", Verdict::Good(config.zone().to_string()));
-    list.line("data", data(&config));
+pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let mut list = List { screen, errors: 0, warnings: 0 };
+    let named = place.config.as_deref().map(|path| path.display().to_string());
+    let config = match place.config() {
+        Ok(config) => config,
+        Err(Failure::Told { what, hint }) => {
+            list.line("configuration", Bad(what, hint.unwrap_or_default()))?;
+            return Ok(Exit::Failed);
+        }
+        Err(failure) => return Err(failure),
+    };
     list.line(
-        "daemon",
-        match DataLock::holder(config.data()) {
-            Some(pid) => Verdict::Good(format!("runs, process {pid}")),
-            None => Verdict::Warning("does not run on this data folder; start it with: prepress serve".to_owned()),
-        },
-    );
-    list.line("database", database(&config).await);
-    list.line("ingest", folder(&config.ingest_root(), "upload jobs read below it; it is made at need"));
-    list.line("publish", folder(&config.publish_root(), "it is made by the first publish"));
-    list.line("tls", tls(&config));
-    list.line("mail", mail(&config).await);
-    for (tool, package, what) in [("gs", "ghostscript", "PostScript"), ("ffmpeg", "ffmpeg", "video")] {
-        list.line(tool, tool_found(tool, package, what));
+        "configuration",
+        Good(named.unwrap_or_else(|| "no file named: all settings have their defaults".to_owned())),
+    )?;
+    list.line("zone", Good(format!("{}, {}", config.zone(), config.local_zone().origin)))?;
+    list.line("data", data(&config))?;
+    list.line("daemon", runs(&config))?;
+    list.line("database", database(&config).await)?;
+    list.line("ingest", folder(&config.ingest_root(), Access::READ_OK, "made with the first company"))?;
+    list.line("publish", folder(&config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
+    list.line("listener", listener(&config))?;
+    list.line("mail", mail(&config).await)?;
+    for (tool, argument, package, what) in
+        [("gs", "--version", "ghostscript", "PostScript and EPS"), ("ffmpeg", "-version", "ffmpeg", "video")]
+    {
+        list.line(tool, tool_found(tool, argument, package, what))?;
     }
-    println!();
-    match (list.errors, list.warnings) {
-        (0, 0) => println!("Everything is in order."),
-        (0, warnings) => println!("It will run; {warnings} of these deserve a look."),
-        (errors, _) => println!("{errors} of these must be mended."),
-    }
-    Ok(if list.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let (paint, sum) = match (list.errors, list.warnings) {
+        (0, 0) => (Paint::Green, "Everything is in order.".to_owned()),
+        (0, 1) => (Paint::Yellow, "It works; there is 1 warning.".to_owned()),
+        (0, warnings) => (Paint::Yellow, format!("It works; there are {warnings} warnings.")),
+        (1, _) => (Paint::Red, "There is 1 error.".to_owned()),
+        (errors, _) => (Paint::Red, format!("There are {errors} errors.")),
+    };
+    screen.line(format!("\n{}", screen.paint(paint, sum)))?;
+    Ok(if list.errors == 0 { Exit::Done } else { Exit::Failed })
 }
 
 fn data(config: &Config) -> Verdict {
     let path = config.data();
-    if !path.is_dir() {
-        return Verdict::Warning(format!("{} is not there; prepress serve makes it", path.display()));
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(_) => {
+            return Warning(
+                format!("{shown} is not there"),
+                "prepress serve makes it; --data names another".to_owned(),
+            );
+        }
+        Ok(facts) if !facts.is_dir() => {
+            return Bad(format!("{shown} is no folder"), "name another with --data".to_owned());
+        }
+        Ok(_) => {}
     }
-    if let Err(error) = rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
-        return Verdict::Bad(format!("{} cannot be written: {error}", path.display()));
+    if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+        return Bad(format!("{shown} cannot be used: {error}"), "give the daemon's user the rights to it".to_owned());
     }
-    match rustix::fs::statvfs(path) {
+    match statvfs(path) {
+        Err(error) => Warning(format!("{shown}: its free space is unknown: {error}"), String::new()),
         Ok(space) => {
             let free = space.f_bavail * space.f_frsize;
-            let said = format!("{}, {} free", path.display(), crate::words::format::size(free, "en"));
-            if free < LITTLE_SPACE { Verdict::Warning(said) } else { Verdict::Good(said) }
+            let said = format!("{shown}, {} free", format::size(free, "en"));
+            if free < LITTLE_SPACE { Warning(said, "jobs fail when the disk is full".to_owned()) } else { Good(said) }
         }
-        Err(error) => Verdict::Warning(format!("{}: free space unknown: {error}", path.display())),
+    }
+}
+
+fn runs(config: &Config) -> Verdict {
+    match DataLock::holder(config.data()) {
+        Some(pid) => {
+            let address = fs::read_to_string(config.data().join("listen")).unwrap_or_default();
+            Good(format!("runs as process {pid}, listens on {}", address.trim()))
+        }
+        None => Warning("does not run on this data folder".to_owned(), "start it: prepress serve".to_owned()),
     }
 }
 
 async fn database(config: &Config) -> Verdict {
     let path = daemon::database(config.data());
+    let shown = path.display();
     if !path.exists() {
-        return Verdict::Warning(format!("{} is not there; prepress serve makes it", path.display()));
+        return Warning(format!("{shown} is not there"), "prepress serve makes it".to_owned());
     }
-    let store = match Store::open(Options::new(&path, config.zone())).await {
-        Ok(store) => store,
-        Err(error) => return Verdict::Bad(error.to_string()),
-    };
-    match store.check_integrity().await {
-        Ok(problems) if problems.is_empty() => Verdict::Good(path.display().to_string()),
-        Ok(problems) => {
-            Verdict::Bad(format!("{} is damaged: {}; restore a backup", path.display(), problems.join("; ")))
+    let restore = "stop the daemon and restore a backup".to_owned();
+    let checked = async { Store::open(Options::new(&path, config.zone())).await?.check_integrity().await };
+    match checked.await {
+        Ok(found) if found.is_empty() => Good(shown.to_string()),
+        Ok(found) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
+        Err(error) => Bad(error.to_string(), "check its rights; if it is damaged, restore a backup".to_owned()),
+    }
+}
+
+fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(_) => Good(format!("{shown} ({absent})")),
+        Ok(facts) if !facts.is_dir() => {
+            Bad(format!("{shown} is no folder"), "name another in the configuration".to_owned())
         }
-        Err(error) => Verdict::Bad(error.to_string()),
-    }
-}
-
-fn folder(path: &Path, absent: &str) -> Verdict {
-    match std::fs::metadata(path) {
-        Ok(facts) if facts.is_dir() => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
-            Ok(()) => Verdict::Good(path.display().to_string()),
-            Err(error) => Verdict::Bad(format!("{} cannot be read: {error}", path.display())),
+        Ok(_) => match access(path, rights | Access::EXEC_OK) {
+            Ok(()) => Good(shown.to_string()),
+            Err(error) => {
+                Bad(format!("{shown} cannot be used: {error}"), "give the daemon's user the rights".to_owned())
+            }
         },
-        Ok(_) => Verdict::Bad(format!("{} is no folder", path.display())),
-        Err(_) => Verdict::Good(format!("{} ({absent})", path.display())),
     }
 }
 
-fn tls(config: &Config) -> Verdict {
-    let files: Vec<&Path> = [&config.server.tls_certificate, &config.server.tls_key]
-        .into_iter()
-        .flatten()
-        .map(|path| path.as_path())
-        .collect();
-    match files.iter().find_map(|path| std::fs::File::open(path).err().map(|error| (path, error))) {
-        Some((path, error)) => Verdict::Bad(format!("{} cannot be read: {error}", path.display())),
-        None if files.is_empty() => Verdict::Good(format!("off; listens on http://{}", config.server.listen)),
-        None => Verdict::Good(format!("on; listens on https://{}", config.server.listen)),
+fn listener(config: &Config) -> Verdict {
+    let files = [&config.server.tls_certificate, &config.server.tls_key];
+    for path in files.into_iter().flatten() {
+        if let Err(error) = File::open(path) {
+            let what = format!("{} cannot be read: {error}", path.display());
+            return Bad(what, "check server.tls_certificate and server.tls_key".to_owned());
+        }
     }
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    let exposed = scheme == "http" && !config.server.listen.ip().is_loopback();
+    let said = format!("{scheme}://{}", config.server.listen);
+    if exposed {
+        return Warning(said, "passwords cross the network in the clear: set server.tls_certificate".to_owned());
+    }
+    Good(said)
 }
 
 async fn mail(config: &Config) -> Verdict {
-    if config.mail.smtp_host.is_none() {
-        let folder = config.eml_dir();
-        return Verdict::Warning(format!("no SMTP server is configured: mails are written to {}", folder.display()));
-    }
-    let checked = async { Ok::<_, Failure>(parts::smtp(config, parts::mail_sender(config, "check")?)?.check().await) };
-    match checked.await {
-        Ok(Ok(())) => Verdict::Good(format!("{:?} answers", config.mail.smtp_host.as_deref().unwrap_or_default())),
-        Ok(Err(error)) => Verdict::Bad(error.to_string()),
-        Err(_) => Verdict::Bad("the mail settings cannot be used; see mail.from and mail.password_file".to_owned()),
+    let Some(host) = &config.mail.smtp_host else {
+        let what = format!("written as files into {}", config.eml_dir().display());
+        return Warning(what, "set mail.smtp_host to have it sent".to_owned());
+    };
+    let hint = || "see [mail] in the configuration".to_owned();
+    let transport = match parts::mail_sender(config, "check").and_then(|sender| parts::smtp(config, sender)) {
+        Ok(transport) => transport,
+        Err(error) => return Bad(error.to_string(), hint()),
+    };
+    match transport.check().await {
+        Ok(()) => Good(format!("{host}:{} takes mails", config.mail.smtp_port())),
+        Err(error) => Bad(error.to_string(), hint()),
     }
 }
 
-fn tool_found(tool: &str, package: &str, what: &str) -> Verdict {
-    match Command::new(tool).arg(if tool == "gs" { "--version" } else { "-version" }).output() {
-        Ok(output) => {
+fn tool_found(tool: &str, argument: &str, package: &str, what: &str) -> Verdict {
+    let output = Command::new(tool).arg(argument).stdin(Stdio::null()).output();
+    match output {
+        Ok(output) if output.status.success() => {
             let said = String::from_utf8_lossy(&output.stdout);
-            Verdict::Good(said.lines().next().unwrap_or("found").chars().take(60).collect())
+            Good(said.lines().next().unwrap_or("found").chars().take(50).collect())
         }
-        Err(_) => Verdict::Warning(format!("not found; {what} needs the Debian package {package}")),
+        Ok(_) | Err(_) => Warning(format!("not found; {what} cannot be read"), format!("apt install {package}")),
     }
 }

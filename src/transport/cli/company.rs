@@ -1,62 +1,113 @@
 //! `prepress company`.
 
-use std::process::ExitCode;
+use std::fs;
+use std::path::Path;
 
 use clap::Subcommand;
+use serde_json::{Value as Json, json};
 
-use super::{Common, Failure, setup, text};
+use super::failure::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
+use super::table::{Column, Table, Value};
+use crate::model::handle;
 use crate::model::id::CompanyId;
+use crate::store::companies::Company;
 
 #[derive(Debug, Subcommand)]
 pub enum CompanyCommand {
-    /// Add a company, with its root folder and publish contexts
+    /// Add a company
     Add {
-        /// Its name; also that of its root folder
+        /// Its name; clients find it by getCompanyInfo
         name: String,
-        /// Its number in handles (c|NUMBER) [default: the next free one]
-        #[arg(long, value_name = "NUMBER")]
+        /// Its number, the 47 of the handle c|47 (default: the next free one)
+        #[arg(long)]
         id: Option<i64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// List all companies
+    /// List companies
+    #[command(alias = "ls")]
     List {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
 }
 
-pub async fn run(common: &Common, command: CompanyCommand) -> Result<ExitCode, Failure> {
-    let (config, services) = setup::services(common).await?;
+pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let place = place.open().await?;
     match command {
-        CompanyCommand::Add { name, id } => {
-            let company = services.add_company(&name, id.map(CompanyId), None).await?;
-            let ingest = config.ingest_root().join(&company.root_path);
-            std::fs::create_dir_all(&ingest).map_err(|e| {
-                Failure::new(format!(
-                    "the company was added, but its ingest folder {} cannot be made: {e}",
-                    ingest.display()
-                ))
-            })?;
-            println!("Added {} as c|{}.", company.name, company.id);
-            println!("Upload jobs read below {}", ingest.display());
+        CompanyCommand::Add { name, id, json } => {
+            let company = place.services.add_company(&name, id.map(CompanyId), None).await?;
+            make_ingest(&place.config.ingest_root().join(&company.root_path))?;
+            if json {
+                screen.json(&view(&company))?;
+                return Ok(Exit::Done);
+            }
+            screen.line(format!("Added the company {}.", screen.paint(Paint::Bold, &company.name)))?;
+            let ingest = place.config.ingest_root().join(&company.root_path);
+            screen.facts([
+                ("handle", handle::company(company.id)),
+                ("uploads from", ingest.display().to_string()),
+                ("next", format!("prepress user add EMAIL --company '{}' --role IpsUser", company.name)),
+            ])?;
         }
         CompanyCommand::List { json } => {
-            let companies = services.companies().await?;
+            let companies = place.services.companies().await?;
             if json {
-                let list: Vec<_> = companies
-                    .iter()
-                    .map(|c| serde_json::json!({"id": c.id, "name": c.name, "rootPath": c.root_path, "expires": c.expires_at}))
-                    .collect();
-                println!("{}", serde_json::Value::from(list));
-                return Ok(ExitCode::SUCCESS);
+                screen.json(&companies.iter().map(view).collect::<Vec<_>>())?;
+            } else if companies.is_empty() {
+                screen.line("There is no company yet. Add one: prepress company add NAME")?;
+            } else {
+                screen.line(table(&companies, place.times()).render(screen))?;
             }
-            let mut table = text::table(&["id", "name", "root folder", "expires"]);
-            for company in companies {
-                let expires = company.expires_at.map_or_else(|| "never".to_owned(), |at| text::time(at, config.zone()));
-                table.add_row([format!("c|{}", company.id), company.name, company.root_path, expires]);
-            }
-            text::print(&table)?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
+}
+
+fn make_ingest(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        let what = format!("the company was added, but its ingest folder {} cannot be made: {error}", folder.display());
+        Failure::new(what).hint("make it yourself, where the daemon can read it")
+    })
+}
+
+fn table(companies: &[Company], times: super::times::Times) -> Table {
+    let columns = [
+        Column::new("HANDLE").whole(),
+        Column::new("NAME"),
+        Column::new("ROOT FOLDER").from_width(60),
+        Column::new("ADDED").whole(),
+        Column::new("EXPIRES").whole(),
+    ];
+    let mut table = Table::new(columns);
+    for company in companies {
+        let expires = match company.expires_at {
+            None => Value::painted(Paint::Dim, "never"),
+            Some(at) if at <= times.now => Value::painted(Paint::Red, times.relative(at)),
+            Some(at) => times.relative(at).into(),
+        };
+        table.row([
+            handle::company(company.id).into(),
+            company.name.clone().into(),
+            company.root_path.clone().into(),
+            times.relative(company.created_at).into(),
+            expires,
+        ]);
+    }
+    table
+}
+
+fn view(company: &Company) -> Json {
+    json!({
+        "id": company.id,
+        "handle": handle::company(company.id),
+        "name": company.name,
+        "rootPath": company.root_path,
+        "createdAt": company.created_at,
+        "expiresAt": company.expires_at,
+    })
 }

@@ -1,116 +1,122 @@
-//! The command line: one file a subcommand. Every command but `serve` and `demo` works on the data of a running daemon
-//! beside it.
+//! The command line: one file a subcommand.
+//!
+//! Commands open the database of the data folder themselves, beside a running daemon, and ring its bell after a write.
+//! They never take its lock, so that they work whether it runs or not.
 
 mod bench;
 mod check;
 mod company;
 mod demo;
-mod fail;
+mod failure;
+mod jobs;
+mod logging;
+mod manual;
+mod place;
 mod schedule;
+mod screen;
 mod serve;
-mod setup;
-mod text;
+mod submit;
+mod table;
+mod times;
 mod user;
+mod watch;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use fail::Failure;
+use failure::{Exit, Failure};
+use place::PlaceArgs;
+use screen::Screen;
 
-/// A persistent job queue daemon for image production that speaks the Scene7 IPS SOAP API.
+/// A persistent job queue daemon for image production that speaks the Scene7 IPS SOAP API
 #[derive(Debug, Parser)]
-#[command(name = "prepress", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done; 1 it failed; 2 the command line is wrong.\n\
-    Documentation of every setting: config/example.toml.")]
-pub struct Cli {
+#[command(name = "prepress", version, after_help = Exit::HELP, max_term_width = 100, propagate_version = true)]
+struct Cli {
     #[command(flatten)]
-    common: Common,
+    place: PlaceArgs,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What every command takes.
-#[derive(Debug, Clone, Args)]
-pub struct Common {
-    /// Configuration file (TOML)
-    #[arg(long, value_name = "FILE", global = true, env = "PREPRESS_CONFIG")]
-    config: Option<PathBuf>,
-    /// Data folder: database, blobs, mail [default: ./data]
-    #[arg(long, value_name = "DIR", global = true, env = "PREPRESS_DATA")]
-    data: Option<PathBuf>,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the daemon
-    Serve {
-        /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
-        #[arg(long, value_name = "ADDR")]
-        listen: Option<SocketAddr>,
-    },
-    /// Show it at work: a sample catalogue from submission to publish
-    Demo(demo::DemoArgs),
+    /// Run the daemon in the foreground
+    Serve(serve::ServeArgs),
     /// Add and list companies
     #[command(subcommand)]
     Company(company::CompanyCommand),
     /// Add and list users, set passwords
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Look at schedules
+    /// Submit a job from an XML or JSON file, or from flags
+    Submit(Box<submit::SubmitArgs>),
+    /// Look at jobs and control them
+    #[command(subcommand, alias = "job")]
+    Jobs(jobs::JobsCommand),
+    /// Work with schedules (execSchedule)
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
     /// Say what is wrong with configuration, folders, tools and mail
     Check,
+    /// Show the whole of it at work: sample pictures, uploaded over SOAP, optimized, published, mailed
+    Demo(demo::DemoArgs),
     /// Measure queue and pictures against raw SQLite and vips
     Bench(bench::BenchArgs),
-    /// Print a completion script for a shell
-    Completions { shell: clap_complete::Shell },
-    /// Print the manual page
-    Man,
+    /// Write a completion script for a shell to standard output
+    Completions(manual::CompletionsArgs),
+    /// Write the manual page to standard output, or all pages into a folder
+    Man(manual::ManArgs),
 }
 
-/// Runs the program.
+/// Parses the arguments of the process and carries them out.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
-        Ok(code) => code,
+    let runtime = match runtime(&cli.command) {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
+    };
+    let outcome = runtime.block_on(run(cli));
+    // Whatever still blocks a thread (a watch on signals, say) must not keep the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => exit.into(),
         Err(failure) => failure.report(),
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let Cli { common, command } = cli;
-    match command {
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "prepress", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(Failure::output)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Schedule(command) => schedule::run(&common, &command),
-        command => runtime()?.block_on(with_runtime(common, command)),
+/// A daemon uses all processors; anything else is done before threads would help.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match command {
+        Command::Serve(_) | Command::Demo(_) | Command::Bench(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
+}
+
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let (place, screen) = (&cli.place, &Screen::new());
+    match cli.command {
+        Command::Serve(args) => serve::run(args, place, screen).await,
+        Command::Company(command) => company::run(command, place, screen).await,
+        Command::User(command) => user::run(command, place, screen).await,
+        Command::Submit(args) => submit::run(*args, place, screen).await,
+        Command::Jobs(command) => jobs::run(command, place, screen).await,
+        Command::Schedule(command) => schedule::run(command, place, screen),
+        Command::Check => check::run(place, screen).await,
+        Command::Demo(args) => demo::run(args, place, screen).await,
+        Command::Bench(args) => bench::run(args).await,
+        Command::Completions(args) => manual::completions(args, Cli::command(), screen),
+        Command::Man(args) => manual::man(args, Cli::command(), screen),
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Runtime::new().map_err(|e| Failure::new(format!("cannot start threads: {e}")))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn with_runtime(common: Common, command: Command) -> Result<ExitCode, Failure> {
-    match command {
-        Command::Serve { listen } => serve::run(&common, listen).await,
-        Command::Demo(args) => demo::run(&common, args).await,
-        Command::Company(command) => company::run(&common, command).await,
-        Command::User(command) => user::run(&common, command).await,
-        Command::Check => check::run(&common).await,
-        Command::Bench(args) => bench::run(args).await,
-        Command::Schedule(_) | Command::Completions { .. } | Command::Man => {
-            Err(Failure::new("this command needs no runtime"))
-        }
+    #[test]
+    fn the_arguments_fit_together() {
+        Cli::command().debug_assert();
     }
 }

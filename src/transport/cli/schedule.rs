@@ -1,91 +1,169 @@
-//! `prepress schedule`.
+//! `prepress schedule next`: when a schedule fires.
 
-use std::process::ExitCode;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
+use chrono_tz::{OffsetComponents, Tz};
+use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
-use chrono_tz::Tz;
-use clap::Subcommand;
-
-use super::{Common, Failure, setup, text};
+use super::failure::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
+use super::table::{Column, Table, Value};
+use super::times::Times;
 use crate::clock::{Clock, SystemClock};
 use crate::model::schedule::Schedule;
 
 #[derive(Debug, Subcommand)]
 pub enum ScheduleCommand {
-    /// Show when a schedule fires next
-    Next {
-        /// A Quartz cron string: seconds minutes hours day-of-month month day-of-week [year]
-        expression: String,
-        /// How many times
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        count: u16,
-        /// IANA time zone, such as Europe/Berlin [default: the server's]
-        #[arg(long)]
-        zone: Option<Tz>,
-        /// Count from this local or zoned time instead of now, such as 2027-03-27T12:00:00
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// Say what a schedule means, and when it fires next
+    Next(NextArgs),
 }
 
-pub fn run(common: &Common, command: &ScheduleCommand) -> Result<ExitCode, Failure> {
-    let ScheduleCommand::Next { expression, count, zone, from, json } = command;
-    let zone = match zone {
-        Some(zone) => *zone,
-        None => setup::config(common, None)?.zone(),
+#[derive(Debug, Args)]
+pub struct NextArgs {
+    /// Quartz cron: seconds minutes hours day-of-month month day-of-week [year], such as '0 30 2 ? * MON-FRI'
+    #[arg(value_name = "EXPR")]
+    expression: String,
+    /// How many firings
+    #[arg(long, short = 'n', default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    count: u32,
+    /// Zone of the wall clock, such as Europe/Berlin (default: the server's)
+    #[arg(long, value_parser = zone)]
+    zone: Option<Tz>,
+    /// Only firings after this: 2026-10-24, 2026-10-24T01:30 (both in the zone) or 2026-10-24T01:30:00Z
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn zone(text: &str) -> Result<Tz, String> {
+    text.parse().map_err(|_| {
+        let likeness = |zone: &&Tz| strsim::normalized_damerau_levenshtein(zone.name(), text);
+        let nearest = chrono_tz::TZ_VARIANTS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let hint = nearest.filter(|zone| likeness(zone) > 0.5).map(|zone| format!("; did you mean {zone}?"));
+        format!("not the IANA name of a zone, such as Europe/Berlin{}", hint.unwrap_or_default())
+    })
+}
+
+/// A firing, as JSON shows it.
+#[derive(Debug, Serialize)]
+struct Firing {
+    local: String,
+    utc: DateTime<Utc>,
+    remark: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    schedule: String,
+    means: String,
+    zone: String,
+    firings: Vec<Firing>,
+}
+
+pub fn run(command: ScheduleCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let ScheduleCommand::Next(args) = command;
+    let zone = match args.zone {
+        Some(zone) => zone,
+        None => place.config()?.zone(),
     };
-    let schedule = Schedule::parse(expression).map_err(|e| {
-        Failure::new(format!("\"{expression}\" is no schedule: {e}"))
-            .hint("for example: '0 0 12 * * ?' fires at noon every day")
+    let schedule = Schedule::parse(&args.expression).map_err(|error| {
+        Failure::new(error.to_string())
+            .hint("fields: seconds minutes hours day-of-month month day-of-week [year]; example: '0 30 2 ? * MON-FRI'")
     })?;
-    let from = match from {
-        Some(text) => instant(text, zone)?,
-        None => SystemClock.now(),
-    };
-    let fires: Vec<DateTime<Utc>> = schedule.upcoming(from, zone).take(usize::from(*count)).collect();
-    if *json {
-        let list: Vec<_> = fires
-            .iter()
-            .map(|at| serde_json::json!({"local": at.with_timezone(&zone).to_rfc3339(), "utc": at.to_rfc3339()}))
-            .collect();
-        println!("{}", serde_json::json!({"schedule": schedule.to_string(), "zone": zone.name(), "next": list}));
-        return Ok(ExitCode::SUCCESS);
+    let now = SystemClock.now();
+    let from = args.from.as_deref().map(|text| instant(text, zone)).transpose()?.unwrap_or(now);
+    let instants: Vec<DateTime<Utc>> = schedule.upcoming(from, zone).take(args.count as usize).collect();
+    let firings = firings(from, &instants, zone);
+    if args.json {
+        let answer =
+            Answer { schedule: schedule.to_string(), means: schedule.describe(), zone: zone.to_string(), firings };
+        screen.json(&answer)?;
+        return Ok(Exit::Done);
     }
-    println!("{} ({schedule})", text::bold(&schedule.describe()));
-    if fires.is_empty() {
-        println!("It never fires again.");
-        return Ok(ExitCode::SUCCESS);
+    let mut means = schedule.describe();
+    means.replace_range(..1, &means[..1].to_uppercase());
+    screen.line(format!("{} ({zone})", screen.paint(Paint::Bold, means)))?;
+    if firings.is_empty() {
+        screen.line("It never fires again.")?;
+        return Ok(Exit::Done);
     }
-    let mut table = text::table(&[zone.name(), "utc", ""]);
-    let mut before = from.with_timezone(&zone).offset().fix();
-    for at in fires {
-        let local = at.with_timezone(&zone);
-        let offset = local.offset().fix();
-        let remark =
-            if offset == before { String::new() } else { format!("the clocks have changed from {before} to {offset}") };
-        before = offset;
-        table.add_row([
-            local.format("%a %Y-%m-%d %H:%M:%S %Z").to_string(),
-            at.format("%H:%M:%SZ").to_string(),
-            remark,
+    screen.line("")?;
+    screen.line(table(&firings, &instants, Times { now, zone }).render(screen))?;
+    if firings.len() < args.count as usize {
+        screen.line("\nThen never again.")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn table(firings: &[Firing], instants: &[DateTime<Utc>], times: Times) -> Table {
+    let columns = [
+        Column::new("LOCAL").whole(),
+        Column::new("UTC").whole(),
+        Column::new("FROM NOW").whole().from_width(100),
+        Column::new("REMARK"),
+    ];
+    let mut table = Table::new(columns).wrapping();
+    for (firing, at) in firings.iter().zip(instants) {
+        let remark = firing.remark.clone().unwrap_or_default();
+        table.row([
+            firing.local.clone().into(),
+            Value::painted(Paint::Dim, at.format("%Y-%m-%d %H:%M:%S").to_string()),
+            Value::painted(Paint::Dim, times.relative(*at)),
+            Value::painted(Paint::Yellow, remark),
         ]);
     }
-    text::print(&table)?;
-    Ok(ExitCode::SUCCESS)
+    table
 }
 
-fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, Failure> {
-    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        return Ok(instant.with_timezone(&Utc));
+/// Each with a remark when the clock was moved since the one before.
+fn firings(from: DateTime<Utc>, instants: &[DateTime<Utc>], zone: Tz) -> Vec<Firing> {
+    let offset = |at: DateTime<Utc>| at.with_timezone(&zone).offset().fix().local_minus_utc();
+    let before = std::iter::once(&from).chain(instants);
+    instants
+        .iter()
+        .zip(before)
+        .map(|(at, before)| {
+            let moved = (offset(*at) - offset(*before)) / 60;
+            let local = at.with_timezone(&zone);
+            let summer = if local.offset().dst_offset().is_zero() { "standard" } else { "summer" };
+            let remark = match moved {
+                0 => None,
+                1.. => Some(format!("clock set forward {} to {summer} time", minutes(moved))),
+                _ => Some(format!("clock set back {} to {summer} time", minutes(-moved))),
+            };
+            Firing { local: local.format("%a %Y-%m-%d %H:%M:%S %Z").to_string(), utc: *at, remark }
+        })
+        .collect()
+}
+
+fn minutes(minutes: i32) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
     }
-    let wall = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
-        .ok()
-        .and_then(|wall| zone.from_local_datetime(&wall).earliest());
-    wall.map(|at| at.with_timezone(&Utc)).ok_or_else(|| {
-        Failure::new(format!("\"{text}\" is no time in {zone}"))
-            .hint("write it as 2027-03-27T12:00:00, or with a zone as 2027-03-27T12:00:00Z")
-    })
+}
+
+/// A date, a time on the wall clock of `zone`, or an instant.
+pub fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, Failure> {
+    let text = text.trim();
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Ok(instant.to_utc());
+    }
+    let wall = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)));
+    let wall = wall.ok_or_else(|| {
+        Failure::new(format!("\"{text}\" is no time"))
+            .hint("write 2026-10-24, 2026-10-24T01:30 or 2026-10-24T01:30:00+02:00")
+    })?;
+    let local = zone.from_local_datetime(&wall).earliest().ok_or_else(|| {
+        Failure::new(format!("there is no {text} in {zone}: the clock is set forward over it"))
+            .hint("write the time before or after it, or one with an offset")
+    })?;
+    Ok(local.to_utc())
 }

@@ -1,120 +1,164 @@
-//! `prepress serve`: the daemon in the foreground, as systemd wants it.
+//! `prepress serve`.
 
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Common, Failure, setup};
+use super::failure::{Exit, Failure};
+use super::logging;
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Overrides};
 use crate::daemon::Daemon;
 use crate::service::FirstAdmin;
 
-/// When a second signal ends the process at once.
-const IMPATIENT: i32 = 130;
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one (default: 127.0.0.1:8080)
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
 
-pub async fn run(common: &Common, listen: Option<SocketAddr>) -> Result<ExitCode, Failure> {
-    let config = setup::config(common, listen)?;
-    setup::log(&config)?;
-    let mut signals = Signals::new()?;
+pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let overrides = Overrides { data: place.data.clone(), listen: args.listen };
+    let config = Arc::new(Config::load(place.config.as_deref(), overrides)?);
+    logging::start(&config.log)?;
+    // From here on a signal ends the daemon in good order, even while it starts.
+    let mut signals = Signals::listen()?;
     let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
-    announce(&config, &daemon)?;
-    tell_systemd(&[NotifyState::Ready]);
-    let watchdog = tokio::spawn(watchdog());
-    signals.next().await;
+    announce(&daemon, &config, screen)?;
+    tell_systemd(&[NotifyState::Ready, NotifyState::Status(&format!("Listening on {}", daemon.address()))]);
+    let watchdog = tokio::spawn(feed_watchdog(daemon.services().store().clone()));
+    let name = signals.next().await;
+    tracing::info!(signal = name, running = daemon.running(), "shutting down; a second signal ends it at once");
     tell_systemd(&[NotifyState::Stopping]);
-    watchdog.abort();
-    eprintln!("Stopping: {} running; a second signal ends it at once.", plural(daemon.running(), "job"));
     tokio::select! {
         () = daemon.shut_down() => {}
-        () = signals.next() => std::process::exit(IMPATIENT),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn plural(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// Says where everything is, and writes the address down for programs.
-fn announce(config: &Config, daemon: &Daemon) -> Result<(), Failure> {
-    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "Prepress {} listens on {scheme}://{}", env!("CARGO_PKG_VERSION"), daemon.address())?;
-    writeln!(out, "  data   {}", config.data().display())?;
-    writeln!(out, "  ingest {}", config.ingest_root().display())?;
-    writeln!(out, "  trees  {}", config.publish_root().display())?;
-    match &config.mail.smtp_host {
-        Some(host) => writeln!(out, "  mail   by {host}:{}", config.mail.smtp_port())?,
-        None => {
-            writeln!(out, "  mail   as .eml files in {} (no SMTP server is configured)", config.eml_dir().display())?
+        name = signals.next() => {
+            tracing::warn!(signal = name, "ended at once; what ran continues at the next start");
+            std::process::exit(1);
         }
     }
-    writeln!(out, "  zone   {}", config.zone())?;
-    if let Some(admin) = daemon.first_admin() {
-        let file = config.data().join("admin-login");
-        write_login(&file, admin)?;
-        writeln!(out, "First start: made the administrator {} with the password {}", admin.email, admin.password)?;
-        writeln!(out, "  (kept in {}; change it with: prepress user password {})", file.display(), admin.email)?;
-    }
-    out.flush()?;
-    write_address(&config.data().join("listen"), daemon.address())
+    watchdog.abort();
+    tracing::info!("ended in good order");
+    Ok(Exit::Done)
 }
 
-fn write_login(file: &Path, admin: &FirstAdmin) -> Result<(), Failure> {
-    let write = || {
-        let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
-        writeln!(out, "{} {}", admin.email, admin.password)?;
-        out.sync_all()
-    };
-    write().map_err(|e| Failure::new(format!("cannot write {}: {e}", file.display())))
-}
-
-/// Whoever reads it sees the old address or the new one, never half of it.
-fn write_address(file: &Path, address: SocketAddr) -> Result<(), Failure> {
-    let draft = file.with_extension("new");
-    std::fs::write(&draft, format!("{address}\n"))
-        .and_then(|()| std::fs::rename(&draft, file))
-        .map_err(|e| Failure::new(format!("cannot write {}: {e}", file.display())))
-}
-
-fn tell_systemd(states: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd could not be told");
-    }
-}
-
-/// Tells systemd that the process is alive, twice in each of its periods. That this task runs is the proof.
-async fn watchdog() {
-    let Some(period) = sd_notify::watchdog_enabled() else { return };
-    let mut beat = tokio::time::interval((period / 2).max(Duration::from_millis(100)));
-    loop {
-        beat.tick().await;
-        tell_systemd(&[NotifyState::Watchdog]);
-    }
-}
-
+/// SIGTERM and SIGINT.
 pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    term: Signal,
+    int: Signal,
 }
 
 impl Signals {
-    pub fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|e| Failure::new(format!("cannot listen for signals: {e}")));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    pub fn listen() -> Result<Self, Failure> {
+        let refuse = |error: io::Error| Failure::new(format!("cannot listen to signals: {error}"));
+        Ok(Self {
+            term: signal(SignalKind::terminate()).map_err(refuse)?,
+            int: signal(SignalKind::interrupt()).map_err(refuse)?,
+        })
     }
 
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
+fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Failure> {
+    let data = config.data();
+    announce_address(daemon, data)?;
+    if let Some(admin) = daemon.first_admin() {
+        keep_admin(data, admin)?;
+    }
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    let mails = match &config.mail.smtp_host {
+        Some(host) => format!("to the mail server {host}:{}", config.mail.smtp_port()),
+        None => format!("as .eml files into {} (no mail.smtp_host is set)", config.eml_dir().display()),
+    };
+    let told = (|| {
+        let version = env!("CARGO_PKG_VERSION");
+        let greeting = format!("Prepress {version} listens on {scheme}://{}", daemon.address());
+        screen.line(screen.paint(Paint::Bold, greeting))?;
+        screen.facts([
+            ("SOAP", format!("{scheme}://{}{}", daemon.address(), crate::transport::soap::SOAP_PATH)),
+            ("data", data.display().to_string()),
+            ("uploads from", config.ingest_root().display().to_string()),
+            ("publishes to", config.publish_root().display().to_string()),
+            ("mails go", mails),
+            ("zone", format!("{} ({})", config.zone(), config.local_zone().origin)),
+        ])?;
+        if let Some(FirstAdmin { email, password }) = daemon.first_admin() {
+            screen.line("\nThe data folder is new. A login was made for its administrator:")?;
+            screen.facts([
+                ("user", screen.paint(Paint::Bold, email)),
+                ("password", screen.paint(Paint::Bold, password)),
+                ("kept in", data.join("admin-login").display().to_string()),
+                ("next", "prepress company add NAME; prepress user add EMAIL --company NAME".to_owned()),
+            ])?;
+        }
+        Ok(())
+    })();
+    match told {
+        // A daemon does not end because nobody reads its greeting.
+        Err(Failure::NobodyReads) => Ok(()),
+        told => told,
+    }
+}
+
+/// For programs that want to know where the daemon listens.
+pub fn announce_address(daemon: &Daemon, data: &Path) -> Result<(), Failure> {
+    write_whole(&data.join("listen"), &format!("{}\n", daemon.address()), 0o644)
+}
+
+/// For whoever missed the first screen.
+fn keep_admin(data: &Path, admin: &FirstAdmin) -> Result<(), Failure> {
+    let FirstAdmin { email, password } = admin;
+    write_whole(&data.join("admin-login"), &format!("user: {email}\npassword: {password}\n"), 0o600)
+}
+
+/// A reader sees the whole file or none.
+fn write_whole(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    let part = path.with_extension("part");
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&part)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&part, path));
+    written.map_err(|error| {
+        Failure::new(format!("cannot write {}: {error}", path.display())).hint("check the rights of the data folder")
+    })
+}
+
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
+
+/// Says twice in each period that the daemon lives, as long as its database answers.
+async fn feed_watchdog(store: crate::store::Store) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    let mut tick = tokio::time::interval((period / 2).max(Duration::from_millis(100)));
+    loop {
+        tick.tick().await;
+        match store.ping().await {
+            Ok(()) => tell_systemd(&[NotifyState::Watchdog]),
+            Err(error) => tracing::error!(%error, "the database does not answer"),
         }
     }
 }

@@ -1,1 +1,73 @@
-//! json
+//! JSON for the people who run the server: jobs and their logs, health, metrics.
+//!
+//! | address | login | what |
+//! |---|---|---|
+//! | `GET /api/jobs` | Basic | runs, the newest first; filters as query parameters, a page at a time |
+//! | `GET /api/jobs/{id}` | Basic | one run, or a scheduled job by its handle or name |
+//! | `GET /api/jobs/{id}/log` | Basic | its log |
+//! | `GET /healthz` | none | the process is alive |
+//! | `GET /readyz` | none | it can work: database, engine, disk |
+//! | `GET /metrics` | none | OpenMetrics text |
+//!
+//! A login is that of a user of the API, and shows what that user may see. Errors are problem details (RFC 9457).
+
+mod health;
+mod jobs;
+mod metrics;
+mod problem;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::service::Services;
+use crate::service::jobs::Limits;
+
+pub use metrics::{HttpMetrics, measured};
+
+/// What the routes share.
+pub struct JsonState {
+    pub services: Services,
+    /// What bounds the running jobs, for saying why one waits.
+    pub limits: Limits,
+    /// The data folder, whose disk must have room.
+    pub data: PathBuf,
+    pub accepting: Accepting,
+    pub http: HttpMetrics,
+}
+
+/// Whether the daemon takes on work. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Accepting(Arc<AtomicBool>);
+
+impl Default for Accepting {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Accepting {
+    /// The daemon is stopping.
+    pub fn end(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The routes.
+pub fn router(state: Arc<JsonState>) -> Router {
+    Router::new()
+        .route("/api/jobs", get(jobs::list))
+        .route("/api/jobs/{id}", get(jobs::show))
+        .route("/api/jobs/{id}/log", get(jobs::log))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
+        .with_state(state)
+}

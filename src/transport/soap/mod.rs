@@ -12,6 +12,7 @@
 mod address;
 mod credentials;
 mod decode;
+mod document;
 mod encode;
 mod envelope;
 mod fault;
@@ -31,13 +32,14 @@ use serde_json::Value;
 use crate::contract::{Operation, Version};
 
 pub use address::Origin;
-pub use credentials::{AuthHeader, Credentials};
+pub use credentials::{AuthHeader, Credentials, accepted_language, basic};
 pub use decode::decode;
+pub use document::read_document;
 pub use encode::{Encoded, encode};
 pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
-pub use router::{PLAIN_PATH, SOAP_PATH, SoapState, router};
+pub use router::{OperationName, PLAIN_PATH, SOAP_PATH, SoapState, router};
 pub use text::decode as decode_text;
 pub use wsdl::wsdl;
 pub use xml::{Element, Limits, parse};

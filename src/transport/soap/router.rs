@@ -38,6 +38,10 @@ const SOAP_12_XML: &str = "application/soap+xml;charset=UTF-8";
 /// it still writes never reads why.
 const DRAIN_FACTOR: usize = 16;
 
+/// Goes with a response, for whoever counts calls: the operation that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationName(pub &'static str);
+
 /// What the routes share.
 pub struct SoapState {
     pub dispatch: Arc<dyn Dispatch>,
@@ -81,7 +85,11 @@ async fn serve(state: &SoapState, endpoint: Endpoint, request: axum::extract::Re
             Err(Fault::exception(format!("The request was not read and answered within {seconds} seconds")))
         }
     };
-    style.respond(state.settings.gzip, outcome)
+    let mut response = style.respond(state.settings.gzip, outcome);
+    if let Some(operation) = style.operation {
+        response.extensions_mut().insert(OperationName(operation));
+    }
+    response
 }
 
 /// Reads the request, makes the call and writes the answer's element. What is learned on the way about the form of the
@@ -124,6 +132,7 @@ fn read_call(
     }
     let action = header_text(&parts.headers, "soapaction").or_else(|| parameter(content_type, "action"));
     let target = opened.target(action.map(envelope::action_name))?;
+    style.operation = Some(target.operation.name);
     if !state.dispatch.supports(target.operation) {
         return Err(Fault::unsupported(target.operation.name));
     }
@@ -212,6 +221,8 @@ struct Style {
     accepts_gzip: bool,
     gzip_response: Option<bool>,
     fault_status: Option<u16>,
+    /// What was called, once that is known.
+    operation: Option<&'static str>,
 }
 
 impl Style {
@@ -228,6 +239,7 @@ impl Style {
             accepts_gzip: gzip::accepts_gzip(headers),
             gzip_response: None,
             fault_status: None,
+            operation: None,
         }
     }
 

@@ -9,9 +9,8 @@ mod queue;
 mod report;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use super::Failure;
+use super::failure::{Exit, Failure};
 use report::Report;
 
 /// How much to measure.
@@ -53,7 +52,7 @@ fn failed<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> BenchE
 }
 
 /// Measures queue and pictures, and prints what it found.
-pub async fn run(plan: BenchArgs) -> Result<ExitCode, Failure> {
+pub async fn run(plan: BenchArgs) -> Result<Exit, Failure> {
     let mut report = Report::default();
     eprintln!("Measuring the queue: {} rounds of {} jobs, {} clients …", plan.rounds, plan.jobs, plan.clients);
     queue::measure(&plan, &mut report).await?;
@@ -62,5 +61,5 @@ pub async fn run(plan: BenchArgs) -> Result<ExitCode, Failure> {
         pictures::measure(&plan, &mut report).await?;
     }
     report.print(plan.json);
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::model::id::CompanyId;
-use crate::transport::cli::Failure;
+use crate::transport::cli::failure::Failure;
 use crate::transport::soap::{self, SOAP_PATH};
 
 pub struct Client {

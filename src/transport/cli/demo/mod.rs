@@ -7,24 +7,25 @@ mod show;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::serve::Signals;
-use super::{Common, Failure, text};
+use super::failure::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::screen::{Paint, Screen};
+use super::serve::{Signals, announce_address};
+use super::watch::{self, Bar};
 use crate::clock::{self, SystemClock};
 use crate::config::{Config, Overrides};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, StartError};
 use crate::media::sample;
-use crate::model::id::CompanyId;
-use crate::model::outcome::Outcome;
+use crate::model::id::{CompanyId, InstanceId};
 use crate::model::role::Role;
 use crate::service::admin::AddUser;
 use crate::service::password;
-use crate::store::jobs::query::{Run, RunFilter};
+use crate::store::jobs::query::{Run, RunFilter, RunOrder};
+use crate::words;
 
 use client::Client;
 
@@ -49,36 +50,41 @@ pub struct DemoArgs {
     size: u32,
 }
 
-pub async fn run(common: &Common, args: DemoArgs) -> Result<ExitCode, Failure> {
-    let mut signals = Signals::new()?;
-    let config = configure(common, &args)?;
+pub async fn run(args: DemoArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen()?;
+    let config = configure(place, &args)?;
     let ingest = config.ingest_root().join(COMPANY).join(FOLDER);
+    if args.from.is_none() {
+        screen.line("Drawing a sample catalogue …")?;
+    }
     let pictures = tokio::task::spawn_blocking({
-        let (from, size) = (args.from.clone(), args.size);
+        let (ingest, from, size) = (ingest.clone(), args.from.clone(), args.size);
         move || fill(&ingest, from.as_deref(), size)
     })
     .await
-    .map_err(Failure::new)??;
+    .map_err(|error| Failure::new(error.to_string()))??;
     let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
-    println!("{}", text::bold(&format!("Prepress listens on http://{}", daemon.address())));
-    println!("{pictures} files lie in {}", config.ingest_root().join(COMPANY).join(FOLDER).display());
+    announce_address(&daemon, config.data())?;
     let client = Client::new(daemon.address(), EMAIL, add_user(&daemon).await?)?;
     let handle = client.submit(CompanyId(1), JOB, FOLDER).await?;
-    println!("Submitted over SOAP; the answer's job handle is {handle}\n");
+    screen.facts([
+        ("daemon", format!("http://{}, data in {}", daemon.address(), config.data().display())),
+        ("pictures", format!("{pictures} files in {}", ingest.display())),
+        ("submitted", format!("by SOAP as {EMAIL}; the answer's job handle is {}", screen.paint(Paint::Bold, handle))),
+    ])?;
     let runs = watch(&daemon, &mut signals).await?;
-    show::everything(&config, &daemon, &runs, client.password()).await?;
-    let succeeded = runs.iter().all(|run| run.outcome == Some(Outcome::Succeeded) && !run.counters.has_errors());
+    show::everything(&config, &daemon, &runs, client.password(), args.exit, screen).await?;
     if !args.exit {
-        println!("\nServing until Ctrl-C …");
+        screen.line("\nServing until Ctrl-C …")?;
         signals.next().await;
     }
     daemon.shut_down().await;
-    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(watch::exit_of(&runs))
 }
 
 /// A data folder of its own: an empty one, or one that an earlier demo made.
-fn configure(common: &Common, args: &DemoArgs) -> Result<Arc<Config>, Failure> {
-    let data = common.data.clone().unwrap_or_else(|| PathBuf::from("prepress-demo"));
+fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure> {
+    let data = place.data.clone().unwrap_or_else(|| PathBuf::from("prepress-demo"));
     let mark = data.join(".prepress-demo");
     let is_empty = std::fs::read_dir(&data).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty {
@@ -86,14 +92,14 @@ fn configure(common: &Common, args: &DemoArgs) -> Result<Arc<Config>, Failure> {
             return Err(Failure::new(format!("{} is not empty, and no demo made it", data.display()))
                 .hint("name another folder with --data; the demo begins with an empty one"));
         }
-        let _lock = crate::daemon::lock::DataLock::acquire(&data).map_err(Failure::new)?;
+        let _lock = crate::daemon::lock::DataLock::acquire(&data).map_err(StartError::from)?;
         std::fs::remove_dir_all(&data).map_err(|e| Failure::new(format!("cannot clear {}: {e}", data.display())))?;
     }
     let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(&mark, "made by prepress demo\n"));
     made.map_err(|e| Failure::new(format!("cannot make {}: {e}", data.display())))?;
     let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let overrides = Overrides { data: Some(data), listen: Some(listen) };
-    let config = Config::load(common.config.as_deref(), overrides)?;
+    let config = Config::load(place.config.as_deref(), overrides)?;
     Ok(Arc::new(config))
 }
 
@@ -145,23 +151,33 @@ async fn add_user(daemon: &Daemon) -> Result<String, Failure> {
 /// Shows progress until all runs are done.
 async fn watch(daemon: &Daemon, signals: &mut Signals) -> Result<Vec<Run>, Failure> {
     const LOOK: chrono::TimeDelta = chrono::TimeDelta::milliseconds(100);
-    let store = daemon.services().store();
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {pos:>4}/{len} {msg}").map_err(Failure::new)?;
-    bar.set_style(style);
+    let services = daemon.services();
+    let filter = RunFilter { order: RunOrder::Number, ..RunFilter::default() };
+    let mut shown: Option<(InstanceId, Bar)> = None;
     loop {
-        let runs = store.runs(&RunFilter::default()).await?;
-        if let Some(run) = runs.iter().rfind(|run| run.finished_at.is_none()) {
-            bar.set_length(run.items_total.unsigned_abs());
-            bar.set_position(run.items_done.unsigned_abs());
-            bar.set_message(run.run_name.clone());
-        } else if !runs.is_empty() {
-            bar.finish_and_clear();
-            return Ok(runs);
+        let runs = services.store().runs(&filter).await?;
+        match runs.iter().find(|run| run.finished_at.is_none()) {
+            None if !runs.is_empty() => {
+                shown.into_iter().for_each(|(_, bar)| bar.clear());
+                return Ok(runs);
+            }
+            None => {}
+            Some(run) => {
+                let bar = match shown.take() {
+                    Some((id, bar)) if id == run.id => bar,
+                    other => {
+                        other.into_iter().for_each(|(_, bar)| bar.clear());
+                        Bar::new(super::jobs::short(run.kind))
+                    }
+                };
+                let message = run.progress.as_ref().map(|message| words::say(message, "en", services.zone()));
+                bar.show(run.items_done, run.items_total, &message.unwrap_or_default());
+                shown = Some((run.id, bar));
+            }
         }
         tokio::select! {
             () = clock::sleep(&SystemClock, LOOK) => {}
-            () = signals.next() => return Err(Failure::new("interrupted; the jobs go on at the next start")),
+            _ = signals.next() => return Err(Failure::new("interrupted; the jobs go on at the next start")),
         }
     }
 }

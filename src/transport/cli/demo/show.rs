@@ -8,111 +8,95 @@ use mail_parser::MessageParser;
 use crate::clock::{self, SystemClock};
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::store::jobs::query::{DetailFilter, Run};
-use crate::transport::cli::{Failure, text};
+use crate::model::id::InstanceId;
+use crate::service::Caller;
+use crate::service::jobs::board::{JobsQuery, LogQuery, MOST_ON_A_PAGE};
+use crate::store::jobs::query::Run;
+use crate::transport::cli::failure::Failure;
+use crate::transport::cli::jobs;
+use crate::transport::cli::screen::{Paint, Screen};
+use crate::transport::cli::times::Times;
 use crate::words::{self, format};
-
-/// Log lines of a run that the demo reads at most.
-const LINES: u32 = 10_000;
 
 /// Problems and published files shown before the rest is only counted.
 const SHOWN: usize = 8;
 
-pub async fn everything(config: &Config, daemon: &Daemon, runs: &[Run], password: &str) -> Result<(), Failure> {
-    jobs(config, runs)?;
+pub async fn everything(
+    config: &Config,
+    daemon: &Daemon,
+    runs: &[Run],
+    password: &str,
+    ends: bool,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let services = daemon.services();
+    let caller = services.operator().await?;
+    let times = Times { now: services.clock().now(), zone: config.zone() };
+    screen.heading("The job table")?;
+    let query = JobsQuery { limit: MOST_ON_A_PAGE, ..JobsQuery::default() };
+    let page = services.list_jobs(&caller, &query).await?;
+    screen.line(jobs::table(&page.jobs, times).render(screen))?;
     for run in runs {
-        log(config, daemon, run).await?;
+        screen.heading(&format!("The log of run {}, {}", run.id, words::harmless(&run.run_name)))?;
+        log(daemon, &caller, run.id, times, screen).await?;
     }
-    mail(config, daemon, runs).await?;
-    tree(&config.publish_root().join("image-serving"))?;
-    next(config, daemon, password);
-    Ok(())
-}
-
-fn heading(what: &str) {
-    println!("\n{}", text::bold(what));
-}
-
-fn jobs(config: &Config, runs: &[Run]) -> Result<(), Failure> {
-    heading("The job table");
-    let mut table = text::table(&[
-        "run",
-        "job",
-        "kind",
-        "outcome",
-        "ok",
-        "updated",
-        "warnings",
-        "errors",
-        "published",
-        "began",
-        "took",
-    ]);
-    for run in runs {
-        let (began, ended) = (run.started_at.unwrap_or(run.created_at), run.finished_at.unwrap_or(run.created_at));
-        let took = (ended - began).num_milliseconds().unsigned_abs();
-        table.add_row([
-            run.id.to_string(),
-            run.job_name.clone(),
-            run.kind.element().to_owned(),
-            run.outcome.map_or_else(|| run.state.to_string(), |outcome| outcome.to_string()),
-            run.counters.success.to_string(),
-            run.counters.update.to_string(),
-            run.counters.warning.to_string(),
-            run.counters.error.to_string(),
-            run.counters.transfer_success.to_string(),
-            text::time(began, config.zone()),
-            format::duration(took, "en"),
-        ]);
-    }
-    Ok(text::print(&table)?)
+    mail(config, daemon, runs, screen).await?;
+    tree(&config.publish_root().join("image-serving"), screen)?;
+    next(config, daemon, (!ends).then_some(password), screen)
 }
 
 /// How many lines of each type, and those that need a person.
-async fn log(config: &Config, daemon: &Daemon, run: &Run) -> Result<(), Failure> {
-    let filter = DetailFilter { limit: LINES, ..DetailFilter::default() };
-    let lines = daemon.services().store().details(run.id, &filter).await?;
-    heading(&format!("The log of {}", run.run_name));
+async fn log(daemon: &Daemon, caller: &Caller, run: InstanceId, times: Times, screen: &Screen) -> Result<(), Failure> {
+    let mut query = LogQuery { limit: MOST_ON_A_PAGE, ..LogQuery::default() };
+    let mut lines = Vec::new();
+    loop {
+        let page = daemon.services().read_log(caller, run, &query).await?;
+        lines.extend(page.lines);
+        match page.next {
+            Some(next) => query.after = next,
+            None => break,
+        }
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for line in &lines {
         *counts.entry(line.log_type.as_str()).or_default() += 1;
     }
     let counts: Vec<String> = counts.iter().map(|(log_type, count)| format!("{count} {log_type}")).collect();
-    println!("{}", counts.join(", "));
-    let problems: Vec<_> = lines
-        .iter()
-        .filter(|line| ["Warning", "Error", "Failure"].iter().any(|end| line.log_type.as_str().ends_with(end)))
-        .collect();
+    screen.line(format!("  {}", counts.join(", ")))?;
+    let problems: Vec<_> = lines.iter().filter(|line| line.severity.is_some()).collect();
     for line in problems.iter().take(SHOWN) {
-        println!("  {}  {}", line.log_type, words::say(&line.message, "en", config.zone()));
+        screen.line(format!("  {}", jobs::text_line(line, times, screen)))?;
     }
     if problems.len() > SHOWN {
-        println!("  and {} more", problems.len() - SHOWN);
+        screen.line(format!("  and {} more: prepress jobs log {run} --problems", problems.len() - SHOWN))?;
     }
     Ok(())
 }
 
-async fn mail(config: &Config, daemon: &Daemon, runs: &[Run]) -> Result<(), Failure> {
-    heading("The mail");
-    wait_for_mail(daemon, runs).await?;
+async fn mail(config: &Config, daemon: &Daemon, runs: &[Run], screen: &Screen) -> Result<(), Failure> {
+    screen.heading("The mail")?;
+    if !delivered(daemon, runs).await? {
+        screen.line("  is still on its way")?;
+    }
     if let Some(host) = &config.mail.smtp_host {
-        println!("was sent by {host}");
-        return Ok(());
+        return screen.line(format!("  went to {host}"));
     }
     for path in files(&config.eml_dir())?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "eml")) {
         let bytes = std::fs::read(&path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?;
         let Some(mail) = MessageParser::default().parse(&bytes) else { continue };
-        println!("{}", path.display());
-        println!("  Subject: {}", mail.subject().unwrap_or_default());
+        screen.line(format!("  {}", screen.paint(Paint::Dim, path.display().to_string())))?;
+        let to = mail.to().and_then(|to| to.first()).and_then(|to| to.address()).unwrap_or_default();
+        screen.line(format!("  To:      {to}"))?;
+        screen.line(format!("  Subject: {}\n", screen.paint(Paint::Bold, mail.subject().unwrap_or_default())))?;
         for line in mail.body_text(0).unwrap_or_default().lines() {
-            println!("  {line}");
+            screen.line(format!("  {line}").trim_end())?;
         }
     }
     Ok(())
 }
 
 /// The outbox is emptied behind the jobs' backs.
-async fn wait_for_mail(daemon: &Daemon, runs: &[Run]) -> Result<(), Failure> {
+async fn delivered(daemon: &Daemon, runs: &[Run]) -> Result<bool, Failure> {
     const PATIENCE: u32 = 100;
     for _ in 0..PATIENCE {
         let mut pending = false;
@@ -121,26 +105,30 @@ async fn wait_for_mail(daemon: &Daemon, runs: &[Run]) -> Result<(), Failure> {
             pending |= notices.iter().any(|notice| notice.state == "Pending");
         }
         if !pending {
-            return Ok(());
+            return Ok(true);
         }
         clock::sleep(&SystemClock, chrono::TimeDelta::milliseconds(100)).await;
     }
-    println!("is still on its way");
-    Ok(())
+    Ok(false)
 }
 
-fn tree(root: &Path) -> Result<(), Failure> {
-    heading("The published tree");
+fn tree(root: &Path, screen: &Screen) -> Result<(), Failure> {
+    screen.heading("The published tree")?;
     for company in files(root)?.into_iter().filter(|path| path.is_dir() && !is_hidden(path)) {
-        println!("{}", company.display());
         let files = files(&company)?;
-        for file in files.iter().take(SHOWN) {
-            let bytes = std::fs::metadata(file).map_or(0, |facts| facts.len());
+        let sizes: Vec<u64> = files.iter().map(|file| std::fs::metadata(file).map_or(0, |facts| facts.len())).collect();
+        screen.line(format!(
+            "  {}: {} files, {}",
+            company.display(),
+            files.len(),
+            format::size(sizes.iter().sum(), "en")
+        ))?;
+        for (file, bytes) in files.iter().zip(&sizes).take(SHOWN) {
             let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            println!("  {:>8}  {name}", format::size(bytes, "en"));
+            screen.line(format!("  {:>9}  {}", format::size(*bytes, "en"), words::harmless(&name)))?;
         }
         if files.len() > SHOWN {
-            println!("  and {} more files", files.len() - SHOWN);
+            screen.line(format!("  {:>9}  and {} more", "", files.len() - SHOWN))?;
         }
     }
     Ok(())
@@ -162,11 +150,24 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn next(config: &Config, daemon: &Daemon, password: &str) {
+/// Over HTTP only while the daemon goes on.
+fn next(config: &Config, daemon: &Daemon, password: Option<&str>, screen: &Screen) -> Result<(), Failure> {
     let (data, address) = (config.data().display(), daemon.address());
-    heading("Where to look next");
-    println!("  prepress jobs list --data {data}");
-    println!("  sqlite3 {data}/prepress.db 'SELECT * FROM job_overview'");
-    println!("  curl http://{address}/scene7/webservice/IpsApi-2014-04-03.wsdl");
-    println!("  user {}, password {password}", super::EMAIL);
+    screen.heading("Where to look next")?;
+    let mut places = vec![
+        ("Jobs, on the command line", format!("prepress jobs list --data {data}")),
+        ("The database", format!("sqlite3 {data}/prepress.db 'SELECT * FROM job_overview'")),
+    ];
+    places.extend(match password {
+        None => vec![("The same daemon again", format!("prepress serve --data {data}"))],
+        Some(password) => vec![
+            ("Jobs as JSON", format!("curl -u '{}:{password}' http://{address}/api/jobs", super::EMAIL)),
+            ("What a SOAP client needs", format!("curl http://{address}/scene7/webservice/IpsApi-2014-04-03.wsdl")),
+            ("The metrics", format!("curl http://{address}/metrics")),
+        ],
+    });
+    for (what, command) in places {
+        screen.line(format!("  {}\n    {command}", screen.paint(Paint::Dim, what)))?;
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Accepts as another acceptor does, within the bound.
 #[derive(Clone)]
-pub(super) struct Bounded<A> {
+pub(crate) struct Bounded<A> {
     inner: A,
     free: Arc<Semaphore>,
 }
@@ -48,7 +48,7 @@ where
 }
 
 /// A connection, counted until it is dropped.
-pub(super) struct Counted<S> {
+pub(crate) struct Counted<S> {
     stream: S,
     _permit: OwnedSemaphorePermit,
 }

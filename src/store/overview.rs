@@ -1,0 +1,96 @@
+//! The whole at a glance: what waits, what runs, what is to be told, and whether the database answers.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::state::State;
+use crate::store::{Store, StoreError, rows};
+
+/// Counts of everything that is not done.
+#[derive(Debug, Clone, Default)]
+pub struct Overview {
+    pub runs: Vec<OpenRuns>,
+    /// Since when the run waits that could have started first.
+    pub waiting_since: Option<DateTime<Utc>>,
+    pub scheduled: Vec<(String, i64)>,
+    pub messages: Vec<(String, i64)>,
+    pub messages_since: Option<DateTime<Utc>>,
+    pub companies: i64,
+    pub accounts: i64,
+}
+
+/// Runs of a kind in a state in a company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRuns {
+    pub company: String,
+    /// The job element.
+    pub kind: String,
+    pub state: State,
+    pub count: i64,
+}
+
+impl Store {
+    /// Reads only what is open, so that its cost does not grow with the history.
+    pub async fn overview(&self, now: DateTime<Utc>) -> Result<Overview, StoreError> {
+        let mut reader = self.reader().await?;
+        let runs = sqlx::query(
+            "SELECT c.name AS company, i.kind, i.state, count(*) AS number
+             FROM instance i JOIN company c ON c.id = i.company_id
+             WHERE i.state <> 'Done' GROUP BY i.company_id, i.kind, i.state",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("count runs"))?;
+        let scheduled = sqlx::query_as(
+            "SELECT trigger_state, count(*) FROM job
+             WHERE trigger_kind <> 'at_once' AND trigger_state <> 'Complete' AND deleted_at IS NULL
+             GROUP BY trigger_state",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("count scheduled jobs"))?;
+        let messages = sqlx::query_as("SELECT channel, count(*) FROM outbox WHERE state = 'Pending' GROUP BY channel")
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("count messages"))?;
+        let facts = sqlx::query(
+            "SELECT (SELECT min(not_before_at) FROM instance
+                     WHERE state = 'WaitingCoordinator' AND not_before_at <= $1) AS waiting_since,
+                    (SELECT min(created_at) FROM outbox WHERE state = 'Pending') AS messages_since,
+                    (SELECT count(*) FROM company WHERE id <> 0) AS companies,
+                    (SELECT count(*) FROM account) AS accounts",
+        )
+        .bind(now.timestamp_millis())
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(StoreError::doing("look at the queue"))?;
+        Ok(Overview {
+            runs: runs
+                .iter()
+                .map(|row| {
+                    Ok(OpenRuns {
+                        company: rows::get(row, "company")?,
+                        kind: rows::get(row, "kind")?,
+                        state: rows::constant(row, "state")?,
+                        count: rows::get(row, "number")?,
+                    })
+                })
+                .collect::<Result<_, StoreError>>()?,
+            waiting_since: rows::optional_instant(&facts, "waiting_since")?,
+            scheduled,
+            messages,
+            messages_since: rows::optional_instant(&facts, "messages_since")?,
+            companies: rows::get(&facts, "companies")?,
+            accounts: rows::get(&facts, "accounts")?,
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut reader = self.reader().await?;
+        let _: i64 = sqlx::query_scalar("SELECT count(*) FROM system")
+            .fetch_one(&mut *reader)
+            .await
+            .map_err(StoreError::doing("answer"))?;
+        Ok(())
+    }
+}

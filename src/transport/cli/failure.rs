@@ -1,0 +1,180 @@
+//! How a command fails: one line that says what, one that says what to do, and an exit code.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use super::bench::BenchError;
+use super::screen::{Paint, Style};
+use crate::config::ConfigError;
+use crate::daemon::StartError;
+use crate::media::MediaError;
+use crate::service::{Denied, Error};
+use crate::store::StoreError;
+
+/// What the shell is told. The numbers are documented in the help text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done,
+    /// It was refused, or could not be done.
+    Failed,
+    /// The job that was waited for failed as a whole, or was stopped.
+    JobFailed,
+    /// The job that was waited for is done, with errors in some of its files.
+    JobHadErrors,
+}
+
+impl Exit {
+    /// What `--help` says about exit codes. 2 is clap's.
+    pub const HELP: &str = "\
+Exit codes:
+  0  done
+  1  refused or failed; the message says why and what to do
+  2  the command line was not understood
+  3  the job that was waited for failed or was stopped
+  4  the job that was waited for is done, but some of its files had errors";
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::JobFailed => 3,
+            Exit::JobHadErrors => 4,
+        })
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub enum Failure {
+    Told {
+        what: String,
+        hint: Option<String>,
+    },
+    /// Nobody reads on, as in `prepress jobs list | head`: no failure at all.
+    NobodyReads,
+}
+
+impl Failure {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self::Told { what: what.into(), hint: None }
+    }
+
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        match self {
+            Self::Told { what, .. } => Self::Told { what, hint: Some(hint.into()) },
+            Self::NobodyReads => self,
+        }
+    }
+
+    /// Errors of ours say what to do in their last clause.
+    fn of(error: impl Display) -> Self {
+        let text = error.to_string();
+        match text.rsplit_once("; ") {
+            Some((what, hint)) => Self::new(what).hint(hint),
+            None => Self::new(text),
+        }
+    }
+
+    /// Tells the person, and the shell.
+    pub fn report(self) -> ExitCode {
+        match self {
+            Self::NobodyReads => Exit::Done.into(),
+            Self::Told { what, hint } => {
+                let style = Style::of(&io::stderr());
+                let mut text = format!("{} {what}\n", style.paint(Paint::Red, "error:"));
+                if let Some(hint) = hint {
+                    text.push_str(&format!("{} {hint}\n", style.paint(Paint::Cyan, " hint:")));
+                }
+                // Where this cannot be written there is nobody to tell.
+                let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+                Exit::Failed.into()
+            }
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Invalid { .. } => Self::new(error.to_string()).hint("config/example.toml documents every key"),
+            ConfigError::Read { .. }
+            | ConfigError::Syntax { .. }
+            | ConfigError::Path { .. }
+            | ConfigError::PasswordFile { .. } => Self::of(error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::Open { .. } => Some("check the rights of the data folder; `prepress check` says more"),
+            StoreError::Corrupt { .. } => Some("use the version of prepress that wrote it, or a newer one"),
+            StoreError::Database { .. } => Some("`prepress check` looks at the database"),
+            StoreError::Full { .. } | StoreError::ReadOnly { .. } | StoreError::Closed => None,
+        };
+        match hint {
+            Some(hint) => Self::new(error.to_string()).hint(hint),
+            None => Self::of(error),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => error.into(),
+            StartError::Service(error) => error.into(),
+            error => Self::of(error),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => error.into(),
+            Error::Denied(Denied::InvalidCompany { .. }) => {
+                Self::new("there is no such company, or the user is not a member of it")
+                    .hint("see: prepress company list")
+            }
+            Error::Denied(Denied::NoOperationPermission { .. }) => Self::new(error.to_string())
+                .hint("give the user another role with: prepress user add EMAIL --role ROLE"),
+            Error::Refused(what) if what.starts_with("there is no company") => {
+                Self::new(what).hint("see: prepress company list")
+            }
+            Error::Refused(what) if what.starts_with("there is no user") => {
+                Self::new(what).hint("see: prepress user list; prepress user add makes one")
+            }
+            Error::Refused(what) if what.starts_with("there is no job") => {
+                Self::new(what).hint("see: prepress jobs list, and prepress jobs schedule")
+            }
+            error => Self::of(error),
+        }
+    }
+}
+
+impl From<MediaError> for Failure {
+    fn from(error: MediaError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Of writing to the terminal, or to what reads in its place.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NobodyReads,
+            _ => Self::new(format!("cannot write the output: {error}")),
+        }
+    }
+}

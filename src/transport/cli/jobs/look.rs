@@ -1,0 +1,66 @@
+//! How a run looks in a table.
+
+use crate::model::kind::JobKind;
+use crate::model::outcome::Outcome;
+use crate::model::state::State;
+use crate::service::jobs::board::{CountersView, JobView};
+use crate::transport::cli::screen::Paint;
+use crate::transport::cli::table::Value;
+
+/// The job element without its last syllable, which every one has.
+pub fn short(kind: JobKind) -> &'static str {
+    kind.element().trim_end_matches("Job")
+}
+
+/// State and outcome in one.
+pub fn state(job: &JobView) -> Value {
+    let files_failed = job.counters.errors + job.counters.transfer_errors > 0;
+    match (job.state, job.outcome) {
+        (State::Done, Some(Outcome::Succeeded)) if files_failed => Value::painted(Paint::Yellow, "done, errors"),
+        (State::Done, Some(Outcome::Succeeded)) => Value::painted(Paint::Green, "done"),
+        (State::Done, Some(Outcome::Failed)) => Value::painted(Paint::Red, "failed"),
+        (State::Done, Some(Outcome::Stopped)) => Value::painted(Paint::Yellow, "stopped"),
+        (State::Done, None) => "done".into(),
+        (State::Running, _) => match percent(job) {
+            Some(percent) => Value::painted(Paint::Cyan, format!("running {percent} %")),
+            None => Value::painted(Paint::Cyan, "running"),
+        },
+        (State::Stopping, _) => Value::painted(Paint::Yellow, "stopping"),
+        (State::WaitingCoordinator, _) if job.failures > 0 => Value::painted(Paint::Yellow, "waiting, retry"),
+        (State::WaitingCoordinator, _) => "waiting".into(),
+        (State::New | State::WaitingClient, _) => "waiting, upload".into(),
+    }
+}
+
+fn percent(job: &JobView) -> Option<i64> {
+    (job.progress.total > 0).then(|| job.progress.done * 100 / job.progress.total)
+}
+
+/// What was counted, the worst deciding the colour.
+pub fn result(counters: &CountersView) -> Value {
+    let CountersView {
+        success,
+        updated,
+        duplicates,
+        warnings,
+        errors,
+        transferred,
+        transfer_warnings,
+        transfer_errors,
+    } = *counters;
+    let (warnings, errors) = (warnings + transfer_warnings, errors + transfer_errors);
+    let parts = [
+        (success.max(transferred), "ok"),
+        (updated, "updated"),
+        (duplicates, "dup"),
+        (warnings, "warn"),
+        (errors, "err"),
+    ];
+    let counted = parts.iter().filter(|(count, _)| *count > 0);
+    let text = counted.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
+    match (errors, warnings) {
+        (1.., _) => Value::painted(Paint::Red, text),
+        (_, 1..) => Value::painted(Paint::Yellow, text),
+        _ => text.into(),
+    }
+}

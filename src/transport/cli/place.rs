@@ -1,0 +1,81 @@
+//! The data folder that a command works on, beside a running daemon or without one.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::times::Times;
+use crate::clock::SystemClock;
+use crate::config::{Config, Overrides};
+use crate::daemon::lock::DataLock;
+use crate::daemon::{database, parts, wake};
+use crate::service::jobs::Limits;
+use crate::service::{Caller, Services};
+use crate::store::{Options, Store};
+
+/// Which data folder, and how it is run.
+#[derive(Debug, Clone, Args)]
+pub struct PlaceArgs {
+    /// Configuration file (TOML); without one, every setting has its default
+    #[arg(long, global = true, value_name = "FILE", env = "PREPRESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Data folder; comes before the one of the configuration (default: ./data)
+    #[arg(long, global = true, value_name = "DIR", env = "PREPRESS_DATA")]
+    pub data: Option<PathBuf>,
+}
+
+impl PlaceArgs {
+    pub fn config(&self) -> Result<Config, Failure> {
+        let overrides = Overrides { data: self.data.clone(), listen: None };
+        Ok(Config::load(self.config.as_deref(), overrides)?)
+    }
+
+    /// Opens the database of an existing data folder. It takes no lock: SQLite keeps writers apart.
+    pub async fn open(&self) -> Result<Place, Failure> {
+        let config = self.config()?;
+        let path = database(config.data());
+        if !path.is_file() {
+            let what = format!("there is no Prepress database in {}", config.data().display());
+            return Err(Failure::new(what)
+                .hint("name the data folder with --data, or make one by starting the daemon: prepress serve"));
+        }
+        let store = Store::open(Options { readers: 2, ..Options::new(path, config.zone()) }).await?;
+        let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
+        Ok(Place { config, services })
+    }
+}
+
+/// An open data folder.
+pub struct Place {
+    pub config: Config,
+    pub services: Services,
+}
+
+impl Place {
+    pub fn data(&self) -> &Path {
+        self.config.data()
+    }
+
+    pub fn daemon_runs(&self) -> bool {
+        DataLock::holder(self.data()).is_some()
+    }
+
+    pub fn limits(&self) -> Limits {
+        parts::limits(&self.config, self.daemon_runs())
+    }
+
+    pub fn times(&self) -> Times {
+        Times { now: self.services.clock().now(), zone: self.config.zone() }
+    }
+
+    /// Who the command acts as.
+    pub async fn operator(&self) -> Result<Caller, Failure> {
+        Ok(self.services.operator().await?)
+    }
+
+    /// Makes a running daemon look at what was written.
+    pub fn ring(&self) {
+        wake::ring(self.data());
+    }
+}

@@ -1,0 +1,240 @@
+//! `prepress submit`.
+
+mod order;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::failure::{Exit, Failure};
+use super::jobs;
+use super::place::{Place, PlaceArgs};
+use super::screen::{Paint, Screen, without_nulls};
+use super::watch;
+use crate::model::email_setting::EmailSetting;
+use crate::model::handle;
+use crate::model::id::InstanceId;
+use crate::model::job::PublishType;
+use crate::model::kind::JobKind;
+use crate::model::trigger::Trigger;
+use crate::service::jobs::board::JobsQuery;
+use crate::service::jobs::{Checked, SubmitJobParam};
+use crate::service::{Caller, Error};
+use crate::words::harmless;
+
+/// Firings shown of a schedule.
+const FIRINGS: usize = 5;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prepress submit job.xml --wait
+  prepress submit --kind uploadDirectory --company Acme --dir spring --publish Full --wait
+  prepress submit --kind uploadUrls --company Acme --url https://example.com/a.jpg
+  prepress submit --kind imageServingPublish --name Nightly --schedule '0 0 2 * * ?' --dry-run")]
+pub struct SubmitArgs {
+    /// A submitJobParam: XML, alone or in a SOAP envelope, or JSON of the same shape; - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "kind")]
+    file: Option<PathBuf>,
+    /// Instead of a file: uploadDirectory, uploadUrls, optimizeImages or imageServingPublish
+    #[arg(long, value_parser = jobs::kind, conflicts_with = "file", help_heading = "Instead of a file")]
+    kind: Option<JobKind>,
+    /// Directory to upload, below the company's ingest folder ("" for all of it)
+    #[arg(long, value_name = "PATH", help_heading = "Instead of a file")]
+    dir: Option<String>,
+    /// Folder of the new assets
+    #[arg(long, value_name = "FOLDER", help_heading = "Instead of a file")]
+    dest: Option<String>,
+    /// Without the subfolders of the directory
+    #[arg(long, help_heading = "Instead of a file")]
+    flat: bool,
+    /// Address to upload, once for each; ADDRESS=FOLDER/NAME to say where it goes
+    #[arg(long = "url", value_name = "URL", help_heading = "Instead of a file")]
+    urls: Vec<String>,
+    /// Replace assets that are there
+    #[arg(long, help_heading = "Instead of a file")]
+    overwrite: bool,
+    /// Publish afterwards (or, for imageServingPublish, how): Full, FullWithSearch or Incremental
+    #[arg(long, value_name = "TYPE", help_heading = "Instead of a file")]
+    publish: Option<PublishType>,
+    /// Who is mailed about what: All, Error, ErrorAndWarning, JobCompletion or None
+    #[arg(long, value_name = "SETTING", help_heading = "Instead of a file")]
+    email: Option<EmailSetting>,
+    /// Company: its name, number or handle (default: the only one there is)
+    #[arg(long)]
+    company: Option<String>,
+    /// Name of the job (default: the kind)
+    #[arg(long)]
+    name: Option<String>,
+    /// Submit as this user, with this user's rights (default: as an administrator)
+    #[arg(long, value_name = "EMAIL")]
+    user: Option<String>,
+    /// Run at this time, such as 2026-11-24T02:30 or 2026-11-24T02:30:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "schedule")]
+    at: Option<String>,
+    /// Run by this schedule, such as '0 30 2 ? * MON-FRI'; see: prepress schedule next
+    #[arg(long, value_name = "EXPR")]
+    schedule: Option<String>,
+    /// Check everything and show what would happen, without submitting
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+    /// Wait for the job, and for the publish after it; the exit code says how it ended
+    #[arg(long)]
+    wait: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let place = &place.open().await?;
+    let caller = match &args.user {
+        Some(email) => place.services.act_as(email).await?,
+        None => place.operator().await?,
+    };
+    let param = order::param(&args, &place.services.companies().await?)?;
+    let daemon_runs = place.daemon_runs();
+    if args.wait {
+        check_wait(&param, daemon_runs, place)?;
+    }
+    if args.dry_run {
+        let checked = place.services.check_job(&caller, param).await.map_err(refused)?;
+        return dry_run(checked, &caller, args.json, place, screen).await;
+    }
+    let (job_handle, submitted) = place.services.submit_job_numbered(&caller, param).await.map_err(refused)?;
+    place.ring();
+    if args.wait {
+        let run = match &submitted.run {
+            Some(run) => run.id,
+            None => watch::first_run(&place.services, submitted.job).await?,
+        };
+        return wait(run, &caller, args.json, place, screen).await;
+    }
+    if args.json {
+        let run = submitted.run.as_ref();
+        screen.json(&json!({
+            "handle": job_handle,
+            "job": submitted.job,
+            "run": run.map(|run| run.id),
+            "runName": run.map(|run| &run.name),
+            "daemonRuns": daemon_runs,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    screen.line(format!("Submitted {}", screen.paint(Paint::Bold, harmless(&job_handle))))?;
+    let look = match &submitted.run {
+        Some(run) => format!("prepress jobs show {}", run.id),
+        None => format!("prepress jobs show '{}'", harmless(&job_handle)),
+    };
+    screen.facts([("look", look)])?;
+    if !daemon_runs {
+        let what = format!("  No daemon is running on {}; the job waits until one does.", place.data().display());
+        screen.line(screen.paint(Paint::Yellow, what))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A refusal that concerns what was submitted, with a place to look things up.
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Invalid(_) | Error::Missing { .. } => {
+            Failure::new(format!("the job is refused: {error}")).hint("--dry-run checks a job without submitting it")
+        }
+        error => error.into(),
+    }
+}
+
+fn check_wait(param: &SubmitJobParam, daemon_runs: bool, place: &Place) -> Result<(), Failure> {
+    if param.exec_schedule.is_some() {
+        return Err(Failure::new("a recurring job has no end to wait for").hint("leave --wait out"));
+    }
+    if !daemon_runs {
+        let what = format!("no daemon is running on {}, so there is nothing to wait for", place.data().display());
+        return Err(
+            Failure::new(what).hint("start it with `prepress serve`, or leave --wait out; nothing was submitted")
+        );
+    }
+    Ok(())
+}
+
+async fn wait(run: InstanceId, caller: &Caller, json: bool, place: &Place, screen: &Screen) -> Result<Exit, Failure> {
+    let runs = watch::until_all_done(&place.services, run).await?;
+    let newest = runs.iter().map(|run| run.id.0).max().unwrap_or(run.0);
+    let operator = Caller { is_ips_admin: true, ..caller.clone() };
+    let query = JobsQuery { before: Some(InstanceId(newest + 1)), limit: 1000, ..JobsQuery::default() };
+    let mut views = place.services.list_jobs(&operator, &query).await?.jobs;
+    views.retain(|view| runs.iter().any(|run| run.id.0 == view.run));
+    if json {
+        screen.json(&views)?;
+    } else {
+        screen.line(jobs::table(&views, place.times()).render(screen))?;
+        for view in &views {
+            if let Some(error) = &view.fatal_error {
+                screen.line(format!("\n{}", screen.paint(Paint::Red, &error.text)))?;
+            }
+        }
+        if watch::exit_of(&runs) != Exit::Done {
+            let hint = format!("\nWhat went wrong: prepress jobs log {run} --problems");
+            screen.line(screen.paint(Paint::Dim, hint))?;
+        }
+    }
+    Ok(watch::exit_of(&runs))
+}
+
+async fn dry_run(
+    checked: Checked,
+    caller: &Caller,
+    json: bool,
+    place: &Place,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let Checked { company, job } = checked;
+    if job.next_fire_at.is_some() {
+        let waiting = place.services.list_schedules(caller, Some(&handle::company(company.id))).await?;
+        if waiting.iter().any(|other| other.name == job.name) {
+            return Err(Failure::new(format!("a scheduled job named \"{}\" exists already", job.name))
+                .hint("choose another --name, or delete it first: prepress jobs delete NAME"));
+        }
+    }
+    let times = place.times();
+    let firings: Vec<_> = match &job.trigger {
+        Trigger::AtOnce => vec![times.now],
+        Trigger::ExecTime(at) => vec![*at],
+        Trigger::ExecSchedule(schedule) => schedule.upcoming(times.now, times.zone).take(FIRINGS).collect(),
+    };
+    let order = serde_json::to_value(&job.spec).map_err(|error| Failure::new(error.to_string()))?;
+    if json {
+        screen.json(&json!({
+            "handle": handle::submitted_job(company.id, &job.name),
+            "company": {"id": company.id, "name": company.name},
+            "kind": job.spec.kind(),
+            "fires": firings,
+            "order": order,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let when = match &job.trigger {
+        Trigger::AtOnce => "at once".to_owned(),
+        Trigger::ExecTime(_) => "once".to_owned(),
+        Trigger::ExecSchedule(schedule) => format!("{} ({})", schedule.describe(), times.zone),
+    };
+    screen.line(format!("{} Nothing was submitted.", screen.paint(Paint::Green, "This job is in order.")))?;
+    screen.facts([
+        ("job", harmless(&job.name)),
+        ("kind", job.spec.kind().to_string()),
+        ("company", format!("{} ({})", company.name, handle::company(company.id))),
+        ("submitted by", caller.email.clone()),
+        ("runs", when),
+        (
+            "fires",
+            match &job.trigger {
+                Trigger::AtOnce => String::new(),
+                _ => firings.iter().map(|at| times.both(*at)).collect::<Vec<_>>().join("\n"),
+            },
+        ),
+        ("mails", job.spec.email_setting().to_string()),
+        ("order", without_nulls(&order).to_string()),
+    ])?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,164 @@
+//! From a file or from flags to the parameter of submitJob.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::SubmitArgs;
+use crate::model::handle;
+use crate::model::job::PublishType;
+use crate::model::kind::JobKind;
+use crate::service::jobs::SubmitJobParam;
+use crate::store::companies::Company;
+use crate::transport::cli::failure::Failure;
+use crate::transport::soap;
+
+/// Largest file that is read: more than any job that the limits of the model allow.
+const LARGEST: u64 = 64 << 20;
+
+/// What is submitted. Flags come before what the file says.
+pub fn param(args: &SubmitArgs, companies: &[Company]) -> Result<SubmitJobParam, Failure> {
+    let mut param = match (&args.file, args.kind) {
+        (Some(file), _) => from_file(file)?,
+        (None, Some(kind)) => from_flags(kind, args)?,
+        (None, None) => return Err(Failure::new("there is neither a file nor a --kind")),
+    };
+    if let Some(company) = company(args.company.as_deref(), &param.company_handle, companies)? {
+        param.company_handle = company;
+    }
+    if let Some(name) = &args.name {
+        param.job_name.clone_from(name);
+    }
+    if args.at.is_some() || args.schedule.is_some() {
+        param.exec_time = args.at.as_deref().map(seconds);
+        param.exec_schedule.clone_from(&args.schedule);
+    }
+    Ok(param)
+}
+
+/// xsd:dateTime wants seconds, which people leave out.
+fn seconds(text: &str) -> String {
+    let text = text.trim().replacen(' ', "T", 1);
+    if text.len() == "2026-11-24T02:30".len() { format!("{text}:00") } else { text }
+}
+
+fn company(named: Option<&str>, in_file: &str, companies: &[Company]) -> Result<Option<String>, Failure> {
+    let Some(text) = named else {
+        return match companies {
+            _ if !in_file.is_empty() => Ok(None),
+            [only] => Ok(Some(handle::company(only.id))),
+            [] => Err(Failure::new("there is no company yet").hint("add one: prepress company add NAME")),
+            _ => Err(Failure::new("there are several companies").hint("say which with --company")),
+        };
+    };
+    let id = handle::parse_company("company", text).ok();
+    let found = companies.iter().find(|company| company.name == text || Some(company.id) == id);
+    match found {
+        Some(company) => Ok(Some(handle::company(company.id))),
+        None => Err(Failure::new(format!("there is no company \"{text}\"")).hint("see: prepress company list")),
+    }
+}
+
+fn from_file(file: &Path) -> Result<SubmitJobParam, Failure> {
+    let bytes = read(file)?;
+    let shown = file.display();
+    let refuse = |problem: String| {
+        Failure::new(format!("{shown} is no submitJobParam: {problem}"))
+            .hint("it must hold a submitJobParam as XML, alone or in a SOAP envelope, or as JSON of the same shape")
+    };
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    let value = match first {
+        None => return Err(refuse("it is empty".to_owned())),
+        Some(b'{') => json(&bytes).map_err(refuse)?,
+        Some(_) => {
+            let (operation, value) = soap::read_document(&bytes).map_err(|fault| refuse(fault.reason))?;
+            if operation.name != "submitJob" {
+                return Err(refuse(format!("it calls {}", operation.name)));
+            }
+            value
+        }
+    };
+    serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
+}
+
+fn json(bytes: &[u8]) -> Result<Json, String> {
+    let mut value: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    match value.get_mut("submitJobParam") {
+        Some(inner) => Ok(inner.take()),
+        None => Ok(value),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::new(format!("cannot read {}: {error}", file.display())).hint("check the path and its rights")
+    };
+    let mut bytes = Vec::new();
+    let read = if file == Path::new("-") {
+        io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(file).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+    };
+    match read.map_err(unreadable)? as u64 {
+        ..=LARGEST => Ok(bytes),
+        _ => Err(Failure::new(format!("{} is larger than {} MiB", file.display(), LARGEST >> 20))),
+    }
+}
+
+fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failure> {
+    let publish = |publish_type: PublishType| json!({"publishType": publish_type, "emailSetting": args.email});
+    let mut order = match kind {
+        JobKind::UploadDirectory => {
+            let dir = args.dir.as_deref().ok_or_else(|| {
+                Failure::new("--kind uploadDirectory needs --dir")
+                    .hint("the directory below the company's ingest folder; --dir \"\" for all of it")
+            })?;
+            json!({
+                "serverDir": dir,
+                "destFolder": args.dest,
+                "includeSubfolders": !args.flat,
+                "overwrite": args.overwrite,
+                "readyForPublish": true,
+                "postImageServingPublishJob": args.publish.map(publish),
+            })
+        }
+        JobKind::UploadUrls => json!({
+            "urlArray": args.urls.iter().map(|url| upload_url(url)).collect::<Vec<_>>(),
+            "overwrite": args.overwrite,
+            "readyForPublish": true,
+            "postImageServingPublishJob": args.publish.map(publish),
+        }),
+        JobKind::OptimizeImages => json!({}),
+        JobKind::ImageServingPublish => json!({"publishType": args.publish.unwrap_or(PublishType::Incremental)}),
+        other => {
+            return Err(Failure::new(format!("there are no flags for {other}"))
+                .hint("write it as a file; prepress submit takes XML and JSON"));
+        }
+    };
+    order["emailSetting"] = json!(args.email.unwrap_or_default());
+    without_unset(&mut order);
+    Ok(SubmitJobParam {
+        job_name: kind.type_name().to_owned(),
+        elements: Map::from_iter([(kind.element().to_owned(), order)]),
+        ..SubmitJobParam::default()
+    })
+}
+
+/// What was not said takes its default, as in a request.
+fn without_unset(value: &mut Json) {
+    if let Json::Object(fields) = value {
+        fields.retain(|_, value| !value.is_null());
+        fields.values_mut().for_each(without_unset);
+    }
+}
+
+/// `ADDRESS` or `ADDRESS=FOLDER/NAME`. An address may hold `=` in its query, so that the last one after it counts.
+fn upload_url(text: &str) -> Json {
+    let (address, dest) = match text.rsplit_once('=') {
+        Some((address, dest)) if !address.contains('?') => (address, dest),
+        _ => (text, ""),
+    };
+    json!({"sourceUrl": address, "destPath": dest})
+}

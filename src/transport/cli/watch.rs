@@ -1,0 +1,107 @@
+//! Waiting for runs, with a progress bar on standard error when that is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::{Exit, Failure};
+use crate::model::id::{InstanceId, JobId};
+use crate::model::outcome::Outcome;
+use crate::model::state::State;
+use crate::service::Services;
+use crate::store::jobs::query::{Run, RunFilter, RunOrder};
+use crate::words;
+
+/// How often a run that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// A bar for one run.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    pub fn new(label: &str) -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.set_prefix(words::harmless(label));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar.set_style(Self::style("{prefix:.bold}  {spinner:.cyan} {elapsed}  {wide_msg:.dim}"));
+        Self(bar)
+    }
+
+    pub fn show(&self, done: i64, total: i64, message: &str) {
+        if total > 0 && self.0.length().is_none() {
+            self.0.set_style(Self::style("{prefix:.bold}  {bar:28.cyan/dim} {pos}/{len}  {elapsed}  {wide_msg:.dim}"));
+        }
+        if total > 0 {
+            self.0.set_length(u64::try_from(total).unwrap_or(0));
+            self.0.set_position(u64::try_from(done).unwrap_or(0));
+        }
+        self.0.set_message(words::harmless(message));
+    }
+
+    pub fn clear(self) {
+        self.0.finish_and_clear();
+    }
+
+    fn style(template: &'static str) -> ProgressStyle {
+        ProgressStyle::with_template(template)
+            .expect("the templates above are well formed")
+            .progress_chars("━━╌")
+            .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    }
+}
+
+/// Waits for a run and all runs that follow from it, and gives them in their order.
+pub async fn until_all_done(services: &Services, first: InstanceId) -> Result<Vec<Run>, Failure> {
+    let mut waiting = vec![first];
+    let mut done = Vec::new();
+    while let Some(id) = waiting.pop() {
+        let run = until_done(services, id).await?;
+        let follow_ups = RunFilter { parent: Some(id), order: RunOrder::Number, ..RunFilter::default() };
+        waiting.extend(services.store().runs(&follow_ups).await?.iter().map(|run| run.id));
+        done.push(run);
+    }
+    Ok(done)
+}
+
+/// Waits for the first run of a job that is not due yet.
+pub async fn first_run(services: &Services, job: JobId) -> Result<InstanceId, Failure> {
+    let bar = Bar::new("waiting for its time");
+    let filter = RunFilter { job: Some(job), limit: Some(1), ..RunFilter::default() };
+    loop {
+        if let Some(run) = services.store().runs(&filter).await?.pop() {
+            bar.clear();
+            return Ok(run.id);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn until_done(services: &Services, id: InstanceId) -> Result<Run, Failure> {
+    let mut bar = None;
+    loop {
+        let run = services.store().run(id).await?.ok_or_else(|| Failure::new(format!("run {id} is gone")))?;
+        let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
+        if run.state == State::Done {
+            bar.take().into_iter().for_each(Bar::clear);
+            return Ok(run);
+        }
+        let message = match (&run.progress, run.state) {
+            (_, State::WaitingCoordinator) => "waits for a free slot".to_owned(),
+            (Some(message), _) => words::say(message, "en", services.zone()),
+            (None, state) => state.to_string(),
+        };
+        shown.show(run.items_done, run.items_total, &message);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The worst of the outcomes.
+pub fn exit_of(runs: &[Run]) -> Exit {
+    if runs.iter().any(|run| run.outcome != Some(Outcome::Succeeded)) {
+        Exit::JobFailed
+    } else if runs.iter().any(|run| run.counters.has_errors()) {
+        Exit::JobHadErrors
+    } else {
+        Exit::Done
+    }
+}

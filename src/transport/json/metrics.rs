@@ -1,0 +1,178 @@
+//! `/metrics`: what Prometheus reads. What the database knows is read from it at each scrape; what it does not know is
+//! counted in this process.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use super::JsonState;
+use super::problem::Problem;
+use crate::service::{Error, Overview, Stats};
+use crate::transport::soap::{OperationName, PLAIN_PATH, SOAP_PATH};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    route: &'static str,
+    operation: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+/// What came over HTTP. Clones share the counters.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    requests: Family<Call, Counter>,
+    seconds: Family<Route, Histogram>,
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        // 0.5 ms to 8 s.
+        let seconds =
+            Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.0005, 2.0, 15))) as fn() -> _);
+        Self { requests: Family::default(), seconds }
+    }
+}
+
+/// Counts the requests to a router.
+pub fn measured(router: Router, metrics: HttpMetrics) -> Router {
+    router.layer(middleware::from_fn_with_state(metrics, measure))
+}
+
+async fn measure(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
+    let route = route(request.uri().path());
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    let operation = response.extensions().get::<OperationName>().map_or("", |operation| operation.0);
+    let call = Call { route, operation, status: response.status().as_u16() };
+    metrics.requests.get_or_create(&call).inc();
+    metrics.seconds.get_or_create(&Route { route }).observe(begun.elapsed().as_secs_f64());
+    response
+}
+
+/// A label of few values, whatever is requested.
+fn route(path: &str) -> &'static str {
+    match path {
+        SOAP_PATH => "soap",
+        PLAIN_PATH => "plain",
+        "/healthz" | "/readyz" => "health",
+        "/metrics" => "metrics",
+        path if path.starts_with("/api/") => "api",
+        path if path.ends_with(".wsdl") => "wsdl",
+        _ => "other",
+    }
+}
+
+pub async fn scrape(State(state): State<Arc<JsonState>>) -> Result<Response, Problem> {
+    let overview = state.services.overview().await?;
+    let now = state.services.clock().now();
+    let mut registry = Registry::with_prefix("prepress");
+    register_process(&mut registry, &state);
+    register_overview(&mut registry, &overview, now);
+    register_stats(&mut registry, state.services.stats());
+    let mut page = String::new();
+    text::encode(&mut page, &registry).map_err(|fmt::Error| Error::Internal("metrics cannot be written".to_owned()))?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
+}
+
+fn register_process(registry: &mut Registry, state: &JsonState) {
+    let HttpMetrics { requests, seconds } = state.http.clone();
+    let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "The version that runs", build);
+    registry.register("http_requests", "Requests answered, by route, SOAP operation and HTTP status", requests);
+    registry.register_with_unit("http_request_duration", "From request to response", Unit::Seconds, seconds);
+    let slots = gauge(i64::try_from(state.limits.slots).unwrap_or(i64::MAX));
+    registry.register("slots", "Jobs that may run at the same time", slots);
+    let verified = Counter::<u64>::default();
+    verified.inc_by(state.services.passwords_verified());
+    registry.register("passwords_verified", "Logins that cost a password hash", verified);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RunLabels {
+    company: String,
+    kind: String,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabel {
+    channel: String,
+}
+
+fn register_overview(registry: &mut Registry, overview: &Overview, now: DateTime<Utc>) {
+    let runs = Family::<RunLabels, Gauge>::default();
+    for open in &overview.runs {
+        let labels = RunLabels { company: open.company.clone(), kind: open.kind.clone(), state: open.state.as_str() };
+        runs.get_or_create(&labels).set(open.count);
+    }
+    registry.register("runs", "Runs that are not done, by company, kind and state", runs);
+    let age = |since: Option<DateTime<Utc>>| {
+        let seconds = Gauge::<f64, AtomicU64>::default();
+        seconds.set(since.map_or(0.0, |since| (now - since).as_seconds_f64()));
+        seconds
+    };
+    let waiting = "How long the run waits that could have started first";
+    registry.register_with_unit("queue_age", waiting, Unit::Seconds, age(overview.waiting_since));
+    let scheduled = Family::<StateLabel, Gauge>::default();
+    for (state, count) in &overview.scheduled {
+        scheduled.get_or_create(&StateLabel { state: state.clone() }).set(*count);
+    }
+    registry.register("scheduled_jobs", "Jobs that wait for their time, by trigger state", scheduled);
+    let messages = Family::<ChannelLabel, Gauge>::default();
+    for channel in ["mail", "url"] {
+        let count = overview.messages.iter().find(|(name, _)| name == channel).map_or(0, |(_, count)| *count);
+        messages.get_or_create(&ChannelLabel { channel: channel.to_owned() }).set(count);
+    }
+    registry.register("outbox_pending", "Mails and completion URLs still to be delivered", messages);
+    let oldest = "Age of the oldest message that is still to be delivered";
+    registry.register_with_unit("outbox_age", oldest, Unit::Seconds, age(overview.messages_since));
+    registry.register("companies", "Companies", gauge(overview.companies));
+    registry.register("accounts", "Users", gauge(overview.accounts));
+}
+
+fn register_stats(registry: &mut Registry, stats: &Stats) {
+    let Stats { submit_seconds, claim_seconds, group_size, attempts_begun, attempts_ended, items } = stats;
+    seconds(registry, "submit_duration", "From a submission to its commit", submit_seconds);
+    seconds(registry, "claim_delay", "From when a run could have started to its start", claim_seconds);
+    registry.register("commit_group_size", "Writes that shared a transaction", group_size.clone());
+    registry.register("attempts_begun", "Attempts begun", attempts_begun.clone());
+    registry.register("attempts_ended", "Attempts ended, by how", attempts_ended.clone());
+    registry.register("items", "Units of work committed: files, addresses, assets", items.clone());
+}
+
+fn seconds(registry: &mut Registry, name: &str, help: &str, metric: &(impl Metric + Clone)) {
+    registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
+}
+
+fn gauge(value: i64) -> Gauge {
+    let gauge = Gauge::default();
+    gauge.set(value);
+    gauge
+}
