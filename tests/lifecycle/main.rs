@@ -1,6 +1,8 @@
 //! The life of jobs, from their submission to what the world outside hears of their end, under a clock that is moved by
 //! hand and through crashes of the daemon.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
