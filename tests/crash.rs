@@ -1,5 +1,7 @@
 //! A real process, killed at any moment and started again.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

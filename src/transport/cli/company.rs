@@ -79,7 +79,7 @@ fn table(companies: &[Company], times: super::times::Times) -> Table {
     let columns = [
         Column::new("HANDLE").whole(),
         Column::new("NAME"),
-        Column::new("ROOT FOLDER").from_width(60),
+        Column::new("ROOT FOLDER").shown_from(60),
         Column::new("ADDED").whole(),
         Column::new("EXPIRES").whole(),
     ];

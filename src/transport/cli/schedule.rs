@@ -102,7 +102,7 @@ fn table(firings: &[Firing], instants: &[DateTime<Utc>], times: Times) -> Table 
     let columns = [
         Column::new("LOCAL").whole(),
         Column::new("UTC").whole(),
-        Column::new("FROM NOW").whole().from_width(100),
+        Column::new("FROM NOW").whole().shown_from(100),
         Column::new("REMARK"),
     ];
     let mut table = Table::new(columns).wrapping();

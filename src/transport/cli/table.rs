@@ -9,7 +9,7 @@ use super::screen::{Paint, Screen};
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     title: &'static str,
-    from_width: u16,
+    shown_from: u16,
     right: bool,
     /// Keeps its content whole while others shrink.
     whole: bool,
@@ -17,7 +17,7 @@ pub struct Column {
 
 impl Column {
     pub const fn new(title: &'static str) -> Self {
-        Self { title, from_width: 0, right: false, whole: false }
+        Self { title, shown_from: 0, right: false, whole: false }
     }
 
     pub const fn right(self) -> Self {
@@ -28,8 +28,8 @@ impl Column {
         Self { whole: true, ..self }
     }
 
-    pub const fn from_width(self, from_width: u16) -> Self {
-        Self { from_width, ..self }
+    pub const fn shown_from(self, shown_from: u16) -> Self {
+        Self { shown_from, ..self }
     }
 }
 
@@ -74,7 +74,7 @@ impl Table {
 
     pub fn render(&self, screen: &Screen) -> String {
         let shown: Vec<usize> = (0..self.columns.len())
-            .filter(|index| screen.width.is_none_or(|width| width >= self.columns[*index].from_width))
+            .filter(|index| screen.width.is_none_or(|width| width >= self.columns[*index].shown_from))
             .collect();
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING).set_truncation_indicator("…");

@@ -150,10 +150,10 @@ fn read_password() -> Result<String, Failure> {
 fn table(users: &[ListedUser], times: Times) -> Table {
     let columns = [
         Column::new("EMAIL"),
-        Column::new("NAME").from_width(100),
+        Column::new("NAME").shown_from(100),
         Column::new("ROLES"),
         Column::new("PASSWORD SET").whole(),
-        Column::new("ADDED").whole().from_width(90),
+        Column::new("ADDED").whole().shown_from(90),
     ];
     let mut table = Table::new(columns).wrapping();
     for ListedUser { account, memberships } in users {

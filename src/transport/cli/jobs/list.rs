@@ -140,12 +140,12 @@ pub fn table(jobs: &[JobView], times: Times) -> Table {
         Column::new("RUN").right(),
         Column::new("STATE").whole(),
         Column::new("JOB"),
-        Column::new("KIND").from_width(90),
-        Column::new("COMPANY").from_width(100),
+        Column::new("KIND").shown_from(90),
+        Column::new("COMPANY").shown_from(100),
         Column::new("FILES").whole(),
         Column::new("BEGAN").whole(),
-        Column::new("TOOK").whole().from_width(80),
-        Column::new("USER").from_width(140),
+        Column::new("TOOK").whole().shown_from(80),
+        Column::new("USER").shown_from(140),
     ];
     let mut table = Table::new(columns);
     for job in jobs {

@@ -49,12 +49,12 @@ pub async fn list(args: SchedulesArgs, place: &Place, screen: &Screen) -> Result
     }
     let columns = [
         Column::new("JOB"),
-        Column::new("COMPANY").from_width(100),
-        Column::new("KIND").from_width(100),
+        Column::new("COMPANY").shown_from(100),
+        Column::new("KIND").shown_from(100),
         Column::new("STATE").whole(),
         Column::new("NEXT").whole(),
         Column::new("SCHEDULE"),
-        Column::new("MEANS").from_width(140),
+        Column::new("MEANS").shown_from(140),
     ];
     let mut table = Table::new(columns);
     for schedule in &schedules {
