@@ -27,6 +27,7 @@ mod picture;
 pub mod pyramid;
 mod raster;
 mod render;
+mod rows;
 pub mod sample;
 mod sniff;
 pub mod thumbnail;

@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::options::Options;
 use super::picture::{Picture, Resolution};
 use super::raster::Layout;
+use super::rows::{Converted, Rows, Seen};
 
 pub(crate) struct Rendering {
     decoded: Decoded,
@@ -69,15 +70,17 @@ impl Rendering {
         sink: &mut dyn FnMut(Band<'_>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
         let Decoded { picture, raster } = &self.decoded;
-        let mut cascade = Cascade::new(picture.width, picture.height, self.layout(), tile);
+        let mut rows = Converted::new(Seen::new(raster, picture.orientation), &self.converter);
+        let mut cascade = Cascade::new(rows.width(), rows.height(), rows.layout(), tile);
         guarded(picture.format, || {
-            for y in (0..picture.height).step_by(tile as usize) {
+            loop {
                 check_cancel(cancel)?;
-                let rows = y..(y + tile).min(picture.height);
-                let band = self.converter.apply(raster.layout(), picture.orientation.rows(raster, rows))?;
+                let band = rows.read(tile)?;
+                if band.is_empty() {
+                    return Ok(());
+                }
                 cascade.push(&band, sink)?;
             }
-            Ok(())
         })
     }
 }
