@@ -13,6 +13,7 @@ use crate::assets::recognize;
 use crate::media::{self, Format, MediaError, Picture};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
+use crate::model::making::Making;
 use crate::model::name::FileName;
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::pictures::KnownAsset;
@@ -151,6 +152,7 @@ pub fn examine(
             bytes: blob.bytes,
             pixels: None,
             facts: PictureFacts::default(),
+            making: Making::default(),
         },
         derived: Vec::new(),
         warnings: Vec::new(),

@@ -10,6 +10,7 @@ pub mod job;
 pub mod kind;
 pub mod locale;
 pub mod log;
+pub mod making;
 pub mod name;
 pub mod outcome;
 pub mod overwrite;

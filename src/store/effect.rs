@@ -6,6 +6,8 @@ use crate::model::id::{AssetId, CompanyId};
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
 use crate::store::assets::ingest::{self, Derived};
+use crate::store::assets::parts::{self, Part};
+use crate::store::assets::sets::{self, NewSet};
 use crate::store::publishing::{self, Begun, PublishStep};
 use crate::store::{StoreError, Transaction, pictures};
 
@@ -18,6 +20,12 @@ pub enum Effect {
     File { arrival: Box<Arrival>, derived: Vec<Derived> },
     /// These were made from the master that an asset had when the work began.
     Derive { company: CompanyId, asset: AssetId, source_blob: String, derived: Vec<Derived> },
+    /// A part of an asset was made.
+    Part { part: Box<Part>, derived: Vec<Derived> },
+    /// Parts whose keys begin so are these and no others: the rest goes to the trash.
+    KeepParts { company: CompanyId, parent: AssetId, prefix: String, keys: Vec<String> },
+    /// A set was put together.
+    Set(Box<NewSet>),
     /// A publish got one step further.
     Publish(PublishStep),
 }
@@ -56,6 +64,12 @@ impl Effect {
                 derive(tx, company, asset, &derived, now).await?;
                 Ok(Applied::Derived(asset))
             }
+            Self::Part { part, derived } => part_of(tx, *part, &derived, now).await,
+            Self::KeepParts { company, parent, prefix, keys } => {
+                parts::keep_only(tx, company, parent, &prefix, &keys, now).await?;
+                Ok(Applied::Nothing)
+            }
+            Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
             Self::Publish(step) => publishing::apply(tx, step, now).await,
         }
     }
@@ -75,6 +89,24 @@ async fn file(
         }
         pictures::drop_stale(tx, filed.asset()).await?;
     }
+    Ok(Applied::Filed(filed))
+}
+
+async fn part_of(
+    tx: &mut Transaction,
+    part: Part,
+    derived: &[Derived],
+    now: DateTime<Utc>,
+) -> Result<Applied, StoreError> {
+    let (company, parent) = (part.company, part.parent);
+    if !pictures::has_master(tx, company, parent, &part.parent_blob).await? {
+        return Ok(Applied::Outdated(parent));
+    }
+    let filed = parts::file(tx, part).await.map_err(unexpected)?;
+    if !derived.is_empty() {
+        derive(tx, company, filed.asset(), derived, now).await?;
+    }
+    pictures::drop_stale(tx, filed.asset()).await?;
     Ok(Applied::Filed(filed))
 }
 

@@ -33,7 +33,7 @@ impl Store {
     pub async fn asset_named(&self, company: CompanyId, name: &str) -> Result<Option<KnownAsset>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
-            "SELECT id, trash_state, file_name, asset_type, blob, bytes, width, height, info
+            "SELECT id, trash_state, file_name, asset_type, blob, bytes, width, height, info, making
              FROM asset WHERE company_id = $1 AND name = $2",
         )
         .bind(company.0)
@@ -99,6 +99,7 @@ fn master(row: &SqliteRow) -> Result<Master, StoreError> {
         bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
         pixels: width.zip(height),
         facts: rows::json(row, "info")?,
+        making: rows::json(row, "making")?,
     })
 }
 

@@ -164,6 +164,7 @@ impl Server {
                 bytes: 1000,
                 pixels: Some((300, 200)),
                 facts: PictureFacts { resolution: Some(72.0), ..PictureFacts::default() },
+                making: Default::default(),
             },
             marked_in: Contexts::NONE,
             by: AccountId(1),

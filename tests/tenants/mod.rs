@@ -144,6 +144,7 @@ pub fn master(asset_type: AssetType, content: &str, bytes: u64) -> Master {
         bytes,
         pixels: Some((300, 200)),
         facts: PictureFacts { resolution: Some(72.0), ..PictureFacts::default() },
+        making: Default::default(),
     }
 }
 

@@ -76,7 +76,8 @@ async fn record_page(run: &Publish<'_>, page: &[AssetId]) -> Result<(), Failure>
 /// The files of an asset in the trees; None if they have to be made first.
 fn files(state: &AssetState, recipe: &str, blobs: &Blobs) -> Option<Vec<WantedFile>> {
     let is_film = matches!(state.asset_type, AssetType::Video | AssetType::MasterVideo);
-    if !state.is_wanted || is_film {
+    // A set has no file of its own.
+    if !state.is_wanted || is_film || state.blob.is_empty() {
         return Some(Vec::new());
     }
     let file = if state.asset_type.is_picture() {

@@ -187,6 +187,15 @@ async fn namesake(tx: &mut Transaction, company: CompanyId, name: &str) -> Resul
     .transpose()
 }
 
+/// The name itself if it is free, or with a number.
+pub(super) async fn free_name_from(
+    tx: &mut Transaction,
+    company: CompanyId,
+    wanted: FileName,
+) -> Result<FileName, StoreError> {
+    if is_taken(tx, company, &wanted.stem).await? { free_name(tx, company, &wanted).await } else { Ok(wanted) }
+}
+
 /// The file name with a number that makes its stem a free asset name. Numbers are tried in growing steps and then
 /// halved, so that the ten thousandth duplicate costs little more than the first.
 async fn free_name(tx: &mut Transaction, company: CompanyId, wanted: &FileName) -> Result<FileName, StoreError> {

@@ -8,6 +8,7 @@ use sqlx::Row;
 use super::{AssetError, Contexts, next_change, set_marks};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::model::making::Making;
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A file in the blob store that is the master of an asset.
@@ -20,6 +21,7 @@ pub struct Master {
     /// Width and height after EXIF orientation, of what has pixels.
     pub pixels: Option<(u32, u32)>,
     pub facts: PictureFacts,
+    pub making: Making,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -90,8 +92,8 @@ pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Re
     let change = next_change(tx, new.company).await?;
     let row = sqlx::query(
         "INSERT INTO asset (company_id, folder_id, name, asset_type, file_name, blob, bytes, width, height, info,
-                            created_at, created_by, modified_at, modified_by, change_seq)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $12, $13)
+                            created_at, created_by, modified_at, modified_by, change_seq, making)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $12, $13, $14)
          ON CONFLICT (company_id, name) DO NOTHING RETURNING id",
     )
     .bind(new.company.0)
@@ -107,6 +109,7 @@ pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Re
     .bind(new.at.timestamp_millis())
     .bind(new.by.0)
     .bind(change)
+    .bind(making(&new.master)?)
     .fetch_optional(&mut *tx)
     .await
     .map_err(StoreError::doing("write an asset"))?
@@ -130,7 +133,8 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
     let change = next_change(tx, new.company).await?;
     let row = sqlx::query(
         "UPDATE asset SET folder_id = coalesce($3, folder_id), asset_type = $4, file_name = $5, blob = $6, bytes = $7,
-                          width = $8, height = $9, info = $10, modified_at = $11, modified_by = $12, change_seq = $13
+                          width = $8, height = $9, info = $10, modified_at = $11, modified_by = $12, change_seq = $13,
+                          making = $14
          WHERE id = $1 AND company_id = $2 RETURNING folder_id",
     )
     .bind(new.asset.0)
@@ -146,6 +150,7 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
     .bind(new.at.timestamp_millis())
     .bind(new.by.0)
     .bind(change)
+    .bind(making(&new.master)?)
     .fetch_optional(&mut *tx)
     .await
     .map_err(StoreError::doing("replace the master of an asset"))?
@@ -213,6 +218,10 @@ pub(in crate::store) async fn derive(
 
 fn facts(master: &Master) -> Result<String, StoreError> {
     serde_json::to_string(&master.facts).map_err(|e| StoreError::corrupt("the facts of a picture", e))
+}
+
+fn making(master: &Master) -> Result<String, StoreError> {
+    serde_json::to_string(&master.making).map_err(|e| StoreError::corrupt("what a picture is made with", e))
 }
 
 /// The database counts in signed 64 bits; no file is that large.

@@ -3,7 +3,9 @@
 pub mod arrival;
 pub mod change;
 pub mod ingest;
+pub mod parts;
 pub mod query;
+pub mod sets;
 
 use serde_json::{Value, json};
 use sqlx::Row;

@@ -1,0 +1,158 @@
+//! Assets that a job makes from another one: the pages of a PDF, the layers of a Photoshop file, the renditions of a video.
+//!
+//! A part is known by its parent and its key, never by its name. So a job that runs again replaces what it made before,
+//! under the same number and the name that users may have given it since.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::arrival::{self, Filed};
+use super::ingest::{self, Master, NewAsset, Replacement};
+use super::{AssetError, Contexts, next_change};
+use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::model::name::FileName;
+use crate::store::rows::get;
+use crate::store::{StoreError, Transaction, folders};
+
+/// A part as a job made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    pub company: CompanyId,
+    pub parent: AssetId,
+    /// The master of the parent that it was made from: with another one by now nothing is written.
+    pub parent_blob: String,
+    /// Which part, such as `page:3`.
+    pub key: String,
+    /// Name of a part that is new; a number is added if it is taken.
+    pub name: FileName,
+    pub master: Master,
+    pub ready_for_publish: bool,
+    pub by: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// The part that a parent has under a key.
+struct Held {
+    id: AssetId,
+    name: String,
+    folder: FolderId,
+}
+
+/// Files a part in the folder of its parent, or in the place of what was made of the parent under the same key.
+pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
+    let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
+    let name = FileName { stem: held.name.clone(), ..part.name };
+    let replacement = Replacement {
+        company: part.company,
+        asset: held.id,
+        file_name: name.with_extension(),
+        master: part.master,
+        move_to: None,
+        marked_in: part.ready_for_publish.then_some(Contexts::All),
+        by: part.by,
+        at: part.at,
+    };
+    ingest::replace(tx, &replacement).await?;
+    restore(tx, held.id).await?;
+    folders::touch(tx, &[held.folder], part.at).await?;
+    Ok(Filed::Updated { asset: held.id, name: held.name, moved_from: None })
+}
+
+async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
+    let wanted = part.name.stem.clone();
+    let name = arrival::free_name_from(tx, part.company, part.name).await?;
+    let folder = folder_of(tx, part.parent).await?;
+    let asset = ingest::insert(
+        tx,
+        &NewAsset {
+            company: part.company,
+            folder,
+            file_name: name.with_extension(),
+            name: name.stem.clone(),
+            master: part.master,
+            marked_in: if part.ready_for_publish { Contexts::All } else { Contexts::NONE },
+            by: part.by,
+            at: part.at,
+        },
+    )
+    .await?;
+    belong(tx, asset, part.parent, &part.key).await?;
+    let name = name.stem;
+    Ok(if name == wanted { Filed::Added { asset, name } } else { Filed::AddedWithNumber { asset, name } })
+}
+
+/// Notes what an asset was made from.
+pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, parent: AssetId, key: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET parent_id = $2, part = $3 WHERE id = $1")
+        .bind(asset.0)
+        .bind(parent.0)
+        .bind(key)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note what an asset was made from"))
+}
+
+async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, name, folder_id FROM asset
+         WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
+    )
+    .bind(part.company.0)
+    .bind(part.parent.0)
+    .bind(&part.key)
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("look for a part of an asset"))?;
+    row.map(|row| {
+        Ok(Held { id: AssetId(get(&row, "id")?), name: get(&row, "name")?, folder: FolderId(get(&row, "folder_id")?) })
+    })
+    .transpose()
+}
+
+/// The path of the folder that an asset is in.
+async fn folder_of(tx: &mut Transaction, asset: AssetId) -> Result<String, StoreError> {
+    sqlx::query_scalar("SELECT f.path FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.id = $1")
+        .bind(asset.0)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("look for the folder of an asset"))
+}
+
+/// A part that is made again comes back from the trash.
+pub(super) async fn restore(tx: &mut Transaction, asset: AssetId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id = $1")
+        .bind(asset.0)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("bring a part back from the trash"))
+}
+
+/// Moves the parts of a parent whose keys begin with `prefix` and are not among `keys` to the trash: its master has fewer
+/// of them now. They come back when it has them again.
+pub(in crate::store) async fn keep_only(
+    tx: &mut Transaction,
+    company: CompanyId,
+    parent: AssetId,
+    prefix: &str,
+    keys: &[String],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let change = next_change(tx, company).await?;
+    sqlx::query(
+        "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, change_seq = $6
+         WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
+           AND substr(part, 1, length($3)) = $3 AND part NOT IN (SELECT value FROM json_each($4))",
+    )
+    .bind(company.0)
+    .bind(parent.0)
+    .bind(prefix)
+    .bind(json!(keys).to_string())
+    .bind(at.timestamp_millis())
+    .bind(change)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("move parts of an asset to the trash"))
+}
