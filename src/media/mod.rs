@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! file -> sniff -> decode (header within Limits, then pixels as stored)
-//!      -> render  (bands of rows: turned upright, colours made gray or RGB)
-//!      -> cascade (each band, and its halvings)
+//!      -> render  (rows: turned upright, colours made gray or RGB, edited)
+//!      -> cascade (bands of rows, and their halvings)
 //!      -> pyramid (tiles of every level into a TIFF) and thumbnail (one level, resized)
 //! ```
 //!
@@ -47,6 +47,7 @@ pub use options::{Chroma, Options};
 pub use orientation::Orientation;
 pub use picture::{ColorModel, Picture, Profile, Resolution};
 pub use pyramid::PyramidInfo;
+use render::Rendering;
 pub use sniff::sniff;
 pub use thumbnail::ThumbnailInfo;
 
@@ -72,17 +73,25 @@ pub fn optimize(
     cancel: Cancel<'_>,
 ) -> Result<Optimized, MediaError> {
     options.check()?;
-    let rendering = render::Rendering::open(source, options, limits, cancel)?;
+    let (picture, rendering) = Rendering::open(source, options, limits, cancel)?;
+    let notes = rendering.notes().to_vec();
+    let (pyramid, thumbnail) = derive(rendering, pyramid_out, thumbnail_out, options, cancel)?;
+    Ok(Optimized { picture, pyramid, thumbnail, notes })
+}
+
+/// Writes the pyramid and the thumbnail of a picture from anywhere.
+pub(crate) fn derive(
+    rendering: Rendering<'_>,
+    pyramid_out: &mut (impl Write + Seek),
+    thumbnail_out: &mut impl Write,
+    options: &Options,
+    cancel: Cancel<'_>,
+) -> Result<(PyramidInfo, ThumbnailInfo), MediaError> {
     let mut pyramid = pyramid::Builder::new(pyramid_out, &rendering, options)?;
     let mut thumbnail = thumbnail::Collector::new(&rendering, options);
     rendering.run(options.tile, cancel, &mut |band| {
         thumbnail.add(&band);
         pyramid.add(&band)
     })?;
-    Ok(Optimized {
-        pyramid: pyramid.finish()?,
-        thumbnail: thumbnail.finish(thumbnail_out, options)?,
-        notes: rendering.notes().to_vec(),
-        picture: rendering.into_picture(),
-    })
+    Ok((pyramid.finish()?, thumbnail.finish(thumbnail_out, options)?))
 }

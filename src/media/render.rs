@@ -1,4 +1,5 @@
-//! A decoded picture as a flow of bands: upright, and in colours a pyramid may hold.
+//! A picture as rows that a pyramid may hold, with what must be known to make sense of them: opened from a file, turned
+//! upright and brought to gray or RGB; or made of rows from elsewhere, such as a page that was drawn.
 
 use std::path::Path;
 
@@ -6,76 +7,97 @@ use super::cascade::{Band, Cascade};
 use super::color::{Converter, Note};
 use super::decode::{self, Cancel, Decoded, check_cancel, guarded};
 use super::error::MediaError;
+use super::format::Format;
 use super::limits::Limits;
 use super::options::Options;
-use super::picture::{Picture, Resolution};
+use super::picture::{Picture, Profile, Resolution};
 use super::raster::Layout;
-use super::rows::{Converted, Rows, Seen};
+use super::rows::{AnyRows, Converted, Rows, Seen};
 
-pub(crate) struct Rendering {
-    decoded: Decoded,
-    converter: Converter,
+pub(crate) struct Rendering<'a> {
+    format: Format,
+    rows: AnyRows<'a>,
+    profile: Option<Vec<u8>>,
+    resolution: Option<Resolution>,
     notes: Vec<Note>,
 }
 
-impl Rendering {
-    pub fn open(source: &Path, options: &Options, limits: &Limits, cancel: Cancel<'_>) -> Result<Self, MediaError> {
+impl<'a> Rendering<'a> {
+    /// Opens the picture at `source`.
+    pub fn open(
+        source: &Path,
+        options: &Options,
+        limits: &Limits,
+        cancel: Cancel<'_>,
+    ) -> Result<(Picture, Self), MediaError> {
         check_cancel(cancel)?;
-        let decoded = decode::decode(source, limits, cancel)?;
-        let Decoded { picture, raster } = &decoded;
+        let Decoded { picture, raster } = decode::decode(source, limits, cancel)?;
         let opaque = raster.is_opaque();
-        let converter =
-            Converter::new(raster.layout(), opaque, picture.profile.as_ref(), options.cmyk_profile.as_deref());
-        let depth = (picture.depth > 8).then_some(Note::DepthReduced);
-        let frames = picture.is_animated.then_some(Note::FirstFrameOnly);
-        let notes = [converter.note, depth, frames].into_iter().flatten().collect();
-        Ok(Self { converter, notes, decoded })
+        let rows = Box::new(Seen::new(raster, picture.orientation));
+        let resolution = picture.resolution.map(|resolution| resolution.oriented(picture.orientation));
+        let mut rendering =
+            Self::new(picture.format, rows, opaque, picture.profile.as_ref(), options).with_resolution(resolution);
+        rendering.notes.extend((picture.depth > 8).then_some(Note::DepthReduced));
+        rendering.notes.extend(picture.is_animated.then_some(Note::FirstFrameOnly));
+        Ok((picture, rendering))
+    }
+
+    /// Takes upright rows in colours of any kind, which `profile` describes. `opaque` says that their alpha, if they
+    /// have any, lets nothing through: it is left out then. Errors of the rows are told as those of a file of `format`.
+    pub fn new(format: Format, rows: AnyRows<'a>, opaque: bool, profile: Option<&Profile>, options: &Options) -> Self {
+        let mut converter = Converter::new(rows.layout(), opaque, profile, options.cmyk_profile.as_deref());
+        let profile = converter.profile.take();
+        let notes = converter.note.into_iter().collect();
+        Self { format, rows: Box::new(Converted::new(rows, converter)), profile, resolution: None, notes }
+    }
+
+    pub fn with_resolution(self, resolution: Option<Resolution>) -> Self {
+        Self { resolution, ..self }
+    }
+
+    /// Puts an adapter behind the rows, which are gray or RGB by now, with or without alpha.
+    #[expect(dead_code, reason = "the place for edits")]
+    pub fn edited(self, edit: impl FnOnce(AnyRows<'a>) -> Result<AnyRows<'a>, MediaError>) -> Result<Self, MediaError> {
+        Ok(Self { rows: edit(self.rows)?, ..self })
     }
 
     pub fn width(&self) -> u32 {
-        self.decoded.picture.width
+        self.rows.width()
     }
 
     pub fn height(&self) -> u32 {
-        self.decoded.picture.height
+        self.rows.height()
     }
 
     pub fn layout(&self) -> Layout {
-        self.converter.layout
+        self.rows.layout()
     }
 
     /// The profile of the pixels as rendered.
     pub fn profile(&self) -> Option<&[u8]> {
-        self.converter.profile.as_deref()
+        self.profile.as_deref()
     }
 
     pub fn resolution(&self) -> Option<Resolution> {
-        let picture = &self.decoded.picture;
-        picture.resolution.map(|resolution| resolution.oriented(picture.orientation))
+        self.resolution
     }
 
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
-    pub fn into_picture(self) -> Picture {
-        self.decoded.picture
-    }
-
     /// Hands the bands of every level, `tile` rows high, to `sink`.
     pub fn run(
-        &self,
+        mut self,
         tile: u32,
         cancel: Cancel<'_>,
         sink: &mut dyn FnMut(Band<'_>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
-        let Decoded { picture, raster } = &self.decoded;
-        let mut rows = Converted::new(Seen::new(raster, picture.orientation), &self.converter);
-        let mut cascade = Cascade::new(rows.width(), rows.height(), rows.layout(), tile);
-        guarded(picture.format, || {
+        let mut cascade = Cascade::new(self.width(), self.height(), self.layout(), tile);
+        guarded(self.format, || {
             loop {
                 check_cancel(cancel)?;
-                let band = rows.read(tile)?;
+                let band = self.rows.read(tile)?;
                 if band.is_empty() {
                     return Ok(());
                 }

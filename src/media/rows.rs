@@ -3,7 +3,7 @@
 //! Whatever stands between the two ends is an adapter that takes `Rows` and is `Rows`, and keeps no more of the picture
 //! than it needs.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 use super::color::Converter;
 use super::error::MediaError;
@@ -21,24 +21,46 @@ pub(crate) trait Rows {
     fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError>;
 }
 
+/// Rows of any origin.
+pub(crate) type AnyRows<'a> = Box<dyn Rows + 'a>;
+
+impl<R: Rows + ?Sized> Rows for Box<R> {
+    fn width(&self) -> u32 {
+        (**self).width()
+    }
+
+    fn height(&self) -> u32 {
+        (**self).height()
+    }
+
+    fn layout(&self) -> Layout {
+        (**self).layout()
+    }
+
+    fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
+        (**self).read(most)
+    }
+}
+
 /// A picture in memory, as seen.
-pub(crate) struct Seen<'a> {
-    raster: &'a Raster,
+pub(crate) struct Seen<R> {
+    raster: R,
     orientation: Orientation,
     next: u32,
 }
 
-impl<'a> Seen<'a> {
-    pub fn new(raster: &'a Raster, orientation: Orientation) -> Self {
+impl<R: Borrow<Raster>> Seen<R> {
+    pub fn new(raster: R, orientation: Orientation) -> Self {
         Self { raster, orientation, next: 0 }
     }
 
     fn size(&self) -> (u32, u32) {
-        self.orientation.seen_size(self.raster.width(), self.raster.height())
+        let raster = self.raster.borrow();
+        self.orientation.seen_size(raster.width(), raster.height())
     }
 }
 
-impl Rows for Seen<'_> {
+impl<R: Borrow<Raster>> Rows for Seen<R> {
     fn width(&self) -> u32 {
         self.size().0
     }
@@ -48,29 +70,29 @@ impl Rows for Seen<'_> {
     }
 
     fn layout(&self) -> Layout {
-        self.raster.layout()
+        self.raster.borrow().layout()
     }
 
     fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
         let start = self.next;
         self.next = self.next.saturating_add(most).min(self.height());
-        Ok(self.orientation.rows(self.raster, start..self.next))
+        Ok(self.orientation.rows(self.raster.borrow(), start..self.next))
     }
 }
 
 /// Rows in other colours.
-pub(crate) struct Converted<'a, R> {
+pub(crate) struct Converted<R, C> {
     rows: R,
-    converter: &'a Converter,
+    converter: C,
 }
 
-impl<'a, R: Rows> Converted<'a, R> {
-    pub fn new(rows: R, converter: &'a Converter) -> Self {
+impl<R: Rows, C: Borrow<Converter>> Converted<R, C> {
+    pub fn new(rows: R, converter: C) -> Self {
         Self { rows, converter }
     }
 }
 
-impl<R: Rows> Rows for Converted<'_, R> {
+impl<R: Rows, C: Borrow<Converter>> Rows for Converted<R, C> {
     fn width(&self) -> u32 {
         self.rows.width()
     }
@@ -80,12 +102,12 @@ impl<R: Rows> Rows for Converted<'_, R> {
     }
 
     fn layout(&self) -> Layout {
-        self.converter.layout
+        self.converter.borrow().layout
     }
 
     fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
         let from = self.rows.layout();
         let band = self.rows.read(most)?;
-        self.converter.apply(from, band)
+        self.converter.borrow().apply(from, band)
     }
 }

@@ -34,7 +34,7 @@ pub fn write(
     cancel: Cancel<'_>,
 ) -> Result<ThumbnailInfo, MediaError> {
     options.check()?;
-    let rendering = Rendering::open(source, options, limits, cancel)?;
+    let (_, rendering) = Rendering::open(source, options, limits, cancel)?;
     let mut collector = Collector::new(&rendering, options);
     rendering.run(options.tile, cancel, &mut |band| {
         collector.add(&band);
@@ -54,7 +54,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub fn new(rendering: &Rendering, options: &Options) -> Self {
+    pub fn new(rendering: &Rendering<'_>, options: &Options) -> Self {
         let sizes = level_sizes(rendering.width(), rendering.height(), options.tile);
         let enough = |&(width, height): &(u32, u32)| width.max(height) >= options.thumbnail_side;
         let level = sizes.iter().rposition(enough).unwrap_or(0);

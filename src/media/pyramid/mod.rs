@@ -49,7 +49,7 @@ pub fn write(
     cancel: Cancel<'_>,
 ) -> Result<PyramidInfo, MediaError> {
     options.check()?;
-    let rendering = Rendering::open(source, options, limits, cancel)?;
+    let (_, rendering) = Rendering::open(source, options, limits, cancel)?;
     let mut builder = Builder::new(out, &rendering, options)?;
     rendering.run(options.tile, cancel, &mut |band| builder.add(&band))?;
     builder.finish()
@@ -72,7 +72,7 @@ struct Level {
 const FAILED: &str = "pyramid";
 
 impl<'a, W: Write + Seek> Builder<'a, W> {
-    pub fn new(out: &'a mut W, rendering: &Rendering, options: &Options) -> Result<Self, MediaError> {
+    pub fn new(out: &'a mut W, rendering: &Rendering<'_>, options: &Options) -> Result<Self, MediaError> {
         let sizes = level_sizes(rendering.width(), rendering.height(), options.tile);
         Ok(Self {
             container: Container::start(out, container::CLASSIC_LIMIT).map_err(MediaError::writing(FAILED))?,

@@ -349,6 +349,25 @@ fn a_pyramid_written_alone_is_the_same_and_can_be_read_again() {
 }
 
 #[test]
+fn a_picture_in_memory_is_made_into_the_same_as_from_its_file() {
+    let shop = Workshop::new();
+    let plain = shop.sample("قميص.tif", 300);
+    let source = shop.vips("copy", &plain, "plain.png", &["--xres", "10", "--yres", "10"]);
+    let (made, optimized) = shop.optimize(&source, &Options::default()).unwrap();
+    let Pixels { width, height, bytes, .. } = shop.pixels(path(&source));
+    let raster = raster::Raster::new(width as u32, height as u32, raster::Layout::Rgb, bytes).unwrap();
+    let rows = Box::new(rows::Seen::new(&raster, Orientation::Upright));
+    let rendering =
+        Rendering::new(Format::Pdf, rows, raster.is_opaque(), optimized.picture.profile.as_ref(), &Options::default())
+            .with_resolution(optimized.picture.resolution);
+    let (mut pyramid, mut thumbnail) = (std::io::Cursor::new(Vec::new()), Vec::new());
+    let derived = derive(rendering, &mut pyramid, &mut thumbnail, &Options::default(), &never).unwrap();
+    assert_eq!(derived, (optimized.pyramid, optimized.thumbnail));
+    assert!(pyramid.into_inner() == fs::read(&made.pyramid).unwrap());
+    assert!(thumbnail == fs::read(&made.thumbnail).unwrap());
+}
+
+#[test]
 fn options_have_their_effect() {
     let shop = Workshop::new();
     let source = shop.sample("синяя.jpg", 700);
