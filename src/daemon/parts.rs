@@ -8,6 +8,7 @@ use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
+use crate::media::child::Launcher;
 use crate::model::firing;
 use crate::outward::{self, Guard};
 use crate::service;
@@ -156,5 +157,7 @@ pub fn registry(config: &Config) -> Result<Arc<dyn Registry>, StartError> {
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
     }
-    Ok(Arc::new(Standard::new(Settings::new(config), blobs)))
+    let settings = Settings::new(config);
+    Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
+    Ok(Arc::new(Standard::new(settings, blobs)))
 }

@@ -13,6 +13,10 @@ pub struct Settings {
     pub ingest_root: PathBuf,
     /// Above the trees of published files.
     pub publish_root: PathBuf,
+    /// Where child processes get their private folders.
+    pub scratch: PathBuf,
+    /// This program, which children start as.
+    pub binary: PathBuf,
     pub ingest: Ingest,
     pub fetch: Fetch,
     pub media: Media,
@@ -27,6 +31,8 @@ impl Settings {
         Self {
             ingest_root: config.ingest_root(),
             publish_root: config.publish_root(),
+            scratch: config.data().join("scratch"),
+            binary: media::child::RUNNING_BINARY.into(),
             ingest: config.ingest.clone(),
             fetch: config.fetch.clone(),
             media: config.media.clone(),

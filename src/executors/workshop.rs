@@ -7,19 +7,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Settings, failure};
 use crate::assets::blobs::Blobs;
+use crate::media::child::Launcher;
 
 /// Clones share it.
 #[derive(Debug, Clone)]
 pub struct Workshop {
     pub settings: Arc<Settings>,
     pub blobs: Blobs,
+    /// For tools that work as child processes.
+    #[allow(dead_code, reason = "documents and videos are made with tools")]
+    pub launcher: Launcher,
     benches: Arc<Semaphore>,
 }
 
 impl Workshop {
     pub fn new(settings: Settings, blobs: Blobs) -> Self {
         let benches = Arc::new(Semaphore::new(settings.parallel.max(1)));
-        Self { settings: Arc::new(settings), blobs, benches }
+        let launcher = Launcher::new(&settings.binary, &settings.scratch);
+        Self { settings: Arc::new(settings), blobs, launcher, benches }
     }
 
     /// Does work that blocks or computes on a thread of its own, when there is a free place. It is given a question to ask

@@ -15,6 +15,7 @@
 //! error, never half a picture; a panic inside a decoder is an error of that one file.
 
 mod cascade;
+pub mod child;
 mod color;
 mod decode;
 mod error;

@@ -127,6 +127,8 @@ impl World {
         let mut settings = Settings::new(&Config::default());
         settings.ingest_root = folder.path().join("ingest");
         settings.publish_root = folder.path().join("publish");
+        settings.scratch = folder.path().join("scratch");
+        settings.binary = env!("CARGO_BIN_EXE_prepress").into();
         settings.media.jpeg_quality = 60;
         change(&mut settings);
         let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
