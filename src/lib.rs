@@ -12,7 +12,8 @@
 //!
 //! The import rule, which `tests/architecture.rs` checks: `transport` uses `service`; `service` uses `store`;
 //! `engine` uses `service`, `store` and `executors`; `executors` use `assets`, `media` and the store's narrow handle;
-//! `media` and `model` use nothing of ours. `contract` is data about the API and may be read by all but them.
+//! `model` uses nothing of ours, and `media` nothing but `serving`, the commands of the image-serving protocol, which use
+//! nothing. `contract` is data about the API and may be read by all but them.
 //! Only `store` names sqlx, only `transport` names HTTP servers or XML, only `clock` asks for the time.
 
 pub mod assets;
@@ -27,6 +28,7 @@ pub mod media;
 pub mod model;
 pub mod outward;
 pub mod service;
+pub mod serving;
 pub mod store;
 pub mod transport;
 pub mod words;

@@ -1,0 +1,199 @@
+use super::*;
+
+fn no_formats(_: &str) -> Option<String> {
+    None
+}
+
+fn read(text: &str) -> Resolved {
+    resolve(text, None, &no_formats).unwrap_or_else(|bad| panic!("{text}: {bad}"))
+}
+
+fn commands(text: &str) -> Commands {
+    let read = read(text);
+    assert_eq!(read.ignored, [""; 0], "{text}");
+    read.commands
+}
+
+#[track_caller]
+fn refused(text: &str, command: &str) -> String {
+    let bad = resolve(text, None, &no_formats).expect_err(text);
+    assert_eq!(bad.command, command, "{text}: {bad}");
+    bad.rule
+}
+
+#[test]
+fn nothing_asked_is_a_plain_jpeg() {
+    assert_eq!(commands(""), Commands::default());
+    assert_eq!(Commands::default().fmt.format, FileFormat::Jpeg);
+}
+
+#[test]
+fn every_command_is_read() {
+    let read = commands(
+        "wid=400&HEI=300&scl=2.5&fit=crop,1&align=-1,0.5&crop=-10,0,500,400&rgn=1,2,3,4&rotate=-30&flip=lrud\
+         &fmt=tif-alpha,gray,lzw&qlt=60,1&bgc=255,128,0&op_sharpen=1&op_usm=1.5,2,10,1&resMode=bicub\
+         &icc=Adobe%20RGB%20(1998),perceptual,1,0&iccEmbed=1&printRes=300&pscan=4&req=img",
+    );
+    assert_eq!((read.wid, read.hei, read.scl), (Some(400), Some(300), Some(2.5)));
+    assert_eq!(read.fit, Some(Fit { mode: FitMode::Crop, upscale: true }));
+    assert_eq!(read.align, (-1.0, 0.5));
+    assert_eq!(read.crop, Some(Crop::Pixels(Region { x: -10, y: 0, width: 500, height: 400 })));
+    assert_eq!(read.rgn, Some(Region { x: 1, y: 2, width: 3, height: 4 }));
+    assert_eq!(read.rotate.degrees(), 330.0);
+    assert_eq!(read.flip, Flip { left_right: true, up_down: true });
+    let fmt = Output {
+        format: FileFormat::Tiff,
+        alpha: true,
+        pixels: Some(PixelType::Gray),
+        compression: Compression::Lzw,
+    };
+    assert_eq!(read.fmt, fmt);
+    assert_eq!(read.qlt, Quality { value: 60, full_chroma: true });
+    assert_eq!(read.bgc, Some(Color::Rgb([255, 128, 0])));
+    assert!(read.op_sharpen && read.icc_embed);
+    let mask = UnsharpMask { amount: 1.5, radius: 2.0, threshold: 10, monochrome: true, scales: true };
+    assert_eq!(read.op_usm, Some(mask));
+    assert_eq!(read.res_mode, ResMode::Bicub);
+    let icc = IccTarget { profile: "Adobe RGB (1998)".into(), intent: Intent::Perceptual };
+    assert_eq!(read.icc, Some(icc));
+    assert_eq!((read.print_res, read.pscan), (Some(300.0), Some(4)));
+    let crop = commands("cropN=.2,.3,.8,.9").crop;
+    assert_eq!(crop, Some(Crop::Normalized { x: 0.2, y: 0.3, width: 0.8, height: 0.9 }));
+    assert!(!commands("op_usmR=1,3").op_usm.unwrap().scales);
+}
+
+#[test]
+fn spelling_is_forgiving() {
+    for text in ["&fmt=png", "?fmt=png", " fmt = PNG &", "fmt=jpeg&FMT=png", "&.made 2026&fmt=p%6eg", "\nfmt=png,,\n"] {
+        assert_eq!(commands(text).fmt.format, FileFormat::Png, "{text:?}");
+    }
+    assert_eq!(commands("op_usm=0.0,0.0,0,0").op_usm, None);
+    let recorded = "wid=400&hei=400&fmt=jpeg&qlt=75&op_sharpen=0& \n resMode=bicub&op_usm=0.0,0.0,0,0&iccEmbed=0 \n";
+    assert_eq!(commands(recorded).res_mode, ResMode::Bicub);
+}
+
+#[test]
+fn what_is_not_known_is_noted_once() {
+    let read = read("layer=1&wid=10&text=a&$price=5&layer=comp&extend&req=tmb");
+    assert_eq!(read.ignored, ["layer", "text", "$price", "extend", "req"]);
+    assert_eq!(read.commands.wid, Some(10));
+    assert_eq!(self::read("icc=sRGB,relative,0,1").ignored, ["icc (dithering)"]);
+}
+
+#[test]
+fn bad_values_name_their_command() {
+    for (text, command) in [
+        ("wid=0", "wid"),
+        ("wid=-5", "wid"),
+        ("wid=12.5", "wid"),
+        ("wid=65536", "wid"),
+        ("wid=", "wid"),
+        ("wid", "wid"),
+        ("hei=1,2", "hei"),
+        ("scl=0", "scl"),
+        ("scl=NaN", "scl"),
+        ("scl=inf", "scl"),
+        ("wid=1&fit=zoom", "fit"),
+        ("wid=1&fit=crop,2", "fit"),
+        ("fit=crop", "fit"),
+        ("align=0", "align"),
+        ("align=0,2", "align"),
+        ("crop=0,0,10", "crop"),
+        ("crop=0,0,0,10", "crop"),
+        ("cropN=0,0,0,1", "cropn"),
+        ("cropN=0,0,1,1,1", "cropn"),
+        ("rgn=a,0,1,1", "rgn"),
+        ("rotate=left", "rotate"),
+        ("flip=x", "flip"),
+        ("fmt=heic", "fmt"),
+        ("fmt=", "fmt"),
+        ("fmt=png,cmyk", "fmt"),
+        ("fmt=webp,gray", "fmt"),
+        ("fmt=tif-alpha,,jpeg", "fmt"),
+        ("fmt=jpeg,,lzw", "fmt"),
+        ("fmt=webp,,zip", "fmt"),
+        ("qlt=0", "qlt"),
+        ("qlt=750", "qlt"),
+        ("qlt=80,2", "qlt"),
+        ("bgc=256,0,0", "bgc"),
+        ("bgc=red", "bgc"),
+        ("op_sharpen=2", "op_sharpen"),
+        ("op_usm=6", "op_usm"),
+        ("op_usm=1,251", "op_usm"),
+        ("op_usm=1,2,256", "op_usm"),
+        ("op_usm=1,2,3,4", "op_usm"),
+        ("op_usmR=,1", "op_usmr"),
+        ("resMode=nearest", "resmode"),
+        ("icc=", "icc"),
+        ("icc=sRGB,warm", "icc"),
+        ("icc=sRGB,relative,2", "icc"),
+        ("icc=sRGB,relative,1,x", "icc"),
+        ("iccEmbed=yes", "iccembed"),
+        ("printRes=0", "printres"),
+        ("pscan=6", "pscan"),
+        ("wid=%ff", "wid"),
+        ("$none$", "$none$"),
+    ] {
+        refused(text, command);
+    }
+    assert_eq!(
+        refused("qlt=750", "qlt"),
+        "the quality must be a whole number from 1 to 100, not \"750\"",
+        "says what is right and what was sent"
+    );
+    assert!(refused(&"a=1&".repeat(3000), "the whole").contains("8192"));
+}
+
+#[test]
+fn colours_come_in_many_forms() {
+    for (text, color) in [
+        ("0,100,200", Color::Rgb([0, 100, 200])),
+        ("0,100,200,200rs", Color::Rgb([0, 100, 200])),
+        ("0x010203S", Color::Rgb([1, 2, 3])),
+        ("a0b1c2d3R", Color::Rgb([160, 177, 194])),
+        ("100S", Color::Gray(255)),
+        ("50,75g", Color::Gray(128)),
+        ("0X70G", Color::Gray(0x70)),
+        ("0xddeegs", Color::Gray(0xdd)),
+        ("94,11,50,33k", Color::Cmyk([240, 28, 128, 84])),
+        ("22,23,24,25,26KS", Color::Cmyk([56, 59, 61, 64])),
+        ("38393A3bK", Color::Cmyk([0x38, 0x39, 0x3a, 0x3b])),
+        ("0x0a0b0C0d0eks", Color::Cmyk([10, 11, 12, 13])),
+        ("112233", Color::Rgb([0x11, 0x22, 0x33])),
+    ] {
+        assert_eq!(commands(&format!("bgc={text}")).bgc, Some(color), "{text}");
+    }
+    for text in ["", "101g", "0,101", "1,2,3,4,5", "0x12345", "12g4", "0xg", "1,2,3k", "0xé0000", "ééé"] {
+        refused(&format!("bgc={text}"), "bgc");
+    }
+    assert_eq!(Color::Cmyk([0, 255, 255, 0]).rgb(), [255, 0, 0]);
+    assert_eq!(Color::Rgb([255, 0, 0]).cmyk(), [0, 255, 255, 0]);
+    assert_eq!(Color::Rgb([0, 0, 0]).cmyk(), [0, 0, 0, 255]);
+    assert_eq!(Color::Rgb([255, 255, 255]).gray(), 255);
+}
+
+#[test]
+fn image_formats_stand_for_their_commands() {
+    let formats = |name: &str| match name.to_ascii_lowercase().as_str() {
+        "test" => Some("fmt=tif&wid=100&qlt=20".to_owned()),
+        "nested" => Some("$test$&wid=50".to_owned()),
+        "my format" => Some("hei=7".to_owned()),
+        "loop" => Some("$loop$".to_owned()),
+        "bad" => Some("qlt=750".to_owned()),
+        _ => None,
+    };
+    let read = |modifier: &str, preset: Option<&str>| resolve(modifier, preset, &formats);
+    for preset in ["$test$", "test", "$TEST$"] {
+        let commands = read("&fmt=png&wid=200", Some(preset)).unwrap().commands;
+        assert_eq!(commands.fmt.format, FileFormat::Tiff, "the preset's format beats the modifier's");
+        assert_eq!((commands.wid, commands.qlt.value), (Some(200), 20), "else the modifier comes last");
+    }
+    let commands = read("wid=300&$nested$&hei=5", None).unwrap().commands;
+    assert_eq!((commands.wid, commands.hei, commands.qlt.value), (Some(50), Some(5), 20));
+    assert_eq!(read("$My%20Format$", None).unwrap().commands.hei, Some(7));
+    let preset_without_format = read("fmt=png", Some("my format")).unwrap().commands;
+    assert_eq!(preset_without_format.fmt.format, FileFormat::Png);
+    assert_eq!(read("", Some("loop")).unwrap_err().command, "$loop$");
+    assert_eq!(read("", Some("bad")).unwrap_err().command, "qlt");
+    assert_eq!(read("", Some("gone")).unwrap_err().command, "$gone$");
+}
