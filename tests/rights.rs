@@ -14,6 +14,7 @@ use tenants::{PASSWORD, World, asset_handle, company_handle};
 const EVERYBODY: &str = "IpsUser IpsAdmin IpsCompanyAdmin TrialSiteAdmin TrialSiteUser ImagePortalAdmin ImagePortalUser \
                          ImagePortalContrib ImagePortalContribUser";
 const EDITORS: &str = "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePortalContrib ImagePortalContribUser";
+const FORMAT_KEEPERS: &str = "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin";
 const ADMINISTRATORS: &str = "IpsAdmin IpsCompanyAdmin TrialSiteAdmin ImagePortalAdmin";
 
 /// An operation with a parameter that is sound but for its company handle, which is set by each test.
@@ -65,6 +66,13 @@ fn cases() -> Vec<Case> {
             json!({"publishStateUpdateArray": [{"assetHandle": asset, "publishState": "MarkedForPublish"}]}),
         ),
         case("forceRepublishAssets", EDITORS, json!({"assetHandleArray": [asset]})),
+        case(
+            "getImageFormats",
+            "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePortalUser ImagePortalContrib ImagePortalContribUser",
+            json!({}),
+        ),
+        case("saveImageFormat", FORMAT_KEEPERS, json!({"name": "Small", "urlModifier": "wid=100"})),
+        case("deleteImageFormat", FORMAT_KEEPERS, json!({"imageFormatHandle": "i|1|1"})),
     ]
 }
 

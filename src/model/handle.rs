@@ -5,7 +5,7 @@
 //! transport turns it into the older one for clients of the oldest namespace.
 
 use super::asset::AssetType;
-use super::id::{AccountId, AssetId, CompanyId, ContextId, InstanceId};
+use super::id::{AccountId, AssetId, CompanyId, ContextId, ImageFormatId, InstanceId};
 use super::invalid::Invalid;
 
 /// Takes the letter and its bar off, when they are there. A letter of another kind of handle is an error.
@@ -56,6 +56,17 @@ pub fn context(id: ContextId) -> String {
 
 pub fn parse_context(field: &str, text: &str) -> Result<ContextId, Invalid> {
     Ok(ContextId(number(field, "pc|3001", text, body(field, "pc", text)?)?))
+}
+
+/// `i|<company>|<id>`.
+pub fn image_format(company: CompanyId, id: ImageFormatId) -> String {
+    format!("i|{company}|{id}")
+}
+
+pub fn parse_image_format(field: &str, text: &str) -> Result<(CompanyId, ImageFormatId), Invalid> {
+    const FORM: &str = "i|47|301";
+    let (company, id) = body(field, "i", text)?.split_once('|').unwrap_or_default();
+    Ok((CompanyId(number(field, FORM, text, company)?), ImageFormatId(number(field, FORM, text, id)?)))
 }
 
 /// `a|<id>|<kind>|<id>`: clients of the time before 2020 expect the three parts.
@@ -158,6 +169,13 @@ mod tests {
         assert_eq!(parse_asset("assetHandle", "24265|1|17061").unwrap(), AssetId(24265));
         assert_eq!(parse_asset("assetHandle", "a|918567").unwrap(), AssetId(918567));
         assert_eq!(parse_context("contextHandle", "pc|3001").unwrap(), ContextId(3001));
+        let format = (CompanyId(47), ImageFormatId(301));
+        for text in ["i|47|301", "47|301", &image_format(format.0, format.1)] {
+            assert_eq!(parse_image_format("imageFormatHandle", text).unwrap(), format, "{text}");
+        }
+        for text in ["", "301", "c|47|301", "47|x", "47|301|1"] {
+            assert!(parse_image_format("imageFormatHandle", text).is_err(), "{text}");
+        }
         for (text, path) in
             [("f|Acme/A/B/", "A/B"), ("Acme/", ""), ("f|Acme/", ""), ("A/B", "A/B"), ("Acmes/", "Acmes")]
         {

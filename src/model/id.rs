@@ -28,6 +28,8 @@ ids! {
     FolderId,
     /// A publish context.
     ContextId,
+    /// A named set of image-serving commands.
+    ImageFormatId,
 }
 
 impl CompanyId {

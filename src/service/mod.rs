@@ -16,6 +16,7 @@ pub mod company_settings;
 mod error;
 mod fields;
 pub mod folders;
+pub mod image_formats;
 pub mod jobs;
 mod login;
 mod operator;

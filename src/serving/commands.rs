@@ -67,7 +67,12 @@ pub enum FitMode {
 pub enum Crop {
     Pixels(Region),
     /// Relative to the picture's sides.
-    Normalized { x: f64, y: f64, width: f64, height: f64 },
+    Normalized {
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -421,7 +426,8 @@ fn quality(name: &str, value: &str) -> Result<Quality, BadCommand> {
 }
 
 fn unsharp_mask(name: &str, value: &str, scales: bool) -> Result<Option<UnsharpMask>, BadCommand> {
-    const FORM: &str = "amount, radius, threshold and 0 or 1 for brightness alone, of which the last three may be left out";
+    const FORM: &str =
+        "amount, radius, threshold and 0 or 1 for brightness alone, of which the last three may be left out";
     let values = Values::new(name, value, 1, 4, FORM)?;
     let amount = values.needed(values.real(0, 0.0, 5.0, "the amount")?, FORM)?;
     let mask = UnsharpMask {

@@ -41,12 +41,8 @@ fn every_command_is_read() {
     assert_eq!(read.rgn, Some(Region { x: 1, y: 2, width: 3, height: 4 }));
     assert_eq!(read.rotate.degrees(), 330.0);
     assert_eq!(read.flip, Flip { left_right: true, up_down: true });
-    let fmt = Output {
-        format: FileFormat::Tiff,
-        alpha: true,
-        pixels: Some(PixelType::Gray),
-        compression: Compression::Lzw,
-    };
+    let fmt =
+        Output { format: FileFormat::Tiff, alpha: true, pixels: Some(PixelType::Gray), compression: Compression::Lzw };
     assert_eq!(read.fmt, fmt);
     assert_eq!(read.qlt, Quality { value: 60, full_chroma: true });
     assert_eq!(read.bgc, Some(Color::Rgb([255, 128, 0])));

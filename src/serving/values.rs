@@ -17,7 +17,11 @@ impl<'a> Values<'a> {
             parts.pop();
         }
         let values = Self { command, whole, parts };
-        if (least..=most).contains(&values.parts.len()) { Ok(values) } else { Err(values.bad(format!("must be {form}"))) }
+        if (least..=most).contains(&values.parts.len()) {
+            Ok(values)
+        } else {
+            Err(values.bad(format!("must be {form}")))
+        }
     }
 
     pub fn bad(&self, rule: impl std::fmt::Display) -> BadCommand {

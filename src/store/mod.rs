@@ -19,6 +19,7 @@ pub mod assets;
 pub mod companies;
 pub mod contexts;
 pub mod folders;
+pub mod image_formats;
 pub mod jobs;
 pub mod overview;
 pub mod pictures;

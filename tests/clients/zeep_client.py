@@ -133,6 +133,12 @@ def session(version, has):
         assert "ImageServing" in [context["contextType"] for context in contexts], contexts
     if has("getActivePublishContexts"):
         assert "ImageServing" in items(version.call("getActivePublishContexts", companyHandle=handle))
+    if has("saveImageFormat"):
+        saved = version.call("saveImageFormat", companyHandle=handle, name="Small", urlModifier="wid=100&fmt=png")
+        formats = items(version.call("getImageFormats", companyHandle=handle))
+        assert [(found["name"], found["imageFormatHandle"]) for found in formats] == [("Small", saved)], formats
+        version.call("deleteImageFormat", companyHandle=handle, imageFormatHandle=saved)
+        assert not items(version.call("getImageFormats", companyHandle=handle))
     return company
 
 

@@ -6,6 +6,7 @@ mod server;
 
 mod faults;
 mod hostile;
+mod image_formats;
 mod job_rules;
 mod shapes;
 

@@ -76,6 +76,9 @@ operations! {
     "setAssetPublishState" => set_asset_publish_state,
     "setAssetsPublishState" => set_assets_publish_state,
     "forceRepublishAssets" => force_republish_assets,
+    "getImageFormats" => get_image_formats,
+    "saveImageFormat" => save_image_format,
+    "deleteImageFormat" => delete_image_format,
     "getProperty" => get_property,
     "getSystemProperties" => get_system_properties,
 }
