@@ -1,9 +1,14 @@
 //! A file that has been taken in becomes an asset: the commit, and the lines that tell of it. All upload jobs share it.
 
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
-use super::pictures::{Ready, Warning};
-use super::{Context, Failure, Item, reason};
+use super::pictures::{self, Ready, Warning};
+use super::process::{self, Parent, Parts, Processing};
+use super::{Context, Failure, Item, Workshop, reason};
+use crate::media::Format;
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -21,8 +26,8 @@ use crate::store::pictures::KnownAsset;
 pub struct Filing {
     pub company_root: String,
     pub overwrite: bool,
-    pub ready_for_publish: bool,
-    pub preserve_publish_state: Option<bool>,
+    pub processing: Processing,
+    workshop: Workshop,
 }
 
 /// One file of a job.
@@ -39,7 +44,7 @@ pub struct Incoming {
     /// Lines about how it came, for the log.
     pub history: Vec<LogLine>,
     /// For the item: what tells whether the source has changed since.
-    pub source: serde_json::Value,
+    pub source: Value,
 }
 
 /// What became of a file before it could be filed.
@@ -60,14 +65,19 @@ impl Incoming {
 }
 
 impl Filing {
-    pub async fn new(context: &Context, overwrite: bool, options: &ProcessingOptions) -> Result<Self, Failure> {
+    pub async fn new(
+        context: &Context,
+        workshop: &Workshop,
+        overwrite: bool,
+        options: &ProcessingOptions,
+    ) -> Result<Self, Failure> {
         let company = context.store().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         Ok(Self {
             company_root: company.ok_or_else(gone)?.root_path,
             overwrite,
-            ready_for_publish: options.ready_for_publish.unwrap_or(false),
-            preserve_publish_state: options.preserve_publish_state,
+            processing: Processing::new(options),
+            workshop: workshop.clone(),
         })
     }
 
@@ -76,7 +86,7 @@ impl Filing {
         known.filter(|known| !self.overwrite && !known.in_trash).cloned()
     }
 
-    /// Commits a file and what became of it.
+    /// Commits a file and what became of it, and then makes what it brings forth.
     pub async fn file(&self, context: &Context, incoming: Incoming, fate: Fate) -> Result<(), Failure> {
         match fate {
             Fate::Ready(ready) => self.add(context, incoming, *ready).await,
@@ -104,17 +114,68 @@ impl Filing {
             name: incoming.name.clone(),
             master: ready.master.clone(),
             overwrite: self.overwrite,
-            ready_for_publish: self.ready_for_publish,
-            preserve_publish_state: self.preserve_publish_state,
+            ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
+            preserve_publish_state: self.processing.options.preserve_publish_state,
             by: context.run.responsible,
             at: context.clock.now(),
         };
         let effect = Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone() };
+        let (key, format) = (incoming.key.clone(), ready.format);
         let told = Told { root: self.company_root.clone(), incoming, ready };
-        let item = Item(told.incoming.key.clone());
-        context.commit(item, effect, move |applied| told.report(applied)).await?;
+        let applied = context.commit(Item(key.clone()), effect, move |applied| told.report(applied)).await?;
+        match applied {
+            Some(Applied::Filed(filed)) if is_parent(&filed, format) => {
+                self.make_parts(context, vec![(filed.asset(), key)]).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on with what filed masters bring forth, where an earlier attempt left off.
+    pub async fn resume(&self, context: &Context, done: &HashMap<String, Value>) -> Result<(), Failure> {
+        let parents =
+            done.iter().filter_map(|(key, result)| Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone())));
+        let mut parents: Vec<(AssetId, String)> = parents.collect();
+        parents.sort_by_key(|(asset, _)| *asset);
+        self.make_parts(context, parents).await
+    }
+
+    /// `parents`: assets with the keys of their items, in order of numbers.
+    async fn make_parts(&self, context: &Context, parents: Vec<(AssetId, String)>) -> Result<(), Failure> {
+        let assets: Vec<AssetId> = parents.iter().map(|(asset, _)| *asset).collect();
+        let known = context.store().assets_numbered(context.run.company, &assets).await?;
+        for (asset, key) in parents {
+            context.checkpoint()?;
+            // Who has put it in the trash meanwhile does not wait for its parts.
+            let Some(known) = known.iter().find(|known| known.id == asset && !known.in_trash) else { continue };
+            let parent = self.parent(&key, known).await?;
+            process::make_parts(context, &self.workshop, &parent, &self.processing).await?;
+        }
         Ok(())
     }
+
+    async fn parent(&self, key: &str, known: &KnownAsset) -> Result<Parent, Failure> {
+        let (blobs, blob, file_name) =
+            (self.workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
+        let format = self.workshop.work(move |_| pictures::sniff(&blobs, &blob, &file_name)).await??;
+        Ok(Parent {
+            // No path and no address holds a line break.
+            prefix: format!("{key}\n"),
+            asset: known.id,
+            name: known.name.clone(),
+            file_name: known.file_name.clone(),
+            folder: known.folder.clone(),
+            blob: known.master.blob.clone(),
+            format,
+        })
+    }
+}
+
+/// In the result of an item: the asset whose parts are to be made.
+const PARENT: &str = "parent";
+
+fn is_parent(filed: &Filed, format: Format) -> bool {
+    !matches!(filed, Filed::Duplicate { .. }) && process::parts_of(format) != Parts::None
 }
 
 async fn commit(context: &Context, incoming: Incoming, counters: Counters, line: LogLine) -> Result<(), Failure> {
@@ -178,7 +239,11 @@ impl Told {
             lines.extend(self.warnings().map(|message| self.line(LogType::UploadWarning, name, message)));
         }
         counters.warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
-        ItemReport { result: self.incoming.source, counters, lines }
+        let mut result = self.incoming.source;
+        if let (Value::Object(result), true) = (&mut result, is_parent(filed, self.ready.format)) {
+            result.insert(PARENT.to_owned(), json!(filed.asset()));
+        }
+        ItemReport { result, counters, lines }
     }
 
     fn success(&self, name: &str) -> LogLine {

@@ -11,6 +11,7 @@ mod not_available;
 mod optimize;
 mod options;
 mod pictures;
+mod process;
 mod publish;
 mod reason;
 mod settings;

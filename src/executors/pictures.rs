@@ -14,7 +14,6 @@ use crate::media::{self, Format, MediaError, Picture};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
 use crate::model::making::Making;
-use crate::model::name::FileName;
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::pictures::KnownAsset;
 
@@ -120,6 +119,7 @@ pub fn remake(
 /// A file that is ready to become an asset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ready {
+    pub format: Format,
     pub master: Master,
     pub derived: Vec<Derived>,
     pub warnings: Vec<Warning>,
@@ -132,66 +132,55 @@ pub enum Warning {
     Remark(Message),
 }
 
-/// Finds out what a stored file is and makes what is made of it. Blocks.
-pub fn examine(
-    workshop: &Workshop,
-    blob: &Blob,
-    name: &FileName,
-    known: Option<&KnownAsset>,
-    stop: &dyn Fn() -> bool,
-) -> Result<Ready, Unmade> {
-    let file_name = name.with_extension();
-    if let Some(ready) = known.and_then(|known| unchanged(&workshop.settings, blob, &file_name, known)) {
-        return Ok(ready);
-    }
-    let format = sniff(&workshop.blobs, &blob.id, &file_name)?;
-    let mut ready = Ready {
-        master: Master {
+impl Ready {
+    /// The master as it came, with nothing made of it.
+    pub fn new(format: Format, blob: &Blob) -> Self {
+        let master = Master {
             asset_type: recognize::asset_type(format),
             blob: blob.id.clone(),
             bytes: blob.bytes,
             pixels: None,
             facts: PictureFacts::default(),
             making: Making::default(),
-        },
-        derived: Vec::new(),
-        warnings: Vec::new(),
-    };
-    if !recognize::extension_fits(&name.extension, format) {
-        ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
+        };
+        Self { format, master, derived: Vec::new(), warnings: Vec::new() }
     }
-    if format.is_decodable() {
-        let made = make(workshop, &blob.id, stop)?;
-        if made.picture.is_animated {
-            ready.master.asset_type = AssetType::AnimatedGif;
-        }
-        ready.master.pixels = Some((made.picture.width, made.picture.height));
-        ready.master.facts = facts(&made.picture);
-        ready.derived = made.derived;
-        ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
-    } else if ready.master.asset_type.is_picture() {
-        ready.master.facts.format = Some(format.name().to_owned());
-        ready
-            .warnings
-            .push(Warning::Remark(reason::other(format_args!("no pyramid is made of {format} in this version"))));
+}
+
+/// Makes the pyramid and the thumbnail of a picture that has just come. Blocks.
+pub fn complete(ready: &mut Ready, workshop: &Workshop, stop: &dyn Fn() -> bool) -> Result<(), Unmade> {
+    let made = make(workshop, &ready.master.blob, stop)?;
+    if made.picture.is_animated {
+        ready.master.asset_type = AssetType::AnimatedGif;
     }
-    Ok(ready)
+    ready.master.pixels = Some((made.picture.width, made.picture.height));
+    ready.master.facts = facts(&made.picture);
+    ready.derived = made.derived;
+    ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
+    Ok(())
 }
 
 /// The same file again, and what was made of it is as it would be now: a nightly upload of a folder mostly is this.
-fn unchanged(settings: &Settings, blob: &Blob, file_name: &str, known: &KnownAsset) -> Option<Ready> {
+pub fn unchanged(
+    settings: &Settings,
+    format: Format,
+    blob: &Blob,
+    file_name: &str,
+    known: &KnownAsset,
+) -> Option<Ready> {
     let recipe = recipe(settings);
     let is_fresh = |derived: &Derived| derived.source_blob == blob.id && derived.recipe == recipe;
     let is_same = known.master.blob == blob.id && known.file_name == file_name;
     let is_complete = known.derived.len() >= 2 && known.derived.iter().all(is_fresh);
     (is_same && is_complete).then(|| Ready {
+        format,
         master: known.master.clone(),
         derived: known.derived.clone(),
         warnings: Vec::new(),
     })
 }
 
-fn sniff(blobs: &Blobs, blob: &str, file_name: &str) -> Result<Format, BlobError> {
+pub fn sniff(blobs: &Blobs, blob: &str, file_name: &str) -> Result<Format, BlobError> {
     let head = head(blobs.read(blob)?).map_err(BlobError::Source)?;
     Ok(media::sniff(&head, file_name))
 }

@@ -12,9 +12,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::filing::{Fate, Filing, Incoming};
-use super::pictures::{self, Unmade};
+use super::pictures::Unmade;
+use super::process::{self, Subject};
 use super::{Context, Executor, Failure, Workshop, options, reason};
-use crate::assets::blobs::BlobError;
+use crate::assets::blobs::{Blob, BlobError};
 use crate::assets::ingest::{
     self, CompanyFolder, Found, IngestError, LeftOut, Listing, ServerDirectory, Source, Walk, Why,
 };
@@ -22,7 +23,6 @@ use crate::model::handle;
 use crate::model::job::UploadDirectoryJob;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::name::{FileName, clean_folder};
-use crate::store::pictures::KnownAsset;
 
 pub struct UploadDirectory {
     pub order: UploadDirectoryJob,
@@ -32,7 +32,7 @@ pub struct UploadDirectory {
 #[async_trait]
 impl Executor for UploadDirectory {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let filing = Filing::new(context, self.order.overwrite, &self.order.options).await?;
+        let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
         let destination = clean_folder("destFolder", self.destination(&filing.company_root));
         let destination = destination.map_err(|invalid| Failure::because(reason::other(invalid)))?;
         context.say(Message::new("progress-listing"));
@@ -41,6 +41,7 @@ impl Executor for UploadDirectory {
         let has_beginning = self.log_beginning(context, &directory, &listing.left_out).await?;
         context.plan(listing.files.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-uploading"));
+        filing.resume(context, &done).await?;
         let directory = Arc::new(directory);
         let files = listing.files.into_iter().filter(|file| !done.contains_key(&ingest::display(&file.relative)));
         let mut prepared = stream::iter(files)
@@ -119,12 +120,14 @@ impl UploadDirectory {
             return Ok((incoming, Fate::Duplicate(known)));
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
-        let shown = incoming.shown.clone();
+        let (shown, processing) = (incoming.shown.clone(), filing.processing.clone());
         let work = self.workshop.work(move |stop| {
             let _working = progress.working_on(shown);
             let source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
             let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
-            take_in(&workshop, source, &name, known.as_ref(), limit, stop).map(|ready| (stamp, ready))
+            let blob = store(&workshop, source, limit, stop)?;
+            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            process::examine(&workshop, subject, &processing, stop).map(|ready| (stamp, ready))
         });
         match work.await? {
             Ok((stamp, ready)) => {
@@ -140,14 +143,7 @@ impl UploadDirectory {
     }
 }
 
-fn take_in(
-    workshop: &Workshop,
-    mut source: Source,
-    name: &FileName,
-    known: Option<&KnownAsset>,
-    limit: u64,
-    stop: &dyn Fn() -> bool,
-) -> Result<pictures::Ready, Unmade> {
+fn store(workshop: &Workshop, mut source: Source, limit: u64, stop: &dyn Fn() -> bool) -> Result<Blob, Unmade> {
     let blob = workshop.blobs.store(&mut source.file, limit, stop).map_err(|error| match error {
         BlobError::Source(error) => Unmade::Refused(reason::other(format_args!("it cannot be read: {error}"))),
         BlobError::TooLarge { limit } => Unmade::Refused(reason::too_large(source.stamp.bytes, limit)),
@@ -159,7 +155,7 @@ fn take_in(
     if blob.bytes == 0 {
         return Err(Unmade::Refused(Message::new("reason-empty")));
     }
-    pictures::examine(workshop, &blob, name, known, stop)
+    Ok(blob)
 }
 
 fn refuse_size(bytes: u64, limit: u64) -> Option<Message> {

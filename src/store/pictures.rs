@@ -1,18 +1,23 @@
 //! What jobs that make pictures ask about assets.
 
+use serde::Deserialize;
 use serde_json::json;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::assets::ingest::{Derived, Master};
 use super::{Store, StoreError, Transaction, rows};
 use crate::model::asset::{AssetType, DerivedRole, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 
-/// The asset that has a name.
+/// An asset as it is before a job changes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownAsset {
     pub id: AssetId,
+    pub name: String,
+    /// Below the company root.
+    pub folder: String,
     pub in_trash: bool,
     pub file_name: String,
     pub master: Master,
@@ -29,33 +34,50 @@ pub struct PictureState {
     pub is_fresh: bool,
 }
 
+/// Assets of company $1 that meet a condition, each with its derived files.
+macro_rules! known {
+    ($condition:literal) => {
+        concat!(
+            "SELECT a.*, f.path AS folder,
+                    (SELECT json_group_array(json_object('role', role, 'blob', d.blob, 'bytes', d.bytes, 'width', d.width,
+                            'height', d.height, 'source_blob', source_blob, 'recipe', recipe) ORDER BY role)
+                     FROM derived d WHERE d.asset_id = a.id) AS derived
+             FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.",
+            $condition,
+            " ORDER BY a.id"
+        )
+    };
+}
+
 impl Store {
     pub async fn asset_named(&self, company: CompanyId, name: &str) -> Result<Option<KnownAsset>, StoreError> {
+        let found = sqlx::query(known!("name = $2")).bind(company.0).bind(name);
+        Ok(self.known(found).await?.pop())
+    }
+
+    /// Those of the assets that the company has, in order of numbers; also those in the trash.
+    pub async fn assets_numbered(&self, company: CompanyId, assets: &[AssetId]) -> Result<Vec<KnownAsset>, StoreError> {
+        let found = sqlx::query(known!("id IN (SELECT value FROM json_each($2))")).bind(company.0);
+        self.known(found.bind(json!(assets).to_string())).await
+    }
+
+    async fn known(&self, found: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<KnownAsset>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sqlx::query(
-            "SELECT id, trash_state, file_name, asset_type, blob, bytes, width, height, info, making
-             FROM asset WHERE company_id = $1 AND name = $2",
-        )
-        .bind(company.0)
-        .bind(name)
-        .fetch_optional(&mut *reader)
-        .await
-        .map_err(StoreError::doing("look for an asset by its name"))?;
-        let Some(row) = row else { return Ok(None) };
-        let derived = sqlx::query(
-            "SELECT role, blob, bytes, width, height, source_blob, recipe FROM derived WHERE asset_id = $1 ORDER BY role",
-        )
-        .bind(row.get::<i64, _>("id"))
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(StoreError::doing("read derived files"))?;
-        Ok(Some(KnownAsset {
-            id: AssetId(rows::get(&row, "id")?),
-            in_trash: rows::constant::<TrashState>(&row, "trash_state")? != TrashState::NotInTrash,
-            file_name: rows::get(&row, "file_name")?,
-            master: master(&row)?,
-            derived: derived.iter().map(self::derived).collect::<Result<_, _>>()?,
-        }))
+        let rows = found.fetch_all(&mut *reader).await.map_err(StoreError::doing("look for assets"))?;
+        rows.iter()
+            .map(|row| {
+                let derived: Vec<DerivedRow> = rows::json(row, "derived")?;
+                Ok(KnownAsset {
+                    id: AssetId(rows::get(row, "id")?),
+                    name: rows::get(row, "name")?,
+                    folder: rows::get(row, "folder")?,
+                    in_trash: rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash,
+                    file_name: rows::get(row, "file_name")?,
+                    master: master(row)?,
+                    derived: derived.into_iter().map(Derived::from).collect(),
+                })
+            })
+            .collect()
     }
 
     /// Every picture of a company that is not in the trash, in order of numbers.
@@ -103,15 +125,29 @@ fn master(row: &SqliteRow) -> Result<Master, StoreError> {
     })
 }
 
-fn derived(row: &SqliteRow) -> Result<Derived, StoreError> {
-    Ok(Derived {
-        role: rows::constant::<DerivedRole>(row, "role")?,
-        blob: rows::get(row, "blob")?,
-        bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
-        pixels: (rows::get(row, "width")?, rows::get(row, "height")?),
-        source_blob: rows::get(row, "source_blob")?,
-        recipe: rows::get(row, "recipe")?,
-    })
+/// A derived file as the database hands it out within its asset.
+#[derive(Deserialize)]
+struct DerivedRow {
+    role: DerivedRole,
+    blob: String,
+    bytes: i64,
+    width: u32,
+    height: u32,
+    source_blob: String,
+    recipe: String,
+}
+
+impl From<DerivedRow> for Derived {
+    fn from(row: DerivedRow) -> Self {
+        Self {
+            role: row.role,
+            blob: row.blob,
+            bytes: row.bytes.unsigned_abs(),
+            pixels: (row.width, row.height),
+            source_blob: row.source_blob,
+            recipe: row.recipe,
+        }
+    }
 }
 
 /// Whether this is the master of the asset.

