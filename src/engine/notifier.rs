@@ -1,21 +1,29 @@
 //! The outbox to the world: mail and completion URLs, each until it is delivered or given up.
+//!
+//! Several messages are under way at the same time, of each company no more than its share: a company with ten thousand
+//! mails, or with a completion URL that never answers, holds up none of the others.
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync;
 
 use super::{AFTER_ERROR, NET, Shared};
 use crate::clock;
+use crate::model::id::CompanyId;
 use crate::store::StoreError;
 use crate::store::jobs::outbox::{Channel, Delivery, Outgoing};
 
-/// Messages read at once, and how many of them are under way at the same time.
-const GROUP: u32 = 64;
-const AT_ONCE: usize = 8;
+/// Messages of a channel that are under way at the same time: in all, and of one company.
+const AT_ONCE: usize = 16;
+const SHARE: usize = 4;
 
 /// Why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,19 +76,28 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn lane(shared: &Shared, channel: Channel, bell: &sync::Notify) {
-    while !shared.closed.is_cancelled() {
-        let delivered = tokio::select! {
-            delivered = deliver_due(shared, channel) => delivered,
-            () = last_moment(shared) => return,
+    let mut under_way = UnderWay::default();
+    let mut last_moment = pin!(last_moment(shared));
+    loop {
+        let looked = if shared.closed.is_cancelled() {
+            // What is under way may end; nothing new is begun.
+            Ok(shared.clock.now() + NET)
+        } else {
+            under_way.fill(shared, channel).await
         };
-        let wait_until = delivered.unwrap_or_else(|error| {
-            tracing::error!(%error, "the outbox could not be read or written");
+        let look_again = looked.unwrap_or_else(|error| {
+            tracing::error!(%error, "the outbox could not be read");
             shared.clock.now() + AFTER_ERROR
         });
+        if shared.closed.is_cancelled() && under_way.is_empty() {
+            return;
+        }
         tokio::select! {
-            () = shared.clock.sleep_until(wait_until) => {}
+            () = under_way.one_ends(), if !under_way.is_empty() => {}
+            () = shared.clock.sleep_until(look_again) => {}
             () = bell.notified() => {}
-            () = shared.closed.cancelled() => {}
+            () = shared.closed.cancelled(), if !shared.closed.is_cancelled() => {}
+            () = &mut last_moment => return,
         }
     }
 }
@@ -90,25 +107,57 @@ async fn last_moment(shared: &Shared) {
     clock::sleep(&*shared.clock, LAST_MOMENT).await;
 }
 
-/// Delivers what is due, and says when to look again.
-async fn deliver_due(shared: &Shared, channel: Channel) -> Result<DateTime<Utc>, StoreError> {
-    loop {
+/// The deliveries of a channel that have not ended, and whose they are.
+#[derive(Default)]
+struct UnderWay<'s> {
+    deliveries: FuturesUnordered<BoxFuture<'s, i64>>,
+    messages: HashMap<i64, CompanyId>,
+}
+
+impl<'s> UnderWay<'s> {
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
+    }
+
+    /// Begins what is due and has a place, companies in turn, and says when to look again.
+    async fn fill(&mut self, shared: &'s Shared, channel: Channel) -> Result<DateTime<Utc>, StoreError> {
         let now = shared.clock.now();
-        let (due, next) = shared.store.due_messages(channel, now, GROUP).await?;
-        if due.is_empty() {
-            return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
+        let known: Vec<i64> = self.messages.keys().copied().collect();
+        let (due, next) = shared.store.due_messages(channel, now, &known, SHARE).await?;
+        let mut queues: BTreeMap<CompanyId, VecDeque<Outgoing>> = BTreeMap::new();
+        for message in due {
+            queues.entry(message.company).or_default().push_back(message);
         }
-        let deliveries = due.into_iter().map(|message| deliver(shared, message));
-        let results: Vec<Result<(), StoreError>> =
-            futures_util::stream::iter(deliveries).buffer_unordered(AT_ONCE).collect().await;
-        results.into_iter().collect::<Result<(), _>>()?;
-        if shared.closed.is_cancelled() {
-            return Ok(now);
+        for share in 1..=SHARE {
+            for (company, queue) in &mut queues {
+                let taken = self.messages.values().filter(|sender| *sender == company).count();
+                if taken < share
+                    && self.messages.len() < AT_ONCE
+                    && let Some(message) = queue.pop_front()
+                {
+                    self.messages.insert(message.id, message.company);
+                    let id = message.id;
+                    self.deliveries.push(Box::pin(async move {
+                        deliver(shared, message).await;
+                        id
+                    }));
+                }
+            }
+        }
+        Ok(next.map_or(now + NET, |next| next.min(now + NET)))
+    }
+
+    /// Waits until a delivery has ended; others that have ended with it come along.
+    async fn one_ends(&mut self) {
+        let mut ended = self.deliveries.next().await;
+        while let Some(id) = ended {
+            self.messages.remove(&id);
+            ended = self.deliveries.next().now_or_never().flatten();
         }
     }
 }
 
-async fn deliver(shared: &Shared, message: Outgoing) -> Result<(), StoreError> {
+async fn deliver(shared: &Shared, message: Outgoing) {
     let attempt = async {
         match message.channel {
             Channel::Mail => shared.notify.letters.send(&message).await,
@@ -137,18 +186,17 @@ async fn deliver(shared: &Shared, message: Outgoing) -> Result<(), StoreError> {
             }
         }
     };
-    settle(shared, message.id, delivery, now).await
+    settle(shared, message.id, delivery, now).await;
 }
 
 /// Writes down what became of a try. When the database refuses (disk full) it is the writing that is repeated and not the
 /// delivery, or the recipient would get the same mail every few seconds.
-async fn settle(shared: &Shared, id: i64, delivery: Delivery, now: DateTime<Utc>) -> Result<(), StoreError> {
-    loop {
-        let Err(error) = shared.store.settle_message(id, delivery.clone(), now).await else { return Ok(()) };
+async fn settle(shared: &Shared, id: i64, delivery: Delivery, now: DateTime<Utc>) {
+    while let Err(error) = shared.store.settle_message(id, delivery.clone(), now).await {
         tracing::error!(id, %error, "what became of a message could not be written");
         tokio::select! {
             () = clock::sleep(&*shared.clock, AFTER_ERROR) => {}
-            () = shared.closed.cancelled() => return Err(error),
+            () = shared.closed.cancelled() => return,
         }
     }
 }

@@ -9,16 +9,23 @@ pub struct Invalid {
     pub field: String,
     /// The rule, as a sentence that follows the field's name: "must be …".
     pub rule: String,
+    /// The value is no nonsense, but it reaches for what is not the caller's.
+    pub is_trespass: bool,
 }
 
 impl Invalid {
     pub fn new(field: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self { field: field.into(), rule: rule.into() }
+        Self { field: field.into(), rule: rule.into(), is_trespass: false }
+    }
+
+    /// The value names something outside of what the caller may reach at all.
+    pub fn trespass(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { is_trespass: true, ..Self::new(field, rule) }
     }
 
     /// The same, seen from the structure that holds the field.
     pub fn within(self, outer: &str) -> Self {
-        Self { field: format!("{outer}/{}", self.field), rule: self.rule }
+        Self { field: format!("{outer}/{}", self.field), ..self }
     }
 }
 

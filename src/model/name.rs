@@ -86,7 +86,7 @@ pub fn clean_folder(field: &str, raw: &str) -> Result<String, Invalid> {
     let mut components = Vec::new();
     for raw in raw.split(['/', '\\']).filter(|c| !c.is_empty() && *c != ".") {
         if raw == ".." {
-            return Err(Invalid::new(field, "must not contain \"..\""));
+            return Err(Invalid::trespass(field, "must not lead out of the company's folder: \"..\" is not allowed"));
         }
         let component = clean_component(raw);
         let shown: String = raw.chars().take(80).collect();

@@ -1,11 +1,10 @@
-//! Who may do what where. A company that a caller is not in, one that has expired and one that does not exist are the
-//! same to the caller.
+//! Who may do what where. A company that a caller is not in and one that does not exist are the same to the caller.
 
 use super::{Caller, Denied, Error, Services};
 use crate::model::handle;
-use crate::model::id::CompanyId;
+use crate::model::id::{AccountId, CompanyId};
 use crate::model::role::Role;
-use crate::store::accounts::Membership;
+use crate::store::accounts::{Account, Membership};
 use crate::store::companies::Company;
 
 /// An operation of the API, and the roles that may call it. IpsAdmin always may.
@@ -75,11 +74,8 @@ impl Services {
         text: &str,
     ) -> Result<Company, Error> {
         let id = handle::parse_company(field, text)?;
-        let invalid = || Denied::InvalidCompany { field: field.to_owned() };
-        let role = caller.role_in(id).ok_or_else(invalid)?;
-        let company = self.store.company(id).await?.filter(|company| self.is_open(company)).ok_or_else(invalid)?;
-        operation.check(role)?;
-        Ok(company)
+        let company = self.store.company(id).await?;
+        self.admit(caller, operation, field, company).await
     }
 
     /// The same, found by name.
@@ -90,11 +86,31 @@ impl Services {
         field: &str,
         name: &str,
     ) -> Result<Company, Error> {
+        let company = self.store.company_named(name).await?;
+        self.admit(caller, operation, field, company).await
+    }
+
+    /// Lets the caller do the operation in the company. That it has expired is told only to who belongs to it.
+    async fn admit(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        field: &str,
+        company: Option<Company>,
+    ) -> Result<Company, Error> {
         let invalid = || Denied::InvalidCompany { field: field.to_owned() };
-        let company = self.store.company_named(name).await?.filter(|company| self.is_open(company));
         let company = company.ok_or_else(invalid)?;
-        operation.check(caller.role_in(company.id).ok_or_else(invalid)?)?;
-        Ok(company)
+        match company.expires_at.filter(|_| !self.is_open(&company)) {
+            None => {
+                operation.check(caller.role_in(company.id).ok_or_else(invalid)?)?;
+                Ok(company)
+            }
+            Some(at) if caller.is_ips_admin || self.store.is_member(caller.account, company.id).await? => {
+                let why = format!("the company expired at {}", super::time_text(at));
+                Err(Denied::IllegalCompany { field: field.to_owned(), why }.into())
+            }
+            Some(_) => Err(invalid().into()),
+        }
     }
 
     pub(super) fn is_open(&self, company: &Company) -> bool {
@@ -121,12 +137,18 @@ impl Services {
         if !caller.role_in(company.id).is_some_and(|role| ADMINISTRATORS.contains(&role)) {
             return Err(Denied::NoImpersonationPermission.into());
         }
-        let memberships = self.store.memberships(account, self.clock.now()).await?;
-        if memberships.iter().any(|membership| membership.company.id == company.id) {
-            Ok(())
-        } else {
-            Err(Denied::InvalidRequestUser { field: "accessUserHandle".to_owned() }.into())
-        }
+        self.member(company, "accessUserHandle", account).await?;
+        Ok(())
+    }
+
+    /// The account, which must be open and a member of the company.
+    pub(super) async fn member(&self, company: &Company, field: &str, id: AccountId) -> Result<Account, Error> {
+        let field = || field.to_owned();
+        let account = match self.store.account(id).await? {
+            Some(account) if self.store.is_member(id, company.id).await? => account,
+            _ => return Err(Denied::InvalidRequestUser { field: field() }.into()),
+        };
+        if account.is_valid { Ok(account) } else { Err(Denied::IllegalRequestUser { field: field() }.into()) }
     }
 
     /// Those of `memberships` that the caller may know of.

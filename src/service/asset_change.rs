@@ -21,7 +21,8 @@ const MOVE_ASSETS: Operation = Operation { name: "moveAssets", roles: EDITORS };
 const DELETE_ASSET: Operation = Operation { name: "deleteAsset", roles: EDITORS };
 const DELETE_ASSETS: Operation = Operation { name: "deleteAssets", roles: EDITORS };
 
-/// The codes of ipsApiFault in the details of a batch, which are part of its normal reply.
+/// The codes of faults in the details of a batch, which are part of its normal reply.
+const ILLEGAL_PARAMETER_VALUE: i32 = 20005;
 const EXCEPTION: i32 = 30000;
 const INVALID_PARAMETER: i32 = 30001;
 
@@ -213,7 +214,10 @@ impl<T> Batch<T> {
                 self.readable.push(read);
                 self.handles.push(text.to_owned());
             }
-            Err(invalid) => self.fault(text, INVALID_PARAMETER, invalid.to_string()),
+            Err(invalid) => {
+                let code = if invalid.is_trespass { ILLEGAL_PARAMETER_VALUE } else { INVALID_PARAMETER };
+                self.fault(text, code, invalid.to_string());
+            }
         }
     }
 

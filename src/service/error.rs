@@ -1,5 +1,6 @@
 //! Why a request was refused, in the words of the API's faults but without their numbers, which the transport knows.
 
+use crate::model::id::CompanyId;
 use crate::model::invalid::Invalid;
 use crate::store::StoreError;
 
@@ -17,7 +18,7 @@ pub enum NotAuthenticated {
 /// May you?
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// No such company, or none that this caller may know of; or it has expired.
+    /// No such company, or none that this caller may know of.
     #[error("{field}: there is no such company, or you are not a member of it")]
     InvalidCompany { field: String },
     #[error("{field}: the user name is not valid")]
@@ -28,16 +29,30 @@ pub enum Denied {
     NoOperationPermission { operation: String, roles: String },
     #[error("you may not act for another user")]
     NoImpersonationPermission,
+    /// A value that reaches for what is not the caller's.
     #[error("{0}")]
     IllegalParameterValue(Invalid),
-    #[error("{field}: belongs to another company")]
-    IllegalCompany { field: String },
-    #[error("{field}: the user may not be used here")]
+    /// A company that the caller belongs to, or has named twice in different ways, but that cannot be used so. Says nothing
+    /// about companies of others.
+    #[error("{field}: {why}")]
+    IllegalCompany { field: String, why: String },
+    /// A user of the company, whom the caller may know of, but whose account is closed.
+    #[error("{field}: the account of this user is closed")]
     IllegalRequestUser { field: String },
     #[error("{field}: the group may not be used here")]
     IllegalAccessGroup { field: String },
-    #[error("the permission is missing: {0}")]
-    MissingPermission(String),
+    /// The role allows the operation, but nobody has the permission to do it to this object.
+    #[error("{field}: there is no permission to {what}")]
+    MissingPermission { field: String, what: String },
+}
+
+impl Denied {
+    /// A handle that says itself that it is of another company than the one the call is about. It is told from the handle
+    /// alone, whether or not there is such a company.
+    pub fn handle_of_another(field: &str, owner: CompanyId, company: CompanyId) -> Self {
+        let why = format!("the handle is of company {owner}, not of {company}");
+        Self::IllegalCompany { field: field.to_owned(), why }
+    }
 }
 
 /// Why a request was refused.
@@ -51,7 +66,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(String),
     #[error("{0}")]
-    Invalid(#[from] Invalid),
+    Invalid(Invalid),
     #[error("{field} is missing: {rule}")]
     Missing { field: String, rule: String },
     #[error(transparent)]
@@ -59,6 +74,12 @@ pub enum Error {
     /// Something of ours is wrong; the log says more.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        if invalid.is_trespass { Denied::IllegalParameterValue(invalid).into() } else { Self::Invalid(invalid) }
+    }
 }
 
 impl Error {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{EDITORS, EVERYBODY, Operation};
 use super::fields::Fields;
-use super::{Caller, Error, Services, parse_all, time_text};
+use super::{Caller, Denied, Error, Services, parse_all, time_text};
 use crate::model::asset::AssetType;
 use crate::model::invalid::Invalid;
 use crate::model::role::Role;
@@ -161,7 +161,8 @@ impl Services {
         let company = self.in_company(caller, &DELETE_FOLDER, "companyHandle", &param.company_handle).await?;
         let path = folder_path(&company, "folderHandle", &param.folder_handle)?;
         if path.is_empty() {
-            return Err(Error::Refused("folderHandle: the root folder of a company cannot be deleted".to_owned()));
+            let what = "delete the root folder of a company".to_owned();
+            return Err(Denied::MissingPermission { field: "folderHandle".to_owned(), what }.into());
         }
         match self.store.delete_folder(company.id, path.clone(), caller.account, self.clock.now()).await {
             Ok(_) => Ok(DeleteFolderReturn {}),

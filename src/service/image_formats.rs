@@ -136,7 +136,7 @@ fn parse_handle(company: CompanyId, text: &str) -> Result<ImageFormatId, Error> 
     const FIELD: &str = "imageFormatHandle";
     match handle::parse_image_format(FIELD, text)? {
         (owner, id) if owner == company => Ok(id),
-        _ => Err(Denied::IllegalCompany { field: FIELD.to_owned() }.into()),
+        (owner, _) => Err(Denied::handle_of_another(FIELD, owner, company).into()),
     }
 }
 

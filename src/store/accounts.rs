@@ -147,6 +147,19 @@ impl Store {
         .collect()
     }
 
+    /// Whether the account is an active member of the company, expired or not.
+    pub async fn is_member(&self, account: AccountId, company: CompanyId) -> Result<bool, StoreError> {
+        sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM membership WHERE account_id = $1 AND company_id = $2 AND is_active = 1)",
+        )
+        .bind(account.0)
+        .bind(company.0)
+        .fetch_one(&mut *self.reader().await?)
+        .await
+        .map(|row| row.get(0))
+        .map_err(StoreError::doing("look for a membership"))
+    }
+
     pub async fn add_account(&self, new: NewAccount) -> Result<AccountId, AccountError> {
         self.write(move |tx| Box::pin(async move { add(tx, &new).await })).await
     }

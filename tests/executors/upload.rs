@@ -255,3 +255,58 @@ async fn kinds_that_are_not_built_yet_say_so() {
     let Err(Failure::Fatal(message)) = done.result else { panic!("{:?}", done.result) };
     assert_eq!(words(&message), "Reprocessing of assets: not available in this version.");
 }
+
+/// A folder that is uploaded every night holds two files of one name, and one more in a subfolder.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recurring_upload_finds_its_numbered_assets_again() {
+    let modes = [
+        ("OverwriteFullName", &["shoe", "shoe-1", "shoe-2"][..]),
+        ("OverwriteAnyExt", &["shoe", "shoe-1"]),
+        ("OverwriteFullNameAnyFolder", &["shoe", "shoe-1"]),
+        ("OverwriteAnyExtAnyFolder", &["shoe"]),
+    ];
+    for (mode, expected) in modes {
+        let world = World::new().await;
+        world
+            .store
+            .change_settings(world.company, move |settings| settings.overwrite_mode = mode.parse().unwrap())
+            .await
+            .unwrap();
+        let order = with(directory("in"), json!({ "overwrite": true, "includeSubfolders": true }));
+        let mut handles = None;
+        for night in 1..=3 {
+            world.put("in/shoe.jpg", &jpeg(32, night));
+            world.put("in/shoe.png", &png(32, night));
+            world.put("in/sub/shoe.jpg", &jpeg(40, night));
+            let done = world.run(UPLOAD, order.clone()).await.succeeded();
+            assert_eq!(world.asset_names().await, expected, "{mode}, night {night}: {}", done.text());
+            let assets = world.query("SELECT id, name, file_name, folder_id FROM asset ORDER BY id").await;
+            assert_eq!(*handles.get_or_insert(assets.clone()), assets, "{mode}, night {night}");
+            if night > 1 {
+                assert_eq!((done.counters.update, done.counters.success), (3, 0), "{mode}: {}", done.text());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_whose_name_lies_in_the_trash_gets_one_number_and_keeps_it() {
+    let world = World::new().await;
+    world.put("in/shoe.jpg", &jpeg(32, 1));
+    world.run(UPLOAD, directory("in")).await.succeeded();
+    world.execute("UPDATE asset SET trash_state = 'InTrash'").await;
+    for overwrite in [true, false, true] {
+        let done = world.run(UPLOAD, with(directory("in"), json!({ "overwrite": overwrite }))).await.succeeded();
+        assert_eq!(world.asset_names().await, ["shoe", "shoe-1"], "{}", done.text());
+        let file = world.query("SELECT file_name FROM asset WHERE name = 'shoe-1'").await;
+        assert_eq!(file, [[json!("shoe-1.jpg")]]);
+    }
+    // The trash is emptied: the file stays what it has become.
+    world.execute("DELETE FROM asset WHERE name = 'shoe'").await;
+    let done = world.run(UPLOAD, with(directory("in"), json!({ "overwrite": true }))).await.succeeded();
+    assert_eq!(world.asset_names().await, ["shoe-1"], "{}", done.text());
+    // Renamed by hand it is no longer the file's, which begins anew.
+    world.execute("UPDATE asset SET name = 'boot', file_name = 'boot.jpg', arrived_as = NULL").await;
+    world.run(UPLOAD, with(directory("in"), json!({ "overwrite": true }))).await.succeeded();
+    assert_eq!(world.asset_names().await, ["boot", "shoe"]);
+}

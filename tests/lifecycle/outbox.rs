@@ -15,7 +15,7 @@ use prepress::store::jobs::attempt::ItemReport;
 use prepress::store::jobs::outbox::{Channel, Moment};
 use serde_json::json;
 
-use crate::support::{Daemon, Plan, Scripted, Wire, World, eventually, policy, stage, upload};
+use crate::support::{Daemon, Plan, Scripted, Wire, World, company, eventually, policy, stage, upload};
 
 /// Ends as the name of its job says.
 async fn as_named(context: Context) -> Result<(), Failure> {
@@ -239,4 +239,27 @@ async fn what_was_not_sent_before_a_crash_is_sent_after_it() {
     world.until_count(2, "outbox WHERE state = 'Delivered'").await;
     assert_eq!(wire.tried().len(), 2);
     daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn one_company_does_not_hold_up_the_messages_of_another() {
+    let world = World::new().await;
+    let (wire, answer) = Wire::silent_for(company(1));
+    let daemon = Daemon::start_with(&world, policy(), Scripted::idle(), wire.notify()).await;
+    let told = json!({"emailSetting": "JobCompletion", "postHttpUrl": "https://example.com/done"});
+    for number in 0..50 {
+        world.try_submit(1, &format!("mailed {number}"), upload(&told), Plan::AtOnce).await.unwrap();
+    }
+    world.until_count(100, "outbox").await;
+    for id in [2, 3] {
+        world.try_submit(id, "mailed", upload(&told), Plan::AtOnce).await.unwrap();
+    }
+    // The clock stands still: nothing may have to wait for company 1, nor for a slow look.
+    world.until_count(4, "outbox WHERE company_id IN (2, 3) AND state = 'Delivered'").await;
+    let of_first = wire.tried().iter().filter(|sent| sent.recipient == "u1@example.com").count();
+    assert!((1..16).contains(&of_first), "company 1 has {of_first} places");
+    answer.send_replace(true);
+    world.until_count(104, "outbox WHERE state = 'Delivered' AND attempts = 1").await;
+    daemon.shut_down().await;
+    assert_eq!(wire.tried().len(), 104, "each once");
 }

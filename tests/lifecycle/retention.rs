@@ -35,3 +35,36 @@ async fn numbers_are_not_given_twice_though_their_first_owners_are_forgotten() {
     daemon.shut_down().await;
     world.check().await;
 }
+
+/// Numbers in handles: of assets, users, companies and publish contexts (and of folders, which clients know by their paths).
+#[tokio::test]
+async fn the_number_of_a_row_that_is_gone_is_not_given_again() {
+    let world = World::new().await;
+    world.sql("INSERT INTO folder(company_id, path, created_at, modified_at) VALUES (1, '', 0, 0)").await;
+    let rows = [
+        (
+            "asset",
+            "company_id, folder_id, name, asset_type, file_name, blob, bytes, created_at, created_by, modified_at, modified_by, change_seq",
+            "1, (SELECT min(id) FROM folder), 'N', 'Image', 'N.jpg', '', 0, 0, 1, 0, 1, 0",
+        ),
+        ("folder", "company_id, path, created_at, modified_at", "1, 'N', 0, 0"),
+        ("account", "email, password_hash, created_at, password_changed_at", "'N@example.com', '', 0, 0"),
+        ("company", "name, root_path, created_at", "'N', 'N', 0"),
+        ("publish_context", "company_id, kind, name", "1, 'N', 'N'"),
+    ];
+    for (table, columns, values) in rows {
+        let first: i64 = world.table(&format!("SELECT coalesce(max(id), 0) FROM {table}")).await[0].parse().unwrap();
+        let mut greatest = first;
+        for round in 1..=3 {
+            for name in ["first", "second"] {
+                let values = values.replace('N', &format!("{name} {round}"));
+                world.sql(&format!("INSERT INTO {table} ({columns}) VALUES ({values})")).await;
+                let newest: i64 = world.table(&format!("SELECT max(id) FROM {table}")).await[0].parse().unwrap();
+                assert!(newest > greatest, "{table}: {newest} after {greatest}");
+                greatest = newest;
+            }
+            world.sql(&format!("DELETE FROM {table} WHERE id > {first}")).await;
+            assert_eq!(world.count(&format!("{table} WHERE id > {first}")).await, 1, "{table}: all but the newest go");
+        }
+    }
+}

@@ -24,6 +24,7 @@ use prepress::service::admin::AddUser;
 use prepress::store::assets::Contexts;
 use prepress::store::assets::ingest::{Master, NewAsset};
 use prepress::store::jobs::query::RunFilter;
+use sqlx::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -133,6 +134,17 @@ impl Server {
 
     pub async fn company(&self, name: &str, id: i64) {
         self.daemon.services().add_company(name, Some(CompanyId(id)), None).await.unwrap();
+    }
+
+    /// From now on the company is closed. Its users were told so by nobody: they find out.
+    pub async fn expire(&self, company: i64) {
+        let path = self.data().join("prepress.db");
+        let mut database = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+        sqlx::query("UPDATE company SET expires_at = 1 WHERE id = $1")
+            .bind(company)
+            .execute(&mut database)
+            .await
+            .unwrap();
     }
 
     /// Adds a user, or a membership of one that is there.

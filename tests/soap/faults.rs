@@ -1,5 +1,7 @@
 //! Every fault code that the operations can produce, and what one company may know of another: nothing.
 
+use std::collections::BTreeSet;
+
 use prepress::model::id::CompanyId;
 use prepress::model::role::Role;
 
@@ -14,13 +16,15 @@ fn call(operation: &str, fields: &str) -> String {
     format!("<{operation}Param xmlns=\"{NEWEST}\">{fields}</{operation}Param>")
 }
 
-/// Not here, for no operation that there is can produce them: 20005 (a value that is not allowed is 30001), 20006 (a
-/// company that the caller is not in is 20000, so that its existence stays unknown), 20007 (a user who may not be named is
-/// 20002, for the same reason) and 20009 (there are no permission sets).
+/// The reference says no more of the codes than their names. What is told of other companies and their users is nothing:
+/// those are 20000 to 20002. The "illegal" ones are about what the caller may know of.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_code_is_reached() {
     let server = server().await;
     server.company("Other", 48).await;
+    server.company("Closed", 49).await;
+    server.user(ADA, "Closed", Role::IpsUser).await;
+    server.expire(49).await;
     let eve = server.user(EVE, "Other", Role::IpsUser).await;
     let boss = server.user("boss@acme.example", "Acme", Role::IpsCompanyAdmin).await;
     let ada = server.store().account_with_email(ADA).await.unwrap().unwrap().id;
@@ -30,6 +34,22 @@ async fn every_code_is_reached() {
     let acme = "<companyHandle>c|47</companyHandle>";
     let folders = |access: &str| call("getFolders", &format!("{acme}{access}"));
     let info = |fields: &str| call("getUserInfo", fields);
+    let create = |path: &str| call("createFolder", &format!("{acme}<folderPath>{path}</folderPath>"));
+    let stop = |handle: &str| call("stopJob", &format!("{acme}<jobHandle>{handle}</jobHandle>"));
+    let publish = |user: &str| {
+        let head = format!("{acme}<userHandle>{user}</userHandle><jobName>N</jobName>");
+        let job = "<imageServingPublishJob><publishType>Full</publishType><emailSetting>None</emailSetting>\
+            </imageServingPublishJob>";
+        call("submitJob", &format!("{head}{job}"))
+    };
+    let upload = |server_dir: &str| {
+        let job = format!(
+            "<uploadDirectoryJob><serverDir>{server_dir}</serverDir><overwrite>true</overwrite><readyForPublish>true\
+             </readyForPublish><includeSubfolders>false</includeSubfolders><createMask>false</createMask>\
+             <processMetadataFiles>false</processMetadataFiles><emailSetting>None</emailSetting></uploadDirectoryJob>"
+        );
+        call("submitJob", &format!("{acme}<jobName>N</jobName>{job}"))
+    };
     let cases = [
         (ADA, "wrong", info(""), "authenticationFault", 10001),
         ("nobody@acme.example", PASSWORD, info(""), "authenticationFault", 10001),
@@ -54,12 +74,42 @@ async fn every_code_is_reached() {
             20002,
         ),
         (ADA, PASSWORD, folders("<accessGroupHandle>g|2</accessGroupHandle>"), "authorizationFault", 20008),
-        (ADA, PASSWORD, call("createFolder", &format!("{acme}<folderPath>Acme/</folderPath>")), "ipsApiFault", 30000),
+        // A value that reaches for what is not the caller's.
+        (ADA, PASSWORD, create("../Other/Secret"), "authorizationFault", 20005),
+        (ADA, PASSWORD, upload("../Other"), "authorizationFault", 20005),
+        // A company that she belongs to, but that has expired; and a handle of one company in a call on another.
+        (ADA, PASSWORD, folders("").replace("c|47", "c|49"), "authorizationFault", 20006),
+        (ADA, PASSWORD, call("getCompanyInfo", "<companyName>Closed</companyName>"), "authorizationFault", 20006),
+        (EVE, PASSWORD, folders("").replace("c|47", "c|49"), "authorizationFault", 20000),
+        (ADA, PASSWORD, stop("j|48|Nightly||"), "authorizationFault", 20006),
+        (ADA, PASSWORD, stop("j|99||Never_2026-01-01-00:00:00.000|7"), "authorizationFault", 20006),
+        // A user of the company whose account is closed.
+        (ADA, PASSWORD, publish(&format!("u|{gone}|gone@acme.example")), "authorizationFault", 20007),
+        (
+            "boss@acme.example",
+            PASSWORD,
+            folders(&format!("<accessUserHandle>u|{gone}|g</accessUserHandle>")),
+            "authorizationFault",
+            20007,
+        ),
+        (ADA, PASSWORD, publish(&format!("u|{eve}|{EVE}")), "authorizationFault", 20002),
+        (ADA, PASSWORD, publish("u|999|nobody@acme.example"), "authorizationFault", 20002),
+        // What the role allows, but not with this folder.
+        (
+            "boss@acme.example",
+            PASSWORD,
+            call("deleteFolder", &format!("{acme}<folderHandle>f|Acme/</folderHandle>")),
+            "authorizationFault",
+            20009,
+        ),
+        (ADA, PASSWORD, create("Acme/"), "ipsApiFault", 30000),
         (ADA, PASSWORD, call("getZipEntries", acme), "ipsApiFault", 30000),
         (ADA, PASSWORD, call("getProperty", "<name>Secret</name>"), "ipsApiFault", 30001),
         (ADA, PASSWORD, call("getProperty", ""), "ipsApiFault", 30002),
         (ADA, PASSWORD, call("makeCoffee", ""), "ipsApiFault", 30003),
     ];
+    // Without credentials: below.
+    let mut reached = BTreeSet::from([10000]);
     for (user, password, body, element, code) in cases {
         let answer = server.soap_as(user, password, &body).await;
         assert_eq!((answer.status, answer.fault_code()), (500, Some(code)), "{user} {body}: {}", answer.text);
@@ -69,9 +119,12 @@ async fn every_code_is_reached() {
         );
         assert!(answer.payload().starts_with(&start), "{}", answer.text);
         assert!(!answer.reason().is_empty());
+        reached.insert(code);
     }
     let none = server.post("/scene7/services/IpsApiService", &envelope("", &info("")), &[]).await;
     assert_eq!((none.status, none.fault_code()), (500, Some(10000)), "{}", none.text);
+    let all: BTreeSet<i32> = (10000..=10002).chain(20000..=20009).chain(30000..=30003).collect();
+    assert_eq!(reached, all);
     // A user may name herself.
     let own = folders(&format!("<accessUserHandle>u|{ada}|{ADA}</accessUserHandle>"));
     assert_eq!(server.soap(ADA, &own).await.status, 200);

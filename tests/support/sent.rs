@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use prepress::engine::{CallUrl, Letters, Notify, Undelivered, UrlAnswer};
+use prepress::model::id::CompanyId;
 use prepress::store::jobs::outbox::{Channel, Moment, Outgoing};
+use tokio::sync::watch;
 
 /// A message that the world outside was asked to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ type Answer = dyn Fn(&Outgoing) -> Result<(), Undelivered> + Send + Sync;
 pub struct Wire {
     tried: Arc<Mutex<Vec<Sent>>>,
     answer: Arc<Answer>,
+    /// Messages about runs of this company get no answer until the test lets go.
+    silent: Option<(CompanyId, watch::Receiver<bool>)>,
 }
 
 impl Wire {
@@ -30,7 +34,13 @@ impl Wire {
     }
 
     pub fn that(answer: impl Fn(&Outgoing) -> Result<(), Undelivered> + Send + Sync + 'static) -> Self {
-        Self { tried: Arc::default(), answer: Arc::new(answer) }
+        Self { tried: Arc::default(), answer: Arc::new(answer), silent: None }
+    }
+
+    /// Takes everything, but what is about a company only once the sender says so.
+    pub fn silent_for(company: CompanyId) -> (Self, watch::Sender<bool>) {
+        let (sender, receiver) = watch::channel(false);
+        (Self { silent: Some((company, receiver)), ..Self::open() }, sender)
     }
 
     /// Every try, in order.
@@ -42,13 +52,19 @@ impl Wire {
         Notify { letters: Arc::new(self.clone()), urls: Arc::new(self.clone()) }
     }
 
-    fn take(&self, message: &Outgoing) -> Result<(), Undelivered> {
+    async fn take(&self, message: &Outgoing) -> Result<(), Undelivered> {
         self.tried.lock().unwrap().push(Sent {
             run: message.instance.0,
             channel: message.channel,
             moment: message.moment,
             recipient: message.recipient.clone(),
         });
+        if let Some((company, cleared)) = &self.silent
+            && *company == message.company
+        {
+            // A test that has ended without letting go ends the silence too.
+            let _ = cleared.clone().wait_for(|cleared| *cleared).await;
+        }
         (self.answer)(message)
     }
 }
@@ -57,7 +73,7 @@ impl Wire {
 impl Letters for Wire {
     async fn send(&self, message: &Outgoing) -> Result<(), Undelivered> {
         assert_eq!(message.channel, Channel::Mail);
-        self.take(message)
+        self.take(message).await
     }
 }
 
@@ -65,6 +81,6 @@ impl Letters for Wire {
 impl CallUrl for Wire {
     async fn call(&self, message: &Outgoing) -> UrlAnswer {
         assert_eq!(message.channel, Channel::Url);
-        self.take(message)
+        self.take(message).await
     }
 }

@@ -1,6 +1,6 @@
 use prepress::model::id::{AssetId, CompanyId};
 use prepress::model::role::Role;
-use prepress::service::{Caller, Error, Settings};
+use prepress::service::{Caller, Denied, Error, Settings};
 use serde_json::{Value, json};
 
 use super::{World, asset_handle, company_handle};
@@ -37,7 +37,7 @@ impl Shop {
 
     pub async fn invalid(&self, operation: &str, param: Value) -> String {
         match self.call(operation, param).await {
-            Err(Error::Invalid(why)) => why.to_string(),
+            Err(Error::Invalid(why) | Error::Denied(Denied::IllegalParameterValue(why))) => why.to_string(),
             other => panic!("{operation}: expected an invalid field, got {other:?}"),
         }
     }

@@ -9,12 +9,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use url::Url;
 
 use crate::assets::blobs::{BlobError, Draft};
+use crate::clock::SharedClock;
 use crate::executors::{Failure, Settings, reason};
 use crate::model::log::Message;
 use crate::outward::{self, Guard, Refusal, chain};
@@ -62,10 +64,11 @@ pub struct Fetcher {
     client: reqwest::Client,
     guard: Guard,
     settings: Arc<Settings>,
+    clock: SharedClock,
 }
 
 impl Fetcher {
-    pub fn new(settings: Arc<Settings>) -> Result<Self, Failure> {
+    pub fn new(settings: Arc<Settings>, clock: SharedClock) -> Result<Self, Failure> {
         let guard = Guard { reachable: settings.reachable, ports: settings.fetch.allowed_ports.clone() };
         let client = guard
             .client()
@@ -73,7 +76,7 @@ impl Fetcher {
             .read_timeout(settings.fetch.read_timeout.duration())
             .build();
         let client = client.map_err(|error| Failure::Fatal(reason::other(chain(&error))))?;
-        Ok(Self { client, guard, settings })
+        Ok(Self { client, guard, settings, clock })
     }
 
     /// Tries once, beginning behind what has arrived before if the server lets us.
@@ -146,11 +149,13 @@ impl Fetcher {
         let why = reason::http_status(status.as_u16());
         match status {
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-                Trouble::Passing { why, not_before: retry_after(headers) }
+                Trouble::Passing { why, not_before: retry_after(headers, self.clock.now()) }
             }
             // That it does not do this at all will not change.
             StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Trouble::Lasting(why),
-            status if status.is_server_error() => Trouble::Passing { why, not_before: retry_after(headers) },
+            status if status.is_server_error() => {
+                Trouble::Passing { why, not_before: retry_after(headers, self.clock.now()) }
+            }
             _ => Trouble::Lasting(why),
         }
     }
@@ -217,9 +222,16 @@ fn content_start(headers: &HeaderMap) -> Option<u64> {
     range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
 }
 
-/// Only seconds are understood: a date would need the clocks of both sides to agree.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    text(headers, header::RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+/// How long the server wants to be left alone: so many seconds, or until a date. A date is counted from the one that the
+/// answer carries, so that the clocks of both sides need not agree; without that one, from `now`.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = text(headers, header::RETRY_AFTER)?;
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(value.trim()).ok()?;
+    let sent = text(headers, header::DATE).and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+    Some(at.duration_since(sent.unwrap_or_else(|| now.into())).unwrap_or_default())
 }
 
 /// Why the guard let a request not through.
@@ -229,5 +241,32 @@ fn refused(refusal: &Refusal) -> Message {
             Message::new("reason-private-address").with("host", host.clone()).with("address", address.to_string())
         }
         Refusal::Scheme(_) | Refusal::NoHost(_) | Refusal::Port(_) => reason::other(refusal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_when_to_come_back() {
+        let now = "2026-11-24T10:00:00Z".parse().unwrap();
+        let wait = |retry_after: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, retry_after.parse().unwrap());
+            date.map(|date| headers.insert(header::DATE, date.parse().unwrap()));
+            super::retry_after(&headers, now).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait("7", None), Some(7));
+        assert_eq!(wait("Tue, 24 Nov 2026 10:01:30 GMT", None), Some(90));
+        // The server's clock is an hour late; only the difference counts.
+        assert_eq!(wait("Tue, 24 Nov 2026 09:00:20 GMT", Some("Tue, 24 Nov 2026 09:00:00 GMT")), Some(20));
+        for old_form in ["Tuesday, 24-Nov-26 10:00:05 GMT", "Tue Nov 24 10:00:05 2026"] {
+            assert_eq!(wait(old_form, None), Some(5), "{old_form}");
+        }
+        assert_eq!(wait("Tue, 24 Nov 2026 09:59:00 GMT", None), Some(0), "it is over");
+        for nonsense in ["soon", "-7", "7.5", ""] {
+            assert_eq!(wait(nonsense, None), None, "{nonsense}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub struct UploadUrls {
 impl Executor for UploadUrls {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
-        let fetcher = Fetcher::new(self.workshop.settings.clone())?;
+        let fetcher = Fetcher::new(self.workshop.settings.clone(), context.clock.clone())?;
         let done = context.done_items().await?;
         let in_vain = options::without_effect(&self.order.options);
         let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;

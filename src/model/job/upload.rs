@@ -44,7 +44,7 @@ fn check_server_dir(field: &str, text: &str) -> Result<(), Invalid> {
         return Err(Invalid::new(field, "must not contain a NUL character"));
     }
     if text.split(['/', '\\']).any(|component| component == "..") {
-        return Err(Invalid::new(field, "must lie inside the company's own directory: \"..\" is not allowed"));
+        return Err(Invalid::trespass(field, "must lie inside the company's own directory: \"..\" is not allowed"));
     }
     Ok(())
 }
@@ -86,7 +86,8 @@ impl UploadUrlsJob {
             }
             check_url("sourceUrl", Some(&url.source_url)).map_err(within)?;
             if url.dest_path.split(['/', '\\']).any(|component| component == "..") {
-                return Err(within(Invalid::new("destPath", "must not contain \"..\"")));
+                let rule = "must not lead out of the company's folder: \"..\" is not allowed";
+                return Err(within(Invalid::trespass("destPath", rule)));
             }
         }
         self.options.validate()

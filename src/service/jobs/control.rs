@@ -9,7 +9,7 @@ use crate::model::id::{CompanyId, JobId};
 use crate::model::schedule::Schedule;
 use crate::model::state::State;
 use crate::service::access::Operation;
-use crate::service::{Caller, Error, Services};
+use crate::service::{Caller, Denied, Error, Services};
 use crate::store::jobs::control::{Control, Stop};
 use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
 
@@ -134,7 +134,7 @@ impl Services {
         let company = self.in_company(caller, operation, "companyHandle", param.company_handle.trim()).await?;
         let handle = handle::parse_job("jobHandle", &param.job_handle)?;
         if handle.company() != company.id {
-            return Err(no_such_job(&param.job_handle));
+            return Err(Denied::handle_of_another("jobHandle", handle.company(), company.id).into());
         }
         Ok((company.id, handle))
     }

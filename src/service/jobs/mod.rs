@@ -23,12 +23,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 
 use super::access::Operation;
-use super::{Caller, Denied, Error, Services};
+use super::{Caller, Error, Services};
 use crate::model::handle::{self, JobHandle};
 use crate::model::id::CompanyId;
 use crate::model::invalid::Invalid;
 use crate::model::role::Role;
-use crate::store::companies::Company;
 use crate::store::jobs::query::{Run, RunFilter};
 
 /// Who may submit and control jobs. The reference leaves IpsCompanyAdmin out at submitJob and executeJob, yet has it on
@@ -89,21 +88,6 @@ impl Services {
             }
         }
         Ok(true)
-    }
-
-    /// The user of `userHandle`, who must be a member of the company.
-    async fn member(
-        &self,
-        company: &Company,
-        field: &str,
-        text: &str,
-    ) -> Result<crate::store::accounts::Account, Error> {
-        let unknown = || Denied::InvalidRequestUser { field: field.to_owned() };
-        let id = handle::parse_account(field, text)?;
-        let account = self.store.account(id).await?.filter(|account| account.is_valid).ok_or_else(unknown)?;
-        let memberships = self.store.memberships(id, self.clock.now()).await?;
-        let is_member = memberships.iter().any(|membership| membership.company.id == company.id);
-        if is_member || account.is_ips_admin { Ok(account) } else { Err(unknown().into()) }
     }
 }
 

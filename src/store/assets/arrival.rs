@@ -2,6 +2,7 @@
 //! made in the transaction that writes it, so that two uploads of one name cannot both find it free.
 
 use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteRow;
 
 use super::ingest::{self, Master, NewAsset, Replacement};
 use super::{AssetError, Contexts};
@@ -64,9 +65,10 @@ impl Filed {
     }
 }
 
-/// The asset that has the name.
+/// The asset that has the name, or one that came under it and got a number.
 struct Namesake {
     id: AssetId,
+    name: String,
     folder: String,
     file_name: String,
     trash_state: TrashState,
@@ -79,26 +81,44 @@ impl Store {
 }
 
 pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Result<Filed, AssetError> {
-    let name = arrival.name.stem.clone();
-    let Some(namesake) = namesake(tx, arrival.company, &name).await? else {
-        return Ok(Filed::Added { asset: add(tx, arrival).await?, name });
-    };
     let rules = overwrite_rules(tx, arrival.company).await?;
+    let namesake = namesake(tx, arrival.company, &arrival.name.stem).await?;
+    let first = namesake.map(|namesake| (resolve(&arrival, &namesake, &rules), namesake));
+    let has_name = first.is_some();
+    let found = match first {
+        Some(found) if found.0 != Resolution::Rename => Some(found),
+        // A file that came before and got a number goes where it went then, even if its own name is free by now.
+        _ if has_name || arrival.overwrite => numbered(tx, &arrival, &rules).await?,
+        _ => None,
+    };
+    match found {
+        Some((Resolution::Skip, asset)) => Ok(Filed::Duplicate { asset: asset.id, name: asset.name }),
+        Some((Resolution::Replace, asset)) => overwrite(tx, arrival, &asset, &rules, false).await,
+        Some((Resolution::ReplaceAndMove, asset)) => overwrite(tx, arrival, &asset, &rules, true).await,
+        Some((Resolution::Rename, _)) | None if has_name => add_with_number(tx, arrival).await,
+        Some((Resolution::Rename, _)) | None => {
+            let name = arrival.name.stem.clone();
+            Ok(Filed::Added { asset: add(tx, arrival).await?, name })
+        }
+    }
+}
+
+fn resolve(arrival: &Arrival, namesake: &Namesake, rules: &OverwriteRules) -> Resolution {
     let clash = Clash {
         same_folder: namesake.folder == arrival.folder,
         same_extension: extension(&namesake.file_name) == arrival.name.extension,
         in_trash: namesake.trash_state != TrashState::NotInTrash,
     };
-    match rules.mode.resolve(arrival.overwrite, clash) {
-        Resolution::Skip => Ok(Filed::Duplicate { asset: namesake.id, name }),
-        Resolution::Rename => {
-            let numbered = free_name(tx, arrival.company, &arrival.name).await?;
-            let name = numbered.stem.clone();
-            Ok(Filed::AddedWithNumber { asset: add(tx, Arrival { name: numbered, ..arrival }).await?, name })
-        }
-        Resolution::Replace => overwrite(tx, arrival, &namesake, &rules, false).await,
-        Resolution::ReplaceAndMove => overwrite(tx, arrival, &namesake, &rules, true).await,
-    }
+    rules.mode.resolve(arrival.overwrite, clash)
+}
+
+async fn add_with_number(tx: &mut Transaction, arrival: Arrival) -> Result<Filed, AssetError> {
+    let wanted = arrival.name.stem.clone();
+    let free = free_name(tx, arrival.company, &arrival.name).await?;
+    let name = free.stem.clone();
+    let asset = add(tx, Arrival { name: free, ..arrival }).await?;
+    ingest::note_arrival(tx, asset, &wanted).await?;
+    Ok(Filed::AddedWithNumber { asset, name })
 }
 
 async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetError> {
@@ -132,7 +152,7 @@ async fn overwrite(
     let replacement = Replacement {
         company: arrival.company,
         asset: namesake.id,
-        file_name: arrival.name.with_extension(),
+        file_name: FileName { stem: namesake.name.clone(), ..arrival.name }.with_extension(),
         master: arrival.master,
         move_to: moved.then_some(arrival.folder),
         marked_in,
@@ -141,7 +161,7 @@ async fn overwrite(
     };
     ingest::replace(tx, &replacement).await?;
     let moved_from = moved.then(|| namesake.folder.clone());
-    Ok(Filed::Updated { asset: namesake.id, name: arrival.name.stem, moved_from })
+    Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from })
 }
 
 struct OverwriteRules {
@@ -168,7 +188,7 @@ fn extension(file_name: &str) -> &str {
 /// The asset that has this name, wherever it is.
 async fn namesake(tx: &mut Transaction, company: CompanyId, name: &str) -> Result<Option<Namesake>, StoreError> {
     let row = sqlx::query(
-        "SELECT a.id, f.path, a.file_name, a.trash_state
+        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state
          FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.name = $2",
     )
     .bind(company.0)
@@ -176,15 +196,39 @@ async fn namesake(tx: &mut Transaction, company: CompanyId, name: &str) -> Resul
     .fetch_optional(tx)
     .await
     .map_err(StoreError::doing("look for an asset by its name"))?;
-    row.map(|row| {
-        Ok(Namesake {
-            id: AssetId(get(&row, "id")?),
-            folder: get(&row, "path")?,
-            file_name: get(&row, "file_name")?,
-            trash_state: constant(&row, "trash_state")?,
-        })
+    row.as_ref().map(read).transpose()
+}
+
+/// Among the assets whose files came under this name and got a number, the one that this file has to do with, and how:
+/// best one that stays where it is, then the oldest.
+async fn numbered(
+    tx: &mut Transaction,
+    arrival: &Arrival,
+    rules: &OverwriteRules,
+) -> Result<Option<(Resolution, Namesake)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state
+         FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.arrived_as = $2 ORDER BY a.id",
+    )
+    .bind(arrival.company.0)
+    .bind(&arrival.name.stem)
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("look for assets that got a number"))?;
+    let all = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let resolved = all.into_iter().map(|asset| (resolve(arrival, &asset, rules), asset));
+    let kin = resolved.filter(|(resolution, _)| *resolution != Resolution::Rename);
+    Ok(kin.min_by_key(|(resolution, asset)| (*resolution == Resolution::ReplaceAndMove, asset.id)))
+}
+
+fn read(row: &SqliteRow) -> Result<Namesake, StoreError> {
+    Ok(Namesake {
+        id: AssetId(get(row, "id")?),
+        name: get(row, "name")?,
+        folder: get(row, "path")?,
+        file_name: get(row, "file_name")?,
+        trash_state: constant(row, "trash_state")?,
     })
-    .transpose()
 }
 
 /// The name itself if it is free, or with a number.

@@ -134,7 +134,7 @@ async fn rename(
     let candidates = Candidates::read(tx, change.company, std::iter::once(asset)).await?;
     let held = candidates.usable(asset)?;
     let renamed = sqlx::query(
-        "UPDATE asset SET name = $3, file_name = $4 WHERE id = $1
+        "UPDATE asset SET name = $3, file_name = $4, arrived_as = NULL WHERE id = $1
          AND NOT EXISTS (SELECT 1 FROM asset o WHERE o.company_id = $2 AND o.name = $3 AND o.id <> $1)",
     )
     .bind(asset.0)

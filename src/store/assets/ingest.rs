@@ -120,6 +120,17 @@ pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Re
     Ok(asset)
 }
 
+/// Notes the name that the file of an asset came under, when the asset got another.
+pub(in crate::store) async fn note_arrival(tx: &mut Transaction, asset: AssetId, name: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET arrived_as = $2 WHERE id = $1")
+        .bind(asset.0)
+        .bind(name)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note the name a file came under"))
+}
+
 /// Gives an asset another master. What was made from the old one stays, and is stale by its `source_blob`.
 pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -> Result<(), AssetError> {
     let mut touched = Vec::new();

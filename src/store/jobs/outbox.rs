@@ -1,9 +1,10 @@
 //! The outbox: what the world outside must hear, committed with the state it speaks of.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
-use crate::model::id::InstanceId;
+use crate::model::id::{CompanyId, InstanceId};
 use crate::store::{Store, StoreError, Transaction, rows};
 
 /// How it goes out.
@@ -43,6 +44,8 @@ impl Moment {
 pub struct Outgoing {
     pub id: i64,
     pub instance: InstanceId,
+    /// Whose run it is about.
+    pub company: CompanyId,
     pub channel: Channel,
     pub moment: Moment,
     pub recipient: String,
@@ -68,8 +71,8 @@ pub(in crate::store) async fn insert(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO outbox (instance_id, channel, moment, recipient, next_try_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO outbox (instance_id, company_id, channel, moment, recipient, next_try_at, created_at)
+         SELECT id, company_id, $2, $3, $4, $5, $5 FROM instance WHERE id = $1 ON CONFLICT DO NOTHING",
     )
     .bind(instance.0)
     .bind(channel.name())
@@ -82,31 +85,59 @@ pub(in crate::store) async fn insert(
     .map_err(StoreError::doing("write to the outbox"))
 }
 
+/// Companies with messages in channel $1: one seek each, however many messages there are.
+macro_rules! senders {
+    () => {
+        "WITH RECURSIVE sender(id) AS (
+             SELECT min(company_id) FROM outbox WHERE state = 'Pending' AND channel = $1
+             UNION ALL
+             SELECT (SELECT min(company_id) FROM outbox
+                     WHERE state = 'Pending' AND channel = $1 AND company_id > sender.id)
+             FROM sender WHERE sender.id IS NOT NULL
+         ) "
+    };
+}
+
 impl Store {
-    /// Messages of a channel whose time has come, oldest first, and when the next one is due if there are none.
+    /// The first messages of each company in a channel whose time has come, and when the next one is due of those whose
+    /// time has not. Those `under_way` are left out.
     pub async fn due_messages(
         &self,
         channel: Channel,
         now: DateTime<Utc>,
-        most: u32,
+        under_way: &[i64],
+        most_of_a_company: usize,
     ) -> Result<(Vec<Outgoing>, Option<DateTime<Utc>>), StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT id, instance_id, channel, moment, recipient, attempts, created_at FROM outbox
-             WHERE state = 'Pending' AND channel = $3 AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2",
-        )
-        .bind(now.timestamp_millis())
-        .bind(most)
+        let rows = sqlx::query(concat!(
+            senders!(),
+            "SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.attempts, o.created_at
+             FROM sender s
+             JOIN outbox o ON o.id IN (
+                 SELECT d.id FROM outbox d
+                 WHERE d.state = 'Pending' AND d.channel = $1 AND d.company_id = s.id AND d.next_try_at <= $2
+                   AND d.id NOT IN (SELECT value FROM json_each($3))
+                 ORDER BY d.next_try_at, d.id LIMIT $4)
+             ORDER BY o.next_try_at, o.id",
+        ))
         .bind(channel.name())
+        .bind(now.timestamp_millis())
+        .bind(json!(under_way).to_string())
+        .bind(i64::try_from(most_of_a_company).unwrap_or(i64::MAX))
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("read the outbox"))?;
-        let next: Option<i64> =
-            sqlx::query_scalar("SELECT min(next_try_at) FROM outbox WHERE state = 'Pending' AND channel = $1")
-                .bind(channel.name())
-                .fetch_one(&mut *reader)
-                .await
-                .map_err(StoreError::doing("read the outbox"))?;
+        let next: Option<i64> = sqlx::query_scalar(concat!(
+            senders!(),
+            "SELECT min((SELECT min(next_try_at) FROM outbox
+                         WHERE state = 'Pending' AND channel = $1 AND company_id = sender.id AND next_try_at > $2))
+             FROM sender",
+        ))
+        .bind(channel.name())
+        .bind(now.timestamp_millis())
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read the outbox"))?;
         let due = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok((due, next.and_then(DateTime::from_timestamp_millis)))
     }
@@ -144,6 +175,7 @@ fn read(row: &SqliteRow) -> Result<Outgoing, StoreError> {
     Ok(Outgoing {
         id: rows::get(row, "id")?,
         instance: InstanceId(rows::get(row, "instance_id")?),
+        company: CompanyId(rows::get(row, "company_id")?),
         channel: match rows::get::<&str>(row, "channel")? {
             "mail" => Channel::Mail,
             "url" => Channel::Url,

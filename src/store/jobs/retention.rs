@@ -1,6 +1,7 @@
 //! Forgetting what has outlived its retention.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use crate::store::{Store, StoreError};
 
@@ -58,18 +59,7 @@ impl Store {
                     horizon.logs,
                 )
                 .await?,
-            runs: self
-                .remove(
-                    "DELETE FROM instance WHERE id IN (
-                         SELECT i.id FROM instance i
-                         WHERE i.state = 'Done' AND i.finished_at < $1 AND i.id < (SELECT max(id) FROM instance)
-                           AND NOT EXISTS (SELECT 1 FROM outbox o
-                                           WHERE o.instance_id = i.id AND o.id = (SELECT max(id) FROM outbox))
-                           AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id AND o.state = 'Pending')
-                         LIMIT $2)",
-                    horizon.instances,
-                )
-                .await?,
+            runs: self.remove_runs(horizon.instances).await?,
             slots: self
                 .remove(
                     "DELETE FROM slot WHERE (job_id, due_at) IN (SELECT job_id, due_at FROM slot WHERE due_at < $1 LIMIT $2)",
@@ -81,13 +71,50 @@ impl Store {
                     "DELETE FROM job WHERE id IN (
                          SELECT j.id FROM job j
                          WHERE j.created_at < $1 AND j.id < (SELECT max(id) FROM job)
-                           AND (j.trigger_kind = 'at_once' OR j.trigger_state = 'Complete' OR j.deleted_at IS NOT NULL)
+                           AND j.trigger_kind <> 'at_once'
+                           AND (j.trigger_state = 'Complete' OR j.deleted_at IS NOT NULL)
                            AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id)
                          LIMIT $2)",
                     horizon.instances,
                 )
                 .await?,
         })
+    }
+
+    /// Runs that ended before the instant, and with the last run of a job that was due at once the job.
+    async fn remove_runs(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let jobs: Vec<i64> = sqlx::query_scalar(
+                    "DELETE FROM instance WHERE id IN (
+                         SELECT i.id FROM instance i
+                         WHERE i.state = 'Done' AND i.finished_at < $1 AND i.id < (SELECT max(id) FROM instance)
+                           AND NOT EXISTS (SELECT 1 FROM outbox o
+                                           WHERE o.instance_id = i.id AND o.id = (SELECT max(id) FROM outbox))
+                           AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id AND o.state = 'Pending')
+                           AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = i.job_id AND j.trigger_kind = 'at_once'
+                                           AND j.id = (SELECT max(id) FROM job))
+                         LIMIT $2)
+                     RETURNING job_id",
+                )
+                .bind(before.timestamp_millis())
+                .bind(AT_ONCE)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(StoreError::doing("forget old runs"))?;
+                sqlx::query(
+                    "DELETE FROM job WHERE id IN (SELECT value FROM json_each($1)) AND trigger_kind = 'at_once'
+                       AND id < (SELECT max(id) FROM job)
+                       AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id)",
+                )
+                .bind(json!(jobs).to_string())
+                .execute(tx)
+                .await
+                .map_err(StoreError::doing("forget the jobs of old runs"))?;
+                Ok::<_, StoreError>(jobs.len() as u64)
+            })
+        })
+        .await
     }
 
     async fn remove(&self, sql: &'static str, before: DateTime<Utc>) -> Result<u64, StoreError> {

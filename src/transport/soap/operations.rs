@@ -136,7 +136,7 @@ pub fn fault(error: Error) -> Fault {
             Denied::IllegalCompany { .. } => FaultCode::IllegalCompany,
             Denied::IllegalRequestUser { .. } => FaultCode::IllegalRequestUser,
             Denied::IllegalAccessGroup { .. } => FaultCode::IllegalAccessGroup,
-            Denied::MissingPermission(_) => FaultCode::MissingPermission,
+            Denied::MissingPermission { .. } => FaultCode::MissingPermission,
         },
         Error::Invalid(_) => FaultCode::InvalidParameter,
         Error::Missing { .. } => FaultCode::MissingParameter,

@@ -20,7 +20,7 @@ use crate::model::kind::JobKind;
 use crate::model::trigger::Trigger;
 use crate::service::jobs::board::JobsQuery;
 use crate::service::jobs::{Checked, SubmitJobParam};
-use crate::service::{Caller, Error};
+use crate::service::{Caller, Denied, Error};
 use crate::words::harmless;
 
 /// Firings shown of a schedule.
@@ -138,7 +138,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
 /// A refusal that concerns what was submitted, with a place to look things up.
 fn refused(error: Error) -> Failure {
     match error {
-        Error::Invalid(_) | Error::Missing { .. } => {
+        Error::Invalid(_) | Error::Missing { .. } | Error::Denied(Denied::IllegalParameterValue(_)) => {
             Failure::new(format!("the job is refused: {error}")).hint("--dry-run checks a job without submitting it")
         }
         error => error.into(),
