@@ -90,6 +90,11 @@ impl Blobs {
         Ok(removed)
     }
 
+    /// What content is called, whether or not it is there.
+    pub fn id_of(content: &[u8]) -> String {
+        hex(&Sha256::digest(content))
+    }
+
     /// Where the content is, whether or not it is there.
     pub fn path(&self, id: &str) -> Result<PathBuf, BlobError> {
         let is_name = id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

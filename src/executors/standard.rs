@@ -2,12 +2,12 @@
 
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
-use super::publish::ImageServingPublish;
+use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
 use super::upload_directory::UploadDirectory;
 use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
 use crate::assets::blobs::Blobs;
-use crate::model::job::JobSpec;
+use crate::model::job::{JobSpec, PublishType};
 
 /// One executor for each kind of job.
 #[derive(Debug, Clone)]
@@ -26,12 +26,18 @@ impl Registry for Standard {
         let workshop = self.workshop.clone();
         match spec {
             JobSpec::UploadDirectory(order) => Box::new(UploadDirectory { order: order.clone(), workshop }),
-            JobSpec::ImageServingPublish(order) => Box::new(ImageServingPublish { order: order.clone(), workshop }),
+            JobSpec::ImageServingPublish(order) => {
+                publish(&image_serving::RULE, order.publish_type, order.context_handle.as_ref(), workshop)
+            }
+            JobSpec::ImageRenderingPublish(order) => {
+                publish(&image_rendering::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
+            }
+            JobSpec::ServerDirectoryPublish(_) => {
+                publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
+            }
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
-            JobSpec::ImageRenderingPublish(_)
-            | JobSpec::VideoPublish(_)
-            | JobSpec::ServerDirectoryPublish(_)
+            JobSpec::VideoPublish(_)
             | JobSpec::MetadataPublish(_)
             | JobSpec::UploadPost(_)
             | JobSpec::RipPdfs(_)
@@ -42,4 +48,13 @@ impl Registry for Standard {
             | JobSpec::Cleanup(_) => Box::new(NotAvailable),
         }
     }
+}
+
+fn publish(
+    rule: &'static Rule,
+    publish_type: PublishType,
+    context_handle: Option<&String>,
+    workshop: Workshop,
+) -> Box<dyn Executor> {
+    Box::new(Publish { rule, publish_type, context_handle: context_handle.cloned(), workshop })
 }

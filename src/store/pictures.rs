@@ -1,5 +1,7 @@
 //! What jobs that make pictures ask about assets.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Sqlite;
@@ -111,6 +113,26 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// What was made from these assets, stale or not. `assets` is a JSON array of their numbers.
+pub(super) async fn derived_of(
+    reader: &mut sqlx::SqliteConnection,
+    assets: &str,
+) -> Result<HashMap<AssetId, Vec<Derived>>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT asset_id, role, blob, bytes, width, height, source_blob, recipe FROM derived
+         WHERE asset_id IN (SELECT value FROM json_each($1)) ORDER BY asset_id, role",
+    )
+    .bind(assets)
+    .fetch_all(reader)
+    .await
+    .map_err(StoreError::doing("read derived files"))?;
+    let mut found: HashMap<AssetId, Vec<Derived>> = HashMap::new();
+    for row in &rows {
+        found.entry(AssetId(rows::get(row, "asset_id")?)).or_default().push(derived(row)?);
+    }
+    Ok(found)
 }
 
 fn master(row: &SqliteRow) -> Result<Master, StoreError> {

@@ -4,17 +4,21 @@
 //! (`seq`). A tree that holds everything up to a number is brought up to date by the rows with a higher one, however
 //! often that is begun. Rows of files that leave stay until both trees have heard of them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
+use super::assets::ingest::Derived;
 use super::effect::Applied;
-use super::{Store, StoreError, Transaction, rows};
+use super::{Store, StoreError, Transaction, pictures, rows};
 use crate::model::asset::{AssetType, ContextKind, TrashState};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
+use crate::model::log::FileType;
 
 constants! {
     /// One of the two trees of a context.
@@ -70,7 +74,7 @@ pub struct Begun {
 }
 
 /// An asset as a publish sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AssetState {
     pub id: AssetId,
     pub name: String,
@@ -81,19 +85,23 @@ pub struct AssetState {
     pub blob: String,
     pub bytes: u64,
     pub pixels: Option<(u32, u32)>,
-    /// Marked in the context, and not in the trash.
+    /// Marked in the context, or a member of a set that is; and not in the trash.
     pub is_wanted: bool,
     /// company.change_seq when it was last forced.
     pub forced: i64,
-    pub pyramid: Option<Pyramid>,
+    /// What was made from it, stale or not.
+    pub derived: Vec<Derived>,
+    /// Of a set, in their order, without those in the trash.
+    pub members: Vec<MemberState>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pyramid {
-    pub blob: String,
-    pub bytes: u64,
-    pub source_blob: String,
-    pub recipe: String,
+/// A place in a set, as a publish sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberState {
+    /// Without what was made from it, and without members of its own.
+    pub asset: AssetState,
+    pub row: Option<u32>,
+    pub col: Option<u32>,
 }
 
 /// What an asset shall have in the trees.
@@ -108,8 +116,12 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedFile {
     pub file_name: String,
+    /// Empty for what is no file, but only a line of the manifest.
     pub blob: String,
     pub bytes: u64,
+    pub asset_name: String,
+    pub file_type: FileType,
+    pub detail: Option<Value>,
 }
 
 /// A file of a tree, or one that leaves it.
@@ -117,8 +129,13 @@ pub struct WantedFile {
 pub struct Publication {
     pub file_name: String,
     pub asset: AssetId,
+    pub asset_name: String,
+    pub file_type: FileType,
+    /// Empty for what is no file, but only a line of the manifest.
     pub blob: String,
     pub bytes: u64,
+    /// What its line in the manifest says beside the file.
+    pub detail: Option<Value>,
     pub present: bool,
     pub published_at: DateTime<Utc>,
 }
@@ -139,6 +156,19 @@ pub enum PublishStep {
     /// There was nothing to publish.
     Looked { context: ContextId, until: i64 },
 }
+
+/// What belongs to a set may be published with it; what a set says of itself names its members.
+const CHANGED: &str = "
+    WITH RECURSIVE changed (id) AS (
+        SELECT id FROM asset WHERE company_id = $1 AND change_seq > $2
+    ), below (id) AS (
+        SELECT id FROM changed
+        UNION
+        SELECT s.asset_id FROM below JOIN set_member s ON s.set_id = below.id
+    )
+    SELECT id FROM below
+    UNION SELECT s.set_id FROM changed JOIN set_member s ON s.asset_id = changed.id
+    ORDER BY 1";
 
 impl Store {
     /// The context of this kind, or the one with this number if it is the company's and of this kind.
@@ -171,11 +201,12 @@ impl Store {
         .transpose()
     }
 
-    /// Assets of a company that changed after `scanned`, in order of numbers.
+    /// Assets of a company that changed after `scanned`, in order of numbers; and with a set all that belongs to it, with
+    /// a member the sets that show it.
     pub async fn assets_changed(&self, company: CompanyId, scanned: i64) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
         let ids: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM asset WHERE company_id = $1 AND change_seq > $2 ORDER BY id")
+            sqlx::query_scalar(CHANGED)
                 .bind(company.0)
                 .bind(scanned)
                 .fetch_all(&mut *reader)
@@ -184,11 +215,16 @@ impl Store {
         Ok(ids.into_iter().map(AssetId).collect())
     }
 
-    /// Assets that are marked in a context or published to it, in order of numbers.
+    /// Assets that are marked in a context, belong to a set that is, or are published to it, in order of numbers.
     pub async fn assets_of_context(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
         let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT asset_id FROM publish_mark WHERE context_id = $1 AND marked = 1
+            "WITH RECURSIVE marked (id) AS (
+                 SELECT asset_id FROM publish_mark WHERE context_id = $1 AND marked = 1
+                 UNION
+                 SELECT s.asset_id FROM marked JOIN set_member s ON s.set_id = marked.id
+             )
+             SELECT id FROM marked
              UNION SELECT asset_id FROM publication WHERE context_id = $1 AND present = 1
              ORDER BY 1",
         )
@@ -207,24 +243,66 @@ impl Store {
         assets: &[AssetId],
     ) -> Result<Vec<AssetState>, StoreError> {
         let mut reader = self.reader().await?;
+        let numbers = json!(assets).to_string();
         let rows = sqlx::query(
-            "SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, f.path,
-                    coalesce(m.marked, 0) AS marked, coalesce(m.forced_seq, 0) AS forced_seq,
-                    d.blob AS pyramid, d.bytes AS pyramid_bytes, d.source_blob, d.recipe
+            "WITH RECURSIVE holder (asset, id) AS (
+                 SELECT value, value FROM json_each($1)
+                 UNION
+                 SELECT holder.asset, s.set_id FROM holder JOIN set_member s ON s.asset_id = holder.id
+                 JOIN asset a ON a.id = s.set_id AND a.trash_state = 'NotInTrash'
+             )
+             SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, f.path,
+                    EXISTS (SELECT 1 FROM holder h JOIN publish_mark m ON m.asset_id = h.id AND m.context_id = $3
+                            WHERE h.asset = a.id AND m.marked = 1) AS marked,
+                    coalesce((SELECT m.forced_seq FROM publish_mark m
+                              WHERE m.asset_id = a.id AND m.context_id = $3), 0) AS forced_seq
              FROM json_each($1) i
              JOIN asset a ON a.id = i.value AND a.company_id = $2
              JOIN folder f ON f.id = a.folder_id
-             LEFT JOIN publish_mark m ON m.asset_id = a.id AND m.context_id = $3
-             LEFT JOIN derived d ON d.asset_id = a.id AND d.role = 'Pyramid'
              ORDER BY a.id",
         )
-        .bind(json!(assets).to_string())
+        .bind(&numbers)
         .bind(company.0)
         .bind(context.0)
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("read assets to be published"))?;
-        rows.iter().map(state).collect()
+        let mut derived = pictures::derived_of(&mut reader, &numbers).await?;
+        let mut members = members_of(&mut reader, &numbers).await?;
+        rows.iter()
+            .map(|row| {
+                let mut asset = state(row)?;
+                asset.derived = derived.remove(&asset.id).unwrap_or_default();
+                asset.members = members.remove(&asset.id).unwrap_or_default();
+                Ok(asset)
+            })
+            .collect()
+    }
+
+    /// Assets that are published at one of `paths`, or below one of `folders`.
+    pub async fn holders(
+        &self,
+        context: ContextId,
+        paths: &[&str],
+        folders: &[&str],
+    ) -> Result<Vec<AssetId>, StoreError> {
+        let mut reader = self.reader().await?;
+        // "0" is the character after "/".
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT p.asset_id FROM json_each($2) w
+             JOIN publication p ON p.context_id = $1 AND p.file_name = w.value AND p.present = 1
+             UNION
+             SELECT p.asset_id FROM json_each($3) w
+             JOIN publication p ON p.context_id = $1 AND p.present = 1
+              AND p.file_name > w.value || '/' AND p.file_name < w.value || '0'",
+        )
+        .bind(context.0)
+        .bind(json!(paths).to_string())
+        .bind(json!(folders).to_string())
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("look for what is published at a path"))?;
+        Ok(ids.into_iter().map(AssetId).collect())
     }
 
     /// Rows of a context that changed after publish `seq`, in order of names.
@@ -262,6 +340,9 @@ impl Store {
                 Ok(Publication {
                     file_name: rows::get(row, "file_name")?,
                     asset: AssetId(rows::get(row, "asset_id")?),
+                    asset_name: rows::get(row, "asset_name")?,
+                    file_type: rows::constant(row, "file_type")?,
+                    detail: detail(row)?,
                     blob: rows::get(row, "blob")?,
                     bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
                     present: rows::get(row, "present")?,
@@ -272,18 +353,38 @@ impl Store {
     }
 }
 
+fn detail(row: &SqliteRow) -> Result<Option<Value>, StoreError> {
+    let text: Option<&str> = rows::get(row, "detail")?;
+    text.map(serde_json::from_str).transpose().map_err(|error| StoreError::corrupt("detail", error))
+}
+
+/// The members of these sets. `sets` is a JSON array of numbers.
+async fn members_of(
+    reader: &mut SqliteConnection,
+    sets: &str,
+) -> Result<HashMap<AssetId, Vec<MemberState>>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT s.set_id, s.row, s.col, a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height,
+                a.trash_state, f.path, 1 AS marked, 0 AS forced_seq
+         FROM set_member s JOIN asset a ON a.id = s.asset_id JOIN folder f ON f.id = a.folder_id
+         WHERE s.set_id IN (SELECT value FROM json_each($1)) AND a.trash_state = 'NotInTrash'
+         ORDER BY s.set_id, s.position",
+    )
+    .bind(sets)
+    .fetch_all(reader)
+    .await
+    .map_err(StoreError::doing("read members of sets to be published"))?;
+    let mut found: HashMap<AssetId, Vec<MemberState>> = HashMap::new();
+    for row in &rows {
+        let member = MemberState { asset: state(row)?, row: rows::get(row, "row")?, col: rows::get(row, "col")? };
+        found.entry(AssetId(rows::get(row, "set_id")?)).or_default().push(member);
+    }
+    Ok(found)
+}
+
 fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
     let (width, height): (Option<u32>, Option<u32>) = (rows::get(row, "width")?, rows::get(row, "height")?);
     let in_trash = rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash;
-    let pyramid = match rows::get::<Option<String>>(row, "pyramid")? {
-        None => None,
-        Some(blob) => Some(Pyramid {
-            blob,
-            bytes: rows::get::<i64>(row, "pyramid_bytes")?.unsigned_abs(),
-            source_blob: rows::get(row, "source_blob")?,
-            recipe: rows::get(row, "recipe")?,
-        }),
-    };
     Ok(AssetState {
         id: AssetId(rows::get(row, "id")?),
         name: rows::get(row, "name")?,
@@ -295,7 +396,8 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
         pixels: width.zip(height),
         is_wanted: rows::get::<bool>(row, "marked")? && !in_trash,
         forced: rows::get(row, "forced_seq")?,
-        pyramid,
+        derived: Vec::new(),
+        members: Vec::new(),
     })
 }
 
@@ -353,7 +455,11 @@ async fn record(
     let files: Vec<Value> = wanted
         .iter()
         .flat_map(|wanted| {
-            wanted.files.iter().map(|file| json!([file.file_name, wanted.asset, file.blob, file.bytes, wanted.forced]))
+            wanted.files.iter().map(|file| {
+                let WantedFile { file_name, blob, bytes, asset_name, file_type, detail } = file;
+                let detail = detail.as_ref().map(Value::to_string);
+                json!([file_name, wanted.asset, blob, bytes, wanted.forced, asset_name, file_type, detail])
+            })
         })
         .collect();
     let files = Value::from(files).to_string();
@@ -373,13 +479,16 @@ async fn record(
     .await
     .map_err(StoreError::doing("write down what leaves a publish"))?;
     sqlx::query(
-        "INSERT INTO publication (context_id, file_name, asset_id, blob, bytes, present, seq, published_at)
-         SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, 1, $2, $4 FROM json_each($3) AS f WHERE true
+        "INSERT INTO publication (context_id, file_name, asset_id, asset_name, file_type, detail, blob, bytes, present,
+                                  seq, published_at)
+         SELECT $1, value ->> 0, value ->> 1, value ->> 5, value ->> 6, value ->> 7, value ->> 2, value ->> 3, 1, $2, $4
+         FROM json_each($3) AS f WHERE true
          ON CONFLICT (context_id, file_name) DO UPDATE
-         SET asset_id = excluded.asset_id, blob = excluded.blob, bytes = excluded.bytes, present = 1,
+         SET asset_id = excluded.asset_id, asset_name = excluded.asset_name, file_type = excluded.file_type,
+             detail = excluded.detail, blob = excluded.blob, bytes = excluded.bytes, present = 1,
              seq = excluded.seq, published_at = excluded.published_at
          WHERE publication.present = 0 OR publication.blob <> excluded.blob
-            OR publication.asset_id <> excluded.asset_id
+            OR publication.asset_id <> excluded.asset_id OR publication.detail IS NOT excluded.detail
             OR publication.asset_id IN (SELECT value ->> 1 FROM json_each($3) WHERE value ->> 4)",
     )
     .bind(context.0)

@@ -163,6 +163,7 @@ codes! {
     REASON_NOT_A_FILE = "reason-not-a-file";
     REASON_TOO_DEEP = "reason-too-deep";
     REASON_NO_CONTEXT = "reason-no-context";
+    REASON_PATH_TAKEN = "reason-path-taken";
     REASON_NO_DEFAULT_CONTEXT = "reason-no-default-context";
     REASON_NO_NAME = "reason-no-name";
     REASON_NAME_TOO_LONG = "reason-name-too-long";

@@ -572,6 +572,8 @@ reason-too-deep = its folders are nested deeper than the configuration allows
 # $handle (Text) as the client gave it
 # $kind (Text) publish context type
 reason-no-context = contextHandle { $handle } is no { $kind } context of the company
+# $path (Text)
+reason-path-taken = another asset's file or folder is published at { $path }; rename or move one of them
 # $kind (Text) publish context type
 reason-no-default-context = the company has no { $kind } context to publish to
 reason-no-name = nothing is left of its name without the characters that a name may not have

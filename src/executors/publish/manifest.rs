@@ -1,4 +1,4 @@
-//! The manifest of a tree: `manifest.jsonl`, one JSON object a line, that names every published file.
+//! The manifest of a tree: one JSON object a line, that names every published file.
 //!
 //! ```text
 //! {"name":"mug.tif","bytes":48211,"sha256":"9f86…","asset":"mug","id":12}
@@ -6,7 +6,8 @@
 //! {"publish":7,"files":1041,"lines":1103,"at":"2026-11-23T09:15:04.120Z"}
 //! ```
 //!
-//! Of several lines about a name the last one counts. Every publish appends what it changed and closes with a line of
+//! A line may say more of its file than the example does, and a line without `bytes` and `sha256` is about no file at
+//! all: it says something of its asset. Of several lines about a name the last one counts. Every publish appends what it changed and closes with a line of
 //! totals, so that its price is what changed; lines without one behind them were left by a publish that broke off, and
 //! the next one cuts them off. When there are more than twice as many lines as files, the manifest is written anew.
 
@@ -15,11 +16,9 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::store::publishing::Publication;
-
-pub const NAME: &str = "manifest.jsonl";
 
 /// Small manifests are not worth writing anew.
 const SPARE_LINES: u64 = 1000;
@@ -48,8 +47,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub fn of(tree: &Path) -> Self {
-        Self { path: tree.join(NAME) }
+    pub fn of(tree: &Path, name: &str) -> Self {
+        Self { path: tree.join(name) }
     }
 
     /// The totals of the last publish that was finished.
@@ -88,15 +87,26 @@ impl Manifest {
 
 fn write_lines<'a>(out: &mut impl Write, rows: impl IntoIterator<Item = &'a Publication>) -> io::Result<()> {
     for row in rows {
-        let line = if row.present {
-            let asset = super::asset_name(&row.file_name);
-            json!({ "name": row.file_name, "bytes": row.bytes, "sha256": row.blob, "asset": asset, "id": row.asset })
-        } else {
-            json!({ "name": row.file_name, "removed": true })
-        };
-        write_line(out, &line)?;
+        write_line(out, &line(row))?;
     }
     Ok(())
+}
+
+fn line(row: &Publication) -> Value {
+    if !row.present {
+        return json!({ "name": row.file_name, "removed": true });
+    }
+    let mut line = if row.blob.is_empty() {
+        json!({ "name": row.file_name })
+    } else {
+        json!({ "name": row.file_name, "bytes": row.bytes, "sha256": row.blob })
+    };
+    line["asset"] = json!(row.asset_name);
+    line["id"] = json!(row.asset);
+    for (name, value) in row.detail.iter().filter_map(Value::as_object).flatten() {
+        line[name] = value.clone();
+    }
+    line
 }
 
 fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
@@ -152,13 +162,17 @@ mod tests {
 
     use super::*;
     use crate::model::id::AssetId;
+    use crate::model::log::FileType;
 
     fn row(name: &str, present: bool) -> Publication {
         Publication {
             file_name: name.to_owned(),
             asset: AssetId(1),
+            asset_name: "mug".to_owned(),
+            file_type: FileType::OptimizedImage,
             blob: "ab".to_owned(),
             bytes: 3,
+            detail: None,
             present,
             published_at: DateTime::UNIX_EPOCH,
         }
@@ -166,7 +180,7 @@ mod tests {
 
     fn manifest() -> (tempfile::TempDir, Manifest) {
         let folder = tempfile::tempdir().unwrap();
-        let manifest = Manifest::of(folder.path());
+        let manifest = Manifest::of(folder.path(), "manifest.jsonl");
         (folder, manifest)
     }
 
@@ -178,7 +192,7 @@ mod tests {
         manifest.append(&[row("a.tif", false)], 2, 1, "now").unwrap();
         let text = fs::read_to_string(&manifest.path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], r#"{"name":"a.tif","bytes":3,"sha256":"ab","asset":"a","id":1}"#);
+        assert_eq!(lines[0], r#"{"name":"a.tif","bytes":3,"sha256":"ab","asset":"mug","id":1}"#);
         assert_eq!(lines[2], r#"{"publish":1,"files":2,"lines":2,"at":"then"}"#);
         assert_eq!(lines[3], r#"{"name":"a.tif","removed":true}"#);
         assert_eq!(lines[4], r#"{"publish":2,"files":1,"lines":3,"at":"now"}"#);

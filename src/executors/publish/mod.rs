@@ -1,4 +1,4 @@
-//! imageServingPublishJob: what is marked goes to the trees of the company's context, what is not leaves them.
+//! Publish jobs: what is marked in a context goes to the context's trees, what is not leaves them.
 //!
 //! 1. *Begin* takes a number for the publish and notes how far the company's changes are looked at.
 //! 2. *Record* goes through the assets that changed (Full: all that are marked or published), builds pyramids that are
@@ -17,12 +17,17 @@
 //! A tree is written to again by the publish after the one that replaced it: readers that keep a folder open, rather
 //! than going through the link for each visit, have that long to finish with it.
 //!
-//! Published are `<asset>.tif`, the pyramid of a picture, and `content/<asset>.<extension>`, the master of what is
-//! neither a picture nor a video. Assets may be deleted from the database only after a publish has seen them in the
-//! trash; a full publish also finds what is gone without that.
+//! Which files an asset gives is up to the [`Rule`] of the context's kind. Jobs of kinds that have no publishType are
+//! incremental; a tree that is missing is made anew by any of them. Assets may be deleted from the database only after a
+//! publish has seen them in the trash; a full publish also finds what is gone without that.
 
+mod clash;
+pub mod image_rendering;
+pub mod image_serving;
 mod manifest;
 mod record;
+mod rule;
+pub mod server_directory;
 mod trees;
 
 use std::collections::HashMap;
@@ -33,31 +38,32 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Context, Executor, Failure, Item, Workshop, reason};
-use crate::model::asset::ContextKind;
 use crate::model::handle;
-use crate::model::job::{ImageServingPublishJob, PublishType};
-use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::job::PublishType;
+use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::publishing::{Begun, ContextState, Publication, PublishStep, Side};
+pub use rule::Rule;
 use trees::{Search, Target, TreeError, Trees};
 
-pub struct ImageServingPublish {
-    pub order: ImageServingPublishJob,
+/// A publish job of any kind.
+pub struct Publish {
+    pub rule: &'static Rule,
+    pub publish_type: PublishType,
+    /// None, or empty: the company's context of the kind.
+    pub context_handle: Option<String>,
     pub workshop: Workshop,
 }
-
-/// Folder below the publish root.
-const FOLDER: &str = "image-serving";
 
 /// Assets, or lines, that are written in one transaction.
 const PAGE: usize = 500;
 
 #[async_trait]
-impl Executor for ImageServingPublish {
+impl Executor for Publish {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let run = Publish::begin(self, context).await?;
+        let run = Run::begin(self, context).await?;
         if !run.is_done(SWITCHED) {
             context.say(Message::new("progress-publishing"));
             record::record(&run).await?;
@@ -68,6 +74,29 @@ impl Executor for ImageServingPublish {
         }
         run.mirror_first().await?;
         run.tell().await
+    }
+}
+
+impl Publish {
+    const fn is_full(&self) -> bool {
+        match self.publish_type {
+            PublishType::Full | PublishType::FullWithSearch => true,
+            PublishType::Incremental => false,
+        }
+    }
+
+    async fn find_context(&self, context: &Context) -> Result<ContextState, Failure> {
+        let kind = self.rule.kind;
+        let given = self.context_handle.as_deref().filter(|handle| !handle.is_empty());
+        let refuse = |handle: &str| {
+            Failure::because(Message::new("reason-no-context").with("handle", handle).with("kind", kind.as_str()))
+        };
+        let id = given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
+        let state = context.store().context_state(context.run.company, kind, id).await?;
+        state.ok_or_else(|| match given {
+            Some(text) => refuse(text),
+            None => Failure::because(Message::new("reason-no-default-context").with("kind", kind.as_str())),
+        })
     }
 }
 
@@ -98,10 +127,9 @@ struct Start {
 }
 
 /// A publish under way.
-struct Publish<'a> {
+struct Run<'a> {
+    publish: &'a Publish,
     context: &'a Context,
-    workshop: &'a Workshop,
-    order: &'a ImageServingPublishJob,
     company_root: String,
     /// As it was when the attempt began.
     state: ContextState,
@@ -110,14 +138,14 @@ struct Publish<'a> {
     done: HashMap<String, Value>,
 }
 
-impl<'a> Publish<'a> {
-    async fn begin(executor: &'a ImageServingPublish, context: &'a Context) -> Result<Self, Failure> {
-        let ImageServingPublish { order, workshop } = executor;
+impl<'a> Run<'a> {
+    async fn begin(publish: &'a Publish, context: &'a Context) -> Result<Self, Failure> {
         let company = context.store().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
-        let state = find_context(context, order).await?;
-        let trees = Trees::new(workshop.settings.publish_root.join(FOLDER), &company_root)?;
+        let state = publish.find_context(context).await?;
+        let folder = publish.workshop.settings.publish_root.join(publish.rule.folder);
+        let trees = Trees::new(folder, &company_root, publish.rule.manifest)?;
         let mut done = context.done_items().await?;
         if !done.contains_key(BEGIN) {
             let live = trees.live()?;
@@ -134,18 +162,11 @@ impl<'a> Publish<'a> {
         }
         let start = done.get(BEGIN).cloned().unwrap_or_default();
         let start = serde_json::from_value(start).map_err(|error| Failure::because(reason::other(error)))?;
-        Ok(Self { context, workshop, order, company_root, state, trees, start, done })
+        Ok(Self { publish, context, company_root, state, trees, start, done })
     }
 
     fn is_done(&self, item: &str) -> bool {
         self.done.contains_key(item)
-    }
-
-    fn is_full(&self) -> bool {
-        match self.order.publish_type {
-            PublishType::Full | PublishType::FullWithSearch => true,
-            PublishType::Incremental => false,
-        }
     }
 
     async fn step(&self, item: &str, step: PublishStep) -> Result<(), Failure> {
@@ -155,13 +176,13 @@ impl<'a> Publish<'a> {
 
     /// The context as it is now.
     async fn state(&self) -> Result<ContextState, Failure> {
-        find_context(self.context, self.order).await
+        self.publish.find_context(self.context).await
     }
 
     async fn changes_anything(&self) -> Result<bool, Failure> {
         let store = self.context.store();
         let is_shown = self.start.live_seq > 0 && self.trees.live()?.is_some_and(|side| self.tree_exists(side));
-        Ok(self.is_full()
+        Ok(self.publish.is_full()
             || !is_shown
             || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty())
     }
@@ -192,7 +213,7 @@ impl<'a> Publish<'a> {
                 self.context.checkpoint()?;
                 self.context.say(Message::new("progress-switching"));
                 let trees = self.trees.clone();
-                self.workshop.work(move |_| trees.switch(standby)).await??;
+                self.publish.workshop.work(move |_| trees.switch(standby)).await??;
                 standby
             }
         };
@@ -206,7 +227,7 @@ impl<'a> Publish<'a> {
         let totals = self.trees.totals(side)?;
         // A tree that does not know of what the database says it holds is not the tree that was written.
         let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
-        let from_nothing = !is_sound || (self.is_full() && item == STAGED);
+        let from_nothing = !is_sound || (self.publish.is_full() && item == STAGED);
         if from_nothing {
             self.step(RESET, PublishStep::Reset { context: state.id, side }).await?;
         }
@@ -227,8 +248,9 @@ impl<'a> Publish<'a> {
             search: self.search(item).await?,
             at: self.context.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true),
         };
-        let (trees, blobs, stop) = (self.trees.clone(), self.workshop.blobs.clone(), self.context.stop_token().clone());
+        let (trees, blobs, stop) = (self.trees.clone(), self.publish.workshop.blobs.clone(), self.context.stop_token().clone());
         let staged = self
+            .publish
             .workshop
             .work(move |abandoned| trees.stage(side, &blobs, &target, &|| abandoned() || stop.is_cancelled()));
         staged.await??;
@@ -236,7 +258,7 @@ impl<'a> Publish<'a> {
     }
 
     async fn search(&self, item: &str) -> Result<Search, Failure> {
-        match self.order.publish_type {
+        match self.publish.publish_type {
             PublishType::FullWithSearch if item == STAGED => record::search_lines(self).await.map(Search::Write),
             PublishType::Full | PublishType::FullWithSearch | PublishType::Incremental => Ok(Search::Keep),
         }
@@ -258,24 +280,24 @@ impl<'a> Publish<'a> {
         let store = self.context.store();
         let changed = store.publications_after(self.state.id, self.start.live_seq).await?;
         let removed: Vec<Publication> = changed.iter().filter(|row| !row.present).cloned().collect();
-        let published = if self.is_full() {
+        let published = if self.publish.is_full() {
             store.publications_present(self.state.id).await?
         } else {
             changed.into_iter().filter(|row| row.present).collect()
         };
         let mut lines: Vec<LogLine> = published
             .iter()
-            .map(|row| self.line(row, LogType::ImageServingPublishSuccess, "publish-success"))
+            .map(|row| self.line(row, self.publish.rule.types.success, "publish-success"))
             .collect();
         if !removed.is_empty() {
             lines.extend(self.removal_lines(&removed));
         }
-        let manifest = self.trees.link().join(manifest::NAME).display().to_string();
+        let manifest = self.trees.link().join(self.publish.rule.manifest).display().to_string();
         let count = self.state().await?.file_count;
         let message = Message::new("publish-manifest").with("count", count).with("path", manifest);
         lines.push(LogLine::new(LogType::JobInfo, message));
         for (number, page) in lines.chunks(PAGE).enumerate() {
-            let is_success = |line: &&LogLine| line.log_type == LogType::ImageServingPublishSuccess;
+            let is_success = |line: &&LogLine| line.log_type == self.publish.rule.types.success;
             let success = page.iter().filter(is_success).count() as i64;
             let counters = Counters { success, transfer_success: success, ..Counters::default() };
             let report = ItemReport { counters, lines: page.to_vec(), ..ItemReport::default() };
@@ -285,41 +307,19 @@ impl<'a> Publish<'a> {
     }
 
     fn removal_lines(&self, removed: &[Publication]) -> Vec<LogLine> {
-        let begin = Message::new("begin-image-serving-publish-cleanup").with("context", self.state.name.clone());
-        let end = Message::new("end-image-serving-publish-cleanup").with("count", removed.len());
-        let mut lines = vec![LogLine::new(LogType::BeginImageServingPublishCleanup, begin)];
-        let removal = |row| self.line(row, LogType::ImageServingPublishCleanupSuccess, "publish-removed");
-        lines.extend(removed.iter().map(removal));
-        lines.push(LogLine::new(LogType::EndImageServingPublishCleanup, end));
-        lines
+        let lines = |log_type| removed.iter().map(move |row| self.line(row, log_type, "publish-removed"));
+        let Some(types) = &self.publish.rule.types.cleanup else { return lines(LogType::JobInfo).collect() };
+        let (begin, end) = (&types.begin, &types.end);
+        let first = Message::new(begin.1).with("context", self.state.name.clone());
+        let last = Message::new(end.1).with("count", removed.len());
+        std::iter::once(LogLine::new(begin.0, first))
+            .chain(lines(types.success))
+            .chain(std::iter::once(LogLine::new(end.0, last)))
+            .collect()
     }
 
     fn line(&self, row: &Publication, log_type: LogType, code: &str) -> LogLine {
-        let file_type =
-            if row.file_name.ends_with(PYRAMID_ENDING) { FileType::OptimizedImage } else { FileType::NoType };
         let message = Message::new(code).with("file", row.file_name.clone()).with("context", self.state.name.clone());
-        LogLine::new(log_type, message).about(Some(row.asset), asset_name(&row.file_name), file_type)
+        LogLine::new(log_type, message).about(Some(row.asset), row.asset_name.clone(), row.file_type)
     }
-}
-
-async fn find_context(context: &Context, order: &ImageServingPublishJob) -> Result<ContextState, Failure> {
-    const KIND: ContextKind = ContextKind::ImageServing;
-    let given = order.context_handle.as_deref().filter(|handle| !handle.is_empty());
-    let refuse = |handle: &str| {
-        Failure::because(Message::new("reason-no-context").with("handle", handle).with("kind", KIND.as_str()))
-    };
-    let id = given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
-    let state = context.store().context_state(context.run.company, KIND, id).await?;
-    state.ok_or_else(|| match given {
-        Some(text) => refuse(text),
-        None => Failure::because(Message::new("reason-no-default-context").with("kind", KIND.as_str())),
-    })
-}
-
-const PYRAMID_ENDING: &str = ".tif";
-
-/// The asset that a published file was made for.
-fn asset_name(file_name: &str) -> &str {
-    let plain = file_name.strip_prefix(trees::CONTENT).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file_name);
-    plain.rsplit_once('.').map_or(plain, |(name, _)| name)
 }

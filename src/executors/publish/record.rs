@@ -3,15 +3,16 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use super::trees::CONTENT;
-use super::{PAGE, PYRAMID_ENDING, Publish};
+use super::clash;
+use super::rule::{Content, Given};
+use super::{PAGE, Run};
 use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
 use crate::executors::{Failure, Item};
-use crate::model::asset::AssetType;
+use crate::model::asset::DerivedRole;
 use crate::model::handle;
 use crate::model::id::AssetId;
-use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::log::{FileType, LogLine, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
@@ -19,9 +20,9 @@ use crate::store::publishing::{AssetState, PublishStep, Wanted, WantedFile};
 
 /// Goes through the assets in the order of their numbers. A page is an item, and its result is where it ended, so that a
 /// later attempt goes on behind it even if the list is another one by then.
-pub async fn record(run: &Publish<'_>) -> Result<(), Failure> {
+pub async fn record(run: &Run<'_>) -> Result<(), Failure> {
     let store = run.context.store();
-    let assets = if run.is_full() {
+    let assets = if run.publish.is_full() {
         store.assets_of_context(run.state.id).await?
     } else {
         store.assets_changed(run.context.run.company, run.start.begun.scanned).await?
@@ -42,101 +43,118 @@ const RECORDED: &str = "/recorded:";
 /// Staged, switched, and at least one page of lines.
 const ITEMS_AFTERWARDS: usize = 3;
 
-async fn record_page(run: &Publish<'_>, page: &[AssetId]) -> Result<(), Failure> {
+async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
     let store = run.context.store();
     let company = run.context.run.company;
     let mut states = store.publish_states(company, run.state.id, page).await?;
-    let recipe = pictures::recipe(&run.workshop.settings);
-    let lacking = |state: &AssetState| files(state, &recipe, &run.workshop.blobs).is_none();
-    let to_do: Vec<AssetState> = states.iter().filter(|state| lacking(state)).cloned().collect();
+    let to_do: Vec<AssetState> = states.iter().filter(|state| files(run, state).is_none()).cloned().collect();
     if !to_do.is_empty() {
         supply(run, to_do).await?;
         states = store.publish_states(company, run.state.id, page).await?;
     }
+    let clashing = clash::clashing(run, &states).await?;
     let mut wanted = Vec::with_capacity(page.len());
+    let mut report = ItemReport { result: json!(page.last()), ..ItemReport::default() };
     for asset in page {
-        match states.iter().find(|state| state.id == *asset) {
+        let Some(state) = states.iter().find(|state| state.id == *asset) else {
             // It is gone altogether.
-            None => wanted.push(Wanted { asset: *asset, files: Vec::new(), forced: false }),
-            // What cannot be published now stays as it is published, if it is.
-            Some(state) => wanted.extend(files(state, &recipe, &run.workshop.blobs).map(|files| Wanted {
-                asset: *asset,
-                files,
-                forced: state.forced > run.start.begun.scanned,
-            })),
+            wanted.push(Wanted { asset: *asset, files: Vec::new(), forced: false });
+            continue;
+        };
+        // What cannot be published now stays as it is published, if it is.
+        if let Some(path) = clashing.get(asset) {
+            refuse(run, state, Message::new("reason-path-taken").with("path", path.clone()), &mut report);
+        } else if let Some(files) = files(run, state) {
+            wanted.push(Wanted { asset: *asset, files, forced: state.forced > run.start.begun.scanned });
         }
     }
-    let (Some(first), Some(last)) = (page.first(), page.last().copied()) else { return Ok(()) };
+    let Some(first) = page.first() else { return Ok(()) };
     let step = PublishStep::Record { context: run.state.id, seq: run.start.begun.seq, wanted };
-    let report = ItemReport { result: json!(last), ..ItemReport::default() };
     run.context.commit(Item(format!("{RECORDED}{first}")), Effect::Publish(step), move |_| report).await?;
     Ok(())
 }
 
+/// What an asset gives to the context as it is marked now.
+pub fn given(run: &Run<'_>, state: &AssetState) -> Vec<Given> {
+    if state.is_wanted { (run.publish.rule.files)(state) } else { Vec::new() }
+}
+
 /// The files of an asset in the trees; None if they have to be made first.
-fn files(state: &AssetState, recipe: &str, blobs: &Blobs) -> Option<Vec<WantedFile>> {
-    let is_film = matches!(state.asset_type, AssetType::Video | AssetType::MasterVideo);
-    // A set has no file of its own.
-    if !state.is_wanted || is_film || state.blob.is_empty() {
-        return Some(Vec::new());
+fn files(run: &Run<'_>, state: &AssetState) -> Option<Vec<WantedFile>> {
+    let mut files = Vec::new();
+    for given in given(run, state) {
+        let (blob, bytes) = match given.content {
+            Content::Master => (state.blob.clone(), state.bytes),
+            Content::Made(role) => fresh(run, state, role)?,
+            Content::IfMade(role) => match fresh(run, state, role) {
+                Some(made) => made,
+                None => continue,
+            },
+            Content::Text(text) => (Blobs::id_of(text.as_bytes()), text.len() as u64),
+        };
+        if !run.publish.workshop.blobs.contains(&blob) {
+            return None;
+        }
+        files.push(WantedFile {
+            file_name: given.file_name,
+            blob,
+            bytes,
+            asset_name: state.name.clone(),
+            file_type: given.file_type,
+            detail: (!given.detail.is_empty()).then(|| given.detail.into()),
+        });
     }
-    let file = if state.asset_type.is_picture() {
-        let pyramid = state.pyramid.as_ref().filter(|made| made.source_blob == state.blob && made.recipe == recipe)?;
-        WantedFile {
-            file_name: format!("{}{PYRAMID_ENDING}", state.name),
-            blob: pyramid.blob.clone(),
-            bytes: pyramid.bytes,
-        }
-    } else {
-        // Always with an extension, so that two assets cannot come to have one name.
-        let extension = state.file_name.rsplit_once('.').map_or("bin", |(_, extension)| extension);
-        WantedFile {
-            file_name: format!("{CONTENT}/{}.{extension}", state.name),
-            blob: state.blob.clone(),
-            bytes: state.bytes,
-        }
-    };
-    blobs.contains(&file.blob).then(|| vec![file])
+    Some(files)
+}
+
+/// What was made of the present master in the way it would be now: blob and size.
+fn fresh(run: &Run<'_>, state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
+    let recipe = pictures::recipe(&run.publish.workshop.settings);
+    let made = state.derived.iter().find(|made| made.role == role)?;
+    (made.source_blob == state.blob && made.recipe == recipe).then(|| (made.blob.clone(), made.bytes))
 }
 
 /// Makes what is missing, a few assets at a time.
-async fn supply(run: &Publish<'_>, states: Vec<AssetState>) -> Result<(), Failure> {
+async fn supply(run: &Run<'_>, states: Vec<AssetState>) -> Result<(), Failure> {
     stream::iter(states)
         .take_while(|_| std::future::ready(!run.context.stop_token().is_cancelled()))
         .map(|state| supply_one(run, state))
-        .buffer_unordered(run.workshop.settings.parallel * 2)
+        .buffer_unordered(run.publish.workshop.settings.parallel * 2)
         .try_collect::<()>()
         .await?;
     run.context.checkpoint()
 }
 
-async fn supply_one(run: &Publish<'_>, state: AssetState) -> Result<(), Failure> {
+async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
     let key = format!("/made:{}", state.id);
     if run.is_done(&key) {
         return Ok(());
     }
-    let (workshop, progress) = (run.workshop.clone(), run.context.clone());
-    let asset = state.clone();
-    let made = run.workshop.work(move |stop| {
+    let (workshop, progress) = (run.publish.workshop.clone(), run.context.clone());
+    let (asset, given) = (state.clone(), given(run, &state));
+    let made = run.publish.workshop.work(move |stop| {
         let _working = progress.working_on(&asset.name);
-        pictures::remake(&workshop, &asset.blob, &asset.file_name, stop)
+        let mut is_written_here = true;
+        for given in given {
+            match given.content {
+                Content::Text(text) => drop(workshop.blobs.store(&mut text.as_bytes(), u64::MAX, stop)?),
+                Content::Master | Content::Made(_) => is_written_here = false,
+                Content::IfMade(_) => {}
+            }
+        }
+        if is_written_here { Ok(None) } else { pictures::remake(&workshop, &asset.blob, &asset.file_name, stop).map(Some) }
     });
     let (effect, report) = match made.await? {
-        Ok(made) => {
+        Ok(None) => (Effect::Nothing, ItemReport::default()),
+        Ok(Some(made)) => {
             let (company, source_blob) = (run.context.run.company, state.blob.clone());
             let effect = Effect::Derive { company, asset: state.id, source_blob, derived: made.derived };
             (effect, ItemReport::default())
         }
         Err(Unmade::Refused(why)) => {
-            let message = Message::new("publish-error")
-                .with("file", state.name.clone())
-                .with("context", run.state.name.clone())
-                .with("reason", why);
-            let file_type = FileType::of_master(state.asset_type);
-            let line = LogLine::new(LogType::ImageServingPublishError, message);
-            let line = line.about(Some(state.id), state.name.clone(), file_type);
-            let counters = Counters { error: 1, transfer_error: 1, ..Counters::default() };
-            (Effect::Nothing, ItemReport { counters, lines: vec![line], ..ItemReport::default() })
+            let mut report = ItemReport::default();
+            refuse(run, &state, why, &mut report);
+            (Effect::Nothing, report)
         }
         Err(Unmade::Failed(failure)) => return Err(failure),
     };
@@ -144,8 +162,19 @@ async fn supply_one(run: &Publish<'_>, state: AssetState) -> Result<(), Failure>
     Ok(())
 }
 
+/// The line of an asset that cannot be published.
+fn refuse(run: &Run<'_>, state: &AssetState, why: Message, report: &mut ItemReport) {
+    let message = Message::new("publish-error")
+        .with("file", state.name.clone())
+        .with("context", run.state.name.clone())
+        .with("reason", why);
+    let line = LogLine::new(run.publish.rule.types.error, message);
+    report.lines.push(line.about(Some(state.id), state.name.clone(), FileType::of_master(state.asset_type)));
+    report.counters += Counters { error: 1, transfer_error: 1, ..Counters::default() };
+}
+
 /// What is known of everything published, for search: a line of JSON each.
-pub async fn search_lines(run: &Publish<'_>) -> Result<String, Failure> {
+pub async fn search_lines(run: &Run<'_>) -> Result<String, Failure> {
     let store = run.context.store();
     let published = store.publications_present(run.state.id).await?;
     let mut lines = String::new();

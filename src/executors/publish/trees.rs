@@ -1,4 +1,4 @@
-//! The files of a context: two trees, and a link that says which of them readers see.
+//! The files of a company in a context: two trees, and a link that says which of them readers see.
 //!
 //! ```text
 //! publish/image-serving/Acme -> .Acme.a      what readers open
@@ -10,6 +10,7 @@
 //! can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any more, but has not
 //! noticed yet, apart from the one that came after it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -17,12 +18,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::manifest::{self, Manifest, Totals};
+use super::manifest::{Manifest, Totals};
 use crate::assets::blobs::{self, BlobError, Blobs};
 use crate::store::publishing::{Publication, Side};
-
-/// Folder in a tree of everything that is no picture.
-pub const CONTENT: &str = "content";
 
 const SEARCH: &str = "search.jsonl";
 
@@ -75,13 +73,14 @@ pub struct Target {
 pub struct Trees {
     folder: PathBuf,
     name: String,
+    manifest: &'static str,
 }
 
 impl Trees {
-    /// `folder` holds the trees of all companies.
-    pub fn new(folder: PathBuf, name: &str) -> Result<Self, TreeError> {
+    /// `folder` holds the trees of all companies; `manifest` is the name of the manifest in each.
+    pub fn new(folder: PathBuf, name: &str, manifest: &'static str) -> Result<Self, TreeError> {
         if is_plain(name) {
-            Ok(Self { folder, name: name.to_owned() })
+            Ok(Self { folder, name: name.to_owned(), manifest })
         } else {
             Err(TreeError::BadName(name.to_owned()))
         }
@@ -118,7 +117,7 @@ impl Trees {
     /// The totals of the last publish that the tree holds in full.
     pub fn totals(&self, side: Side) -> Result<Option<Totals>, TreeError> {
         let tree = self.tree(side);
-        Manifest::of(&tree).totals().map_err(doing("read the manifest in", &tree))
+        Manifest::of(&tree, self.manifest).totals().map_err(doing("read the manifest in", &tree))
     }
 
     /// Makes a tree what it shall become. Nobody may be reading it.
@@ -129,26 +128,53 @@ impl Trees {
         if target.from_nothing && tree.exists() {
             fs::remove_dir_all(&tree).map_err(doing("remove", &tree))?;
         }
-        let content = tree.join(CONTENT);
-        fs::create_dir_all(&content).map_err(doing("make the folder", &content))?;
-        for row in &target.rows {
+        fs::create_dir_all(&tree).map_err(doing("make the folder", &tree))?;
+        let mut touched = Touched::new(&tree);
+        // First what leaves: a folder may come in the place of a file.
+        let (leaving, staying): (Vec<&Publication>, Vec<_>) = target.rows.iter().partition(|row| !row.present);
+        for row in leaving.into_iter().chain(staying) {
             if stop() {
                 return Err(TreeError::Stopped);
             }
-            place(&tree, blobs, row)?;
+            self.place(&tree, blobs, row, &mut touched)?;
         }
         self.place_search(&tree, side, &target.search)?;
-        let manifest = Manifest::of(&tree);
+        let manifest = Manifest::of(&tree, self.manifest);
         let written = match &target.compact {
             Some(all) => manifest.write(all, target.seq, &target.at),
             None if target.from_nothing => manifest.write(&target.rows, target.seq, &target.at),
             None => manifest.append(&target.rows, target.seq, target.files, &target.at),
         };
         written.map_err(doing("write the manifest in", &tree))?;
-        for folder in [&content, &tree, &self.folder] {
-            blobs::sync_folder(folder)?;
+        touched.sync()?;
+        Ok(blobs::sync_folder(&self.folder)?)
+    }
+
+    /// Puts a file in the tree, or takes it out.
+    fn place(&self, tree: &Path, blobs: &Blobs, row: &Publication, touched: &mut Touched) -> Result<(), TreeError> {
+        let path = self.file_path(tree, &row.file_name)?;
+        if !row.present {
+            remove_file(&path)?;
+            return touched.emptied(&path);
         }
-        Ok(())
+        if row.blob.is_empty() || is_same_file(&blobs.path(&row.blob)?, &path) {
+            return Ok(());
+        }
+        touched.filled(&path)?;
+        let temporary = tree.join(TEMPORARY);
+        remove_file(&temporary)?;
+        blobs.hand_out(&row.blob, &temporary)?;
+        fs::rename(&temporary, &path).map_err(doing("write", &path))
+    }
+
+    /// Names come from assets and folders, whose names are cleaned; here it is made sure once more that none leads
+    /// elsewhere.
+    fn file_path(&self, tree: &Path, file_name: &str) -> Result<PathBuf, TreeError> {
+        if file_name.split('/').all(is_plain) && file_name != self.manifest {
+            Ok(tree.join(file_name))
+        } else {
+            Err(TreeError::BadName(file_name.to_owned()))
+        }
     }
 
     /// Shows readers a tree, all of it at once.
@@ -200,28 +226,44 @@ impl Trees {
 /// No published file begins with a dot.
 const TEMPORARY: &str = ".new";
 
-/// Puts a file in the tree, or takes it out.
-fn place(tree: &Path, blobs: &Blobs, row: &Publication) -> Result<(), TreeError> {
-    let path = file_path(tree, &row.file_name)?;
-    if !row.present {
-        return remove_file(&path);
-    }
-    if is_same_file(&blobs.path(&row.blob)?, &path) {
-        return Ok(());
-    }
-    let temporary = tree.join(TEMPORARY);
-    remove_file(&temporary)?;
-    blobs.hand_out(&row.blob, &temporary)?;
-    fs::rename(&temporary, &path).map_err(doing("write", &path))
+/// Folders of a tree that something was changed in, to be made to survive a power cut.
+struct Touched<'a> {
+    tree: &'a Path,
+    folders: BTreeSet<PathBuf>,
 }
 
-/// Names come from assets, whose names are cleaned; here it is made sure once more that none leads elsewhere.
-fn file_path(tree: &Path, file_name: &str) -> Result<PathBuf, TreeError> {
-    let plain = file_name.strip_prefix(CONTENT).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file_name);
-    if is_plain(plain) && file_name != CONTENT && file_name != manifest::NAME && file_name != SEARCH {
-        Ok(tree.join(file_name))
-    } else {
-        Err(TreeError::BadName(file_name.to_owned()))
+impl<'a> Touched<'a> {
+    fn new(tree: &'a Path) -> Self {
+        Self { tree, folders: BTreeSet::from([tree.to_owned()]) }
+    }
+
+    /// A file is about to be put at `path`.
+    fn filled(&mut self, path: &Path) -> Result<(), TreeError> {
+        let Some(folder) = path.parent().filter(|folder| !self.folders.contains(*folder)) else { return Ok(()) };
+        fs::create_dir_all(folder).map_err(doing("make the folder", folder))?;
+        let inside = folder.ancestors().take_while(|folder| *folder != self.tree);
+        self.folders.extend(inside.map(Path::to_owned));
+        Ok(())
+    }
+
+    /// The file at `path` is gone; folders that nothing is left in go with it.
+    fn emptied(&mut self, path: &Path) -> Result<(), TreeError> {
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.tree) {
+            match fs::remove_dir(folder) {
+                Ok(()) => self.folders.remove(folder),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                    self.folders.insert(folder.to_owned());
+                    break;
+                }
+                Err(error) => return Err(doing("remove the folder", folder)(error)),
+            };
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), TreeError> {
+        Ok(self.folders.iter().try_for_each(|folder| blobs::sync_folder(folder))?)
     }
 }
 
@@ -251,6 +293,9 @@ mod tests {
 
     use super::*;
     use crate::model::id::AssetId;
+    use crate::model::log::FileType;
+
+    const MANIFEST: &str = "manifest.jsonl";
 
     struct World {
         folder: tempfile::TempDir,
@@ -261,7 +306,7 @@ mod tests {
     fn world() -> World {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
-        let trees = Trees::new(folder.path().join("publish"), "Acme").unwrap();
+        let trees = Trees::new(folder.path().join("publish"), "Acme", MANIFEST).unwrap();
         World { folder, blobs, trees }
     }
 
@@ -271,8 +316,11 @@ mod tests {
             Publication {
                 file_name: file_name.to_owned(),
                 asset: AssetId(1),
+                asset_name: "mug".to_owned(),
+                file_type: FileType::NoType,
                 blob: blob.id,
                 bytes: blob.bytes,
+                detail: None,
                 present: true,
                 published_at: DateTime::UNIX_EPOCH,
             }
@@ -298,7 +346,7 @@ mod tests {
                 Some((path.file_name().unwrap().to_string_lossy().into_owned(), text))
             };
             let tree = self.trees.tree(Side::A);
-            fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join(CONTENT)).unwrap()).filter_map(read).collect()
+            fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join("content")).unwrap()).filter_map(read).collect()
         }
     }
 
@@ -315,7 +363,7 @@ mod tests {
         let mut world = world();
         for (steps_of_first, steps_of_second) in (0..4).flat_map(|one| (0..4).map(move |two| (one, two))) {
             let of_its_own = world.folder.path().join(format!("{steps_of_first}{steps_of_second}"));
-            world.trees = Trees::new(of_its_own, "Acme").unwrap();
+            world.trees = Trees::new(of_its_own, "Acme", MANIFEST).unwrap();
             let stopping_after = |steps: usize| {
                 let left = Cell::new(steps);
                 move || left.replace(left.get().saturating_sub(1)) == 0
@@ -358,7 +406,7 @@ mod tests {
             assert!(matches!(refused, Err(TreeError::BadName(_))), "{name}");
         }
         for name in ["", ".", "..", "a/b", ".hidden"] {
-            assert!(Trees::new("publish".into(), name).is_err(), "{name}");
+            assert!(Trees::new("publish".into(), name, MANIFEST).is_err(), "{name}");
         }
     }
 }

@@ -1,0 +1,132 @@
+//! What distinguishes one kind of context from the others: where its trees lie, what an asset gives to them, and how its
+//! log speaks. Everything else is the same for all of them.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::asset::{AssetType, ContextKind, DerivedRole};
+use crate::model::log::{FileType, LogType};
+use crate::store::publishing::{AssetState, MemberState};
+
+/// A kind of context.
+#[derive(Debug)]
+pub struct Rule {
+    pub kind: ContextKind,
+    /// Folder below the publish root that the trees lie in.
+    pub folder: &'static str,
+    /// Name of the manifest in a tree. No asset may come to have it.
+    pub manifest: &'static str,
+    /// Whether files lie in the company's folders under names of their own, which may stand in each other's way.
+    pub keeps_folders: bool,
+    pub types: LogTypes,
+    /// What a marked asset gives.
+    pub files: fn(&AssetState) -> Vec<Given>,
+}
+
+/// How the log of a publish speaks.
+#[derive(Debug)]
+pub struct LogTypes {
+    pub success: LogType,
+    pub error: LogType,
+    /// None where the API has no types for it.
+    pub cleanup: Option<CleanupTypes>,
+}
+
+/// How it speaks of files that leave. The codes are those of its first and last line.
+#[derive(Debug)]
+pub struct CleanupTypes {
+    pub begin: (LogType, &'static str),
+    pub success: LogType,
+    pub end: (LogType, &'static str),
+}
+
+/// A file that an asset gives to a tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// Path in the tree. No two assets may give the same one.
+    pub file_name: String,
+    pub file_type: FileType,
+    pub content: Content,
+    /// What its line in the manifest says beside the file.
+    pub detail: Map<String, Value>,
+}
+
+/// Where the bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The file that was uploaded.
+    Master,
+    /// What was made from it: made first, where it is missing or stale.
+    Made(DerivedRole),
+    /// The same, but nothing where there is none.
+    IfMade(DerivedRole),
+    /// Written for this publish.
+    Text(String),
+}
+
+impl Given {
+    pub fn new(file_name: String, file_type: FileType, content: Content) -> Self {
+        Self { file_name, file_type, content, detail: Map::new() }
+    }
+
+    /// The pyramid of a picture, `<asset>.tif`.
+    pub fn pyramid(asset: &AssetState) -> Self {
+        let file_name = format!("{}.tif", asset.name);
+        Self::new(file_name, FileType::OptimizedImage, Content::Made(DerivedRole::Pyramid))
+    }
+
+    /// The mask of a picture, if it has one, `mask/<asset>.tif`: in a folder of its own, because an asset may have any
+    /// name that could be made of the picture's.
+    pub fn mask(asset: &AssetState) -> Self {
+        Self::new(format!("mask/{}.tif", asset.name), FileType::Mask, Content::IfMade(DerivedRole::Mask))
+    }
+
+    /// The master of what is no picture, `content/<asset>.<extension>`.
+    pub fn content(asset: &AssetState) -> Self {
+        // Always with an extension, so that two assets cannot come to have one name.
+        let extension = asset.file_name.rsplit_once('.').map_or("bin", |(_, extension)| extension);
+        let file_name = format!("content/{}.{extension}", asset.name);
+        Self::new(file_name, FileType::of_master(asset.asset_type), Content::Master)
+    }
+}
+
+/// The definition of a set, a JSON document for viewers:
+///
+/// ```text
+/// {"set":"mug","id":12,"type":"SpinSet","members":[
+///   {"asset":"mug-01","id":3,"type":"Image","file":"mug-01.tif","width":800,"height":600,"row":0,"column":0}]}
+/// ```
+///
+/// Members stand in their order. `file` is where `files` puts the first file of the member, from the root of the tree; a
+/// member that gives none to the context has none. `width` and `height` are in pixels, of members that have pixels; `row`
+/// and `column` are there in spins with two axes, from 0.
+pub fn definition(set: &AssetState, file_name: String, files: fn(&AssetState) -> Vec<Given>) -> Given {
+    let members: Vec<Value> = set.members.iter().map(|member| describe(member, files)).collect();
+    let document = json!({ "set": set.name, "id": set.id, "type": set.asset_type, "members": members });
+    Given::new(file_name, FileType::of_master(set.asset_type), Content::Text(format!("{document}\n")))
+}
+
+fn describe(member: &MemberState, files: fn(&AssetState) -> Vec<Given>) -> Value {
+    let MemberState { asset, row, col } = member;
+    let mut line = json!({ "asset": asset.name, "id": asset.id, "type": asset.asset_type });
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            line[name] = value;
+        }
+    };
+    set("file", files(asset).into_iter().next().map(|given| given.file_name.into()));
+    set("width", asset.pixels.map(|(width, _)| width.into()));
+    set("height", asset.pixels.map(|(_, height)| height.into()));
+    set("row", row.map(Value::from));
+    set("column", col.map(Value::from));
+    line
+}
+
+/// Sets have members and no master.
+pub const fn is_set(asset: &AssetState) -> bool {
+    asset.blob.is_empty()
+}
+
+/// Videos have a context of their own.
+pub const fn is_film(asset_type: AssetType) -> bool {
+    matches!(asset_type, AssetType::Video | AssetType::MasterVideo)
+}

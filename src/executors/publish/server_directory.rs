@@ -1,0 +1,34 @@
+//! serverDirectoryPublishJob: plain files in the folders that the company keeps them in, `<folder>/<file>`, for programs
+//! that know nothing of assets. A set gives its [definition](super::rule::definition), `<folder>/<set>.json`. The manifest is hidden (`.manifest.jsonl`), as no asset can be.
+
+use super::rule::{Content, Given, LogTypes, Rule, definition, is_set};
+use crate::model::asset::ContextKind;
+use crate::model::log::{FileType, LogType};
+use crate::store::publishing::AssetState;
+
+pub static RULE: Rule = Rule {
+    kind: ContextKind::ServerDirectory,
+    folder: "server-directory",
+    manifest: ".manifest.jsonl",
+    keeps_folders: true,
+    types: LogTypes {
+        success: LogType::ServerDirectoryPublishSuccess,
+        error: LogType::ServerDirectoryPublishError,
+        cleanup: None,
+    },
+    files,
+};
+
+fn files(asset: &AssetState) -> Vec<Given> {
+    if is_set(asset) {
+        vec![definition(asset, path(asset, &format!("{}.json", asset.name)), files)]
+    } else {
+        let file_type = FileType::of_master(asset.asset_type);
+        vec![Given::new(path(asset, &asset.file_name), file_type, Content::Master)]
+    }
+}
+
+/// Where a file of the asset lies.
+fn path(asset: &AssetState, file_name: &str) -> String {
+    if asset.folder.is_empty() { file_name.to_owned() } else { format!("{}/{file_name}", asset.folder) }
+}
