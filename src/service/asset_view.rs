@@ -150,7 +150,7 @@ fn facts(company: &Company, asset: &stored::Asset) -> Map<String, Value> {
     if asset.asset_type == AssetType::Image {
         if derived(DerivedRole::Mask).is_some() {
             set("maskPath", json!(path));
-            set("maskFile", json!(format!("{}-mask.tif", asset.name)));
+            set("maskFile", json!(format!("mask/{}.tif", asset.name)));
         }
         if let Some((width, height)) = asset.pixels {
             set("width", json!(width));

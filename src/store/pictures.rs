@@ -130,7 +130,16 @@ pub(super) async fn derived_of(
     .map_err(StoreError::doing("read derived files"))?;
     let mut found: HashMap<AssetId, Vec<Derived>> = HashMap::new();
     for row in &rows {
-        found.entry(AssetId(rows::get(row, "asset_id")?)).or_default().push(derived(row)?);
+        let derived = DerivedRow {
+            role: rows::constant(row, "role")?,
+            blob: rows::get(row, "blob")?,
+            bytes: rows::get(row, "bytes")?,
+            width: rows::get(row, "width")?,
+            height: rows::get(row, "height")?,
+            source_blob: rows::get(row, "source_blob")?,
+            recipe: rows::get(row, "recipe")?,
+        };
+        found.entry(AssetId(rows::get(row, "asset_id")?)).or_default().push(derived.into());
     }
     Ok(found)
 }
@@ -147,7 +156,7 @@ fn master(row: &SqliteRow) -> Result<Master, StoreError> {
     })
 }
 
-/// A derived file as the database hands it out within its asset.
+/// A derived file as the database hands it out.
 #[derive(Deserialize)]
 struct DerivedRow {
     role: DerivedRole,

@@ -205,13 +205,12 @@ impl Store {
     /// a member the sets that show it.
     pub async fn assets_changed(&self, company: CompanyId, scanned: i64) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
-        let ids: Vec<i64> =
-            sqlx::query_scalar(CHANGED)
-                .bind(company.0)
-                .bind(scanned)
-                .fetch_all(&mut *reader)
-                .await
-                .map_err(StoreError::doing("list changed assets"))?;
+        let ids: Vec<i64> = sqlx::query_scalar(CHANGED)
+            .bind(company.0)
+            .bind(scanned)
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("list changed assets"))?;
         Ok(ids.into_iter().map(AssetId).collect())
     }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod child;
+mod contexts;
 mod optimize;
 mod publish;
 mod upload;

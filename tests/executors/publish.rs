@@ -27,7 +27,7 @@ async fn publish(world: &World, publish_type: &str) -> Done {
     world.run(PUBLISH, order(publish_type)).await.succeeded()
 }
 
-async fn upload(world: &World, files: &[(&str, u8)]) {
+pub async fn upload(world: &World, files: &[(&str, u8)]) {
     let _ = fs::remove_dir_all(world.ingest("in"));
     for (name, seed) in files {
         world.put(&format!("in/{name}"), &jpeg(24, *seed));
@@ -37,23 +37,23 @@ async fn upload(world: &World, files: &[(&str, u8)]) {
     world.run(JobKind::UploadDirectory, order).await.succeeded();
 }
 
-async fn asset(world: &World, name: &str) -> AssetId {
+pub async fn asset(world: &World, name: &str) -> AssetId {
     world.store.asset_named(world.company, name).await.unwrap().unwrap().id
 }
 
-fn change(world: &World) -> Change {
+pub fn change(world: &World) -> Change {
     use prepress::clock::Clock;
     Change { company: world.company, by: world.account, at: world.clock.now() }
 }
 
-async fn mark(world: &World, name: &str, state: PublishState) {
+pub async fn mark(world: &World, name: &str, state: PublishState) {
     let states = vec![(asset(world, name).await, state)];
     world.store.set_publish_states(change(world), states, Contexts::All).await.unwrap();
 }
 
-/// What the manifest says: the last line about a name counts.
-fn manifest(tree: &Path) -> BTreeMap<String, Value> {
-    let text = String::from_utf8(read(tree.join("manifest.jsonl"))).unwrap();
+/// What a manifest says: the last line about a name counts.
+pub fn manifest(path: PathBuf) -> BTreeMap<String, Value> {
+    let text = String::from_utf8(read(path)).unwrap();
     let mut files = BTreeMap::new();
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -68,7 +68,7 @@ fn manifest(tree: &Path) -> BTreeMap<String, Value> {
 
 /// Every file is named with its size and hash, and the other way round.
 fn check_manifest(world: &World) {
-    let files = manifest(&world.published());
+    let files = manifest(world.published().join("manifest.jsonl"));
     assert_eq!(files.keys().cloned().collect::<Vec<_>>(), world.published_names());
     for (name, line) in &files {
         let bytes = read(world.published().join(name));
@@ -286,7 +286,7 @@ fn touched(world: &World) -> BTreeMap<PathBuf, (u64, i64, i64)> {
     for tree in [".Acme.a", ".Acme.b"] {
         for folder in ["", "content"] {
             let folder = world.settings.publish_root.join("image-serving").join(tree).join(folder);
-            for entry in fs::read_dir(folder).unwrap() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
                 let (path, found) = (entry.as_ref().unwrap().path(), entry.unwrap().metadata().unwrap());
                 if found.is_file() && path.extension().is_some_and(|ending| ending == "tif") {
                     files.insert(path, (found.ino(), found.ctime(), found.ctime_nsec()));

@@ -11,17 +11,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use prepress::assets::blobs::Blobs;
 use prepress::clock::{Clock, ManualClock, SharedClock};
 use prepress::config::Config;
-use prepress::executors::{Context, Failure, ProgressBoard, Registry, RunInfo, Settings, Standard};
-use prepress::model::id::{AccountId, CompanyId};
+use prepress::executors::{Context, Failure, Item, ProgressBoard, Registry, RunInfo, Settings, Standard};
+use prepress::model::asset::AssetType;
+use prepress::model::id::{AccountId, AssetId, CompanyId};
 use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
 use prepress::model::log::Message;
 use prepress::model::outcome::Counters;
 use prepress::model::trigger::Trigger;
 use prepress::store::accounts::NewAccount;
+use prepress::store::assets::sets::{Member, NewSet};
 use prepress::store::companies::NewCompany;
+use prepress::store::effect::Effect;
 use prepress::store::jobs::Fence;
-use prepress::store::jobs::attempt::Release;
+use prepress::store::jobs::attempt::{ItemReport, Release};
 use prepress::store::jobs::claim::{Claimed, FreeSlots, Lease};
 use prepress::store::jobs::finish::Ending;
 use prepress::store::jobs::submit::{NewJob, NewRun};
@@ -150,6 +153,58 @@ impl World {
 
     pub fn published(&self) -> PathBuf {
         self.settings.publish_root.join("image-serving/Acme")
+    }
+
+    /// What readers open in a folder below the publish root.
+    pub fn tree(&self, folder: &str) -> PathBuf {
+        self.settings.publish_root.join(folder).join("Acme")
+    }
+
+    /// Paths of all files in a tree, without the manifest.
+    pub fn paths_in(&self, folder: &str) -> Vec<String> {
+        let (root, mut found) = (self.tree(folder), Vec::new());
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        found.retain(|path| !path.ends_with("manifest.jsonl"));
+        found.sort();
+        found
+    }
+
+    /// Makes a set, or gives the one that is there these members.
+    pub async fn set(
+        &self,
+        folder: &str,
+        name: &str,
+        set_type: AssetType,
+        members: Vec<Member>,
+        ready: bool,
+    ) -> AssetId {
+        let set = NewSet {
+            company: self.company,
+            folder: folder.into(),
+            name: name.into(),
+            set_type,
+            made_from: None,
+            members,
+            ready_for_publish: ready,
+            by: self.account,
+            at: self.clock.now(),
+        };
+        self.submit(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await;
+        let claimed = self.claim().await;
+        let context = self.context(&claimed, CancellationToken::new());
+        let applied = context.commit(Item("set".into()), Effect::Set(Box::new(set)), |_| ItemReport::default()).await;
+        self.finish(claimed.fence, Ok(()), 1).await;
+        applied.unwrap().unwrap().asset().unwrap()
     }
 
     /// Names in the published tree, without what the publish adds.
@@ -283,7 +338,7 @@ impl World {
         let rows = sqlx::query(
             "SELECT log_type, code, params, asset_name FROM log_detail WHERE instance_id = $1
              AND log_type NOT IN ('OriginalJobName', 'JobClient') AND code NOT LIKE 'begin-%-%load%'
-             AND code NOT IN ('begin-image-serving-publish', 'begin-optimize', 'shutdown-requeued', 'attempt-interrupted')
+             AND code NOT LIKE 'begin-%-publish' AND code NOT IN ('begin-optimize', 'shutdown-requeued', 'attempt-interrupted')
              ORDER BY id",
         )
         .bind(fence.instance.0)

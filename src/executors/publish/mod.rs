@@ -91,7 +91,8 @@ impl Publish {
         let refuse = |handle: &str| {
             Failure::because(Message::new("reason-no-context").with("handle", handle).with("kind", kind.as_str()))
         };
-        let id = given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
+        let id =
+            given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
         let state = context.store().context_state(context.run.company, kind, id).await?;
         state.ok_or_else(|| match given {
             Some(text) => refuse(text),
@@ -248,7 +249,8 @@ impl<'a> Run<'a> {
             search: self.search(item).await?,
             at: self.context.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true),
         };
-        let (trees, blobs, stop) = (self.trees.clone(), self.publish.workshop.blobs.clone(), self.context.stop_token().clone());
+        let (trees, blobs, stop) =
+            (self.trees.clone(), self.publish.workshop.blobs.clone(), self.context.stop_token().clone());
         let staged = self
             .publish
             .workshop
@@ -285,10 +287,8 @@ impl<'a> Run<'a> {
         } else {
             changed.into_iter().filter(|row| row.present).collect()
         };
-        let mut lines: Vec<LogLine> = published
-            .iter()
-            .map(|row| self.line(row, self.publish.rule.types.success, "publish-success"))
-            .collect();
+        let mut lines: Vec<LogLine> =
+            published.iter().map(|row| self.line(row, self.publish.rule.types.success, "publish-success")).collect();
         if !removed.is_empty() {
             lines.extend(self.removal_lines(&removed));
         }

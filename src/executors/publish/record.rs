@@ -142,7 +142,11 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
                 Content::IfMade(_) => {}
             }
         }
-        if is_written_here { Ok(None) } else { pictures::remake(&workshop, &asset.blob, &asset.file_name, stop).map(Some) }
+        if is_written_here {
+            Ok(None)
+        } else {
+            pictures::remake(&workshop, &asset.blob, &asset.file_name, stop).map(Some)
+        }
     });
     let (effect, report) = match made.await? {
         Ok(None) => (Effect::Nothing, ItemReport::default()),

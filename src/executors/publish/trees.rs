@@ -400,7 +400,8 @@ mod tests {
     #[test]
     fn no_name_leads_out_of_a_tree() {
         let world = world();
-        for name in ["../x.tif", "/etc/passwd", "content/../../x", "content", "content/", ".new", "manifest.jsonl", ""]
+        for name in
+            ["../x.tif", "/etc/passwd", "content/../../x", "content/", "content/.new", ".new", "manifest.jsonl", ""]
         {
             let refused = world.stage(1, &[world.row(name, "x")], &|| false);
             assert!(matches!(refused, Err(TreeError::BadName(_))), "{name}");

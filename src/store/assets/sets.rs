@@ -51,12 +51,23 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
     Ok(filed)
 }
 
-/// Puts these members in the place of those that a set has.
+/// Puts these members in the place of those that a set has. Those that leave are looked at by the next publishes, like the
+/// set: it may be that they were published only with it.
 pub(in crate::store) async fn set_members(
     tx: &mut Transaction,
     set: AssetId,
     members: &[Member],
 ) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE asset SET change_seq = (SELECT change_seq FROM asset WHERE id = $1)
+         WHERE id IN (SELECT asset_id FROM set_member WHERE set_id = $1)
+           AND id NOT IN (SELECT value ->> 'asset' FROM json_each($2))",
+    )
+    .bind(set.0)
+    .bind(json!(members).to_string())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("note which members leave a set"))?;
     sqlx::query("DELETE FROM set_member WHERE set_id = $1")
         .bind(set.0)
         .execute(&mut *tx)
