@@ -1,5 +1,7 @@
 //! Logins, users, companies and what the command line does to them.
 
+#[path = "accounts/property_sets.rs"]
+mod property_sets;
 mod tenants;
 
 use chrono::TimeDelta;

@@ -528,6 +528,47 @@ fn the_demo_shows_the_whole_and_takes_no_foreign_folder() {
 }
 
 #[test]
+fn presets_are_made_changed_and_removed() {
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    let properties = run(&["preset", "properties", "set-script"]).ok();
+    assert!(properties.contains("baseName") && !properties.contains("videoBitrate"), "{properties}");
+    let rules = run(&["preset", "properties", "--json"]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&rules).unwrap()[1]["properties"][1]["name"], "suffix");
+
+    let add = ["preset", "add", "set-script", "--company", "Acme", "name=Colours", "setType=ImageSet"];
+    let script = place.json(&[&add[..], &["match=(.*-.*)-[0-9]+", "suffix=-SET", "--json"]].concat());
+    assert_eq!(script["properties"]["match"], "(.*-.*)-[0-9]+");
+    let handle = script["handle"].as_str().unwrap();
+    let why = place.run(&[&add[..], &["match=("]].concat()).refused();
+    assert!(why.contains("match") && why.contains("unclosed group"), "{why}");
+    assert!(place.run(&[&add[..], &["match=(.*)"]].concat()).refused().contains("Colours"));
+
+    let file = place.data.join("small.json");
+    fs::write(&file, r#"{"name": "Small", "suffix": "-480p", "height": 480}"#).unwrap();
+    let file = file.to_str().unwrap();
+    let video = ["preset", "add", "video", "--company", "Acme", "--file", file, "height=360"];
+    assert!(place.run(&video).ok().contains("ps|"), "its handle is said");
+    let listed = place.json(&["preset", "list", "--company", "Acme", "--json"]);
+    assert_eq!((listed[0]["name"].as_str(), listed[1]["name"].as_str()), (Some("Colours"), Some("Small")));
+    assert_eq!(listed[1]["properties"]["height"], "360", "what is typed comes before the file");
+    assert_eq!(place.json(&["preset", "list", "--kind", "video", "--json"]).as_array().unwrap().len(), 1);
+    let table = place.run(&["preset", "list"]).ok();
+    assert!(table.contains("set-script") && table.contains("suffix=-SET"), "{table}");
+
+    let changed = place.run(&["preset", "change", handle, "suffix=", "prefix=Set "]).ok();
+    assert!(changed.contains("Colours") && changed.contains("Set "), "{changed}");
+    assert!(place.run(&["preset", "show", handle]).ok().contains("set-script"));
+    assert!(place.run(&["preset", "change", handle, "colour=red"]).refused().contains("colour"));
+    place.run(&["preset", "remove", handle]).ok();
+    assert!(place.run(&["preset", "show", handle]).refused().contains("no preset"));
+    assert!(place.run(&["preset", "add", "video", "--company", "Nobody", "name=A"]).refused().contains("Nobody"));
+    assert!(place.run(&["preset", "add", "video", "--company", "Acme"]).refused().contains("no properties"));
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
 fn completions_and_manual() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&["completions", shell]).ok().contains("prepress"), "{shell}");

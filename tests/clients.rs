@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use prepress::contract::{Contract, Version};
+use prepress::model::handle;
+use prepress::model::id::CompanyId;
+use prepress::model::property_set::{BuiltIn, Properties, Property};
 use prepress::model::role::Role;
+use prepress::store::property_sets::Owner;
 use prepress::transport::soap::operations;
 use serde_json::{Value, json};
 use server::stage::Stage;
@@ -31,7 +35,10 @@ async fn server(versions: impl Iterator<Item = Version>) -> (Server, Stage, Valu
         for picture in PICTURES {
             server.asset(id, "", picture).await;
         }
-        for (number, element) in KINDS.split("\n\n").enumerate() {
+        let kinds = KINDS
+            .replace("SCRIPT", &preset(&server, id, BuiltIn::SetScript, SCRIPT).await)
+            .replace("PRESET", &preset(&server, id, BuiltIn::VideoEncodingPreset, PRESET).await);
+        for (number, element) in kinds.split("\n\n").enumerate() {
             wait_with(&server, id, number, element).await;
         }
         facts.push(json!({
@@ -41,6 +48,20 @@ async fn server(versions: impl Iterator<Item = Version>) -> (Server, Stage, Valu
     }
     let setup = json!({"url": server.url(""), "user": USER, "password": PASSWORD, "versions": facts});
     (server, stage, setup)
+}
+
+const SCRIPT: &[(&str, &str)] = &[("name", "Views"), ("setType", "ImageSet"), ("match", "(.*)-[0-9]+")];
+const PRESET: &[(&str, &str)] = &[("name", "Small"), ("suffix", "-small"), ("height", "480")];
+
+/// Gives a company a set of a built-in type; its handle.
+async fn preset(server: &Server, company: i64, built_in: BuiltIn, values: &[(&str, &str)]) -> String {
+    let property = |(name, value): &(&str, &str)| Property { name: (*name).to_owned(), value: (*value).to_owned() };
+    let properties = Properties::new(values.iter().map(property).collect()).unwrap();
+    let store = server.services().store();
+    let set_type = store.built_in_type(built_in).await.unwrap();
+    let owner = Owner { company: Some(CompanyId(company)), account: None };
+    let now = server.services().clock().now();
+    handle::property_set(store.add_property_set(set_type.id, owner, properties, now).await.unwrap())
 }
 
 /// Submits a job of this kind for a far day.

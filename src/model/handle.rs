@@ -5,7 +5,9 @@
 //! transport turns it into the older one for clients of the oldest namespace.
 
 use super::asset::AssetType;
-use super::id::{AccountId, AssetId, CompanyId, ContextId, ImageFormatId, InstanceId};
+use super::id::{
+    AccountId, AssetId, CompanyId, ContextId, ImageFormatId, InstanceId, PropertySetId, PropertySetTypeId,
+};
 use super::invalid::Invalid;
 
 /// Takes the letter and its bar off, when they are there. A letter of another kind of handle is an error.
@@ -67,6 +69,22 @@ pub fn parse_image_format(field: &str, text: &str) -> Result<(CompanyId, ImageFo
     const FORM: &str = "i|47|301";
     let (company, id) = body(field, "i", text)?.split_once('|').unwrap_or_default();
     Ok((CompanyId(number(field, FORM, text, company)?), ImageFormatId(number(field, FORM, text, id)?)))
+}
+
+pub fn property_set_type(id: PropertySetTypeId) -> String {
+    format!("pt|{id}")
+}
+
+pub fn parse_property_set_type(field: &str, text: &str) -> Result<PropertySetTypeId, Invalid> {
+    Ok(PropertySetTypeId(number(field, "pt|10801", text, body(field, "pt", text)?)?))
+}
+
+pub fn property_set(id: PropertySetId) -> String {
+    format!("ps|{id}")
+}
+
+pub fn parse_property_set(field: &str, text: &str) -> Result<PropertySetId, Invalid> {
+    Ok(PropertySetId(number(field, "ps|941", text, body(field, "ps", text)?)?))
 }
 
 /// `a|<id>|<kind>|<id>`: clients of the time before 2020 expect the three parts.
@@ -176,6 +194,10 @@ mod tests {
         for text in ["", "301", "c|47|301", "47|x", "47|301|1"] {
             assert!(parse_image_format("imageFormatHandle", text).is_err(), "{text}");
         }
+        assert_eq!(parse_property_set("setHandle", "ps|941").unwrap(), PropertySetId(941));
+        assert_eq!(parse_property_set("setHandle", "941").unwrap(), PropertySetId(941));
+        assert!(parse_property_set("setHandle", "pt|941").is_err());
+        assert_eq!(parse_property_set_type("typeHandle", "pt|10801").unwrap(), PropertySetTypeId(10801));
         for (text, path) in
             [("f|Acme/A/B/", "A/B"), ("Acme/", ""), ("f|Acme/", ""), ("A/B", "A/B"), ("Acmes/", "Acmes")]
         {

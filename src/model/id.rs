@@ -30,6 +30,8 @@ ids! {
     ContextId,
     /// A named set of image-serving commands.
     ImageFormatId,
+    PropertySetTypeId,
+    PropertySetId,
 }
 
 impl CompanyId {

@@ -14,6 +14,7 @@ pub mod making;
 pub mod name;
 pub mod outcome;
 pub mod overwrite;
+pub mod property_set;
 pub mod role;
 pub mod schedule;
 pub mod state;

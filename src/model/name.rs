@@ -75,6 +75,32 @@ impl FileName {
     }
 }
 
+/// Checks a name that was asked for as it is: what an asset name may not hold is refused, not dropped, because the caller
+/// would not hear of another name. Accents come back composed.
+pub fn check_asset_name(field: &str, wanted: &str) -> Result<String, Invalid> {
+    let cleaned = clean_component(wanted);
+    if cleaned.is_empty() {
+        let shown: String = wanted.chars().take(80).collect();
+        return Err(Invalid::new(field, format!("has no character that an asset name may hold: \"{shown}\"")));
+    }
+    if cleaned != wanted.trim().nfc().collect::<String>() {
+        let rule = format!("holds characters that asset names may not hold; \"{cleaned}\" would be allowed");
+        return Err(Invalid::new(field, rule));
+    }
+    if cleaned.len() > LONGEST_FILE_NAME {
+        return Err(Invalid::new(field, format!("must have at most {LONGEST_FILE_NAME} bytes, not {}", cleaned.len())));
+    }
+    Ok(cleaned)
+}
+
+/// Checks what is put in front of a name or added to one.
+pub fn check_asset_name_part(field: &str, part: &str) -> Result<(), Invalid> {
+    match part.chars().find(|c| DROPPED.contains(c) || c.is_control()) {
+        Some(c) => Err(Invalid::new(field, format!("must not contain {c:?}, which asset names may not hold"))),
+        None => Ok(()),
+    }
+}
+
 /// Drops what a name may not hold, composes accents, and trims spaces and dots off its ends.
 fn clean_component(raw: &str) -> String {
     let kept: String = raw.nfc().filter(|c| !DROPPED.contains(c) && !c.is_control()).collect();

@@ -23,6 +23,7 @@ mod operator;
 mod overview;
 pub mod password;
 pub mod properties;
+pub mod property_sets;
 mod services;
 
 use std::fmt::Display;

@@ -23,6 +23,7 @@ pub mod image_formats;
 pub mod jobs;
 pub mod overview;
 pub mod pictures;
+pub mod property_sets;
 pub mod publishing;
 
 pub use error::StoreError;

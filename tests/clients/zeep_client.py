@@ -192,6 +192,38 @@ def assets(version, company, spring, has):
     return shoe
 
 
+def property_sets(version, company, has):
+    """Of types that companies make, and of the built-in ones."""
+    if not has("createPropertySet"):
+        return
+    handle = company["companyHandle"]
+    names = [one["name"] for one in items(version.call("getPropertySetTypes", companyHandle=handle))]
+    assert names == ["SetScript", "VideoEncodingPreset"], names
+    season = version.call(
+        "createPropertySetType", companyHandle=handle, name="Season", propertyType="CompanyProperty", allowMultiple=True
+    )
+    found = version.call("getPropertySetType", companyHandle=handle, name="Season")
+    assert (found["typeHandle"], found["companyHandle"], found["allowMultiple"]) == (season, handle, True), found
+    owned = {"typeHandle": season, "primaryOwnerHandle": handle}
+    values = lambda **pairs: {"items": [{"name": name, "value": value} for name, value in pairs.items()]}
+    made = version.call("createPropertySet", **owned, propertyArray=values(colour="red", size="XL"))
+    version.call("updatePropertySet", setHandle=made, propertyArray=values(colour="blue"))
+    sets = items(version.call("getPropertySets", **owned))
+    kept = {one["name"]: one["value"] for one in items(sets[0]["propertyArray"])}
+    assert len(sets) == 1 and sets[0]["setHandle"] == made and kept == {"colour": "blue", "size": "XL"}, sets
+    version.call("updatePropertySet", setHandle=made, replaceProperties=True, propertyArray={})
+    assert items(items(version.call("getPropertySets", **owned))[0]["propertyArray"]) == []
+    version.call("deletePropertySet", setHandle=made)
+    assert items(version.call("getPropertySets", **owned)) == []
+    version.call("deletePropertySetType", typeHandle=season)
+
+    scripts = version.call("getPropertySetType", companyHandle=handle, name="SetScript")["typeHandle"]
+    script = items(version.call("getPropertySets", typeHandle=scripts, primaryOwnerHandle=handle))[0]
+    assert {"name": "match", "value": "(.*)-[0-9]+"} in [
+        {"name": one["name"], "value": one["value"]} for one in items(script["propertyArray"])
+    ], script
+
+
 UPLOAD = {
     "urlArray": {"items": [{"sourceUrl": "http://127.0.0.1:9/shoe.jpg", "destPath": "/shoe"}]},
     "overwrite": True,
@@ -278,6 +310,7 @@ def run(setup, facts):
     company = session(version, has)
     spring = folders(version, company)
     shoe = assets(version, company, spring, has)
+    property_sets(version, company, has)
     jobs(version, company, shoe, has)
     version.call("deleteFolder", companyHandle=company["companyHandle"], folderHandle=spring)
     faults(version)

@@ -135,6 +135,15 @@ impl World {
             "deleteImageFormat" => shown(s.delete_image_format(caller, read(param)).await),
             "getProperty" => shown(s.get_property(caller, read(param)).await),
             "getSystemProperties" => shown(s.get_system_properties(caller, read(param)).await),
+            "createPropertySetType" => shown(s.create_property_set_type(caller, read(param)).await),
+            "getPropertySetTypes" => shown(s.get_property_set_types(caller, read(param)).await),
+            "getPropertySetType" => shown(s.get_property_set_type(caller, read(param)).await),
+            "deletePropertySetType" => shown(s.delete_property_set_type(caller, read(param)).await),
+            "createPropertySet" => shown(s.create_property_set(caller, read(param)).await),
+            "getPropertySets" => shown(s.get_property_sets(caller, read(param)).await),
+            "updatePropertySet" => shown(s.update_property_set(caller, read(param)).await),
+            "deletePropertySet" => shown(s.delete_property_set(caller, read(param)).await),
+            "submitJob" => shown(s.submit_job(caller, read(param)).await),
             other => panic!("no operation {other}"),
         }
     }

@@ -5,6 +5,7 @@ pub mod board;
 mod control;
 mod echo;
 mod logs;
+mod presets;
 mod scheduled;
 mod submit;
 mod waiting;

@@ -12,6 +12,7 @@ mod jobs;
 mod logging;
 mod manual;
 mod place;
+mod preset;
 mod schedule;
 mod screen;
 mod serve;
@@ -57,6 +58,9 @@ enum Command {
     /// Work with schedules (execSchedule)
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
+    /// Add, change and list set scripts and video encoding presets
+    #[command(subcommand)]
+    Preset(preset::PresetCommand),
     /// Say what is wrong with configuration, folders, tools and mail
     Check,
     /// Show the whole of it at work: sample pictures, uploaded over SOAP, optimized, published, mailed
@@ -103,6 +107,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Submit(args) => submit::run(*args, place, screen).await,
         Command::Jobs(command) => jobs::run(command, place, screen).await,
         Command::Schedule(command) => schedule::run(command, place, screen),
+        Command::Preset(command) => preset::run(command, place, screen).await,
         Command::Check => check::run(place, screen).await,
         Command::Demo(args) => demo::run(args, place, screen).await,
         Command::Bench(args) => bench::run(args).await,

@@ -81,6 +81,14 @@ operations! {
     "deleteImageFormat" => delete_image_format,
     "getProperty" => get_property,
     "getSystemProperties" => get_system_properties,
+    "createPropertySetType" => create_property_set_type,
+    "getPropertySetTypes" => get_property_set_types,
+    "getPropertySetType" => get_property_set_type,
+    "deletePropertySetType" => delete_property_set_type,
+    "createPropertySet" => create_property_set,
+    "getPropertySets" => get_property_sets,
+    "updatePropertySet" => update_property_set,
+    "deletePropertySet" => delete_property_set,
 }
 
 fn read<T: DeserializeOwned>(param: Value) -> Result<T, Error> {
