@@ -13,7 +13,7 @@ pub struct Settings {
     pub ingest_root: PathBuf,
     /// Above the trees of published files.
     pub publish_root: PathBuf,
-    /// Where child processes get their private folders.
+    /// Where child processes get their private folders, and pictures that do not fit into memory are set aside.
     pub scratch: PathBuf,
     /// This program, which children start as.
     pub binary: PathBuf,
@@ -50,12 +50,13 @@ impl Settings {
         }
     }
 
-    pub const fn picture_limits(&self) -> media::Limits {
+    pub fn picture_limits(&self) -> media::Limits {
         media::Limits {
             max_pixels: self.media.max_pixels,
             max_side: self.media.max_side,
             max_source_bytes: u64::MAX,
-            max_memory: self.media.memory.get(),
+            max_memory: self.media.memory.get() / self.parallel.max(1) as u64,
+            scratch: self.scratch.clone(),
         }
     }
 }

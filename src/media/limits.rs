@@ -1,5 +1,7 @@
 //! The bounds within which hostile bytes are looked at.
 
+use std::path::PathBuf;
+
 use super::error::{MediaError, PixelLimit};
 
 /// What one picture may cost. Checked against the header, before any pixel is decoded.
@@ -10,11 +12,19 @@ pub struct Limits {
     pub max_source_bytes: u64,
     /// Bytes of memory for the decoded pixels and the decoder's working copies of them.
     pub max_memory: u64,
+    /// The folder for files that hold what does not fit into memory; they have no name and vanish with their use.
+    pub scratch: PathBuf,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_pixels: 500_000_000, max_side: 65_535, max_source_bytes: 4 << 30, max_memory: 2 << 30 }
+        Self {
+            max_pixels: 500_000_000,
+            max_side: 65_535,
+            max_source_bytes: 4 << 30,
+            max_memory: 2 << 30,
+            scratch: std::env::temp_dir(),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod rows;
 pub mod sample;
 mod sniff;
 pub mod thumbnail;
+mod turn;
 
 #[cfg(test)]
 mod tests;

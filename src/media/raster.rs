@@ -25,6 +25,12 @@ impl Layout {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
 
+    /// True when these pixels have no alpha, or none of it lets anything through.
+    pub fn all_opaque(self, pixels: &[u8]) -> bool {
+        let samples = self.samples();
+        !self.has_alpha() || pixels.chunks_exact(samples).all(|pixel| pixel[samples - 1] == u8::MAX)
+    }
+
     /// The same without alpha.
     pub fn opaque(self) -> Self {
         match self {
@@ -73,7 +79,6 @@ impl Raster {
 
     /// True when there is no alpha, or none of it lets anything through.
     pub fn is_opaque(&self) -> bool {
-        let samples = self.layout.samples();
-        !self.layout.has_alpha() || self.pixels.chunks_exact(samples).all(|pixel| pixel[samples - 1] == u8::MAX)
+        self.layout.all_opaque(&self.pixels)
     }
 }

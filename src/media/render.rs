@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cascade::{Band, Cascade};
 use super::color::{Converter, Note};
-use super::decode::{self, Cancel, Decoded, check_cancel, guarded};
+use super::decode::{self, Cancel, Decoded, Pixels, check_cancel, guarded};
 use super::error::MediaError;
 use super::format::Format;
 use super::limits::Limits;
@@ -13,6 +13,7 @@ use super::options::Options;
 use super::picture::{Picture, Profile, Resolution};
 use super::raster::Layout;
 use super::rows::{AnyRows, Converted, Rows, Seen};
+use super::turn::turned;
 
 pub(crate) struct Rendering<'a> {
     format: Format,
@@ -31,9 +32,14 @@ impl<'a> Rendering<'a> {
         cancel: Cancel<'_>,
     ) -> Result<(Picture, Self), MediaError> {
         check_cancel(cancel)?;
-        let Decoded { picture, raster } = decode::decode(source, limits, cancel)?;
-        let opaque = raster.is_opaque();
-        let rows = Box::new(Seen::new(raster, picture.orientation));
+        let Decoded { picture, pixels } = decode::decode(source, limits)?;
+        let (opaque, rows): (bool, AnyRows<'a>) = match pixels {
+            Pixels::Whole(raster) => (raster.is_opaque(), Box::new(Seen::new(raster, picture.orientation))),
+            Pixels::Flow(rows) => {
+                let opaque = !rows.layout().has_alpha() || decode::is_opaque(source, limits, cancel)?;
+                (opaque, turned(rows, picture.orientation, limits))
+            }
+        };
         let resolution = picture.resolution.map(|resolution| resolution.oriented(picture.orientation));
         let mut rendering =
             Self::new(picture.format, rows, opaque, picture.profile.as_ref(), options).with_resolution(resolution);

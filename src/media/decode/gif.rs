@@ -6,7 +6,7 @@ use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture};
-use super::{Decoded, Source, other};
+use super::{Decoded, Pixels, Source, other};
 
 pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
     describe(&mut source)
@@ -15,7 +15,7 @@ pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
 pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
     let picture = describe(&mut source)?;
     source.file.rewind().map_err(|error| MediaError::reading(Format::Gif, error))?;
-    Ok(Decoded { raster: other::gif_pixels(source)?, picture })
+    Ok(Decoded { pixels: Pixels::Whole(other::gif_pixels(source)?), picture })
 }
 
 fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {

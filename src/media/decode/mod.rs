@@ -3,9 +3,10 @@
 //! The decoders are Rust throughout, so the worst hostile bytes can do to them is a panic. [`guarded`] turns one into
 //! an error of that one picture.
 
+mod bmp;
+mod gather;
 mod gif;
 mod jpeg;
-mod jpeg_markers;
 mod other;
 mod png;
 mod tiff;
@@ -24,6 +25,7 @@ use super::format::{Format, SNIFF_LEN};
 use super::limits::Limits;
 use super::picture::Picture;
 use super::raster::Raster;
+use super::rows::AnyRows;
 use super::sniff::sniff;
 
 /// Asked between steps of the work; true means stop.
@@ -32,7 +34,13 @@ pub type Cancel<'a> = &'a dyn Fn() -> bool;
 /// A picture's header and its pixels as stored: not turned, in its own colours, but 8 bits deep.
 pub(crate) struct Decoded {
     pub picture: Picture,
-    pub raster: Raster,
+    pub pixels: Pixels,
+}
+
+/// Pixels come at once or as they are read, whichever takes the decoder less.
+pub(crate) enum Pixels {
+    Whole(Raster),
+    Flow(AnyRows<'static>),
 }
 
 /// What every decoder is given.
@@ -77,23 +85,43 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
         Format::Png => png::probe(source),
         Format::Tiff => tiff::probe(source),
         Format::Gif => gif::probe(source),
-        Format::Bmp => other::probe_bmp(source),
+        Format::Bmp => bmp::probe(source),
         Format::WebP => other::probe_webp(source),
         other => Err(not_a_picture(other)),
     })
 }
 
 /// Decodes the picture at `path`. The header has passed `limits` before memory is taken for pixels.
-pub(crate) fn decode(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<Decoded, MediaError> {
+pub(crate) fn decode(path: &Path, limits: &Limits) -> Result<Decoded, MediaError> {
     let (source, format) = Source::open(path, limits)?;
     guarded(format, || match format {
         Format::Jpeg => jpeg::decode(source),
-        Format::Png => png::decode(source, cancel),
-        Format::Tiff => tiff::decode(source, cancel),
+        Format::Png => png::decode(source),
+        Format::Tiff => tiff::decode(source),
         Format::Gif => gif::decode(source),
-        Format::Bmp => other::decode_bmp(source),
+        Format::Bmp => bmp::decode(source),
         Format::WebP => other::decode_webp(source),
         other => Err(not_a_picture(other)),
+    })
+}
+
+/// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after
+/// its last row, which is too late for whoever reads it; but what is not opaque mostly shows it in the first.
+pub(crate) fn is_opaque(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
+    const BAND: u32 = 64;
+    let Decoded { picture, pixels } = decode(path, limits)?;
+    guarded(picture.format, || match pixels {
+        Pixels::Whole(raster) => Ok(raster.is_opaque()),
+        Pixels::Flow(mut rows) => {
+            let layout = rows.layout();
+            loop {
+                check_cancel(cancel)?;
+                let band = rows.read(BAND)?;
+                if band.is_empty() || !layout.all_opaque(&band) {
+                    return Ok(band.is_empty());
+                }
+            }
+        }
     })
 }
 

@@ -1,9 +1,9 @@
-//! BMP and WebP, and the pixels of GIF, through the `image` crate.
+//! WebP, and the pixels of BMP and GIF, through the `image` crate.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Seek};
 
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder};
+use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::error::ImageError;
 use image::{ColorType, ImageDecoder};
 
@@ -11,21 +11,11 @@ use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
 use super::super::limits::Limits;
-use super::super::picture::{ColorModel, Picture, Profile, Resolution};
+use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Source, pixel_buffer, webp_chunks};
+use super::{Decoded, Pixels, Source, pixel_buffer, webp_chunks};
 
 type Input = BufReader<File>;
-
-pub(super) fn probe_bmp(source: Source<'_>) -> Result<Picture, MediaError> {
-    bmp(source).map(|(_, picture)| picture)
-}
-
-pub(super) fn decode_bmp(source: Source<'_>) -> Result<Decoded, MediaError> {
-    let limits = source.limits;
-    let (decoder, picture) = bmp(source)?;
-    Ok(Decoded { raster: pixels(decoder, Format::Bmp, limits)?, picture })
-}
 
 pub(super) fn probe_webp(source: Source<'_>) -> Result<Picture, MediaError> {
     webp(source).map(|(_, picture)| picture)
@@ -34,20 +24,13 @@ pub(super) fn probe_webp(source: Source<'_>) -> Result<Picture, MediaError> {
 pub(super) fn decode_webp(source: Source<'_>) -> Result<Decoded, MediaError> {
     let limits = source.limits;
     let (decoder, picture) = webp(source)?;
-    Ok(Decoded { raster: pixels(decoder, Format::WebP, limits)?, picture })
+    Ok(Decoded { pixels: Pixels::Whole(pixels(decoder, Format::WebP, limits)?), picture })
 }
 
 /// The first frame, drawn on the canvas.
 pub(super) fn gif_pixels(source: Source<'_>) -> Result<Raster, MediaError> {
     let decoder = GifDecoder::new(source.file).map_err(refused(Format::Gif))?;
     pixels(decoder, Format::Gif, source.limits)
-}
-
-fn bmp(mut source: Source<'_>) -> Result<(BmpDecoder<Input>, Picture), MediaError> {
-    let resolution = bmp_resolution(&mut source)?;
-    let mut decoder = BmpDecoder::new(source.file).map_err(refused(Format::Bmp))?;
-    let picture = describe(&mut decoder, Format::Bmp, source.limits)?;
-    Ok((decoder, Picture { resolution, ..picture }))
 }
 
 fn webp(mut source: Source<'_>) -> Result<(WebPDecoder<Input>, Picture), MediaError> {
@@ -59,7 +42,11 @@ fn webp(mut source: Source<'_>) -> Result<(WebPDecoder<Input>, Picture), MediaEr
     Ok((decoder, Picture { is_animated, ..picture }))
 }
 
-fn describe(decoder: &mut impl ImageDecoder, format: Format, limits: &Limits) -> Result<Picture, MediaError> {
+pub(super) fn describe(
+    decoder: &mut impl ImageDecoder,
+    format: Format,
+    limits: &Limits,
+) -> Result<Picture, MediaError> {
     let (width, height) = decoder.dimensions();
     limits.check_size(width.into(), height.into())?;
     if width == 0 || height == 0 {
@@ -85,16 +72,20 @@ fn describe(decoder: &mut impl ImageDecoder, format: Format, limits: &Limits) ->
     .with_stored_size(width, height))
 }
 
-fn pixels(decoder: impl ImageDecoder, format: Format, limits: &Limits) -> Result<Raster, MediaError> {
+pub(super) fn layout(decoder: &impl ImageDecoder, format: Format) -> Result<Layout, MediaError> {
+    match decoder.color_type() {
+        ColorType::L8 => Ok(Layout::Gray),
+        ColorType::La8 => Ok(Layout::GrayAlpha),
+        ColorType::Rgb8 => Ok(Layout::Rgb),
+        ColorType::Rgba8 => Ok(Layout::Rgba),
+        other => Err(MediaError::unsupported(format, format!("a {format} file with {other:?} pixels"))),
+    }
+}
+
+pub(super) fn pixels(decoder: impl ImageDecoder, format: Format, limits: &Limits) -> Result<Raster, MediaError> {
     let (width, height) = decoder.dimensions();
     limits.check_size(width.into(), height.into())?;
-    let layout = match decoder.color_type() {
-        ColorType::L8 => Layout::Gray,
-        ColorType::La8 => Layout::GrayAlpha,
-        ColorType::Rgb8 => Layout::Rgb,
-        ColorType::Rgba8 => Layout::Rgba,
-        other => return Err(MediaError::unsupported(format, format!("a {format} file with {other:?} pixels"))),
-    };
+    let layout = layout(&decoder, format)?;
     let len = decoder.total_bytes();
     // The decoders hold a frame of their own beside the canvas.
     limits.check_memory(len.saturating_mul(2))?;
@@ -104,7 +95,7 @@ fn pixels(decoder: impl ImageDecoder, format: Format, limits: &Limits) -> Result
         .ok_or_else(|| MediaError::corrupt(format, "its rows are of another size than its header says"))
 }
 
-fn refused(format: Format) -> impl Fn(ImageError) -> MediaError {
+pub(super) fn refused(format: Format) -> impl Fn(ImageError) -> MediaError {
     move |error| match error {
         ImageError::IoError(error) => MediaError::reading(format, error),
         ImageError::Unsupported(what) => MediaError::unsupported(format, format!("a {format} file ({what})")),
@@ -119,28 +110,4 @@ fn refused(format: Format) -> impl Fn(ImageError) -> MediaError {
 fn early_end(error: &(dyn std::error::Error + 'static)) -> bool {
     let io = error.downcast_ref::<std::io::Error>();
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof) || error.source().is_some_and(early_end)
-}
-
-/// Reads the first bytes of the file and goes back to its start.
-fn peek<const N: usize>(source: &mut Source<'_>, format: Format) -> Result<[u8; N], MediaError> {
-    let mut head = [0; N];
-    source
-        .file
-        .read_exact(&mut head)
-        .and_then(|()| source.file.rewind())
-        .map_err(|error| MediaError::reading(format, error))?;
-    Ok(head)
-}
-
-fn bmp_resolution(source: &mut Source<'_>) -> Result<Option<Resolution>, MediaError> {
-    let head = peek::<26>(source, Format::Bmp)?;
-    const OLDEST_HEADER: u8 = 12;
-    if head[14] == OLDEST_HEADER {
-        return Ok(None);
-    }
-    let head = peek::<46>(source, Format::Bmp)?;
-    let per_metre = |offset: usize| {
-        f64::from(i32::from_le_bytes([head[offset], head[offset + 1], head[offset + 2], head[offset + 3]]))
-    };
-    Ok(Resolution::per_centimetre(per_metre(38) / 100.0, per_metre(42) / 100.0))
 }

@@ -8,7 +8,8 @@ use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, Raster};
-use super::{Cancel, Decoded, Source, check_cancel, pixel_buffer};
+use super::gather::{Gathered, Pieces};
+use super::{Decoded, Pixels, Source, pixel_buffer};
 
 type Input = std::io::BufReader<std::fs::File>;
 
@@ -17,12 +18,10 @@ pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     open(source).and_then(|reader| describe(reader.info(), limits))
 }
 
-pub(super) fn decode(source: Source<'_>, cancel: Cancel<'_>) -> Result<Decoded, MediaError> {
+pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
     let limits = source.limits;
     let mut reader = open(source)?;
     let picture = describe(reader.info(), limits)?;
-    check_cancel(cancel)?;
-    let (width, height) = (reader.info().width, reader.info().height);
     let layout = match reader.output_color_type().0 {
         ColorType::Grayscale => Layout::Gray,
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,
@@ -30,14 +29,58 @@ pub(super) fn decode(source: Source<'_>, cancel: Cancel<'_>) -> Result<Decoded, 
         ColorType::Rgba => Layout::Rgba,
         ColorType::Indexed => return Err(MediaError::corrupt(Format::Png, "it has no palette")),
     };
-    let len = reader.output_buffer_size().map_or(u64::MAX, |len| len as u64);
-    let mut pixels = pixel_buffer(len, limits)?;
-    reader.next_frame(&mut pixels).map_err(refused)?;
-    // Up to the end chunk: a file cut behind its last pixel is cut all the same.
-    reader.finish().map_err(refused)?;
-    let raster = Raster::new(width, height, layout, pixels)
-        .ok_or_else(|| MediaError::corrupt(Format::Png, "its rows are of another size than its header says"))?;
-    Ok(Decoded { picture, raster })
+    let (width, height) = (reader.info().width, reader.info().height);
+    let pixels = if reader.info().interlaced {
+        let len = reader.output_buffer_size().map_or(u64::MAX, |len| len as u64);
+        let mut pixels = pixel_buffer(len, limits)?;
+        reader.next_frame(&mut pixels).map_err(refused)?;
+        reader.finish().map_err(refused)?;
+        Pixels::Whole(Raster::new(width, height, layout, pixels).ok_or_else(wrong_size)?)
+    } else {
+        Pixels::Flow(Box::new(Gathered::new(Progress { reader, width, height, layout, done: 0 })))
+    };
+    Ok(Decoded { picture, pixels })
+}
+
+fn wrong_size() -> MediaError {
+    MediaError::corrupt(Format::Png, "its rows are of another size than its header says")
+}
+
+/// A picture whose rows come in order.
+struct Progress {
+    reader: Reader<Input>,
+    width: u32,
+    height: u32,
+    layout: Layout,
+    done: u32,
+}
+
+impl Pieces for Progress {
+    fn width(&self) -> u32 {
+        self.width
+    }
+
+    fn height(&self) -> u32 {
+        self.height
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
+        let stride = self.width as usize * self.layout.samples();
+        for _ in 0..wanted {
+            let row = self.reader.next_row().map_err(refused)?.ok_or_else(wrong_size)?;
+            pixels.extend_from_slice(row.data().get(..stride).ok_or_else(wrong_size)?);
+            self.done += 1;
+        }
+        if self.done == self.height {
+            // Up to the end chunk: a file cut behind its last pixel is cut all the same.
+            self.reader.finish().map_err(refused)?;
+        }
+        Ok(())
+    }
 }
 
 fn open(source: Source<'_>) -> Result<Reader<Input>, MediaError> {

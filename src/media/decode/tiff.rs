@@ -13,10 +13,11 @@ use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
-use super::super::raster::{Layout, Raster};
-use super::tiff_chunks;
+use super::super::raster::Layout;
+use super::gather::Gathered;
+use super::tiff_chunks::Chunks;
 use super::tiff_palette::{self, Disguised, Palette};
-use super::{Cancel, Decoded, Source, pixel_buffer};
+use super::{Decoded, Pixels, Source};
 
 pub(super) type Input = Decoder<BufReader<Disguised<File>>>;
 
@@ -45,8 +46,19 @@ pub(super) struct Page {
     pub is_ycbcr: bool,
     pub is_planar: bool,
     pub is_jpeg: bool,
+    /// Not compressed.
+    pub is_plain: bool,
+    /// Zero is white.
+    pub is_inverted: bool,
     /// The colours the samples stand for, when they are not colours themselves.
     pub palette: Option<Palette>,
+}
+
+impl Page {
+    /// Planes that are stored apart and are made use of.
+    pub fn planes(&self) -> u32 {
+        if self.is_planar { self.layout.samples() as u32 } else { 1 }
+    }
 }
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
@@ -56,17 +68,13 @@ pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     describe(&mut decoder, &page)
 }
 
-pub(super) fn decode(source: Source<'_>, cancel: Cancel<'_>) -> Result<Decoded, MediaError> {
+pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
     let limits = source.limits;
     let mut decoder = open(source)?;
     let page = read_page(&mut decoder, limits)?;
     let picture = describe(&mut decoder, &page)?;
-    let len = u64::from(page.width) * u64::from(page.height) * page.layout.samples() as u64;
-    let mut pixels = pixel_buffer(len, limits)?;
-    tiff_chunks::read(&mut decoder, &page, &mut pixels, limits, cancel)?;
-    let raster = Raster::new(page.width, page.height, page.layout, pixels)
-        .ok_or_else(|| MediaError::corrupt(Format::Tiff, "its pixels are of another size than its tags say"))?;
-    Ok(Decoded { picture, raster })
+    let chunks = Chunks::new(decoder, page, limits.clone())?;
+    Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(chunks))) })
 }
 
 fn open(source: Source<'_>) -> Result<Input, MediaError> {
@@ -113,8 +121,9 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
     if !is_readable {
         return Err(unsupported(&format!("{samples} samples of {bits} bits")));
     }
-    let compression = number(decoder, Tag::Compression)?;
-    let is_jpeg = compression == Some(CompressionMethod::ModernJPEG.to_u16());
+    const NONE: u16 = 1;
+    let compression = number(decoder, Tag::Compression)?.unwrap_or(NONE);
+    let is_jpeg = compression == CompressionMethod::ModernJPEG.to_u16();
     let is_ycbcr = matches!(color, ColorType::YCbCr(_));
     if is_ycbcr && !is_jpeg && !has_full_chroma(decoder) {
         return Err(unsupported("reduced chroma outside JPEG"));
@@ -127,7 +136,26 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
         return Err(unsupported("a colour palette beside other samples or in JPEG"));
     }
     let layout = if palette.is_some() { Layout::Rgb } else { layout };
-    Ok(Page { width, height, samples, bits, layout, alpha, is_ycbcr, is_planar, is_jpeg, palette })
+    let is_plain = compression == NONE;
+    const WHITE_IS_ZERO: u16 = 0;
+    let is_inverted = number(decoder, Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO);
+    if is_inverted && samples > 1 {
+        return Err(unsupported("more than one sample where zero is white"));
+    }
+    Ok(Page {
+        width,
+        height,
+        samples,
+        bits,
+        layout,
+        alpha,
+        is_ycbcr,
+        is_planar,
+        is_jpeg,
+        is_plain,
+        is_inverted,
+        palette,
+    })
 }
 
 fn read_palette(decoder: &mut Input, bits: u8) -> Result<Option<Palette>, MediaError> {

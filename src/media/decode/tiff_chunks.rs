@@ -6,49 +6,149 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use tiff::decoder::{ChunkType, DecodingResult};
-use tiff::tags::Tag;
+use tiff::tags::{ByteOrder, Tag};
 
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::raster::Layout;
+use super::gather::Pieces;
+use super::jpeg;
 use super::tiff::{Alpha, Input, Page, refused, unsupported};
-use super::{Cancel, check_cancel, jpeg};
 
-pub(super) fn read(
-    decoder: &mut Input,
-    page: &Page,
-    pixels: &mut [u8],
-    limits: &Limits,
-    cancel: Cancel<'_>,
-) -> Result<(), MediaError> {
-    let grid = Grid::of(decoder, page)?;
-    // A chunk is held as it is decoded, and again with 8 bits a sample.
-    let chunk = u64::from(grid.chunk_width) * u64::from(grid.chunk_height) * page.samples as u64;
-    limits.check_memory(pixels.len() as u64 + chunk * if page.bits > 8 { 3 } else { 2 })?;
-    let jpeg = if page.is_jpeg { Some(JpegChunks::of(decoder)?) } else { None };
-    let planes = if page.is_planar { page.layout.samples() } else { 1 };
-    for plane in 0..planes as u32 {
-        for index in 0..grid.across * grid.down {
-            check_cancel(cancel)?;
-            let number = plane * grid.across * grid.down + index;
-            let place = grid.place(index, page);
-            let chunk = match &jpeg {
-                Some(chunks) => chunks.read(decoder, number, page, &place, limits)?,
-                None => Chunk::plain(decoder.read_chunk(number).map_err(refused)?, page, &place)?,
-            };
-            chunk.copy_into(pixels, page, &place, plane as usize);
+/// A page that is decoded one row of strips or tiles after the other.
+pub(super) struct Chunks {
+    decoder: Input,
+    page: Page,
+    grid: Grid,
+    source: Chunked,
+    limits: Limits,
+    /// The next row of chunks.
+    next: u32,
+}
+
+/// How chunks are read.
+enum Chunked {
+    Jpeg(JpegChunks),
+    /// Strips that are not compressed, in pieces of any height: they may be as large as the picture.
+    Plain(PlainStrips),
+    Other,
+}
+
+impl Chunks {
+    pub fn new(mut decoder: Input, page: Page, limits: Limits) -> Result<Self, MediaError> {
+        let grid = Grid::of(&mut decoder, &page)?;
+        let is_strip = matches!(decoder.get_chunk_type(), ChunkType::Strip);
+        let (source, grid) = if page.is_jpeg {
+            (Chunked::Jpeg(JpegChunks::of(&mut decoder)?), grid)
+        } else if page.is_plain && is_strip {
+            let strips = PlainStrips::of(&mut decoder, &page, &grid)?;
+            let piece = Grid { chunk_height: grid.chunk_height.min(PLAIN_PIECE), ..grid };
+            // Pieces must not reach from one strip into the next.
+            let fits = grid.chunk_height == page.height || grid.chunk_height.is_multiple_of(piece.chunk_height);
+            let piece = if fits { piece } else { Grid { chunk_height: 1, ..grid } };
+            (Chunked::Plain(strips), Grid { down: page.height.div_ceil(piece.chunk_height), ..piece })
+        } else {
+            (Chunked::Other, grid)
+        };
+        // A row of chunks, and a chunk as it is decoded, and again with 8 bits a sample.
+        let chunk = u64::from(grid.chunk_width) * u64::from(grid.chunk_height) * page.samples as u64;
+        let row = u64::from(page.width) * u64::from(grid.chunk_height) * page.layout.samples() as u64;
+        limits.check_memory(row + chunk * if page.bits > 8 { 3 } else { 2 })?;
+        Ok(Self { decoder, page, grid, source, limits, next: 0 })
+    }
+
+    fn read(&mut self, plane: u32, place: &Place, index: u32) -> Result<Chunk, MediaError> {
+        let Self { decoder, page, grid, source, limits, .. } = self;
+        let number = plane * grid.across * grid.down + index;
+        match source {
+            Chunked::Jpeg(chunks) => chunks.read(decoder, number, page, place, limits),
+            Chunked::Plain(strips) => strips.read(decoder, plane, page, place),
+            Chunked::Other => Chunk::plain(decoder.read_chunk(number).map_err(refused)?, page, place),
         }
     }
-    if page.is_ycbcr && !page.is_jpeg {
-        for pixel in pixels.as_chunks_mut::<3>().0 {
-            *pixel = jpeg::ycbcr_to_rgb(*pixel);
+}
+
+impl Pieces for Chunks {
+    fn width(&self) -> u32 {
+        self.page.width
+    }
+
+    fn height(&self) -> u32 {
+        self.page.height
+    }
+
+    fn layout(&self) -> Layout {
+        self.page.layout
+    }
+
+    fn append(&mut self, _: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
+        let (across, samples) = (self.grid.across, self.page.layout.samples());
+        let top = self.next * self.grid.chunk_height;
+        let height = self.grid.chunk_height.min(self.page.height - top);
+        let start = pixels.len();
+        pixels.resize(start + self.page.width as usize * height as usize * samples, 0);
+        let row = &mut pixels[start..];
+        for plane in 0..self.page.planes() {
+            for index in self.next * across..(self.next + 1) * across {
+                let place = self.grid.place(index, &self.page);
+                let chunk = self.read(plane, &place, index)?;
+                chunk.copy_into(row, &self.page, &Place { y: place.y - top, ..place }, plane as usize);
+            }
         }
+        if self.page.is_ycbcr && !self.page.is_jpeg {
+            for pixel in row.as_chunks_mut::<3>().0 {
+                *pixel = jpeg::ycbcr_to_rgb(*pixel);
+            }
+        }
+        if self.page.alpha == Alpha::Premultiplied {
+            divide_by_alpha(row, self.page.layout);
+        }
+        self.next += 1;
+        Ok(())
     }
-    if page.alpha == Alpha::Premultiplied {
-        divide_by_alpha(pixels, page.layout);
+}
+
+/// Rows of uncompressed strips that are read at once.
+const PLAIN_PIECE: u32 = 64;
+
+/// Where the samples of uncompressed strips lie.
+struct PlainStrips {
+    offsets: Vec<u64>,
+    rows_per_strip: u32,
+    strips_down: u32,
+    is_big_endian: bool,
+}
+
+impl PlainStrips {
+    fn of(decoder: &mut Input, page: &Page, grid: &Grid) -> Result<Self, MediaError> {
+        Ok(Self {
+            offsets: chunk_offsets(decoder)?,
+            rows_per_strip: grid.chunk_height,
+            strips_down: page.height.div_ceil(grid.chunk_height),
+            is_big_endian: decoder.byte_order() == ByteOrder::BigEndian,
+        })
     }
-    Ok(())
+
+    fn read(&self, decoder: &mut Input, plane: u32, page: &Page, place: &Place) -> Result<Chunk, MediaError> {
+        let samples = if page.is_planar { 1 } else { page.samples };
+        let stride = (u64::from(page.width) * samples as u64 * u64::from(page.bits)).div_ceil(8);
+        let strip = plane * self.strips_down + place.y / self.rows_per_strip;
+        let row = u64::from(place.y % self.rows_per_strip);
+        let failed = |error| MediaError::reading(Format::Tiff, error);
+        let mut bytes = vec![0; (u64::from(place.height) * stride) as usize];
+        let offset = self.offsets[strip as usize].saturating_add(row * stride);
+        let input = decoder.inner();
+        input.seek(SeekFrom::Start(offset)).and_then(|_| input.read_exact(&mut bytes)).map_err(failed)?;
+        if page.is_inverted {
+            bytes.iter_mut().for_each(|byte| *byte = !*byte);
+        }
+        if page.bits == 16 {
+            let high = if self.is_big_endian { 0 } else { 1 };
+            bytes = bytes.as_chunks::<2>().0.iter().map(|word| word[high]).collect();
+        }
+        Chunk::plain(DecodingResult::U8(bytes), page, place)
+    }
 }
 
 /// How the page is cut.
@@ -79,8 +179,7 @@ impl Grid {
             ChunkType::Tile => page.width.div_ceil(width),
         };
         let grid = Self { chunk_width, chunk_height, across, down: page.height.div_ceil(height) };
-        let planes = if page.is_planar { page.layout.samples() as u32 } else { 1 };
-        let needed = u64::from(grid.across) * u64::from(grid.down) * u64::from(planes);
+        let needed = u64::from(grid.across) * u64::from(grid.down) * u64::from(page.planes());
         let has = chunk_offsets(decoder)?.len() as u64;
         if needed > has {
             let what = format!("it has {has} of the {needed} strips or tiles it needs");

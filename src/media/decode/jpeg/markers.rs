@@ -1,19 +1,20 @@
 //! The marker segments of a JPEG file: its header without its pixels, and whether its scans reach their end.
 //!
 //! The decoder itself is lenient about an early end and fills what is missing with gray, so completeness is settled
-//! here: a file must reach its end-of-image marker. (A stream cut inside a scan and closed with that marker by
-//! whoever cut it cannot be told from a whole one without decoding it twice.)
+//! here for files that it reads as a whole: they must reach their end-of-image marker.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Seek};
 
-use super::super::error::MediaError;
-use super::super::exif::ExifFacts;
-use super::super::format::Format;
-use super::super::picture::Resolution;
+use super::super::super::error::MediaError;
+use super::super::super::exif::ExifFacts;
+use super::super::super::format::Format;
+use super::super::super::picture::Resolution;
+use super::huffman::Code;
 
-const SOI: u8 = 0xd8;
-const EOI: u8 = 0xd9;
-const SOS: u8 = 0xda;
+pub(super) const SOI: u8 = 0xd8;
+pub(super) const EOI: u8 = 0xd9;
+pub(super) const SOS: u8 = 0xda;
 
 /// A colour component of the frame and its sampling factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub(super) struct Component {
     pub across: u8,
     pub down: u8,
     pub id: u8,
+    /// The number of its quantisation table.
+    pub quantization: u8,
+}
+
+/// A component's part in a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ScanComponent {
+    /// Its place in the frame.
+    pub index: usize,
+    /// Numbers of its codes in [`Header::codes`].
+    pub mean_code: u8,
+    pub rest_code: u8,
 }
 
 #[derive(Debug, Default)]
@@ -36,8 +49,14 @@ pub(super) struct Header {
     /// Of the first EXIF block; a second one belongs to nothing.
     pub exif: Option<ExifFacts>,
     pub density: Option<Resolution>,
-    /// Components in the first scan: fewer than the frame has means that all scans must be kept until the last.
-    pub first_scan_components: u8,
+    /// The first scan. Fewer components than the frame has mean that all scans must be kept until the last.
+    pub scan: Vec<ScanComponent>,
+    /// Huffman codes of differences of means (0 to 3) and of the rest (16 to 19), by their numbers in the file.
+    pub codes: BTreeMap<u8, Code>,
+    /// Minimum coded units from one restart marker to the next; 0 if there are none.
+    pub restart_interval: u16,
+    /// The segments that pixels depend on besides: quantisation tables and Adobe's marker, as they are in the file.
+    pub segments: Vec<u8>,
     /// Where the data of the first scan starts.
     pub scan_start: u64,
 }
@@ -51,7 +70,7 @@ impl Header {
 
     /// Bytes the decoder keeps of coefficients, beside the pixels it makes.
     pub fn coefficient_bytes(&self) -> u64 {
-        if !self.progressive && usize::from(self.first_scan_components) == self.components.len() {
+        if !self.progressive && self.scan.len() == self.components.len() {
             return 0;
         }
         let most = |factor: fn(&Component) -> u8| self.components.iter().map(factor).max().unwrap_or(1).max(1);
@@ -164,10 +183,16 @@ impl<R: BufRead + Seek> Reader<R> {
                     header.exif = header.exif.or(block.map(ExifFacts::read));
                 }
                 0xe2 => icc.add(&self.segment()?),
+                0xc4 => read_codes(&self.segment()?, &mut header),
+                0xdb => keep_segment(0xdb, &self.segment()?, &mut header),
+                0xdd => {
+                    let body = self.segment()?;
+                    header.restart_interval = body.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes));
+                }
                 0xee => read_adobe(&self.segment()?, &mut header),
                 SOS if !has_frame => return Err(corrupt("it has a scan but no frame header")),
                 SOS => {
-                    header.first_scan_components = self.segment()?.first().copied().unwrap_or(0);
+                    read_scan(&self.segment()?, &mut header);
                     header.scan_start = self.offset;
                     header.icc = icc.join();
                     return Ok(header);
@@ -194,7 +219,8 @@ fn read_frame(body: &[u8], header: &mut Header) -> Result<(), HeaderError> {
     if components.len() != usize::from(*count) * 3 {
         return Err(corrupt("its frame header has the wrong length"));
     }
-    let component = |entry: &[u8]| Component { id: entry[0], across: entry[1] >> 4, down: entry[1] & 0x0f };
+    let component =
+        |entry: &[u8]| Component { id: entry[0], across: entry[1] >> 4, down: entry[1] & 0x0f, quantization: entry[2] };
     header.components = components.chunks_exact(3).map(component).collect();
     if header.components.iter().any(|c| !matches!((c.across, c.down), (1..=4, 1..=4))) {
         return Err(corrupt("a colour component has a sampling factor outside 1 to 4"));
@@ -215,7 +241,30 @@ fn read_jfif(body: &[u8], header: &mut Header) {
 fn read_adobe(body: &[u8], header: &mut Header) {
     if let Some([_, _, _, _, _, _, transform, ..]) = body.strip_prefix(b"Adobe") {
         header.adobe_transform = Some(*transform);
+        keep_segment(0xee, body, header);
     }
+}
+
+fn keep_segment(code: u8, body: &[u8], header: &mut Header) {
+    header.segments.extend([0xff, code]);
+    header.segments.extend((body.len() as u16 + 2).to_be_bytes());
+    header.segments.extend(body);
+}
+
+/// Damage in the codes is left for whoever needs them to find.
+fn read_codes(mut body: &[u8], header: &mut Header) {
+    while let Some((purpose, code)) = Code::take(&mut body) {
+        header.codes.insert(purpose, code);
+    }
+}
+
+fn read_scan(body: &[u8], header: &mut Header) {
+    let Some((count, rest)) = body.split_first() else { return };
+    let component = |[id, codes]: &[u8; 2]| {
+        let index = header.components.iter().position(|component| component.id == *id)?;
+        Some(ScanComponent { index, mean_code: codes >> 4, rest_code: 0x10 | codes & 0x0f })
+    };
+    header.scan = rest.as_chunks().0.iter().take(usize::from(*count)).filter_map(component).collect();
 }
 
 /// An ICC profile comes in up to 255 numbered segments.

@@ -1,0 +1,155 @@
+//! BMP, through the `image` crate. What is not run-length coded is decoded in strips: some rows under the file's own
+//! header, with the height changed, are a file that the decoder takes.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::os::unix::fs::FileExt;
+
+use image::ImageDecoder;
+use image::codecs::bmp::BmpDecoder;
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::picture::{Picture, Resolution};
+use super::super::raster::Layout;
+use super::gather::{Gathered, Pieces};
+use super::other::{describe, layout, pixels, refused};
+use super::{Decoded, Pixels, Source};
+
+/// Headers with their palettes are much shorter.
+const MAX_HEADER: u32 = 1 << 16;
+
+pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
+    let header = Header::read(&mut source.file).map_err(reading)?;
+    open(source, &header).map(|(_, picture)| picture)
+}
+
+pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
+    let limits = source.limits;
+    let header = Header::read(&mut source.file).map_err(reading)?;
+    let file = source.file.get_ref().try_clone().map_err(reading)?;
+    let (decoder, picture) = open(source, &header)?;
+    let pixels = if header.can_be_cut() {
+        let layout = layout(&decoder, Format::Bmp)?;
+        let strips = Strips { header, file, size: (picture.width, picture.height), layout, next: 0 };
+        Pixels::Flow(Box::new(Gathered::new(strips)))
+    } else {
+        Pixels::Whole(pixels(decoder, Format::Bmp, limits)?)
+    };
+    Ok(Decoded { picture, pixels })
+}
+
+fn open(mut source: Source<'_>, header: &Header) -> Result<(BmpDecoder<BufReader<File>>, Picture), MediaError> {
+    source.file.rewind().map_err(reading)?;
+    let mut decoder = BmpDecoder::new(source.file).map_err(refused(Format::Bmp))?;
+    let picture = describe(&mut decoder, Format::Bmp, source.limits)?;
+    Ok((decoder, Picture { resolution: header.resolution(), ..picture }))
+}
+
+fn reading(error: io::Error) -> MediaError {
+    MediaError::reading(Format::Bmp, error)
+}
+
+/// What stands in front of the pixels.
+struct Header(Vec<u8>);
+
+impl Header {
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        let mut bytes = vec![0; 26];
+        input.read_exact(&mut bytes)?;
+        let header = Self(bytes);
+        let len = header.number(10).clamp(26, MAX_HEADER);
+        let Self(mut bytes) = header;
+        input.take(u64::from(len) - 26).read_to_end(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    fn number(&self, place: usize) -> u32 {
+        self.0.get(place..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    fn short(&self, place: usize) -> u32 {
+        self.number(place) & 0xffff
+    }
+
+    /// The oldest headers have sizes of 16 bits, and nothing but what is needed.
+    fn is_oldest(&self) -> bool {
+        self.number(14) == 12
+    }
+
+    fn can_be_cut(&self) -> bool {
+        const PLAIN: u32 = 0;
+        const MASKS: u32 = 3;
+        let is_whole = self.number(10) as usize == self.0.len();
+        is_whole && (self.is_oldest() || matches!(self.number(30), PLAIN | MASKS))
+    }
+
+    fn is_from_the_top(&self) -> bool {
+        !self.is_oldest() && (self.number(22) as i32) < 0
+    }
+
+    fn bits(&self) -> u32 {
+        if self.is_oldest() { self.short(24) } else { self.short(28) }
+    }
+
+    fn with_height(&self, height: u32) -> Vec<u8> {
+        let mut bytes = self.0.clone();
+        if self.is_oldest() {
+            bytes[20..22].copy_from_slice(&(height as u16).to_le_bytes());
+        } else {
+            let height = if self.is_from_the_top() { -(height as i32) } else { height as i32 };
+            bytes[22..26].copy_from_slice(&height.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn resolution(&self) -> Option<Resolution> {
+        let per_metre = |place| f64::from(self.number(place) as i32);
+        if self.is_oldest() {
+            return None;
+        }
+        Resolution::per_centimetre(per_metre(38) / 100.0, per_metre(42) / 100.0)
+    }
+}
+
+struct Strips {
+    header: Header,
+    file: File,
+    size: (u32, u32),
+    layout: Layout,
+    /// The next row, from the top.
+    next: u32,
+}
+
+impl Pieces for Strips {
+    fn width(&self) -> u32 {
+        self.size.0
+    }
+
+    fn height(&self) -> u32 {
+        self.size.1
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
+        let (width, height) = self.size;
+        let end = (self.next + wanted).min(height);
+        let first = if self.header.is_from_the_top() { self.next } else { height - end };
+        // Rows are filled up to four bytes.
+        let stride = (u64::from(width) * u64::from(self.header.bits())).div_ceil(32) * 4;
+        let mut strip = self.header.with_height(end - self.next);
+        let start = strip.len();
+        strip.resize(start + (u64::from(end - self.next) * stride) as usize, 0);
+        let place = start as u64 + u64::from(first) * stride;
+        self.file.read_exact_at(&mut strip[start..], place).map_err(reading)?;
+        let decoder = BmpDecoder::new(Cursor::new(strip)).map_err(refused(Format::Bmp))?;
+        let from = pixels.len();
+        pixels.resize(from + decoder.total_bytes() as usize, 0);
+        decoder.read_image(&mut pixels[from..]).map_err(refused(Format::Bmp))?;
+        self.next = end;
+        Ok(())
+    }
+}

@@ -1,0 +1,354 @@
+//! JPEG: gray, YCbCr, RGB, CMYK and YCCK, baseline and progressive, 8 bits.
+//!
+//! Sequential pictures are decoded strip by strip, progressive ones and those with a scan for each colour as a whole.
+
+mod entropy;
+mod huffman;
+mod markers;
+mod strips;
+
+use std::io::{Cursor, Read, Seek};
+
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::limits::Limits;
+use super::super::picture::{ColorModel, Picture, Profile};
+use super::super::raster::{Layout, Raster};
+use super::gather::{Gathered, Pieces};
+use super::{Decoded, Pixels, Source, pixel_buffer};
+use markers::Header;
+use strips::Strips;
+
+/// Progressive files have about ten scans; each costs a pass over the picture, however small it is in the file.
+const MAX_SCANS: usize = 64;
+
+pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
+    let header = markers::read_header(source.file)?;
+    describe(&header, source.limits)
+}
+
+pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
+    let header = markers::read_header(&mut source.file)?;
+    let picture = describe(&header, source.limits)?;
+    let coding = Coding::of(&picture, &header);
+    // The scan's data follows what has been read.
+    let pixels = match Strips::new(&header, source.file) {
+        Ok(strips) => Pixels::Flow(Box::new(Gathered::new(Sequential {
+            size: (header.width.into(), header.height.into()),
+            strips,
+            coding,
+            limits: source.limits.clone(),
+        }))),
+        Err(file) => Pixels::Whole(whole(Source { file, ..source }, &header, coding)?),
+    };
+    Ok(Decoded { picture, pixels })
+}
+
+fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Raster, MediaError> {
+    let failed = |error| MediaError::reading(Format::Jpeg, error);
+    source.file.rewind().map_err(failed)?;
+    let bytes = source.read_all(Format::Jpeg)?;
+    check_scans(&bytes, header, source.limits)?;
+    let mut samples = pixel_buffer(coding.bytes(header.width.into(), header.height.into()), source.limits)?;
+    coding.decode(&bytes, &mut samples, source.limits)?;
+    Raster::new(header.width.into(), header.height.into(), coding.layout, samples)
+        .ok_or_else(|| MediaError::corrupt(Format::Jpeg, "the scans are of another size than the header says"))
+}
+
+/// How samples are stored.
+#[derive(Debug, Clone, Copy)]
+struct Coding {
+    layout: Layout,
+    target: ColorSpace,
+    is_ycck: bool,
+    is_inverted: bool,
+}
+
+impl Coding {
+    fn of(picture: &Picture, header: &Header) -> Self {
+        let (layout, target) = match picture.color {
+            ColorModel::Gray => (Layout::Gray, ColorSpace::Luma),
+            ColorModel::Rgb | ColorModel::Palette => (Layout::Rgb, ColorSpace::RGB),
+            ColorModel::Cmyk => (Layout::Cmyk, ColorSpace::CMYK),
+            ColorModel::Ycck => (Layout::Cmyk, ColorSpace::YCCK),
+        };
+        let is_inverted = layout == Layout::Cmyk && header.adobe_transform.is_some();
+        Self { layout, target, is_ycck: picture.color == ColorModel::Ycck, is_inverted }
+    }
+
+    fn bytes(self, width: u32, height: u32) -> u64 {
+        u64::from(width) * u64::from(height) * self.layout.samples() as u64
+    }
+
+    /// Decodes a whole stream.
+    fn decode(self, stream: &[u8], pixels: &mut [u8], limits: &Limits) -> Result<(), MediaError> {
+        decode_into(stream, self.target, pixels, limits)?;
+        if self.is_ycck {
+            ycck_to_cmyk(pixels);
+        }
+        if self.is_inverted {
+            pixels.iter_mut().for_each(|sample| *sample = !*sample);
+        }
+        Ok(())
+    }
+}
+
+/// A picture that is decoded strip by strip.
+struct Sequential<R> {
+    size: (u32, u32),
+    strips: Strips<R>,
+    coding: Coding,
+    limits: Limits,
+}
+
+impl<R: Read> Pieces for Sequential<R> {
+    fn width(&self) -> u32 {
+        self.size.0
+    }
+
+    fn height(&self) -> u32 {
+        self.size.1
+    }
+
+    fn layout(&self) -> Layout {
+        self.coding.layout
+    }
+
+    fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
+        let strip = self.strips.next(wanted)?;
+        let stride = self.coding.bytes(self.size.0, 1) as usize;
+        let start = pixels.len();
+        self.limits.check_memory((start + strip.height as usize * stride + strip.stream.len()) as u64)?;
+        pixels.resize(start + strip.height as usize * stride, 0);
+        self.coding.decode(&strip.stream, &mut pixels[start..], &self.limits)?;
+        pixels.truncate(start + strip.wanted.end as usize * stride);
+        pixels.drain(start..start + strip.wanted.start as usize * stride);
+        Ok(())
+    }
+}
+
+/// A JPEG stream inside a TIFF: the samples as they are stored, but YCbCr turned to RGB if asked for.
+pub(super) struct Embedded {
+    pub width: u32,
+    pub height: u32,
+    pub samples: usize,
+    pub pixels: Vec<u8>,
+}
+
+pub(super) fn decode_embedded(bytes: &[u8], ycbcr_to_rgb: bool, limits: &Limits) -> Result<Embedded, MediaError> {
+    let header = markers::read_header(Cursor::new(bytes))?;
+    check_scans(bytes, &header, limits)?;
+    let target = match header.components.len() {
+        1 => ColorSpace::Luma,
+        3 if ycbcr_to_rgb || header.is_rgb() => ColorSpace::RGB,
+        3 => ColorSpace::YCbCr,
+        4 => ColorSpace::CMYK,
+        count => return Err(component_count(count)),
+    };
+    let (width, height, samples) = (header.width.into(), header.height.into(), header.components.len());
+    let mut pixels = pixel_buffer(u64::from(width) * u64::from(height) * samples as u64, limits)?;
+    decode_into(bytes, target, &mut pixels, limits)?;
+    Ok(Embedded { width, height, samples, pixels })
+}
+
+fn check_scans(bytes: &[u8], header: &Header, limits: &Limits) -> Result<(), MediaError> {
+    let (width, height) = (u64::from(header.width), u64::from(header.height));
+    limits.check_size(width, height)?;
+    let pixels = width * height * header.components.len() as u64;
+    limits.check_memory(pixels + header.coefficient_bytes() + bytes.len() as u64)?;
+    markers::check_end(bytes, header.scan_start)
+}
+
+fn describe(header: &Header, limits: &Limits) -> Result<Picture, MediaError> {
+    limits.check_size(header.width.into(), header.height.into())?;
+    if header.depth != 8 {
+        let what = format!("a JPEG file with {} bits a sample", header.depth);
+        return Err(MediaError::unsupported(Format::Jpeg, what));
+    }
+    const YCCK: u8 = 2;
+    let color = match (header.components.len(), header.adobe_transform) {
+        (1, _) => ColorModel::Gray,
+        (3, _) => ColorModel::Rgb,
+        (4, Some(YCCK)) => ColorModel::Ycck,
+        (4, _) => ColorModel::Cmyk,
+        (count, _) => return Err(component_count(count)),
+    };
+    let facts = header.exif.unwrap_or_default();
+    Ok(Picture {
+        format: Format::Jpeg,
+        width: 0,
+        height: 0,
+        color,
+        depth: header.depth,
+        has_alpha: false,
+        is_animated: false,
+        profile: header.icc.clone().map(Profile::new),
+        resolution: facts.resolution.or(header.density),
+        orientation: facts.orientation,
+    }
+    .with_stored_size(header.width.into(), header.height.into()))
+}
+
+fn component_count(count: usize) -> MediaError {
+    MediaError::unsupported(Format::Jpeg, format!("a JPEG file with {count} colour components"))
+}
+
+fn decode_into(stream: &[u8], target: ColorSpace, pixels: &mut [u8], limits: &Limits) -> Result<(), MediaError> {
+    let side = limits.max_side as usize;
+    let options = DecoderOptions::default()
+        .set_max_width(side)
+        .set_max_height(side)
+        .set_strict_mode(true)
+        .jpeg_set_max_scans(MAX_SCANS)
+        .jpeg_set_out_colorspace(target);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
+    decoder.decode_headers().map_err(refused)?;
+    if decoder.output_buffer_size() != Some(pixels.len()) {
+        return Err(MediaError::corrupt(Format::Jpeg, "the scans are of another size than the header says"));
+    }
+    decoder.decode_into(pixels).map_err(refused)
+}
+
+fn refused(error: DecodeErrors) -> MediaError {
+    match error {
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
+            MediaError::truncated(Format::Jpeg, "a scan breaks off before the last pixel")
+        }
+        DecodeErrors::Unsupported(scheme) => {
+            MediaError::unsupported(Format::Jpeg, format!("a JPEG file coded as {scheme:?}"))
+        }
+        other => MediaError::corrupt(Format::Jpeg, format!("{other:?}")),
+    }
+}
+
+/// The luma and chroma of YCCK are those of the complements of cyan, magenta and yellow.
+fn ycck_to_cmyk(pixels: &mut [u8]) {
+    for pixel in pixels.chunks_exact_mut(4) {
+        let [red, green, blue] = ycbcr_to_rgb([pixel[0], pixel[1], pixel[2]]);
+        pixel[..3].copy_from_slice(&[!red, !green, !blue]);
+    }
+}
+
+/// ITU-R BT.601 over the full range, in 16-bit fixed point.
+pub(super) fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let y = (i32::from(y) << 16) + (1 << 15);
+    let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
+    let clamp = |value: i32| (value >> 16).clamp(0, 255) as u8;
+    [clamp(y + 91_881 * cr), clamp(y - 22_554 * cb - 46_802 * cr), clamp(y + 116_130 * cb)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+    use super::*;
+
+    const WIDTH: u16 = 203;
+    const HEIGHT: u16 = 301;
+
+    /// Soft and hard edges in every sample.
+    fn samples(count: usize) -> Vec<u8> {
+        let sample = |place: usize| {
+            let (x, y, band) = (place / count % 203, place / count / 203, place % count);
+            let soft = (x * (band + 2) + y * 3) as f32 * 0.05;
+            let hard = if (x / 9 + y / (7 + band)) % 5 == 0 { 90.0 } else { 0.0 };
+            (soft.sin() * 80.0 + 85.0 + hard) as u8
+        };
+        (0..usize::from(WIDTH) * usize::from(HEIGHT) * count).map(sample).collect()
+    }
+
+    struct Make {
+        color: ColorType,
+        sampling: SamplingFactor,
+        restart: u16,
+        optimized: bool,
+    }
+
+    fn stream(make: &Make, quality: u8) -> Vec<u8> {
+        let mut stream = Vec::new();
+        let mut encoder = Encoder::new(&mut stream, quality);
+        encoder.set_sampling_factor(make.sampling);
+        encoder.set_restart_interval(make.restart);
+        encoder.set_optimized_huffman_tables(make.optimized);
+        let count = match make.color {
+            ColorType::Luma => 1,
+            ColorType::Rgb => 3,
+            _ => 4,
+        };
+        let samples = samples(count);
+        encoder.encode(&samples, WIDTH, HEIGHT, make.color).unwrap();
+        stream
+    }
+
+    fn open<'a>(path: &Path, limits: &'a Limits) -> Source<'a> {
+        Source::open(path, limits).unwrap().0
+    }
+
+    #[test]
+    fn strips_make_the_same_pixels_as_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        let limits = Limits::default();
+        use SamplingFactor::*;
+        let samplings = [F_1_1, F_2_1, F_1_2, F_2_2];
+        let colors = [ColorType::Rgb, ColorType::Luma, ColorType::Cmyk, ColorType::CmykAsYcck];
+        for color in colors {
+            for sampling in samplings {
+                for restart in [0, 1, 7, 26] {
+                    // Codes for just what is there; with more than one component the encoder makes scans of their own.
+                    let optimized = color == ColorType::Luma && restart == 0;
+                    let make = Make { color, sampling, restart, optimized };
+                    fs::write(&path, stream(&make, 90)).unwrap();
+                    let mut source = open(&path, &limits);
+                    let header = markers::read_header(&mut source.file).unwrap();
+                    let coding = Coding::of(&describe(&header, &limits).unwrap(), &header);
+                    let expected = whole(source, &header, coding).unwrap();
+                    let Pixels::Flow(mut rows) = decode(open(&path, &limits)).unwrap().pixels else { panic!("cut") };
+                    let mut seen = Vec::new();
+                    for most in [1, 16, 64, 40, 1000] {
+                        seen.extend_from_slice(&rows.read(most).unwrap());
+                    }
+                    assert!(seen == expected.pixels(), "{color:?} {sampling:?} {restart} {optimized}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_scan_that_ends_too_early_is_found_out_though_it_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        let make = Make { color: ColorType::Rgb, sampling: SamplingFactor::F_2_2, restart: 0, optimized: false };
+        let whole = stream(&make, 80);
+        fs::write(&path, [&whole[..whole.len() * 3 / 4], &[0xff, markers::EOI]].concat()).unwrap();
+        let limits = Limits::default();
+        let Pixels::Flow(mut rows) = decode(open(&path, &limits)).unwrap().pixels else { panic!("cut") };
+        let error = (0..5).find_map(|_| rows.read(64).err()).expect("an error");
+        assert!(error.to_string().contains("ends too early"), "{error}");
+    }
+
+    #[test]
+    fn progressive_pictures_are_decoded_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 80);
+        encoder.set_progressive(true);
+        encoder.encode(&samples(3), WIDTH, HEIGHT, ColorType::Rgb).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let limits = Limits::default();
+        assert!(matches!(decode(open(&path, &limits)).unwrap().pixels, Pixels::Whole(_)));
+        let little = Limits { max_memory: 200_000, ..Limits::default() };
+        let Err(error) = decode(open(&path, &little)) else { panic!("too much memory was given") };
+        assert!(error.to_string().contains("at most 200000 are given"), "{error}");
+    }
+}
