@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     read::{Check, Section},
-    units::Period,
+    units::{Period, WebAddress},
 };
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -15,11 +15,13 @@ pub struct Publish {
     /// None: `publish` in the data folder; see [`super::Config::publish_root`].
     pub root: Option<PathBuf>,
     pub completion_timeout: Period,
+    pub image_server_url: Option<WebAddress>,
+    pub video_root_url: Option<WebAddress>,
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { root: None, completion_timeout: Period::seconds(30) }
+        Self { root: None, completion_timeout: Period::seconds(30), image_server_url: None, video_root_url: None }
     }
 }
 

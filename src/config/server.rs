@@ -21,6 +21,7 @@ pub struct Server {
     pub request_timeout: Period,
     pub max_connections: u32,
     pub gzip: Gzip,
+    pub system_message: String,
 }
 
 /// When answers are compressed.
@@ -47,6 +48,7 @@ impl Default for Server {
             request_timeout: Period::minutes(1),
             max_connections: 1024,
             gzip: Gzip::Accept,
+            system_message: String::new(),
         }
     }
 }

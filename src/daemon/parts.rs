@@ -69,6 +69,9 @@ pub fn service_settings(config: &Config) -> service::Settings {
             remembered: config.accounts.login_cache_size as usize,
             ..service::LoginSettings::default()
         },
+        image_server_url: config.publish.image_server_url.as_ref().map(|url| url.as_str().to_owned()),
+        video_root_url: config.publish.video_root_url.as_ref().map(|url| url.as_str().to_owned()),
+        system_message: config.server.system_message.clone(),
         ..service::Settings::default()
     }
 }

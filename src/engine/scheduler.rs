@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
 use crate::model::firing;
-use crate::model::schedule::Schedule;
+use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
 use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
@@ -106,6 +106,7 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
 /// computed anew. Those that passed while the daemon was down stay, for they were missed.
 pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
     let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
+    store.keep_offsets(schedule::offsets(zone)).await?;
     match store.known_zone().await? {
         None => store.remember_zone(zone, Vec::new()).await,
         Some(before) if before == zone.name() => Ok(()),

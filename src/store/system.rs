@@ -1,5 +1,8 @@
 //! Facts about the database itself.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
 use super::{Store, StoreError};
 
 impl Store {
@@ -18,6 +21,29 @@ impl Store {
                     .fetch_one(tx)
                     .await
                     .map_err(StoreError::doing("read a fact"))
+            })
+        })
+        .await
+    }
+
+    /// Keeps how far local time is from UTC, and from which instant on, for the views that people read.
+    pub async fn keep_offsets(&self, offsets: Vec<(DateTime<Utc>, TimeDelta)>) -> Result<(), StoreError> {
+        let millis = |(from, offset): (DateTime<Utc>, TimeDelta)| (from.timestamp_millis(), offset.num_milliseconds());
+        let rows = json!(offsets.into_iter().map(millis).collect::<Vec<_>>()).to_string();
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM zone_offset")
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("forget the offsets of a zone"))?;
+                sqlx::query(
+                    "INSERT INTO zone_offset (from_at, millis) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
+                )
+                .bind(rows)
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(StoreError::doing("note the offsets of a zone"))
             })
         })
         .await

@@ -94,3 +94,26 @@ async fn a_schedule_without_a_future_in_the_new_zone_is_complete() {
     Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
     assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
 }
+
+#[tokio::test]
+async fn the_views_show_the_time_of_the_server() {
+    // Whatever zone the process that reads them is in. The hour after one o'clock UTC is three o'clock from this night on.
+    let world = World::in_zone("Europe/Berlin", "2026-03-29T00:59:00Z").await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "local", Plan::Cron("0 0 3 * * ?")).await.job;
+    world.submit(1, "once", Plan::AtOnce).await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    world.clock.set(at("2026-03-29T01:00:00Z"));
+    world.until_count(2, "instance WHERE state = 'Done'").await;
+    let runs = world.table("SELECT started, run_name FROM job_overview ORDER BY run").await;
+    assert_eq!(runs[0], "2026-03-29 01:59:00 once_2026-03-29-01:59:00.000");
+    assert_eq!(runs[1], "2026-03-29 03:00:00 local_2026-03-29-03:00:00.000");
+    let scheduled =
+        world.table(&format!("SELECT next_fire, last_fire FROM schedule_overview WHERE job_id = {job}")).await;
+    assert_eq!(scheduled, ["2026-03-30 03:00:00 2026-03-29 03:00:00"]);
+    assert_eq!(
+        world.table("SELECT due, decided FROM slot_overview").await,
+        ["2026-03-29 03:00:00 2026-03-29 03:00:00"]
+    );
+    daemon.shut_down().await;
+}

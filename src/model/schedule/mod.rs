@@ -47,6 +47,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use self::error::{Field, Rule, ScheduleError};
+pub use self::zone::offsets;
 use self::{
     days::Days,
     numbers::{Numbers, Term, items},

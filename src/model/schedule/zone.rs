@@ -55,6 +55,24 @@ pub(super) fn overlap_at(instant: DateTime<Utc>, zone: Tz) -> Option<Overlap> {
     Some(Overlap { begins: wall(set_back, zone), ends: wall(before, zone) + TimeDelta::seconds(1), set_back })
 }
 
+/// How far local time is from UTC, and from which instant on, in the years for which anyone asks.
+pub fn offsets(zone: Tz) -> Vec<(DateTime<Utc>, TimeDelta)> {
+    const YEARS: i64 = 130;
+    // No zone has gone to another offset and back within a week.
+    let weeks = (0..YEARS * 53).map(|week| DateTime::UNIX_EPOCH + TimeDelta::weeks(week));
+    let offset = |instant: DateTime<Utc>| wall(instant, zone) - instant.naive_utc();
+    let mut known = vec![(DateTime::UNIX_EPOCH, offset(DateTime::UNIX_EPOCH))];
+    let mut before = DateTime::UNIX_EPOCH;
+    for week in weeks {
+        if offset(week) != offset(before) {
+            let (_, from) = change(before, week, zone);
+            known.push((from, offset(from)));
+        }
+        before = week;
+    }
+    known
+}
+
 /// The last second under the offset of `before` and the first one under another, by bisection. The zone's offset
 /// changes between the two.
 fn change(before: DateTime<Utc>, after: DateTime<Utc>, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
