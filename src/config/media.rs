@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     read::{Check, Section},
-    units::Size,
+    units::{Period, Size},
 };
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Media {
     pub max_pixels: u64,
     pub max_side: u32,
     pub memory: Size,
+    pub max_pages: u32,
+    pub page_time: Period,
 }
 
 impl Default for Media {
@@ -27,6 +29,8 @@ impl Default for Media {
             max_pixels: 500_000_000,
             max_side: 65_535,
             memory: Size::mib(512),
+            max_pages: 5_000,
+            page_time: Period::minutes(1),
         }
     }
 }
@@ -41,6 +45,8 @@ impl Section for Media {
         check.range("thumbnail_side", self.thumbnail_side, 16, 2048);
         check.range("max_pixels", self.max_pixels, 1_000_000, 100_000_000_000);
         check.range("max_side", self.max_side, 1_000, 1_000_000);
+        check.range("max_pages", self.max_pages, 1, 100_000);
+        check.range("page_time", self.page_time, Period::seconds(1), Period::hours(1));
         check.range("memory", self.memory, Size::mib(64), Size::gib(1024));
     }
 }

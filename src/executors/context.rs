@@ -1,6 +1,6 @@
 //! What an executor is given: its order, its fence, and the few things it may write.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -74,6 +74,11 @@ impl Context {
     /// Items that this or an earlier attempt committed, with their results.
     pub async fn done_items(&self) -> Result<HashMap<String, Value>, Failure> {
         Ok(self.store.done_items(self.run.fence.instance).await?)
+    }
+
+    /// The same for the items whose keys begin with `prefix`, without it.
+    pub async fn done_below(&self, prefix: &str) -> Result<BTreeMap<String, Value>, Failure> {
+        Ok(self.store.done_items_below(self.run.fence.instance, prefix).await?)
     }
 
     /// Says how many items there are in all.

@@ -165,6 +165,7 @@ impl Filing {
             name: known.name.clone(),
             file_name: known.file_name.clone(),
             folder: known.folder.clone(),
+            bytes: known.master.bytes,
             blob: known.master.blob.clone(),
             format,
         })

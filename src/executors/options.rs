@@ -2,8 +2,8 @@
 
 use super::{Context, Failure, Item};
 use crate::model::job::{
-    ColorManagement, IllustratorOptions, InDesignOptions, ManualCropOptions, MediaOptions, PageProcess, PdfOptions,
-    PhotoshopOptions, PhotoshopProcess, PostScriptOptions, ProcessingOptions, UnCompressProcess,
+    ColorManagement, InDesignOptions, ManualCropOptions, MediaOptions, PhotoshopOptions, PhotoshopProcess,
+    ProcessingOptions, UnCompressProcess,
 };
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
@@ -24,9 +24,10 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         auto_color_crop_options,
         auto_transparent_crop_options,
         photoshop_options,
-        post_script_options,
-        pdf_options,
-        illustrator_options,
+        // Documents are drawn by them.
+        post_script_options: _,
+        pdf_options: _,
+        illustrator_options: _,
         in_design_options,
         color_management_options,
         auto_set_creation_options,
@@ -52,9 +53,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         ("autoColorCropOptions", auto_color_crop_options.is_some()),
         ("autoTransparentCropOptions", auto_transparent_crop_options.is_some()),
         ("photoshopOptions", photoshop_options.as_ref().is_some_and(keeps_layers)),
-        ("postScriptOptions", post_script_options.as_ref().is_some_and(draws_post_script)),
-        ("pdfOptions", pdf_options.as_ref().is_some_and(draws_pdf)),
-        ("illustratorOptions", illustrator_options.as_ref().is_some_and(draws_illustrator)),
         ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
         (
             "colorManagementOptions",
@@ -88,23 +86,6 @@ fn crops(options: &ManualCropOptions) -> bool {
 
 fn keeps_layers(options: &PhotoshopOptions) -> bool {
     options.process == Some(PhotoshopProcess::MaintainLayers)
-}
-
-fn draws(process: Option<PageProcess>) -> bool {
-    matches!(process, Some(PageProcess::Rasterize | PageProcess::Thumbnail))
-}
-
-fn draws_post_script(options: &PostScriptOptions) -> bool {
-    draws(options.process) || options.extract_search_words == Some(true)
-}
-
-/// `pdfCatalog` and `extractLinks` are true unless said otherwise, and mean nothing without pages.
-fn draws_pdf(options: &PdfOptions) -> bool {
-    draws(options.process) || options.extract_search_words == Some(true)
-}
-
-fn draws_illustrator(options: &IllustratorOptions) -> bool {
-    draws(options.process)
 }
 
 fn processes_in_design(options: &InDesignOptions) -> bool {
@@ -176,8 +157,7 @@ mod tests {
             "autoColorCropOptions": { "corner": "UpperLeft", "tolerance": 0.1 },
             "autoTransparentCropOptions": { "tolerance": 0.1 },
             "photoshopOptions": { "process": "MaintainLayers" },
-            "postScriptOptions": { "process": "Rasterize" }, "pdfOptions": { "process": "Thumbnail" },
-            "illustratorOptions": { "process": "Rasterize" }, "inDesignOptions": { "process": "Rasterize" },
+            "inDesignOptions": { "process": "Rasterize" },
             "colorManagementOptions": { "colorManagement": "Convert" },
             "autoSetCreationOptions": { "autoSetsArray": ["ps|1"] },
             "mediaOptions": { "generateThumbnail": true }, "unsharpMaskOptions": { "amount": 1.75 },

@@ -9,6 +9,7 @@
 //!
 //! Both look at the format and name every one, so that none is forgotten.
 
+use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::{Context, Failure, Workshop, reason};
 use crate::assets::blobs::Blob;
@@ -164,6 +165,7 @@ pub struct Parent {
     pub file_name: String,
     /// Below the company root.
     pub folder: String,
+    pub bytes: u64,
     pub blob: String,
     pub format: Format,
 }
@@ -171,12 +173,13 @@ pub struct Parent {
 /// Makes what a filed master brings forth. It is called again by later attempts, also when all of it is done, and looks
 /// for its own items first.
 pub async fn make_parts(
-    _context: &Context,
-    _workshop: &Workshop,
+    context: &Context,
+    workshop: &Workshop,
     parent: &Parent,
-    _processing: &Processing,
+    processing: &Processing,
 ) -> Result<(), Failure> {
     match parts_of(parent.format) {
-        Parts::None | Parts::Layers | Parts::Pages | Parts::Renditions => Ok(()),
+        Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
+        Parts::None | Parts::Layers | Parts::Renditions => Ok(()),
     }
 }

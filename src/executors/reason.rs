@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::assets::ingest::IngestError;
+use crate::media::child::ChildError;
 use crate::media::{MediaError, PixelLimit};
 use crate::model::log::Message;
 use crate::model::name::{FileName, LONGEST_FILE_NAME};
@@ -51,6 +52,16 @@ pub fn of_picture(error: &MediaError) -> Message {
         | MediaError::BadOption { .. }
         | MediaError::Cancelled
         | MediaError::Io { .. } => other(error),
+    }
+}
+
+/// A tool that is not there can be had.
+pub fn of_child(error: &ChildError) -> Message {
+    match error {
+        ChildError::Missing { tool, package } => {
+            Message::new("reason-tool-missing").with("tool", *tool).with("package", *package)
+        }
+        error => other(error),
     }
 }
 

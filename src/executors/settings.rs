@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::config::{Config, Fetch, Ingest, Media};
 use crate::media;
+use crate::media::pdf::PageLimits;
+use crate::media::postscript::PostScriptLimits;
 use crate::outward::addresses;
 
 #[derive(Debug, Clone)]
@@ -48,6 +50,15 @@ impl Settings {
             thumbnail_side: self.media.thumbnail_side,
             ..media::Options::default()
         }
+    }
+
+    pub fn page_limits(&self) -> PageLimits {
+        PageLimits { picture: self.picture_limits(), time: self.media.page_time.duration() }
+    }
+
+    /// A whole file is converted at once, of whatever length.
+    pub fn post_script_limits(&self) -> PostScriptLimits {
+        PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.media.memory.get() }
     }
 
     pub fn picture_limits(&self) -> media::Limits {

@@ -3,6 +3,7 @@
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
 use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
+use super::rip_pdfs::RipPdfs;
 use super::upload_directory::UploadDirectory;
 use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
@@ -36,11 +37,11 @@ impl Registry for Standard {
                 publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
             }
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
+            JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
             JobSpec::VideoPublish(_)
             | JobSpec::MetadataPublish(_)
             | JobSpec::UploadPost(_)
-            | JobSpec::RipPdfs(_)
             | JobSpec::ReprocessAssets(_)
             | JobSpec::CreateVideoSitemap(_)
             | JobSpec::Export(_)

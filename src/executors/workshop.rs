@@ -15,7 +15,6 @@ pub struct Workshop {
     pub settings: Arc<Settings>,
     pub blobs: Blobs,
     /// For tools that work as child processes.
-    #[allow(dead_code, reason = "documents and videos are made with tools")]
     pub launcher: Launcher,
     benches: Arc<Semaphore>,
 }

@@ -6,6 +6,7 @@ use crate::model::id::{AssetId, CompanyId};
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
 use crate::store::assets::ingest::{self, Derived};
+use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
 use crate::store::assets::sets::{self, NewSet};
 use crate::store::publishing::{self, Begun, PublishStep};
@@ -22,6 +23,8 @@ pub enum Effect {
     Derive { company: CompanyId, asset: AssetId, source_blob: String, derived: Vec<Derived> },
     /// A part of an asset was made.
     Part { part: Box<Part>, derived: Vec<Derived> },
+    /// A page of a document was drawn, and this was read from it.
+    Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
     /// Parts whose keys begin so are these and no others: the rest goes to the trash.
     KeepParts { company: CompanyId, parent: AssetId, prefix: String, keys: Vec<String> },
     /// A set was put together.
@@ -65,6 +68,13 @@ impl Effect {
                 Ok(Applied::Derived(asset))
             }
             Self::Part { part, derived } => part_of(tx, *part, &derived, now).await,
+            Self::Page { part, derived, text } => {
+                let applied = part_of(tx, *part, &derived, now).await?;
+                if let Applied::Filed(filed) = &applied {
+                    pages::write(tx, filed.asset(), &text).await?;
+                }
+                Ok(applied)
+            }
             Self::KeepParts { company, parent, prefix, keys } => {
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await?;
                 Ok(Applied::Nothing)

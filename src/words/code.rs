@@ -90,6 +90,11 @@ codes! {
     LINK_SKIPPED = "link-skipped";
     UPLOAD_ERROR = "upload-error";
     UPLOAD_WARNING = "upload-warning";
+    PAGE_MADE = "page-made";
+    PAGE_NOTE = "page-note";
+    PAGE_FAILED = "page-failed";
+    PAGES_FAILED = "pages-failed";
+    CATALOG_MADE = "catalog-made";
     NAME_CLEANED = "name-cleaned";
     MOVED_TO_FOLDER = "moved-to-folder";
     CONTENT_DIFFERS = "content-differs";
@@ -177,6 +182,9 @@ codes! {
     REASON_TOOL_MISSING = "reason-tool-missing";
     REASON_NOT_FOR_TYPE = "reason-not-for-type";
     REASON_NOT_IN_VERSION = "reason-not-in-version";
+    REASON_TOO_MANY_PAGES = "reason-too-many-pages";
+    REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
+    REASON_NO_ASSET = "reason-no-asset";
     REASON_NOT_NEEDED = "reason-not-needed";
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";

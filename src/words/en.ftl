@@ -336,6 +336,25 @@ upload-error = { $file } could not be processed: { $reason }.
 # $file (Text)
 # $reason (Text)
 upload-warning = { $file }: { $reason }.
+# $page (Number) number of the page, from 1
+# $file (Text) the document
+# $asset (Text) asset id of the page
+page-made = Page { NUMBER($page) } of { $file } is { $asset }.
+# $page (Number) number of the page, from 1
+# $file (Text) the document
+# $reason (Text)
+page-note = Page { NUMBER($page) } of { $file }: { $reason }.
+# $page (Number) number of the page, from 1
+# $file (Text) the document
+# $reason (Text)
+page-failed = Page { NUMBER($page) } of { $file } could not be drawn: { $reason }.
+# $file (Text) the document, or the handle that should name one
+# $reason (Text)
+pages-failed = { $file }: its pages could not be drawn: { $reason }.
+# $catalog (Text) asset id of the eCatalog
+# $file (Text) the document
+# $pages (Number)
+catalog-made = { $catalog } is the eCatalog of { $file }, with { NUMBER($pages) } pages.
 # $file (Text) as it was called
 # $name (Text) as it is stored
 name-cleaned = { $file } is stored as { $name }, without the characters that a name may not have.
@@ -599,6 +618,11 @@ reason-tool-missing = { $tool } is not installed (package { $package })
 # $type (Text) asset type
 reason-not-for-type = it does not apply to { $type }
 reason-not-in-version = this version does not have it yet
+# $pages (Number)
+# $limit (Number)
+reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { NUMBER($limit) } are drawn
+reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
+reason-no-asset = there is no such asset
 reason-not-needed = nothing in this job needs it
 reason-internal = an internal error, whose details are in the log of the daemon
 # $detail (Text)

@@ -6,6 +6,7 @@
 mod child;
 mod contexts;
 mod optimize;
+mod pages;
 mod publish;
 mod upload;
 mod urls;

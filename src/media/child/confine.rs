@@ -26,6 +26,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
+use super::super::pdf;
 use super::Limits;
 
 const COMMAND: &str = "__confined";
@@ -102,15 +103,14 @@ fn become_confined(arguments: &[OsString]) -> Result<ExitCode, ConfineError> {
     restrict_files(Path::new(folder), &orders[5..], Path::new(program))?;
     restrict_calls()?;
     if program == OWN {
-        let (name, rest) = rest.split_first().ok_or_else(wrong)?;
-        return own(name, rest).ok_or_else(wrong);
+        return rest.first().and_then(|name| own(name)).ok_or_else(wrong);
     }
     run(program, rest).map(|never| match never {})
 }
 
 /// Work of our own, by name.
-fn own(_name: &OsStr, _arguments: &[OsString]) -> Option<ExitCode> {
-    None
+fn own(name: &OsStr) -> Option<ExitCode> {
+    (name == pdf::NAME).then(pdf::work)
 }
 
 fn run(program: &OsStr, arguments: &[OsString]) -> Result<Infallible, ConfineError> {

@@ -55,7 +55,6 @@ pub struct Tool {
 }
 
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "work of our own comes with the first document format")]
 enum Program {
     Installed { name: &'static str, package: &'static str },
     Own(&'static str),
@@ -75,7 +74,6 @@ impl Tool {
         Self::new(Program::Installed { name, package }, limits)
     }
 
-    #[allow(dead_code, reason = "work of our own comes with the first document format")]
     /// Work of our own that the other side of the fence knows by this name.
     pub(crate) const fn own(name: &'static str, limits: Limits) -> Self {
         Self::new(Program::Own(name), limits)
@@ -143,7 +141,7 @@ pub enum ChildError {
 }
 
 impl ChildError {
-    fn doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
     }

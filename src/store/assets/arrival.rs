@@ -63,6 +63,16 @@ impl Filed {
             | Self::Duplicate { asset, .. } => *asset,
         }
     }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Added { name, .. }
+            | Self::AddedWithNumber { name, .. }
+            | Self::Updated { name, .. }
+            | Self::Duplicate { name, .. } => name,
+        }
+    }
 }
 
 /// The asset that has the name, or one that came under it and got a number.

@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod change;
 pub mod ingest;
+pub mod pages;
 pub mod parts;
 pub mod query;
 pub mod sets;

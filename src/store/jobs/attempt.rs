@@ -1,6 +1,6 @@
 //! What a running attempt may write. Every write carries its fence; one whose lease was lost changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -82,6 +82,26 @@ impl Store {
             .fetch_all(&mut *reader)
             .await
             .map_err(StoreError::doing("read checkpoints"))?;
+        rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
+    }
+
+    /// The same for those whose keys begin with `prefix`, without it.
+    pub async fn done_items_below(
+        &self,
+        instance: InstanceId,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, Value>, StoreError> {
+        let mut reader = self.reader().await?;
+        // As a range of keys, which the index finds.
+        let rows = sqlx::query(
+            "SELECT substr(key, length($2) + 1) AS key, result FROM item
+             WHERE instance_id = $1 AND key >= $2 AND key < $2 || char(1114111)",
+        )
+        .bind(instance.0)
+        .bind(prefix)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read checkpoints"))?;
         rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
     }
 

@@ -1,0 +1,519 @@
+//! The pages of PDF, PostScript and Illustrator files, which become assets.
+//!
+//! | item | what it commits |
+//! |---|---|
+//! | `page:3` | the page: its asset, its pyramid and thumbnail, its words and links |
+//! | `pages` | pages that the file no longer has go to the trash |
+//! | `catalog` | the eCatalog of the pages, or none |
+//! | `thumbnail` | the first page in small, for the document |
+//! | `end` | nothing more: a later attempt need not look at the file |
+//!
+//! Some pages are drawn at a time, and each is an item of its own. The master of a page is the document: pages can be
+//! drawn from it again at any time, and cost no file of their own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::pictures::{self, Unmade};
+use super::process::{Parent, Processing};
+use super::{Context, Failure, Item, Workshop, reason};
+use crate::assets::blobs::{Blob, BlobError};
+use crate::media::Format;
+use crate::media::child::{ChildError, Folder};
+use crate::media::pdf::{self, Drawing, DrawnPage, LinkTarget, OpenError, PageColor, PageFacts, PixelBox};
+use crate::media::postscript;
+use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
+use crate::model::id::AssetId;
+use crate::model::job::{PageColorspace, PageProcess, ProcessingOptions};
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::making::Making;
+use crate::model::name::FileName;
+use crate::model::outcome::Counters;
+use crate::store::assets::ingest::{Derived, Master};
+use crate::store::assets::pages::{Area, PageLink, PageText, PageWord};
+use crate::store::assets::parts::Part;
+use crate::store::assets::sets::{Member, NewSet};
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::attempt::ItemReport;
+
+/// Pages that are drawn between two commits: few enough for little to be drawn again after a crash.
+const AT_ONCE: usize = 8;
+
+/// What pages are drawn at when an order does not say.
+pub const DEFAULT_RESOLUTION: f64 = 150.0;
+
+/// What the options ask of a document.
+#[derive(Debug, Clone, PartialEq)]
+struct Plan {
+    process: PageProcess,
+    resolution: f64,
+    colorspace: PageColorspace,
+    alpha: bool,
+    catalog: bool,
+    words: bool,
+    links: bool,
+}
+
+impl Plan {
+    /// Nothing is made of a document for which an order has no options; options without a process mean Rasterize.
+    fn of(parent: &Parent, options: &ProcessingOptions) -> Option<Self> {
+        let plan = |process: Option<PageProcess>, resolution: Option<f64>, colorspace: Option<PageColorspace>| Self {
+            process: process.unwrap_or(PageProcess::Rasterize),
+            resolution: resolution.unwrap_or(DEFAULT_RESOLUTION),
+            colorspace: colorspace.unwrap_or(PageColorspace::Auto),
+            alpha: false,
+            catalog: false,
+            words: false,
+            links: false,
+        };
+        let plan = match parent.format {
+            Format::Pdf => options.pdf_options.map(|asked| Self {
+                catalog: asked.pdf_catalog.unwrap_or(true),
+                words: asked.extract_search_words.unwrap_or(false),
+                links: asked.extract_links.unwrap_or(true),
+                ..plan(asked.process, asked.resolution, asked.colorspace)
+            }),
+            Format::PostScript | Format::Eps => options.post_script_options.map(|asked| Self {
+                alpha: asked.alpha.unwrap_or(false),
+                words: asked.extract_search_words.unwrap_or(false),
+                ..plan(asked.process, asked.resolution, asked.colorspace)
+            }),
+            Format::Illustrator => options.illustrator_options.map(|asked| Self {
+                alpha: asked.alpha.unwrap_or(false),
+                ..plan(asked.process, asked.resolution, asked.colorspace)
+            }),
+            _ => None,
+        };
+        plan.filter(|plan| plan.process != PageProcess::None)
+    }
+
+    fn drawing(&self, workshop: &Workshop) -> Drawing {
+        Drawing {
+            resolution: self.resolution,
+            color: match self.colorspace {
+                PageColorspace::Auto => PageColor::Auto,
+                PageColorspace::Rgb | PageColorspace::Cmyk => PageColor::Rgb,
+                PageColorspace::Gray => PageColor::Gray,
+            },
+            alpha: self.alpha,
+            words: self.words,
+            links: self.links,
+            options: workshop.settings.picture_options(),
+        }
+    }
+}
+
+/// Makes what the options ask of a document that has been filed.
+pub async fn make_pages(
+    context: &Context,
+    workshop: &Workshop,
+    parent: &Parent,
+    processing: &Processing,
+) -> Result<(), Failure> {
+    let Some(plan) = Plan::of(parent, &processing.options) else { return Ok(()) };
+    let done = context.done_below(&parent.prefix).await?;
+    if done.contains_key("end") {
+        return Ok(());
+    }
+    let work = Work { context, workshop, parent, plan, ready: processing.options.ready_for_publish.unwrap_or(false) };
+    match work.make(&done).await {
+        Ok(()) => work.end(Vec::new()).await,
+        Err(Unmade::Refused(why)) => work.end(vec![work.refused(why)]).await,
+        Err(Unmade::Failed(failure)) => Err(failure),
+    }
+}
+
+/// A document that can be drawn: the master itself, or what was made of it.
+struct Document {
+    path: PathBuf,
+    /// Holds the file while it is needed.
+    _folder: Option<Folder>,
+    pages: u32,
+}
+
+/// A page whose files are in the store.
+struct Stored {
+    facts: PageFacts,
+    pyramid: Blob,
+    thumbnail: Blob,
+}
+
+struct Work<'a> {
+    context: &'a Context,
+    workshop: &'a Workshop,
+    parent: &'a Parent,
+    plan: Plan,
+    ready: bool,
+}
+
+type Pages = BTreeMap<u32, Option<AssetId>>;
+
+impl Work<'_> {
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<(), Unmade> {
+        let document = self.open().await?;
+        if self.plan.process == PageProcess::Thumbnail {
+            let drawn = self.draw(&document, (1, 1)).await?.pop();
+            return match drawn.map(|(_, outcome)| outcome) {
+                Some(Ok(page)) => Ok(self.commit_thumbnail(&page).await?),
+                Some(Err(why)) => Err(Unmade::Refused(reason::other(why))),
+                None => Ok(()),
+            };
+        }
+        let mut pages = pages_of(done);
+        let missing: Vec<u32> = (1..=document.pages).filter(|page| !pages.contains_key(page)).collect();
+        let mut drawn = stream::iter(runs(&missing))
+            .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
+            .map(|run| self.draw(&document, run))
+            .buffered(self.workshop.settings.parallel);
+        while let Some(run) = drawn.next().await {
+            for (page, outcome) in run? {
+                if let (1, Ok(first)) = (page, &outcome) {
+                    self.commit_thumbnail(first).await?;
+                }
+                pages.insert(page, self.commit_page(page, outcome).await?);
+            }
+        }
+        self.context.checkpoint()?;
+        self.commit_end_of_pages(&pages).await?;
+        Ok(self.commit_catalog(&pages).await?)
+    }
+
+    fn item(&self, key: &str) -> Item {
+        Item(format!("{}{key}", self.parent.prefix))
+    }
+
+    fn line(&self, log_type: LogType, message: Message) -> LogLine {
+        let file_type = if self.parent.format == Format::Pdf { FileType::Pdf } else { FileType::NoType };
+        LogLine::new(log_type, message).about(Some(self.parent.asset), self.parent.name.clone(), file_type)
+    }
+
+    /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
+    fn refused(&self, why: Message) -> LogLine {
+        let log_type = if why.code == "reason-tool-missing" { LogType::UploadWarning } else { LogType::PdfRipError };
+        let message = Message::new("pages-failed").with("file", self.parent.file_name.clone()).with("reason", why);
+        self.line(log_type, message)
+    }
+
+    async fn open(&self) -> Result<Document, Unmade> {
+        let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
+        let opened = self.workshop.work(move |stop| {
+            let limits = workshop.settings.page_limits();
+            let master = workshop.blobs.path(&parent.blob)?;
+            let (path, folder) = if is_pdf(&workshop, &parent)? {
+                (absolute(master)?, None)
+            } else {
+                let folder = workshop.launcher.folder()?;
+                let limits = workshop.settings.post_script_limits();
+                (postscript::to_pdf(&workshop.launcher, &absolute(master)?, &folder, limits, stop)?, Some(folder))
+            };
+            let pages = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
+            let most = workshop.settings.media.max_pages;
+            if pages > most {
+                let why = Message::new("reason-too-many-pages").with("pages", pages).with("limit", most);
+                return Err(Unmade::Refused(why));
+            }
+            Ok(Document { path, _folder: folder, pages })
+        });
+        opened.await?
+    }
+
+    /// Draws pages and puts their files into the store.
+    async fn draw(&self, document: &Document, run: (u32, u32)) -> Result<Vec<(u32, Result<Stored, String>)>, Unmade> {
+        let (workshop, path, drawing) =
+            (self.workshop.clone(), document.path.clone(), self.plan.drawing(self.workshop));
+        let working = self.context.working_on(self.parent.file_name.clone());
+        let drawn = self.workshop.work(move |stop| {
+            let _working = working;
+            let limits = workshop.settings.page_limits();
+            let mut pages = Vec::new();
+            let mut take = |page, outcome: Result<DrawnPage, String>| -> Result<(), Unmade> {
+                let outcome = match outcome {
+                    Ok(page) => Ok(store(&workshop, page, stop)?),
+                    Err(why) => Err(why),
+                };
+                pages.push((page, outcome));
+                Ok(())
+            };
+            pdf::draw_pages(&workshop.launcher, &path, run, &drawing, &limits, stop, &mut take)?;
+            Ok(pages)
+        });
+        drawn.await?
+    }
+
+    async fn commit_page(&self, page: u32, outcome: Result<Stored, String>) -> Result<Option<AssetId>, Failure> {
+        let key = format!("page:{page}");
+        let item = self.item(&key);
+        let shown = self.parent.file_name.clone();
+        let stored = match outcome {
+            Ok(stored) => stored,
+            Err(why) => {
+                let message = Message::new("page-failed")
+                    .with("file", shown)
+                    .with("page", page)
+                    .with("reason", reason::other(why));
+                let report = ItemReport {
+                    result: json!({ "asset": null }),
+                    counters: Counters { error: 1, ..Counters::default() },
+                    lines: vec![self.line(LogType::PdfRipError, message)],
+                };
+                self.context.commit(item, Effect::Nothing, move |_| report).await?;
+                return Ok(None);
+            }
+        };
+        let part = self.part(page, key, &stored.facts);
+        let derived = self.derived(&self.parent.blob, &stored);
+        let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text(&stored.facts)) };
+        let notes = stored.facts.notes;
+        let applied = self.context.commit(item, effect, move |applied| page_report(&shown, page, &notes, applied));
+        Ok(match applied.await? {
+            Some(Applied::Filed(filed)) => Some(filed.asset()),
+            _ => None,
+        })
+    }
+
+    fn part(&self, page: u32, key: String, facts: &PageFacts) -> Part {
+        let extension = self.parent.file_name.rsplit_once('.').map(|(_, end)| end.to_owned()).unwrap_or_default();
+        Part {
+            company: self.context.run.company,
+            parent: self.parent.asset,
+            parent_blob: self.parent.blob.clone(),
+            key,
+            name: FileName { stem: format!("{}-{page}", self.parent.name), extension, changed: false },
+            master: Master {
+                asset_type: AssetType::Image,
+                blob: self.parent.blob.clone(),
+                bytes: self.parent.bytes,
+                pixels: Some((facts.width, facts.height)),
+                facts: PictureFacts {
+                    format: Some(self.parent.format.name().to_owned()),
+                    colorspace: Some(if facts.is_gray { "gray" } else { "RGB" }.to_owned()),
+                    bits_per_component: Some(8),
+                    has_alpha: Some(facts.has_alpha),
+                    embedded_icc_profile: None,
+                    resolution: Some(self.plan.resolution),
+                },
+                making: Making {
+                    page: Some(page),
+                    resolution: Some(self.plan.resolution),
+                    colorspace: Some(self.plan.colorspace),
+                    alpha: self.plan.alpha,
+                },
+            },
+            ready_for_publish: self.ready,
+            by: self.context.run.responsible,
+            at: self.context.clock.now(),
+        }
+    }
+
+    fn derived(&self, source_blob: &str, stored: &Stored) -> Vec<Derived> {
+        let Stored { facts, pyramid, thumbnail } = stored;
+        let recipe = pictures::recipe(&self.workshop.settings);
+        let derived = |role, blob: &Blob, pixels| Derived {
+            role,
+            blob: blob.id.clone(),
+            bytes: blob.bytes,
+            pixels,
+            source_blob: source_blob.to_owned(),
+            recipe: recipe.clone(),
+        };
+        vec![
+            derived(DerivedRole::Pyramid, pyramid, (facts.width, facts.height)),
+            derived(DerivedRole::Thumbnail, thumbnail, facts.thumbnail),
+        ]
+    }
+
+    /// The document is shown by its first page.
+    async fn commit_thumbnail(&self, first: &Stored) -> Result<(), Failure> {
+        let effect = Effect::Derive {
+            company: self.context.run.company,
+            asset: self.parent.asset,
+            source_blob: self.parent.blob.clone(),
+            derived: self.derived(&self.parent.blob, first).split_off(1),
+        };
+        self.context.commit(self.item("thumbnail"), effect, |_| ItemReport::default()).await?;
+        Ok(())
+    }
+
+    async fn commit_end_of_pages(&self, pages: &Pages) -> Result<(), Failure> {
+        let keys = pages.iter().filter(|(_, asset)| asset.is_some()).map(|(page, _)| format!("page:{page}")).collect();
+        let effect = Effect::KeepParts {
+            company: self.context.run.company,
+            parent: self.parent.asset,
+            prefix: "page:".to_owned(),
+            keys,
+        };
+        let mut lines = Vec::new();
+        if self.plan.colorspace == PageColorspace::Cmyk {
+            let message = Message::new("upload-warning")
+                .with("file", self.parent.file_name.clone())
+                .with("reason", Message::new("reason-pages-not-cmyk"));
+            lines.push(self.line(LogType::UploadWarning, message));
+        }
+        let counters = Counters { warning: lines.len() as i64, ..Counters::default() };
+        let report = ItemReport { counters, lines, ..ItemReport::default() };
+        self.context.commit(self.item("pages"), effect, move |_| report).await?;
+        Ok(())
+    }
+
+    /// A document of one page is shown by that page.
+    async fn commit_catalog(&self, pages: &Pages) -> Result<(), Failure> {
+        const KEY: &str = "catalog";
+        let (company, parent) = (self.context.run.company, self.parent.asset);
+        let members: Vec<Member> =
+            pages.values().flatten().map(|asset| Member { asset: *asset, row: None, col: None }).collect();
+        let (shown, count) = (self.parent.file_name.clone(), members.len());
+        let effect = if self.plan.catalog && count > 1 {
+            Effect::Set(Box::new(NewSet {
+                company,
+                folder: self.parent.folder.clone(),
+                name: format!("{}-catalog", self.parent.name),
+                set_type: AssetType::Catalog,
+                made_from: Some((parent, KEY.to_owned())),
+                members,
+                ready_for_publish: self.ready,
+                by: self.context.run.responsible,
+                at: self.context.clock.now(),
+            }))
+        } else {
+            Effect::KeepParts { company, parent, prefix: KEY.to_owned(), keys: Vec::new() }
+        };
+        let report = move |applied: &Applied| {
+            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let message =
+                Message::new("catalog-made").with("catalog", filed.name()).with("file", shown).with("pages", count);
+            let line = LogLine::new(LogType::UploadSuccess, message);
+            let line = line.about(Some(filed.asset()), filed.name(), FileType::Catalog);
+            ItemReport { lines: vec![line], ..ItemReport::default() }
+        };
+        self.context.commit(self.item(KEY), effect, report).await?;
+        Ok(())
+    }
+
+    async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
+        let mut counters = Counters::default();
+        for line in &lines {
+            match line.log_type {
+                LogType::UploadWarning => counters.warning += 1,
+                _ => counters.error += 1,
+            }
+        }
+        let report = ItemReport { counters, lines, ..ItemReport::default() };
+        self.context.commit(self.item("end"), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+}
+
+/// Illustrator's files are PDF by content, or PostScript.
+fn is_pdf(workshop: &Workshop, parent: &Parent) -> Result<bool, Unmade> {
+    Ok(match parent.format {
+        Format::Pdf => true,
+        Format::Illustrator => pictures::sniff(&workshop.blobs, &parent.blob, "document.pdf")? == Format::Pdf,
+        _ => false,
+    })
+}
+
+/// A child works in another folder.
+fn absolute(path: PathBuf) -> Result<PathBuf, Unmade> {
+    std::path::absolute(path).map_err(|error| Unmade::Failed(Failure::Transient(reason::other(error))))
+}
+
+fn store(workshop: &Workshop, page: DrawnPage, stop: &dyn Fn() -> bool) -> Result<Stored, Unmade> {
+    let keep = |path: PathBuf| -> Result<Blob, Unmade> {
+        let mut file = std::fs::File::open(path).map_err(BlobError::Source)?;
+        Ok(workshop.blobs.store(&mut file, u64::MAX, stop)?)
+    };
+    Ok(Stored { facts: page.facts, pyramid: keep(page.pyramid)?, thumbnail: keep(page.thumbnail)? })
+}
+
+/// Pages of earlier attempts, with their assets.
+fn pages_of(done: &BTreeMap<String, Value>) -> Pages {
+    let page = |(key, result): (&String, &Value)| {
+        let number = key.strip_prefix("page:")?.parse().ok()?;
+        Some((number, result.get("asset").and_then(Value::as_i64).map(AssetId)))
+    };
+    done.iter().filter_map(page).collect()
+}
+
+/// Cuts ascending numbers into runs without gaps, of at most [`AT_ONCE`].
+fn runs(numbers: &[u32]) -> Vec<(u32, u32)> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((first, last)) if *last + 1 == *number && ((*last - *first + 1) as usize) < AT_ONCE => *last = *number,
+            _ => runs.push((*number, *number)),
+        }
+    }
+    runs
+}
+
+fn text(facts: &PageFacts) -> PageText {
+    let area = |PixelBox { x, y, width, height }: PixelBox| Area { x, y, width, height };
+    let link = |link: &pdf::Link| PageLink {
+        action: match &link.to {
+            LinkTarget::Address(address) => address.clone(),
+            LinkTarget::Page(page) => format!("#page={page}"),
+        },
+        area: area(link.place),
+    };
+    let word = |word: &pdf::Word| PageWord { word: word.text.clone(), area: area(word.place) };
+    PageText { words: facts.words.iter().map(word).collect(), links: facts.links.iter().map(link).collect() }
+}
+
+fn page_report(file: &str, page: u32, notes: &[String], applied: &Applied) -> ItemReport {
+    // Who has given the document another master meanwhile has made other pages.
+    let Applied::Filed(filed) = applied else { return ItemReport::default() };
+    let about = |log_type, message| {
+        LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
+    };
+    let made = Message::new("page-made").with("page", page).with("file", file).with("asset", filed.name());
+    let mut lines = vec![about(LogType::UploadSuccess, made)];
+    lines.extend(notes.iter().map(|note| {
+        let message =
+            Message::new("page-note").with("page", page).with("file", file).with("reason", reason::other(note));
+        about(LogType::UploadWarning, message)
+    }));
+    let warning = notes.len() as i64;
+    let counters = Counters { success: 1, warning, ..Counters::default() };
+    ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
+}
+
+impl From<ChildError> for Unmade {
+    fn from(error: ChildError) -> Self {
+        match error {
+            ChildError::Cancelled { .. } => Self::Failed(Failure::Interrupted),
+            ChildError::Io { .. } => Self::Failed(Failure::Transient(reason::other(error))),
+            error => Self::Refused(reason::of_child(&error)),
+        }
+    }
+}
+
+impl From<OpenError> for Unmade {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Child(error) => error.into(),
+            OpenError::Pdf(error) => Self::Refused(reason::other(error)),
+        }
+    }
+}
+
+impl From<Failure> for Unmade {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_pages_are_drawn_in_runs() {
+        let all: Vec<u32> = (1..=10).collect();
+        assert_eq!(runs(&all), [(1, 8), (9, 10)]);
+        assert_eq!(runs(&[2, 3, 7, 9, 10]), [(2, 3), (7, 7), (9, 10)]);
+        assert_eq!(runs(&[]), []);
+    }
+}

@@ -1,0 +1,112 @@
+//! ripPdfsJob: draws the pages of documents that are there already, in the place of those that were drawn before.
+
+use async_trait::async_trait;
+
+use super::pages;
+use super::pictures;
+use super::process::{Parent, Processing};
+use super::{Context, Executor, Failure, Item, Workshop, options};
+use crate::media::Format;
+use crate::model::handle;
+use crate::model::id::AssetId;
+use crate::model::job::{PageProcess, ProcessingOptions, RipPdfsJob};
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::effect::Effect;
+use crate::store::jobs::attempt::ItemReport;
+use crate::store::pictures::KnownAsset;
+
+pub struct RipPdfs {
+    pub order: RipPdfsJob,
+    pub workshop: Workshop,
+}
+
+#[async_trait]
+impl Executor for RipPdfs {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let in_vain = options::without_effect(&self.order.options);
+        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        let handles = &self.order.pdf_handle_array;
+        context.plan(handles.len() + usize::from(has_beginning)).await?;
+        context.say(Message::new("progress-ripping"));
+        let processing = Processing::new(&rasterizing(&self.order.options));
+        for handle in handles {
+            context.checkpoint()?;
+            match self.parent(context, handle).await? {
+                Ok(parent) => pages::make_pages(context, &self.workshop, &parent, &processing).await?,
+                Err(why) => refuse(context, handle, why).await?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The job is there to draw pages: only asking for thumbnails makes it do less.
+fn rasterizing(options: &ProcessingOptions) -> ProcessingOptions {
+    let mut pdf = options.pdf_options.unwrap_or_default();
+    if pdf.process != Some(PageProcess::Thumbnail) {
+        pdf.process = Some(PageProcess::Rasterize);
+    }
+    let (mut post_script, mut illustrator) =
+        (options.post_script_options.unwrap_or_default(), options.illustrator_options.unwrap_or_default());
+    post_script.process = pdf.process;
+    illustrator.process = pdf.process;
+    ProcessingOptions {
+        pdf_options: Some(pdf),
+        post_script_options: Some(post_script),
+        illustrator_options: Some(illustrator),
+        ..options.clone()
+    }
+}
+
+impl RipPdfs {
+    /// The document that a handle names, or why there is none.
+    async fn parent(&self, context: &Context, text: &str) -> Result<Result<Parent, Message>, Failure> {
+        let Ok(asset) = handle::parse_asset("pdfHandleArray", text) else {
+            return Ok(Err(Message::new("reason-no-asset")));
+        };
+        let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
+        let Some(known) = known.filter(|known| !known.in_trash) else {
+            return Ok(Err(Message::new("reason-no-asset")));
+        };
+        let format = self.format(&known).await?;
+        if !matches!(format, Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator) {
+            let why = Message::new("reason-not-for-type").with("type", known.master.asset_type.as_str());
+            return Ok(Err(why));
+        }
+        Ok(Ok(parent(asset, known, format)))
+    }
+
+    async fn format(&self, known: &KnownAsset) -> Result<Format, Failure> {
+        if known.master.making.page.is_some() || known.master.blob.is_empty() {
+            return Ok(Format::Unknown);
+        }
+        let (blobs, blob, name) = (self.workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
+        Ok(self.workshop.work(move |_| pictures::sniff(&blobs, &blob, &name)).await??)
+    }
+}
+
+fn parent(asset: AssetId, known: KnownAsset, format: Format) -> Parent {
+    Parent {
+        prefix: format!("{asset}\n"),
+        asset,
+        name: known.name,
+        file_name: known.file_name,
+        folder: known.folder,
+        bytes: known.master.bytes,
+        blob: known.master.blob,
+        format,
+    }
+}
+
+async fn refuse(context: &Context, handle: &str, why: Message) -> Result<(), Failure> {
+    let message = Message::new("pages-failed").with("file", handle).with("reason", why);
+    let line = LogLine::new(LogType::PdfRipError, message).about(None, handle, FileType::NoType);
+    let report = ItemReport {
+        counters: Counters { error: 1, ..Counters::default() },
+        lines: vec![line],
+        ..ItemReport::default()
+    };
+    context.commit(Item(handle.to_owned()), Effect::Nothing, move |_| report).await?;
+    Ok(())
+}

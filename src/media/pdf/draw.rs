@@ -1,0 +1,225 @@
+//! One page: drawn, and made a pyramid of.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hayro::hayro_interpret::{InterpreterSettings, InterpreterWarning};
+use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::page::Page as PdfPage;
+use hayro::kurbo::Affine;
+use hayro::vello_cpu::color::palette::css::{TRANSPARENT, WHITE};
+use hayro::vello_cpu::peniko::ImageAlphaType;
+use hayro::vello_cpu::{Pixmap, RasterizerSettings, RenderContext, Resources, TargetInit};
+use hayro::{RenderCache, RenderSettings, render_into};
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::limits::Limits;
+use super::super::picture::Resolution;
+use super::super::raster::Layout;
+use super::super::render::Rendering;
+use super::super::rows::Rows;
+use super::super::{PyramidInfo, ThumbnailInfo, derive};
+use super::{Drawing, PageColor, PageFacts, links, words};
+
+const POINTS_PER_INCH: f64 = 72.0;
+
+/// Why there is no picture of a page.
+pub enum Page {
+    /// It is the page's fault.
+    Unusable(String),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Page {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<MediaError> for Page {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::Io { source, .. } => Self::Io(source),
+            error => Self::Unusable(error.to_string()),
+        }
+    }
+}
+
+/// Draws the pages of a file, and keeps what they share.
+pub struct Pen<'a> {
+    pdf: &'a Pdf,
+    cache: RenderCache<'a>,
+    settings: InterpreterSettings,
+    warnings: Arc<Mutex<Vec<String>>>,
+    drawing: &'a Drawing,
+    limits: &'a Limits,
+}
+
+impl<'a> Pen<'a> {
+    pub fn new(pdf: &'a Pdf, drawing: &'a Drawing, limits: &'a Limits) -> Self {
+        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let sink = warnings.clone();
+        let settings = InterpreterSettings {
+            warning_sink: Arc::new(move |warning| note(&sink, warning)),
+            ..InterpreterSettings::default()
+        };
+        Self { pdf, cache: RenderCache::new(), settings, warnings, drawing, limits }
+    }
+
+    pub fn draw(&self, number: u32, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let page = self.pdf.pages().get(number as usize - 1).ok_or_else(|| Page::Unusable("it is not there".into()))?;
+        let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
+        let pixels = self.pixels(page, &sheet);
+        let rows = PageRows::new(pixels, self.drawing);
+        let layout = rows.layout;
+        let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
+        let notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let PyramidInfo { has_alpha, .. } = pyramid;
+        let ThumbnailInfo { width, height, .. } = thumbnail;
+        Ok(PageFacts {
+            width: sheet.width.into(),
+            height: sheet.height.into(),
+            is_gray: matches!(layout, Layout::Gray),
+            has_alpha,
+            thumbnail: (width, height),
+            words: if self.drawing.words { words::read(page, &sheet, &self.settings) } else { Vec::new() },
+            links: if self.drawing.links { links::read(self.pdf, page, &sheet) } else { Vec::new() },
+            notes,
+        })
+    }
+
+    fn pixels(&self, page: &'a PdfPage<'a>, sheet: &Sheet) -> Pixmap {
+        let mut context = RenderContext::new(sheet.width, sheet.height);
+        let settings = RenderSettings { hinting: false, ..RenderSettings::default() };
+        render_into(page, &self.cache, &self.settings, &settings, &mut context, sheet.to_pixels);
+        context.flush();
+        let mut pixmap = Pixmap::new(sheet.width, sheet.height);
+        let background = if self.drawing.alpha { TRANSPARENT } else { WHITE };
+        let settings = RasterizerSettings { target_init: TargetInit::Clear(background), ..Default::default() };
+        context.render_with(&mut pixmap, &mut Resources::default(), settings);
+        pixmap
+    }
+
+    fn derive(
+        &self,
+        rows: PageRows,
+        pyramid: &mut File,
+        thumbnail: &mut File,
+    ) -> Result<(PyramidInfo, ThumbnailInfo), MediaError> {
+        let opaque = rows.is_opaque;
+        let resolution = Resolution::new(self.drawing.resolution, self.drawing.resolution);
+        let options = &self.drawing.options;
+        let rendering = Rendering::new(Format::Pdf, Box::new(rows), opaque, None, options).with_resolution(resolution);
+        derive(rendering, pyramid, thumbnail, options, &|| false)
+    }
+}
+
+fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
+    let said = match warning {
+        InterpreterWarning::UnsupportedFont => "a font cannot be read",
+        InterpreterWarning::ImageDecodeFailure => "a picture cannot be read",
+        InterpreterWarning::UnresolvedAnnotationAppearance => "an annotation cannot be drawn",
+        _ => "something cannot be drawn",
+    };
+    let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    if !notes.iter().any(|note| note == said) {
+        notes.push(said.to_owned());
+    }
+}
+
+/// The picture that a page becomes.
+pub struct Sheet {
+    pub width: u16,
+    pub height: u16,
+    /// From the page's own coordinates, whose origin is at the lower left.
+    pub to_pixels: Affine,
+}
+
+impl Sheet {
+    fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits) -> Result<Self, MediaError> {
+        let (width, height) = page.render_dimensions();
+        let scale = resolution / POINTS_PER_INCH;
+        let pixels = |points: f32| (f64::from(points) * scale).round().max(1.0) as u64;
+        let (wide, high) = (pixels(width), pixels(height));
+        limits.check_size(wide, high)?;
+        // Four bytes as drawn, and half of it again for what drawing and tiles take.
+        limits.check_memory(wide.saturating_mul(high).saturating_mul(6))?;
+        let side = |pixels: u64| {
+            let too_large = || MediaError::unsupported(Format::Pdf, format!("a page of {wide} x {high} pixels"));
+            u16::try_from(pixels).map_err(|_| too_large())
+        };
+        let fit = Affine::scale_non_uniform(wide as f64 / f64::from(width), high as f64 / f64::from(height));
+        let upright = Affine::new(page.initial_transform(true).as_coeffs());
+        Ok(Self { width: side(wide)?, height: side(high)?, to_pixels: fit * upright })
+    }
+}
+
+/// A drawn page as rows.
+struct PageRows {
+    width: u32,
+    height: u32,
+    /// Four samples a pixel, colours not multiplied with alpha.
+    pixels: Vec<u8>,
+    layout: Layout,
+    is_opaque: bool,
+    next: u32,
+}
+
+impl PageRows {
+    fn new(pixmap: Pixmap, drawing: &Drawing) -> Self {
+        let (width, height) = (pixmap.width().into(), pixmap.height().into());
+        let pixels = pixmap.take_rgba8(ImageAlphaType::Alpha);
+        let is_opaque = !drawing.alpha || pixels.chunks_exact(4).all(|pixel| pixel[3] == u8::MAX);
+        let colourless = || pixels.chunks_exact(4).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+        let gray = match drawing.color {
+            PageColor::Gray => true,
+            PageColor::Rgb => false,
+            PageColor::Auto => colourless(),
+        };
+        let layout = match (gray, is_opaque) {
+            (true, true) => Layout::Gray,
+            (true, false) => Layout::GrayAlpha,
+            (false, true) => Layout::Rgb,
+            (false, false) => Layout::Rgba,
+        };
+        Self { width, height, pixels, layout, is_opaque, next: 0 }
+    }
+}
+
+impl Rows for PageRows {
+    fn width(&self) -> u32 {
+        self.width
+    }
+
+    fn height(&self) -> u32 {
+        self.height
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
+        let start = self.next;
+        self.next = start.saturating_add(most).min(self.height);
+        let stride = self.width as usize * 4;
+        let rows = &self.pixels[start as usize * stride..self.next as usize * stride];
+        let pixels = rows.chunks_exact(4);
+        Ok(match self.layout {
+            Layout::Rgba | Layout::Cmyk => rows.into(),
+            Layout::Rgb => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect::<Vec<u8>>().into(),
+            Layout::Gray => pixels.map(brightness).collect::<Vec<u8>>().into(),
+            Layout::GrayAlpha => pixels.flat_map(|pixel| [brightness(pixel), pixel[3]]).collect::<Vec<u8>>().into(),
+        })
+    }
+}
+
+/// As PDF makes gray of RGB.
+fn brightness(pixel: &[u8]) -> u8 {
+    let [red, green, blue] = [0, 1, 2].map(|at| u32::from(pixel[at]));
+    ((red * 30 + green * 59 + blue * 11 + 50) / 100) as u8
+}

@@ -1,0 +1,346 @@
+//! PDF: its pages as pyramids, with their words and links.
+//!
+//! Pages are drawn by child processes of our own ([`child`](super::child)), some pages each: whatever a hostile page does to memory,
+//! time or stack ends one child, costs that one page, and the next child goes on behind it. A child opens the file once and
+//! writes, for each page, the pyramid, the thumbnail and what it read into its folder, and then a line that says so.
+//!
+//! Colours: PDF's own spaces, ICC profiles among them, become sRGB as they are drawn. There is no CMYK pyramid, so no page is
+//! drawn in CMYK.
+
+mod draw;
+mod links;
+mod words;
+mod work;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::child::{ChildError, Folder, Launcher, Limits as ChildLimits, Tool};
+use super::decode::Cancel;
+use super::limits::Limits;
+use super::options::Options;
+pub(crate) use work::{NAME, work};
+
+/// What colours a page's picture has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PageColor {
+    /// Gray where a page has no other colours.
+    Auto,
+    Rgb,
+    Gray,
+}
+
+/// How pages are drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drawing {
+    /// Pixels per inch.
+    pub resolution: f64,
+    pub color: PageColor,
+    /// What the page leaves free stays transparent; it is white otherwise.
+    pub alpha: bool,
+    pub words: bool,
+    pub links: bool,
+    #[serde(with = "carried")]
+    pub options: Options,
+}
+
+/// What of the options for pictures means something for pages, on its way to the child.
+mod carried {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::super::options::{Chroma, Options};
+
+    #[derive(Serialize, Deserialize)]
+    struct Carried {
+        tile: u32,
+        quality: u8,
+        chroma: Chroma,
+        thumbnail_side: u32,
+        thumbnail_quality: u8,
+    }
+
+    pub fn serialize<S: Serializer>(options: &Options, serializer: S) -> Result<S::Ok, S::Error> {
+        let Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, .. } = *options;
+        Carried { tile, quality, chroma, thumbnail_side, thumbnail_quality }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Options, D::Error> {
+        let Carried { tile, quality, chroma, thumbnail_side, thumbnail_quality } = Carried::deserialize(deserializer)?;
+        Ok(Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, ..Options::default() })
+    }
+}
+
+/// What pages may cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageLimits {
+    pub picture: Limits,
+    /// For one page.
+    pub time: Duration,
+}
+
+/// A rectangle of a page's picture, in pixels from its upper left corner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PixelBox {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    pub text: String,
+    #[serde(flatten)]
+    pub place: PixelBox,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkTarget {
+    Address(String),
+    /// A page of the same file, from 1.
+    Page(u32),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub to: LinkTarget,
+    #[serde(flatten)]
+    pub place: PixelBox,
+}
+
+/// What is known of a page that has been drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageFacts {
+    pub width: u32,
+    pub height: u32,
+    pub is_gray: bool,
+    pub has_alpha: bool,
+    /// The size of the thumbnail.
+    pub thumbnail: (u32, u32),
+    pub words: Vec<Word>,
+    pub links: Vec<Link>,
+    /// What could not be drawn as it should be.
+    pub notes: Vec<String>,
+}
+
+/// A page and its files, which are gone when the call that handed it out is over.
+#[derive(Debug)]
+pub struct DrawnPage {
+    pub facts: PageFacts,
+    pub pyramid: PathBuf,
+    pub thumbnail: PathBuf,
+}
+
+/// Why a file has no pages to draw.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum PdfError {
+    #[error("it is encrypted with a password")]
+    Encrypted,
+    #[error("it is encrypted in a way that cannot be read")]
+    UnknownEncryption,
+    #[error("it is damaged: no pages can be found in it")]
+    Damaged,
+    #[error("it has no pages")]
+    NoPages,
+    #[error("it has {bytes} bytes; files of at most {limit} are drawn")]
+    TooLarge { bytes: u64, limit: u64 },
+}
+
+/// Why nothing is known of the pages.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Pdf(PdfError),
+    #[error(transparent)]
+    Child(#[from] ChildError),
+}
+
+/// What the child is told.
+#[derive(Debug, Serialize, Deserialize)]
+struct Orders {
+    path: PathBuf,
+    max_pixels: u64,
+    max_side: u32,
+    max_memory: u64,
+    pages: Option<PageOrders>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PageOrders {
+    /// From 1.
+    first: u32,
+    last: u32,
+    milliseconds: u64,
+    drawing: Drawing,
+}
+
+/// What the child says, a line each.
+#[derive(Debug, Serialize, Deserialize)]
+enum Said {
+    /// It has so many pages.
+    Pages(u32),
+    Unreadable(PdfError),
+    /// The page's files are there.
+    Drawn(u32),
+    Failed(u32, String),
+}
+
+/// The files of a page in the child's folder.
+struct PageFiles {
+    pyramid: PathBuf,
+    thumbnail: PathBuf,
+    facts: PathBuf,
+}
+
+impl PageFiles {
+    fn of(folder: &Path, page: u32) -> Self {
+        let named = |ending| folder.join(format!("{page}.{ending}"));
+        Self { pyramid: named("tif"), thumbnail: named("jpg"), facts: named("json") }
+    }
+}
+
+/// Pages that one child draws: enough to make little of what its start costs, few enough for what it writes ahead of
+/// whoever takes the pages to stay small.
+const AT_ONCE: u32 = 16;
+
+/// Address space for the program itself and its threads, beside what pages may take.
+const PROGRAM: u64 = 512 << 20;
+
+/// Counts the pages of the file at `path`, an absolute path.
+pub fn count_pages(
+    launcher: &Launcher,
+    path: &Path,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+) -> Result<u32, OpenError> {
+    let folder = launcher.folder()?;
+    let mut counted = Ok(0);
+    let mut hear = |said| match said {
+        Said::Pages(count) => counted = Ok(count),
+        Said::Unreadable(why) => counted = Err(OpenError::Pdf(why)),
+        Said::Drawn(_) | Said::Failed(..) => {}
+    };
+    start(launcher, &folder, path, None, limits, cancel, &mut hear)?;
+    match counted? {
+        0 => Err(OpenError::Pdf(PdfError::NoPages)),
+        count => Ok(count),
+    }
+}
+
+/// Draws pages `first` to `last`, and hands each out in turn: the page, or why it cannot be drawn.
+pub fn draw_pages<E: From<ChildError>>(
+    launcher: &Launcher,
+    path: &Path,
+    (first, last): (u32, u32),
+    drawing: &Drawing,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+    take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut next = first;
+    while next <= last {
+        let end = last.min(next.saturating_add(AT_ONCE - 1));
+        next = draw_some(launcher, path, (next, end), drawing, limits, cancel, take)?;
+    }
+    Ok(())
+}
+
+/// Draws some pages with one child, and says where to go on.
+fn draw_some<E: From<ChildError>>(
+    launcher: &Launcher,
+    path: &Path,
+    (first, last): (u32, u32),
+    drawing: &Drawing,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+    take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
+) -> Result<u32, E> {
+    let folder = launcher.folder()?;
+    let milliseconds = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
+    let orders = PageOrders { first, last, milliseconds, drawing: drawing.clone() };
+    let mut next = first;
+    let mut taken = Ok(());
+    let mut hear = |said| {
+        let (page, outcome) = match said {
+            Said::Drawn(page) => (page, collect(&folder, page)),
+            Said::Failed(page, why) => (page, Err(why)),
+            Said::Unreadable(why) => (next, Err(why.to_string())),
+            Said::Pages(_) => return,
+        };
+        if page == next && taken.is_ok() {
+            next += 1;
+            taken = take(page, outcome);
+            discard(&folder, page);
+        }
+    };
+    let ended = start(launcher, &folder, path, Some(orders), limits, cancel, &mut hear);
+    taken?;
+    match ended {
+        // The page it was at is the one that ended it.
+        Err(error) if next <= last && is_its_own_fault(&error) => {
+            take(next, Err(error.to_string()))?;
+            Ok(next + 1)
+        }
+        Err(error) if next <= last => Err(error.into()),
+        _ => Ok(next),
+    }
+}
+
+fn is_its_own_fault(error: &ChildError) -> bool {
+    !matches!(error, ChildError::Cancelled { .. } | ChildError::Io { .. } | ChildError::Missing { .. })
+}
+
+fn start(
+    launcher: &Launcher,
+    folder: &Folder,
+    path: &Path,
+    pages: Option<PageOrders>,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+    hear: &mut dyn FnMut(Said),
+) -> Result<(), ChildError> {
+    let count = pages.as_ref().map_or(1, |pages| pages.last - pages.first + 1);
+    // The child keeps to the time of a page itself; this is for a child that does not.
+    let wall = limits.time * (count + 1);
+    let Limits { max_pixels, max_side, max_memory, .. } = limits.picture;
+    let orders = Orders { path: path.to_owned(), max_pixels, max_side, max_memory, pages };
+    let told = serde_json::to_vec(&orders).map_err(|error| ChildError::doing("write orders")(error.into()))?;
+    fs::write(folder.path().join(work::ORDERS), told).map_err(ChildError::doing("write orders for drawing pages"))?;
+    let limits =
+        ChildLimits { wall, cpu: wall * 4, memory: max_memory.saturating_add(PROGRAM), file: 4 << 30, output: 1 << 20 };
+    let tool = Tool::own(NAME, limits).reads(path);
+    let mut on_line = |line: &str| {
+        if let Ok(said) = serde_json::from_str(line) {
+            hear(said);
+        }
+    };
+    launcher.run_with_lines(tool, folder, cancel, &mut on_line).map(drop)
+}
+
+/// What a child wrote about a page. It is ours, but it has been with hostile bytes.
+fn collect(folder: &Folder, page: u32) -> Result<DrawnPage, String> {
+    const MOST: u64 = 64 << 20;
+    let PageFiles { pyramid, thumbnail, facts } = PageFiles::of(folder.path(), page);
+    let is_plain = |path: &Path| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file());
+    let read = || {
+        if ![&pyramid, &thumbnail, &facts].into_iter().all(|path| is_plain(path)) {
+            return None;
+        }
+        (fs::metadata(&facts).ok()?.len() <= MOST).then(|| serde_json::from_slice(&fs::read(&facts).ok()?).ok())?
+    };
+    let facts = read().ok_or("what was drawn of it cannot be read")?;
+    Ok(DrawnPage { facts, pyramid, thumbnail })
+}
+
+fn discard(folder: &Folder, page: u32) {
+    let PageFiles { pyramid, thumbnail, facts } = PageFiles::of(folder.path(), page);
+    for path in [pyramid, thumbnail, facts] {
+        // Whatever is left goes with the folder.
+        let _ = fs::remove_file(path);
+    }
+}

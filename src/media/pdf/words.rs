@@ -1,0 +1,138 @@
+//! The words of a page, where they stand in its picture.
+
+use hayro::hayro_interpret::font::{Glyph, GlyphRun};
+use hayro::hayro_interpret::hayro_cmap::BfString;
+use hayro::hayro_interpret::{
+    BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
+    InterpreterSettings, SoftMask, interpret_page,
+};
+use hayro::hayro_syntax::page::Page;
+use hayro::kurbo::{Affine, BezPath, Point, Rect, Vec2};
+use unicode_normalization::UnicodeNormalization;
+
+use super::draw::Sheet;
+use super::{PixelBox, Word};
+
+/// More words of a page, and more letters of a word, are not kept.
+const MOST_WORDS: usize = 100_000;
+const MOST_LETTERS: usize = 200;
+
+/// A word ends where the next letter begins farther away than this part of the size of the type.
+const GAP: f64 = 0.15;
+/// Or stands higher or lower by more than this part.
+const STEP: f64 = 0.5;
+
+/// How far letters reach above and below their line, in thousandths of the size of the type: PDF does not tell for most fonts.
+const ABOVE: f64 = 750.0;
+const BELOW: f64 = -250.0;
+
+/// Reads the words in the order in which they are drawn, invisible ones (as scanned pages have them) among them.
+pub fn read<'a>(page: &'a Page<'a>, sheet: &Sheet, settings: &InterpreterSettings) -> Vec<Word> {
+    let target = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
+    let cache = InterpreterCache::new();
+    let mut context = Context::new(sheet.to_pixels, target, &cache, page.xref(), settings.clone());
+    let mut reader = Reader { target, words: Vec::new(), current: None };
+    interpret_page(page, &mut context, &mut reader);
+    reader.end_word();
+    reader.words
+}
+
+struct Reader {
+    target: Rect,
+    words: Vec<Word>,
+    current: Option<Unfinished>,
+}
+
+struct Unfinished {
+    text: String,
+    place: Rect,
+    /// Where its last letter ends on the line.
+    end: Point,
+    size: f64,
+    direction: Vec2,
+}
+
+impl Reader {
+    fn letter(&mut self, text: &str, advance: f64, to_pixels: Affine) {
+        if text.chars().all(char::is_whitespace) {
+            return self.end_word();
+        }
+        let text: String = text.chars().filter(|sign| !sign.is_control() && *sign != '\u{ad}').collect();
+        let start = to_pixels * Point::ZERO;
+        let end = to_pixels * Point::new(advance, 0.0);
+        let size = (to_pixels * Point::new(0.0, 1000.0) - start).hypot();
+        let corners = [(0.0, ABOVE), (advance, ABOVE), (0.0, BELOW), (advance, BELOW)];
+        let corners = corners.map(|(x, y)| to_pixels * Point::new(x, y));
+        let place = corners.iter().fold(Rect::from_points(start, end), |place, corner| place.union_pt(*corner));
+        if text.is_empty() || !place.is_finite() {
+            return;
+        }
+        if self.current.as_ref().is_some_and(|word| word.ends_before(start)) {
+            self.end_word();
+        }
+        let direction = (end - start) / (end - start).hypot().max(f64::MIN_POSITIVE);
+        match &mut self.current {
+            Some(word) => {
+                word.text.push_str(&text);
+                word.place = word.place.union(place);
+                word.end = end;
+            }
+            None => self.current = Some(Unfinished { text, place, end, size, direction }),
+        }
+    }
+
+    fn end_word(&mut self) {
+        let Some(word) = self.current.take() else { return };
+        let place = word.place.intersect(self.target);
+        let text: String = word.text.nfkc().take(MOST_LETTERS).collect();
+        // What lies outside of the page is no word of it.
+        if self.words.len() < MOST_WORDS && place.area() > 0.0 && !text.trim().is_empty() {
+            self.words.push(Word { text: text.trim().to_owned(), place: pixel_box(place) });
+        }
+    }
+}
+
+impl Unfinished {
+    fn ends_before(&self, next: Point) -> bool {
+        let way = next - self.end;
+        let (along, across) = (way.dot(self.direction), way.cross(self.direction));
+        // A letter that goes back is an accent put upon the last one, or a new word.
+        along > GAP * self.size || along < -self.size || across.abs() > STEP * self.size
+    }
+}
+
+/// The pixels that a rectangle touches. It lies within the picture.
+pub fn pixel_box(place: Rect) -> PixelBox {
+    let outer = place.expand();
+    PixelBox { x: outer.x0 as u32, y: outer.y0 as u32, width: outer.width() as u32, height: outer.height() as u32 }
+}
+
+impl<'a> Device<'a> for Reader {
+    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, _: &DrawMode) {
+        for glyph in run.glyphs() {
+            let advance = match &**glyph {
+                Glyph::Outline(outline) => outline.advance_width(),
+                Glyph::Type3(type3) => type3.advance_width(),
+            };
+            let text = match glyph.as_unicode() {
+                Some(BfString::Char(sign)) => sign.to_string(),
+                Some(BfString::String(text)) => text,
+                None => continue,
+            };
+            // As wide as half its size, where the font does not tell.
+            self.letter(&text, advance.map_or(500.0, f64::from), props.transform * glyph.transform());
+        }
+    }
+
+    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {}
+
+    fn push_clip_path(&mut self, _: &ClipPath) {}
+
+    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'a>>, _: BlendMode) {}
+
+    fn draw_image(&mut self, _: Image<'a, '_>, _: ImageDrawProps<'a>) {}
+
+    fn pop_clip(&mut self) {}
+
+    fn pop_transparency_group(&mut self) {}
+}

@@ -1,0 +1,402 @@
+//! Documents become pages: PDF, PostScript and Illustrator files, compared with poppler's tools.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use prepress::model::kind::JobKind;
+use serde_json::{Value, json};
+
+use crate::world::{Done, World, directory};
+
+const UPLOAD: JobKind = JobKind::UploadDirectory;
+
+/// What a page of a made PDF holds.
+#[derive(Clone)]
+struct PageOf {
+    size: (u32, u32),
+    content: String,
+    annotations: String,
+}
+
+fn page(content: &str) -> PageOf {
+    PageOf { size: (300, 200), content: content.to_owned(), annotations: String::new() }
+}
+
+/// A PDF with these pages; the objects of page n are 10 + 2n and 11 + 2n.
+fn pdf(pages: &[PageOf]) -> Vec<u8> {
+    let kids: String = (0..pages.len()).map(|n| format!("{} 0 R ", 10 + 2 * n)).collect();
+    let mut objects = vec![
+        (1, "<< /Type /Catalog /Pages 2 0 R >>".to_owned()),
+        (2, format!("<< /Type /Pages /Kids [ {kids}] /Count {} >>", pages.len())),
+        (3, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned()),
+    ];
+    for (n, PageOf { size, content, annotations }) in pages.iter().enumerate() {
+        let (at, (width, height)) = (10 + 2 * n, size);
+        let page = format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents {} 0 R \
+             /Resources << /Font << /F 3 0 R >> >> /Annots [ {annotations} ] >>",
+            at + 1
+        );
+        objects.push((at, page));
+        objects.push((at + 1, format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len())));
+    }
+    let mut text = "%PDF-1.7\n".to_owned();
+    let last = objects.last().unwrap().0;
+    let mut offsets = vec![None; last + 1];
+    for (number, object) in objects {
+        offsets[number] = Some(text.len());
+        write!(text, "{number} 0 obj\n{object}\nendobj\n").unwrap();
+    }
+    let start = text.len();
+    write!(text, "xref\n0 {}\n", last + 1).unwrap();
+    for offset in offsets {
+        match offset {
+            Some(offset) => writeln!(text, "{offset:010} 00000 n ").unwrap(),
+            None => writeln!(text, "0000000000 65535 f ").unwrap(),
+        }
+    }
+    write!(text, "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", last + 1).unwrap();
+    text.into_bytes()
+}
+
+fn text(words: &str, x: u32, y: u32) -> String {
+    format!("BT /F 18 Tf {x} {y} Td ({words}) Tj ET\n")
+}
+
+fn brochure() -> Vec<u8> {
+    let mut first = page(&format!("1 0 0 rg 20 20 100 60 re f 0 g {}", text("Red shoes for summer", 20, 150)));
+    first.annotations = "<< /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [20 20 120 80] /A << /S /URI /URI (https://shoes.example/red) >> >> \
+                         << /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [200 20 250 80] /Dest [12 0 R /Fit] >> \
+                         << /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [1 1 9 9] /A << /S /URI /URI (javascript:alert\\(1\\)) >> >>"
+        .to_owned();
+    let second = page(&format!("0.5 g 50 50 200 100 re f 0 g {}", text("Gray \\(plain\\) hats", 20, 20)));
+    pdf(&[first, second])
+}
+
+fn order(block: &str, options: Value) -> Value {
+    let mut order = directory("in");
+    order.as_object_mut().unwrap().insert(block.to_owned(), options);
+    order.as_object_mut().unwrap().insert("overwrite".to_owned(), json!(true));
+    order
+}
+
+async fn upload(world: &World, options: Value) -> Done {
+    world.run(UPLOAD, order("pdfOptions", options)).await.succeeded()
+}
+
+fn run(tool: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(tool).args(arguments).output().unwrap_or_else(|error| panic!("{tool}: {error}"));
+    assert!(output.status.success(), "{tool} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn text_of(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The pyramid of an asset.
+async fn pyramid(world: &World, name: &str) -> PathBuf {
+    let rows = world
+        .query("SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = asset_id WHERE role = 'Pyramid'")
+        .await;
+    let row = rows.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("{name} has no pyramid: {rows:?}"));
+    world.blobs.path(row[1].as_str().unwrap()).unwrap()
+}
+
+/// The first level of a pyramid, as vips reads it.
+fn pixels(world: &World, pyramid: &Path) -> image::RgbImage {
+    let out = world.folder.path().join("level.png");
+    run("vips", &["colourspace", text_of(pyramid), text_of(&out), "srgb"]);
+    image::open(out).unwrap().to_rgb8()
+}
+
+/// The mean difference of all samples, in levels of 255. Pictures that differ by a row or a column are compared where both are.
+fn difference(one: &image::RgbImage, other: &image::RgbImage) -> f64 {
+    assert!(one.width().abs_diff(other.width()) <= 1 && one.height().abs_diff(other.height()) <= 1);
+    let (width, height) = (one.width().min(other.width()), one.height().min(other.height()));
+    let all = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let sum: u64 = all
+        .flat_map(|(x, y)| (0..3).map(move |at| (x, y, at)))
+        .map(|(x, y, at)| u64::from(one.get_pixel(x, y)[at].abs_diff(other.get_pixel(x, y)[at])))
+        .sum();
+    sum as f64 / f64::from(width * height * 3)
+}
+
+async fn state(world: &World) -> Vec<Vec<Value>> {
+    world
+        .query("SELECT a.id, a.name, asset_type, part, trash_state, a.width, a.height FROM asset a ORDER BY a.id")
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pdf_becomes_pages_words_links_and_a_catalog() {
+    let world = World::new().await;
+    world.put("in/brochure.pdf", &brochure());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 144, "extractSearchWords": true })).await;
+    let log = done.text();
+    assert!(log.contains("UploadSuccess: Page 1 of brochure.pdf is brochure-1."), "{log}");
+    assert!(log.contains("UploadSuccess: brochure-catalog is the eCatalog of brochure.pdf, with 2 pages."), "{log}");
+    assert_eq!((done.counters.success, done.counters.error, done.counters.warning), (3, 0, 0), "{log}");
+    let assets = state(&world).await;
+    let named =
+        |row: &Vec<Value>| (row[1].as_str().unwrap().to_owned(), row[2].as_str().unwrap().to_owned(), row[3].clone());
+    let expected = [
+        ("brochure", "Pdf", Value::Null),
+        ("brochure-1", "Image", json!("page:1")),
+        ("brochure-2", "Image", json!("page:2")),
+        ("brochure-catalog", "Catalog", json!("catalog")),
+    ];
+    assert_eq!(
+        assets.iter().map(named).collect::<Vec<_>>(),
+        expected.map(|(name, kind, part)| (name.to_owned(), kind.to_owned(), part))
+    );
+    assert_eq!(assets[1][5..], [json!(600), json!(400)]);
+    let members =
+        world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY position").await;
+    assert_eq!(members, [[json!("brochure-1")], [json!("brochure-2")]]);
+    let words = world.query("SELECT word FROM page_word ORDER BY asset_id, position").await;
+    let words: Vec<&str> = words.iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(words, ["Red", "shoes", "for", "summer", "Gray", "(plain)", "hats"]);
+    let links = world.query("SELECT shape_type, region, action FROM image_map ORDER BY asset_id, position").await;
+    assert_eq!(
+        links,
+        [
+            [json!("rect"), json!("40,240,240,360"), json!("https://shoes.example/red")],
+            [json!("rect"), json!("400,240,500,360"), json!("#page=2")],
+        ]
+    );
+    // The document is shown by its first page.
+    let thumbnails = world.query("SELECT count(*), count(DISTINCT blob) FROM derived WHERE role = 'Thumbnail'").await;
+    assert_eq!(thumbnails, [[json!(3), json!(2)]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_look_and_read_as_poppler_has_them() {
+    // Pictures of pages, not of what JPEG makes of them.
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    let source = world.ingest("in/brochure.pdf");
+    world.put("in/brochure.pdf", &brochure());
+    upload(&world, json!({ "process": "Rasterize", "extractSearchWords": true, "colorspace": "Rgb" })).await;
+    let theirs = world.folder.path().join("theirs");
+    run("pdftoppm", &["-r", "150", "-png", text_of(&source), text_of(&theirs)]);
+    for number in [1, 2] {
+        let ours = pixels(&world, &pyramid(&world, &format!("brochure-{number}")).await);
+        let theirs = image::open(world.folder.path().join(format!("theirs-{number}.png"))).unwrap().to_rgb8();
+        let difference = difference(&ours, &theirs);
+        assert!(difference < 2.0, "page {number}: {difference}");
+    }
+    let theirs = String::from_utf8(run("pdftotext", &[text_of(&source), "-"])).unwrap();
+    let ours = world.query("SELECT word FROM page_word ORDER BY asset_id, position").await;
+    let ours: Vec<&str> = ours.iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(ours, theirs.split_whitespace().collect::<Vec<_>>());
+    // Boxes are in pixels of the picture: 150 per inch, where poppler has 72.
+    let boxes = String::from_utf8(run("pdftotext", &["-bbox", "-l", "1", text_of(&source), "-"])).unwrap();
+    let summer = boxes.lines().find(|line| line.contains(">summer<")).unwrap();
+    let edge = |name: &str| -> f64 {
+        summer.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+    };
+    let row = &world.query("SELECT x, width, y, height FROM page_word WHERE word = 'summer'").await[0];
+    let at = |index: usize| row[index].as_f64().unwrap();
+    let scale = 150.0 / 72.0;
+    for (ours, theirs) in [(at(0), edge("xMin")), (at(0) + at(1), edge("xMax")), (at(2) + at(3), edge("yMax"))] {
+        assert!((ours - theirs * scale).abs() < 6.0, "{ours} {} in {summer}", theirs * scale);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_option_of_a_pdf_has_its_effect() {
+    let world = World::new().await;
+    world.put("in/brochure.pdf", &brochure());
+    upload(&world, json!({ "process": "None" })).await;
+    assert_eq!(world.asset_names().await, ["brochure"]);
+    assert_eq!(world.query("SELECT count(*) FROM derived").await, [[json!(0)]]);
+    upload(&world, json!({ "process": "Thumbnail" })).await;
+    assert_eq!(world.asset_names().await, ["brochure"]);
+    assert_eq!(world.query("SELECT role, width FROM derived").await, [[json!("Thumbnail"), json!(256)]]);
+    upload(&world, json!({ "process": "Rasterize", "resolution": 72, "pdfCatalog": false, "extractLinks": false }))
+        .await;
+    assert_eq!(world.asset_names().await, ["brochure", "brochure-1", "brochure-2"]);
+    let colours =
+        |row: &Vec<Value>| row.iter().map(|value| value.as_str().unwrap_or("").to_owned()).collect::<Vec<_>>();
+    let facts = "SELECT info ->> 'colorspace', width || ' x ' || height FROM asset WHERE part IS NOT NULL AND part <> 'catalog' ORDER BY part";
+    // Auto: the second page has no colours.
+    let found: Vec<_> = world.query(facts).await.iter().map(colours).collect();
+    assert_eq!(found, [["RGB", "300 x 200"], ["gray", "300 x 200"]]);
+    assert_eq!(world.query("SELECT count(*) FROM image_map").await, [[json!(0)]]);
+    upload(&world, json!({ "colorspace": "Gray" })).await;
+    let found: Vec<_> = world.query(facts).await.iter().map(colours).collect();
+    assert_eq!(found, [["gray", "625 x 417"], ["gray", "625 x 417"]], "the documented defaults");
+    assert_eq!(world.query("SELECT count(*) FROM image_map").await, [[json!(2)]]);
+    assert_eq!(world.query("SELECT count(*) FROM page_word").await, [[json!(0)]]);
+    let cmyk = upload(&world, json!({ "colorspace": "Cmyk" })).await;
+    assert!(cmyk.text().contains("brochure.pdf: pages are drawn in RGB, not in CMYK."), "{}", cmyk.text());
+    assert_eq!(cmyk.counters.warning, 1);
+    // A catalogue that is no longer asked for goes to the trash, and comes back under the same name.
+    let catalog = "SELECT id, trash_state FROM asset WHERE asset_type = 'Catalog'";
+    let before = world.query(catalog).await;
+    assert_eq!(before[0][1], "NotInTrash");
+    upload(&world, json!({ "pdfCatalog": false })).await;
+    assert_eq!(world.query(catalog).await[0][1], "InTrash");
+    upload(&world, json!({ "pdfCatalog": true })).await;
+    assert_eq!(world.query(catalog).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_survive_crashes_and_are_drawn_once() {
+    let pages: Vec<PageOf> = (1..=20).map(|n| page(&text(&format!("Page {n}"), 20, 100))).collect();
+    let world = World::new().await;
+    world.put("in/book.pdf", &pdf(&pages));
+    let options = json!({ "process": "Rasterize", "resolution": 30 });
+    let done = world.run_with_crashes(UPLOAD, order("pdfOptions", options)).await.succeeded();
+    assert!(done.attempts > 5, "{} attempts", done.attempts);
+    assert_eq!(done.counters.success, 21, "{}", done.text());
+    assert_eq!(done.codes().iter().filter(|code| **code == "page-made").count(), 20);
+    let members =
+        world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY position").await;
+    let expected: Vec<_> = (1..=20).map(|n| vec![json!(format!("book-{n}"))]).collect();
+    assert_eq!(members, expected);
+    assert_eq!(std::fs::read_dir(&world.settings.scratch).map_or(0, Iterator::count), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ripping_again_replaces_pages_under_the_same_ids_and_names() {
+    let world = World::new().await;
+    world.put("in/brochure.pdf", &brochure());
+    world.put("in/notes.txt", b"Not a document with pages.");
+    upload(&world, json!({ "process": "Rasterize" })).await;
+    world.execute("UPDATE asset SET name = 'cover' WHERE name = 'brochure-1'").await;
+    let before = state(&world).await;
+    let rip = |handles: Value, options: Value| json!({ "pdfHandleArray": handles, "pdfOptions": options, "emailSetting": "None" });
+    let id = before.iter().find(|row| row[1] == "brochure").unwrap()[0].as_i64().unwrap();
+    let notes = before.iter().find(|row| row[1] == "notes").unwrap()[0].as_i64().unwrap();
+    let order = rip(json!([format!("a|{id}|25|{id}"), "a|999999", format!("a|{notes}")]), json!({ "resolution": 75 }));
+    let done = world.run(JobKind::RipPdfs, order).await.succeeded();
+    let log = done.text();
+    assert_eq!((done.counters.success, done.counters.error), (2, 2), "{log}");
+    assert!(log.contains("PdfRipError: a|999999: its pages could not be drawn: there is no such asset."), "{log}");
+    assert!(log.contains("it does not apply to Asset"), "{log}");
+    let after = state(&world).await;
+    let kept = |rows: &[Vec<Value>]| rows.iter().map(|row| row[..5].to_vec()).collect::<Vec<_>>();
+    assert_eq!(kept(&after), kept(&before));
+    let cover = after.iter().find(|row| row[1] == "cover").unwrap();
+    assert_eq!(cover[5..], [json!(313), json!(208)]);
+    // A new master with fewer pages.
+    world.put("in/brochure.pdf", &pdf(&[page(&text("Only one", 20, 100))]));
+    upload(&world, json!({ "process": "Rasterize" })).await;
+    let trash = world.query("SELECT name FROM asset WHERE trash_state = 'InTrash' ORDER BY name").await;
+    assert_eq!(trash, [[json!("brochure-2")], [json!("brochure-catalog")]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_bad_document_has_its_line_and_harms_nobody() {
+    let world = World::with(|settings| settings.media.max_pages = 30).await;
+    let many: Vec<PageOf> = (0..31).map(|_| page("")).collect();
+    let mut huge = page("0 g 0 0 10 10 re f");
+    huge.size = (2_000_000, 2_000_000);
+    world.put("in/many.pdf", &pdf(&many));
+    world.put("in/none.pdf", &pdf(&[]));
+    world.put("in/broken.pdf", b"%PDF-1.4\nthis is all there is");
+    world.put("in/partly.pdf", &pdf(&[page(&text("Good", 20, 100)), huge, page(&text("Also good", 20, 100))]));
+    world.put("in/secret.pdf", &encrypted());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let log = done.text();
+    for line in [
+        "PdfRipError: many.pdf: its pages could not be drawn: it has 31 pages; documents of at most 30 are drawn.",
+        "PdfRipError: broken.pdf: its pages could not be drawn: it is damaged: no pages can be found in it.",
+        "PdfRipError: secret.pdf: its pages could not be drawn: it is encrypted with a password.",
+        "PdfRipError: Page 2 of partly.pdf could not be drawn: the picture has 2000000 x 2000000 pixels",
+    ] {
+        assert!(log.contains(line), "{line}\n in \n{log}");
+    }
+    assert!(log.contains("PdfRipError: none.pdf: its pages could not be drawn: it"), "{log}");
+    assert_eq!(done.counters.error, 5, "{log}");
+    let names = world.asset_names().await;
+    assert_eq!(names, ["broken", "many", "none", "partly", "partly-1", "partly-3", "partly-catalog", "secret"]);
+}
+
+/// A PDF that says it is encrypted with a user password that is not empty.
+fn encrypted() -> Vec<u8> {
+    let plain = String::from_utf8(brochure()).unwrap();
+    let key = "0".repeat(64);
+    let entry = format!("/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{key}> /U <{key}> >> /ID [<00> <00>] /Root");
+    plain.replacen("/Root", &entry, 1).into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_mutations_cost_at_most_their_own_lines() {
+    let world = World::new().await;
+    let good = brochure();
+    for seed in 0..40_usize {
+        let mut bad = good.clone();
+        for step in 0..12 {
+            let at = (seed * 7919 + step * 104_729) % bad.len();
+            bad[at] = bad[at].wrapping_add((seed * 31 + step * 17 + 1) as u8);
+        }
+        world.put(&format!("in/bad{seed}.pdf"), &bad);
+    }
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 20, "extractSearchWords": true })).await;
+    let documents = world.query("SELECT count(*) FROM asset WHERE file_name LIKE 'bad%' AND part IS NULL").await;
+    assert_eq!(documents, [[json!(40)]], "{}", done.text());
+    assert_eq!(std::fs::read_dir(&world.settings.scratch).map_or(0, Iterator::count), 0);
+}
+
+const EPS: &[u8] = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 100 100 400 300\n%%EndComments\n\
+    0 0.6 0 setrgbcolor 120 120 100 60 rectfill\n\
+    0 setgray /Helvetica findfont 24 scalefont setfont 120 220 moveto (Green leaf) show\nshowpage\n%%EOF\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn post_script_is_drawn_as_ghostscript_draws_it() {
+    let world = World::new().await;
+    world.put("in/leaf.eps", EPS);
+    let options = json!({ "process": "Rasterize", "resolution": 100, "extractSearchWords": true });
+    let done = world.run(UPLOAD, order("postScriptOptions", options)).await.succeeded();
+    assert_eq!(done.counters.error + done.counters.warning, 0, "{}", done.text());
+    let ours = pixels(&world, &pyramid(&world, "leaf-1").await);
+    let theirs = world.folder.path().join("theirs.png");
+    let source = world.ingest("in/leaf.eps");
+    let out = format!("-sOutputFile={}", theirs.display());
+    let quality = ["-dTextAlphaBits=4", "-dGraphicsAlphaBits=4", "-dEPSCrop", "-r100", "-sDEVICE=png16m"];
+    run("gs", &[&["-dSAFER", "-dBATCH", "-dNOPAUSE", "-q"], &quality[..], &[&out, text_of(&source)]].concat());
+    let difference = difference(&ours, &image::open(theirs).unwrap().to_rgb8());
+    assert!(difference < 2.0, "{difference}");
+    let words = world.query("SELECT word FROM page_word ORDER BY position").await;
+    assert_eq!(words, [[json!("Green")], [json!("leaf")]]);
+    // What the file leaves free is white, unless it shall stay transparent.
+    let alpha = "SELECT info ->> 'hasAlpha' FROM asset WHERE name = 'leaf-1'";
+    assert_eq!(world.query(alpha).await, [[json!(0)]]);
+    world.run(UPLOAD, order("postScriptOptions", json!({ "alpha": true }))).await.succeeded();
+    assert_eq!(world.query(alpha).await, [[json!(1)]]);
+    world.run(UPLOAD, order("postScriptOptions", json!({ "process": "Thumbnail" }))).await.succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn illustrator_files_are_drawn_whatever_they_hold() {
+    let world = World::new().await;
+    world.put("in/new.ai", &pdf(&[page("0 0 1 rg 20 20 100 60 re f")]));
+    world.put("in/old.ai", EPS);
+    let options = json!({ "process": "Rasterize", "resolution": 72, "alpha": true, "colorspace": "Rgb" });
+    let done = world.run(UPLOAD, order("illustratorOptions", options)).await.succeeded();
+    assert_eq!(done.counters.error + done.counters.warning, 0, "{}", done.text());
+    assert_eq!(world.asset_names().await, ["new", "new-1", "old", "old-1"]);
+    let alpha = world.query("SELECT info ->> 'hasAlpha' FROM asset WHERE part = 'page:1'").await;
+    assert_eq!(alpha, [[json!(1)], [json!(1)]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn post_script_cannot_reach_outside() {
+    let world = World::with(|settings| settings.media.page_time = "1 s".parse().unwrap()).await;
+    let secret = world.folder.path().join("secret");
+    std::fs::write(&secret, "secret").unwrap();
+    let program = format!(
+        "%!PS\n/out ({0}.copy) (w) file def ({0}) (r) file {{ read {{ out exch write }} {{ exit }} ifelse }} loop showpage\n",
+        secret.display()
+    );
+    world.put("in/thief.ps", program.as_bytes());
+    world.put("in/endless.ps", b"%!PS\n{ } loop\n");
+    let done = world.run(UPLOAD, order("postScriptOptions", json!({ "process": "Rasterize" }))).await.succeeded();
+    let log = done.text();
+    assert!(log.contains("PdfRipError: thief.ps: its pages could not be drawn: gs failed"), "{log}");
+    assert!(log.contains("PdfRipError: endless.ps: its pages could not be drawn: gs "), "{log}");
+    assert!(!world.folder.path().join("secret.copy").exists());
+}
