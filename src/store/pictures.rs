@@ -82,7 +82,7 @@ impl Store {
             .collect()
     }
 
-    /// Every picture of a company that is not in the trash, in order of numbers.
+    /// Every picture of a company that is not in the trash and no page of a document, in order of numbers.
     pub async fn pictures(&self, company: CompanyId, recipe: &str) -> Result<Vec<PictureState>, StoreError> {
         let types: Vec<AssetType> = AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect();
         let mut reader = self.reader().await?;
@@ -93,6 +93,8 @@ impl Store {
              FROM asset a
              WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash'
                AND a.asset_type IN (SELECT value FROM json_each($3))
+               -- Pages are drawn again with their document.
+               AND a.making ->> 'page' IS NULL
              ORDER BY a.id",
         )
         .bind(company.0)

@@ -281,6 +281,10 @@ async fn ripping_again_replaces_pages_under_the_same_ids_and_names() {
     assert_eq!(kept(&after), kept(&before));
     let cover = after.iter().find(|row| row[1] == "cover").unwrap();
     assert_eq!(cover[5..], [json!(313), json!(208)]);
+    // Pages are made with their document, not by themselves.
+    world.execute("UPDATE derived SET recipe = 'as it was'").await;
+    let optimized = world.run(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await.succeeded();
+    assert_eq!((optimized.counters.success, optimized.counters.error), (0, 0), "{}", optimized.text());
     // A new master with fewer pages.
     world.put("in/brochure.pdf", &pdf(&[page(&text("Only one", 20, 100))]));
     upload(&world, json!({ "process": "Rasterize" })).await;
