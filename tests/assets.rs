@@ -1,5 +1,7 @@
 //! Folders and assets, from creation to the trash.
 
+#[path = "assets/sets.rs"]
+mod sets;
 mod tenants;
 
 use prepress::clock::Clock;

@@ -65,6 +65,20 @@ fn cases() -> Vec<Case> {
             EDITORS,
             json!({"publishStateUpdateArray": [{"assetHandle": asset, "publishState": "MarkedForPublish"}]}),
         ),
+        case("createImageSet", EDITORS, json!({"folderHandle": "Shoes", "name": "views", "type": "ImageSet"})),
+        case("updateImageSet", EDITORS, json!({"assetHandle": asset})),
+        case("setImageSetMembers", EDITORS, json!({"assetHandle": asset, "memberArray": []})),
+        case(
+            "getImageSetMembers",
+            "IpsUser IpsAdmin IpsCompanyAdmin TrialSiteAdmin TrialSiteUser ImagePortalUser ImagePortalContrib \
+             ImagePortalContribUser",
+            json!({"assetHandle": asset}),
+        ),
+        case("createAssetSet", EDITORS, json!({"folderHandle": "Shoes", "name": "media", "subType": "MediaSet"})),
+        case("updateAssetSet", EDITORS, json!({"assetHandle": asset})),
+        case("setAssetSetDefinition", EDITORS, json!({"assetHandle": asset, "setDefinition": ""})),
+        case("getAssociatedAssets", EVERYBODY, json!({"assetHandle": asset})),
+        case("getGenerationInfo", EVERYBODY, json!({"originatorHandle": asset})),
         case("forceRepublishAssets", EDITORS, json!({"assetHandleArray": [asset]})),
         case(
             "getImageFormats",

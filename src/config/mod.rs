@@ -21,6 +21,7 @@ mod read;
 mod retention;
 mod scheduler;
 mod server;
+mod sets;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -49,6 +50,7 @@ pub use self::{
     retention::Retention,
     scheduler::Scheduler,
     server::{Gzip, Server},
+    sets::Sets,
     units::{Period, PeriodError, Secret, Size, SizeError, WebAddress, WebAddressError},
 };
 use self::{read::Reader, top::Top};
@@ -69,6 +71,7 @@ pub struct Config {
     pub publish: Publish,
     pub mail: Mail,
     pub retention: Retention,
+    pub sets: Sets,
     pub log: Log,
 }
 
@@ -110,7 +113,7 @@ impl Config {
         let (server, accounts, scheduler) = (reader.section(), reader.section(), reader.section());
         let (dispatch, ingest, fetch) = (reader.section(), reader.section(), reader.section());
         let (media, publish, mail) = (reader.section(), reader.section(), reader.section());
-        let (retention, log) = (reader.section(), reader.section());
+        let (retention, sets, log) = (reader.section(), reader.section(), reader.section());
         let top: Top = reader.top();
         let mut problems = reader.finish();
         let zone = environment.local_zone(top.zone).unwrap_or_else(|problem| {
@@ -136,6 +139,7 @@ impl Config {
             publish,
             mail,
             retention,
+            sets,
             log,
         })
     }
@@ -225,6 +229,7 @@ impl Default for Config {
             publish: Publish::default(),
             mail: Mail::default(),
             retention: Retention::default(),
+            sets: Sets::default(),
             log: Log::default(),
         };
         config.resolve(&absolute(".").unwrap_or_default());

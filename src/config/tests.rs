@@ -88,6 +88,7 @@ fn example_documents_every_key() {
         publish,
         mail,
         retention,
+        sets,
         log,
     } = Config::default();
     let known: Vec<String> = keys(Top::default())
@@ -101,6 +102,7 @@ fn example_documents_every_key() {
         .chain(keys(publish))
         .chain(keys(mail))
         .chain(keys(retention))
+        .chain(keys(sets))
         .chain(keys(log))
         .collect();
     assert!(known.len() > 60, "the names of the keys were not found: {known:?}");
@@ -238,6 +240,7 @@ fn bad_values_name_key_value_and_rule() {
             "[mail]\nconsole_url = 'x'",
             "mail.console_url = \"x\": must be an http or https address without login, query or fragment, such as \"https://images.example.com\"",
         ),
+        ("[sets]\nmax_assets = 0", "sets.max_assets = 0: must be from 1 to 100000"),
         ("[retention]\nlogs = '1s'", "retention.logs = 1s: must be from 1d to 36500d"),
         (
             "[log]\nlevel = 'loud=='",

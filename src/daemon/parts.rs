@@ -72,6 +72,7 @@ pub fn service_settings(config: &Config) -> service::Settings {
         image_server_url: config.publish.image_server_url.as_ref().map(|url| url.as_str().to_owned()),
         video_root_url: config.publish.video_root_url.as_ref().map(|url| url.as_str().to_owned()),
         system_message: config.server.system_message.clone(),
+        most_grouped: config.sets.max_assets as usize,
         ..service::Settings::default()
     }
 }

@@ -16,6 +16,7 @@ mod process;
 mod publish;
 mod reason;
 mod rip_pdfs;
+mod sets;
 mod settings;
 mod standard;
 mod upload_directory;

@@ -30,7 +30,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         illustrator_options: _,
         in_design_options,
         color_management_options,
-        auto_set_creation_options,
         media_options,
         unsharp_mask_options,
         un_compress_options,
@@ -38,6 +37,8 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         project_handle_array,
         // There are no adaptive video sets yet that a video could be left out of.
         exclude_master_video_from_avs: _,
+        // Sets are made when the rest is done.
+        auto_set_creation_options: _,
         // The engine acts on the rest.
         email_setting: _,
         post_job_only_if_files: _,
@@ -59,10 +60,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
             color_management_options
                 .as_ref()
                 .is_some_and(|options| options.color_management != ColorManagement::Default),
-        ),
-        (
-            "autoSetCreationOptions",
-            auto_set_creation_options.as_ref().is_some_and(|options| !options.auto_sets_array.is_empty()),
         ),
         ("mediaOptions", media_options.as_ref().is_some_and(encodes)),
         (
@@ -159,7 +156,6 @@ mod tests {
             "photoshopOptions": { "process": "MaintainLayers" },
             "inDesignOptions": { "process": "Rasterize" },
             "colorManagementOptions": { "colorManagement": "Convert" },
-            "autoSetCreationOptions": { "autoSetsArray": ["ps|1"] },
             "mediaOptions": { "generateThumbnail": true }, "unsharpMaskOptions": { "amount": 1.75 },
             "unCompressOptions": { "process": "UnCompress" }, "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
         });

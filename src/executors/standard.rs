@@ -4,6 +4,7 @@ use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
 use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
 use super::rip_pdfs::RipPdfs;
+use super::sets::{SetGeneration, ThenSets};
 use super::upload_directory::UploadDirectory;
 use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
@@ -24,6 +25,23 @@ impl Standard {
 
 impl Registry for Standard {
     fn executor(&self, spec: &JobSpec) -> Box<dyn Executor> {
+        let first = self.work(spec);
+        let options = spec.processing();
+        let scripts = options.and_then(|options| options.auto_set_creation_options.clone());
+        match scripts.filter(|scripts| !scripts.auto_sets_array.is_empty()) {
+            Some(scripts) => Box::new(ThenSets {
+                first,
+                scripts,
+                ready_for_publish: options.and_then(|options| options.ready_for_publish).unwrap_or(false),
+                workshop: self.workshop.clone(),
+            }),
+            None => first,
+        }
+    }
+}
+
+impl Standard {
+    fn work(&self, spec: &JobSpec) -> Box<dyn Executor> {
         let workshop = self.workshop.clone();
         match spec {
             JobSpec::UploadDirectory(order) => Box::new(UploadDirectory { order: order.clone(), workshop }),
@@ -36,6 +54,7 @@ impl Registry for Standard {
             JobSpec::ServerDirectoryPublish(_) => {
                 publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
             }
+            JobSpec::AutomatedSetGeneration(order) => Box::new(SetGeneration { order: order.clone(), workshop }),
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
@@ -45,7 +64,6 @@ impl Registry for Standard {
             | JobSpec::ReprocessAssets(_)
             | JobSpec::CreateVideoSitemap(_)
             | JobSpec::Export(_)
-            | JobSpec::AutomatedSetGeneration(_)
             | JobSpec::Cleanup(_) => Box::new(NotAvailable),
         }
     }

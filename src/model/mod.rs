@@ -1,5 +1,6 @@
 //! The domain, pure: no async, no SQL, no HTTP, no ambient time.
 
+pub mod arrangement;
 pub mod asset;
 pub mod email_setting;
 pub mod firing;
@@ -17,6 +18,7 @@ pub mod overwrite;
 pub mod property_set;
 pub mod role;
 pub mod schedule;
+pub mod set_definition;
 pub mod state;
 pub mod trigger;
 

@@ -1,7 +1,6 @@
 //! renameAsset, moveAsset, moveAssets, deleteAsset, deleteAssets. What is deleted goes to the trash.
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
 use super::access::{EDITORS, Operation};
 use super::asset_query::check_count;
@@ -10,7 +9,7 @@ use super::{Caller, Error, Services};
 use crate::model::handle;
 use crate::model::id::AssetId;
 use crate::model::invalid::Invalid;
-use crate::model::name::FileName;
+use crate::model::name::{FileName, LONGEST_FILE_NAME, check_asset_name};
 use crate::store::assets::AssetError;
 use crate::store::assets::change::{Change, Outcomes};
 use crate::store::companies::Company;
@@ -104,7 +103,8 @@ impl Services {
         let asset = self.store.assets(company.id, &[id]).await?.pop();
         let asset = asset.ok_or_else(|| one_refused(AssetError::NotFound, &param.asset_handle))?;
         let name = new_name(&param.new_name, &asset.file_name)?;
-        let file_name = name.with_extension();
+        // Sets have no file.
+        let file_name = if asset.file_name.is_empty() { String::new() } else { name.with_extension() };
         self.store
             .rename_asset(self.change(caller, &company), id, name.stem, file_name)
             .await
@@ -153,17 +153,15 @@ impl Services {
     }
 }
 
-/// The new name with the extension of the file. What an asset name may not hold is refused, not dropped: the caller asks
-/// for this name, and would not hear of another one.
+/// The new name with the extension of the file.
 fn new_name(wanted: &str, file_name: &str) -> Result<FileName, Invalid> {
-    // A dot in the name must not be taken for the start of an extension.
-    let cleaned = FileName::clean("newName", &format!("{wanted}.x"))?;
-    if cleaned.stem != wanted.trim().nfc().collect::<String>() {
-        let rule = format!("holds characters that asset names may not hold; \"{}\" would be allowed", cleaned.stem);
+    let stem = check_asset_name("newName", wanted)?;
+    let extension = file_name.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned();
+    if stem.len() + extension.len() + 1 > LONGEST_FILE_NAME {
+        let rule = format!("must leave room for .{extension} within {LONGEST_FILE_NAME} bytes");
         return Err(Invalid::new("newName", rule));
     }
-    let extension = file_name.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned();
-    Ok(FileName { extension, ..cleaned })
+    Ok(FileName { stem, extension, changed: false })
 }
 
 pub(super) fn only(outcomes: Outcomes, text: &str) -> Result<EmptyReturn, Error> {

@@ -18,6 +18,9 @@ pub struct Asset {
     pub asset_handle: Option<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub asset_type: Option<String>,
+    /// Of asset sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,14 +52,18 @@ pub struct Asset {
 impl Services {
     pub(super) fn view(&self, company: &Company, asset: &stored::Asset) -> Asset {
         let mut info = Map::new();
-        if let Some(element) = info_element(asset.asset_type) {
+        if asset.asset_type == AssetType::AssetSet {
+            let definition = asset.definition.iter().map(|text| ("setDefinition".to_owned(), json!(text)));
+            info.insert("assetSetInfo".to_owned(), Value::Object(definition.collect()));
+        } else if let Some(element) = info_element(asset.asset_type) {
             info.insert(element.to_owned(), Value::Object(facts(company, asset)));
         }
         Asset {
             asset_handle: Some(handle::asset(asset.id, asset.asset_type)),
             asset_type: Some(asset.asset_type.to_string()),
+            sub_type: asset.sub_type.clone(),
             name: Some(asset.name.clone()),
-            file_name: Some(asset.file_name.clone()),
+            file_name: Some(asset.file_name.clone()).filter(|name| !name.is_empty()),
             folder: Some(handle::folder_path(&company.root_path, &asset.folder)),
             folder_handle: Some(handle::folder(&company.root_path, &asset.folder)),
             ready_for_publish: Some(asset.marked),
@@ -80,7 +87,7 @@ impl Services {
     }
 }
 
-/// The element that describes assets of this type. Sets, views and templates have none that could be filled from a file.
+/// The element that describes assets of this type. Other sets than asset sets, views and templates have none.
 const fn info_element(asset_type: AssetType) -> Option<&'static str> {
     match asset_type {
         AssetType::Aco => Some("acoInfo"),

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod asset_change;
 pub mod asset_publish;
 pub mod asset_query;
+pub mod asset_relations;
 pub mod asset_view;
 mod caller;
 pub mod companies;
@@ -25,6 +26,7 @@ pub mod password;
 pub mod properties;
 pub mod property_sets;
 mod services;
+pub mod sets;
 
 use std::fmt::Display;
 use std::str::FromStr;

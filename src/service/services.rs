@@ -21,6 +21,8 @@ pub struct Settings {
     pub upload_post_max_bytes: u64,
     /// What the administrator wants every user to read.
     pub system_message: String,
+    /// Most assets in one automatedSetGenerationJob.
+    pub most_grouped: usize,
     pub login: LoginSettings,
 }
 
@@ -42,6 +44,7 @@ impl Default for Settings {
             video_root_url: None,
             upload_post_max_bytes: 2 << 30,
             system_message: String::new(),
+            most_grouped: 1000,
             login: LoginSettings::default(),
         }
     }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
+use crate::store::assets::growth::{self, Grown, Growth};
 use crate::store::assets::ingest::{self, Derived};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
@@ -29,6 +30,8 @@ pub enum Effect {
     KeepParts { company: CompanyId, parent: AssetId, prefix: String, keys: Vec<String> },
     /// A set was put together.
     Set(Box<NewSet>),
+    /// Assets join a set by a script.
+    Grow(Box<Growth>),
     /// A publish got one step further.
     Publish(PublishStep),
 }
@@ -42,6 +45,7 @@ pub enum Applied {
     /// The asset got another master meanwhile, or is gone: nothing was written.
     Outdated(AssetId),
     PublishBegun(Begun),
+    Grown(Grown),
 }
 
 impl Applied {
@@ -51,6 +55,7 @@ impl Applied {
             Self::Nothing | Self::PublishBegun(_) => None,
             Self::Filed(filed) => Some(filed.asset()),
             Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
+            Self::Grown(grown) => grown.set(),
         }
     }
 }
@@ -80,6 +85,7 @@ impl Effect {
                 Ok(Applied::Nothing)
             }
             Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
+            Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),
             Self::Publish(step) => publishing::apply(tx, step, now).await,
         }
     }

@@ -16,6 +16,7 @@ mod writer;
 
 pub mod accounts;
 pub mod assets;
+pub mod candidates;
 pub mod companies;
 pub mod contexts;
 pub mod folders;

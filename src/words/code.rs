@@ -121,6 +121,8 @@ codes! {
     // Job log: sets, pages, export, metadata
     SET_CREATED = "set-created";
     SET_UPDATED = "set-updated";
+    SET_UNCHANGED = "set-unchanged";
+    SET_LEFT_OUT = "set-left-out";
     SET_ERROR = "set-error";
     PDF_RIPPED = "pdf-ripped";
     PDF_RIP_ERROR = "pdf-rip-error";
@@ -180,6 +182,15 @@ codes! {
     REASON_TOO_MANY_REDIRECTS = "reason-too-many-redirects";
     REASON_CONNECTION = "reason-connection";
     REASON_TOOL_MISSING = "reason-tool-missing";
+    REASON_ASSET_UNKNOWN = "reason-asset-unknown";
+    REASON_ASSET_IN_TRASH = "reason-asset-in-trash";
+    REASON_SCRIPT_GONE = "reason-script-gone";
+    REASON_NO_BASE_NAME = "reason-no-base-name";
+    REASON_NO_ROW = "reason-no-row";
+    REASON_NO_COLUMN = "reason-no-column";
+    REASON_CELL_TAKEN = "reason-cell-taken";
+    REASON_SET_FULL = "reason-set-full";
+    REASON_SET_NAME_TAKEN = "reason-set-name-taken";
     REASON_NOT_FOR_TYPE = "reason-not-for-type";
     REASON_NOT_IN_VERSION = "reason-not-in-version";
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";

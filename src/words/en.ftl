@@ -446,7 +446,18 @@ set-updated =
         [one] Set { $name } was updated and has 1 member.
        *[other] Set { $name } was updated and has { NUMBER($count) } members.
     }
-# $name (Text) set or script
+# $name (Text) set
+# $count (Number) members
+set-unchanged =
+    { $count ->
+        [one] Set { $name } already has its member.
+       *[other] Set { $name } already has its { NUMBER($count) } members in their order.
+    }
+# $asset (Text)
+# $name (Text) set
+# $reason (Text)
+set-left-out = { $asset } was left out of set { $name }: { $reason }.
+# $name (Text) set, asset or script
 # $reason (Text)
 set-error = No set could be made for { $name }: { $reason }.
 # $file (Text) PDF
@@ -615,6 +626,20 @@ reason-connection = the connection failed: { $detail }
 # $tool (Text) program
 # $package (Text) Debian package
 reason-tool-missing = { $tool } is not installed (package { $package })
+reason-asset-unknown = the company has no such asset
+reason-asset-in-trash = it is in the trash
+reason-script-gone = the company has no such set script any more
+# $script (Text) name of a set script
+reason-no-base-name = the script { $script } finds no base name in its name
+reason-no-row = its name gives no row
+reason-no-column = its name gives no column
+# $row (Number) as names say it
+# $column (Number) as names say it
+# $asset (Text) the member that has the place
+reason-cell-taken = { $asset } already has row { $row }, column { $column }
+# $limit (Number) members
+reason-set-full = a set made by a script has at most { NUMBER($limit) } members
+reason-set-name-taken = the name belongs to another asset, or to a set of another kind
 # $type (Text) asset type
 reason-not-for-type = it does not apply to { $type }
 reason-not-in-version = this version does not have it yet

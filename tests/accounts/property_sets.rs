@@ -344,6 +344,18 @@ async fn a_job_may_name_only_presets_that_are_there_and_of_the_right_kind() {
         let why = town.why(&town.ada, "submitJob", param).await;
         assert!(matches!(&why, Error::Invalid(invalid) if invalid.field == field), "{why}");
     }
+    let assets = |count: usize| {
+        json!({"companyHandle": ACME, "jobName": "G", "automatedSetGenerationJob": {
+            "assetHandleArray": vec!["a|1"; count], "readyForPublish": true, "emailSetting": "None",
+            "autoSetCreationOptions": {"autoSetsArray": [script]}}})
+    };
+    town.done(&town.ada, "submitJob", assets(1000)).await;
+    let why = town.why(&town.ada, "submitJob", assets(1001)).await;
+    let field = "automatedSetGenerationJob/assetHandleArray";
+    assert!(
+        matches!(&why, Error::Invalid(invalid) if invalid.field == field && invalid.rule.contains("1000")),
+        "{why}"
+    );
     let generation = json!({"companyHandle": ACME, "jobName": "G", "automatedSetGenerationJob": {
         "assetHandleArray": ["a|1"], "readyForPublish": true, "autoSetCreationOptions": {"autoSetsArray": [script, foreign]},
         "emailSetting": "None"}});

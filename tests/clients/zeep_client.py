@@ -192,6 +192,40 @@ def assets(version, company, spring, has):
     return shoe
 
 
+def sets(version, company, shoe, has):
+    """Of pictures that lie in the root folder; the sets go to the trash in the end."""
+    handle = company["companyHandle"]
+    place = {"companyHandle": handle, "folderHandle": company["rootPath"]}
+    views = version.call("createImageSet", **place, name="Shoe views", type="SpinSet")
+    of_set = {"companyHandle": handle, "assetHandle": views}
+    assert items(version.call("getImageSetMembers", **of_set)) == []
+    seats = {"items": [{"assetHandle": shoe, "pageReset": False}]}
+    version.call("setImageSetMembers", **of_set, memberArray=seats)
+    members = items(version.call("getImageSetMembers", **of_set))
+    assert [(one["asset"]["name"], one["pageReset"]) for one in members] == [("shoe", True)], members
+    if has("updateImageSet"):
+        version.call("updateImageSet", **of_set, thumbAssetHandle=shoe)
+    if has("getAssociatedAssets") and has("createPropertySet"):
+        found = version.call("getAssociatedAssets", **of_set)
+        assert [one["assetHandle"] for one in items(found["memberArray"])] == [shoe], found
+        assert found["thumbAsset"]["name"] == "shoe", found
+    elif has("getAssociatedAssets"):
+        version.call("getAssociatedAssets", **of_set)
+    if has("getGenerationInfo"):
+        version.call("getGenerationInfo", companyHandle=handle, originatorHandle=shoe)
+    if has("createAssetSet"):
+        definition = f"${{getCatalogId([{shoe}])}};;1"
+        media = version.call("createAssetSet", **place, name="Media", subType="MediaSet", setDefinition=definition)
+        of_media = {"companyHandle": handle, "assetHandle": media}
+        version.call("setAssetSetDefinition", **of_media, setDefinition=definition)
+        if has("updateAssetSet"):
+            version.call("updateAssetSet", **of_media, setDefinition=definition, thumbAssetHandle=shoe)
+        shown = items(version.call("getAssets", companyHandle=handle, assetHandleArray={"items": [media]}))[0]
+        assert shown["subType"] == "MediaSet" and shown["assetSetInfo"]["setDefinition"] == definition, shown
+        version.call("deleteAsset", companyHandle=handle, assetHandle=media)
+    version.call("deleteAsset", companyHandle=handle, assetHandle=views)
+
+
 def property_sets(version, company, has):
     """Of types that companies make, and of the built-in ones."""
     if not has("createPropertySet"):
@@ -310,6 +344,7 @@ def run(setup, facts):
     company = session(version, has)
     spring = folders(version, company)
     shoe = assets(version, company, spring, has)
+    sets(version, company, shoe, has)
     property_sets(version, company, has)
     jobs(version, company, shoe, has)
     version.call("deleteFolder", companyHandle=company["companyHandle"], folderHandle=spring)

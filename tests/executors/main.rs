@@ -8,6 +8,7 @@ mod contexts;
 mod optimize;
 mod pages;
 mod publish;
+mod sets;
 mod upload;
 mod urls;
 mod world;

@@ -103,6 +103,13 @@ impl World {
         sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap().get(0)
     }
 
+    /// Changes the database behind the program's back.
+    pub async fn write(&self, sql: &str) {
+        let path = self.folder.path().join("prepress.db");
+        let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
     /// Calls an operation by its name, with the parameter in its JSON form.
     pub async fn call(&self, caller: &Caller, operation: &str, param: Value) -> Result<Value, Error> {
         let s = &self.services;
@@ -135,6 +142,15 @@ impl World {
             "deleteImageFormat" => shown(s.delete_image_format(caller, read(param)).await),
             "getProperty" => shown(s.get_property(caller, read(param)).await),
             "getSystemProperties" => shown(s.get_system_properties(caller, read(param)).await),
+            "createImageSet" => shown(s.create_image_set(caller, read(param)).await),
+            "updateImageSet" => shown(s.update_image_set(caller, read(param)).await),
+            "getImageSetMembers" => shown(s.get_image_set_members(caller, read(param)).await),
+            "setImageSetMembers" => shown(s.set_image_set_members(caller, read(param)).await),
+            "createAssetSet" => shown(s.create_asset_set(caller, read(param)).await),
+            "updateAssetSet" => shown(s.update_asset_set(caller, read(param)).await),
+            "setAssetSetDefinition" => shown(s.set_asset_set_definition(caller, read(param)).await),
+            "getAssociatedAssets" => shown(s.get_associated_assets(caller, read(param)).await),
+            "getGenerationInfo" => shown(s.get_generation_info(caller, read(param)).await),
             "createPropertySetType" => shown(s.create_property_set_type(caller, read(param)).await),
             "getPropertySetTypes" => shown(s.get_property_set_types(caller, read(param)).await),
             "getPropertySetType" => shown(s.get_property_set_type(caller, read(param)).await),

@@ -138,8 +138,8 @@ impl ExportJob {
     }
 }
 
-/// Most assets in one set generation (reference, automatedSetGenerationJob).
-const MOST_GROUPED: usize = 1000;
+/// Most assets in one set generation that a configuration may allow.
+pub const MOST_GROUPED: usize = 100_000;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

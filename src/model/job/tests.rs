@@ -57,7 +57,7 @@ fn a_bad_field_is_named_with_its_rule() {
         (JobKind::Export, json!({"assetHandleArray": ["c|1"], "fmt": "orig"}), "exportJob/assetHandleArray"),
         (
             JobKind::AutomatedSetGeneration,
-            json!({"assetHandleArray": vec!["a|1"; 1001], "autoSetCreationOptions": {}}),
+            json!({"assetHandleArray": vec!["a|1"; 100_001], "autoSetCreationOptions": {}}),
             "automatedSetGenerationJob/assetHandleArray",
         ),
         (JobKind::ReprocessAssets, json!({"assetHandleArray": []}), "reprocessAssetsJob/assetHandleArray"),

@@ -12,7 +12,7 @@ use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::invalid::Invalid;
 use crate::model::role::Role;
 use crate::model::{constants, handle};
-use crate::store::assets::query::{Search, Sort};
+use crate::store::assets::query::{self as stored, Search, Sort};
 use crate::store::companies::Company;
 use crate::store::folders::FolderError;
 
@@ -196,13 +196,14 @@ impl Services {
         self.check_impersonation(caller, &company, user, group).await?;
         check_count("nameArray", param.name_array.len())?;
         let strict = param.strict_sub_type_check.unwrap_or(false);
-        let types = types_wanted(&param.asset_type_array, &param.asset_sub_type_array, strict)?;
+        let types = types_wanted(&param.asset_type_array)?;
         let excluded: Vec<AssetType> = parse_all("excludeAssetTypeArray", &param.exclude_asset_type_array)?;
         let found = self.store.assets_named(company.id, &param.name_array).await?;
         let assets = found
             .iter()
             .filter(|asset| types.as_ref().is_none_or(|types| types.contains(&asset.asset_type)))
             .filter(|asset| !excluded.contains(&asset.asset_type))
+            .filter(|asset| has_sub_type(asset, &param.asset_sub_type_array, strict))
             .map(|asset| self.view(&company, asset))
             .collect();
         let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
@@ -217,14 +218,16 @@ pub(super) fn check_count(field: &str, count: usize) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Which types may be returned; None is any. Assets have no subtypes here, so that a strict check for one finds nothing.
-fn types_wanted(types: &[String], subtypes: &[String], strict: bool) -> Result<Option<Vec<AssetType>>, Invalid> {
+/// Which types may be returned; None is any.
+fn types_wanted(types: &[String]) -> Result<Option<Vec<AssetType>>, Invalid> {
     let types: Vec<AssetType> = parse_all("assetTypeArray", types)?;
-    if strict && !subtypes.is_empty() {
-        return Ok(Some(Vec::new()));
-    }
     // `Asset` stands for all of them.
     Ok(if types.is_empty() || types.contains(&AssetType::Asset) { None } else { Some(types) })
+}
+
+/// Only asset sets have sub-types.
+fn has_sub_type(asset: &stored::Asset, wanted: &[String], strict: bool) -> bool {
+    wanted.is_empty() || asset.sub_type.as_ref().map_or(!strict, |sub_type| wanted.contains(sub_type))
 }
 
 fn search(company: &Company, param: &SearchAssetsParam, fields: &Fields) -> Result<Search, Error> {
@@ -257,8 +260,10 @@ fn search(company: &Company, param: &SearchAssetsParam, fields: &Fields) -> Resu
         include_subfolders: param.include_subfolders,
         trash_state: trash_state.unwrap_or(TrashState::NotInTrash),
         publish_state,
-        types: types_wanted(&param.asset_type_array, &param.asset_sub_type_array, strict)?,
+        types: types_wanted(&param.asset_type_array)?,
         excluded_types: parse_all("excludeAssetTypeArray", &param.exclude_asset_type_array)?,
+        sub_types: param.asset_sub_type_array.clone(),
+        strict_sub_types: strict,
         conditions: condition::read_all(&param.system_field_condition_array)?,
         any_condition: match_mode == Some(MatchMode::MatchAny),
         sort,

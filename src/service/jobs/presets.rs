@@ -1,4 +1,4 @@
-//! Property sets that a job names: set scripts and video encoding presets. A job that waits for years may find them gone;
+//! What is checked of a job's scripts and presets, which are property sets. A job that waits for years may find them gone;
 //! one that is submitted with what is not there is refused.
 
 use crate::model::handle;
@@ -9,6 +9,17 @@ use crate::model::property_set::BuiltIn;
 use crate::service::{Error, Services, item};
 
 impl Services {
+    /// How many assets a set generation may have is for the configuration to say.
+    pub(super) fn check_grouped(&self, spec: &JobSpec) -> Result<(), Invalid> {
+        let JobSpec::AutomatedSetGeneration(job) = spec else { return Ok(()) };
+        let (count, most) = (job.asset_handle_array.len(), self.settings.most_grouped);
+        if count > most {
+            let rule = format!("must name at most {most} assets, not {count}");
+            return Err(Invalid::new(format!("{}/assetHandleArray", spec.kind()), rule));
+        }
+        Ok(())
+    }
+
     pub(super) async fn check_presets(&self, company: CompanyId, spec: &JobSpec) -> Result<(), Error> {
         for (built_in, field, handles) in named(spec) {
             for (index, text) in handles.iter().enumerate() {

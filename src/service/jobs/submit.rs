@@ -91,6 +91,7 @@ impl Services {
         let trigger = trigger(given(&param.exec_time), given(&param.exec_schedule), self.store.zone())?;
         let spec = job_element(&param.elements)?;
         self.check_context(&company, &spec).await?;
+        self.check_grouped(&spec)?;
         self.check_presets(company.id, &spec).await?;
         let (trigger, next_fire_at) = first_fire_time(trigger, now, self.store.zone())?;
         let run = match next_fire_at {

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::set_change::with_what_belongs;
 use super::{AssetError, Contexts, ids, next_change, set_marks};
-use crate::model::asset::{PublishState, TrashState};
+use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::store::rows::{constant, get};
 use crate::store::{Store, StoreError, Transaction, folders};
@@ -63,13 +64,40 @@ impl Store {
 }
 
 /// An asset that a change is asked for.
-struct Held {
-    name: String,
-    folder: FolderId,
-    trash_state: TrashState,
+pub(super) struct Held {
+    pub name: String,
+    pub asset_type: AssetType,
+    pub folder: FolderId,
+    pub trash_state: TrashState,
 }
 
 /// Assets of the company, by number. Those of others are as if they were not there.
+pub(super) async fn held(
+    tx: &mut Transaction,
+    company: CompanyId,
+    assets: &[AssetId],
+) -> Result<HashMap<AssetId, Held>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, name, asset_type, folder_id, trash_state FROM asset
+         WHERE company_id = $1 AND id IN (SELECT value FROM json_each($2))",
+    )
+    .bind(company.0)
+    .bind(ids(assets))
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("read assets that are to be changed"))?;
+    let held = rows.iter().map(|row| {
+        let held = Held {
+            name: get(row, "name")?,
+            asset_type: constant(row, "asset_type")?,
+            folder: FolderId(get(row, "folder_id")?),
+            trash_state: constant(row, "trash_state")?,
+        };
+        Ok((AssetId(get(row, "id")?), held))
+    });
+    held.collect()
+}
+
 struct Candidates(HashMap<AssetId, Held>);
 
 impl Candidates {
@@ -78,24 +106,7 @@ impl Candidates {
         company: CompanyId,
         assets: impl Iterator<Item = AssetId>,
     ) -> Result<Self, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, name, folder_id, trash_state FROM asset
-             WHERE company_id = $1 AND id IN (SELECT value FROM json_each($2))",
-        )
-        .bind(company.0)
-        .bind(ids(&assets.collect::<Vec<_>>()))
-        .fetch_all(tx)
-        .await
-        .map_err(StoreError::doing("read assets that are to be changed"))?;
-        let held = rows.iter().map(|row| {
-            let held = Held {
-                name: get(row, "name")?,
-                folder: FolderId(get(row, "folder_id")?),
-                trash_state: constant(row, "trash_state")?,
-            };
-            Ok((AssetId(get(row, "id")?), held))
-        });
-        Ok(Self(held.collect::<Result<_, StoreError>>()?))
+        Ok(Self(held(tx, company, &assets.collect::<Vec<_>>()).await?))
     }
 
     fn usable(&self, asset: AssetId) -> Result<&Held, AssetError> {
@@ -108,7 +119,7 @@ impl Candidates {
 }
 
 /// Notes that the assets have changed and what they lie in.
-async fn changed(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<i64, StoreError> {
+pub(super) async fn changed(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<i64, StoreError> {
     let seq = next_change(tx, change.company).await?;
     sqlx::query(
         "UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4
@@ -231,11 +242,15 @@ async fn mark(
     }
     // The last word on an asset counts.
     let last: HashMap<AssetId, PublishState> = states.iter().copied().collect();
-    for state in PublishState::ALL {
-        let wanted: Vec<AssetId> = accepted.iter().copied().filter(|asset| last.get(asset) == Some(state)).collect();
-        set_marks(tx, change.company, &wanted, contexts, *state == PublishState::MarkedForPublish).await?;
-    }
-    changed(tx, change, &accepted).await?;
+    let with_state = |state: PublishState| -> Vec<AssetId> {
+        accepted.iter().copied().filter(|asset| last.get(asset) == Some(&state)).collect()
+    };
+    // What belongs to an asset is marked with it. Unmarking leaves it alone, and is for what was named: it comes last.
+    let marked = with_what_belongs(tx, &with_state(PublishState::MarkedForPublish)).await?;
+    let unmarked = with_state(PublishState::NotMarkedForPublish);
+    set_marks(tx, change.company, &marked, contexts, true).await?;
+    set_marks(tx, change.company, &unmarked, contexts, false).await?;
+    changed(tx, change, &[marked, unmarked].concat()).await?;
     Ok(outcomes)
 }
 

@@ -2,10 +2,13 @@
 
 pub mod arrival;
 pub mod change;
+pub mod growth;
 pub mod ingest;
 pub mod pages;
 pub mod parts;
 pub mod query;
+pub mod relations;
+pub mod set_change;
 pub mod sets;
 
 use serde_json::{Value, json};

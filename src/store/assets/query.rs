@@ -25,6 +25,10 @@ pub struct Asset {
     pub bytes: i64,
     pub pixels: Option<(u32, u32)>,
     pub facts: PictureFacts,
+    /// Of asset sets.
+    pub sub_type: Option<String>,
+    /// Of asset sets.
+    pub definition: Option<String>,
     pub trash_state: TrashState,
     /// In at least one publish context.
     pub marked: bool,
@@ -53,6 +57,9 @@ pub struct Search {
     /// None: any type.
     pub types: Option<Vec<AssetType>>,
     pub excluded_types: Vec<AssetType>,
+    /// Empty: any sub-type. Assets that have none are found as well, unless the search is strict.
+    pub sub_types: Vec<String>,
+    pub strict_sub_types: bool,
     pub conditions: Vec<Condition>,
     /// One condition is enough; otherwise all must hold.
     pub any_condition: bool,
@@ -122,9 +129,11 @@ pub struct Page {
     pub assets: Vec<Asset>,
 }
 
-const COLUMNS: &str = "SELECT a.*, f.path AS folder, cu.email AS creator, mu.email AS modifier,
+const COLUMNS: &str =
+    "SELECT a.*, sd.sub_type, sd.definition, f.path AS folder, cu.email AS creator, mu.email AS modifier,
     EXISTS (SELECT 1 FROM publish_mark p WHERE p.asset_id = a.id AND p.marked = 1) AS is_marked";
 const TABLES: &str = " FROM asset a JOIN folder f ON f.id = a.folder_id
+    LEFT JOIN set_detail sd ON sd.set_id = a.id
     LEFT JOIN account cu ON cu.id = a.created_by LEFT JOIN account mu ON mu.id = a.modified_by";
 
 impl Store {
@@ -218,6 +227,8 @@ fn asset(row: &SqliteRow) -> Result<Asset, StoreError> {
         bytes: get(row, "bytes")?,
         pixels: width.zip(height),
         facts: json(row, "info")?,
+        sub_type: get(row, "sub_type")?,
+        definition: get(row, "definition")?,
         trash_state: constant(row, "trash_state")?,
         marked: get(row, "is_marked")?,
         created_at: instant(row, "created_at")?,
@@ -285,6 +296,11 @@ impl Query {
         if !search.excluded_types.is_empty() {
             let types = query.bind(Argument::Text(json!(search.excluded_types).to_string()));
             query.and(format!("a.asset_type NOT IN (SELECT value FROM json_each({types}))"));
+        }
+        if !search.sub_types.is_empty() {
+            let list = query.bind(Argument::Text(json!(search.sub_types).to_string()));
+            let none = if search.strict_sub_types { "" } else { "sd.sub_type IS NULL OR " };
+            query.and(format!("({none}sd.sub_type IN (SELECT value FROM json_each({list})))"));
         }
         let conditions: Vec<String> = search.conditions.iter().map(|c| query.condition(c)).collect();
         if !conditions.is_empty() {
