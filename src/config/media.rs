@@ -1,5 +1,7 @@
 //! `[media]`: derived pictures, and what a picture may cost.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::{
@@ -18,6 +20,7 @@ pub struct Media {
     pub memory: Size,
     pub max_pages: u32,
     pub page_time: Period,
+    pub cmyk_profile: Option<PathBuf>,
 }
 
 impl Default for Media {
@@ -31,6 +34,7 @@ impl Default for Media {
             memory: Size::mib(512),
             max_pages: 5_000,
             page_time: Period::minutes(1),
+            cmyk_profile: None,
         }
     }
 }

@@ -151,6 +151,7 @@ impl Config {
             &mut self.server.tls_key,
             &mut self.ingest.root,
             &mut self.publish.root,
+            &mut self.media.cmyk_profile,
             &mut self.mail.password_file,
             &mut self.mail.eml_dir,
         ];

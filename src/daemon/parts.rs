@@ -161,7 +161,7 @@ pub fn registry(config: &Config) -> Result<Arc<dyn Registry>, StartError> {
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
     }
-    let settings = Settings::new(config);
+    let settings = Settings::new(config).read_files().map_err(|e| StartError::Executors(e.to_string()))?;
     Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
     Ok(Arc::new(Standard::new(settings, blobs)))
 }

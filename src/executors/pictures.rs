@@ -18,13 +18,13 @@ use crate::store::assets::ingest::{Derived, Master};
 use crate::store::pictures::KnownAsset;
 
 /// Raised when the same options give other bytes than before: everything made until then becomes stale.
-const MAKING: u32 = 1;
+const MAKING: u32 = 2;
 
 /// How derived files are made under these settings. Another recipe means that they are stale.
 pub fn recipe(settings: &Settings) -> String {
-    let media::Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, cmyk_profile } =
+    let media::Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, cmyk_profile: _ } =
         settings.picture_options();
-    let profile = cmyk_profile.map_or("none".to_owned(), |bytes| format!("{} bytes", bytes.len()));
+    let profile = settings.cmyk_profile.as_ref().map_or("none", |profile| &profile.hash);
     format!(
         "{MAKING}: tile {tile}, quality {quality}, chroma {chroma:?}, thumbnail {thumbnail_side} at {thumbnail_quality}, CMYK profile {profile}"
     )

@@ -1,13 +1,31 @@
 //! What the configuration says to executors.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Fetch, Ingest, Media};
-use crate::media;
 use crate::media::pdf::PageLimits;
 use crate::media::postscript::PostScriptLimits;
+use crate::media::{self, MediaError};
 use crate::outward::addresses;
+
+/// An ICC profile, and the hash it is known by.
+#[derive(Debug, Clone)]
+pub struct CmykProfile {
+    bytes: Arc<[u8]>,
+    pub hash: String,
+}
+
+impl CmykProfile {
+    fn read(path: &Path) -> Result<Self, MediaError> {
+        let bytes = media::read_cmyk_profile(path)?;
+        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { bytes, hash })
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -22,6 +40,8 @@ pub struct Settings {
     pub ingest: Ingest,
     pub fetch: Fetch,
     pub media: Media,
+    /// Taken for CMYK pictures that bring none.
+    pub cmyk_profile: Option<CmykProfile>,
     /// Which addresses may be fetched from.
     pub reachable: fn(IpAddr) -> bool,
     /// Files that one job works on at the same time.
@@ -38,9 +58,16 @@ impl Settings {
             ingest: config.ingest.clone(),
             fetch: config.fetch.clone(),
             media: config.media.clone(),
+            cmyk_profile: None,
             reachable: if config.fetch.allow_private { |_| true } else { addresses::is_public },
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
         }
+    }
+
+    /// Reads the files that the configuration names.
+    pub fn read_files(mut self) -> Result<Self, MediaError> {
+        self.cmyk_profile = self.media.cmyk_profile.as_deref().map(CmykProfile::read).transpose()?;
+        Ok(self)
     }
 
     pub fn picture_options(&self) -> media::Options {
@@ -48,6 +75,7 @@ impl Settings {
             tile: self.media.tile,
             quality: self.media.jpeg_quality,
             thumbnail_side: self.media.thumbnail_side,
+            cmyk_profile: self.cmyk_profile.as_ref().map(|profile| profile.bytes.clone()),
             ..media::Options::default()
         }
     }
@@ -69,5 +97,34 @@ impl Settings {
             max_memory: self.media.memory.get() / self.parallel.max(1) as u64,
             scratch: self.scratch.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executors::pictures::recipe;
+
+    #[test]
+    fn the_cmyk_profile_is_read_and_is_part_of_the_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let vips = |args: &[&str]| assert!(std::process::Command::new("vips").args(args).status().unwrap().success());
+        vips(&["black", &at("black.v"), "16", "16", "--bands", "3"]);
+        vips(&["copy", &at("black.v"), &at("rgb.v"), "--interpretation", "srgb"]);
+        vips(&["icc_export", &at("rgb.v"), &at("cmyk.tif"), "--output-profile", "cmyk"]);
+        let picture = media::probe(at("cmyk.tif").as_ref(), &media::Limits::default()).unwrap();
+        std::fs::write(at("press.icc"), picture.profile.unwrap().bytes).unwrap();
+
+        let mut config = Config::default();
+        let without = Settings::new(&config).read_files().unwrap();
+        assert!(without.picture_options().cmyk_profile.is_none());
+        config.media.cmyk_profile = Some(at("press.icc").into());
+        let with = Settings::new(&config).read_files().unwrap();
+        assert!(with.picture_options().cmyk_profile.is_some());
+        assert_ne!(recipe(&with), recipe(&without));
+        config.media.cmyk_profile = Some(at("cmyk.tif").into());
+        let error = Settings::new(&config).read_files().unwrap_err();
+        assert!(error.to_string().contains("cmyk.tif is no ICC profile"), "{error}");
     }
 }

@@ -1,10 +1,11 @@
 //! Colours: what a pyramid may hold is gray or RGB, with or without alpha; everything else is turned into it here.
 //!
 //! Gray and RGB keep their numbers and their profile. CMYK goes through its own profile (or the one the options name
-//! for pictures without) to sRGB; where there is neither, each ink simply darkens: `R = 255 (1 - C) (1 - K)`. A picture
+//! for pictures without) to sRGB; where there is neither, as [`inks`](super::inks) look on coated paper. A picture
 //! converted so has no profile: without one, everyone reads sRGB.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, ProfileText, RenderingIntent};
@@ -13,6 +14,7 @@ use moxcms::{Transform8BitExecutor, TransformOptions};
 use super::decode::guarded;
 use super::error::MediaError;
 use super::format::Format;
+use super::inks;
 use super::picture::Profile;
 use super::raster::Layout;
 
@@ -48,7 +50,7 @@ fn parse(bytes: &[u8]) -> Option<ColorProfile> {
 pub enum Note {
     #[error("the colour profile does not fit the picture or cannot be read, and was left out")]
     ProfileLeftOut,
-    #[error("CMYK without a colour profile was turned into sRGB by a plain formula; its colours are approximate")]
+    #[error("CMYK without a colour profile was turned into sRGB as on coated paper; its colours are approximate")]
     CmykByFormula,
     #[error("CMYK was turned into sRGB")]
     CmykConverted,
@@ -122,7 +124,7 @@ impl Converter {
             Step::GraySpread => {
                 band.as_chunks::<2>().0.iter().flat_map(|[gray, alpha]| [*gray, *gray, *gray, *alpha]).collect()
             }
-            Step::CmykFormula => band.as_chunks::<4>().0.iter().flat_map(cmyk_by_formula).collect(),
+            Step::CmykFormula => inks::to_srgb(&band),
             Step::Icc(transform) => {
                 let mut out = vec![0; band.len() / from.samples() * self.layout.samples()];
                 transform
@@ -143,11 +145,6 @@ fn drop_alpha(band: &[u8], samples: usize) -> Vec<u8> {
     out
 }
 
-fn cmyk_by_formula(&[c, m, y, k]: &[u8; 4]) -> [u8; 3] {
-    let light = |ink: u8| ((255 - u32::from(ink)) * (255 - u32::from(k)) + 127) / 255;
-    [light(c) as u8, light(m) as u8, light(y) as u8]
-}
-
 /// `profile` if it describes pixels of this layout, and whether one was there that does not.
 fn fitting(layout: Layout, profile: Option<&Profile>) -> (Option<&Profile>, bool) {
     let space = match layout {
@@ -158,6 +155,17 @@ fn fitting(layout: Layout, profile: Option<&Profile>) -> (Option<&Profile>, bool
     let fits = |profile: &&Profile| parse(&profile.bytes).is_some_and(|parsed| parsed.color_space == space);
     let kept = profile.filter(fits);
     (kept, kept.is_none() && profile.is_some())
+}
+
+/// Reads the ICC profile that CMYK pictures without one are taken to have.
+pub fn read_cmyk_profile(path: &Path) -> Result<Arc<[u8]>, MediaError> {
+    let failed = |source| MediaError::Io { doing: format!("read the CMYK profile {}", path.display()), source };
+    let bytes = std::fs::read(path).map_err(failed)?;
+    if transform(&bytes, Layout::Cmyk, Layout::Rgb).is_none() {
+        let what = format!("{} is no ICC profile that turns CMYK into colours", path.display());
+        return Err(MediaError::corrupt(Format::IccProfile, what));
+    }
+    Ok(bytes.into())
 }
 
 /// From the profile in `bytes` to sRGB.

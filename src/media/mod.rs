@@ -21,6 +21,7 @@ mod decode;
 mod error;
 mod exif;
 mod format;
+mod inks;
 mod limits;
 mod options;
 mod orientation;
@@ -42,7 +43,7 @@ mod tests;
 use std::io::{Seek, Write};
 use std::path::Path;
 
-pub use color::Note;
+pub use color::{Note, read_cmyk_profile};
 pub use decode::{Cancel, probe};
 pub use error::{MediaError, PixelLimit};
 pub use format::{Format, SNIFF_LEN};

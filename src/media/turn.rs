@@ -32,7 +32,7 @@ pub(crate) fn turned<'a>(rows: AnyRows<'a>, orientation: Orientation, limits: &L
             rows,
             orientation,
             scratch: limits.scratch.clone(),
-            in_memory: IN_MEMORY,
+            in_memory: IN_MEMORY.min(limits.max_memory / 2),
             aside: None,
             next: 0,
         }),

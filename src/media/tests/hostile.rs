@@ -282,6 +282,48 @@ fn every_limit_is_named_with_its_value() {
 }
 
 #[test]
+fn pictures_larger_than_the_memory_they_are_given_flow_through_it() {
+    let shop = Workshop::new();
+    let plain = shop.vips("resize", &shop.sample("синяя.jpg", 200), "plain.v", &["12"]);
+    // 13 million samples.
+    let limits = Limits { max_memory: 6 << 20, scratch: shop.file("scratch"), ..Limits::default() };
+    let tiff = "tile,tile-width=128,tile-height=128,compression=deflate";
+    for name in [
+        "a.jpg[Q=80]".to_owned(),
+        "a.png[compression=1]".to_owned(),
+        "lzw.tif[compression=lzw]".to_owned(),
+        "plain.tif[compression=none]".to_owned(),
+        format!("tiled.tif[{tiff}]"),
+    ] {
+        let source = shop.vips("copy", &plain, &name, &[]);
+        let info = pyramid_of(&source, &limits).unwrap_or_else(|error| panic!("{source:?}: {error}"));
+        assert_eq!(info.levels[0], (2400, 1800));
+    }
+    for (name, turn) in [("right.jpg", "6"), ("down.jpg", "3")] {
+        let source = shop.file(name);
+        run("vips", &["copy", path(&shop.file("a.jpg")), path(&source)]);
+        let mut bytes = fs::read(&source).unwrap();
+        bytes.splice(2..2, super::pyramids::exif(turn.parse().unwrap()));
+        fs::write(&source, bytes).unwrap();
+        pyramid_of(&source, &limits).unwrap_or_else(|error| panic!("{source:?}: {error}"));
+        assert_eq!(fs::read_dir(shop.file("scratch")).unwrap().count(), 0, "what was set aside is gone");
+    }
+    for name in ["whole.jpg[interlace]", "whole.png[interlace]"] {
+        let error = pyramid_of(&shop.vips("copy", &plain, name, &[]), &limits).unwrap_err();
+        assert!(matches!(error, MediaError::TooMuchMemory { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_cmyk_profile_that_is_none_is_refused_by_its_name() {
+    let shop = Workshop::new();
+    let file = shop.file("fallback.icc");
+    assert!(read_cmyk_profile(&file).unwrap_err().to_string().contains("fallback.icc"));
+    fs::write(&file, b"no profile").unwrap();
+    assert!(read_cmyk_profile(&file).unwrap_err().to_string().contains("fallback.icc is no ICC profile"));
+}
+
+#[test]
 fn the_work_stops_when_asked() {
     let shop = Workshop::new();
     let source = shop.sample("синяя.jpg", 600);
