@@ -60,10 +60,17 @@ pub fn examine(
         ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
     }
     match format {
-        Format::Jpeg | Format::Png | Format::Tiff | Format::Gif | Format::Bmp | Format::WebP => {
+        Format::Jpeg
+        | Format::Png
+        | Format::Tiff
+        | Format::Gif
+        | Format::Bmp
+        | Format::WebP
+        | Format::Psd
+        | Format::Psb => {
             pictures::complete(&mut ready, workshop, stop)?;
         }
-        Format::Psd | Format::Psb | Format::Heic | Format::Avif | Format::CameraRaw => {
+        Format::Heic | Format::Avif | Format::CameraRaw => {
             ready.master.facts.format = Some(format.name().to_owned());
             let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
             ready.warnings.push(Warning::Remark(why));

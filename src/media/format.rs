@@ -97,7 +97,7 @@ impl Format {
 
     /// True for the pictures this module decodes to pixels.
     pub fn is_decodable(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Png | Self::Tiff | Self::Gif | Self::Bmp | Self::WebP)
+        matches!(self, Self::Jpeg | Self::Png | Self::Tiff | Self::Gif | Self::Bmp | Self::WebP | Self::Psd | Self::Psb)
     }
 }
 

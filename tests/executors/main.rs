@@ -7,6 +7,7 @@ mod child;
 mod contexts;
 mod optimize;
 mod pages;
+mod photoshop;
 mod publish;
 mod sets;
 mod upload;

@@ -9,6 +9,7 @@ mod gif;
 mod jpeg;
 mod other;
 mod png;
+mod psd;
 mod tiff;
 mod tiff_chunks;
 mod tiff_palette;
@@ -87,6 +88,7 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
         Format::Gif => gif::probe(source),
         Format::Bmp => bmp::probe(source),
         Format::WebP => other::probe_webp(source),
+        Format::Psd | Format::Psb => psd::probe(source, format),
         other => Err(not_a_picture(other)),
     })
 }
@@ -101,6 +103,7 @@ pub(crate) fn decode(path: &Path, limits: &Limits) -> Result<Decoded, MediaError
         Format::Gif => gif::decode(source),
         Format::Bmp => bmp::decode(source),
         Format::WebP => other::decode_webp(source),
+        Format::Psd | Format::Psb => psd::decode(source, format),
         other => Err(not_a_picture(other)),
     })
 }

@@ -1,0 +1,344 @@
+//! The merged picture of Photoshop files, which Photoshop keeps beside the layers: row by row, whatever the size.
+//!
+//! Read are gray, duotone (as gray), RGB and CMYK, 8 and 16 bits, uncompressed and run-length coded, of documents (PSD) and large
+//! documents (PSB).
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::limits::Limits;
+use super::super::orientation::Orientation;
+use super::super::picture::{ColorModel, Picture, Profile, Resolution};
+use super::super::raster::Layout;
+use super::gather::{Gathered, Pieces};
+use super::{Decoded, Pixels, Source};
+
+/// The largest block beside the pixels that is looked at: profiles of presses have a few megabytes.
+const MOST_RESOURCES: u64 = 64 << 20;
+
+pub(super) fn probe(source: Source<'_>, format: Format) -> Result<Picture, MediaError> {
+    Document::read(source.file, format, source.limits).map(|document| document.picture)
+}
+
+pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded, MediaError> {
+    let Document { mut file, picture, layout, channels } = Document::read(source.file, format, source.limits)?;
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let row = width * usize::from(picture.depth / 8);
+    let used = layout.samples();
+    let compression = file.read_u16().map_err(reading(format))?;
+    let rows = match compression {
+        0 => {
+            let start = file.position().map_err(reading(format))?;
+            let spans = (0..used * height).map(|index| (start + (index * row) as u64, row));
+            spans.collect()
+        }
+        1 => file.packed_rows(channels * height, used * height, row * 2 + 128, format)?,
+        _ => return Err(MediaError::unsupported(format, format!("a {format} file with ZIP-compressed pixels"))),
+    };
+    let planes = Planes {
+        file: file.0.into_inner(),
+        format,
+        width: picture.width,
+        height: picture.height,
+        layout,
+        bytes_a_sample: usize::from(picture.depth / 8),
+        is_packed: compression == 1,
+        rows,
+        next: 0,
+    };
+    Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(planes))) })
+}
+
+fn reading(format: Format) -> impl Fn(io::Error) -> MediaError {
+    move |error| MediaError::reading(format, error)
+}
+
+/// A file read to where its merged picture begins.
+struct Document {
+    file: Input,
+    picture: Picture,
+    layout: Layout,
+    /// All there are, those that are no colours among them.
+    channels: usize,
+}
+
+impl Document {
+    fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<Self, MediaError> {
+        let mut file = Input(file);
+        let failed = reading(format);
+        let is_large = format == Format::Psb;
+        file.skip(12).map_err(&failed)?;
+        let channels = file.read_u16().map_err(&failed)?;
+        let height = file.read_u32().map_err(&failed)?;
+        let width = file.read_u32().map_err(&failed)?;
+        let depth = file.read_u16().map_err(&failed)?;
+        let mode = file.read_u16().map_err(&failed)?;
+        limits.check_size(width.into(), height.into())?;
+        if width == 0 || height == 0 {
+            return Err(MediaError::corrupt(format, "it has no pixels"));
+        }
+        let depth = match depth {
+            8 => 8,
+            16 => 16,
+            other => return Err(MediaError::unsupported(format, format!("a {format} file of {other} bits"))),
+        };
+        let color = match mode {
+            // A duotone is a gray picture with inks that only Photoshop knows.
+            1 | 8 => ColorModel::Gray,
+            3 => ColorModel::Rgb,
+            4 => ColorModel::Cmyk,
+            other => return Err(MediaError::unsupported(format, format!("a {format} file of colour mode {other}"))),
+        };
+        let color_data = file.read_u32().map_err(&failed)?;
+        file.skip(color_data.into()).map_err(&failed)?;
+        let resources = file.read_u32().map_err(&failed)?;
+        let (profile, resolution) = file.resources(resources.into()).map_err(&failed)?;
+        let layers = file.length(is_large).map_err(&failed)?;
+        let is_transparent = file.has_transparency(layers, is_large).map_err(&failed)?;
+        let colours = match color {
+            ColorModel::Gray => 1,
+            ColorModel::Cmyk => 4,
+            _ => 3,
+        };
+        if channels < colours {
+            return Err(MediaError::corrupt(format, format!("it has {channels} channels for {color}")));
+        }
+        let has_alpha = is_transparent && channels > colours && color != ColorModel::Cmyk;
+        let layout = match (color, has_alpha) {
+            (ColorModel::Gray, false) => Layout::Gray,
+            (ColorModel::Gray, true) => Layout::GrayAlpha,
+            (ColorModel::Cmyk, _) => Layout::Cmyk,
+            (_, false) => Layout::Rgb,
+            (_, true) => Layout::Rgba,
+        };
+        let picture = Picture {
+            format,
+            width,
+            height,
+            color,
+            depth,
+            has_alpha,
+            is_animated: false,
+            profile,
+            resolution,
+            orientation: Orientation::default(),
+        };
+        Ok(Self { file, picture, layout, channels: channels.into() })
+    }
+}
+
+struct Input(BufReader<File>);
+
+impl Input {
+    fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_u16(&mut self) -> io::Result<u16> {
+        self.bytes().map(u16::from_be_bytes)
+    }
+
+    fn read_u32(&mut self) -> io::Result<u32> {
+        self.bytes().map(u32::from_be_bytes)
+    }
+
+    /// A length, which large documents have twice as long.
+    fn length(&mut self, is_large: bool) -> io::Result<u64> {
+        if is_large { self.bytes().map(u64::from_be_bytes) } else { self.read_u32().map(u64::from) }
+    }
+
+    fn position(&mut self) -> io::Result<u64> {
+        self.0.stream_position()
+    }
+
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        let at = self.position()?.checked_add(bytes).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.0.seek(SeekFrom::Start(at)).map(|_| ())
+    }
+
+    /// The profile and the resolution among the image resources.
+    fn resources(&mut self, length: u64) -> io::Result<(Option<Profile>, Option<Resolution>)> {
+        const RESOLUTION: u16 = 1005;
+        const PROFILE: u16 = 1039;
+        let end = self.position()? + length;
+        let (mut profile, mut resolution) = (None, None);
+        while self.position()? + 12 <= end {
+            if self.bytes()? != *b"8BIM" {
+                break;
+            }
+            let id = self.read_u16()?;
+            let [name] = self.bytes()?;
+            // Names and data are padded to even lengths, the length of the name counted in.
+            self.skip(u64::from(name) + u64::from(name % 2 == 0))?;
+            let size = u64::from(self.read_u32()?);
+            let next = self.position()? + size + size % 2;
+            if size <= MOST_RESOURCES && next <= end + 1 {
+                match id {
+                    PROFILE => {
+                        let mut bytes = Vec::new();
+                        self.0.by_ref().take(size).read_to_end(&mut bytes)?;
+                        profile = Some(Profile::new(bytes));
+                    }
+                    RESOLUTION if size >= 16 => {
+                        let fields: [u8; 16] = self.bytes()?;
+                        let fixed = |at: usize| {
+                            f64::from(u32::from_be_bytes([fields[at], fields[at + 1], fields[at + 2], fields[at + 3]]))
+                                / 65536.0
+                        };
+                        resolution = Resolution::new(fixed(0), fixed(8));
+                    }
+                    _ => {}
+                }
+            }
+            self.0.seek(SeekFrom::Start(next))?;
+        }
+        self.0.seek(SeekFrom::Start(end))?;
+        Ok((profile, resolution))
+    }
+
+    /// Whether the first channel behind the colours says what of the merged picture is transparent, and not some
+    /// selection: then the number of layers is negative.
+    fn has_transparency(&mut self, length: u64, is_large: bool) -> io::Result<bool> {
+        let end = self.position()?.checked_add(length).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let shortest = if is_large { 10 } else { 6 };
+        let is_negative = length >= shortest && self.length(is_large)? > 0 && {
+            let [high, _] = self.bytes()?;
+            high & 0x80 != 0
+        };
+        self.0.seek(SeekFrom::Start(end))?;
+        Ok(is_negative)
+    }
+
+    /// Where the packed rows of the channels that are used lie, from the table of all their lengths.
+    fn packed_rows(
+        &mut self,
+        all: usize,
+        used: usize,
+        longest: usize,
+        format: Format,
+    ) -> Result<Vec<(u64, usize)>, MediaError> {
+        let is_large = format == Format::Psb;
+        let entry = if is_large { 4 } else { 2 };
+        let table = self.position().map_err(reading(format))?;
+        let mut at = table + all as u64 * entry;
+        // Its length is known from the sides, which have been checked; memory is taken as the file bears it out.
+        let mut rows = Vec::new();
+        for _ in 0..used {
+            let length = if is_large { self.read_u32() } else { self.read_u16().map(u32::from) };
+            let length = length.map_err(reading(format))? as usize;
+            if length > longest {
+                return Err(MediaError::corrupt(format, "a row is longer than it can be"));
+            }
+            rows.push((at, length));
+            at += length as u64;
+        }
+        Ok(rows)
+    }
+}
+
+/// The channels, one after the other in the file, from which pixels are put together.
+struct Planes {
+    file: File,
+    format: Format,
+    width: u32,
+    height: u32,
+    layout: Layout,
+    bytes_a_sample: usize,
+    is_packed: bool,
+    /// Where each row of each channel lies: all rows of the first channel first.
+    rows: Vec<(u64, usize)>,
+    next: u32,
+}
+
+impl Pieces for Planes {
+    fn width(&self) -> u32 {
+        self.width
+    }
+
+    fn height(&self) -> u32 {
+        self.height
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
+        let samples = self.layout.samples();
+        let end = self.next.saturating_add(wanted).min(self.height);
+        for y in self.next..end {
+            let start = pixels.len();
+            pixels.resize(start + self.width as usize * samples, 0);
+            for channel in 0..samples {
+                let row = self.row(channel * self.height as usize + y as usize)?;
+                let places = pixels[start..].iter_mut().skip(channel).step_by(samples);
+                // The first byte of a sample is the more significant one.
+                places.zip(row.iter().step_by(self.bytes_a_sample)).for_each(|(place, sample)| *place = *sample);
+            }
+            finish(&mut pixels[start..], self.layout);
+        }
+        self.next = end;
+        Ok(())
+    }
+}
+
+impl Planes {
+    fn row(&self, index: usize) -> Result<Vec<u8>, MediaError> {
+        let (at, length) = self.rows[index];
+        let mut stored = vec![0; length];
+        self.file.read_exact_at(&mut stored, at).map_err(reading(self.format))?;
+        if self.is_packed { self.unpacked(&stored) } else { Ok(stored) }
+    }
+
+    /// PackBits: runs of one byte, and bytes as they are.
+    fn unpacked(&self, mut packed: &[u8]) -> Result<Vec<u8>, MediaError> {
+        let length = self.width as usize * self.bytes_a_sample;
+        let wrong = || MediaError::corrupt(self.format, "a run-length coded row is wrong");
+        let mut row = Vec::with_capacity(length);
+        while row.len() < length {
+            let (code, rest) = packed.split_first().ok_or_else(wrong)?;
+            match code.cast_signed() {
+                count @ 0.. => {
+                    let (bytes, rest) = rest.split_at_checked(count as usize + 1).ok_or_else(wrong)?;
+                    row.extend_from_slice(bytes);
+                    packed = rest;
+                }
+                -128 => packed = rest,
+                count => {
+                    let (byte, rest) = rest.split_first().ok_or_else(wrong)?;
+                    row.resize(row.len() + 1 + usize::from(count.unsigned_abs()), *byte);
+                    packed = rest;
+                }
+            }
+        }
+        if row.len() == length { Ok(row) } else { Err(wrong()) }
+    }
+}
+
+/// Brings stored pixels to what the rest of the program means by them.
+fn finish(row: &mut [u8], layout: Layout) {
+    match layout {
+        // Stored is what is left of white.
+        Layout::Cmyk => row.iter_mut().for_each(|ink| *ink = u8::MAX - *ink),
+        // Photoshop has laid the merged picture on white.
+        Layout::GrayAlpha | Layout::Rgba => row.chunks_exact_mut(layout.samples()).for_each(off_white),
+        Layout::Gray | Layout::Rgb => {}
+    }
+}
+
+fn off_white(pixel: &mut [u8]) {
+    let Some((alpha, colours)) = pixel.split_last_mut() else { return };
+    let alpha = u32::from(*alpha);
+    if alpha == 0 || alpha == 255 {
+        return;
+    }
+    for colour in colours {
+        let ink = (255 - u32::from(*colour)) * 255 / alpha;
+        *colour = 255_u32.saturating_sub(ink) as u8;
+    }
+}
