@@ -249,6 +249,55 @@ async fn batches_answer_for_each_asset() {
 }
 
 #[tokio::test]
+async fn contexts_are_set_and_told_asset_by_asset() {
+    let shop = Shop::new().await;
+    let (shoe, boot) = (shop.asset("", "shoe").await, shop.asset("", "boot").await);
+    let contexts = shop.world.store.publish_contexts(shop.company).await.unwrap();
+    let handle = |index: usize| format!("pc|{}", contexts[index].id);
+    let state = |context: String, state: &str| json!({"contextHandle": context, "publishState": state});
+    let update = |asset: String, states: Value| json!({"assetHandle": asset, "contextStateUpdateArray": states});
+    let marked = async || {
+        let asked = json!({"assetHandleArray": [asset_handle(boot), "a|999", asset_handle(shoe)]});
+        let told = shop.call("batchGetAssetPublishContexts", asked).await.unwrap();
+        let of = |index: usize| {
+            let contexts = told["assetPublishContextsArray"][index]["publishContextArray"].as_array().unwrap();
+            contexts.iter().map(|context| context["contextType"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(told["assetPublishContextsArray"].as_array().unwrap().len(), 2, "what is not there is left out");
+        (of(1), of(0))
+    };
+    let before = shop.change(shoe).await;
+    let updates = json!({"assetsContextStateUpdateArray": [
+        update(asset_handle(shoe), json!([state(handle(0), "MarkedForPublish"), state(handle(3), "MarkedForPublish")])),
+        update(asset_handle(boot), json!([state(handle(1), "MarkedForPublish"), state(handle(2), "NotMarkedForPublish")])),
+        update("a|999".to_owned(), json!([state(handle(0), "MarkedForPublish")])),
+        update(asset_handle(boot), json!([state("pc|999".to_owned(), "MarkedForPublish")])),
+        update(asset_handle(boot), json!([state(handle(0), "Maybe")])),
+    ]});
+    let done = shop.call("setAssetsContextState", updates).await.unwrap();
+    assert_eq!((&done["successCount"], &done["errorCount"]), (&json!(2), &json!(3)), "{done}");
+    let reason = |index: usize| done["errorDetailArray"][index]["reason"].as_str().unwrap().to_owned();
+    assert!(reason(0).starts_with("contextStateUpdateArray/items[1]/contextHandle"), "{}", reason(0));
+    assert!(reason(1).starts_with("contextStateUpdateArray/items[1]/publishState"), "{}", reason(1));
+    assert!(reason(2).contains("no such asset"), "{}", reason(2));
+    let names = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>();
+    assert_eq!(marked().await, (names(&["ImageServing", "ServerDirectory"]), names(&["ImageRendering"])));
+    assert!(shop.change(shoe).await > before, "a publish must see it");
+
+    let unmark = update(asset_handle(shoe), json!([state(handle(0), "NotMarkedForPublish")]));
+    shop.call("setAssetsContextState", json!({"assetsContextStateUpdateArray": [unmark]})).await.unwrap();
+    assert_eq!(marked().await, (names(&["ServerDirectory"]), names(&["ImageRendering"])));
+    let many = json!({"assetsContextStateUpdateArray": vec![update("a|1".to_owned(), json!([])); 10_001]});
+    assert!(shop.invalid("setAssetsContextState", many).await.starts_with("assetsContextStateUpdateArray"));
+    let wrong = shop.invalid("batchGetAssetPublishContexts", json!({"assetHandleArray": ["c|1"]})).await;
+    assert!(wrong.starts_with("assetHandleArray/items[1]"), "{wrong}");
+
+    let history = shop.call("getAssetPublishHistory", json!({"assetHandle": asset_handle(shoe)})).await.unwrap();
+    assert_eq!(history, json!({"pubHistoryArray": []}), "it was never published");
+    assert!(shop.invalid("getAssetPublishHistory", json!({"assetHandle": "c|1"})).await.starts_with("assetHandle"));
+}
+
+#[tokio::test]
 async fn marks_are_kept_for_each_context() {
     let shop = Shop::new().await;
     let shoe = shop.asset("", "shoe").await;

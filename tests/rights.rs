@@ -80,6 +80,9 @@ fn cases() -> Vec<Case> {
         case("getAssociatedAssets", EVERYBODY, json!({"assetHandle": asset})),
         case("getGenerationInfo", EVERYBODY, json!({"originatorHandle": asset})),
         case("forceRepublishAssets", EDITORS, json!({"assetHandleArray": [asset]})),
+        case("setAssetsContextState", EVERYBODY, json!({"assetsContextStateUpdateArray": []})),
+        case("batchGetAssetPublishContexts", EVERYBODY, json!({"assetHandleArray": [asset]})),
+        case("getAssetPublishHistory", EVERYBODY, json!({"assetHandle": asset})),
         case(
             "getImageFormats",
             "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePortalUser ImagePortalContrib ImagePortalContribUser",
@@ -236,6 +239,14 @@ async fn what_belongs_to_others_is_as_if_it_were_not_there() {
                 json!({"publishStateUpdateArray": [{"assetHandle": asset, "publishState": "MarkedForPublish"}]}),
             ),
             ("forceRepublishAssets", json!({"assetHandleArray": [asset]})),
+            ("batchGetAssetPublishContexts", json!({"assetHandleArray": [asset]})),
+            ("getAssetPublishHistory", json!({"assetHandle": asset})),
+            (
+                "setAssetsContextState",
+                json!({"assetsContextStateUpdateArray": [{"assetHandle": asset, "contextStateUpdateArray": [
+                    {"contextHandle": "pc|1", "publishState": "MarkedForPublish"}
+                ]}]}),
+            ),
             ("setCompanySettings", json!({"defaultSourceProfileHandle": asset})),
         ]
     };

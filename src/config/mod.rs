@@ -8,6 +8,7 @@
 //! file, start at the current folder.
 
 mod accounts;
+mod archive;
 mod dispatch;
 mod environment;
 mod error;
@@ -38,6 +39,7 @@ use toml::Table;
 
 pub use self::{
     accounts::Accounts,
+    archive::Archive,
     dispatch::{Dispatch, SlotsByKind},
     environment::{Environment, LocalZone, ZoneOrigin},
     error::{ConfigError, Problem},
@@ -66,6 +68,7 @@ pub struct Config {
     pub scheduler: Scheduler,
     pub dispatch: Dispatch,
     pub ingest: Ingest,
+    pub archive: Archive,
     pub fetch: Fetch,
     pub media: Media,
     pub publish: Publish,
@@ -112,6 +115,7 @@ impl Config {
         let mut reader = Reader::new(document);
         let (server, accounts, scheduler) = (reader.section(), reader.section(), reader.section());
         let (dispatch, ingest, fetch) = (reader.section(), reader.section(), reader.section());
+        let archive = reader.section();
         let (media, publish, mail) = (reader.section(), reader.section(), reader.section());
         let (retention, sets, log) = (reader.section(), reader.section(), reader.section());
         let top: Top = reader.top();
@@ -134,6 +138,7 @@ impl Config {
             scheduler,
             dispatch,
             ingest,
+            archive,
             fetch,
             media,
             publish,
@@ -225,6 +230,7 @@ impl Default for Config {
             scheduler: Scheduler::default(),
             dispatch: Dispatch::default(),
             ingest: Ingest::default(),
+            archive: Archive::default(),
             fetch: Fetch::default(),
             media: Media::default(),
             publish: Publish::default(),

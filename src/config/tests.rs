@@ -83,6 +83,7 @@ fn example_documents_every_key() {
         scheduler,
         dispatch,
         ingest,
+        archive,
         fetch,
         media,
         publish,
@@ -97,6 +98,7 @@ fn example_documents_every_key() {
         .chain(keys(scheduler))
         .chain(keys(dispatch))
         .chain(keys(ingest))
+        .chain(keys(archive))
         .chain(keys(fetch))
         .chain(keys(media))
         .chain(keys(publish))
@@ -230,6 +232,7 @@ fn bad_values_name_key_value_and_rule() {
             "[ingest]\nskip = ['a/b']",
             "ingest.skip = \"a/b\": must hold names of files, in which * stands for any characters and ? for one",
         ),
+        ("[archive]\nmax_ratio = 0", "archive.max_ratio = 0: must be from 1 to 2000"),
         ("[media]\ntile = 100", "media.tile = 100: must be a multiple of 16, as TIFF wants it"),
         ("[media]\njpeg_quality = 0", "media.jpeg_quality = 0: must be from 1 to 100"),
         (

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
+use super::archive::{self, Archive};
 use super::pictures::{self, Ready, Warning};
 use super::process::{self, Parent, Parts, Processing};
 use super::{Context, Failure, Item, Workshop, reason};
@@ -51,6 +52,8 @@ pub struct Incoming {
 #[derive(Debug)]
 pub enum Fate {
     Ready(Box<Ready>),
+    /// Its members become assets.
+    Archive(Archive),
     /// Its name is taken and nothing is to be overwritten.
     Duplicate(KnownAsset),
     /// The whole line that says why.
@@ -86,10 +89,16 @@ impl Filing {
         known.filter(|known| !self.overwrite && !known.in_trash).cloned()
     }
 
+    /// The same for a file that may turn out to be an archive, whose own name counts for nothing.
+    pub fn duplicate_of_file(&self, name: &FileName, known: Option<&KnownAsset>) -> Option<KnownAsset> {
+        if archive::may_be_unpacked(&self.processing.options, name) { None } else { self.duplicate_of(known) }
+    }
+
     /// Commits a file and what became of it, and then makes what it brings forth.
     pub async fn file(&self, context: &Context, incoming: Incoming, fate: Fate) -> Result<(), Failure> {
         match fate {
             Fate::Ready(ready) => self.add(context, incoming, *ready).await,
+            Fate::Archive(found) => archive::unpack(self, context, &self.workshop, incoming, found).await,
             Fate::Duplicate(known) => {
                 let line = duplicate(&incoming, known.id, &incoming.name.stem);
                 let counters = Counters { duplicate: 1, ..Counters::default() };

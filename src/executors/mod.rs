@@ -4,6 +4,7 @@
 //! commits each with what it changed, and returns. It may be started again after any of its commits, and then continues
 //! at the first item that is not done; two attempts of one run never commit side by side.
 
+mod archive;
 mod context;
 mod failure;
 mod filing;

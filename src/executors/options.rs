@@ -3,7 +3,7 @@
 use super::{Context, Failure, Item};
 use crate::model::job::{
     ColorManagement, InDesignOptions, ManualCropOptions, MediaOptions, PhotoshopOptions, PhotoshopProcess,
-    ProcessingOptions, UnCompressProcess,
+    ProcessingOptions,
 };
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
@@ -32,7 +32,7 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         color_management_options,
         media_options,
         unsharp_mask_options,
-        un_compress_options,
+        un_compress_options: _,
         xmp_keywords,
         project_handle_array,
         // There are no adaptive video sets yet that a video could be left out of.
@@ -65,10 +65,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         (
             "unsharpMaskOptions",
             unsharp_mask_options.as_ref().is_some_and(|options| options.amount.unwrap_or(0.0) > 0.0),
-        ),
-        (
-            "unCompressOptions",
-            un_compress_options.as_ref().is_some_and(|options| options.process == UnCompressProcess::UnCompress),
         ),
         ("xmpKeywords", xmp_keywords.as_ref().is_some_and(|keywords| !keywords.trim().is_empty())),
         ("projectHandleArray", !project_handle_array.is_empty()),
@@ -157,7 +153,7 @@ mod tests {
             "inDesignOptions": { "process": "Rasterize" },
             "colorManagementOptions": { "colorManagement": "Convert" },
             "mediaOptions": { "generateThumbnail": true }, "unsharpMaskOptions": { "amount": 1.75 },
-            "unCompressOptions": { "process": "UnCompress" }, "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
+            "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
         });
         let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();
         assert_eq!(asked(all), expected);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Fetch, Ingest, Media};
+use crate::config::{Archive, Config, Fetch, Ingest, Media};
 use crate::media::pdf::PageLimits;
 use crate::media::postscript::PostScriptLimits;
 use crate::media::{self, MediaError};
@@ -38,6 +38,7 @@ pub struct Settings {
     /// This program, which children start as.
     pub binary: PathBuf,
     pub ingest: Ingest,
+    pub archive: Archive,
     pub fetch: Fetch,
     pub media: Media,
     /// Taken for CMYK pictures that bring none.
@@ -56,6 +57,7 @@ impl Settings {
             scratch: config.data().join("scratch"),
             binary: media::child::RUNNING_BINARY.into(),
             ingest: config.ingest.clone(),
+            archive: config.archive.clone(),
             fetch: config.fetch.clone(),
             media: config.media.clone(),
             cmyk_profile: None,

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
-use super::process::{self, Subject};
-use super::{Context, Executor, Failure, Workshop, options, reason};
+use super::process::Subject;
+use super::{Context, Executor, Failure, Workshop, archive, options, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::assets::ingest::{
     self, CompanyFolder, Found, IngestError, LeftOut, Listing, ServerDirectory, Source, Walk, Why,
@@ -116,7 +116,7 @@ impl UploadDirectory {
             return Ok((incoming, fate));
         }
         let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-        if let Some(known) = filing.duplicate_of(known.as_ref()) {
+        if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
             return Ok((incoming, Fate::Duplicate(known)));
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
@@ -127,12 +127,12 @@ impl UploadDirectory {
             let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
             let blob = store(&workshop, source, limit, stop)?;
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
-            process::examine(&workshop, subject, &processing, stop).map(|ready| (stamp, ready))
+            archive::examine(&workshop, subject, &processing, stop).map(|fate| (stamp, fate))
         });
         match work.await? {
-            Ok((stamp, ready)) => {
+            Ok((stamp, fate)) => {
                 incoming.source = stamp;
-                Ok((incoming, Fate::Ready(Box::new(ready))))
+                Ok((incoming, fate))
             }
             Err(Unmade::Refused(why)) => {
                 let fate = incoming.refuse(why);

@@ -14,6 +14,7 @@
 //! Input is hostile. [`Limits`] are checked against the header before memory is taken; a file that breaks off is an
 //! error, never half a picture; a panic inside a decoder is an error of that one file.
 
+pub mod archive;
 mod cascade;
 pub mod child;
 mod color;

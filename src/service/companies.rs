@@ -7,6 +7,7 @@ use super::{Caller, Error, Services, parse_optional, time_text};
 use crate::model::asset::ContextKind;
 use crate::model::handle;
 use crate::store::companies::Company;
+use crate::store::contexts;
 
 /// The reference leaves IpsCompanyAdmin out here, as it does at submitJob; without it an administrator could not find
 /// the handle of his own company.
@@ -72,6 +73,16 @@ pub struct PublishContext {
     pub context_type: String,
 }
 
+impl PublishContext {
+    pub(super) fn of(context: &contexts::PublishContext) -> Self {
+        Self {
+            context_handle: handle::context(context.id),
+            context_name: context.name.clone(),
+            context_type: context.kind.to_string(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetActivePublishContextsParam {
@@ -109,11 +120,7 @@ impl Services {
         let publish_context_array = contexts
             .into_iter()
             .filter(|context| kind.is_none_or(|kind| kind == context.kind))
-            .map(|context| PublishContext {
-                context_handle: handle::context(context.id),
-                context_name: context.name,
-                context_type: context.kind.to_string(),
-            })
+            .map(|context| PublishContext::of(&context))
             .collect();
         Ok(GetPublishContextsReturn { publish_context_array })
     }

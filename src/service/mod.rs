@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod admin;
 pub mod asset_change;
+pub mod asset_contexts;
 pub mod asset_publish;
 pub mod asset_query;
 pub mod asset_relations;

@@ -1,12 +1,13 @@
 //! Publish contexts: where published files go.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
-use super::rows::{constant, get};
+use super::rows::{constant, get, instant, json as json_of};
 use super::{Store, StoreError, Transaction};
-use crate::model::asset::ContextKind;
-use crate::model::id::{CompanyId, ContextId};
+use crate::model::asset::{AssetType, ContextKind};
+use crate::model::id::{AssetId, CompanyId, ContextId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishContext {
@@ -26,6 +27,64 @@ impl Store {
             .map(context)
             .collect()
     }
+
+    /// Those of the assets that the company has, in their order, each with its type and the contexts it is marked in.
+    pub async fn contexts_marked(
+        &self,
+        company: CompanyId,
+        assets: &[AssetId],
+    ) -> Result<Vec<(AssetId, AssetType, Vec<ContextId>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.id, a.asset_type,
+                    (SELECT json_group_array(m.context_id) FROM publish_mark m
+                     WHERE m.asset_id = a.id AND m.marked = 1) AS contexts
+             FROM json_each($2) i JOIN asset a ON a.id = i.value
+             WHERE a.company_id = $1 AND a.trash_state <> 'InEmptiedTrash' ORDER BY i.key",
+        )
+        .bind(company.0)
+        .bind(json!(assets).to_string())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read the marks of assets"))?;
+        rows.iter()
+            .map(|row| Ok((AssetId(get(row, "id")?), constant(row, "asset_type")?, json_of(row, "contexts")?)))
+            .collect()
+    }
+
+    /// When readers were last given an asset: context and instant, in order of contexts.
+    pub async fn publish_history(&self, asset: AssetId) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.name, h.published_at FROM publish_history h JOIN publish_context c ON c.id = h.context_id
+             WHERE h.asset_id = $1 ORDER BY c.id",
+        )
+        .bind(asset.0)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read the publish history of an asset"))?;
+        rows.iter().map(|row| Ok((get(row, "name")?, instant(row, "published_at")?))).collect()
+    }
+}
+
+/// Notes that readers are given what is published and newer than publish `since`.
+pub(super) async fn note_published(
+    tx: &mut Transaction,
+    context: ContextId,
+    since: i64,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO publish_history (asset_id, context_id, published_at)
+         SELECT DISTINCT p.asset_id, p.context_id, $3 FROM publication p JOIN asset a ON a.id = p.asset_id
+         WHERE p.context_id = $1 AND p.present = 1 AND p.seq > $2
+         ON CONFLICT (asset_id, context_id) DO UPDATE SET published_at = excluded.published_at",
+    )
+    .bind(context.0)
+    .bind(since)
+    .bind(at.timestamp_millis())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note what readers are given"))
 }
 
 /// One context of each kind, named after it.

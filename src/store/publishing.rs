@@ -14,7 +14,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::assets::ingest::Derived;
 use super::effect::Applied;
-use super::{Store, StoreError, Transaction, pictures, rows};
+use super::{Store, StoreError, Transaction, contexts, pictures, rows};
 use crate::model::asset::{AssetType, ContextKind, TrashState};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
@@ -151,8 +151,8 @@ pub enum PublishStep {
     Reset { context: ContextId, side: Side },
     /// This tree holds everything up to `seq`.
     Staged { context: ContextId, side: Side, seq: i64 },
-    /// Readers see this tree.
-    Switched { context: ContextId, side: Side, until: i64 },
+    /// Readers see this tree, and with it what is newer than publish `since`.
+    Switched { context: ContextId, side: Side, until: i64, since: i64 },
     /// There was nothing to publish.
     Looked { context: ContextId, until: i64 },
 }
@@ -415,8 +415,9 @@ pub(super) async fn apply(tx: &mut Transaction, step: PublishStep, now: DateTime
             staged(tx, context, side, seq).await?;
             Ok(Applied::Nothing)
         }
-        PublishStep::Switched { context, side, until } => {
+        PublishStep::Switched { context, side, until, since } => {
             looked(tx, context, until).await?;
+            contexts::note_published(tx, context, since, now).await?;
             switched(tx, context, side, now).await?;
             Ok(Applied::Nothing)
         }

@@ -98,6 +98,7 @@ codes! {
     NAME_CLEANED = "name-cleaned";
     MOVED_TO_FOLDER = "moved-to-folder";
     CONTENT_DIFFERS = "content-differs";
+    ARCHIVE_UNPACKED = "archive-unpacked";
 
     // Job log: web addresses
     URL_FETCHED = "url-fetched";
@@ -169,6 +170,10 @@ codes! {
     REASON_LINK_LOOP = "reason-link-loop";
     REASON_NOT_A_FILE = "reason-not-a-file";
     REASON_TOO_DEEP = "reason-too-deep";
+    REASON_ARCHIVE_ENCRYPTED = "reason-archive-encrypted";
+    REASON_ARCHIVE_LINK = "reason-archive-link";
+    REASON_ARCHIVE_OUTSIDE = "reason-archive-outside";
+    REASON_ARCHIVE_METHOD = "reason-archive-method";
     REASON_NO_CONTEXT = "reason-no-context";
     REASON_PATH_TAKEN = "reason-path-taken";
     REASON_NO_DEFAULT_CONTEXT = "reason-no-default-context";

@@ -367,6 +367,14 @@ moved-to-folder = { $asset } moved from { $from } to { $folder }.
 # $type (Text) by its content
 content-differs = { $file } is named .{ $extension } but holds { $type }; it was taken as what it holds.
 
+# $file (Text) archive
+# $count (Number) files in it
+archive-unpacked =
+    { $count ->
+        [one] { $file } was unpacked: 1 file.
+       *[other] { $file } was unpacked: { NUMBER($count) } files.
+    }
+
 ## Job log: web addresses
 
 # $url (Text)
@@ -599,6 +607,10 @@ reason-link-nowhere = the link leads to nothing
 reason-link-loop = the folder is part of the upload already, and was not gone through again
 reason-not-a-file = it is a pipe, a socket or a device, not a file
 reason-too-deep = its folders are nested deeper than the configuration allows
+reason-archive-encrypted = it is encrypted inside the archive
+reason-archive-link = it is a link, and links in archives are not followed
+reason-archive-outside = its path leads out of the archive
+reason-archive-method = it is packed in a way that is not read here
 # $handle (Text) as the client gave it
 # $kind (Text) publish context type
 reason-no-context = contextHandle { $handle } is no { $kind } context of the company

@@ -272,6 +272,40 @@ async fn a_server_directory_costs_what_changed() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_of_an_asset_says_when_readers_got_it() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    let history = async |name: &str| {
+        let entries = world.store.publish_history(asset(&world, name).await).await.unwrap();
+        entries
+            .into_iter()
+            .map(|(context, at)| (context, (at - crate::world::start()).num_seconds()))
+            .collect::<Vec<_>>()
+    };
+    assert!(history("a").await.is_empty());
+    publish(&world, JobKind::ImageServingPublish).await;
+    publish(&world, SERVER_DIRECTORY).await;
+    let first = history("a").await;
+    assert_eq!(
+        first.iter().map(|(context, _)| context.as_str()).collect::<Vec<_>>(),
+        ["ImageServing", "ServerDirectory"]
+    );
+    assert_eq!(history("b").await, first);
+    assert!(first[0].1 < first[1].1, "{first:?}");
+    // Only what changed is given again, unless everything is.
+    upload(&world, &[("a.jpg", 11)]).await;
+    publish(&world, JobKind::ImageServingPublish).await;
+    assert!(history("a").await[0].1 > first[0].1);
+    assert_eq!(history("b").await, first);
+    world.run(JobKind::ImageServingPublish, json!({ "publishType": "Full", "emailSetting": "None" })).await.succeeded();
+    assert_eq!(history("b").await[0].1, history("a").await[0].1);
+    // It is kept when the asset leaves.
+    mark(&world, "b", PublishState::NotMarkedForPublish).await;
+    publish(&world, JobKind::ImageServingPublish).await;
+    assert_eq!(history("b").await.len(), 2);
+}
+
 /// Every file of both trees, with what shows that it was written.
 fn stamps(world: &World) -> Vec<(String, u64, i64, i64)> {
     let mut found = Vec::new();

@@ -28,6 +28,12 @@ async fn serve(address: [u8; 4], router: Router) -> SocketAddr {
     address
 }
 
+/// The address of a file.
+pub async fn serve_bytes(bytes: Vec<u8>) -> String {
+    let address = serve(HERE, Router::new().route("/file", get(|| async { bytes }))).await;
+    format!("http://{address}/file")
+}
+
 const HERE: [u8; 4] = [127, 0, 0, 1];
 
 fn picture() -> Router {

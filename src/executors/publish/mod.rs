@@ -218,7 +218,9 @@ impl<'a> Run<'a> {
                 standby
             }
         };
-        let step = PublishStep::Switched { context: state.id, side, until: begun.until };
+        // A full publish gives readers everything once more.
+        let since = if self.publish.is_full() { 0 } else { self.start.live_seq };
+        let step = PublishStep::Switched { context: state.id, side, until: begun.until, since };
         self.step(SWITCHED, step).await
     }
 

@@ -17,8 +17,8 @@ use url::Url;
 
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
-use super::process::{self, Subject};
-use super::{Context, Executor, Failure, Workshop, options, reason};
+use super::process::Subject;
+use super::{Context, Executor, Failure, Workshop, archive, options, reason};
 use crate::assets::recognize;
 use crate::clock;
 use crate::media;
@@ -110,7 +110,7 @@ impl UploadUrls {
         if let Some(named) = destination.name() {
             take_name(&mut incoming, named);
             let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-            if let Some(known) = filing.duplicate_of(known.as_ref()) {
+            if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
                 return Ok((incoming, Fate::Duplicate(known)));
             }
         }
@@ -208,17 +208,17 @@ impl UploadUrls {
             }
         }
         let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-        if let Some(known) = filing.duplicate_of(known.as_ref()) {
+        if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
             return Ok((incoming, Fate::Duplicate(known)));
         }
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let examined = self.workshop.work(move |stop| {
             let blob = workshop.blobs.keep(draft)?;
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
-            process::examine(&workshop, subject, &processing, stop)
+            archive::examine(&workshop, subject, &processing, stop)
         });
         match examined.await? {
-            Ok(ready) => Ok((incoming, Fate::Ready(Box::new(ready)))),
+            Ok(fate) => Ok((incoming, fate)),
             Err(Unmade::Refused(why)) => {
                 let fate = incoming.refuse(why);
                 Ok((incoming, fate))

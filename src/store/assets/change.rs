@@ -1,6 +1,6 @@
 //! What users change. A change of many assets answers for each of them, and writes those that can be changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::set_change::with_what_belongs;
 use super::{AssetError, Contexts, ids, next_change, set_marks};
 use crate::model::asset::{AssetType, PublishState, TrashState};
-use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
 use crate::store::rows::{constant, get};
 use crate::store::{Store, StoreError, Transaction, folders};
 
@@ -50,6 +50,15 @@ impl Store {
         contexts: Contexts,
     ) -> Result<Outcomes, StoreError> {
         self.write(move |tx| Box::pin(async move { mark(tx, change, &states, &contexts).await })).await
+    }
+
+    /// The same with a state for each context.
+    pub async fn set_context_states(
+        &self,
+        change: Change,
+        states: Vec<(AssetId, Vec<(ContextId, PublishState)>)>,
+    ) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { mark_in_contexts(tx, change, &states).await })).await
     }
 
     /// Has the next publish look at the assets again, and with `files` send their files even when they are the same.
@@ -252,6 +261,26 @@ async fn mark(
     set_marks(tx, change.company, &unmarked, contexts, false).await?;
     changed(tx, change, &[marked, unmarked].concat()).await?;
     Ok(outcomes)
+}
+
+/// Context by context; an asset can be changed in all of them or in none.
+async fn mark_in_contexts(
+    tx: &mut Transaction,
+    change: Change,
+    states: &[(AssetId, Vec<(ContextId, PublishState)>)],
+) -> Result<Outcomes, StoreError> {
+    let assets: Vec<AssetId> = states.iter().map(|(asset, _)| *asset).collect();
+    let candidates = Candidates::read(tx, change.company, assets.iter().copied()).await?;
+    let mut by_context: BTreeMap<ContextId, Vec<(AssetId, PublishState)>> = BTreeMap::new();
+    for (asset, updates) in states {
+        for (context, state) in updates {
+            by_context.entry(*context).or_default().push((*asset, *state));
+        }
+    }
+    for (context, states) in by_context {
+        mark(tx, change, &states, &Contexts::These(vec![context])).await?;
+    }
+    Ok(sort_out(&candidates, &assets).0)
 }
 
 async fn force(tx: &mut Transaction, change: Change, assets: &[AssetId], files: bool) -> Result<Outcomes, StoreError> {

@@ -1,0 +1,280 @@
+//! `unCompressOptions`: the members of an archive become assets, as if they had been uploaded from the folder that the
+//! archive lies in. The archive itself becomes none, and archives inside it are files like any other.
+//!
+//! Every member is an item; the archive is one too, which is committed after its last member, with the lines about what
+//! was left out. An attempt that comes later reads the archive again and goes on behind the last member.
+
+use std::collections::VecDeque;
+
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use super::filing::{Fate, Filing, Incoming};
+use super::pictures::{self, Unmade};
+use super::process::{self, Subject};
+use super::{Context, Failure, Item, Settings, Workshop, reason};
+use crate::assets::blobs::{Blob, BlobError, Blobs};
+use crate::media::archive::{self, ArchiveError, Extractor, Kind, LeftOut, Limits, Listing, Member, Why};
+use crate::model::job::{ProcessingOptions, UnCompressProcess};
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::name::{FileName, clean_folder};
+use crate::model::outcome::Counters;
+use crate::store::effect::Effect;
+use crate::store::jobs::attempt::ItemReport;
+
+/// A stored file whose members are to become assets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    pub blob: Blob,
+    pub kind: Kind,
+}
+
+/// Members that are unpacked before the first of them is worked on.
+const AHEAD: usize = 16;
+
+/// Extensions of files that may turn out to be archives.
+const EXTENSIONS: &[&str] = &["zip", "tar", "gz", "tgz"];
+
+/// Whether archives are to be unpacked.
+pub fn is_asked(options: &ProcessingOptions) -> bool {
+    options.un_compress_options.as_ref().is_some_and(|options| options.process == UnCompressProcess::UnCompress)
+}
+
+/// Whether a file may be one that is to be unpacked. Then it has no name that could be taken.
+pub fn may_be_unpacked(options: &ProcessingOptions, name: &FileName) -> bool {
+    is_asked(options) && EXTENSIONS.contains(&name.extension.as_str())
+}
+
+/// Finds out what a stored file is: an archive to be unpacked, or a master. Blocks.
+pub fn examine(
+    workshop: &Workshop,
+    subject: Subject<'_>,
+    processing: &process::Processing,
+    stop: &dyn Fn() -> bool,
+) -> Result<Fate, Unmade> {
+    if may_be_unpacked(&processing.options, subject.name) {
+        let blob = &subject.blob.id;
+        let format = pictures::sniff(&workshop.blobs, blob, &subject.name.with_extension())?;
+        if let Some(kind) = archive::kind(&mut workshop.blobs.read(blob)?, format).map_err(BlobError::Source)? {
+            return Ok(Fate::Archive(Archive { blob: subject.blob.clone(), kind }));
+        }
+    }
+    process::examine(workshop, subject, processing, stop).map(|ready| Fate::Ready(Box::new(ready)))
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let archive = &settings.archive;
+    Limits {
+        max_files: archive.max_files as usize,
+        max_depth: archive.max_depth as usize,
+        max_bytes: archive.max_bytes.get(),
+        max_member_bytes: settings.ingest.max_file_bytes.get(),
+        max_ratio: archive.max_ratio.into(),
+    }
+}
+
+/// Files every member of an archive, and then commits the archive.
+pub async fn unpack(
+    filing: &Filing,
+    context: &Context,
+    workshop: &Workshop,
+    from: Incoming,
+    archive: Archive,
+) -> Result<(), Failure> {
+    let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
+    let opened = workshop.work(move |stop| {
+        let open = || blobs.read(&archive.blob.id);
+        let listed = archive::list(open()?, kind, &limits, stop);
+        Ok::<_, Failure>((Extractor::new(open()?, kind), listed))
+    });
+    let (extractor, listed) = opened.await??;
+    match listed.and_then(|listed| Ok((extractor?, listed))) {
+        Ok((extractor, listed)) => Unpacking { filing, context, workshop, from }.run(extractor, listed).await,
+        Err(ArchiveError::Stopped) => Err(Failure::Interrupted),
+        Err(refused) => {
+            let fate = from.refuse(reason::other(refused));
+            Box::pin(filing.file(context, from, fate)).await
+        }
+    }
+}
+
+/// An archive under way.
+struct Unpacking<'a> {
+    filing: &'a Filing,
+    context: &'a Context,
+    workshop: &'a Workshop,
+    from: Incoming,
+}
+
+/// A member as it came out of the archive.
+type Taken = (Incoming, Result<Blob, Message>);
+
+impl Unpacking<'_> {
+    async fn run(self, mut extractor: Extractor, listed: Listing) -> Result<(), Failure> {
+        let done = self.context.done_items().await?;
+        let skip = &self.workshop.settings.ingest.skip;
+        let (junk, members): (Vec<Member>, Vec<Member>) =
+            listed.members.into_iter().partition(|member| skip.matches(file_name(&member.path)));
+        let count = members.len();
+        let numbered =
+            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &member.path), member));
+        let mut to_come: VecDeque<(Incoming, Member)> =
+            numbered.filter(|(incoming, _)| !done.contains_key(&incoming.key)).collect();
+        while !to_come.is_empty() {
+            self.context.checkpoint()?;
+            let next: Vec<(Incoming, Member)> = to_come.drain(..AHEAD.min(to_come.len())).collect();
+            let taken;
+            (extractor, taken) = self.take(extractor, next).await?;
+            self.file(taken).await?;
+        }
+        self.commit(count, &junk, &listed.left_out).await
+    }
+
+    /// The name and the folder of a member, beside the archive.
+    fn incoming(&self, index: usize, path: &str) -> Incoming {
+        let shown = format!("{}/{}", self.from.shown, path.trim_start_matches('/'));
+        let raw_name = file_name(path).to_owned();
+        let parent = path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+        let unnamed = FileName { stem: raw_name.clone(), extension: String::new(), changed: false };
+        Incoming {
+            // An archive may have a path twice.
+            key: format!("{}/{index} {}", self.from.key, path.replace(char::is_control, " ")),
+            shown,
+            name: FileName::clean("file", &raw_name).unwrap_or(unnamed),
+            folder: clean_folder("folder", &format!("{}/{parent}", self.from.folder)).unwrap_or_default(),
+            history: Vec::new(),
+            source: json!({}),
+            raw_name,
+        }
+    }
+
+    /// Stores the next members.
+    async fn take(
+        &self,
+        mut extractor: Extractor,
+        next: Vec<(Incoming, Member)>,
+    ) -> Result<(Extractor, Vec<Taken>), Failure> {
+        let (blobs, folder) = (self.workshop.blobs.clone(), self.from.folder.clone());
+        let taken = self.workshop.work(move |stop| {
+            let mut taken = Vec::with_capacity(next.len());
+            for (incoming, member) in next {
+                let blob = match refusal(&incoming, &member, &folder) {
+                    Some(why) => Err(why),
+                    None => store(&blobs, &mut extractor, &member, stop)?,
+                };
+                taken.push((incoming, blob));
+            }
+            Ok::<_, Failure>((extractor, taken))
+        });
+        taken.await?
+    }
+
+    /// Makes of members what is made of them, several at a time, and files them in their order.
+    async fn file(&self, taken: Vec<Taken>) -> Result<(), Failure> {
+        let mut prepared = stream::iter(taken)
+            .map(|(incoming, blob)| self.prepare(incoming, blob))
+            .buffered(self.workshop.settings.parallel * 2);
+        while let Some(member) = prepared.next().await {
+            let (incoming, fate) = member?;
+            // Nothing in an archive is unpacked in turn, so that this goes no deeper.
+            Box::pin(self.filing.file(self.context, incoming, fate)).await?;
+        }
+        Ok(())
+    }
+
+    async fn prepare(&self, incoming: Incoming, blob: Result<Blob, Message>) -> Result<(Incoming, Fate), Failure> {
+        let blob = match blob {
+            Ok(blob) => blob,
+            Err(why) => {
+                let fate = incoming.refuse(why);
+                return Ok((incoming, fate));
+            }
+        };
+        let known = self.context.store().asset_named(self.context.run.company, &incoming.name.stem).await?;
+        if let Some(known) = self.filing.duplicate_of(known.as_ref()) {
+            return Ok((incoming, Fate::Duplicate(known)));
+        }
+        let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
+        let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());
+        let examined = self.workshop.work(move |stop| {
+            let _working = progress.working_on(shown);
+            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            process::examine(&workshop, subject, &processing, stop)
+        });
+        let fate = match examined.await? {
+            Ok(ready) => Fate::Ready(Box::new(ready)),
+            Err(Unmade::Refused(why)) => incoming.refuse(why),
+            Err(Unmade::Failed(failure)) => return Err(failure),
+        };
+        Ok((incoming, fate))
+    }
+
+    /// The archive is done: what was in it, and what was left out.
+    async fn commit(self, count: usize, junk: &[Member], left_out: &[LeftOut]) -> Result<(), Failure> {
+        let Self { context, from: Incoming { key, shown, history, source, .. }, .. } = self;
+        let below = |path: &str| format!("{shown}/{}", path.trim_start_matches('/'));
+        let mut lines = history;
+        let unpacked = Message::new("archive-unpacked").with("file", shown.clone()).with("count", count);
+        lines.push(LogLine::new(LogType::JobInfo, unpacked));
+        lines.extend(junk.iter().map(|member| {
+            LogLine::new(LogType::UploadWarning, Message::new("junk-skipped").with("file", below(&member.path)))
+        }));
+        lines.extend(left_out.iter().map(|left| {
+            let message = Message::new("upload-error").with("file", below(&left.path)).with("reason", why(&left.why));
+            let line = LogLine::new(LogType::UploadError, message);
+            line.about(None, file_name(&left.path), FileType::NoType)
+        }));
+        let (error, warning) = (left_out.len() as i64, junk.len() as i64);
+        let counters = Counters { error, warning, ..Counters::default() };
+        let report = ItemReport { result: source, counters, lines };
+        context.commit(Item(key), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Why a member cannot become an asset, as far as its name and size tell.
+fn refusal(incoming: &Incoming, member: &Member, folder: &str) -> Option<Message> {
+    let parent = member.path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+    if member.bytes == 0 {
+        Some(Message::new("reason-empty"))
+    } else if FileName::clean("file", &incoming.raw_name).is_err() {
+        Some(reason::bad_name(&incoming.raw_name))
+    } else {
+        clean_folder("folder", &format!("{folder}/{parent}")).err().map(reason::other)
+    }
+}
+
+/// Stores a member. What is wrong with it is its own affair; the store of files is everybody's.
+fn store(
+    blobs: &Blobs,
+    extractor: &mut Extractor,
+    member: &Member,
+    stop: &dyn Fn() -> bool,
+) -> Result<Result<Blob, Message>, Failure> {
+    let damaged = |detail: String| {
+        Message::new("reason-other").with("detail", format!("it is damaged inside the archive: {detail}"))
+    };
+    match extractor.read(member, |bytes| blobs.store(&mut &mut *bytes, member.bytes, stop)) {
+        Ok(Ok(blob)) if blob.bytes < member.bytes => Ok(Err(Message::new("reason-truncated"))),
+        Ok(Ok(blob)) => Ok(Ok(blob)),
+        Ok(Err(BlobError::Source(error))) => Ok(Err(damaged(error.to_string()))),
+        Ok(Err(error)) => Err(error.into()),
+        Err(error) => Ok(Err(damaged(error.to_string()))),
+    }
+}
+
+fn why(why: &Why) -> Message {
+    match why {
+        Why::Link => Message::new("reason-archive-link"),
+        Why::Special => Message::new("reason-not-a-file"),
+        Why::Encrypted => Message::new("reason-archive-encrypted"),
+        Why::Outside => Message::new("reason-archive-outside"),
+        Why::TooDeep => Message::new("reason-too-deep"),
+        Why::TooLarge { bytes, limit } => reason::too_large(*bytes, *limit),
+        Why::Unsupported => Message::new("reason-archive-method"),
+    }
+}

@@ -1,0 +1,262 @@
+//! What lies in a ZIP, tar or tar.gz archive.
+//!
+//! An archive is gone through twice. [`list`] looks at everything and writes nothing: it says what the members are, what is
+//! left out and why, or refuses the archive as a whole, so that nothing of a bomb is ever unpacked. [`Extractor`] then
+//! reads members, in the order of the list, and no byte more than the list says.
+//!
+//! Nothing in an archive is believed: the number of entries is bounded before they are read, names before they are kept,
+//! sizes while they are unpacked. Memory does not grow with what an archive holds, but with `max_files` alone.
+
+mod tar;
+mod zip;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use flate2::read::MultiGzDecoder;
+
+use super::Format;
+
+/// Sorts of archives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Zip,
+    Tar,
+    TarGz,
+}
+
+/// How much of an archive is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries, folders and what is left out included.
+    pub max_files: usize,
+    /// Levels of folders that a member lies in.
+    pub max_depth: usize,
+    /// Bytes of all members.
+    pub max_bytes: u64,
+    /// Bytes of a member.
+    pub max_member_bytes: u64,
+    /// Bytes of all members for a byte of the archive.
+    pub max_ratio: u64,
+}
+
+/// No archive that comes to less than this is taken for a bomb: blank pictures pack better than any ratio allows.
+const HARMLESS: u64 = 16 << 20;
+
+/// Longest path of a member, in bytes.
+const LONGEST_PATH: usize = 4096;
+
+/// What an archive holds, in its own order.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub members: Vec<Member>,
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file in an archive.
+#[derive(Debug)]
+pub struct Member {
+    /// As the archive has it, with slashes.
+    pub path: String,
+    pub bytes: u64,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Zip(Box<::zip::read::OwnedZipFileEntry>),
+    /// Where its bytes begin in the unpacked stream.
+    Tar(u64),
+}
+
+/// Something that is not unpacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    pub path: String,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A link, also a hard one.
+    Link,
+    /// A device, a pipe, or another thing that is no file.
+    Special,
+    Encrypted,
+    /// Its path leads out of the archive.
+    Outside,
+    TooDeep,
+    TooLarge {
+        bytes: u64,
+        limit: u64,
+    },
+    /// Packed or kept in a way that is not read here.
+    Unsupported,
+}
+
+/// Why an archive is refused as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("the archive holds more than the {limit} entries allowed")]
+    TooMany { limit: usize },
+    #[error("the archive unpacks to more than the {limit} bytes allowed")]
+    TooLarge { limit: u64 },
+    #[error("the archive unpacks to more than {limit} times its size, as only bombs do")]
+    Bomb { limit: u64 },
+    #[error("the archive is damaged: {0}")]
+    Damaged(String),
+    #[error("stopped before the archive was read")]
+    Stopped,
+}
+
+impl From<io::Error> for ArchiveError {
+    fn from(error: io::Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// What sort of archive a file is, if it is one. `format` is what it was recognized as.
+pub fn kind(file: &mut File, format: Format) -> io::Result<Option<Kind>> {
+    match format {
+        Format::Zip => Ok(Some(Kind::Zip)),
+        Format::Tar => Ok(Some(Kind::Tar)),
+        Format::Gz => {
+            file.seek(SeekFrom::Start(0))?;
+            let mut head = Vec::new();
+            // What cannot be unpacked is a file like any other.
+            let unpacked = MultiGzDecoder::new(BufReader::new(&mut *file)).take(512).read_to_end(&mut head);
+            let is_tar = unpacked.is_ok() && super::sniff(&head, "") == Format::Tar;
+            Ok(is_tar.then_some(Kind::TarGz))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Goes through an archive.
+pub fn list(file: File, kind: Kind, limits: &Limits, stop: &dyn Fn() -> bool) -> Result<Listing, ArchiveError> {
+    let mut gathering = Gathering::new(file.metadata()?.len(), limits, stop);
+    match kind {
+        Kind::Zip => zip::list(file, &mut gathering)?,
+        Kind::Tar | Kind::TarGz => tar::list(unpacked(file, kind)?, &mut gathering)?,
+    }
+    Ok(gathering.listing)
+}
+
+/// Reads members of an archive, each further on than the one before.
+pub struct Extractor(Source);
+
+enum Source {
+    Zip(File),
+    Tar { stream: Box<dyn Read + Send>, at: u64 },
+}
+
+impl Extractor {
+    pub fn new(file: File, kind: Kind) -> io::Result<Self> {
+        Ok(Self(match kind {
+            Kind::Zip => Source::Zip(file),
+            Kind::Tar | Kind::TarGz => Source::Tar { stream: unpacked(file, kind)?, at: 0 },
+        }))
+    }
+
+    /// Hands the bytes of a member to `take`. There may be fewer of them than the list says, but more are an error.
+    pub fn read<T>(&mut self, member: &Member, take: impl FnOnce(&mut dyn Read) -> T) -> Result<T, ArchiveError> {
+        match (&mut self.0, &member.place) {
+            (Source::Zip(file), Place::Zip(entry)) => zip::read(file, entry, take),
+            (Source::Tar { stream, at }, Place::Tar(start)) => {
+                let gap = start.checked_sub(*at).ok_or_else(|| ArchiveError::Damaged("out of order".to_owned()))?;
+                *at += io::copy(&mut stream.take(gap), &mut io::sink())?;
+                let mut bytes = stream.take(member.bytes);
+                let taken = take(&mut bytes);
+                *at += member.bytes - bytes.limit();
+                Ok(taken)
+            }
+            (Source::Zip(_), Place::Tar(_)) | (Source::Tar { .. }, Place::Zip(_)) => {
+                Err(ArchiveError::Damaged("the list is of another archive".to_owned()))
+            }
+        }
+    }
+}
+
+/// A tar file as it was before it was packed.
+fn unpacked(mut file: File, kind: Kind) -> io::Result<Box<dyn Read + Send>> {
+    file.seek(SeekFrom::Start(0))?;
+    let file = BufReader::with_capacity(1 << 16, file);
+    Ok(if kind == Kind::TarGz { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+/// A list as it grows, and what it must not outgrow.
+struct Gathering<'a> {
+    listing: Listing,
+    limits: &'a Limits,
+    stop: &'a dyn Fn() -> bool,
+    /// Size of the archive.
+    packed: u64,
+    entries: usize,
+    bytes: u64,
+}
+
+impl<'a> Gathering<'a> {
+    fn new(packed: u64, limits: &'a Limits, stop: &'a dyn Fn() -> bool) -> Self {
+        Self { listing: Listing::default(), limits, stop, packed, entries: 0, bytes: 0 }
+    }
+
+    /// To be called before an entry is looked at.
+    fn entry(&mut self) -> Result<(), ArchiveError> {
+        if (self.stop)() {
+            return Err(ArchiveError::Stopped);
+        }
+        self.entries += 1;
+        self.check_count(self.entries)
+    }
+
+    const fn check_count(&self, entries: usize) -> Result<(), ArchiveError> {
+        let limit = self.limits.max_files;
+        if entries > limit { Err(ArchiveError::TooMany { limit }) } else { Ok(()) }
+    }
+
+    /// So many bytes more have to be unpacked to get at everything.
+    fn grow(&mut self, bytes: u64) -> Result<(), ArchiveError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let Limits { max_bytes, max_ratio, .. } = *self.limits;
+        if self.bytes > max_bytes {
+            Err(ArchiveError::TooLarge { limit: max_bytes })
+        } else if self.bytes > HARMLESS && self.bytes > self.packed.saturating_mul(max_ratio) {
+            Err(ArchiveError::Bomb { limit: max_ratio })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn leave_out(&mut self, path: &str, why: Why) {
+        self.listing.left_out.push(LeftOut { path: shortened(path), why });
+    }
+
+    /// A file; `place` is asked for only if it is taken.
+    fn member(&mut self, path: &str, bytes: u64, place: impl FnOnce() -> Place) {
+        let limit = self.limits.max_member_bytes;
+        let folders = path.split('/').filter(|part| !matches!(*part, "" | ".")).count().saturating_sub(1);
+        if path.split(['/', '\\']).any(|part| part == "..") {
+            self.leave_out(path, Why::Outside);
+        } else if path.len() > LONGEST_PATH || folders > self.limits.max_depth {
+            self.leave_out(path, Why::TooDeep);
+        } else if bytes > limit {
+            self.leave_out(path, Why::TooLarge { bytes, limit });
+        } else {
+            self.listing.members.push(Member { path: path.to_owned(), bytes, place: place() });
+        }
+    }
+}
+
+fn shortened(path: &str) -> String {
+    path.chars().take(LONGEST_PATH / 4).collect()
+}
+
+/// Bytes that are no text become `\xNN`, so that two different names stay two.
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! tar: ustar, with the long names of GNU and of pax.
+//!
+//! Entries are taken raw, because the names that entries of their own hold would otherwise be read into memory at any
+//! length.
+
+use std::io::{self, Read};
+
+use tar::{Archive, Entry, EntryType, PaxExtensions};
+
+use super::{ArchiveError, Gathering, LONGEST_PATH, Place, Why};
+
+/// Longest set of pax records that is read, in bytes.
+const LONGEST_PAX: u64 = 1 << 16;
+
+/// Most bytes behind the end of an archive: tools fill up its last record.
+const LONGEST_END: u64 = 1 << 20;
+
+pub fn list(stream: Box<dyn Read + Send>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
+    let mut archive = Archive::new(stream);
+    list_entries(&mut archive, gathering)?;
+    // What comes behind the end is of no interest, but a checksum may stand there.
+    let padding = io::copy(&mut archive.into_inner().take(LONGEST_END), &mut io::sink())?;
+    if padding == LONGEST_END {
+        Err(ArchiveError::Damaged("there is too much behind its end".to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+fn list_entries(
+    archive: &mut Archive<Box<dyn Read + Send>>,
+    gathering: &mut Gathering<'_>,
+) -> Result<(), ArchiveError> {
+    let mut ahead = Ahead::default();
+    for entry in archive.entries()?.raw(true) {
+        let mut entry = entry?;
+        let bytes = entry.header().entry_size()?;
+        gathering.grow(bytes.saturating_add(512))?;
+        match entry.header().entry_type() {
+            EntryType::GNULongName => ahead.path = Some(long_name(&mut entry, bytes)?),
+            EntryType::XHeader => ahead.read_pax(&mut entry, bytes)?,
+            EntryType::GNULongLink | EntryType::XGlobalHeader => {}
+            entry_type => {
+                gathering.entry()?;
+                look_at(&entry, entry_type, bytes, std::mem::take(&mut ahead), gathering);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What entries said of the one that follows them.
+#[derive(Default)]
+struct Ahead {
+    path: Option<String>,
+    /// Its size does not fit its header, or it has holes.
+    is_odd: bool,
+}
+
+impl Ahead {
+    fn read_pax(&mut self, entry: &mut impl Read, bytes: u64) -> Result<(), ArchiveError> {
+        if bytes > LONGEST_PAX {
+            return Err(ArchiveError::Damaged(format!("a set of pax records has more than {LONGEST_PAX} bytes")));
+        }
+        let mut records = Vec::new();
+        entry.take(bytes).read_to_end(&mut records)?;
+        for record in PaxExtensions::new(&records) {
+            let record = record?;
+            match record.key_bytes() {
+                b"path" => self.path = Some(super::text(record.value_bytes())),
+                b"size" => self.is_odd = true,
+                key => self.is_odd |= key.starts_with(b"GNU.sparse."),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn long_name(entry: &mut impl Read, bytes: u64) -> Result<String, ArchiveError> {
+    if bytes > LONGEST_PATH as u64 {
+        return Err(ArchiveError::Damaged(format!("a name has more than {LONGEST_PATH} bytes")));
+    }
+    let mut name = Vec::new();
+    entry.take(bytes).read_to_end(&mut name)?;
+    Ok(super::text(name.split(|byte| *byte == 0).next().unwrap_or_default()))
+}
+
+fn look_at<R: Read>(
+    entry: &Entry<'_, R>,
+    entry_type: EntryType,
+    bytes: u64,
+    ahead: Ahead,
+    gathering: &mut Gathering<'_>,
+) {
+    let path = ahead.path.unwrap_or_else(|| super::text(&entry.path_bytes()));
+    // An old tar has folders as files whose names end in a slash.
+    match entry_type {
+        EntryType::Directory => {}
+        EntryType::Regular | EntryType::Continuous if path.ends_with('/') => {}
+        EntryType::Symlink | EntryType::Link => gathering.leave_out(&path, Why::Link),
+        EntryType::Regular | EntryType::Continuous if ahead.is_odd => gathering.leave_out(&path, Why::Unsupported),
+        EntryType::GNUSparse => gathering.leave_out(&path, Why::Unsupported),
+        EntryType::Regular | EntryType::Continuous => {
+            let start = entry.raw_file_position();
+            gathering.member(&path, bytes, || Place::Tar(start));
+        }
+        _ => gathering.leave_out(&path, Why::Special),
+    }
+}

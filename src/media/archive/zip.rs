@@ -1,0 +1,68 @@
+//! ZIP. The central directory counts, as it does for everyone who unpacks.
+
+use std::fs::File;
+use std::io::Read;
+
+use zip::read::{Config, OwnedZipFileEntry, ZipFileEntry};
+use zip::result::ZipError;
+use zip::unstable::read::ZipIterable;
+use zip::{CompressionMethod, ZipReadOptions};
+
+use super::{ArchiveError, Gathering, Place, Why};
+
+/// Largest central directory that is kept, in bytes: names, comments and extra fields of all members.
+const LARGEST_DIRECTORY: u64 = 32 << 20;
+
+pub fn list(file: File, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
+    let mut archive = ZipIterable::try_new(file, Config::default()).map_err(damaged)?;
+    gathering.check_count(archive.len())?;
+    let mut start = None;
+    for entry in archive.files().map_err(damaged)? {
+        gathering.entry()?;
+        let entry = entry.map_err(damaged)?;
+        let here = entry.central_header_start();
+        if here.saturating_sub(*start.get_or_insert(here)) > LARGEST_DIRECTORY {
+            return Err(ArchiveError::Damaged(format!("its directory has more than {LARGEST_DIRECTORY} bytes")));
+        }
+        look_at(entry, gathering)?;
+    }
+    Ok(())
+}
+
+fn look_at(entry: ZipFileEntry<'static>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
+    let path = entry.name().map_or_else(|_| super::text(entry.name_raw()), |name| name.into_owned());
+    if entry.is_dir() {
+        return Ok(());
+    }
+    let bytes = entry.size();
+    gathering.grow(bytes)?;
+    // Systems other than Unix have no modes; where there is one, it says what the entry is.
+    const FILE: u32 = 0o100_000;
+    let file_type = entry.unix_mode().unwrap_or(0) & 0o170_000;
+    if entry.is_symlink() {
+        gathering.leave_out(&path, Why::Link);
+    } else if file_type != 0 && file_type != FILE {
+        gathering.leave_out(&path, Why::Special);
+    } else if entry.encrypted() {
+        gathering.leave_out(&path, Why::Encrypted);
+    } else if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+        gathering.leave_out(&path, Why::Unsupported);
+    } else {
+        gathering.member(&path, bytes, || Place::Zip(Box::new(entry.into())));
+    }
+    Ok(())
+}
+
+/// More bytes than the entry says are an error, and so is a wrong checksum, once what comes behind the last byte is read.
+pub fn read<T>(
+    file: &mut File,
+    entry: &OwnedZipFileEntry,
+    take: impl FnOnce(&mut dyn Read) -> T,
+) -> Result<T, ArchiveError> {
+    let mut bytes = entry.as_ref().with_reader(file, ZipReadOptions::new()).map_err(damaged)?;
+    Ok(take(&mut bytes))
+}
+
+fn damaged(error: ZipError) -> ArchiveError {
+    ArchiveError::Damaged(error.to_string())
+}

@@ -1,0 +1,281 @@
+//! Archives, made by the tools that people make them with.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use prepress::model::kind::JobKind;
+use serde_json::{Value, json};
+
+use crate::world::{Done, World, directory, jpeg, png};
+
+/// Runs a tool in a folder, and fails with what it said.
+fn run(folder: &Path, command: &str) {
+    let done = Command::new("bash").args(["-ec", command]).current_dir(folder).output().unwrap();
+    assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A folder with pictures to be packed.
+fn pictures() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |path: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    put("red.jpg", jpeg(24, 1));
+    put("Spring/green.jpg", jpeg(24, 2));
+    put("Spring/Shoes/Größe 42.png", png(24, 3));
+    put("Spring/.DS_Store", vec![0; 10]);
+    folder
+}
+
+/// Packs into the folder that the world's jobs read.
+fn pack(world: &World, folder: &Path, name: &str, command: &str) {
+    let target = world.ingest("in").join(name);
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    run(folder, &command.replace("OUT", target.to_str().unwrap()));
+}
+
+fn order() -> Value {
+    let mut order = directory("in");
+    order["unCompressOptions"] = json!({ "process": "UnCompress" });
+    order
+}
+
+async fn upload(world: &World) -> Done {
+    world.run(JobKind::UploadDirectory, order()).await.succeeded()
+}
+
+/// Names with their folders and types.
+async fn assets(world: &World) -> Vec<String> {
+    let rows = world
+        .query("SELECT f.path || '/' || a.file_name || ' ' || a.asset_type FROM asset a JOIN folder f ON f.id = a.folder_id ORDER BY 1")
+        .await;
+    rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect()
+}
+
+const EXPECTED: [&str; 3] = ["/red.jpg Image", "Spring/Shoes/Größe 42.png Image", "Spring/green.jpg Image"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_members_of_every_sort_of_archive_become_assets() {
+    let made = pictures();
+    for (name, command) in [
+        ("a.zip", "zip -qr OUT ."),
+        ("stored.zip", "zip -q0r OUT ."),
+        ("streamed.zip", "zip -qr - . | cat > OUT"),
+        ("a.tar", "tar cf OUT *"),
+        ("pax.tar", "tar --format=pax -cf OUT *"),
+        ("a.tar.gz", "tar czf OUT ."),
+        ("a.tgz", "tar czf OUT *"),
+    ] {
+        let world = World::new().await;
+        pack(&world, made.path(), name, command);
+        let done = upload(&world).await;
+        assert_eq!(assets(&world).await, EXPECTED, "{name}: {}", done.text());
+        assert_eq!((done.counters.success, done.counters.error), (3, 0), "{name}: {}", done.text());
+        let text = done.text();
+        assert!(text.contains(&format!("JobInfo: {name} was unpacked: 3 files.")), "{text}");
+        assert!(text.contains(&format!("UploadWarning: {name}/")) && text.contains(".DS_Store was skipped"), "{text}");
+        assert!(text.contains("Acme/Spring/green.jpg was processed as Image"), "{text}");
+        assert_eq!(done.items.len(), 4, "every member is an item, and the archive: {:?}", done.items);
+        let marks = world.query("SELECT count(*) FROM publish_mark WHERE marked = 1").await;
+        assert_eq!(marks, [[json!(12)]], "they are marked as uploaded files are");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_option_an_archive_is_an_asset() {
+    let world = World::new().await;
+    pack(&world, pictures().path(), "sub/shoes.zip", "zip -qr OUT .");
+    let mut asked = order();
+    for process in [json!("None"), Value::Null] {
+        asked["unCompressOptions"] = if process.is_null() { Value::Null } else { json!({ "process": process }) };
+        let done = world.run(JobKind::UploadDirectory, asked.clone()).await.succeeded();
+        assert_eq!(assets(&world).await, ["sub/shoes.zip Zip"], "{}", done.text());
+    }
+    // With it, the name of the asset does not stand in the archive's way, and members lie beside the archive.
+    let done = upload(&world).await;
+    let expected =
+        ["sub/Spring/Shoes/Größe 42.png Image", "sub/Spring/green.jpg Image", "sub/red.jpg Image", "sub/shoes.zip Zip"];
+    assert_eq!(assets(&world).await, expected, "{}", done.text());
+    // Once more: all of them are duplicates.
+    let done = upload(&world).await;
+    assert_eq!((done.counters.duplicate, done.counters.success), (3, 0), "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archives_in_archives_and_other_files_stay_as_they_are() {
+    let world = World::new().await;
+    let made = pictures();
+    run(
+        made.path(),
+        "tar czf inner.tar.gz Spring; zip -qr inner.zip Spring; gzip -k red.jpg; rm -r Spring red.jpg; touch empty.jpg; echo no > broken.jpg",
+    );
+    pack(&world, made.path(), "outer.zip", "zip -qr OUT .");
+    world.put("in/alone.gz", &fs::read(made.path().join("red.jpg.gz")).unwrap());
+    let done = upload(&world).await;
+    let expected =
+        ["/alone.gz Asset", "/broken.jpg Asset", "/inner.tar.gz Asset", "/inner.zip Zip", "/red.jpg.gz Asset"];
+    assert_eq!(assets(&world).await, expected, "{}", done.text());
+    assert_eq!(done.counters.error, 1, "{}", done.text());
+    assert!(done.text().contains("outer.zip/empty.jpg could not be processed: the file is empty"), "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_unpacking_goes_on_behind_the_last_member() {
+    for (name, command) in [("a.zip", "zip -qr OUT ."), ("a.tar.gz", "tar czf OUT *")] {
+        let world = World::new().await;
+        pack(&world, pictures().path(), name, command);
+        world.put("in/last.jpg", &jpeg(24, 9));
+        let done = world.run_with_crashes(JobKind::UploadDirectory, order()).await.succeeded();
+        assert!(done.attempts > 5, "{}", done.attempts);
+        assert_eq!(done.counters.success, 4, "{}", done.text());
+        assert_eq!(assets(&world).await.len(), 4, "{}", done.text());
+        let unpacked = done.codes().iter().filter(|code| **code == "archive-unpacked").count();
+        assert_eq!(unpacked, 1, "{}", done.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_plain_file_is_left_out_with_a_line() {
+    let made = pictures();
+    run(made.path(), "ln -s /etc/passwd link.jpg; ln red.jpg hard.jpg; mkfifo pipe.jpg");
+    let line = |name: &str, why: &str| format!("UploadError: {name} could not be processed: {why}.");
+    let link = "it is a link, and links in archives are not followed";
+    let world = World::new().await;
+    pack(&world, made.path(), "a.tar", "tar cf OUT red.jpg hard.jpg link.jpg pipe.jpg");
+    let done = upload(&world).await;
+    assert_eq!(assets(&world).await, ["/red.jpg Image"], "{}", done.text());
+    for expected in [
+        line("a.tar/hard.jpg", link),
+        line("a.tar/link.jpg", link),
+        line("a.tar/pipe.jpg", "it is a pipe, a socket or a device, not a file"),
+    ] {
+        assert!(done.text().contains(&expected), "{expected}\n{}", done.text());
+    }
+    assert_eq!(done.counters.error, 3);
+
+    let world = World::new().await;
+    run(made.path(), "rm pipe.jpg");
+    pack(&world, made.path(), "links.zip", "zip -qy OUT red.jpg link.jpg; zip -qP secret OUT Spring/green.jpg");
+    pack(&world, made.path(), "sub/packed.zip", "zip -q -Z bzip2 OUT Spring/green.jpg Spring/.DS_Store");
+    let done = upload(&world).await;
+    assert_eq!(assets(&world).await, ["/red.jpg Image"], "{}", done.text());
+    for expected in [
+        line("links.zip/link.jpg", link),
+        line("links.zip/Spring/green.jpg", "it is encrypted inside the archive"),
+        line("sub/packed.zip/Spring/green.jpg", "it is packed in a way that is not read here"),
+    ] {
+        assert!(done.text().contains(&expected), "{expected}\n{}", done.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leads_out_of_an_archive() {
+    let world = World::new().await;
+    let made = pictures();
+    run(made.path(), "mkdir -p deep/er; cp red.jpg deep/er/up.jpg");
+    pack(&world, &made.path().join("deep/er"), "up.zip", "zip -q OUT ../../red.jpg up.jpg");
+    pack(&world, &made.path().join("deep/er"), "up.tar", "tar cPf OUT ../../Spring/green.jpg");
+    pack(&world, made.path(), "absolute.tar", "cp red.jpg abs.jpg; tar cPf OUT $PWD/abs.jpg");
+    let done = upload(&world).await;
+    let text = done.text();
+    for path in ["up.zip/../../red.jpg", "up.tar/../../Spring/green.jpg"] {
+        assert!(text.contains(&format!("{path} could not be processed: its path leads out of the archive")), "{text}");
+    }
+    let found = assets(&world).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    let inside = format!("{}/abs.jpg Image", made.path().to_str().unwrap().trim_start_matches('/').replace('.', ""));
+    assert!(found[1] == "/up.jpg Image" || found[0] == "/up.jpg Image", "{found:?}");
+    assert!(found.iter().any(|path| path.replace('.', "") == inside.replace('.', "")), "{found:?}, not {inside}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bomb_is_one_line_and_nothing_of_it_is_unpacked() {
+    let made = tempfile::tempdir().unwrap();
+    fs::write(made.path().join("fine.jpg"), jpeg(24, 1)).unwrap();
+    run(made.path(), "head -c 40000000 /dev/zero > zeros.bmp; for i in $(seq 30); do cp fine.jpg $i.jpg; done");
+    let ratio = "unpacks to more than 200 times its size, as only bombs do";
+    for (name, command, why) in [
+        ("a.zip", "zip -q OUT fine.jpg zeros.bmp", ratio),
+        ("a.tar.gz", "tar cf - fine.jpg zeros.bmp | gzip -9 > OUT", ratio),
+        ("many.zip", "zip -q OUT *.jpg", "holds more than the 20 entries allowed"),
+        ("many.tar", "tar cf OUT *.jpg", "holds more than the 20 entries allowed"),
+        (
+            "large.tar",
+            "cp zeros.bmp z.bmp; tar cf OUT fine.jpg zeros.bmp z.bmp; rm z.bmp",
+            "unpacks to more than the 50000000 bytes allowed",
+        ),
+        (
+            "large.zip",
+            "zip -q0 OUT fine.jpg zeros.bmp; cp zeros.bmp z.bmp; zip -q0 OUT z.bmp; rm z.bmp",
+            "unpacks to more than the 50000000 bytes allowed",
+        ),
+        ("half.zip", "zip -q OUT fine.jpg; truncate -s -40 OUT", "the archive is damaged"),
+        ("half.tar.gz", "tar czf OUT fine.jpg; truncate -s -20 OUT", "the archive is damaged"),
+    ] {
+        let world = World::with(|settings| {
+            settings.archive.max_files = 20;
+            settings.archive.max_bytes = "50 MB".parse().unwrap();
+        })
+        .await;
+        pack(&world, made.path(), name, command);
+        world.put("in/other.jpg", &jpeg(24, 2));
+        let done = upload(&world).await;
+        assert_eq!(assets(&world).await, ["/other.jpg Image"], "{name}: {}", done.text());
+        assert_eq!((done.counters.success, done.counters.error), (1, 1), "{name}: {}", done.text());
+        let line = format!("UploadError: {name} could not be processed: ");
+        assert!(done.text().contains(&line) && done.text().contains(why), "{name}: {}", done.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_too_large_or_too_deep_costs_its_own_line() {
+    let made = pictures();
+    run(made.path(), "head -c 300000 /dev/urandom > large.bin");
+    for (name, command) in
+        [("a.zip", "zip -qr OUT large.bin red.jpg Spring"), ("a.tar", "tar cf OUT large.bin red.jpg Spring")]
+    {
+        let world = World::with(|settings| {
+            settings.reachable = |_| true;
+            settings.ingest.max_file_bytes = "200 kB".parse().unwrap();
+            settings.archive.max_depth = 1;
+        })
+        .await;
+        pack(&world, made.path(), name, command);
+        let server = crate::urls::serve_bytes(fs::read(world.ingest("in").join(name)).unwrap()).await;
+        let from = format!("From/{name}");
+        let order = json!({
+            "urlArray": [{ "sourceUrl": server, "destPath": from }], "emailSetting": "None",
+            "unCompressOptions": { "process": "UnCompress" },
+        });
+        let done = world.run(JobKind::UploadUrls, order).await.succeeded();
+        let found = assets(&world).await;
+        assert_eq!(found, ["From/Spring/green.jpg Image", "From/red.jpg Image"], "{name}: {}", done.text());
+        assert!(
+            done.text().contains("large.bin could not be processed: 300 kB are more than the 200 kB allowed"),
+            "{}",
+            done.text()
+        );
+        assert!(done.text().contains("its folders are nested deeper than the configuration allows"), "{}", done.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_member_costs_its_own_line() {
+    let world = World::new().await;
+    let made = pictures();
+    pack(&world, made.path(), "a.zip", "zip -q0 OUT red.jpg Spring/green.jpg");
+    let path = world.ingest("in/a.zip");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[200] ^= 0xff;
+    fs::write(&path, bytes).unwrap();
+    let done = upload(&world).await;
+    assert_eq!(assets(&world).await, ["Spring/green.jpg Image"], "{}", done.text());
+    assert!(
+        done.text().contains("a.zip/red.jpg could not be processed: it is damaged inside the archive"),
+        "{}",
+        done.text()
+    );
+}
