@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libvips-tools libtiff-tools zip php-cli php-soap python3-venv sqlite3 systemd ghostscript poppler-utils imagemagick)
+packages=(libvips-tools libtiff-tools zip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick)
 tools=(vips vipsheader tiffinfo zip php sqlite3 systemd-analyze gs pdftoppm convert)
 
 missing_tools() {

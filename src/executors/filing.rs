@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::archive::{self, Archive};
-use super::pictures::{self, Ready, Warning};
-use super::process::{self, Parent, Parts, Processing};
+use super::pictures::Ready;
+use super::process::{self, Parts, Processing};
 use super::{Context, Failure, Item, Workshop, reason};
-use crate::media::Format;
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -17,6 +16,7 @@ use crate::model::job::ProcessingOptions;
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
+use crate::model::overwrite::{Clash, OverwriteMode, Resolution};
 use crate::store::assets::arrival::{Arrival, Filed};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
@@ -27,6 +27,7 @@ use crate::store::pictures::KnownAsset;
 pub struct Filing {
     pub company_root: String,
     pub overwrite: bool,
+    overwrite_mode: OverwriteMode,
     pub processing: Processing,
     workshop: Workshop,
 }
@@ -76,10 +77,12 @@ impl Filing {
     ) -> Result<Self, Failure> {
         let company = context.store().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
+        let company = company.ok_or_else(gone)?;
         Ok(Self {
-            company_root: company.ok_or_else(gone)?.root_path,
+            company_root: company.root_path,
             overwrite,
-            processing: Processing::new(options),
+            overwrite_mode: company.settings.overwrite_mode,
+            processing: Processing::new(context, workshop, options).await?,
             workshop: workshop.clone(),
         })
     }
@@ -133,59 +136,36 @@ impl Filing {
         let told = Told { root: self.company_root.clone(), incoming, ready };
         let applied = context.commit(Item(key.clone()), effect, move |applied| told.report(applied)).await?;
         match applied {
-            Some(Applied::Filed(filed)) if is_parent(&filed, format) => {
-                self.make_parts(context, vec![(filed.asset(), key)]).await
+            Some(Applied::Filed(filed)) if !matches!(filed, Filed::Duplicate { .. }) => {
+                if process::parts_of(format) == Parts::None {
+                    return Ok(());
+                }
+                self.processing.make_parts(context, &self.workshop, filed.asset(), &key).await
             }
             _ => Ok(()),
         }
     }
 
-    /// Goes on with what filed masters bring forth, where an earlier attempt left off.
+    /// Goes on where an earlier attempt left off.
     pub async fn resume(&self, context: &Context, done: &HashMap<String, Value>) -> Result<(), Failure> {
-        let parents =
-            done.iter().filter_map(|(key, result)| Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone())));
-        let mut parents: Vec<(AssetId, String)> = parents.collect();
-        parents.sort_by_key(|(asset, _)| *asset);
-        self.make_parts(context, parents).await
+        self.processing.resume(context, &self.workshop, done).await
     }
 
-    /// `parents`: assets with the keys of their items, in order of numbers.
-    async fn make_parts(&self, context: &Context, parents: Vec<(AssetId, String)>) -> Result<(), Failure> {
-        let assets: Vec<AssetId> = parents.iter().map(|(asset, _)| *asset).collect();
-        let known = context.store().assets_numbered(context.run.company, &assets).await?;
-        for (asset, key) in parents {
-            context.checkpoint()?;
-            // Who has put it in the trash meanwhile does not wait for its parts.
-            let Some(known) = known.iter().find(|known| known.id == asset && !known.in_trash) else { continue };
-            let parent = self.parent(&key, known).await?;
-            process::make_parts(context, &self.workshop, &parent, &self.processing).await?;
-        }
-        Ok(())
-    }
-
-    async fn parent(&self, key: &str, known: &KnownAsset) -> Result<Parent, Failure> {
-        let (blobs, blob, file_name) =
-            (self.workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
-        let format = self.workshop.work(move |_| pictures::sniff(&blobs, &blob, &file_name)).await??;
-        Ok(Parent {
-            // No path and no address holds a line break.
-            prefix: format!("{key}\n"),
-            asset: known.id,
-            name: known.name.clone(),
-            file_name: known.file_name.clone(),
-            folder: known.folder.clone(),
-            bytes: known.master.bytes,
-            blob: known.master.blob.clone(),
-            format,
+    /// The asset whose master a file will replace, as far as can be told before it is filed.
+    pub fn replaced(&self, known: Option<KnownAsset>, incoming: &Incoming) -> Option<KnownAsset> {
+        known.filter(|known| {
+            let extension = known.file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
+            let clash = Clash {
+                same_folder: known.folder == incoming.folder,
+                same_extension: extension == incoming.name.extension,
+                in_trash: known.in_trash,
+            };
+            match self.overwrite_mode.resolve(self.overwrite, clash) {
+                Resolution::Replace | Resolution::ReplaceAndMove => true,
+                Resolution::Rename | Resolution::Skip => false,
+            }
         })
     }
-}
-
-/// In the result of an item: the asset whose parts are to be made.
-const PARENT: &str = "parent";
-
-fn is_parent(filed: &Filed, format: Format) -> bool {
-    !matches!(filed, Filed::Duplicate { .. }) && process::parts_of(format) != Parts::None
 }
 
 async fn commit(context: &Context, incoming: Incoming, counters: Counters, line: LogLine) -> Result<(), Failure> {
@@ -250,8 +230,8 @@ impl Told {
         }
         counters.warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
         let mut result = self.incoming.source;
-        if let (Value::Object(result), true) = (&mut result, is_parent(filed, self.ready.format)) {
-            result.insert(PARENT.to_owned(), json!(filed.asset()));
+        if !matches!(filed, Filed::Duplicate { .. }) {
+            process::note_parent(&mut result, filed.asset(), self.ready.format);
         }
         ItemReport { result, counters, lines }
     }
@@ -282,15 +262,7 @@ impl Told {
         let is_cleaned = name.changed && composed.to_lowercase() != name.with_extension().to_lowercase();
         let cleaned = is_cleaned
             .then(|| Message::new("name-cleaned").with("file", shown.clone()).with("name", name.with_extension()));
-        let others = self.ready.warnings.iter().map(|warning| match warning {
-            Warning::ContentDiffers { extension, format } => Message::new("content-differs")
-                .with("file", shown.clone())
-                .with("extension", extension.clone())
-                .with("type", format.name()),
-            Warning::Remark(why) => {
-                Message::new("upload-warning").with("file", shown.clone()).with("reason", why.clone())
-            }
-        });
+        let others = self.ready.warnings.iter().map(|warning| warning.told_of(shown));
         cleaned.into_iter().chain(others)
     }
 }

@@ -16,6 +16,8 @@ mod pictures;
 mod process;
 mod publish;
 mod reason;
+mod recipe;
+mod reprocess;
 mod rip_pdfs;
 mod sets;
 mod settings;

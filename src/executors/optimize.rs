@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use super::pictures::{self, Made, Unmade};
+use super::recipe::Recipes;
 use super::{Context, Executor, Failure, Item, Workshop};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::log::{FileType, LogLine, LogType, Message};
@@ -21,10 +22,11 @@ pub struct OptimizeImages {
 #[async_trait]
 impl Executor for OptimizeImages {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let recipe = pictures::recipe(&self.workshop.settings);
-        let all = context.store().pictures(context.run.company, &recipe).await?;
+        let recipes = Recipes::load(context.store(), context.run.company, &self.workshop).await?;
+        let all = context.store().pictures(context.run.company).await?;
         let done = context.done_items().await?;
-        let (fresh, stale): (Vec<PictureState>, Vec<PictureState>) = all.into_iter().partition(|one| one.is_fresh);
+        let (fresh, stale): (Vec<PictureState>, Vec<PictureState>) =
+            all.into_iter().partition(|one| one.recipe.as_deref() == Some(&recipes.of(&one.making)));
         self.log_fresh(context, fresh.len()).await?;
         let to_do: Vec<PictureState> = stale.into_iter().filter(|one| !done.contains_key(&key(one))).collect();
         // One more for the line about what is fresh.
@@ -32,7 +34,7 @@ impl Executor for OptimizeImages {
         context.say(Message::new("progress-optimizing"));
         stream::iter(to_do)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
-            .map(|picture| self.optimize(context, picture))
+            .map(|picture| self.optimize(context, &recipes, picture))
             .buffer_unordered(self.workshop.settings.parallel * 2)
             .try_collect::<()>()
             .await?;
@@ -53,11 +55,12 @@ impl OptimizeImages {
         Ok(())
     }
 
-    async fn optimize(&self, context: &Context, picture: PictureState) -> Result<(), Failure> {
+    async fn optimize(&self, context: &Context, recipes: &Recipes, picture: PictureState) -> Result<(), Failure> {
         let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), picture.clone());
+        let recipes = recipes.clone();
         let made = self.workshop.work(move |stop| {
             let _working = progress.working_on(&asset.name);
-            pictures::remake(&workshop, &asset.blob, &asset.file_name, stop)
+            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop)
         });
         let item = Item(key(&picture));
         match made.await? {
@@ -86,8 +89,8 @@ fn success(picture: &PictureState, made: &Made, applied: &Applied) -> ItemReport
     let bytes = made.derived.iter().find(|file| file.role == DerivedRole::Pyramid).map_or(0, |file| file.bytes);
     let message = Message::new("optimize-success")
         .with("asset", picture.name.clone())
-        .with("width", made.picture.width)
-        .with("height", made.picture.height)
+        .with("width", made.pixels.0)
+        .with("height", made.pixels.1)
         .with("bytes", bytes);
     let line = LogLine::new(LogType::ReoptimizeSuccess, message);
     ItemReport {

@@ -2,8 +2,7 @@
 
 use super::{Context, Failure, Item};
 use crate::model::job::{
-    ColorManagement, InDesignOptions, ManualCropOptions, MediaOptions, PhotoshopOptions, PhotoshopProcess,
-    ProcessingOptions,
+    InDesignOptions, MediaOptions, PhotoshopOptions, PhotoshopProcess, ProcessingOptions,
 };
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
@@ -16,22 +15,22 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
     let ProcessingOptions {
         ready_for_publish: _,
         preserve_publish_state: _,
-        create_mask,
-        // There are no crops yet that could be kept or removed.
+        // Kept with the asset as what it is made with.
+        create_mask: _,
         preserve_crop: _,
-        knockout_background_options,
-        manual_crop_options,
-        auto_color_crop_options,
-        auto_transparent_crop_options,
+        knockout_background_options: _,
+        manual_crop_options: _,
+        auto_color_crop_options: _,
+        auto_transparent_crop_options: _,
+        color_management_options: _,
+        unsharp_mask_options: _,
         photoshop_options,
         // Documents are drawn by them.
         post_script_options: _,
         pdf_options: _,
         illustrator_options: _,
         in_design_options,
-        color_management_options,
         media_options,
-        unsharp_mask_options,
         un_compress_options: _,
         xmp_keywords,
         project_handle_array,
@@ -48,33 +47,13 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         post_video_publish_job: _,
     } = options;
     let asked = [
-        ("createMask", *create_mask),
-        ("knockoutBackgroundOptions", knockout_background_options.is_some()),
-        ("manualCropOptions", manual_crop_options.as_ref().is_some_and(crops)),
-        ("autoColorCropOptions", auto_color_crop_options.is_some()),
-        ("autoTransparentCropOptions", auto_transparent_crop_options.is_some()),
         ("photoshopOptions", photoshop_options.as_ref().is_some_and(keeps_layers)),
         ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
-        (
-            "colorManagementOptions",
-            color_management_options
-                .as_ref()
-                .is_some_and(|options| options.color_management != ColorManagement::Default),
-        ),
         ("mediaOptions", media_options.as_ref().is_some_and(encodes)),
-        (
-            "unsharpMaskOptions",
-            unsharp_mask_options.as_ref().is_some_and(|options| options.amount.unwrap_or(0.0) > 0.0),
-        ),
         ("xmpKeywords", xmp_keywords.as_ref().is_some_and(|keywords| !keywords.trim().is_empty())),
         ("projectHandleArray", !project_handle_array.is_empty()),
     ];
     asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect()
-}
-
-fn crops(options: &ManualCropOptions) -> bool {
-    let ManualCropOptions { left, right, top, bottom } = *options;
-    [left, right, top, bottom] != [0; 4]
 }
 
 fn keeps_layers(options: &PhotoshopOptions) -> bool {
@@ -144,15 +123,9 @@ mod tests {
     #[test]
     fn everything_that_is_asked_for_in_vain_is_mentioned() {
         let all = json!({
-            "createMask": true,
-            "knockoutBackgroundOptions": { "corner": "UpperLeft", "tolerance": 0.1, "fillMethod": "FloodFill" },
-            "manualCropOptions": { "left": 1, "right": 0, "top": 0, "bottom": 0 },
-            "autoColorCropOptions": { "corner": "UpperLeft", "tolerance": 0.1 },
-            "autoTransparentCropOptions": { "tolerance": 0.1 },
             "photoshopOptions": { "process": "MaintainLayers" },
             "inDesignOptions": { "process": "Rasterize" },
-            "colorManagementOptions": { "colorManagement": "Convert" },
-            "mediaOptions": { "generateThumbnail": true }, "unsharpMaskOptions": { "amount": 1.75 },
+            "mediaOptions": { "generateThumbnail": true },
             "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
         });
         let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();

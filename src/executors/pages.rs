@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::pictures::{self, Unmade};
 use super::process::{Parent, Processing};
+use super::recipe;
 use super::{Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::Format;
@@ -300,6 +301,7 @@ impl Work<'_> {
                     resolution: Some(self.plan.resolution),
                     colorspace: Some(self.plan.colorspace),
                     alpha: self.plan.alpha,
+                    ..Making::default()
                 },
             },
             ready_for_publish: self.ready,
@@ -310,7 +312,7 @@ impl Work<'_> {
 
     fn derived(&self, source_blob: &str, stored: &Stored) -> Vec<Derived> {
         let Stored { facts, pyramid, thumbnail } = stored;
-        let recipe = pictures::recipe(&self.workshop.settings);
+        let recipe = recipe::by_settings(&self.workshop.settings);
         let derived = |role, blob: &Blob, pixels| Derived {
             role,
             blob: blob.id.clone(),

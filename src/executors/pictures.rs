@@ -7,7 +7,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::{Failure, Settings, Workshop, reason};
+use super::recipe::Recipes;
+use super::{Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::assets::recognize;
 use crate::media::{self, Format, MediaError, Picture};
@@ -17,23 +18,12 @@ use crate::model::making::Making;
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::pictures::KnownAsset;
 
-/// Raised when the same options give other bytes than before: everything made until then becomes stale.
-const MAKING: u32 = 2;
-
-/// How derived files are made under these settings. Another recipe means that they are stale.
-pub fn recipe(settings: &Settings) -> String {
-    let media::Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, cmyk_profile: _ } =
-        settings.picture_options();
-    let profile = settings.cmyk_profile.as_ref().map_or("none", |profile| &profile.hash);
-    format!(
-        "{MAKING}: tile {tile}, quality {quality}, chroma {chroma:?}, thumbnail {thumbnail_side} at {thumbnail_quality}, CMYK profile {profile}"
-    )
-}
-
 /// What was made of a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Made {
     pub picture: Picture,
+    /// Width and height of what was made.
+    pub pixels: (u32, u32),
     pub derived: Vec<Derived>,
     pub notes: Vec<media::Note>,
 }
@@ -68,19 +58,20 @@ impl From<MediaError> for Unmade {
     }
 }
 
-/// Makes the pyramid and the thumbnail of a master. Blocks.
-pub fn make(workshop: &Workshop, source_blob: &str, stop: &dyn Fn() -> bool) -> Result<Made, Unmade> {
+/// Makes the pyramid, the thumbnail and the mask of a master. Blocks.
+pub fn make(
+    workshop: &Workshop,
+    recipes: &Recipes,
+    source_blob: &str,
+    making: &Making,
+    stop: &dyn Fn() -> bool,
+) -> Result<Made, Unmade> {
     let Workshop { blobs, settings, .. } = workshop;
-    let (mut pyramid, mut thumbnail) = (blobs.draft()?, blobs.draft()?);
-    let made = media::optimize(
-        &blobs.path(source_blob)?,
-        pyramid.file(),
-        thumbnail.file(),
-        &settings.picture_options(),
-        &settings.picture_limits(),
-        stop,
-    )?;
-    let recipe = recipe(settings);
+    let (mut pyramid, mut thumbnail, mut mask) = (blobs.draft()?, blobs.draft()?, blobs.draft()?);
+    let outputs = media::Outputs { pyramid: pyramid.file(), thumbnail: thumbnail.file(), mask: mask.file() };
+    let options = recipes.options(making)?;
+    let made = media::optimize(&blobs.path(source_blob)?, outputs, &options, &settings.picture_limits(), stop)?;
+    let recipe = recipes.of(making);
     let derived = |role, blob: Blob, pixels| Derived {
         role,
         blob: blob.id,
@@ -89,31 +80,41 @@ pub fn make(workshop: &Workshop, source_blob: &str, stop: &dyn Fn() -> bool) -> 
         source_blob: source_blob.to_owned(),
         recipe: recipe.clone(),
     };
-    let size = (made.picture.width, made.picture.height);
-    let derived = vec![
-        derived(DerivedRole::Pyramid, blobs.keep(pyramid)?, size),
+    let pixels = made.pyramid.levels[0];
+    let mut all = vec![
+        derived(DerivedRole::Pyramid, blobs.keep(pyramid)?, pixels),
         derived(DerivedRole::Thumbnail, blobs.keep(thumbnail)?, (made.thumbnail.width, made.thumbnail.height)),
     ];
-    Ok(Made { picture: made.picture, derived, notes: made.notes })
+    if made.mask.is_some() {
+        all.push(derived(DerivedRole::Mask, blobs.keep(mask)?, pixels));
+    }
+    Ok(Made { picture: made.picture, pixels, derived: all, notes: made.notes })
 }
 
 /// Makes the derived files of an asset that is there already. Blocks.
 pub fn remake(
     workshop: &Workshop,
+    recipes: &Recipes,
     source_blob: &str,
     file_name: &str,
+    making: &Making,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
-    if !workshop.blobs.contains(source_blob) {
-        let lost = "its master is missing from the store of files; upload it again";
-        return Err(Unmade::Refused(reason::other(lost)));
-    }
-    let format = sniff(&workshop.blobs, source_blob, file_name)?;
+    let format = sniff_master(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
-        make(workshop, source_blob, stop)
+        make(workshop, recipes, source_blob, making, stop)
     } else {
         Err(Unmade::Refused(Message::new("reason-not-in-version")))
     }
+}
+
+/// What a master is.
+pub fn sniff_master(blobs: &Blobs, source_blob: &str, file_name: &str) -> Result<Format, Unmade> {
+    if !blobs.contains(source_blob) {
+        let lost = "its master is missing from the store of files; upload it again";
+        return Err(Unmade::Refused(reason::other(lost)));
+    }
+    Ok(sniff(blobs, source_blob, file_name)?)
 }
 
 /// A file that is ready to become an asset.
@@ -128,32 +129,63 @@ pub struct Ready {
 /// Something about a file that its owner may want to know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
-    ContentDiffers { extension: String, format: Format },
+    ContentDiffers {
+        extension: String,
+        format: Format,
+    },
     Remark(Message),
+    /// An option of the job did nothing here.
+    NoEffect {
+        option: &'static str,
+        why: Message,
+    },
+}
+
+impl Warning {
+    /// In a line about `file`.
+    pub fn told_of(&self, file: &str) -> Message {
+        let file = file.to_owned();
+        match self {
+            Self::ContentDiffers { extension, format } => Message::new("content-differs")
+                .with("file", file)
+                .with("extension", extension.clone())
+                .with("type", format.name()),
+            Self::Remark(why) => Message::new("upload-warning").with("file", file).with("reason", why.clone()),
+            Self::NoEffect { option, why } => Message::new("option-no-effect-here")
+                .with("file", file)
+                .with("option", *option)
+                .with("reason", why.clone()),
+        }
+    }
 }
 
 impl Ready {
     /// The master as it came, with nothing made of it.
-    pub fn new(format: Format, blob: &Blob) -> Self {
+    pub fn new(format: Format, blob: &Blob, making: Making) -> Self {
         let master = Master {
             asset_type: recognize::asset_type(format),
             blob: blob.id.clone(),
             bytes: blob.bytes,
             pixels: None,
             facts: PictureFacts::default(),
-            making: Making::default(),
+            making,
         };
         Self { format, master, derived: Vec::new(), warnings: Vec::new() }
     }
 }
 
-/// Makes the pyramid and the thumbnail of a picture that has just come. Blocks.
-pub fn complete(ready: &mut Ready, workshop: &Workshop, stop: &dyn Fn() -> bool) -> Result<(), Unmade> {
-    let made = make(workshop, &ready.master.blob, stop)?;
+/// Makes what is derived from a picture that has just come. Blocks.
+pub fn complete(
+    ready: &mut Ready,
+    workshop: &Workshop,
+    recipes: &Recipes,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Unmade> {
+    let made = make(workshop, recipes, &ready.master.blob, &ready.master.making, stop)?;
     if made.picture.is_animated {
         ready.master.asset_type = AssetType::AnimatedGif;
     }
-    ready.master.pixels = Some((made.picture.width, made.picture.height));
+    ready.master.pixels = Some(made.pixels);
     ready.master.facts = facts(&made.picture);
     ready.derived = made.derived;
     ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
@@ -161,22 +193,17 @@ pub fn complete(ready: &mut Ready, workshop: &Workshop, stop: &dyn Fn() -> bool)
 }
 
 /// The same file again, and what was made of it is as it would be now: a nightly upload of a folder mostly is this.
-pub fn unchanged(
-    settings: &Settings,
-    format: Format,
-    blob: &Blob,
-    file_name: &str,
-    known: &KnownAsset,
-) -> Option<Ready> {
-    let recipe = recipe(settings);
-    let is_fresh = |derived: &Derived| derived.source_blob == blob.id && derived.recipe == recipe;
-    let is_same = known.master.blob == blob.id && known.file_name == file_name;
+pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &KnownAsset) -> Option<Ready> {
+    let Ready { format, master, warnings, .. } = ready;
+    let recipe = recipes.of(&master.making);
+    let is_fresh = |derived: &Derived| derived.source_blob == master.blob && derived.recipe == recipe;
+    let is_same = known.master.blob == master.blob && known.file_name == file_name;
     let is_complete = known.derived.len() >= 2 && known.derived.iter().all(is_fresh);
     (is_same && is_complete).then(|| Ready {
-        format,
+        format: *format,
         master: known.master.clone(),
         derived: known.derived.clone(),
-        warnings: Vec::new(),
+        warnings: warnings.clone(),
     })
 }
 

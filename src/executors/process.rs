@@ -4,31 +4,41 @@
 //!
 //! 1. [`examine`], before the master is filed and on a thread that may block: what it is, and the files that are derived
 //!    from it. They are committed together with it.
-//! 2. [`make_parts`], once it has a number: the pages, layers and renditions that become assets. Each is an item under
+//! 2. [`Processing::make_parts`], once it has a number: the pages, layers and renditions that become assets. Each is an item under
 //!    a key that begins with the master's, so that an attempt that comes later goes on behind the last one.
 //!
 //! Both look at the format and name every one, so that none is forgotten.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
+use super::recipe::{self, Recipes};
 use super::{Context, Failure, Workshop, reason};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::Format;
 use crate::model::id::AssetId;
 use crate::model::job::ProcessingOptions;
+use crate::model::log::Message;
+use crate::model::making::Making;
 use crate::model::name::FileName;
 use crate::store::pictures::KnownAsset;
 
 /// What a job asks to be made of its masters.
 #[derive(Debug, Clone)]
 pub struct Processing {
-    pub options: ProcessingOptions,
+    pub options: Arc<ProcessingOptions>,
+    pub recipes: Recipes,
 }
 
 impl Processing {
-    pub fn new(options: &ProcessingOptions) -> Self {
-        Self { options: options.clone() }
+    pub async fn new(context: &Context, workshop: &Workshop, options: &ProcessingOptions) -> Result<Self, Failure> {
+        let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
+        Ok(Self { options: Arc::new(options.clone()), recipes })
     }
 }
 
@@ -45,17 +55,21 @@ pub struct Subject<'a> {
 pub fn examine(
     workshop: &Workshop,
     subject: Subject<'_>,
-    _processing: &Processing,
+    processing: &Processing,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready, Unmade> {
     let Subject { blob, name, known } = subject;
+    let Processing { options, recipes } = processing;
     let file_name = name.with_extension();
-    let format = pictures::sniff(&workshop.blobs, &blob.id, &file_name)?;
-    let unchanged = |known| pictures::unchanged(&workshop.settings, format, blob, &file_name, known);
-    if let Some(ready) = known.and_then(unchanged) {
+    let format = pictures::sniff_master(&workshop.blobs, &blob.id, &file_name)?;
+    let making = Making::asked(options, known.map(|known| &known.master.making));
+    let given_up = making.crop_given_up(options);
+    let mut ready = Ready::new(format, blob, making);
+    let given_up = given_up.map(|option| Warning::NoEffect { option, why: Message::new("reason-crop-kept") });
+    ready.warnings.extend(given_up);
+    if let Some(ready) = known.and_then(|known| pictures::unchanged(&ready, recipes, &file_name, known)) {
         return Ok(ready);
     }
-    let mut ready = Ready::new(format, blob);
     if !recognize::extension_fits(&name.extension, format) {
         ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
     }
@@ -68,12 +82,16 @@ pub fn examine(
         | Format::WebP
         | Format::Psd
         | Format::Psb => {
-            pictures::complete(&mut ready, workshop, stop)?;
+            pictures::complete(&mut ready, workshop, recipes, stop)?;
         }
         Format::Heic | Format::Avif | Format::CameraRaw => {
             ready.master.facts.format = Some(format.name().to_owned());
             let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
             ready.warnings.push(Warning::Remark(why));
+        }
+        Format::IccProfile => {
+            let space = recipe::profile_space(&workshop.blobs, &blob.id)?;
+            ready.master.facts.colorspace = space.map(|space| space.model().name().to_owned());
         }
         Format::Svg
         | Format::Fxg
@@ -95,7 +113,6 @@ pub fn examine(
         | Format::Audio
         | Format::VideoCaption
         | Format::Font
-        | Format::IccProfile
         | Format::Aco
         | Format::Xml
         | Format::Xsl
@@ -177,9 +194,64 @@ pub struct Parent {
     pub format: Format,
 }
 
+/// In the result of an item: the asset whose parts are to be made.
+const PARENT: &str = "parent";
+
+/// Notes in the result of a master's item that it may bring forth parts.
+pub fn note_parent(result: &mut Value, asset: AssetId, format: Format) {
+    if let (Value::Object(result), true) = (result, parts_of(format) != Parts::None) {
+        result.insert(PARENT.to_owned(), json!(asset));
+    }
+}
+
+impl Processing {
+    /// Goes on with the parts of masters, where an earlier attempt left off.
+    pub async fn resume(
+        &self,
+        context: &Context,
+        workshop: &Workshop,
+        done: &HashMap<String, Value>,
+    ) -> Result<(), Failure> {
+        let parent = |(key, result): (&String, &Value)| Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone()));
+        let mut parents: Vec<(AssetId, String)> = done.iter().filter_map(parent).collect();
+        parents.sort();
+        for (asset, key) in parents {
+            self.make_parts(context, workshop, asset, &key).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what the master of an asset brings forth, once the item `key` that filed it is done.
+    pub async fn make_parts(
+        &self,
+        context: &Context,
+        workshop: &Workshop,
+        asset: AssetId,
+        key: &str,
+    ) -> Result<(), Failure> {
+        context.checkpoint()?;
+        let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
+        // Who has put it in the trash meanwhile does not wait for its parts.
+        let Some(known) = known.filter(|known| !known.in_trash) else { return Ok(()) };
+        let (blobs, blob, file_name) = (workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
+        let parent = Parent {
+            // No path and no address holds a line break.
+            prefix: format!("{key}\n"),
+            asset,
+            format: workshop.work(move |_| pictures::sniff(&blobs, &blob, &file_name)).await??,
+            name: known.name,
+            file_name: known.file_name,
+            folder: known.folder,
+            bytes: known.master.bytes,
+            blob: known.master.blob,
+        };
+        make_parts(context, workshop, &parent, self).await
+    }
+}
+
 /// Makes what a filed master brings forth. It is called again by later attempts, also when all of it is done, and looks
 /// for its own items first.
-pub async fn make_parts(
+async fn make_parts(
     context: &Context,
     workshop: &Workshop,
     parent: &Parent,

@@ -29,7 +29,8 @@ impl Executor for RipPdfs {
         let handles = &self.order.pdf_handle_array;
         context.plan(handles.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-ripping"));
-        let processing = Processing::new(&rasterizing(&self.order.options));
+        let options = rasterizing(&self.order.options);
+        let processing = Processing::new(context, &self.workshop, &options).await?;
         for handle in handles {
             context.checkpoint()?;
             match self.parent(context, handle).await? {

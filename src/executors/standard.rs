@@ -3,6 +3,7 @@
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
 use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
+use super::reprocess::ReprocessAssets;
 use super::rip_pdfs::RipPdfs;
 use super::sets::{SetGeneration, ThenSets};
 use super::upload_directory::UploadDirectory;
@@ -58,10 +59,10 @@ impl Standard {
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
+            JobSpec::ReprocessAssets(order) => Box::new(ReprocessAssets { order: order.clone(), workshop }),
             JobSpec::VideoPublish(_)
             | JobSpec::MetadataPublish(_)
             | JobSpec::UploadPost(_)
-            | JobSpec::ReprocessAssets(_)
             | JobSpec::CreateVideoSitemap(_)
             | JobSpec::Export(_)
             | JobSpec::Cleanup(_) => Box::new(NotAvailable),

@@ -119,6 +119,7 @@ impl UploadDirectory {
         if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
             return Ok((incoming, Fate::Duplicate(known)));
         }
+        let known = filing.replaced(known, &incoming);
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
         let (shown, processing) = (incoming.shown.clone(), filing.processing.clone());
         let work = self.workshop.work(move |stop| {

@@ -1,21 +1,26 @@
-//! Colours: what a pyramid may hold is gray or RGB, with or without alpha; everything else is turned into it here.
+//! Colours: what a pyramid may hold is gray, RGB with or without alpha, and CMYK; everything else is turned into it here.
 //!
 //! Gray and RGB keep their numbers and their profile. CMYK goes through its own profile (or the one the options name
 //! for pictures without) to sRGB; where there is neither, as [`inks`](super::inks) look on coated paper. A picture
 //! converted so has no profile: without one, everyone reads sRGB.
+//!
+//! [`ColorManagement`] may ask for something else: to convert nothing, so that CMYK stays what it is, or to convert
+//! everything to a profile, which the pyramid then brings along. Alpha stands beside RGB only, because that is where image
+//! servers look for it.
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, ProfileText, RenderingIntent};
+use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, ProfileClass, ProfileText, RenderingIntent};
 use moxcms::{Transform8BitExecutor, TransformOptions};
 
 use super::decode::guarded;
 use super::error::MediaError;
 use super::format::Format;
 use super::inks;
-use super::picture::Profile;
+use super::options::{ColorManagement, Options};
+use super::picture::{ColorModel, Profile};
 use super::raster::Layout;
 
 type Transform = Arc<Transform8BitExecutor>;
@@ -38,6 +43,55 @@ fn first_text(text: &ProfileText) -> Option<String> {
     Some(text.trim_matches(|c: char| c.is_whitespace() || c.is_control()).to_owned())
 }
 
+/// What the numbers of a profile's pixels are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IccSpace {
+    Gray,
+    Rgb,
+    Cmyk,
+}
+
+impl IccSpace {
+    /// Of a profile that pictures can be in; None for any other and for what is no profile.
+    pub fn of(profile: &[u8]) -> Option<Self> {
+        let parsed = parse(profile)?;
+        if matches!(parsed.profile_class, ProfileClass::DeviceLink | ProfileClass::Abstract | ProfileClass::Named) {
+            return None;
+        }
+        match parsed.color_space {
+            DataColorSpace::Gray => Some(Self::Gray),
+            DataColorSpace::Rgb => Some(Self::Rgb),
+            DataColorSpace::Cmyk => Some(Self::Cmyk),
+            _ => None,
+        }
+    }
+
+    /// In the words for pictures.
+    pub const fn model(self) -> ColorModel {
+        match self {
+            Self::Gray => ColorModel::Gray,
+            Self::Rgb => ColorModel::Rgb,
+            Self::Cmyk => ColorModel::Cmyk,
+        }
+    }
+
+    const fn layout(self) -> Layout {
+        match self {
+            Self::Gray => Layout::Gray,
+            Self::Rgb => Layout::Rgb,
+            Self::Cmyk => Layout::Cmyk,
+        }
+    }
+
+    const fn of_layout(layout: Layout) -> Self {
+        match layout {
+            Layout::Gray | Layout::GrayAlpha => Self::Gray,
+            Layout::Rgb | Layout::Rgba => Self::Rgb,
+            Layout::Cmyk => Self::Cmyk,
+        }
+    }
+}
+
 fn parse(bytes: &[u8]) -> Option<ColorProfile> {
     let parsed = guarded(Format::IccProfile, || {
         ColorProfile::new_from_slice(bytes).map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
@@ -54,6 +108,16 @@ pub enum Note {
     CmykByFormula,
     #[error("CMYK was turned into sRGB")]
     CmykConverted,
+    #[error("the source profile is not one for its colours and was not used")]
+    SourceProfileUnfit,
+    #[error("the output profile cannot be used for it, and its colours were turned into sRGB")]
+    OutputProfileUnfit,
+    #[error("the colours of a gray picture with transparency were kept without their profile")]
+    GraySpread,
+    #[error("its crop leaves nothing of it, and it was not cropped")]
+    CropLeavesNothing,
+    #[error("no mask was made: it has neither a clipping path nor transparency")]
+    NothingToMask,
     #[error("16 bits a sample were reduced to 8")]
     DepthReduced,
     #[error("only the first frame was taken")]
@@ -64,7 +128,7 @@ pub enum Note {
 pub(crate) struct Converter {
     pub layout: Layout,
     pub profile: Option<Vec<u8>>,
-    pub note: Option<Note>,
+    pub notes: Vec<Note>,
     step: Step,
 }
 
@@ -75,46 +139,120 @@ enum Step {
     GraySpread,
     CmykFormula,
     Icc(Transform),
+    /// Without alpha, which is opaque throughout, and then so.
+    Opaque(Transform),
+    /// By formula to sRGB, and then so.
+    Formula(Transform),
 }
 
 impl Converter {
-    pub fn new(from: Layout, opaque: bool, profile: Option<&Profile>, cmyk_fallback: Option<&[u8]>) -> Self {
-        let (profile, left_out) = fitting(from, profile);
-        let note = left_out.then_some(Note::ProfileLeftOut);
-        let bytes = || profile.map(|profile| profile.bytes.clone());
-        match from {
-            Layout::Gray | Layout::Rgb => Self { layout: from, profile: bytes(), note, step: Step::Keep },
-            Layout::GrayAlpha | Layout::Rgba if opaque => {
-                Self { layout: from.opaque(), profile: bytes(), note, step: Step::DropAlpha }
+    pub fn new(from: Layout, opaque: bool, profile: Option<&Profile>, options: &Options) -> Self {
+        let (own, left_out) = fitting(from, profile);
+        let mut notes: Vec<Note> = left_out.then_some(Note::ProfileLeftOut).into_iter().collect();
+        let fallback = options.cmyk_profile.as_deref();
+        match &options.colors {
+            // CMYK has no room for what edits make transparent.
+            ColorManagement::Maintain if from == Layout::Cmyk && !options.edits.add_alpha() => {
+                let profile = own.map(|profile| profile.bytes.clone());
+                Self { layout: from, profile, notes, step: Step::Keep }
             }
-            Layout::Rgba => Self { layout: from, profile: bytes(), note, step: Step::Keep },
-            // Servers read alpha beside RGB only.
-            Layout::GrayAlpha => {
-                let transform = profile.and_then(|profile| transform(&profile.bytes, from, Layout::Rgba));
-                let step = transform.map_or(Step::GraySpread, Step::Icc);
-                Self { layout: Layout::Rgba, profile: None, note, step }
+            ColorManagement::Maintain if from == Layout::GrayAlpha && !opaque => {
+                notes.extend(own.map(|_| Note::GraySpread));
+                Self { layout: Layout::Rgba, profile: None, notes, step: Step::GraySpread }
             }
-            Layout::Cmyk => {
-                let own = profile.map(|profile| profile.bytes.as_slice());
-                match own.or(cmyk_fallback).and_then(|bytes| transform(bytes, from, Layout::Rgb)) {
-                    Some(transform) => {
-                        let step = Step::Icc(transform);
-                        Self { layout: Layout::Rgb, profile: None, note: Some(Note::CmykConverted), step }
-                    }
-                    None => {
-                        let note = Some(Note::CmykByFormula);
-                        Self { layout: Layout::Rgb, profile: None, note, step: Step::CmykFormula }
+            ColorManagement::Convert { source, output } => {
+                let given = source.as_deref().filter(|bytes| IccSpace::of(bytes) == Some(IccSpace::of_layout(from)));
+                let source_unfit = source.is_some() && given.is_none();
+                if source_unfit || given.is_some() {
+                    notes.clear();
+                }
+                notes.extend(source_unfit.then_some(Note::SourceProfileUnfit));
+                let source = given.or(own.map(|profile| profile.bytes.as_slice()));
+                let keeps_alpha = from.has_alpha() && !opaque;
+                let needs_rgb = keeps_alpha || options.edits.add_alpha();
+                if let Some(output) = output {
+                    match convert(
+                        from,
+                        keeps_alpha,
+                        needs_rgb,
+                        source.or(fallback.filter(|_| from == Layout::Cmyk)),
+                        output,
+                    ) {
+                        Some((layout, step)) => return Self { layout, profile: Some(output.to_vec()), notes, step },
+                        None => notes.push(Note::OutputProfileUnfit),
                     }
                 }
+                Self::to_plain(from, opaque, source, fallback, notes)
+            }
+            ColorManagement::Default | ColorManagement::Maintain => {
+                Self::by_default(from, opaque, own, fallback, notes)
             }
         }
     }
 
-    /// Brings gray or RGB, of the profile given, to sRGB: for pictures that are shown without a profile.
-    pub fn to_srgb(layout: Layout, profile: Option<&[u8]>) -> Self {
-        let transform = profile.and_then(|bytes| transform(bytes, layout, layout));
-        let step = transform.map_or(Step::Keep, Step::Icc);
-        Self { layout, profile: None, note: None, step }
+    fn by_default(
+        from: Layout,
+        opaque: bool,
+        profile: Option<&Profile>,
+        cmyk_fallback: Option<&[u8]>,
+        mut notes: Vec<Note>,
+    ) -> Self {
+        let bytes = || profile.map(|profile| profile.bytes.clone());
+        match from {
+            Layout::Gray | Layout::Rgb => Self { layout: from, profile: bytes(), notes, step: Step::Keep },
+            Layout::GrayAlpha | Layout::Rgba if opaque => {
+                Self { layout: from.opaque(), profile: bytes(), notes, step: Step::DropAlpha }
+            }
+            Layout::Rgba => Self { layout: from, profile: bytes(), notes, step: Step::Keep },
+            // Servers read alpha beside RGB only.
+            Layout::GrayAlpha => {
+                let transform = profile.and_then(|profile| transform(&profile.bytes, from, Layout::Rgba));
+                let step = transform.map_or(Step::GraySpread, Step::Icc);
+                Self { layout: Layout::Rgba, profile: None, notes, step }
+            }
+            Layout::Cmyk => {
+                let own = profile.map(|profile| profile.bytes.as_slice());
+                let (step, note) = cmyk_to_srgb(own.or(cmyk_fallback));
+                notes.push(note);
+                Self { layout: Layout::Rgb, profile: None, notes, step }
+            }
+        }
+    }
+
+    /// To sRGB, whatever it is in. Without a profile gray and RGB are taken for sRGB as they are.
+    fn to_plain(
+        from: Layout,
+        opaque: bool,
+        source: Option<&[u8]>,
+        cmyk_fallback: Option<&[u8]>,
+        mut notes: Vec<Note>,
+    ) -> Self {
+        let (layout, step) = match from {
+            Layout::Cmyk => {
+                let (step, note) = cmyk_to_srgb(source.or(cmyk_fallback));
+                notes.push(note);
+                (Layout::Rgb, step)
+            }
+            Layout::GrayAlpha | Layout::Rgba if opaque => {
+                let layout = from.opaque();
+                let transform = source.and_then(|source| transform(source, layout, layout));
+                (layout, transform.map_or(Step::DropAlpha, Step::Opaque))
+            }
+            Layout::GrayAlpha => {
+                let transform = source.and_then(|source| transform(source, from, Layout::Rgba));
+                (Layout::Rgba, transform.map_or(Step::GraySpread, Step::Icc))
+            }
+            Layout::Gray | Layout::Rgb | Layout::Rgba => {
+                let transform = source.and_then(|source| transform(source, from, from));
+                (from, transform.map_or(Step::Keep, Step::Icc))
+            }
+        };
+        Self { layout, profile: None, notes, step }
+    }
+
+    /// Brings what a pyramid holds, of the profile given, to sRGB: for pictures that are shown without a profile.
+    pub fn to_srgb(layout: Layout, profile: Option<&[u8]>, cmyk_fallback: Option<&[u8]>) -> Self {
+        Self::to_plain(layout, false, profile, cmyk_fallback, Vec::new())
     }
 
     pub fn apply<'a>(&self, from: Layout, band: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, MediaError> {
@@ -125,16 +263,62 @@ impl Converter {
                 band.as_chunks::<2>().0.iter().flat_map(|[gray, alpha]| [*gray, *gray, *gray, *alpha]).collect()
             }
             Step::CmykFormula => inks::to_srgb(&band),
-            Step::Icc(transform) => {
-                let mut out = vec![0; band.len() / from.samples() * self.layout.samples()];
-                transform
-                    .transform(&band, &mut out)
-                    .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
-                out
+            Step::Icc(transform) => self.transformed(transform, &band, from.samples())?,
+            Step::Opaque(transform) => {
+                self.transformed(transform, &drop_alpha(&band, from.samples()), from.samples() - 1)?
+            }
+            Step::Formula(transform) => {
+                let rgb = inks::to_srgb(&band);
+                self.transformed(transform, &rgb, 3)?
             }
         };
         Ok(Cow::Owned(converted))
     }
+
+    fn transformed(&self, transform: &Transform, band: &[u8], samples: usize) -> Result<Vec<u8>, MediaError> {
+        let mut out = vec![0; band.len() / samples * self.layout.samples()];
+        transform
+            .transform(band, &mut out)
+            .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
+        Ok(out)
+    }
+}
+
+fn cmyk_to_srgb(profile: Option<&[u8]>) -> (Step, Note) {
+    match profile.and_then(|bytes| transform(bytes, Layout::Cmyk, Layout::Rgb)) {
+        Some(transform) => (Step::Icc(transform), Note::CmykConverted),
+        None => (Step::CmykFormula, Note::CmykByFormula),
+    }
+}
+
+/// From pixels in `source` to the profile `output`, and their layout then. None where that is not possible: what has alpha
+/// can only come to RGB.
+fn convert(
+    from: Layout,
+    keeps_alpha: bool,
+    needs_rgb: bool,
+    source: Option<&[u8]>,
+    output: &[u8],
+) -> Option<(Layout, Step)> {
+    let space = IccSpace::of(output).filter(|space| !needs_rgb || *space == IccSpace::Rgb)?;
+    let layout = if keeps_alpha { Layout::Rgba } else { space.layout() };
+    let output = parse(output)?;
+    let source = match (source, from) {
+        (Some(source), _) => parse(source)?,
+        (None, Layout::Cmyk) => {
+            let transform = transform_between(&ColorProfile::new_srgb(), Layout::Rgb, &output, layout)?;
+            return Some((layout, Step::Formula(transform)));
+        }
+        (None, Layout::Gray | Layout::GrayAlpha) => {
+            // Gray without a profile is as bright as sRGB whose colours are all the same.
+            ColorProfile::new_gray_with_gamma(2.2)
+        }
+        (None, Layout::Rgb | Layout::Rgba) => ColorProfile::new_srgb(),
+    };
+    let drops_alpha = from.has_alpha() && !keeps_alpha;
+    let read = if drops_alpha { from.opaque() } else { from };
+    let transform = transform_between(&source, read, &output, layout)?;
+    Some((layout, if drops_alpha { Step::Opaque(transform) } else { Step::Icc(transform) }))
 }
 
 fn drop_alpha(band: &[u8], samples: usize) -> Vec<u8> {
@@ -147,12 +331,7 @@ fn drop_alpha(band: &[u8], samples: usize) -> Vec<u8> {
 
 /// `profile` if it describes pixels of this layout, and whether one was there that does not.
 fn fitting(layout: Layout, profile: Option<&Profile>) -> (Option<&Profile>, bool) {
-    let space = match layout {
-        Layout::Gray | Layout::GrayAlpha => DataColorSpace::Gray,
-        Layout::Rgb | Layout::Rgba => DataColorSpace::Rgb,
-        Layout::Cmyk => DataColorSpace::Cmyk,
-    };
-    let fits = |profile: &&Profile| parse(&profile.bytes).is_some_and(|parsed| parsed.color_space == space);
+    let fits = |profile: &&Profile| IccSpace::of(&profile.bytes) == Some(IccSpace::of_layout(layout));
     let kept = profile.filter(fits);
     (kept, kept.is_none() && profile.is_some())
 }
@@ -170,12 +349,15 @@ pub fn read_cmyk_profile(path: &Path) -> Result<Arc<[u8]>, MediaError> {
 
 /// From the profile in `bytes` to sRGB.
 fn transform(bytes: &[u8], from: Layout, to: Layout) -> Option<Transform> {
-    let source = parse(bytes)?;
+    transform_between(&parse(bytes)?, from, &ColorProfile::new_srgb(), to)
+}
+
+fn transform_between(source: &ColorProfile, from: Layout, target: &ColorProfile, to: Layout) -> Option<Transform> {
     let made = guarded(Format::IccProfile, || {
         let options =
             TransformOptions { rendering_intent: RenderingIntent::RelativeColorimetric, ..Default::default() };
         source
-            .create_transform_8bit(icc_layout(from), &ColorProfile::new_srgb(), icc_layout(to), options)
+            .create_transform_8bit(icc_layout(from), target, icc_layout(to), options)
             .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
     });
     made.ok()

@@ -19,6 +19,7 @@ mod cascade;
 pub mod child;
 mod color;
 mod decode;
+mod edit;
 mod error;
 mod exif;
 mod format;
@@ -41,15 +42,19 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
-use std::io::{Seek, Write};
+use std::cell::Cell;
+use std::io::{self, Seek, Write};
 use std::path::Path;
 
-pub use color::{Note, read_cmyk_profile};
+use cascade::Band;
+pub use color::{IccSpace, Note, read_cmyk_profile};
 pub use decode::{Cancel, probe};
+use edit::ClippingPath;
+pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};
 pub use format::{Format, SNIFF_LEN};
 pub use limits::Limits;
-pub use options::{Chroma, Options};
+pub use options::{Chroma, ColorManagement, Options};
 pub use orientation::Orientation;
 pub use picture::{ColorModel, Picture, Profile, Resolution};
 pub use pyramid::PyramidInfo;
@@ -63,41 +68,103 @@ pub struct Optimized {
     pub picture: Picture,
     pub pyramid: PyramidInfo,
     pub thumbnail: ThumbnailInfo,
+    /// Written only if the options ask for it and there is transparency to write down.
+    pub mask: Option<PyramidInfo>,
     pub notes: Vec<Note>,
 }
 
-/// Decodes the picture at `source` once and writes its pyramid and its thumbnail.
-///
-/// Both outputs are written from their current position on, which must be the start of an empty file for the pyramid.
-/// After an error what they hold is of no use.
+/// Where the files that are made of a picture go. They are written from their current position on, which must be the
+/// start of an empty file for pyramids. After an error what they hold is of no use.
+pub struct Outputs<'o, P, T, M> {
+    pub pyramid: &'o mut P,
+    pub thumbnail: &'o mut T,
+    /// Where [`Edits::mask`] writes the alpha of the picture, as a pyramid in gray.
+    pub mask: &'o mut M,
+}
+
+/// Decodes the picture at `source` and writes its pyramid and its thumbnail, as the options want it changed.
 pub fn optimize(
     source: &Path,
-    pyramid_out: &mut (impl Write + Seek),
-    thumbnail_out: &mut impl Write,
+    outputs: Outputs<'_, impl Write + Seek, impl Write, impl Write + Seek>,
     options: &Options,
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<Optimized, MediaError> {
-    options.check()?;
-    let (picture, rendering) = Rendering::open(source, options, limits, cancel)?;
-    let notes = rendering.notes().to_vec();
-    let (pyramid, thumbnail) = derive(rendering, pyramid_out, thumbnail_out, options, cancel)?;
-    Ok(Optimized { picture, pyramid, thumbnail, notes })
+    let path = if options.edits.mask { edit::clipping_path(source, limits)? } else { None };
+    // Without a path a mask adds no alpha, and is no reason to give up CMYK.
+    let edits = Edits { mask: path.is_some(), ..options.edits.clone() };
+    let opening = Options { edits, ..options.clone() };
+    let (picture, rendering) = Rendering::open(source, &opening, limits, cancel)?;
+    let first = Cell::new(Some(rendering));
+    let open = || match first.take() {
+        Some(rendering) => Ok(rendering),
+        None => Ok(Rendering::open(source, &opening, limits, cancel)?.1),
+    };
+    let Written { pyramid, thumbnail, mask, notes } = make(&open, path, outputs, options, limits, cancel)?;
+    Ok(Optimized { picture, pyramid, thumbnail, mask, notes })
 }
 
-/// Writes the pyramid and the thumbnail of a picture from anywhere.
+/// What was written of a picture from anywhere.
+pub(crate) struct Written {
+    pub pyramid: PyramidInfo,
+    pub thumbnail: ThumbnailInfo,
+    pub mask: Option<PyramidInfo>,
+    pub notes: Vec<Note>,
+}
+
+/// Writes what is made of a picture from anywhere. `open` gives it from its first row, as often as it has to be looked at.
+pub(crate) fn make<'a>(
+    open: &dyn Fn() -> Result<Rendering<'a>, MediaError>,
+    path: Option<ClippingPath>,
+    outputs: Outputs<'_, impl Write + Seek, impl Write, impl Write + Seek>,
+    options: &'a Options,
+    limits: &Limits,
+    cancel: Cancel<'_>,
+) -> Result<Written, MediaError> {
+    options.check()?;
+    let rendering = edit::apply(open, &options.edits, path, limits, cancel)?;
+    write(rendering, outputs, options, cancel)
+}
+
+/// Writes the pyramid and the thumbnail of a picture from anywhere, as it is.
 pub(crate) fn derive(
     rendering: Rendering<'_>,
-    pyramid_out: &mut (impl Write + Seek),
-    thumbnail_out: &mut impl Write,
+    pyramid: &mut (impl Write + Seek),
+    thumbnail: &mut impl Write,
     options: &Options,
     cancel: Cancel<'_>,
 ) -> Result<(PyramidInfo, ThumbnailInfo), MediaError> {
-    let mut pyramid = pyramid::Builder::new(pyramid_out, &rendering, options)?;
+    let outputs = Outputs { pyramid, thumbnail, mask: &mut io::empty() };
+    write(rendering, outputs, options, cancel).map(|written| (written.pyramid, written.thumbnail))
+}
+
+fn write(
+    rendering: Rendering<'_>,
+    outputs: Outputs<'_, impl Write + Seek, impl Write, impl Write + Seek>,
+    options: &Options,
+    cancel: Cancel<'_>,
+) -> Result<Written, MediaError> {
+    let has_mask = options.edits.mask && rendering.layout().has_alpha();
+    let mut notes = rendering.notes().to_vec();
+    notes.extend((options.edits.mask && !has_mask).then_some(Note::NothingToMask));
+    let mut pyramid = pyramid::Builder::new(outputs.pyramid, &rendering, options)?;
     let mut thumbnail = thumbnail::Collector::new(&rendering, options);
+    let mut mask = has_mask.then(|| pyramid::Builder::mask(outputs.mask, &rendering, options)).transpose()?;
     rendering.run(options.tile, cancel, &mut |band| {
         thumbnail.add(&band);
+        if let Some(mask) = &mut mask {
+            mask.add(&Band { pixels: &alpha(band.pixels), ..band })?;
+        }
         pyramid.add(&band)
     })?;
-    Ok((pyramid.finish()?, thumbnail.finish(thumbnail_out, options)?))
+    Ok(Written {
+        pyramid: pyramid.finish()?,
+        thumbnail: thumbnail.finish(outputs.thumbnail, options)?,
+        mask: mask.map(pyramid::Builder::finish).transpose()?,
+        notes,
+    })
+}
+
+fn alpha(rgba: &[u8]) -> Vec<u8> {
+    rgba.as_chunks::<4>().0.iter().map(|[_, _, _, alpha]| *alpha).collect()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::edit::Edits;
 use super::error::MediaError;
 
 /// How finely colour is kept beside brightness in JPEG.
@@ -28,6 +29,24 @@ pub struct Options {
     pub thumbnail_quality: u8,
     /// The ICC profile taken for CMYK pictures that bring none.
     pub cmyk_profile: Option<Arc<[u8]>>,
+    pub colors: ColorManagement,
+    pub edits: Edits,
+}
+
+/// What becomes of a picture's colours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ColorManagement {
+    /// Gray and RGB keep their numbers and their profile; CMYK becomes sRGB, which is what image servers read.
+    #[default]
+    Default,
+    /// Nothing is converted: CMYK stays CMYK.
+    Maintain,
+    /// Everything comes to be in the colours of `output`, or sRGB.
+    Convert {
+        /// Taken in place of the picture's own profile.
+        source: Option<Arc<[u8]>>,
+        output: Option<Arc<[u8]>>,
+    },
 }
 
 impl Default for Options {
@@ -39,6 +58,8 @@ impl Default for Options {
             thumbnail_side: 256,
             thumbnail_quality: 80,
             cmyk_profile: None,
+            colors: ColorManagement::default(),
+            edits: Edits::default(),
         }
     }
 }

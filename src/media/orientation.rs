@@ -46,6 +46,20 @@ impl Orientation {
         if self.swaps_sides() { (height, width) } else { (width, height) }
     }
 
+    /// Where a point of the stored picture is seen. Both are fractions of the width and the height.
+    pub(crate) fn seen_point(self, (x, y): (f32, f32)) -> (f32, f32) {
+        match self {
+            Self::Upright => (x, y),
+            Self::MirroredAcross => (1.0 - x, y),
+            Self::UpsideDown => (1.0 - x, 1.0 - y),
+            Self::MirroredDown => (x, 1.0 - y),
+            Self::Transposed => (y, x),
+            Self::QuarterRight => (1.0 - y, x),
+            Self::Transversed => (1.0 - y, 1.0 - x),
+            Self::QuarterLeft => (y, 1.0 - x),
+        }
+    }
+
     /// The `rows` of `raster` as seen, copied only if they must be turned.
     pub(crate) fn rows(self, raster: &Raster, rows: Range<u32>) -> Cow<'_, [u8]> {
         let stride = raster.stride();

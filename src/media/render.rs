@@ -51,9 +51,9 @@ impl<'a> Rendering<'a> {
     /// Takes upright rows in colours of any kind, which `profile` describes. `opaque` says that their alpha, if they
     /// have any, lets nothing through: it is left out then. Errors of the rows are told as those of a file of `format`.
     pub fn new(format: Format, rows: AnyRows<'a>, opaque: bool, profile: Option<&Profile>, options: &Options) -> Self {
-        let mut converter = Converter::new(rows.layout(), opaque, profile, options.cmyk_profile.as_deref());
+        let mut converter = Converter::new(rows.layout(), opaque, profile, options);
         let profile = converter.profile.take();
-        let notes = converter.note.into_iter().collect();
+        let notes = std::mem::take(&mut converter.notes);
         Self { format, rows: Box::new(Converted::new(rows, converter)), profile, resolution: None, notes }
     }
 
@@ -62,9 +62,21 @@ impl<'a> Rendering<'a> {
     }
 
     /// Puts an adapter behind the rows, which are gray or RGB by now, with or without alpha.
-    #[expect(dead_code, reason = "the place for edits")]
     pub fn edited(self, edit: impl FnOnce(AnyRows<'a>) -> Result<AnyRows<'a>, MediaError>) -> Result<Self, MediaError> {
         Ok(Self { rows: edit(self.rows)?, ..self })
+    }
+
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    pub fn into_rows(self) -> AnyRows<'a> {
+        self.rows
+    }
+
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     pub fn width(&self) -> u32 {

@@ -60,7 +60,7 @@ impl Collector {
         let level = sizes.iter().rposition(enough).unwrap_or(0);
         let (width, height) = sizes[level];
         let layout = rendering.layout();
-        let to_srgb = Converter::to_srgb(layout, rendering.profile());
+        let to_srgb = Converter::to_srgb(layout, rendering.profile(), options.cmyk_profile.as_deref());
         Self { level, width, height, layout, to_srgb, pixels: Vec::new() }
     }
 
@@ -72,8 +72,9 @@ impl Collector {
 
     pub fn finish(self, out: &mut impl Write, options: &Options) -> Result<ThumbnailInfo, MediaError> {
         let pixels = self.to_srgb.apply(self.layout, self.pixels.into())?.into_owned();
-        let pixels = if self.layout.has_alpha() { on_white(&pixels, self.layout.samples()) } else { pixels };
-        let layout = self.layout.opaque();
+        let layout = self.to_srgb.layout;
+        let pixels = if layout.has_alpha() { on_white(&pixels, layout.samples()) } else { pixels };
+        let layout = layout.opaque();
         let (width, height) = fit(self.width, self.height, options.thumbnail_side);
         let pixels = resize(&pixels, (self.width, self.height), (width, height), layout)?;
         let mut jpeg = Vec::new();

@@ -6,7 +6,7 @@ use crate::model::id::{AssetId, CompanyId};
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
 use crate::store::assets::growth::{self, Grown, Growth};
-use crate::store::assets::ingest::{self, Derived};
+use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
 use crate::store::assets::sets::{self, NewSet};
@@ -22,6 +22,8 @@ pub enum Effect {
     File { arrival: Box<Arrival>, derived: Vec<Derived> },
     /// These were made from the master that an asset had when the work began.
     Derive { company: CompanyId, asset: AssetId, source_blob: String, derived: Vec<Derived> },
+    /// The master that an asset had when the work began was processed again.
+    Reprocess { replacement: Box<Replacement>, derived: Vec<Derived> },
     /// A part of an asset was made.
     Part { part: Box<Part>, derived: Vec<Derived> },
     /// A page of a document was drawn, and this was read from it.
@@ -72,6 +74,7 @@ impl Effect {
                 derive(tx, company, asset, &derived, now).await?;
                 Ok(Applied::Derived(asset))
             }
+            Self::Reprocess { replacement, derived } => reprocess(tx, &replacement, &derived, now).await,
             Self::Part { part, derived } => part_of(tx, *part, &derived, now).await,
             Self::Page { part, derived, text } => {
                 let applied = part_of(tx, *part, &derived, now).await?;
@@ -106,6 +109,23 @@ async fn file(
         pictures::drop_stale(tx, filed.asset()).await?;
     }
     Ok(Applied::Filed(filed))
+}
+
+async fn reprocess(
+    tx: &mut Transaction,
+    replacement: &Replacement,
+    derived: &[Derived],
+    now: DateTime<Utc>,
+) -> Result<Applied, StoreError> {
+    let Replacement { company, asset, master, .. } = replacement;
+    if !pictures::has_master(tx, *company, *asset, &master.blob).await? {
+        return Ok(Applied::Outdated(*asset));
+    }
+    ingest::replace(tx, replacement).await.map_err(unexpected)?;
+    if !derived.is_empty() {
+        derive(tx, *company, *asset, derived, now).await?;
+    }
+    Ok(Applied::Derived(*asset))
 }
 
 async fn part_of(

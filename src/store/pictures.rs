@@ -1,6 +1,6 @@
 //! What jobs that make pictures ask about assets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -12,6 +12,7 @@ use super::assets::ingest::{Derived, Master};
 use super::{Store, StoreError, Transaction, rows};
 use crate::model::asset::{AssetType, DerivedRole, TrashState};
 use crate::model::id::{AssetId, CompanyId};
+use crate::model::making::Making;
 
 /// An asset as it is before a job changes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,13 +28,22 @@ pub struct KnownAsset {
 }
 
 /// A picture, and whether its derived files are what they should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PictureState {
     pub id: AssetId,
     pub name: String,
     pub file_name: String,
     pub blob: String,
-    pub is_fresh: bool,
+    pub making: Making,
+    /// The one recipe of its pyramid and its thumbnail, if both were made from the master that it has now.
+    pub recipe: Option<String>,
+}
+
+/// An asset that is a colour profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileAsset {
+    pub name: String,
+    pub blob: String,
 }
 
 /// Assets of company $1 that meet a condition, each with its derived files.
@@ -83,22 +93,21 @@ impl Store {
     }
 
     /// Every picture of a company that is not in the trash and no page of a document, in order of numbers.
-    pub async fn pictures(&self, company: CompanyId, recipe: &str) -> Result<Vec<PictureState>, StoreError> {
+    pub async fn pictures(&self, company: CompanyId) -> Result<Vec<PictureState>, StoreError> {
         let types: Vec<AssetType> = AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect();
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT a.id, a.name, a.file_name, a.blob,
-                    (SELECT count(*) FROM derived d WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail')
-                     AND d.source_blob = a.blob AND d.recipe = $2) = 2 AS is_fresh
+            "SELECT a.id, a.name, a.file_name, a.blob, a.making,
+                    (SELECT CASE WHEN count(*) = 2 AND min(d.recipe) = max(d.recipe) THEN min(d.recipe) END FROM derived d
+                     WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob) AS recipe
              FROM asset a
              WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash'
-               AND a.asset_type IN (SELECT value FROM json_each($3))
+               AND a.asset_type IN (SELECT value FROM json_each($2))
                -- Pages are drawn again with their document.
                AND a.making ->> 'page' IS NULL
              ORDER BY a.id",
         )
         .bind(company.0)
-        .bind(recipe)
         .bind(json!(types).to_string())
         .fetch_all(&mut *reader)
         .await
@@ -110,8 +119,28 @@ impl Store {
                     name: rows::get(row, "name")?,
                     file_name: rows::get(row, "file_name")?,
                     blob: rows::get(row, "blob")?,
-                    is_fresh: rows::get(row, "is_fresh")?,
+                    making: rows::json(row, "making")?,
+                    recipe: rows::get(row, "recipe")?,
                 })
+            })
+            .collect()
+    }
+
+    /// The colour profiles of a company that are not in the trash.
+    pub async fn color_profiles(&self, company: CompanyId) -> Result<BTreeMap<AssetId, ProfileAsset>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT id, name, blob FROM asset
+             WHERE company_id = $1 AND asset_type = 'IccProfile' AND trash_state = 'NotInTrash'",
+        )
+        .bind(company.0)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("list colour profiles"))?;
+        rows.iter()
+            .map(|row| {
+                let profile = ProfileAsset { name: rows::get(row, "name")?, blob: rows::get(row, "blob")? };
+                Ok((AssetId(rows::get(row, "id")?), profile))
             })
             .collect()
     }

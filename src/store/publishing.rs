@@ -19,6 +19,7 @@ use crate::model::asset::{AssetType, ContextKind, TrashState};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::log::FileType;
+use crate::model::making::Making;
 
 constants! {
     /// One of the two trees of a context.
@@ -89,6 +90,8 @@ pub struct AssetState {
     pub is_wanted: bool,
     /// company.change_seq when it was last forced.
     pub forced: i64,
+    /// What its files are made with.
+    pub making: Making,
     /// What was made from it, stale or not.
     pub derived: Vec<Derived>,
     /// Of a set, in their order, without those in the trash.
@@ -250,7 +253,8 @@ impl Store {
                  SELECT holder.asset, s.set_id FROM holder JOIN set_member s ON s.asset_id = holder.id
                  JOIN asset a ON a.id = s.set_id AND a.trash_state = 'NotInTrash'
              )
-             SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, f.path,
+             SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, a.making,
+                    f.path,
                     EXISTS (SELECT 1 FROM holder h JOIN publish_mark m ON m.asset_id = h.id AND m.context_id = $3
                             WHERE h.asset = a.id AND m.marked = 1) AS marked,
                     coalesce((SELECT m.forced_seq FROM publish_mark m
@@ -364,7 +368,7 @@ async fn members_of(
 ) -> Result<HashMap<AssetId, Vec<MemberState>>, StoreError> {
     let rows = sqlx::query(
         "SELECT s.set_id, s.row, s.col, a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height,
-                a.trash_state, f.path, 1 AS marked, 0 AS forced_seq
+                a.trash_state, a.making, f.path, 1 AS marked, 0 AS forced_seq
          FROM set_member s JOIN asset a ON a.id = s.asset_id JOIN folder f ON f.id = a.folder_id
          WHERE s.set_id IN (SELECT value FROM json_each($1)) AND a.trash_state = 'NotInTrash'
          ORDER BY s.set_id, s.position",
@@ -395,6 +399,7 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
         pixels: width.zip(height),
         is_wanted: rows::get::<bool>(row, "marked")? && !in_trash,
         forced: rows::get(row, "forced_seq")?,
+        making: rows::json(row, "making")?,
         derived: Vec::new(),
         members: Vec::new(),
     })

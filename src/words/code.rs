@@ -108,6 +108,8 @@ codes! {
     // Job log: optimization
     OPTIMIZE_SUCCESS = "optimize-success";
     OPTIMIZE_FAILURE = "optimize-failure";
+    REPROCESS_SUCCESS = "reprocess-success";
+    REPROCESS_FAILURE = "reprocess-failure";
     OPTIMIZE_FRESH = "optimize-fresh";
 
     // Job log: publishing
@@ -144,6 +146,7 @@ codes! {
     JOB_CONTINUED = "job-continued";
     NOT_AVAILABLE = "not-available";
     OPTION_NO_EFFECT = "option-no-effect";
+    OPTION_NO_EFFECT_HERE = "option-no-effect-here";
     FOLLOW_UP_SUBMITTED = "follow-up-submitted";
     FOLLOW_UP_NO_FILES = "follow-up-no-files";
     FOLLOW_UP_FAILED = "follow-up-failed";
@@ -197,6 +200,12 @@ codes! {
     REASON_SET_FULL = "reason-set-full";
     REASON_SET_NAME_TAKEN = "reason-set-name-taken";
     REASON_NOT_FOR_TYPE = "reason-not-for-type";
+    REASON_PROFILE_GONE = "reason-profile-gone";
+    REASON_PROFILE_UNUSABLE = "reason-profile-unusable";
+    REASON_CROP_KEPT = "reason-crop-kept";
+    REASON_ASSET_CHANGED = "reason-asset-changed";
+    REASON_PAGE = "reason-page";
+    REASON_NO_MASTER = "reason-no-master";
     REASON_NOT_IN_VERSION = "reason-not-in-version";
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
@@ -210,6 +219,7 @@ codes! {
     PROGRESS_FETCHING = "progress-fetching";
     PROGRESS_UPLOADING = "progress-uploading";
     PROGRESS_OPTIMIZING = "progress-optimizing";
+    PROGRESS_REPROCESSING = "progress-reprocessing";
     PROGRESS_PUBLISHING = "progress-publishing";
     PROGRESS_MANIFEST = "progress-manifest";
     PROGRESS_SWITCHING = "progress-switching";

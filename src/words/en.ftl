@@ -401,6 +401,13 @@ optimize-success = { $asset } was optimized: { $width } × { $height } pixels, {
 # $asset (Text)
 # $reason (Text)
 optimize-failure = { $asset } could not be optimized: { $reason }.
+# $asset (Text)
+# $type (Text) asset type
+# $bytes (Bytes) of the master
+reprocess-success = { $asset } was processed again as { $type } ({ SIZE($bytes) }).
+# $asset (Text) name or handle
+# $reason (Text)
+reprocess-failure = { $asset } could not be processed again: { $reason }.
 # $count (Number) assets
 optimize-fresh =
     { $count ->
@@ -537,6 +544,10 @@ not-available = { kind }: not available in this version.
 # $option (Text) name of the field
 # $reason (Text)
 option-no-effect = The option { $option } had no effect, because { $reason }.
+# $file (Text)
+# $option (Text) name of the field
+# $reason (Text)
+option-no-effect-here = { $file }: the option { $option } had no effect, because { $reason }.
 # $name (Text) name of the new job
 # $kind (Text) a job type of the API
 follow-up-submitted = Follow-up job { $name } was submitted ({ kind }).
@@ -654,6 +665,14 @@ reason-set-full = a set made by a script has at most { NUMBER($limit) } members
 reason-set-name-taken = the name belongs to another asset, or to a set of another kind
 # $type (Text) asset type
 reason-not-for-type = it does not apply to { $type }
+# $asset (Number) of the handle
+reason-profile-gone = the colour profile a|{ $asset } that it is made with is no longer there
+# $profile (Text) name of the asset
+reason-profile-unusable = { $profile }, which it is made with, is no colour profile for gray, RGB or CMYK
+reason-crop-kept = the crop that it has is kept unless preserveCrop is false
+reason-asset-changed = its master was replaced meanwhile
+reason-page = it is a page and is drawn again with its document
+reason-no-master = it is a set and has no file of its own
 reason-not-in-version = this version does not have it yet
 # $pages (Number)
 # $limit (Number)
@@ -671,6 +690,7 @@ progress-listing = Listing files
 progress-fetching = Fetching files
 progress-uploading = Processing files
 progress-optimizing = Optimizing files
+progress-reprocessing = Processing assets again
 progress-publishing = Publishing files
 progress-manifest = Starting to generate manifest files.
 progress-switching = Switching to the new publish

@@ -6,6 +6,7 @@
 mod archives;
 mod child;
 mod contexts;
+mod edits;
 mod optimize;
 mod pages;
 mod photoshop;

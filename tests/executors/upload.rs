@@ -183,10 +183,10 @@ async fn options_without_effect_are_named_once() {
     let world = World::new().await;
     world.put("in/a.jpg", &jpeg(32, 1));
     world.put("in/b.jpg", &jpeg(32, 2));
-    let more = json!({ "createMask": true, "processMetadataFiles": true, "pdfOptions": { "process": "None" } });
+    let more = json!({ "xmpKeywords": "a", "processMetadataFiles": true, "pdfOptions": { "process": "None" } });
     let done = world.run(UPLOAD, with(directory("in"), more)).await.succeeded();
     let named: Vec<&Value> = done.of_type("UploadWarning").iter().map(|line| &line.params["option"]).collect();
-    assert_eq!(named, ["createMask", "processMetadataFiles"], "{}", done.text());
+    assert_eq!(named, ["xmpKeywords", "processMetadataFiles"], "{}", done.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -250,10 +250,9 @@ async fn a_thousand_files_are_a_thousand_assets() {
 #[tokio::test]
 async fn kinds_that_are_not_built_yet_say_so() {
     let world = World::new().await;
-    let order = json!({ "assetHandleArray": ["a|1|1|1"], "emailSetting": "None" });
-    let done = world.run(JobKind::ReprocessAssets, order).await;
+    let done = world.run(JobKind::MetadataPublish, json!({})).await;
     let Err(Failure::Fatal(message)) = done.result else { panic!("{:?}", done.result) };
-    assert_eq!(words(&message), "Reprocessing of assets: not available in this version.");
+    assert_eq!(words(&message), "Publish of metadata: not available in this version.");
 }
 
 /// A folder that is uploaded every night holds two files of one name, and one more in a subfolder.

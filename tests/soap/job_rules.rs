@@ -418,3 +418,33 @@ async fn logs_cover_what_runs_and_what_is_over() {
     }
     acme.close().await;
 }
+
+#[tokio::test]
+async fn colour_profiles_of_a_job_are_checked_when_it_is_submitted() {
+    let acme = Acme::open().await;
+    let image = acme.server.asset(47, "", "photo").await;
+    let order = |source: &str, output: &str| {
+        format!(
+            "<reprocessAssetsJob><assetHandleArray><items>{image}</items></assetHandleArray><createMask>false</createMask>\
+             <colorManagementOptions><colorManagement>Convert</colorManagement>\
+             <sourceProfileHandle>{source}</sourceProfileHandle><outputProfileHandle>{output}</outputProfileHandle>\
+             </colorManagementOptions><emailSetting>None</emailSetting></reprocessAssetsJob>"
+        )
+    };
+    let refused = [
+        (order("", &image), "outputProfileHandle", "must name a colour profile; photo is of type Image"),
+        (
+            order("a|4711|13|4711", ""),
+            "sourceProfileHandle",
+            "must name an asset of the company that is not in the trash",
+        ),
+    ];
+    for (order, field, rule) in refused {
+        let answer = acme.call("submitJob", &format!("<jobName>again</jobName>{order}")).await;
+        assert_eq!(answer.fault_code(), Some(30001), "{}", answer.text);
+        let reason = answer.reason();
+        assert!(reason.contains(&format!("reprocessAssetsJob/colorManagementOptions/{field}")), "{reason}");
+        assert!(reason.contains(rule), "{reason}");
+    }
+    acme.submit("again", &order("", "")).await;
+}

@@ -37,6 +37,7 @@ use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::recipe::Recipes;
 use super::{Context, Executor, Failure, Item, Workshop, reason};
 use crate::model::handle;
 use crate::model::job::PublishType;
@@ -137,6 +138,7 @@ struct Run<'a> {
     trees: Trees,
     start: Start,
     done: HashMap<String, Value>,
+    recipes: Recipes,
 }
 
 impl<'a> Run<'a> {
@@ -163,7 +165,8 @@ impl<'a> Run<'a> {
         }
         let start = done.get(BEGIN).cloned().unwrap_or_default();
         let start = serde_json::from_value(start).map_err(|error| Failure::because(reason::other(error)))?;
-        Ok(Self { publish, context, company_root, state, trees, start, done })
+        let recipes = Recipes::load(context.store(), context.run.company, &publish.workshop).await?;
+        Ok(Self { publish, context, company_root, state, trees, start, done, recipes })
     }
 
     fn is_done(&self, item: &str) -> bool {

@@ -109,7 +109,7 @@ fn files(run: &Run<'_>, state: &AssetState) -> Option<Vec<WantedFile>> {
 
 /// What was made of the present master in the way it would be now: blob and size.
 fn fresh(run: &Run<'_>, state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
-    let recipe = pictures::recipe(&run.publish.workshop.settings);
+    let recipe = run.recipes.of(&state.making);
     let made = state.derived.iter().find(|made| made.role == role)?;
     (made.source_blob == state.blob && made.recipe == recipe).then(|| (made.blob.clone(), made.bytes))
 }
@@ -130,7 +130,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
     if run.is_done(&key) {
         return Ok(());
     }
-    let (workshop, progress) = (run.publish.workshop.clone(), run.context.clone());
+    let (workshop, recipes, progress) = (run.publish.workshop.clone(), run.recipes.clone(), run.context.clone());
     let (asset, given) = (state.clone(), given(run, &state));
     let made = run.publish.workshop.work(move |stop| {
         let _working = progress.working_on(&asset.name);
@@ -145,7 +145,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
         if is_written_here {
             Ok(None)
         } else {
-            pictures::remake(&workshop, &asset.blob, &asset.file_name, stop).map(Some)
+            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop).map(Some)
         }
     });
     let (effect, report) = match made.await? {

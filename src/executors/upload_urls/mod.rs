@@ -211,6 +211,7 @@ impl UploadUrls {
         if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
             return Ok((incoming, Fate::Duplicate(known)));
         }
+        let known = filing.replaced(known, &incoming);
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let examined = self.workshop.work(move |stop| {
             let blob = workshop.blobs.keep(draft)?;

@@ -6,6 +6,7 @@
 //! * Pictures with alpha that shows have RGBA tiles, compressed without loss (Deflate with the horizontal predictor).
 //!   JPEG has no alpha, a mask in a file of its own would have to be published, renamed and deleted together with its
 //!   picture, and cut-outs with their plain backgrounds are what Deflate does well. Every reader of TIFF understands it.
+//! * CMYK, which is kept only when it is asked for, and masks are compressed without loss as well.
 //! * The ICC profile, the resolution and the upright orientation stand on every page.
 //! * Files that grow beyond four gigabytes are BigTIFF.
 
@@ -73,12 +74,28 @@ const FAILED: &str = "pyramid";
 
 impl<'a, W: Write + Seek> Builder<'a, W> {
     pub fn new(out: &'a mut W, rendering: &Rendering<'_>, options: &Options) -> Result<Self, MediaError> {
+        let profile = rendering.profile().map(<[u8]>::to_vec);
+        Self::start(out, rendering, options, Coder::new(rendering.layout(), options), profile)
+    }
+
+    /// Of a mask of the picture: gray, without loss and without a profile.
+    pub fn mask(out: &'a mut W, rendering: &Rendering<'_>, options: &Options) -> Result<Self, MediaError> {
+        Self::start(out, rendering, options, Coder::lossless(Layout::Gray, options), None)
+    }
+
+    fn start(
+        out: &'a mut W,
+        rendering: &Rendering<'_>,
+        options: &Options,
+        coder: Coder,
+        profile: Option<Vec<u8>>,
+    ) -> Result<Self, MediaError> {
         let sizes = level_sizes(rendering.width(), rendering.height(), options.tile);
         Ok(Self {
             container: Container::start(out, container::CLASSIC_LIMIT).map_err(MediaError::writing(FAILED))?,
-            coder: Coder::new(rendering.layout(), options),
+            coder,
             levels: sizes.into_iter().map(|size| Level { size, tiles: Vec::new() }).collect(),
-            profile: rendering.profile().map(<[u8]>::to_vec),
+            profile,
             resolution: rendering.resolution(),
         })
     }
@@ -148,6 +165,7 @@ impl<'a, W: Write + Seek> Builder<'a, W> {
     fn describe_coding(&self, page: &mut Page, shared: &Shared) {
         const BLACK_IS_ZERO: u16 = 1;
         const RGB: u16 = 2;
+        const SEPARATED: u16 = 5;
         const YCBCR: u16 = 6;
         match self.coder.coding {
             Coding::Jpeg { halves_chroma, .. } => {
@@ -168,9 +186,17 @@ impl<'a, W: Write + Seek> Builder<'a, W> {
                 const STRAIGHT_ALPHA: u16 = 2;
                 const HORIZONTAL: u16 = 2;
                 page.set(tag::COMPRESSION, Field::short(8));
-                page.set(tag::PHOTOMETRIC, Field::short(RGB));
                 page.set(tag::PREDICTOR, Field::short(HORIZONTAL));
-                page.set(tag::EXTRA_SAMPLES, Field::short(STRAIGHT_ALPHA));
+                let layout = self.coder.layout;
+                let photometric = match layout {
+                    Layout::Gray | Layout::GrayAlpha => BLACK_IS_ZERO,
+                    Layout::Rgb | Layout::Rgba => RGB,
+                    Layout::Cmyk => SEPARATED,
+                };
+                page.set(tag::PHOTOMETRIC, Field::short(photometric));
+                if layout.has_alpha() {
+                    page.set(tag::EXTRA_SAMPLES, Field::short(STRAIGHT_ALPHA));
+                }
             }
         }
     }

@@ -47,13 +47,18 @@ fn halves_chroma(quality: u8, chroma: Chroma) -> bool {
 
 impl Coder {
     pub fn new(layout: Layout, options: &Options) -> Self {
-        let coding = if layout.has_alpha() {
+        let coding = if layout.has_alpha() || layout == Layout::Cmyk {
             Coding::Deflate
         } else {
             let (quality, chroma) = (options.quality, options.chroma);
             Coding::Jpeg { quality, halves_chroma: halves_chroma(quality, chroma) }
         };
         Self { layout, tile: options.tile, coding }
+    }
+
+    /// For masks, whose edges must stay as they are.
+    pub fn lossless(layout: Layout, options: &Options) -> Self {
+        Self { layout, tile: options.tile, coding: Coding::Deflate }
     }
 
     pub fn encode(&self, band: &Band<'_>, column: u32) -> Result<Vec<u8>, MediaError> {

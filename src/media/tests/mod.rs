@@ -1,3 +1,4 @@
+mod edits;
 mod hostile;
 mod kinds;
 mod pyramids;

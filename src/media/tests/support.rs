@@ -18,6 +18,8 @@ pub fn run(tool: &str, args: &[&str]) -> String {
     let package = match tool {
         "vips" | "vipsheader" => "libvips-tools",
         "tiffinfo" | "tiffcp" | "tiffmedian" => "libtiff-tools",
+        "convert" => "imagemagick",
+        "exiftool" => "libimage-exiftool-perl",
         other => panic!("{other} belongs to no known package"),
     };
     let output = Command::new(tool)
@@ -79,10 +81,13 @@ impl Workshop {
     }
 
     pub fn optimize(&self, source: &Path, options: &Options) -> Result<(Made, Optimized), MediaError> {
-        let made = Made { pyramid: self.file("made.tif"), thumbnail: self.file("made.jpg") };
+        let made =
+            Made { pyramid: self.file("made.tif"), thumbnail: self.file("made.jpg"), mask: self.file("made-mask.tif") };
         let mut pyramid = File::create(&made.pyramid).unwrap();
         let mut thumbnail = File::create(&made.thumbnail).unwrap();
-        let optimized = optimize(source, &mut pyramid, &mut thumbnail, options, &Limits::default(), &never)?;
+        let mut mask = File::create(&made.mask).unwrap();
+        let outputs = Outputs { pyramid: &mut pyramid, thumbnail: &mut thumbnail, mask: &mut mask };
+        let optimized = optimize(source, outputs, options, &Limits::default(), &never)?;
         Ok((made, optimized))
     }
 
@@ -100,6 +105,7 @@ impl Workshop {
 
 pub struct Made {
     pub pyramid: PathBuf,
+    pub mask: PathBuf,
     pub thumbnail: PathBuf,
 }
 

@@ -149,6 +149,12 @@ pub struct ManualCropOptions {
 }
 
 impl ManualCropOptions {
+    /// Whether it takes anything away.
+    pub fn cuts(&self) -> bool {
+        let Self { left, right, top, bottom } = *self;
+        [left, right, top, bottom] != [0; 4]
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         for (side, pixels) in [("left", self.left), ("right", self.right), ("top", self.top), ("bottom", self.bottom)] {
             if pixels < 0 {

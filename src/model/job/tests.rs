@@ -32,6 +32,69 @@ fn a_bad_field_is_named_with_its_rule() {
         ),
         (
             JobKind::UploadDirectory,
+            upload(json!({"unsharpMaskOptions": {"amount": 1, "radius": 250.5}})),
+            "uploadDirectoryJob/unsharpMaskOptions/radius",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"unsharpMaskOptions": {"threshold": 256}})),
+            "uploadDirectoryJob/unsharpMaskOptions/threshold",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"unsharpMaskOptions": {"monochrome": 2}})),
+            "uploadDirectoryJob/unsharpMaskOptions/monochrome",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"manualCropOptions": {"left": 0, "right": 0, "top": 0, "bottom": -1}})),
+            "uploadDirectoryJob/manualCropOptions/bottom",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"autoColorCropOptions": {"corner": "TopLeft", "tolerance": 0}})),
+            "uploadDirectoryJob/autoColorCropOptions/corner",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"autoColorCropOptions": {"corner": "UpperLeft", "tolerance": 1.1}})),
+            "uploadDirectoryJob/autoColorCropOptions/tolerance",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"autoTransparentCropOptions": {"tolerance": -0.1}})),
+            "uploadDirectoryJob/autoTransparentCropOptions/tolerance",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(
+                json!({"knockoutBackgroundOptions": {"corner": "UpperLeft", "tolerance": 2, "fillMethod": "FloodFill"}}),
+            ),
+            "uploadDirectoryJob/knockoutBackgroundOptions/tolerance",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"knockoutBackgroundOptions": {"corner": "UpperLeft", "fillMethod": "Flood"}})),
+            "uploadDirectoryJob/knockoutBackgroundOptions/fillMethod",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"colorManagementOptions": {"colorManagement": "convert"}})),
+            "uploadDirectoryJob/colorManagementOptions/colorManagement",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"colorManagementOptions": {"colorManagement": "Convert", "outputProfileHandle": "p|1"}})),
+            "uploadDirectoryJob/colorManagementOptions/outputProfileHandle",
+        ),
+        (JobKind::UploadDirectory, upload(json!({"createMask": "perhaps"})), "uploadDirectoryJob/createMask"),
+        (
+            JobKind::ReprocessAssets,
+            json!({"assetHandleArray": ["a|1"], "preserveCrop": "yes"}),
+            "reprocessAssetsJob/preserveCrop",
+        ),
+        (
+            JobKind::UploadDirectory,
             upload(json!({"pdfOptions": {"colorspace": "Pink"}})),
             "uploadDirectoryJob/pdfOptions/colorspace",
         ),

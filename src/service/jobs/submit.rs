@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{OPERATORS, given};
-use crate::model::asset::ContextKind;
+use crate::model::asset::{AssetType, ContextKind, TrashState};
 use crate::model::handle;
 use crate::model::id::AccountId;
 use crate::model::invalid::Invalid;
-use crate::model::job::JobSpec;
+use crate::model::job::{ColorManagement, JobSpec};
 use crate::model::kind::JobKind;
 use crate::model::locale::Locale;
 use crate::model::name;
@@ -93,6 +93,7 @@ impl Services {
         self.check_context(&company, &spec).await?;
         self.check_grouped(&spec)?;
         self.check_presets(company.id, &spec).await?;
+        self.check_profiles(&company, &spec).await?;
         let (trigger, next_fire_at) = first_fire_time(trigger, now, self.store.zone())?;
         let run = match next_fire_at {
             None => Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(company.id) }),
@@ -135,6 +136,37 @@ impl Services {
             return Ok(id);
         }
         Ok(self.member(company, "userHandle", id).await?.id)
+    }
+
+    /// Profile handles must name colour profiles of the company that pictures can be in.
+    async fn check_profiles(&self, company: &Company, spec: &JobSpec) -> Result<(), Error> {
+        let options = spec.processing().and_then(|options| options.color_management_options.as_ref());
+        let Some(options) = options.filter(|options| options.color_management == ColorManagement::Convert) else {
+            return Ok(());
+        };
+        let handles = [
+            ("sourceProfileHandle", &options.source_profile_handle),
+            ("outputProfileHandle", &options.output_profile_handle),
+        ];
+        for (name, handle) in handles {
+            let Some(text) = given(handle) else { continue };
+            let field = format!("{}/colorManagementOptions/{name}", spec.kind().element());
+            let asset = handle::parse_asset(&field, text)?;
+            let found = self.store.assets(company.id, &[asset]).await?;
+            let found = found.iter().find(|asset| asset.trash_state == TrashState::NotInTrash);
+            let rule = match found {
+                None => "must name an asset of the company that is not in the trash".to_owned(),
+                Some(found) if found.asset_type != AssetType::IccProfile => {
+                    format!("must name a colour profile; {} is of type {}", found.name, found.asset_type)
+                }
+                Some(found) if found.facts.colorspace.is_none() => {
+                    format!("must name a colour profile for gray, RGB or CMYK, which {} is not", found.name)
+                }
+                Some(_) => continue,
+            };
+            return Err(Invalid::new(field, rule).into());
+        }
+        Ok(())
     }
 
     /// A contextHandle must name a context of the company, of the kind that the job publishes to.

@@ -3,6 +3,7 @@
 //! The functions take a transaction, so that a checkpoint can commit an asset with the item it came from.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::Row;
 
 use super::{AssetError, Contexts, next_change, set_marks};
@@ -184,7 +185,7 @@ async fn folder_of(tx: &mut Transaction, company: CompanyId, asset: AssetId) -> 
         .map_err(StoreError::doing("look for the folder of an asset"))
 }
 
-/// Writes the files made from a master, in the place of older ones of the same role.
+/// Writes the files made from a master, in the place of all that were made before.
 pub(in crate::store) async fn derive(
     tx: &mut Transaction,
     company: CompanyId,
@@ -203,6 +204,12 @@ pub(in crate::store) async fn derive(
     if changed.rows_affected() != 1 {
         return Err(AssetError::NotFound);
     }
+    sqlx::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN (SELECT value FROM json_each($2))")
+        .bind(asset.0)
+        .bind(json!(derived.iter().map(|file| file.role).collect::<Vec<_>>()).to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("forget derived files"))?;
     for file in derived {
         sqlx::query(
             "INSERT INTO derived (asset_id, role, blob, bytes, width, height, source_blob, recipe, made_at)

@@ -73,9 +73,9 @@ fn round(
 fn optimize(source: &Path, out: &Path) -> Result<(), BenchError> {
     let file = std::fs::File::create(out).map_err(failed("make a pyramid"))?;
     let (options, limits) = (Options::default(), Limits::default());
-    media::optimize(source, &mut BufWriter::new(file), &mut Vec::new(), &options, &limits, &|| false)
-        .map(|_| ())
-        .map_err(failed("optimize a picture"))
+    let outputs =
+        media::Outputs { pyramid: &mut BufWriter::new(file), thumbnail: &mut Vec::new(), mask: &mut std::io::empty() };
+    media::optimize(source, outputs, &options, &limits, &|| false).map(|_| ()).map_err(failed("optimize a picture"))
 }
 
 fn vips(source: &Path, out: &Path) -> Result<(), BenchError> {
