@@ -35,6 +35,7 @@ mod raster;
 mod render;
 mod rows;
 pub mod sample;
+pub mod serve;
 mod sniff;
 pub mod thumbnail;
 mod turn;

@@ -69,6 +69,10 @@ impl Raster {
         self.layout
     }
 
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }

@@ -219,6 +219,32 @@ pub struct IccTarget {
     pub intent: Intent,
 }
 
+/// Profiles that need no asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltInProfile {
+    Srgb,
+    AdobeRgb,
+    DisplayP3,
+    ProPhoto,
+}
+
+impl BuiltInProfile {
+    /// By its short name or its common one, in any case of letters.
+    pub fn named(name: &str) -> Option<Self> {
+        const NAMES: &[(&str, BuiltInProfile)] = &[
+            ("sRGB", BuiltInProfile::Srgb),
+            ("sRGB IEC61966-2.1", BuiltInProfile::Srgb),
+            ("AdobeRGB", BuiltInProfile::AdobeRgb),
+            ("Adobe RGB (1998)", BuiltInProfile::AdobeRgb),
+            ("DisplayP3", BuiltInProfile::DisplayP3),
+            ("Display P3", BuiltInProfile::DisplayP3),
+            ("ProPhoto", BuiltInProfile::ProPhoto),
+            ("ProPhoto RGB", BuiltInProfile::ProPhoto),
+        ];
+        NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, profile)| *profile)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Intent {
     Perceptual,
@@ -291,6 +317,17 @@ impl Commands {
             _ => return Ok(Some(name.chars().take(80).collect())),
         }
         Ok(None)
+    }
+
+    /// The pixel type that `fmt` insists on, where `pixels` is another: what it names, or what its format can hold at most.
+    pub fn insists_on(&self, pixels: PixelType) -> Option<PixelType> {
+        let insists = match (self.fmt.pixels, self.fmt.format) {
+            (Some(named), _) => named != pixels,
+            (None, FileFormat::WebP) => pixels != PixelType::Rgb,
+            (None, FileFormat::Png | FileFormat::Gif) => pixels == PixelType::Cmyk,
+            (None, _) => false,
+        };
+        insists.then(|| self.fmt.pixels.unwrap_or(PixelType::Rgb))
     }
 
     /// What must fit together.

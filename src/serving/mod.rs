@@ -15,8 +15,8 @@ mod values;
 
 pub use color::Color;
 pub use commands::{
-    Angle, Commands, Compression, Crop, FileFormat, Fit, FitMode, Flip, IccTarget, Intent, Output, PixelType, Quality,
-    Region, ResMode, UnsharpMask,
+    Angle, BuiltInProfile, Commands, Compression, Crop, FileFormat, Fit, FitMode, Flip, IccTarget, Intent, Output,
+    PixelType, Quality, Region, ResMode, UnsharpMask,
 };
 pub use script::{BadCommand, Resolved, Script, resolve};
 

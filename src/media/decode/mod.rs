@@ -128,6 +128,14 @@ pub(crate) fn is_opaque(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Res
     })
 }
 
+/// A tile of a pyramid: gray, or YCbCr turned to RGB.
+pub(crate) fn jpeg_tile(stream: &[u8], limits: &Limits) -> Result<Vec<u8>, MediaError> {
+    jpeg::decode_embedded(stream, true, limits).map(|tile| tile.pixels)
+}
+
+pub(crate) use tiff::{read_resolution as tiff_resolution, refused as refused_tiff};
+pub(crate) use tiff_chunks::with_tables;
+
 fn not_a_picture(format: Format) -> MediaError {
     let what = match format {
         Format::Unknown => "a file of an unknown kind".to_owned(),
@@ -157,7 +165,7 @@ pub(crate) fn check_cancel(cancel: Cancel<'_>) -> Result<(), MediaError> {
 }
 
 /// Memory for `bytes` of pixels, within the limit and without aborting when the machine has none.
-fn pixel_buffer(bytes: u64, limits: &Limits) -> Result<Vec<u8>, MediaError> {
+pub(crate) fn pixel_buffer(bytes: u64, limits: &Limits) -> Result<Vec<u8>, MediaError> {
     limits.check_memory(bytes)?;
     let refused = || MediaError::Io {
         doing: format!("get {bytes} bytes of memory for the pixels"),

@@ -1,7 +1,7 @@
 //! TIFF and BigTIFF: the first page, in strips or tiles, chunky or planar.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 
 use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, Limits as TiffLimits};
@@ -196,7 +196,7 @@ fn describe(decoder: &mut Input, page: &Page) -> Result<Picture, MediaError> {
     .with_stored_size(page.width, page.height))
 }
 
-fn read_resolution(decoder: &mut Input) -> Option<Resolution> {
+pub(crate) fn read_resolution<R: Read + Seek>(decoder: &mut Decoder<R>) -> Option<Resolution> {
     let mut rational = |tag| match decoder.find_tag(tag).ok().flatten()? {
         Value::Rational(above, below) => Some(f64::from(above) / f64::from(below)),
         _ => None,
@@ -215,7 +215,7 @@ pub(super) fn unsupported(what: &str) -> MediaError {
     MediaError::unsupported(Format::Tiff, format!("a TIFF file with {what}"))
 }
 
-pub(super) fn refused(error: TiffError) -> MediaError {
+pub(crate) fn refused(error: TiffError) -> MediaError {
     match error {
         TiffError::IoError(error) => MediaError::reading(Format::Tiff, error),
         TiffError::UnsupportedError(what) => unsupported(&what.to_string()),

@@ -304,20 +304,22 @@ impl JpegChunks {
         if (stream.len() as u64) < length {
             return Err(MediaError::truncated(Format::Tiff, "a strip or tile reaches beyond the end of the file"));
         }
-        let picture = jpeg::decode_embedded(&self.with_tables(stream), page.is_ycbcr, limits).map_err(in_tiff)?;
+        let picture =
+            jpeg::decode_embedded(&with_tables(&self.tables, stream), page.is_ycbcr, limits).map_err(in_tiff)?;
         let samples = if page.is_planar { 1 } else { page.samples };
         if picture.width < place.width || picture.height < place.height || picture.samples != samples {
             return Err(MediaError::corrupt(Format::Tiff, "a JPEG strip or tile has another size than the tags say"));
         }
         Ok(Chunk { width: picture.width as usize, samples, bytes: picture.pixels })
     }
+}
 
-    /// The tables go between the stream's first marker and the rest; both begin and the tables end with a marker.
-    fn with_tables(&self, stream: Vec<u8>) -> Vec<u8> {
-        match (self.tables.as_slice(), stream.get(2..)) {
-            ([start @ .., _, _], Some(rest)) if start.len() >= 2 => [start, rest].concat(),
-            _ => stream,
-        }
+/// A JPEG stream with the tables it shares with others, which go between its first marker and the rest; both begin and
+/// the tables end with a marker.
+pub(crate) fn with_tables(tables: &[u8], stream: Vec<u8>) -> Vec<u8> {
+    match (tables, stream.get(2..)) {
+        ([start @ .., _, _], Some(rest)) if start.len() >= 2 => [start, rest].concat(),
+        _ => stream,
     }
 }
 

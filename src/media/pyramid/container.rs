@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
 /// Data may end here at most in a classic TIFF, whose offsets have 32 bits; the rest is room for the directories.
-pub(super) const CLASSIC_LIMIT: u64 = (1 << 32) - (1 << 26);
+pub(crate) const CLASSIC_LIMIT: u64 = (1 << 32) - (1 << 26);
 
 const HEADER_LEN: u64 = 16;
 
 /// A piece of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     offset: u64,
     len: u64,
 }
 
 /// What a directory says under a tag.
 #[derive(Debug, Clone)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Shorts(Vec<u16>),
     Long(u32),
     Longs(Vec<u32>),
@@ -56,7 +56,7 @@ impl Field {
 
 /// One directory.
 #[derive(Debug, Default)]
-pub(super) struct Page(BTreeMap<u16, Field>);
+pub(crate) struct Page(BTreeMap<u16, Field>);
 
 impl Page {
     pub fn set(&mut self, tag: u16, field: Field) {
@@ -71,12 +71,12 @@ impl Page {
 }
 
 /// How the file ended up.
-pub(super) struct End {
+pub(crate) struct End {
     pub bytes: u64,
     pub is_big: bool,
 }
 
-pub(super) struct Container<W: Write + Seek> {
+pub(crate) struct Container<W: Write + Seek> {
     out: BufWriter<W>,
     position: u64,
     classic_limit: u64,

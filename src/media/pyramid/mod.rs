@@ -10,7 +10,8 @@
 //! * The ICC profile, the resolution and the upright orientation stand on every page.
 //! * Files that grow beyond four gigabytes are BigTIFF.
 
-mod container;
+pub(crate) mod container;
+mod reader;
 mod tile;
 
 use std::io::{Seek, Write};
@@ -27,6 +28,7 @@ use super::picture::Resolution;
 use super::raster::Layout;
 use super::render::Rendering;
 use container::{Container, Field, Page, Span};
+pub(crate) use reader::Pyramid;
 pub(crate) use tile::jpeg_encoder;
 use tile::{Coder, Coding};
 
@@ -207,15 +209,18 @@ struct Shared {
     profile: Option<Span>,
 }
 
-mod tag {
+pub(crate) mod tag {
     pub const SUBFILE_TYPE: u16 = 254;
     pub const WIDTH: u16 = 256;
     pub const HEIGHT: u16 = 257;
     pub const BITS: u16 = 258;
     pub const COMPRESSION: u16 = 259;
     pub const PHOTOMETRIC: u16 = 262;
+    pub const STRIP_OFFSETS: u16 = 273;
     pub const ORIENTATION: u16 = 274;
     pub const SAMPLES: u16 = 277;
+    pub const ROWS_PER_STRIP: u16 = 278;
+    pub const STRIP_LENGTHS: u16 = 279;
     pub const X_RESOLUTION: u16 = 282;
     pub const Y_RESOLUTION: u16 = 283;
     pub const PLANAR: u16 = 284;

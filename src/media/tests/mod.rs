@@ -3,4 +3,5 @@ mod hostile;
 mod kinds;
 mod pyramids;
 mod samples;
+mod serve;
 mod support;

@@ -17,6 +17,8 @@ pub fn never() -> bool {
 pub fn run(tool: &str, args: &[&str]) -> String {
     let package = match tool {
         "vips" | "vipsheader" => "libvips-tools",
+        "convert" | "identify" => "imagemagick",
+        "exiftool" => "libimage-exiftool-perl",
         "tiffinfo" | "tiffcp" | "tiffmedian" => "libtiff-tools",
         "convert" => "imagemagick",
         "exiftool" => "libimage-exiftool-perl",

@@ -1,0 +1,215 @@
+//! Reads regions out of the levels of a pyramid that was written here: no more tiles are decoded than a region touches.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use flate2::read::ZlibDecoder;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use tiff::decoder::{Decoder, Limits as TiffLimits};
+use tiff::tags::Tag;
+
+use super::super::decode::{self, Cancel, check_cancel, guarded};
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::limits::Limits;
+use super::super::picture::Resolution;
+use super::super::raster::{Layout, Raster};
+
+/// More levels than a picture of the longest side has.
+const MOST_LEVELS: usize = 64;
+
+/// Profiles of presses come to some megabytes; tile tables of the largest pictures likewise.
+const MAX_TAG_BYTES: usize = 64 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Pyramid {
+    file: File,
+    levels: Vec<Level>,
+    layout: Layout,
+    coding: Coding,
+    profile: Option<Vec<u8>>,
+    resolution: Option<Resolution>,
+}
+
+#[derive(Debug)]
+enum Coding {
+    /// With the tables that all tiles share.
+    Jpeg(Vec<u8>),
+    /// With the horizontal predictor.
+    Deflate,
+}
+
+#[derive(Debug)]
+struct Level {
+    width: u32,
+    height: u32,
+    tile: u32,
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+}
+
+type Tags = Decoder<BufReader<File>>;
+
+impl Pyramid {
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, MediaError> {
+        let failed = |source| MediaError::Io { doing: format!("read {}", path.display()), source };
+        let file = File::open(path).map_err(failed)?;
+        let tags = BufReader::new(file.try_clone().map_err(failed)?);
+        guarded(Format::Tiff, || Self::read(tags, file, limits))
+    }
+
+    fn read(tags: BufReader<File>, file: File, limits: &Limits) -> Result<Self, MediaError> {
+        let mut bounds = TiffLimits::default();
+        bounds.ifd_value_size = MAX_TAG_BYTES;
+        let mut tags = Decoder::new(tags).map_err(decode::refused_tiff)?.with_limits(bounds);
+        let samples = number(&mut tags, Tag::SamplesPerPixel)?;
+        let (layout, coding) = match (number(&mut tags, Tag::Compression)?, samples) {
+            (7, 1) => (Layout::Gray, Coding::Jpeg(bytes(&mut tags, Tag::JPEGTables)?.unwrap_or_default())),
+            (7, 3) => (Layout::Rgb, Coding::Jpeg(bytes(&mut tags, Tag::JPEGTables)?.unwrap_or_default())),
+            (8, 4) => (Layout::Rgba, Coding::Deflate),
+            _ => return Err(foreign("its compression or its samples")),
+        };
+        let profile = bytes(&mut tags, Tag::IccProfile)?;
+        let resolution = decode::tiff_resolution(&mut tags);
+        let mut levels = vec![Level::read(&mut tags, limits)?];
+        while tags.more_images() && levels.len() < MOST_LEVELS {
+            tags.next_image().map_err(decode::refused_tiff)?;
+            levels.push(Level::read(&mut tags, limits)?);
+        }
+        Ok(Self { file, levels, layout, coding, profile, resolution })
+    }
+
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub fn profile(&self) -> Option<&[u8]> {
+        self.profile.as_deref()
+    }
+
+    pub fn resolution(&self) -> Option<Resolution> {
+        self.resolution
+    }
+
+    pub fn size(&self) -> (u32, u32) {
+        self.size_of(0)
+    }
+
+    pub fn size_of(&self, level: usize) -> (u32, u32) {
+        (self.levels[level].width, self.levels[level].height)
+    }
+
+    /// The smallest level that has as many pixels as the picture shrunk by these factors.
+    pub fn level_for(&self, across: f64, down: f64) -> usize {
+        let (width, height) = (f64::from(self.levels[0].width), f64::from(self.levels[0].height));
+        let enough = |level: &Level| {
+            f64::from(level.width) >= (width * across).floor() && f64::from(level.height) >= (height * down).floor()
+        };
+        self.levels.iter().rposition(enough).unwrap_or(0)
+    }
+
+    /// The pixels of a level within `columns` and `rows`, which must lie inside it.
+    pub fn region(
+        &self,
+        level: usize,
+        columns: Range<u32>,
+        rows: Range<u32>,
+        limits: &Limits,
+        cancel: Cancel<'_>,
+    ) -> Result<Raster, MediaError> {
+        let level = &self.levels[level];
+        let samples = self.layout.samples();
+        let (width, height) = (columns.len() as u32, rows.len() as u32);
+        let stride = width as usize * samples;
+        let mut pixels = decode::pixel_buffer(stride as u64 * u64::from(height), limits)?;
+        let (tile, across) = (level.tile, columns.start / level.tile..columns.end.div_ceil(level.tile));
+        for down in rows.start / tile..rows.end.div_ceil(tile) {
+            check_cancel(cancel)?;
+            let decoded: Vec<(u32, Vec<u8>)> = across
+                .clone()
+                .into_par_iter()
+                .map(|column| self.tile(level, column, down, limits).map(|pixels| (column, pixels)))
+                .collect::<Result<_, _>>()?;
+            let seen = overlap(&rows, down, tile);
+            for (column, from) in decoded {
+                let part = overlap(&columns, column, tile);
+                let left = (part.start - columns.start) as usize * samples;
+                let count = part.len() * samples;
+                for y in seen.clone() {
+                    let inside = ((y - down * tile) * tile + part.start - column * tile) as usize * samples;
+                    let to = (y - rows.start) as usize * stride + left;
+                    pixels[to..to + count].copy_from_slice(&from[inside..inside + count]);
+                }
+            }
+        }
+        Raster::new(width, height, self.layout, pixels).ok_or_else(|| foreign("a region without pixels"))
+    }
+
+    fn tile(&self, level: &Level, column: u32, row: u32, limits: &Limits) -> Result<Vec<u8>, MediaError> {
+        let number = row as usize * level.width.div_ceil(level.tile) as usize + column as usize;
+        let (Some(offset), Some(length)) = (level.offsets.get(number), level.lengths.get(number)) else {
+            return Err(MediaError::corrupt(Format::Tiff, "a tile has no place in the file"));
+        };
+        limits.check_memory(*length)?;
+        let mut stream = vec![0; *length as usize];
+        self.file.read_exact_at(&mut stream, *offset).map_err(|error| MediaError::reading(Format::Tiff, error))?;
+        let pixels = guarded(Format::Tiff, || match &self.coding {
+            Coding::Jpeg(tables) => decode::jpeg_tile(&decode::with_tables(tables, stream), limits),
+            Coding::Deflate => inflate(&stream, level.tile as usize, self.layout.samples()),
+        })?;
+        if pixels.len() != level.tile as usize * level.tile as usize * self.layout.samples() {
+            return Err(MediaError::corrupt(Format::Tiff, "a tile has another size than the tags say"));
+        }
+        Ok(pixels)
+    }
+}
+
+impl Level {
+    fn read(tags: &mut Tags, limits: &Limits) -> Result<Self, MediaError> {
+        let (width, height) = tags.dimensions().map_err(decode::refused_tiff)?;
+        limits.check_size(width.into(), height.into())?;
+        let tile = number(tags, Tag::TileWidth)?;
+        if tile != number(tags, Tag::TileLength)? || !(16..=4096).contains(&tile) || width == 0 || height == 0 {
+            return Err(foreign("tiles that are not square"));
+        }
+        let numbers = |tags: &mut Tags, tag| {
+            tags.find_tag_unsigned_vec::<u64>(tag).map_err(decode::refused_tiff).map(Option::unwrap_or_default)
+        };
+        let (offsets, lengths) = (numbers(tags, Tag::TileOffsets)?, numbers(tags, Tag::TileByteCounts)?);
+        Ok(Self { width, height, tile, offsets, lengths })
+    }
+}
+
+/// The part of `range` within the tile at `index`.
+fn overlap(range: &Range<u32>, index: u32, tile: u32) -> Range<u32> {
+    range.start.max(index * tile)..range.end.min((index + 1) * tile)
+}
+
+fn number(tags: &mut Tags, tag: Tag) -> Result<u32, MediaError> {
+    let number = tags.find_tag_unsigned::<u32>(tag).map_err(decode::refused_tiff)?;
+    number.ok_or_else(|| foreign("tags that are missing"))
+}
+
+fn bytes(tags: &mut Tags, tag: Tag) -> Result<Option<Vec<u8>>, MediaError> {
+    Ok(tags.find_tag(tag).map_err(decode::refused_tiff)?.and_then(|value| value.into_u8_vec().ok()))
+}
+
+fn foreign(what: &str) -> MediaError {
+    MediaError::unsupported(Format::Tiff, format!("a TIFF file with {what}, which is no pyramid of this program,"))
+}
+
+fn inflate(stream: &[u8], tile: usize, samples: usize) -> Result<Vec<u8>, MediaError> {
+    let len = tile * tile * samples;
+    let mut pixels = Vec::with_capacity(len);
+    let read = ZlibDecoder::new(stream).take(len as u64 + 1).read_to_end(&mut pixels);
+    read.map_err(|error| MediaError::reading(Format::Tiff, error))?;
+    for row in pixels.chunks_exact_mut(tile * samples) {
+        for i in samples..row.len() {
+            row[i] = row[i].wrapping_add(row[i - samples]);
+        }
+    }
+    Ok(pixels)
+}

@@ -1,0 +1,262 @@
+//! Colours of the view: from those of the pyramid to those of the file, and what is transparent onto a background.
+//!
+//! Without `icc` the file is in sRGB, whatever the pyramid's profile; gray and CMYK are then made of sRGB by the plain
+//! formulas of the protocol. With it they go through the profile. A pyramid without a profile is taken for sRGB.
+
+use std::sync::Arc;
+
+use moxcms::{
+    ColorProfile, DataColorSpace, Layout as IccLayout, RenderingIntent, Transform8BitExecutor, TransformOptions,
+};
+
+use super::super::color::Converter;
+use super::super::decode::guarded;
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::raster::{Layout, Raster};
+use crate::serving::{BuiltInProfile, Color, Commands, Intent, PixelType};
+
+/// Why an order cannot be carried out with its profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadProfile {
+    #[error("the profile \"{0}\" cannot be read as an ICC profile")]
+    Unreadable(String),
+    #[error("the profile \"{name}\" is for {is}, and pictures become gray, RGB or CMYK")]
+    Space { name: String, is: String },
+    #[error("the profile \"{name}\" is for {is}, but fmt asks for {wanted}")]
+    Mismatch { name: String, is: &'static str, wanted: &'static str },
+    #[error("the profile \"{name}\" cannot be used to write with: {reason}")]
+    NotForOutput { name: String, reason: String },
+}
+
+/// The colours of the file, the same for every picture of an order.
+pub(super) struct Target {
+    pub pixels: PixelType,
+    /// What `iccEmbed` embeds.
+    pub profile: Option<Vec<u8>>,
+    /// From sRGB, if there is more to it than the formulas.
+    through: Option<Through>,
+    /// sRGB is what is asked for, so that nothing more needs doing.
+    background: Color,
+}
+
+struct Through {
+    transform: Arc<Transform8BitExecutor>,
+    destination: ColorProfile,
+    intent: RenderingIntent,
+}
+
+impl Target {
+    /// `profile` is the content of the asset that `icc` names, unless that is built in.
+    pub fn new(commands: &Commands, profile: Option<&[u8]>) -> Result<Self, BadProfile> {
+        let background = commands.bgc.unwrap_or(Color::WHITE);
+        let Some(icc) = &commands.icc else {
+            let pixels = commands.fmt.pixels.unwrap_or(PixelType::Rgb);
+            // The formulas lead to no colour space that a profile would describe.
+            let profile = (pixels == PixelType::Rgb).then(|| ColorProfile::new_srgb().encode().ok()).flatten();
+            return Ok(Self { pixels, profile, through: None, background });
+        };
+        let name = icc.profile.clone();
+        let (destination, bytes) = match (profile, BuiltInProfile::named(&name)) {
+            (Some(bytes), _) => (parse(bytes).ok_or(BadProfile::Unreadable(name.clone()))?, bytes.to_vec()),
+            (None, Some(built_in)) => {
+                let made = made(built_in);
+                let bytes = made.encode().map_err(|_| BadProfile::Unreadable(name.clone()))?;
+                (made, bytes)
+            }
+            (None, None) => return Err(BadProfile::Unreadable(name)),
+        };
+        let pixels = match destination.color_space {
+            DataColorSpace::Gray => PixelType::Gray,
+            DataColorSpace::Rgb => PixelType::Rgb,
+            DataColorSpace::Cmyk => PixelType::Cmyk,
+            other => return Err(BadProfile::Space { name, is: format!("{other:?}") }),
+        };
+        if let Some(wanted) = commands.insists_on(pixels) {
+            return Err(BadProfile::Mismatch { name, is: pixels.name(), wanted: wanted.name() });
+        }
+        let intent = rendering_intent(icc.intent);
+        let transform = transform(&ColorProfile::new_srgb(), &destination, IccLayout::Rgb, icc_layout(pixels), intent)
+            .map_err(|reason| BadProfile::NotForOutput { name, reason })?;
+        let through = Some(Through { transform, destination, intent });
+        Ok(Self { pixels, profile: Some(bytes), through, background })
+    }
+
+    /// The colours of the view in those of the file, and its alpha if it has any.
+    pub fn convert(&self, view: Raster, profile: Option<&[u8]>) -> Result<Colors, MediaError> {
+        let (width, height, layout) = (view.width(), view.height(), view.layout());
+        let (colors, alpha) = split(view);
+        let direct = match (&self.through, layout.opaque(), profile) {
+            // From one RGB to another without a stop at sRGB, which may be smaller than both.
+            (Some(through), Layout::Rgb, Some(profile)) => {
+                parse(profile).filter(|source| source.color_space == DataColorSpace::Rgb).and_then(|source| {
+                    let to = icc_layout(self.pixels);
+                    transform(&source, &through.destination, IccLayout::Rgb, to, through.intent).ok()
+                })
+            }
+            _ => None,
+        };
+        let pixels = match direct {
+            Some(direct) => apply(direct.as_ref(), &colors, 3, self.samples())?,
+            None => {
+                let srgb = self.srgb(&colors, layout.opaque(), profile)?;
+                match &self.through {
+                    Some(through) => apply(through.transform.as_ref(), &srgb, 3, self.samples())?,
+                    None => self.by_formula(srgb),
+                }
+            }
+        };
+        Ok(Colors { width, height, samples: self.samples(), pixels, alpha })
+    }
+
+    fn samples(&self) -> usize {
+        match self.pixels {
+            PixelType::Gray => 1,
+            PixelType::Rgb => 3,
+            PixelType::Cmyk => 4,
+        }
+    }
+
+    /// Gray or RGB as RGB in sRGB.
+    fn srgb(&self, colors: &[u8], layout: Layout, profile: Option<&[u8]>) -> Result<Vec<u8>, MediaError> {
+        let converted = Converter::to_srgb(layout, profile).apply(layout, colors.into())?;
+        Ok(match layout {
+            Layout::Gray => converted.iter().flat_map(|gray| [*gray; 3]).collect(),
+            _ => converted.into_owned(),
+        })
+    }
+
+    fn by_formula(&self, srgb: Vec<u8>) -> Vec<u8> {
+        let pixels = srgb.as_chunks::<3>().0.iter();
+        match self.pixels {
+            PixelType::Rgb => srgb,
+            PixelType::Gray => pixels.map(|rgb| Color::Rgb(*rgb).gray()).collect(),
+            PixelType::Cmyk => pixels.flat_map(|rgb| Color::Rgb(*rgb).cmyk()).collect(),
+        }
+    }
+
+    /// The background in the colours of the file, to which its numbers belong.
+    fn background(&self) -> Vec<u8> {
+        match self.pixels {
+            PixelType::Gray => vec![self.background.gray()],
+            PixelType::Rgb => self.background.rgb().to_vec(),
+            PixelType::Cmyk => self.background.cmyk().to_vec(),
+        }
+    }
+
+    /// Without transparency.
+    pub fn flatten(&self, colors: Colors) -> Colors {
+        let Colors { samples, mut pixels, alpha, .. } = colors;
+        let Some(alpha) = alpha else { return Colors { pixels, alpha: None, ..colors } };
+        let background = self.background();
+        for (pixel, alpha) in pixels.chunks_exact_mut(samples).zip(&alpha) {
+            let alpha = u32::from(*alpha);
+            for (sample, behind) in pixel.iter_mut().zip(&background) {
+                *sample = ((u32::from(*sample) * alpha + u32::from(*behind) * (255 - alpha) + 127) / 255) as u8;
+            }
+        }
+        Colors { pixels, alpha: None, ..colors }
+    }
+}
+
+/// A view in the colours of the file.
+pub(super) struct Colors {
+    pub width: u32,
+    pub height: u32,
+    /// Of a pixel, without alpha.
+    pub samples: usize,
+    pub pixels: Vec<u8>,
+    pub alpha: Option<Vec<u8>>,
+}
+
+impl Colors {
+    /// Colours and alpha side by side.
+    pub fn interleaved(&self) -> Vec<u8> {
+        match &self.alpha {
+            None => self.pixels.clone(),
+            Some(alpha) => {
+                let mut out = Vec::with_capacity(self.pixels.len() + alpha.len());
+                for (pixel, alpha) in self.pixels.chunks_exact(self.samples).zip(alpha) {
+                    out.extend_from_slice(pixel);
+                    out.push(*alpha);
+                }
+                out
+            }
+        }
+    }
+}
+
+fn split(view: Raster) -> (Vec<u8>, Option<Vec<u8>>) {
+    let layout = view.layout();
+    if !layout.has_alpha() {
+        return (view.into_pixels(), None);
+    }
+    let samples = layout.samples();
+    let mut colors = Vec::with_capacity(view.pixels().len() / samples * (samples - 1));
+    let mut alpha = Vec::with_capacity(view.pixels().len() / samples);
+    for pixel in view.pixels().chunks_exact(samples) {
+        colors.extend_from_slice(&pixel[..samples - 1]);
+        alpha.push(pixel[samples - 1]);
+    }
+    (colors, Some(alpha))
+}
+
+fn parse(bytes: &[u8]) -> Option<ColorProfile> {
+    guarded(Format::IccProfile, || {
+        ColorProfile::new_from_slice(bytes).map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
+    })
+    .ok()
+}
+
+fn made(profile: BuiltInProfile) -> ColorProfile {
+    match profile {
+        BuiltInProfile::Srgb => ColorProfile::new_srgb(),
+        BuiltInProfile::AdobeRgb => ColorProfile::new_adobe_rgb(),
+        BuiltInProfile::DisplayP3 => ColorProfile::new_display_p3(),
+        BuiltInProfile::ProPhoto => ColorProfile::new_pro_photo_rgb(),
+    }
+}
+
+const fn rendering_intent(intent: Intent) -> RenderingIntent {
+    match intent {
+        Intent::Perceptual => RenderingIntent::Perceptual,
+        Intent::Relative => RenderingIntent::RelativeColorimetric,
+        Intent::Saturation => RenderingIntent::Saturation,
+        Intent::Absolute => RenderingIntent::AbsoluteColorimetric,
+    }
+}
+
+/// Four inks go under the name of the other layout with four samples.
+const fn icc_layout(pixels: PixelType) -> IccLayout {
+    match pixels {
+        PixelType::Gray => IccLayout::Gray,
+        PixelType::Rgb => IccLayout::Rgb,
+        PixelType::Cmyk => IccLayout::Rgba,
+    }
+}
+
+fn transform(
+    source: &ColorProfile,
+    destination: &ColorProfile,
+    from: IccLayout,
+    to: IccLayout,
+    rendering_intent: RenderingIntent,
+) -> Result<Arc<Transform8BitExecutor>, String> {
+    let made = guarded(Format::IccProfile, || {
+        let options = TransformOptions { rendering_intent, ..Default::default() };
+        source
+            .create_transform_8bit(from, destination, to, options)
+            .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
+    });
+    made.map_err(|error| error.to_string())
+}
+
+fn apply(transform: &Transform8BitExecutor, colors: &[u8], from: usize, to: usize) -> Result<Vec<u8>, MediaError> {
+    let mut out = vec![0; colors.len() / from * to];
+    guarded(Format::IccProfile, || {
+        transform
+            .transform(colors, &mut out)
+            .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
+    })?;
+    Ok(out)
+}

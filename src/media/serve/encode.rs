@@ -1,0 +1,244 @@
+//! The finished view as a file.
+
+use std::borrow::Cow;
+use std::io::{self, Cursor, Write};
+
+use flate2::Compression as Level;
+use flate2::write::ZlibEncoder;
+use jpeg_encoder::{ColorType, PixelDensity, PixelDensityUnit};
+use weezl::BitOrder;
+
+use super::super::error::{MediaError, PixelLimit};
+use super::super::options::Chroma;
+use super::super::picture::Resolution;
+use super::super::pyramid::container::{CLASSIC_LIMIT, Container, Field, Page, Span};
+use super::super::pyramid::{jpeg_encoder, tag};
+use super::color::Colors;
+use crate::serving::{Commands, Compression, FileFormat, Quality};
+
+/// What a file says about its picture.
+pub(super) struct Facts<'a> {
+    pub profile: Option<&'a [u8]>,
+    pub resolution: Option<Resolution>,
+}
+
+const FAILED: &str = "converted picture";
+
+pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+    let longest = match commands.fmt.format {
+        FileFormat::WebP => 16_383,
+        _ => 65_535,
+    };
+    if colors.width.max(colors.height) > longest {
+        let (width, height) = (colors.width.into(), colors.height.into());
+        return Err(MediaError::TooLarge { width, height, limit: PixelLimit::Side(longest) });
+    }
+    match commands.fmt.format {
+        FileFormat::Jpeg => jpeg(colors, commands.qlt, None, facts),
+        // As many scans as encoders make of their own accord.
+        FileFormat::ProgressiveJpeg => jpeg(colors, commands.qlt, Some(commands.pscan.unwrap_or(4)), facts),
+        FileFormat::Png => png(colors, facts),
+        FileFormat::Tiff => tiff(colors, commands, facts),
+        FileFormat::WebP => webp(colors),
+        FileFormat::Gif => gif(colors),
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> MediaError {
+    MediaError::writing(FAILED)(io::Error::other(error.to_string()))
+}
+
+const fn chroma(quality: Quality) -> Chroma {
+    if quality.full_chroma { Chroma::Full } else { Chroma::Half }
+}
+
+fn jpeg(colors: &Colors, quality: Quality, scans: Option<u8>, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+    let mut out = Vec::new();
+    let mut encoder = jpeg_encoder(&mut out, quality.value, chroma(quality));
+    if let Some(scans) = scans {
+        encoder.set_progressive(true);
+        encoder.set_progressive_scans(scans);
+    }
+    if let Some(Resolution { x, y }) = facts.resolution {
+        let whole = |dpi: f64| dpi.round().clamp(1.0, 65_535.0) as u16;
+        encoder.set_density(PixelDensity { density: (whole(x), whole(y)), unit: PixelDensityUnit::Inches });
+    }
+    if let Some(profile) = facts.profile {
+        encoder.add_icc_profile(profile).map_err(failed)?;
+    }
+    let kind = match colors.samples {
+        1 => ColorType::Luma,
+        3 => ColorType::Rgb,
+        _ => ColorType::Cmyk,
+    };
+    encoder.encode(&colors.pixels, colors.width as u16, colors.height as u16, kind).map_err(failed)?;
+    Ok(out)
+}
+
+fn png(colors: &Colors, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+    let mut info = png::Info::with_size(colors.width, colors.height);
+    info.bit_depth = png::BitDepth::Eight;
+    info.color_type = match (colors.samples, colors.alpha.is_some()) {
+        (1, false) => png::ColorType::Grayscale,
+        (1, true) => png::ColorType::GrayscaleAlpha,
+        (_, false) => png::ColorType::Rgb,
+        (_, true) => png::ColorType::Rgba,
+    };
+    info.icc_profile = facts.profile.map(Cow::Borrowed);
+    info.pixel_dims = facts.resolution.map(|Resolution { x, y }| {
+        let per_metre = |dpi: f64| (dpi / 0.0254).round() as u32;
+        png::PixelDimensions { xppu: per_metre(x), yppu: per_metre(y), unit: png::Unit::Meter }
+    });
+    let mut out = Vec::new();
+    let mut writer = png::Encoder::with_info(&mut out, info).map_err(failed)?.write_header().map_err(failed)?;
+    writer.write_image_data(&colors.interleaved()).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(out)
+}
+
+/// Always without loss: better than what was asked for, and larger.
+fn webp(colors: &Colors) -> Result<Vec<u8>, MediaError> {
+    let kind = match colors.alpha {
+        None => image::ExtendedColorType::Rgb8,
+        Some(_) => image::ExtendedColorType::Rgba8,
+    };
+    let mut out = Vec::new();
+    let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut out);
+    encoder.encode(&colors.interleaved(), colors.width, colors.height, kind).map_err(failed)?;
+    Ok(out)
+}
+
+/// 256 colours, and one of them transparent where the alpha is less than half.
+fn gif(colors: &Colors) -> Result<Vec<u8>, MediaError> {
+    /// From 1 (best) to 30 (fastest).
+    const SPEED: i32 = 10;
+    let (width, height) = (colors.width as u16, colors.height as u16);
+    let mut pixels = Vec::with_capacity(colors.pixels.len() / colors.samples * 4);
+    for (at, pixel) in colors.pixels.chunks_exact(colors.samples).enumerate() {
+        let is_shown = colors.alpha.as_ref().is_none_or(|alpha| alpha[at] >= 128);
+        let [red, green, blue] = if colors.samples == 1 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
+        pixels.extend(if is_shown { [red, green, blue, 255] } else { [0; 4] });
+    }
+    let frame = gif::Frame::from_rgba_speed(width, height, &mut pixels, SPEED);
+    let mut out = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut out, width, height, &[]).map_err(failed)?;
+    encoder.write_frame(&frame).map_err(failed)?;
+    drop(encoder);
+    Ok(out)
+}
+
+/// One page in strips.
+fn tiff(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+    const MINISWHITE_NO: u16 = 1;
+    const RGB: u16 = 2;
+    const SEPARATED: u16 = 5;
+    const YCBCR: u16 = 6;
+    const STRAIGHT_ALPHA: u16 = 2;
+    const HORIZONTAL: u16 = 2;
+    /// A multiple of what JPEG works in.
+    const ROWS_PER_STRIP: u32 = 64;
+    let compression = commands.fmt.compression;
+    let samples = colors.samples + usize::from(colors.alpha.is_some());
+    let pixels = colors.interleaved();
+    let mut out = Cursor::new(Vec::new());
+    let mut container = Container::start(&mut out, CLASSIC_LIMIT).map_err(MediaError::writing(FAILED))?;
+    let mut strips = Vec::new();
+    for rows in pixels.chunks(colors.width as usize * samples * ROWS_PER_STRIP as usize) {
+        let strip = compressed(rows, colors, samples, commands)?;
+        strips.push(container.append(&strip).map_err(MediaError::writing(FAILED))?);
+    }
+    let mut page = Page::default();
+    page.set(tag::WIDTH, Field::Long(colors.width));
+    page.set(tag::HEIGHT, Field::Long(colors.height));
+    page.set(tag::BITS, Field::Shorts(vec![8; samples]));
+    page.set(tag::SAMPLES, Field::short(samples as u16));
+    page.set(tag::PLANAR, Field::short(1));
+    page.set(tag::ORIENTATION, Field::short(1));
+    page.set(tag::ROWS_PER_STRIP, Field::Long(ROWS_PER_STRIP));
+    page.set_tiles(tag::STRIP_OFFSETS, tag::STRIP_LENGTHS, &strips);
+    page.set(
+        tag::COMPRESSION,
+        Field::short(match compression {
+            Compression::Lzw => 5,
+            Compression::Zip => 8,
+            Compression::Jpeg => 7,
+            Compression::None | Compression::Lossy | Compression::Lossless => 1,
+        }),
+    );
+    if matches!(compression, Compression::Lzw | Compression::Zip) {
+        page.set(tag::PREDICTOR, Field::short(HORIZONTAL));
+    }
+    page.set(
+        tag::PHOTOMETRIC,
+        Field::short(match colors.samples {
+            1 => MINISWHITE_NO,
+            3 if compression == Compression::Jpeg => YCBCR,
+            3 => RGB,
+            _ => SEPARATED,
+        }),
+    );
+    if compression == Compression::Jpeg && colors.samples == 3 {
+        let factor = if commands.qlt.full_chroma { 1 } else { 2 };
+        page.set(tag::YCBCR_SUBSAMPLING, Field::Shorts(vec![factor, factor]));
+        page.set(tag::REFERENCE_BLACK_WHITE, Field::rationals(&[0.0, 255.0, 128.0, 255.0, 128.0, 255.0]));
+    }
+    if colors.alpha.is_some() {
+        page.set(tag::EXTRA_SAMPLES, Field::short(STRAIGHT_ALPHA));
+    }
+    if let Some(Resolution { x, y }) = facts.resolution {
+        const INCH: u16 = 2;
+        page.set(tag::X_RESOLUTION, Field::rational(x));
+        page.set(tag::Y_RESOLUTION, Field::rational(y));
+        page.set(tag::RESOLUTION_UNIT, Field::short(INCH));
+    }
+    if let Some(profile) = facts.profile {
+        let span: Span = container.append(profile).map_err(MediaError::writing(FAILED))?;
+        page.set(tag::ICC_PROFILE, Field::Elsewhere(span));
+    }
+    container.finish(vec![page]).map_err(MediaError::writing(FAILED))?;
+    drop(container);
+    Ok(out.into_inner())
+}
+
+fn compressed<'a>(
+    rows: &'a [u8],
+    colors: &Colors,
+    samples: usize,
+    commands: &Commands,
+) -> Result<Cow<'a, [u8]>, MediaError> {
+    let stride = colors.width as usize * samples;
+    Ok(match commands.fmt.compression {
+        Compression::None | Compression::Lossy | Compression::Lossless => Cow::Borrowed(rows),
+        Compression::Lzw => {
+            let mut coder = weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8);
+            Cow::Owned(coder.encode(&differences(rows, stride, samples)).map_err(failed)?)
+        }
+        Compression::Zip => {
+            let mut coder = ZlibEncoder::new(Vec::new(), Level::default());
+            let written = coder.write_all(&differences(rows, stride, samples)).and_then(|()| coder.finish());
+            Cow::Owned(written.map_err(MediaError::writing(FAILED))?)
+        }
+        Compression::Jpeg => {
+            let kind = match samples {
+                1 => ColorType::Luma,
+                3 => ColorType::Rgb,
+                _ => ColorType::Cmyk,
+            };
+            let mut strip = Vec::new();
+            let encoder = jpeg_encoder(&mut strip, commands.qlt.value, chroma(commands.qlt));
+            encoder.encode(rows, colors.width as u16, (rows.len() / stride) as u16, kind).map_err(failed)?;
+            Cow::Owned(strip)
+        }
+    })
+}
+
+/// What the horizontal predictor makes of rows.
+fn differences(rows: &[u8], stride: usize, samples: usize) -> Vec<u8> {
+    let mut out = rows.to_vec();
+    for row in out.chunks_exact_mut(stride) {
+        for at in (samples..row.len()).rev() {
+            row[at] = row[at].wrapping_sub(row[at - samples]);
+        }
+    }
+    out
+}

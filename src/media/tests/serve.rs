@@ -1,0 +1,607 @@
+//! Views of pyramids against what vips and ImageMagick make of the same pixels.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use super::super::serve::{BadProfile, Renderer, View};
+use super::super::*;
+use super::support::*;
+use crate::serving::resolve;
+
+/// Resampling from a level of the pyramid instead of from all pixels, and rounding, move a sample by less in the mean.
+const RESAMPLED: f64 = 1.5;
+
+/// Two decoders of the same JPEG tiles.
+const SAME_PIXELS: f64 = 0.6;
+
+/// Pyramids and what is made of them.
+struct Bench {
+    shop: Workshop,
+    pyramid: PathBuf,
+    /// The pyramid's first page, as vips reads it.
+    page: PathBuf,
+    count: Cell<u32>,
+}
+
+impl Bench {
+    /// On a sample of the catalogue.
+    fn with(ending: &str, side: u32) -> Self {
+        let shop = Workshop::new();
+        let source = shop.sample(ending, side);
+        Self::of(shop, &source)
+    }
+
+    fn of(shop: Workshop, source: &Path) -> Self {
+        let (made, _) = shop.optimize(source, &Options { quality: 95, ..Options::default() }).unwrap();
+        let page = shop.file("page.v");
+        run("vips", &["copy", &made.page(0), path(&page)]);
+        Self { shop, pyramid: made.pyramid, page, count: Cell::new(0) }
+    }
+
+    fn name(&self, extension: &str) -> String {
+        self.count.set(self.count.get() + 1);
+        format!("{}.{extension}", self.count.get())
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let pixels = self.shop.pixels(path(&self.page));
+        (pixels.width as u32, pixels.height as u32)
+    }
+
+    fn try_view(&self, commands: &str, limits: &Limits) -> Result<View, MediaError> {
+        let resolved = resolve(commands, None, &|_| None).unwrap_or_else(|bad| panic!("{commands}: {bad}"));
+        assert_eq!(resolved.ignored, [""; 0], "{commands}");
+        Renderer::new(resolved.commands, None).unwrap().render(&self.pyramid, limits, &never)
+    }
+
+    /// The file that the commands make.
+    fn view(&self, commands: &str) -> PathBuf {
+        let view = self.try_view(commands, &Limits::default()).unwrap_or_else(|error| panic!("{commands}: {error}"));
+        let resolved = resolve(commands, None, &|_| None).unwrap();
+        let file = self.shop.file(&self.name(resolved.commands.fmt.format.extension()));
+        std::fs::write(&file, &view.bytes).unwrap();
+        let size = (header(&file, "width"), header(&file, "height"));
+        assert_eq!((view.width.to_string(), view.height.to_string()), size, "{commands}");
+        file
+    }
+
+    fn view_size(&self, commands: &str) -> (u32, u32) {
+        let view = self.try_view(commands, &Limits::default()).unwrap_or_else(|error| panic!("{commands}: {error}"));
+        (view.width, view.height)
+    }
+
+    /// The page after some operations of vips, each with its arguments behind the two files.
+    fn reference(&self, operations: &[&[&str]]) -> PathBuf {
+        let mut file = self.page.clone();
+        for operation in operations {
+            file = self.shop.vips(operation[0], &file, &self.name("v"), &operation[1..]);
+        }
+        file
+    }
+
+    fn magick(&self, source: &Path, arguments: &[&str]) -> PathBuf {
+        let target = self.shop.file(&self.name("png"));
+        run("convert", &[&[path(source)], arguments, &[&format!("png:{}", path(&target))]].concat());
+        target
+    }
+
+    #[track_caller]
+    fn same(&self, commands: &str, reference: &Path, tolerance: f64) {
+        self.alike(&self.view(commands), reference, tolerance, commands);
+    }
+
+    #[track_caller]
+    fn alike(&self, seen: &Path, reference: &Path, tolerance: f64, what: &str) {
+        let (seen, expected) = (self.shop.pixels(path(seen)), self.shop.pixels(path(reference)));
+        assert_eq!(seen.size(), expected.size(), "{what}");
+        let error = seen.mean_error(&expected);
+        assert!(error < tolerance, "{what}: mean error {error}");
+    }
+
+    fn error_between(&self, one: &Path, other: &Path) -> f64 {
+        self.shop.pixels(path(one)).mean_error(&self.shop.pixels(path(other)))
+    }
+}
+
+fn header(file: &Path, field: &str) -> String {
+    run("vipsheader", &["-f", field, path(file)]).trim().to_owned()
+}
+
+fn identified(file: &Path, format: &str) -> String {
+    run("identify", &["-format", format, &format!("{}[0]", path(file))])
+}
+
+#[test]
+fn the_size_follows_from_the_commands() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    assert_eq!(bench.size(), (600, 800));
+    for (commands, size) in [
+        ("", (600, 800)),
+        ("scl=1", (600, 800)),
+        ("scl=2", (300, 400)),
+        ("scl=0.5", (1200, 1600)),
+        ("scl=3", (200, 267)),
+        ("scl=2&wid=100", (100, 400)),
+        ("scl=2&wid=400&hei=100", (400, 100)),
+        ("wid=150", (150, 200)),
+        ("hei=150", (113, 150)),
+        ("wid=1200", (1200, 1600)),
+        ("wid=200&hei=200", (200, 200)),
+        ("wid=200&hei=200&fit=fit", (200, 200)),
+        ("wid=200&hei=200&fit=constrain", (150, 200)),
+        ("wid=200&hei=200&fit=crop", (200, 200)),
+        ("wid=200&hei=200&fit=wrap", (200, 267)),
+        ("wid=200&hei=200&fit=stretch", (200, 200)),
+        ("wid=200&hei=200&fit=hfit", (200, 200)),
+        ("wid=200&hei=200&fit=vfit", (200, 200)),
+        ("wid=1200&hei=1200&fit=constrain", (600, 800)),
+        ("wid=1200&hei=1200&fit=constrain,1", (900, 1200)),
+        ("wid=1200&fit=constrain,0", (600, 800)),
+        ("crop=10,20,300,100", (300, 100)),
+        ("crop=-50,-50,700,900", (700, 900)),
+        ("cropN=0.25,0.25,0.5,0.1", (300, 80)),
+        ("crop=0,0,300,100&wid=150", (150, 50)),
+        ("rotate=90", (800, 600)),
+        ("rotate=180", (600, 800)),
+        ("rotate=-90&wid=400", (400, 300)),
+        ("rotate=45", (990, 990)),
+        ("rotate=30&crop=0,0,100,100", (137, 137)),
+        ("rotate=45&wid=99", (99, 99)),
+        ("rgn=100,200,300,100", (300, 100)),
+        ("rgn=100,200,300,100&wid=150", (150, 50)),
+        ("crop=100,100,200,300&flip=lr&rotate=90&rgn=10,10,100,50&wid=50", (50, 25)),
+        ("wid=1", (1, 1)),
+        ("fmt=gif&wid=5", (5, 7)),
+    ] {
+        assert_eq!(bench.view_size(commands), size, "{commands}");
+    }
+}
+
+#[test]
+fn scaling_looks_as_with_vips() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    bench.same("fmt=png&icc=DisplayP3", &bench.page, SAME_PIXELS);
+    // 150 of 600 is a level of its own, 137 and 450 are between levels, 1000 is an enlargement.
+    for (width, scale) in [(150, 0.25), (137, 137.0 / 600.0), (450, 0.75), (1000, 1000.0 / 600.0)] {
+        for (mode, kernel) in [("bilin", "linear"), ("bicub", "cubic"), ("sharp2", "lanczos3")] {
+            let reference = bench.reference(&[&["resize", &f64::to_string(&scale), "--kernel", kernel]]);
+            bench.same(&format!("wid={width}&fmt=png&icc=DisplayP3&resMode={mode}"), &reference, RESAMPLED);
+        }
+    }
+}
+
+#[test]
+fn modes_of_resampling_differ_in_sharpness() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    let views =
+        ["bilin", "bicub", "sharp2", "bisharp"].map(|mode| bench.view(&format!("wid=360&fmt=png&resMode={mode}")));
+    let contrast = |file: &Path| {
+        let edges = bench.shop.vips("sobel", file, &bench.name("v"), &[]);
+        run("vips", &["avg", path(&edges)]).trim().parse::<f64>().unwrap()
+    };
+    let [bilin, bicub, sharp2, bisharp] = views.each_ref().map(|file| contrast(file));
+    assert!(bilin < bicub && bicub < sharp2 && bicub < bisharp, "{bilin} {bicub} {sharp2} {bisharp}");
+}
+
+#[test]
+fn cut_and_turned_as_with_vips() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    let same = |commands: &str, operations: &[&[&str]], tolerance: f64| {
+        bench.same(&format!("{commands}&fmt=png&icc=DisplayP3"), &bench.reference(operations), tolerance);
+    };
+    same("crop=100,50,300,200", &[&["extract_area", "100", "50", "300", "200"]], SAME_PIXELS);
+    same("cropN=0.5,0.25,0.25,0.5", &[&["extract_area", "300", "200", "150", "400"]], SAME_PIXELS);
+    same("rgn=100,50,300,200", &[&["extract_area", "100", "50", "300", "200"]], SAME_PIXELS);
+    same(
+        "crop=100,50,300,200&wid=100",
+        &[&["extract_area", "100", "50", "300", "200"], &["resize", "0.3333333333", "--kernel", "lanczos3"]],
+        RESAMPLED,
+    );
+    let white = ["--extend", "background", "--background", "255 255 255"];
+    same("crop=-30,-20,700,900", &[&[&["embed", "30", "20", "700", "900"][..], &white].concat()], SAME_PIXELS);
+    same("flip=lr", &[&["flip", "horizontal"]], SAME_PIXELS);
+    same("flip=ud", &[&["flip", "vertical"]], SAME_PIXELS);
+    same("flip=lrud", &[&["rot", "d180"]], SAME_PIXELS);
+    same("rotate=90", &[&["rot", "d90"]], SAME_PIXELS);
+    same("rotate=180", &[&["rot", "d180"]], SAME_PIXELS);
+    same("rotate=-90", &[&["rot", "d270"]], SAME_PIXELS);
+    for (flip, direction) in [("lr", "horizontal"), ("ud", "vertical")] {
+        for (rotate, turn) in [(90, "d90"), (180, "d180"), (270, "d270")] {
+            // The crop comes first, then the flip, then the turn.
+            same(
+                &format!("rotate={rotate}&flip={flip}&crop=40,60,320,200&wid=160"),
+                &[
+                    &["extract_area", "40", "60", "320", "200"],
+                    &["flip", direction],
+                    &["rot", turn],
+                    &[
+                        "resize",
+                        &(160.0 / if rotate == 180 { 320.0 } else { 200.0 }).to_string(),
+                        "--kernel",
+                        "lanczos3",
+                    ],
+                ],
+                RESAMPLED,
+            );
+        }
+    }
+    // A region is taken of what was turned.
+    same("rotate=90&rgn=100,50,300,200", &[&["rot", "d90"], &["extract_area", "100", "50", "300", "200"]], SAME_PIXELS);
+    // What surrounds the region shows where the view is larger; beyond the picture is background.
+    same("rgn=250,300,100,200&scl=1&wid=300&hei=200", &[&["extract_area", "150", "300", "300", "200"]], SAME_PIXELS);
+    same(
+        "rgn=0,0,100,100&scl=1&wid=200&hei=100",
+        &[&[&["embed", "50", "0", "200", "100"][..], &white].concat()],
+        SAME_PIXELS,
+    );
+}
+
+#[test]
+fn any_angle_turns_clockwise_as_with_vips() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    for (commands, angle) in [("rotate=30", "30"), ("rotate=-75", "-75"), ("rotate=300", "300")] {
+        let seen = bench.view(&format!("{commands}&fmt=png&icc=DisplayP3&bgc=0,0,255"));
+        let turned = bench.reference(&[&["similarity", "--angle", angle, "--background", "0 0 255"]]);
+        // The bounding boxes may differ by a pixel that arithmetic leaves over: compare what lies in the middle.
+        let middle = |file: &Path| {
+            let (width, height): (f64, f64) =
+                (header(file, "width").parse().unwrap(), header(file, "height").parse().unwrap());
+            let (x, y) = (((width - 640.0) / 2.0) as i64, ((height - 640.0) / 2.0) as i64);
+            bench.shop.vips("extract_area", file, &bench.name("v"), &[&x.to_string(), &y.to_string(), "640", "640"])
+        };
+        bench.alike(&middle(&seen), &middle(&turned), 2.5, commands);
+    }
+    let flipped = bench.view("rotate=30&flip=lr&fmt=png");
+    let plain = bench.view("rotate=30&fmt=png");
+    assert!(bench.error_between(&flipped, &plain) > 3.0);
+    // Half the size, and a view of other proportions.
+    let half = bench.view("rotate=30&fmt=png&scl=2&bgc=0,0,255");
+    let whole = bench.view("rotate=30&fmt=png&bgc=0,0,255");
+    let shrunk = bench.shop.vips("resize", &whole, &bench.name("v"), &["0.5"]);
+    bench.alike(&half, &shrunk, 2.0, "half of what is askew");
+}
+
+#[test]
+fn a_view_is_filled_fitted_and_aligned() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    let small = |operations: &[&[&str]]| {
+        let resize: &[&str] = &["resize", "0.25", "--kernel", "lanczos3"];
+        bench.reference(&[&[resize], operations].concat())
+    };
+    let red = ["--extend", "background", "--background", "255 0 0"];
+    for (align, x) in [("", "25"), ("&align=-1,0", "0"), ("&align=1,0", "50"), ("&align=0,1", "25")] {
+        let reference = small(&[&[&["embed", x, "0", "200", "200"][..], &red].concat()]);
+        bench.same(&format!("wid=200&hei=200&bgc=255,0,0&fmt=png&icc=DisplayP3{align}"), &reference, RESAMPLED);
+    }
+    let crop = bench
+        .reference(&[&["resize", "0.3333333333", "--kernel", "lanczos3"], &["extract_area", "0", "33", "200", "200"]]);
+    bench.same("wid=200&hei=200&fit=crop&fmt=png&icc=DisplayP3", &crop, RESAMPLED);
+    bench.same("wid=200&hei=200&fit=hfit&fmt=png&icc=DisplayP3", &crop, RESAMPLED);
+    let top = bench
+        .reference(&[&["resize", "0.3333333333", "--kernel", "lanczos3"], &["extract_area", "0", "0", "200", "200"]]);
+    bench.same("wid=200&hei=200&fit=crop&align=0,-1&fmt=png&icc=DisplayP3", &top, RESAMPLED);
+    let stretched = bench.reference(&[&["resize", "0.3333333333", "--vscale", "0.25", "--kernel", "lanczos3"]]);
+    bench.same("wid=200&hei=200&fit=stretch&fmt=png&icc=DisplayP3", &stretched, RESAMPLED);
+    // Not enlarged: the picture lies in the middle.
+    let kept = bench.reference(&[&[&["embed", "200", "100", "1000", "1000"][..], &red].concat()]);
+    bench.same("wid=1000&hei=1000&fit=fit&bgc=255,0,0&fmt=png&icc=DisplayP3", &kept, SAME_PIXELS);
+}
+
+#[test]
+fn alpha_is_kept_or_laid_on_a_background() {
+    let bench = Bench::with("商品-001.png", 600);
+    let alpha = bench.view("fmt=png-alpha&icc=sRGB");
+    assert_eq!(header(&alpha, "bands"), "4");
+    let (seen, page) = (bench.shop.pixels(path(&alpha)), bench.shop.pixels(path(&bench.page)));
+    assert!(seen.visible().mean_error(&page.visible()) < 0.5, "without loss but for the profile");
+    for (bgc, background) in [("", "255 255 255"), ("&bgc=0,128,255", "0 128 255"), ("&bgc=50g", "128 128 128")] {
+        let flat = bench.reference(&[&["flatten", "--background", background]]);
+        bench.same(&format!("fmt=png&icc=sRGB{bgc}"), &flat, 0.5);
+    }
+    let shrunk = bench.reference(&[&["premultiply"], &["resize", "0.25"], &["unpremultiply"], &["cast", "uchar"]]);
+    let small = bench.view("fmt=png-alpha&scl=4&bgc=255,0,0");
+    let (small, shrunk) = (bench.shop.pixels(path(&small)).visible(), bench.shop.pixels(path(&shrunk)).visible());
+    assert!(small.mean_error(&shrunk) < RESAMPLED, "alpha weighs colours, and the background stays away");
+    // What a turn uncovers is as transparent as the rest.
+    let turned = bench.shop.pixels(path(&bench.view("fmt=png-alpha&rotate=45&wid=100")));
+    assert_eq!(turned.bytes[..4], [0, 0, 0, 0]);
+}
+
+#[test]
+fn an_opaque_picture_gets_alpha_where_a_view_shows_nothing_of_it() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let view = bench.shop.pixels(path(&bench.view("wid=100&hei=100&fmt=png-alpha")));
+    assert_eq!((view.bands, view.bytes[3], view.bytes[50 * 4 + 3]), (4, 0, 255));
+    let nothing = bench.shop.pixels(path(&bench.view("crop=5000,5000,10,10&fmt=png&bgc=1,2,3")));
+    assert!(nothing.bytes.chunks_exact(3).all(|pixel| pixel == [1, 2, 3]), "all background");
+}
+
+#[test]
+fn sharpening_is_that_of_other_programs() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("fmt=png");
+    for (commands, unsharp) in
+        [("op_usm=1.5,2", "0x2+1.5+0"), ("op_usm=0.5,0.8,0,0", "0x0.8+0.5+0"), ("op_usmR=1,12", "0x12+1+0")]
+    {
+        let reference = bench.magick(&plain, &["-unsharp", unsharp]);
+        bench.same(&format!("{commands}&fmt=png"), &reference, 1.0);
+    }
+    let mask = bench.shop.file("mask.mat");
+    std::fs::write(&mask, "3 3 8 0\n-1 -1 -1\n-1 16 -1\n-1 -1 -1\n").unwrap();
+    let sharp = bench.shop.vips("conv", &plain, &bench.name("v"), &[path(&mask), "--precision", "float"]);
+    let sharp = bench.shop.vips("cast", &sharp, &bench.name("v"), &["uchar"]);
+    bench.same("op_sharpen=1&fmt=png", &sharp, 1.0);
+    assert!(bench.error_between(&plain, &bench.view("op_sharpen=1&fmt=png")) > 0.3);
+}
+
+#[test]
+fn the_parts_of_an_unsharp_mask_have_their_effects() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let distance = |commands: &str, base: &str| {
+        bench.error_between(&bench.view(&format!("{base}&{commands}&fmt=png")), &bench.view(&format!("{base}&fmt=png")))
+    };
+    let all = distance("op_usm=2,3", "");
+    assert!(distance("op_usm=1,3", "") < all, "amount");
+    assert!(distance("op_usm=2,1", "") < all, "radius");
+    assert!(distance("op_usm=2,3,20", "") < all * 0.9, "threshold");
+    assert_eq!(distance("op_usm=2,3,255", ""), 0.0, "no difference is as large as that");
+    // Meant for the full size, a radius shrinks with the view; the other one does not.
+    assert!(distance("op_usm=2,3", "scl=4") < distance("op_usmR=2,3", "scl=4"), "scaled radius");
+    // Brightness alone leaves colours beside each other as they are.
+    let pixels = |commands: &str| bench.shop.pixels(path(&bench.view(&format!("{commands}&fmt=png"))));
+    let (plain, bright) = (pixels("wid=100"), pixels("wid=100&op_usm=1,3,0,1"));
+    let is_shifted = |(a, b): (&[u8], &[u8])| {
+        let by = |at: usize| i32::from(b[at]) - i32::from(a[at]);
+        b.iter().any(|sample| matches!(sample, 0 | 255)) || (by(0) - by(1)).abs() <= 1 && (by(1) - by(2)).abs() <= 1
+    };
+    assert!(plain.bytes.chunks_exact(3).zip(bright.bytes.chunks_exact(3)).all(is_shifted), "monochrome");
+    // Alpha is sharpened too, and nothing dark creeps in from what is transparent.
+    let cut_out = Bench::with("商品-001.png", 300);
+    let (soft, sharp) = (cut_out.view("fmt=png-alpha"), cut_out.view("fmt=png-alpha&op_usm=2,2"));
+    assert!(cut_out.error_between(&soft, &sharp) > 0.1);
+}
+
+#[test]
+fn every_format_is_what_it_says() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("wid=200&fmt=png");
+    for (fmt, loader, bands, tolerance) in [
+        ("jpeg&qlt=95", "jpegload", 3, 2.5),
+        ("jpg,rgb&qlt=95,1", "jpegload", 3, 2.0),
+        ("pjpeg&qlt=95", "jpegload", 3, 2.5),
+        ("png", "pngload", 3, 1e-9),
+        ("tif", "tiffload", 3, 1e-9),
+        ("tif,,none", "tiffload", 3, 1e-9),
+        ("tif,,lzw", "tiffload", 3, 1e-9),
+        ("tif,rgb,zip", "tiffload", 3, 1e-9),
+        ("tif,,jpeg&qlt=95", "tiffload", 3, 2.5),
+        ("webp,,lossless", "webpload", 3, 1e-9),
+        ("webp&qlt=95", "webpload", 3, 3.0),
+        ("gif", "gifload", 3, 4.0),
+    ] {
+        let file = bench.view(&format!("wid=200&fmt={fmt}"));
+        assert_eq!(
+            (header(&file, "vips-loader").as_str(), header(&file, "bands")),
+            (loader, bands.to_string()),
+            "{fmt}"
+        );
+        bench.alike(&file, &plain, tolerance, fmt);
+        let kind = identified(&file, "%m");
+        assert!(header(&file, "vips-loader").starts_with(&kind.to_lowercase()), "{fmt}: {kind}");
+    }
+    for (fmt, scheme) in [("tif", "None"), ("tif,,lzw", "LZW"), ("tif,,zip", "AdobeDeflate"), ("tif,,jpeg", "JPEG")] {
+        let file = bench.view(&format!("wid=200&fmt={fmt}"));
+        let info = run("tiffinfo", &["-D", path(&file)]);
+        assert!(info.contains(&format!("Compression Scheme: {scheme}")), "{fmt}: {info}");
+    }
+}
+
+#[test]
+fn formats_with_alpha_keep_it() {
+    let bench = Bench::with("商品-001.png", 300);
+    let plain = bench.shop.pixels(path(&bench.view("fmt=png-alpha"))).visible();
+    for (fmt, loader, tolerance) in [
+        ("tif-alpha", "tiffload", 1e-9),
+        ("tif-alpha,,lzw", "tiffload", 1e-9),
+        ("tif-alpha,,zip", "tiffload", 1e-9),
+        ("webp-alpha,,lossless", "webpload", 1e-9),
+        ("webp-alpha&qlt=95", "webpload", 2.0),
+    ] {
+        let file = bench.view(&format!("fmt={fmt}"));
+        assert_eq!(header(&file, "vips-loader"), loader);
+        let error = bench.shop.pixels(path(&file)).visible().mean_error(&plain);
+        assert!(error < tolerance, "{fmt}: {error}");
+    }
+    let gif = bench.shop.pixels(path(&bench.view("fmt=gif-alpha")));
+    assert_eq!(gif.bands, 4);
+    let wrong = gif
+        .bytes
+        .chunks_exact(4)
+        .zip(plain.bytes.chunks_exact(4))
+        .filter(|(gif, plain)| (gif[3] == 255) != (plain[3] >= 128));
+    assert_eq!(wrong.count(), 0, "opaque where it shows more than half");
+    let opaque = bench.view("fmt=gif");
+    assert_eq!(identified(&opaque, "%[opaque]").to_lowercase(), "true");
+}
+
+#[test]
+fn quality_and_chroma_are_those_asked_for() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    for quality in [5, 40, 75, 90] {
+        let file = bench.view(&format!("qlt={quality}"));
+        assert_eq!(identified(&file, "%Q"), quality.to_string());
+    }
+    assert_eq!(identified(&bench.view(""), "%Q"), "85", "the default");
+    assert_eq!(identified(&bench.view("qlt=80"), "%[jpeg:sampling-factor]"), "2x2,1x1,1x1");
+    assert_eq!(identified(&bench.view("qlt=80,1"), "%[jpeg:sampling-factor]"), "1x1,1x1,1x1");
+    assert_eq!(identified(&bench.view("fmt=jpeg"), "%[interlace]"), "None");
+    assert_eq!(identified(&bench.view("fmt=pjpeg"), "%[interlace]"), "JPEG");
+    let scans = |commands: &str| {
+        let bytes = std::fs::read(bench.view(commands)).unwrap();
+        bytes.windows(2).filter(|pair| *pair == [0xff, 0xda]).count()
+    };
+    let [three, four, five] = ["3", "4", "5"].map(|count| scans(&format!("fmt=pjpeg&pscan={count}")));
+    assert!(three < four && four < five, "{three} {four} {five}");
+    assert_eq!(scans("fmt=pjpeg&pscan=auto"), scans("fmt=pjpeg"));
+    let size = |commands: &str| std::fs::metadata(bench.view(commands)).unwrap().len();
+    assert!(size("fmt=tif,,jpeg&qlt=20") < size("fmt=tif,,jpeg&qlt=90"));
+}
+
+#[test]
+fn pixel_types_are_gray_rgb_and_cmyk() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("wid=200&fmt=png");
+    let gray = bench.magick(&plain, &["-grayscale", "Rec601Luma"]);
+    for fmt in ["png,gray", "tif,gray,lzw", "jpeg,gray&qlt=100"] {
+        let file = bench.view(&format!("wid=200&fmt={fmt}"));
+        assert_eq!(header(&file, "bands"), "1", "{fmt}");
+        bench.alike(&file, &gray, 1.5, fmt);
+    }
+    // Without a profile as ImageMagick does it: all gray as black.
+    for (fmt, tolerance) in [("tif,cmyk", 1.0), ("tif,cmyk,zip", 1.0), ("jpeg,cmyk&qlt=100,1", 2.5)] {
+        let file = bench.view(&format!("wid=200&fmt={fmt}"));
+        assert_eq!(identified(&file, "%[colorspace]"), "CMYK", "{fmt}");
+        let back = bench.magick(&file, &["-colorspace", "sRGB"]);
+        bench.alike(&back, &plain, tolerance, fmt);
+    }
+    let of_gray = Bench::with("Ελληνικά.jpg", 400);
+    let file = of_gray.view("fmt=jpeg");
+    assert_eq!(header(&file, "bands"), "3", "RGB unless asked for otherwise");
+    assert_eq!(header(&of_gray.view("fmt=png,gray"), "bands"), "1");
+}
+
+#[test]
+fn colours_go_through_profiles() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    assert_eq!(bench.shop.pixels(path(&bench.page)).bands, 3);
+    let srgb = bench.reference(&[&["icc_transform", "srgb", "--embedded", "--intent", "relative"]]);
+    // Without a word about colours they are those of sRGB, and the file says nothing.
+    let plain = bench.view("fmt=png");
+    bench.alike(&plain, &srgb, 1.0, "sRGB");
+    assert!(bench.error_between(&plain, &bench.page) > 0.8, "and not those of the source");
+    assert!(!run("vipsheader", &["-a", path(&plain)]).contains("icc-profile-data"));
+    for (fmt, profile) in
+        [("png", "DisplayP3"), ("jpeg&qlt=100,1", "AdobeRGB"), ("tif", "ProPhoto%20RGB"), ("png", "sRGB")]
+    {
+        let file = bench.view(&format!("fmt={fmt}&icc={profile}&iccEmbed=1"));
+        assert!(run("vipsheader", &["-a", path(&file)]).contains("icc-profile-data"), "{fmt} {profile}");
+        let back =
+            bench.shop.vips("icc_transform", &file, &bench.name("v"), &["srgb", "--embedded", "--intent", "relative"]);
+        bench.alike(&back, &srgb, 2.0, profile);
+        let silent = bench.view(&format!("fmt={fmt}&icc={profile}"));
+        assert!(!run("vipsheader", &["-a", path(&silent)]).contains("icc-profile-data"), "{fmt} {profile}");
+    }
+    let embedded = bench.view("fmt=jpeg&iccEmbed=1");
+    assert!(run("exiftool", &["-ICC_Profile:ProfileDescription", path(&embedded)]).contains("sRGB"));
+    // Formats that hold none.
+    for fmt in ["webp", "gif"] {
+        let file = bench.view(&format!("fmt={fmt}&iccEmbed=1"));
+        assert!(!run("vipsheader", &["-a", path(&file)]).contains("icc-profile-data"), "{fmt}");
+    }
+}
+
+#[test]
+fn a_press_profile_makes_cmyk() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let press = bench.reference(&[&["icc_transform", "cmyk", "--embedded", "--intent", "relative"]]);
+    let tif = bench.shop.vips("copy", &press, "press.tif", &[]);
+    let profile =
+        std::process::Command::new("exiftool").args(["-b", "-ICC_Profile", path(&tif)]).output().unwrap().stdout;
+    assert!(profile.len() > 100_000, "the profile that comes with vips");
+    let view = |commands: &str| -> Result<PathBuf, BadProfile> {
+        let commands = resolve(commands, None, &|_| None).unwrap().commands;
+        let extension = commands.fmt.format.extension();
+        let view = Renderer::new(commands, Some(&profile))?.render(&bench.pyramid, &Limits::default(), &never).unwrap();
+        let file = bench.shop.file(&bench.name(extension));
+        std::fs::write(&file, view.bytes).unwrap();
+        Ok(file)
+    };
+    for fmt in ["tif", "tif,cmyk", "jpeg,,&qlt=100"] {
+        let file = view(&format!("fmt={fmt}&icc=press&iccEmbed=1")).unwrap();
+        assert_eq!(identified(&file, "%[colorspace]"), "CMYK", "{fmt}");
+        let to_srgb = |file: &Path| {
+            bench.shop.vips("icc_transform", file, &bench.name("v"), &["srgb", "--embedded", "--intent", "relative"])
+        };
+        bench.alike(&to_srgb(&file), &to_srgb(&press), 3.0, fmt);
+    }
+    let [relative, perceptual] =
+        ["relative", "perceptual"].map(|intent| view(&format!("fmt=tif&icc=press,{intent}")).unwrap());
+    assert_ne!(std::fs::read(relative).unwrap(), std::fs::read(perceptual).unwrap(), "the intent has an effect");
+    let mismatch = view("fmt=png&icc=press").unwrap_err();
+    assert!(matches!(&mismatch, BadProfile::Mismatch { is: "cmyk", wanted: "rgb", .. }), "{mismatch}");
+    assert!(matches!(view("fmt=tif,gray&icc=press"), Err(BadProfile::Mismatch { wanted: "gray", .. })));
+    let commands = resolve("icc=broken", None, &|_| None).unwrap().commands;
+    assert!(matches!(Renderer::new(commands, Some(b"no profile")), Err(BadProfile::Unreadable(_))));
+}
+
+#[test]
+fn the_resolution_is_the_sources_or_the_one_asked_for() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    for fmt in ["jpeg", "png", "tif"] {
+        // vips counts in millimetres.
+        let inch =
+            |commands: &str| (header(&bench.view(commands), "xres").parse::<f64>().unwrap() * 25.4).round() as u32;
+        assert_eq!(inch(&format!("fmt={fmt}")), 300);
+        assert_eq!(inch(&format!("fmt={fmt}&printRes=72")), 72);
+    }
+}
+
+#[test]
+fn what_is_too_large_or_too_much_is_refused() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let limits = Limits { max_pixels: 1_000_000, max_side: 5_000, ..Limits::default() };
+    for commands in
+        ["wid=2000", "hei=6000&fit=stretch,1", "scl=0.0001", "crop=0,0,900000,900000", "scl=0.001&rotate=10"]
+    {
+        let refused = bench.try_view(commands, &limits);
+        assert!(matches!(refused, Err(MediaError::TooLarge { .. })), "{commands}: {refused:?}");
+    }
+    let limits = Limits { max_memory: 1_000_000, ..Limits::default() };
+    assert!(matches!(bench.try_view("wid=2000", &limits), Err(MediaError::TooMuchMemory { .. })));
+    assert!(matches!(
+        bench.try_view("wid=20000&hei=2&fit=stretch,1&fmt=webp", &Limits::default()),
+        Err(MediaError::TooLarge { .. })
+    ));
+    let commands = resolve("wid=100", None, &|_| None).unwrap().commands;
+    let stopped = Renderer::new(commands, None).unwrap().render(&bench.pyramid, &Limits::default(), &|| true);
+    assert!(matches!(stopped, Err(MediaError::Cancelled)));
+}
+
+#[test]
+fn a_damaged_pyramid_is_an_error_and_no_panic() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let sound = std::fs::read(&bench.pyramid).unwrap();
+    let commands = resolve("wid=100&fmt=png", None, &|_| None).unwrap().commands;
+    let renderer = Renderer::new(commands, None).unwrap();
+    let file = bench.shop.file("damaged.tif");
+    let mut seed = 1_u32;
+    for round in 0..60 {
+        let mut bytes = sound.clone();
+        if round % 3 == 0 {
+            bytes.truncate(sound.len() * (round + 1) / 61);
+        }
+        for _ in 0..8 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let at = seed as usize % bytes.len().max(1);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= (seed >> 24) as u8;
+            }
+        }
+        std::fs::write(&file, &bytes).unwrap();
+        // Either it is found out, or the damage lies where it is not looked at.
+        let _ = renderer.render(&file, &Limits::default(), &never);
+    }
+    std::fs::write(&file, b"").unwrap();
+    assert!(renderer.render(&file, &Limits::default(), &never).is_err());
+    let other = bench.shop.vips("copy", &bench.page, "other.tif", &[]);
+    assert!(matches!(renderer.render(&other, &Limits::default(), &never), Err(MediaError::Unsupported { .. })));
+}
+
+#[test]
+fn the_same_order_gives_the_same_bytes() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    for fmt in ["jpeg", "pjpeg", "png", "tif,,lzw", "webp", "gif"] {
+        let make = || bench.try_view(&format!("wid=90&rotate=10&fmt={fmt}"), &Limits::default()).unwrap();
+        assert_eq!(make(), make(), "{fmt}");
+    }
+}
