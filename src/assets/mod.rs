@@ -1,5 +1,6 @@
 //! Files of assets: the store of their contents, the folders they come from, and what kind a file is.
 
 pub mod blobs;
+pub mod exports;
 pub mod ingest;
 pub mod recognize;

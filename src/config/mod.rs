@@ -12,6 +12,7 @@ mod archive;
 mod dispatch;
 mod environment;
 mod error;
+mod export;
 mod fetch;
 mod ingest;
 mod log;
@@ -43,6 +44,7 @@ pub use self::{
     dispatch::{Dispatch, SlotsByKind},
     environment::{Environment, LocalZone, ZoneOrigin},
     error::{ConfigError, Problem},
+    export::Export,
     fetch::Fetch,
     ingest::{Ingest, NamePatterns},
     log::{Log, LogFormat, LogTarget},
@@ -72,6 +74,7 @@ pub struct Config {
     pub fetch: Fetch,
     pub media: Media,
     pub publish: Publish,
+    pub export: Export,
     pub mail: Mail,
     pub retention: Retention,
     pub sets: Sets,
@@ -118,6 +121,7 @@ impl Config {
         let archive = reader.section();
         let (media, publish, mail) = (reader.section(), reader.section(), reader.section());
         let (retention, sets, log) = (reader.section(), reader.section(), reader.section());
+        let export = reader.section();
         let top: Top = reader.top();
         let mut problems = reader.finish();
         let zone = environment.local_zone(top.zone).unwrap_or_else(|problem| {
@@ -142,6 +146,7 @@ impl Config {
             fetch,
             media,
             publish,
+            export,
             mail,
             retention,
             sets,
@@ -157,6 +162,7 @@ impl Config {
             &mut self.ingest.root,
             &mut self.publish.root,
             &mut self.media.cmyk_profile,
+            &mut self.export.root,
             &mut self.mail.password_file,
             &mut self.mail.eml_dir,
         ];
@@ -193,6 +199,11 @@ impl Config {
     /// The folder above the trees of published files.
     pub fn publish_root(&self) -> PathBuf {
         self.below_data(&self.publish.root, "publish")
+    }
+
+    /// The folder above the files of exports.
+    pub fn export_root(&self) -> PathBuf {
+        self.below_data(&self.export.root, "exports")
     }
 
     /// The folder of mails as files, if there is no mail server.
@@ -234,6 +245,7 @@ impl Default for Config {
             fetch: Fetch::default(),
             media: Media::default(),
             publish: Publish::default(),
+            export: Export::default(),
             mail: Mail::default(),
             retention: Retention::default(),
             sets: Sets::default(),

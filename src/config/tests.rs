@@ -87,6 +87,7 @@ fn example_documents_every_key() {
         fetch,
         media,
         publish,
+        export,
         mail,
         retention,
         sets,
@@ -102,6 +103,7 @@ fn example_documents_every_key() {
         .chain(keys(fetch))
         .chain(keys(media))
         .chain(keys(publish))
+        .chain(keys(export))
         .chain(keys(mail))
         .chain(keys(retention))
         .chain(keys(sets))

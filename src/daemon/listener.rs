@@ -16,6 +16,7 @@ use super::StartError;
 use crate::config::{Config, Gzip};
 use crate::service::Services;
 use crate::transport::connections::Bounded;
+use crate::transport::exports::{self, ExportState};
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
@@ -110,6 +111,7 @@ fn routes(config: &Config, services: Services, https: bool, accepting: Accepting
     };
     let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
     let http = HttpMetrics::default();
+    let downloads = Arc::new(ExportState { services: services.clone(), root: config.export_root() });
     let administrators = Arc::new(JsonState {
         services,
         limits: super::parts::limits(config, true),
@@ -117,7 +119,9 @@ fn routes(config: &Config, services: Services, https: bool, accepting: Accepting
         accepting,
         http: http.clone(),
     });
-    let router = soap::router(Arc::new(SoapState { dispatch, settings })).merge(json::router(administrators));
+    let router = soap::router(Arc::new(SoapState { dispatch, settings }))
+        .merge(json::router(administrators))
+        .merge(exports::router(downloads));
     // Calls give up by themselves, with a fault; this is for everything else.
     let longest = config.server.request_timeout.duration() + LAST_REQUESTS;
     json::measured(router, http).layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest))

@@ -93,14 +93,14 @@ impl Daemon {
         let folder = |source| StartError::Folder { path: data.to_owned(), source };
         std::fs::create_dir_all(data).map_err(folder)?;
         let lock = DataLock::acquire(data)?;
-        let registry = match registry {
-            Some(registry) => registry,
-            None => parts::registry(&config)?,
-        };
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
         let listener = listener::Listener::bind(&config).await?;
         let address = listener.address();
+        let registry = match registry {
+            Some(registry) => registry,
+            None => parts::registry(&config, address)?,
+        };
         let engine = Engine::start(Parts {
             store: store.clone(),
             clock: clock.clone(),

@@ -1,5 +1,6 @@
 //! What the configuration makes of each part.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::StartError;
@@ -64,6 +65,7 @@ pub fn limits(config: &Config, daemon_runs: bool) -> service::jobs::Limits {
 pub fn service_settings(config: &Config) -> service::Settings {
     service::Settings {
         server_name: config.server_name().to_owned(),
+        export_max_assets: config.export.max_assets as usize,
         login: service::LoginSettings {
             remember: config.accounts.login_cache_ttl.delta(),
             remembered: config.accounts.login_cache_size as usize,
@@ -154,14 +156,16 @@ async fn installation(store: &Store) -> Result<String, StartError> {
 }
 
 /// The executors of this version, over the blobs of the data folder.
-pub fn registry(config: &Config) -> Result<Arc<dyn Registry>, StartError> {
+pub fn registry(config: &Config, address: SocketAddr) -> Result<Arc<dyn Registry>, StartError> {
     install_crypto();
     let blobs = Blobs::open(&config.data().join("blobs")).map_err(|e| StartError::Executors(e.to_string()))?;
     let swept = blobs.sweep().map_err(|e| StartError::Executors(e.to_string()))?;
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
     }
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let settings = Settings::new(config).read_files().map_err(|e| StartError::Executors(e.to_string()))?;
+    let settings = Settings { own_url: format!("{scheme}://{address}"), ..settings };
     Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
     Ok(Arc::new(Standard::new(settings, blobs)))
 }

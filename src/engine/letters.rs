@@ -14,6 +14,7 @@ use crate::model::handle;
 use crate::model::job::JobSpec;
 use crate::model::log::{LogType, Message};
 use crate::model::outcome::Outcome;
+use crate::store::exports::Export;
 use crate::store::jobs::outbox::{Moment, Outgoing};
 use crate::store::jobs::query::{Detail, DetailFilter, Run};
 use crate::store::{Store, StoreError};
@@ -94,7 +95,7 @@ impl JobLetters {
             ending: self.ending(run).await?,
             counters: counters(run),
             problems: problems.into_iter().filter_map(problem).collect(),
-            results: self.results(run),
+            results: self.results(run).await?,
         })
     }
 
@@ -112,9 +113,9 @@ impl JobLetters {
         })
     }
 
-    fn results(&self, run: &Run) -> Vec<ResultPlace> {
+    async fn results(&self, run: &Run) -> Result<Vec<ResultPlace>, StoreError> {
         let root = &run.company_root;
-        match &run.spec {
+        Ok(match &run.spec {
             JobSpec::UploadDirectory(job) => {
                 let folder = handle::strip_root(root, job.dest_folder.as_deref().unwrap_or_default());
                 vec![ResultPlace::Folder(handle::folder_path(root, folder))]
@@ -124,8 +125,14 @@ impl JobLetters {
                 let tree = self.publish_root.join("image-serving").join(root);
                 vec![ResultPlace::Published(tree.display().to_string())]
             }
+            JobSpec::Export(_) => {
+                let export = self.store.export(run.id).await?;
+                let download =
+                    |export: Export| ResultPlace::Download { address: export.address, until: export.expires_at };
+                export.into_iter().map(download).collect()
+            }
             _ => Vec::new(),
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod archive;
 mod context;
+pub mod export;
 mod failure;
 mod filing;
 mod not_available;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Archive, Config, Fetch, Ingest, Media};
+use crate::config::{Archive, Config, Export, Fetch, Ingest, Media};
 use crate::media::pdf::PageLimits;
 use crate::media::postscript::PostScriptLimits;
 use crate::media::{self, MediaError};
@@ -37,6 +37,13 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// This program, which children start as.
     pub binary: PathBuf,
+    /// Above the files of exports.
+    pub export_root: PathBuf,
+    /// What clients know this server as, if the configuration says so.
+    pub public_url: Option<String>,
+    /// What they may try where nothing better is known.
+    pub own_url: String,
+    pub export: Export,
     pub ingest: Ingest,
     pub archive: Archive,
     pub fetch: Fetch,
@@ -56,6 +63,10 @@ impl Settings {
             publish_root: config.publish_root(),
             scratch: config.data().join("scratch"),
             binary: media::child::RUNNING_BINARY.into(),
+            export_root: config.export_root(),
+            public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            own_url: format!("http://{}", config.server.listen),
+            export: config.export.clone(),
             ingest: config.ingest.clone(),
             archive: config.archive.clone(),
             fetch: config.fetch.clone(),

@@ -1,5 +1,6 @@
 //! The executors of the daemon.
 
+use super::export::Export;
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
 use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
@@ -56,6 +57,7 @@ impl Standard {
                 publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
             }
             JobSpec::AutomatedSetGeneration(order) => Box::new(SetGeneration { order: order.clone(), workshop }),
+            JobSpec::Export(order) => Box::new(Export { order: order.clone(), workshop }),
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
@@ -64,7 +66,6 @@ impl Standard {
             | JobSpec::MetadataPublish(_)
             | JobSpec::UploadPost(_)
             | JobSpec::CreateVideoSitemap(_)
-            | JobSpec::Export(_)
             | JobSpec::Cleanup(_) => Box::new(NotAvailable),
         }
     }

@@ -36,6 +36,11 @@ impl AssetType {
         }
     }
 
+    /// Assets that are put together from others, and have no file of their own.
+    pub const fn is_set(self) -> bool {
+        matches!(self, Self::ImageSet | Self::RenderSet | Self::SpinSet | Self::AssetSet | Self::Catalog)
+    }
+
     /// Whether a pyramid and a thumbnail are made of it.
     pub const fn is_picture(self) -> bool {
         matches!(self, Self::Image | Self::AnimatedGif)

@@ -37,7 +37,7 @@ constants! {
         InitiatingJobName, OriginalJobName, JobClient, JobType, TotalFileCount, FatalError,
         FileBegin, FileProgress, FileEnd, FileCancel,
 
-        BeginExportJob, EndExportJob, ExportJobRenderFileSuccess, ExportJobRenderFileError, ZipFileExportJobSuccess,
+        BeginExportJob, EndExportJob, ExportJobRenderFileSuccess, ExportJobRenderFileError, ExportJobWarning, ZipFileExportJobSuccess,
         EndPdfRip, BeginVideoSitemap, EndVideoSitemap, BeginAutomatedSetGeneration, EndAutomatedSetGeneration,
         AutomatedSetGenerationSuccess, AutomatedSetGenerationError, BeginCleanup, EndCleanup, CleanupSuccess,
         /// A remark about the run itself: an attempt that will be repeated, a follow-up, a notification.

@@ -19,4 +19,6 @@ pub struct Caller {
     pub locale: Locale,
     /// Address, or name, of the calling program.
     pub client: Option<String>,
+    /// This server as the caller addressed it; None where HTTP was not used.
+    pub address: Option<String>,
 }

@@ -26,6 +26,8 @@ pub struct Credentials {
     pub locale: Option<Locale>,
     /// Address, or name, of the calling program.
     pub client: Option<String>,
+    /// This server as the caller addressed it.
+    pub address: Option<String>,
 }
 
 type Digest256 = [u8; 32];
@@ -122,6 +124,7 @@ impl Services {
             roles,
             locale: credentials.locale.or(account.locale).unwrap_or_else(Locale::english),
             client: credentials.client,
+            address: credentials.address,
         })
     }
 

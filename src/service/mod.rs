@@ -16,6 +16,7 @@ mod caller;
 pub mod companies;
 pub mod company_settings;
 mod error;
+pub mod exports;
 mod fields;
 pub mod folders;
 pub mod image_formats;

@@ -19,6 +19,8 @@ pub struct Settings {
     pub video_root_url: Option<String>,
     /// Largest file that UploadFile takes.
     pub upload_post_max_bytes: u64,
+    /// Most assets in one export.
+    pub export_max_assets: usize,
     /// What the administrator wants every user to read.
     pub system_message: String,
     /// Most assets in one automatedSetGenerationJob.
@@ -43,6 +45,7 @@ impl Default for Settings {
             image_server_url: None,
             video_root_url: None,
             upload_post_max_bytes: 2 << 30,
+            export_max_assets: 500,
             system_message: String::new(),
             most_grouped: 1000,
             login: LoginSettings::default(),

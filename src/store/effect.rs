@@ -10,6 +10,7 @@ use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
 use crate::store::assets::sets::{self, NewSet};
+use crate::store::exports::{self, Export};
 use crate::store::publishing::{self, Begun, PublishStep};
 use crate::store::{StoreError, Transaction, pictures};
 
@@ -34,6 +35,8 @@ pub enum Effect {
     Set(Box<NewSet>),
     /// Assets join a set by a script.
     Grow(Box<Growth>),
+    /// An archive can be downloaded.
+    Export(Export),
     /// A publish got one step further.
     Publish(PublishStep),
 }
@@ -89,6 +92,10 @@ impl Effect {
             }
             Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
             Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),
+            Self::Export(export) => {
+                exports::keep(tx, &export).await?;
+                Ok(Applied::Nothing)
+            }
             Self::Publish(step) => publishing::apply(tx, step, now).await,
         }
     }

@@ -19,6 +19,7 @@ pub mod assets;
 pub mod candidates;
 pub mod companies;
 pub mod contexts;
+pub mod exports;
 pub mod folders;
 pub mod image_formats;
 pub mod jobs;

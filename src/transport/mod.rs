@@ -2,5 +2,6 @@
 
 pub mod cli;
 pub(crate) mod connections;
+pub(crate) mod exports;
 pub mod json;
 pub mod soap;

@@ -132,6 +132,10 @@ codes! {
     EXPORT_FILE_SUCCESS = "export-file-success";
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
+    EXPORT_DROPPED = "export-dropped";
+    EXPORT_COMMAND_IGNORED = "export-command-ignored";
+    EXPORT_TOO_LARGE = "export-too-large";
+    EXPORT_NOTHING = "export-nothing";
     METADATA_SUCCESS = "metadata-success";
     METADATA_FAILURE = "metadata-failure";
 
@@ -211,6 +215,11 @@ codes! {
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
     REASON_NO_ASSET = "reason-no-asset";
     REASON_NOT_NEEDED = "reason-not-needed";
+    REASON_IN_TRASH = "reason-in-trash";
+    REASON_NO_PYRAMID = "reason-no-pyramid";
+    REASON_TEMPLATE_ORIGINAL = "reason-template-original";
+    REASON_LOST_FILE = "reason-lost-file";
+    REASON_EXPORTS_ORIGINALS = "reason-exports-originals";
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";
 

@@ -500,6 +500,15 @@ export-zip-success =
        *[other] The archive is ready: { NUMBER($count) } files, { SIZE($bytes) }. It can be downloaded until { TIME($at, $zone) }.
     }
 # $asset (Text)
+# $type (Text) its type
+export-dropped = { $asset } is left out: assets of the type { $type } cannot be exported.
+# $command (Text) name of an image-serving command
+export-command-ignored = The command { $command } had no effect: exports have no use for it.
+# $bytes (Bytes)
+# $limit (Bytes)
+export-too-large = The export would have { SIZE($bytes) }, which is more than the { SIZE($limit) } allowed. Export fewer assets at a time.
+export-nothing = There was nothing to export.
+# $asset (Text)
 metadata-success = Metadata of { $asset } was stored.
 # $asset (Text)
 # $reason (Text)
@@ -680,6 +689,11 @@ reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { 
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 reason-no-asset = there is no such asset
 reason-not-needed = nothing in this job needs it
+reason-in-trash = it is in the trash
+reason-no-pyramid = there is no pyramid to convert it from; optimize it first
+reason-template-original = templates cannot be exported as originals
+reason-lost-file = its file is missing from the store of files; upload it again
+reason-exports-originals = originals were asked for
 reason-internal = an internal error, whose details are in the log of the daemon
 # $detail (Text)
 reason-other = { $detail }

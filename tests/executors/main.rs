@@ -7,6 +7,7 @@ mod archives;
 mod child;
 mod contexts;
 mod edits;
+mod export;
 mod optimize;
 mod pages;
 mod photoshop;

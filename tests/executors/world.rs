@@ -253,6 +253,7 @@ impl World {
             locale: None,
             description: None,
             client: None,
+            address: None,
             created_at: now,
             trigger: Trigger::AtOnce,
             next_fire_at: None,

@@ -4,6 +4,7 @@
 #[path = "../server/mod.rs"]
 mod server;
 
+mod export;
 mod faults;
 mod hostile;
 mod image_formats;

@@ -155,6 +155,7 @@ impl World {
             locale: None,
             description: None,
             client: Some("a test".to_owned()),
+            address: None,
             created_at: now,
             trigger,
             next_fire_at,

@@ -114,8 +114,8 @@ pub enum ExportFormat {
     Convert,
 }
 
-/// Most assets in one export (reference, exportJob).
-const MOST_EXPORTED: usize = 500;
+/// More assets than any configuration allows in one export.
+const MOST_EXPORTED: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

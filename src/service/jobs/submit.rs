@@ -94,6 +94,9 @@ impl Services {
         self.check_grouped(&spec)?;
         self.check_presets(company.id, &spec).await?;
         self.check_profiles(&company, &spec).await?;
+        if let JobSpec::Export(order) = &spec {
+            self.check_export(company.id, order).await?;
+        }
         let (trigger, next_fire_at) = first_fire_time(trigger, now, self.store.zone())?;
         let run = match next_fire_at {
             None => Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(company.id) }),
@@ -108,6 +111,7 @@ impl Services {
             locale,
             description: param.description.filter(|text| !text.is_empty()),
             client: caller.client.clone(),
+            address: caller.address.clone(),
             created_at: now,
             trigger,
             next_fire_at,

@@ -297,6 +297,8 @@ async fn follow_up(
             locale: run.locale.clone(),
             description: None,
             client: run.client.clone(),
+            // Publishes give out no addresses.
+            address: None,
             created_at: now,
             trigger: Trigger::AtOnce,
             next_fire_at: None,

@@ -26,6 +26,8 @@ pub struct NewJob {
     pub locale: Option<Locale>,
     pub description: Option<String>,
     pub client: Option<String>,
+    /// This server as the submitter addressed it; None where HTTP was not used.
+    pub address: Option<String>,
     pub created_at: DateTime<Utc>,
     pub trigger: Trigger,
     /// For a job that waits: when it fires first.
@@ -260,14 +262,16 @@ async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
             job.next_fire_at.map(|at| at.timestamp_millis()),
             job.run.as_ref().map(|run| run.due_at.timestamp_millis()),
             job.parent,
+            job.address,
         ]));
     }
     sqlx::query(
         "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, locale, description, created_at,
-                          client, trigger_kind, exec_schedule, trigger_state, next_fire_at, last_fire_at, parent_id)
+                          client, trigger_kind, exec_schedule, trigger_state, next_fire_at, last_fire_at, parent_id,
+                          address)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
                 value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
-                value ->> 15, value ->> 16
+                value ->> 15, value ->> 16, value ->> 17
          FROM json_each($1)",
     )
     .bind(Value::from(rows).to_string())

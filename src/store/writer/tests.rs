@@ -64,6 +64,7 @@ fn job(size: usize) -> NewJob {
         locale: None,
         description: Some("x".repeat(size)),
         client: None,
+        address: None,
         created_at: now(),
         trigger: Trigger::AtOnce,
         next_fire_at: None,

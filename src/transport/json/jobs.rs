@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
             None => (None, None),
         };
         let locale = soap::accepted_language(&parts.headers).and_then(|tag| Locale::parse(&tag).ok());
-        Ok(state.services.authenticate(Credentials { user, password, locale, client: None }).await?)
+        Ok(state.services.authenticate(Credentials { user, password, locale, ..Credentials::default() }).await?)
     }
 }
 

@@ -134,6 +134,7 @@ impl Dispatch for ServiceDispatch {
             // A header that names no language is no reason to refuse a call: the reader gets the default.
             locale: request.locale.as_deref().and_then(|text| Locale::parse(text).ok()),
             client: (!client.is_empty()).then(|| client.join(" ")),
+            address: Some(request.origin.base_url.clone()),
         };
         let caller = self.services.authenticate(credentials).await.map_err(fault)?;
         answer(&self.services, &caller, request.operation, request.param).await.map_err(fault)

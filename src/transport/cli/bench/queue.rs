@@ -101,12 +101,8 @@ impl Bench {
             locale: None,
         };
         services.add_user(user).await.map_err(failed("add a user"))?;
-        let credentials = Credentials {
-            user: Some(EMAIL.to_owned()),
-            password: Some(PASSWORD.to_owned()),
-            locale: None,
-            client: None,
-        };
+        let credentials =
+            Credentials { user: Some(EMAIL.to_owned()), password: Some(PASSWORD.to_owned()), ..Credentials::default() };
         let caller = services.authenticate(credentials).await.map_err(failed("log in"))?;
         Ok(Self { daemon, caller, started, _folder: folder })
     }

@@ -1,0 +1,125 @@
+//! The files of exports: what goes into an archive while it is made, and the archive while it can be downloaded.
+//!
+//! ```text
+//! exports/54091/parts/732             an asset's original or conversion, complete
+//! exports/54091/<token>.zip           the archive
+//! exports/54091/…~                    being written
+//! ```
+//!
+//! Everything is written under a name with a tilde, fsynced and renamed, so that what is there under its own name is
+//! whole. A folder belongs to one run.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::blobs::{BlobError, Blobs, sync_folder};
+use crate::model::id::{AssetId, InstanceId};
+
+/// The files of one run.
+#[derive(Debug, Clone)]
+pub struct ExportFiles {
+    folder: PathBuf,
+}
+
+impl ExportFiles {
+    /// Makes the folder of a run below `root`, if it is not there.
+    pub fn open(root: &Path, run: InstanceId) -> Result<Self, BlobError> {
+        let folder = root.join(run.to_string());
+        let parts = folder.join("parts");
+        fs::create_dir_all(&parts).map_err(BlobError::doing("make the folder", &parts))?;
+        sync_folder(&folder)?;
+        sync_folder(root)?;
+        Ok(Self { folder })
+    }
+
+    pub fn part(&self, asset: AssetId) -> PathBuf {
+        self.folder.join("parts").join(asset.to_string())
+    }
+
+    /// Keeps what was made of an asset.
+    pub fn keep_part(&self, asset: AssetId, bytes: &[u8]) -> Result<(), BlobError> {
+        let path = self.part(asset);
+        whole(&path, |draft| draft.write_all(bytes).map_err(BlobError::doing("write", &path)))
+    }
+
+    /// Keeps an asset's original, even if the asset gets another one meanwhile.
+    pub fn keep_original(&self, asset: AssetId, blobs: &Blobs, blob: &str) -> Result<(), BlobError> {
+        let (path, draft) = (self.part(asset), beside(&self.part(asset)));
+        remove_file(&draft)?;
+        blobs.hand_out(blob, &draft)?;
+        fs::rename(&draft, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
+        sync_folder(path.parent().unwrap_or(&self.folder))
+    }
+
+    /// Writes the archive, and gives its size.
+    pub fn keep_archive(
+        &self,
+        token: &str,
+        write: impl FnOnce(&mut File) -> Result<(), BlobError>,
+    ) -> Result<u64, BlobError> {
+        let path = archive(&self.folder, token);
+        whole(&path, write)?;
+        fs::metadata(&path).map(|found| found.len()).map_err(BlobError::doing("look at", &path))
+    }
+
+    /// Removes what the archive was made from.
+    pub fn drop_parts(&self) -> Result<(), BlobError> {
+        remove_folder(&self.folder.join("parts"))
+    }
+}
+
+/// Where the archive of a run is.
+pub fn archive_path(root: &Path, run: InstanceId, token: &str) -> PathBuf {
+    archive(&root.join(run.to_string()), token)
+}
+
+/// The runs that have files below `root`.
+pub fn runs(root: &Path) -> Result<Vec<InstanceId>, BlobError> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(BlobError::doing("list", root)(error)),
+    };
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok().map(InstanceId);
+    Ok(entries.filter_map(Result::ok).filter_map(number).collect())
+}
+
+/// Removes all files of a run.
+pub fn remove(root: &Path, run: InstanceId) -> Result<(), BlobError> {
+    remove_folder(&root.join(run.to_string()))
+}
+
+fn archive(folder: &Path, token: &str) -> PathBuf {
+    folder.join(format!("{token}.zip"))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push("~");
+    path.with_file_name(name)
+}
+
+fn whole(path: &Path, write: impl FnOnce(&mut File) -> Result<(), BlobError>) -> Result<(), BlobError> {
+    let draft = beside(path);
+    let mut file = File::create(&draft).map_err(BlobError::doing("make", &draft))?;
+    write(&mut file)?;
+    file.sync_all().map_err(BlobError::doing("write", &draft))?;
+    fs::rename(&draft, path).map_err(BlobError::doing("rename a temporary file to", path))?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
+fn remove_file(path: &Path) -> Result<(), BlobError> {
+    gone(fs::remove_file(path), path)
+}
+
+fn remove_folder(path: &Path) -> Result<(), BlobError> {
+    gone(fs::remove_dir_all(path), path)
+}
+
+fn gone(removed: io::Result<()>, path: &Path) -> Result<(), BlobError> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::doing("remove", path)(error)),
+        _ => Ok(()),
+    }
+}

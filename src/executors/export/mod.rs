@@ -1,0 +1,183 @@
+//! exportJob: originals or conversions of assets, in one archive with an address for its download.
+//!
+//! ```text
+//! /plan    what is exported, under which names, and the address: decided once
+//! <asset>  its original, or its conversion, lies beside the others
+//! /zip     the archive is complete and can be downloaded
+//! ```
+//!
+//! An attempt after the first one renders nothing again that was committed; the archive is written anew from what lies
+//! there.
+
+mod order;
+mod pack;
+mod plan;
+mod sweep;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+
+use super::pictures::Unmade;
+use super::{Context, Executor, Failure, Item, Workshop, reason};
+use crate::assets::blobs::BlobError;
+use crate::assets::exports::ExportFiles;
+use crate::media::serve::Renderer;
+use crate::model::job::ExportJob;
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::effect::Effect;
+use crate::store::exports::Export as Archive;
+use crate::store::jobs::attempt::ItemReport;
+use plan::{Entry, Plan};
+pub use sweep::remove_expired;
+
+pub struct Export {
+    pub order: ExportJob,
+    pub workshop: Workshop,
+}
+
+const ARCHIVE: &str = "/zip";
+
+#[async_trait]
+impl Executor for Export {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let settings = &self.workshop.settings;
+        remove_expired(context.store(), &settings.export_root, context.clock.now()).await?;
+        let done = context.done_items().await?;
+        let plan = plan::made(self, context, done.get(plan::KEY)).await?;
+        let renderer = order::renderer(self, context, &plan).await?.map(Arc::new);
+        // The plan and the archive are items too.
+        context.plan(plan.entries.len() + 2).await?;
+        if done.contains_key(ARCHIVE) {
+            return Ok(());
+        }
+        let files = ExportFiles::open(&settings.export_root, context.run.fence.instance)?;
+        context.say(Message::new("progress-exporting"));
+        let mut to_do = plan.entries.clone();
+        to_do.retain(|entry| !done.contains_key(&entry.key()));
+        stream::iter(to_do)
+            .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
+            .map(|entry| self.export(context, entry, renderer.clone(), files.clone()))
+            .buffer_unordered(settings.parallel * 2)
+            .try_collect::<()>()
+            .await?;
+        context.checkpoint()?;
+        self.pack(context, plan, files).await
+    }
+}
+
+impl Export {
+    /// Puts one asset beside the others.
+    async fn export(
+        &self,
+        context: &Context,
+        entry: Entry,
+        renderer: Option<Arc<Renderer>>,
+        files: ExportFiles,
+    ) -> Result<(), Failure> {
+        let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), entry.clone());
+        let made = self.workshop.work(move |stop| {
+            let _working = progress.working_on(&asset.target);
+            make(&workshop, &asset, renderer.as_deref(), &files, stop)
+        });
+        let report = match made.await? {
+            Ok(bytes) => success(&entry, bytes),
+            Err(Unmade::Refused(why)) => plan::failure(&entry.shown(), why),
+            Err(Unmade::Failed(failure)) => return Err(failure),
+        };
+        context.commit(Item(entry.key()), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+
+    async fn pack(&self, context: &Context, plan: Plan, files: ExportFiles) -> Result<(), Failure> {
+        context.say(Message::new("progress-packing"));
+        let done = context.done_items().await?;
+        let bytes_of = |entry: &Entry| done.get(&entry.key()).and_then(Value::as_u64);
+        let packed: Vec<Entry> = plan.entries.iter().filter(|entry| bytes_of(entry).is_some()).cloned().collect();
+        if packed.is_empty() {
+            return Err(Failure::Fatal(Message::new("export-nothing")));
+        }
+        let settings = &self.workshop.settings;
+        plan::check_size(packed.iter().filter_map(bytes_of).sum(), settings)?;
+        let (count, token, writer) = (packed.len(), plan.token.clone(), files.clone());
+        let limit = settings.export.max_bytes.get();
+        let written = self
+            .workshop
+            .work(move |stop| writer.keep_archive(&token, |file| pack::write(file, &packed, &writer, limit, stop)))
+            .await?;
+        let bytes = match written {
+            Err(BlobError::TooLarge { .. }) => return Err(plan::too_large(limit.saturating_add(1), limit)),
+            other => other?,
+        };
+        let now = context.clock.now();
+        let archive = Archive {
+            run: context.run.fence.instance,
+            token: plan.token,
+            address: plan.address.clone(),
+            bytes,
+            created_at: now,
+            expires_at: now + settings.export.keep.delta(),
+        };
+        let message = Message::new("export-zip-success")
+            .with("count", count)
+            .with("bytes", bytes)
+            .with("at", archive.expires_at.timestamp_millis());
+        let line = LogLine::new(LogType::ZipFileExportJobSuccess, message);
+        let report = ItemReport {
+            result: json!(bytes),
+            // The archive counts as a file, as it always has.
+            counters: Counters { success: 1, ..Counters::default() },
+            lines: vec![line.about(None, plan.address, FileType::ExportJobZip)],
+        };
+        context.commit(Item(ARCHIVE.to_owned()), Effect::Export(archive), move |_| report).await?;
+        // What stays behind goes with the archive.
+        if let Err(error) = files.drop_parts() {
+            tracing::warn!(%error, "what an archive was made from was not removed");
+        }
+        Ok(())
+    }
+}
+
+/// Makes the file of an asset, and gives its size. Blocks.
+fn make(
+    workshop: &Workshop,
+    entry: &Entry,
+    renderer: Option<&Renderer>,
+    files: &ExportFiles,
+    stop: &dyn Fn() -> bool,
+) -> Result<u64, Unmade> {
+    if !workshop.blobs.contains(&entry.blob) {
+        return Err(Unmade::Refused(Message::new("reason-lost-file")));
+    }
+    match renderer.filter(|_| entry.is_converted) {
+        Some(renderer) => {
+            let view =
+                renderer.render(&workshop.blobs.path(&entry.blob)?, &workshop.settings.picture_limits(), stop)?;
+            files.keep_part(entry.asset, &view.bytes)?;
+            Ok(view.bytes.len() as u64)
+        }
+        None => {
+            files.keep_original(entry.asset, &workshop.blobs, &entry.blob)?;
+            Ok(entry.bytes)
+        }
+    }
+}
+
+fn success(entry: &Entry, bytes: u64) -> ItemReport {
+    let message =
+        Message::new("export-file-success").with("file", entry.file.clone()).with("name", entry.target.clone());
+    let line = LogLine::new(LogType::ExportJobRenderFileSuccess, message);
+    ItemReport {
+        result: json!(bytes),
+        counters: Counters { success: 1, ..Counters::default() },
+        lines: vec![line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile)],
+    }
+}
+
+/// An order that passed every check when it was submitted, but cannot be carried out any more.
+fn outdated(why: impl std::fmt::Display) -> Failure {
+    Failure::because(reason::other(why))
+}

@@ -1,0 +1,65 @@
+//! How the assets of an export are to look.
+
+use std::collections::BTreeMap;
+
+use super::plan::Plan;
+use super::{Export, outdated};
+use crate::executors::{Context, Failure};
+use crate::media::serve::Renderer;
+use crate::model::asset::AssetType;
+use crate::model::job::{ExportFormat, ExportJob};
+use crate::serving::{BadCommand, BuiltInProfile, Resolved, resolve};
+use crate::store::image_formats::ImageFormat;
+
+/// Longest profile that is read: those of presses come to some megabytes.
+const LONGEST_PROFILE: u64 = 32 << 20;
+
+/// What the order's commands come to with these image formats, by their names in small letters; None for originals.
+pub fn commands(order: &ExportJob, formats: &BTreeMap<String, String>) -> Result<Option<Resolved>, BadCommand> {
+    if order.fmt == ExportFormat::Original {
+        return Ok(None);
+    }
+    let modifier = order.is_modifier.as_deref().unwrap_or_default();
+    resolve(modifier, order.image_preset.as_deref(), &|name| formats.get(&name.to_lowercase()).cloned()).map(Some)
+}
+
+/// Image formats by their names in small letters.
+pub fn by_name(formats: Vec<ImageFormat>) -> BTreeMap<String, String> {
+    formats.into_iter().map(|format| (format.name.to_lowercase(), format.url_modifier)).collect()
+}
+
+/// What makes the conversions.
+pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result<Option<Renderer>, Failure> {
+    let Some(Resolved { commands, .. }) = commands(&export.order, &plan.formats).map_err(outdated)? else {
+        return Ok(None);
+    };
+    let profile = match &commands.icc {
+        Some(icc) => profile(export, context, &icc.profile).await?,
+        None => None,
+    };
+    Renderer::new(commands, profile.as_deref()).map(Some).map_err(outdated)
+}
+
+/// The content of the profile asset of this name. An asset comes before a built-in profile of the same name.
+async fn profile(export: &Export, context: &Context, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let names = profile_names(name);
+    let found = context.store().assets_named(context.run.company, &names).await?;
+    let Some(asset) = found.into_iter().find(|asset| asset.asset_type == AssetType::IccProfile) else {
+        return match BuiltInProfile::named(name) {
+            Some(_) => Ok(None),
+            None => Err(outdated(format_args!("there is no ICC profile named \"{name}\" any more"))),
+        };
+    };
+    if asset.bytes.unsigned_abs() > LONGEST_PROFILE {
+        return Err(outdated(format_args!("the profile \"{name}\" is larger than {LONGEST_PROFILE} bytes")));
+    }
+    let path = export.workshop.blobs.path(&asset.blob)?;
+    let read = export.workshop.work(move |_| std::fs::read(path)).await?;
+    read.map(Some).map_err(|error| outdated(format_args!("the profile \"{name}\" cannot be read: {error}")))
+}
+
+/// A profile may be named as its asset or as its file.
+fn profile_names(name: &str) -> Vec<String> {
+    let stem = name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    [Some(name.to_owned()), stem].into_iter().flatten().collect()
+}

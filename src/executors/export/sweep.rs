@@ -1,0 +1,20 @@
+//! Removes archives that can no longer be downloaded, and what runs left behind that never made one.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::assets::exports;
+use crate::executors::Failure;
+use crate::store::Store;
+
+/// Says how many runs' files were removed. The row goes after the files: what is interrupted is done by the next sweep.
+pub async fn remove_expired(store: &Store, root: &Path, now: DateTime<Utc>) -> Result<usize, Failure> {
+    let kept = exports::runs(root)?;
+    let spent = store.spent_exports(&kept, now).await?;
+    for run in &spent {
+        exports::remove(root, *run)?;
+        store.forget_export(*run).await?;
+    }
+    Ok(spent.len())
+}

@@ -1,0 +1,108 @@
+//! Archives that wait to be downloaded.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::sqlite::SqliteRow;
+
+use super::rows::{get, instant};
+use super::{Store, StoreError, Transaction};
+use crate::model::id::InstanceId;
+
+/// An archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The run that made it.
+    pub run: InstanceId,
+    /// What cannot be guessed of its address.
+    pub token: String,
+    pub address: String,
+    pub bytes: u64,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Store {
+    pub async fn export(&self, run: InstanceId) -> Result<Option<Export>, StoreError> {
+        sqlx::query("SELECT * FROM export WHERE instance_id = $1")
+            .bind(run.0)
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for an export"))?
+            .map(|row| export(&row))
+            .transpose()
+    }
+
+    /// This server as the submitter of a run's job addressed it; None when the job did not come over HTTP.
+    pub async fn submitted_to(&self, run: InstanceId) -> Result<Option<String>, StoreError> {
+        let address: Option<Option<String>> =
+            sqlx::query_scalar("SELECT j.address FROM instance i JOIN job j ON j.id = i.job_id WHERE i.id = $1")
+                .bind(run.0)
+                .fetch_optional(&mut *self.reader().await?)
+                .await
+                .map_err(StoreError::doing("look for the address of a submission"))?;
+        Ok(address.flatten())
+    }
+
+    /// Those of `runs` whose files may go: the run is over, and no archive of it can still be downloaded.
+    pub async fn spent_exports(
+        &self,
+        runs: &[InstanceId],
+        now: DateTime<Utc>,
+    ) -> Result<HashSet<InstanceId>, StoreError> {
+        let spent: Vec<i64> = sqlx::query_scalar(
+            "SELECT p.value FROM json_each($1) p
+             WHERE NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = p.value AND i.state <> 'Done')
+               AND NOT EXISTS (SELECT 1 FROM export e WHERE e.instance_id = p.value AND e.expires_at > $2)",
+        )
+        .bind(json!(runs).to_string())
+        .bind(now.timestamp_millis())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for exports that have expired"))?;
+        Ok(spent.into_iter().map(InstanceId).collect())
+    }
+
+    /// Forgets an archive whose file is gone.
+    pub async fn forget_export(&self, run: InstanceId) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM export WHERE instance_id = $1")
+                    .bind(run.0)
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("forget an export"))
+            })
+        })
+        .await
+    }
+}
+
+pub(super) async fn keep(tx: &mut Transaction, export: &Export) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO export (instance_id, token, address, bytes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(export.run.0)
+    .bind(&export.token)
+    .bind(&export.address)
+    .bind(export.bytes as i64)
+    .bind(export.created_at.timestamp_millis())
+    .bind(export.expires_at.timestamp_millis())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note an export"))
+}
+
+fn export(row: &SqliteRow) -> Result<Export, StoreError> {
+    Ok(Export {
+        run: InstanceId(get(row, "instance_id")?),
+        token: get(row, "token")?,
+        address: get(row, "address")?,
+        bytes: get::<i64>(row, "bytes")?.unsigned_abs(),
+        created_at: instant(row, "created_at")?,
+        expires_at: instant(row, "expires_at")?,
+    })
+}

@@ -1,0 +1,242 @@
+//! Exports: what goes into the archive, under which names, looking how; limits; attempts that break off.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chrono::TimeDelta;
+use prepress::executors::Failure;
+use prepress::model::id::InstanceId;
+use prepress::model::kind::JobKind;
+use prepress::store::exports::Export;
+use serde_json::{Value, json};
+
+use crate::world::{Done, World, directory, jpeg, png, read};
+
+/// A tool's words; it must succeed.
+fn tool(name: &str, arguments: &[&str]) -> String {
+    let output = Command::new(name).args(arguments).output().unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn uploaded() -> World {
+    let world = World::new().await;
+    fill(&world).await;
+    world
+}
+
+async fn fill(world: &World) {
+    world.put("in/a.jpg", &jpeg(300, 1));
+    world.put("in/b.png", &png(200, 2));
+    world.put("in/note.txt", b"some text, and some text, and some text");
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+}
+
+async fn handles(world: &World) -> Vec<String> {
+    let rows = world.query("SELECT id FROM asset ORDER BY name").await;
+    rows.iter().map(|row| format!("a|{}", row[0])).collect()
+}
+
+fn originals(assets: &[String]) -> Value {
+    json!({ "assetHandleArray": assets, "fmt": "orig", "emailSetting": "None" })
+}
+
+fn converted(assets: &[String], modifier: &str) -> Value {
+    json!({ "assetHandleArray": assets, "fmt": "convert", "is_modifier": modifier, "emailSetting": "None" })
+}
+
+async fn last_export(world: &World) -> Export {
+    let rows = world.query("SELECT max(instance_id) FROM export").await;
+    world.store.export(InstanceId(rows[0][0].as_i64().unwrap())).await.unwrap().unwrap()
+}
+
+/// The archive of the last export, unpacked by an independent tool.
+async fn unpacked(world: &World) -> BTreeMap<String, PathBuf> {
+    let export = last_export(world).await;
+    let archive = world.settings.export_root.join(export.run.to_string()).join(format!("{}.zip", export.token));
+    assert_eq!(std::fs::metadata(&archive).unwrap().len(), export.bytes);
+    assert!(tool("unzip", &["-t", text(&archive)]).contains("No errors detected"));
+    let folder = world.folder.path().join(format!("unpacked-{}", export.run));
+    tool("unzip", &["-q", text(&archive), "-d", text(&folder)]);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path)).collect()
+}
+
+async fn names(world: &World) -> Vec<String> {
+    unpacked(world).await.into_keys().collect()
+}
+
+fn success_lines(done: &Done) -> Vec<Option<&str>> {
+    done.of_type("ExportJobRenderFileSuccess").iter().map(|line| line.asset.as_deref()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn originals_go_out_as_they_came_in() {
+    let world = uploaded().await;
+    let done = world.run(JobKind::Export, originals(&handles(&world).await)).await.succeeded();
+    let files = unpacked(&world).await;
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.jpg", "b.png", "note.txt"]);
+    for (name, path) in &files {
+        assert_eq!(read(path), read(world.ingest(&format!("in/{name}"))), "{name}");
+    }
+    let mut lines = success_lines(&done);
+    lines.sort_unstable();
+    assert_eq!(lines, [Some("a"), Some("b"), Some("note")], "names without endings");
+    assert!(done.text().contains("Acme/a.jpg is exported to a.jpg"), "{}", done.text());
+    let export = last_export(&world).await;
+    let zip = done.of_type("ZipFileExportJobSuccess");
+    assert_eq!(zip[0].asset.as_deref(), Some(export.address.as_str()));
+    assert_eq!(done.counters.success, 4, "the archive counts");
+    let expected = format!("{}/Exports/Acme/{}/{}.zip", world.settings.own_url, export.run, export.token);
+    assert_eq!(export.address, expected);
+    assert!(export.token.len() == 36 && export.expires_at - export.created_at == TimeDelta::days(1));
+    assert!(!world.settings.export_root.join(export.run.to_string()).join("parts").exists(), "nothing else stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conversions_look_as_ordered_and_the_rest_goes_out_as_it_is() {
+    let world = uploaded().await;
+    let order = converted(&handles(&world).await, "wid=60&fmt=png&layer=1");
+    let done = world.run(JobKind::Export, order).await.succeeded();
+    let files = unpacked(&world).await;
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.png", "b.png", "note.txt"]);
+    for name in ["a.png", "b.png"] {
+        let header = tool("vipsheader", &[text(&files[name])]);
+        assert!(header.contains("60x60 uchar, 3 bands"), "{header}");
+    }
+    assert!(done.text().contains("The command layer had no effect"), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.warning, done.counters.error), (4, 1, 0));
+    assert_eq!(read(&files["note.txt"]), b"some text, and some text, and some text");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_format_and_a_profile_of_the_company_are_used() {
+    let world = uploaded().await;
+    let company = world.company;
+    let save = async |name: &str, modifier: &str| {
+        world.store.save_image_format(company, None, name.into(), modifier.into()).await.unwrap()
+    };
+    save("Test", "fmt=tif,,lzw&wid=40&icc=Adobe%20RGB%20(1998)&iccEmbed=1").await;
+    let mut order = converted(&handles(&world).await[..1], "&fmt=png&wid=50");
+    order["macro"] = json!("$test$");
+    world.run(JobKind::Export, order.clone()).await.succeeded();
+    let files = unpacked(&world).await;
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.tif"], "the format of the macro");
+    assert_eq!(tool("vipsheader", &["-f", "width", text(&files["a.tif"])]), "50", "the size of the modifier");
+    let profile = tool("exiftool", &["-s3", "-ICC_Profile:ProfileDescription", text(&files["a.tif"])]);
+    assert!(profile.contains("Adobe RGB"), "{profile}");
+    // A profile that is an asset, and then is not there any more.
+    let icc = Command::new("exiftool").args(["-b", "-ICC_Profile", text(&files["a.tif"])]).output().unwrap().stdout;
+    world.put("profiles/Ours.icc", &icc);
+    world.run(JobKind::UploadDirectory, directory("profiles")).await.succeeded();
+    let order = converted(&handles(&world).await[1..2], "icc=Ours.icc&iccEmbed=1");
+    world.run(JobKind::Export, order.clone()).await.succeeded();
+    let files = unpacked(&world).await;
+    let profile = tool("exiftool", &["-s3", "-ICC_Profile:ProfileDescription", text(files.values().next().unwrap())]);
+    assert!(profile.contains("Adobe RGB"), "{profile}");
+    world.execute("UPDATE asset SET trash_state = 'InTrash' WHERE name = 'Ours'").await;
+    let done = world.run(JobKind::Export, order).await;
+    let Err(Failure::Fatal(why)) = done.result else { panic!("{:?}", done.result) };
+    assert!(crate::world::words(&why).contains("Ours.icc"), "{}", crate::world::words(&why));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_exported_has_its_own_line() {
+    let world = uploaded().await;
+    let mut assets = handles(&world).await;
+    assets.push("a|999".to_owned());
+    assets.push(assets[0].clone());
+    world.execute("UPDATE asset SET asset_type = 'ImageSet' WHERE name = 'note'").await;
+    let mut order = originals(&assets);
+    order["is_modifier"] = json!("wid=5");
+    let done = world.run(JobKind::Export, order).await.succeeded();
+    assert_eq!(names(&world).await, ["a.jpg", "b.png"], "each once");
+    let said = done.text();
+    assert!(said.contains("note is left out: assets of the type ImageSet"), "{said}");
+    assert!(said.contains("a|999 could not be exported: there is no such asset"), "{said}");
+    assert!(said.contains("is_modifier had no effect, because originals were asked for"), "{said}");
+    assert_eq!((done.counters.success, done.counters.warning, done.counters.error), (3, 2, 1));
+    // Templates go out as conversions only; without a pyramid there is nothing to convert.
+    world.execute("UPDATE asset SET asset_type = 'PsdTemplate' WHERE name = 'a'").await;
+    world.execute("UPDATE asset SET trash_state = 'InTrash' WHERE name = 'b'").await;
+    let done = world.run(JobKind::Export, originals(&assets[..2])).await;
+    assert!(matches!(&done.result, Err(Failure::Fatal(why)) if why.code == "export-nothing"), "{:?}", done.result);
+    assert!(done.text().contains("templates cannot be exported as originals"), "{}", done.text());
+    assert!(done.text().contains("it is in the trash"), "{}", done.text());
+    world.run(JobKind::Export, converted(&assets[..1], "")).await.succeeded();
+    assert_eq!(names(&world).await, ["a.jpg"]);
+    world.execute("DELETE FROM derived").await;
+    let done = world.run(JobKind::Export, converted(&assets[..1], "")).await;
+    assert!(done.text().contains("there is no pyramid to convert it from"), "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_after_the_first_goes_on_and_makes_the_same_archive() {
+    let world = uploaded().await;
+    let assets = handles(&world).await;
+    let done = world.run_with_crashes(JobKind::Export, converted(&assets, "wid=50&fmt=tif&layer=0")).await.succeeded();
+    assert!(done.attempts > 3, "{}", done.attempts);
+    assert_eq!(success_lines(&done).len(), 3, "each once: {}", done.text());
+    assert_eq!(done.of_type("ZipFileExportJobSuccess").len(), 1);
+    assert_eq!((done.counters.success, done.counters.warning), (4, 1));
+    assert_eq!(names(&world).await, ["a.tif", "b.tif", "note.txt"]);
+    let broken = last_export(&world).await;
+    world.run(JobKind::Export, converted(&assets, "wid=50&fmt=tif")).await.succeeded();
+    let smooth = last_export(&world).await;
+    let bytes = |export: &Export| {
+        read(world.settings.export_root.join(export.run.to_string()).join(format!("{}.zip", export.token)))
+    };
+    assert!(bytes(&broken) == bytes(&smooth), "byte for byte");
+    assert_ne!(broken.token, smooth.token);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_has_a_largest_size() {
+    let world = World::with(|settings| settings.export.max_bytes = "1 kB".parse().unwrap()).await;
+    fill(&world).await;
+    let assets = handles(&world).await;
+    for order in [originals(&assets), converted(&assets, "fmt=tif")] {
+        let done = world.run(JobKind::Export, order).await;
+        assert!(
+            matches!(&done.result, Err(Failure::Fatal(why)) if why.code == "export-too-large"),
+            "{:?}",
+            done.result
+        );
+    }
+    world.run(JobKind::Export, originals(&assets[2..])).await.succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_expired_is_removed() {
+    let world = World::with(|settings| settings.export.keep = "1h".parse().unwrap()).await;
+    fill(&world).await;
+    let assets = handles(&world).await;
+    let folders = || {
+        let mut names: Vec<i64> = std::fs::read_dir(&world.settings.export_root)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    world.run(JobKind::Export, originals(&assets)).await.succeeded();
+    let first = last_export(&world).await;
+    world.clock.advance(TimeDelta::minutes(59));
+    world.run(JobKind::Export, originals(&assets)).await.succeeded();
+    let second = last_export(&world).await;
+    assert_eq!(folders(), [first.run.0, second.run.0]);
+    world.clock.advance(TimeDelta::minutes(2));
+    world.run(JobKind::Export, originals(&assets)).await.succeeded();
+    let third = last_export(&world).await;
+    assert_eq!(folders(), [second.run.0, third.run.0]);
+    assert_eq!(world.store.export(first.run).await.unwrap(), None);
+    // What a run that failed left behind goes too.
+    world.run(JobKind::Export, originals(&["a|999".to_owned()])).await;
+    world.run(JobKind::Export, originals(&assets)).await.succeeded();
+    assert_eq!(folders(), [second.run.0, third.run.0, last_export(&world).await.run.0]);
+}
