@@ -9,8 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libvips-tools libtiff-tools php-cli php-soap python3-venv sqlite3 systemd ghostscript poppler-utils)
-tools=(vips vipsheader tiffinfo php sqlite3 systemd-analyze gs pdftoppm)
+packages=(libvips-tools libtiff-tools php-cli php-soap python3-venv sqlite3 systemd ghostscript poppler-utils ffmpeg)
+tools=(vips vipsheader tiffinfo php sqlite3 systemd-analyze gs pdftoppm ffmpeg ffprobe)
 
 missing_tools() {
     for tool in "${tools[@]}"; do

@@ -52,7 +52,7 @@ pub struct Incoming {
 pub enum Fate {
     Ready(Box<Ready>),
     /// Its name is taken and nothing is to be overwritten.
-    Duplicate(KnownAsset),
+    Duplicate(Box<KnownAsset>),
     /// The whole line that says why.
     Refused(Message),
 }

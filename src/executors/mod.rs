@@ -21,6 +21,7 @@ mod settings;
 mod standard;
 mod upload_directory;
 mod upload_urls;
+mod videos;
 mod workshop;
 
 pub use context::{Context, Item, ProgressBoard, RunInfo};

@@ -2,8 +2,8 @@
 
 use super::{Context, Failure, Item};
 use crate::model::job::{
-    ColorManagement, InDesignOptions, ManualCropOptions, MediaOptions, PhotoshopOptions, PhotoshopProcess,
-    ProcessingOptions, UnCompressProcess,
+    ColorManagement, InDesignOptions, ManualCropOptions, PhotoshopOptions, PhotoshopProcess, ProcessingOptions,
+    UnCompressProcess,
 };
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
@@ -30,12 +30,13 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         illustrator_options: _,
         in_design_options,
         color_management_options,
-        media_options,
+        // Videos are shown and encoded by them.
+        media_options: _,
         unsharp_mask_options,
         un_compress_options,
         xmp_keywords,
         project_handle_array,
-        // There are no adaptive video sets yet that a video could be left out of.
+        // Adaptive sets are made by it.
         exclude_master_video_from_avs: _,
         // Sets are made when the rest is done.
         auto_set_creation_options: _,
@@ -61,7 +62,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
                 .as_ref()
                 .is_some_and(|options| options.color_management != ColorManagement::Default),
         ),
-        ("mediaOptions", media_options.as_ref().is_some_and(encodes)),
         (
             "unsharpMaskOptions",
             unsharp_mask_options.as_ref().is_some_and(|options| options.amount.unwrap_or(0.0) > 0.0),
@@ -87,12 +87,6 @@ fn keeps_layers(options: &PhotoshopOptions) -> bool {
 
 fn processes_in_design(options: &InDesignOptions) -> bool {
     options.process.as_deref().is_some_and(|process| !matches!(process.trim(), "" | "None"))
-}
-
-fn encodes(options: &MediaOptions) -> bool {
-    !options.video_encoding_presets_array.is_empty()
-        || options.generate_thumbnail == Some(true)
-        || options.thumbnail_options.is_some_and(|thumbnail| thumbnail.thumbnail_time.is_some())
 }
 
 /// Writes what the log of a run begins with, once, and says whether there was anything.
@@ -156,7 +150,7 @@ mod tests {
             "photoshopOptions": { "process": "MaintainLayers" },
             "inDesignOptions": { "process": "Rasterize" },
             "colorManagementOptions": { "colorManagement": "Convert" },
-            "mediaOptions": { "generateThumbnail": true }, "unsharpMaskOptions": { "amount": 1.75 },
+            "unsharpMaskOptions": { "amount": 1.75 },
             "unCompressOptions": { "process": "UnCompress" }, "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
         });
         let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();

@@ -11,7 +11,7 @@
 
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
-use super::{Context, Failure, Workshop, reason};
+use super::{Context, Failure, Workshop, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::Format;
@@ -45,7 +45,7 @@ pub struct Subject<'a> {
 pub fn examine(
     workshop: &Workshop,
     subject: Subject<'_>,
-    _processing: &Processing,
+    processing: &Processing,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready, Unmade> {
     let Subject { blob, name, known } = subject;
@@ -63,6 +63,7 @@ pub fn examine(
         Format::Jpeg | Format::Png | Format::Tiff | Format::Gif | Format::Bmp | Format::WebP => {
             pictures::complete(&mut ready, workshop, stop)?;
         }
+        Format::Video => videos::complete(&mut ready, workshop, &processing.options, stop)?,
         Format::Psd | Format::Psb | Format::Heic | Format::Avif | Format::CameraRaw => {
             ready.master.facts.format = Some(format.name().to_owned());
             let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
@@ -75,7 +76,6 @@ pub fn examine(
         | Format::Eps
         | Format::Illustrator
         | Format::InDesign
-        | Format::Video
         | Format::Zip
         | Format::Tar
         | Format::Gz
@@ -180,6 +180,7 @@ pub async fn make_parts(
 ) -> Result<(), Failure> {
     match parts_of(parent.format) {
         Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
-        Parts::None | Parts::Layers | Parts::Renditions => Ok(()),
+        Parts::Renditions => videos::make_renditions(context, workshop, parent, &processing.options).await,
+        Parts::None | Parts::Layers => Ok(()),
     }
 }

@@ -33,6 +33,8 @@ pub struct Settings {
     pub ingest_root: PathBuf,
     /// Above the trees of published files.
     pub publish_root: PathBuf,
+    /// Where the published videos are served.
+    pub video_root_url: Option<String>,
     /// Where child processes get their private folders, and pictures that do not fit into memory are set aside.
     pub scratch: PathBuf,
     /// This program, which children start as.
@@ -53,6 +55,7 @@ impl Settings {
         Self {
             ingest_root: config.ingest_root(),
             publish_root: config.publish_root(),
+            video_root_url: config.publish.video_root_url.as_ref().map(|url| url.as_str().to_owned()),
             scratch: config.data().join("scratch"),
             binary: media::child::RUNNING_BINARY.into(),
             ingest: config.ingest.clone(),
@@ -87,6 +90,17 @@ impl Settings {
     /// A whole file is converted at once, of whatever length.
     pub fn post_script_limits(&self) -> PostScriptLimits {
         PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.media.memory.get() }
+    }
+
+    /// What is made of videos is no larger than what may be uploaded.
+    pub fn video_limits(&self) -> media::video::VideoLimits {
+        media::video::VideoLimits {
+            time: self.media.video_time.duration(),
+            memory: self.media.video_memory.get(),
+            file: self.ingest.max_file_bytes.get(),
+            max_pixels: self.media.max_pixels,
+            threads: self.parallel.clamp(1, 16),
+        }
     }
 
     pub fn picture_limits(&self) -> media::Limits {

@@ -2,7 +2,8 @@
 
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
-use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
+use super::publish::sitemap::VideoSitemap;
+use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory, video};
 use super::rip_pdfs::RipPdfs;
 use super::sets::{SetGeneration, ThenSets};
 use super::upload_directory::UploadDirectory;
@@ -55,14 +56,16 @@ impl Standard {
                 publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
             }
             JobSpec::AutomatedSetGeneration(order) => Box::new(SetGeneration { order: order.clone(), workshop }),
+            JobSpec::CreateVideoSitemap(order) => Box::new(VideoSitemap { order: *order, workshop }),
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
-            JobSpec::VideoPublish(_)
-            | JobSpec::MetadataPublish(_)
+            JobSpec::VideoPublish(order) => {
+                publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
+            }
+            JobSpec::MetadataPublish(_)
             | JobSpec::UploadPost(_)
             | JobSpec::ReprocessAssets(_)
-            | JobSpec::CreateVideoSitemap(_)
             | JobSpec::Export(_)
             | JobSpec::Cleanup(_) => Box::new(NotAvailable),
         }

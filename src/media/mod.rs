@@ -36,6 +36,7 @@ pub mod sample;
 mod sniff;
 pub mod thumbnail;
 mod turn;
+pub mod video;
 
 #[cfg(test)]
 mod tests;

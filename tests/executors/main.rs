@@ -11,4 +11,6 @@ mod publish;
 mod sets;
 mod upload;
 mod urls;
+mod video_publish;
+mod videos;
 mod world;

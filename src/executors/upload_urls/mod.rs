@@ -111,7 +111,7 @@ impl UploadUrls {
             take_name(&mut incoming, named);
             let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
             if let Some(known) = filing.duplicate_of(known.as_ref()) {
-                return Ok((incoming, Fate::Duplicate(known)));
+                return Ok((incoming, Fate::Duplicate(Box::new(known))));
             }
         }
         match self.fetch(context, fetcher, &url, &mut incoming).await {
@@ -209,7 +209,7 @@ impl UploadUrls {
         }
         let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
         if let Some(known) = filing.duplicate_of(known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(known)));
+            return Ok((incoming, Fate::Duplicate(Box::new(known))));
         }
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let examined = self.workshop.work(move |stop| {
