@@ -26,6 +26,7 @@ mod sets;
 mod tests;
 mod top;
 mod units;
+mod upload;
 
 use std::{
     fs,
@@ -52,6 +53,7 @@ pub use self::{
     server::{Gzip, Server},
     sets::Sets,
     units::{Period, PeriodError, Secret, Size, SizeError, WebAddress, WebAddressError},
+    upload::Upload,
 };
 use self::{read::Reader, top::Top};
 
@@ -67,6 +69,7 @@ pub struct Config {
     pub dispatch: Dispatch,
     pub ingest: Ingest,
     pub fetch: Fetch,
+    pub upload: Upload,
     pub media: Media,
     pub publish: Publish,
     pub mail: Mail,
@@ -113,7 +116,7 @@ impl Config {
         let (server, accounts, scheduler) = (reader.section(), reader.section(), reader.section());
         let (dispatch, ingest, fetch) = (reader.section(), reader.section(), reader.section());
         let (media, publish, mail) = (reader.section(), reader.section(), reader.section());
-        let (retention, sets, log) = (reader.section(), reader.section(), reader.section());
+        let (retention, sets, log, upload) = (reader.section(), reader.section(), reader.section(), reader.section());
         let top: Top = reader.top();
         let mut problems = reader.finish();
         let zone = environment.local_zone(top.zone).unwrap_or_else(|problem| {
@@ -135,6 +138,7 @@ impl Config {
             dispatch,
             ingest,
             fetch,
+            upload,
             media,
             publish,
             mail,
@@ -226,6 +230,7 @@ impl Default for Config {
             dispatch: Dispatch::default(),
             ingest: Ingest::default(),
             fetch: Fetch::default(),
+            upload: Upload::default(),
             media: Media::default(),
             publish: Publish::default(),
             mail: Mail::default(),

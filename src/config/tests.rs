@@ -84,6 +84,7 @@ fn example_documents_every_key() {
         dispatch,
         ingest,
         fetch,
+        upload,
         media,
         publish,
         mail,
@@ -98,6 +99,7 @@ fn example_documents_every_key() {
         .chain(keys(dispatch))
         .chain(keys(ingest))
         .chain(keys(fetch))
+        .chain(keys(upload))
         .chain(keys(media))
         .chain(keys(publish))
         .chain(keys(mail))

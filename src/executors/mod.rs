@@ -20,6 +20,7 @@ mod sets;
 mod settings;
 mod standard;
 mod upload_directory;
+mod upload_post;
 mod upload_urls;
 mod videos;
 mod workshop;

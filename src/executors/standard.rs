@@ -7,6 +7,7 @@ use super::publish::{Publish, Rule, image_rendering, image_serving, server_direc
 use super::rip_pdfs::RipPdfs;
 use super::sets::{SetGeneration, ThenSets};
 use super::upload_directory::UploadDirectory;
+use super::upload_post::UploadPost;
 use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
 use crate::assets::blobs::Blobs;
@@ -59,15 +60,14 @@ impl Standard {
             JobSpec::CreateVideoSitemap(order) => Box::new(VideoSitemap { order: *order, workshop }),
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
+            JobSpec::UploadPost(order) => Box::new(UploadPost { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
             JobSpec::VideoPublish(order) => {
                 publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
             }
-            JobSpec::MetadataPublish(_)
-            | JobSpec::UploadPost(_)
-            | JobSpec::ReprocessAssets(_)
-            | JobSpec::Export(_)
-            | JobSpec::Cleanup(_) => Box::new(NotAvailable),
+            JobSpec::MetadataPublish(_) | JobSpec::ReprocessAssets(_) | JobSpec::Export(_) | JobSpec::Cleanup(_) => {
+                Box::new(NotAvailable)
+            }
         }
     }
 }

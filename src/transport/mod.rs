@@ -4,3 +4,4 @@ pub mod cli;
 pub(crate) mod connections;
 pub mod json;
 pub mod soap;
+pub mod upload;

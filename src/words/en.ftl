@@ -629,7 +629,7 @@ reason-path-taken = another asset's file or folder is published at { $path }; re
 reason-no-default-context = the company has no { $kind } context to publish to
 reason-no-name = nothing is left of its name without the characters that a name may not have
 # $limit (Number) characters allowed
-reason-name-too-long = its name is longer than { $limit } characters
+reason-name-too-long = its name is longer than { $limit } bytes of UTF-8
 # $milliseconds (Milliseconds) allowed
 reason-timeout = it took longer than { DURATION($milliseconds) }
 reason-disk-full = the disk is full
