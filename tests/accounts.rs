@@ -11,7 +11,7 @@ use prepress::model::id::CompanyId;
 use prepress::model::locale::Locale;
 use prepress::model::role::Role;
 use prepress::service::admin::{AddUser, UserAdded};
-use prepress::service::{Caller, Credentials, Denied, Error, NotAuthenticated, Settings, password};
+use prepress::service::{Caller, Credentials, Denied, Error, FirstAdmin, NotAuthenticated, Settings, password};
 use prepress::store::accounts::NewAccount;
 use serde_json::{Value, json};
 use tenants::{PASSWORD, World, company_handle, credentials, one_at_a_time};
@@ -85,7 +85,7 @@ async fn passwords_expire() {
         email: "ada@example.com".into(),
         first_name: String::new(),
         last_name: String::new(),
-        password_hash: password::hash(PASSWORD.into()).await.unwrap(),
+        password_hash: password::hash(PASSWORD.into(), password::Rules::default()).await.unwrap(),
         is_ips_admin: false,
         locale: Some(Locale::parse("pt-BR").unwrap()),
         password_expires_at: Some(world.clock.now() + TimeDelta::minutes(5)),
@@ -187,7 +187,7 @@ async fn an_empty_server_gets_one_administrator() {
     let root = world.admin().await;
     assert!(root.is_ips_admin);
     assert!(!world.services.is_empty().await.unwrap());
-    refused(world.services.create_first_admin("second@example.com").await);
+    refused(world.services.add_first_admin(&FirstAdmin::generate("second@example.com").unwrap()).await);
     let made = [password::generate().unwrap(), password::generate().unwrap()];
     assert_ne!(made[0], made[1]);
     assert!(made.iter().all(|password| password.len() == 20));

@@ -6,7 +6,7 @@ mod tenants;
 
 use prepress::clock::Clock;
 use prepress::model::asset::{AssetType, DerivedRole, TrashState};
-use prepress::model::id::CompanyId;
+use prepress::model::id::{AssetId, CompanyId};
 use prepress::model::name::FileName;
 use prepress::model::overwrite::OverwriteMode;
 use prepress::service::{Denied, Error};
@@ -394,4 +394,51 @@ async fn arriving_files_replace_number_or_skip() {
     let Filed::AddedWithNumber { name, .. } = file("B", "shoe.png", true).await else { panic!("in the trash") };
     assert_eq!(name, "shoe-6");
     assert_eq!(shop.one(asset).await["trashState"], TrashState::InTrash.as_str());
+}
+
+#[tokio::test]
+async fn the_trash_gives_back_or_lets_go() {
+    let shop = Shop::new().await;
+    let (boot, sandal) = (shop.asset("Shoes/Winter", "boot").await, shop.asset("Shoes", "sandal").await);
+    let handles = |assets: &[AssetId]| -> Value {
+        json!({"assetHandleArray": assets.iter().map(|asset| asset_handle(*asset)).collect::<Vec<_>>()})
+    };
+    let counts = |reply: &Value| (reply["successCount"].as_i64().unwrap(), reply["errorCount"].as_i64().unwrap());
+    // What is not in the trash can neither be taken out of it nor let go.
+    for operation in ["restoreAssetsFromTrash", "emptyAssetsFromTrash"] {
+        let reply = shop.call(operation, handles(&[boot])).await.unwrap();
+        assert_eq!(counts(&reply), (0, 1));
+        assert!(reply["errorDetailArray"][0]["reason"].as_str().unwrap().contains("not in the trash"), "{reply}");
+    }
+    // A folder that was removed with what it held comes back with it.
+    shop.call("deleteFolder", json!({"folderHandle": "f|Acme/Shoes/"})).await.unwrap();
+    let before = shop.change(boot).await;
+    let reply = shop.call("restoreAssetsFromTrash", handles(&[boot, boot])).await.unwrap();
+    assert_eq!(counts(&reply), (2, 0));
+    assert!(shop.change(boot).await > before, "a publish must see it");
+    assert_eq!(shop.folders().await, ["Acme/", "Acme/Shoes/", "Acme/Shoes/Winter/"]);
+    assert_eq!(shop.one(boot).await["trashState"], "NotInTrash");
+    assert_eq!(shop.one(boot).await["folder"], "Acme/Shoes/Winter/");
+
+    // A name in the trash counts as used; let go, it is free, and the asset is as if it were not there.
+    let taken = shop
+        .refused("renameAsset", json!({"assetHandle": asset_handle(boot), "newName": "sandal", "validateName": true}))
+        .await;
+    assert!(taken.contains("already exists"), "{taken}");
+    let before = shop.change(sandal).await;
+    let reply = shop.call("emptyAssetsFromTrash", handles(&[sandal, AssetId(999)])).await.unwrap();
+    assert_eq!(counts(&reply), (1, 1));
+    assert!(shop.change(sandal).await > before, "a publish must see it");
+    for operation in ["restoreAssetsFromTrash", "emptyAssetsFromTrash", "deleteAssets"] {
+        let reply = shop.call(operation, handles(&[sandal])).await.unwrap();
+        assert!(
+            reply["errorDetailArray"][0]["reason"].as_str().unwrap().contains("no such asset"),
+            "{operation}: {reply}"
+        );
+    }
+    assert_eq!(shop.call("getAssets", handles(&[sandal])).await.unwrap()["assetArray"], json!([]));
+    assert_eq!(shop.search(json!({"trashState": "InTrash"})).await.1, 0);
+    shop.call("renameAsset", json!({"assetHandle": asset_handle(boot), "newName": "sandal", "validateName": true}))
+        .await
+        .unwrap();
 }

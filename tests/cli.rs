@@ -163,6 +163,7 @@ fn the_first_start_makes_a_login_and_says_where_everything_is() {
     let daemon = place.serve();
     let login = place.data.join("admin-login");
     assert_eq!(fs::metadata(&login).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&place.data).unwrap().permissions().mode() & 0o777, 0o750, "others have no business there");
     let text = fs::read_to_string(&login).unwrap();
     let password = text.lines().find_map(|line| line.strip_prefix("password: ")).unwrap();
     assert_eq!(fs::read_to_string(place.data.join("listen")).unwrap().trim(), daemon.address);
@@ -199,6 +200,69 @@ fn a_daemon_that_cannot_start_says_why() {
     fs::write(&config, "[mail]\nsmpt_host = \"x\"\n").unwrap();
     let error = run(&["serve", "--config", config.to_str().unwrap()]).refused();
     assert!(error.contains("did you mean `mail.smtp_host`"), "{error}");
+}
+
+#[test]
+fn a_first_start_that_breaks_off_leaves_a_login_that_is_written_down() {
+    let place = Place::new();
+    fs::create_dir_all(place.data.join("listen.part")).unwrap();
+    let error = place.run(&["serve", "--listen", "127.0.0.1:0"]).refused();
+    assert!(error.contains("cannot write"), "{error}");
+    fs::remove_dir(place.data.join("listen.part")).unwrap();
+    let daemon = place.serve();
+    let text = fs::read_to_string(place.data.join("admin-login")).unwrap();
+    let password = text.lines().find_map(|line| line.strip_prefix("password: ")).unwrap();
+    let (head, _) = daemon.get("/api/jobs", Some(("admin@localhost", password)));
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+}
+
+#[test]
+fn what_the_configuration_says_of_accounts_and_addresses_holds() {
+    let place = Place::new();
+    let config = place.data.with_extension("toml");
+    fs::write(
+        &config,
+        "[server]\npublic_url = \"https://images.example.com/\"\n\
+         [accounts]\npassword_min_length = 14\nargon2_memory = \"8 MiB\"\nargon2_iterations = 3\n",
+    )
+    .unwrap();
+    let config = config.to_str().unwrap();
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = place.command(arguments);
+        command.env("PREPRESS_CONFIG", config);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Ran::of(child.wait_with_output().unwrap())
+    };
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut child =
+        command.env("PREPRESS_CONFIG", config).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines.next().unwrap().unwrap().rsplit("http://").next().unwrap().to_owned();
+    std::thread::spawn(move || lines.for_each(drop));
+    let daemon = Daemon { child, address };
+
+    run(&["company", "add", "Acme"], "").ok();
+    let add = ["user", "add", "ada@acme.example", "--company", "Acme", "--password-stdin"];
+    assert!(run(&add, "thirteen char").refused().contains("at least 14"));
+    run(&add, "fourteen chars").ok();
+    let database = place.data.join("prepress.db");
+    let hash = Command::new("sqlite3").arg(database).arg("SELECT password_hash FROM account").output().unwrap();
+    let hashes = String::from_utf8(hash.stdout).unwrap();
+    assert_eq!(hashes.matches("$argon2id$v=19$m=8192,t=3,p=1$").count(), 2, "{hashes}");
+    let (head, _) = daemon.get("/api/jobs", Some(("ada@acme.example", "fourteen chars")));
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let (_, wsdl) = daemon.get("/scene7/IpsApi.wsdl", None);
+    assert!(wsdl.contains("location=\"https://images.example.com/scene7/services/IpsApiService\""), "{wsdl}");
+
+    // A company may be closed and opened.
+    assert!(run(&["company", "expire", "Acme"], "").ok().contains("expires:"));
+    let (head, body) = daemon.get("/api/jobs", Some(("ada@acme.example", "fourteen chars")));
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}{body}");
+    assert!(run(&["company", "expire", "Acme", "--never"], "").ok().contains("never"));
+    let (head, _) = daemon.get("/api/jobs", Some(("ada@acme.example", "fourteen chars")));
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(run(&["company", "expire", "Nobody"], "").refused().contains("prepress company list"));
 }
 
 #[test]
@@ -495,6 +559,7 @@ fn administrators_see_jobs_as_json_with_the_rights_of_their_login() {
     let (head, body) = daemon.get("/readyz", None);
     assert!(head.starts_with("HTTP/1.1 200") && body.contains("\"ready\""), "{head}{body}");
     let (head, metrics) = daemon.get("/metrics", None);
+    assert!(!metrics.contains("Acme") && !metrics.contains("company="), "it is for everybody to read: {metrics}");
     assert!(head.contains("openmetrics-text"), "{head}");
     for line in [
         "prepress_attempts_ended_total{result=\"Succeeded\"} 1",

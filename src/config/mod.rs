@@ -28,6 +28,7 @@ mod sets;
 mod tests;
 mod top;
 mod units;
+mod upload;
 
 use std::{
     fs,
@@ -56,6 +57,7 @@ pub use self::{
     server::{Gzip, Server},
     sets::Sets,
     units::{Period, PeriodError, Secret, Size, SizeError, WebAddress, WebAddressError},
+    upload::Upload,
 };
 use self::{read::Reader, top::Top};
 
@@ -72,6 +74,7 @@ pub struct Config {
     pub ingest: Ingest,
     pub archive: Archive,
     pub fetch: Fetch,
+    pub upload: Upload,
     pub media: Media,
     pub publish: Publish,
     pub export: Export,
@@ -120,7 +123,7 @@ impl Config {
         let (dispatch, ingest, fetch) = (reader.section(), reader.section(), reader.section());
         let archive = reader.section();
         let (media, publish, mail) = (reader.section(), reader.section(), reader.section());
-        let (retention, sets, log) = (reader.section(), reader.section(), reader.section());
+        let (retention, sets, log, upload) = (reader.section(), reader.section(), reader.section(), reader.section());
         let export = reader.section();
         let top: Top = reader.top();
         let mut problems = reader.finish();
@@ -144,6 +147,7 @@ impl Config {
             ingest,
             archive,
             fetch,
+            upload,
             media,
             publish,
             export,
@@ -243,6 +247,7 @@ impl Default for Config {
             ingest: Ingest::default(),
             archive: Archive::default(),
             fetch: Fetch::default(),
+            upload: Upload::default(),
             media: Media::default(),
             publish: Publish::default(),
             export: Export::default(),

@@ -85,6 +85,7 @@ fn example_documents_every_key() {
         ingest,
         archive,
         fetch,
+        upload,
         media,
         publish,
         export,
@@ -101,6 +102,7 @@ fn example_documents_every_key() {
         .chain(keys(ingest))
         .chain(keys(archive))
         .chain(keys(fetch))
+        .chain(keys(upload))
         .chain(keys(media))
         .chain(keys(publish))
         .chain(keys(export))

@@ -15,11 +15,13 @@ use super::StartError;
 
 use crate::config::{Config, Gzip};
 use crate::service::Services;
+use crate::service::uploads::Uploads;
 use crate::transport::connections::Bounded;
 use crate::transport::exports::{self, ExportState};
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
+use crate::transport::upload::{self, UploadState};
 
 /// How long requests under way may take when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -63,10 +65,10 @@ impl Bound {
         self.address
     }
 
-    pub fn serve(self, config: &Config, services: Services) -> Listener {
+    pub fn serve(self, config: &Config, services: Services, uploads: Uploads) -> Listener {
         let accepting = Accepting::default();
         let handle = Handle::new();
-        let app = routes(config, services, self.tls.is_some(), accepting.clone())
+        let app = routes(config, services, uploads, self.tls.is_some(), accepting.clone())
             .into_make_service_with_connect_info::<SocketAddr>();
         let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
         let (patience, most) = (config.server.request_timeout.duration(), config.server.max_connections);
@@ -96,7 +98,7 @@ fn patient<A>(server: Server<SocketAddr, A>, patience: Duration, most: u32) -> S
     server
 }
 
-fn routes(config: &Config, services: Services, https: bool, accepting: Accepting) -> Router {
+fn routes(config: &Config, services: Services, uploads: Uploads, https: bool, accepting: Accepting) -> Router {
     let settings = soap::Settings {
         gzip: match config.server.gzip {
             Gzip::Never => GzipPolicy::Never,
@@ -106,6 +108,7 @@ fn routes(config: &Config, services: Services, https: bool, accepting: Accepting
         },
         max_body_bytes: usize::try_from(config.server.max_request_bytes.get()).unwrap_or(usize::MAX),
         patience: config.server.request_timeout.duration(),
+        public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         https,
         ..soap::Settings::default()
     };
@@ -124,7 +127,10 @@ fn routes(config: &Config, services: Services, https: bool, accepting: Accepting
         .merge(exports::router(downloads));
     // Calls give up by themselves, with a fault; this is for everything else.
     let longest = config.server.request_timeout.duration() + LAST_REQUESTS;
-    json::measured(router, http).layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest))
+    let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest));
+    // An upload may take as long as its client goes on sending.
+    let patience = config.server.request_timeout.duration();
+    json::measured(router.merge(upload::router(Arc::new(UploadState { uploads, patience }))), http)
 }
 
 async fn tls(config: &Config) -> Result<Option<RustlsConfig>, StartError> {

@@ -9,7 +9,10 @@ pub mod wake;
 
 mod listener;
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::{Engine, Parts};
 use crate::executors::Registry;
+use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
 
@@ -47,6 +51,8 @@ pub enum StartError {
     Service(#[from] crate::service::Error),
     #[error("cannot set up the executors: {0}")]
     Executors(String),
+    #[error("cannot set up the store of files: {0}")]
+    Blobs(String),
 }
 
 /// A running daemon.
@@ -67,6 +73,38 @@ const FIRST_ADMIN: &str = "admin@localhost";
 /// The database of a data folder.
 pub fn database(data: &std::path::Path) -> PathBuf {
     data.join("prepress.db")
+}
+
+/// The file with the first login, for its owner only.
+pub fn admin_login(data: &std::path::Path) -> PathBuf {
+    data.join("admin-login")
+}
+
+fn keep_login(data: &std::path::Path, admin: &FirstAdmin) -> Result<(), StartError> {
+    let text = format!("user: {}\npassword: {}\n", admin.email, admin.password);
+    let path = admin_login(data);
+    write_whole(&path, &text, 0o600).map_err(|source| StartError::Write { path, source })
+}
+
+/// Writes a file so that a reader sees the whole of it or none, also after a power cut.
+pub fn write_whole(path: &std::path::Path, text: &str, mode: u32) -> std::io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
+}
+
+/// Makes the data folder, with its parents, closed to other users of the machine: it holds logins, and the files of every
+/// company. One that is there keeps the rights that somebody gave it.
+fn make_private(data: &std::path::Path) -> std::io::Result<()> {
+    if data.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = data.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::DirBuilder::new().mode(0o750).create(data)
 }
 
 impl Daemon {
@@ -91,15 +129,16 @@ impl Daemon {
     ) -> Result<Self, StartError> {
         let data = config.data();
         let folder = |source| StartError::Folder { path: data.to_owned(), source };
-        std::fs::create_dir_all(data).map_err(folder)?;
+        make_private(data).map_err(folder)?;
         let lock = DataLock::acquire(data)?;
+        let blobs = parts::blobs(&config)?;
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
         let listener = listener::Listener::bind(&config).await?;
         let address = listener.address();
         let registry = match registry {
             Some(registry) => registry,
-            None => parts::registry(&config, address)?,
+            None => parts::registry(&config, blobs.clone(), address)?,
         };
         let engine = Engine::start(Parts {
             store: store.clone(),
@@ -110,13 +149,19 @@ impl Daemon {
             owner: format!("{}:{}:{}", config.server_name(), std::process::id(), clock.now().timestamp_millis()),
         })
         .await?;
-        // Last of what can fail: a password is made, and told, only once.
+        // Last of what can fail: a password is made, and told, only once. It is written down before it counts, so that a
+        // start that breaks off here leaves no login that nobody knows.
         let first_admin = match services.is_empty().await? {
-            true => Some(services.create_first_admin(FIRST_ADMIN).await?),
+            true => Some(FirstAdmin::generate(FIRST_ADMIN)?),
             false => None,
         };
+        if let Some(admin) = &first_admin {
+            keep_login(data, admin)?;
+            services.add_first_admin(admin).await?;
+        }
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
-        let listener = listener.serve(&config, services.clone());
+        let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
+        let listener = listener.serve(&config, services.clone(), uploads);
         Ok(Self { address, first_admin, services, engine, listener, wake, store, _lock: lock })
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::StartError;
-use crate::assets::blobs::Blobs;
+use crate::assets::blobs::{BlobError, Blobs};
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
@@ -66,6 +66,7 @@ pub fn service_settings(config: &Config) -> service::Settings {
     service::Settings {
         server_name: config.server_name().to_owned(),
         export_max_assets: config.export.max_assets as usize,
+        upload_post_max_bytes: config.upload.max_file_bytes.get(),
         login: service::LoginSettings {
             remember: config.accounts.login_cache_ttl.delta(),
             remembered: config.accounts.login_cache_size as usize,
@@ -75,7 +76,11 @@ pub fn service_settings(config: &Config) -> service::Settings {
         video_root_url: config.publish.video_root_url.as_ref().map(|url| url.as_str().to_owned()),
         system_message: config.server.system_message.clone(),
         most_grouped: config.sets.max_assets as usize,
-        ..service::Settings::default()
+        passwords: service::password::Rules {
+            shortest: config.accounts.password_min_length as usize,
+            memory_kib: u32::try_from(config.accounts.argon2_memory.get() >> 10).unwrap_or(u32::MAX),
+            iterations: config.accounts.argon2_iterations,
+        },
     }
 }
 
@@ -155,17 +160,31 @@ async fn installation(store: &Store) -> Result<String, StartError> {
     Ok(store.remember_once("installation", fresh).await.map_err(|e: StoreError| e)?)
 }
 
-/// The executors of this version, over the blobs of the data folder.
-pub fn registry(config: &Config, address: SocketAddr) -> Result<Arc<dyn Registry>, StartError> {
-    install_crypto();
-    let blobs = Blobs::open(&config.data().join("blobs")).map_err(|e| StartError::Executors(e.to_string()))?;
-    let swept = blobs.sweep().map_err(|e| StartError::Executors(e.to_string()))?;
+/// The blobs of the data folder, without what an earlier process left half written.
+pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
+    let failed = |error: BlobError| StartError::Blobs(error.to_string());
+    let blobs = Blobs::open(&config.data().join("blobs")).map_err(failed)?;
+    let swept = blobs.sweep().map_err(failed)?;
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
     }
+    Ok(blobs)
+}
+
+/// The executors of this version, over the blobs of the data folder.
+pub fn registry(config: &Config, blobs: Blobs, address: SocketAddr) -> Result<Arc<dyn Registry>, StartError> {
+    install_crypto();
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let settings = Settings::new(config).read_files().map_err(|e| StartError::Executors(e.to_string()))?;
     let settings = Settings { own_url: format!("{scheme}://{address}"), ..settings };
     Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
     Ok(Arc::new(Standard::new(settings, blobs)))
+}
+
+pub fn upload_limits(config: &Config) -> service::uploads::Limits {
+    service::uploads::Limits {
+        max_file_bytes: config.upload.max_file_bytes.get(),
+        max_files: config.upload.max_files as usize,
+        client_timeout: config.upload.client_timeout.delta(),
+    }
 }

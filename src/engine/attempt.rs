@@ -46,6 +46,7 @@ fn context(shared: &Shared, claimed: &Claimed, leash: &Leash, board: ProgressBoa
         locale: claimed.locale.clone(),
     };
     Context::new(run, shared.store.clone(), shared.clock.clone(), leash.token.clone(), board)
+        .cut_off_by(leash.hard.clone())
 }
 
 /// Returns when an attempt that was told to leave off has not done so within its grace period.

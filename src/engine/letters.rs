@@ -144,12 +144,13 @@ fn counters(run: &Run) -> Counters {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
     let counted = &run.counters;
     let success = counted.success.max(counted.transfer_success);
-    let errors = counted.error + counted.transfer_error;
+    // A publish counts what it could not send as both.
+    let errors = counted.error.max(counted.transfer_error);
     Counters {
         success: unsigned(success),
         updated: unsigned(counted.update),
         duplicates: unsigned(counted.duplicate),
-        warnings: unsigned(counted.warning + counted.transfer_warning),
+        warnings: unsigned(counted.warning.max(counted.transfer_warning)),
         errors: unsigned(errors),
         total: unsigned(success + counted.update + counted.duplicate + errors),
     }

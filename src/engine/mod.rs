@@ -6,12 +6,14 @@
 //! * [`completer`] writes what came of it;
 //! * [`heartbeat`] keeps the leases and hears of stops;
 //! * [`rescuer`] finds runs whose worker is gone;
+//! * [`clients`] goes on without clients that post no more;
 //! * [`janitor`] forgets what has been kept long enough;
 //! * [`notifier`] empties the outbox, by [`letters`] and [`completion`].
 //!
 //! Each waits for a bell or for the clock; none of them polls, save a slow look now and then as a net.
 
 mod attempt;
+mod clients;
 mod completer;
 mod completion;
 mod dispatcher;
@@ -105,6 +107,7 @@ impl Engine {
         duties.spawn(keep("dispatcher", shared.clone(), move |shared| dispatcher::run(shared, attempts.clone())));
         duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
         duties.spawn(keep("rescuer", shared.clone(), rescuer::run));
+        duties.spawn(keep("clients", shared.clone(), clients::run));
         duties.spawn(keep("notifier", shared.clone(), notifier::run));
         duties.spawn(keep("janitor", shared.clone(), janitor::run));
         Ok(Self { shared, duties })

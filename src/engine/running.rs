@@ -26,18 +26,25 @@ pub(super) enum Leave {
 #[derive(Debug, Clone)]
 pub(super) struct Leash {
     pub token: CancellationToken,
+    /// Pulled too hard for what is under way to be finished.
+    pub hard: CancellationToken,
     reason: Arc<OnceLock<Leave>>,
 }
 
 impl Leash {
     pub fn new() -> Self {
-        Self { token: CancellationToken::new(), reason: Arc::default() }
+        Self { token: CancellationToken::new(), hard: CancellationToken::new(), reason: Arc::default() }
     }
 
     pub fn pull(&self, reason: Leave) {
         // Only the first reason is kept: a shutdown does not turn a stop into something else.
         let _ = self.reason.set(reason);
         self.token.cancel();
+        match reason {
+            // Running items may come to their end within the grace period.
+            Leave::Shutdown => {}
+            Leave::Stop | Leave::LeaseLost | Leave::Timeout => self.hard.cancel(),
+        }
     }
 
     pub fn reason(&self) -> Option<Leave> {

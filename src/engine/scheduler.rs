@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
-use crate::model::firing;
+use crate::model::firing::{self, Fate, SkipReason};
 use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
@@ -59,7 +59,7 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         tracing::error!(job = %job.name, "a stored job cannot be read; its trigger is put in state Error");
         return shared.store.break_trigger(job.id).await;
     }
-    let firing = match &job.exec_schedule {
+    let mut firing = match &job.exec_schedule {
         None => one_shot(shared, job, now),
         Some(text) => match Schedule::parse(text) {
             Ok(schedule) => recurring(shared, job, &schedule, now),
@@ -69,6 +69,9 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
             }
         },
     };
+    if job.expired {
+        firing.slots.iter_mut().for_each(|slot| slot.fate = Fate::Skip(SkipReason::Expired));
+    }
     if !shared.store.fire(job, firing, now).await? {
         tracing::debug!(job = %job.name, "the trigger changed while it was being fired");
     }

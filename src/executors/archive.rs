@@ -192,7 +192,7 @@ impl Unpacking<'_> {
         };
         let known = self.context.store().asset_named(self.context.run.company, &incoming.name.stem).await?;
         if let Some(known) = self.filing.duplicate_of(known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(known)));
+            return Ok((incoming, Fate::Duplicate(Box::new(known))));
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
         let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());

@@ -42,6 +42,7 @@ pub struct Context {
     pub clock: SharedClock,
     store: Store,
     stop: CancellationToken,
+    cut_off: CancellationToken,
     progress: ProgressBoard,
 }
 
@@ -53,7 +54,12 @@ impl Context {
         stop: CancellationToken,
         progress: ProgressBoard,
     ) -> Self {
-        Self { run: Arc::new(run), clock, store, stop, progress }
+        Self { run: Arc::new(run), clock, store, cut_off: stop.clone(), stop, progress }
+    }
+
+    /// Tells apart being told to leave off from being told to drop what is under way.
+    pub fn cut_off_by(self, cut_off: CancellationToken) -> Self {
+        Self { cut_off, ..self }
     }
 
     /// For reading. Writing goes through [`Context::commit`] and [`Context::log`], which carry the fence.
@@ -69,6 +75,12 @@ impl Context {
     /// Told when the attempt should leave off: for waits, and for work on other threads.
     pub const fn stop_token(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Told when even what is under way should be dropped: for items that may take long, and are worth finishing when only the
+    /// daemon ends.
+    pub const fn cut_off_token(&self) -> &CancellationToken {
+        &self.cut_off
     }
 
     /// Items that this or an earlier attempt committed, with their results.

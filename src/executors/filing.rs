@@ -56,7 +56,7 @@ pub enum Fate {
     /// Its members become assets.
     Archive(Archive),
     /// Its name is taken and nothing is to be overwritten.
-    Duplicate(KnownAsset),
+    Duplicate(Box<KnownAsset>),
     /// The whole line that says why.
     Refused(Message),
 }

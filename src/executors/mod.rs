@@ -24,7 +24,9 @@ mod sets;
 mod settings;
 mod standard;
 mod upload_directory;
+mod upload_post;
 mod upload_urls;
+mod videos;
 mod workshop;
 
 pub use context::{Context, Item, ProgressBoard, RunInfo};

@@ -1,9 +1,7 @@
 //! Options that this version reads, checks and keeps, but does not act on: the log says so, once for each.
 
 use super::{Context, Failure, Item};
-use crate::model::job::{
-    InDesignOptions, MediaOptions, PhotoshopOptions, PhotoshopProcess, ProcessingOptions,
-};
+use crate::model::job::{InDesignOptions, PhotoshopOptions, PhotoshopProcess, ProcessingOptions};
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
@@ -30,11 +28,12 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         pdf_options: _,
         illustrator_options: _,
         in_design_options,
-        media_options,
+        // Videos are shown and encoded by them.
+        media_options: _,
         un_compress_options: _,
         xmp_keywords,
         project_handle_array,
-        // There are no adaptive video sets yet that a video could be left out of.
+        // Adaptive sets are made by it.
         exclude_master_video_from_avs: _,
         // Sets are made when the rest is done.
         auto_set_creation_options: _,
@@ -49,7 +48,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
     let asked = [
         ("photoshopOptions", photoshop_options.as_ref().is_some_and(keeps_layers)),
         ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
-        ("mediaOptions", media_options.as_ref().is_some_and(encodes)),
         ("xmpKeywords", xmp_keywords.as_ref().is_some_and(|keywords| !keywords.trim().is_empty())),
         ("projectHandleArray", !project_handle_array.is_empty()),
     ];
@@ -62,12 +60,6 @@ fn keeps_layers(options: &PhotoshopOptions) -> bool {
 
 fn processes_in_design(options: &InDesignOptions) -> bool {
     options.process.as_deref().is_some_and(|process| !matches!(process.trim(), "" | "None"))
-}
-
-fn encodes(options: &MediaOptions) -> bool {
-    !options.video_encoding_presets_array.is_empty()
-        || options.generate_thumbnail == Some(true)
-        || options.thumbnail_options.is_some_and(|thumbnail| thumbnail.thumbnail_time.is_some())
 }
 
 /// Writes what the log of a run begins with, once, and says whether there was anything.
@@ -125,7 +117,6 @@ mod tests {
         let all = json!({
             "photoshopOptions": { "process": "MaintainLayers" },
             "inDesignOptions": { "process": "Rasterize" },
-            "mediaOptions": { "generateThumbnail": true },
             "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
         });
         let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();

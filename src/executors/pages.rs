@@ -295,6 +295,7 @@ impl Work<'_> {
                     has_alpha: Some(facts.has_alpha),
                     embedded_icc_profile: None,
                     resolution: Some(self.plan.resolution),
+                    video: None,
                 },
                 making: Making {
                     page: Some(page),

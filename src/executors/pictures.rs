@@ -227,5 +227,6 @@ fn facts(picture: &Picture) -> PictureFacts {
         has_alpha: Some(picture.has_alpha),
         embedded_icc_profile: profile.filter(|name| !name.is_empty()),
         resolution: picture.resolution.map(|resolution| resolution.x),
+        video: None,
     }
 }

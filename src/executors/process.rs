@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::recipe::{self, Recipes};
-use super::{Context, Failure, Workshop, reason};
+use super::{Context, Failure, Workshop, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::Format;
@@ -84,6 +84,7 @@ pub fn examine(
         | Format::Psb => {
             pictures::complete(&mut ready, workshop, recipes, stop)?;
         }
+        Format::Video => videos::complete(&mut ready, workshop, &processing.options, stop)?,
         Format::Heic | Format::Avif | Format::CameraRaw => {
             ready.master.facts.format = Some(format.name().to_owned());
             let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
@@ -100,7 +101,6 @@ pub fn examine(
         | Format::Eps
         | Format::Illustrator
         | Format::InDesign
-        | Format::Video
         | Format::Zip
         | Format::Tar
         | Format::Gz
@@ -259,6 +259,7 @@ async fn make_parts(
 ) -> Result<(), Failure> {
     match parts_of(parent.format) {
         Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
-        Parts::None | Parts::Layers | Parts::Renditions => Ok(()),
+        Parts::Renditions => videos::make_renditions(context, workshop, parent, &processing.options).await,
+        Parts::None | Parts::Layers => Ok(()),
     }
 }

@@ -33,6 +33,8 @@ pub struct Settings {
     pub ingest_root: PathBuf,
     /// Above the trees of published files.
     pub publish_root: PathBuf,
+    /// Where the published videos are served.
+    pub video_root_url: Option<String>,
     /// Where child processes get their private folders, and pictures that do not fit into memory are set aside.
     pub scratch: PathBuf,
     /// This program, which children start as.
@@ -61,6 +63,7 @@ impl Settings {
         Self {
             ingest_root: config.ingest_root(),
             publish_root: config.publish_root(),
+            video_root_url: config.publish.video_root_url.as_ref().map(|url| url.as_str().to_owned()),
             scratch: config.data().join("scratch"),
             binary: media::child::RUNNING_BINARY.into(),
             export_root: config.export_root(),
@@ -102,6 +105,17 @@ impl Settings {
         PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.media.memory.get() }
     }
 
+    /// What is made of videos is no larger than what may be uploaded.
+    pub fn video_limits(&self) -> media::video::VideoLimits {
+        media::video::VideoLimits {
+            time: self.media.video_time.duration(),
+            memory: self.media.video_memory.get(),
+            file: self.ingest.max_file_bytes.get(),
+            max_pixels: self.media.max_pixels,
+            threads: self.parallel.clamp(1, 16),
+        }
+    }
+
     pub fn picture_limits(&self) -> media::Limits {
         media::Limits {
             max_pixels: self.media.max_pixels,
@@ -116,7 +130,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executors::pictures::recipe;
+    use crate::executors::recipe;
 
     #[test]
     fn the_cmyk_profile_is_read_and_is_part_of_the_recipe() {
@@ -135,7 +149,7 @@ mod tests {
         config.media.cmyk_profile = Some(at("press.icc").into());
         let with = Settings::new(&config).read_files().unwrap();
         assert!(with.picture_options().cmyk_profile.is_some());
-        assert_ne!(recipe(&with), recipe(&without));
+        assert_ne!(recipe::by_settings(&with), recipe::by_settings(&without));
         config.media.cmyk_profile = Some(at("cmyk.tif").into());
         let error = Settings::new(&config).read_files().unwrap_err();
         assert!(error.to_string().contains("cmyk.tif is no ICC profile"), "{error}");

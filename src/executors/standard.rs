@@ -3,11 +3,13 @@
 use super::export::Export;
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
-use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory};
+use super::publish::sitemap::VideoSitemap;
+use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory, video};
 use super::reprocess::ReprocessAssets;
 use super::rip_pdfs::RipPdfs;
 use super::sets::{SetGeneration, ThenSets};
 use super::upload_directory::UploadDirectory;
+use super::upload_post::UploadPost;
 use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
 use crate::assets::blobs::Blobs;
@@ -58,15 +60,16 @@ impl Standard {
             }
             JobSpec::AutomatedSetGeneration(order) => Box::new(SetGeneration { order: order.clone(), workshop }),
             JobSpec::Export(order) => Box::new(Export { order: order.clone(), workshop }),
+            JobSpec::CreateVideoSitemap(order) => Box::new(VideoSitemap { order: *order, workshop }),
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
+            JobSpec::UploadPost(order) => Box::new(UploadPost { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
             JobSpec::ReprocessAssets(order) => Box::new(ReprocessAssets { order: order.clone(), workshop }),
-            JobSpec::VideoPublish(_)
-            | JobSpec::MetadataPublish(_)
-            | JobSpec::UploadPost(_)
-            | JobSpec::CreateVideoSitemap(_)
-            | JobSpec::Cleanup(_) => Box::new(NotAvailable),
+            JobSpec::VideoPublish(order) => {
+                publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
+            }
+            JobSpec::MetadataPublish(_) | JobSpec::Cleanup(_) => Box::new(NotAvailable),
         }
     }
 }

@@ -117,7 +117,7 @@ impl UploadDirectory {
         }
         let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
         if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(known)));
+            return Ok((incoming, Fate::Duplicate(Box::new(known))));
         }
         let known = filing.replaced(known, &incoming);
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());

@@ -39,6 +39,7 @@ pub mod serve;
 mod sniff;
 pub mod thumbnail;
 mod turn;
+pub mod video;
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,7 @@ constants! {
 
 constants! {
     /// Files made from a master.
-    pub enum DerivedRole("derived file role") { Pyramid, Thumbnail, Mask }
+    pub enum DerivedRole("derived file role") { Pyramid, Thumbnail, Mask, Playlist }
 }
 
 /// What the probe found in a picture, beside its size.
@@ -87,4 +87,38 @@ pub struct PictureFacts {
     /// Pixels per inch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<Box<VideoFacts>>,
+}
+
+/// What the probe found in a video, or what a rendition was made with.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VideoFacts {
+    /// Milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    /// Bits a second, of everything together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bit_rate: Option<u64>,
+    /// Frames a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_codec: Option<String>,
+    /// Of what can be streamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamFacts>,
+}
+
+/// What a playlist says of a rendition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamFacts {
+    /// Bits a second of the segment that has most.
+    pub peak_bit_rate: u64,
+    /// Names of the codecs (RFC 6381).
+    pub codecs: String,
 }

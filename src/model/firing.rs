@@ -46,6 +46,8 @@ pub enum SkipReason {
     Misfire,
     Overlap,
     Paused,
+    /// The company has expired.
+    Expired,
 }
 
 impl SkipReason {
@@ -55,6 +57,7 @@ impl SkipReason {
             Self::Misfire => "slot-skipped-misfire",
             Self::Overlap => "slot-skipped-overlap",
             Self::Paused => "slot-skipped-paused",
+            Self::Expired => "slot-skipped-expired",
         }
     }
 }
@@ -113,7 +116,7 @@ pub fn plan(due: &[DateTime<Utc>], more: bool, now: DateTime<Utc>, policy: Polic
             Misfire::FireAll if misfired => return Fate::FireLate,
             Misfire::FireOnce if index < newest => Fate::Coalesce,
             // Firing both would let the job meet itself.
-            Misfire::Skip if index < newest && policy.overlap == Overlap::Skip => Fate::Coalesce,
+            Misfire::Skip | Misfire::FireAll if index < newest && policy.overlap == Overlap::Skip => Fate::Coalesce,
             Misfire::FireOnce if misfired => Fate::FireLate,
             Misfire::FireOnce | Misfire::Skip | Misfire::FireAll => Fate::Fire,
         };
@@ -195,6 +198,9 @@ mod tests {
 
     #[test]
     fn a_job_that_skips_overlaps_does_not_meet_itself() {
+        assert_eq!(fates(&[0, 10, 20], 30, Misfire::FireAll, Overlap::Skip, false), [Coalesce, Coalesce, Fire]);
+        assert_eq!(fates(&[0, 10, 20], 30, Misfire::FireAll, Overlap::Queue, false), [Fire; 3]);
+        assert_eq!(fates(&[0, 70, 80], 90, Misfire::FireAll, Overlap::Skip, false), [FireLate, Coalesce, Fire]);
         assert_eq!(fates(&[0, 10, 20], 30, Misfire::Skip, Overlap::Skip, false), [Coalesce, Coalesce, Fire]);
         assert_eq!(fates(&[0, 10, 20], 30, Misfire::Skip, Overlap::Queue, false), [Fire; 3]);
         assert_eq!(

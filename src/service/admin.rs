@@ -49,24 +49,30 @@ pub struct FirstAdmin {
     pub password: String,
 }
 
+impl FirstAdmin {
+    /// With a password that nobody knows yet.
+    pub fn generate(email: &str) -> Result<Self, Error> {
+        Ok(Self { email: email.to_owned(), password: password::generate()? })
+    }
+}
+
 impl Services {
     /// Nobody can log in yet.
     pub async fn is_empty(&self) -> Result<bool, Error> {
         Ok(self.store.has_no_account().await?)
     }
 
-    /// Makes an administrator of the whole server, with a random password.
-    pub async fn create_first_admin(&self, email: &str) -> Result<FirstAdmin, Error> {
-        check_email(email)?;
+    /// Adds an administrator of the whole server.
+    pub async fn add_first_admin(&self, admin: &FirstAdmin) -> Result<(), Error> {
+        check_email(&admin.email)?;
         if !self.is_empty().await? {
             return Err(Error::Refused("there are users already, so that no first administrator is made".to_owned()));
         }
-        let password = password::generate()?;
         let new = NewAccount {
-            email: email.to_owned(),
+            email: admin.email.clone(),
             first_name: String::new(),
             last_name: String::new(),
-            password_hash: password::hash(password.clone()).await?,
+            password_hash: self.hash(admin.password.clone()).await?,
             is_ips_admin: true,
             locale: None,
             password_expires_at: None,
@@ -74,7 +80,19 @@ impl Services {
             at: self.clock.now(),
         };
         self.store.add_account(new).await.map_err(account_refused)?;
-        Ok(FirstAdmin { email: email.to_owned(), password })
+        Ok(())
+    }
+
+    async fn hash(&self, password: String) -> Result<String, Error> {
+        password::hash(password, self.settings.passwords).await
+    }
+
+    /// From `expires_at` on everything is refused to the users of the company, and its schedules fire no more. None: never.
+    pub async fn set_expiry(&self, company: &str, expires_at: Option<DateTime<Utc>>) -> Result<Company, Error> {
+        let found = self.store.company_named(company.trim()).await?;
+        let found = found.ok_or_else(|| Error::Refused(format!("there is no company named \"{company}\"")))?;
+        self.store.set_expiry(found.id, expires_at).await?;
+        Ok(Company { expires_at, ..found })
     }
 
     /// The root folder has the company's name, less what a folder name may not hold.
@@ -126,12 +144,12 @@ impl Services {
                 (made.clone(), Some(made))
             }
         };
-        password::check("password", &given)?;
+        password::check("password", &given, self.settings.passwords)?;
         let new = NewAccount {
             email: user.email,
             first_name: user.first_name,
             last_name: user.last_name,
-            password_hash: password::hash(given).await?,
+            password_hash: self.hash(given).await?,
             is_ips_admin: false,
             locale: user.locale,
             password_expires_at: None,
@@ -153,10 +171,10 @@ impl Services {
 
     /// Logins with the old password end at once.
     pub async fn set_password(&self, email: &str, password: String) -> Result<(), Error> {
-        password::check("password", &password)?;
+        password::check("password", &password, self.settings.passwords)?;
         let account = self.store.account_with_email(email.trim()).await?;
         let account = account.ok_or_else(|| Error::Refused(format!("there is no user {email}")))?;
-        let hash = password::hash(password).await?;
+        let hash = self.hash(password).await?;
         self.store.set_password(account.id, hash, self.clock.now()).await.map_err(account_refused)
     }
 }

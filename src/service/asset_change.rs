@@ -20,6 +20,9 @@ const MOVE_ASSETS: Operation = Operation { name: "moveAssets", roles: EDITORS };
 const DELETE_ASSET: Operation = Operation { name: "deleteAsset", roles: EDITORS };
 const DELETE_ASSETS: Operation = Operation { name: "deleteAssets", roles: EDITORS };
 
+const RESTORE_ASSETS_FROM_TRASH: Operation = Operation { name: "restoreAssetsFromTrash", roles: EDITORS };
+const EMPTY_ASSETS_FROM_TRASH: Operation = Operation { name: "emptyAssetsFromTrash", roles: EDITORS };
+
 /// The codes of faults in the details of a batch, which are part of its normal reply.
 const ILLEGAL_PARAMETER_VALUE: i32 = 20005;
 const EXCEPTION: i32 = 30000;
@@ -148,6 +151,31 @@ impl Services {
         batch.answer(outcomes)
     }
 
+    pub async fn restore_assets_from_trash(
+        &self,
+        caller: &Caller,
+        param: DeleteAssetsParam,
+    ) -> Result<BatchReturn, Error> {
+        let operation = &RESTORE_ASSETS_FROM_TRASH;
+        let company = self.in_company(caller, operation, "companyHandle", &param.company_handle).await?;
+        let mut batch = Batch::of_handles("assetHandleArray", &param.asset_handle_array)?;
+        let outcomes = self.store.restore_assets(self.change(caller, &company), batch.take_readable()).await?;
+        batch.answer(outcomes)
+    }
+
+    /// For good. Files that others use, or that are still published, go later.
+    pub async fn empty_assets_from_trash(
+        &self,
+        caller: &Caller,
+        param: DeleteAssetsParam,
+    ) -> Result<BatchReturn, Error> {
+        let operation = &EMPTY_ASSETS_FROM_TRASH;
+        let company = self.in_company(caller, operation, "companyHandle", &param.company_handle).await?;
+        let mut batch = Batch::of_handles("assetHandleArray", &param.asset_handle_array)?;
+        let outcomes = self.store.empty_trash(self.change(caller, &company), batch.take_readable()).await?;
+        batch.answer(outcomes)
+    }
+
     pub(super) fn change(&self, caller: &Caller, company: &Company) -> Change {
         Change { company: company.id, by: caller.account, at: self.clock.now() }
     }
@@ -177,7 +205,7 @@ fn one_refused(error: AssetError, text: &str) -> Error {
         AssetError::NameTaken(_) => Error::Refused(format!("newName: {error}")),
         AssetError::NoFolder(_) => Error::Refused(format!("folderHandle: {error}")),
         AssetError::NotFound => Error::Refused(format!("assetHandle: there is no asset {text} in the company")),
-        AssetError::InTrash(_) => Error::Refused(format!("assetHandle: {error}")),
+        AssetError::InTrash(_) | AssetError::NotInTrash(_) => Error::Refused(format!("assetHandle: {error}")),
     }
 }
 

@@ -158,7 +158,9 @@ impl Services {
             return Ok(true);
         }
         logins.verified.fetch_add(1, Ordering::Relaxed);
-        let right = password::verify(password, account.map(|account| account.password_hash.clone())).await?;
+        let right =
+            password::verify(password, account.map(|account| account.password_hash.clone()), self.settings.passwords)
+                .await?;
         if let (true, Some(fingerprint)) = (right, fingerprint) {
             logins.remember(login, fingerprint, self.clock.now());
         }

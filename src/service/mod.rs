@@ -29,6 +29,7 @@ pub mod properties;
 pub mod property_sets;
 mod services;
 pub mod sets;
+pub mod uploads;
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::login::Logins;
+use super::password;
 use crate::clock::SharedClock;
 use crate::store::Store;
 
@@ -26,6 +27,7 @@ pub struct Settings {
     /// Most assets in one automatedSetGenerationJob.
     pub most_grouped: usize,
     pub login: LoginSettings,
+    pub passwords: password::Rules,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +51,7 @@ impl Default for Settings {
             system_message: String::new(),
             most_grouped: 1000,
             login: LoginSettings::default(),
+            passwords: password::Rules::default(),
         }
     }
 }

@@ -86,6 +86,21 @@ impl Store {
         self.write(move |tx| Box::pin(async move { add(tx, &new).await })).await
     }
 
+    pub async fn set_expiry(&self, id: CompanyId, expires_at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE company SET expires_at = $2 WHERE id = $1")
+                    .bind(id.0)
+                    .bind(expires_at.map(|at| at.timestamp_millis()))
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("let a company expire"))
+            })
+        })
+        .await
+    }
+
     /// Applies `change` to the settings as they are when it is written, so that two changes of different fields both stay.
     pub async fn change_settings<F>(&self, id: CompanyId, change: F) -> Result<(), StoreError>
     where

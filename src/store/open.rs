@@ -43,6 +43,8 @@ impl Options {
 pub struct Store {
     writer: Writer,
     readers: SqlitePool,
+    /// One connection for asking whether the database answers, which must not wait behind readers of long lists.
+    pulse: SqlitePool,
     signals: Arc<Signals>,
     stats: Arc<Stats>,
     path: Arc<Path>,
@@ -70,17 +72,16 @@ impl Store {
             .optimize_on_close(true, 1000);
         let mut connection = connect.connect().await.map_err(|e| refuse(e.to_string()))?;
         migrate(&mut connection).await.map_err(|e| refuse(e.to_string()))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(options.readers)
-            .min_connections(1)
-            .acquire_timeout(BUSY)
-            .connect_with(connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None))
-            .await
-            .map_err(|e| refuse(e.to_string()))?;
+        let reading = connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None);
+        let pool = SqlitePoolOptions::new().acquire_timeout(BUSY);
+        let readers = pool.clone().max_connections(options.readers).min_connections(1);
+        let readers = readers.connect_with(reading.clone()).await.map_err(|e| refuse(e.to_string()))?;
+        let pulse = pool.max_connections(1).connect_lazy_with(reading);
         let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
             writer: Writer::start(connection, options.zone, signals.clone(), stats.clone()),
             readers,
+            pulse,
             signals,
             stats,
             path: options.path.into(),
@@ -109,6 +110,10 @@ impl Store {
     /// A connection that reads the last commit.
     pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.readers.acquire().await.map_err(StoreError::doing("get a connection"))
+    }
+
+    pub(super) async fn pulse(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.pulse.acquire().await.map_err(StoreError::doing("get a connection"))
     }
 
     /// Runs `work` in a transaction, together with whatever else waits, and answers after the commit. An error from
@@ -147,6 +152,7 @@ impl Store {
 
     /// Does what waits and closes the database for all clones. What is asked of it afterwards is refused.
     pub async fn close(self) {
+        self.pulse.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -18,10 +18,9 @@ pub struct Overview {
     pub accounts: i64,
 }
 
-/// Runs of a kind in a state in a company.
+/// Runs of a kind in a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRuns {
-    pub company: String,
     /// The job element.
     pub kind: String,
     pub state: State,
@@ -33,9 +32,7 @@ impl Store {
     pub async fn overview(&self, now: DateTime<Utc>) -> Result<Overview, StoreError> {
         let mut reader = self.reader().await?;
         let runs = sqlx::query(
-            "SELECT c.name AS company, i.kind, i.state, count(*) AS number
-             FROM instance i JOIN company c ON c.id = i.company_id
-             WHERE i.state <> 'Done' GROUP BY i.company_id, i.kind, i.state",
+            "SELECT kind, state, count(*) AS number FROM instance WHERE state <> 'Done' GROUP BY kind, state",
         )
         .fetch_all(&mut *reader)
         .await
@@ -68,7 +65,6 @@ impl Store {
                 .iter()
                 .map(|row| {
                     Ok(OpenRuns {
-                        company: rows::get(row, "company")?,
                         kind: rows::get(row, "kind")?,
                         state: rows::constant(row, "state")?,
                         count: rows::get(row, "number")?,
@@ -86,7 +82,7 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut reader = self.reader().await?;
+        let mut reader = self.pulse().await?;
         let _: i64 = sqlx::query_scalar("SELECT count(*) FROM system")
             .fetch_one(&mut *reader)
             .await

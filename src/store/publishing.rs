@@ -15,7 +15,7 @@ use sqlx::{Row, SqliteConnection};
 use super::assets::ingest::Derived;
 use super::effect::Applied;
 use super::{Store, StoreError, Transaction, contexts, pictures, rows};
-use crate::model::asset::{AssetType, ContextKind, TrashState};
+use crate::model::asset::{AssetType, ContextKind, PictureFacts, TrashState, VideoFacts};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::log::FileType;
@@ -86,6 +86,9 @@ pub struct AssetState {
     pub blob: String,
     pub bytes: u64,
     pub pixels: Option<(u32, u32)>,
+    pub video: Option<Box<VideoFacts>>,
+    /// The asset that it was made from.
+    pub parent: Option<AssetId>,
     /// Marked in the context, or a member of a set that is; and not in the trash.
     pub is_wanted: bool,
     /// company.change_seq when it was last forced.
@@ -254,7 +257,7 @@ impl Store {
                  JOIN asset a ON a.id = s.set_id AND a.trash_state = 'NotInTrash'
              )
              SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, a.making,
-                    f.path,
+                    f.path, a.info, a.parent_id,
                     EXISTS (SELECT 1 FROM holder h JOIN publish_mark m ON m.asset_id = h.id AND m.context_id = $3
                             WHERE h.asset = a.id AND m.marked = 1) AS marked,
                     coalesce((SELECT m.forced_seq FROM publish_mark m
@@ -368,7 +371,7 @@ async fn members_of(
 ) -> Result<HashMap<AssetId, Vec<MemberState>>, StoreError> {
     let rows = sqlx::query(
         "SELECT s.set_id, s.row, s.col, a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height,
-                a.trash_state, a.making, f.path, 1 AS marked, 0 AS forced_seq
+                a.trash_state, a.making, f.path, a.info, a.parent_id, 1 AS marked, 0 AS forced_seq
          FROM set_member s JOIN asset a ON a.id = s.asset_id JOIN folder f ON f.id = a.folder_id
          WHERE s.set_id IN (SELECT value FROM json_each($1)) AND a.trash_state = 'NotInTrash'
          ORDER BY s.set_id, s.position",
@@ -397,6 +400,8 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
         blob: rows::get(row, "blob")?,
         bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
         pixels: width.zip(height),
+        video: rows::json::<PictureFacts>(row, "info")?.video,
+        parent: rows::get::<Option<i64>>(row, "parent_id")?.map(AssetId),
         is_wanted: rows::get::<bool>(row, "marked")? && !in_trash,
         forced: rows::get(row, "forced_seq")?,
         making: rows::json(row, "making")?,

@@ -5,3 +5,4 @@ pub(crate) mod connections;
 pub(crate) mod exports;
 pub mod json;
 pub mod soap;
+pub mod upload;

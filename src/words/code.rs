@@ -119,9 +119,14 @@ codes! {
     PUBLISH_ERROR = "publish-error";
     PUBLISH_WARNING = "publish-warning";
     PUBLISH_NOTHING = "publish-nothing";
+    SITEMAP_WRITTEN = "sitemap-written";
+    SITEMAP_UNCHANGED = "sitemap-unchanged";
+    SITEMAP_NOTHING = "sitemap-nothing";
+    SITEMAP_TOO_LONG = "sitemap-too-long";
     PUBLISH_MANIFEST = "publish-manifest";
 
     // Job log: sets, pages, export, metadata
+    RENDITION_FAILED = "rendition-failed";
     SET_CREATED = "set-created";
     SET_UPDATED = "set-updated";
     SET_UNCHANGED = "set-unchanged";
@@ -167,6 +172,9 @@ codes! {
     REASON_TRUNCATED = "reason-truncated";
     REASON_DAMAGED = "reason-damaged";
     REASON_UNKNOWN_FORMAT = "reason-unknown-format";
+    REASON_VIDEO_CUT_OFF = "reason-video-cut-off";
+    REASON_NO_VIDEO_ROOT_URL = "reason-no-video-root-url";
+    REASON_PRESET_GONE = "reason-preset-gone";
     REASON_TOO_MANY_PIXELS = "reason-too-many-pixels";
     REASON_TOO_LARGE = "reason-too-large";
     REASON_NOT_FOUND = "reason-not-found";

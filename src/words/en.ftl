@@ -437,6 +437,18 @@ publish-error = { $file } could not be published to { $context }: { $reason }.
 publish-warning = { $file } was published to { $context }, but { $reason }.
 # $context (Text) publish context
 publish-nothing = Nothing has changed in { $context } since the last publish.
+# $count (Number) videos
+# $path (Text)
+sitemap-written =
+    { $count ->
+        [one] The site map names 1 video: { $path }.
+       *[other] The site map names { NUMBER($count) } videos: { $path }.
+    }
+sitemap-unchanged = The site map is as it was: nothing it would say has changed.
+sitemap-nothing = No videos are published, so there is no place for a site map yet; run videoPublishJob first.
+# $limit (Number)
+# $count (Number) videos left out
+sitemap-too-long = A site map may name { NUMBER($limit) } videos; { NUMBER($count) } more are published and not in it.
 # $count (Number) files named
 # $path (Text)
 publish-manifest =
@@ -447,6 +459,10 @@ publish-manifest =
 
 ## Job log: sets, pages, export, metadata
 
+# $file (Text) video
+# $preset (Text) name of the video encoding preset
+# $reason (Text)
+rendition-failed = { $file }: no rendition could be made by the preset { $preset }: { $reason }.
 # $name (Text) set
 # $count (Number) members
 set-created =
@@ -608,6 +624,11 @@ reason-truncated = the file ends in the middle of its content
 # $detail (Text) what the decoder said
 reason-damaged = the { $type } is damaged: { $detail }
 reason-unknown-format = its content is of no known format
+# $seconds (Number) length of what could be read
+# $expected (Number) length that the file says it has
+reason-video-cut-off = only { NUMBER($seconds) } of its { NUMBER($expected) } seconds could be read; the file is damaged or breaks off
+reason-no-video-root-url = the configuration does not say where published videos are served; set video_root_url in [publish]
+reason-preset-gone = there is no such video encoding preset any more
 # $width (Number)
 # $height (Number)
 # $limit (Number) pixels allowed
@@ -640,7 +661,7 @@ reason-path-taken = another asset's file or folder is published at { $path }; re
 reason-no-default-context = the company has no { $kind } context to publish to
 reason-no-name = nothing is left of its name without the characters that a name may not have
 # $limit (Number) characters allowed
-reason-name-too-long = its name is longer than { $limit } characters
+reason-name-too-long = its name is longer than { $limit } bytes of UTF-8
 # $milliseconds (Milliseconds) allowed
 reason-timeout = it took longer than { DURATION($milliseconds) }
 reason-disk-full = the disk is full

@@ -11,6 +11,7 @@ use prepress::store::assets::sets::Member;
 use serde_json::{Value, json};
 
 use crate::publish::{asset, change, manifest, mark, upload};
+use crate::videos::film;
 use crate::world::{Done, World, directory, read, words};
 
 const RENDERING: JobKind = JobKind::ImageRenderingPublish;
@@ -45,7 +46,7 @@ async fn every_context_has_marks_and_trees_of_its_own() {
     upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
     world.put("in/mark.icc", &sample_profile());
     world.put("in/guide.txt", b"text");
-    world.put("in/film.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom");
+    world.put("in/film.mp4", &film("64x48", 1));
     world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
     mark_in(&world, "ImageRendering", "b", PublishState::NotMarkedForPublish).await;
 

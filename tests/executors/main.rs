@@ -15,4 +15,6 @@ mod publish;
 mod sets;
 mod upload;
 mod urls;
+mod video_publish;
+mod videos;
 mod world;

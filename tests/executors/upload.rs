@@ -69,7 +69,7 @@ async fn a_bad_file_costs_its_own_line() {
         "UploadError: empty.jpg could not be processed: the file is empty.",
         "UploadError: large.bin could not be processed: 20 kB are more than the 20 kB allowed.",
         "UploadError: %%%.jpg could not be processed: nothing is left of its name",
-        "could not be processed: its name is longer than 220 characters.",
+        "could not be processed: its name is longer than 220 bytes of UTF-8.",
         "UploadWarning: liar.png is named .png but holds JPEG; it was taken as what it holds.",
         "UploadWarning: page.jpg is named .jpg but holds text;",
         "UploadWarning: .DS_Store was skipped: it is a file that",

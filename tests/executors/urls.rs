@@ -12,11 +12,12 @@ use axum::routing::get;
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use prepress::clock::Clock;
-use prepress::executors::Settings;
+use prepress::executors::{Failure, Registry, Settings};
 use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{Done, World, jpeg};
 
@@ -324,4 +325,41 @@ async fn a_fetch_that_crashes_everywhere_adds_each_once() {
     assert_eq!(done.of_type("UploadSuccess").len(), 3, "{}", done.text());
     assert_eq!(world.asset_names().await, ["a", "b", "c"]);
     assert_eq!((done.counters.success, done.counters.duplicate), (3, 0));
+}
+
+/// A daemon that ends lets a fetch that is under way come to its end, and begins no other; a stop cuts it off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_lets_a_fetch_finish_and_a_stop_does_not() {
+    for stops in [false, true] {
+        let world = world(|settings| settings.fetch.parallel = 1).await;
+        let (leave_off, cut_off) = (CancellationToken::new(), CancellationToken::new());
+        let told = (leave_off.clone(), cut_off.clone());
+        let slow = move || {
+            let (leave_off, cut_off) = told.clone();
+            async move {
+                leave_off.cancel();
+                if stops {
+                    cut_off.cancel();
+                    std::future::pending::<()>().await;
+                }
+                tokio::task::yield_now().await;
+                jpeg(24, 1)
+            }
+        };
+        let server = serve(HERE, Router::new().route("/{name}", get(slow))).await;
+        let urls: Vec<Value> = (1..=5)
+            .map(|number| json!({ "sourceUrl": format!("http://{server}/shoe{number}.jpg"), "destPath": "" }))
+            .collect();
+        world.submit(JobKind::UploadUrls, json!({ "urlArray": urls, "emailSetting": "None" })).await;
+        let claimed = world.claim().await;
+        let context = world.context(&claimed, leave_off).cut_off_by(cut_off);
+        let result = world.registry().executor(&claimed.spec).run(&context).await;
+        let done = world.finish(claimed.fence, result, 1).await;
+        assert_eq!(done.result, Err(Failure::Interrupted));
+        if stops {
+            assert!(done.items.is_empty(), "{:?}", done.items);
+        } else {
+            assert!((1..5).contains(&done.items.len()), "what was under way is filed: {:?}", done.items);
+        }
+    }
 }

@@ -339,7 +339,7 @@ impl World {
         let rows = sqlx::query(
             "SELECT log_type, code, params, asset_name FROM log_detail WHERE instance_id = $1
              AND log_type NOT IN ('OriginalJobName', 'JobClient') AND code NOT LIKE 'begin-%-%load%'
-             AND code NOT LIKE 'begin-%-publish' AND code NOT IN ('begin-optimize', 'shutdown-requeued', 'attempt-interrupted')
+             AND code NOT LIKE 'begin-%-publish' AND code NOT IN ('begin-optimize', 'begin-video-sitemap', 'shutdown-requeued', 'attempt-interrupted')
              ORDER BY id",
         )
         .bind(fence.instance.0)

@@ -26,9 +26,13 @@ async fn a_paused_job_does_not_fire_and_says_so_for_each_instant() {
     let missed = ["2026-01-05T09:00:00Z", "2026-01-05T10:00:00Z"]
         .map(|due| Slot { due_at: at(due), fate: Fate::Skip(SkipReason::Paused) });
     let next = Some(at("2026-01-05T11:00:00Z"));
-    assert_eq!(store.resume_job(job, missed.to_vec(), next, world.now()).await.unwrap(), Control::Done(()));
+    // Who read the job before somebody else resumed and paused it must not bring back an instant that has passed.
+    let stale = store.resume_job(job, Some(at("2026-01-05T08:00:00Z")), Vec::new(), next, world.now()).await.unwrap();
+    assert!(matches!(stale, Control::NotNow(_)), "{stale:?}");
+    let due = Some(at("2026-01-05T09:00:00Z"));
+    assert_eq!(store.resume_job(job, due, missed.to_vec(), next, world.now()).await.unwrap(), Control::Done(()));
     assert!(matches!(
-        store.resume_job(job, Vec::new(), next, world.now()).await.unwrap(),
+        store.resume_job(job, next, Vec::new(), next, world.now()).await.unwrap(),
         Control::NotNow(state) if state == "Normal"
     ));
     world.clock.set(at("2026-01-05T11:00:00Z"));
@@ -100,7 +104,7 @@ async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
     world.clock.set(at("2026-01-05T12:00:00Z"));
     world.submit(1, "hourly", HOURLY).await;
     for refused in
-        [store.pause_job(job).await.unwrap(), store.resume_job(job, Vec::new(), None, world.now()).await.unwrap()]
+        [store.pause_job(job).await.unwrap(), store.resume_job(job, None, Vec::new(), None, world.now()).await.unwrap()]
     {
         assert_eq!(refused, Control::NoSuchJob);
     }

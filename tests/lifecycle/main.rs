@@ -12,6 +12,7 @@ mod crash;
 mod dispatch;
 mod fences;
 mod outbox;
+mod posts;
 mod retention;
 mod schedule;
 mod writer;

@@ -8,7 +8,7 @@ use prepress::model::trigger::{Misfire, Overlap, TriggerState};
 use prepress::store::jobs::submit::SubmitError;
 use serde_json::json;
 
-use crate::support::{Daemon, Plan, Scripted, World, at, policy, publish, stage, upload};
+use crate::support::{Daemon, Plan, Scripted, World, at, company, policy, publish, stage, upload};
 
 fn firing(misfire: Misfire, overlap: Overlap) -> EnginePolicy {
     let mut policy = policy();
@@ -286,5 +286,46 @@ async fn a_schedule_that_cannot_be_read_stops_no_other() {
     world.advance(TimeDelta::hours(1));
     world.until_count(1, "instance WHERE state = 'Done'").await;
     world.until_count(2, "job WHERE trigger_state = 'Error' AND next_fire_at IS NULL").await;
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_schedules_of_a_company_that_has_expired_fire_no_more_and_say_so() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "hourly", Plan::Cron("0 0 * * * ?")).await.job;
+    let once = world.submit(1, "once", Plan::At(at("2026-01-05T09:30:00Z"))).await.job;
+    world.store().set_expiry(company(1), Some(at("2026-01-05T08:59:00Z"))).await.unwrap();
+    for now in ["2026-01-05T09:00:00Z", "2026-01-05T09:30:00Z", "2026-01-05T10:00:00Z"] {
+        world.clock.set(at(now));
+        world.until_count(0, &format!("job WHERE next_fire_at <= {}", at(now).timestamp_millis())).await;
+    }
+    assert_eq!(
+        world.slot_list(job).await,
+        ["2026-01-05T09:00:00Z skipped slot-skipped-expired", "2026-01-05T10:00:00Z skipped slot-skipped-expired"]
+    );
+    assert_eq!(world.slot_list(once).await, ["2026-01-05T09:30:00Z skipped slot-skipped-expired"]);
+    assert_eq!(world.count("instance").await, 0);
+    world.store().set_expiry(company(1), None).await.unwrap();
+    world.clock.set(at("2026-01-05T11:00:00Z"));
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn an_instant_that_has_a_slot_does_not_fire_again() {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", Plan::Cron("0 0 * * * ?")).await.job;
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    // A trigger that was set back, by whatever fault.
+    let again = at("2026-01-05T09:00:00Z").timestamp_millis();
+    world.sql(&format!("UPDATE job SET next_fire_at = {again} WHERE id = {job}")).await;
+    daemon.look();
+    world.until_count(0, &format!("job WHERE next_fire_at <= {again}")).await;
+    assert_eq!(world.count("instance").await, 1);
+    assert_eq!(world.slot_list(job).await, ["2026-01-05T09:00:00Z fired"]);
     daemon.shut_down().await;
 }

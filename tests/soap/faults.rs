@@ -94,6 +94,8 @@ async fn every_code_is_reached() {
         ),
         (ADA, PASSWORD, publish(&format!("u|{eve}|{EVE}")), "authorizationFault", 20002),
         (ADA, PASSWORD, publish("u|999|nobody@acme.example"), "authorizationFault", 20002),
+        // Nor an administrator of the server, who is no member.
+        (ADA, PASSWORD, publish("u|1|admin@localhost"), "authorizationFault", 20002),
         // What the role allows, but not with this folder.
         (
             "boss@acme.example",

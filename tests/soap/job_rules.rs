@@ -219,6 +219,39 @@ async fn jobs_of_one_name_are_stopped_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_one_name_are_deleted_together() {
+    let acme = Acme::open().await;
+    acme.submit("Held", UPLOAD).await;
+    acme.submit("Held", UPLOAD).await;
+    acme.submit("Held other", UPLOAD).await;
+    assert_eq!(acme.control("deleteJob", "j|47|Held||").await, 0);
+    assert_eq!(acme.control("stopJob", "j|47|Held other||").await, 0);
+    let runs = acme.server.all_done().await;
+    assert!(runs.len() == 3 && runs.iter().all(|run| run.state == State::Done));
+    assert_eq!(acme.control("deleteJob", "j|47|Held||").await, 30001, "nothing is left of them");
+    acme.close().await;
+}
+
+/// A job that runs every minute has a hundred thousand runs of one name.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_name_shows_its_newest_runs() {
+    let acme = Acme::open().await;
+    for _ in 0..105 {
+        acme.submit("Minutely", UPLOAD).await;
+    }
+    acme.server.all_done().await;
+    let log = acme.call("getJobLogDetails", "<originalName>Minutely</originalName>").await.text;
+    let shown: Vec<i64> = log
+        .split("<jobHandle>")
+        .skip(1)
+        .map(|rest| rest.split_once("</jobHandle>").unwrap().0.rsplit_once('|').unwrap().1.parse().unwrap())
+        .collect();
+    assert_eq!(shown, (6..=105).rev().collect::<Vec<i64>>(), "the newest hundred, the newest first");
+    assert!(log.matches("<logMessage>").count() <= 1000);
+    acme.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn controls_refuse_what_cannot_be_done() {
     let acme = Acme::open().await;
     acme.submit("Once", UPLOAD).await;
@@ -226,9 +259,10 @@ async fn controls_refuse_what_cannot_be_done() {
     let run = field(&acme.call("getJobLogs", "").await.text, "jobHandle").to_owned();
     let operations = ["stopJob", "pauseJob", "resumeJob", "executeJob", "deleteJob"];
     for operation in operations {
-        for unknown in ["j|47|Never||", "47|Never|", "j|47||Never_2026-01-01-00:00:00.000|7", "j|48|Once||"] {
+        for unknown in ["j|47|Never||", "47|Never|", "j|47||Never_2026-01-01-00:00:00.000|7"] {
             assert_eq!(acme.control(operation, unknown).await, 30001, "{operation} {unknown}");
         }
+        assert_eq!(acme.control(operation, "j|48|Once||").await, 20006, "{operation}: of another company");
         for wrong in ["Once", "j|x|Once||", "c|47", "", "j|47|||", "j|47|Once|Run|7"] {
             assert_eq!(acme.control(operation, wrong).await, 30001, "{operation} {wrong}");
         }

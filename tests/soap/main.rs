@@ -10,6 +10,7 @@ mod hostile;
 mod image_formats;
 mod job_rules;
 mod shapes;
+mod upload_file;
 
 use prepress::model::role::Role;
 use server::{PASSWORD, Server};
@@ -105,6 +106,9 @@ async fn what_is_wrong_with_a_submission_is_named() {
         ),
         (job(head, &format!("<execTime>tomorrow</execTime>{publish}")), "ipsApiFault", 30001, "execTime"),
         (job(head, &format!("<locale>english</locale>{publish}")), "ipsApiFault", 30001, "locale"),
+        (job(head, &format!("<locale>xx</locale>{publish}")), "ipsApiFault", 30001, "locale"),
+        (job(head, &format!("<locale>de-QQ</locale>{publish}")), "ipsApiFault", 30001, "locale"),
+        (job(head, &format!("<execSchedule>  </execSchedule>{publish}")), "ipsApiFault", 30001, "execSchedule"),
         (
             job(
                 &format!(

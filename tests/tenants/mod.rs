@@ -11,6 +11,7 @@ use prepress::model::asset::{AssetType, PictureFacts};
 use prepress::model::handle;
 use prepress::model::id::{AccountId, AssetId, CompanyId};
 use prepress::model::role::Role;
+use prepress::service::FirstAdmin;
 use prepress::service::admin::AddUser;
 use prepress::service::{Caller, Credentials, Error, LoginSettings, Services, Settings};
 use prepress::store::assets::Contexts;
@@ -71,7 +72,8 @@ impl World {
     }
 
     pub async fn admin(&self) -> Caller {
-        let admin = self.services.create_first_admin("root@example.com").await.unwrap();
+        let admin = FirstAdmin::generate("root@example.com").unwrap();
+        self.services.add_first_admin(&admin).await.unwrap();
         self.services.authenticate(credentials(&admin.email, &admin.password)).await.unwrap()
     }
 
@@ -134,6 +136,8 @@ impl World {
             "moveAssets" => shown(s.move_assets(caller, read(param)).await),
             "deleteAsset" => shown(s.delete_asset(caller, read(param)).await),
             "deleteAssets" => shown(s.delete_assets(caller, read(param)).await),
+            "restoreAssetsFromTrash" => shown(s.restore_assets_from_trash(caller, read(param)).await),
+            "emptyAssetsFromTrash" => shown(s.empty_assets_from_trash(caller, read(param)).await),
             "setAssetPublishState" => shown(s.set_asset_publish_state(caller, read(param)).await),
             "setAssetsPublishState" => shown(s.set_assets_publish_state(caller, read(param)).await),
             "forceRepublishAssets" => shown(s.force_republish_assets(caller, read(param)).await),

@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     kind: ContextKind::ImageRendering,
     folder: "image-rendering",
     manifest: "manifest.jsonl",
+    guest: None,
     keeps_folders: false,
     types: LogTypes {
         success: LogType::ImageRenderingPublishSuccess,

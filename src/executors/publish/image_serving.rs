@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     kind: ContextKind::ImageServing,
     folder: "image-serving",
     manifest: "manifest.jsonl",
+    guest: None,
     keeps_folders: false,
     types: LogTypes {
         success: LogType::ImageServingPublishSuccess,

@@ -28,7 +28,9 @@ mod manifest;
 mod record;
 mod rule;
 pub mod server_directory;
+pub mod sitemap;
 mod trees;
+pub mod video;
 
 use std::collections::HashMap;
 
@@ -148,7 +150,7 @@ impl<'a> Run<'a> {
         let company_root = company.ok_or_else(gone)?.root_path;
         let state = publish.find_context(context).await?;
         let folder = publish.workshop.settings.publish_root.join(publish.rule.folder);
-        let trees = Trees::new(folder, &company_root, publish.rule.manifest)?;
+        let trees = Trees::new(folder, &company_root, publish.rule.manifest)?.with_guest(publish.rule.guest);
         let mut done = context.done_items().await?;
         if !done.contains_key(BEGIN) {
             let live = trees.live()?;

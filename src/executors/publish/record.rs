@@ -90,6 +90,10 @@ fn files(run: &Run<'_>, state: &AssetState) -> Option<Vec<WantedFile>> {
                 Some(made) => made,
                 None => continue,
             },
+            Content::Beside(role) => match beside(state, role) {
+                Some(made) => made,
+                None => continue,
+            },
             Content::Text(text) => (Blobs::id_of(text.as_bytes()), text.len() as u64),
         };
         if !run.publish.workshop.blobs.contains(&blob) {
@@ -112,6 +116,12 @@ fn fresh(run: &Run<'_>, state: &AssetState, role: DerivedRole) -> Option<(String
     let recipe = run.recipes.of(&state.making);
     let made = state.derived.iter().find(|made| made.role == role)?;
     (made.source_blob == state.blob && made.recipe == recipe).then(|| (made.blob.clone(), made.bytes))
+}
+
+/// What was made from the present master, in whatever way: blob and size.
+fn beside(state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
+    let made = state.derived.iter().find(|made| made.role == role && made.source_blob == state.blob)?;
+    Some((made.blob.clone(), made.bytes))
 }
 
 /// Makes what is missing, a few assets at a time.
@@ -139,7 +149,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
             match given.content {
                 Content::Text(text) => drop(workshop.blobs.store(&mut text.as_bytes(), u64::MAX, stop)?),
                 Content::Master | Content::Made(_) => is_written_here = false,
-                Content::IfMade(_) => {}
+                Content::IfMade(_) | Content::Beside(_) => {}
             }
         }
         if is_written_here {

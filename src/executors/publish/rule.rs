@@ -15,6 +15,8 @@ pub struct Rule {
     pub folder: &'static str,
     /// Name of the manifest in a tree. No asset may come to have it.
     pub manifest: &'static str,
+    /// A file that another job puts into the trees, and every publish hands on. No asset may come to have it either.
+    pub guest: Option<&'static str>,
     /// Whether files lie in the company's folders under names of their own, which may stand in each other's way.
     pub keeps_folders: bool,
     pub types: LogTypes,
@@ -59,6 +61,8 @@ pub enum Content {
     Made(DerivedRole),
     /// The same, but nothing where there is none.
     IfMade(DerivedRole),
+    /// What was made when the master came, and is made by no one else: nothing where there is none.
+    Beside(DerivedRole),
     /// Written for this publish.
     Text(String),
 }

@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     kind: ContextKind::ServerDirectory,
     folder: "server-directory",
     manifest: ".manifest.jsonl",
+    guest: None,
     keeps_folders: true,
     types: LogTypes {
         success: LogType::ServerDirectoryPublishSuccess,

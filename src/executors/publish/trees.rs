@@ -74,16 +74,23 @@ pub struct Trees {
     folder: PathBuf,
     name: String,
     manifest: &'static str,
+    guest: Option<&'static str>,
 }
 
 impl Trees {
     /// `folder` holds the trees of all companies; `manifest` is the name of the manifest in each.
     pub fn new(folder: PathBuf, name: &str, manifest: &'static str) -> Result<Self, TreeError> {
         if is_plain(name) {
-            Ok(Self { folder, name: name.to_owned(), manifest })
+            Ok(Self { folder, name: name.to_owned(), manifest, guest: None })
         } else {
             Err(TreeError::BadName(name.to_owned()))
         }
+    }
+
+    /// `guest` is the name of a file that another job puts into the trees.
+    pub const fn with_guest(mut self, guest: Option<&'static str>) -> Self {
+        self.guest = guest;
+        self
     }
 
     /// What readers open.
@@ -139,6 +146,9 @@ impl Trees {
             self.place(&tree, blobs, row, &mut touched)?;
         }
         self.place_search(&tree, side, &target.search)?;
+        if let Some(guest) = self.guest {
+            self.hand_on(&tree, side, guest)?;
+        }
         let manifest = Manifest::of(&tree, self.manifest);
         let written = match &target.compact {
             Some(all) => manifest.write(all, target.seq, &target.at),
@@ -170,7 +180,7 @@ impl Trees {
     /// Names come from assets and folders, whose names are cleaned; here it is made sure once more that none leads
     /// elsewhere.
     fn file_path(&self, tree: &Path, file_name: &str) -> Result<PathBuf, TreeError> {
-        if file_name.split('/').all(is_plain) && file_name != self.manifest {
+        if file_name.split('/').all(is_plain) && file_name != self.manifest && Some(file_name) != self.guest {
             Ok(tree.join(file_name))
         } else {
             Err(TreeError::BadName(file_name.to_owned()))
@@ -198,27 +208,41 @@ impl Trees {
     }
 
     fn place_search(&self, tree: &Path, side: Side, search: &Search) -> Result<(), TreeError> {
-        let path = tree.join(SEARCH);
-        let temporary = tree.join(TEMPORARY);
         match search {
-            Search::Write(lines) => {
-                let written = (|| {
-                    let mut file = File::create(&temporary)?;
-                    file.write_all(lines.as_bytes())?;
-                    file.sync_all()?;
-                    fs::rename(&temporary, &path)
-                })();
-                written.map_err(doing("write", &path))
-            }
-            Search::Keep => {
-                let current = self.tree(side.other()).join(SEARCH);
-                if !current.exists() || is_same_file(&current, &path) {
-                    return Ok(());
-                }
-                remove_file(&temporary)?;
-                fs::hard_link(&current, &temporary).map_err(doing("link", &temporary))?;
-                fs::rename(&temporary, &path).map_err(doing("write", &path))
-            }
+            Search::Write(lines) => write(tree, SEARCH, lines),
+            Search::Keep => self.hand_on(tree, side, SEARCH),
+        }
+    }
+
+    /// Gives a tree the file that the other one has.
+    fn hand_on(&self, tree: &Path, side: Side, name: &str) -> Result<(), TreeError> {
+        let (current, path, temporary) = (self.tree(side.other()).join(name), tree.join(name), tree.join(TEMPORARY));
+        if !current.exists() || is_same_file(&current, &path) {
+            return Ok(());
+        }
+        remove_file(&temporary)?;
+        fs::hard_link(&current, &temporary).map_err(doing("link", &temporary))?;
+        fs::rename(&temporary, &path).map_err(doing("write", &path))
+    }
+
+    /// Puts the guest into both trees, so that no switch takes it back. False without a tree that readers see.
+    pub fn place_guest(&self, name: &str, text: &str) -> Result<bool, TreeError> {
+        let Some(live) = self.live()? else { return Ok(false) };
+        let _lock = self.lock()?;
+        for tree in [live.other(), live].map(|side| self.tree(side)).into_iter().filter(|tree| tree.is_dir()) {
+            write(&tree, name, text)?;
+            blobs::sync_folder(&tree)?;
+        }
+        Ok(true)
+    }
+
+    /// The guest as readers see it; None if there is none.
+    pub fn guest(&self, name: &str) -> Result<Option<String>, TreeError> {
+        let path = self.link().join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(doing("read", &path)(error)),
         }
     }
 }
@@ -269,6 +293,18 @@ impl<'a> Touched<'a> {
 
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
+}
+
+/// Writes a file of a tree, all of it at once.
+fn write(tree: &Path, name: &str, text: &str) -> Result<(), TreeError> {
+    let (path, temporary) = (tree.join(name), tree.join(TEMPORARY));
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)
+    })();
+    written.map_err(doing("write", &path))
 }
 
 /// Removes a file, if it is there.

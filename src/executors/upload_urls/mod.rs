@@ -111,7 +111,7 @@ impl UploadUrls {
             take_name(&mut incoming, named);
             let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
             if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-                return Ok((incoming, Fate::Duplicate(known)));
+                return Ok((incoming, Fate::Duplicate(Box::new(known))));
             }
         }
         match self.fetch(context, fetcher, &url, &mut incoming).await {
@@ -136,7 +136,7 @@ impl UploadUrls {
         let limit = self.workshop.settings.fetch.total_timeout.duration();
         let tries = self.try_repeatedly(context, fetcher, url, &mut download, incoming);
         tokio::select! {
-            () = context.stop_token().cancelled() => Err(Trouble::Ours(Failure::Interrupted)),
+            () = context.cut_off_token().cancelled() => Err(Trouble::Ours(Failure::Interrupted)),
             tried = tokio::time::timeout(limit, tries) => match tried {
                 Ok(tried) => tried.map(|()| download),
                 Err(_) => {
@@ -172,7 +172,11 @@ impl UploadUrls {
                 .with("attempts", attempts)
                 .with("at", (context.clock.now() + pause).timestamp_millis());
             incoming.history.push(LogLine::new(LogType::JobInfo, message));
-            clock::sleep(&*context.clock, pause).await;
+            // A server that wants to be left alone is not worth waiting for when the daemon ends.
+            tokio::select! {
+                () = clock::sleep(&*context.clock, pause) => {}
+                () = context.stop_token().cancelled() => return Err(Trouble::Ours(Failure::Interrupted)),
+            }
         }
         Ok(())
     }
@@ -209,7 +213,7 @@ impl UploadUrls {
         }
         let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
         if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(known)));
+            return Ok((incoming, Fate::Duplicate(Box::new(known))));
         }
         let known = filing.replaced(known, &incoming);
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());

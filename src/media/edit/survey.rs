@@ -109,7 +109,8 @@ impl Survey<'_, '_> {
                 Some(Knocked::Joined(bitmap)) => bitmap.get(x, y),
             };
             let alpha = |pixel: &[u8]| if layout.has_alpha() { pixel[layout.samples() - 1] } else { u8::MAX };
-            let kept: Box<dyn Fn(&(u32, &[u8])) -> bool> = match &mut keep {
+            type Judge<'a> = Box<dyn Fn(&(u32, &[u8])) -> bool + 'a>;
+            let kept: Judge<'_> = match &mut keep {
                 Keep::Unlike(like) => {
                     let likeness = like.in_row(row, layout);
                     Box::new(move |(_, pixel)| !likeness.is(pixel))

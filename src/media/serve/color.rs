@@ -119,7 +119,7 @@ impl Target {
 
     /// Gray or RGB as RGB in sRGB.
     fn srgb(&self, colors: &[u8], layout: Layout, profile: Option<&[u8]>) -> Result<Vec<u8>, MediaError> {
-        let converted = Converter::to_srgb(layout, profile).apply(layout, colors.into())?;
+        let converted = Converter::to_srgb(layout, profile, None).apply(layout, colors.into())?;
         Ok(match layout {
             Layout::Gray => converted.iter().flat_map(|gray| [*gray; 3]).collect(),
             _ => converted.into_owned(),

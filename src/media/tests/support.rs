@@ -20,8 +20,6 @@ pub fn run(tool: &str, args: &[&str]) -> String {
         "convert" | "identify" => "imagemagick",
         "exiftool" => "libimage-exiftool-perl",
         "tiffinfo" | "tiffcp" | "tiffmedian" => "libtiff-tools",
-        "convert" => "imagemagick",
-        "exiftool" => "libimage-exiftool-perl",
         other => panic!("{other} belongs to no known package"),
     };
     let output = Command::new(tool)

@@ -66,7 +66,7 @@ impl JobKind {
             .with("success", success.max(transfer_success))
             .with("updated", update)
             .with("duplicates", duplicate)
-            .with("warnings", warning + transfer_warning)
-            .with("errors", error + transfer_error)
+            .with("warnings", warning.max(transfer_warning))
+            .with("errors", error.max(transfer_error))
     }
 }

@@ -95,6 +95,11 @@ fn a_bad_field_is_named_with_its_rule() {
         ),
         (
             JobKind::UploadDirectory,
+            upload(json!({"mediaOptions": {"thumbnailOptions": {"thumbnailTime": -1}}})),
+            "uploadDirectoryJob/mediaOptions/thumbnailOptions/thumbnailTime",
+        ),
+        (
+            JobKind::UploadDirectory,
             upload(json!({"pdfOptions": {"colorspace": "Pink"}})),
             "uploadDirectoryJob/pdfOptions/colorspace",
         ),

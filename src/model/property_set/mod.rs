@@ -9,7 +9,7 @@ mod set_script;
 
 use serde::{Deserialize, Serialize};
 
-pub use encoding_preset::EncodingPreset;
+pub use encoding_preset::{Codec, EncodingPreset, Profile};
 pub use reader::Rule;
 pub use set_script::{Cell, CellError, Kind, NoSet, SetScript};
 

@@ -1,5 +1,7 @@
 //! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{OPERATORS, no_such_job};
@@ -87,7 +89,7 @@ impl Services {
                 next = schedule.next_after(at, zone);
             }
         }
-        settle(self.store.resume_job(job.id, missed, next, now).await?, "be resumed", &param)
+        settle(self.store.resume_job(job.id, job.next_fire_at, missed, next, now).await?, "be resumed", &param)
     }
 
     pub async fn execute_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
@@ -110,7 +112,16 @@ impl Services {
         let now = self.clock.now();
         let job = match self.find(company, &handle).await? {
             None => return Err(no_such_job(&param.job_handle)),
-            Some(Target::Job(job)) => job,
+            Some(Target::Job(job)) => {
+                // Jobs of one name share this handle; all go that wait or run.
+                let mut filter = RunFilter { done: Some(false), ..RunFilter::default() };
+                Self::by_handle(Some(&param.job_handle), Some(&[company]), &mut filter)?;
+                let twins: BTreeSet<JobId> = self.store.runs(&filter).await?.iter().map(|run| run.job).collect();
+                for twin in twins.into_iter().filter(|twin| *twin != job) {
+                    self.store.delete_job(twin, caller.account, now).await?;
+                }
+                job
+            }
             Some(Target::Run(run)) => {
                 let waiting = self.store.scheduled_jobs(Some(&[company]), Some(&run.job_name)).await?;
                 if waiting.iter().any(|job| job.id == run.job) {

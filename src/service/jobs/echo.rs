@@ -21,7 +21,12 @@ pub(super) fn element(spec: &JobSpec) -> Map<String, Value> {
                 options.insert("numUrls".to_owned(), json!(job.url_array.len()));
                 fill_processing(options);
             }
-            JobSpec::UploadDirectory(_) | JobSpec::UploadPost(_) => fill_processing(options),
+            JobSpec::UploadDirectory(_) => fill_processing(options),
+            JobSpec::UploadPost(_) => {
+                // No job follows it.
+                fill(options, &json!({"readyForPublish": false, "preserveCrop": true}));
+                fill_blocks(options);
+            }
             JobSpec::ReprocessAssets(_) => fill_blocks(options),
             JobSpec::RipPdfs(_) => {
                 // The options are those of every job with files; here the API has no such field.

@@ -24,6 +24,9 @@ const GET_ASSET_JOB_LOGS: Operation = Operation { name: "getAssetJobLogs", roles
 /// Most records in a page, and how many there are when the caller does not say (reference, getJobLogDetails).
 const MOST_RECORDS: u32 = 1000;
 
+/// Most runs of one name in a reply with their lines.
+const MOST_LOGS: u32 = 100;
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GetJobLogsParam {
@@ -149,6 +152,8 @@ impl Services {
         Ok(GetJobLogsReturn { job_log_array: runs.iter().map(|run| self.job_log(run)).collect() })
     }
 
+    /// A recurring job has many runs of one name: the newest come, the newest first, with no more lines in all than one run
+    /// may have. detailTotalRows says how many there are; the rest comes by the handle of a run.
     pub async fn get_job_log_details(
         &self,
         caller: &Caller,
@@ -163,14 +168,19 @@ impl Services {
         let mut filter = RunFilter {
             companies: Some(vec![company.id]),
             job_name: original_name.map(str::to_owned),
+            descending: true,
+            limit: Some(MOST_LOGS),
             ..RunFilter::default()
         };
         let mut logs = Vec::new();
+        let mut left = MOST_RECORDS;
         if Self::by_handle(job_handle, Some(&[company.id]), &mut filter)? {
             for run in self.store.runs(&filter).await? {
                 let mut log = self.job_log(&run);
                 log.detail_total_rows = Some(self.store.count_details(run.id, &details).await?);
-                let lines = self.store.details(run.id, &details).await?;
+                let page = DetailFilter { limit: details.limit.min(left), ..details.clone() };
+                let lines = self.store.details(run.id, &page).await?;
+                left = left.saturating_sub(u32::try_from(lines.len()).unwrap_or(u32::MAX));
                 log.detail_array = Some(lines.iter().map(|line| self.detail(caller, line)).collect());
                 logs.push(log);
             }

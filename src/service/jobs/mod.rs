@@ -8,6 +8,7 @@ mod logs;
 mod presets;
 mod scheduled;
 mod submit;
+mod tasks;
 mod waiting;
 
 pub use active::{ActiveJob, GetActiveJobsParam, GetActiveJobsReturn, TaskItemProgress, TaskProgress};
@@ -18,6 +19,7 @@ pub use logs::{
 };
 pub use scheduled::{GetScheduledJobsParam, GetScheduledJobsReturn, ScheduledJobInfo};
 pub use submit::{Checked, SubmitJobParam, SubmitJobReturn};
+pub use tasks::{GetUploadTaskStatusParam, GetUploadTaskStatusReturn};
 pub use waiting::Limits;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -33,7 +35,7 @@ use crate::store::jobs::query::{Run, RunFilter};
 
 /// Who may submit and control jobs. The reference leaves IpsCompanyAdmin out at submitJob and executeJob, yet has it on
 /// every other job operation: an editing slip.
-const OPERATORS: &[Role] = &[
+pub(super) const OPERATORS: &[Role] = &[
     Role::IpsUser,
     Role::IpsAdmin,
     Role::IpsCompanyAdmin,

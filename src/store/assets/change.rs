@@ -1,6 +1,6 @@
 //! What users change. A change of many assets answers for each of them, and writes those that can be changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -41,6 +41,16 @@ impl Store {
 
     pub async fn trash_assets(&self, change: Change, assets: Vec<AssetId>) -> Result<Outcomes, StoreError> {
         self.write(move |tx| Box::pin(async move { trash(tx, change, &assets).await })).await
+    }
+
+    /// Takes each asset out of the trash, and the folder it lay in back if that was removed.
+    pub async fn restore_assets(&self, change: Change, assets: Vec<AssetId>) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { restore(tx, change, &assets).await })).await
+    }
+
+    /// Gives up each asset in the trash for good. Its row stays until every publish has seen that it is gone.
+    pub async fn empty_trash(&self, change: Change, assets: Vec<AssetId>) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { empty(tx, change, &assets).await })).await
     }
 
     pub async fn set_publish_states(
@@ -119,10 +129,20 @@ impl Candidates {
     }
 
     fn usable(&self, asset: AssetId) -> Result<&Held, AssetError> {
-        match self.0.get(&asset) {
-            None => Err(AssetError::NotFound),
-            Some(held) if held.trash_state == TrashState::NotInTrash => Ok(held),
-            Some(held) => Err(AssetError::InTrash(held.name.clone())),
+        let held = self.0.get(&asset).ok_or(AssetError::NotFound)?;
+        match held.trash_state {
+            TrashState::NotInTrash => Ok(held),
+            TrashState::InTrash => Err(AssetError::InTrash(held.name.clone())),
+            TrashState::InEmptiedTrash => Err(AssetError::NotFound),
+        }
+    }
+
+    fn in_trash(&self, asset: AssetId) -> Result<&Held, AssetError> {
+        let held = self.0.get(&asset).ok_or(AssetError::NotFound)?;
+        match held.trash_state {
+            TrashState::InTrash => Ok(held),
+            TrashState::NotInTrash => Err(AssetError::NotInTrash(held.name.clone())),
+            TrashState::InEmptiedTrash => Err(AssetError::NotFound),
         }
     }
 }
@@ -229,9 +249,69 @@ async fn trash(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Resu
     Ok(outcomes)
 }
 
+async fn restore(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<Outcomes, StoreError> {
+    let candidates = Candidates::read(tx, change.company, assets.iter().copied()).await?;
+    let (outcomes, accepted) = sort_out_by(assets, |asset| candidates.in_trash(asset).map(|_| ()));
+    if accepted.is_empty() {
+        return Ok(outcomes);
+    }
+    sqlx::query(
+        "UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(ids(&accepted))
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("take assets out of the trash"))?;
+    changed(tx, change, &accepted).await?;
+    let held: HashSet<FolderId> =
+        accepted.iter().filter_map(|asset| candidates.0.get(asset)).map(|held| held.folder).collect();
+    let paths: Vec<String> = sqlx::query_scalar(
+        "SELECT path FROM folder WHERE deleted_at IS NOT NULL AND id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(json!(held).to_string())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for the folders of assets"))?;
+    for path in paths {
+        folders::ensure(tx, change.company, &path, change.at).await?;
+    }
+    folders::touch(tx, &held.into_iter().collect::<Vec<_>>(), change.at).await?;
+    Ok(outcomes)
+}
+
+async fn empty(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<Outcomes, StoreError> {
+    let candidates = Candidates::read(tx, change.company, assets.iter().copied()).await?;
+    let (outcomes, accepted) = sort_out_by(assets, |asset| candidates.in_trash(asset).map(|_| ()));
+    give_up(tx, &accepted).await?;
+    if !accepted.is_empty() {
+        changed(tx, change, &accepted).await?;
+    }
+    Ok(outcomes)
+}
+
+/// Frees the names of assets that leave the trash for good: no asset that somebody names has a slash in its name.
+pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
+    if assets.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL
+         WHERE trash_state = 'InTrash' AND id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(ids(assets))
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("empty the trash"))
+}
+
 /// The outcome of each, and those that can be changed.
 fn sort_out(candidates: &Candidates, assets: &[AssetId]) -> (Outcomes, Vec<AssetId>) {
-    let outcomes: Outcomes = assets.iter().map(|asset| candidates.usable(*asset).map(|_| ())).collect();
+    sort_out_by(assets, |asset| candidates.usable(asset).map(|_| ()))
+}
+
+fn sort_out_by(assets: &[AssetId], judge: impl Fn(AssetId) -> Result<(), AssetError>) -> (Outcomes, Vec<AssetId>) {
+    let outcomes: Outcomes = assets.iter().map(|asset| judge(*asset)).collect();
     let accepted = assets.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(asset, _)| *asset);
     let accepted = accepted.collect();
     (outcomes, accepted)

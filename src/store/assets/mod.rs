@@ -46,6 +46,8 @@ pub enum AssetError {
     NotFound,
     #[error("the asset \"{0}\" is in the trash")]
     InTrash(String),
+    #[error("the asset \"{0}\" is not in the trash")]
+    NotInTrash(String),
     #[error("there is no folder \"{0}\"")]
     NoFolder(String),
     #[error(transparent)]

@@ -60,10 +60,11 @@ impl Store {
         .await
     }
 
-    /// Lets a paused trigger go on at `next_fire_at`; `missed` are the instants that passed meanwhile.
+    /// Lets a paused trigger go on at `next_fire_at`, if it still stands at `was_due`; `missed` are the instants that passed meanwhile.
     pub async fn resume_job(
         &self,
         job: JobId,
+        was_due: Option<DateTime<Utc>>,
         missed: Vec<Slot>,
         next_fire_at: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
@@ -72,11 +73,12 @@ impl Store {
             Box::pin(async move {
                 let changed = sqlx::query(
                     "UPDATE job SET trigger_state = $2, next_fire_at = $3
-                     WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL",
+                     WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL AND next_fire_at IS $4",
                 )
                 .bind(job.0)
                 .bind(if next_fire_at.is_some() { "Normal" } else { "Complete" })
                 .bind(next_fire_at.map(|at| at.timestamp_millis()))
+                .bind(was_due.map(|at| at.timestamp_millis()))
                 .execute(&mut *tx)
                 .await
                 .map_err(StoreError::doing("resume a job"))?

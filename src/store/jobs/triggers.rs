@@ -25,6 +25,8 @@ pub struct DueJob {
     pub busy_with: Option<RunId>,
     /// Instants before this one were merged into a run that is still to come.
     pub merging: bool,
+    /// Its company has expired.
+    pub expired: bool,
     /// Nothing when this version cannot read it.
     pub spec: Option<JobSpec>,
 }
@@ -61,8 +63,9 @@ impl Store {
             "SELECT j.id, j.company_id, j.name, j.exec_schedule, j.next_fire_at, j.spec,
                     b.id AS busy_with, b.run_name AS busy_name,
                     EXISTS (SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at
-                            AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging
-             FROM job j
+                            AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging,
+                    coalesce(c.expires_at <= $1, 0) AS expired
+             FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
                  (SELECT max(i.id) FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done')
              WHERE j.next_fire_at IS NOT NULL AND j.trigger_state IN ('Normal', 'Blocked') AND j.deleted_at IS NULL
@@ -87,6 +90,7 @@ impl Store {
                     if !advance(tx, &job, &firing).await? {
                         return Ok::<_, StoreError>(false);
                     }
+                    let firing = undecided(tx, job.id, firing).await?;
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
                     if let (true, Some(run)) = (job.merging, runs.first()) {
@@ -131,6 +135,7 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
         due_at: rows::instant(row, "next_fire_at")?,
         busy_with: busy.0.zip(busy.1).map(|(id, name)| RunId { id: InstanceId(id), name }),
         merging: rows::get(row, "merging")?,
+        expired: rows::get(row, "expired")?,
         spec: rows::json(row, "spec").ok(),
     })
 }
@@ -152,6 +157,20 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     .map_err(StoreError::doing("move a trigger on"))?
     .rows_affected();
     Ok(moved == 1)
+}
+
+/// Without the instants that have a slot already: what was decided once stands, and does not happen again.
+async fn undecided(tx: &mut Transaction, job: JobId, mut firing: Firing) -> Result<Firing, StoreError> {
+    let instants: Vec<i64> = firing.slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
+    let decided: Vec<i64> =
+        sqlx::query_scalar("SELECT due_at FROM slot WHERE job_id = $1 AND due_at IN (SELECT value FROM json_each($2))")
+            .bind(job.0)
+            .bind(json!(instants).to_string())
+            .fetch_all(tx)
+            .await
+            .map_err(StoreError::doing("look for slots"))?;
+    firing.slots.retain(|slot| !decided.contains(&slot.due_at.timestamp_millis()));
+    Ok(firing)
 }
 
 /// Queues a run for each slot that fires, in the order of the slots.
@@ -226,7 +245,7 @@ impl QueuedRun {
     }
 }
 
-/// Writes down what became of each instant. One that is written already keeps its first fate: it cannot fire twice.
+/// Writes down what became of each instant. One that is written already keeps its first fate.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
@@ -242,7 +261,7 @@ pub(super) async fn insert_slots(
             Fate::Fire | Fate::FireLate => upcoming.next(),
             Fate::Coalesce => upcoming.peek().copied(),
             Fate::Skip(SkipReason::Overlap) => busy_with,
-            Fate::Skip(SkipReason::Misfire | SkipReason::Paused) => None,
+            Fate::Skip(SkipReason::Misfire | SkipReason::Paused | SkipReason::Expired) => None,
         };
         rows.push(json!([
             job,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
@@ -23,9 +24,23 @@ pub enum CompanyCommand {
         /// Its number, the 47 of the handle c|47 (default: the next free one)
         #[arg(long)]
         id: Option<i64>,
+        /// When it expires, such as 2027-12-31T00:00:00+01:00 (default: never)
+        #[arg(long, value_name = "TIME", value_parser = instant)]
+        expires: Option<DateTime<Utc>>,
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Say when a company expires: then its users are refused and its schedules fire no more; nothing of it is removed
+    Expire {
+        /// Its name
+        name: String,
+        /// When, such as 2027-12-31T00:00:00+01:00 (default: now)
+        #[arg(long, value_name = "TIME", value_parser = instant, conflicts_with = "never")]
+        at: Option<DateTime<Utc>>,
+        /// It does not expire, or is open again
+        #[arg(long)]
+        never: bool,
     },
     /// List companies
     #[command(alias = "ls")]
@@ -39,8 +54,14 @@ pub enum CompanyCommand {
 pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     let place = place.open().await?;
     match command {
-        CompanyCommand::Add { name, id, json } => {
-            let company = place.services.add_company(&name, id.map(CompanyId), None).await?;
+        CompanyCommand::Expire { name, at, never } => {
+            let now = place.services.clock().now();
+            let company = place.services.set_expiry(&name, (!never).then(|| at.unwrap_or(now))).await?;
+            let when = company.expires_at.map_or_else(|| "never".to_owned(), |at| place.times().local(at));
+            screen.line(format!("The company {} expires: {when}.", screen.paint(Paint::Bold, &company.name)))?;
+        }
+        CompanyCommand::Add { name, id, expires, json } => {
+            let company = place.services.add_company(&name, id.map(CompanyId), expires).await?;
             make_ingest(&place.config.ingest_root().join(&company.root_path))?;
             if json {
                 screen.json(&view(&company))?;
@@ -66,6 +87,11 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
         }
     }
     Ok(Exit::Done)
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let read = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+    read.map_err(|_| "must be a time with its zone, such as 2027-12-31T00:00:00+01:00".to_owned())
 }
 
 fn make_ingest(folder: &Path) -> Result<(), Failure> {

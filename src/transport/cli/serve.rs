@@ -1,9 +1,7 @@
 //! `prepress serve`.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +16,7 @@ use super::place::PlaceArgs;
 use super::screen::{Paint, Screen};
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
-use crate::daemon::Daemon;
+use crate::daemon::{self, Daemon};
 use crate::service::FirstAdmin;
 
 #[derive(Debug, Args)]
@@ -79,9 +77,6 @@ impl Signals {
 fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Failure> {
     let data = config.data();
     announce_address(daemon, data)?;
-    if let Some(admin) = daemon.first_admin() {
-        keep_admin(data, admin)?;
-    }
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let mails = match &config.mail.smtp_host {
         Some(host) => format!("to the mail server {host}:{}", config.mail.smtp_port()),
@@ -104,7 +99,7 @@ fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Fai
             screen.facts([
                 ("user", screen.paint(Paint::Bold, email)),
                 ("password", screen.paint(Paint::Bold, password)),
-                ("kept in", data.join("admin-login").display().to_string()),
+                ("kept in", daemon::admin_login(data).display().to_string()),
                 ("next", "prepress company add NAME; prepress user add EMAIL --company NAME".to_owned()),
             ])?;
         }
@@ -119,27 +114,8 @@ fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Fai
 
 /// For programs that want to know where the daemon listens.
 pub fn announce_address(daemon: &Daemon, data: &Path) -> Result<(), Failure> {
-    write_whole(&data.join("listen"), &format!("{}\n", daemon.address()), 0o644)
-}
-
-/// For whoever missed the first screen.
-fn keep_admin(data: &Path, admin: &FirstAdmin) -> Result<(), Failure> {
-    let FirstAdmin { email, password } = admin;
-    write_whole(&data.join("admin-login"), &format!("user: {email}\npassword: {password}\n"), 0o600)
-}
-
-/// A reader sees the whole file or none.
-fn write_whole(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    let part = path.with_extension("part");
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&part)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, path));
-    written.map_err(|error| {
+    let path = data.join("listen");
+    daemon::write_whole(&path, &format!("{}\n", daemon.address()), 0o644).map_err(|error| {
         Failure::new(format!("cannot write {}: {error}", path.display())).hint("check the rights of the data folder")
     })
 }

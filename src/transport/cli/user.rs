@@ -71,7 +71,7 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 fn locale(text: &str) -> Result<Locale, String> {
-    Locale::parse(text).map_err(|invalid| invalid.rule)
+    Locale::parse_known(text).map_err(|invalid| invalid.rule)
 }
 
 pub async fn run(command: UserCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {

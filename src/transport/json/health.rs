@@ -35,15 +35,20 @@ impl Check {
 
 pub async fn ready(State(state): State<Arc<JsonState>>) -> Response {
     let engine = if state.accepting.get() { Ok(()) } else { Err("the daemon is stopping".to_owned()) };
-    let checks = [
-        Check::of("database", state.services.ping().await.map_err(|error| error.to_string())),
-        Check::of("engine", engine),
-        Check::of("disk", space(&state)),
-    ];
+    let checks =
+        [Check::of("database", database(&state).await), Check::of("engine", engine), Check::of("disk", space(&state))];
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ready { "ready" } else { "not ready" };
     (status, Json(json!({"status": word, "checks": checks}))).into_response()
+}
+
+/// What exactly is wrong is for the log, not for whoever asks.
+async fn database(state: &JsonState) -> Result<(), String> {
+    state.services.ping().await.map_err(|error| {
+        tracing::error!(%error, "the database does not answer");
+        "it does not answer; the server's log says more".to_owned()
+    })
 }
 
 fn space(state: &JsonState) -> Result<(), String> {

@@ -39,7 +39,7 @@ pub use encode::{Encoded, encode};
 pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
-pub use router::{OperationName, PLAIN_PATH, SOAP_PATH, SoapState, router};
+pub use router::{OperationName, PLAIN_PATH, SOAP_PATH, SoapState, router, write_answer};
 pub use text::decode as decode_text;
 pub use wsdl::wsdl;
 pub use xml::{Element, Limits, parse};
@@ -69,13 +69,15 @@ pub trait Dispatch: Send + Sync {
 }
 
 /// What an administrator may set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub gzip: GzipPolicy,
     pub max_body_bytes: usize,
     /// How long a call may take from its first byte to its answer.
     pub patience: Duration,
     pub xml: Limits,
+    /// How clients reach this server, without a slash at the end; else it is what each of them says.
+    pub public_url: Option<String>,
     /// True if the server itself speaks TLS; a proxy that does says so in `X-Forwarded-Proto`.
     pub https: bool,
 }
@@ -87,6 +89,7 @@ impl Default for Settings {
             max_body_bytes: 16 << 20,
             patience: Duration::from_secs(60),
             xml: Limits::default(),
+            public_url: None,
             https: false,
         }
     }

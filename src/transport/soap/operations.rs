@@ -48,6 +48,7 @@ operations! {
     "getJobLogs" => get_job_logs,
     "getJobLogDetails" => get_job_log_details,
     "getAssetJobLogs" => get_asset_job_logs,
+    "getUploadTaskStatus" => get_upload_task_status,
     "stopJob" => stop_job,
     "pauseJob" => pause_job,
     "resumeJob" => resume_job,
@@ -73,6 +74,8 @@ operations! {
     "moveAssets" => move_assets,
     "deleteAsset" => delete_asset,
     "deleteAssets" => delete_assets,
+    "restoreAssetsFromTrash" => restore_assets_from_trash,
+    "emptyAssetsFromTrash" => empty_assets_from_trash,
     "setAssetPublishState" => set_asset_publish_state,
     "setAssetsPublishState" => set_assets_publish_state,
     "forceRepublishAssets" => force_republish_assets,
@@ -103,7 +106,7 @@ operations! {
     "deletePropertySet" => delete_property_set,
 }
 
-fn read<T: DeserializeOwned>(param: Value) -> Result<T, Error> {
+pub fn read<T: DeserializeOwned>(param: Value) -> Result<T, Error> {
     serde_path_to_error::deserialize(param).map_err(|error| {
         let field = error.path().to_string().replace('.', "/");
         crate::model::invalid::Invalid::new(field, format!("cannot be read: {}", error.inner())).into()

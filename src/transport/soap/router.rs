@@ -150,7 +150,7 @@ fn read_call(
     })
 }
 
-fn write_answer(answer: &Value, operation: &'static Operation, version: Version) -> Result<String, Fault> {
+pub fn write_answer(answer: &Value, operation: &'static Operation, version: Version) -> Result<String, Fault> {
     let encoded = encode(answer, &operation.result.name, &operation.result, version);
     // The caller gets a whole reply all the same; a test gets a failure.
     for defect in &encoded.defects {
@@ -205,11 +205,10 @@ fn origin(parts: &Parts, settings: &Settings) -> Origin {
     Origin {
         peer,
         forwarded_for: address::forwarded_for(&parts.headers),
-        base_url: address::base_url(
-            &parts.headers,
-            parts.uri.authority().map(|authority| authority.as_str()),
-            settings.https,
-        ),
+        base_url: settings.public_url.clone().unwrap_or_else(|| {
+            let authority = parts.uri.authority().map(|authority| authority.as_str());
+            address::base_url(&parts.headers, authority, settings.https)
+        }),
     }
 }
 

@@ -327,7 +327,7 @@ async fn hostile_requests_are_faults_in_the_callers_envelope() {
 async fn a_body_beyond_the_limit_names_the_limit() {
     let settings = Settings { max_body_bytes: 1000, ..Settings::default() };
     for size in [1001, 100_000] {
-        let reply = send(settings, "POST", SOAP_PATH, &[], vec![b' '; size]).await;
+        let reply = send(settings.clone(), "POST", SOAP_PATH, &[], vec![b' '; size]).await;
         assert_eq!(reply.status, 500);
         assert!(reply.text().contains("larger than the limit of 1000 bytes"), "{}", reply.text());
     }

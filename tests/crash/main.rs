@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
+mod disk;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,11 +30,11 @@ fn prepress(data: &Path, arguments: &[&str]) -> Command {
 
 /// Starts a daemon and waits until it says where it listens.
 fn serve(data: &Path) -> Process {
-    let mut child = prepress(data, &["serve", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    announced(&mut prepress(data, &["serve", "--listen", "127.0.0.1:0"]))
+}
+
+fn announced(command: &mut Command) -> Process {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = lines.next().expect("the daemon says where it listens").unwrap();
     let address = first.rsplit("http://").next().unwrap().to_owned();
@@ -75,17 +77,21 @@ fn catalogue(data: &Path, count: usize) {
     }
 }
 
+fn login() -> String {
+    let login = base64::engine::general_purpose::STANDARD.encode(format!("ada@acme.example:{PASSWORD}"));
+    format!("Basic {login}")
+}
+
 async fn submit(address: &str, name: &str) {
     let body = format!(
         r#"<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><submitJobParam xmlns="http://www.scene7.com/IpsApi/xsd/2014-04-03"><companyHandle>c|47</companyHandle><jobName>{name}</jobName>
         <uploadDirectoryJob><serverDir>in</serverDir><overwrite>true</overwrite><readyForPublish>true</readyForPublish><includeSubfolders>false</includeSubfolders><createMask>false</createMask><processMetadataFiles>false</processMetadataFiles><emailSetting>JobCompletion</emailSetting>
         <postImageServingPublishJob><publishType>Full</publishType><emailSetting>None</emailSetting></postImageServingPublishJob></uploadDirectoryJob></submitJobParam></e:Body></e:Envelope>"#
     );
-    let login = base64::engine::general_purpose::STANDARD.encode(format!("ada@acme.example:{PASSWORD}"));
     prepress::daemon::parts::install_crypto();
     let answer = reqwest::Client::new()
         .post(format!("http://{address}/scene7/services/IpsApiService"))
-        .header("Authorization", format!("Basic {login}"))
+        .header("Authorization", login())
         .body(body)
         .send()
         .await

@@ -1,0 +1,197 @@
+//! createVideoSitemapJob: `sitemap.xml` in the tree of published videos (sitemaps.org protocol 0.9 with Google's video
+//! extension 1.1).
+//!
+//! It names each video once: by its adaptive set if that is published, else by its master, else by its largest rendition.
+//! The pages that show the videos are not known here, so that an entry is about the address of the video itself. It is
+//! written when it would say something new, or when the job wants it in any case (forceUpdate).
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use chrono::SecondsFormat;
+
+use super::trees::Trees;
+use super::{PAGE, video};
+use crate::executors::{Context, Executor, Failure, Item, Workshop, reason};
+use crate::model::asset::AssetType;
+use crate::model::id::AssetId;
+use crate::model::job::CreateVideoSitemapJob;
+use crate::model::log::{LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::effect::Effect;
+use crate::store::jobs::attempt::ItemReport;
+use crate::store::publishing::{AssetState, ContextState, Publication};
+
+pub struct VideoSitemap {
+    pub order: CreateVideoSitemapJob,
+    pub workshop: Workshop,
+}
+
+/// Most entries of a site map (sitemaps.org).
+const MOST_ENTRIES: usize = 50_000;
+
+/// What durations may be, in seconds, and the longest title in characters (Google's video extension).
+const DURATIONS: std::ops::RangeInclusive<u64> = 1..=28_800;
+const LONGEST_TITLE: usize = 100;
+
+#[async_trait]
+impl Executor for VideoSitemap {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        const ITEM: &str = "sitemap";
+        if context.done_items().await?.contains_key(ITEM) {
+            return Ok(());
+        }
+        let settings = &self.workshop.settings;
+        let no_address = || Failure::because(Message::new("reason-no-video-root-url"));
+        let root = settings.video_root_url.as_deref().ok_or_else(no_address)?.trim_end_matches('/').to_owned();
+        let company = context.store().company(context.run.company).await?;
+        let gone = || Failure::because(reason::other("the company of the job is no longer there"));
+        let company_root = company.ok_or_else(gone)?.root_path;
+        let kind = video::RULE.kind;
+        let state = context.store().context_state(context.run.company, kind, None).await?;
+        let none = || Failure::because(Message::new("reason-no-default-context").with("kind", kind.as_str()));
+        let entries = entries(context, &state.ok_or_else(none)?).await?;
+        let trees = Trees::new(settings.publish_root.join(video::RULE.folder), &company_root, video::RULE.manifest)?;
+        let trees = trees.with_guest(video::RULE.guest);
+        let text = document(&format!("{root}/{}", video::address(&company_root)), &entries);
+        let force = self.order.force_update == Some(true);
+        let path = trees.link().join(video::SITEMAP).display().to_string();
+        let outcome = self.workshop.work(move |_| {
+            if !force && trees.guest(video::SITEMAP)?.is_some_and(|current| current == text) {
+                return Ok(Outcome::Unchanged);
+            }
+            let is_placed = trees.place_guest(video::SITEMAP, &text)?;
+            Ok::<_, Failure>(if is_placed { Outcome::Written } else { Outcome::NoTree })
+        });
+        let report = report(outcome.await??, entries.len(), &path);
+        context.commit(Item(ITEM.to_owned()), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Written,
+    Unchanged,
+    NoTree,
+}
+
+fn report(outcome: Outcome, count: usize, path: &str) -> ItemReport {
+    let message = match outcome {
+        Outcome::Written => {
+            Message::new("sitemap-written").with("count", count.min(MOST_ENTRIES)).with("path", path.to_owned())
+        }
+        Outcome::Unchanged => Message::new("sitemap-unchanged"),
+        Outcome::NoTree => Message::new("sitemap-nothing"),
+    };
+    let mut lines = vec![LogLine::new(LogType::JobInfo, message)];
+    let left_out = count.saturating_sub(MOST_ENTRIES);
+    if left_out > 0 {
+        let message = Message::new("sitemap-too-long").with("limit", MOST_ENTRIES).with("count", left_out);
+        lines.push(LogLine::new(LogType::VideoPublishWarning, message));
+    }
+    let counters = Counters {
+        success: i64::from(matches!(outcome, Outcome::Written)),
+        warning: i64::from(left_out > 0),
+        ..Counters::default()
+    };
+    ItemReport { counters, lines, ..ItemReport::default() }
+}
+
+/// A video as the site map tells of it.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    title: String,
+    /// Path in the tree.
+    path: String,
+    thumbnail: Option<String>,
+    /// Milliseconds.
+    duration: Option<u64>,
+    published_at: String,
+}
+
+/// What is published, in the order of the masters' numbers.
+async fn entries(context: &Context, state: &ContextState) -> Result<Vec<Entry>, Failure> {
+    let (store, company) = (context.store(), context.run.company);
+    let mut rows: BTreeMap<AssetId, Vec<Publication>> = BTreeMap::new();
+    for row in store.publications_present(state.id).await? {
+        rows.entry(row.asset).or_default().push(row);
+    }
+    let published: Vec<AssetId> = rows.keys().copied().collect();
+    let mut states: HashMap<AssetId, AssetState> = HashMap::new();
+    for page in published.chunks(PAGE) {
+        context.checkpoint()?;
+        let found = store.publish_states(company, state.id, page).await?;
+        let parents: Vec<AssetId> = found.iter().filter_map(|asset| asset.parent).collect();
+        // A title and a length come from the master, whether or not it is published itself.
+        let parents = store.publish_states(company, state.id, &parents).await?;
+        states.extend(found.into_iter().chain(parents).map(|asset| (asset.id, asset)));
+    }
+    let mut groups: BTreeMap<AssetId, Vec<&AssetState>> = BTreeMap::new();
+    for asset in published.iter().filter_map(|id| states.get(id)) {
+        groups.entry(asset.parent.unwrap_or(asset.id)).or_default().push(asset);
+    }
+    let entry = |(master, group): (AssetId, Vec<&AssetState>)| entry(states.get(&master), &group, &rows);
+    Ok(groups.into_iter().filter_map(entry).collect())
+}
+
+/// The entry of a master and what was made of it; None if none of it can be played.
+fn entry(
+    master: Option<&AssetState>,
+    group: &[&AssetState],
+    rows: &BTreeMap<AssetId, Vec<Publication>>,
+) -> Option<Entry> {
+    let rank = |asset: &AssetState| match asset.asset_type {
+        AssetType::VideoCaption => None,
+        AssetType::Video => Some((0, asset.pixels)),
+        AssetType::MasterVideo => Some((1, None)),
+        _ => Some((2, None)),
+    };
+    let best = group.iter().copied().filter(|asset| rank(asset).is_some()).max_by_key(|asset| rank(asset))?;
+    // What plays stands at the top of the tree.
+    let row = rows.get(&best.id)?.iter().find(|row| !row.file_name.contains('/'))?;
+    let thumbnails = rows.get(&master.map_or(best.id, |master| master.id));
+    let thumbnail = thumbnails.into_iter().flatten().find(|row| row.file_name.starts_with("thumbnails/"));
+    let duration = |asset: &AssetState| asset.video.as_ref().and_then(|video| video.duration);
+    let of_members = || best.members.iter().find_map(|member| duration(&member.asset));
+    Some(Entry {
+        title: master.unwrap_or(best).name.clone(),
+        path: row.file_name.clone(),
+        thumbnail: thumbnail.map(|row| row.file_name.clone()),
+        duration: master.and_then(duration).or_else(|| duration(best)).or_else(of_members),
+        published_at: row.published_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+    })
+}
+
+/// `root` is the address of the company's tree.
+fn document(root: &str, entries: &[Entry]) -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
+         xmlns:video=\"http://www.google.com/schemas/sitemap-video/1.1\">\n",
+    );
+    for entry in entries.iter().take(MOST_ENTRIES) {
+        let address = escape(&format!("{root}/{}", video::address(&entry.path)));
+        let title = escape(&entry.title.chars().take(LONGEST_TITLE).collect::<String>());
+        text += &format!("<url><loc>{address}</loc><video:video>");
+        if let Some(path) = &entry.thumbnail {
+            let thumbnail = escape(&format!("{root}/{}", video::address(path)));
+            text += &format!("<video:thumbnail_loc>{thumbnail}</video:thumbnail_loc>");
+        }
+        text += &format!("<video:title>{title}</video:title><video:description>{title}</video:description>");
+        text += &format!("<video:content_loc>{address}</video:content_loc>");
+        let seconds = entry.duration.map(|duration| ((duration + 500) / 1000).max(1));
+        if let Some(seconds) = seconds.filter(|seconds| DURATIONS.contains(seconds)) {
+            text += &format!("<video:duration>{seconds}</video:duration>");
+        }
+        let date = &entry.published_at;
+        text += &format!("<video:publication_date>{date}</video:publication_date></video:video></url>\n");
+    }
+    text += "</urlset>\n";
+    text
+}
+
+/// Text of an XML element. Names hold no control characters.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

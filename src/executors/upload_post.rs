@@ -1,0 +1,122 @@
+//! UploadFile: every file that was posted becomes an asset.
+//!
+//! The files are in the blob store already. Each is an item under its place among the posts, since one name may come twice;
+//! they are filed in that order.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use super::archive;
+use super::filing::{Fate, Filing, Incoming};
+use super::pictures::Unmade;
+use super::process::Subject;
+use super::{Context, Executor, Failure, Workshop, options, reason};
+use crate::assets::blobs::Blob;
+use crate::model::job::UploadPostJob;
+use crate::model::log::Message;
+use crate::model::name::{FileName, clean_folder};
+use crate::store::jobs::posts::PostedFile;
+
+pub struct UploadPost {
+    pub order: UploadPostJob,
+    pub workshop: Workshop,
+}
+
+#[async_trait]
+impl Executor for UploadPost {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
+        let posted = context.store().posted_files(context.run.fence.instance).await?;
+        let done = context.done_items().await?;
+        let in_vain = options::without_effect(&self.order.options);
+        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        context.plan(posted.len() + usize::from(has_beginning)).await?;
+        context.say(Message::new("progress-uploading"));
+        filing.resume(context, &done).await?;
+        let files = posted.into_iter().enumerate().map(|(index, file)| (key(index, &file), file));
+        let files = files.filter(|(key, _)| !done.contains_key(key));
+        let mut prepared = stream::iter(files)
+            .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
+            .map(|(key, file)| self.prepare(context, &filing, key, file))
+            .buffered(self.workshop.settings.parallel * 2);
+        while let Some(file) = prepared.next().await {
+            let (incoming, fate) = file?;
+            filing.file(context, incoming, fate).await?;
+        }
+        context.checkpoint()
+    }
+}
+
+fn key(index: usize, file: &PostedFile) -> String {
+    format!("{} {}", index + 1, file.path)
+}
+
+impl UploadPost {
+    async fn prepare(
+        &self,
+        context: &Context,
+        filing: &Filing,
+        key: String,
+        file: PostedFile,
+    ) -> Result<(Incoming, Fate), Failure> {
+        let incoming = match incoming(key, &file) {
+            Ok(incoming) => incoming,
+            Err(refused) => {
+                let (incoming, why) = *refused;
+                let fate = incoming.refuse(why);
+                return Ok((incoming, fate));
+            }
+        };
+        if file.bytes == 0 {
+            let fate = incoming.refuse(Message::new("reason-empty"));
+            return Ok((incoming, fate));
+        }
+        let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
+        if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
+            return Ok((incoming, Fate::Duplicate(Box::new(known))));
+        }
+        let known = filing.replaced(known, &incoming);
+        let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
+        let (shown, progress) = (incoming.shown.clone(), context.clone());
+        let examined = self.workshop.work(move |stop| {
+            let _working = progress.working_on(shown);
+            let blob = Blob { id: file.blob, bytes: file.bytes };
+            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            archive::examine(&workshop, subject, &processing, stop)
+        });
+        match examined.await? {
+            Ok(fate) => Ok((incoming, fate)),
+            Err(Unmade::Refused(why)) => {
+                let fate = incoming.refuse(why);
+                Ok((incoming, fate))
+            }
+            Err(Unmade::Failed(failure)) => Err(failure),
+        }
+    }
+}
+
+/// The name and the folder that a posted file gets; or why it can have none.
+fn incoming(key: String, file: &PostedFile) -> Result<Incoming, Box<(Incoming, Message)>> {
+    let (parent, raw_name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    let name = FileName::clean("file", raw_name);
+    let folder = clean_folder("folder", parent);
+    let unnamed = FileName { stem: raw_name.to_owned(), extension: String::new(), changed: false };
+    let incoming = Incoming {
+        key,
+        shown: file.path.clone(),
+        raw_name: raw_name.to_owned(),
+        name: name.as_ref().map_or(unnamed, Clone::clone),
+        folder: folder.clone().unwrap_or_default(),
+        history: Vec::new(),
+        source: json!({ "blob": file.blob, "bytes": file.bytes }),
+    };
+    match (name, folder) {
+        (Ok(_), Ok(_)) => Ok(incoming),
+        (Err(_), _) => {
+            let why = reason::bad_name(&incoming.raw_name);
+            Err(Box::new((incoming, why)))
+        }
+        (Ok(_), Err(invalid)) => Err(Box::new((incoming, reason::other(invalid)))),
+    }
+}

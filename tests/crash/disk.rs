@@ -1,0 +1,233 @@
+//! A full disk, for real: a small file system of its own, with the data folder on it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::{Process, announced, login};
+
+/// A tmpfs in a mount namespace of its own, for as long as its keeper lives.
+struct SmallDisk {
+    keeper: Child,
+    /// Where it is, as those inside see it.
+    data: PathBuf,
+    config: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+const SIZE: u64 = 64 << 20;
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let config = folder.path().join("prepress.toml");
+        std::fs::write(&config, "[dispatch]\nmax_attempts = 100\nretry_base = \"1s\"\nretry_max = \"5s\"\n").unwrap();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private"]);
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        let script = format!("mount -t tmpfs -o size={SIZE} small '{}' && echo mounted && exec cat", data.display());
+        command.args(["sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let hint = "this test mounts a tmpfs in a namespace: install util-linux and mount, and run it as root or allow user \
+                    namespaces (sysctl kernel.unprivileged_userns_clone=1; in a container: CAP_SYS_ADMIN)";
+        let mut keeper = command.spawn().unwrap_or_else(|error| panic!("unshare: {error}; {hint}"));
+        let mut said = String::new();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        if said != "mounted\n" {
+            let mut why = String::new();
+            keeper.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("{why}; {hint}");
+        }
+        Self { keeper, data, config, _folder: folder }
+    }
+
+    /// Where the same is seen from outside.
+    fn seen(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.keeper.id(), self.data.display()))
+    }
+
+    fn inside(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.keeper.id().to_string(), "--mount"]);
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--preserve-credentials"]);
+        }
+        command.arg(program).env("PREPRESS_DATA", &self.data).env("PREPRESS_CONFIG", &self.config);
+        command
+    }
+
+    fn prepress(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.inside(env!("CARGO_BIN_EXE_prepress"));
+        let pipes = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) {
+        let output = self.prepress(arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn serve(&self) -> Process {
+        let mut command = self.inside(env!("CARGO_BIN_EXE_prepress"));
+        announced(command.args(["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// One value from the database. SQLite looks behind links by itself, and from outside would end up outside.
+    fn ask(&self, sql: &str) -> String {
+        let mut command = self.inside("sqlite3");
+        let output =
+            command.args(["-cmd", ".timeout 10000"]).arg(self.data.join("prepress.db")).arg(sql).output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().to_owned()
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        let answer = self.ask(sql);
+        answer.parse().unwrap_or_else(|_| panic!("{sql}: {answer}"))
+    }
+
+    fn free(&self) -> u64 {
+        let space = rustix::fs::statvfs(self.seen()).unwrap();
+        space.f_bavail * space.f_frsize
+    }
+
+    /// Leaves `room` bytes free.
+    fn fill(&self, room: u64) {
+        let path = self.seen().join("ballast");
+        let mut ballast = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        while let Some(more) = self.free().checked_sub(room).filter(|more| *more > 0) {
+            let piece = vec![7; usize::try_from(more.min(1 << 20)).unwrap()];
+            if ballast.write_all(&piece).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn clear(&self) {
+        std::fs::remove_file(self.seen().join("ballast")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Submits and gives the status and the text of the answer.
+async fn submit(address: &str, job: &str) -> (u16, String) {
+    let body = format!(
+        r#"<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><submitJobParam xmlns="http://www.scene7.com/IpsApi/xsd/2014-04-03"><companyHandle>c|47</companyHandle>{job}</submitJobParam></e:Body></e:Envelope>"#
+    );
+    let request = reqwest::Client::new().post(format!("http://{address}/scene7/services/IpsApiService"));
+    let answer = request.header("Authorization", login()).body(body).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+async fn status(address: &str, path: &str) -> u16 {
+    reqwest::get(format!("http://{address}{path}")).await.unwrap().status().as_u16()
+}
+
+/// Bytes that do not compress, as the pixels of a picture.
+fn noise(path: &Path, seed: u32) {
+    let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+    let picture = image::RgbImage::from_fn(256, 256, |_, _| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        let [red, green, blue, _] = state.to_le_bytes();
+        image::Rgb([red, green, blue])
+    });
+    picture.save(path).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_room() {
+    const PICTURES: i64 = 30;
+    prepress::daemon::parts::install_crypto();
+    let disk = SmallDisk::mount();
+    let process = disk.serve();
+    disk.run(&["company", "add", "Acme", "--id", "47"], "");
+    let user = ["user", "add", "ada@acme.example", "--company", "Acme", "--role", "IpsUser", "--password-stdin"];
+    disk.run(&user, crate::PASSWORD);
+    let folder = disk.seen().join("ingest/Acme/in");
+    std::fs::create_dir_all(&folder).unwrap();
+    for number in 0..PICTURES {
+        noise(&folder.join(format!("picture-{number:02}.png")), u32::try_from(number).unwrap());
+    }
+    assert_eq!(status(&process.address, "/readyz").await, 503, "there is little room already");
+
+    // An upload that needs more room than there is: its attempts fail, the daemon goes on.
+    disk.fill(2 << 20);
+    let upload = "<jobName>Upload</jobName><uploadDirectoryJob><serverDir>in</serverDir><overwrite>true</overwrite>\
+        <readyForPublish>true</readyForPublish><includeSubfolders>false</includeSubfolders><createMask>false</createMask>\
+        <processMetadataFiles>false</processMetadataFiles><emailSetting>None</emailSetting></uploadDirectoryJob>";
+    let (code, text) = submit(&process.address, upload).await;
+    assert_eq!(code, 200, "{text}");
+    while disk.free() > 256 << 10 && disk.number("SELECT count(*) FROM instance WHERE failures > 0") == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(disk.number("SELECT count(*) FROM instance WHERE state = 'Done'"), 0, "it is not over");
+
+    // Submissions until not one page fits any more: each is answered with a handle, or refused with the reason.
+    disk.fill(0);
+    let mut answered = Vec::new();
+    let mut refused = 0;
+    for attempt in 0.. {
+        let name = format!("Order {attempt}");
+        let job = format!(
+            "<jobName>{name}</jobName><description>{}</description><optimizeImagesJob><emailSetting>None</emailSetting>\
+             </optimizeImagesJob>",
+            "d".repeat(20_000)
+        );
+        let (code, text) = submit(&process.address, &job).await;
+        if code == 200 {
+            answered.push(name);
+            disk.fill(0);
+        } else {
+            assert!(text.contains("<tns:code>30000</tns:code>") && text.contains("is full"), "{text}");
+            refused += 1;
+        }
+        assert!(attempt < 2000, "the disk does not fill: {} bytes are free", disk.free());
+        if refused == 5 {
+            break;
+        }
+    }
+    assert_eq!(status(&process.address, "/healthz").await, 200);
+
+    // Room again: what was answered is done, and new work is taken.
+    disk.clear();
+    let (code, text) = submit(
+        &process.address,
+        &"<jobName>After</jobName><optimizeImagesJob><emailSetting>None</emailSetting></optimizeImagesJob>",
+    )
+    .await;
+    assert_eq!(code, 200, "{text}");
+    while disk.number("SELECT count(*) FROM instance WHERE state <> 'Done'") > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(disk.number("SELECT count(*) FROM instance WHERE outcome <> 'Succeeded'"), 0);
+    assert_eq!(disk.number("SELECT count(*) FROM asset"), PICTURES);
+    assert_eq!(disk.number("SELECT success_count FROM instance WHERE id = 1"), PICTURES);
+    for name in answered.iter().map(String::as_str).chain(["After"]) {
+        let sql = format!("SELECT count(*) FROM instance i JOIN job j ON j.id = i.job_id WHERE j.name = '{name}'");
+        assert_eq!(disk.number(&sql), 1, "{name} was answered");
+    }
+    assert_eq!(disk.ask("PRAGMA integrity_check"), "ok");
+    assert_eq!(std::fs::read_dir(disk.seen().join("blobs/tmp")).unwrap().count(), 0, "no unfinished file stays");
+    assert_eq!(process.terminate(), Some(0));
+
+    // The same folder, not to be written: a daemon does not start on it, and says why.
+    let remount = disk.inside("mount").args(["-o", "remount,ro"]).arg(&disk.data).output().unwrap();
+    assert!(remount.status.success(), "{}", String::from_utf8_lossy(&remount.stderr));
+    let refusal = disk.prepress(&["serve", "--listen", "127.0.0.1:0"], "");
+    let said = String::from_utf8_lossy(&refusal.stderr).into_owned();
+    assert_eq!(refusal.status.code(), Some(1), "{said}");
+    assert!(said.contains(&disk.data.display().to_string()) && said.contains("ead-only"), "{said}");
+}

@@ -1,0 +1,219 @@
+//! UploadFile: real posts of real pictures.
+
+use std::io::Cursor;
+
+use prepress::model::role::Role;
+use prepress::model::state::State;
+
+use crate::server::{Answer, PASSWORD, Server};
+use crate::{ADA, NEWEST};
+
+const BOUNDARY: &str = "----prepress-test";
+
+/// A multipart body.
+#[derive(Default, Clone)]
+struct Form(Vec<u8>);
+
+impl Form {
+    fn part(mut self, head: &str, bytes: &[u8]) -> Self {
+        self.0.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes());
+        self.0.extend(bytes);
+        self.0.extend(b"\r\n");
+        self
+    }
+
+    fn auth(self, user: &str, more: &str) -> Self {
+        let xml = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><authHeader xmlns=\"{NEWEST}\"><user>{user}</user><password>{PASSWORD}\
+             </password><locale>en</locale><appName>tests</appName><appVersion>1</appVersion>{more}</authHeader>"
+        );
+        self.part("name=\"auth\"\r\nContent-Type: text/plain", xml.as_bytes())
+    }
+
+    fn params(self, fields: &str) -> Self {
+        let xml = format!(
+            "<uploadPostParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle>{fields}</uploadPostParam>"
+        );
+        self.part("name=\"uploadParams\"", xml.as_bytes())
+    }
+
+    fn file(self, name: &str, bytes: &[u8]) -> Self {
+        self.part(&format!("name=\"file1\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream"), bytes)
+    }
+
+    async fn post(mut self, server: &Server) -> Answer {
+        self.0.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let request = server.client().post(server.url("/scene7/UploadFile")).body(self.0);
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let response = request.header("Content-Type", content_type).send().await.unwrap();
+        Answer { status: response.status().as_u16(), text: response.text().await.unwrap() }
+    }
+}
+
+const OPTIONS: &str = "<uploadParams><overwrite>true</overwrite><readyForPublish>true</readyForPublish>\
+    <createMask>false</createMask><emailSetting>None</emailSetting></uploadParams>";
+
+fn png(seed: u8) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 3, y as u8 * 7, seed]));
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+async fn server(configure: impl FnOnce(&mut prepress::config::Config)) -> Server {
+    let server = Server::start_with(None, configure).await;
+    server.company("Acme", 47).await;
+    server.user(ADA, "Acme", Role::IpsUser).await;
+    server
+}
+
+fn handle(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let text = answer.text.split_once("<jobHandle>").unwrap().1.split_once("</jobHandle>").unwrap().0;
+    text.to_owned()
+}
+
+async fn names(server: &Server) -> Vec<String> {
+    let found = server.soap(ADA, &format!("<searchAssetsParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle><includeSubfolders>true</includeSubfolders></searchAssetsParam>")).await;
+    let field = |rest: &str, name: &str| -> String {
+        rest.split_once(&format!("<{name}>")).unwrap().1.split_once('<').unwrap().0.to_owned()
+    };
+    let mut names: Vec<String> = found
+        .text
+        .split("<assetHandle>")
+        .skip(1)
+        .map(|rest| format!("{}{}", field(rest, "folder"), field(rest, "name")))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_several_posts_become_the_assets_of_one_job() {
+    let server = server(|_| {}).await;
+    let first = format!("<jobName>Posted</jobName><destFolder>Acme/In/</destFolder>{OPTIONS}");
+    let answer = Form::default()
+        .auth(ADA, "")
+        .params(&first)
+        .file("one.png", &png(1))
+        .file("two.png", &png(2))
+        .post(&server)
+        .await;
+    let job = handle(&answer);
+    let expected = format!("<uploadPostReturn xmlns=\"{NEWEST}\"><jobHandle>{job}</jobHandle></uploadPostReturn>");
+    assert!(answer.text.ends_with(&expected) && !answer.text.contains("Envelope"), "{}", answer.text);
+    assert!(job.starts_with("j|47||Posted_"), "{job}");
+    let active = format!("<getActiveJobsParam xmlns=\"{NEWEST}\"><jobHandle>{job}</jobHandle></getActiveJobsParam>");
+    let waiting = server.soap(ADA, &active).await;
+    assert!(waiting.text.contains("<state>WaitingClient</state>"), "{}", waiting.text);
+
+    // The file name of the order beats that of the part, and what later posts say of options is not looked at.
+    let second = format!(
+        "<jobHandle>{job}</jobHandle><fileName>Sub/three.png</fileName><uploadParams><overwrite>false</overwrite><readyForPublish>false</readyForPublish><createMask>false</createMask><emailSetting>None</emailSetting></uploadParams>"
+    );
+    let answer = Form::default().auth(ADA, "").params(&second).file("ignored.bin", &png(3)).post(&server).await;
+    assert_eq!(handle(&answer), job);
+    let last = format!("<jobHandle>{job}</jobHandle><endJob>true</endJob>");
+    let answer = Form::default()
+        .auth(ADA, "")
+        .params(&last)
+        .file("Acme//Elsewhere/four.png", &png(4))
+        .file("%%%.png", &png(5))
+        .file("five.png", &png(5)[..40])
+        .file("one.png", &png(6))
+        .post(&server)
+        .await;
+    assert_eq!(handle(&answer), job);
+    let run = server.all_done().await.pop().unwrap();
+    assert_eq!((run.counters.success, run.counters.error), (5, 2));
+    assert_eq!(run.submitter_email, ADA);
+    assert_eq!(
+        names(&server).await,
+        ["Acme/Elsewhere/four", "Acme/In/one", "Acme/In/two", "Acme/Sub/three", "Acme/one-1"]
+    );
+
+    // Each file by itself, from the version on that asks for it.
+    let tasks = format!(
+        "<getUploadTaskStatusParam xmlns=\"http://www.scene7.com/IpsApi/xsd/2017-10-29-beta\"><jobHandle>{job}</jobHandle></getUploadTaskStatusParam>"
+    );
+    let tasks = server.soap(ADA, &tasks).await;
+    assert_eq!(tasks.text.matches("<processingStatus>Done</processingStatus>").count(), 7, "{}", tasks.text);
+    assert!(tasks.text.contains("<file>Acme/Sub/three.png</file>"), "{}", tasks.text);
+
+    // It is over.
+    let late = Form::default().auth(ADA, "").params(&last).file("late.png", &png(7)).post(&server).await;
+    assert_eq!((late.status, late.fault_code()), (500, Some(30000)), "{}", late.text);
+    assert!(late.reason().contains("Done"), "{}", late.reason());
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_is_refused_says_why_in_a_bare_fault_and_leaves_nothing() {
+    let server = server(|config| {
+        config.upload.max_file_bytes = "2 KiB".parse().unwrap();
+        config.upload.max_files = 2;
+    })
+    .await;
+    server.company("Other", 48).await;
+    server.user("portal@acme.example", "Acme", Role::ImagePortalUser).await;
+    server.user("bob@acme.example", "Acme", Role::IpsUser).await;
+    let picture = png(1);
+    let order = format!("<jobName>N</jobName>{OPTIONS}");
+    let form = || Form::default().auth(ADA, "");
+    let file = |form: Form| form.file("a.png", &picture);
+    let large = vec![7; 2049];
+    let cases = [
+        (file(Form::default()), "ipsApiFault", 30002, "before the files"),
+        (file(Form::default().params(&order)), "authenticationFault", 10000, "credentials"),
+        (file(Form::default().auth("nobody@acme.example", "").params(&order)), "authenticationFault", 10001, "password"),
+        (file(Form::default().auth("portal@acme.example", "").params(&order)), "authorizationFault", 20003, "role"),
+        (file(form().part("name=\"uploadParams\"", format!("<uploadPostParam xmlns=\"{NEWEST}\"><companyHandle>c|48</companyHandle>{order}</uploadPostParam>").as_bytes())), "authorizationFault", 20000, "companyHandle"),
+        (file(form().part("name=\"uploadParams\"", b"<uploadPostParam")), "ipsApiFault", 30003, "uploadParams"),
+        (file(form().params(OPTIONS)), "ipsApiFault", 30002, "jobName"),
+        (file(form().params("<jobName>N</jobName>")), "ipsApiFault", 30002, "uploadParams"),
+        (file(form().params(&format!("<jobName>a|b</jobName>{OPTIONS}"))), "ipsApiFault", 30001, "jobName"),
+        (file(form().params(&order.replace("None", "Often"))), "ipsApiFault", 30001, "emailSetting"),
+        (file(form().params(&format!("<jobName>N</jobName><destFolder>../Other</destFolder>{OPTIONS}"))), "authorizationFault", 20005, "destFolder"),
+        (form().params(&order).file("../../Other/a.png", &picture), "authorizationFault", 20005, "filename"),
+        (file(form().params("<jobHandle>j|47||Never_2026-01-01-00:00:00.000|7</jobHandle>")), "ipsApiFault", 30001, "jobHandle"),
+        (file(form().params("<jobHandle>j|48||Never_2026-01-01-00:00:00.000|7</jobHandle>")), "authorizationFault", 20006, "jobHandle"),
+        (form().params(&order).file("large.bin", &large), "ipsApiFault", 30001, "2048 bytes"),
+        (file(file(file(form().params(&order)))), "ipsApiFault", 30001, "at most 2 files"),
+        (file(file(form().params(&format!("<jobName>N</jobName><fileName>x.png</fileName>{OPTIONS}")))), "ipsApiFault", 30001, "fileName"),
+        (form().params(&order), "ipsApiFault", 30002, "a file"),
+    ];
+    for (form, element, code, named) in cases {
+        let answer = form.post(&server).await;
+        assert_eq!((answer.status, answer.fault_code()), (500, Some(code)), "{named}: {}", answer.text);
+        assert!(answer.reason().contains(named), "\"{named}\" in \"{}\"", answer.reason());
+        assert!(
+            answer.text.contains(&format!("<tns:{element} ")) && !answer.text.contains("Envelope"),
+            "{}",
+            answer.text
+        );
+    }
+    // The status of a fault is the one that the header asks for.
+    let polite = Form::default().auth(ADA, "<faultHttpStatusCode>200</faultHttpStatusCode>").params(OPTIONS);
+    assert_eq!(file(polite).post(&server).await.status, 200);
+    assert_eq!(server.jobs().await, 0, "nothing was begun");
+    let unfinished = std::fs::read_dir(server.data().join("blobs/tmp")).unwrap().count();
+    assert_eq!(unfinished, 0, "no unfinished file stays");
+
+    // The limit is told, and a stop ends what waits for its client.
+    let limit = server
+        .soap(
+            ADA,
+            &format!("<getPropertyParam xmlns=\"{NEWEST}\"><name>UploadPostMaxFileSize</name></getPropertyParam>"),
+        )
+        .await;
+    assert!(limit.text.contains("<value>2048</value>"), "{}", limit.text);
+    let job = handle(&file(form().params(&order)).post(&server).await);
+    let stop = format!(
+        "<stopJobParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle><jobHandle>{job}</jobHandle></stopJobParam>"
+    );
+    assert_eq!(server.soap(ADA, &stop).await.status, 200);
+    assert_eq!(server.all_done().await.pop().unwrap().state, State::Done);
+    let answer = server.client().get(server.url("/scene7/UploadFile")).send().await.unwrap();
+    assert_eq!(answer.status(), 405);
+    server.shut_down().await;
+}
