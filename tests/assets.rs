@@ -377,10 +377,14 @@ async fn arriving_files_replace_number_or_skip() {
     assert_eq!(file("A", "shoe.jpg", false).await, Filed::Duplicate { asset, name: name() });
     assert_eq!(file("A", "shoe.jpg", true).await, Filed::Updated { asset, name: name(), moved_from: None });
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
-    for number in 1..=5 {
-        let Filed::AddedWithNumber { name, .. } = file("B", "shoe.jpg", true).await else { panic!("another folder") };
+    for (number, folder) in (1..).zip(["B", "C", "D", "E", "F"]) {
+        let Filed::AddedWithNumber { name, .. } = file(folder, "shoe.jpg", true).await else {
+            panic!("another folder")
+        };
         assert_eq!(name, format!("shoe-{number}"));
     }
+    let Filed::Updated { name: again, .. } = file("B", "shoe.jpg", true).await else { panic!("it has its number") };
+    assert_eq!(again, "shoe-1");
     set_mode(OverwriteMode::OverwriteAnyExtAnyFolder, false).await;
     assert_eq!(
         file("B", "shoe.png", true).await,
@@ -391,8 +395,8 @@ async fn arriving_files_replace_number_or_skip() {
     assert_eq!(moved["readyForPublish"], true, "the company lets the upload decide");
 
     shop.call("deleteAsset", json!({"assetHandle": asset_handle(asset)})).await.unwrap();
-    let Filed::AddedWithNumber { name, .. } = file("B", "shoe.png", true).await else { panic!("in the trash") };
-    assert_eq!(name, "shoe-6");
+    let Filed::Updated { name, .. } = file("B", "shoe.png", true).await else { panic!("the name is in the trash") };
+    assert_eq!(name, "shoe-1", "a file of this name that got a number before");
     assert_eq!(shop.one(asset).await["trashState"], TrashState::InTrash.as_str());
 }
 

@@ -159,14 +159,14 @@ impl Store {
 }
 
 /// Brings the schema up to date. SQLite has no lock for that: of two processes that open a new database at the same moment
-/// one fails, and then finds the work done.
+/// one fails at the migration that the other has just done, and goes on behind it. That can happen at each of them.
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    // Not `run`, whose future the compiler cannot prove to be Send.
-    let first = MIGRATIONS.run_direct(None, connection, false).await;
-    match first {
-        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
-            MIGRATIONS.run_direct(None, connection, false).await
+    for _ in MIGRATIONS.iter() {
+        // Not `run`, whose future the compiler cannot prove to be Send.
+        match MIGRATIONS.run_direct(None, connection, false).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {}
+            done => return done,
         }
-        done => done,
     }
+    MIGRATIONS.run_direct(None, connection, false).await
 }

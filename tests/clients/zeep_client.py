@@ -278,6 +278,9 @@ def jobs(version, company, shoe, has):
     details = items(version.call("getJobLogDetails", companyHandle=handle, jobHandle=logs[0]["jobHandle"]))
     lines = items(details[0]["detailArray"])
     assert [line["assetName"] for line in lines if line["logType"] == "UploadSuccess"] == ["shoe"], lines
+    if has("getUploadTaskStatus"):
+        # A job that was not posted has no posted files.
+        assert not items(version.call("getUploadTaskStatus", jobHandle=logs[0]["jobHandle"]))
     if has("getAssetJobLogs"):
         lines = items(version.call("getAssetJobLogs", companyHandle=handle, assetHandle=shoe))
         assert [line["logType"] for line in lines] == ["UploadSuccess"], lines
@@ -332,6 +335,28 @@ def faults(version):
             raise AssertionError("a company that is not there was found")
 
 
+def trash_and_contexts(version, company, shoe, has):
+    handle = company["companyHandle"]
+    one = {"companyHandle": handle, "assetHandleArray": {"items": [shoe]}}
+    for operation in ("restoreAssetsFromTrash", "emptyAssetsFromTrash"):
+        if has(operation):
+            reply = version.call(operation, **one)
+            assert (reply["successCount"], reply["errorCount"]) == (0, 1), "it is not in the trash"
+    if has("getAssetPublishHistory"):
+        assert not items(version.call("getAssetPublishHistory", companyHandle=handle, assetHandle=shoe))
+    if has("batchGetAssetPublishContexts"):
+        contexts = items(version.call("batchGetAssetPublishContexts", **one))
+        assert len(contexts) == 1, contexts
+    if has("setAssetsContextState"):
+        context = items(version.call("getPublishContexts", companyHandle=handle))[0]["contextHandle"]
+        state = {"contextHandle": context, "publishState": "NotMarkedForPublish"}
+        update = {"assetHandle": shoe, "contextStateUpdateArray": {"items": [state]}}
+        reply = version.call(
+            "setAssetsContextState", companyHandle=handle, assetsContextStateUpdateArray={"items": [update]}
+        )
+        assert reply["errorCount"] == 0, reply
+
+
 def run(setup, facts):
     version = Version(setup, facts)
     has = facts["operations"].__contains__
@@ -346,6 +371,7 @@ def run(setup, facts):
     shoe = assets(version, company, spring, has)
     sets(version, company, shoe, has)
     property_sets(version, company, has)
+    trash_and_contexts(version, company, shoe, has)
     jobs(version, company, shoe, has)
     version.call("deleteFolder", companyHandle=company["companyHandle"], folderHandle=spring)
     faults(version)

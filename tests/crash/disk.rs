@@ -205,7 +205,7 @@ async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_r
     disk.clear();
     let (code, text) = submit(
         &process.address,
-        &"<jobName>After</jobName><optimizeImagesJob><emailSetting>None</emailSetting></optimizeImagesJob>",
+        "<jobName>After</jobName><optimizeImagesJob><emailSetting>None</emailSetting></optimizeImagesJob>",
     )
     .await;
     assert_eq!(code, 200, "{text}");
