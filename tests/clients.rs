@@ -115,7 +115,7 @@ async fn zeep_calls_every_operation_in_every_version() {
     let versions = Contract::get().versions();
     let (server, _stage, setup) = server(versions.clone()).await;
     let said = run(&python, "zeep_client.py", &server, &setup).await;
-    let newest = Version::newest_documented();
+    let newest = versions.clone().last().unwrap();
     assert!(said.contains(&format!("{newest}: {} operations", operations::NAMES.len())), "{said}");
     assert_eq!(said.lines().count(), versions.clone().count(), "{said}");
     let wrong = versions.count() as u64;

@@ -280,7 +280,9 @@ def jobs(version, company, shoe, has):
     assert [line["assetName"] for line in lines if line["logType"] == "UploadSuccess"] == ["shoe"], lines
     if has("getUploadTaskStatus"):
         # A job that was not posted has no posted files.
-        assert not items(version.call("getUploadTaskStatus", jobHandle=logs[0]["jobHandle"]))
+        clusters = items(version.call("getUploadTaskStatus", jobHandle=logs[0]["jobHandle"]))
+        tasks = [items(task["taskArray"]) for cluster in clusters for task in items(cluster["statusArray"])]
+        assert not any(tasks), clusters
     if has("getAssetJobLogs"):
         lines = items(version.call("getAssetJobLogs", companyHandle=handle, assetHandle=shoe))
         assert [line["logType"] for line in lines] == ["UploadSuccess"], lines
