@@ -13,9 +13,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -59,6 +62,8 @@ impl BlobError {
 pub struct Blobs {
     root: Arc<Path>,
     next_temporary: Arc<AtomicU64>,
+    /// Held alone to remove a blob, and together by those who find that one is there already.
+    gate: Arc<RwLock<()>>,
 }
 
 const TEMPORARY: &str = "tmp";
@@ -75,7 +80,7 @@ impl Blobs {
             fs::create_dir_all(&path).map_err(BlobError::doing("make the folder", &path))?;
         }
         sync_folder(root)?;
-        Ok(Self { root: root.into(), next_temporary: Arc::default() })
+        Ok(Self { root: root.into(), next_temporary: Arc::default(), gate: Arc::default() })
     }
 
     /// Removes what earlier processes left half written. For the one process that writes here, before it does.
@@ -172,14 +177,55 @@ impl Blobs {
 
     fn keep_as(&self, draft: Draft, blob: Blob) -> Result<Blob, BlobError> {
         let path = self.path(&blob.id)?;
+        let _found = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let is_there = fs::metadata(&path).is_ok_and(|found| found.len() == blob.bytes);
-        if !is_there {
+        if is_there {
+            // It may be one that nothing refers to any more: as fresh as a new one it is not removed.
+            touch(&path)?;
+        } else {
             draft.file.sync_all().map_err(BlobError::doing("write", &draft.path))?;
             fs::rename(&draft.path, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
         }
         // Also when it was there: whoever wrote it may not have come this far yet.
         sync_folder(path.parent().unwrap_or(&self.root))?;
         Ok(blob)
+    }
+
+    /// The names of all blobs that begin with these two digits, and those of files being written, with when they last
+    /// changed.
+    pub fn list(&self, first: &str) -> Result<Vec<String>, BlobError> {
+        let folder = self.root.join(first);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(BlobError::doing("list", &folder))? {
+            let name = entry.map_err(BlobError::doing("list", &folder))?.file_name().to_string_lossy().into_owned();
+            if self.path(&name).is_ok() {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes a blob that nothing refers to, unless somebody has stored the same content since `before`. Its size, if it
+    /// went.
+    pub fn remove(&self, id: &str, before: SystemTime) -> Result<Option<u64>, BlobError> {
+        let path = self.path(id)?;
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        remove_old(&path, before)
+    }
+
+    /// Removes unfinished files that nobody has written to since `before`: how many, and their size.
+    pub fn sweep_old(&self, before: SystemTime) -> Result<(u64, u64), BlobError> {
+        let folder = self.root.join(TEMPORARY);
+        let (mut files, mut bytes) = (0, 0);
+        for entry in fs::read_dir(&folder).map_err(BlobError::doing("list", &folder))? {
+            let path = entry.map_err(BlobError::doing("list", &folder))?.path();
+            if let Some(size) = remove_old(&path, before)? {
+                files += 1;
+                bytes += size;
+            }
+        }
+        Ok((files, bytes))
     }
 
     /// Puts the content at `target`, which must be free: as a hard link, or as a copy where there cannot be one.
@@ -215,6 +261,27 @@ impl Drop for Draft {
         // Once kept it is no longer there; otherwise the sweep at the next start removes what stays behind.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+fn touch(path: &Path) -> Result<(), BlobError> {
+    let keep = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    utimensat(CWD, path, &Timestamps { last_access: keep, last_modification: now }, AtFlags::empty())
+        .map_err(|error| BlobError::doing("touch", path)(error.into()))
+}
+
+/// The size of a file that was removed, since nobody has written to it since `before`.
+fn remove_old(path: &Path, before: SystemTime) -> Result<Option<u64>, BlobError> {
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(BlobError::doing("look at", path)(error)),
+    };
+    if found.modified().map_err(BlobError::doing("look at", path))? >= before {
+        return Ok(None);
+    }
+    fs::remove_file(path).map_err(BlobError::doing("remove", path))?;
+    Ok(Some(found.len()))
 }
 
 /// Other file systems, too many links, or file systems without links.
@@ -290,6 +357,23 @@ mod tests {
         for name in ["", "..", "../../etc/passwd", &"A".repeat(64)] {
             assert!(matches!(blobs.path(name), Err(BlobError::BadName(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_again_is_not_removed() {
+        let (_folder, blobs) = opened();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        let path = blobs.path(&blob.id).unwrap();
+        let (old, since) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(60));
+        let age = || File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        age();
+        blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        assert_eq!(blobs.remove(&blob.id, since).unwrap(), None);
+        age();
+        assert_eq!(blobs.list(&blob.id[..2]).unwrap(), [blob.id.clone()]);
+        assert_eq!(blobs.remove(&blob.id, since).unwrap(), Some(5));
+        assert_eq!(blobs.remove(&blob.id, since).unwrap(), None, "twice is no error");
+        assert!(blobs.list(&blob.id[..2]).unwrap().is_empty());
     }
 
     #[test]

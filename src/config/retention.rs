@@ -6,6 +6,7 @@ use super::{
     read::{Check, Section},
     units::Period,
 };
+use crate::model::schedule::Schedule;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
@@ -13,11 +14,19 @@ pub struct Retention {
     pub logs: Period,
     pub instances: Period,
     pub outbox: Period,
+    pub trash: Period,
+    pub cleanup_schedule: String,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { logs: Period::days(90), instances: Period::days(90), outbox: Period::days(30) }
+        Self {
+            logs: Period::days(90),
+            instances: Period::days(90),
+            outbox: Period::days(30),
+            trash: Period::days(30),
+            cleanup_schedule: "0 30 3 * * ?".to_owned(),
+        }
     }
 }
 
@@ -28,5 +37,9 @@ impl Section for Retention {
         check.range("logs", self.logs, Period::days(1), Period::MAX);
         check.range("instances", self.instances, Period::days(1), Period::MAX);
         check.range("outbox", self.outbox, Period::days(1), Period::MAX);
+        check.range("trash", self.trash, Period::hours(1), Period::MAX);
+        let problem = Schedule::parse(&self.cleanup_schedule).err().map(|error| error.to_string());
+        let rule = format!("must be a schedule: {}", problem.as_deref().unwrap_or_default());
+        check.that(problem.is_none(), "cleanup_schedule", format!("{:?}", self.cleanup_schedule), rule);
     }
 }

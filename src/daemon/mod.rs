@@ -159,6 +159,7 @@ impl Daemon {
             keep_login(data, admin)?;
             services.add_first_admin(admin).await?;
         }
+        services.keep_cleanup(&config.retention.cleanup_schedule).await?;
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);

@@ -5,6 +5,7 @@
 //! at the first item that is not done; two attempts of one run never commit side by side.
 
 mod archive;
+mod cleanup;
 mod context;
 pub mod export;
 mod failure;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use chrono::TimeDelta;
+
 use crate::config::{Archive, Config, Export, Fetch, Ingest, Media};
 use crate::media::pdf::PageLimits;
 use crate::media::postscript::PostScriptLimits;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub cmyk_profile: Option<CmykProfile>,
     /// Which addresses may be fetched from.
     pub reachable: fn(IpAddr) -> bool,
+    /// How long assets stay in the trash.
+    pub trash: TimeDelta,
     /// Files that one job works on at the same time.
     pub parallel: usize,
 }
@@ -76,6 +80,7 @@ impl Settings {
             media: config.media.clone(),
             cmyk_profile: None,
             reachable: if config.fetch.allow_private { |_| true } else { addresses::is_public },
+            trash: config.retention.trash.delta(),
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

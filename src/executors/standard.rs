@@ -1,5 +1,6 @@
 //! The executors of the daemon.
 
+use super::cleanup::Cleanup;
 use super::export::Export;
 use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
@@ -62,6 +63,7 @@ impl Standard {
             JobSpec::Export(order) => Box::new(Export { order: order.clone(), workshop }),
             JobSpec::CreateVideoSitemap(order) => Box::new(VideoSitemap { order: *order, workshop }),
             JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
+            JobSpec::Cleanup(_) => Box::new(Cleanup { workshop }),
             JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
             JobSpec::UploadPost(order) => Box::new(UploadPost { order: order.clone(), workshop }),
             JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
@@ -69,7 +71,7 @@ impl Standard {
             JobSpec::VideoPublish(order) => {
                 publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
             }
-            JobSpec::MetadataPublish(_) | JobSpec::Cleanup(_) => Box::new(NotAvailable),
+            JobSpec::MetadataPublish(_) => Box::new(NotAvailable),
         }
     }
 }

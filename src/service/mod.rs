@@ -12,6 +12,7 @@ pub mod asset_publish;
 pub mod asset_query;
 pub mod asset_relations;
 pub mod asset_view;
+mod built_in;
 mod caller;
 pub mod companies;
 pub mod company_settings;

@@ -10,6 +10,7 @@ use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
 use crate::store::assets::sets::{self, NewSet};
+use crate::store::cleanup::{self, CleanupStep};
 use crate::store::exports::{self, Export};
 use crate::store::publishing::{self, Begun, PublishStep};
 use crate::store::{StoreError, Transaction, pictures};
@@ -39,6 +40,8 @@ pub enum Effect {
     Export(Export),
     /// A publish got one step further.
     Publish(PublishStep),
+    /// What has been kept long enough went.
+    Cleanup(CleanupStep),
 }
 
 /// What an effect came to.
@@ -51,13 +54,17 @@ pub enum Applied {
     Outdated(AssetId),
     PublishBegun(Begun),
     Grown(Grown),
+    /// So many rows.
+    Removed(u64),
+    /// Blobs that nothing has named for long enough.
+    Orphans(Vec<String>),
 }
 
 impl Applied {
     /// The asset that was made or changed.
     pub const fn asset(&self) -> Option<AssetId> {
         match self {
-            Self::Nothing | Self::PublishBegun(_) => None,
+            Self::Nothing | Self::PublishBegun(_) | Self::Removed(_) | Self::Orphans(_) => None,
             Self::Filed(filed) => Some(filed.asset()),
             Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
             Self::Grown(grown) => grown.set(),
@@ -96,6 +103,7 @@ impl Effect {
                 exports::keep(tx, &export).await?;
                 Ok(Applied::Nothing)
             }
+            Self::Cleanup(step) => cleanup::apply(tx, step, now).await,
             Self::Publish(step) => publishing::apply(tx, step, now).await,
         }
     }

@@ -17,6 +17,7 @@ mod writer;
 pub mod accounts;
 pub mod assets;
 pub mod candidates;
+pub mod cleanup;
 pub mod companies;
 pub mod contexts;
 pub mod exports;

@@ -77,6 +77,11 @@ codes! {
     END_EXPORT = "end-export";
     BEGIN_CLEANUP = "begin-cleanup";
     END_CLEANUP = "end-cleanup";
+    CLEANUP_TRASH = "cleanup-trash";
+    CLEANUP_ASSETS = "cleanup-assets";
+    CLEANUP_EXPORTS = "cleanup-exports";
+    CLEANUP_UNFINISHED = "cleanup-unfinished";
+    CLEANUP_BLOBS = "cleanup-blobs";
 
     // Job log: files
     FILE_BEGIN = "file-begin";

@@ -290,17 +290,48 @@ begin-export =
 # $errors (Number)
 end-export = Export ended: { job-counts }.
 begin-cleanup = Cleanup begins.
-# $logs (Number) job logs past their retention
-# $files (Number) temporary and trashed files
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+end-cleanup = Cleanup ended: { $success ->
+        [0] nothing had been kept for long enough.
+        [one] 1 thing was removed.
+       *[other] { NUMBER($success) } things were removed.
+    }
+# $count (Number) assets
+cleanup-trash =
+    { $count ->
+        [one] 1 asset had been in the trash for long enough and was given up.
+       *[other] { NUMBER($count) } assets had been in the trash for long enough and were given up.
+    }
+# $count (Number) assets
+cleanup-assets =
+    { $count ->
+        [one] 1 asset that had been given up was removed.
+       *[other] { NUMBER($count) } assets that had been given up were removed.
+    }
+# $count (Number) exports
+cleanup-exports =
+    { $count ->
+        [one] 1 archive of an export had expired and was removed.
+       *[other] { NUMBER($count) } archives of exports had expired and were removed.
+    }
+# $count (Number) files
 # $bytes (Bytes) freed
-end-cleanup =
-    Cleanup ended: { $logs ->
-        [one] 1 job log
-       *[other] { NUMBER($logs) } job logs
-    } and { $files ->
-        [one] 1 file
-       *[other] { NUMBER($files) } files
-    } removed, { SIZE($bytes) } freed.
+cleanup-unfinished =
+    { $count ->
+        [one] 1 unfinished file was removed ({ SIZE($bytes) }).
+       *[other] { NUMBER($count) } unfinished files were removed ({ SIZE($bytes) }).
+    }
+# $count (Number) files
+# $bytes (Bytes) freed
+cleanup-blobs =
+    { $count ->
+        [one] 1 file that nothing refers to was removed ({ SIZE($bytes) }).
+       *[other] { NUMBER($count) } files that nothing refers to were removed ({ SIZE($bytes) }).
+    }
 
 ## Job log: files
 

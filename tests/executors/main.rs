@@ -5,6 +5,7 @@
 
 mod archives;
 mod child;
+mod cleanup;
 mod contexts;
 mod edits;
 mod export;

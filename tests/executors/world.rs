@@ -131,6 +131,7 @@ impl World {
         settings.ingest_root = folder.path().join("ingest");
         settings.publish_root = folder.path().join("publish");
         settings.scratch = folder.path().join("scratch");
+        settings.export_root = folder.path().join("exports");
         settings.binary = env!("CARGO_BIN_EXE_prepress").into();
         settings.media.jpeg_quality = 60;
         change(&mut settings);

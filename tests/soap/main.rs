@@ -4,6 +4,7 @@
 #[path = "../server/mod.rs"]
 mod server;
 
+mod built_in;
 mod export;
 mod faults;
 mod hostile;

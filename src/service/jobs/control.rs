@@ -109,6 +109,10 @@ impl Services {
     /// A waiting job is removed with what runs of it; a run of a recurring job is only stopped.
     pub async fn delete_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
         let (company, handle) = self.job_of(caller, &DELETE_JOB, &param).await?;
+        if company == CompanyId::SYSTEM {
+            let what = "delete a job of the server itself; it can be paused".to_owned();
+            return Err(Denied::MissingPermission { field: "jobHandle".to_owned(), what }.into());
+        }
         let now = self.clock.now();
         let job = match self.find(company, &handle).await? {
             None => return Err(no_such_job(&param.job_handle)),

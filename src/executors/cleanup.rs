@@ -1,0 +1,137 @@
+//! Cleanup: the server's own job, which removes what has been kept long enough.
+//!
+//! * assets that have been in the trash for too long are given up;
+//! * assets that were given up go, once no publish has still to take them away;
+//! * archives of exports that have expired go;
+//! * unfinished files that nobody writes any more go;
+//! * files in the blob store that no row names go, when they have been like that for a day. Whoever stores the same content
+//!   meanwhile makes the file a fresh one, and a fresh file stays.
+//!
+//! Each step is an item, and does the same when it is done again. (Logs and messages are forgotten by the engine, which goes
+//! on doing so when this job is paused.)
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use super::export::remove_expired;
+use super::{Context, Executor, Failure, Item, Workshop};
+use crate::assets::blobs::BlobError;
+use crate::model::log::{LogLine, LogType, Message};
+use crate::model::outcome::Counters;
+use crate::store::cleanup::CleanupStep;
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::attempt::ItemReport;
+
+pub struct Cleanup {
+    pub workshop: Workshop,
+}
+
+/// How long nothing must have named or changed a file before it goes.
+const GRACE: TimeDelta = TimeDelta::days(1);
+
+/// Folders of the blob store.
+const FOLDERS: usize = 256;
+
+#[async_trait]
+impl Executor for Cleanup {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        context.plan(FOLDERS + 4).await?;
+        context.say(Message::new("progress-cleaning"));
+        let trash_before = context.clock.now() - self.workshop.settings.trash;
+        repeat(context, "trash", "cleanup-trash", CleanupStep::EmptyTrash { before: trash_before }).await?;
+        repeat(context, "assets", "cleanup-assets", CleanupStep::RemoveAssets).await?;
+        self.sweep_exports(context).await?;
+        self.sweep_unfinished(context).await?;
+        self.sweep_blobs(context).await
+    }
+}
+
+/// Does a step until it finds nothing more to do.
+async fn repeat(context: &Context, key: &str, code: &'static str, step: CleanupStep) -> Result<(), Failure> {
+    for round in 1.. {
+        context.checkpoint()?;
+        let report = move |applied: &Applied| match applied {
+            Applied::Removed(count) if *count > 0 => removed(*count, Message::new(code).with("count", *count)),
+            _ => ItemReport::default(),
+        };
+        let item = Item(format!("{key} {round}"));
+        match context.commit(item, Effect::Cleanup(step.clone()), report).await? {
+            // An earlier attempt did this round.
+            None => {}
+            Some(Applied::Removed(count)) if count > 0 => {}
+            Some(_) => break,
+        }
+    }
+    Ok(())
+}
+
+fn removed(count: u64, message: Message) -> ItemReport {
+    let counters = Counters { success: i64::try_from(count).unwrap_or(i64::MAX), ..Counters::default() };
+    ItemReport { counters, lines: vec![LogLine::new(LogType::CleanupSuccess, message)], ..ItemReport::default() }
+}
+
+impl Cleanup {
+    async fn sweep_exports(&self, context: &Context) -> Result<(), Failure> {
+        context.checkpoint()?;
+        let root = &self.workshop.settings.export_root;
+        let report = match remove_expired(context.store(), root, context.clock.now()).await? {
+            0 => ItemReport::default(),
+            runs => removed(runs as u64, Message::new("cleanup-exports").with("count", runs as u64)),
+        };
+        context.commit(Item("exports".to_owned()), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+
+    async fn sweep_unfinished(&self, context: &Context) -> Result<(), Failure> {
+        context.checkpoint()?;
+        let before = (context.clock.now() - GRACE).into();
+        let blobs = self.workshop.blobs.clone();
+        let (files, bytes) = self.workshop.work(move |_| blobs.sweep_old(before)).await??;
+        let report = match files {
+            0 => ItemReport::default(),
+            files => removed(files, Message::new("cleanup-unfinished").with("count", files).with("bytes", bytes)),
+        };
+        context.commit(Item("unfinished".to_owned()), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+
+    async fn sweep_blobs(&self, context: &Context) -> Result<(), Failure> {
+        let (mut files, mut bytes) = (0, 0);
+        for first in 0..FOLDERS {
+            context.checkpoint()?;
+            let (more_files, more_bytes) = self.sweep_folder(context, format!("{first:02x}")).await?;
+            files += more_files;
+            bytes += more_bytes;
+        }
+        if files > 0 {
+            let report = removed(files, Message::new("cleanup-blobs").with("count", files).with("bytes", bytes));
+            context.log(report.lines, report.counters).await?;
+        }
+        Ok(())
+    }
+
+    /// The database says which files have had no name for a day; they are removed after that is written, and looked for
+    /// again tomorrow if this breaks off in between. How many went, and their size.
+    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(u64, u64), Failure> {
+        let before = context.clock.now() - GRACE;
+        let (blobs, folder) = (self.workshop.blobs.clone(), prefix.clone());
+        let listed = self.workshop.work(move |_| blobs.list(&folder)).await??;
+        let unnamed = context.store().unnamed_blobs(&listed).await?;
+        let item = Item(format!("blobs {prefix}"));
+        let step = CleanupStep::FindOrphans { prefix, blobs: unnamed, before };
+        let found = context.commit(item, Effect::Cleanup(step), |_| ItemReport::default()).await?;
+        let Some(Applied::Orphans(orphans)) = found else { return Ok((0, 0)) };
+        let blobs = self.workshop.blobs.clone();
+        let gone = self.workshop.work(move |_| {
+            let (mut files, mut bytes) = (0, 0);
+            for orphan in &orphans {
+                if let Some(size) = blobs.remove(orphan, before.into())? {
+                    files += 1;
+                    bytes += size;
+                }
+            }
+            Ok::<_, BlobError>((files, bytes))
+        });
+        Ok(gone.await??)
+    }
+}

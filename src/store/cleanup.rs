@@ -1,0 +1,203 @@
+//! What Cleanup does to the database, each step in the transaction of its checkpoint.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
+use crate::store::assets::{change, next_change};
+use crate::store::effect::Applied;
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
+
+/// Rows changed in one transaction, so that nobody waits long behind it.
+const AT_ONCE: i64 = 500;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CleanupStep {
+    /// Some of the assets that have been in the trash since before are given up.
+    EmptyTrash { before: DateTime<Utc> },
+    /// Some of the assets that were given up, and that no publish has still to take away, go.
+    RemoveAssets,
+    /// Which of these blobs, all with this prefix that nothing seemed to name, nothing has named since before.
+    FindOrphans { prefix: String, blobs: Vec<String>, before: DateTime<Utc> },
+}
+
+pub(in crate::store) async fn apply(
+    tx: &mut Transaction,
+    step: CleanupStep,
+    now: DateTime<Utc>,
+) -> Result<Applied, StoreError> {
+    match step {
+        CleanupStep::EmptyTrash { before } => Ok(Applied::Removed(empty_trash(tx, before).await?)),
+        CleanupStep::RemoveAssets => Ok(Applied::Removed(remove_assets(tx).await?)),
+        CleanupStep::FindOrphans { prefix, blobs, before } => {
+            Ok(Applied::Orphans(find_orphans(tx, &prefix, &blobs, before, now).await?))
+        }
+    }
+}
+
+async fn empty_trash(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let old: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT id, company_id FROM asset WHERE trash_state = 'InTrash' AND trashed_at < $1 ORDER BY company_id, id LIMIT $2",
+    )
+    .bind(before.timestamp_millis())
+    .bind(AT_ONCE)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for old assets in the trash"))?;
+    for of_company in old.chunk_by(|a, b| a.1 == b.1) {
+        let assets: Vec<AssetId> = of_company.iter().map(|(id, _)| AssetId(*id)).collect();
+        change::give_up(tx, &assets).await?;
+        let seq = next_change(tx, CompanyId(of_company[0].1)).await?;
+        sqlx::query("UPDATE asset SET change_seq = $2 WHERE id IN (SELECT value FROM json_each($1))")
+            .bind(json!(assets).to_string())
+            .bind(seq)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("empty the trash"))?;
+    }
+    Ok(old.len() as u64)
+}
+
+/// What a context still shows is not removed: the publish that takes it away looks for its asset.
+async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
+    let gone: Vec<i64> = sqlx::query_scalar(
+        "SELECT a.id FROM asset a
+         WHERE a.trash_state = 'InEmptiedTrash' AND a.id < (SELECT max(id) FROM asset)
+           AND NOT EXISTS (SELECT 1 FROM publication p WHERE p.asset_id = a.id AND p.present = 1)
+         ORDER BY a.id LIMIT $1",
+    )
+    .bind(AT_ONCE)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for assets that were given up"))?;
+    let list = json!(gone).to_string();
+    // A part whose parent is gone is an asset of its own.
+    for sql in [
+        "UPDATE asset SET parent_id = NULL, part = NULL WHERE parent_id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM asset WHERE id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)
+         AND $1 <> '[]'",
+    ] {
+        sqlx::query(sql).bind(&list).execute(&mut *tx).await.map_err(StoreError::doing("remove assets"))?;
+    }
+    Ok(gone.len() as u64)
+}
+
+/// Those of these blobs that nothing names. Blobs are named in columns called `blob` or `…_blob`, whichever tables have
+/// them: a table that is added later is asked like the others.
+async fn unnamed(connection: &mut SqliteConnection, blobs: &[String]) -> Result<Vec<String>, StoreError> {
+    let doing = "look for files that nothing refers to";
+    let columns = sqlx::query(
+        "SELECT m.name AS owner, c.name AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND (c.name = 'blob' OR c.name LIKE '%\\_blob' ESCAPE '\\') AND m.name <> 'orphaned_blob'",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(StoreError::doing(doing))?;
+    let unnamed_in: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let (owner, name): (&str, &str) = (column.get("owner"), column.get("name"));
+            format!("NOT EXISTS (SELECT 1 FROM \"{owner}\" WHERE \"{name}\" = listed.value)")
+        })
+        .collect();
+    let sql = format!("SELECT value FROM json_each($1) listed WHERE {}", unnamed_in.join(" AND "));
+    sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(json!(blobs).to_string())
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing(doing))
+}
+
+async fn find_orphans(
+    tx: &mut Transaction,
+    prefix: &str,
+    blobs: &[String],
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    let doing = "note the files that nothing refers to";
+    let orphans = unnamed(tx, blobs).await?;
+    let list = json!(orphans).to_string();
+    sqlx::query("DELETE FROM orphaned_blob WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1))")
+        .bind(&list)
+        .bind(prefix)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    sqlx::query("INSERT INTO orphaned_blob (blob, since_at) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
+        .bind(&list)
+        .bind(now.timestamp_millis())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    sqlx::query_scalar(
+        "SELECT blob FROM orphaned_blob WHERE substr(blob, 1, length($1)) = $1 AND since_at <= $2 ORDER BY blob",
+    )
+    .bind(prefix)
+    .bind(before.timestamp_millis())
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing(doing))
+}
+
+/// A job of the server's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltIn {
+    pub job: JobId,
+    pub exec_schedule: Option<String>,
+}
+
+impl Store {
+    /// Those of these blobs that nothing names at the moment.
+    pub async fn unnamed_blobs(&self, blobs: &[String]) -> Result<Vec<String>, StoreError> {
+        unnamed(&mut *self.reader().await?, blobs).await
+    }
+
+    pub async fn built_in(&self, name: &str) -> Result<Option<BuiltIn>, StoreError> {
+        sqlx::query(
+            "SELECT id, exec_schedule FROM job
+             WHERE company_id = $1 AND name = $2 AND trigger_kind = 'exec_schedule' AND deleted_at IS NULL
+               AND trigger_state <> 'Complete'",
+        )
+        .bind(CompanyId::SYSTEM.0)
+        .bind(name)
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for a job of the server"))?
+        .map(|row| Ok(BuiltIn { job: JobId(rows::get(&row, "id")?), exec_schedule: rows::get(&row, "exec_schedule")? }))
+        .transpose()
+    }
+
+    /// Gives a job of the server another schedule. A pause stays one.
+    pub async fn reschedule_built_in(
+        &self,
+        job: JobId,
+        exec_schedule: String,
+        next_fire_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write_and_ring(&[Bell::Triggers], move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE job SET exec_schedule = $2, next_fire_at = $3 WHERE id = $1")
+                    .bind(job.0)
+                    .bind(exec_schedule)
+                    .bind(next_fire_at.timestamp_millis())
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("reschedule a job of the server"))
+            })
+        })
+        .await
+    }
+
+    /// Who jobs of the server belong to: its first administrator, or else its first user.
+    pub async fn server_account(&self) -> Result<Option<AccountId>, StoreError> {
+        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM account ORDER BY is_ips_admin DESC, id LIMIT 1")
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for an administrator"))?;
+        Ok(id.map(AccountId))
+    }
+}
