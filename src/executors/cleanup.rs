@@ -65,6 +65,10 @@ async fn repeat(context: &Context, key: &str, code: &'static str, step: CleanupS
     Ok(())
 }
 
+fn folder_key(prefix: &str) -> String {
+    format!("blobs {prefix}")
+}
+
 fn removed(count: u64, message: Message) -> ItemReport {
     let counters = Counters { success: i64::try_from(count).unwrap_or(i64::MAX), ..Counters::default() };
     ItemReport { counters, lines: vec![LogLine::new(LogType::CleanupSuccess, message)], ..ItemReport::default() }
@@ -96,10 +100,14 @@ impl Cleanup {
     }
 
     async fn sweep_blobs(&self, context: &Context) -> Result<(), Failure> {
+        let done = context.done_items().await?;
         let (mut files, mut bytes) = (0, 0);
-        for first in 0..FOLDERS {
+        for prefix in (0..FOLDERS).map(|first| format!("{first:02x}")) {
             context.checkpoint()?;
-            let (more_files, more_bytes) = self.sweep_folder(context, format!("{first:02x}")).await?;
+            if done.contains_key(&folder_key(&prefix)) {
+                continue;
+            }
+            let (more_files, more_bytes) = self.sweep_folder(context, prefix).await?;
             files += more_files;
             bytes += more_bytes;
         }
@@ -117,7 +125,7 @@ impl Cleanup {
         let (blobs, folder) = (self.workshop.blobs.clone(), prefix.clone());
         let listed = self.workshop.work(move |_| blobs.list(&folder)).await??;
         let unnamed = context.store().unnamed_blobs(&listed).await?;
-        let item = Item(format!("blobs {prefix}"));
+        let item = Item(folder_key(&prefix));
         let step = CleanupStep::FindOrphans { prefix, blobs: unnamed, before };
         let found = context.commit(item, Effect::Cleanup(step), |_| ItemReport::default()).await?;
         let Some(Applied::Orphans(orphans)) = found else { return Ok((0, 0)) };

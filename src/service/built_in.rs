@@ -34,6 +34,7 @@ impl Services {
             locale: None,
             description: None,
             client: None,
+            address: None,
             created_at: now,
             trigger: Trigger::ExecSchedule(schedule),
             next_fire_at: Some(next),

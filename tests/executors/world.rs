@@ -301,6 +301,11 @@ impl World {
 
     /// The same, but every attempt is dropped a little later than the one before: after each point at which it waits.
     pub async fn run_with_crashes(&self, kind: JobKind, order: Value) -> Done {
+        self.run_with_crashes_after(1, kind, order).await
+    }
+
+    /// The same with longer and longer attempts: each waits so many times more than the one before.
+    pub async fn run_with_crashes_after(&self, waits: usize, kind: JobKind, order: Value) -> Done {
         self.submit(kind, order).await;
         let mut attempts = 0;
         loop {
@@ -308,7 +313,7 @@ impl World {
             let context = self.context(&claimed, CancellationToken::new());
             let executor = self.registry().executor(&claimed.spec);
             attempts += 1;
-            let life = Crash { work: executor.run(&context), polls_left: attempts };
+            let life = Crash { work: executor.run(&context), polls_left: attempts * waits };
             if let Some(result) = life.await {
                 return self.finish(claimed.fence, result, attempts).await;
             }

@@ -16,9 +16,8 @@ fn administrator(server: &Server) -> (String, String) {
 
 async fn ask(server: &Server, operation: &str, rest: &str) -> Answer {
     let (email, password) = administrator(server);
-    let body = format!(
-        r#"<{operation}Param xmlns="{NEWEST}"><companyHandle>c|0</companyHandle>{rest}</{operation}Param>"#
-    );
+    let body =
+        format!(r#"<{operation}Param xmlns="{NEWEST}"><companyHandle>c|0</companyHandle>{rest}</{operation}Param>"#);
     server.soap_as(&email, &password, &body).await
 }
 
@@ -30,7 +29,7 @@ async fn cleanup_is_a_job_like_any_other() {
 
     let scheduled = ask(&server, "getScheduledJobs", "").await;
     assert!(scheduled.text.contains("<execSchedule>0 30 3 * * ?</execSchedule>"), "{}", scheduled.text);
-    let handle = "<jobHandle>0|Cleanup|</jobHandle>";
+    let handle = "<jobHandle>j|0|Cleanup||</jobHandle>";
     assert!(scheduled.text.contains(handle), "{}", scheduled.text);
 
     let paused = ask(&server, "pauseJob", handle).await;
@@ -44,7 +43,7 @@ async fn cleanup_is_a_job_like_any_other() {
     let runs = server.all_done().await;
     assert_eq!((runs.len(), runs[0].company), (1, CompanyId(0)));
     let logs = ask(&server, "getJobLogs", "").await;
-    assert!(logs.text.contains("<originalName>Cleanup</originalName>"), "{}", logs.text);
+    assert!(logs.text.contains("<originalJobName>Cleanup</originalJobName>"), "{}", logs.text);
     let details = ask(&server, "getJobLogDetails", "<originalName>Cleanup</originalName>").await;
     assert!(details.text.contains("nothing had been kept for long enough"), "{}", details.text);
 

@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::model::job::JobSpec;
 
-/// The element and its content.
+/// The element and its content. The contract has none for what cannot be submitted.
 pub(super) fn element(spec: &JobSpec) -> Map<String, Value> {
+    if matches!(spec, JobSpec::Cleanup(_)) {
+        return Map::new();
+    }
     let Ok(Value::Object(mut element)) = serde_json::to_value(spec) else { return Map::new() };
     if let Some(Value::Object(options)) = element.values_mut().next() {
         match spec {
