@@ -296,6 +296,20 @@ async fn check_login_says_what_a_login_is_worth() {
     assert_eq!(check("eve@example.com", PASSWORD, Some(company_handle(&acme))).await, "InvalidLogin");
     assert_eq!(check("ada@example.com", "wrong", None).await, "InvalidLogin");
     assert_eq!(check("nobody@example.com", PASSWORD, None).await, "InvalidLogin");
+
+    // A user whose companies have all expired still has a password, but it opens nothing.
+    let soon = world.clock.now() + TimeDelta::minutes(1);
+    let closed = world.services.add_company("Closed", None, Some(soon)).await.unwrap();
+    world.user("zoe@example.com", "Closed", Role::IpsUser).await;
+    assert_eq!(check("zoe@example.com", PASSWORD, None).await, "ValidLogin");
+    world.pass(1);
+    assert_eq!(check("zoe@example.com", PASSWORD, None).await, "InvalidLogin");
+    let zoe = world.log_in("zoe@example.com").await;
+    let own =
+        |company: Option<String>| json!({"email": "zoe@example.com", "password": PASSWORD, "companyHandle": company});
+    assert_eq!(world.call(&zoe, "checkLogin", own(None)).await.unwrap()["status"], "InvalidLogin");
+    let there = denial(world.call(&zoe, "checkLogin", own(Some(company_handle(&closed)))).await);
+    assert!(matches!(there, Denied::IllegalCompany { ref why, .. } if why.contains("expired")), "{there:?}");
 }
 
 #[tokio::test]
