@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{OPERATORS, given};
 use crate::model::asset::{AssetType, ContextKind, TrashState};
+use crate::model::date_time::XsdDateTime;
 use crate::model::handle;
 use crate::model::id::AccountId;
 use crate::model::invalid::Invalid;
@@ -239,13 +240,14 @@ fn trigger(exec_time: Option<&str>, exec_schedule: Option<&str>, zone: Tz) -> Re
 /// An xsd:dateTime. One without a zone is a time on the server's clock: in the hour that comes twice the first, in the
 /// hour that is left out the moment after it.
 pub(super) fn instant(field: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, Error> {
-    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        return Ok(instant.with_timezone(&Utc));
-    }
-    let wall = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map_err(|_| {
-        let shown: String = text.chars().take(60).collect();
-        Invalid::new(field, format!("must be a time such as 2026-11-23T09:15:00+01:00, not \"{shown}\""))
-    })?;
+    let wall = match XsdDateTime::parse(text) {
+        Ok(XsdDateTime::Zoned(instant)) => return Ok(instant.to_utc()),
+        Ok(XsdDateTime::Local(wall)) => wall,
+        Err(rule) => {
+            let shown: String = text.chars().take(60).collect();
+            return Err(Invalid::new(field, format!("{rule}; \"{shown}\" is none")).into());
+        }
+    };
     let local = |wall: NaiveDateTime| zone.from_local_datetime(&wall).earliest();
     let instant = local(wall).or_else(|| {
         // Inside a gap: the offset before it, which lands just as far behind it.
