@@ -61,21 +61,37 @@ impl Store {
     /// Opens the database, makes it if needed, and brings its schema up to date.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let refuse = |reason: String| StoreError::Open { path: options.path.clone(), reason };
-        let connect = SqliteConnectOptions::new()
-            .filename(&options.path)
+        let connect = connecting(&options)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .pragma("temp_store", "memory")
             .optimize_on_close(true, 1000);
         let mut connection = connect.connect().await.map_err(|e| refuse(e.to_string()))?;
         migrate(&mut connection).await.map_err(|e| refuse(e.to_string()))?;
         let reading = connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None);
+        Self::of(options, connection, reading).await
+    }
+
+    /// Opens a database that may be read but not written: every write is refused. Its schema must be that of this version.
+    pub async fn open_read_only(options: Options) -> Result<Self, StoreError> {
+        let refuse = |reason: String| StoreError::Open { path: options.path.clone(), reason };
+        // SQLite reads a database beside its write-ahead log, and where there is none it would make one. But then nobody
+        // has the database open, and all of it is in its one file.
+        let reading = connecting(&options).read_only(true).immutable(!write_ahead_log(&options.path).exists());
+        let mut connection = reading.connect().await.map_err(|e| refuse(e.to_string()))?;
+        check_schema(&mut connection).await.map_err(refuse)?;
+        Self::of(options, connection, reading).await
+    }
+
+    async fn of(
+        options: Options,
+        connection: SqliteConnection,
+        reading: SqliteConnectOptions,
+    ) -> Result<Self, StoreError> {
+        let refuse = |e: sqlx::Error| StoreError::Open { path: options.path.clone(), reason: e.to_string() };
         let pool = SqlitePoolOptions::new().acquire_timeout(BUSY);
         let readers = pool.clone().max_connections(options.readers).min_connections(1);
-        let readers = readers.connect_with(reading.clone()).await.map_err(|e| refuse(e.to_string()))?;
+        let readers = readers.connect_with(reading.clone()).await.map_err(refuse)?;
         let pulse = pool.max_connections(1).connect_lazy_with(reading);
         let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
@@ -158,6 +174,38 @@ impl Store {
     }
 }
 
+fn connecting(options: &Options) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&options.path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .pragma("temp_store", "memory")
+}
+
+fn write_ahead_log(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// That the schema is the one this version knows, where it cannot be brought up to date. The error says which it is.
+async fn check_schema(connection: &mut SqliteConnection) -> Result<(), String> {
+    let done = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version");
+    let done: Vec<i64> = done.fetch_all(connection).await.map_err(|e| e.to_string())?;
+    let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+    if done.iter().any(|version| !known.contains(version)) {
+        return Err("a newer version of prepress has written it".to_owned());
+    }
+    if done.len() < known.len() {
+        return Err(
+            "it is of an older version of prepress, and cannot be brought up to date by who may not write it; \
+                    start the daemon of this version on it"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
 /// Brings the schema up to date. SQLite has no lock for that: of two processes that open a new database at the same moment
 /// one fails at the migration that the other has just done, and goes on behind it. That can happen at each of them.
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
@@ -169,4 +217,52 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> 
         }
     }
     MIGRATIONS.run_direct(None, connection, false).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn reason(options: Options) -> String {
+        match Store::open_read_only(options).await {
+            Err(StoreError::Open { reason, .. }) => reason,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_may_only_read_reads_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("test.db"), Tz::UTC);
+        assert!(reason(options.clone()).await.contains("unable to open"), "nothing is made");
+        let store = Store::open(options.clone()).await.unwrap();
+        store.ping().await.unwrap();
+        let beside = Store::open_read_only(options.clone()).await.unwrap();
+        assert_eq!(beside.companies().await.unwrap(), []);
+        let forgotten = sqlx::query("DELETE FROM _sqlx_migrations");
+        let refused = beside
+            .write(|tx| {
+                Box::pin(async move { forgotten.execute(tx).await.map(|_| ()).map_err(StoreError::doing("forget")) })
+            })
+            .await;
+        assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
+        beside.close().await;
+        store.close().await;
+        assert!(!write_ahead_log(&options.path).exists());
+        let alone = Store::open_read_only(options.clone()).await.unwrap();
+        assert_eq!(alone.companies().await.unwrap(), []);
+        alone.close().await;
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no file beside the database");
+
+        for (sql, said) in [
+            ("UPDATE _sqlx_migrations SET version = 99999 WHERE version = 1", "newer version"),
+            ("DELETE FROM _sqlx_migrations WHERE version = 99999", "older version"),
+        ] {
+            let mut connection = connecting(&options).connect().await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+            sqlx::Connection::close(connection).await.unwrap();
+            let reason = reason(options.clone()).await;
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::failure::Failure;
 use super::times::Times;
@@ -31,16 +33,28 @@ impl PlaceArgs {
         Ok(Config::load(self.config.as_deref(), overrides)?)
     }
 
-    /// Opens the database of an existing data folder. It takes no lock: SQLite keeps writers apart.
+    /// Opens the database of an existing data folder: to read only, if the folder may not be written. It takes no lock:
+    /// SQLite keeps writers apart.
     pub async fn open(&self) -> Result<Place, Failure> {
         let config = self.config()?;
         let path = database(config.data());
-        if !path.is_file() {
-            let what = format!("there is no Prepress database in {}", config.data().display());
-            return Err(Failure::new(what)
-                .hint("name the data folder with --data, or make one by starting the daemon: prepress serve"));
+        match access(&path, Access::READ_OK) {
+            Ok(()) => {}
+            Err(Errno::NOENT | Errno::NOTDIR) => {
+                let what = format!("there is no Prepress database in {}", config.data().display());
+                return Err(Failure::new(what)
+                    .hint("name the data folder with --data, or make one by starting the daemon: prepress serve"));
+            }
+            Err(error) => {
+                let what = format!("{} cannot be read: {error}", path.display());
+                return Err(
+                    Failure::new(what).hint("run the command as the daemon's user, or as a member of its group")
+                );
+            }
         }
-        let store = Store::open(Options { readers: 2, ..Options::new(path, config.zone()) }).await?;
+        let options = Options { readers: 2, ..Options::new(&path, config.zone()) };
+        let may_write = [config.data(), &path].iter().all(|path| access(*path, Access::WRITE_OK).is_ok());
+        let store = if may_write { Store::open(options).await? } else { Store::open_read_only(options).await? };
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
         Ok(Place { config, services })
     }
