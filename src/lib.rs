@@ -8,7 +8,7 @@
 //! engine     -> executors -> assets, media     what the daemon does with it
 //! ```
 //!
-//! `outward` is the guard before HTTP to servers that are not trusted.
+//! `outward` is the guard before HTTP to servers that are not trusted, and knows how their addresses may be shown.
 //!
 //! The import rule, which `tests/architecture.rs` checks: `transport` uses `service`; `service` uses `store`;
 //! `engine` uses `service`, `store` and `executors`; `executors` use `assets`, `media` and the store's narrow handle;

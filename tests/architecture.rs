@@ -147,7 +147,7 @@ fn modules_import_only_what_lies_below_them() {
         ("media", vec!["serving"]),
         ("model", vec![]),
         ("outward", vec![]),
-        ("service", vec!["assets", "clock", "contract", "model", "serving", "store", "words"]),
+        ("service", vec!["assets", "clock", "contract", "model", "outward", "serving", "store", "words"]),
         ("serving", vec![]),
         ("store", vec!["model"]),
         ("transport", vec!["clock", "config", "contract", "model", "service", "words"]),

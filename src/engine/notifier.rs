@@ -18,6 +18,7 @@ use tokio::sync;
 use super::{AFTER_ERROR, NET, Shared};
 use crate::clock;
 use crate::model::id::CompanyId;
+use crate::outward;
 use crate::store::StoreError;
 use crate::store::jobs::outbox::{Channel, Delivery, Outgoing};
 
@@ -158,6 +159,10 @@ impl<'s> UnderWay<'s> {
 }
 
 async fn deliver(shared: &Shared, message: Outgoing) {
+    let to = match message.channel {
+        Channel::Mail => message.recipient.clone(),
+        Channel::Url => outward::without_credentials(&message.recipient),
+    };
     let attempt = async {
         match message.channel {
             Channel::Mail => shared.notify.letters.send(&message).await,
@@ -172,16 +177,16 @@ async fn deliver(shared: &Shared, message: Outgoing) {
     let delivery = match result {
         Ok(()) => Delivery::Delivered,
         Err(Undelivered::Permanent(error)) => {
-            tracing::warn!(id = message.id, to = %message.recipient, %error, "a message was given up");
+            tracing::warn!(id = message.id, %to, %error, "a message was given up");
             Delivery::GivenUp { error }
         }
         Err(Undelivered::Transient(error)) => {
             let at = now + shared.policy.delivery_retry.after(message.attempts + 1);
             if at - message.created_at > shared.policy.give_up_after {
-                tracing::warn!(id = message.id, to = %message.recipient, %error, "a message was given up");
+                tracing::warn!(id = message.id, %to, %error, "a message was given up");
                 Delivery::GivenUp { error }
             } else {
-                tracing::info!(id = message.id, to = %message.recipient, %error, %at, "a message was not delivered yet");
+                tracing::info!(id = message.id, %to, %error, %at, "a message was not delivered yet");
                 Delivery::Retry { at, error }
             }
         }

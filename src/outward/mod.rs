@@ -66,7 +66,7 @@ impl Guard {
     }
 }
 
-/// An address without its password and fragment.
+/// An address without its user, password and fragment.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Neither fails for addresses that have a host, and others are refused.
@@ -74,6 +74,15 @@ pub fn shown(url: &Url) -> String {
     let _ = url.set_password(None);
     url.set_fragment(None);
     url.into()
+}
+
+/// The same of the text of an address, which stays as it was written if it holds no credentials.
+pub fn without_credentials(address: &str) -> String {
+    match Url::parse(address.trim()) {
+        Ok(url) if url.has_host() && url.username().is_empty() && url.password().is_none() => address.to_owned(),
+        Ok(url) if url.has_host() => shown(&url),
+        Ok(_) | Err(_) => "(no address)".to_owned(),
+    }
 }
 
 /// The refusal at the bottom of a failed request, if it was the guard's.
@@ -127,5 +136,11 @@ mod tests {
     fn passwords_are_not_shown() {
         let url = "https://ann:secret@h.example/a.jpg?x=1#part".parse().unwrap();
         assert_eq!(shown(&url), "https://h.example/a.jpg?x=1");
+        assert_eq!(without_credentials(" https://:secret@h.example"), "https://h.example/");
+        assert_eq!(
+            without_credentials("https://h.example?x=ann:secret@y#part"),
+            "https://h.example?x=ann:secret@y#part"
+        );
+        assert_eq!(without_credentials("ann:secret@ h"), "(no address)");
     }
 }

@@ -319,6 +319,8 @@ async fn start_times_are_read_in_their_zone_or_the_servers() {
         ("2098-01-15T12:00:00", "2098-01-15T12:00:00.000+01:00", "CET"),
         ("2098-07-15T12:00:00", "2098-07-15T12:00:00.000+02:00", "CEST"),
         ("9998-12-31T23:59:59Z", "9999-01-01T00:59:59.000+01:00", "CET"),
+        ("2098-06-30T24:00:00Z", "2098-07-01T02:00:00.000+02:00", "CEST"),
+        ("2098-12-31T24:00:00", "2099-01-01T00:00:00.000+01:00", "CET"),
     ]
     .into_iter()
     .enumerate()
@@ -350,7 +352,31 @@ async fn start_times_are_read_in_their_zone_or_the_servers() {
         assert_eq!(answer.fault_code(), Some(30001), "{wrong}: {}", answer.text);
         assert!(answer.reason().contains("execTime"), "{}", answer.reason());
     }
-    assert_eq!(acme.call("getScheduledJobs", "").await.text.matches("<jobHandle>").count(), 5);
+    for (wrong, rule) in [("2098-06-30T23:59:60Z", "seconds from 00 to 59"), ("2098-06-30T24:00:01Z", "24:00:00")] {
+        let fields = format!("<jobName>N</jobName><execTime>{wrong}</execTime>{PUBLISH}");
+        let answer = acme.call("submitJob", &fields).await;
+        assert_eq!(answer.fault_code(), Some(30001), "{wrong}: {}", answer.text);
+        assert!(answer.reason().contains("execTime") && answer.reason().contains(rule), "{}", answer.reason());
+    }
+    assert_eq!(acme.call("getScheduledJobs", "").await.text.matches("<jobHandle>").count(), 7);
+    acme.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completion_url_is_shown_without_its_password() {
+    let acme = Acme::open().await;
+    for (name, url, shown) in [
+        ("Secret", "https://ann:s3cret@hook.example/done?job=1", "https://hook.example/done?job=1"),
+        ("Open", "https://hook.example?at=ann@example.com", "https://hook.example?at=ann@example.com"),
+    ] {
+        let job = format!(
+            "<execTime>2098-01-01T00:00:00Z</execTime><imageServingPublishJob><publishType>Full</publishType><emailSetting>\
+             None</emailSetting><httpCompletionUrl>{url}</httpCompletionUrl></imageServingPublishJob>"
+        );
+        acme.submit(name, &job).await;
+        let job = acme.call("getScheduledJobs", &format!("<originalName>{name}</originalName>")).await.text;
+        assert_eq!(field(&job, "httpCompletionUrl"), shown);
+    }
     acme.close().await;
 }
 

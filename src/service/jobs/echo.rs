@@ -1,18 +1,47 @@
 //! A job element as ActiveJob and ScheduledJob show it: the submitted options, with the values that unset ones have.
 //!
 //! The values are those of recorded replies: an address that was not given is an empty element, the URLs of a job are
-//! only counted, and blocks of options that were sent are shown whole.
+//! only counted, and blocks of options that were sent are shown whole. What is in an address for its server alone, user and
+//! password, is shown to nobody.
 
 use serde_json::{Map, Value, json};
 
 use crate::model::job::JobSpec;
+use crate::outward;
+
+/// Fields that hold an address.
+const ADDRESSES: &[&str] = &["sourceUrl", "httpCompletionUrl", "postHttpUrl"];
+
+/// An order as it was submitted, but for the credentials in its addresses.
+pub fn shown_order(spec: &JobSpec) -> Value {
+    let mut order = serde_json::to_value(spec).unwrap_or_default();
+    hide_credentials(&mut order);
+    order
+}
+
+fn hide_credentials(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(hide_credentials),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(address) if ADDRESSES.contains(&name.as_str()) && !address.trim().is_empty() => {
+                        *address = outward::without_credentials(address);
+                    }
+                    other => hide_credentials(other),
+                }
+            }
+        }
+        _ => {}
+    }
+}
 
 /// The element and its content. The contract has none for what cannot be submitted.
 pub(super) fn element(spec: &JobSpec) -> Map<String, Value> {
     if matches!(spec, JobSpec::Cleanup(_)) {
         return Map::new();
     }
-    let Ok(Value::Object(mut element)) = serde_json::to_value(spec) else { return Map::new() };
+    let Value::Object(mut element) = shown_order(spec) else { return Map::new() };
     if let Some(Value::Object(options)) = element.values_mut().next() {
         match spec {
             JobSpec::ImageServingPublish(_)

@@ -13,6 +13,7 @@ mod waiting;
 
 pub use active::{ActiveJob, GetActiveJobsParam, GetActiveJobsReturn, TaskItemProgress, TaskProgress};
 pub use control::{JobParam, Nothing};
+pub use echo::shown_order;
 pub use logs::{
     AssetJobLog, GetAssetJobLogsParam, GetAssetJobLogsReturn, GetJobLogDetailsParam, GetJobLogDetailsReturn,
     GetJobLogsParam, GetJobLogsReturn, JobLog, JobLogDetail,

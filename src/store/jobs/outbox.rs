@@ -22,7 +22,7 @@ pub enum Moment {
 }
 
 impl Channel {
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Url => "url",

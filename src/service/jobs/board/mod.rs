@@ -15,17 +15,19 @@ pub use view::{
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{Limits, OPERATORS};
+use super::{Limits, OPERATORS, shown_order};
 use crate::model::handle;
 use crate::model::id::{CompanyId, InstanceId, JobId};
-use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::model::log::LogType;
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
+use crate::outward;
 use crate::service::access::Operation;
 use crate::service::{Caller, Error, Services};
+use crate::store::jobs::outbox::Channel;
 use crate::store::jobs::query::{Detail, DetailFilter, Notice, Run, RunFilter, RunOrder, ScheduledJob, SlotRecord};
 
 const LOOK_AT_JOBS: Operation = Operation { name: "looking at jobs", roles: OPERATORS };
@@ -70,8 +72,8 @@ pub struct LogQuery {
 pub struct JobDetails {
     #[serde(flatten)]
     pub job: JobView,
-    /// The order, as submitted.
-    pub order: JobSpec,
+    /// The order, as submitted but for credentials in addresses.
+    pub order: Value,
     /// Why it waits, if it does.
     pub waits: Option<Said>,
     /// Of a job that fires more than once, or later.
@@ -118,7 +120,7 @@ impl Services {
         let notices = self.store.notices(run.id).await?;
         Ok(JobDetails {
             job: self.job_view(caller, run),
-            order: run.spec.clone(),
+            order: shown_order(&run.spec),
             waits,
             schedule,
             notices: notices.into_iter().map(NoticeView::from).collect(),
@@ -254,6 +256,8 @@ impl From<Notice> for NoticeView {
     fn from(notice: Notice) -> Self {
         let Notice { channel, moment, recipient, state, attempts, next_try_at, last_error, finished_at } = notice;
         let next_try_at = finished_at.is_none().then_some(next_try_at);
+        let recipient =
+            if channel == Channel::Url.name() { outward::without_credentials(&recipient) } else { recipient };
         Self { channel, moment, recipient, state, attempts, next_try_at, last_error, finished_at }
     }
 }

@@ -115,8 +115,8 @@ fn painted(value: Value, screen: &Screen) -> String {
 
 /// The fields of the order that say something.
 fn show_order(details: &JobDetails, screen: &Screen) -> Result<(), Failure> {
-    let order = serde_json::to_value(&details.order).unwrap_or_default();
-    let Some(fields) = order.as_object().and_then(|order| order.values().next()).and_then(Json::as_object) else {
+    let Some(fields) = details.order.as_object().and_then(|order| order.values().next()).and_then(Json::as_object)
+    else {
         return Ok(());
     };
     let said = |value: &&Json| match value {
