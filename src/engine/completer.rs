@@ -32,6 +32,9 @@ enum Verdict {
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(1);
 const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(30);
 
+/// How long a run waits for room on the disk before it looks again.
+const LOOK_FOR_ROOM: TimeDelta = TimeDelta::minutes(1);
+
 /// Writes the end of an attempt. When the database refuses (disk full), it tries until it does not, or until the lease
 /// is lost or the daemon ends: then the next process finds the run by its lease.
 pub(super) async fn complete(shared: &Shared, claimed: &Claimed, leash: &Leash, result: Result) {
@@ -82,6 +85,13 @@ fn judge(shared: &Shared, claimed: &Claimed, leash: &Leash, result: Result) -> V
             // It was leaving anyway, and what failed may have failed because of that.
             Some(Leave::Stop | Leave::Shutdown) => left(shared, claimed, leash),
             Some(Leave::Timeout | Leave::LeaseLost) | None => retry(shared, claimed, reason),
+        },
+        Result::Failed(Failure::DiskFull) => match leash.reason() {
+            Some(Leave::Stop | Leave::Shutdown) => left(shared, claimed, leash),
+            Some(Leave::Timeout | Leave::LeaseLost) | None => {
+                let wait = LOOK_FOR_ROOM.min(shared.policy.retry.max);
+                Verdict::Release(Release::DiskFull { not_before: shared.clock.now() + wait })
+            }
         },
         Result::Panicked(text) => {
             tracing::error!(run = %claimed.run_name, panic = %text, "an executor panicked");

@@ -1,5 +1,8 @@
 //! How an attempt ends early.
 
+use std::fmt::Display;
+use std::io;
+
 use super::reason;
 use crate::assets::blobs::BlobError;
 use crate::model::log::Message;
@@ -13,6 +16,9 @@ pub enum Failure {
     Interrupted,
     /// It may pass: another attempt follows after a while. The message is a reason (`reason-…`).
     Transient(Message),
+    /// There is no room for what it makes. That is no fault of the run: it waits for room, however long, and the attempt
+    /// counts not as a failed one.
+    DiskFull,
     /// It will not pass. The message is a whole sentence, or a reason.
     Fatal(Message),
 }
@@ -21,6 +27,14 @@ impl Failure {
     /// It will not pass, for this reason.
     pub fn because(reason: Message) -> Self {
         Self::Fatal(Message::new("job-failed").with("reason", reason))
+    }
+
+    /// An error of reading or writing files of ours; `said` tells it in full.
+    pub fn of_io(error: &io::Error, said: impl Display) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
+            _ => Self::Transient(reason::other(said)),
+        }
     }
 }
 
@@ -35,10 +49,10 @@ impl From<AttemptError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Transient(match error {
-            StoreError::Full { .. } => Message::new("reason-disk-full"),
-            error => Message::new("reason-other").with("detail", error.to_string()),
-        })
+        match error {
+            StoreError::Full { .. } => Self::DiskFull,
+            error => Self::Transient(reason::other(error)),
+        }
     }
 }
 
@@ -47,6 +61,7 @@ impl From<BlobError> for Failure {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::Stopped => Self::Interrupted,
+            BlobError::Full { .. } => Self::DiskFull,
             error => Self::Transient(reason::other(error)),
         }
     }

@@ -487,7 +487,7 @@ impl From<ChildError> for Unmade {
     fn from(error: ChildError) -> Self {
         match error {
             ChildError::Cancelled { .. } => Self::Failed(Failure::Interrupted),
-            ChildError::Io { .. } => Self::Failed(Failure::Transient(reason::other(error))),
+            ChildError::Io { ref source, .. } => Self::Failed(Failure::of_io(source, &error)),
             error => Self::Refused(reason::of_child(&error)),
         }
     }

@@ -48,10 +48,7 @@ impl From<MediaError> for Unmade {
         match &error {
             MediaError::Cancelled => Self::Failed(Failure::Interrupted),
             // Both what is read and what is written here is our own.
-            MediaError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Self::Failed(Failure::Transient(Message::new("reason-disk-full")))
-            }
-            MediaError::Io { .. } => Self::Failed(Failure::Transient(reason::other(error))),
+            MediaError::Io { source, .. } => Self::Failed(Failure::of_io(source, &error)),
             MediaError::BadOption { .. } => Self::Failed(Failure::because(reason::other(error))),
             _ => Self::Refused(reason::of_picture(&error)),
         }
@@ -102,10 +99,15 @@ pub fn remake(
 ) -> Result<Made, Unmade> {
     let format = sniff_master(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
-        make(workshop, recipes, source_blob, making, stop)
-    } else {
-        Err(Unmade::Refused(Message::new("reason-not-in-version")))
+        return make(workshop, recipes, source_blob, making, stop);
     }
+    // It came in as a picture of some format.
+    Err(Unmade::Refused(if format == Format::Unknown {
+        let detail = "its content is of no known format any more; upload it again";
+        Message::new("reason-damaged").with("type", "master").with("detail", detail)
+    } else {
+        Message::new("reason-not-in-version")
+    }))
 }
 
 /// What a master is.

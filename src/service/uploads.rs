@@ -280,7 +280,7 @@ fn refusal(error: PostError) -> Error {
 }
 
 fn write_error(error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::StorageFull {
+    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
         return Error::Refused("the disk of the server is full; nothing of this post was taken".to_owned());
     }
     Error::Internal(format!("a posted file cannot be written: {error}"))

@@ -24,12 +24,15 @@ const SQLITE_READONLY: i32 = 8;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_CANTOPEN: i32 = 14;
 
+/// The extended code of an error that has but one cause in practice: there is no room for the index of the log.
+const SQLITE_IOERR_SHMSIZE: i32 = 4874;
+
 impl StoreError {
     /// Names what was being done when sqlx reported `error`.
     pub(super) fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |error| {
             let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
-            match code.map(|code| code & 0xff) {
+            match code.map(|code| if code == SQLITE_IOERR_SHMSIZE { SQLITE_FULL } else { code & 0xff }) {
                 Some(SQLITE_FULL) => Self::Full { doing },
                 Some(SQLITE_READONLY | SQLITE_CANTOPEN) => Self::ReadOnly { doing, reason: error.to_string() },
                 _ => Self::Database { doing, reason: error.to_string() },

@@ -153,6 +153,7 @@ codes! {
     STOP_REQUESTED = "stop-requested";
     JOB_STOPPED = "job-stopped";
     ATTEMPT_FAILED = "attempt-failed";
+    DISK_FULL = "disk-full";
     ATTEMPTS_EXHAUSTED = "attempts-exhausted";
     JOB_FAILED = "job-failed";
     LEASE_LOST = "lease-lost";
@@ -263,6 +264,7 @@ codes! {
     WAIT_PREVIOUS_RUN = "wait-previous-run";
     WAIT_PUBLISH_CONTEXT = "wait-publish-context";
     WAIT_RETRY = "wait-retry";
+    WAIT_DISK_FULL = "wait-disk-full";
     WAIT_TURN = "wait-turn";
     WAIT_PAUSED = "wait-paused";
     WAIT_SCHEDULE = "wait-schedule";

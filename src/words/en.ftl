@@ -577,6 +577,7 @@ job-stopped = Stopped by { $user } after { NUMBER($done) } of { $total ->
 # $reason (Text)
 # $at (Time) of the next attempt
 attempt-failed = Attempt { $attempt } of { $attempts } failed: { $reason }. The job will be tried again at { TIME($at, $zone) }.
+disk-full = The disk is full. The job waits for room, and goes on as soon as there is some; none of its attempts is used up by that.
 # $attempts (Number) made
 # $reason (Text) of the last failure
 attempts-exhausted =
@@ -794,6 +795,8 @@ wait-publish-context = Waits for { $run }, which is publishing to { $context }.
 # $at (Time) it begins
 # $reason (Text) why the last one failed
 wait-retry = Attempt { $attempt } of { $attempts } begins at { TIME($at, $zone) }; the last one failed: { $reason }.
+# $at (Time) when it looks for room
+wait-disk-full = Waits because the disk is full. Whether there is room again it sees at { TIME($at, $zone) }; freeing some is all it needs.
 # $ahead (Number) jobs that come first
 wait-turn =
     { $ahead ->

@@ -23,7 +23,7 @@ impl SmallDisk {
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
         let config = folder.path().join("prepress.toml");
-        std::fs::write(&config, "[dispatch]\nmax_attempts = 100\nretry_base = \"1s\"\nretry_max = \"5s\"\n").unwrap();
+        std::fs::write(&config, "[dispatch]\nmax_attempts = 2\nretry_base = \"1s\"\nretry_max = \"5s\"\n").unwrap();
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private"]);
         if !rustix::process::geteuid().is_root() {
@@ -150,6 +150,7 @@ fn noise(path: &Path, seed: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_room() {
     const PICTURES: i64 = 30;
+    const WAITED: &str = "SELECT count(*) FROM log_detail WHERE code = 'disk-full'";
     prepress::daemon::parts::install_crypto();
     let disk = SmallDisk::mount();
     let process = disk.serve();
@@ -163,14 +164,14 @@ async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_r
     }
     assert_eq!(status(&process.address, "/readyz").await, 503, "there is little room already");
 
-    // An upload that needs more room than there is: its attempts fail, the daemon goes on.
+    // An upload that needs more room than there is: it waits for some, however often, and the daemon goes on.
     disk.fill(2 << 20);
     let upload = "<jobName>Upload</jobName><uploadDirectoryJob><serverDir>in</serverDir><overwrite>true</overwrite>\
         <readyForPublish>true</readyForPublish><includeSubfolders>false</includeSubfolders><createMask>false</createMask>\
         <processMetadataFiles>false</processMetadataFiles><emailSetting>None</emailSetting></uploadDirectoryJob>";
     let (code, text) = submit(&process.address, upload).await;
     assert_eq!(code, 200, "{text}");
-    while disk.free() > 256 << 10 && disk.number("SELECT count(*) FROM instance WHERE failures > 0") == 0 {
+    while disk.free() > 256 << 10 && disk.number(WAITED) == 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(disk.number("SELECT count(*) FROM instance WHERE state = 'Done'"), 0, "it is not over");
@@ -213,6 +214,8 @@ async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_r
         tokio::task::yield_now().await;
     }
     assert_eq!(disk.number("SELECT count(*) FROM instance WHERE outcome <> 'Succeeded'"), 0);
+    assert_eq!(disk.number("SELECT count(*) FROM instance WHERE failures > 0"), 0, "a full disk is no failure");
+    assert!(disk.number(WAITED) > 0);
     assert_eq!(disk.number("SELECT count(*) FROM asset"), PICTURES);
     assert_eq!(disk.number("SELECT success_count FROM instance WHERE id = 1"), PICTURES);
     for name in answered.iter().map(String::as_str).chain(["After"]) {
@@ -230,4 +233,70 @@ async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_r
     let said = String::from_utf8_lossy(&refusal.stderr).into_owned();
     assert_eq!(refusal.status.code(), Some(1), "{said}");
     assert!(said.contains(&disk.data.display().to_string()) && said.contains("ead-only"), "{said}");
+}
+
+/// Somebody who may read the data folder and not write it sees the jobs: beside a daemon, without one, and after one that
+/// was killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_may_only_be_read_shows_what_is_in_it() {
+    prepress::daemon::parts::install_crypto();
+    let disk = SmallDisk::mount();
+    let run = |program: &str, arguments: &[&str]| {
+        let output = disk.inside(program).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let process = disk.serve();
+    disk.run(&["company", "add", "Acme", "--id", "47"], "");
+    disk.run(
+        &["user", "add", "ada@acme.example", "--company", "Acme", "--role", "IpsUser", "--password-stdin"],
+        crate::PASSWORD,
+    );
+    let job = "<jobName>Tidy up</jobName><optimizeImagesJob><emailSetting>None</emailSetting></optimizeImagesJob>";
+    assert_eq!(submit(&process.address, job).await.0, 200);
+    while disk.number("SELECT count(*) FROM instance WHERE state = 'Done'") == 0 {
+        tokio::task::yield_now().await;
+    }
+    let view = disk.data.with_file_name("view");
+    let (data, view) = (disk.data.to_str().unwrap(), view.to_str().unwrap());
+    let look = |folder: &str, when: &str| {
+        let prepress = |arguments: &[&str]| {
+            let mut command = disk.inside(env!("CARGO_BIN_EXE_prepress"));
+            command.args(arguments).env("PREPRESS_DATA", folder).output().unwrap()
+        };
+        for (arguments, said) in [
+            (&["jobs", "list"][..], "Tidy up"),
+            (&["jobs", "show", "1"], "Tidy up"),
+            (&["jobs", "log", "1"], "BeginReoptimize"),
+            (&["jobs", "schedule"], ""),
+            (&["company", "list"], "Acme"),
+            (&["user", "list"], "ada@acme.example"),
+            (&["preset", "list"], ""),
+        ] {
+            let output = prepress(arguments);
+            let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success() && out.contains(said) && err.is_empty(),
+                "{when}: {arguments:?}: {out}{err}"
+            );
+        }
+        for arguments in [&["company", "add", "Beta"][..], &["user", "password", "ada@acme.example"]] {
+            let output = prepress(arguments);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{when}: {arguments:?}: {said}");
+            assert!(said.contains("cannot be written") && said.contains("rights of the data folder"), "{when}: {said}");
+        }
+    };
+    run("mkdir", &[view]);
+    run("mount", &["--bind", data, view]);
+    run("mount", &["-o", "remount,bind,ro", view]);
+    look(view, "beside a daemon");
+    assert_eq!(process.terminate(), Some(0));
+    assert!(!disk.seen().join("prepress.db-wal").exists());
+    look(view, "without a daemon");
+
+    let process = disk.serve();
+    assert_eq!(submit(&process.address, job).await.0, 200);
+    process.kill();
+    assert!(disk.seen().join("prepress.db-wal").exists());
+    look(view, "after one that was killed");
 }

@@ -81,6 +81,36 @@ fn check_manifest(world: &World) {
     assert_eq!(totals["files"], json!(files.len()), "{totals}");
 }
 
+/// Masters that were damaged in the store after they came in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_master_is_one_error_with_its_reason() {
+    let world = World::new().await;
+    upload(&world, &[("wiped.jpg", 1), ("cut.jpg", 2), ("sound.jpg", 3)]).await;
+    let masters = world.query("SELECT name, blob FROM asset ORDER BY id").await;
+    let damage = |name: &str, left: usize| {
+        let master = masters.iter().find(|row| row[0] == name).unwrap();
+        let path = world.blobs.path(master[1].as_str().unwrap()).unwrap();
+        let mut bytes = read(&path);
+        bytes[left..].fill(0);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+    };
+    damage("wiped", 0);
+    damage("cut", 100);
+    world.execute("DELETE FROM derived").await;
+    for publish_type in ["Full", "FullWithSearch"] {
+        let done = publish(&world, publish_type).await;
+        let text = done.text();
+        let counters = done.counters;
+        assert_eq!((counters.success, counters.error, counters.warning), (1, 2, 0), "{text}");
+        assert_eq!((counters.transfer_success, counters.transfer_error), (1, 2), "{text}");
+        let errors = done.of_type("ImageServingPublishError");
+        let reasons: Vec<_> = errors.iter().map(|line| line.params["reason"]["code"].clone()).collect();
+        assert_eq!(reasons, ["reason-truncated", "reason-damaged"], "{text}");
+        assert_eq!(world.published_names(), ["sound.tif"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_marked_is_published_and_what_is_not_leaves() {
     let world = World::new().await;

@@ -327,7 +327,7 @@ impl World {
         let ending = match &result {
             Ok(()) => Ending::succeeded(),
             Err(Failure::Fatal(message) | Failure::Transient(message)) => Ending::failed(message.clone()),
-            Err(Failure::Interrupted) => Ending::stopped(),
+            Err(Failure::Interrupted | Failure::DiskFull) => Ending::stopped(),
         };
         let lines = self.lines(fence).await;
         let counters = self.counters(fence).await;

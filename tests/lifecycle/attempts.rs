@@ -1,14 +1,18 @@
 //! How attempts end.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use prepress::engine::EnginePolicy;
 use prepress::executors::Failure;
 use prepress::model::id::AccountId;
-use prepress::model::log::Message;
-use prepress::model::outcome::Outcome;
+use prepress::model::log::{LogLine, LogType, Message};
+use prepress::model::outcome::{Counters, Outcome};
 use prepress::model::state::State;
+use prepress::service::jobs::Limits;
+use prepress::service::{Services, Settings};
 use prepress::store::jobs::control::Stop;
-use prepress::store::jobs::query::DetailFilter;
+use prepress::store::jobs::query::{DetailFilter, Run};
 use serde_json::json;
 
 use crate::support::{Daemon, Plan, Scripted, Wire, World, eventually, policy, stage, upload};
@@ -61,6 +65,38 @@ async fn a_failure_that_may_pass_is_tried_again_until_the_attempts_are_used_up()
     );
     eventually("the mail is sent", || async { (wire.tried().len() == 1).then_some(()) }).await;
     assert_eq!(wire.tried()[0].recipient, "u1@example.com");
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for_and_uses_up_no_attempt() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let id = world.run_at_once(1, "large").await;
+    let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
+    let limits = Limits { slots: 4, slots_by_kind: BTreeMap::new(), max_attempts: 3, daemon_runs: true };
+    for attempt in 1..=10 {
+        let call = calls.next().await;
+        if attempt == 6 {
+            assert!(call.item("a").await.unwrap(), "there was room for one");
+            let line = LogLine::new(LogType::UploadSuccess, Message::new("upload-success"));
+            call.context.log(vec![line], Counters::default()).await.unwrap();
+        }
+        call.end(Err(Failure::DiskFull));
+        let waits = |run: &Run| run.attempt == attempt && run.state == State::WaitingCoordinator;
+        let run = world.until(id, "waits", waits).await;
+        assert_eq!((run.failures, run.not_before_at), (0, world.now() + TimeDelta::minutes(1)));
+        let why = services.why_waiting(&run, &limits).await.unwrap().unwrap();
+        assert_eq!(why.code, "wait-disk-full");
+        world.advance(TimeDelta::minutes(1));
+    }
+    calls.next().await.succeed();
+    let run = world.until_done(id).await;
+    assert_eq!((run.outcome, run.attempt, run.failures), (Some(Outcome::Succeeded), 11, 0));
+    let told = log(&world, id).await.iter().filter(|line| line.ends_with("disk-full")).count();
+    assert_eq!(told, 2, "once, and once more after something else had happened");
     daemon.shut_down().await;
     world.check().await;
 }

@@ -110,7 +110,7 @@ impl From<TreeError> for Failure {
             TreeError::Stopped => Self::Interrupted,
             TreeError::Blob(error) => error.into(),
             TreeError::NotOurs { .. } | TreeError::BadName(_) => Self::because(reason::other(error)),
-            TreeError::Io { .. } => Self::Transient(reason::other(error)),
+            TreeError::Io { ref source, .. } => Self::of_io(source, &error),
         }
     }
 }

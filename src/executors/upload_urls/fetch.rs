@@ -38,10 +38,7 @@ impl Trouble {
     }
 
     fn writing(error: std::io::Error) -> Self {
-        if error.kind() == std::io::ErrorKind::StorageFull {
-            return Self::Ours(Failure::Transient(Message::new("reason-disk-full")));
-        }
-        Self::Ours(Failure::Transient(reason::other(error)))
+        Self::Ours(Failure::of_io(&error, &error))
     }
 }
 

@@ -198,7 +198,7 @@ impl UploadUrls {
             Read::take(file, media::SNIFF_LEN as u64).read_to_end(&mut head)?;
             Ok::<_, std::io::Error>((draft, head))
         });
-        let (draft, head) = head.await?.map_err(|error| Failure::Transient(reason::other(error)))?;
+        let (draft, head) = head.await?.map_err(|error| Failure::of_io(&error, &error))?;
         if head.is_empty() {
             let fate = incoming.refuse(Message::new("reason-empty"));
             return Ok((incoming, fate));

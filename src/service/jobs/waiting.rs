@@ -43,11 +43,18 @@ impl Services {
     }
 
     async fn why_retry(&self, run: &Run, limits: &Limits) -> Result<Message, Error> {
-        let reason = self.store.last_failure(run.id).await?.unwrap_or_else(|| Message::new("reason-internal"));
+        let setback = self.store.last_setback(run.id).await?;
+        let at = run.not_before_at.timestamp_millis();
+        if setback.as_ref().is_some_and(|line| line.code == "disk-full") {
+            return Ok(Message::new("wait-disk-full").with("at", at));
+        }
+        let reason = setback
+            .and_then(|mut line| line.params.remove("reason"))
+            .unwrap_or_else(|| Message::new("reason-internal").into());
         Ok(Message::new("wait-retry")
             .with("attempt", run.failures + 1)
             .with("attempts", limits.max_attempts)
-            .with("at", run.not_before_at.timestamp_millis())
+            .with("at", at)
             .with("reason", reason))
     }
 

@@ -67,7 +67,12 @@ pub enum Release {
     Shutdown,
     /// It failed in a way that may pass.
     Retry { reason: Message, not_before: DateTime<Utc> },
+    /// There was no room on the disk. It is no failure.
+    DiskFull { not_before: DateTime<Utc> },
 }
+
+/// The line of a run that waits for room.
+const DISK_FULL: &str = "disk-full";
 
 fn one_row(result: sqlx::sqlite::SqliteQueryResult) -> Result<(), AttemptError> {
     if result.rows_affected() == 1 { Ok(()) } else { Err(AttemptError::LeaseLost) }
@@ -258,7 +263,11 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Released, AttemptError> {
         let zone = self.zone();
-        let retry = matches!(release, Release::Retry { .. });
+        let ended_as = match release {
+            Release::Shutdown => "Interrupted",
+            Release::Retry { .. } => "Retried",
+            Release::DiskFull { .. } => "DiskFull",
+        };
         let released = self
             .write(move |tx| {
                 Box::pin(async move {
@@ -279,8 +288,7 @@ impl Store {
             .await?;
         self.stats().attempt_ended(match released {
             Released::Stopped => Outcome::Stopped.as_str(),
-            Released::Waiting if retry => "Retried",
-            Released::Waiting => "Interrupted",
+            Released::Waiting => ended_as,
         });
         self.signals().waiting.notify_one();
         self.signals().outbox.notify_one();
@@ -309,6 +317,7 @@ async fn requeue(
     let (failures, not_before) = match &release {
         Release::Shutdown => (0, now),
         Release::Retry { not_before, .. } => (1, *not_before),
+        Release::DiskFull { not_before } => (0, *not_before),
     };
     let row = sqlx::query(
         "UPDATE instance
@@ -328,6 +337,13 @@ async fn requeue(
     .ok_or(AttemptError::LeaseLost)?;
     let message = match release {
         Release::Retry { reason, .. } => reason,
+        Release::DiskFull { .. } => {
+            // Once for as long as nothing else happens: a disk that stays full must not fill with the news of it.
+            if lines::newest_code(tx, fence.instance).await?.as_deref() == Some(DISK_FULL) {
+                return Ok(());
+            }
+            Message::new(DISK_FULL)
+        }
         Release::Shutdown => Message::new("shutdown-requeued")
             .with("done", rows::get::<i64>(&row, "items_done")?)
             .with("total", rows::get::<i64>(&row, "items_total")?),

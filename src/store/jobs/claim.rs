@@ -304,7 +304,7 @@ fn head(run: &Claimed, root_path: &str, client: Option<String>) -> impl Iterator
 async fn next_retry(tx: &mut Transaction, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
     let millis: Option<i64> = sqlx::query_scalar(
         "SELECT min(not_before_at) FROM instance
-         WHERE state = 'WaitingCoordinator' AND failures > 0 AND not_before_at > $1",
+         WHERE state = 'WaitingCoordinator' AND attempt > 0 AND not_before_at > $1",
     )
     .bind(now.timestamp_millis())
     .fetch_one(tx)

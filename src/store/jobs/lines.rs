@@ -42,3 +42,12 @@ pub(in crate::store) async fn insert<'a>(
     .map(|_| ())
     .map_err(StoreError::doing("write log lines"))
 }
+
+/// What the newest line of a run says.
+pub(super) async fn newest_code(tx: &mut Transaction, instance: InstanceId) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar("SELECT code FROM log_detail WHERE instance_id = $1 ORDER BY id DESC LIMIT 1")
+        .bind(instance.0)
+        .fetch_optional(tx)
+        .await
+        .map_err(StoreError::doing("read log lines"))
+}

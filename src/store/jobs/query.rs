@@ -330,19 +330,19 @@ impl Store {
         Ok(details)
     }
 
-    /// Why the last attempt of a run failed.
-    pub async fn last_failure(&self, instance: InstanceId) -> Result<Option<Message>, StoreError> {
+    /// What the log says of why the last attempt of a run did not come to its end.
+    pub async fn last_setback(&self, instance: InstanceId) -> Result<Option<Message>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
-            "SELECT params FROM log_detail WHERE instance_id = $1 AND code = 'attempt-failed' ORDER BY id DESC LIMIT 1",
+            "SELECT code, params FROM log_detail WHERE instance_id = $1 AND code IN ('attempt-failed', 'disk-full')
+             ORDER BY id DESC LIMIT 1",
         )
         .bind(instance.0)
         .fetch_optional(&mut *reader)
         .await
         .map_err(StoreError::doing("read log lines"))?;
         let Some(row) = row else { return Ok(None) };
-        let params: serde_json::Value = rows::json(&row, "params")?;
-        Ok(serde_json::from_value(params["reason"].clone()).ok())
+        Ok(Some(Message { code: rows::get(&row, "code")?, params: rows::json(&row, "params")? }))
     }
 
     /// Who asked to stop a run.
