@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::Shared;
 use crate::clock;
 use crate::store::StoreError;
-use crate::store::jobs::retention::Horizon;
+use crate::store::jobs::retention::{Forgotten, Horizon};
 
 const EVERY: TimeDelta = TimeDelta::hours(1);
 
@@ -27,11 +27,15 @@ async fn sweep(shared: &Shared) -> Result<(), StoreError> {
     let (now, retention) = (shared.clock.now(), shared.policy.retention);
     let horizon =
         Horizon { logs: now - retention.logs, instances: now - retention.instances, outbox: now - retention.outbox };
+    let mut forgotten = Forgotten::default();
     while !shared.closing.is_cancelled() {
-        let forgotten = shared.store.forget(horizon).await?;
-        if forgotten.is_nothing() {
-            return Ok(());
+        let some = shared.store.forget(horizon).await?;
+        if some.is_nothing() {
+            break;
         }
+        forgotten += some;
+    }
+    if !forgotten.is_nothing() {
         tracing::info!(?forgotten, "what has been kept long enough was removed");
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What is old is forgotten, but not how far the numbers had come.
 
 use chrono::TimeDelta;
-use prepress::store::jobs::retention::Horizon;
+use prepress::store::jobs::retention::{Forgotten, Horizon};
 use serde_json::json;
 
 use crate::support::{Daemon, Plan, Scripted, World, policy, upload};
@@ -33,6 +33,49 @@ async fn numbers_are_not_given_twice_though_their_first_owners_are_forgotten() {
     world.until_done(new.run.unwrap().id).await;
     world.until_count(1, "outbox WHERE id = 6").await;
     daemon.shut_down().await;
+    world.check().await;
+}
+
+/// A run of many files is removed in transactions of a bounded size, and as a whole in the end.
+#[tokio::test]
+async fn a_large_run_is_forgotten_piece_by_piece() {
+    const FILES: u64 = 1200;
+    const MOST: u64 = 500;
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    for name in ["large", "newer"] {
+        let run = world.run_at_once(1, name).await;
+        world.until_done(run).await;
+    }
+    daemon.shut_down().await;
+    let numbers = format!("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {FILES})");
+    for sql in [
+        "INSERT INTO item(instance_id, key, done_at) {numbers} SELECT 1, 'item ' || n, 0 FROM n",
+        "INSERT INTO log_detail(instance_id, logged_at, log_type, code) {numbers} SELECT 1, 0, 'JobInfo', 'x' FROM n",
+        "INSERT INTO posted_file(instance_id, number, path, blob, bytes, posted_at) {numbers} SELECT 1, n, '', '', 0, 0 FROM n",
+        "UPDATE instance SET items_done = {FILES}, items_total = {FILES} WHERE id = 1",
+    ] {
+        world.sql(&sql.replace("{numbers}", &numbers).replace("{FILES}", &FILES.to_string())).await;
+    }
+    world.advance(TimeDelta::days(1000));
+    // Logs would be kept longer than the run; but they cannot outlive it.
+    let horizon = Horizon { logs: world.now() - TimeDelta::days(2000), instances: world.now(), outbox: world.now() };
+    let mut all = Forgotten::default();
+    loop {
+        let some = world.store().forget(horizon).await.unwrap();
+        let Forgotten { lines, checkpoints, posted_files, runs, messages, slots, jobs } = some;
+        assert!(
+            [lines, checkpoints, posted_files, runs, messages, slots, jobs].iter().all(|rows| *rows <= MOST),
+            "{some:?}"
+        );
+        if some.is_nothing() {
+            break;
+        }
+        all += some;
+        assert_eq!(all.runs == 0, all.checkpoints < FILES || all.posted_files < FILES, "last of all the run: {all:?}");
+    }
+    assert_eq!((all.checkpoints, all.posted_files, all.runs), (FILES, FILES, 1));
+    assert_eq!(world.count("instance").await, 1, "the newest stays");
     world.check().await;
 }
 
