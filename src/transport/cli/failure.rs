@@ -22,6 +22,8 @@ pub enum Exit {
     JobFailed,
     /// The job that was waited for is done, with errors in some of its files.
     JobHadErrors,
+    /// A signal ended the command before its work was done.
+    Interrupted,
 }
 
 impl Exit {
@@ -32,7 +34,8 @@ Exit codes:
   1  refused or failed; the message says why and what to do
   2  the command line was not understood
   3  the job that was waited for failed or was stopped
-  4  the job that was waited for is done, but some of its files had errors";
+  4  the job that was waited for is done, but some of its files had errors
+  130  interrupted by a signal (Ctrl-C)";
 }
 
 impl From<Exit> for ExitCode {
@@ -42,6 +45,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::JobFailed => 3,
             Exit::JobHadErrors => 4,
+            Exit::Interrupted => 130,
         })
     }
 }
@@ -53,6 +57,8 @@ pub enum Failure {
         what: String,
         hint: Option<String>,
     },
+    /// A signal said so; and what becomes of what was begun.
+    Interrupted(String),
     /// Nobody reads on, as in `prepress jobs list | head`: no failure at all.
     NobodyReads,
 }
@@ -65,7 +71,7 @@ impl Failure {
     pub fn hint(self, hint: impl Into<String>) -> Self {
         match self {
             Self::Told { what, .. } => Self::Told { what, hint: Some(hint.into()) },
-            Self::NobodyReads => self,
+            Self::Interrupted(_) | Self::NobodyReads => self,
         }
     }
 
@@ -82,18 +88,27 @@ impl Failure {
     pub fn report(self) -> ExitCode {
         match self {
             Self::NobodyReads => Exit::Done.into(),
+            Self::Interrupted(what) => {
+                let style = Style::of(&io::stderr());
+                tell(&format!("{} {what}\n", style.paint(Paint::Yellow, "interrupted:")));
+                Exit::Interrupted.into()
+            }
             Self::Told { what, hint } => {
                 let style = Style::of(&io::stderr());
                 let mut text = format!("{} {what}\n", style.paint(Paint::Red, "error:"));
                 if let Some(hint) = hint {
                     text.push_str(&format!("{} {hint}\n", style.paint(Paint::Cyan, " hint:")));
                 }
-                // Where this cannot be written there is nobody to tell.
-                let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+                tell(&text);
                 Exit::Failed.into()
             }
         }
     }
+}
+
+/// Where it cannot be written there is nobody to tell.
+fn tell(text: &str) {
+    let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
 }
 
 impl From<ConfigError> for Failure {

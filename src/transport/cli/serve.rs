@@ -39,6 +39,14 @@ pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<
     let name = signals.next().await;
     tracing::info!(signal = name, running = daemon.running(), "shutting down; a second signal ends it at once");
     tell_systemd(&[NotifyState::Stopping]);
+    shut_down(daemon, &mut signals).await;
+    watchdog.abort();
+    tracing::info!("ended in good order");
+    Ok(Exit::Done)
+}
+
+/// Ends a daemon in good order, unless a further signal says that it is to end at once.
+pub async fn shut_down(daemon: Daemon, signals: &mut Signals) {
     tokio::select! {
         () = daemon.shut_down() => {}
         name = signals.next() => {
@@ -46,9 +54,6 @@ pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<
             std::process::exit(1);
         }
     }
-    watchdog.abort();
-    tracing::info!("ended in good order");
-    Ok(Exit::Done)
 }
 
 /// SIGTERM and SIGINT.

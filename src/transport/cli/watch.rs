@@ -38,15 +38,18 @@ impl Bar {
         self.0.set_message(words::harmless(message));
     }
 
-    pub fn clear(self) {
-        self.0.finish_and_clear();
-    }
-
     fn style(template: &'static str) -> ProgressStyle {
         ProgressStyle::with_template(template)
             .expect("the templates above are well formed")
             .progress_chars("━━╌")
             .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    }
+}
+
+/// A bar that is not looked at any more leaves nothing behind, however that came.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 
@@ -65,11 +68,10 @@ pub async fn until_all_done(services: &Services, first: InstanceId) -> Result<Ve
 
 /// Waits for the first run of a job that is not due yet.
 pub async fn first_run(services: &Services, job: JobId) -> Result<InstanceId, Failure> {
-    let bar = Bar::new("waiting for its time");
+    let _bar = Bar::new("waiting for its time");
     let filter = RunFilter { job: Some(job), limit: Some(1), ..RunFilter::default() };
     loop {
         if let Some(run) = services.store().runs(&filter).await?.pop() {
-            bar.clear();
             return Ok(run.id);
         }
         tokio::time::sleep(LOOK).await;
@@ -80,11 +82,10 @@ async fn until_done(services: &Services, id: InstanceId) -> Result<Run, Failure>
     let mut bar = None;
     loop {
         let run = services.store().run(id).await?.ok_or_else(|| Failure::new(format!("run {id} is gone")))?;
-        let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
         if run.state == State::Done {
-            bar.take().into_iter().for_each(Bar::clear);
             return Ok(run);
         }
+        let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
         let message = match (&run.progress, run.state) {
             (_, State::WaitingCoordinator) => "waits for a free slot".to_owned(),
             (Some(message), _) => words::say(message, "en", services.zone()),

@@ -14,7 +14,7 @@ use clap::Args;
 use super::failure::{Exit, Failure};
 use super::place::PlaceArgs;
 use super::screen::{Paint, Screen};
-use super::serve::{Signals, announce_address};
+use super::serve::{self, Signals};
 use super::watch::{self, Bar};
 use crate::clock::{self, SystemClock};
 use crate::config::{Config, Overrides};
@@ -53,33 +53,56 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let config = configure(place, &args)?;
-    let ingest = config.ingest_root().join(COMPANY).join(FOLDER);
     if args.from.is_none() {
         screen.line("Drawing a sample catalogue …")?;
     }
-    let pictures = tokio::task::spawn_blocking({
-        let (ingest, from, size) = (ingest.clone(), args.from.clone(), args.size);
+    let filling = tokio::task::spawn_blocking({
+        let (ingest, from, size) = (ingest(&config), args.from.clone(), args.size);
         move || fill(&ingest, from.as_deref(), size)
-    })
-    .await
-    .map_err(|error| Failure::new(error.to_string()))??;
+    });
+    let pictures = tokio::select! {
+        pictures = filling => pictures.map_err(|error| Failure::new(error.to_string()))??,
+        _ = signals.next() => return Err(Failure::Interrupted("nothing was submitted".to_owned())),
+    };
     let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
-    announce_address(&daemon, config.data())?;
-    let client = Client::new(daemon.address(), EMAIL, add_user(&daemon).await?)?;
+    let shown = tokio::select! {
+        runs = show_work(&daemon, &config, &args, pictures, screen) => runs.map(|runs| watch::exit_of(&runs)),
+        _ = signals.next() => {
+            let data = config.data().display();
+            Err(Failure::Interrupted(format!("the jobs go on with: prepress serve --data {data}")))
+        }
+    };
+    if shown.is_ok() && !args.exit && screen.line("\nServing until Ctrl-C …").is_ok() {
+        signals.next().await;
+    }
+    serve::shut_down(daemon, &mut signals).await;
+    shown
+}
+
+/// Submits the pictures as a client does, and shows what becomes of them.
+async fn show_work(
+    daemon: &Daemon,
+    config: &Config,
+    args: &DemoArgs,
+    pictures: usize,
+    screen: &Screen,
+) -> Result<Vec<Run>, Failure> {
+    serve::announce_address(daemon, config.data())?;
+    let client = Client::new(daemon.address(), EMAIL, add_user(daemon).await?)?;
     let handle = client.submit(CompanyId(1), JOB, FOLDER).await?;
     screen.facts([
         ("daemon", format!("http://{}, data in {}", daemon.address(), config.data().display())),
-        ("pictures", format!("{pictures} files in {}", ingest.display())),
+        ("pictures", format!("{pictures} files in {}", ingest(config).display())),
         ("submitted", format!("by SOAP as {EMAIL}; the answer's job handle is {}", screen.paint(Paint::Bold, handle))),
     ])?;
-    let runs = watch(&daemon, &mut signals).await?;
-    show::everything(&config, &daemon, &runs, client.password(), args.exit, screen).await?;
-    if !args.exit {
-        screen.line("\nServing until Ctrl-C …")?;
-        signals.next().await;
-    }
-    daemon.shut_down().await;
-    Ok(watch::exit_of(&runs))
+    let runs = watch(daemon).await?;
+    show::everything(config, daemon, &runs, client.password(), args.exit, screen).await?;
+    Ok(runs)
+}
+
+/// Where the company's upload jobs read.
+fn ingest(config: &Config) -> PathBuf {
+    config.ingest_root().join(COMPANY).join(FOLDER)
 }
 
 /// A data folder of its own: an empty one, or one that an earlier demo made.
@@ -149,7 +172,7 @@ async fn add_user(daemon: &Daemon) -> Result<String, Failure> {
 }
 
 /// Shows progress until all runs are done.
-async fn watch(daemon: &Daemon, signals: &mut Signals) -> Result<Vec<Run>, Failure> {
+async fn watch(daemon: &Daemon) -> Result<Vec<Run>, Failure> {
     const LOOK: chrono::TimeDelta = chrono::TimeDelta::milliseconds(100);
     let services = daemon.services();
     let filter = RunFilter { order: RunOrder::Number, ..RunFilter::default() };
@@ -157,16 +180,13 @@ async fn watch(daemon: &Daemon, signals: &mut Signals) -> Result<Vec<Run>, Failu
     loop {
         let runs = services.store().runs(&filter).await?;
         match runs.iter().find(|run| run.finished_at.is_none()) {
-            None if !runs.is_empty() => {
-                shown.into_iter().for_each(|(_, bar)| bar.clear());
-                return Ok(runs);
-            }
+            None if !runs.is_empty() => return Ok(runs),
             None => {}
             Some(run) => {
                 let bar = match shown.take() {
                     Some((id, bar)) if id == run.id => bar,
                     other => {
-                        other.into_iter().for_each(|(_, bar)| bar.clear());
+                        drop(other);
                         Bar::new(super::jobs::short(run.kind))
                     }
                 };
@@ -175,9 +195,6 @@ async fn watch(daemon: &Daemon, signals: &mut Signals) -> Result<Vec<Run>, Failu
                 shown = Some((run.id, bar));
             }
         }
-        tokio::select! {
-            () = clock::sleep(&SystemClock, LOOK) => {}
-            _ = signals.next() => return Err(Failure::new("interrupted; the jobs go on at the next start")),
-        }
+        clock::sleep(&SystemClock, LOOK).await;
     }
 }

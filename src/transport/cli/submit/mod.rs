@@ -11,6 +11,7 @@ use super::failure::{Exit, Failure};
 use super::jobs;
 use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen, without_nulls};
+use super::serve::Signals;
 use super::watch;
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
@@ -19,8 +20,9 @@ use crate::model::job::PublishType;
 use crate::model::kind::JobKind;
 use crate::model::trigger::Trigger;
 use crate::service::jobs::board::JobsQuery;
-use crate::service::jobs::{Checked, SubmitJobParam};
+use crate::service::jobs::{Checked, SubmitJobParam, shown_order};
 use crate::service::{Caller, Denied, Error};
+use crate::store::jobs::query::Run;
 use crate::words::harmless;
 
 /// Firings shown of a schedule.
@@ -105,11 +107,22 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
     let (job_handle, submitted) = place.services.submit_job_numbered(&caller, param).await.map_err(refused)?;
     place.ring();
     if args.wait {
-        let run = match &submitted.run {
-            Some(run) => run.id,
-            None => watch::first_run(&place.services, submitted.job).await?,
+        let mut signals = Signals::listen()?;
+        let done = async {
+            let first = match &submitted.run {
+                Some(run) => run.id,
+                None => watch::first_run(&place.services, submitted.job).await?,
+            };
+            watch::until_all_done(&place.services, first).await
         };
-        return wait(run, &caller, args.json, place, screen).await;
+        let runs = tokio::select! {
+            runs = done => runs?,
+            _ = signals.next() => {
+                let what = format!("the job goes on; see: prepress jobs show '{}'", harmless(&job_handle));
+                return Err(Failure::Interrupted(what));
+            }
+        };
+        return show(&runs, &caller, args.json, place, screen).await;
     }
     if args.json {
         let run = submitted.run.as_ref();
@@ -158,9 +171,9 @@ fn check_wait(param: &SubmitJobParam, daemon_runs: bool, place: &Place) -> Resul
     Ok(())
 }
 
-async fn wait(run: InstanceId, caller: &Caller, json: bool, place: &Place, screen: &Screen) -> Result<Exit, Failure> {
-    let runs = watch::until_all_done(&place.services, run).await?;
-    let newest = runs.iter().map(|run| run.id.0).max().unwrap_or(run.0);
+/// Shows the runs that were waited for: the one that was submitted, and those that follow from it.
+async fn show(runs: &[Run], caller: &Caller, json: bool, place: &Place, screen: &Screen) -> Result<Exit, Failure> {
+    let newest = runs.iter().map(|run| run.id.0).max().unwrap_or_default();
     let operator = Caller { is_ips_admin: true, ..caller.clone() };
     let query = JobsQuery { before: Some(InstanceId(newest + 1)), limit: 1000, ..JobsQuery::default() };
     let mut views = place.services.list_jobs(&operator, &query).await?.jobs;
@@ -174,12 +187,12 @@ async fn wait(run: InstanceId, caller: &Caller, json: bool, place: &Place, scree
                 screen.line(format!("\n{}", screen.paint(Paint::Red, &error.text)))?;
             }
         }
-        if watch::exit_of(&runs) != Exit::Done {
-            let hint = format!("\nWhat went wrong: prepress jobs log {run} --problems");
+        if let Some(first) = runs.first().filter(|_| watch::exit_of(runs) != Exit::Done) {
+            let hint = format!("\nWhat went wrong: prepress jobs log {} --problems", first.id);
             screen.line(screen.paint(Paint::Dim, hint))?;
         }
     }
-    Ok(watch::exit_of(&runs))
+    Ok(watch::exit_of(runs))
 }
 
 async fn dry_run(
@@ -203,7 +216,7 @@ async fn dry_run(
         Trigger::ExecTime(at) => vec![*at],
         Trigger::ExecSchedule(schedule) => schedule.upcoming(times.now, times.zone).take(FIRINGS).collect(),
     };
-    let order = serde_json::to_value(&job.spec).map_err(|error| Failure::new(error.to_string()))?;
+    let order = shown_order(&job.spec);
     if json {
         screen.json(&json!({
             "handle": handle::submitted_job(company.id, &job.name),
