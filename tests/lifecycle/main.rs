@@ -7,6 +7,7 @@
 mod support;
 
 mod attempts;
+mod completion;
 mod control;
 mod crash;
 mod dispatch;

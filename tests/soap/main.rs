@@ -4,12 +4,14 @@
 #[path = "../server/mod.rs"]
 mod server;
 
+mod bounds;
 mod built_in;
 mod export;
 mod faults;
 mod hostile;
 mod image_formats;
 mod job_rules;
+mod mail;
 mod shapes;
 mod upload_file;
 

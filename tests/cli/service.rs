@@ -1,0 +1,199 @@
+//! The real binary as a service manager, a log collector and an impatient person see it.
+
+use std::fs::File;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::*;
+
+/// Longer than anything takes that a test waits for.
+const GUARD: Duration = Duration::from_secs(120);
+
+/// Looks until there is something.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < GUARD, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn interrupt(child: &Child) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), Signal::INT).unwrap();
+}
+
+/// Starts a command whose lines can be waited for.
+fn start(mut command: Command) -> (Child, impl FnMut(&str)) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let until_said = move |what: &str| {
+        let said = lines.by_ref().map(|line| line.unwrap()).find(|line| line.contains(what));
+        assert!(said.is_some(), "it never said {what}");
+    };
+    (child, until_said)
+}
+
+/// What a command that was started came to: its code, and what it wrote to standard error.
+fn end(mut child: Child) -> (Option<i32>, String) {
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
+/// So many pictures that a job about them lasts until somebody ends it.
+fn many_pictures(folder: &std::path::Path) {
+    fs::create_dir_all(folder).unwrap();
+    for number in 0..400_u32 {
+        let shade = u8::try_from(number % 251).unwrap();
+        let picture = image::RgbImage::from_fn(400, 300, |x, y| image::Rgb([shade, x as u8, y as u8]));
+        picture.save(folder.join(format!("picture-{number}.bmp"))).unwrap();
+    }
+}
+
+#[test]
+fn a_service_manager_is_told_of_the_start_the_life_and_the_end() {
+    let place = Place::new();
+    let path = place.data.with_extension("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(GUARD)).unwrap();
+    let hear = || {
+        let mut text = [0; 4096];
+        let length = socket.recv(&mut text).expect("the service manager is told something");
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000").env_remove("WATCHDOG_PID");
+    let mut daemon = Daemon::of(command.stderr(Stdio::null()));
+    let ready = hear();
+    assert!(ready.lines().any(|line| line == "READY=1"), "{ready}");
+    assert!(ready.lines().any(|line| line == format!("STATUS=Listening on {}", daemon.address)), "{ready}");
+    assert!(daemon.get("/readyz", None).0.starts_with("HTTP/1.1 200"), "and it is true");
+    for _ in 0..3 {
+        assert_eq!(hear().trim_end(), "WATCHDOG=1");
+    }
+    daemon.signal(Signal::TERM);
+    let last = until("it says that it stops", || Some(hear()).filter(|said| said.trim_end() != "WATCHDOG=1"));
+    assert_eq!(last.trim_end(), "STOPPING=1");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
+/// The log is JSON if that is asked for, and whatever it says, the passwords in addresses are not in it; nor are they
+/// shown to anybody.
+#[test]
+fn a_json_log_is_one_value_a_line_and_addresses_are_shown_without_their_passwords() {
+    const SECRET: &str = "s3cret";
+    let place = Place::new();
+    let (config, log) = (place.data.with_extension("toml"), place.data.with_extension("log"));
+    let text = "[log]\nformat = \"json\"\nlevel = \"debug\"\n[fetch]\nallow_private = true\nattempts = 1\n";
+    fs::write(&config, text).unwrap();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.env("PREPRESS_CONFIG", &config).stderr(File::create(&log).unwrap()));
+    place.furnish();
+    let nobody = format!("http://ann:{SECRET}@127.0.0.1:1");
+    let order = format!(
+        r#"{{"companyHandle": "c|47", "jobName": "Secrets", "uploadUrlsJob": {{
+            "urlArray": [{{"sourceUrl": "{nobody}/shoe.jpg", "destPath": ""}}], "postHttpUrl": "{nobody}/done",
+            "postImageServingPublishJob": {{"publishType": "Full", "httpCompletionUrl": "{nobody}/published"}}}}}}"#
+    );
+    let dry = place.run_with_input(&["submit", "-", "--user", "ada@acme.example", "--dry-run"], &order).ok();
+    let waited = place.run_with_input(&["submit", "-", "--user", "ada@acme.example", "--wait"], &order);
+    assert_eq!(waited.code, Some(4), "nothing listens there: {}{}", waited.out, waited.err);
+    let tried = || {
+        let details = place.json(&["jobs", "show", "Secrets", "--json"]);
+        (details["notices"][0]["attempts"] == 1).then_some(details)
+    };
+    let details = until("the completion URL is tried", tried);
+    assert_eq!(details["order"]["uploadUrlsJob"]["urlArray"][0]["sourceUrl"], "http://127.0.0.1:1/shoe.jpg");
+    assert_eq!(details["order"]["uploadUrlsJob"]["postHttpUrl"], "http://127.0.0.1:1/done");
+    assert_eq!(details["notices"][0]["recipient"], "http://127.0.0.1:1/done");
+    let run = details["run"].to_string();
+    let login = Some(("ada@acme.example", PASSWORD));
+    let shown = [
+        dry,
+        waited.out,
+        details.to_string(),
+        place.run(&["jobs", "show", &run]).ok(),
+        place.run(&["jobs", "log", &run]).ok(),
+        daemon.get(&format!("/api/jobs/{run}"), login).1,
+        daemon.get(&format!("/api/jobs/{run}/log"), login).1,
+        daemon.get("/api/jobs", login).1,
+    ];
+    for text in shown {
+        assert!(!text.contains(SECRET) && !text.contains("ann:"), "{text}");
+    }
+    assert_eq!(daemon.terminate(), Some(0));
+
+    let log = fs::read_to_string(log).unwrap();
+    let mut messages = Vec::new();
+    for line in log.lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(value["timestamp"].is_string() && value["level"].is_string(), "{line}");
+        messages.extend(value["message"].as_str().map(str::to_owned));
+    }
+    for said in ["begins", "ends", "a message was not delivered yet", "ended in good order"] {
+        assert!(messages.iter().any(|message| message == said), "{said}: {log}");
+    }
+    assert!(!log.contains(SECRET), "{log}");
+}
+
+#[test]
+fn a_demo_that_is_interrupted_ends_in_good_order() {
+    // While it draws.
+    let place = Place::new();
+    let (child, mut until_said) = start(place.command(&["demo", "--exit", "--size", "8192"]));
+    until_said("Drawing a sample catalogue");
+    interrupt(&child);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.starts_with("interrupted: ") && said.lines().count() == 1, "{said}");
+
+    // While the job runs: what was begun is back in the queue, and goes on.
+    let pictures = place.data.with_extension("pictures");
+    many_pictures(&pictures);
+    let demo = ["demo", "--exit", "--from", pictures.to_str().unwrap()];
+    let (child, mut until_said) = start(place.command(&demo));
+    until_said("submitted");
+    interrupt(&child);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.starts_with("interrupted: ") && said.contains("prepress serve --data"), "{said}");
+    assert!(!place.data.join("prepress.db-wal").exists(), "the database was closed");
+    let run = || place.json(&["jobs", "list", "--json"])["jobs"][0].clone();
+    assert_eq!((run()["state"].as_str(), run()["failures"].as_i64()), (Some("WaitingCoordinator"), Some(0)));
+    let daemon = place.serve();
+    until("it goes on", || (run()["progress"]["done"].as_i64() > Some(0)).then_some(()));
+    assert_eq!(daemon.terminate(), Some(0));
+
+    // While it serves.
+    fs::remove_dir_all(&pictures).unwrap();
+    fs::create_dir_all(&pictures).unwrap();
+    image::RgbImage::new(80, 60).save(pictures.join("lamp.png")).unwrap();
+    let (child, mut until_said) = start(place.command(&["demo", "--from", pictures.to_str().unwrap()]));
+    until_said("Serving until Ctrl-C");
+    interrupt(&child);
+    assert_eq!(end(child), (Some(0), String::new()), "there it is the way to end it");
+}
+
+#[test]
+fn who_stops_waiting_for_a_job_does_not_stop_the_job() {
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    many_pictures(&place.data.join("ingest/Acme/many"));
+    let mut command =
+        place.command(&["submit", "--kind", "uploadDirectory", "--dir", "many", "--name", "Many", "--wait"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let run = || place.json(&["jobs", "list", "--json"])["jobs"][0].clone();
+    until("it runs", || (run()["state"] == "Running").then_some(()));
+    interrupt(&child);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("the job goes on") && said.contains("prepress jobs show"), "{said}");
+    assert_eq!(run()["state"], "Running");
+    assert_eq!(daemon.terminate(), Some(0));
+}

@@ -1,0 +1,86 @@
+//! A job's mail, from the submission over SOAP to a mail server.
+
+#[allow(dead_code, reason = "the mailer's own tests use the rest")]
+#[path = "../../src/mail/transport/smtp/server.rs"]
+mod smtp;
+
+use mail_parser::{Message, MessageParser, MimeHeaders};
+use prepress::config::MailTls;
+use prepress::model::role::Role;
+
+use crate::server::Server;
+use crate::shapes::until;
+use crate::{ADA, NEWEST};
+
+fn upload(name: &str, folder: &str, setting: &str) -> String {
+    format!(
+        "<submitJobParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle><jobName>{name}</jobName><locale>en</locale>\
+         <uploadDirectoryJob><serverDir>{folder}</serverDir><overwrite>true</overwrite><readyForPublish>true</readyForPublish>\
+         <includeSubfolders>true</includeSubfolders><createMask>false</createMask><processMetadataFiles>false\
+         </processMetadataFiles><emailSetting>{setting}</emailSetting></uploadDirectoryJob></submitJobParam>"
+    )
+}
+
+fn address<'m>(mail: &'m Message<'_>) -> &'m str {
+    mail.to().unwrap().first().unwrap().address().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_mails_what_was_asked_for_to_who_submitted_it() {
+    let post = smtp::Server::start(smtp::Orders::default()).await;
+    let server = Server::start_with(None, |config| {
+        config.mail.smtp_host = Some("127.0.0.1".to_owned());
+        config.mail.smtp_port = Some(post.address.port());
+        config.mail.tls = MailTls::None;
+        config.mail.from = "Studio <studio@acme.example>".to_owned();
+    })
+    .await;
+    server.company("Acme", 47).await;
+    server.user(ADA, "Acme", Role::IpsUser).await;
+    for (folder, bytes) in [("clean", None), ("broken", Some(b"\xff\xd8\xff\xe0 not a picture".as_slice()))] {
+        let folder = server.data().join("ingest/Acme").join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        image::RgbImage::new(60, 40).save(folder.join("shoe.png")).unwrap();
+        if let Some(bytes) = bytes {
+            std::fs::write(folder.join("worn <boot>.jpg"), bytes).unwrap();
+        }
+    }
+    // (setting, mails about a job without errors, and about one with an error)
+    let table = [("All", 2, 2), ("JobCompletion", 1, 1), ("Error", 0, 1), ("ErrorAndWarning", 0, 1), ("None", 0, 0)];
+    let mut expected = 0;
+    for (setting, clean, broken) in table {
+        for (folder, mails) in [("clean", clean), ("broken", broken)] {
+            let answer = server.soap(ADA, &upload(&format!("{setting} {folder}"), folder, setting)).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            server.all_done().await;
+            expected += mails;
+            until(async || (post.delivered().len() == expected).then_some(())).await;
+        }
+    }
+    server.shut_down().await;
+    let delivered = post.delivered();
+    assert_eq!(delivered.len(), expected, "and no more");
+    let parser = MessageParser::default();
+    let mails: Vec<Message<'_>> = delivered.iter().map(|mail| parser.parse(&mail.data).unwrap()).collect();
+    for mail in &mails {
+        assert_eq!(address(mail), ADA);
+        assert_eq!(mail.from().unwrap().first().unwrap().address(), Some("studio@acme.example"));
+        let kind = mail.content_type().unwrap();
+        assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("alternative")));
+    }
+    let about = |name: &str| -> Vec<&Message<'_>> {
+        mails.iter().filter(|mail| mail.subject().unwrap().contains(name)).collect()
+    };
+    let [begin, end] = about("All broken")[..] else { panic!("a beginning and an end") };
+    assert_eq!(end.in_reply_to().as_text(), begin.message_id());
+    assert!(begin.message_id().is_some() && begin.message_id() != end.message_id());
+    let (text, html) = (end.body_text(0).unwrap(), end.body_html(0).unwrap());
+    for said in ["All broken", "worn <boot>.jpg", "prepress jobs log"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(html.contains("worn &lt;boot&gt;.jpg") && !html.contains("worn <boot>"), "a name is no markup: {html}");
+    assert!(html.contains("All broken"), "{html}");
+    for (name, mails) in [("JobCompletion clean", 1), ("Error broken", 1), ("Error clean", 0), ("None broken", 0)] {
+        assert_eq!(about(name).len(), mails, "{name}");
+    }
+}
