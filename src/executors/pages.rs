@@ -204,11 +204,14 @@ impl Work<'_> {
             let limits = workshop.settings.page_limits();
             let master = workshop.blobs.path(&parent.blob)?;
             let (path, folder) = if is_pdf(&workshop, &parent)? {
-                (absolute(master)?, None)
+                (pictures::absolute(master)?, None)
             } else {
                 let folder = workshop.launcher.folder()?;
                 let limits = workshop.settings.post_script_limits();
-                (postscript::to_pdf(&workshop.launcher, &absolute(master)?, &folder, limits, stop)?, Some(folder))
+                (
+                    postscript::to_pdf(&workshop.launcher, &pictures::absolute(master)?, &folder, limits, stop)?,
+                    Some(folder),
+                )
             };
             let pages = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
             let most = workshop.settings.media.max_pages;
@@ -416,11 +419,6 @@ fn is_pdf(workshop: &Workshop, parent: &Parent) -> Result<bool, Unmade> {
         Format::Illustrator => pictures::sniff(&workshop.blobs, &parent.blob, "document.pdf")? == Format::Pdf,
         _ => false,
     })
-}
-
-/// A child works in another folder.
-fn absolute(path: PathBuf) -> Result<PathBuf, Unmade> {
-    std::path::absolute(path).map_err(|error| Unmade::Failed(Failure::Transient(reason::other(error))))
 }
 
 fn store(workshop: &Workshop, page: DrawnPage, stop: &dyn Fn() -> bool) -> Result<Stored, Unmade> {

@@ -6,12 +6,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use super::recipe::Recipes;
 use super::{Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::assets::recognize;
-use crate::media::{self, Format, MediaError, Picture};
+use crate::media::{self, Format, MediaError, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
 use crate::model::making::Making;
@@ -55,19 +56,47 @@ impl From<MediaError> for Unmade {
     }
 }
 
+impl From<StandInError> for Unmade {
+    fn from(error: StandInError) -> Self {
+        match error {
+            StandInError::Picture(error) => error.into(),
+            StandInError::Child(error) => error.into(),
+        }
+    }
+}
+
+/// A master that is a picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    pub blob: &'a str,
+    pub format: Format,
+}
+
+/// A child works in another folder.
+pub fn absolute(path: PathBuf) -> Result<PathBuf, Unmade> {
+    std::path::absolute(path).map_err(|error| Unmade::Failed(Failure::Transient(reason::other(error))))
+}
+
 /// Makes the pyramid, the thumbnail and the mask of a master. Blocks.
 pub fn make(
     workshop: &Workshop,
     recipes: &Recipes,
-    source_blob: &str,
+    Source { blob: source_blob, format }: Source<'_>,
     making: &Making,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
-    let Workshop { blobs, settings, .. } = workshop;
+    let Workshop { blobs, settings, launcher, .. } = workshop;
+    let master = absolute(blobs.path(source_blob)?)?;
+    let stand_in = media::stand_in(launcher, &master, format, &settings.stand_in_limits(), stop)?;
+    let source = stand_in.as_ref().map_or(&master, |stand_in| &stand_in.path);
     let (mut pyramid, mut thumbnail, mut mask) = (blobs.draft()?, blobs.draft()?, blobs.draft()?);
     let outputs = media::Outputs { pyramid: pyramid.file(), thumbnail: thumbnail.file(), mask: mask.file() };
     let options = recipes.options(making)?;
-    let made = media::optimize(&blobs.path(source_blob)?, outputs, &options, &settings.picture_limits(), stop)?;
+    let mut made = media::optimize(source, outputs, &options, &settings.picture_limits(), stop)?;
+    if let Some(stand_in) = stand_in {
+        made.picture.format = format;
+        made.notes.extend(stand_in.notes);
+    }
     let recipe = recipes.of(making);
     let derived = |role, blob: Blob, pixels| Derived {
         role,
@@ -99,7 +128,7 @@ pub fn remake(
 ) -> Result<Made, Unmade> {
     let format = sniff_master(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
-        return make(workshop, recipes, source_blob, making, stop);
+        return make(workshop, recipes, Source { blob: source_blob, format }, making, stop);
     }
     // It came in as a picture of some format.
     Err(Unmade::Refused(if format == Format::Unknown {
@@ -183,7 +212,8 @@ pub fn complete(
     recipes: &Recipes,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Unmade> {
-    let made = make(workshop, recipes, &ready.master.blob, &ready.master.making, stop)?;
+    let source = Source { blob: &ready.master.blob, format: ready.format };
+    let made = make(workshop, recipes, source, &ready.master.making, stop)?;
     if made.picture.is_animated {
         ready.master.asset_type = AssetType::AnimatedGif;
     }

@@ -81,7 +81,8 @@ pub fn examine(
         | Format::Bmp
         | Format::WebP
         | Format::Psd
-        | Format::Psb => {
+        | Format::Psb
+        | Format::Svg => {
             pictures::complete(&mut ready, workshop, recipes, stop)?;
         }
         Format::Video => videos::complete(&mut ready, workshop, &processing.options, stop)?,
@@ -94,8 +95,7 @@ pub fn examine(
             let space = recipe::profile_space(&workshop.blobs, &blob.id)?;
             ready.master.facts.colorspace = space.map(|space| space.model().name().to_owned());
         }
-        Format::Svg
-        | Format::Fxg
+        Format::Fxg
         | Format::Pdf
         | Format::PostScript
         | Format::Eps

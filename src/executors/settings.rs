@@ -105,6 +105,11 @@ impl Settings {
         PageLimits { picture: self.picture_limits(), time: self.media.page_time.duration() }
     }
 
+    /// A picture that is drawn is as a page of its own.
+    pub fn stand_in_limits(&self) -> media::StandInLimits {
+        media::StandInLimits { picture: self.picture_limits(), time: self.media.page_time.duration() }
+    }
+
     /// A whole file is converted at once, of whatever length.
     pub fn post_script_limits(&self) -> PostScriptLimits {
         PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.media.memory.get() }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::pictures::{Ready, Unmade, Warning};
+use super::pictures::{self, Ready, Unmade, Warning};
 use super::process::Parent;
 use super::{Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
@@ -84,10 +84,8 @@ pub fn complete(
     Ok(())
 }
 
-/// A child works in another folder.
 fn source(workshop: &Workshop, blob: &str) -> Result<PathBuf, Unmade> {
-    std::path::absolute(workshop.blobs.path(blob)?)
-        .map_err(|error| Unmade::Failed(Failure::Transient(reason::other(error))))
+    pictures::absolute(workshop.blobs.path(blob)?)
 }
 
 fn facts(probe: &Probe) -> VideoFacts {

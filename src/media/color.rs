@@ -122,6 +122,12 @@ pub enum Note {
     DepthReduced,
     #[error("only the first frame was taken")]
     FirstFrameOnly,
+    #[error("its text was left out: no fonts are installed; the Debian package fonts-dejavu-core brings some")]
+    NoFonts,
+    #[error("a font that it names is not installed, and its text was set in another")]
+    OtherFont,
+    #[error("it refers to pictures outside of the file, which were left out")]
+    OutsideLeftOut,
 }
 
 /// Turns bands of pixels of one layout into those of another, which it names with their profile.

@@ -95,9 +95,20 @@ impl Format {
         }
     }
 
-    /// True for the pictures this module decodes to pixels.
+    /// True for the pictures this module decodes to pixels, by itself or by way of a [`stand_in`](super::stand_in).
     pub fn is_decodable(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Png | Self::Tiff | Self::Gif | Self::Bmp | Self::WebP | Self::Psd | Self::Psb)
+        matches!(
+            self,
+            Self::Jpeg
+                | Self::Png
+                | Self::Tiff
+                | Self::Gif
+                | Self::Bmp
+                | Self::WebP
+                | Self::Psd
+                | Self::Psb
+                | Self::Svg
+        )
     }
 }
 

@@ -37,6 +37,7 @@ mod rows;
 pub mod sample;
 pub mod serve;
 mod sniff;
+pub(crate) mod stand_in;
 pub mod thumbnail;
 mod turn;
 pub mod video;
@@ -62,6 +63,7 @@ pub use picture::{ColorModel, Picture, Profile, Resolution};
 pub use pyramid::PyramidInfo;
 use render::Rendering;
 pub use sniff::sniff;
+pub use stand_in::{StandIn, StandInError, StandInLimits, stand_in};
 pub use thumbnail::ThumbnailInfo;
 
 /// What became of a picture.

@@ -1,6 +1,10 @@
 //! Tells what a file is. Content decides; the extension only splits what content cannot.
 
-use super::format::Format;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+
+use super::format::{Format, SNIFF_LEN};
 
 /// What the file is that starts with `head` ([`SNIFF_LEN`](super::SNIFF_LEN) bytes are enough) and is called `file_name`.
 pub fn sniff(head: &[u8], file_name: &str) -> Format {
@@ -148,9 +152,19 @@ fn archive(head: &[u8], extension: &str) -> Option<Format> {
         return Some(zip_content(head, extension));
     }
     if head.starts_with(b"\x1f\x8b") {
-        return Some(Format::Gz);
+        // A compressed SVG, or a file of an SVG: what content cannot tell apart.
+        let is_svg = !matches!(extension, "gz" | "tgz") && text(&unpacked(head), extension) == Some(Format::Svg);
+        return Some(if is_svg { Format::Svg } else { Format::Gz });
     }
     at(head, 257, b"ustar").then_some(Format::Tar)
+}
+
+/// What can be told of the content from the start of a compressed file.
+fn unpacked(head: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    // It breaks off where the head does.
+    let _ = GzDecoder::new(head).take(SNIFF_LEN as u64).read_to_end(&mut content);
+    content
 }
 
 /// Documents that are ZIP files inside, told by the names of their entries.

@@ -43,7 +43,7 @@ impl AssetType {
 
     /// Whether a pyramid and a thumbnail are made of it.
     pub const fn is_picture(self) -> bool {
-        matches!(self, Self::Image | Self::AnimatedGif)
+        matches!(self, Self::Image | Self::AnimatedGif | Self::Svg)
     }
 }
 

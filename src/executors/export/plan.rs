@@ -235,6 +235,7 @@ const fn is_convertible(kind: AssetType) -> bool {
         kind,
         AssetType::Image
             | AssetType::AnimatedGif
+            | AssetType::Svg
             | AssetType::AdjustedView
             | AssetType::LayerView
             | AssetType::Template

@@ -2,10 +2,10 @@
 //!
 //! `<asset>.tif`, the pyramid of a picture; `mask/<asset>.tif`, its mask if it has one; `<set>.json`, the
 //! [definition](super::rule::definition) of a set; and `content/<asset>.<extension>`, the master of what is neither a
-//! picture nor a video.
+//! picture nor a video, and of SVG, which browsers draw themselves.
 
 use super::rule::{CleanupTypes, Given, LogTypes, Rule, definition, is_film, is_set};
-use crate::model::asset::ContextKind;
+use crate::model::asset::{AssetType, ContextKind};
 use crate::model::log::LogType;
 use crate::store::publishing::AssetState;
 
@@ -32,6 +32,8 @@ fn files(asset: &AssetState) -> Vec<Given> {
         vec![definition(asset, format!("{}.json", asset.name), files)]
     } else if is_film(asset.asset_type) {
         Vec::new()
+    } else if asset.asset_type == AssetType::Svg {
+        vec![Given::pyramid(asset), Given::mask(asset), Given::content(asset)]
     } else if asset.asset_type.is_picture() {
         vec![Given::pyramid(asset), Given::mask(asset)]
     } else {

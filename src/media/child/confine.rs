@@ -26,7 +26,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-use super::super::pdf;
+use super::super::{pdf, stand_in};
 use super::Limits;
 
 const COMMAND: &str = "__confined";
@@ -110,7 +110,11 @@ fn become_confined(arguments: &[OsString]) -> Result<ExitCode, ConfineError> {
 
 /// Work of our own, by name.
 fn own(name: &OsStr) -> Option<ExitCode> {
-    (name == pdf::NAME).then(pdf::work)
+    match name.to_str()? {
+        pdf::NAME => Some(pdf::work()),
+        stand_in::NAME => Some(stand_in::work()),
+        _ => None,
+    }
 }
 
 fn run(program: &OsStr, arguments: &[OsString]) -> Result<Infallible, ConfineError> {

@@ -1,6 +1,14 @@
 //! What files are taken for.
 
+use std::io::Write;
+
 use super::super::*;
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
 
 fn ole() -> Vec<u8> {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec()
@@ -68,6 +76,10 @@ fn content_decides() {
         (b"CWS\x0a\0\0\0\0\0".to_vec(), "a", Format::Flash),
         (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(), "a.xml", Format::Svg),
         (b"<svg/>".to_vec(), "a", Format::Svg),
+        (gzip(b"<svg/>"), "a.svgz", Format::Svg),
+        (gzip(b"<svg/>"), "a", Format::Svg),
+        (gzip(b"<svg/>"), "a.svg.gz", Format::Gz),
+        (gzip(b"only words"), "a.svgz", Format::Gz),
         (
             b"<?xml version='1.0'?><xsl:stylesheet xmlns:xsl='http://www.w3.org/1999/XSL/Transform'/>".to_vec(),
             "a",
