@@ -9,8 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libvips-tools libtiff-tools zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin fonts-dejavu-core tango-icon-theme)
-tools=(vips vipsheader tiffinfo zip unzip php sqlite3 systemd-analyze gs pdftoppm convert exiftool ffmpeg ffprobe rsvg-convert)
+packages=(libvips-tools libtiff-tools zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin libheif-examples fonts-dejavu-core tango-icon-theme)
+tools=(vips vipsheader tiffinfo zip unzip php sqlite3 systemd-analyze gs pdftoppm convert exiftool ffmpeg ffprobe rsvg-convert heif-convert heif-info heif-enc)
 
 missing_tools() {
     for tool in "${tools[@]}"; do

@@ -91,7 +91,7 @@ pub fn make(
     let source = stand_in.as_ref().map_or(&master, |stand_in| &stand_in.path);
     let (mut pyramid, mut thumbnail, mut mask) = (blobs.draft()?, blobs.draft()?, blobs.draft()?);
     let outputs = media::Outputs { pyramid: pyramid.file(), thumbnail: thumbnail.file(), mask: mask.file() };
-    let options = recipes.options(making)?;
+    let options = media::Options { upright: stand_in.is_some(), ..recipes.options(making)? };
     let mut made = media::optimize(source, outputs, &options, &settings.picture_limits(), stop)?;
     if let Some(stand_in) = stand_in {
         made.picture.format = format;
@@ -213,7 +213,15 @@ pub fn complete(
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Unmade> {
     let source = Source { blob: &ready.master.blob, format: ready.format };
-    let made = make(workshop, recipes, source, &ready.master.making, stop)?;
+    let made = match make(workshop, recipes, source, &ready.master.making, stop) {
+        // A tool that is missing is no fault of the picture's: what it needs can be made when the tool is there.
+        Err(Unmade::Refused(why)) if why.code == "reason-tool-missing" => {
+            ready.master.facts.format = Some(ready.format.name().to_owned());
+            ready.warnings.push(Warning::Remark(why));
+            return Ok(());
+        }
+        made => made?,
+    };
     if made.picture.is_animated {
         ready.master.asset_type = AssetType::AnimatedGif;
     }

@@ -82,11 +82,13 @@ pub fn examine(
         | Format::WebP
         | Format::Psd
         | Format::Psb
-        | Format::Svg => {
+        | Format::Svg
+        | Format::Heic
+        | Format::Avif => {
             pictures::complete(&mut ready, workshop, recipes, stop)?;
         }
         Format::Video => videos::complete(&mut ready, workshop, &processing.options, stop)?,
-        Format::Heic | Format::Avif | Format::CameraRaw => {
+        Format::CameraRaw => {
             ready.master.facts.format = Some(format.name().to_owned());
             let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
             ready.warnings.push(Warning::Remark(why));

@@ -92,6 +92,8 @@ pub fn by_settings(settings: &Settings) -> String {
         // These two are told by what is kept with the asset.
         colors: _,
         edits: _,
+        // And this by the format.
+        upright: _,
     } = settings.picture_options();
     let profile = settings.cmyk_profile.as_ref().map_or("none", |profile| &profile.hash);
     format!(

@@ -122,6 +122,8 @@ pub enum Note {
     DepthReduced,
     #[error("only the first frame was taken")]
     FirstFrameOnly,
+    #[error("only the primary picture of the file was taken")]
+    PrimaryOnly,
     #[error("its text was left out: no fonts are installed; the Debian package fonts-dejavu-core brings some")]
     NoFonts,
     #[error("a font that it names is not installed, and its text was set in another")]

@@ -108,6 +108,8 @@ impl Format {
                 | Self::Psd
                 | Self::Psb
                 | Self::Svg
+                | Self::Heic
+                | Self::Avif
         )
     }
 }

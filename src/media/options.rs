@@ -31,6 +31,8 @@ pub struct Options {
     pub cmyk_profile: Option<Arc<[u8]>>,
     pub colors: ColorManagement,
     pub edits: Edits,
+    /// The pixels are upright as they are, whatever the file says of it.
+    pub upright: bool,
 }
 
 /// What becomes of a picture's colours.
@@ -60,6 +62,7 @@ impl Default for Options {
             cmyk_profile: None,
             colors: ColorManagement::default(),
             edits: Edits::default(),
+            upright: false,
         }
     }
 }

@@ -103,6 +103,12 @@ impl Picture {
         colours + u8::from(self.has_alpha)
     }
 
+    /// The same, seen as it is stored.
+    pub(crate) fn upright(self) -> Self {
+        let (width, height) = self.orientation.seen_size(self.width, self.height);
+        Self { width, height, orientation: Orientation::default(), ..self }
+    }
+
     /// Sets the size as stored; `width` and `height` become the sizes as seen.
     pub(crate) fn with_stored_size(mut self, width: u32, height: u32) -> Self {
         (self.width, self.height) = self.orientation.seen_size(width, height);

@@ -33,6 +33,7 @@ impl<'a> Rendering<'a> {
     ) -> Result<(Picture, Self), MediaError> {
         check_cancel(cancel)?;
         let Decoded { picture, pixels } = decode::decode(source, limits)?;
+        let picture = if options.upright { picture.upright() } else { picture };
         let (opaque, rows): (bool, AnyRows<'a>) = match pixels {
             Pixels::Whole(raster) => (raster.is_opaque(), Box::new(Seen::new(raster, picture.orientation))),
             Pixels::Flow(rows) => {

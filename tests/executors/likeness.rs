@@ -42,7 +42,10 @@ pub fn mean_delta_e(one: &Path, other: &Path) -> f64 {
     for (source, name) in [(one, "one"), (other, "other")] {
         tool("vips", &["colourspace", text(source), &at(&format!("{name}-rgb.v")), "srgb"]);
         let (rgb, flat) = (at(&format!("{name}-rgb.v")), at(&format!("{name}-flat.v")));
-        tool("vips", &["flatten", &rgb, &flat, "--background", "255 255 255"]);
+        match tool("vipsheader", &["-f", "bands", &rgb]).as_str() {
+            "2" | "4" => tool("vips", &["flatten", &rgb, &flat, "--background", "255 255 255"]),
+            _ => tool("vips", &["copy", &rgb, &flat]),
+        };
     }
     tool("vips", &["dE00", &at("one-flat.v"), &at("other-flat.v"), &at("difference.v")]);
     tool("vips", &["avg", &at("difference.v")]).parse().unwrap()

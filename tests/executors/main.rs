@@ -9,6 +9,7 @@ mod cleanup;
 mod contexts;
 mod edits;
 mod export;
+mod heif;
 mod likeness;
 mod optimize;
 mod pages;

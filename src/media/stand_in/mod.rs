@@ -2,8 +2,10 @@
 //! then is read in the place of it.
 //!
 //! SVG is drawn by this program itself on the other side of the fence. Drawing cannot be asked to stop, and what it takes is
-//! known only afterwards: the limits of the child are what holds it.
+//! known only afterwards: the limits of the child are what holds it. HEIC and AVIF, whose codecs are large and written in C, are left to
+//! an installed tool.
 
+mod heif;
 mod svg;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +35,7 @@ pub enum StandInError {
     Child(#[from] ChildError),
 }
 
-/// A PNG that is there as long as this is.
+/// A PNG that is there as long as this is. Its pixels are upright, whatever its EXIF says.
 #[derive(Debug)]
 pub struct StandIn {
     pub path: PathBuf,
@@ -52,6 +54,7 @@ pub fn stand_in(
 ) -> Result<Option<StandIn>, StandInError> {
     match format {
         Format::Svg => svg::draw(launcher, path, limits, cancel).map(Some),
+        Format::Heic | Format::Avif => heif::convert(launcher, path, format, limits, cancel).map(Some),
         _ => Ok(None),
     }
 }

@@ -79,9 +79,11 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     list.line("publish", folder(&config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
     list.line("listener", listener(&config))?;
     list.line("mail", mail(&config).await)?;
-    for (tool, argument, package, what) in
-        [("gs", "--version", "ghostscript", "PostScript and EPS"), ("ffmpeg", "-version", "ffmpeg", "video")]
-    {
+    for (tool, argument, package, what) in [
+        ("gs", "--version", "ghostscript", "PostScript and EPS"),
+        ("ffmpeg", "-version", "ffmpeg", "video"),
+        ("heif-convert", "--list-decoders", "libheif-examples", "HEIC and AVIF"),
+    ] {
         list.line(tool, tool_found(tool, argument, package, what))?;
     }
     let (paint, sum) = match (list.errors, list.warnings) {
