@@ -184,6 +184,7 @@ pub fn registry(config: &Config, blobs: Blobs, address: SocketAddr) -> Result<Ar
 pub fn upload_limits(config: &Config) -> service::uploads::Limits {
     service::uploads::Limits {
         max_file_bytes: config.upload.max_file_bytes.get(),
+        max_post_bytes: config.upload.max_post_bytes(),
         max_files: config.upload.max_files as usize,
         client_timeout: config.upload.client_timeout.delta(),
     }

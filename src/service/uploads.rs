@@ -34,6 +34,8 @@ const UPLOAD_FILE: Operation = Operation { name: "UploadFile", roles: OPERATORS 
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub max_file_bytes: u64,
+    /// Of all files in one post together.
+    pub max_post_bytes: u64,
     /// Files in one post.
     pub max_files: usize,
     /// How long the next post may take.
@@ -84,10 +86,13 @@ pub struct Opened {
 /// A file that is being received.
 #[derive(Debug)]
 pub struct Receiving {
+    path: String,
     draft: Draft,
     file: tokio::fs::File,
     bytes: u64,
-    limit: u64,
+    /// Of the files before it in the post.
+    bytes_before: u64,
+    limits: Limits,
 }
 
 impl Uploads {
@@ -178,7 +183,7 @@ impl Uploads {
     }
 
     /// Begins a file of the post. `file_name` is what its part says, maybe with a path.
-    pub fn begin_file(&self, opened: &Opened, file_name: Option<&str>) -> Result<(String, Receiving), Error> {
+    pub fn begin_file(&self, opened: &Opened, file_name: Option<&str>) -> Result<Receiving, Error> {
         let most = self.limits.max_files;
         if opened.files.len() >= most {
             return Err(Invalid::new("the post", format!("must hold at most {most} files")).into());
@@ -200,12 +205,13 @@ impl Uploads {
             .try_clone()
             .map_err(|error| Error::Internal(format!("cannot write a posted file: {error}")))?;
         let file = tokio::fs::File::from_std(file);
-        Ok((path, Receiving { draft, file, bytes: 0, limit: self.limits.max_file_bytes }))
+        let bytes_before = opened.files.iter().map(|file| file.bytes).sum();
+        Ok(Receiving { path, draft, file, bytes: 0, bytes_before, limits: self.limits })
     }
 
     /// Puts a file that has arrived in full into the store.
-    pub async fn end_file(&self, opened: &mut Opened, path: String, receiving: Receiving) -> Result<(), Error> {
-        let Receiving { draft, mut file, .. } = receiving;
+    pub async fn end_file(&self, opened: &mut Opened, receiving: Receiving) -> Result<(), Error> {
+        let Receiving { path, draft, mut file, .. } = receiving;
         file.flush().await.map_err(write_error)?;
         let blobs = self.blobs.clone();
         let kept = tokio::task::spawn_blocking(move || blobs.keep(draft));
@@ -232,9 +238,14 @@ impl Uploads {
 impl Receiving {
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.bytes += bytes.len() as u64;
-        if self.bytes > self.limit {
-            let rule = format!("must have at most {} bytes (see UploadPostMaxFileSize)", self.limit);
-            return Err(Invalid::new("the file", rule).into());
+        let Limits { max_file_bytes, max_post_bytes, .. } = self.limits;
+        if self.bytes > max_file_bytes {
+            let rule = format!("must have at most {max_file_bytes} bytes (see UploadPostMaxFileSize)");
+            return Err(Invalid::new(format!("the file \"{}\"", self.path), rule).into());
+        }
+        if self.bytes_before + self.bytes > max_post_bytes {
+            let rule = format!("must bring at most {max_post_bytes} bytes of files; \"{}\" is too much", self.path);
+            return Err(Invalid::new("the post", rule).into());
         }
         self.file.write_all(bytes).await.map_err(write_error)
     }

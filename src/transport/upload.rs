@@ -30,7 +30,7 @@ use super::soap::{self, AuthHeader, Element, Fault, FaultCode, Framing};
 use crate::contract::{Contract, Operation, Version};
 use crate::model::locale::Locale;
 use crate::service::uploads::{Opened, UploadPostParam, Uploads};
-use crate::service::{Caller, Credentials, Error};
+use crate::service::{Caller, Credentials};
 
 pub const UPLOAD_PATH: &str = "/scene7/UploadFile";
 
@@ -192,17 +192,11 @@ fn peer(parts: &Parts) -> IpAddr {
 
 async fn take_file(state: &UploadState, opened: &mut Opened, mut field: Field<'_>) -> Result<(), Fault> {
     let name = field.file_name().map(str::to_owned);
-    let (path, mut receiving) = state.uploads.begin_file(opened, name.as_deref()).map_err(fault)?;
-    let named = |error: Error| match error {
-        Error::Invalid(invalid) => {
-            fault(crate::model::invalid::Invalid { field: format!("{} \"{path}\"", invalid.field), ..invalid }.into())
-        }
-        error => fault(error),
-    };
+    let mut receiving = state.uploads.begin_file(opened, name.as_deref()).map_err(fault)?;
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
-        receiving.write(&chunk).await.map_err(named)?;
+        receiving.write(&chunk).await.map_err(fault)?;
     }
-    state.uploads.end_file(opened, path, receiving).await.map_err(fault)
+    state.uploads.end_file(opened, receiving).await.map_err(fault)
 }
 
 /// A part that is an XML document.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine;
+use serde_json::json;
 use sqlx::{Connection, Row, SqliteConnection};
 
 const PASSWORD: &str = "correct horse battery";
@@ -163,6 +164,79 @@ async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
     assert_eq!(process.unwrap().terminate(), Some(0));
     let unfinished = std::fs::read_dir(data.join("blobs/tmp")).unwrap().count();
     assert_eq!(unfinished, 0, "no unfinished file stays");
+}
+
+/// The same in the middle of jobs of several kinds that run side by side.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_jobs_of_several_kinds_go_on() {
+    const FILES: usize = 120;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 100\nslots = 4\n").unwrap();
+    serve(&data).kill();
+    catalogue(&data, FILES);
+    let mut process = serve(&data);
+    submit(&process.address, "Upload").await;
+    let mut database = open(&data).await;
+    while number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await < 2 {
+        tokio::task::yield_now().await;
+    }
+    let assets =
+        sqlx::query_scalar::<_, i64>("SELECT id FROM asset ORDER BY id").fetch_all(&mut database).await.unwrap();
+    let assets: Vec<String> = assets.iter().map(|id| format!("a|{id}")).collect();
+    let jobs = [
+        ("Export", "exportJob", json!({"assetHandleArray": assets, "fmt": "convert", "is_modifier": "wid=20&fmt=png"})),
+        (
+            "Reprocess",
+            "reprocessAssetsJob",
+            json!({"assetHandleArray": assets, "unsharpMaskOptions": {"amount": 1.0, "radius": 2.0}}),
+        ),
+        ("Publish", "serverDirectoryPublishJob", json!({})),
+    ];
+    for (name, element, job) in jobs {
+        let order = json!({"companyHandle": "c|47", "jobName": name, element: job});
+        run(&data, &["submit", "-", "--user", "ada@acme.example"], &order.to_string());
+    }
+    let (mut kills, mut next) = (0, 0);
+    loop {
+        let done = number(&mut database, "SELECT sum(items_done) FROM instance WHERE id > 2").await;
+        if number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await == 0 {
+            break;
+        }
+        if done >= next {
+            process.kill();
+            kills += 1;
+            next = done + 20 + (kills % 5) * 3;
+            process = serve(&data);
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(kills >= 3, "it was killed {kills} times");
+    let files = i64::try_from(FILES).unwrap();
+    assert_eq!(number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 5);
+    assert_eq!(number(&mut database, "SELECT sum(error_count) FROM instance").await, 0);
+    let of_log = "SELECT count(*) * 1000 + count(DISTINCT asset_name) FROM log_detail WHERE log_type =";
+    for (what, expected) in [
+        ("'ExportJobRenderFileSuccess'", files * 1001),
+        ("'ReoptimizeSuccess'", files * 1001),
+        ("'ZipFileExportJobSuccess'", 1001),
+    ] {
+        let sql = format!("{of_log} {what}");
+        let counted: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut database).await.unwrap();
+        assert_eq!(counted, expected, "{what}: each once");
+    }
+    let exports = data.join("exports/3");
+    let left: Vec<PathBuf> = std::fs::read_dir(&exports).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [archive] = left.as_slice() else { panic!("the archive and nothing else: {left:?}") };
+    let tested = Command::new("unzip").arg("-tq").arg(archive).output().unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    let listed = Command::new("unzip").arg("-Z1").arg(archive).output().unwrap();
+    assert_eq!(String::from_utf8(listed.stdout).unwrap().lines().count(), FILES);
+    let placed = std::fs::read_dir(data.join("publish/server-directory/Acme")).unwrap();
+    let placed = placed.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "png"));
+    assert_eq!(placed.count(), FILES);
+    assert_eq!(process.terminate(), Some(0));
+    assert_eq!(std::fs::read_dir(data.join("blobs/tmp")).unwrap().count(), 0, "no unfinished file stays");
 }
 
 /// SIGTERM: running items come to their end, the rest goes back to the queue, and the exit is a good one.

@@ -251,6 +251,27 @@ async fn uploads_run_every_script_on_what_they_filed() {
 }
 
 #[tokio::test]
+async fn reprocessing_runs_every_script_on_what_it_made_again() {
+    let world = World::new().await;
+    let colours = world.script("Colours", COLOURS).await;
+    world.pictures(&["0123-RED-01", "0123-RED-02", "0123-RED-03"]).await;
+    let order = json!({
+        "assetHandleArray": [world.handle_of("0123-RED-03").await, world.handle_of("0123-RED-01").await, "a|999"],
+        "createMask": false,
+        "readyForPublish": true,
+        "autoSetCreationOptions": {"autoSetsArray": [colours]},
+    });
+    let done = world.run(JobKind::ReprocessAssets, order.clone()).await.succeeded();
+    assert_eq!(world.members("0123-RED-SET").await, ["0123-RED-01", "0123-RED-03"], "{}", done.text());
+    assert!(world.asset("0123-RED-SET").await.marked, "as the job says");
+    assert_eq!((done.counters.success, done.counters.error), (2, 1), "the counters are about assets");
+    assert_eq!(done.of_type("AutomatedSetGenerationSuccess").len(), 1);
+    let again = world.run_with_crashes(JobKind::ReprocessAssets, order).await.succeeded();
+    assert_eq!(world.members("0123-RED-SET").await, ["0123-RED-01", "0123-RED-03"]);
+    assert_eq!(again.of_type("AutomatedSetGenerationError").len(), 0, "{}", again.text());
+}
+
+#[tokio::test]
 async fn interrupted_again_and_again_it_comes_to_the_same() {
     let world = World::new().await;
     let colours = world.script("Colours", COLOURS).await;

@@ -8,6 +8,8 @@ use prepress::engine::{EnginePolicy, Undelivered};
 use prepress::executors::{Context, Failure, Item};
 use prepress::model::email_setting::EmailSetting;
 use prepress::model::id::AccountId;
+use prepress::model::job::JobSpec;
+use prepress::model::kind::JobKind;
 use prepress::model::log::Message;
 use prepress::model::outcome::{Counters, Outcome};
 use prepress::store::effect::Effect;
@@ -77,6 +79,44 @@ async fn every_email_setting_hears_exactly_what_it_asked_for() {
     daemon.shut_down().await;
     assert_eq!(wire.tried().len(), expected, "each once");
     world.check().await;
+}
+
+/// Every kind that has the setting; the API gives it to all but two.
+#[tokio::test]
+async fn every_kind_of_job_has_its_own_email_setting() {
+    let world = World::new().await;
+    let wire = Wire::open();
+    let daemon = Daemon::start_with(&world, policy(), Scripted::idle(), wire.notify()).await;
+    let assets = json!({"assetHandleArray": ["a|1"]});
+    let kinds = [
+        (JobKind::UploadDirectory, json!({"serverDir": "in"})),
+        (JobKind::UploadUrls, json!({"urlArray": [{"sourceUrl": "http://example.com/a.jpg", "destPath": ""}]})),
+        (JobKind::UploadPost, json!({"overwrite": true})),
+        (
+            JobKind::AutomatedSetGeneration,
+            json!({"assetHandleArray": ["a|1"], "readyForPublish": true, "autoSetCreationOptions": {"autoSetsArray": ["ps|1"]}}),
+        ),
+        (JobKind::ReprocessAssets, assets.clone()),
+        (JobKind::RipPdfs, json!({"pdfHandleArray": ["a|1"]})),
+        (JobKind::Export, json!({"assetHandleArray": ["a|1"], "fmt": "orig"})),
+        (JobKind::OptimizeImages, json!({})),
+        (JobKind::ImageServingPublish, json!({"publishType": "Full"})),
+        (JobKind::ImageRenderingPublish, json!({})),
+        (JobKind::VideoPublish, json!({})),
+        (JobKind::ServerDirectoryPublish, json!({})),
+    ];
+    for (kind, element) in kinds {
+        for (setting, mails) in [("All", 2), ("JobCompletion", 1), ("ErrorAndWarning", 0), ("Error", 0), ("None", 0)] {
+            let mut element = element.clone();
+            element["emailSetting"] = json!(setting);
+            let spec = JobSpec::parse(kind, &element).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            let id = world.try_submit(1, "clean", spec, Plan::AtOnce).await.unwrap().run.unwrap().id;
+            world.until_done(id).await;
+            let told = world.count(&format!("outbox WHERE channel = 'mail' AND instance_id = {id}")).await;
+            assert_eq!(told, mails, "{kind}, {setting}");
+        }
+    }
+    daemon.shut_down().await;
 }
 
 #[tokio::test]

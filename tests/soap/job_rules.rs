@@ -363,6 +363,30 @@ async fn start_times_are_read_in_their_zone_or_the_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bad_way_to_unpack_is_named() {
+    let acme = Acme::open().await;
+    let upload = |process: &str| {
+        let options = format!("<unCompressOptions>{process}</unCompressOptions></uploadUrlsJob>");
+        format!("<jobName>N</jobName>{}", UPLOAD.replace("</uploadUrlsJob>", &options))
+    };
+    for (process, code) in [
+        ("<process>Explode</process>", 30001),
+        ("<process>uncompressed</process>", 30001),
+        ("<process></process>", 30001),
+        ("", 30002),
+    ] {
+        let answer = acme.call("submitJob", &upload(process)).await;
+        assert_eq!(answer.fault_code(), Some(code), "{process}: {}", answer.text);
+        assert!(answer.reason().contains("uploadUrlsJob/unCompressOptions/process"), "{process}: {}", answer.reason());
+    }
+    for process in ["None", "UnCompress"] {
+        let answer = acme.call("submitJob", &upload(&format!("<process>{process}</process>"))).await;
+        assert_eq!(answer.status, 200, "{process}: {}", answer.text);
+    }
+    acme.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_completion_url_is_shown_without_its_password() {
     let acme = Acme::open().await;
     for (name, url, shown) in [

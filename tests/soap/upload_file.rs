@@ -151,6 +151,7 @@ async fn files_of_several_posts_become_the_assets_of_one_job() {
 async fn a_post_that_is_refused_says_why_in_a_bare_fault_and_leaves_nothing() {
     let server = server(|config| {
         config.upload.max_file_bytes = "2 KiB".parse().unwrap();
+        config.upload.max_post_bytes = Some("3 KiB".parse().unwrap());
         config.upload.max_files = 2;
     })
     .await;
@@ -178,6 +179,8 @@ async fn a_post_that_is_refused_says_why_in_a_bare_fault_and_leaves_nothing() {
         (file(form().params("<jobHandle>j|47||Never_2026-01-01-00:00:00.000|7</jobHandle>")), "ipsApiFault", 30001, "jobHandle"),
         (file(form().params("<jobHandle>j|48||Never_2026-01-01-00:00:00.000|7</jobHandle>")), "authorizationFault", 20006, "jobHandle"),
         (form().params(&order).file("large.bin", &large), "ipsApiFault", 30001, "2048 bytes"),
+        (form().params(&order).file("half.bin", &large[..2048]).file("rest.bin", &large[..1025]), "ipsApiFault", 30001, "at most 3072 bytes of files"),
+        (file(form().params(&order.replace("<emailSetting>None</emailSetting>", "<emailSetting>None</emailSetting><unCompressOptions><process>Explode</process></unCompressOptions>"))), "ipsApiFault", 30001, "unCompressOptions/process"),
         (file(file(file(form().params(&order)))), "ipsApiFault", 30001, "at most 2 files"),
         (file(file(form().params(&format!("<jobName>N</jobName><fileName>x.png</fileName>{OPTIONS}")))), "ipsApiFault", 30001, "fileName"),
         (form().params(&order), "ipsApiFault", 30002, "a file"),
@@ -215,5 +218,32 @@ async fn a_post_that_is_refused_says_why_in_a_bare_fault_and_leaves_nothing() {
     assert_eq!(server.all_done().await.pop().unwrap().state, State::Done);
     let answer = server.client().get(server.url("/scene7/UploadFile")).send().await.unwrap();
     assert_eq!(answer.status(), 405);
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_posted_archive_is_unpacked_if_that_is_asked_for() {
+    let server = server(|_| {}).await;
+    let archive = || {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        for (name, seed) in [("red.png", 1), ("more/blue.png", 2)] {
+            archive.start_file(name, options).unwrap();
+            std::io::Write::write_all(&mut archive, &png(seed)).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    };
+    let unpacking = OPTIONS.replace(
+        "</uploadParams>",
+        "<unCompressOptions><process>UnCompress</process></unCompressOptions></uploadParams>",
+    );
+    for (name, options) in [("Kept", OPTIONS), ("Unpacked", &unpacking)] {
+        let order = format!("<jobName>{name}</jobName><destFolder>{name}</destFolder><endJob>true</endJob>{options}");
+        let file = format!("{name}.zip");
+        handle(&Form::default().auth(ADA, "").params(&order).file(&file, &archive()).post(&server).await);
+        server.all_done().await;
+    }
+    let names = names(&server).await;
+    assert_eq!(names, ["Acme/Kept/Kept", "Acme/Unpacked/more/blue", "Acme/Unpacked/red"]);
     server.shut_down().await;
 }
