@@ -582,6 +582,22 @@ fn administrators_see_jobs_as_json_with_the_rights_of_their_login() {
 }
 
 #[test]
+fn the_demo_makes_pages_a_spin_an_archive_and_a_film() {
+    let place = Place::new();
+    let shown = place.run(&["demo", "--exit", "--size", "200"]).ok();
+    for made in ["Lookbook-catalog", "Mug-spin", "Mug-turning-240p", "Mug-turning-AVS", "The exported archive"] {
+        assert!(shown.contains(made), "{made}: {shown}");
+    }
+    let published = place.data.join("publish");
+    for file in
+        ["image-serving/Demo/Lookbook-2.tif", "image-serving/Demo/Mug-spin.json", "video/Demo/Mug-turning-AVS.m3u8"]
+    {
+        assert!(published.join(file).is_file(), "{file}: {shown}");
+    }
+    assert!(!shown.contains("failed"), "{shown}");
+}
+
+#[test]
 fn the_demo_shows_the_whole_and_takes_no_foreign_folder() {
     let place = Place::new();
     let pictures = place.data.with_extension("pictures");

@@ -1,6 +1,7 @@
 //! A small catalogue of pictures to try things with: the same every time, and of every kind that is taken in.
 
 mod encode;
+mod pdf;
 mod product;
 
 use std::fs;
@@ -10,6 +11,7 @@ use moxcms::ColorProfile;
 
 use super::error::MediaError;
 use encode::{Encoded, icc};
+use pdf::Sheet;
 use product::{Backdrop, Outline, Pattern, Product};
 
 const BLUE_MUG: Product = Product {
@@ -114,7 +116,19 @@ fn textiles_and_print(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), Me
     catalogue
         .add("قمصان/قميص-صغير.bmp", || SHIRT.draw(side / 2, side / 2, 0.0, Backdrop::Studio).bmp())?;
     catalogue.add("Print/Cover.tif", || RED_MUG.draw(width, side, 0.7, Backdrop::Studio).cmyk_tiff())?;
+    catalogue.add("Print/Lookbook.pdf", || lookbook(side))?;
     catalogue.add("Print/Insert.jpg", || LAMP.draw(side, width, 0.2, Backdrop::Studio).cmyk_jpeg())
+}
+
+fn lookbook(side: u32) -> Encoded {
+    let width = side / 4 * 3;
+    let draw = |product: Product| product.draw(width, side, 0.1, Backdrop::Studio);
+    let (mug, vase, lamp) = (draw(BLUE_MUG), draw(VASE), draw(LAMP));
+    pdf::write(&[
+        Sheet { picture: &mug, title: "Spring catalogue: mugs", link: "https://www.example.com/mugs" },
+        Sheet { picture: &vase, title: "Vases for every table", link: "https://www.example.com/vases" },
+        Sheet { picture: &lamp, title: "Lamps to read by", link: "https://www.example.com/lamps" },
+    ])
 }
 
 struct Catalogue<'a> {

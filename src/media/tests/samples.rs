@@ -9,12 +9,12 @@ use super::super::*;
 fn the_catalogue_is_the_same_every_time_and_readable() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let written = dirs.each_ref().map(|dir| sample::write_catalogue(dir.path(), 96).unwrap());
-    assert_eq!(written[0].len(), 24);
+    assert_eq!(written[0].len(), 25);
     for (first, second) in written[0].iter().zip(&written[1]) {
         assert!(fs::read(first).unwrap() == fs::read(second).unwrap(), "{first:?}");
-        probe(first, &Limits::default()).unwrap_or_else(|error| panic!("{first:?}: {error}"));
     }
-    let formats = written[0].iter().map(|path| probe(path, &Limits::default()).unwrap().format);
+    let pictures = written[0].iter().filter(|path| path.extension().is_none_or(|ending| ending != "pdf"));
+    let formats = pictures.map(|path| probe(path, &Limits::default()).unwrap().format);
     let all = [Format::Jpeg, Format::Png, Format::Tiff, Format::Gif, Format::Bmp, Format::WebP];
     assert_eq!(formats.collect::<BTreeSet<_>>(), BTreeSet::from(all));
 }

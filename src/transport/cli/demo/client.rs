@@ -26,12 +26,10 @@ impl Client {
         &self.password
     }
 
-    /// Submits the upload of a folder with a publish to follow, and gives the job handle.
-    pub async fn submit(&self, company: CompanyId, job: &str, folder: &str) -> Result<String, Failure> {
+    /// Submits a job, given as its element, and gives its handle.
+    pub async fn submit(&self, company: CompanyId, job: &str, element: &str) -> Result<String, Failure> {
         let body = format!(
-            r#"<submitJobParam xmlns="{NAMESPACE}"><companyHandle>c|{company}</companyHandle><jobName>{job}</jobName>
-<uploadDirectoryJob><destFolder>{folder}</destFolder><serverDir>{folder}</serverDir><overwrite>true</overwrite><readyForPublish>true</readyForPublish><includeSubfolders>true</includeSubfolders><createMask>false</createMask><processMetadataFiles>false</processMetadataFiles><emailSetting>JobCompletion</emailSetting>
-<postImageServingPublishJob><publishType>Incremental</publishType><emailSetting>None</emailSetting></postImageServingPublishJob></uploadDirectoryJob></submitJobParam>"#
+            r#"<submitJobParam xmlns="{NAMESPACE}"><companyHandle>c|{company}</companyHandle><jobName>{job}</jobName>{element}</submitJobParam>"#
         );
         let envelope = format!(
             r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Header><authHeader xmlns="{NAMESPACE}"><user>{}</user><password>{}</password><appName>demo</appName><appVersion>1</appVersion></authHeader></soapenv:Header><soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"#,

@@ -3,6 +3,7 @@
 //! The daemon is the real one, and the job goes to it over HTTP as a client's would.
 
 mod client;
+mod orders;
 mod show;
 
 use std::net::SocketAddr;
@@ -20,10 +21,12 @@ use crate::clock::{self, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::daemon::{Daemon, StartError};
 use crate::media::sample;
+use crate::model::asset::TrashState;
 use crate::model::id::{CompanyId, InstanceId};
 use crate::model::role::Role;
 use crate::service::admin::AddUser;
 use crate::service::password;
+use crate::store::assets::query::{Asset, Search, Sort};
 use crate::store::jobs::query::{Run, RunFilter, RunOrder};
 use crate::words;
 
@@ -89,15 +92,42 @@ async fn show_work(
 ) -> Result<Vec<Run>, Failure> {
     serve::announce_address(daemon, config.data())?;
     let client = Client::new(daemon.address(), EMAIL, add_user(daemon).await?)?;
-    let handle = client.submit(CompanyId(1), JOB, FOLDER).await?;
+    let presets = orders::add_presets(daemon).await?;
+    let handle = client.submit(CompanyId(1), JOB, &orders::upload(&presets)).await?;
     screen.facts([
         ("daemon", format!("http://{}, data in {}", daemon.address(), config.data().display())),
         ("pictures", format!("{pictures} files in {}", ingest(config).display())),
         ("submitted", format!("by SOAP as {EMAIL}; the answer's job handle is {}", screen.paint(Paint::Bold, handle))),
     ])?;
+    watch(daemon).await?;
+    for (job, element) in orders::follow_ups(daemon).await? {
+        client.submit(CompanyId(1), job, &element).await?;
+    }
     let runs = watch(daemon).await?;
     show::everything(config, daemon, &runs, client.password(), args.exit, screen).await?;
     Ok(runs)
+}
+
+/// All that the company has.
+async fn assets(daemon: &Daemon) -> Result<Vec<Asset>, Failure> {
+    const MOST: u32 = 1000;
+    let search = Search {
+        folder: String::new(),
+        include_subfolders: true,
+        trash_state: TrashState::NotInTrash,
+        publish_state: None,
+        types: None,
+        excluded_types: Vec::new(),
+        sub_types: Vec::new(),
+        strict_sub_types: false,
+        conditions: Vec::new(),
+        any_condition: false,
+        sort: Sort::Name,
+        descending: false,
+        limit: MOST,
+        offset: 0,
+    };
+    Ok(daemon.services().store().search_assets(CompanyId(1), &search).await?.assets)
 }
 
 /// Where the company's upload jobs read.
@@ -130,10 +160,22 @@ fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure>
 fn fill(ingest: &Path, from: Option<&Path>, size: u32) -> Result<usize, Failure> {
     std::fs::create_dir_all(ingest).map_err(|e| Failure::new(format!("cannot make {}: {e}", ingest.display())))?;
     match from {
-        None => Ok(sample::write_catalogue(ingest, size)?.len()),
+        None => Ok(sample::write_catalogue(ingest, size)?.len() + usize::from(film(ingest))),
         Some(from) => copy_tree(from, ingest)
             .map_err(|e| Failure::new(format!("cannot copy {} to {}: {e}", from.display(), ingest.display()))),
     }
+}
+
+/// Makes a film of the frames of the spin, where ffmpeg is installed.
+fn film(catalogue: &Path) -> bool {
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-stream_loop", "2", "-framerate", "12", "-i"])
+        .arg(catalogue.join("Spin/Mug-%02d.jpg"))
+        .args(["-vf", "scale=640:-2", "-pix_fmt", "yuv420p"])
+        .arg(catalogue.join("Spin/Mug-turning.mp4"))
+        .stdin(std::process::Stdio::null())
+        .output();
+    made.is_ok_and(|made| made.status.success())
 }
 
 /// Copies files and folders; links and special files stay behind.

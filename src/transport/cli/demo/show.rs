@@ -41,7 +41,11 @@ pub async fn everything(
         log(daemon, &caller, run.id, times, screen).await?;
     }
     mail(config, daemon, runs, screen).await?;
-    tree(&config.publish_root().join("image-serving"), screen)?;
+    made(daemon, screen).await?;
+    for context in ["image-serving", "video"] {
+        tree(&config.publish_root().join(context), screen)?;
+    }
+    archives(&config.export_root(), screen)?;
     next(config, daemon, (!ends).then_some(password), screen)
 }
 
@@ -112,23 +116,53 @@ async fn delivered(daemon: &Daemon, runs: &[Run]) -> Result<bool, Failure> {
     Ok(false)
 }
 
+/// Assets, by their types.
+async fn made(daemon: &Daemon, screen: &Screen) -> Result<(), Failure> {
+    screen.heading("What the company has now")?;
+    let mut by_type: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for asset in super::assets(daemon).await? {
+        by_type.entry(asset.asset_type.to_string()).or_default().push(asset.name);
+    }
+    for (asset_type, names) in by_type {
+        let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+        let some = names.iter().take(SHOWN).map(|name| words::harmless(name)).collect::<Vec<_>>().join(", ");
+        screen.line(format!("  {:>5}  {:<12}  {some}{more}", names.len(), asset_type))?;
+    }
+    Ok(())
+}
+
+/// Where archives of exports lie; their addresses are in the log.
+fn archives(root: &Path, screen: &Screen) -> Result<(), Failure> {
+    for run in files(root)? {
+        for archive in files(&run)? {
+            let bytes = std::fs::metadata(&archive).map_or(0, |facts| facts.len());
+            screen.heading("The exported archive")?;
+            screen.line(format!("  {}: {}", archive.display(), format::size(bytes, "en")))?;
+        }
+    }
+    Ok(())
+}
+
+/// What readers of a publish context find.
 fn tree(root: &Path, screen: &Screen) -> Result<(), Failure> {
-    screen.heading("The published tree")?;
     for company in files(root)?.into_iter().filter(|path| path.is_dir() && !is_hidden(path)) {
-        let files = files(&company)?;
-        let sizes: Vec<u64> = files.iter().map(|file| std::fs::metadata(file).map_or(0, |facts| facts.len())).collect();
-        screen.line(format!(
-            "  {}: {} files, {}",
-            company.display(),
-            files.len(),
-            format::size(sizes.iter().sum(), "en")
-        ))?;
-        for (file, bytes) in files.iter().zip(&sizes).take(SHOWN) {
-            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut found = Vec::new();
+        let mut folders = vec![company.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in files(&folder)?.into_iter().filter(|path| !is_hidden(path)) {
+                if path.is_dir() { folders.push(path) } else { found.push(path) }
+            }
+        }
+        found.sort();
+        let sizes: Vec<u64> = found.iter().map(|file| std::fs::metadata(file).map_or(0, |facts| facts.len())).collect();
+        screen.heading(&format!("Published in {}", company.display()))?;
+        screen.line(format!("  {} files, {}", found.len(), format::size(sizes.iter().sum(), "en")))?;
+        for (file, bytes) in found.iter().zip(&sizes).take(SHOWN) {
+            let name = file.strip_prefix(&company).unwrap_or(file).to_string_lossy();
             screen.line(format!("  {:>9}  {}", format::size(*bytes, "en"), words::harmless(&name)))?;
         }
-        if files.len() > SHOWN {
-            screen.line(format!("  {:>9}  and {} more", "", files.len() - SHOWN))?;
+        if found.len() > SHOWN {
+            screen.line(format!("  {:>9}  and {} more", "", found.len() - SHOWN))?;
         }
     }
     Ok(())
