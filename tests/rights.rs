@@ -15,6 +15,10 @@ const EVERYBODY: &str = "IpsUser IpsAdmin IpsCompanyAdmin TrialSiteAdmin TrialSi
                          ImagePortalContrib ImagePortalContribUser";
 const EDITORS: &str = "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePortalContrib ImagePortalContribUser";
 const FORMAT_KEEPERS: &str = "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin";
+const METADATA_READERS: &str =
+    "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePortalUser ImagePortalContrib ImagePortalContribUser";
+/// IpsCompanyAdmin and ImagePortalAdmin added to createMetadataField: saveMetadataField lets them do the same.
+const METADATA_KEEPERS: &str = "IpsAdmin IpsCompanyAdmin ImagePortalAdmin";
 const ADMINISTRATORS: &str = "IpsAdmin IpsCompanyAdmin TrialSiteAdmin ImagePortalAdmin";
 
 /// An operation with a parameter that is sound but for its company handle, which is set by each test.
@@ -27,6 +31,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let case = |operation, roles, param| Case { operation, roles, param };
     let asset = asset_handle(AssetId(1));
+    let title = json!({"fieldHandle": "m|1|ALL|dc.title", "value": "Shoe"});
     vec![
         case("checkLogin", EVERYBODY, json!({"email": "ada@example.com", "password": PASSWORD})),
         case("getCompanyInfo", EVERYBODY, json!({})),
@@ -90,6 +95,37 @@ fn cases() -> Vec<Case> {
         ),
         case("saveImageFormat", FORMAT_KEEPERS, json!({"name": "Small", "urlModifier": "wid=100"})),
         case("deleteImageFormat", FORMAT_KEEPERS, json!({"imageFormatHandle": "i|1|1"})),
+        case("getMetadataFields", METADATA_READERS, json!({"assetType": "Image"})),
+        case("getAssetMetadataFields", METADATA_READERS, json!({})),
+        case(
+            "saveMetadataField",
+            FORMAT_KEEPERS,
+            json!({"assetType": "Image", "name": "Note", "fieldType": "String", "defaultValue": ""}),
+        ),
+        case(
+            "createMetadataField",
+            METADATA_KEEPERS,
+            json!({"assetType": "Image", "name": "Owner", "fieldType": "String"}),
+        ),
+        case("updateMetadataField", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing"})),
+        case("deleteMetadataField", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing"})),
+        case("getTagFieldValues", EVERYBODY, json!({"fieldHandleArray": []})),
+        case("setTagFieldValues", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing", "valueArray": []})),
+        case("addTagFieldValues", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing", "valueArray": []})),
+        case("deleteTagFieldValues", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing", "valueArray": []})),
+        case("getUniqueMetadataValues", METADATA_READERS, json!({"fieldHandle": "m|1|ALL|dc.title"})),
+        case("getDistinctMetadataValues", METADATA_READERS, json!({"metadataKey": "dc.title"})),
+        case("setAssetMetadata", EDITORS, json!({"assetHandle": asset, "updateArray": [title]})),
+        case(
+            "batchSetAssetMetadata",
+            EDITORS,
+            json!({"updateArray": [{"assetHandleArray": [asset], "updateArray": [title]}]}),
+        ),
+        case(
+            "deleteAssetMetadata",
+            EDITORS,
+            json!({"assetHandle": asset, "deleteArray": [{"fieldHandle": "m|1|ALL|dc.title"}]}),
+        ),
     ]
 }
 
@@ -248,6 +284,14 @@ async fn what_belongs_to_others_is_as_if_it_were_not_there() {
                 ]}]}),
             ),
             ("setCompanySettings", json!({"defaultSourceProfileHandle": asset})),
+            ("setAssetMetadata", json!({"assetHandle": asset, "updateArray": []})),
+            ("deleteAssetMetadata", json!({"assetHandle": asset, "deleteArray": []})),
+            (
+                "batchSetAssetMetadata",
+                json!({"updateArray": [{"assetHandleArray": [asset], "updateArray": [
+                    {"fieldHandle": "m|1|ALL|dc.title", "value": "Shoe"}
+                ]}]}),
+            ),
         ]
     };
     for ((operation, foreign), (_, missing)) in asset_cases(&theirs).into_iter().zip(asset_cases(&nothing)) {

@@ -18,6 +18,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::model::overwrite::{Clash, OverwriteMode, Resolution};
 use crate::store::assets::arrival::{Arrival, Filed};
+use crate::store::assets::metadata::Brought;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -131,7 +132,9 @@ impl Filing {
             by: context.run.responsible,
             at: context.clock.now(),
         };
-        let effect = Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone() };
+        let brought = Brought { fields: ready.metadata.clone(), keywords: self.processing.options.keywords() };
+        let effect =
+            Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone(), brought: Box::new(brought) };
         let (key, format) = (incoming.key.clone(), ready.format);
         let told = Told { root: self.company_root.clone(), incoming, ready };
         let applied = context.commit(Item(key.clone()), effect, move |applied| told.report(applied)).await?;

@@ -23,6 +23,7 @@ mod reprocess;
 mod rip_pdfs;
 mod sets;
 mod settings;
+mod sheets;
 mod standard;
 mod upload_directory;
 mod upload_post;

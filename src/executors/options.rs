@@ -31,7 +31,8 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         // Videos are shown and encoded by them.
         media_options: _,
         un_compress_options: _,
-        xmp_keywords,
+        // Kept with the metadata of the asset.
+        xmp_keywords: _,
         project_handle_array,
         // Adaptive sets are made by it.
         exclude_master_video_from_avs: _,
@@ -48,7 +49,6 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
     let asked = [
         ("photoshopOptions", photoshop_options.as_ref().is_some_and(keeps_layers)),
         ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
-        ("xmpKeywords", xmp_keywords.as_ref().is_some_and(|keywords| !keywords.trim().is_empty())),
         ("projectHandleArray", !project_handle_array.is_empty()),
     ];
     asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect()
@@ -106,7 +106,7 @@ mod tests {
             "colorManagementOptions": { "colorManagement": "Default" },
             "autoSetCreationOptions": { "autoSetsArray": [] }, "mediaOptions": {},
             "unsharpMaskOptions": { "amount": 0.0, "radius": 1.0 }, "unCompressOptions": { "process": "None" },
-            "xmpKeywords": " ", "projectHandleArray": [],
+            "projectHandleArray": [],
         });
         assert_eq!(asked(recorded), Vec::<&str>::new());
         assert_eq!(asked(json!({})), Vec::<&str>::new());
@@ -117,7 +117,7 @@ mod tests {
         let all = json!({
             "photoshopOptions": { "process": "MaintainLayers" },
             "inDesignOptions": { "process": "Rasterize" },
-            "xmpKeywords": "a,b", "projectHandleArray": ["p|6|A"],
+            "projectHandleArray": ["p|6|A"],
         });
         let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();
         assert_eq!(asked(all), expected);

@@ -16,6 +16,7 @@ use crate::media::{self, Format, MediaError, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
 use crate::model::making::Making;
+use crate::model::metadata::Fields;
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::pictures::KnownAsset;
 
@@ -154,6 +155,8 @@ pub struct Ready {
     pub format: Format,
     pub master: Master,
     pub derived: Vec<Derived>,
+    /// What the file says about itself.
+    pub metadata: Fields,
     pub warnings: Vec<Warning>,
 }
 
@@ -201,7 +204,7 @@ impl Ready {
             facts: PictureFacts::default(),
             making,
         };
-        Self { format, master, derived: Vec::new(), warnings: Vec::new() }
+        Self { format, master, derived: Vec::new(), metadata: Fields::new(), warnings: Vec::new() }
     }
 }
 
@@ -234,7 +237,7 @@ pub fn complete(
 
 /// The same file again, and what was made of it is as it would be now: a nightly upload of a folder mostly is this.
 pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &KnownAsset) -> Option<Ready> {
-    let Ready { format, master, warnings, .. } = ready;
+    let Ready { format, master, metadata, warnings, .. } = ready;
     let recipe = recipes.of(&master.making);
     let is_fresh = |derived: &Derived| derived.source_blob == master.blob && derived.recipe == recipe;
     let is_same = known.master.blob == master.blob && known.file_name == file_name;
@@ -243,6 +246,7 @@ pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &Know
         format: *format,
         master: known.master.clone(),
         derived: known.derived.clone(),
+        metadata: metadata.clone(),
         warnings: warnings.clone(),
     })
 }

@@ -20,11 +20,13 @@ use super::recipe::{self, Recipes};
 use super::{Context, Failure, Workshop, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
-use crate::media::Format;
+use crate::media::child::ChildError;
+use crate::media::{self, Format, MediaError, pdf};
 use crate::model::id::AssetId;
 use crate::model::job::ProcessingOptions;
 use crate::model::log::Message;
 use crate::model::making::Making;
+use crate::model::metadata::Fields;
 use crate::model::name::FileName;
 use crate::store::pictures::KnownAsset;
 
@@ -65,6 +67,7 @@ pub fn examine(
     let making = Making::asked(options, known.map(|known| &known.master.making));
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
+    ready.metadata = metadata(workshop, blob, format, stop)?;
     let given_up = given_up.map(|option| Warning::NoEffect { option, why: Message::new("reason-crop-kept") });
     ready.warnings.extend(given_up);
     if let Some(ready) = known.and_then(|known| pictures::unchanged(&ready, recipes, &file_name, known)) {
@@ -124,6 +127,19 @@ pub fn examine(
         | Format::Unknown => {}
     }
     Ok(ready)
+}
+
+/// What a stored file says about itself.
+fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<Fields, Unmade> {
+    let path = workshop.blobs.path(&blob.id)?;
+    if !matches!(format, Format::Pdf | Format::Illustrator) {
+        return media::metadata::metadata(&path, format).map_err(|error| MediaError::reading(format, error).into());
+    }
+    match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(), stop) {
+        Ok(information) => Ok(media::metadata::of_pdf(&information)),
+        Err(ChildError::Cancelled { .. }) => Err(Unmade::Failed(Failure::Interrupted)),
+        Err(error) => Err(Unmade::Failed(Failure::Transient(reason::other(error)))),
+    }
 }
 
 /// Assets that a master brings forth.

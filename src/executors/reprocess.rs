@@ -22,6 +22,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::Contexts;
 use crate::store::assets::ingest::Replacement;
+use crate::store::assets::metadata::Brought;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -140,7 +141,12 @@ impl ReprocessAssets {
             by: context.run.responsible,
             at: context.clock.now(),
         };
-        let effect = Effect::Reprocess { replacement: Box::new(replacement), derived: ready.derived.clone() };
+        let brought = Brought { fields: ready.metadata.clone(), keywords: Vec::new() };
+        let effect = Effect::Reprocess {
+            replacement: Box::new(replacement),
+            derived: ready.derived.clone(),
+            brought: Box::new(brought),
+        };
         let applied = context.commit(item, effect, move |applied| success(&known, &ready, applied)).await?;
         match applied {
             Some(Applied::Derived(asset)) => {

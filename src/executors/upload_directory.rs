@@ -14,7 +14,7 @@ use serde_json::json;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
-use super::{Context, Executor, Failure, Workshop, archive, options, reason};
+use super::{Context, Executor, Failure, Workshop, archive, options, reason, sheets};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::assets::ingest::{
     self, CompanyFolder, Found, IngestError, LeftOut, Listing, ServerDirectory, Source, Walk, Why,
@@ -39,11 +39,16 @@ impl Executor for UploadDirectory {
         let (directory, listing) = self.list(context, &filing.company_root).await?;
         let done = context.done_items().await?;
         let has_beginning = self.log_beginning(context, &directory, &listing.left_out).await?;
+        let directory = Arc::new(directory);
         context.plan(listing.files.len() + usize::from(has_beginning)).await?;
+        let (sheets, files) = if self.order.process_metadata_files {
+            sheets::sort_out(&self.workshop, &directory, listing.files).await?
+        } else {
+            (Vec::new(), listing.files)
+        };
         context.say(Message::new("progress-uploading"));
         filing.resume(context, &done).await?;
-        let directory = Arc::new(directory);
-        let files = listing.files.into_iter().filter(|file| !done.contains_key(&ingest::display(&file.relative)));
+        let files = files.into_iter().filter(|file| !done.contains_key(&ingest::display(&file.relative)));
         let mut prepared = stream::iter(files)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
             .map(|file| self.prepare(context, &filing, &destination, directory.clone(), file))
@@ -52,7 +57,12 @@ impl Executor for UploadDirectory {
             let (incoming, fate) = file?;
             filing.file(context, incoming, fate).await?;
         }
-        context.checkpoint()
+        context.checkpoint()?;
+        if self.order.process_metadata_files {
+            context.say(Message::new("progress-metadata"));
+            sheets::process(context, &self.workshop, &directory, sheets).await?;
+        }
+        Ok(())
     }
 }
 
@@ -89,10 +99,7 @@ impl UploadDirectory {
         directory: &ServerDirectory,
         left_out: &[LeftOut],
     ) -> Result<bool, Failure> {
-        let mut in_vain = options::without_effect(&self.order.options);
-        if self.order.process_metadata_files {
-            in_vain.push("processMetadataFiles");
-        }
+        let in_vain = options::without_effect(&self.order.options);
         let lines = left_out.iter().map(|left| LogLine::new(LogType::UploadWarning, remark(directory, left)));
         options::log_beginning(context, in_vain, lines.collect()).await
     }

@@ -25,6 +25,7 @@ mod exif;
 mod format;
 mod inks;
 mod limits;
+pub mod metadata;
 mod options;
 mod orientation;
 pub mod pdf;

@@ -9,6 +9,7 @@ use super::id::{
     AccountId, AssetId, CompanyId, ContextId, ImageFormatId, InstanceId, PropertySetId, PropertySetTypeId,
 };
 use super::invalid::Invalid;
+use super::metadata::Scope;
 
 /// Takes the letter and its bar off, when they are there. A letter of another kind of handle is an error.
 fn body<'a>(field: &str, letter: &str, text: &'a str) -> Result<&'a str, Invalid> {
@@ -69,6 +70,23 @@ pub fn parse_image_format(field: &str, text: &str) -> Result<(CompanyId, ImageFo
     const FORM: &str = "i|47|301";
     let (company, id) = body(field, "i", text)?.split_once('|').unwrap_or_default();
     Ok((CompanyId(number(field, FORM, text, company)?), ImageFormatId(number(field, FORM, text, id)?)))
+}
+
+/// `m|<company>|<asset type>|<name>`.
+pub fn metadata_field(company: CompanyId, scope: Scope, name: &str) -> String {
+    format!("m|{company}|{scope}|{name}")
+}
+
+pub fn parse_metadata_field(field: &str, text: &str) -> Result<(CompanyId, Scope, String), Invalid> {
+    const FORM: &str = "m|6|IMAGE|Size";
+    let refuse = || Invalid::new(field, format!("must be a handle of the form {FORM}, not \"{}\"", shown(text)));
+    let (company, rest) = body(field, "m", text.trim())?.split_once('|').ok_or_else(refuse)?;
+    let (scope, name) = rest.split_once('|').ok_or_else(refuse)?;
+    let scope: Scope = scope.parse().map_err(|_| refuse())?;
+    if name.is_empty() {
+        return Err(refuse());
+    }
+    Ok((CompanyId(number(field, FORM, text, company)?), scope, name.to_owned()))
 }
 
 pub fn property_set_type(id: PropertySetTypeId) -> String {
@@ -193,6 +211,15 @@ mod tests {
         }
         for text in ["", "301", "c|47|301", "47|x", "47|301|1"] {
             assert!(parse_image_format("imageFormatHandle", text).is_err(), "{text}");
+        }
+        let field = (CompanyId(6), Scope::Of(AssetType::Image), "Size".to_owned());
+        for text in ["m|6|IMAGE|Size", "6|Image|Size", &metadata_field(field.0, field.1, &field.2)] {
+            assert_eq!(parse_metadata_field("fieldHandle", text).unwrap(), field, "{text}");
+        }
+        assert_eq!(parse_metadata_field("fieldHandle", "47|ALL|dc.subject").unwrap().1, Scope::All);
+        assert_eq!(parse_metadata_field("fieldHandle", "m|47|ASSET|Size").unwrap().1, Scope::All);
+        for text in ["", "Size", "m|6|IMAGE", "m|6|IMAGE|", "m|x|IMAGE|Size", "m|6|NOTHING|Size", "a|6|IMAGE|Size"] {
+            assert_eq!(parse_metadata_field("fieldHandle", text).unwrap_err().field, "fieldHandle", "{text}");
         }
         assert_eq!(parse_property_set("setHandle", "ps|941").unwrap(), PropertySetId(941));
         assert_eq!(parse_property_set("setHandle", "941").unwrap(), PropertySetId(941));

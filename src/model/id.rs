@@ -30,6 +30,8 @@ ids! {
     ContextId,
     /// A named set of image-serving commands.
     ImageFormatId,
+    /// A metadata field that a company defined.
+    MetadataFieldId,
     PropertySetTypeId,
     PropertySetId,
 }

@@ -13,6 +13,7 @@ pub mod kind;
 pub mod locale;
 pub mod log;
 pub mod making;
+pub mod metadata;
 pub mod name;
 pub mod outcome;
 pub mod overwrite;

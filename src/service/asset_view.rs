@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::metadata::Metadata;
 use super::{Services, time_text};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::handle;
@@ -44,12 +45,15 @@ pub struct Asset {
     pub last_modified: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_modify_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata_array: Option<Vec<Metadata>>,
     /// `imageInfo`, `pdfInfo` and so on: the one that belongs to the type.
     #[serde(flatten)]
     pub info: Map<String, Value>,
 }
 
 impl Services {
+    /// Without its metadata.
     pub(super) fn view(&self, company: &Company, asset: &stored::Asset) -> Asset {
         let mut info = Map::new();
         if asset.asset_type == AssetType::AssetSet {
@@ -73,6 +77,7 @@ impl Services {
             create_user: asset.created_by.clone(),
             last_modified: Some(time_text(asset.modified_at)),
             last_modify_user: asset.modified_by.clone(),
+            metadata_array: None,
             info,
         }
     }

@@ -36,6 +36,14 @@ impl Paths {
         root
     }
 
+    /// The node that names lead to; one that ends before stands for all below.
+    fn at(&self, path: &[&str]) -> Option<&Self> {
+        match path {
+            [name, rest @ ..] if !self.ends => self.below.get(*name)?.at(rest),
+            _ => Some(self),
+        }
+    }
+
     fn keep(&self, value: &mut Value) {
         if self.ends {
             return;
@@ -88,6 +96,13 @@ impl Fields {
             leaves("", wanted, &mut found);
             found.iter().all(|name| names.contains(name))
         })
+    }
+
+    /// Whether anything is wanted of the field that these names lead to.
+    pub fn wants(&self, path: &[&str]) -> bool {
+        let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.at(path).is_some());
+        let is_unwanted = self.unwanted.at(path).is_some_and(|paths| paths.ends);
+        is_wanted && !is_unwanted
     }
 
     /// The reply with what is wanted. Its fields must all be optional.
@@ -148,5 +163,11 @@ mod tests {
         assert!(!fields(&["assetArray/items/name", "assetArray/items/created"]).only(&["name"]));
         assert!(!fields(&["assetArray"]).only(&["name"]));
         assert!(!fields(&[]).only(&["name"]));
+        let path = ["assetArray", "metadataArray"];
+        assert!(fields(&[]).wants(&path) && fields(&["assetArray"]).wants(&path));
+        assert!(fields(&["assetArray/items/metadataArray/items/name"]).wants(&path));
+        assert!(!fields(&["assetArray/items/name"]).wants(&path));
+        assert!(!Fields::new(&[], &["assetArray/items/metadataArray".to_owned()]).wants(&path));
+        assert!(Fields::new(&[], &["assetArray/items/name".to_owned()]).wants(&path));
     }
 }

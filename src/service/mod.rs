@@ -23,6 +23,7 @@ pub mod folders;
 pub mod image_formats;
 pub mod jobs;
 mod login;
+pub mod metadata;
 mod operator;
 mod overview;
 pub mod password;

@@ -5,8 +5,10 @@ use chrono::{DateTime, Utc};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
+use crate::store::assets::change::Change;
 use crate::store::assets::growth::{self, Grown, Growth};
 use crate::store::assets::ingest::{self, Derived, Replacement};
+use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
 use crate::store::assets::sets::{self, NewSet};
@@ -21,11 +23,11 @@ pub enum Effect {
     /// The item changed nothing but itself.
     Nothing,
     /// A file arrived under a name, and these were made from it.
-    File { arrival: Box<Arrival>, derived: Vec<Derived> },
+    File { arrival: Box<Arrival>, derived: Vec<Derived>, brought: Box<Brought> },
     /// These were made from the master that an asset had when the work began.
     Derive { company: CompanyId, asset: AssetId, source_blob: String, derived: Vec<Derived> },
     /// The master that an asset had when the work began was processed again.
-    Reprocess { replacement: Box<Replacement>, derived: Vec<Derived> },
+    Reprocess { replacement: Box<Replacement>, derived: Vec<Derived>, brought: Box<Brought> },
     /// A part of an asset was made.
     Part { part: Box<Part>, derived: Vec<Derived> },
     /// A page of a document was drawn, and this was read from it.
@@ -36,6 +38,8 @@ pub enum Effect {
     Set(Box<NewSet>),
     /// Assets join a set by a script.
     Grow(Box<Growth>),
+    /// A metadata file says these things of assets.
+    Describe { change: Change, descriptions: Vec<Description> },
     /// An archive can be downloaded.
     Export(Export),
     /// A publish got one step further.
@@ -58,13 +62,18 @@ pub enum Applied {
     Removed(u64),
     /// Blobs that nothing has named for long enough.
     Orphans(Vec<String>),
+    Described(Vec<Described>),
 }
 
 impl Applied {
     /// The asset that was made or changed.
     pub const fn asset(&self) -> Option<AssetId> {
         match self {
-            Self::Nothing | Self::PublishBegun(_) | Self::Removed(_) | Self::Orphans(_) => None,
+            Self::Nothing
+            | Self::PublishBegun(_)
+            | Self::Removed(_)
+            | Self::Orphans(_)
+            | Self::Described(_) => None,
             Self::Filed(filed) => Some(filed.asset()),
             Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
             Self::Grown(grown) => grown.set(),
@@ -76,7 +85,7 @@ impl Effect {
     pub(super) async fn apply(self, tx: &mut Transaction, now: DateTime<Utc>) -> Result<Applied, StoreError> {
         match self {
             Self::Nothing => Ok(Applied::Nothing),
-            Self::File { arrival, derived } => file(tx, *arrival, &derived, now).await,
+            Self::File { arrival, derived, brought } => file(tx, *arrival, &derived, &brought, now).await,
             Self::Derive { company, asset, source_blob, derived } => {
                 if !pictures::has_master(tx, company, asset, &source_blob).await? {
                     return Ok(Applied::Outdated(asset));
@@ -84,7 +93,9 @@ impl Effect {
                 derive(tx, company, asset, &derived, now).await?;
                 Ok(Applied::Derived(asset))
             }
-            Self::Reprocess { replacement, derived } => reprocess(tx, &replacement, &derived, now).await,
+            Self::Reprocess { replacement, derived, brought } => {
+                reprocess(tx, &replacement, &derived, &brought, now).await
+            }
             Self::Part { part, derived } => part_of(tx, *part, &derived, now).await,
             Self::Page { part, derived, text } => {
                 let applied = part_of(tx, *part, &derived, now).await?;
@@ -99,6 +110,9 @@ impl Effect {
             }
             Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
             Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),
+            Self::Describe { change, descriptions } => {
+                metadata::describe(tx, change, descriptions).await.map(Applied::Described)
+            }
             Self::Export(export) => {
                 exports::keep(tx, &export).await?;
                 Ok(Applied::Nothing)
@@ -113,6 +127,7 @@ async fn file(
     tx: &mut Transaction,
     arrival: Arrival,
     derived: &[Derived],
+    brought: &Brought,
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
     let company = arrival.company;
@@ -121,6 +136,7 @@ async fn file(
         if !derived.is_empty() {
             derive(tx, company, filed.asset(), derived, now).await?;
         }
+        metadata::bring(tx, filed.asset(), brought).await?;
         pictures::drop_stale(tx, filed.asset()).await?;
     }
     Ok(Applied::Filed(filed))
@@ -130,6 +146,7 @@ async fn reprocess(
     tx: &mut Transaction,
     replacement: &Replacement,
     derived: &[Derived],
+    brought: &Brought,
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
     let Replacement { company, asset, master, .. } = replacement;
@@ -137,6 +154,7 @@ async fn reprocess(
         return Ok(Applied::Outdated(*asset));
     }
     ingest::replace(tx, replacement).await.map_err(unexpected)?;
+    metadata::bring(tx, *asset, brought).await?;
     if !derived.is_empty() {
         derive(tx, *company, *asset, derived, now).await?;
     }

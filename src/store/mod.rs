@@ -24,6 +24,7 @@ pub mod exports;
 pub mod folders;
 pub mod image_formats;
 pub mod jobs;
+pub mod metadata_fields;
 pub mod overview;
 pub mod pictures;
 pub mod property_sets;

@@ -148,6 +148,9 @@ codes! {
     EXPORT_NOTHING = "export-nothing";
     METADATA_SUCCESS = "metadata-success";
     METADATA_FAILURE = "metadata-failure";
+    METADATA_FILE_READ = "metadata-file-read";
+    METADATA_RENAMED = "metadata-renamed";
+    METADATA_ROW_FAILED = "metadata-row-failed";
 
     // Job log: how a run went
     STOP_REQUESTED = "stop-requested";
@@ -210,6 +213,10 @@ codes! {
     REASON_TOOL_MISSING = "reason-tool-missing";
     REASON_ASSET_UNKNOWN = "reason-asset-unknown";
     REASON_ASSET_IN_TRASH = "reason-asset-in-trash";
+    REASON_FIELD_UNKNOWN = "reason-field-unknown";
+    REASON_FIELD_OTHER_TYPE = "reason-field-other-type";
+    REASON_FIELD_VALUE = "reason-field-value";
+    REASON_NAME_TAKEN = "reason-name-taken";
     REASON_SCRIPT_GONE = "reason-script-gone";
     REASON_NO_BASE_NAME = "reason-no-base-name";
     REASON_NO_ROW = "reason-no-row";

@@ -560,6 +560,21 @@ metadata-success = Metadata of { $asset } was stored.
 # $asset (Text)
 # $reason (Text)
 metadata-failure = Metadata of { $asset } could not be stored: { $reason }.
+# $file (Text) metadata file
+# $count (Number) rows in it
+metadata-file-read =
+    { $count ->
+        [one] { $file } says something of 1 asset.
+       *[other] { $file } says something of { NUMBER($count) } assets.
+    }
+# $asset (Text) its name before
+# $name (Text) its name now
+metadata-renamed = { $asset } was renamed to { $name }.
+# $file (Text) metadata file
+# $row (Number) of the file
+# $asset (Text) as the file calls it
+# $reason (Text)
+metadata-row-failed = { $file }, row { $row }, about { $asset }: { $reason }.
 
 ## Job log: how a run went
 
@@ -713,6 +728,16 @@ reason-connection = the connection failed: { $detail }
 reason-tool-missing = { $tool } is not installed (package { $package })
 reason-asset-unknown = the company has no such asset
 reason-asset-in-trash = it is in the trash
+# $field (Text)
+reason-field-unknown = there is no metadata field { $field }
+# $field (Text)
+# $type (Text) asset type in capitals
+reason-field-other-type = the field { $field } is for assets of type { $type }
+# $field (Text)
+# $rule (Text) must be …
+reason-field-value = { $field } { $rule }
+# $name (Text)
+reason-name-taken = another asset is named { $name }
 reason-script-gone = the company has no such set script any more
 # $script (Text) name of a set script
 reason-no-base-name = the script { $script } finds no base name in its name

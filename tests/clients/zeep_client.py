@@ -359,6 +359,53 @@ def trash_and_contexts(version, company, shoe, has):
         assert reply["errorCount"] == 0, reply
 
 
+def metadata(version, company, shoe, has):
+    """Fields that a company defines, and values of the picture, which are gone in the end."""
+    handle, legacy = company["companyHandle"], version.legacy
+    number = handle.removeprefix("c|")
+    of = lambda rest: f"{number}|{rest}" if legacy else f"m|{number}|{rest}"
+    season = version.call(
+        "saveMetadataField", companyHandle=handle, assetType="Asset", name="Season", fieldType="MultiTag", defaultValue=""
+    )
+    assert season == of("ALL|Season"), season
+    fields = items(version.call("getMetadataFields", companyHandle=handle, assetType="Image"))
+    assert [(one["name"], one["type"], one["isUserDefined"]) for one in fields] == [("Season", "MultiTag", True)], fields
+    update = lambda field, **value: {"items": [{"fieldHandle": field, **value}]}
+    of_shoe = {"companyHandle": handle, "assetHandle": shoe}
+    version.call("setAssetMetadata", **of_shoe, updateArray=update(season, value="spring,autumn"))
+    version.call("setAssetMetadata", **of_shoe, updateArray=update(of("ALL|dc.title"), value="Schuh 靴"))
+    shown = items(version.call("getAssets", companyHandle=handle, assetHandleArray={"items": [shoe]}))[0]
+    values = {one["name"]: one["value"] for one in items(shown["metadataArray"])}
+    assert values == {"Season": "spring,autumn", "dc.title": "Schuh 靴"}, values
+    assert items(version.call("getUniqueMetadataValues", companyHandle=handle, fieldHandle=season)) == ["autumn", "spring"]
+    if has("batchSetAssetMetadata"):
+        batch = {"assetHandleArray": {"items": [shoe, "a|999999"]}, "updateArray": update(season, value="summer")}
+        done = version.call("batchSetAssetMetadata", companyHandle=handle, updateArray={"items": [batch]})
+        assert (done["successCount"], done["errorCount"]) == (1, 1), done
+    if has("getAssetMetadataFields"):
+        groups = items(version.call("getAssetMetadataFields", companyHandle=handle))
+        assert [one["assetType"] for one in groups] == ["Asset"], groups
+    if has("getDistinctMetadataValues"):
+        counts = items(version.call("getDistinctMetadataValues", companyHandle=handle, metadataKey="dc.title"))
+        assert [(one["value"], one["count"]) for one in counts] == [("Schuh 靴", 1)], counts
+    if has("addTagFieldValues"):
+        tags = {"companyHandle": handle, "fieldHandle": season, "valueArray": {"items": ["winter"]}}
+        version.call("addTagFieldValues", **tags)
+        version.call("setTagFieldValues", **tags)
+        found = items(version.call("getTagFieldValues", companyHandle=handle, fieldHandleArray={"items": [season]}))
+        assert items(found[0]["valueArray"]) == ["winter"], found
+        version.call("deleteTagFieldValues", **tags)
+    if has("deleteAssetMetadata"):
+        version.call("deleteAssetMetadata", **of_shoe, deleteArray={"items": [{"fieldHandle": of("ALL|dc.title")}]})
+    if has("createMetadataField"):
+        note = version.call(
+            "createMetadataField", companyHandle=handle, assetType="Image", name="Note", fieldType="String"
+        )
+        renamed = version.call("updateMetadataField", companyHandle=handle, fieldHandle=note, name="Remark")
+        assert renamed.endswith("IMAGE|Remark"), renamed
+        version.call("deleteMetadataField", companyHandle=handle, fieldHandle=renamed)
+
+
 def run(setup, facts):
     version = Version(setup, facts)
     has = facts["operations"].__contains__
@@ -374,6 +421,7 @@ def run(setup, facts):
     sets(version, company, shoe, has)
     property_sets(version, company, has)
     trash_and_contexts(version, company, shoe, has)
+    metadata(version, company, shoe, has)
     jobs(version, company, shoe, has)
     version.call("deleteFolder", companyHandle=company["companyHandle"], folderHandle=spring)
     faults(version)

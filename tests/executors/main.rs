@@ -11,6 +11,7 @@ mod edits;
 mod export;
 mod heif;
 mod likeness;
+mod metadata;
 mod optimize;
 mod pages;
 mod photoshop;

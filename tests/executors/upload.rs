@@ -183,10 +183,10 @@ async fn options_without_effect_are_named_once() {
     let world = World::new().await;
     world.put("in/a.jpg", &jpeg(32, 1));
     world.put("in/b.jpg", &jpeg(32, 2));
-    let more = json!({ "xmpKeywords": "a", "processMetadataFiles": true, "pdfOptions": { "process": "None" } });
+    let more = json!({ "projectHandleArray": ["p|47|A"], "inDesignOptions": { "process": "Rasterize" } });
     let done = world.run(UPLOAD, with(directory("in"), more)).await.succeeded();
     let named: Vec<&Value> = done.of_type("UploadWarning").iter().map(|line| &line.params["option"]).collect();
-    assert_eq!(named, ["xmpKeywords", "processMetadataFiles"], "{}", done.text());
+    assert_eq!(named, ["inDesignOptions", "projectHandleArray"], "{}", done.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,7 @@ mod hostile;
 mod image_formats;
 mod job_rules;
 mod mail;
+mod metadata;
 mod shapes;
 mod upload_file;
 

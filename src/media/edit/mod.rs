@@ -18,18 +18,18 @@ mod crop;
 mod likeness;
 mod mask;
 mod path;
-mod resources;
 mod sharpen;
 mod survey;
 
 use std::path::Path;
 
-pub(crate) use path::ClippingPath;
+pub(crate) use path::{ClippingPath, resource};
 
 use super::color::Note;
 use super::decode::{Cancel, guarded, probe};
 use super::error::MediaError;
 use super::limits::Limits;
+use super::metadata::image_resources;
 use super::picture::Picture;
 use super::render::Rendering;
 use super::rows::AnyRows;
@@ -93,7 +93,7 @@ pub struct Sharpen {
 /// The clipping path of the picture at `source`, as the picture is seen.
 pub(super) fn clipping_path(source: &Path, limits: &Limits) -> Result<Option<ClippingPath>, MediaError> {
     let Picture { format, orientation, .. } = probe(source, limits)?;
-    let resources = resources::image_resources(source, format).map_err(|e| MediaError::reading(format, e))?;
+    let resources = image_resources(source, format).map_err(|e| MediaError::reading(format, e))?;
     let path = resources.as_deref().and_then(ClippingPath::read);
     Ok(path.map(|path| path.oriented(orientation)))
 }

@@ -93,6 +93,11 @@ impl<'a> Iterator for Resources<'a> {
     }
 }
 
+/// The data of an image resource, if it is among `resources`.
+pub(crate) fn resource(resources: &[u8], id: u16) -> Option<&[u8]> {
+    Resources(resources).find(|one| one.id == id).map(|one| one.data)
+}
+
 fn subpaths(records: &[u8]) -> Vec<Vec<Knot>> {
     let mut subpaths: Vec<Vec<Knot>> = Vec::new();
     let mut knots = 0;

@@ -8,6 +8,7 @@
 //! drawn in CMYK.
 
 mod draw;
+mod information;
 mod links;
 mod words;
 mod work;
@@ -16,6 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::child::{ChildError, Folder, Launcher, Limits as ChildLimits, Tool};
@@ -160,6 +162,15 @@ pub enum OpenError {
     Child(#[from] ChildError),
 }
 
+/// What a document says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Information {
+    /// Of its information dictionary: `Title` and so on, with dates as XMP writes them.
+    pub entries: Vec<(String, String)>,
+    /// Its XMP packet.
+    pub xmp: Option<String>,
+}
+
 /// What the child is told.
 #[derive(Debug, Serialize, Deserialize)]
 struct Orders {
@@ -167,7 +178,14 @@ struct Orders {
     max_pixels: u64,
     max_side: u32,
     max_memory: u64,
-    pages: Option<PageOrders>,
+    task: Task,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Task {
+    Count,
+    Inform,
+    Draw(PageOrders),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -184,6 +202,8 @@ struct PageOrders {
 enum Said {
     /// It has so many pages.
     Pages(u32),
+    /// What it says about itself is in the file for that.
+    Informed,
     Unreadable(PdfError),
     /// The page's files are there.
     Drawn(u32),
@@ -223,13 +243,34 @@ pub fn count_pages(
     let mut hear = |said| match said {
         Said::Pages(count) => counted = Ok(count),
         Said::Unreadable(why) => counted = Err(OpenError::Pdf(why)),
-        Said::Drawn(_) | Said::Failed(..) => {}
+        Said::Informed | Said::Drawn(_) | Said::Failed(..) => {}
     };
-    start(launcher, &folder, path, None, limits, cancel, &mut hear)?;
+    start(launcher, &folder, path, Task::Count, limits, cancel, &mut hear)?;
     match counted? {
         0 => Err(OpenError::Pdf(PdfError::NoPages)),
         count => Ok(count),
     }
+}
+
+/// The file in the child's folder that says what the document says about itself.
+const INFORMATION: &str = "information.json";
+
+/// Reads what the file at `path`, an absolute path, says about itself. A file that cannot be read says nothing.
+pub fn information(
+    launcher: &Launcher,
+    path: &Path,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+) -> Result<Information, ChildError> {
+    let folder = launcher.folder()?;
+    let mut is_there = false;
+    let mut hear = |said| is_there |= matches!(said, Said::Informed);
+    match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
+        Err(error) if !is_its_own_fault(&error) => return Err(error),
+        _ if !is_there => return Ok(Information::default()),
+        _ => {}
+    }
+    Ok(read_json(&folder.path().join(INFORMATION)).unwrap_or_default())
 }
 
 /// Draws pages `first` to `last`, and hands each out in turn: the page, or why it cannot be drawn.
@@ -270,7 +311,7 @@ fn draw_some<E: From<ChildError>>(
             Said::Drawn(page) => (page, collect(&folder, page)),
             Said::Failed(page, why) => (page, Err(why)),
             Said::Unreadable(why) => (next, Err(why.to_string())),
-            Said::Pages(_) => return,
+            Said::Pages(_) | Said::Informed => return,
         };
         if page == next && taken.is_ok() {
             next += 1;
@@ -278,7 +319,7 @@ fn draw_some<E: From<ChildError>>(
             discard(&folder, page);
         }
     };
-    let ended = start(launcher, &folder, path, Some(orders), limits, cancel, &mut hear);
+    let ended = start(launcher, &folder, path, Task::Draw(orders), limits, cancel, &mut hear);
     taken?;
     match ended {
         // The page it was at is the one that ended it.
@@ -299,16 +340,19 @@ fn start(
     launcher: &Launcher,
     folder: &Folder,
     path: &Path,
-    pages: Option<PageOrders>,
+    task: Task,
     limits: &PageLimits,
     cancel: Cancel<'_>,
     hear: &mut dyn FnMut(Said),
 ) -> Result<(), ChildError> {
-    let count = pages.as_ref().map_or(1, |pages| pages.last - pages.first + 1);
+    let count = match &task {
+        Task::Count | Task::Inform => 1,
+        Task::Draw(pages) => pages.last - pages.first + 1,
+    };
     // The child keeps to the time of a page itself; this is for a child that does not.
     let wall = limits.time * (count + 1);
     let Limits { max_pixels, max_side, max_memory, .. } = limits.picture;
-    let orders = Orders { path: path.to_owned(), max_pixels, max_side, max_memory, pages };
+    let orders = Orders { path: path.to_owned(), max_pixels, max_side, max_memory, task };
     let told = serde_json::to_vec(&orders).map_err(|error| ChildError::doing("write orders")(error.into()))?;
     fs::write(folder.path().join(work::ORDERS), told).map_err(ChildError::doing("write orders for drawing pages"))?;
     let limits =
@@ -322,19 +366,23 @@ fn start(
     launcher.run_with_lines(tool, folder, cancel, &mut on_line).map(drop)
 }
 
-/// What a child wrote about a page. It is ours, but it has been with hostile bytes.
+/// What a child wrote about a page.
 fn collect(folder: &Folder, page: u32) -> Result<DrawnPage, String> {
-    const MOST: u64 = 64 << 20;
     let PageFiles { pyramid, thumbnail, facts } = PageFiles::of(folder.path(), page);
-    let is_plain = |path: &Path| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file());
-    let read = || {
-        if ![&pyramid, &thumbnail, &facts].into_iter().all(|path| is_plain(path)) {
-            return None;
-        }
-        (fs::metadata(&facts).ok()?.len() <= MOST).then(|| serde_json::from_slice(&fs::read(&facts).ok()?).ok())?
-    };
-    let facts = read().ok_or("what was drawn of it cannot be read")?;
+    let facts = if is_plain(&pyramid) && is_plain(&thumbnail) { read_json(&facts) } else { None };
+    let facts = facts.ok_or("what was drawn of it cannot be read")?;
     Ok(DrawnPage { facts, pyramid, thumbnail })
+}
+
+fn is_plain(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
+}
+
+/// What a child wrote. It is ours, but it has been with hostile bytes.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    const MOST: u64 = 64 << 20;
+    let is_sound = is_plain(path) && fs::metadata(path).ok()?.len() <= MOST;
+    is_sound.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok())?
 }
 
 fn discard(folder: &Folder, page: u32) {

@@ -13,7 +13,7 @@ use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use super::super::limits::Limits;
 use super::draw::{self, Page};
-use super::{Orders, PageFiles, PageOrders, PdfError, Said};
+use super::{INFORMATION, Orders, PageFiles, PageOrders, PdfError, Said, Task, information};
 
 /// What the other side of the fence knows this work by.
 pub const NAME: &str = "pdf";
@@ -54,9 +54,14 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
         Ok(pdf) => pdf,
         Err(why) => return say(&Said::Unreadable(why)),
     };
-    match &orders.pages {
-        None => say(&Said::Pages(u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX))),
-        Some(pages) => draw(&pdf, pages, &limits),
+    match &orders.task {
+        Task::Count => say(&Said::Pages(u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX))),
+        Task::Inform => {
+            let information = panic::catch_unwind(AssertUnwindSafe(|| information::read(&pdf))).unwrap_or_default();
+            fs::write(INFORMATION, serde_json::to_vec(&information)?)?;
+            say(&Said::Informed)
+        }
+        Task::Draw(pages) => draw(&pdf, pages, &limits),
     }
 }
 

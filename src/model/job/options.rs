@@ -8,6 +8,7 @@ use crate::model::constants;
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
 use crate::model::invalid::Invalid;
+use crate::model::metadata::split_list;
 
 /// What a job that makes assets may say about how. Every field is optional here: the wire contract knows which kind and
 /// which version must send which.
@@ -45,6 +46,11 @@ pub struct ProcessingOptions {
 }
 
 impl ProcessingOptions {
+    /// What `xmpKeywords` adds to the keywords of assets.
+    pub fn keywords(&self) -> Vec<String> {
+        self.xmp_keywords.as_deref().and_then(|text| split_list(text).ok()).unwrap_or_default()
+    }
+
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         at_most_one(&[
             ("manualCropOptions", self.manual_crop_options.is_some()),
@@ -73,6 +79,7 @@ impl ProcessingOptions {
         check_block("autoSetCreationOptions", &self.auto_set_creation_options, AutoSetCreationOptions::validate)?;
         check_block("unsharpMaskOptions", &self.unsharp_mask_options, UnsharpMaskOptions::validate)?;
         check_block("mediaOptions", &self.media_options, MediaOptions::validate)?;
+        check_keywords(self.xmp_keywords.as_deref())?;
         check_url("postHttpUrl", self.post_http_url.as_deref())?;
         check_block(
             "postImageServingPublishJob",
@@ -86,6 +93,10 @@ impl ProcessingOptions {
         )?;
         check_block("postVideoPublishJob", &self.post_video_publish_job, ContextPublishJob::validate)
     }
+}
+
+fn check_keywords(text: Option<&str>) -> Result<(), Invalid> {
+    text.map_or(Ok(()), |text| split_list(text).map(drop).map_err(|rule| Invalid::new("xmpKeywords", rule)))
 }
 
 /// Checks a block that may be absent, and puts its name in front of what is wrong inside it.

@@ -163,7 +163,7 @@ impl Services {
         let search = search(&company, &param, &fields)?;
         if self.store.folder_exists(company.id, &search.folder).await? {
             let page = self.store.search_assets(company.id, &search).await?;
-            let assets = page.assets.iter().map(|asset| self.view(&company, asset)).collect();
+            let assets = self.show(&company, &page.assets, &fields).await?;
             fields.apply(SearchAssetsReturn { total_rows: Some(page.total), asset_array: Some(assets) })
         } else {
             Err(refusal(FolderError::NotFound, &company, "folder", &search.folder))
@@ -181,8 +181,8 @@ impl Services {
             .map(|(index, text)| handle::parse_asset(&item("assetHandleArray", index), text))
             .collect::<Result<Vec<_>, Invalid>>()?;
         let found = self.store.assets(company.id, &assets).await?;
-        let assets = found.iter().map(|asset| self.view(&company, asset)).collect();
         let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
+        let assets = self.show(&company, &found, &fields).await?;
         fields.apply(GetAssetsReturn { asset_array: Some(assets) })
     }
 
@@ -198,15 +198,12 @@ impl Services {
         let strict = param.strict_sub_type_check.unwrap_or(false);
         let types = types_wanted(&param.asset_type_array)?;
         let excluded: Vec<AssetType> = parse_all("excludeAssetTypeArray", &param.exclude_asset_type_array)?;
-        let found = self.store.assets_named(company.id, &param.name_array).await?;
-        let assets = found
-            .iter()
-            .filter(|asset| types.as_ref().is_none_or(|types| types.contains(&asset.asset_type)))
-            .filter(|asset| !excluded.contains(&asset.asset_type))
-            .filter(|asset| has_sub_type(asset, &param.asset_sub_type_array, strict))
-            .map(|asset| self.view(&company, asset))
-            .collect();
+        let mut found = self.store.assets_named(company.id, &param.name_array).await?;
+        found.retain(|asset| types.as_ref().is_none_or(|types| types.contains(&asset.asset_type)));
+        found.retain(|asset| !excluded.contains(&asset.asset_type));
+        found.retain(|asset| has_sub_type(asset, &param.asset_sub_type_array, strict));
         let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
+        let assets = self.show(&company, &found, &fields).await?;
         fields.apply(GetAssetsReturn { asset_array: Some(assets) })
     }
 }

@@ -117,10 +117,10 @@ pub(super) async fn held(
     held.collect()
 }
 
-struct Candidates(HashMap<AssetId, Held>);
+pub(super) struct Candidates(HashMap<AssetId, Held>);
 
 impl Candidates {
-    async fn read(
+    pub(super) async fn read(
         tx: &mut Transaction,
         company: CompanyId,
         assets: impl Iterator<Item = AssetId>,
@@ -128,7 +128,7 @@ impl Candidates {
         Ok(Self(held(tx, company, &assets.collect::<Vec<_>>()).await?))
     }
 
-    fn usable(&self, asset: AssetId) -> Result<&Held, AssetError> {
+    pub(super) fn usable(&self, asset: AssetId) -> Result<&Held, AssetError> {
         let held = self.0.get(&asset).ok_or(AssetError::NotFound)?;
         match held.trash_state {
             TrashState::NotInTrash => Ok(held),
@@ -164,7 +164,7 @@ pub(super) async fn changed(tx: &mut Transaction, change: Change, assets: &[Asse
     Ok(seq)
 }
 
-async fn rename(
+pub(super) async fn rename(
     tx: &mut Transaction,
     change: Change,
     asset: AssetId,

@@ -104,6 +104,21 @@ operations! {
     "getPropertySets" => get_property_sets,
     "updatePropertySet" => update_property_set,
     "deletePropertySet" => delete_property_set,
+    "getMetadataFields" => get_metadata_fields,
+    "getAssetMetadataFields" => get_asset_metadata_fields,
+    "saveMetadataField" => save_metadata_field,
+    "createMetadataField" => create_metadata_field,
+    "updateMetadataField" => update_metadata_field,
+    "deleteMetadataField" => delete_metadata_field,
+    "getTagFieldValues" => get_tag_field_values,
+    "setTagFieldValues" => set_tag_field_values,
+    "addTagFieldValues" => add_tag_field_values,
+    "deleteTagFieldValues" => delete_tag_field_values,
+    "getUniqueMetadataValues" => get_unique_metadata_values,
+    "getDistinctMetadataValues" => get_distinct_metadata_values,
+    "setAssetMetadata" => set_asset_metadata,
+    "batchSetAssetMetadata" => batch_set_asset_metadata,
+    "deleteAssetMetadata" => delete_asset_metadata,
 }
 
 pub fn read<T: DeserializeOwned>(param: Value) -> Result<T, Error> {

@@ -1,0 +1,226 @@
+//! Compared with what `exiftool` (Debian package libimage-exiftool-perl) writes and reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::format::Format;
+use super::super::sniff;
+use super::*;
+
+fn exiftool(arguments: &[&str], path: &Path) -> String {
+    let output = Command::new("exiftool").args(arguments).arg(path).output().expect("exiftool is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn picture(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    let made = Command::new("convert").args(["-size", "16x16", "xc:red"]).arg(&path).status();
+    assert!(made.expect("convert is installed").success());
+    path
+}
+
+fn read(path: &Path) -> Fields {
+    let bytes = fs::read(path).unwrap();
+    let head = &bytes[..bytes.len().min(super::super::SNIFF_LEN)];
+    metadata(path, sniff(head, path.to_str().unwrap())).unwrap()
+}
+
+fn one<'a>(fields: &'a Fields, name: &str) -> &'a str {
+    match fields.get(name).map(Vec::as_slice) {
+        Some([value]) => value,
+        values => panic!("{name} is {values:?} in {fields:#?}"),
+    }
+}
+
+/// What exiftool says of a group, as JSON.
+fn told(path: &Path, group: &str) -> serde_json::Value {
+    let said = exiftool(&["-j", "-n", "-struct", &format!("-{group}:all")], path);
+    serde_json::from_str::<serde_json::Value>(&said).unwrap()[0].take()
+}
+
+const NAMES: [&str; 3] = ["Müller, Zoë", "山田太郎", "Анна Петрова"];
+
+#[test]
+fn xmp_is_read_from_every_format_that_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif", "a.psd"] {
+        let path = picture(folder.path(), name);
+        let mut arguments = vec![
+            "-overwrite_original",
+            "-XMP-dc:Subject=été",
+            "-XMP-dc:Subject=a, b\\c",
+            "-XMP-dc:Subject=写真 <&>",
+            "-XMP-dc:Title=Καλημέρα",
+            "-XMP-photoshop:Headline=  two\twords ",
+            "-XMP-xmpRights:WebStatement=https://example.com/?a=1&b=2",
+            "-XMP-xmp:Rating=4",
+        ];
+        let creators: Vec<String> = NAMES.iter().map(|name| format!("-XMP-dc:Creator={name}")).collect();
+        arguments.extend(creators.iter().map(String::as_str));
+        exiftool(&arguments, &path);
+        let fields = read(&path);
+        let expected = told(&path, "XMP");
+        assert_eq!(serde_json::json!(fields["dc.subject"]), expected["Subject"], "{name}");
+        assert_eq!(serde_json::json!(fields["dc.creator"]), expected["Creator"], "{name}");
+        assert_eq!(fields["dc.creator"], NAMES, "{name}");
+        assert_eq!(one(&fields, "dc.title"), expected["Title"].as_str().unwrap(), "{name}");
+        assert_eq!(one(&fields, "photoshop.Headline"), "two\twords", "{name}");
+        assert_eq!(one(&fields, "xmpRights.WebStatement"), expected["WebStatement"].as_str().unwrap(), "{name}");
+        assert_eq!(one(&fields, "xmp.Rating"), "4", "{name}");
+    }
+}
+
+#[test]
+fn exif_is_read_under_the_names_of_xmp() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.jpg", "a.png", "a.tif", "a.webp"] {
+        let path = picture(folder.path(), name);
+        let arguments = [
+            "-overwrite_original",
+            "-EXIF:Make=Nikon",
+            "-EXIF:Artist=Zoë 山田",
+            "-EXIF:ImageDescription=Blick über München",
+            "-EXIF:FNumber=2.8",
+            "-EXIF:ExposureTime=1/250",
+            "-EXIF:ISO=400",
+            "-EXIF:DateTimeOriginal=2026:11:23 09:15:00",
+            "-EXIF:ExposureCompensation=-0.5",
+            "-EXIF:GPSLatitude=48.137222",
+            "-EXIF:GPSLatitudeRef=N",
+            "-EXIF:GPSLongitude=11.575556",
+            "-EXIF:GPSLongitudeRef=W",
+        ];
+        exiftool(&arguments, &path);
+        let (fields, expected) = (read(&path), told(&path, "EXIF"));
+        assert_eq!(one(&fields, "tiff.Make"), expected["Make"].as_str().unwrap(), "{name}");
+        assert_eq!(one(&fields, "dc.creator"), expected["Artist"].as_str().unwrap(), "{name}");
+        assert_eq!(one(&fields, "dc.description"), expected["ImageDescription"].as_str().unwrap(), "{name}");
+        assert_eq!(one(&fields, "exif.ISOSpeedRatings"), "400", "{name}");
+        assert_eq!(one(&fields, "exif.DateTimeOriginal"), "2026-11-23T09:15:00", "{name}");
+        for (field, tag) in [
+            ("exif.FNumber", "FNumber"),
+            ("exif.ExposureTime", "ExposureTime"),
+            ("exif.ExposureBiasValue", "ExposureCompensation"),
+        ] {
+            let (over, under) = one(&fields, field).split_once('/').unwrap();
+            let value = over.parse::<f64>().unwrap() / under.parse::<f64>().unwrap();
+            assert!((value - expected[tag].as_f64().unwrap()).abs() < 1e-6, "{name} {field}");
+        }
+        for (field, degrees) in [("exif.GPSLatitude", 48.137222), ("exif.GPSLongitude", 11.575556)] {
+            let (whole, minutes) = one(&fields, field).split_once(',').unwrap();
+            let minutes = minutes.trim_end_matches(char::is_alphabetic).parse::<f64>().unwrap();
+            assert!((whole.parse::<f64>().unwrap() + minutes / 60.0 - degrees).abs() < 1e-6, "{name} {field}");
+        }
+        assert!(one(&fields, "exif.GPSLongitude").ends_with('W'), "{name}");
+    }
+}
+
+#[test]
+fn iptc_is_read_in_its_character_set() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.jpg", "a.psd", "a.tif"] {
+        for (charset, keyword) in [("UTF8", "日本 été"), ("Latin", "été–œuvre")] {
+            let path = picture(folder.path(), name);
+            let set = if charset == "UTF8" { "-IPTC:CodedCharacterSet=UTF8" } else { "-IPTC:CodedCharacterSet=" };
+            let arguments = [
+                "-overwrite_original",
+                set,
+                &format!("-IPTC:Keywords={keyword}"),
+                "-IPTC:Keywords=second",
+                "-IPTC:City=Zürich",
+                "-IPTC:DateCreated=2026:11:23",
+            ];
+            exiftool(&arguments, &path);
+            let (fields, expected) = (read(&path), told(&path, "IPTC"));
+            assert_eq!(serde_json::json!(fields["dc.subject"]), expected["Keywords"], "{name} {charset}");
+            assert_eq!(fields["dc.subject"], [keyword, "second"], "{name} {charset}");
+            assert_eq!(one(&fields, "photoshop.City"), "Zürich", "{name} {charset}");
+            assert_eq!(one(&fields, "photoshop.DateCreated"), "2026-11-23", "{name} {charset}");
+        }
+    }
+}
+
+#[test]
+fn xmp_is_believed_first_then_iptc_then_exif() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = picture(folder.path(), "a.jpg");
+    let arguments = [
+        "-overwrite_original",
+        "-EXIF:Artist=exif",
+        "-EXIF:Copyright=exif",
+        "-EXIF:ImageDescription=exif",
+        "-IPTC:By-line=iptc",
+        "-IPTC:CopyrightNotice=iptc",
+        "-XMP-dc:Creator=xmp",
+    ];
+    exiftool(&arguments, &path);
+    let fields = read(&path);
+    assert_eq!(one(&fields, "dc.creator"), "xmp");
+    assert_eq!(one(&fields, "dc.rights"), "iptc");
+    assert_eq!(one(&fields, "dc.description"), "exif");
+}
+
+fn packet(inside: &str) -> Vec<u8> {
+    format!(
+        "<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>\
+         <rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about=''
+          xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:my='http://my.example/'>{inside}</rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    .into_bytes()
+}
+
+fn of_packet(packet: &[u8]) -> Fields {
+    found(|found| xmp::read(packet, found))
+}
+
+#[test]
+fn hostile_packets_say_little_and_cost_little() {
+    assert_eq!(one(&of_packet(&packet("<my:note>x</my:note>")), "my.note"), "x");
+    let bomb = b"<!DOCTYPE a [<!ENTITY b 'x'><!ENTITY c '&b;&b;&b;'>]>".to_vec();
+    assert_eq!(of_packet(&[bomb, packet("<dc:source>&c;</dc:source>")].concat()), Fields::new());
+    assert_eq!(of_packet(&packet("<dc:source>&unknown;</dc:source>")), Fields::new());
+    let deep = format!("<dc:source>{}{}</dc:source>", "<my:a>".repeat(100_000), "</my:a>".repeat(100_000));
+    assert_eq!(of_packet(&packet(&deep)), Fields::new());
+    let spaces: String = (0..100_000).map(|number| format!(" xmlns:n{number}='u{number}'")).collect();
+    assert_eq!(of_packet(&packet(&format!("<my:a{spaces}/>"))), Fields::new());
+    let attributes: String = (0..200_000).map(|number| format!(" my:a{number}='x'")).collect();
+    assert_eq!(of_packet(&packet(&format!("<my:a{attributes}/>"))), Fields::new());
+    let many: String = (0..40_000).map(|number| format!("<my:f{number}>{number}</my:f{number}>")).collect();
+    assert_eq!(of_packet(&packet(&many)).len(), MOST_VALUES);
+    let long = of_packet(&packet(&format!("<dc:source>{}</dc:source>", "é".repeat(1 << 20))));
+    assert_eq!(one(&long, "dc.source").chars().count(), LONGEST_VALUE);
+    let texts: String = (0..1000).map(|number| format!("<my:f{number}>{}</my:f{number}>", "x".repeat(5_000))).collect();
+    let total: usize = of_packet(&packet(&texts)).values().flatten().map(String::len).sum();
+    assert!(total <= MOST_TEXT, "{total}");
+    assert_eq!(of_packet(&packet("<dc:source>a\u{7}b</dc:source>"))["dc.source"], ["a b"]);
+}
+
+#[test]
+fn cut_and_flipped_files_are_read_without_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif", "a.psd"] {
+        let path = picture(folder.path(), name);
+        exiftool(&["-overwrite_original", "-XMP-dc:Subject=a", "-XMP-dc:Title=b"], &path);
+        if !name.ends_with("gif") {
+            exiftool(&["-overwrite_original", "-EXIF:Make=c", "-EXIF:FNumber=2"], &path);
+        }
+        let whole = fs::read(&path).unwrap();
+        let format = sniff(&whole, name);
+        assert_ne!(format, Format::Unknown);
+        let mut seed = 7_u64;
+        for round in 0..300 {
+            let mut bytes = whole.clone();
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let at = (seed >> 33) as usize % bytes.len();
+            if round % 3 == 0 {
+                bytes.truncate(at);
+            } else {
+                bytes[at] ^= 0xff;
+            }
+            fs::write(&path, &bytes).unwrap();
+            metadata(&path, format).unwrap();
+        }
+    }
+}

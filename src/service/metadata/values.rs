@@ -1,0 +1,349 @@
+//! setAssetMetadata, batchSetAssetMetadata, deleteAssetMetadata.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::{no_such_field, parse_handle};
+use crate::model::asset::AssetType;
+use crate::model::handle;
+use crate::model::id::{AssetId, CompanyId};
+use crate::model::invalid::Invalid;
+use crate::model::metadata::{self, Field, FieldDefinition, NoField, Scope};
+use crate::service::access::{EDITORS, Operation};
+use crate::service::asset_change::{EmptyReturn, only};
+use crate::service::asset_query::MOST_ITEMS;
+use crate::service::{Caller, Denied, Error, Services, item};
+use crate::store::assets::AssetError;
+use crate::store::assets::metadata::{Update, Values};
+
+const SET_ASSET_METADATA: Operation = Operation { name: "setAssetMetadata", roles: EDITORS };
+const BATCH_SET_ASSET_METADATA: Operation = Operation { name: "batchSetAssetMetadata", roles: EDITORS };
+const DELETE_ASSET_METADATA: Operation = Operation { name: "deleteAssetMetadata", roles: EDITORS };
+
+/// Most updates of one asset.
+const MOST_UPDATES: usize = 1_000;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetAssetMetadataParam {
+    pub company_handle: String,
+    pub asset_handle: String,
+    #[serde(default)]
+    pub update_array: Vec<MetadataUpdate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetadataUpdate {
+    pub field_handle: String,
+    pub value: Option<String>,
+    pub bool_val: Option<bool>,
+    pub long_val: Option<i64>,
+    pub double_val: Option<f64>,
+    pub date_val: Option<String>,
+    pub add_tag_value_array: Option<Vec<String>>,
+    pub set_tag_value_array: Option<Vec<String>>,
+    pub delete_tag_value_array: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchSetAssetMetadataParam {
+    pub company_handle: String,
+    #[serde(default)]
+    pub update_array: Vec<BatchMetadataUpdate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchMetadataUpdate {
+    #[serde(default)]
+    pub asset_handle_array: Vec<String>,
+    #[serde(default)]
+    pub update_array: Vec<MetadataUpdate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchSetAssetMetadataReturn {
+    pub success_count: u32,
+    pub warning_count: u32,
+    pub error_count: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_detail_array: Vec<SetMetadataFault>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetMetadataFault {
+    pub asset_handle: String,
+    pub field_handle: String,
+    pub code: i32,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteAssetMetadataParam {
+    pub company_handle: String,
+    pub asset_handle: String,
+    #[serde(default)]
+    pub delete_array: Vec<MetadataDelete>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetadataDelete {
+    pub field_handle: String,
+}
+
+impl Services {
+    /// All of the updates or, when one of them is wrong, none.
+    pub async fn set_asset_metadata(
+        &self,
+        caller: &Caller,
+        param: SetAssetMetadataParam,
+    ) -> Result<EmptyReturn, Error> {
+        let company = self.in_company(caller, &SET_ASSET_METADATA, "companyHandle", &param.company_handle).await?;
+        check_updates(param.update_array.len())?;
+        let id = handle::parse_asset("assetHandle", &param.asset_handle)?;
+        let asset_type = self.type_of(company.id, id, &param.asset_handle).await?;
+        let definitions = self.store.metadata_fields(company.id).await?;
+        let mut updates = Vec::new();
+        for (index, update) in param.update_array.iter().enumerate() {
+            let read = read(company.id, &definitions, asset_type, update);
+            updates.extend(read.map_err(|error| within(error, &item("updateArray", index)))?);
+        }
+        let outcomes = self.store.set_metadata(self.change(caller, &company), vec![(id, updates)]).await?;
+        only(outcomes, &param.asset_handle)
+    }
+
+    /// Each update of each asset for itself.
+    pub async fn batch_set_asset_metadata(
+        &self,
+        caller: &Caller,
+        param: BatchSetAssetMetadataParam,
+    ) -> Result<BatchSetAssetMetadataReturn, Error> {
+        let operation = &BATCH_SET_ASSET_METADATA;
+        let company = self.in_company(caller, operation, "companyHandle", &param.company_handle).await?;
+        let pairs: usize =
+            param.update_array.iter().map(|batch| batch.asset_handle_array.len() * batch.update_array.len()).sum();
+        if pairs > MOST_ITEMS {
+            let rule = format!("must hold at most {MOST_ITEMS} updates of assets, not {pairs}");
+            return Err(Invalid::new("updateArray", rule).into());
+        }
+        let definitions = self.store.metadata_fields(company.id).await?;
+        let types = self.types(company.id, &param).await?;
+        let mut reply = BatchSetAssetMetadataReturn::default();
+        let mut asked = Vec::new();
+        for batch in &param.update_array {
+            for text in &batch.asset_handle_array {
+                for update in &batch.update_array {
+                    let known = handle::parse_asset("assetHandle", text).map_err(Error::from).and_then(|id| {
+                        types.get(&id).map(|asset_type| (id, *asset_type)).ok_or_else(|| no_such_asset(text))
+                    });
+                    let read = known
+                        .and_then(|(id, asset_type)| Ok((id, read(company.id, &definitions, asset_type, update)?)));
+                    match read {
+                        Ok((id, updates)) => asked.push((text, update, id, updates)),
+                        Err(error) => reply.refuse(text, update, &error)?,
+                    }
+                }
+            }
+        }
+        let updates = asked.iter().map(|(_, _, id, updates)| (*id, updates.clone())).collect();
+        let outcomes = self.store.set_metadata(self.change(caller, &company), updates).await?;
+        for ((text, update, ..), outcome) in asked.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => reply.success_count += 1,
+                Err(AssetError::Store(error)) => return Err(error.into()),
+                Err(error) => reply.refuse(text, update, &Error::Refused(format!("assetHandle: {error}")))?,
+            }
+        }
+        Ok(reply)
+    }
+
+    pub async fn delete_asset_metadata(
+        &self,
+        caller: &Caller,
+        param: DeleteAssetMetadataParam,
+    ) -> Result<EmptyReturn, Error> {
+        let company = self.in_company(caller, &DELETE_ASSET_METADATA, "companyHandle", &param.company_handle).await?;
+        check_updates(param.delete_array.len())?;
+        let id = handle::parse_asset("assetHandle", &param.asset_handle)?;
+        let asset_type = self.type_of(company.id, id, &param.asset_handle).await?;
+        let definitions = self.store.metadata_fields(company.id).await?;
+        let mut updates = Vec::new();
+        for (index, one) in param.delete_array.iter().enumerate() {
+            let name = parse_handle(company.id, "fieldHandle", &one.field_handle);
+            let name = name.and_then(|(_, name)| {
+                find(&definitions, &name, asset_type, &one.field_handle).map(|field| field.name().to_owned())
+            });
+            let name = name.map_err(|error| within(error, &item("deleteArray", index)))?;
+            updates.push(Update { name, values: Values::Delete });
+        }
+        let outcomes = self.store.set_metadata(self.change(caller, &company), vec![(id, updates)]).await?;
+        only(outcomes, &param.asset_handle)
+    }
+
+    async fn type_of(&self, company: CompanyId, asset: AssetId, text: &str) -> Result<AssetType, Error> {
+        let found = self.store.assets(company, &[asset]).await?.pop();
+        found.map(|asset| asset.asset_type).ok_or_else(|| no_such_asset(text))
+    }
+
+    /// The types of all assets that a batch names.
+    async fn types(
+        &self,
+        company: CompanyId,
+        param: &BatchSetAssetMetadataParam,
+    ) -> Result<HashMap<AssetId, AssetType>, Error> {
+        let handles = param.update_array.iter().flat_map(|batch| &batch.asset_handle_array);
+        let assets: Vec<AssetId> = handles.filter_map(|text| handle::parse_asset("assetHandle", text).ok()).collect();
+        let found = self.store.assets(company, &assets).await?;
+        Ok(found.into_iter().map(|asset| (asset.id, asset.asset_type)).collect())
+    }
+
+    /// What values of the field with this handle are kept under.
+    pub(super) async fn field_name(&self, company: CompanyId, field: &str, text: &str) -> Result<String, Error> {
+        let (scope, name) = parse_handle(company, field, text)?;
+        self.named(company, scope, &name).await?.ok_or_else(|| no_such_field(field, text))
+    }
+
+    /// The same by a key, which is the name with the prefix of its schema and a dot in front.
+    pub(super) async fn field_key(&self, company: CompanyId, field: &str, text: &str) -> Result<String, Error> {
+        let name = metadata::with_dot(text);
+        self.named(company, Scope::All, &name).await?.ok_or_else(|| no_such_field(field, text))
+    }
+
+    async fn named(&self, company: CompanyId, scope: Scope, name: &str) -> Result<Option<String>, Error> {
+        let definitions = self.store.metadata_fields(company).await?;
+        let asset_type = match scope {
+            Scope::Of(asset_type) => asset_type,
+            // Any field of the name will do.
+            Scope::All => match Field::find(&definitions, name, AssetType::Asset) {
+                Err(NoField::OtherType(Scope::Of(asset_type))) => asset_type,
+                _ => AssetType::Asset,
+            },
+        };
+        Ok(Field::find(&definitions, name, asset_type).ok().map(|field| field.name().to_owned()))
+    }
+}
+
+impl BatchSetAssetMetadataReturn {
+    /// Notes an update that is not done. What is nobody's fault but ours ends the whole batch.
+    fn refuse(&mut self, asset: &str, update: &MetadataUpdate, error: &Error) -> Result<(), Error> {
+        let code = match error {
+            Error::Invalid(_) => 30001,
+            Error::Missing { .. } => 30002,
+            Error::Refused(_) => 30000,
+            Error::Denied(Denied::IllegalCompany { .. }) => 20006,
+            Error::Denied(_) => 20005,
+            Error::NotAuthenticated(_) | Error::Store(_) | Error::Internal(_) => return Err(error.clone()),
+        };
+        self.error_count += 1;
+        self.error_detail_array.push(SetMetadataFault {
+            asset_handle: asset.to_owned(),
+            field_handle: update.field_handle.clone(),
+            code,
+            reason: error.to_string(),
+        });
+        Ok(())
+    }
+}
+
+fn check_updates(count: usize) -> Result<(), Invalid> {
+    if count > MOST_UPDATES {
+        return Err(Invalid::new("updateArray", format!("must hold at most {MOST_UPDATES} items, not {count}")));
+    }
+    Ok(())
+}
+
+fn no_such_asset(text: &str) -> Error {
+    Error::Refused(format!("assetHandle: there is no asset {text} in the company"))
+}
+
+fn within(error: Error, outer: &str) -> Error {
+    match error {
+        Error::Invalid(invalid) => Error::Invalid(invalid.within(outer)),
+        Error::Missing { field, rule } => Error::Missing { field: format!("{outer}/{field}"), rule },
+        Error::Refused(why) => Error::Refused(format!("{outer}/{why}")),
+        other => other,
+    }
+}
+
+fn find<'a>(
+    definitions: &'a [FieldDefinition],
+    name: &'a str,
+    asset_type: AssetType,
+    text: &str,
+) -> Result<Field<'a>, Error> {
+    Field::find(definitions, name, asset_type).map_err(|why| match why {
+        NoField::Unknown => no_such_field("fieldHandle", text),
+        NoField::OtherType(scope) => {
+            let rule = format!("must be of a field for assets of type {asset_type}, not of one for {scope}");
+            Invalid::new("fieldHandle", rule).into()
+        }
+    })
+}
+
+/// What an update asks for: one value in one of its fields, or lists of tags.
+fn read(
+    company: CompanyId,
+    definitions: &[FieldDefinition],
+    asset_type: AssetType,
+    update: &MetadataUpdate,
+) -> Result<Vec<Update>, Error> {
+    let (_, name) = parse_handle(company, "fieldHandle", &update.field_handle)?;
+    let field = find(definitions, &name, asset_type, &update.field_handle)?;
+    let MetadataUpdate { value, bool_val, long_val, double_val, date_val, .. } = update;
+    let typed = [
+        ("value", value.clone()),
+        ("boolVal", bool_val.map(|value| boolean(field, value))),
+        ("longVal", long_val.map(|number| number.to_string())),
+        ("doubleVal", double_val.map(|number| number.to_string())),
+        ("dateVal", date_val.clone()),
+    ];
+    let lists = [
+        ("setTagValueArray", &update.set_tag_value_array),
+        ("addTagValueArray", &update.add_tag_value_array),
+        ("deleteTagValueArray", &update.delete_tag_value_array),
+    ];
+    let is_given = |name: &str| lists.iter().any(|(list, values)| *list == name && values.is_some());
+    let mut updates = Vec::new();
+    let mut add = |values| updates.push(Update { name: field.name().to_owned(), values });
+    if let Some((given, text)) = typed.iter().find_map(|(given, text)| Some((*given, text.as_ref()?))) {
+        if let Some((list, _)) = lists.iter().find(|(list, _)| is_given(list)) {
+            return Err(Invalid::new(*list, format!("cannot stand beside {given}")).into());
+        }
+        add(Values::Set(field.read(text).map_err(|rule| Invalid::new(given, rule))?));
+        return Ok(updates);
+    }
+    for (list, values) in lists {
+        let Some(values) = values else { continue };
+        if !field.is_tag() {
+            return Err(Invalid::new(list, "is for fields for tags").into());
+        }
+        let values: Vec<String> = values.iter().map(|value| value.trim().to_owned()).collect();
+        if list == "deleteTagValueArray" {
+            add(Values::TakeAway(values));
+            continue;
+        }
+        let values = field.check(values).map_err(|rule| Invalid::new(list, rule))?;
+        // A field for one value keeps the last.
+        add(if list == "addTagValueArray" && field.is_list() { Values::Add(values) } else { Values::Set(values) });
+    }
+    if updates.is_empty() {
+        return Err(Error::missing("value", "an update needs a value, a typed one, or a list of tags"));
+    }
+    Ok(updates)
+}
+
+/// As the dictionary of a tag spells it, or as any other field does.
+fn boolean(field: Field<'_>, value: bool) -> String {
+    let tag = match field {
+        Field::Defined(field) => field.tags.iter().find(|tag| tag.eq_ignore_ascii_case(&value.to_string())),
+        Field::Known(_) => None,
+    };
+    tag.cloned().unwrap_or_else(|| value.to_string())
+}

@@ -1,0 +1,305 @@
+//! Metadata fields and values, from a client's side.
+
+use prepress::model::role::Role;
+
+use crate::server::{Answer, Server};
+use crate::{ADA, NEWEST, OLDEST};
+
+const ACME: &str = "<companyHandle>47</companyHandle>";
+
+/// An Acme with an administrator and a picture.
+struct Acme {
+    server: Server,
+    shoe: String,
+}
+
+impl Acme {
+    async fn open() -> Self {
+        let server = Server::start().await;
+        server.company("Acme", 47).await;
+        server.user(ADA, "Acme", Role::IpsCompanyAdmin).await;
+        let shoe = server.asset(47, "", "shoe").await;
+        Self { server, shoe }
+    }
+
+    async fn call_in(&self, namespace: &str, operation: &str, fields: &str) -> Answer {
+        self.server
+            .soap(ADA, &format!("<{operation}Param xmlns=\"{namespace}\">{ACME}{fields}</{operation}Param>"))
+            .await
+    }
+
+    async fn call(&self, operation: &str, fields: &str) -> Answer {
+        self.call_in(NEWEST, operation, fields).await
+    }
+
+    /// The handle of a new field.
+    async fn field(&self, asset_type: &str, name: &str, field_type: &str, more: &str) -> String {
+        let fields =
+            format!("<assetType>{asset_type}</assetType><name>{name}</name><fieldType>{field_type}</fieldType>{more}");
+        let answer = self.call("createMetadataField", &fields).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        between(answer.payload(), "fieldHandle").to_owned()
+    }
+
+    async fn set(&self, field: &str, value: &str) -> Answer {
+        let update = format!("<items><fieldHandle>{field}</fieldHandle>{value}</items>");
+        let asset = &self.shoe;
+        self.call("setAssetMetadata", &format!("<assetHandle>{asset}</assetHandle><updateArray>{update}</updateArray>"))
+            .await
+    }
+
+    /// The metadataArray of the picture.
+    async fn metadata(&self) -> String {
+        let fields = format!("<assetHandleArray><items>{}</items></assetHandleArray>", self.shoe);
+        let answer = self.call("getAssets", &fields).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        between(answer.payload(), "metadataArray").to_owned()
+    }
+}
+
+fn between<'a>(text: &'a str, element: &str) -> &'a str {
+    let rest = text.split_once(&format!("<{element}>")).map_or("", |(_, rest)| rest);
+    rest.split_once(&format!("</{element}>")).map_or("", |(inside, _)| inside)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_printed_examples_work() {
+    let acme = Acme::open().await;
+    let saved = acme
+        .call_in(
+            OLDEST,
+            "saveMetadataField",
+            "<assetType>Pdf</assetType><name>Resolution</name><fieldType>String</fieldType><defaultValue>120</defaultValue>",
+        )
+        .await;
+    assert_eq!(
+        saved.payload(),
+        format!(
+            "<saveMetadataFieldReturn xmlns=\"{OLDEST}\"><fieldHandle>47|PDF|Resolution</fieldHandle></saveMetadataFieldReturn>"
+        )
+    );
+    let fields = acme.call_in(OLDEST, "getMetadataFields", "<assetType>Pdf</assetType>").await;
+    assert_eq!(
+        between(fields.payload(), "items"),
+        "<fieldHandle>47|PDF|Resolution</fieldHandle><name>Resolution</name><type>String</type>\
+         <defaultValue>120</defaultValue><isRequired>false</isRequired><isUserDefined>true</isUserDefined>"
+    );
+    let handle = acme.field("Image", "createMetadataField", "String", "<defaultValue>Default</defaultValue>").await;
+    assert_eq!(handle, "m|47|IMAGE|createMetadataField");
+    let update = format!("<fieldHandle>{handle}</fieldHandle><name>updateMetadataField</name>");
+    let updated = acme.call("updateMetadataField", &update).await;
+    assert_eq!(between(updated.payload(), "fieldHandle"), "m|47|IMAGE|updateMetadataField", "{}", updated.text);
+    let batch = format!(
+        "<updateArray><items><assetHandleArray><items>{}</items><items>a|999</items></assetHandleArray><updateArray><items>\
+         <fieldHandle>m|47|IMAGE|updateMetadataField</fieldHandle><value>400</value></items></updateArray></items></updateArray>",
+        acme.shoe
+    );
+    let done = acme.call("batchSetAssetMetadata", &batch).await;
+    assert!(
+        done.payload()
+            .contains("<successCount>1</successCount><warningCount>0</warningCount><errorCount>1</errorCount>"),
+        "{}",
+        done.text
+    );
+    assert!(
+        done.payload().contains("<assetHandle>a|999</assetHandle>") && done.payload().contains("30000"),
+        "{}",
+        done.text
+    );
+    let unique = "<fieldHandle>m|47|IMAGE|updateMetadataField</fieldHandle>";
+    let unique = acme.call("getUniqueMetadataValues", unique).await;
+    assert_eq!(between(unique.payload(), "values"), "<items>400</items>", "{}", unique.text);
+    let deleted = acme.call("deleteMetadataField", "<fieldHandle>m|47|IMAGE|updateMetadataField</fieldHandle>").await;
+    assert_eq!(deleted.payload(), format!("<deleteMetadataFieldReturn xmlns=\"{NEWEST}\"/>"));
+    assert_eq!(acme.metadata().await, "", "the values went with the field");
+    let all = acme.call("getAssetMetadataFields", "").await;
+    assert!(all.payload().contains("<assetType>Asset</assetType><fieldArray/>"), "{}", all.text);
+    assert!(all.payload().contains("<assetType>Pdf</assetType>"), "{}", all.text);
+    acme.server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_has_its_value() {
+    let acme = Acme::open().await;
+    let enforced = "<isEnforced>true</isEnforced>";
+    // Type, what is sent, what is kept; and what is refused.
+    for (field_type, sent, shown, refused) in [
+        ("Boolean", "<boolVal>true</boolVal>", "<value>true</value><boolVal>true</boolVal>", "<value>perhaps</value>"),
+        ("Int", "<longVal>42</longVal>", "<value>42</value><longVal>42</longVal>", "<value>4.2</value>"),
+        ("Float", "<value>2.50</value>", "<value>2.5</value><doubleVal>2.5</doubleVal>", "<value>x</value>"),
+        (
+            "Date",
+            "<dateVal>2026-01-31T18:00:00+01:00</dateVal>",
+            "<value>2026-01-31T17:00:00.000Z</value><dateVal>2026-01-31T17:00:00.000Z</dateVal>",
+            "<value>31.1.2026</value>",
+        ),
+        ("Dimension", "<value>40x30</value>", "<value>40x30</value>", "<value>large</value>"),
+        ("FileName", "<value>a.tif</value>", "<value>a.tif</value>", "<value>b/a.tif</value>"),
+        (
+            "String",
+            "<value>été &amp; 山</value>",
+            "<value>été &amp; 山</value>",
+            "<addTagValueArray><items>a</items></addTagValueArray>",
+        ),
+    ] {
+        let handle = acme.field("Image", field_type, field_type, enforced).await;
+        let set = acme.set(&handle, sent).await;
+        assert_eq!(set.payload(), format!("<setAssetMetadataReturn xmlns=\"{NEWEST}\"/>"), "{}", set.text);
+        let metadata = acme.metadata().await;
+        assert!(metadata.contains(&format!("<name>{field_type}</name>{shown}")), "{field_type}: {metadata}");
+        let answer = acme.set(&handle, refused).await;
+        assert_eq!(answer.fault_code(), Some(30001), "{field_type}: {}", answer.text);
+        assert!(answer.reason().starts_with("updateArray/items[1]/"), "{field_type}: {}", answer.reason());
+        assert_eq!(acme.metadata().await, metadata, "{field_type}: nothing has changed");
+    }
+    let loose = acme.field("Image", "Loose", "Int", "").await;
+    assert_eq!(acme.set(&loose, "<value>many</value>").await.status, 200, "what is not enforced is kept as it came");
+    let nothing = acme.set(&loose, "").await;
+    assert_eq!((nothing.fault_code(), nothing.reason().contains("value")), (Some(30002), true), "{}", nothing.text);
+    acme.server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_come_from_dictionaries() {
+    let acme = Acme::open().await;
+    let size = acme.field("Asset", "Size", "MultiFixedTag", "<initialTagValue>S</initialTagValue>").await;
+    let values = |values: &[&str]| {
+        let items: String = values.iter().map(|value| format!("<items>{value}</items>")).collect();
+        format!("<fieldHandle>{size}</fieldHandle><valueArray>{items}</valueArray>")
+    };
+    let tags = async || {
+        let fields = format!("<fieldHandleArray><items>{size}</items></fieldHandleArray>");
+        between(acme.call("getTagFieldValues", &fields).await.payload(), "valueArray").to_owned()
+    };
+    assert_eq!(tags().await, "<items>S</items>");
+    assert_eq!(acme.call("addTagFieldValues", &values(&["M", "L", "M"])).await.status, 200);
+    assert_eq!(tags().await, "<items>S</items><items>M</items><items>L</items>");
+    let list = |name: &str, values: &[&str]| {
+        let items: String = values.iter().map(|value| format!("<items>{value}</items>")).collect();
+        format!("<{name}>{items}</{name}>")
+    };
+    assert_eq!(acme.set(&size, &list("setTagValueArray", &["S", "M"])).await.status, 200);
+    assert_eq!(acme.set(&size, &list("addTagValueArray", &["L"])).await.status, 200);
+    assert_eq!(acme.set(&size, &list("deleteTagValueArray", &["S", "XXL"])).await.status, 200);
+    let metadata = acme.metadata().await;
+    assert!(
+        metadata.contains("<value>M,L</value><valueArray><items>M</items><items>L</items></valueArray>"),
+        "{metadata}"
+    );
+    let answer = acme.set(&size, &list("setTagValueArray", &["XL"])).await;
+    assert_eq!(answer.fault_code(), Some(30001), "{}", answer.text);
+    assert!(answer.reason().contains("updateArray/items[1]/setTagValueArray"), "{}", answer.reason());
+    assert_eq!(acme.call("deleteTagFieldValues", &values(&["M"])).await.status, 200);
+    assert_eq!(acme.call("setTagFieldValues", &values(&["one"])).await.status, 200);
+    assert_eq!(tags().await, "<items>one</items>");
+    let empty = acme.call("addTagFieldValues", &values(&[" "])).await;
+    assert_eq!(
+        (empty.fault_code(), empty.reason().contains("valueArray/items[1]")),
+        (Some(30001), true),
+        "{}",
+        empty.text
+    );
+    let text = acme.field("Asset", "Note", "String", "").await;
+    let of_text = format!("<fieldHandle>{text}</fieldHandle><valueArray/>");
+    assert_eq!(acme.call("setTagFieldValues", &of_text).await.fault_code(), Some(30001));
+    let with_default =
+        "<assetType>Asset</assetType><name>T</name><fieldType>SingleTag</fieldType><defaultValue>x</defaultValue>";
+    let answer = acme.call("createMetadataField", with_default).await;
+    assert_eq!((answer.fault_code(), answer.reason().contains("defaultValue")), (Some(30001), true), "{}", answer.text);
+    acme.server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn known_fields_defaults_and_deletions() {
+    let acme = Acme::open().await;
+    // Fields of the schemas of XMP need no definition.
+    assert_eq!(acme.set("m|47|ALL|dc.subject", r"<value>Hello\, World!,a\\b</value>").await.status, 200);
+    let metadata = acme.metadata().await;
+    let expected = r"<name>dc.subject</name><value>Hello\, World!,a\\b</value><valueArray><items>Hello, World!</items><items>a\b</items></valueArray>";
+    assert!(metadata.contains(expected), "{metadata}");
+    assert_eq!(acme.set("47|ALL|dc.title", "<value>A, B</value>").await.status, 200);
+    assert!(acme.metadata().await.contains("<name>dc.title</name><value>A, B</value></items>"));
+    let answer = acme.set("m|47|ALL|dc.subject", r"<value>a\b</value>").await;
+    assert_eq!((answer.fault_code(), answer.reason().contains("/value")), (Some(30001), true), "{}", answer.text);
+
+    // A default shows until somebody says otherwise, and again when that is deleted.
+    let owner = acme.field("Image", "Owner", "String", "<defaultValue>nobody</defaultValue>").await;
+    assert!(acme.metadata().await.contains("<name>Owner</name><value>nobody</value>"));
+    acme.set(&owner, "<value>Ada</value>").await;
+    assert!(acme.metadata().await.contains("<name>Owner</name><value>Ada</value>"));
+    acme.set(&owner, "<value/>").await;
+    assert!(!acme.metadata().await.contains("Owner"), "{}", acme.metadata().await);
+    let delete = format!(
+        "<assetHandle>{}</assetHandle><deleteArray><items><fieldHandle>{owner}</fieldHandle></items></deleteArray>",
+        acme.shoe
+    );
+    let deleted = acme.call("deleteAssetMetadata", &delete).await;
+    assert_eq!(deleted.payload(), format!("<deleteAssetMetadataReturn xmlns=\"{NEWEST}\"/>"), "{}", deleted.text);
+    assert!(acme.metadata().await.contains("<name>Owner</name><value>nobody</value>"));
+
+    // Who does not want metadata is spared it.
+    let handles = format!("<assetHandleArray><items>{}</items></assetHandleArray>", acme.shoe);
+    let without =
+        format!("{handles}<excludeFieldArray><items>assetArray/items/metadataArray</items></excludeFieldArray>");
+    assert!(!acme.call("getAssets", &without).await.text.contains("metadataArray"));
+    let only = format!(
+        "{handles}<responseFieldArray><items>assetArray/items/metadataArray/items/name</items></responseFieldArray>"
+    );
+    let only = acme.call("getAssets", &only).await;
+    assert!(only.text.contains("<items><name>Owner</name><value/></items>"), "{}", only.text);
+
+    let counted = acme.call("getDistinctMetadataValues", "<metadataKey>dc.title</metadataKey>").await;
+    assert!(counted.payload().contains("<value>A, B</value><count>1</count>"), "{}", counted.text);
+    acme.server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_field_is_named() {
+    let acme = Acme::open().await;
+    acme.server.company("Other", 48).await;
+    acme.field("Image", "Note", "String", "").await;
+    let pdf = acme.field("Pdf", "Pages", "Int", "").await;
+    let create = |asset_type: &str, name: &str, field_type: &str| {
+        format!("<assetType>{asset_type}</assetType><name>{name}</name><fieldType>{field_type}</fieldType>")
+    };
+    for (fields, code, named) in [
+        (create("Picture", "A", "String"), 30001, "assetType"),
+        (create("Image", "A", "Text"), 30001, "fieldType"),
+        (create("Image", "a.b", "String"), 30001, "name"),
+        (create("Image", " ", "String"), 30001, "name"),
+        (create("Image", &"n".repeat(101), "String"), 30001, "name"),
+        (create("Image", "Note", "String"), 30000, "name"),
+        (create("Asset", "Note", "String"), 30000, "name"),
+        (
+            create("Image", "B", "Int") + "<defaultValue>x</defaultValue><isEnforced>true</isEnforced>",
+            30001,
+            "defaultValue",
+        ),
+    ] {
+        let answer = acme.call("createMetadataField", &fields).await;
+        assert_eq!(answer.fault_code(), Some(code), "{fields}: {}", answer.text);
+        assert!(answer.reason().contains(named), "{fields}: {}", answer.reason());
+    }
+    for (handle, code) in [
+        ("m|47|IMAGE|Nothing", 30000),
+        ("m|48|IMAGE|Note", 20006),
+        ("Note", 30001),
+        (pdf.as_str(), 30001),
+        ("m|47|ALL|nope.field", 30000),
+    ] {
+        let answer = acme.set(handle, "<value>1</value>").await;
+        assert_eq!(answer.fault_code(), Some(code), "{handle}: {}", answer.text);
+        assert!(answer.reason().contains("fieldHandle"), "{handle}: {}", answer.reason());
+    }
+    let both =
+        acme.set("m|47|IMAGE|Note", "<value>a</value><setTagValueArray><items>b</items></setTagValueArray>").await;
+    assert_eq!((both.fault_code(), both.reason().contains("setTagValueArray")), (Some(30001), true), "{}", both.text);
+    let job = "<jobName>N</jobName><uploadDirectoryJob><serverDir>in</serverDir><overwrite>true</overwrite>\
+               <readyForPublish>true</readyForPublish><includeSubfolders>true</includeSubfolders><createMask>false</createMask>\
+               <processMetadataFiles>true</processMetadataFiles><emailSetting>None</emailSetting>\
+               <xmpKeywords>a\\b</xmpKeywords></uploadDirectoryJob>";
+    let answer = acme.call("submitJob", job).await;
+    assert_eq!(answer.fault_code(), Some(30001), "{}", answer.text);
+    assert!(answer.reason().contains("uploadDirectoryJob/xmpKeywords"), "{}", answer.reason());
+    acme.server.shut_down().await;
+}
