@@ -10,7 +10,6 @@ mod context;
 pub mod export;
 mod failure;
 mod filing;
-mod not_available;
 mod optimize;
 mod options;
 mod pages;

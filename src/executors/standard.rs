@@ -2,10 +2,9 @@
 
 use super::cleanup::Cleanup;
 use super::export::Export;
-use super::not_available::NotAvailable;
 use super::optimize::OptimizeImages;
 use super::publish::sitemap::VideoSitemap;
-use super::publish::{Publish, Rule, image_rendering, image_serving, server_directory, video};
+use super::publish::{Publish, Rule, image_rendering, image_serving, metadata, server_directory, video};
 use super::reprocess::ReprocessAssets;
 use super::rip_pdfs::RipPdfs;
 use super::sets::{SetGeneration, ThenSets};
@@ -71,7 +70,11 @@ impl Standard {
             JobSpec::VideoPublish(order) => {
                 publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
             }
-            JobSpec::MetadataPublish(_) => Box::new(NotAvailable),
+            JobSpec::MetadataPublish(order) => {
+                let is_full = order.force_publish == Some(true);
+                let publish_type = if is_full { PublishType::Full } else { PublishType::Incremental };
+                publish(&metadata::RULE, publish_type, None, workshop)
+            }
         }
     }
 }

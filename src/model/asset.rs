@@ -54,7 +54,11 @@ constants! {
 
 constants! {
     /// PublishContext constants.
-    pub enum ContextKind("publish context type") { ImageServing, ImageRendering, Video, ServerDirectory }
+    pub enum ContextKind("publish context type") {
+        ImageServing, ImageRendering, Video, ServerDirectory,
+        /// Ours: no client sees it.
+        Metadata,
+    }
 }
 
 constants! {

@@ -17,15 +17,18 @@ pub struct PublishContext {
 }
 
 impl Store {
+    /// Those that clients see.
     pub async fn publish_contexts(&self, company: CompanyId) -> Result<Vec<PublishContext>, StoreError> {
-        sqlx::query("SELECT id, kind, name FROM publish_context WHERE company_id = $1 ORDER BY id")
-            .bind(company.0)
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(StoreError::doing("list publish contexts"))?
-            .iter()
-            .map(context)
-            .collect()
+        sqlx::query(
+            "SELECT id, kind, name FROM publish_context WHERE company_id = $1 AND kind <> 'Metadata' ORDER BY id",
+        )
+        .bind(company.0)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list publish contexts"))?
+        .iter()
+        .map(context)
+        .collect()
     }
 
     /// Those of the assets that the company has, in their order, each with its type and the contexts it is marked in.
@@ -51,11 +54,11 @@ impl Store {
             .collect()
     }
 
-    /// When readers were last given an asset: context and instant, in order of contexts.
+    /// When readers were last given an asset, not its metadata: context and instant, in order of contexts.
     pub async fn publish_history(&self, asset: AssetId) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
         let rows = sqlx::query(
             "SELECT c.name, h.published_at FROM publish_history h JOIN publish_context c ON c.id = h.context_id
-             WHERE h.asset_id = $1 ORDER BY c.id",
+             WHERE h.asset_id = $1 AND c.kind <> 'Metadata' ORDER BY c.id",
         )
         .bind(asset.0)
         .fetch_all(&mut *self.reader().await?)

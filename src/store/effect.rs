@@ -69,11 +69,7 @@ impl Applied {
     /// The asset that was made or changed.
     pub const fn asset(&self) -> Option<AssetId> {
         match self {
-            Self::Nothing
-            | Self::PublishBegun(_)
-            | Self::Removed(_)
-            | Self::Orphans(_)
-            | Self::Described(_) => None,
+            Self::Nothing | Self::PublishBegun(_) | Self::Removed(_) | Self::Orphans(_) | Self::Described(_) => None,
             Self::Filed(filed) => Some(filed.asset()),
             Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
             Self::Grown(grown) => grown.set(),

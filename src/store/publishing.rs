@@ -13,13 +13,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::assets::ingest::Derived;
+use super::assets::metadata;
 use super::effect::Applied;
-use super::{Store, StoreError, Transaction, contexts, pictures, rows};
+use super::{Store, StoreError, Transaction, contexts, metadata_fields, pictures, rows};
 use crate::model::asset::{AssetType, ContextKind, PictureFacts, TrashState, VideoFacts};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::log::FileType;
 use crate::model::making::Making;
+use crate::model::metadata::{Field, FieldDefinition, Fields};
 
 constants! {
     /// One of the two trees of a context.
@@ -95,6 +97,8 @@ pub struct AssetState {
     pub forced: i64,
     /// What its files are made with.
     pub making: Making,
+    /// In the context of metadata: what goes there.
+    pub metadata: Fields,
     /// What was made from it, stale or not.
     pub derived: Vec<Derived>,
     /// Of a set, in their order, without those in the trash.
@@ -163,6 +167,19 @@ pub enum PublishStep {
     Looked { context: ContextId, until: i64 },
 }
 
+/// Contexts whose marks count in the one with the number in a parameter: itself, and for metadata all of its company.
+macro_rules! contexts_of_marks {
+    ($parameter:literal) => {
+        concat!(
+            "(SELECT c.id FROM publish_context own JOIN publish_context c
+              ON c.id = own.id OR (own.kind = 'Metadata' AND c.company_id = own.company_id)
+              WHERE own.id = ",
+            $parameter,
+            ")"
+        )
+    };
+}
+
 /// What belongs to a set may be published with it; what a set says of itself names its members.
 const CHANGED: &str = "
     WITH RECURSIVE changed (id) AS (
@@ -223,16 +240,17 @@ impl Store {
     /// Assets that are marked in a context, belong to a set that is, or are published to it, in order of numbers.
     pub async fn assets_of_context(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
-        let ids: Vec<i64> = sqlx::query_scalar(
+        let ids: Vec<i64> = sqlx::query_scalar(concat!(
             "WITH RECURSIVE marked (id) AS (
-                 SELECT asset_id FROM publish_mark WHERE context_id = $1 AND marked = 1
-                 UNION
+                 SELECT asset_id FROM publish_mark WHERE marked = 1 AND context_id IN ",
+            contexts_of_marks!("$1"),
+            " UNION
                  SELECT s.asset_id FROM marked JOIN set_member s ON s.set_id = marked.id
              )
              SELECT id FROM marked
              UNION SELECT asset_id FROM publication WHERE context_id = $1 AND present = 1
-             ORDER BY 1",
-        )
+             ORDER BY 1"
+        ))
         .bind(context.0)
         .fetch_all(&mut *reader)
         .await
@@ -249,24 +267,26 @@ impl Store {
     ) -> Result<Vec<AssetState>, StoreError> {
         let mut reader = self.reader().await?;
         let numbers = json!(assets).to_string();
-        let rows = sqlx::query(
+        let rows = sqlx::query(concat!(
             "WITH RECURSIVE holder (asset, id) AS (
                  SELECT value, value FROM json_each($1)
                  UNION
                  SELECT holder.asset, s.set_id FROM holder JOIN set_member s ON s.asset_id = holder.id
                  JOIN asset a ON a.id = s.set_id AND a.trash_state = 'NotInTrash'
-             )
+             ), own_mark (asset_id, marked, forced_seq) AS (
+                 SELECT m.asset_id, m.marked, m.forced_seq FROM publish_mark m WHERE m.context_id IN ",
+            contexts_of_marks!("$3"),
+            ")
              SELECT a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height, a.trash_state, a.making,
                     f.path, a.info, a.parent_id,
-                    EXISTS (SELECT 1 FROM holder h JOIN publish_mark m ON m.asset_id = h.id AND m.context_id = $3
+                    EXISTS (SELECT 1 FROM holder h JOIN own_mark m ON m.asset_id = h.id
                             WHERE h.asset = a.id AND m.marked = 1) AS marked,
-                    coalesce((SELECT m.forced_seq FROM publish_mark m
-                              WHERE m.asset_id = a.id AND m.context_id = $3), 0) AS forced_seq
+                    coalesce((SELECT max(m.forced_seq) FROM own_mark m WHERE m.asset_id = a.id), 0) AS forced_seq
              FROM json_each($1) i
              JOIN asset a ON a.id = i.value AND a.company_id = $2
              JOIN folder f ON f.id = a.folder_id
-             ORDER BY a.id",
-        )
+             ORDER BY a.id"
+        ))
         .bind(&numbers)
         .bind(company.0)
         .bind(context.0)
@@ -275,11 +295,13 @@ impl Store {
         .map_err(StoreError::doing("read assets to be published"))?;
         let mut derived = pictures::derived_of(&mut reader, &numbers).await?;
         let mut members = members_of(&mut reader, &numbers).await?;
+        let mut metadata = metadata_of(&mut reader, company, context, &numbers).await?;
         rows.iter()
             .map(|row| {
                 let mut asset = state(row)?;
                 asset.derived = derived.remove(&asset.id).unwrap_or_default();
                 asset.members = members.remove(&asset.id).unwrap_or_default();
+                asset.metadata = metadata.published(&asset);
                 Ok(asset)
             })
             .collect()
@@ -364,6 +386,43 @@ fn detail(row: &SqliteRow) -> Result<Option<Value>, StoreError> {
     text.map(serde_json::from_str).transpose().map_err(|error| StoreError::corrupt("detail", error))
 }
 
+/// The metadata of assets, with what their company says of the fields. Nothing in other contexts than that of metadata.
+#[derive(Default)]
+struct Known {
+    fields: HashMap<AssetId, Fields>,
+    definitions: Vec<FieldDefinition>,
+}
+
+impl Known {
+    /// What of it goes where metadata is published.
+    fn published(&mut self, asset: &AssetState) -> Fields {
+        let mut fields = self.fields.remove(&asset.id).unwrap_or_default();
+        fields.retain(|name, _| match Field::find(&self.definitions, name, asset.asset_type) {
+            Ok(Field::Defined(field)) => field.is_publish_data,
+            Ok(Field::Known(_)) | Err(_) => true,
+        });
+        fields
+    }
+}
+
+async fn metadata_of(
+    reader: &mut SqliteConnection,
+    company: CompanyId,
+    context: ContextId,
+    assets: &str,
+) -> Result<Known, StoreError> {
+    let is_asked: Option<bool> = sqlx::query_scalar("SELECT kind = 'Metadata' FROM publish_context WHERE id = $1")
+        .bind(context.0)
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read a publish context"))?;
+    if is_asked != Some(true) {
+        return Ok(Known::default());
+    }
+    let fields = metadata::read(&mut *reader, assets).await?;
+    Ok(Known { fields, definitions: metadata_fields::read(&mut *reader, company).await? })
+}
+
 /// The members of these sets. `sets` is a JSON array of numbers.
 async fn members_of(
     reader: &mut SqliteConnection,
@@ -405,6 +464,7 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
         is_wanted: rows::get::<bool>(row, "marked")? && !in_trash,
         forced: rows::get(row, "forced_seq")?,
         making: rows::json(row, "making")?,
+        metadata: Fields::new(),
         derived: Vec::new(),
         members: Vec::new(),
     })

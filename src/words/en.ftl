@@ -611,6 +611,7 @@ shutdown-requeued = The daemon shut down after { NUMBER($done) } of { NUMBER($to
 # $done (Number) items done before
 # $total (Number) items in all
 job-continued = Attempt { $attempt } goes on after { NUMBER($done) } of { NUMBER($total) } items.
+# In logs of earlier versions.
 # $kind (Text) a job type of the API
 not-available = { kind }: not available in this version.
 # $option (Text) name of the field

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use prepress::model::asset::PublishState;
+use prepress::model::id::AssetId;
 use prepress::model::kind::JobKind;
+use prepress::model::metadata::FieldDefinition;
+use prepress::store::assets::Contexts;
 use prepress::store::assets::metadata::{Update, Values};
 use serde_json::{Value, json};
 
@@ -228,4 +232,99 @@ async fn metadata_files_survive_crashes_and_are_done_once() {
     }
     let items: Vec<&String> = done.items.iter().filter(|key| key.starts_with("words.txt")).collect();
     assert_eq!(items, ["words.txt", "words.txt\n0", "words.txt\n1", "words.txt\n2"]);
+}
+
+const PUBLISH: JobKind = JobKind::MetadataPublish;
+
+async fn publish_metadata(world: &World, force: bool) -> crate::world::Done {
+    world.run(PUBLISH, json!({ "forcePublish": force })).await.succeeded()
+}
+
+/// What readers see: fields by asset.
+fn published(world: &World) -> BTreeMap<String, Value> {
+    let lines = crate::publish::manifest(world.tree("metadata").join("metadata.jsonl"));
+    lines.into_iter().map(|(name, line)| (name, line["metadata"].clone())).collect()
+}
+
+async fn set(world: &World, name: &str, field: &str, value: &str) {
+    let update = Update { name: field.into(), values: Values::Set(vec![value.into()]) };
+    let id = asset(world, name).await;
+    world.store.set_metadata(change(world), vec![(id, vec![update])]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_of_what_is_marked_is_published() {
+    let world = World::new().await;
+    put(&world, "in/a.jpg", &jpeg(24, 1), &["-XMP-dc:Subject=été", "-XMP-dc:Subject=山"]);
+    world.put("in/b.jpg", &jpeg(24, 2));
+    // No file of the tree can be mistaken for an asset, whatever it is called.
+    world.put("in/metadata.jsonl.jpg", &jpeg(24, 3));
+    world.run(UPLOAD, upload(json!({}))).await.succeeded();
+    world.put("in/c.jpg", &jpeg(24, 4));
+    world.run(UPLOAD, upload(json!({ "readyForPublish": false, "preservePublishState": true }))).await.succeeded();
+    world
+        .execute(
+            "INSERT INTO metadata_field (company_id, scope, name, field_type, default_value, is_publish_data)
+             VALUES (47, 'ALL', 'Public', 'String', 'yes', 1), (47, 'ALL', 'Secret', 'String', 'no', 0)",
+        )
+        .await;
+    let done = publish_metadata(&world, false).await;
+    let names: Vec<String> = published(&world).into_keys().collect();
+    assert_eq!(names, ["a", "b", "metadata.jsonl"], "{}", done.text());
+    assert_eq!(published(&world)["a"], json!({ "Public": ["yes"], "dc.subject": ["été", "山"] }));
+    assert_eq!(published(&world)["b"], json!({ "Public": ["yes"] }));
+    assert!(done.text().contains("MetadataSuccess: a was published to Metadata."), "{}", done.text());
+    assert_eq!((done.counters.success, world.paths_in("metadata")), (3, vec!["metadata.jsonl".to_owned()]));
+
+    // What did not change costs nothing; what changed is told, and the old tree stays for who reads it.
+    let done = publish_metadata(&world, false).await;
+    assert_eq!(done.codes(), ["publish-nothing"], "{}", done.text());
+    let before = std::fs::canonicalize(world.tree("metadata")).unwrap();
+    set(&world, "b", "dc.title", "B").await;
+    set(&world, "b", "Secret", "hush").await;
+    set(&world, "c", "dc.title", "C").await;
+    let done = publish_metadata(&world, false).await;
+    assert_eq!(done.of_type("MetadataSuccess").len(), 1, "{}", done.text());
+    assert_eq!(published(&world)["b"], json!({ "Public": ["yes"], "dc.title": ["B"] }));
+    assert_ne!(std::fs::canonicalize(world.tree("metadata")).unwrap(), before, "readers were switched at once");
+
+    // A mark in a single context is enough; without any, and in the trash, it leaves.
+    let contexts = world.store.publish_contexts(world.company).await.unwrap();
+    assert_eq!(contexts.len(), 4, "clients do not see the context of metadata");
+    let state = |name: AssetId, state| vec![(name, state)];
+    let video = Contexts::These(vec![contexts.iter().find(|context| context.name == "Video").unwrap().id]);
+    let (a, c) = (asset(&world, "a").await, asset(&world, "c").await);
+    let store = &world.store;
+    store.set_publish_states(change(&world), state(c, PublishState::MarkedForPublish), video).await.unwrap();
+    store.set_publish_states(change(&world), state(a, PublishState::NotMarkedForPublish), Contexts::All).await.unwrap();
+    store.trash_assets(change(&world), vec![asset(&world, "b").await]).await.unwrap();
+    let done = publish_metadata(&world, false).await;
+    let names: Vec<String> = published(&world).into_keys().collect();
+    assert_eq!(names, ["c", "metadata.jsonl"], "{}", done.text());
+    assert!(done.text().contains("JobInfo: a was removed from Metadata."), "{}", done.text());
+
+    // A field that is no publish data any more takes its values along.
+    let field = store.metadata_fields(world.company).await.unwrap().into_iter().find(|field| field.name == "Public");
+    let hidden = FieldDefinition { is_publish_data: false, ..field.unwrap() };
+    store.change_metadata_field(world.company, hidden).await.unwrap();
+    publish_metadata(&world, false).await;
+    assert_eq!(published(&world)["c"], json!({ "dc.title": ["C"] }));
+    let done = publish_metadata(&world, true).await;
+    assert_eq!(done.of_type("MetadataSuccess").len(), 2, "everything is sent again: {}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metadata_publish_that_crashes_everywhere_comes_to_the_same() {
+    let world = World::new().await;
+    for number in 0..5 {
+        world.put(&format!("in/{number}.jpg"), &jpeg(24, number));
+    }
+    world.run(UPLOAD, upload(json!({ "xmpKeywords": "k" }))).await.succeeded();
+    let done = world.run_with_crashes(PUBLISH, json!({})).await.succeeded();
+    assert!(done.attempts > 3);
+    assert_eq!(done.of_type("MetadataSuccess").len(), 5, "{}", done.text());
+    set(&world, "3", "dc.title", "Three").await;
+    world.run_with_crashes(PUBLISH, json!({})).await.succeeded();
+    assert_eq!(published(&world).len(), 5);
+    assert_eq!(published(&world)["3"], json!({ "dc.subject": ["k"], "dc.title": ["Three"] }));
 }

@@ -247,14 +247,6 @@ async fn a_thousand_files_are_a_thousand_assets() {
     assert_eq!(world.asset_names().await.len(), 1000);
 }
 
-#[tokio::test]
-async fn kinds_that_are_not_built_yet_say_so() {
-    let world = World::new().await;
-    let done = world.run(JobKind::MetadataPublish, json!({})).await;
-    let Err(Failure::Fatal(message)) = done.result else { panic!("{:?}", done.result) };
-    assert_eq!(words(&message), "Publish of metadata: not available in this version.");
-}
-
 /// A folder that is uploaded every night holds two files of one name, and one more in a subfolder.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recurring_upload_finds_its_numbered_assets_again() {

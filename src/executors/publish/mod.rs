@@ -25,6 +25,7 @@ mod clash;
 pub mod image_rendering;
 pub mod image_serving;
 mod manifest;
+pub mod metadata;
 mod record;
 mod rule;
 pub mod server_directory;

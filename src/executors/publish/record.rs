@@ -95,8 +95,9 @@ fn files(run: &Run<'_>, state: &AssetState) -> Option<Vec<WantedFile>> {
                 None => continue,
             },
             Content::Text(text) => (Blobs::id_of(text.as_bytes()), text.len() as u64),
+            Content::Nothing => (String::new(), 0),
         };
-        if !run.publish.workshop.blobs.contains(&blob) {
+        if !blob.is_empty() && !run.publish.workshop.blobs.contains(&blob) {
             return None;
         }
         files.push(WantedFile {
@@ -149,7 +150,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
             match given.content {
                 Content::Text(text) => drop(workshop.blobs.store(&mut text.as_bytes(), u64::MAX, stop)?),
                 Content::Master | Content::Made(_) => is_written_here = false,
-                Content::IfMade(_) | Content::Beside(_) => {}
+                Content::IfMade(_) | Content::Beside(_) | Content::Nothing => {}
             }
         }
         if is_written_here {

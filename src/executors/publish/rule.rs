@@ -65,6 +65,8 @@ pub enum Content {
     Beside(DerivedRole),
     /// Written for this publish.
     Text(String),
+    /// There is no file, only the line of the manifest.
+    Nothing,
 }
 
 impl Given {

@@ -162,12 +162,15 @@ impl Trees {
 
     /// Puts a file in the tree, or takes it out.
     fn place(&self, tree: &Path, blobs: &Blobs, row: &Publication, touched: &mut Touched) -> Result<(), TreeError> {
+        if row.blob.is_empty() {
+            return Ok(());
+        }
         let path = self.file_path(tree, &row.file_name)?;
         if !row.present {
             remove_file(&path)?;
             return touched.emptied(&path);
         }
-        if row.blob.is_empty() || is_same_file(&blobs.path(&row.blob)?, &path) {
+        if is_same_file(&blobs.path(&row.blob)?, &path) {
             return Ok(());
         }
         touched.filled(&path)?;

@@ -242,7 +242,7 @@ async fn mark(tx: &mut Transaction, growth: &Growth, set: AssetId) -> Result<(),
     let unmarked = sqlx::query(
         "SELECT a.value FROM json_each($1) a WHERE EXISTS (
              SELECT 1 FROM publish_context c LEFT JOIN publish_mark m ON m.context_id = c.id AND m.asset_id = a.value
-             WHERE c.company_id = $2 AND coalesce(m.marked, 0) = 0)",
+             WHERE c.company_id = $2 AND c.kind <> 'Metadata' AND coalesce(m.marked, 0) = 0)",
     )
     .bind(ids(&all))
     .bind(growth.company.0)

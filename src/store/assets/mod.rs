@@ -79,7 +79,7 @@ pub(in crate::store) async fn set_marks(
     sqlx::query(
         "INSERT INTO publish_mark (asset_id, context_id, marked)
          SELECT a.value, c.id, $4 FROM json_each($2) a CROSS JOIN publish_context c
-         WHERE c.company_id = $1 AND ($3 IS NULL OR c.id IN (SELECT value FROM json_each($3)))
+         WHERE c.company_id = $1 AND c.kind <> 'Metadata' AND ($3 IS NULL OR c.id IN (SELECT value FROM json_each($3)))
          ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked",
     )
     .bind(company.0)
