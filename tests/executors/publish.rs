@@ -105,8 +105,10 @@ async fn a_damaged_master_is_one_error_with_its_reason() {
         assert_eq!((counters.success, counters.error, counters.warning), (1, 2, 0), "{text}");
         assert_eq!((counters.transfer_success, counters.transfer_error), (1, 2), "{text}");
         let errors = done.of_type("ImageServingPublishError");
-        let reasons: Vec<_> = errors.iter().map(|line| line.params["reason"]["code"].clone()).collect();
-        assert_eq!(reasons, ["reason-truncated", "reason-damaged"], "{text}");
+        // Pyramids are made side by side, so that either may be told first.
+        let mut reasons: Vec<&str> = errors.iter().filter_map(|line| line.params["reason"]["code"].as_str()).collect();
+        reasons.sort_unstable();
+        assert_eq!(reasons, ["reason-damaged", "reason-truncated"], "{text}");
         assert_eq!(world.published_names(), ["sound.tif"]);
     }
 }
