@@ -10,6 +10,7 @@ mod context;
 pub mod export;
 mod failure;
 mod filing;
+mod layers;
 mod optimize;
 mod options;
 mod pages;

@@ -1,7 +1,7 @@
 //! Options that this version reads, checks and keeps, but does not act on: the log says so, once for each.
 
 use super::{Context, Failure, Item};
-use crate::model::job::{InDesignOptions, PhotoshopOptions, PhotoshopProcess, ProcessingOptions};
+use crate::model::job::{InDesignOptions, ProcessingOptions};
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
@@ -22,7 +22,8 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         auto_transparent_crop_options: _,
         color_management_options: _,
         unsharp_mask_options: _,
-        photoshop_options,
+        // Layers are made by it.
+        photoshop_options: _,
         // Documents are drawn by them.
         post_script_options: _,
         pdf_options: _,
@@ -47,15 +48,10 @@ pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
         post_video_publish_job: _,
     } = options;
     let asked = [
-        ("photoshopOptions", photoshop_options.as_ref().is_some_and(keeps_layers)),
         ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
         ("projectHandleArray", !project_handle_array.is_empty()),
     ];
     asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect()
-}
-
-fn keeps_layers(options: &PhotoshopOptions) -> bool {
-    options.process == Some(PhotoshopProcess::MaintainLayers)
 }
 
 fn processes_in_design(options: &InDesignOptions) -> bool {
@@ -115,7 +111,6 @@ mod tests {
     #[test]
     fn everything_that_is_asked_for_in_vain_is_mentioned() {
         let all = json!({
-            "photoshopOptions": { "process": "MaintainLayers" },
             "inDesignOptions": { "process": "Rasterize" },
             "projectHandleArray": ["p|6|A"],
         });

@@ -286,6 +286,7 @@ impl Work<'_> {
             parent_blob: self.parent.blob.clone(),
             key,
             name: FileName { stem: format!("{}-{page}", self.parent.name), extension, changed: false },
+            folder: None,
             master: Master {
                 asset_type: AssetType::Image,
                 blob: self.parent.blob.clone(),
@@ -299,6 +300,7 @@ impl Work<'_> {
                     embedded_icc_profile: None,
                     resolution: Some(self.plan.resolution),
                     video: None,
+                    layer: None,
                 },
                 making: Making {
                     page: Some(page),
@@ -378,6 +380,7 @@ impl Work<'_> {
                 name: format!("{}-catalog", self.parent.name),
                 set_type: AssetType::Catalog,
                 made_from: Some((parent, KEY.to_owned())),
+                pixels: None,
                 members,
                 ready_for_publish: self.ready,
                 by: self.context.run.responsible,

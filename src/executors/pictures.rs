@@ -229,7 +229,8 @@ pub fn complete(
         ready.master.asset_type = AssetType::AnimatedGif;
     }
     ready.master.pixels = Some(made.pixels);
-    ready.master.facts = facts(&made.picture);
+    let layer = ready.master.facts.layer.take();
+    ready.master.facts = PictureFacts { layer, ..facts(&made.picture) };
     ready.derived = made.derived;
     ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
     Ok(())
@@ -262,7 +263,8 @@ fn head(file: File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn facts(picture: &Picture) -> PictureFacts {
+/// What is kept of a picture.
+pub fn facts(picture: &Picture) -> PictureFacts {
     let profile = picture.profile.as_ref().map(|profile| profile.description.clone());
     PictureFacts {
         format: Some(picture.format.name().to_owned()),
@@ -272,5 +274,6 @@ fn facts(picture: &Picture) -> PictureFacts {
         embedded_icc_profile: profile.filter(|name| !name.is_empty()),
         resolution: picture.resolution.map(|resolution| resolution.x),
         video: None,
+        layer: None,
     }
 }

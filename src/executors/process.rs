@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::recipe::{self, Recipes};
-use super::{Context, Failure, Workshop, reason, videos};
+use super::{Context, Failure, Workshop, layers, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::child::ChildError;
@@ -64,10 +64,16 @@ pub fn examine(
     let Processing { options, recipes } = processing;
     let file_name = name.with_extension();
     let format = pictures::sniff_master(&workshop.blobs, &blob.id, &file_name)?;
-    let making = Making::asked(options, known.map(|known| &known.master.making));
+    // What shows a layer goes on to show it, as long as its file is the same.
+    let layer = known.filter(|known| known.master.blob == blob.id).and_then(|known| known.master.making.layer);
+    let making = Making { layer, ..Making::asked(options, known.map(|known| &known.master.making)) };
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
     ready.metadata = metadata(workshop, blob, format, stop)?;
+    if layer.is_some() {
+        // Where it lay in the file.
+        ready.master.facts.layer = known.and_then(|known| known.master.facts.layer.clone());
+    }
     let given_up = given_up.map(|option| Warning::NoEffect { option, why: Message::new("reason-crop-kept") });
     ready.warnings.extend(given_up);
     if let Some(ready) = known.and_then(|known| pictures::unchanged(&ready, recipes, &file_name, known)) {
@@ -251,6 +257,10 @@ impl Processing {
         let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
         // Who has put it in the trash meanwhile does not wait for its parts.
         let Some(known) = known.filter(|known| !known.in_trash) else { return Ok(()) };
+        if known.master.making.layer.is_some() {
+            // It is a part itself.
+            return Ok(());
+        }
         let (blobs, blob, file_name) = (workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
         let parent = Parent {
             // No path and no address holds a line break.
@@ -278,6 +288,7 @@ async fn make_parts(
     match parts_of(parent.format) {
         Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
         Parts::Renditions => videos::make_renditions(context, workshop, parent, &processing.options).await,
-        Parts::None | Parts::Layers => Ok(()),
+        Parts::Layers => layers::make_layers(context, workshop, parent, processing).await,
+        Parts::None => Ok(()),
     }
 }

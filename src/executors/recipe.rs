@@ -12,7 +12,7 @@ use crate::media::{self, IccSpace};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::job::{Corner, FillMethod};
 use crate::model::log::Message;
-use crate::model::making::{Colors, Crop, Knockout, Making, Unsharp};
+use crate::model::making::{Colors, Crop, Knockout, LayerShown, Making, Unsharp};
 use crate::store::Store;
 use crate::store::pictures::ProfileAsset;
 
@@ -66,7 +66,8 @@ impl Recipes {
             knockout: making.knockout.map(knockout),
             sharpen: making.unsharp.map(sharpen),
         };
-        Ok(media::Options { colors, edits, ..self.settings.picture_options() })
+        let layer = making.layer.map(|LayerShown { number, extended }| media::LayerChoice { number, extended });
+        Ok(media::Options { colors, edits, layer, ..self.settings.picture_options() })
     }
 
     fn profile(&self, asset: AssetId) -> Result<Arc<[u8]>, Unmade> {
@@ -89,9 +90,10 @@ pub fn by_settings(settings: &Settings) -> String {
         thumbnail_side,
         thumbnail_quality,
         cmyk_profile: _,
-        // These two are told by what is kept with the asset.
+        // These are told by what is kept with the asset.
         colors: _,
         edits: _,
+        layer: _,
         // And this by the format.
         upright: _,
     } = settings.picture_options();

@@ -264,6 +264,7 @@ impl Work<'_> {
             parent_blob: self.parent.blob.clone(),
             key: key(preset),
             name,
+            folder: None,
             master: Master {
                 asset_type: AssetType::Video,
                 blob: file.id.clone(),
@@ -354,6 +355,7 @@ impl Work<'_> {
             name: format!("{}-AVS", self.parent.name),
             set_type: AssetType::AssetSet,
             made_from: Some((self.parent.asset, SET.to_owned())),
+            pixels: None,
             members,
             ready_for_publish: self.options.ready_for_publish.unwrap_or(false),
             by: self.context.run.responsible,

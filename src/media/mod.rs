@@ -52,7 +52,7 @@ use std::path::Path;
 
 use cascade::Band;
 pub use color::{IccSpace, Note, read_cmyk_profile};
-pub use decode::{Cancel, probe};
+pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, layers, probe};
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};

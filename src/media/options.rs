@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::decode::LayerChoice;
 use super::edit::Edits;
 use super::error::MediaError;
 
@@ -33,6 +34,8 @@ pub struct Options {
     pub edits: Edits,
     /// The pixels are upright as they are, whatever the file says of it.
     pub upright: bool,
+    /// A layer is shown, of a file that has layers, instead of the whole picture.
+    pub layer: Option<LayerChoice>,
 }
 
 /// What becomes of a picture's colours.
@@ -63,6 +66,7 @@ impl Default for Options {
             colors: ColorManagement::default(),
             edits: Edits::default(),
             upright: false,
+            layer: None,
         }
     }
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use super::cascade::{Band, Cascade};
 use super::color::{Converter, Note};
-use super::decode::{self, Cancel, Decoded, Pixels, check_cancel, guarded};
+use super::decode::{self, Cancel, Decoded, LayerChoice, LayerPixels, Pixels, check_cancel, guarded};
 use super::error::MediaError;
 use super::format::Format;
 use super::limits::Limits;
 use super::options::Options;
 use super::picture::{Picture, Profile, Resolution};
 use super::raster::Layout;
-use super::rows::{AnyRows, Converted, Rows, Seen};
+use super::rows::{AnyRows, Converted, Rows, Seen, WithAlpha};
 use super::turn::turned;
 
 pub(crate) struct Rendering<'a> {
@@ -32,6 +32,9 @@ impl<'a> Rendering<'a> {
         cancel: Cancel<'_>,
     ) -> Result<(Picture, Self), MediaError> {
         check_cancel(cancel)?;
+        if let Some(choice) = options.layer {
+            return Self::open_layer(source, choice, options, limits, cancel);
+        }
         let Decoded { picture, pixels } = decode::decode(source, limits)?;
         let picture = if options.upright { picture.upright() } else { picture };
         let (opaque, rows): (bool, AnyRows<'a>) = match pixels {
@@ -47,6 +50,29 @@ impl<'a> Rendering<'a> {
         rendering.notes.extend((picture.depth > 8).then_some(Note::DepthReduced));
         rendering.notes.extend(picture.is_animated.then_some(Note::FirstFrameOnly));
         Ok((picture, rendering))
+    }
+
+    fn open_layer(
+        source: &Path,
+        choice: LayerChoice,
+        options: &Options,
+        limits: &Limits,
+        cancel: Cancel<'_>,
+    ) -> Result<(Picture, Self), MediaError> {
+        let opaque = decode::is_layer_opaque(source, choice, limits, cancel)?;
+        let LayerPixels { picture, rows, alpha } = decode::decode_layer(source, choice, limits)?;
+        let alpha = alpha.filter(|_| !opaque);
+        let mut options = options.clone();
+        // Alpha that comes behind the colours wants them in RGB, as that of a mask does.
+        options.edits.mask |= alpha.is_some();
+        let rendering = Self::new(picture.format, rows, opaque, picture.profile.as_ref(), &options);
+        let rendering = rendering.with_resolution(picture.resolution);
+        let rendering = match alpha {
+            Some(alpha) => rendering.edited(|colors| Ok(Box::new(WithAlpha::new(colors, alpha))))?,
+            None => rendering,
+        };
+        let depth = (picture.depth > 8).then_some(Note::DepthReduced);
+        Ok((picture, rendering.with_notes(depth)))
     }
 
     /// Takes upright rows in colours of any kind, which `profile` describes. `opaque` says that their alpha, if they

@@ -111,3 +111,41 @@ impl<R: Rows, C: Borrow<Converter>> Rows for Converted<R, C> {
         self.converter.borrow().apply(from, band)
     }
 }
+
+/// Gray or RGB rows with alpha from others of the same size.
+pub(crate) struct WithAlpha<'a> {
+    colors: AnyRows<'a>,
+    alpha: AnyRows<'a>,
+}
+
+impl<'a> WithAlpha<'a> {
+    pub fn new(colors: AnyRows<'a>, alpha: AnyRows<'a>) -> Self {
+        Self { colors, alpha }
+    }
+}
+
+impl Rows for WithAlpha<'_> {
+    fn width(&self) -> u32 {
+        self.colors.width()
+    }
+
+    fn height(&self) -> u32 {
+        self.colors.height()
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Rgba
+    }
+
+    fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
+        let samples = self.colors.layout().samples();
+        let colors = self.colors.read(most)?;
+        let alpha = self.alpha.read(most)?;
+        let pixel = |(color, alpha): (&[u8], &u8)| match *color {
+            [r, g, b, ..] => [r, g, b, *alpha],
+            [gray, ..] => [gray, gray, gray, *alpha],
+            [] => [0; 4],
+        };
+        Ok(colors.chunks_exact(samples).zip(alpha.iter()).flat_map(pixel).collect::<Vec<u8>>().into())
+    }
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::constants;
+use super::job::Anchor;
 
 constants! {
     /// AssetTypes constants (the printed slips mended).
@@ -93,6 +94,53 @@ pub struct PictureFacts {
     pub resolution: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<Box<VideoFacts>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Box<LayerFacts>>,
+}
+
+/// Where a layer of a Photoshop file lies on the canvas, and how. In pixels; it may reach beyond the canvas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerFacts {
+    pub left: i32,
+    pub top: i32,
+    pub width: u32,
+    pub height: u32,
+    /// The point of it that stays where it is when another picture takes its place.
+    pub anchor: Anchor,
+    /// Percent; those of the groups that it is in are multiplied with its own.
+    pub opacity: u8,
+    /// As the image-serving protocol calls it.
+    pub blend_mode: String,
+    /// By itself, or because a group is that it is in.
+    pub is_hidden: bool,
+    /// Seen only where the layer below it is.
+    pub is_clipped: bool,
+    /// Names of the groups that it is in, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// What a text layer says, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl LayerFacts {
+    /// Where its anchor is on the canvas.
+    pub fn anchor_point(&self) -> (f64, f64) {
+        let (across, down) = match self.anchor {
+            Anchor::Northwest => (0.0, 0.0),
+            Anchor::North => (0.5, 0.0),
+            Anchor::Northeast => (1.0, 0.0),
+            Anchor::West => (0.0, 0.5),
+            Anchor::Center => (0.5, 0.5),
+            Anchor::East => (1.0, 0.5),
+            Anchor::Southwest => (0.0, 1.0),
+            Anchor::South => (0.5, 1.0),
+            Anchor::Southeast => (1.0, 1.0),
+        };
+        let at = |start: i32, length: u32, part: f64| f64::from(start) + f64::from(length) * part;
+        (at(self.left, self.width, across), at(self.top, self.height, down))
+    }
 }
 
 /// What the probe found in a video, or what a rendition was made with.

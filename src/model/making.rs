@@ -16,6 +16,9 @@ pub struct Making {
     /// The page of the master that the asset shows, from 1, where the master has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
+    /// The layer of the master that the asset shows, where the master has layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerShown>,
     /// What the page is drawn at, in pixels per inch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<f64>,
@@ -34,6 +37,15 @@ pub struct Making {
     pub unsharp: Option<Unsharp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colors: Option<Colors>,
+}
+
+/// A layer of a Photoshop file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerShown {
+    /// From 1 at the bottom; groups are not counted.
+    pub number: u32,
+    /// As large as the canvas.
+    pub extended: bool,
 }
 
 /// A crop that takes away something.

@@ -16,7 +16,7 @@ use super::assets::ingest::Derived;
 use super::assets::metadata;
 use super::effect::Applied;
 use super::{Store, StoreError, Transaction, contexts, metadata_fields, pictures, rows};
-use crate::model::asset::{AssetType, ContextKind, PictureFacts, TrashState, VideoFacts};
+use crate::model::asset::{AssetType, ContextKind, LayerFacts, PictureFacts, TrashState, VideoFacts};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::log::FileType;
@@ -89,6 +89,7 @@ pub struct AssetState {
     pub bytes: u64,
     pub pixels: Option<(u32, u32)>,
     pub video: Option<Box<VideoFacts>>,
+    pub layer: Option<Box<LayerFacts>>,
     /// The asset that it was made from.
     pub parent: Option<AssetId>,
     /// Marked in the context, or a member of a set that is; and not in the trash.
@@ -450,6 +451,7 @@ async fn members_of(
 fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
     let (width, height): (Option<u32>, Option<u32>) = (rows::get(row, "width")?, rows::get(row, "height")?);
     let in_trash = rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash;
+    let PictureFacts { video, layer, .. } = rows::json(row, "info")?;
     Ok(AssetState {
         id: AssetId(rows::get(row, "id")?),
         name: rows::get(row, "name")?,
@@ -459,7 +461,8 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
         blob: rows::get(row, "blob")?,
         bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
         pixels: width.zip(height),
-        video: rows::json::<PictureFacts>(row, "info")?.video,
+        video,
+        layer,
         parent: rows::get::<Option<i64>>(row, "parent_id")?.map(AssetId),
         is_wanted: rows::get::<bool>(row, "marked")? && !in_trash,
         forced: rows::get(row, "forced_seq")?,

@@ -100,6 +100,13 @@ codes! {
     PAGE_FAILED = "page-failed";
     PAGES_FAILED = "pages-failed";
     CATALOG_MADE = "catalog-made";
+    LAYER_MADE = "layer-made";
+    LAYER_NOTE = "layer-note";
+    LAYER_FAILED = "layer-failed";
+    LAYERS_FAILED = "layers-failed";
+    LAYERS_NONE = "layers-none";
+    LAYERS_WITHOUT_PIXELS = "layers-without-pixels";
+    TEMPLATE_MADE = "template-made";
     NAME_CLEANED = "name-cleaned";
     MOVED_TO_FOLDER = "moved-to-folder";
     CONTENT_DIFFERS = "content-differs";
@@ -233,6 +240,7 @@ codes! {
     REASON_NO_MASTER = "reason-no-master";
     REASON_NOT_IN_VERSION = "reason-not-in-version";
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";
+    REASON_TOO_MANY_LAYERS = "reason-too-many-layers";
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
     REASON_NO_ASSET = "reason-no-asset";
     REASON_NOT_NEEDED = "reason-not-needed";

@@ -386,6 +386,34 @@ pages-failed = { $file }: its pages could not be drawn: { $reason }.
 # $file (Text) the document
 # $pages (Number)
 catalog-made = { $catalog } is the eCatalog of { $file }, with { NUMBER($pages) } pages.
+# $layer (Text) name of the layer
+# $file (Text) the Photoshop file
+# $asset (Text) asset id of the layer
+layer-made = Layer { $layer } of { $file } is { $asset }.
+# $layer (Text) name of the layer
+# $file (Text) the Photoshop file
+# $reason (Text)
+layer-note = Layer { $layer } of { $file }: { $reason }.
+# $layer (Text) name of the layer
+# $file (Text) the Photoshop file
+# $reason (Text)
+layer-failed = Layer { $layer } of { $file } could not be made a picture: { $reason }.
+# $file (Text) the Photoshop file
+# $reason (Text)
+layers-failed = { $file }: its layers could not be made pictures: { $reason }.
+# $file (Text) the Photoshop file
+layers-none = { $file } has no layers.
+# $file (Text) the Photoshop file
+# $layers (Number)
+layers-without-pixels =
+    { $file }: { $layers ->
+        [one] 1 layer without pixels was left out.
+       *[other] { NUMBER($layers) } layers without pixels were left out.
+    }
+# $template (Text) asset id of the template
+# $file (Text) the Photoshop file
+# $layers (Number)
+template-made = { $template } is the template of { $file }, with { NUMBER($layers) } layers.
 # $file (Text) as it was called
 # $name (Text) as it is stored
 name-cleaned = { $file } is stored as { $name }, without the characters that a name may not have.
@@ -765,6 +793,9 @@ reason-not-in-version = this version does not have it yet
 # $pages (Number)
 # $limit (Number)
 reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { NUMBER($limit) } are drawn
+# $layers (Number)
+# $limit (Number)
+reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { NUMBER($limit) } are taken apart
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 reason-no-asset = there is no such asset
 reason-not-needed = nothing in this job needs it

@@ -195,6 +195,7 @@ impl World {
             name: name.into(),
             set_type,
             made_from: None,
+            pixels: None,
             members,
             ready_for_publish: ready,
             by: self.account,

@@ -532,3 +532,32 @@ async fn colour_profiles_of_a_job_are_checked_when_it_is_submitted() {
     }
     acme.submit("again", &order("", "")).await;
 }
+
+/// Until 2009 the options of layers stood beside a switch of their own; who asks in another version sees the same job.
+#[tokio::test(flavor = "multi_thread")]
+async fn photoshop_options_of_early_versions_are_those_of_late_ones() {
+    const EARLY: &str = "http://www.scene7.com/IpsApi/xsd/2009-07-31";
+    let acme = Acme::open().await;
+    let job = |name: &str, naming: &str| {
+        format!(
+            "{ACME}<jobName>{name}</jobName><uploadDirectoryJob><serverDir>in</serverDir><overwrite>true</overwrite>\
+             <readyForPublish>true</readyForPublish><includeSubfolders>true</includeSubfolders><createMask>false</createMask>\
+             <processMetadataFiles>false</processMetadataFiles><photoshopOptions><maintainLayers>true</maintainLayers>\
+             <layerNaming>{naming}</layerNaming><createTemplate>true</createTemplate></photoshopOptions>\
+             <emailSetting>None</emailSetting></uploadDirectoryJob>"
+        )
+    };
+    let refused = acme.call_in(EARLY, "submitJob", &job("Bad", "Number")).await;
+    assert!(refused.reason().contains("photoshopOptions/layerNaming"), "{}", refused.reason());
+    let answer = acme.call_in(EARLY, "submitJob", &job("Held layers", "AppendNumber")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let late = acme.running("Held layers").await;
+    let expected = "<photoshopOptions><process>MaintainLayers</process><layerOptions><layerNaming>AppendNumber</layerNaming>\
+         <createTemplate>true</createTemplate></layerOptions></photoshopOptions>";
+    assert!(late.contains(expected), "{late}");
+    let early = acme.call_in(EARLY, "getActiveJobs", ACME).await;
+    let expected = "<photoshopOptions><maintainLayers>true</maintainLayers><layerNaming>AppendNumber</layerNaming>\
+         <createTemplate>true</createTemplate></photoshopOptions>";
+    assert!(early.payload().contains(expected), "{}", early.payload());
+    acme.close().await;
+}

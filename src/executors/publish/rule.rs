@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::asset::{AssetType, ContextKind, DerivedRole};
+use crate::model::asset::{AssetType, ContextKind, DerivedRole, LayerFacts};
 use crate::model::log::{FileType, LogType};
 use crate::store::publishing::{AssetState, MemberState};
 
@@ -105,10 +105,41 @@ impl Given {
 /// Members stand in their order. `file` is where `files` puts the first file of the member, from the root of the tree; a
 /// member that gives none to the context has none. `width` and `height` are in pixels, of members that have pixels; `row`
 /// and `column` are there in spins with two axes, from 0.
+///
+/// A template has the size of its canvas, and its members, from the bottom, say how they lie on it:
+///
+/// ```text
+/// {"set":"ad-template","id":9,"type":"Template","width":640,"height":480,"members":[
+///   {"asset":"ad_Price","id":8,"type":"Image","file":"ad_Price.tif","width":90,"height":40,"layer":{
+///     "left":500,"top":400,"width":90,"height":40,"anchor":"Center","opacity":80,"blendMode":"multiply",
+///     "isHidden":false,"isClipped":false,"groups":["Offer"],"text":"Only 9.90","x":545.0,"y":420.0}}]}
+/// ```
+///
+/// `x` and `y` are where the anchor of the layer is.
 pub fn definition(set: &AssetState, file_name: String, files: fn(&AssetState) -> Vec<Given>) -> Given {
-    let members: Vec<Value> = set.members.iter().map(|member| describe(member, files)).collect();
-    let document = json!({ "set": set.name, "id": set.id, "type": set.asset_type, "members": members });
+    let describe = |member: &MemberState| {
+        let mut line = describe(member, files);
+        if let (AssetType::Template, Some(layer)) = (set.asset_type, &member.asset.layer) {
+            line["layer"] = place(layer);
+        }
+        line
+    };
+    let members: Vec<Value> = set.members.iter().map(describe).collect();
+    let mut document = json!({ "set": set.name, "id": set.id, "type": set.asset_type });
+    if let Some((width, height)) = set.pixels {
+        document["width"] = width.into();
+        document["height"] = height.into();
+    }
+    document["members"] = members.into();
     Given::new(file_name, FileType::of_master(set.asset_type), Content::Text(format!("{document}\n")))
+}
+
+fn place(layer: &LayerFacts) -> Value {
+    let (x, y) = layer.anchor_point();
+    let mut place = json!(layer);
+    place["x"] = x.into();
+    place["y"] = y.into();
+    place
 }
 
 fn describe(member: &MemberState, files: fn(&AssetState) -> Vec<Given>) -> Value {

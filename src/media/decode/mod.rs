@@ -10,6 +10,7 @@ mod jpeg;
 mod other;
 mod png;
 mod psd;
+mod psd_layers;
 mod tiff;
 mod tiff_chunks;
 mod tiff_palette;
@@ -25,7 +26,7 @@ use super::error::MediaError;
 use super::format::{Format, SNIFF_LEN};
 use super::limits::Limits;
 use super::picture::Picture;
-use super::raster::Raster;
+use super::raster::{Layout, Raster};
 use super::rows::AnyRows;
 use super::sniff::sniff;
 
@@ -111,21 +112,39 @@ pub(crate) fn decode(path: &Path, limits: &Limits) -> Result<Decoded, MediaError
 /// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after
 /// its last row, which is too late for whoever reads it; but what is not opaque mostly shows it in the first.
 pub(crate) fn is_opaque(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
-    const BAND: u32 = 64;
     let Decoded { picture, pixels } = decode(path, limits)?;
     guarded(picture.format, || match pixels {
         Pixels::Whole(raster) => Ok(raster.is_opaque()),
-        Pixels::Flow(mut rows) => {
-            let layout = rows.layout();
-            loop {
-                check_cancel(cancel)?;
-                let band = rows.read(BAND)?;
-                if band.is_empty() || !layout.all_opaque(&band) {
-                    return Ok(band.is_empty());
-                }
-            }
-        }
+        Pixels::Flow(rows) => all_rows(rows, cancel, |layout, band| layout.all_opaque(band)),
     })
+}
+
+/// The same of a layer.
+pub(crate) fn is_layer_opaque(
+    path: &Path,
+    choice: LayerChoice,
+    limits: &Limits,
+    cancel: Cancel<'_>,
+) -> Result<bool, MediaError> {
+    let Some(alpha) = psd_layers::layer_alpha(path, choice, limits)? else { return Ok(true) };
+    guarded(Format::Psd, || all_rows(alpha, cancel, |_, band| band.iter().all(|alpha| *alpha == u8::MAX)))
+}
+
+/// Whether something is so in all rows. It looks no further than to the first in which it is not.
+fn all_rows(
+    mut rows: AnyRows<'_>,
+    cancel: Cancel<'_>,
+    is_so: impl Fn(Layout, &[u8]) -> bool,
+) -> Result<bool, MediaError> {
+    const BAND: u32 = 64;
+    let layout = rows.layout();
+    loop {
+        check_cancel(cancel)?;
+        let band = rows.read(BAND)?;
+        if band.is_empty() || !is_so(layout, &band) {
+            return Ok(band.is_empty());
+        }
+    }
 }
 
 /// A tile of a pyramid: gray, or YCbCr turned to RGB.
@@ -133,6 +152,8 @@ pub(crate) fn jpeg_tile(stream: &[u8], limits: &Limits) -> Result<Vec<u8>, Media
     jpeg::decode_embedded(stream, true, limits).map(|tile| tile.pixels)
 }
 
+pub use psd_layers::{Blend, Frame, Layer, LayerChoice, Layers, layers};
+pub(crate) use psd_layers::{LayerPixels, decode_layer};
 pub(crate) use tiff::{read_resolution as tiff_resolution, refused as refused_tiff};
 pub(crate) use tiff_chunks::with_tables;
 

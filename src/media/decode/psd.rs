@@ -52,26 +52,30 @@ pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded, Medi
     Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(planes))) })
 }
 
-fn reading(format: Format) -> impl Fn(io::Error) -> MediaError {
+pub(super) fn reading(format: Format) -> impl Fn(io::Error) -> MediaError {
     move |error| MediaError::reading(format, error)
 }
 
-/// A file read to where its merged picture begins.
-struct Document {
-    file: Input,
-    picture: Picture,
-    layout: Layout,
-    /// All there are, those that are no colours among them.
+/// What a file says before its layers.
+pub(super) struct Header {
+    pub format: Format,
+    pub width: u32,
+    pub height: u32,
+    depth: u8,
+    pub color: ColorModel,
+    /// All there are of the merged picture, those that are no colours among them.
     channels: usize,
+    profile: Option<Profile>,
+    resolution: Option<Resolution>,
 }
 
-impl Document {
-    fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<Self, MediaError> {
+impl Header {
+    /// Reads up to where the section of layers and masks begins.
+    pub fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<(Input, Self), MediaError> {
         let mut file = Input(file);
         let failed = reading(format);
-        let is_large = format == Format::Psb;
         file.skip(12).map_err(&failed)?;
-        let channels = file.read_u16().map_err(&failed)?;
+        let channels = file.read_u16().map_err(&failed)?.into();
         let height = file.read_u32().map_err(&failed)?;
         let width = file.read_u32().map_err(&failed)?;
         let depth = file.read_u16().map_err(&failed)?;
@@ -96,13 +100,58 @@ impl Document {
         file.skip(color_data.into()).map_err(&failed)?;
         let resources = file.read_u32().map_err(&failed)?;
         let (profile, resolution) = file.resources(resources.into()).map_err(&failed)?;
-        let layers = file.length(is_large).map_err(&failed)?;
-        let is_transparent = file.has_transparency(layers, is_large).map_err(&failed)?;
-        let colours = match color {
+        Ok((file, Self { format, width, height, depth, color, channels, profile, resolution }))
+    }
+
+    pub fn is_large(&self) -> bool {
+        self.format == Format::Psb
+    }
+
+    pub fn color_channels(&self) -> usize {
+        match self.color {
             ColorModel::Gray => 1,
             ColorModel::Cmyk => 4,
             _ => 3,
-        };
+        }
+    }
+
+    pub fn bytes_a_sample(&self) -> usize {
+        usize::from(self.depth / 8)
+    }
+
+    /// Without alpha.
+    pub fn picture(self) -> Picture {
+        Picture {
+            format: self.format,
+            width: self.width,
+            height: self.height,
+            color: self.color,
+            depth: self.depth,
+            has_alpha: false,
+            is_animated: false,
+            profile: self.profile,
+            resolution: self.resolution,
+            orientation: Orientation::default(),
+        }
+    }
+}
+
+/// A file read to where its merged picture begins.
+struct Document {
+    file: Input,
+    picture: Picture,
+    layout: Layout,
+    /// All there are, those that are no colours among them.
+    channels: usize,
+}
+
+impl Document {
+    fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<Self, MediaError> {
+        let (mut file, header) = Header::read(file, format, limits)?;
+        let failed = reading(format);
+        let layers = file.length(header.is_large()).map_err(&failed)?;
+        let is_transparent = file.has_transparency(layers, header.is_large()).map_err(&failed)?;
+        let (channels, color, colours) = (header.channels, header.color, header.color_channels());
         if channels < colours {
             return Err(MediaError::corrupt(format, format!("it has {channels} channels for {color}")));
         }
@@ -114,50 +163,44 @@ impl Document {
             (_, false) => Layout::Rgb,
             (_, true) => Layout::Rgba,
         };
-        let picture = Picture {
-            format,
-            width,
-            height,
-            color,
-            depth,
-            has_alpha,
-            is_animated: false,
-            profile,
-            resolution,
-            orientation: Orientation::default(),
-        };
-        Ok(Self { file, picture, layout, channels: channels.into() })
+        let picture = Picture { has_alpha, ..header.picture() };
+        Ok(Self { file, picture, layout, channels })
     }
 }
 
-struct Input(BufReader<File>);
+/// A file, whose numbers are big-endian.
+pub(super) struct Input(pub BufReader<File>);
 
 impl Input {
-    fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+    pub fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
         self.0.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
-    fn read_u16(&mut self) -> io::Result<u16> {
+    pub fn read_u16(&mut self) -> io::Result<u16> {
         self.bytes().map(u16::from_be_bytes)
     }
 
-    fn read_u32(&mut self) -> io::Result<u32> {
+    pub fn read_u32(&mut self) -> io::Result<u32> {
         self.bytes().map(u32::from_be_bytes)
     }
 
     /// A length, which large documents have twice as long.
-    fn length(&mut self, is_large: bool) -> io::Result<u64> {
+    pub fn length(&mut self, is_large: bool) -> io::Result<u64> {
         if is_large { self.bytes().map(u64::from_be_bytes) } else { self.read_u32().map(u64::from) }
     }
 
-    fn position(&mut self) -> io::Result<u64> {
+    pub fn position(&mut self) -> io::Result<u64> {
         self.0.stream_position()
     }
 
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+    pub fn skip(&mut self, bytes: u64) -> io::Result<()> {
         let at = self.position()?.checked_add(bytes).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.skip_to(at)
+    }
+
+    pub fn skip_to(&mut self, at: u64) -> io::Result<()> {
         self.0.seek(SeekFrom::Start(at)).map(|_| ())
     }
 
@@ -292,32 +335,32 @@ impl Planes {
         let (at, length) = self.rows[index];
         let mut stored = vec![0; length];
         self.file.read_exact_at(&mut stored, at).map_err(reading(self.format))?;
-        if self.is_packed { self.unpacked(&stored) } else { Ok(stored) }
-    }
-
-    /// PackBits: runs of one byte, and bytes as they are.
-    fn unpacked(&self, mut packed: &[u8]) -> Result<Vec<u8>, MediaError> {
         let length = self.width as usize * self.bytes_a_sample;
-        let wrong = || MediaError::corrupt(self.format, "a run-length coded row is wrong");
-        let mut row = Vec::with_capacity(length);
-        while row.len() < length {
-            let (code, rest) = packed.split_first().ok_or_else(wrong)?;
-            match code.cast_signed() {
-                count @ 0.. => {
-                    let (bytes, rest) = rest.split_at_checked(count as usize + 1).ok_or_else(wrong)?;
-                    row.extend_from_slice(bytes);
-                    packed = rest;
-                }
-                -128 => packed = rest,
-                count => {
-                    let (byte, rest) = rest.split_first().ok_or_else(wrong)?;
-                    row.resize(row.len() + 1 + usize::from(count.unsigned_abs()), *byte);
-                    packed = rest;
-                }
+        if self.is_packed { unpack(&stored, length, self.format) } else { Ok(stored) }
+    }
+}
+
+/// PackBits: runs of one byte, and bytes as they are.
+pub(super) fn unpack(mut packed: &[u8], length: usize, format: Format) -> Result<Vec<u8>, MediaError> {
+    let wrong = || MediaError::corrupt(format, "a run-length coded row is wrong");
+    let mut row = Vec::with_capacity(length);
+    while row.len() < length {
+        let (code, rest) = packed.split_first().ok_or_else(wrong)?;
+        match code.cast_signed() {
+            count @ 0.. => {
+                let (bytes, rest) = rest.split_at_checked(count as usize + 1).ok_or_else(wrong)?;
+                row.extend_from_slice(bytes);
+                packed = rest;
+            }
+            -128 => packed = rest,
+            count => {
+                let (byte, rest) = rest.split_first().ok_or_else(wrong)?;
+                row.resize(row.len() + 1 + usize::from(count.unsigned_abs()), *byte);
+                packed = rest;
             }
         }
-        if row.len() == length { Ok(row) } else { Err(wrong()) }
     }
+    if row.len() == length { Ok(row) } else { Err(wrong()) }
 }
 
 /// Brings stored pixels to what the rest of the program means by them.

@@ -211,10 +211,59 @@ constants! {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(from = "PhotoshopFields", into = "PhotoshopFields")]
 pub struct PhotoshopOptions {
     pub process: Option<PhotoshopProcess>,
     pub layer_options: Option<PhotoshopLayerOptions>,
+}
+
+/// As the options are written: versions before 2010 have those of layers beside a switch of their own. An answer has both
+/// forms, of which each version takes the one that it knows.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PhotoshopFields {
+    process: Option<PhotoshopProcess>,
+    layer_options: Option<PhotoshopLayerOptions>,
+    maintain_layers: Option<bool>,
+    layer_naming: Option<LayerNaming>,
+    anchor: Option<Anchor>,
+    create_template: Option<bool>,
+    extract_text: Option<bool>,
+    extend_layers: Option<bool>,
+}
+
+impl From<PhotoshopFields> for PhotoshopOptions {
+    fn from(fields: PhotoshopFields) -> Self {
+        let PhotoshopFields { layer_naming, anchor, create_template, extract_text, extend_layers, .. } = fields;
+        let early = PhotoshopLayerOptions { layer_naming, anchor, create_template, extract_text, extend_layers };
+        let early = Some(early).filter(|early| *early != PhotoshopLayerOptions::default());
+        let process = |maintain: bool| match maintain {
+            true => PhotoshopProcess::MaintainLayers,
+            false => PhotoshopProcess::None,
+        };
+        Self {
+            process: fields.process.or(fields.maintain_layers.map(process)),
+            layer_options: fields.layer_options.or(early),
+        }
+    }
+}
+
+impl From<PhotoshopOptions> for PhotoshopFields {
+    fn from(PhotoshopOptions { process, layer_options }: PhotoshopOptions) -> Self {
+        let PhotoshopLayerOptions { layer_naming, anchor, create_template, extract_text, extend_layers } =
+            layer_options.unwrap_or_default();
+        let maintain_layers = process.map(|process| process == PhotoshopProcess::MaintainLayers);
+        Self {
+            process,
+            layer_options,
+            maintain_layers,
+            layer_naming,
+            anchor,
+            create_template,
+            extract_text,
+            extend_layers,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

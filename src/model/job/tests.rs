@@ -47,6 +47,41 @@ fn a_bad_field_is_named_with_its_rule() {
         ),
         (
             JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"process": "Layers"}})),
+            "uploadDirectoryJob/photoshopOptions/process",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"layerOptions": {"layerNaming": "Name"}}})),
+            "uploadDirectoryJob/photoshopOptions/layerOptions/layerNaming",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"layerOptions": {"anchor": "Middle"}}})),
+            "uploadDirectoryJob/photoshopOptions/layerOptions/anchor",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"layerOptions": {"createTemplate": "perhaps"}}})),
+            "uploadDirectoryJob/photoshopOptions/layerOptions/createTemplate",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"layerOptions": {"extractText": 2}}})),
+            "uploadDirectoryJob/photoshopOptions/layerOptions/extractText",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"layerOptions": {"extendLayers": "no"}}})),
+            "uploadDirectoryJob/photoshopOptions/layerOptions/extendLayers",
+        ),
+        (
+            JobKind::UploadDirectory,
+            upload(json!({"photoshopOptions": {"maintainLayers": true, "layerNaming": "Name"}})),
+            "uploadDirectoryJob/photoshopOptions/layerNaming",
+        ),
+        (
+            JobKind::UploadDirectory,
             upload(json!({"manualCropOptions": {"left": 0, "right": 0, "top": 0, "bottom": -1}})),
             "uploadDirectoryJob/manualCropOptions/bottom",
         ),
@@ -157,4 +192,33 @@ fn kinds_and_elements_agree() {
     for kind in JobKind::ALL {
         assert_eq!(JobKind::from_element(kind.element()), Some(*kind));
     }
+}
+
+#[test]
+fn early_options_of_photoshop_files_mean_the_same() {
+    let early = json!({
+        "maintainLayers": true, "layerNaming": "AppendNumber", "anchor": "North", "createTemplate": true,
+        "extractText": false,
+    });
+    let late = json!({
+        "process": "MaintainLayers",
+        "layerOptions": { "layerNaming": "AppendNumber", "anchor": "North", "createTemplate": true, "extractText": false },
+    });
+    let read = |value: &serde_json::Value| serde_json::from_value::<PhotoshopOptions>(value.clone()).unwrap();
+    assert_eq!(read(&early), read(&late));
+    let written = serde_json::to_value(read(&late)).unwrap();
+    for form in [&early, &late] {
+        for (field, value) in form.as_object().unwrap() {
+            match value.as_object() {
+                None => assert_eq!(written[field], *value, "{field}"),
+                Some(inner) => {
+                    inner.iter().for_each(|(name, value)| assert_eq!(written[field][name], *value, "{name}"))
+                }
+            }
+        }
+    }
+    assert_eq!(read(&written), read(&late));
+    let none = read(&json!({ "maintainLayers": false }));
+    assert_eq!((none.process, none.layer_options), (Some(PhotoshopProcess::None), None));
+    assert_eq!(read(&json!({})), PhotoshopOptions::default());
 }

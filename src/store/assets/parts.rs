@@ -25,6 +25,8 @@ pub struct Part {
     pub key: String,
     /// Name of a part that is new; a number is added if it is taken.
     pub name: FileName,
+    /// Where a part that is new goes, below the company root; otherwise beside its parent.
+    pub folder: Option<String>,
     pub master: Master,
     pub ready_for_publish: bool,
     pub by: AccountId,
@@ -38,7 +40,7 @@ struct Held {
     folder: FolderId,
 }
 
-/// Files a part in the folder of its parent, or in the place of what was made of the parent under the same key.
+/// Files a part in its folder, or in the place of what was made of the parent under the same key.
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
     let name = FileName { stem: held.name.clone(), ..part.name };
@@ -61,7 +63,10 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
 async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let wanted = part.name.stem.clone();
     let name = arrival::free_name_from(tx, part.company, part.name).await?;
-    let folder = folder_of(tx, part.parent).await?;
+    let folder = match part.folder {
+        Some(folder) => folder,
+        None => folder_of(tx, part.parent).await?,
+    };
     let asset = ingest::insert(
         tx,
         &NewAsset {

@@ -32,6 +32,8 @@ pub struct NewSet {
     pub set_type: AssetType,
     /// The asset that it was made from, and which of the things made from it this is.
     pub made_from: Option<(AssetId, String)>,
+    /// Width and height, of sets whose members lie on a canvas.
+    pub pixels: Option<(u32, u32)>,
     pub members: Vec<Member>,
     pub ready_for_publish: bool,
     pub by: AccountId,
@@ -105,14 +107,18 @@ async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<(AssetId, Str
 
 async fn touch(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(), AssetError> {
     let change = next_change(tx, set.company).await?;
-    sqlx::query("UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4 WHERE id = $1")
-        .bind(asset.0)
-        .bind(change)
-        .bind(set.at.timestamp_millis())
-        .bind(set.by.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("note a change of a set"))?;
+    sqlx::query(
+        "UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4, width = $5, height = $6 WHERE id = $1",
+    )
+    .bind(asset.0)
+    .bind(change)
+    .bind(set.at.timestamp_millis())
+    .bind(set.by.0)
+    .bind(set.pixels.map(|(width, _)| width))
+    .bind(set.pixels.map(|(_, height)| height))
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("note a change of a set"))?;
     parts::restore(tx, asset).await?;
     if set.ready_for_publish {
         set_marks(tx, set.company, &[asset], &Contexts::All, true).await?;
@@ -135,7 +141,7 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
             asset_type: set.set_type,
             blob: String::new(),
             bytes: 0,
-            pixels: None,
+            pixels: set.pixels,
             facts: PictureFacts::default(),
             making: Making::default(),
         },

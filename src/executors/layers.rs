@@ -1,0 +1,428 @@
+//! The layers of Photoshop files, which become assets, and the template that puts them together again.
+//!
+//! | item | what it commits |
+//! |---|---|
+//! | `layer:7` | the layer that Photoshop knows as 7: its asset, its pyramid and thumbnail, its words |
+//! | `layers` | layers that the file no longer has go to the trash |
+//! | `template` | the template of the layers, or none |
+//! | `end` | nothing more: a later attempt need not look at the file |
+//!
+//! The master of a layer is the file: layers can be made from it again at any time, and cost no file of their own.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::pictures::{self, Made, Source, Unmade};
+use super::process::{Parent, Processing};
+use super::{Context, Failure, Item, Workshop, reason};
+use crate::media::{self, Layer, Layers};
+use crate::model::asset::{AssetType, LayerFacts, PictureFacts};
+use crate::model::id::AssetId;
+use crate::model::job::{Anchor, LayerNaming, PhotoshopLayerOptions, PhotoshopProcess, ProcessingOptions};
+use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::making::{LayerShown, Making};
+use crate::model::name::{self, FileName};
+use crate::model::outcome::Counters;
+use crate::store::assets::ingest::Master;
+use crate::store::assets::pages::{Area, PageText, PageWord};
+use crate::store::assets::parts::Part;
+use crate::store::assets::sets::{Member, NewSet};
+use crate::store::effect::{Applied, Effect};
+use crate::store::jobs::attempt::ItemReport;
+
+/// Folders for groups in groups: as many levels as IPS shows.
+const DEEPEST_FOLDER: usize = 5;
+
+/// What the options ask of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Plan {
+    naming: LayerNaming,
+    anchor: Anchor,
+    template: bool,
+    text: bool,
+    extended: bool,
+}
+
+impl Plan {
+    /// Layers are made only where an order says so.
+    fn of(options: &ProcessingOptions) -> Option<Self> {
+        let asked = options.photoshop_options?;
+        let PhotoshopLayerOptions { layer_naming, anchor, create_template, extract_text, extend_layers } =
+            asked.layer_options.unwrap_or_default();
+        (asked.process == Some(PhotoshopProcess::MaintainLayers)).then(|| Self {
+            naming: layer_naming.unwrap_or(LayerNaming::AppendName),
+            anchor: anchor.unwrap_or(Anchor::Center),
+            template: create_template.unwrap_or(false),
+            text: extract_text.unwrap_or(false),
+            extended: extend_layers.unwrap_or(false),
+        })
+    }
+}
+
+/// Makes what the options ask of a Photoshop file that has been filed.
+pub async fn make_layers(
+    context: &Context,
+    workshop: &Workshop,
+    parent: &Parent,
+    processing: &Processing,
+) -> Result<(), Failure> {
+    let Some(plan) = Plan::of(&processing.options) else { return Ok(()) };
+    let done = context.done_below(&parent.prefix).await?;
+    if done.contains_key("end") {
+        return Ok(());
+    }
+    let work = Work { context, workshop, parent, processing, plan };
+    match work.make(&done).await {
+        Ok(lines) => work.end(lines).await,
+        Err(Unmade::Refused(why)) => {
+            let message = work.message("layers-failed").with("reason", why);
+            work.end(vec![work.line(LogType::UploadError, message)]).await
+        }
+        Err(Unmade::Failed(failure)) => Err(failure),
+    }
+}
+
+struct Work<'a> {
+    context: &'a Context,
+    workshop: &'a Workshop,
+    parent: &'a Parent,
+    processing: &'a Processing,
+    plan: Plan,
+}
+
+/// The assets of layers by their keys; none where one could not be made.
+type Assets = HashMap<String, Option<AssetId>>;
+
+impl Work<'_> {
+    /// Gives what the log is to say at the end.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<Vec<LogLine>, Unmade> {
+        let found = self.read().await?;
+        let keys = keys(&found.layers);
+        let mut assets = assets_of(done);
+        let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
+        let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
+        let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
+        let layers = &found.layers;
+        let mut drawn = stream::iter(missing)
+            .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
+            .map(|at| async move { (at, self.draw(&layers[at]).await) })
+            .buffered(self.workshop.settings.parallel);
+        while let Some((at, outcome)) = drawn.next().await {
+            let (key, layer) = (&keys[at], &layers[at]);
+            let asset = match outcome {
+                Ok(made) => self.commit_layer(key, layer, made, &found).await?,
+                Err(Unmade::Refused(why)) => self.commit_failure(key, layer, why).await?,
+                Err(failed) => return Err(failed),
+            };
+            assets.insert(key.clone(), asset);
+        }
+        self.context.checkpoint()?;
+        let made = |at: &usize| Some((keys[*at].clone(), assets.get(&keys[*at]).copied().flatten()?));
+        let (kept, members) = shown.iter().filter_map(made).unzip();
+        self.commit_end_of_layers(kept).await?;
+        self.commit_template(members, &found).await?;
+        Ok(self.remarks(&found))
+    }
+
+    fn item(&self, key: &str) -> Item {
+        Item(format!("{}{key}", self.parent.prefix))
+    }
+
+    fn message(&self, code: &'static str) -> Message {
+        Message::new(code).with("file", self.parent.file_name.clone())
+    }
+
+    fn line(&self, log_type: LogType, message: Message) -> LogLine {
+        LogLine::new(log_type, message).about(Some(self.parent.asset), self.parent.name.clone(), FileType::MasterImage)
+    }
+
+    async fn read(&self) -> Result<Layers, Unmade> {
+        let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
+        let read = self.workshop.work(move |_| -> Result<Layers, Unmade> {
+            let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits())?;
+            let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
+            if count > most as usize {
+                let why = Message::new("reason-too-many-layers").with("layers", count).with("limit", most);
+                return Err(Unmade::Refused(why));
+            }
+            Ok(found)
+        });
+        read.await?
+    }
+
+    /// Colours and sharpening are for layers as for the picture; crops, masks and the knockout are about the whole.
+    fn making(&self, layer: &Layer) -> Making {
+        let Making { colors, unsharp, .. } = Making::asked(&self.processing.options, None);
+        let shown = LayerShown { number: layer.number, extended: self.plan.extended };
+        Making { layer: Some(shown), colors, unsharp, ..Making::default() }
+    }
+
+    async fn draw(&self, layer: &Layer) -> Result<Made, Unmade> {
+        let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
+        let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer));
+        let working = self.context.working_on(self.parent.file_name.clone());
+        let made = self.workshop.work(move |stop| {
+            let _working = working;
+            pictures::make(&workshop, &recipes, Source { blob: &blob, format }, &making, stop)
+        });
+        made.await?
+    }
+
+    async fn commit_layer(
+        &self,
+        key: &str,
+        layer: &Layer,
+        made: Made,
+        found: &Layers,
+    ) -> Result<Option<AssetId>, Failure> {
+        let part = self.part(key, layer, &made, found);
+        let text = self.words(layer, &made);
+        let Made { derived, notes, .. } = made;
+        let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text) };
+        let (file, shown) = (self.parent.file_name.clone(), shown(layer));
+        let report =
+            move |applied: &Applied| {
+                // Who has given the file another master meanwhile has made other layers.
+                let Applied::Filed(filed) = applied else { return ItemReport::default() };
+                let line = |log_type, message| {
+                    LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
+                };
+                let message = |code| Message::new(code).with("file", file.clone()).with("layer", shown.clone());
+                let mut lines =
+                    vec![line(LogType::UploadSuccess, message("layer-made").with("asset", filed.name().to_owned()))];
+                lines.extend(notes.iter().map(|note| {
+                    line(LogType::UploadWarning, message("layer-note").with("reason", reason::other(note)))
+                }));
+                let counters = Counters { success: 1, warning: notes.len() as i64, ..Counters::default() };
+                ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
+            };
+        Ok(match self.context.commit(self.item(key), effect, report).await? {
+            Some(Applied::Filed(filed)) => Some(filed.asset()),
+            _ => None,
+        })
+    }
+
+    async fn commit_failure(&self, key: &str, layer: &Layer, why: Message) -> Result<Option<AssetId>, Failure> {
+        let message = self.message("layer-failed").with("layer", shown(layer)).with("reason", why);
+        let report = ItemReport {
+            result: json!({ "asset": null }),
+            counters: Counters { error: 1, ..Counters::default() },
+            lines: vec![self.line(LogType::UploadError, message)],
+        };
+        self.context.commit(self.item(key), Effect::Nothing, move |_| report).await?;
+        Ok(None)
+    }
+
+    fn part(&self, key: &str, layer: &Layer, made: &Made, found: &Layers) -> Part {
+        Part {
+            company: self.context.run.company,
+            parent: self.parent.asset,
+            parent_blob: self.parent.blob.clone(),
+            key: key.to_owned(),
+            name: self.name(layer),
+            folder: (self.plan.naming == LayerNaming::Folders).then(|| self.folder(layer)),
+            master: Master {
+                asset_type: AssetType::Image,
+                blob: self.parent.blob.clone(),
+                bytes: self.parent.bytes,
+                pixels: Some(made.pixels),
+                facts: PictureFacts {
+                    layer: Some(Box::new(self.facts(layer, found))),
+                    ..pictures::facts(&made.picture)
+                },
+                making: self.making(layer),
+            },
+            ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
+            by: self.context.run.responsible,
+            at: self.context.clock.now(),
+        }
+    }
+
+    /// The number of a layer stands for a name that Photoshop has given it.
+    fn name(&self, layer: &Layer) -> FileName {
+        let Parent { name: file, file_name, .. } = self.parent;
+        let extension = file_name.rsplit_once('.').map_or("psd", |(_, extension)| extension);
+        let own = if is_default(&layer.name) { layer.number.to_string() } else { layer.name.clone() };
+        let stem = match self.plan.naming {
+            LayerNaming::LayerName | LayerNaming::Folders => own,
+            LayerNaming::AppendNumber => format!("{file}_{}", layer.number),
+            LayerNaming::AppendName => format!("{file}_{own}"),
+        };
+        let numbered =
+            || FileName { stem: format!("{file}_{}", layer.number), extension: extension.to_owned(), changed: true };
+        // A name of which nothing is left, or too much.
+        FileName::clean("layer", &format!("{stem}.{extension}")).unwrap_or_else(|_| numbered())
+    }
+
+    /// A folder called as the file, beside it, with folders for its groups.
+    fn folder(&self, layer: &Layer) -> String {
+        let own = format!("{}/{}", self.parent.folder, self.parent.name);
+        let groups = layer.groups.iter().take(DEEPEST_FOLDER);
+        let parts =
+            groups.filter_map(|group| FileName::clean("group", &format!("{group}.x")).ok()).map(|name| name.stem);
+        let below = parts.fold(own.clone(), |path, part| format!("{path}/{part}"));
+        name::clean_folder("folder", &below).or_else(|_| name::clean_folder("folder", &own)).unwrap_or_default()
+    }
+
+    fn facts(&self, layer: &Layer, found: &Layers) -> LayerFacts {
+        let own = layer.frame.unwrap_or_default();
+        let (left, top, width, height) = if self.plan.extended {
+            (0, 0, found.width, found.height)
+        } else {
+            (own.left, own.top, own.width, own.height)
+        };
+        LayerFacts {
+            left,
+            top,
+            width,
+            height,
+            anchor: self.plan.anchor,
+            opacity: ((u32::from(layer.opacity) * 100 + 127) / 255) as u8,
+            blend_mode: layer.blend.name().to_owned(),
+            is_hidden: layer.is_hidden,
+            is_clipped: layer.is_clipped,
+            groups: layer.groups.clone(),
+            text: layer.text.clone().filter(|_| self.plan.text),
+        }
+    }
+
+    /// A layer does not say where each word stands: all of them stand where the layer is.
+    fn words(&self, layer: &Layer, made: &Made) -> PageText {
+        let area = Area { x: 0, y: 0, width: made.pixels.0, height: made.pixels.1 };
+        let text = layer.text.as_deref().filter(|_| self.plan.text).unwrap_or_default();
+        let word = |word: &str| PageWord { word: word.to_owned(), area };
+        PageText { words: text.split_whitespace().map(word).collect(), links: Vec::new() }
+    }
+
+    async fn commit_end_of_layers(&self, keys: Vec<String>) -> Result<(), Failure> {
+        let effect = Effect::KeepParts {
+            company: self.context.run.company,
+            parent: self.parent.asset,
+            prefix: "layer:".to_owned(),
+            keys,
+        };
+        self.context.commit(self.item("layers"), effect, |_| ItemReport::default()).await?;
+        Ok(())
+    }
+
+    async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<(), Failure> {
+        const KEY: &str = "template";
+        let (company, parent) = (self.context.run.company, self.parent.asset);
+        let count = layers.len();
+        let effect = if self.plan.template && count > 0 {
+            Effect::Set(Box::new(NewSet {
+                company,
+                folder: self.parent.folder.clone(),
+                name: format!("{}-template", self.parent.name),
+                set_type: AssetType::Template,
+                made_from: Some((parent, KEY.to_owned())),
+                pixels: Some((found.width, found.height)),
+                members: layers.into_iter().map(|asset| Member { asset, row: None, col: None }).collect(),
+                ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
+                by: self.context.run.responsible,
+                at: self.context.clock.now(),
+            }))
+        } else {
+            Effect::KeepParts { company, parent, prefix: KEY.to_owned(), keys: Vec::new() }
+        };
+        let message = self.message("template-made").with("layers", count);
+        let report = move |applied: &Applied| {
+            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let line = LogLine::new(LogType::UploadSuccess, message.with("template", filed.name().to_owned()));
+            let line = line.about(Some(filed.asset()), filed.name(), FileType::Template);
+            ItemReport { lines: vec![line], ..ItemReport::default() }
+        };
+        self.context.commit(self.item(KEY), effect, report).await?;
+        Ok(())
+    }
+
+    /// What is not made of the layers, in a line.
+    fn remarks(&self, found: &Layers) -> Vec<LogLine> {
+        let bare = found.layers.iter().filter(|layer| layer.frame.is_none()).count();
+        let message = match (found.layers.len(), bare) {
+            (0, _) => Some(self.message("layers-none")),
+            (_, 0) => None,
+            (_, count) => Some(self.message("layers-without-pixels").with("layers", count)),
+        };
+        message.map(|message| self.line(LogType::UploadWarning, message)).into_iter().collect()
+    }
+
+    async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
+        let mut counters = Counters::default();
+        for line in &lines {
+            match line.log_type {
+                LogType::UploadWarning => counters.warning += 1,
+                _ => counters.error += 1,
+            }
+        }
+        let report = ItemReport { counters, lines, ..ItemReport::default() };
+        self.context.commit(self.item("end"), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+}
+
+/// Background, Layer 1, Layer 2: what Photoshop calls a layer that nobody has named.
+fn is_default(name: &str) -> bool {
+    let number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(name.trim(), "" | "Background") || name.trim().strip_prefix("Layer ").is_some_and(number)
+}
+
+fn shown(layer: &Layer) -> String {
+    if layer.name.trim().is_empty() { layer.number.to_string() } else { layer.name.clone() }
+}
+
+/// What the layers are known by from one upload to the next: the number that Photoshop has given each, or, where a file does not
+/// have one number for each, their places.
+fn keys(layers: &[Layer]) -> Vec<String> {
+    let mut ids: Vec<u32> = layers.iter().filter_map(|layer| layer.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let has_ids = ids.len() == layers.len();
+    let key = |layer: &Layer| match layer.id.filter(|_| has_ids) {
+        Some(id) => format!("layer:{id}"),
+        None => format!("layer:#{}", layer.number),
+    };
+    layers.iter().map(key).collect()
+}
+
+/// Layers of earlier attempts, with their assets.
+fn assets_of(done: &BTreeMap<String, Value>) -> Assets {
+    let layers = done.iter().filter(|(key, _)| key.starts_with("layer:"));
+    layers.map(|(key, result)| (key.clone(), result.get("asset").and_then(Value::as_i64).map(AssetId))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_gave_are_known() {
+        for name in ["", "Background", "Layer 1", "Layer 22"] {
+            assert!(is_default(name), "{name}");
+        }
+        for name in ["Price Tag", "Layer", "Layer 1 copy", "Layer one", "background"] {
+            assert!(!is_default(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn layers_are_known_by_their_own_numbers_if_all_have_one() {
+        let layer = |number, id| Layer {
+            number,
+            id,
+            name: String::new(),
+            frame: None,
+            opacity: 255,
+            blend: media::Blend(*b"norm"),
+            is_hidden: false,
+            is_clipped: false,
+            groups: Vec::new(),
+            text: None,
+        };
+        assert_eq!(keys(&[layer(1, Some(7)), layer(2, Some(3))]), ["layer:7", "layer:3"]);
+        assert_eq!(keys(&[layer(1, Some(7)), layer(2, Some(7))]), ["layer:#1", "layer:#2"]);
+        assert_eq!(keys(&[layer(1, Some(7)), layer(2, None)]), ["layer:#1", "layer:#2"]);
+    }
+}
