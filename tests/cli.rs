@@ -581,6 +581,28 @@ fn administrators_see_jobs_as_json_with_the_rights_of_their_login() {
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+/// In small, so that it is known to run: figures come from larger ones.
+#[test]
+fn media_are_measured_against_other_tools() {
+    let place = Place::new();
+    fs::create_dir_all(&place.data).unwrap();
+    let small = ["bench", "media", "--pictures", "2", "--side", "300", "--rounds", "1", "--large", "1", "--json"];
+    let folder = ["--folder", place.data.to_str().unwrap()];
+    let shown = place.run(&[&small[..], &folder].concat()).ok();
+    let figures: Vec<serde_json::Value> = serde_json::from_str(&shown).unwrap();
+    for (what, program) in [("JPEGs", "vips"), ("WebPs", "vips"), ("PDF pages", "pdftoppm"), ("views", "vipsthumbnail")]
+    {
+        let is_meant = |figure: &&serde_json::Value| {
+            figure["what"].as_str().unwrap().contains(what)
+                && figure["against"]["what"].as_str().unwrap().starts_with(program)
+        };
+        let found: Vec<_> = figures.iter().filter(is_meant).collect();
+        assert!(found.len() >= 2, "speed and memory of {what}: {shown}");
+        assert!(found.iter().all(|figure| figure["value"].as_f64().unwrap() > 0.0), "{shown}");
+    }
+    assert_eq!(fs::read_dir(&place.data).unwrap().count(), 0, "its files are gone");
+}
+
 #[test]
 fn the_demo_makes_pages_a_spin_an_archive_and_a_film() {
     let place = Place::new();

@@ -100,6 +100,26 @@ impl Coder {
         out
     }
 
+    #[cfg(feature = "turbojpeg")]
+    fn jpeg(&self, pixels: &[u8], quality: u8, halves_chroma: bool) -> Result<Vec<u8>, MediaError> {
+        use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
+        let (format, subsamp) = match (self.layout, halves_chroma) {
+            (Layout::Gray, _) => (PixelFormat::GRAY, Subsamp::Gray),
+            (_, true) => (PixelFormat::RGB, Subsamp::Sub2x2),
+            (_, false) => (PixelFormat::RGB, Subsamp::None),
+        };
+        let side = self.tile as usize;
+        let image = Image { pixels, width: side, pitch: side * self.layout.samples(), height: side, format };
+        let compress = || {
+            let mut compressor = Compressor::new()?;
+            compressor.set_quality(quality.into())?;
+            compressor.set_subsamp(subsamp)?;
+            compressor.compress_to_vec(image)
+        };
+        compress().map_err(|error: turbojpeg::Error| MediaError::writing(FAILED)(std::io::Error::other(error)))
+    }
+
+    #[cfg(not(feature = "turbojpeg"))]
     fn jpeg(&self, pixels: &[u8], quality: u8, halves_chroma: bool) -> Result<Vec<u8>, MediaError> {
         let mut stream = Vec::with_capacity(pixels.len() / 8);
         let chroma = if halves_chroma { Chroma::Half } else { Chroma::Full };

@@ -66,7 +66,7 @@ enum Command {
     /// Show the whole of it at work: sample pictures, uploaded over SOAP, optimized, published, mailed
     Demo(demo::DemoArgs),
     /// Measure queue and pictures against raw SQLite and vips
-    Bench(bench::BenchArgs),
+    Bench(bench::BenchCommand),
     /// Write a completion script for a shell to standard output
     Completions(manual::CompletionsArgs),
     /// Write the manual page to standard output, or all pages into a folder

@@ -6,6 +6,8 @@ mod entropy;
 mod huffman;
 mod markers;
 mod strips;
+#[cfg(feature = "turbojpeg")]
+mod turbo;
 
 use std::io::{Cursor, Read, Seek};
 
@@ -107,6 +109,21 @@ struct Sequential<R> {
     limits: Limits,
 }
 
+impl<R> Sequential<R> {
+    #[cfg(feature = "turbojpeg")]
+    fn decode(&self, stream: &[u8], pixels: &mut [u8]) -> Result<(), MediaError> {
+        match self.coding.layout {
+            layout @ (Layout::Gray | Layout::Rgb) => turbo::decode(stream, self.size.0 as usize, layout, pixels),
+            _ => self.coding.decode(stream, pixels, &self.limits),
+        }
+    }
+
+    #[cfg(not(feature = "turbojpeg"))]
+    fn decode(&self, stream: &[u8], pixels: &mut [u8]) -> Result<(), MediaError> {
+        self.coding.decode(stream, pixels, &self.limits)
+    }
+}
+
 impl<R: Read> Pieces for Sequential<R> {
     fn width(&self) -> u32 {
         self.size.0
@@ -126,7 +143,7 @@ impl<R: Read> Pieces for Sequential<R> {
         let start = pixels.len();
         self.limits.check_memory((start + strip.height as usize * stride + strip.stream.len()) as u64)?;
         pixels.resize(start + strip.height as usize * stride, 0);
-        self.coding.decode(&strip.stream, &mut pixels[start..], &self.limits)?;
+        self.decode(&strip.stream, &mut pixels[start..])?;
         pixels.truncate(start + strip.wanted.end as usize * stride);
         pixels.drain(start..start + strip.wanted.start as usize * stride);
         Ok(())
@@ -317,7 +334,11 @@ mod tests {
                     for most in [1, 16, 64, 40, 1000] {
                         seen.extend_from_slice(&rows.read(most).unwrap());
                     }
-                    assert!(seen == expected.pixels(), "{color:?} {sampling:?} {restart} {optimized}");
+                    let distance = |(one, other): (&u8, &u8)| u64::from(one.abs_diff(*other));
+                    let error = seen.iter().zip(expected.pixels()).map(distance).sum::<u64>();
+                    // The other decoder rounds in other places.
+                    let most = if cfg!(feature = "turbojpeg") { seen.len() as u64 / 2 } else { 0 };
+                    assert!(error <= most, "{color:?} {sampling:?} {restart} {optimized}: {error}");
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! `prepress bench`: how fast this machine runs it, as ratios to the limit and to a peer measured in the same run.
 //!
 //! Absolute numbers say little: machines differ, and their neighbours make noise. So each figure stands beside the best
-//! that the same disk, or the same pictures, allow: raw SQLite group commits, and the `vips` command. Rounds of both sides
+//! that the same disk, or the same files, allow: raw SQLite group commits, and the tools that others use. Rounds of both sides
 //! alternate, and the medians are compared.
 
-mod pictures;
+mod media;
 mod queue;
 mod report;
 
@@ -12,6 +12,25 @@ use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
 use report::Report;
+
+/// Measures the queue, or one part alone.
+#[derive(Debug, Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct BenchCommand {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    plan: BenchArgs,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum Part {
+    /// What is made of files, against other tools on the same files
+    Media(media::MediaArgs),
+    /// One task, in a process whose memory is measured
+    #[command(hide = true, subcommand)]
+    Alone(media::Alone),
+}
 
 /// How much to measure.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,12 +44,6 @@ pub struct BenchArgs {
     /// Clients at the same time
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     clients: u16,
-    /// Pictures in a round; 0 leaves them out
-    #[arg(long, default_value_t = 12)]
-    pictures: usize,
-    /// Their longer side, in pixels
-    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(32..=8192))]
-    side: u32,
     /// Rounds of each side, of which the median counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
@@ -51,15 +64,27 @@ fn failed<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> BenchE
     move |error| BenchError { doing, reason: error.to_string() }
 }
 
-/// Measures queue and pictures, and prints what it found.
-pub async fn run(plan: BenchArgs) -> Result<Exit, Failure> {
+/// Measures, and prints what it found.
+pub async fn run(command: BenchCommand) -> Result<Exit, Failure> {
     let mut report = Report::default();
-    eprintln!("Measuring the queue: {} rounds of {} jobs, {} clients …", plan.rounds, plan.jobs, plan.clients);
-    queue::measure(&plan, &mut report).await?;
-    if plan.pictures > 0 {
-        eprintln!("Measuring pictures: {} rounds of {} …", plan.rounds, plan.pictures);
-        pictures::measure(&plan, &mut report).await?;
-    }
-    report.print(plan.json);
+    let json = match command.part {
+        None => {
+            let plan = command.plan;
+            eprintln!("Measuring the queue: {} rounds of {} jobs, {} clients …", plan.rounds, plan.jobs, plan.clients);
+            queue::measure(&plan, &mut report).await?;
+            plan.json
+        }
+        Some(Part::Media(plan)) => {
+            let json = plan.json;
+            let measure = move || media::measure(&plan, &mut report).map(|()| report);
+            report = tokio::task::spawn_blocking(measure).await.map_err(failed("measure"))??;
+            json
+        }
+        Some(Part::Alone(task)) => {
+            tokio::task::spawn_blocking(move || media::alone(&task)).await.map_err(failed("do a task"))??;
+            return Ok(Exit::Done);
+        }
+    };
+    report.print(json);
     Ok(Exit::Done)
 }

@@ -1,0 +1,79 @@
+//! Pages of PDFs to pyramids, against the tools that draw them as plain pictures.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::{BenchError, failed};
+use super::{Contest, MediaArgs, Opponent, text};
+use crate::media::child::{Launcher, RUNNING_BINARY};
+use crate::media::pdf::{self, Drawing, PageColor, PageLimits};
+use crate::media::{self, Limits, Options};
+
+/// Pixels per inch.
+const RESOLUTION: &str = "150";
+
+/// Documents of a batch, at least: as many as keep all cores busy.
+const DOCUMENTS: usize = 4;
+
+pub(super) fn contest(plan: &MediaArgs, folder: &Path) -> Result<Contest, BenchError> {
+    let documents = match plan.pdf.as_slice() {
+        [] => vec![media::sample::write_lookbook(folder, plan.side).map_err(failed("make a PDF"))?],
+        given => given.iter().map(std::path::absolute).collect::<Result<_, _>>().map_err(failed("find the PDF"))?,
+    };
+    let mut pages = 0;
+    let mut ours = Vec::new();
+    let (mut poppler, mut mupdf) = (Vec::new(), Vec::new());
+    let count = documents.len().max(DOCUMENTS);
+    for (index, document) in documents.iter().cycle().take(count).enumerate() {
+        let target = folder.join(format!("pages-{index}"));
+        pages += pdf::count_pages(&launcher(folder), document, &limits(), &|| false).map_err(failed("open a PDF"))?;
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        ours.push(words(&["pages", text(document), text(&target)]));
+        poppler.push(words(&["-jpeg", "-r", RESOLUTION, text(document), text(&target)]));
+        let pattern = format!("{}-%d.ppm", target.display());
+        mupdf.push(words(&["draw", "-q", "-r", RESOLUTION, "-o", &pattern, text(document)]));
+    }
+    Ok(Contest {
+        what: format!("PDF pages at {RESOLUTION} dpi to pyramids"),
+        unit: "pages/s",
+        amount: f64::from(pages),
+        ours,
+        theirs: vec![
+            Opponent { program: "pdftoppm", package: "poppler-utils", but: " to plain JPEGs", tasks: poppler },
+            Opponent { program: "mutool", package: "mupdf-tools", but: " to raw pixels", tasks: mupdf },
+        ],
+    })
+}
+
+/// Draws all pages of a document as pyramids and thumbnails, and throws them away.
+pub(super) fn draw(document: &Path, target: &Path) -> Result<(), BenchError> {
+    let (launcher, limits) = (launcher(target), limits());
+    let resolution = RESOLUTION.parse().map_err(failed("read the resolution"))?;
+    let drawing = Drawing {
+        resolution,
+        color: PageColor::Auto,
+        alpha: false,
+        words: false,
+        links: false,
+        options: Options::default(),
+    };
+    let count = pdf::count_pages(&launcher, document, &limits, &|| false).map_err(failed("open a PDF"))?;
+    pdf::draw_pages(&launcher, document, (1, count), &drawing, &limits, &|| false, &mut |page, drawn| {
+        drawn.map(|_| ()).map_err(|why| failed("draw a page")(format!("page {page}: {why}")))
+    })
+}
+
+impl From<media::child::ChildError> for BenchError {
+    fn from(error: media::child::ChildError) -> Self {
+        failed("draw pages")(error)
+    }
+}
+
+fn launcher(beside: &Path) -> Launcher {
+    let scratch: PathBuf = beside.with_extension("scratch");
+    Launcher::new(Path::new(RUNNING_BINARY), &scratch)
+}
+
+fn limits() -> PageLimits {
+    PageLimits { picture: Limits::default(), time: Duration::from_secs(60) }
+}

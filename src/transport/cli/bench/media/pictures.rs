@@ -1,0 +1,103 @@
+//! Pictures to pyramids, format by format, against the `vips` command.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::{BenchError, failed};
+use super::{Contest, MediaArgs, Opponent, text};
+use crate::media::{self, Limits, Options, Picture};
+
+/// Formats, and how vips saves them.
+const FORMATS: [(&str, &str); 6] = [
+    ("JPEG", "jpg[Q=90]"),
+    ("progressive JPEG", "jpg[Q=90,interlace]"),
+    ("PNG", "png[compression=6]"),
+    ("TIFF", "tif[compression=lzw]"),
+    ("tiled TIFF", "tif[tile,compression=deflate,predictor=horizontal]"),
+    ("WebP", "webp[Q=90]"),
+];
+
+/// What vips is told of the pyramid.
+const PYRAMID: &str = "--tile --pyramid --compression jpeg --Q 85 --tile-width 256 --tile-height 256";
+
+pub(super) fn contests(plan: &MediaArgs, folder: &Path) -> Result<Vec<Contest>, BenchError> {
+    let originals = originals(plan.side, folder)?;
+    let mut contests = Vec::new();
+    for (number, (format, suffix)) in FORMATS.into_iter().enumerate() {
+        let mut sources = Vec::new();
+        for (index, original) in originals.iter().enumerate() {
+            let source = folder.join(format!("{number}-{index}"));
+            sources.push(vips(&["copy", text(original)], &source, suffix)?);
+        }
+        let sources = sources.iter().cycle().take(plan.pictures.into());
+        let side = plan.side;
+        contests.push(contest(format!("{format}s of {side} pixels to pyramids"), "pictures/s", sources, |_| 1.0)?);
+    }
+    if plan.large > 0 {
+        let first = &originals[0];
+        let scale = (f64::from(plan.large) * 1e6 / pixels(&probe(first)?)).sqrt().to_string();
+        let large = folder.join("large.jpg");
+        run(&["resize", text(first), &format!("{}[Q=90]", text(&large)), &scale])?;
+        let what = format!("a JPEG of {} megapixels to a pyramid", plan.large);
+        contests.push(contest(what, "megapixels/s", [large].iter(), |picture| pixels(picture) / 1e6)?);
+    }
+    Ok(contests)
+}
+
+/// RGB pictures of the sample catalogue.
+pub(super) fn originals(side: u32, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    let all = media::sample::write_catalogue(folder, side).map_err(failed("make pictures"))?;
+    let is_spin = |path: &PathBuf| path.parent().is_some_and(|parent| parent.ends_with("Spin"));
+    Ok(all.into_iter().filter(is_spin).take(4).collect())
+}
+
+fn contest<'a>(
+    what: String,
+    unit: &'static str,
+    sources: impl Iterator<Item = &'a PathBuf>,
+    amount: impl Fn(&Picture) -> f64,
+) -> Result<Contest, BenchError> {
+    let (mut total, mut ours, mut theirs) = (0.0, Vec::new(), Vec::new());
+    for (index, source) in sources.enumerate() {
+        total += amount(&probe(source)?);
+        let target = |whose| source.with_extension(format!("{index}.{whose}.tif"));
+        ours.push(vec!["optimize".to_owned(), text(source).to_owned(), text(&target("ours")).to_owned()]);
+        let mut told = vec!["tiffsave".to_owned(), text(source).to_owned(), text(&target("theirs")).to_owned()];
+        told.extend(PYRAMID.split(' ').map(str::to_owned));
+        theirs.push(told);
+    }
+    let vips = Opponent { program: "vips", package: "libvips-tools", but: " without a thumbnail", tasks: theirs };
+    Ok(Contest { what, unit, amount: total, ours, theirs: vec![vips] })
+}
+
+/// Makes the pyramid and the thumbnail, of which the latter is thrown away.
+pub(super) fn optimize(source: &Path, pyramid: &Path) -> Result<(), BenchError> {
+    let mut file = BufWriter::new(File::create(pyramid).map_err(failed("make a pyramid"))?);
+    let outputs = media::Outputs { pyramid: &mut file, thumbnail: &mut Vec::new(), mask: &mut std::io::empty() };
+    media::optimize(source, outputs, &Options::default(), &Limits::default(), &|| false)
+        .map(|_| ())
+        .map_err(failed("optimize a picture"))
+}
+
+fn probe(source: &Path) -> Result<Picture, BenchError> {
+    media::probe(source, &Limits::default()).map_err(failed("look at a picture"))
+}
+
+fn pixels(picture: &Picture) -> f64 {
+    f64::from(picture.width) * f64::from(picture.height)
+}
+
+/// What vips makes of a command, saved as `target` with `suffix`.
+fn vips(command: &[&str], target: &Path, suffix: &str) -> Result<PathBuf, BenchError> {
+    let saved = format!("{}.{suffix}", target.display());
+    run(&[command, &[&saved]].concat())?;
+    Ok(saved.split('[').next().unwrap_or(&saved).into())
+}
+
+fn run(args: &[&str]) -> Result<(), BenchError> {
+    let needs = "run the vips command (Debian package libvips-tools), which pictures are compared with";
+    let done = Command::new("vips").args(args).output().map_err(failed(needs))?;
+    if done.status.success() { Ok(()) } else { Err(failed("run vips")(String::from_utf8_lossy(&done.stderr))) }
+}
