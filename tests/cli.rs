@@ -586,13 +586,14 @@ fn administrators_see_jobs_as_json_with_the_rights_of_their_login() {
 fn media_are_measured_against_other_tools() {
     let place = Place::new();
     fs::create_dir_all(&place.data).unwrap();
-    let small = ["bench", "media", "--pictures", "2", "--side", "300", "--rounds", "1", "--large", "1", "--json"];
+    let small = ["bench", "media", "--pictures", "2", "--side", "128", "--rounds", "1", "--json"];
     let folder = ["--folder", place.data.to_str().unwrap()];
-    let shown = place.run(&[&small[..], &folder].concat()).ok();
-    let figures: Vec<serde_json::Value> = serde_json::from_str(&shown).unwrap();
+    let ran = place.command(&[&small[..], &folder].concat()).output().unwrap();
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    let figures: Vec<Value> = serde_json::from_str(&shown).unwrap();
     for (what, program) in [("JPEGs", "vips"), ("WebPs", "vips"), ("PDF pages", "pdftoppm"), ("views", "vipsthumbnail")]
     {
-        let is_meant = |figure: &&serde_json::Value| {
+        let is_meant = |figure: &&Value| {
             figure["what"].as_str().unwrap().contains(what)
                 && figure["against"]["what"].as_str().unwrap().starts_with(program)
         };

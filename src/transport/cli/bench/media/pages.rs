@@ -26,7 +26,7 @@ pub(super) fn contest(plan: &MediaArgs, folder: &Path) -> Result<Contest, BenchE
     let count = documents.len().max(DOCUMENTS);
     for (index, document) in documents.iter().cycle().take(count).enumerate() {
         let target = folder.join(format!("pages-{index}"));
-        pages += pdf::count_pages(&launcher(folder), document, &limits(), &|| false).map_err(failed("open a PDF"))?;
+        pages += pdf::count_pages(&launcher(&target), document, &limits(), &|| false).map_err(failed("open a PDF"))?;
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         ours.push(words(&["pages", text(document), text(&target)]));
         poppler.push(words(&["-jpeg", "-r", RESOLUTION, text(document), text(&target)]));
