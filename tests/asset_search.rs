@@ -40,9 +40,18 @@ async fn searches_come_in_pages_and_in_order() {
         (json!({"trashState": "Lost"}), "trashState"),
         (json!({"publishState": "Lost"}), "publishState"),
         (json!({"systemFieldMatchMode": "Some"}), "systemFieldMatchMode"),
-        (json!({"keywordArray": ["x"]}), "keywordArray"),
-        (json!({"metadataConditionArray": [{"fieldHandle": "m|1", "op": "Equals"}]}), "metadataConditionArray"),
-        (json!({"tagConditionArray": [{"fieldHandle": "m|1", "op": "Equals"}]}), "tagConditionArray"),
+        (json!({"keywordArray": ["x".repeat(1001)]}), "keywordArray/items[1]"),
+        (
+            json!({"metadataConditionArray": [{"fieldHandle": "m|1", "op": "Equals"}]}),
+            "metadataConditionArray/items[1]/fieldHandle",
+        ),
+        (
+            json!({"tagConditionArray": [{"fieldHandle": "m|1", "op": "Matches"}]}),
+            "tagConditionArray/items[1]/fieldHandle",
+        ),
+        (json!({"conditionMatchMode": "Some"}), "conditionMatchMode"),
+        (json!({"tagMatchMode": "Some"}), "tagMatchMode"),
+        (json!({"metadataMatchMode": "Some"}), "metadataMatchMode"),
         (json!({"projectHandle": "p|1|x"}), "projectHandle"),
     ] {
         let mut param = param;

@@ -115,6 +115,7 @@ fn cases() -> Vec<Case> {
         case("deleteTagFieldValues", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing", "valueArray": []})),
         case("getUniqueMetadataValues", METADATA_READERS, json!({"fieldHandle": "m|1|ALL|dc.title"})),
         case("getDistinctMetadataValues", METADATA_READERS, json!({"metadataKey": "dc.title"})),
+        case("searchAssetsByMetadata", METADATA_READERS, json!({})),
         case("setAssetMetadata", EDITORS, json!({"assetHandle": asset, "updateArray": [title]})),
         case(
             "batchSetAssetMetadata",

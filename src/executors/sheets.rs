@@ -124,8 +124,10 @@ async fn take_copy(
         let rows = sheet::read(form, &bytes).map_err(|error| Ok(reason::other(error)))?;
         Ok::<_, Result<Message, Failure>>((blob.id, rows.len()))
     });
+    let mut effect = Effect::Nothing;
     let report = match copied.await? {
         Ok((blob, rows)) => {
+            effect = Effect::KeepSheet { run: context.run.fence.instance, path: key.clone(), blob: blob.clone() };
             let message = Message::new("metadata-file-read").with("file", key.clone()).with("count", rows);
             let lines = vec![LogLine::new(LogType::JobInfo, message)];
             ItemReport { result: json!({ SHEET: { "blob": blob, "form": form } }), lines, ..ItemReport::default() }
@@ -140,7 +142,7 @@ async fn take_copy(
         }
         Err(Err(failure)) => return Err(failure),
     };
-    context.commit(Item(key), Effect::Nothing, move |_| report).await?;
+    context.commit(Item(key), effect, move |_| report).await?;
     Ok(())
 }
 

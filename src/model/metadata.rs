@@ -349,8 +349,8 @@ fn typed(field_type: FieldType, value: &str) -> Result<String, String> {
     }
 }
 
-/// An instant as RFC 3339 has it. A day is its beginning in UTC.
-fn date(text: &str) -> Option<String> {
+/// An instant as values of dates are kept. A day is its beginning in UTC.
+pub fn date(text: &str) -> Option<String> {
     let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(written(at.with_timezone(&Utc)));

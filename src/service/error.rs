@@ -83,6 +83,17 @@ impl From<Invalid> for Error {
 }
 
 impl Error {
+    /// The same, seen from the structure that holds the field.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        match self {
+            Self::Invalid(invalid) => Self::Invalid(invalid.within(outer)),
+            Self::Missing { field, rule } => Self::Missing { field: format!("{outer}/{field}"), rule },
+            Self::Refused(why) => Self::Refused(format!("{outer}/{why}")),
+            other => other,
+        }
+    }
+
     pub fn missing(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Missing { field: field.into(), rule: rule.into() }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::id::{AssetId, CompanyId};
+use crate::model::id::{AssetId, CompanyId, InstanceId};
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
 use crate::store::assets::change::Change;
@@ -38,6 +38,8 @@ pub enum Effect {
     Set(Box<NewSet>),
     /// Assets join a set by a script.
     Grow(Box<Growth>),
+    /// A copy of a metadata file was taken.
+    KeepSheet { run: InstanceId, path: String, blob: String },
     /// A metadata file says these things of assets.
     Describe { change: Change, descriptions: Vec<Description> },
     /// An archive can be downloaded.
@@ -106,6 +108,10 @@ impl Effect {
             }
             Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
             Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),
+            Self::KeepSheet { run, path, blob } => {
+                metadata::keep_sheet(tx, run, &path, &blob).await?;
+                Ok(Applied::Nothing)
+            }
             Self::Describe { change, descriptions } => {
                 metadata::describe(tx, change, descriptions).await.map(Applied::Described)
             }

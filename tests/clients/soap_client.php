@@ -62,6 +62,17 @@ function run(array $setup, array $facts, int $soap): void
     ensure(count($jobs) === 1 && $jobs[0]->type === 'UrlUpload', 'getActiveJobs', $jobs);
     ensure($jobs[0]->uploadUrlsJob->emailSetting === 'None', 'the job element', $jobs[0]);
     $client->stopJob(['companyHandle' => $handle, 'jobHandle' => $jobs[0]->jobHandle]);
+    if (in_array('saveMetadataField', $facts['operations'], true)) {
+        $field = ['companyHandle' => $handle, 'assetType' => 'Image', 'name' => "Note $soap", 'fieldType' => 'Int', 'defaultValue' => ''];
+        $note = $client->saveMetadataField($field)->fieldHandle;
+        $shoe = items($client->searchAssets(['companyHandle' => $handle, 'includeSubfolders' => true])->assetArray)[0];
+        $update = ['items' => [['value' => "$soap", 'fieldHandle' => $note]]];
+        $of_shoe = ['companyHandle' => $handle, 'assetHandle' => $shoe->assetHandle];
+        $client->setAssetMetadata($of_shoe + ['updateArray' => $update]);
+        $shown = items($client->getAssets(['companyHandle' => $handle, 'assetHandleArray' => ['items' => [$shoe->assetHandle]]])->assetArray);
+        $names = array_column(items($shown[0]->metadataArray), 'value', 'name');
+        ensure(($names["Note $soap"] ?? null) === "$soap", 'metadataArray', $shown);
+    }
     expect_fault($client, $facts['name']);
     $options += ['login' => $setup['user'], 'password' => $setup['password']];
     $basic = new SoapClient("{$setup['url']}/scene7/IpsApi" . substr($facts['wsdl'], 6), $options);

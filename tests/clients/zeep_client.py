@@ -395,6 +395,17 @@ def metadata(version, company, shoe, has):
         found = items(version.call("getTagFieldValues", companyHandle=handle, fieldHandleArray={"items": [season]}))
         assert items(found[0]["valueArray"]) == ["winter"], found
         version.call("deleteTagFieldValues", **tags)
+    if has("searchAssetsByMetadata"):
+        condition = {"fieldHandle": "dc.title", "op": "Contains", "value": "靴"}
+        found = version.call(
+            "searchAssetsByMetadata",
+            companyHandle=handle,
+            metadataConditionArray={"items": [condition]},
+            responseMetadataArray={"items": ["dc.title"]},
+        )
+        summary = items(found["assetSummaryArray"])[0]
+        assert found["totalRows"] == 1 and summary["name"] == "shoe", found
+        assert [one["value"] for one in items(summary["metadataArray"])] == ["Schuh 靴"], found
     if has("deleteAssetMetadata"):
         version.call("deleteAssetMetadata", **of_shoe, deleteArray={"items": [{"fieldHandle": of("ALL|dc.title")}]})
     if has("createMetadataField"):

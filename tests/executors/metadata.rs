@@ -230,6 +230,9 @@ async fn metadata_files_survive_crashes_and_are_done_once() {
     for (number, last) in [(0, 249), (1, 247), (2, 248)] {
         assert_eq!(keywords(&world, &number.to_string()).await, [format!("k{last}")], "the last word counts");
     }
+    let copies = world.query("SELECT path, blob FROM metadata_file").await;
+    assert_eq!((copies.len(), copies[0][0].as_str()), (1, Some("words.txt")));
+    assert!(world.blobs.contains(copies[0][1].as_str().unwrap()), "the copy is named, so that no cleanup takes it");
     let items: Vec<&String> = done.items.iter().filter(|key| key.starts_with("words.txt")).collect();
     assert_eq!(items, ["words.txt", "words.txt\n0", "words.txt\n1", "words.txt\n2"]);
 }

@@ -303,3 +303,160 @@ async fn what_is_wrong_with_a_field_is_named() {
     assert!(answer.reason().contains("uploadDirectoryJob/xmpKeywords"), "{}", answer.reason());
     acme.server.shut_down().await;
 }
+
+/// Names in an answer, in its order.
+fn names(answer: &Answer) -> Vec<&str> {
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.text.split("<assetHandle>").skip(1).map(|asset| between(asset, "name")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assets_are_found_by_their_metadata() {
+    let acme = Acme::open().await;
+    let mut handles = vec![acme.shoe.clone()];
+    for name in ["boot", "clog"] {
+        handles.push(acme.server.asset(47, "", name).await);
+    }
+    let sole = acme.field("Image", "Sole", "Int", "<defaultValue>3</defaultValue>").await;
+    let launch = acme.field("Image", "Launch", "Date", "").await;
+    let warm = acme.field("Image", "Warm", "Boolean", "").await;
+    let size = acme.field("Image", "Size", "MultiTag", "").await;
+    for (handle, title, sole_value, launch_value, warm_value, sizes) in [
+        (&handles[0], "Schuh für alle", "5", "2026-01-31", "true", "S,M"),
+        (&handles[1], "Stiefel", "10", "2026-06-01", "false", "M,L"),
+    ] {
+        let update = |field: &str, value: &str| {
+            format!("<items><fieldHandle>{field}</fieldHandle><value>{value}</value></items>")
+        };
+        let updates = [
+            update("m|47|ALL|dc.title", title),
+            update("m|47|ALL|dc.subject", "leather,100%"),
+            update(&sole, sole_value),
+            update(&launch, launch_value),
+            update(&warm, warm_value),
+            update(&size, sizes),
+        ];
+        let fields = format!("<assetHandle>{handle}</assetHandle><updateArray>{}</updateArray>", updates.concat());
+        assert_eq!(acme.call("setAssetMetadata", &fields).await.status, 200);
+    }
+    let condition = |field: &str, op: &str, value: &str| {
+        format!("<items><fieldHandle>{field}</fieldHandle><op>{op}</op>{value}</items>")
+    };
+    // The array before the condition in the order of the schema, and what is found.
+    let title = "m|47|ALL|dc.title";
+    for (conditions, found) in [
+        (condition(title, "Equals", "<value>Stiefel</value>"), vec!["boot"]),
+        (condition(title, "Equals", "<value>stiefel</value>"), vec![]),
+        (condition(title, "Equals", "<caseSensitive>false</caseSensitive><value>stiefel</value>"), vec!["boot"]),
+        (condition(title, "NotEquals", "<value>Stiefel</value>"), vec!["clog", "shoe"]),
+        (condition(title, "Contains", "<value>FÜR</value>"), vec![]),
+        (condition(title, "Contains", "<value>ALLE</value>"), vec!["shoe"]),
+        (condition(title, "Contains", "<caseSensitive>true</caseSensitive><value>ALLE</value>"), vec![]),
+        (condition(title, "StartsWith", "<value>s</value>"), vec!["boot", "shoe"]),
+        (condition("m|47|ALL|dc.subject", "EndsWith", "<value>%</value>"), vec!["boot", "shoe"]),
+        (condition("m|47|ALL|dc.subject", "NotContains", "<value>leath</value>"), vec!["clog"]),
+        (condition(&sole, "GreaterThan", "<longVal>9</longVal>"), vec!["boot"]),
+        (condition(&sole, "LessThanEquals", "<longVal>5</longVal>"), vec!["clog", "shoe"]),
+        (condition(&sole, "NotBetween", "<minLong>4</minLong><maxLong>20</maxLong>"), vec!["clog"]),
+        (condition(&launch, "LessThan", "<dateVal>2026-02-01T00:00:00+01:00</dateVal>"), vec!["shoe"]),
+        (
+            condition(
+                &launch,
+                "Between",
+                "<minDate>2026-05-01T00:00:00Z</minDate><maxDate>2026-07-01T00:00:00Z</maxDate>",
+            ),
+            vec!["boot"],
+        ),
+        (condition(&warm, "Equals", "<boolVal>false</boolVal>"), vec!["boot"]),
+        (
+            condition(title, "StartsWith", "<value>S</value>") + &condition(&sole, "Equals", "<longVal>5</longVal>"),
+            vec!["shoe"],
+        ),
+    ] {
+        let fields = format!(
+            "<includeSubfolders>true</includeSubfolders><metadataConditionArray>{conditions}</metadataConditionArray>"
+        );
+        assert_eq!(names(&acme.call("searchAssets", &fields).await), found, "{conditions}");
+    }
+    let search = async |fields: &str| {
+        let answer = acme.call("searchAssets", &format!("<includeSubfolders>true</includeSubfolders>{fields}")).await;
+        names(&answer).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let tags = |op: &str, values: &str| {
+        format!(
+            "<tagConditionArray><items><fieldHandle>{size}</fieldHandle><op>{op}</op>{values}</items></tagConditionArray>"
+        )
+    };
+    assert_eq!(search(&tags("Matches", "<value>S</value>")).await, ["shoe"]);
+    let both = "<valueArray><items>S</items><items>M</items></valueArray>";
+    assert_eq!(search(&tags("MatchesAny", both)).await, ["boot", "shoe"]);
+    assert_eq!(search(&tags("MatchesAll", both)).await, ["shoe"]);
+    assert_eq!(search("<keywordArray><items>LEATHER</items></keywordArray>").await, ["boot", "shoe"]);
+    // Groups of conditions are combined as the caller says.
+    let groups = |mode: &str| {
+        let system = "<systemFieldConditionArray><items><field>Name</field><op>Equals</op><value>clog</value></items></systemFieldConditionArray>";
+        let metadata = condition(title, "Equals", "<value>Stiefel</value>");
+        format!(
+            "<conditionMatchMode>{mode}</conditionMatchMode>{system}<metadataConditionArray>{metadata}</metadataConditionArray>"
+        )
+    };
+    assert_eq!(search(&groups("MatchAll")).await, Vec::<String>::new());
+    assert_eq!(search(&groups("MatchAny")).await, ["boot", "clog"]);
+    let any = condition(&sole, "Equals", "<longVal>5</longVal>") + &condition(&sole, "Equals", "<longVal>3</longVal>");
+    let any = format!(
+        "<metadataMatchMode>MatchAny</metadataMatchMode><metadataConditionArray>{any}</metadataConditionArray>"
+    );
+    assert_eq!(search(&any).await, ["clog", "shoe"]);
+    let keywords = "<systemFieldConditionArray><items><field>Keywords</field><op>Contains</op><value>leath</value></items></systemFieldConditionArray>";
+    assert_eq!(search(keywords).await, ["boot", "shoe"]);
+
+    let by_key = async |fields: &str| acme.call("searchAssetsByMetadata", fields).await;
+    let printed = by_key(&format!(
+        "<metadataConditionArray>{}{}</metadataConditionArray><responseMetadataArray><items>dc.title</items></responseMetadataArray>",
+        condition("name", "Contains", "<value>OO</value>"),
+        condition("custom_attributes.Sole", "Equals", "<longVal>10</longVal>"),
+    ))
+    .await;
+    assert_eq!(names(&printed), ["boot"], "{}", printed.text);
+    assert!(printed.text.contains("<totalRows>1</totalRows>"), "{}", printed.text);
+    assert_eq!(between(&printed.text, "metadataArray"), "<items><name>dc.title</name><value>Stiefel</value></items>");
+    let filtered = by_key("<filters><assetTypeArray><items>Pdf</items></assetTypeArray></filters>").await;
+    assert_eq!(names(&filtered), Vec::<&str>::new());
+    let mode = "<metadataConditionMatchMode>MatchAny</metadataConditionMatchMode>";
+    let either = format!(
+        "<metadataConditionArray>{}{}</metadataConditionArray>{mode}",
+        condition("name", "Equals", "<value>boot</value>"),
+        condition("name", "Equals", "<value>clog</value>")
+    );
+    assert_eq!(names(&by_key(&either).await), ["boot", "clog"]);
+
+    for (operation, fields, code, named) in [
+        ("searchAssets", condition("m|47|ALL|nope", "Equals", "<value>1</value>"), 30000, "items[1]/fieldHandle"),
+        ("searchAssets", condition(title, "Like", "<value>1</value>"), 30001, "items[1]/op"),
+        ("searchAssets", condition(&sole, "Contains", "<longVal>1</longVal>"), 30001, "items[1]/op"),
+        ("searchAssets", condition(&sole, "Equals", ""), 30001, "items[1]/longVal"),
+        ("searchAssets", condition(&launch, "Equals", "<value>soon</value>"), 30001, "items[1]/dateVal"),
+        (
+            "searchAssetsByMetadata",
+            condition("folder_paths", "Equals", "<value>1</value>"),
+            30000,
+            "items[1]/fieldHandle",
+        ),
+    ] {
+        let include = if operation == "searchAssets" { "<includeSubfolders>true</includeSubfolders>" } else { "" };
+        let fields = format!("{include}<metadataConditionArray>{fields}</metadataConditionArray>");
+        let answer = acme.call(operation, &fields).await;
+        assert_eq!(answer.fault_code(), Some(code), "{fields}: {}", answer.text);
+        assert!(answer.reason().contains(&format!("metadataConditionArray/{named}")), "{fields}: {}", answer.reason());
+    }
+    let not_a_tag = format!(
+        "<includeSubfolders>true</includeSubfolders><tagConditionArray>{}</tagConditionArray>",
+        condition(&sole, "Matches", "<value>1</value>")
+    );
+    let answer = acme.call("searchAssets", &not_a_tag).await;
+    assert_eq!(
+        (answer.fault_code(), answer.reason().contains("tagConditionArray/items[1]/fieldHandle")),
+        (Some(30001), true)
+    );
+    acme.server.shut_down().await;
+}

@@ -178,6 +178,7 @@ impl World {
             "deleteTagFieldValues" => shown(s.delete_tag_field_values(caller, read(param)).await),
             "getUniqueMetadataValues" => shown(s.get_unique_metadata_values(caller, read(param)).await),
             "getDistinctMetadataValues" => shown(s.get_distinct_metadata_values(caller, read(param)).await),
+            "searchAssetsByMetadata" => shown(s.search_assets_by_metadata(caller, read(param)).await),
             "setAssetMetadata" => shown(s.set_asset_metadata(caller, read(param)).await),
             "batchSetAssetMetadata" => shown(s.batch_set_asset_metadata(caller, read(param)).await),
             "deleteAssetMetadata" => shown(s.delete_asset_metadata(caller, read(param)).await),

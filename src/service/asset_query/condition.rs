@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::field_condition::{MetadataCondition, on_field};
 use crate::model::constants;
 use crate::model::invalid::Invalid;
+use crate::model::metadata::{self as model, KEYWORDS};
 use crate::service::{item, parse};
 use crate::store::assets::query::{Condition, NumberField, NumberOp, TextField, TextOp};
 
 /// Most conditions in a request.
-const MOST_CONDITIONS: usize = 100;
+pub const MOST_CONDITIONS: usize = 100;
 
 /// Longest text to compare with, in bytes.
 const LONGEST_VALUE: usize = 1000;
@@ -42,12 +44,12 @@ constants! {
 
 constants! {
     /// StringComparisonOperators constants.
-    enum StringOp("string comparison operator") { Equals, NotEquals, Contains, NotContains, StartsWith, EndsWith }
+    pub(super) enum StringOp("string comparison operator") { Equals, NotEquals, Contains, NotContains, StartsWith, EndsWith }
 }
 
 constants! {
     /// NumericDateComparisonOperators constants, and those for ranges.
-    enum RangeOp("numeric or date comparison operator") {
+    pub(super) enum RangeOp("numeric or date comparison operator") {
         Equals, NotEquals, LessThan, LessThanEquals, GreaterThan, GreaterThanEquals, Between, NotBetween,
     }
 }
@@ -70,19 +72,27 @@ fn read(condition: &SystemFieldCondition) -> Result<Condition, Invalid> {
         Field::LastModifyUser => text(condition, TextField::LastModifyUser),
         Field::FileSize => number(condition, NumberField::FileSize),
         Field::Created => number(condition, NumberField::Created),
-        field @ (Field::Keywords
-        | Field::Description
-        | Field::Comments
-        | Field::UserData
-        | Field::Sku
-        | Field::CreatedWith) => {
+        Field::Keywords => metadata(condition, KEYWORDS),
+        Field::Description => metadata(condition, "dc.description"),
+        Field::CreatedWith => metadata(condition, "xmp.CreatorTool"),
+        field @ (Field::Comments | Field::UserData | Field::Sku) => {
             Err(Invalid::new("field", format!("cannot be {field}: this server does not keep that field of an asset")))
         }
     }
 }
 
 fn text(condition: &SystemFieldCondition, field: TextField) -> Result<Condition, Invalid> {
-    let op = match parse("op", &condition.op)? {
+    text_of(field, &condition.op, condition.value.as_deref(), None)
+}
+
+/// Equality minds the case of letters, and the other operators do not, unless the caller says otherwise.
+pub fn text_of(
+    field: TextField,
+    op: &str,
+    value: Option<&str>,
+    case_sensitive: Option<bool>,
+) -> Result<Condition, Invalid> {
+    let op = match parse("op", op)? {
         StringOp::Equals => TextOp::Equals,
         StringOp::NotEquals => TextOp::NotEquals,
         StringOp::Contains => TextOp::Contains,
@@ -90,11 +100,23 @@ fn text(condition: &SystemFieldCondition, field: TextField) -> Result<Condition,
         StringOp::StartsWith => TextOp::StartsWith,
         StringOp::EndsWith => TextOp::EndsWith,
     };
-    let value = condition.value.clone().ok_or_else(|| Invalid::new("value", "is needed to compare a text with"))?;
+    let minds_case = case_sensitive.unwrap_or(matches!(op, TextOp::Equals | TextOp::NotEquals));
+    let value = value.ok_or_else(|| Invalid::new("value", "is needed to compare a text with"))?;
+    Ok(Condition::Text { field, op, value: check_value("value", value)?, minds_case })
+}
+
+pub(super) fn check_value(field: &str, value: &str) -> Result<String, Invalid> {
     if value.len() > LONGEST_VALUE {
-        return Err(Invalid::new("value", format!("must have at most {LONGEST_VALUE} bytes, not {}", value.len())));
+        return Err(Invalid::new(field, format!("must have at most {LONGEST_VALUE} bytes, not {}", value.len())));
     }
-    Ok(Condition::Text { field, op, value })
+    Ok(value.to_owned())
+}
+
+/// What a file or somebody says in a field of a schema of XMP.
+fn metadata(condition: &SystemFieldCondition, name: &str) -> Result<Condition, Invalid> {
+    let SystemFieldCondition { op, value, .. } = condition;
+    let condition = MetadataCondition { op: op.clone(), value: value.clone(), ..MetadataCondition::default() };
+    on_field(model::Field::Known(name), &condition)
 }
 
 fn number(condition: &SystemFieldCondition, field: NumberField) -> Result<Condition, Invalid> {

@@ -10,15 +10,18 @@ use super::folders::{folder_path, refusal};
 use super::{Caller, Error, Services, item, parse_all, parse_optional};
 use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::invalid::Invalid;
+use crate::model::metadata::FieldDefinition;
 use crate::model::role::Role;
 use crate::model::{constants, handle};
-use crate::store::assets::query::{self as stored, Search, Sort};
+use crate::store::assets::query::{self as stored, Group, Search, Sort};
 use crate::store::companies::Company;
 use crate::store::folders::FolderError;
 
-mod condition;
+pub mod condition;
+pub mod field_condition;
 
 pub use condition::SystemFieldCondition;
+pub use field_condition::{MetadataCondition, TagCondition};
 
 const SEARCH_ASSETS: Operation = Operation { name: "searchAssets", roles: EVERYBODY };
 const GET_ASSETS: Operation = Operation { name: "getAssets", roles: EVERYBODY };
@@ -58,10 +61,10 @@ constants! {
 
 constants! {
     /// SearchMatchModes constants.
-    enum MatchMode("search match mode") { MatchAll, MatchAny }
+    pub enum MatchMode("search match mode") { MatchAll, MatchAny }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SearchAssetsParam {
     pub company_handle: String,
@@ -79,10 +82,10 @@ pub struct SearchAssetsParam {
     pub system_field_condition_array: Vec<SystemFieldCondition>,
     pub tag_match_mode: Option<String>,
     #[serde(default)]
-    pub tag_condition_array: Vec<Value>,
+    pub tag_condition_array: Vec<TagCondition>,
     pub metadata_match_mode: Option<String>,
     #[serde(default)]
-    pub metadata_condition_array: Vec<Value>,
+    pub metadata_condition_array: Vec<MetadataCondition>,
     #[serde(default)]
     pub asset_type_array: Vec<String>,
     #[serde(default)]
@@ -160,13 +163,28 @@ impl Services {
         let (user, group) = (param.access_user_handle.as_deref(), param.access_group_handle.as_deref());
         self.check_impersonation(caller, &company, user, group).await?;
         let fields = Fields::new(&param.response_field_array, &param.exclude_field_array);
-        let search = search(&company, &param, &fields)?;
-        if self.store.folder_exists(company.id, &search.folder).await? {
-            let page = self.store.search_assets(company.id, &search).await?;
-            let assets = self.show(&company, &page.assets, &fields).await?;
-            fields.apply(SearchAssetsReturn { total_rows: Some(page.total), asset_array: Some(assets) })
+        let search = self.search_of(&company, &param, &fields).await?;
+        let page = self.store.search_assets(company.id, &search).await?;
+        let assets = self.show(&company, &page.assets, &fields).await?;
+        fields.apply(SearchAssetsReturn { total_rows: Some(page.total), asset_array: Some(assets) })
+    }
+
+    /// What a request asks for, in a folder that is there.
+    pub(super) async fn search_of(
+        &self,
+        company: &Company,
+        param: &SearchAssetsParam,
+        fields: &Fields,
+    ) -> Result<Search, Error> {
+        let definitions = if param.metadata_condition_array.is_empty() && param.tag_condition_array.is_empty() {
+            Vec::new()
         } else {
-            Err(refusal(FolderError::NotFound, &company, "folder", &search.folder))
+            self.store.metadata_fields(company.id).await?
+        };
+        let search = search(company, param, fields, &definitions)?;
+        match self.store.folder_exists(company.id, &search.folder).await? {
+            true => Ok(search),
+            false => Err(refusal(FolderError::NotFound, company, "folder", &search.folder)),
         }
     }
 
@@ -227,20 +245,31 @@ fn has_sub_type(asset: &stored::Asset, wanted: &[String], strict: bool) -> bool 
     wanted.is_empty() || asset.sub_type.as_ref().map_or(!strict, |sub_type| wanted.contains(sub_type))
 }
 
-fn search(company: &Company, param: &SearchAssetsParam, fields: &Fields) -> Result<Search, Error> {
+fn search(
+    company: &Company,
+    param: &SearchAssetsParam,
+    fields: &Fields,
+    definitions: &[FieldDefinition],
+) -> Result<Search, Error> {
     refuse_unanswerable(param)?;
     let most = if fields.only(SMALL_FIELDS) { MOST_SMALL_ASSETS } else { MOST_ASSETS };
     let per_page = positive("recordsPerPage", param.records_per_page)?.unwrap_or(MOST_ASSETS).min(most);
     let page = positive("resultsPage", param.results_page)?.unwrap_or(1);
-    // There is one group of conditions only, so that how groups are combined changes nothing.
-    for (field, mode) in [
-        ("conditionMatchMode", &param.condition_match_mode),
-        ("tagMatchMode", &param.tag_match_mode),
-        ("metadataMatchMode", &param.metadata_match_mode),
-    ] {
-        parse_optional::<MatchMode>(field, mode.as_deref())?;
-    }
-    let match_mode = parse_optional("systemFieldMatchMode", param.system_field_match_mode.as_deref())?;
+    let any = |field: &str, mode: &Option<String>| -> Result<bool, Invalid> {
+        Ok(parse_optional(field, mode.as_deref())? == Some(MatchMode::MatchAny))
+    };
+    let group = |conditions, any| Group { conditions, any };
+    let metadata = field_condition::read_fields(company.id, definitions, &param.metadata_condition_array)?;
+    let tags = field_condition::read_tags(company.id, definitions, &param.tag_condition_array)?;
+    let groups = vec![
+        group(field_condition::read_keywords(&param.keyword_array)?, false),
+        group(
+            condition::read_all(&param.system_field_condition_array)?,
+            any("systemFieldMatchMode", &param.system_field_match_mode)?,
+        ),
+        group(tags, any("tagMatchMode", &param.tag_match_mode)?),
+        group(metadata, any("metadataMatchMode", &param.metadata_match_mode)?),
+    ];
     let direction = parse_optional("sortDirection", param.sort_direction.as_deref())?;
     let sort = match parse_optional("sortBy", param.sort_by.as_deref())?.unwrap_or(SortField::Name) {
         SortField::Created => Sort::Created,
@@ -261,8 +290,8 @@ fn search(company: &Company, param: &SearchAssetsParam, fields: &Fields) -> Resu
         excluded_types: parse_all("excludeAssetTypeArray", &param.exclude_asset_type_array)?,
         sub_types: param.asset_sub_type_array.clone(),
         strict_sub_types: strict,
-        conditions: condition::read_all(&param.system_field_condition_array)?,
-        any_condition: match_mode == Some(MatchMode::MatchAny),
+        groups,
+        any_group: any("conditionMatchMode", &param.condition_match_mode)?,
         sort,
         descending: direction == Some(SortDirection::Descending),
         limit: per_page,
@@ -272,20 +301,8 @@ fn search(company: &Company, param: &SearchAssetsParam, fields: &Fields) -> Resu
 
 /// Nothing is better than a wrong answer: what is not kept cannot be searched.
 fn refuse_unanswerable(param: &SearchAssetsParam) -> Result<(), Invalid> {
-    let refuse = |field: &str, what: &str| {
-        Err(Invalid::new(field, format!("cannot be searched by: this server keeps no {what}")))
-    };
-    if !param.keyword_array.is_empty() {
-        return refuse("keywordArray", "keywords");
-    }
-    if !param.tag_condition_array.is_empty() {
-        return refuse("tagConditionArray", "tags");
-    }
-    if !param.metadata_condition_array.is_empty() {
-        return refuse("metadataConditionArray", "metadata fields");
-    }
     if param.project_handle.as_deref().is_some_and(|project| !project.is_empty()) {
-        return refuse("projectHandle", "projects");
+        return Err(Invalid::new("projectHandle", "cannot be searched by: this server keeps no projects"));
     }
     Ok(())
 }

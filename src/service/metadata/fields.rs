@@ -298,14 +298,14 @@ impl Services {
 }
 
 /// What a handle says of a field of the company.
-pub(super) fn parse_handle(company: CompanyId, field: &str, text: &str) -> Result<(Scope, String), Error> {
+pub fn parse_handle(company: CompanyId, field: &str, text: &str) -> Result<(Scope, String), Error> {
     match handle::parse_metadata_field(field, text)? {
         (owner, scope, name) if owner == company => Ok((scope, name)),
         (owner, ..) => Err(Denied::handle_of_another(field, owner, company).into()),
     }
 }
 
-pub(super) fn no_such_field(field: &str, text: &str) -> Error {
+pub fn no_such_field(field: &str, text: &str) -> Error {
     let shown: String = text.chars().take(80).collect();
     Error::Refused(format!("{field}: there is no metadata field {shown} in the company; see getMetadataFields"))
 }

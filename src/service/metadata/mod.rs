@@ -1,9 +1,10 @@
-//! Metadata: the fields that companies define, and the values that assets have.
+//! Metadata: the fields that companies define, the values that assets have, and searching by them.
 //!
 //! A field goes by a handle, `m|<company>|<asset type>|<name>`. Fields of the schemas of XMP have one as well, `m|6|ALL|dc.subject`:
 //! they need no definition.
 
 pub mod fields;
+pub mod search;
 pub mod tags;
 pub mod values;
 

@@ -113,7 +113,7 @@ impl Services {
         let mut updates = Vec::new();
         for (index, update) in param.update_array.iter().enumerate() {
             let read = read(company.id, &definitions, asset_type, update);
-            updates.extend(read.map_err(|error| within(error, &item("updateArray", index)))?);
+            updates.extend(read.map_err(|error| error.within(&item("updateArray", index)))?);
         }
         let outcomes = self.store.set_metadata(self.change(caller, &company), vec![(id, updates)]).await?;
         only(outcomes, &param.asset_handle)
@@ -180,7 +180,7 @@ impl Services {
             let name = name.and_then(|(_, name)| {
                 find(&definitions, &name, asset_type, &one.field_handle).map(|field| field.name().to_owned())
             });
-            let name = name.map_err(|error| within(error, &item("deleteArray", index)))?;
+            let name = name.map_err(|error| error.within(&item("deleteArray", index)))?;
             updates.push(Update { name, values: Values::Delete });
         }
         let outcomes = self.store.set_metadata(self.change(caller, &company), vec![(id, updates)]).await?;
@@ -218,16 +218,21 @@ impl Services {
 
     async fn named(&self, company: CompanyId, scope: Scope, name: &str) -> Result<Option<String>, Error> {
         let definitions = self.store.metadata_fields(company).await?;
-        let asset_type = match scope {
-            Scope::Of(asset_type) => asset_type,
-            // Any field of the name will do.
-            Scope::All => match Field::find(&definitions, name, AssetType::Asset) {
-                Err(NoField::OtherType(Scope::Of(asset_type))) => asset_type,
-                _ => AssetType::Asset,
-            },
-        };
-        Ok(Field::find(&definitions, name, asset_type).ok().map(|field| field.name().to_owned()))
+        Ok(named(&definitions, scope, name).map(|field| field.name().to_owned()))
     }
+}
+
+/// The field of this name that assets of the scope have.
+pub fn named<'a>(definitions: &'a [FieldDefinition], scope: Scope, name: &'a str) -> Option<Field<'a>> {
+    let asset_type = match scope {
+        Scope::Of(asset_type) => asset_type,
+        // Any field of the name will do.
+        Scope::All => match Field::find(definitions, name, AssetType::Asset) {
+            Err(NoField::OtherType(Scope::Of(asset_type))) => asset_type,
+            _ => AssetType::Asset,
+        },
+    };
+    Field::find(definitions, name, asset_type).ok()
 }
 
 impl BatchSetAssetMetadataReturn {
@@ -261,15 +266,6 @@ fn check_updates(count: usize) -> Result<(), Invalid> {
 
 fn no_such_asset(text: &str) -> Error {
     Error::Refused(format!("assetHandle: there is no asset {text} in the company"))
-}
-
-fn within(error: Error, outer: &str) -> Error {
-    match error {
-        Error::Invalid(invalid) => Error::Invalid(invalid.within(outer)),
-        Error::Missing { field, rule } => Error::Missing { field: format!("{outer}/{field}"), rule },
-        Error::Refused(why) => Error::Refused(format!("{outer}/{why}")),
-        other => other,
-    }
 }
 
 fn find<'a>(

@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteConnection};
 use super::change::{self, Candidates, Change, Outcomes, changed};
 use super::{AssetError, ids};
 use crate::model::asset::AssetType;
-use crate::model::id::{AssetId, CompanyId};
+use crate::model::id::{AssetId, CompanyId, InstanceId};
 use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope};
 use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
@@ -285,6 +285,23 @@ async fn delete(tx: &mut Transaction, asset: AssetId, name: &str) -> Result<(), 
     .await
     .map(|_| ())
     .map_err(StoreError::doing("delete a field"))
+}
+
+/// Notes the copy of a metadata file, so that it is not taken for one that nobody needs.
+pub(in crate::store) async fn keep_sheet(
+    tx: &mut Transaction,
+    run: InstanceId,
+    path: &str,
+    blob: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO metadata_file (instance_id, path, blob) VALUES ($1, $2, $3)")
+        .bind(run.0)
+        .bind(path)
+        .bind(blob)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note a metadata file"))
 }
 
 /// An asset that a metadata file names.

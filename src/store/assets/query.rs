@@ -60,9 +60,9 @@ pub struct Search {
     /// Empty: any sub-type. Assets that have none are found as well, unless the search is strict.
     pub sub_types: Vec<String>,
     pub strict_sub_types: bool,
-    pub conditions: Vec<Condition>,
-    /// One condition is enough; otherwise all must hold.
-    pub any_condition: bool,
+    pub groups: Vec<Group>,
+    /// One group is enough; otherwise all must hold. Groups without conditions are none.
+    pub any_group: bool,
     pub sort: Sort,
     pub descending: bool,
     pub limit: u32,
@@ -78,17 +78,68 @@ pub enum Sort {
     FileSize,
 }
 
-/// A condition on a field. Equality minds the case of letters, the others do not.
+/// Conditions that belong together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Group {
+    pub conditions: Vec<Condition>,
+    /// One condition is enough; otherwise all must hold.
+    pub any: bool,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    Text { field: TextField, op: TextOp, value: String },
-    Number { field: NumberField, op: NumberOp, value: f64 },
-    Range { field: NumberField, inside: bool, low: f64, high: f64 },
+    Text {
+        field: TextField,
+        op: TextOp,
+        value: String,
+        minds_case: bool,
+    },
+    Number {
+        field: NumberField,
+        op: NumberOp,
+        value: f64,
+    },
+    Range {
+        field: NumberField,
+        inside: bool,
+        low: f64,
+        high: f64,
+    },
+    /// A value of a metadata field passes the test; or, without `has`, none does.
+    Field {
+        field: String,
+        has: bool,
+        test: FieldTest,
+    },
+    /// A metadata field has all of the values, or one of them.
+    Tags {
+        field: String,
+        values: Vec<String>,
+        all: bool,
+    },
+}
+
+/// A test of a value of a metadata field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldTest {
+    Text { op: TextOp, value: String, minds_case: bool },
+    Compare { op: NumberOp, value: Scalar },
+    Between { low: Scalar, high: Scalar },
+}
+
+/// What values are compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    Number(f64),
+    /// An instant as values of dates are kept.
+    Text(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextField {
+    Id,
     Name,
+    AssetType,
     FileName,
     CreateUser,
     LastModifyUser,
@@ -302,10 +353,18 @@ impl Query {
             let none = if search.strict_sub_types { "" } else { "sd.sub_type IS NULL OR " };
             query.and(format!("({none}sd.sub_type IN (SELECT value FROM json_each({list})))"));
         }
-        let conditions: Vec<String> = search.conditions.iter().map(|c| query.condition(c)).collect();
-        if !conditions.is_empty() {
-            let joint = if search.any_condition { " OR " } else { " AND " };
-            query.and(format!("({})", conditions.join(joint)));
+        let joint = |any: bool| if any { " OR " } else { " AND " };
+        let groups: Vec<String> = search
+            .groups
+            .iter()
+            .filter(|group| !group.conditions.is_empty())
+            .map(|group| {
+                let conditions: Vec<String> = group.conditions.iter().map(|c| query.condition(c)).collect();
+                format!("({})", conditions.join(joint(group.any)))
+            })
+            .collect();
+        if !groups.is_empty() {
+            query.and(format!("({})", groups.join(joint(search.any_group))));
         }
         query
     }
@@ -330,40 +389,96 @@ impl Query {
 
     fn condition(&mut self, condition: &Condition) -> String {
         match condition {
-            Condition::Text { field, op, value } => {
-                let column = field.column();
-                let (sql, value) = match op {
-                    TextOp::Equals => ("=", value.clone()),
-                    TextOp::NotEquals => ("<>", value.clone()),
-                    TextOp::Contains => ("LIKE", format!("%{}%", literal(value))),
-                    TextOp::NotContains => ("NOT LIKE", format!("%{}%", literal(value))),
-                    TextOp::StartsWith => ("LIKE", format!("{}%", literal(value))),
-                    TextOp::EndsWith => ("LIKE", format!("%{}", literal(value))),
-                };
-                let value = self.bind(Argument::Text(value));
-                if sql.ends_with("LIKE") {
-                    format!("lower({column}) {sql} lower({value}) ESCAPE '\\'")
-                } else {
-                    format!("{column} {sql} {value}")
-                }
-            }
+            Condition::Text { field, op, value, minds_case } => self.text(field.column(), *op, value, *minds_case),
             Condition::Number { field, op, value } => {
-                let sql = match op {
-                    NumberOp::Equals => "=",
-                    NumberOp::NotEquals => "<>",
-                    NumberOp::LessThan => "<",
-                    NumberOp::LessThanEquals => "<=",
-                    NumberOp::GreaterThan => ">",
-                    NumberOp::GreaterThanEquals => ">=",
-                };
                 let value = self.bind(Argument::Number(*value));
-                format!("{} {sql} {value}", field.column())
+                format!("{} {} {value}", field.column(), op.sql())
             }
             Condition::Range { field, inside, low, high } => {
                 let not = if *inside { "" } else { "NOT " };
                 let (low, high) = (self.bind(Argument::Number(*low)), self.bind(Argument::Number(*high)));
                 format!("{} {not}BETWEEN {low} AND {high}", field.column())
             }
+            Condition::Field { field, has, test } => {
+                let field = self.bind(Argument::Text(field.clone()));
+                let test = self.test(test);
+                let not = if *has { "" } else { "NOT " };
+                format!(
+                    "{not}EXISTS (SELECT 1 FROM asset_field_value v WHERE v.asset_id = a.id AND v.name = {field} AND {test})"
+                )
+            }
+            Condition::Tags { field, values, all } => {
+                let field = self.bind(Argument::Text(field.clone()));
+                let values = self.bind(Argument::Text(json!(values).to_string()));
+                let held =
+                    format!("SELECT v.value FROM asset_field_value v WHERE v.asset_id = a.id AND v.name = {field}");
+                let (not, unlike) = if *all { ("NOT ", "NOT ") } else { ("", "") };
+                format!("{not}EXISTS (SELECT 1 FROM json_each({values}) w WHERE w.value {unlike}IN ({held}))")
+            }
+        }
+    }
+
+    fn text(&mut self, column: &str, op: TextOp, value: &str, minds_case: bool) -> String {
+        let (not, op) = match op {
+            TextOp::NotEquals => ("NOT ", TextOp::Equals),
+            TextOp::NotContains => ("NOT ", TextOp::Contains),
+            op => ("", op),
+        };
+        let pattern = match op {
+            TextOp::Equals | TextOp::NotEquals => literal(value),
+            TextOp::Contains | TextOp::NotContains => format!("%{}%", literal(value)),
+            TextOp::StartsWith => format!("{}%", literal(value)),
+            TextOp::EndsWith => format!("%{}", literal(value)),
+        };
+        if !minds_case {
+            let pattern = self.bind(Argument::Text(pattern));
+            return format!("{not}lower({column}) LIKE lower({pattern}) ESCAPE '\\'");
+        }
+        let value = self.bind(Argument::Text(value.to_owned()));
+        match op {
+            TextOp::Equals | TextOp::NotEquals => format!("{not}({column} = {value})"),
+            TextOp::Contains | TextOp::NotContains => format!("{not}(instr({column}, {value}) > 0)"),
+            TextOp::StartsWith => format!("(substr({column}, 1, length({value})) = {value})"),
+            TextOp::EndsWith => format!("({value} = '' OR substr({column}, -length({value})) = {value})"),
+        }
+    }
+
+    /// A test of `v.value`.
+    fn test(&mut self, test: &FieldTest) -> String {
+        match test {
+            FieldTest::Text { op, value, minds_case } => self.text("v.value", *op, value, *minds_case),
+            FieldTest::Compare { op, value } => {
+                let (column, value) = self.scalar(value);
+                format!("{column} {} {value}", op.sql())
+            }
+            FieldTest::Between { low, high } => {
+                let ((column, low), (_, high)) = (self.scalar(low), self.scalar(high));
+                format!("{column} BETWEEN {low} AND {high}")
+            }
+        }
+    }
+
+    /// How values are compared with a scalar, and the parameter that it is. What is no number is NULL, and passes no test.
+    fn scalar(&mut self, scalar: &Scalar) -> (&'static str, String) {
+        match scalar {
+            Scalar::Number(number) => {
+                const NUMBER: &str = "CASE WHEN v.value GLOB '[-+.0-9]*' THEN CAST(v.value AS REAL) END";
+                (NUMBER, self.bind(Argument::Number(*number)))
+            }
+            Scalar::Text(text) => ("v.value", self.bind(Argument::Text(text.clone()))),
+        }
+    }
+}
+
+impl NumberOp {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Equals => "=",
+            Self::NotEquals => "<>",
+            Self::LessThan => "<",
+            Self::LessThanEquals => "<=",
+            Self::GreaterThan => ">",
+            Self::GreaterThanEquals => ">=",
         }
     }
 }
@@ -371,7 +486,9 @@ impl Query {
 impl TextField {
     const fn column(self) -> &'static str {
         match self {
+            Self::Id => "CAST(a.id AS TEXT)",
             Self::Name => "a.name",
+            Self::AssetType => "a.asset_type",
             Self::FileName => "a.file_name",
             Self::CreateUser => "coalesce(cu.email, '')",
             Self::LastModifyUser => "coalesce(mu.email, '')",

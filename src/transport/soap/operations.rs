@@ -116,6 +116,7 @@ operations! {
     "deleteTagFieldValues" => delete_tag_field_values,
     "getUniqueMetadataValues" => get_unique_metadata_values,
     "getDistinctMetadataValues" => get_distinct_metadata_values,
+    "searchAssetsByMetadata" => search_assets_by_metadata,
     "setAssetMetadata" => set_asset_metadata,
     "batchSetAssetMetadata" => batch_set_asset_metadata,
     "deleteAssetMetadata" => delete_asset_metadata,
