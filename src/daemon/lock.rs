@@ -55,7 +55,8 @@ impl DataLock {
 }
 
 fn open(data: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o640).open(data.join("lock"))
+    // For everybody who comes into the folder to read: whether a daemon runs is told by this file.
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(data.join("lock"))
 }
 
 fn holder(file: &mut File) -> Option<u32> {

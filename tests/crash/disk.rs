@@ -279,6 +279,10 @@ async fn a_folder_that_may_only_be_read_shows_what_is_in_it() {
                 "{when}: {arguments:?}: {out}{err}"
             );
         }
+        let checked = prepress(&["check"]);
+        let said = String::from_utf8_lossy(&checked.stdout);
+        assert!(said.contains("data cannot be used") || said.contains("view cannot be used"), "{when}: {said}");
+        assert!(said.lines().any(|line| line.starts_with("ok") && line.contains("prepress.db")), "{when}: {said}");
         for arguments in [&["company", "add", "Beta"][..], &["user", "password", "ada@acme.example"]] {
             let output = prepress(arguments);
             let said = String::from_utf8_lossy(&output.stderr);
@@ -299,4 +303,37 @@ async fn a_folder_that_may_only_be_read_shows_what_is_in_it() {
     process.kill();
     assert!(disk.seen().join("prepress.db-wal").exists());
     look(view, "after one that was killed");
+}
+
+/// A tool that finds no room for what it makes: that is not the file's fault, and the job waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_without_room_costs_no_file_and_no_attempt() {
+    const EPS: &str = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 200 200\n%%EndComments\n200 200 scale\n/line 400 string def\n\
+        400 400 8 [400 0 0 -400 0 400] { 0 1 399 { line exch rand 256 mod put } for line } image\nshowpage\n";
+    let disk = SmallDisk::mount();
+    let process = disk.serve();
+    disk.run(&["company", "add", "Acme", "--id", "47"], "");
+    let folder = disk.seen().join("ingest/Acme/in");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("noise.eps"), EPS).unwrap();
+    let mount = |arguments: &[&str]| {
+        let output = disk.inside("mount").args(arguments).arg(disk.data.join("scratch")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    std::fs::create_dir_all(disk.seen().join("scratch")).unwrap();
+    mount(&["-t", "tmpfs", "-o", "size=32k", "tiny"]);
+    let order = r#"{"companyHandle": "c|47", "jobName": "Noise",
+        "uploadDirectoryJob": {"serverDir": "in", "postScriptOptions": {"process": "Rasterize"}}}"#;
+    disk.run(&["submit", "-"], order);
+    while disk.number("SELECT count(*) FROM log_detail WHERE code = 'disk-full'") == 0 {
+        assert_eq!(disk.number("SELECT count(*) FROM instance WHERE state = 'Done'"), 0, "it is not over");
+        tokio::task::yield_now().await;
+    }
+    mount(&["-o", "remount,size=32m"]);
+    while disk.number("SELECT count(*) FROM instance WHERE state <> 'Done'") > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(disk.ask("SELECT outcome || failures || error_count FROM instance"), "Succeeded00");
+    assert_eq!(disk.number("SELECT count(*) FROM asset"), 2, "the file and its page");
+    assert_eq!(process.terminate(), Some(0));
 }

@@ -222,7 +222,13 @@ impl Launcher {
             .stderr(Stdio::piped())
             .process_group(0);
         let child = command.spawn().map_err(ChildError::doing(format!("start {}", program.name())))?;
-        watch::watch(program.name(), child, limits, cancel, on_line)
+        match watch::watch(program.name(), child, limits, cancel, on_line) {
+            // Tools say so in their own words, and only some of them.
+            Err(ChildError::Failed { tool, .. }) if is_full(folder.path()) => {
+                Err(ChildError::doing(format!("run {tool}"))(io::ErrorKind::StorageFull.into()))
+            }
+            ended => ended,
+        }
     }
 
     fn find(&self, program: Program) -> Result<confine::Target, ChildError> {
@@ -234,6 +240,12 @@ impl Launcher {
             }
         }
     }
+}
+
+/// Whether so little is free where a tool has worked that it may have failed for want of room.
+fn is_full(folder: &Path) -> bool {
+    const ROOM: u64 = 1 << 20;
+    rustix::fs::statvfs(folder).is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) < ROOM)
 }
 
 /// Longest piece of a line that is handed out at once, in bytes.

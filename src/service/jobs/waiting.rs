@@ -59,12 +59,7 @@ impl Services {
     }
 
     async fn turn(&self, run: &Run) -> Result<Message, Error> {
-        let filter = RunFilter {
-            companies: Some(vec![run.company]),
-            states: Some(vec![State::WaitingCoordinator]),
-            ..RunFilter::default()
-        };
-        let ahead = self.store.runs(&filter).await?.iter().filter(|other| other.id < run.id).count();
+        let ahead = self.store.count_waiting_before(run.company, run.id).await?;
         Ok(Message::new("wait-turn").with("ahead", ahead))
     }
 

@@ -217,6 +217,13 @@ impl Store {
         Ok(self.runs(&filter).await?.pop())
     }
 
+    /// Waiting runs of a company that were submitted before this one.
+    pub async fn count_waiting_before(&self, company: CompanyId, id: InstanceId) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM instance WHERE state = 'WaitingCoordinator' AND company_id = $1 AND id < $2";
+        let query = sqlx::query_scalar(sql).bind(company.0).bind(id.0);
+        query.fetch_one(&mut *self.reader().await?).await.map_err(StoreError::doing("count waiting runs"))
+    }
+
     /// Whether a run waits or runs.
     pub async fn has_open_runs(&self) -> Result<bool, StoreError> {
         let mut reader = self.reader().await?;

@@ -7,12 +7,11 @@ use std::process::{Command, Stdio};
 use rustix::fs::{Access, access, statvfs};
 
 use super::failure::{Exit, Failure};
-use super::place::PlaceArgs;
+use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, parts};
-use crate::store::{Options, Store};
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
@@ -142,7 +141,7 @@ async fn database(config: &Config) -> Verdict {
         return Warning(format!("{shown} is not there"), "prepress serve makes it".to_owned());
     }
     let restore = "stop the daemon and restore a backup".to_owned();
-    let checked = async { Store::open(Options::new(&path, config.zone())).await?.check_integrity().await };
+    let checked = async { open_store(config).await?.check_integrity().await };
     match checked.await {
         Ok(found) if found.is_empty() => Good(shown.to_string()),
         Ok(found) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),

@@ -14,7 +14,7 @@ use crate::daemon::lock::DataLock;
 use crate::daemon::{database, parts, wake};
 use crate::service::jobs::Limits;
 use crate::service::{Caller, Services};
-use crate::store::{Options, Store};
+use crate::store::{Options, Store, StoreError};
 
 /// Which data folder, and how it is run.
 #[derive(Debug, Clone, Args)]
@@ -52,12 +52,18 @@ impl PlaceArgs {
                 );
             }
         }
-        let options = Options { readers: 2, ..Options::new(&path, config.zone()) };
-        let may_write = [config.data(), &path].iter().all(|path| access(*path, Access::WRITE_OK).is_ok());
-        let store = if may_write { Store::open(options).await? } else { Store::open_read_only(options).await? };
+        let store = open_store(&config).await?;
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
         Ok(Place { config, services })
     }
+}
+
+/// Opens the database: to read only, if it or its folder may not be written.
+pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
+    let path = database(config.data());
+    let may_write = [config.data(), &path].iter().all(|path| access(*path, Access::WRITE_OK).is_ok());
+    let options = Options { readers: 2, ..Options::new(path, config.zone()) };
+    if may_write { Store::open(options).await } else { Store::open_read_only(options).await }
 }
 
 /// An open data folder.
