@@ -10,6 +10,8 @@ use prepress::executors::Failure;
 use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
 use prepress::model::log::Message;
+use prepress::service::jobs::Limits;
+use prepress::service::{Services, Settings};
 use serde_json::json;
 
 use crate::support::{Calls, Daemon, Plan, Scripted, World, policy, publish, stage, upload};
@@ -180,6 +182,55 @@ async fn runs_with_the_same_key_take_turns_and_do_not_leave_slots_empty() {
         assert_eq!(begun[1].name(), format!("publish{number}"));
         assert!(calls.begun().is_none());
     }
+    daemon.kill().await;
+}
+
+/// Why a run waits, in the order in which one thing hides another.
+#[tokio::test]
+async fn whoever_asks_is_told_what_a_run_waits_for() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let slots = BTreeMap::from([(JobKind::UploadDirectory, 1)]);
+    let daemon =
+        Daemon::start(&world, EnginePolicy { slots: 3, slots_by_kind: slots.clone(), ..policy() }, registry).await;
+    let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
+    let mut limits = Limits { slots: 3, slots_by_kind: slots, max_attempts: 3, daemon_runs: true };
+    let optimize = || JobSpec::parse(JobKind::OptimizeImages, &json!({})).unwrap();
+    let submit = async |company, name: &str, spec| {
+        world.try_submit(company, name, spec, Plan::AtOnce).await.unwrap().run.unwrap().id
+    };
+    let why = async |id, limits: &Limits| {
+        let why = services.why_waiting(&world.run(id).await, limits).await.unwrap();
+        why.map(|why| (why.code, serde_json::Value::Object(why.params)))
+    };
+    let mut running = Vec::new();
+    let begun = submit(1, "first", upload(&json!({}))).await;
+    running.push(calls.next().await);
+    assert_eq!(why(begun, &limits).await, None, "it runs");
+    let second = submit(1, "second", upload(&json!({}))).await;
+    let (code, params) = why(second, &limits).await.unwrap();
+    assert_eq!((code.as_str(), &params["running"], &params["slots"]), ("wait-kind-limit", &json!(1), &json!(1)));
+
+    submit(1, "publish", publish()).await;
+    running.push(calls.next().await);
+    let again = submit(1, "publish again", publish()).await;
+    let (code, params) = why(again, &limits).await.unwrap();
+    assert_eq!(code, "wait-publish-context");
+    assert!(params["run"].as_str().unwrap().starts_with("publish_"), "{params}");
+
+    submit(1, "optimize", optimize()).await;
+    running.push(calls.next().await);
+    let fourth = submit(2, "optimize", optimize()).await;
+    let (code, params) = why(fourth, &limits).await.unwrap();
+    assert_eq!((code.as_str(), &params["running"], &params["slots"]), ("wait-slot", &json!(3), &json!(3)));
+    // As it looks in the moment before the dispatcher does.
+    limits.slots = 9;
+    let fifth = submit(1, "optimize too", optimize()).await;
+    let turn = |ahead: i64| Some(("wait-turn".to_owned(), json!({"ahead": ahead})));
+    assert_eq!(why(fourth, &limits).await, turn(0), "the first of its company");
+    assert_eq!(why(fifth, &limits).await, turn(2), "behind the upload and the publish");
+    limits.daemon_runs = false;
+    assert_eq!(why(fifth, &limits).await.unwrap().0, "wait-daemon");
     daemon.kill().await;
 }
 
