@@ -30,7 +30,7 @@ pub enum Effect {
     Reprocess { replacement: Box<Replacement>, derived: Vec<Derived>, brought: Box<Brought> },
     /// A part of an asset was made.
     Part { part: Box<Part>, derived: Vec<Derived> },
-    /// A page of a document was drawn, and this was read from it.
+    /// A page of a document, or a layer, was drawn, and this was read from it.
     Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
     /// Parts whose keys begin so are these and no others: the rest goes to the trash.
     KeepParts { company: CompanyId, parent: AssetId, prefix: String, keys: Vec<String> },
