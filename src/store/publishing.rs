@@ -274,7 +274,7 @@ impl Store {
                  UNION
                  SELECT holder.asset, s.set_id FROM holder JOIN set_member s ON s.asset_id = holder.id
                  JOIN asset a ON a.id = s.set_id AND a.trash_state = 'NotInTrash'
-             ), own_mark (asset_id, marked, forced_seq) AS (
+             ), own_mark (asset_id, marked, forced_seq) AS NOT MATERIALIZED (
                  SELECT m.asset_id, m.marked, m.forced_seq FROM publish_mark m WHERE m.context_id IN ",
             contexts_of_marks!("$3"),
             ")

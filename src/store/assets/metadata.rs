@@ -129,9 +129,19 @@ pub(in crate::store) async fn read(
     reader: &mut SqliteConnection,
     assets: &str,
 ) -> Result<HashMap<AssetId, Fields>, StoreError> {
+    // The rows of asset_field_value for these assets: SQLite would make all rows of the view first.
     let rows = sqlx::query(
-        "SELECT v.asset_id, v.name, v.value FROM json_each($1) i CROSS JOIN asset_field_value v ON v.asset_id = i.value
-         ORDER BY v.asset_id, v.name, v.origin, v.place",
+        "SELECT m.asset_id, m.name, m.origin, v.key AS place, v.value
+         FROM json_each($1) i CROSS JOIN asset_metadata m ON m.asset_id = i.value CROSS JOIN json_each(m.value) v
+         WHERE m.origin = 'User' OR NOT EXISTS (SELECT 1 FROM asset_metadata u WHERE u.asset_id = m.asset_id
+                                                AND u.name = m.name AND u.origin = 'User')
+         UNION ALL
+         SELECT a.id, f.name, 'Default', 0, f.default_value
+         FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value
+         JOIN metadata_field f ON f.company_id = a.company_id AND f.scope IN ('ALL', upper(a.asset_type))
+         WHERE f.default_value <> ''
+           AND NOT EXISTS (SELECT 1 FROM asset_metadata m WHERE m.asset_id = a.id AND m.name = f.name)
+         ORDER BY 1, 2, 3, 4",
     )
     .bind(assets)
     .fetch_all(reader)

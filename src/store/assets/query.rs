@@ -403,15 +403,12 @@ impl Query {
                 let field = self.bind(Argument::Text(field.clone()));
                 let test = self.test(test);
                 let not = if *has { "" } else { "NOT " };
-                format!(
-                    "{not}EXISTS (SELECT 1 FROM asset_field_value v WHERE v.asset_id = a.id AND v.name = {field} AND {test})"
-                )
+                format!("{not}EXISTS (SELECT 1 FROM ({}) v WHERE {test})", values_of(&field))
             }
             Condition::Tags { field, values, all } => {
                 let field = self.bind(Argument::Text(field.clone()));
                 let values = self.bind(Argument::Text(json!(values).to_string()));
-                let held =
-                    format!("SELECT v.value FROM asset_field_value v WHERE v.asset_id = a.id AND v.name = {field}");
+                let held = values_of(&field);
                 let (not, unlike) = if *all { ("NOT ", "NOT ") } else { ("", "") };
                 format!("{not}EXISTS (SELECT 1 FROM json_each({values}) w WHERE w.value {unlike}IN ({held}))")
             }
@@ -468,6 +465,21 @@ impl Query {
             Scalar::Text(text) => ("v.value", self.bind(Argument::Text(text.clone()))),
         }
     }
+}
+
+/// The values that asset `a` has in a field: the rows of asset_field_value for it, of which SQLite would make all first.
+fn values_of(field: &str) -> String {
+    format!(
+        "SELECT j.value AS value FROM asset_metadata m, json_each(m.value) j
+         WHERE m.asset_id = a.id AND m.name = {field}
+           AND (m.origin = 'User' OR NOT EXISTS (SELECT 1 FROM asset_metadata u WHERE u.asset_id = a.id
+                                                 AND u.name = {field} AND u.origin = 'User'))
+         UNION ALL
+         SELECT f.default_value FROM metadata_field f
+         WHERE f.company_id = a.company_id AND f.name = {field} AND f.default_value <> ''
+           AND f.scope IN ('ALL', upper(a.asset_type))
+           AND NOT EXISTS (SELECT 1 FROM asset_metadata m WHERE m.asset_id = a.id AND m.name = {field})"
+    )
 }
 
 impl NumberOp {
