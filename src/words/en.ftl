@@ -291,10 +291,6 @@ begin-export =
 end-export = Export ended: { job-counts }.
 begin-cleanup = Cleanup begins.
 # $success (Number)
-# $updated (Number)
-# $duplicates (Number)
-# $warnings (Number)
-# $errors (Number)
 end-cleanup = Cleanup ended: { $success ->
         [0] nothing had been kept for long enough.
         [one] 1 thing was removed.
