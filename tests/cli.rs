@@ -258,10 +258,10 @@ fn what_the_configuration_says_of_accounts_and_addresses_holds() {
     assert!(wsdl.contains("location=\"https://images.example.com/scene7/services/IpsApiService\""), "{wsdl}");
 
     // A company may be closed and opened.
-    assert!(run(&["company", "expire", "Acme"], "").ok().contains("expires:"));
+    assert!(run(&["company", "expire", "Acme"], "").ok().contains("has expired, at "));
     let (head, body) = daemon.get("/api/jobs", Some(("ada@acme.example", "fourteen chars")));
     assert!(head.starts_with("HTTP/1.1 403"), "{head}{body}");
-    assert!(run(&["company", "expire", "Acme", "--never"], "").ok().contains("never"));
+    assert!(run(&["company", "expire", "Acme", "--never"], "").ok().contains("does not expire"));
     let (head, _) = daemon.get("/api/jobs", Some(("ada@acme.example", "fourteen chars")));
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(run(&["company", "expire", "Nobody"], "").refused().contains("prepress company list"));
@@ -578,6 +578,28 @@ fn administrators_see_jobs_as_json_with_the_rights_of_their_login() {
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn commands_take_the_configuration_of_the_daemon() {
+    let place = Place::new();
+    fs::create_dir_all(&place.data).unwrap();
+    let file = place.data.with_extension("toml");
+    fs::write(&file, "zone = \"Asia/Tokyo\"\n[ingest]\nroot = \"../elsewhere\"\n").unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--config", file.to_str().unwrap()];
+    let daemon = Daemon::of(place.command(&serve).stderr(Stdio::null()));
+    let added = place.run(&["company", "add", "Acme"]).ok();
+    assert!(added.contains("elsewhere/Acme"), "{added}");
+    let next = place.run(&["schedule", "next", "0 0 3 * * ?", "--count", "1"]).ok();
+    assert!(next.contains("Asia/Tokyo"), "{next}");
+    let checked = place.run(&["check"]);
+    assert!(checked.out.contains(file.to_str().unwrap()), "{}", checked.out);
+    assert_eq!(daemon.terminate(), Some(0));
+
+    // Started without one, it has none.
+    let daemon = place.serve();
+    assert!(!place.run(&["schedule", "next", "0 0 3 * * ?", "--count", "1"]).ok().contains("Asia/Tokyo"));
     assert_eq!(daemon.terminate(), Some(0));
 }
 

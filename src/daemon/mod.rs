@@ -80,6 +80,30 @@ pub fn admin_login(data: &std::path::Path) -> PathBuf {
     data.join("admin-login")
 }
 
+/// Where the data folder says which configuration file it is served with.
+fn config_note(data: &std::path::Path) -> std::path::PathBuf {
+    data.join("config-file")
+}
+
+/// The configuration file that the daemon of a data folder was last started with; None when there was none.
+pub fn config_file(data: &std::path::Path) -> Option<std::path::PathBuf> {
+    let text = std::fs::read(config_note(data)).ok()?;
+    let path: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&text);
+    (!path.is_empty()).then(|| path.into())
+}
+
+/// Notes it for commands that are told of the data folder only.
+pub fn note_config_file(data: &std::path::Path, file: Option<&std::path::Path>) -> std::io::Result<()> {
+    let note = config_note(data);
+    match file.map(std::path::absolute).transpose()? {
+        Some(file) => write_whole(&note, std::os::unix::ffi::OsStrExt::as_bytes(file.as_os_str()), 0o644),
+        None => match std::fs::remove_file(note) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
 fn keep_login(data: &std::path::Path, admin: &FirstAdmin) -> Result<(), StartError> {
     let text = format!("user: {}\npassword: {}\n", admin.email, admin.password);
     let path = admin_login(data);
@@ -87,10 +111,10 @@ fn keep_login(data: &std::path::Path, admin: &FirstAdmin) -> Result<(), StartErr
 }
 
 /// Writes a file so that a reader sees the whole of it or none, also after a power cut.
-pub fn write_whole(path: &std::path::Path, text: &str, mode: u32) -> std::io::Result<()> {
+pub fn write_whole(path: &std::path::Path, content: impl AsRef<[u8]>, mode: u32) -> std::io::Result<()> {
     let part = path.with_extension("part");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content.as_ref())?;
     file.sync_all()?;
     std::fs::rename(&part, path)
 }

@@ -47,7 +47,8 @@ impl UnknownConstant {
     pub fn new<'a>(what: &str, text: &str, known: impl Iterator<Item = &'a str>) -> Self {
         let known: Vec<_> = known.collect();
         let shown: String = text.chars().take(60).collect();
-        Self { rule: format!("must be a {what}, one of {}; not \"{shown}\"", known.join(", ")) }
+        let article = if what.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        Self { rule: format!("must be {article} {what}, one of {}; not \"{shown}\"", known.join(", ")) }
     }
 }
 

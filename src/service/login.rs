@@ -116,7 +116,13 @@ impl Services {
         if user.is_empty() {
             return Err(NotAuthenticated::NoCredentials.into());
         }
-        let Login { account, roles } = self.log_in(user, password).await?;
+        let Login { account, roles } = self.log_in(user, password).await.inspect_err(|error| {
+            if let Error::NotAuthenticated(why) = error {
+                let user: String = user.chars().take(LONGEST_EMAIL).collect();
+                let client = credentials.client.as_deref().unwrap_or("unknown");
+                tracing::warn!(user, client, reason = %why, "a login was refused");
+            }
+        })?;
         Ok(Caller {
             account: account.id,
             email: account.email,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, Encoder, SamplingFactor};
 
 use super::super::cascade::Band;
 use super::super::error::MediaError;
@@ -123,7 +123,8 @@ impl Coder {
     fn jpeg(&self, pixels: &[u8], quality: u8, halves_chroma: bool) -> Result<Vec<u8>, MediaError> {
         let mut stream = Vec::with_capacity(pixels.len() / 8);
         let chroma = if halves_chroma { Chroma::Half } else { Chroma::Full };
-        let color = if self.layout == Layout::Gray { ColorType::Luma } else { ColorType::Rgb };
+        let color =
+            if self.layout == Layout::Gray { jpeg_encoder::ColorType::Luma } else { jpeg_encoder::ColorType::Rgb };
         jpeg_encoder(&mut stream, quality, chroma)
             .encode(pixels, self.tile as u16, self.tile as u16, color)
             .map_err(|error| MediaError::writing(FAILED)(std::io::Error::other(error)))?;

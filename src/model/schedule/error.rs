@@ -87,13 +87,15 @@ impl fmt::Display for Field {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScheduleError {
     #[error(
-        "schedule {expression:?} has {count} fields; it takes 6 or 7: \
-         seconds, minutes, hours, day of month, month, day of week, and a year if wanted"
+        "schedule {expression:?} has {count} field{}; it takes 6 or 7: \
+         seconds, minutes, hours, day of month, month, day of week, and a year if wanted",
+        if *count == 1 { "" } else { "s" }
     )]
     FieldCount { expression: String, count: usize },
     #[error(
         "schedule {expression:?} has 5 fields and reads like Unix cron; \
-         here the seconds come first: did you mean \"0 {expression}\"?"
+         here the seconds come first, 1 is Sunday, and `?` stands in the field of days that does not count: {}",
+        super::unix_cron::advice(expression)
     )]
     UnixCron { expression: String },
     #[error("a schedule has at most {MAX_LENGTH} characters; this one has {length}")]

@@ -38,6 +38,7 @@ mod error;
 mod numbers;
 #[cfg(test)]
 mod tests;
+mod unix_cron;
 mod zone;
 
 use std::{collections::BTreeSet, fmt, str::FromStr};

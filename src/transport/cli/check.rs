@@ -57,7 +57,6 @@ impl List<'_> {
 
 pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     let mut list = List { screen, errors: 0, warnings: 0 };
-    let named = place.config.as_deref().map(|path| path.display().to_string());
     let config = match place.config() {
         Ok(config) => config,
         Err(Failure::Told { what, hint }) => {
@@ -68,7 +67,14 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     };
     list.line(
         "configuration",
-        Good(named.unwrap_or_else(|| "no file named: all settings have their defaults".to_owned())),
+        Good(
+            place
+                .config
+                .clone()
+                .or_else(|| place.noted(&config))
+                .map(|path| path.display().to_string())
+                .unwrap_or_else(|| "no file named: all settings have their defaults".to_owned()),
+        ),
     )?;
     list.line("zone", Good(format!("{}, {}", config.zone(), config.local_zone().origin)))?;
     list.line("data", data(&config))?;
@@ -76,6 +82,7 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     list.line("database", database(&config).await)?;
     list.line("ingest", folder(&config.ingest_root(), Access::READ_OK, "made with the first company"))?;
     list.line("publish", folder(&config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
+    list.line("exports", folder(&config.export_root(), Access::WRITE_OK, "made by the first export"))?;
     list.line("listener", listener(&config))?;
     list.line("mail", mail(&config).await)?;
     for (tool, argument, package, what) in [
@@ -101,6 +108,10 @@ fn data(config: &Config) -> Verdict {
     let shown = path.display();
     match fs::metadata(path) {
         Err(_) => {
+            if let Some(why) = cannot_be_made(path) {
+                let what = format!("{shown} is not there, and cannot be made: {why}");
+                return Bad(what, "name another with --data, or give the daemon's user the rights".to_owned());
+            }
             return Warning(
                 format!("{shown} is not there"),
                 "prepress serve makes it; --data names another".to_owned(),
@@ -152,7 +163,10 @@ async fn database(config: &Config) -> Verdict {
 fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
     let shown = path.display();
     match fs::metadata(path) {
-        Err(_) => Good(format!("{shown} ({absent})")),
+        Err(_) => match cannot_be_made(path) {
+            None => Good(format!("{shown} ({absent})")),
+            Some(why) => Bad(format!("{shown} cannot be made: {why}"), "name another in the configuration".to_owned()),
+        },
         Ok(facts) if !facts.is_dir() => {
             Bad(format!("{shown} is no folder"), "name another in the configuration".to_owned())
         }
@@ -165,7 +179,20 @@ fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
     }
 }
 
+/// Why a folder that is not there cannot be made either.
+fn cannot_be_made(path: &Path) -> Option<String> {
+    let above = path.ancestors().skip(1).find(|above| above.exists())?;
+    let refused = access(above, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    Some(format!("{}: {refused}", above.display()))
+}
+
 fn listener(config: &Config) -> Verdict {
+    if DataLock::holder(config.data()).is_none()
+        && let Err(error) = std::net::TcpListener::bind(config.server.listen)
+    {
+        let what = format!("{} cannot be listened on: {error}", config.server.listen);
+        return Bad(what, "set server.listen to another address, or end what listens there".to_owned());
+    }
     let files = [&config.server.tls_certificate, &config.server.tls_key];
     for path in files.into_iter().flatten() {
         if let Err(error) = File::open(path) {

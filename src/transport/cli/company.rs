@@ -1,6 +1,7 @@
 //! `prepress company`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -57,8 +58,12 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
         CompanyCommand::Expire { name, at, never } => {
             let now = place.services.clock().now();
             let company = place.services.set_expiry(&name, (!never).then(|| at.unwrap_or(now))).await?;
-            let when = company.expires_at.map_or_else(|| "never".to_owned(), |at| place.times().local(at));
-            screen.line(format!("The company {} expires: {when}.", screen.paint(Paint::Bold, &company.name)))?;
+            let when = match company.expires_at {
+                None => "does not expire".to_owned(),
+                Some(at) if at <= now => format!("has expired, at {}", place.times().local(at)),
+                Some(at) => format!("expires at {}", place.times().local(at)),
+            };
+            screen.line(format!("The company {} {when}.", screen.paint(Paint::Bold, &company.name)))?;
         }
         CompanyCommand::Add { name, id, expires, json } => {
             let company = place.services.add_company(&name, id.map(CompanyId), expires).await?;
@@ -94,8 +99,23 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     read.map_err(|_| "must be a time with its zone, such as 2027-12-31T00:00:00+01:00".to_owned())
 }
 
+/// Makes the folder that the company's producers put files in. Made by root, it belongs to whom the folder above belongs
+/// to, with the same rights, as if the daemon had made it.
 fn make_ingest(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
+    let make = || {
+        fs::create_dir_all(folder)?;
+        if !rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
+        for made in missing.iter().rev() {
+            let above = fs::metadata(made.parent().unwrap_or(made))?;
+            std::os::unix::fs::chown(made, Some(above.uid()), Some(above.gid()))?;
+            fs::set_permissions(made, above.permissions())?;
+        }
+        Ok(())
+    };
+    make().map_err(|error: std::io::Error| {
         let what = format!("the company was added, but its ingest folder {} cannot be made: {error}", folder.display());
         Failure::new(what).hint("make it yourself, where the daemon can read it")
     })

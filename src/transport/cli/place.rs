@@ -11,7 +11,7 @@ use super::times::Times;
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
 use crate::daemon::lock::DataLock;
-use crate::daemon::{database, parts, wake};
+use crate::daemon::{self, database, parts, wake};
 use crate::service::jobs::Limits;
 use crate::service::{Caller, Services};
 use crate::store::{Options, Store, StoreError};
@@ -28,9 +28,20 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
+    /// The configuration that is named, or else the one that the daemon of the data folder was last started with: its
+    /// zone and its folders are those of the data.
     pub fn config(&self) -> Result<Config, Failure> {
-        let overrides = Overrides { data: self.data.clone(), listen: None };
-        Ok(Config::load(self.config.as_deref(), overrides)?)
+        let overrides = |data: Option<&Path>| Overrides { data: data.map(Path::to_owned), listen: None };
+        let named = Config::load(self.config.as_deref(), overrides(self.data.as_deref()))?;
+        match self.noted(&named) {
+            Some(file) => Ok(Config::load(Some(&file), overrides(Some(named.data())))?),
+            None => Ok(named),
+        }
+    }
+
+    /// The file that the daemon of the data folder left word of, unless one is named.
+    pub fn noted(&self, config: &Config) -> Option<PathBuf> {
+        if self.config.is_some() { None } else { daemon::config_file(config.data()) }
     }
 
     /// Opens the database of an existing data folder: to read only, if the folder may not be written. It takes no lock:

@@ -33,7 +33,7 @@ pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<
     // From here on a signal ends the daemon in good order, even while it starts.
     let mut signals = Signals::listen()?;
     let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
-    announce(&daemon, &config, screen)?;
+    announce(&daemon, &config, place.config.as_deref(), screen)?;
     tell_systemd(&[NotifyState::Ready, NotifyState::Status(&format!("Listening on {}", daemon.address()))]);
     let watchdog = tokio::spawn(feed_watchdog(daemon.services().store().clone()));
     let name = signals.next().await;
@@ -79,9 +79,9 @@ impl Signals {
     }
 }
 
-fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Failure> {
+fn announce(daemon: &Daemon, config: &Config, file: Option<&Path>, screen: &Screen) -> Result<(), Failure> {
     let data = config.data();
-    announce_address(daemon, data)?;
+    announce_place(daemon, data, file)?;
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let mails = match &config.mail.smtp_host {
         Some(host) => format!("to the mail server {host}:{}", config.mail.smtp_port()),
@@ -117,11 +117,11 @@ fn announce(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Fai
     }
 }
 
-/// For programs that want to know where the daemon listens.
-pub fn announce_address(daemon: &Daemon, data: &Path) -> Result<(), Failure> {
-    let path = data.join("listen");
-    daemon::write_whole(&path, &format!("{}\n", daemon.address()), 0o644).map_err(|error| {
-        Failure::new(format!("cannot write {}: {error}", path.display())).hint("check the rights of the data folder")
+/// For programs that want to know where the daemon listens, and commands that want to know how it is run.
+pub fn announce_place(daemon: &Daemon, data: &Path, file: Option<&Path>) -> Result<(), Failure> {
+    let listen = daemon::write_whole(&data.join("listen"), format!("{}\n", daemon.address()), 0o644);
+    listen.and_then(|()| daemon::note_config_file(data, file)).map_err(|error| {
+        Failure::new(format!("cannot write to {}: {error}", data.display())).hint("check the rights of the data folder")
     })
 }
 

@@ -184,7 +184,7 @@ fn refusals_name_field_text_and_rule() {
         ),
         (
             "@daily",
-            r#"schedule "@daily" has 1 fields; it takes 6 or 7: seconds, minutes, hours, day of month, month, day of week, and a year if wanted"#,
+            r#"schedule "@daily" has 1 field; it takes 6 or 7: seconds, minutes, hours, day of month, month, day of week, and a year if wanted"#,
         ),
         (
             "0 0 0 * * ? * *",
@@ -192,7 +192,7 @@ fn refusals_name_field_text_and_rule() {
         ),
         (
             "*/5 * * * *",
-            r#"schedule "*/5 * * * *" has 5 fields and reads like Unix cron; here the seconds come first: did you mean "0 */5 * * * *"?"#,
+            r#"schedule "*/5 * * * *" has 5 fields and reads like Unix cron; here the seconds come first, 1 is Sunday, and `?` stands in the field of days that does not count: did you mean "0 */5 * * * ?"?"#,
         ),
     ];
     for (expression, message) in table {

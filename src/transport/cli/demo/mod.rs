@@ -90,7 +90,7 @@ async fn show_work(
     pictures: usize,
     screen: &Screen,
 ) -> Result<Vec<Run>, Failure> {
-    serve::announce_address(daemon, config.data())?;
+    serve::announce_place(daemon, config.data(), None)?;
     let client = Client::new(daemon.address(), EMAIL, add_user(daemon).await?)?;
     let presets = orders::add_presets(daemon).await?;
     let handle = client.submit(CompanyId(1), JOB, &orders::upload(&presets)).await?;

@@ -229,6 +229,7 @@ async fn dry_run(
     }
     let when = match &job.trigger {
         Trigger::AtOnce => "at once".to_owned(),
+        Trigger::ExecTime(at) if *at < times.now => "at once, because its time has passed".to_owned(),
         Trigger::ExecTime(_) => "once".to_owned(),
         Trigger::ExecSchedule(schedule) => format!("{} ({})", schedule.describe(), times.zone),
     };
