@@ -325,7 +325,9 @@ fn a_job_from_submission_to_its_log() {
     place.furnish();
     let submit = ["submit", "--kind", "uploadDirectory", "--dir", "spring", "--publish", "Full", "--email", "All"];
     let dry = place.run(&[&submit[..], &["--dry-run"]].concat()).ok();
-    assert!(dry.contains("Nothing was submitted"), "{dry}");
+    assert!(dry.contains("This job is in order. Nothing was submitted"), "{dry}");
+    let mistyped = place.run(&["submit", "--kind", "uploadDirectory", "--dir", "sprng", "--dry-run"]).ok();
+    assert!(mistyped.contains("would fail") && mistyped.contains("Acme/sprng does not exist"), "{mistyped}");
     assert_eq!(place.json(&["jobs", "list", "--json"])["jobs"].as_array().unwrap().len(), 0);
 
     let user = ["--user", "ada@acme.example", "--name", "Spring", "--wait", "--json"];

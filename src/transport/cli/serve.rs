@@ -105,7 +105,7 @@ fn announce(daemon: &Daemon, config: &Config, file: Option<&Path>, screen: &Scre
                 ("user", screen.paint(Paint::Bold, email)),
                 ("password", screen.paint(Paint::Bold, password)),
                 ("kept in", daemon::admin_login(data).display().to_string()),
-                ("next", "prepress company add NAME; prepress user add EMAIL --company NAME".to_owned()),
+                ("next", format!("prepress company add NAME --data {}", data.display())),
             ])?;
         }
         Ok(())

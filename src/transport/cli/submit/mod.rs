@@ -13,15 +13,17 @@ use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen, without_nulls};
 use super::serve::Signals;
 use super::watch;
+use crate::assets::ingest::{CompanyFolder, IngestError};
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
 use crate::model::id::InstanceId;
-use crate::model::job::PublishType;
+use crate::model::job::{JobSpec, PublishType};
 use crate::model::kind::JobKind;
 use crate::model::trigger::Trigger;
 use crate::service::jobs::board::JobsQuery;
 use crate::service::jobs::{Checked, SubmitJobParam, shown_order};
 use crate::service::{Caller, Denied, Error};
+use crate::store::companies::Company;
 use crate::store::jobs::query::Run;
 use crate::words::harmless;
 
@@ -152,7 +154,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
 fn refused(error: Error) -> Failure {
     match error {
         Error::Invalid(_) | Error::Missing { .. } | Error::Denied(Denied::IllegalParameterValue(_)) => {
-            Failure::new(format!("the job is refused: {error}")).hint("--dry-run checks a job without submitting it")
+            Failure::new(format!("the job is refused: {error}")).hint("nothing was submitted")
         }
         error => error.into(),
     }
@@ -195,6 +197,13 @@ async fn show(runs: &[Run], caller: &Caller, json: bool, place: &Place, screen: 
     Ok(watch::exit_of(runs))
 }
 
+/// Why an upload could not read its directory as things are.
+fn unreadable_directory(spec: &JobSpec, company: &Company, place: &Place) -> Option<IngestError> {
+    let JobSpec::UploadDirectory(order) = spec else { return None };
+    let folder = CompanyFolder::open(&place.config.ingest_root(), &company.root_path);
+    folder.and_then(|folder| folder.directory(&order.server_dir)).err()
+}
+
 async fn dry_run(
     checked: Checked,
     caller: &Caller,
@@ -233,7 +242,15 @@ async fn dry_run(
         Trigger::ExecTime(_) => "once".to_owned(),
         Trigger::ExecSchedule(schedule) => format!("{} ({})", schedule.describe(), times.zone),
     };
-    screen.line(format!("{} Nothing was submitted.", screen.paint(Paint::Green, "This job is in order.")))?;
+    let problem = unreadable_directory(&job.spec, &company, place);
+    let verdict = match &problem {
+        None => screen.paint(Paint::Green, "This job is in order."),
+        Some(_) => screen.paint(Paint::Yellow, "This job can be submitted, but would fail as things are."),
+    };
+    screen.line(format!("{verdict} Nothing was submitted."))?;
+    if let Some(problem) = problem {
+        screen.line(format!("  {problem}"))?;
+    }
     screen.facts([
         ("job", harmless(&job.name)),
         ("kind", job.spec.kind().to_string()),
