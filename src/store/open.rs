@@ -1,12 +1,13 @@
 //! Opening the database.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
-use sqlx::migrate::MigrateError;
+use rustix::fs::{FlockOperation, flock};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
@@ -66,8 +67,11 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .optimize_on_close(true, 1000);
+        let alone = alone_at(&options.path).await;
         let mut connection = connect.connect().await.map_err(|e| refuse(e.to_string()))?;
-        migrate(&mut connection).await.map_err(|e| refuse(e.to_string()))?;
+        // Not `run`, whose future the compiler cannot prove to be Send.
+        MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|e| refuse(e.to_string()))?;
+        drop(alone);
         let reading = connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None);
         Self::of(options, connection, reading).await
     }
@@ -206,17 +210,17 @@ async fn check_schema(connection: &mut SqliteConnection) -> Result<(), String> {
     Ok(())
 }
 
-/// Brings the schema up to date. SQLite has no lock for that: of two processes that open a new database at the same moment
-/// one fails at the migration that the other has just done, and goes on behind it. That can happen at each of them.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    for _ in MIGRATIONS.iter() {
-        // Not `run`, whose future the compiler cannot prove to be Send.
-        match MIGRATIONS.run_direct(None, connection, false).await {
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {}
-            done => return done,
-        }
-    }
-    MIGRATIONS.run_direct(None, connection, false).await
+/// Keeps others that open the database at the same moment waiting while it is made and its schema is brought up to date:
+/// SQLite has no lock for that, and does not wait for another that switches to the write-ahead log. The lock is on the
+/// folder, so that nothing is left behind. Who cannot open the folder hears more from opening the database.
+async fn alone_at(database: &Path) -> Option<File> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let lock = move || {
+        let folder = File::open(folder).ok()?;
+        rustix::io::retry_on_intr(|| flock(&folder, FlockOperation::LockExclusive)).ok()?;
+        Some(folder)
+    };
+    tokio::task::spawn_blocking(lock).await.ok()?
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `prepress submit`.
 
+mod fields;
 mod order;
 
 use std::path::PathBuf;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::SubmitArgs;
+use super::{SubmitArgs, fields};
+use crate::contract::Contract;
 use crate::model::handle;
 use crate::model::job::PublishType;
 use crate::model::kind::JobKind;
@@ -71,7 +72,14 @@ fn from_file(file: &Path) -> Result<SubmitJobParam, Failure> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let value = match first {
         None => return Err(refuse("it is empty".to_owned())),
-        Some(b'{') => json(&bytes).map_err(refuse)?,
+        Some(b'{') => {
+            let value = json(&bytes).map_err(refuse)?;
+            let submit_job = Contract::get().operation("submitJob");
+            if let Some(problem) = submit_job.and_then(|operation| fields::unknown(&value, &operation.param)) {
+                return Err(refuse(problem));
+            }
+            value
+        }
         Some(_) => {
             let (operation, value) = soap::read_document(&bytes).map_err(|fault| refuse(fault.reason))?;
             if operation.name != "submitJob" {
