@@ -65,8 +65,17 @@ fn read<T: DeserializeOwned>(element: &str, value: &Value) -> Result<T, Invalid>
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { element.to_owned() } else { format!("{element}/{}", path.replace('.', "/")) };
-        Invalid::new(field, format!("cannot be read: {}", error.inner()))
+        Invalid::new(field, rule(&error.inner().to_string()))
     })
+}
+
+/// The rule that a value breaks, in words for who wrote it: serde speaks of variants where the API has constants.
+fn rule(error: &str) -> String {
+    let constants = || {
+        let (given, known) = error.strip_prefix("unknown variant `")?.split_once("`, expected ")?;
+        Some(format!("must be {}, not \"{given}\"", known.replace('`', "")))
+    };
+    constants().unwrap_or_else(|| format!("cannot be read: {error}"))
 }
 
 /// Reads a job that carries processing options. They are read on their own first, because an error inside a flattened

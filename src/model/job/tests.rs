@@ -172,6 +172,13 @@ fn a_bad_field_is_named_with_its_rule() {
 }
 
 #[test]
+fn constants_are_told_as_the_api_has_them() {
+    let error = JobSpec::parse(JobKind::ImageServingPublish, &json!({"publishType": "Fulll"})).unwrap_err();
+    let expected = "imageServingPublishJob/publishType must be one of Full, FullWithSearch, Incremental, not \"Fulll\"";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
 fn what_was_submitted_is_what_is_kept() {
     let value = upload(json!({
         "pdfOptions": {"process": "Rasterize", "resolution": 150.0},
