@@ -108,13 +108,6 @@ fn vases_and_lamps(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), Media
     })
 }
 
-/// Writes the catalogue's PDF alone.
-pub fn write_lookbook(dir: &Path, side: u32) -> Result<PathBuf, MediaError> {
-    let mut catalogue = Catalogue { dir, written: Vec::new() };
-    catalogue.add("Lookbook.pdf", || lookbook(side))?;
-    Ok(dir.join("Lookbook.pdf"))
-}
-
 fn textiles_and_print(catalogue: &mut Catalogue<'_>, side: u32) -> Result<(), MediaError> {
     let width = side / 4 * 3;
     catalogue.add("قمصان/قميص.tif", || {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::report::Report;
 use super::{BenchError, failed};
+use crate::media;
 use contest::{Contest, Opponent};
 
 /// How much to measure.
@@ -45,11 +46,13 @@ pub struct MediaArgs {
 /// Measures every part.
 pub(super) fn measure(plan: &MediaArgs, report: &mut Report) -> Result<(), BenchError> {
     let scratch = Scratch::new(&plan.folder)?;
-    for contest in pictures::contests(plan, &scratch.0)? {
+    let catalogue = media::sample::write_catalogue(&scratch.0, plan.side).map_err(failed("make pictures"))?;
+    let originals = pictures::originals(&catalogue);
+    for contest in pictures::contests(plan, &scratch.0, &originals)? {
         contest.hold(plan.rounds, report)?;
     }
-    pages::contest(plan, &scratch.0)?.hold(plan.rounds, report)?;
-    views::contest(plan, &scratch.0)?.hold(plan.rounds, report)
+    pages::contest(plan, &scratch.0, &catalogue)?.hold(plan.rounds, report)?;
+    views::contest(plan, &scratch.0, &originals)?.hold(plan.rounds, report)
 }
 
 /// Does one task of ours, in a process of its own.

@@ -7,7 +7,7 @@ use super::super::{BenchError, failed};
 use super::{Contest, MediaArgs, Opponent, text};
 use crate::media::child::{Launcher, RUNNING_BINARY};
 use crate::media::pdf::{self, Drawing, PageColor, PageLimits};
-use crate::media::{self, Limits, Options};
+use crate::media::{Limits, Options, child};
 
 /// Pixels per inch.
 const RESOLUTION: &str = "150";
@@ -15,10 +15,12 @@ const RESOLUTION: &str = "150";
 /// Documents of a batch, at least: as many as keep all cores busy.
 const DOCUMENTS: usize = 4;
 
-pub(super) fn contest(plan: &MediaArgs, folder: &Path) -> Result<Contest, BenchError> {
-    let documents = match plan.pdf.as_slice() {
-        [] => vec![media::sample::write_lookbook(folder, plan.side).map_err(failed("make a PDF"))?],
-        given => given.iter().map(std::path::absolute).collect::<Result<_, _>>().map_err(failed("find the PDF"))?,
+pub(super) fn contest(plan: &MediaArgs, folder: &Path, catalogue: &[PathBuf]) -> Result<Contest, BenchError> {
+    let documents: Vec<PathBuf> = if plan.pdf.is_empty() {
+        let is_pdf = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "pdf");
+        catalogue.iter().filter(is_pdf).cloned().collect()
+    } else {
+        plan.pdf.iter().map(std::path::absolute).collect::<Result<_, _>>().map_err(failed("find the PDF"))?
     };
     let mut pages = 0;
     let mut ours = Vec::new();
@@ -63,8 +65,8 @@ pub(super) fn draw(document: &Path, target: &Path) -> Result<(), BenchError> {
     })
 }
 
-impl From<media::child::ChildError> for BenchError {
-    fn from(error: media::child::ChildError) -> Self {
+impl From<child::ChildError> for BenchError {
+    fn from(error: child::ChildError) -> Self {
         failed("draw pages")(error)
     }
 }

@@ -22,8 +22,7 @@ const FORMATS: [(&str, &str); 6] = [
 /// What vips is told of the pyramid.
 const PYRAMID: &str = "--tile --pyramid --compression jpeg --Q 85 --tile-width 256 --tile-height 256";
 
-pub(super) fn contests(plan: &MediaArgs, folder: &Path) -> Result<Vec<Contest>, BenchError> {
-    let originals = originals(plan.side, folder)?;
+pub(super) fn contests(plan: &MediaArgs, folder: &Path, originals: &[PathBuf]) -> Result<Vec<Contest>, BenchError> {
     let mut contests = Vec::new();
     for (number, (format, suffix)) in FORMATS.into_iter().enumerate() {
         let mut sources = Vec::new();
@@ -47,10 +46,9 @@ pub(super) fn contests(plan: &MediaArgs, folder: &Path) -> Result<Vec<Contest>, 
 }
 
 /// RGB pictures of the sample catalogue.
-pub(super) fn originals(side: u32, folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
-    let all = media::sample::write_catalogue(folder, side).map_err(failed("make pictures"))?;
-    let is_spin = |path: &PathBuf| path.parent().is_some_and(|parent| parent.ends_with("Spin"));
-    Ok(all.into_iter().filter(is_spin).take(4).collect())
+pub(super) fn originals(catalogue: &[PathBuf]) -> Vec<PathBuf> {
+    let is_spin = |path: &&PathBuf| path.parent().is_some_and(|parent| parent.ends_with("Spin"));
+    catalogue.iter().filter(is_spin).take(4).cloned().collect()
 }
 
 fn contest<'a>(

@@ -13,9 +13,9 @@ const MODIFIER: &str = "wid=800&hei=800&fit=constrain&fmt=jpeg&qlt=85";
 /// Views that one process makes, so that its start counts for little.
 const AT_ONCE: usize = 12;
 
-pub(super) fn contest(plan: &MediaArgs, folder: &Path) -> Result<Contest, BenchError> {
+pub(super) fn contest(plan: &MediaArgs, folder: &Path, originals: &[PathBuf]) -> Result<Contest, BenchError> {
     let mut pyramids = Vec::new();
-    for (index, original) in pictures::originals(plan.side, folder)?.iter().enumerate() {
+    for (index, original) in originals.iter().enumerate() {
         let pyramid = folder.join(format!("view-{index}.tif"));
         pictures::optimize(original, &pyramid)?;
         pyramids.push(text(&pyramid).to_owned());
