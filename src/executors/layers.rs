@@ -350,14 +350,7 @@ impl Work<'_> {
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
-        let mut counters = Counters::default();
-        for line in &lines {
-            match line.log_type {
-                LogType::UploadWarning => counters.warning += 1,
-                _ => counters.error += 1,
-            }
-        }
-        let report = ItemReport { counters, lines, ..ItemReport::default() };
+        let report = ItemReport::of_problems(lines);
         self.context.commit(self.item("end"), Effect::Nothing, move |_| report).await?;
         Ok(())
     }

@@ -35,6 +35,15 @@ pub struct ItemReport {
     pub lines: Vec<LogLine>,
 }
 
+impl ItemReport {
+    /// Lines about what went wrong, each counted as what it is.
+    pub fn of_problems(lines: Vec<LogLine>) -> Self {
+        let warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
+        let counters = Counters { warning, error: lines.len() as i64 - warning, ..Counters::default() };
+        Self { counters, lines, ..Self::default() }
+    }
+}
+
 /// What a run does just now.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
