@@ -4,7 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -22,6 +21,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::JsonState;
 use super::problem::Problem;
+use crate::clock::Stopwatch;
 use crate::service::{Error, Overview, Stats};
 use crate::transport::soap::{OperationName, PLAIN_PATH, SOAP_PATH};
 
@@ -62,7 +62,7 @@ pub fn measured(router: Router, metrics: HttpMetrics) -> Router {
 
 async fn measure(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
     let route = route(request.uri().path());
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let response = next.run(request).await;
     let operation = response.extensions().get::<OperationName>().map_or("", |operation| operation.0);
     let call = Call { route, operation, status: response.status().as_u16() };
