@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
@@ -11,8 +11,6 @@ use rustix::fs::{FlockOperation, flock};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
-
-use crate::clock::Stopwatch;
 
 use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
@@ -161,7 +159,7 @@ impl Store {
 
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
-        let begun = Stopwatch::start();
+        let begun = Instant::now();
         let submitted = self.writer.submit(job).await?;
         self.stats.submit_seconds.observe(begun.elapsed().as_secs_f64());
         Ok(submitted)
