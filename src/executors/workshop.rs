@@ -99,6 +99,8 @@ mod tests {
         });
         let second = workshop.work(|_| panic!("nobody waits for it"));
         tokio::select! {
+            // Who asks first gets the place.
+            biased;
             _ = first => panic!("it ends only when it is abandoned"),
             _ = second => panic!("there is no place for it"),
             begun = begun => begun.unwrap(),
