@@ -39,7 +39,7 @@ pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) ->
         FileFormat::ProgressiveJpeg => jpeg(colors, commands.qlt, Some(commands.pscan.unwrap_or(4)), facts),
         FileFormat::Png => png(colors, facts),
         FileFormat::Tiff => tiff(colors, commands, facts),
-        FileFormat::WebP => webp(colors),
+        FileFormat::WebP => webp(colors, commands, facts),
         FileFormat::Gif => gif(colors),
     }
 }
@@ -96,16 +96,53 @@ fn png(colors: &Colors, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
     Ok(out)
 }
 
-/// Always without loss: better than what was asked for, and larger.
-fn webp(colors: &Colors) -> Result<Vec<u8>, MediaError> {
-    let kind = match colors.alpha {
-        None => image::ExtendedColorType::Rgb8,
-        Some(_) => image::ExtendedColorType::Rgba8,
+fn webp(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+    let pixels = colors.interleaved();
+    let layout = match colors.alpha {
+        None => webp::PixelLayout::Rgb,
+        Some(_) => webp::PixelLayout::Rgba,
     };
-    let mut out = Vec::new();
-    let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut out);
-    encoder.encode(&colors.interleaved(), colors.width, colors.height, kind).map_err(failed)?;
-    Ok(out)
+    let mut config = webp::WebPConfig::new().map_err(|()| failed("libwebp is of another version than its header"))?;
+    config.lossless = i32::from(commands.fmt.compression == Compression::Lossless);
+    if config.lossless == 0 {
+        config.quality = commands.qlt.value.into();
+        // The format has colour at half resolution only; this is the best that can be made of it.
+        config.use_sharp_yuv = i32::from(commands.qlt.full_chroma);
+    }
+    let encoder = webp::Encoder::new(&pixels, layout, colors.width, colors.height);
+    let encoded = encoder.encode_advanced(&config).map_err(|error| failed(format!("libwebp says {error:?}")))?;
+    Ok(match facts.profile {
+        Some(profile) => with_profile(&encoded, profile, colors),
+        None => encoded.to_vec(),
+    })
+}
+
+/// A WebP file as it is, but with a profile, for which it needs the header of the extended format.
+fn with_profile(file: &[u8], profile: &[u8], colors: &Colors) -> Vec<u8> {
+    const HEADER: usize = 12;
+    const CHUNK: usize = 8;
+    const EXTENDED: usize = CHUNK + 10;
+    const HAS_PROFILE: u8 = 0x20;
+    const HAS_ALPHA: u8 = 0x10;
+    let chunks = match &file[HEADER..] {
+        extended if extended.starts_with(b"VP8X") => &extended[EXTENDED..],
+        simple => simple,
+    };
+    let mut body = b"WEBPVP8X".to_vec();
+    body.extend(10_u32.to_le_bytes());
+    body.extend([HAS_PROFILE | if colors.alpha.is_some() { HAS_ALPHA } else { 0 }, 0, 0, 0]);
+    for side in [colors.width, colors.height] {
+        body.extend(&(side - 1).to_le_bytes()[..3]);
+    }
+    body.extend(b"ICCP");
+    body.extend((profile.len() as u32).to_le_bytes());
+    body.extend(profile);
+    body.resize(body.len().next_multiple_of(2), 0);
+    body.extend(chunks);
+    let mut out = b"RIFF".to_vec();
+    out.extend((body.len() as u32).to_le_bytes());
+    out.extend(body);
+    out
 }
 
 /// 256 colours, and one of them transparent where the alpha is less than half.

@@ -397,6 +397,19 @@ fn every_format_is_what_it_says() {
 }
 
 #[test]
+fn webp_has_loss_by_its_quality() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("wid=200&fmt=png");
+    let [low, high, sharp, none] = ["webp&qlt=30", "webp&qlt=95", "webp&qlt=95,1", "webp,,lossless"].map(|fmt| {
+        let file = bench.view(&format!("wid=200&fmt={fmt}"));
+        (std::fs::metadata(&file).unwrap().len(), bench.error_between(&file, &plain))
+    });
+    assert!(low.0 < high.0 && high.0 < none.0, "{low:?} {high:?} {none:?}");
+    assert!(low.1 > high.1 && high.1 > none.1, "{low:?} {high:?} {none:?}");
+    assert!(sharp.1 < high.1, "{sharp:?} {high:?}");
+}
+
+#[test]
 fn formats_with_alpha_keep_it() {
     let bench = Bench::with("商品-001.png", 300);
     let plain = bench.shop.pixels(path(&bench.view("fmt=png-alpha"))).visible();
@@ -493,11 +506,14 @@ fn colours_go_through_profiles() {
     }
     let embedded = bench.view("fmt=jpeg&iccEmbed=1");
     assert!(run("exiftool", &["-ICC_Profile:ProfileDescription", path(&embedded)]).contains("sRGB"));
-    // Formats that hold none.
-    for fmt in ["webp", "gif"] {
+    for fmt in ["webp", "webp-alpha", "webp,,lossless", "webp-alpha,,lossless"] {
         let file = bench.view(&format!("fmt={fmt}&iccEmbed=1"));
-        assert!(!run("vipsheader", &["-a", path(&file)]).contains("icc-profile-data"), "{fmt}");
+        assert!(run("exiftool", &["-ICC_Profile:ProfileDescription", path(&file)]).contains("sRGB"), "{fmt}");
+        bench.alike(&file, &bench.view(&format!("fmt={fmt}")), 1e-9, fmt);
     }
+    // A format that holds none.
+    let file = bench.view("fmt=gif&iccEmbed=1");
+    assert!(!run("vipsheader", &["-a", path(&file)]).contains("icc-profile-data"));
 }
 
 #[test]
