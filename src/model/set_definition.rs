@@ -11,43 +11,99 @@ const LONGEST: usize = 256 * 1024;
 const FUNCTIONS: &[(&str, usize)] =
     &[("getFilePath", 1), ("getCatalogId", 1), ("getMetaData", 2), ("getMetadata", 2), ("getThumbCatalogId", 1)];
 
+/// A place in a definition: what is asked of which asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub asset: AssetId,
+    pub question: Question,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Where its file lies, with the company root.
+    FilePath,
+    /// What image servers call it.
+    CatalogId,
+    /// Its value of the metadata field with this name.
+    Metadata(String),
+    /// What image servers call the picture that stands for it.
+    ThumbCatalogId,
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Place(Place),
+}
+
 /// The assets that a definition names, each once, in their order.
 pub fn assets(field: &str, definition: &str) -> Result<Vec<AssetId>, Invalid> {
+    let mut found = Vec::new();
+    for piece in pieces(field, definition)? {
+        if let Piece::Place(Place { asset, .. }) = piece
+            && !found.contains(&asset)
+        {
+            found.push(asset);
+        }
+    }
+    Ok(found)
+}
+
+/// A definition with an answer at each place. One that cannot be read stays as it is.
+pub fn resolved(definition: &str, answer: impl Fn(&Place) -> String) -> String {
+    let Ok(pieces) = pieces("setDefinition", definition) else {
+        return definition.to_owned();
+    };
+    let resolve = |piece: &Piece| match piece {
+        Piece::Text(text) => (*text).to_owned(),
+        Piece::Place(place) => answer(place),
+    };
+    pieces.iter().map(resolve).collect()
+}
+
+fn pieces<'a>(field: &str, definition: &'a str) -> Result<Vec<Piece<'a>>, Invalid> {
     if definition.len() > LONGEST {
         return Err(Invalid::new(field, format!("must have at most {LONGEST} bytes, not {}", definition.len())));
     }
     let mut found = Vec::new();
     let mut rest = definition;
-    while let Some(start) = rest.find("${") {
-        let inside = &rest[start + 2..];
+    while let Some((text, inside)) = rest.split_once("${") {
         let shown: String = inside.chars().take(60).collect();
-        let end = inside.find('}').ok_or_else(|| Invalid::new(field, format!("has no }} that closes ${{{shown}")))?;
-        let asset = place(field, &inside[..end])?;
-        if !found.contains(&asset) {
-            found.push(asset);
-        }
-        rest = &inside[end + 1..];
+        let (call, after) =
+            inside.split_once('}').ok_or_else(|| Invalid::new(field, format!("has no }} that closes ${{{shown}")))?;
+        found.push(Piece::Text(text));
+        found.push(Piece::Place(place(field, call)?));
+        rest = after;
     }
+    found.push(Piece::Text(rest));
     Ok(found)
 }
 
 /// Reads `getCatalogId([a|12|1|12])`.
-fn place(field: &str, text: &str) -> Result<AssetId, Invalid> {
+fn place(field: &str, text: &str) -> Result<Place, Invalid> {
     let shown: String = text.chars().take(60).collect();
     let refuse = |rule: &str| Invalid::new(field, format!("{rule}: ${{{shown}}}"));
     let call = text.trim().strip_suffix(')').and_then(|call| call.split_once('('));
     let (name, arguments) = call.ok_or_else(|| refuse("has a place that is no function with its handles"))?;
     let known = FUNCTIONS.iter().find(|(known, _)| *known == name.trim());
-    let (_, count) = known.ok_or_else(|| {
+    let (name, count) = known.ok_or_else(|| {
         let names: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
         refuse(&format!("has a function that is none of {}", names.join(", ")))
     })?;
-    let handles: Vec<&str> = arguments.split(',').map(str::trim).collect();
-    let bare = |text: &&str| text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).map(str::trim).is_some();
-    if handles.len() != *count || !handles.iter().all(bare) {
-        return Err(refuse(&format!("has a function that takes {count} handles in [ ]")));
-    }
-    handle::parse_asset(field, handles[0].trim_matches(['[', ']']).trim())
+    let bare = |text: &'_ str| {
+        let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
+        Some(inner.trim().to_owned())
+    };
+    // Names of metadata fields may have commas; handles of assets have none.
+    let handles: Option<Vec<String>> = arguments.splitn(*count, ',').map(bare).collect();
+    let handles = handles.filter(|handles| handles.len() == *count);
+    let handles = handles.ok_or_else(|| refuse(&format!("has a function that takes {count} handles in [ ]")))?;
+    let question = match *name {
+        "getFilePath" => Question::FilePath,
+        "getCatalogId" => Question::CatalogId,
+        "getThumbCatalogId" => Question::ThumbCatalogId,
+        _ => Question::Metadata(handle::parse_metadata_field(field, &handles[1])?.2),
+    };
+    Ok(Place { asset: handle::parse_asset(field, &handles[0])?, question })
 }
 
 /// The definition of a spin with two axes: images of a row between semicolons, rows between commas.
@@ -73,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn every_place_gets_its_answer() {
+        let text = "x,${getFilePath([a|1])};${ getThumbCatalogId( [ a|2|1|2 ] ) }|${getMetaData([a|1], [m|1|ALL|Size, in cm])}.";
+        let answer = |place: &Place| format!("<{} {:?}>", place.asset, place.question);
+        assert_eq!(resolved(text, answer), "x,<1 FilePath>;<2 ThumbCatalogId>|<1 Metadata(\"Size, in cm\")>.");
+        assert_eq!(resolved("plain", answer), "plain");
+        assert_eq!(resolved("a ${drop([a|1])} b", answer), "a ${drop([a|1])} b");
+    }
+
+    #[test]
     fn a_bad_place_is_refused() {
         let long = "x".repeat(LONGEST + 1);
         for (text, said) in [
@@ -82,6 +147,8 @@ mod tests {
             ("${getCatalogId(a|1)}", "[ ]"),
             ("${getMetaData([a|1])}", "2 handles"),
             ("${getCatalogId([c|1])}", "handle"),
+            ("${getCatalogId([a|1],[a|2])}", "handle"),
+            ("${getMetaData([a|1],[a|1])}", "handle"),
             (&long, "at most"),
         ] {
             let invalid = assets("setDefinition", text).unwrap_err();

@@ -9,6 +9,7 @@ mod error;
 pub mod limit;
 mod open;
 mod rows;
+mod set_definitions;
 mod signal;
 mod stats;
 mod system;

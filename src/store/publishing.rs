@@ -15,7 +15,7 @@ use sqlx::{Row, SqliteConnection};
 use super::assets::ingest::Derived;
 use super::assets::metadata;
 use super::effect::Applied;
-use super::{Store, StoreError, Transaction, contexts, metadata_fields, pictures, rows};
+use super::{Store, StoreError, Transaction, contexts, metadata_fields, pictures, rows, set_definitions};
 use crate::model::asset::{AssetType, ContextKind, LayerFacts, PictureFacts, TrashState, VideoFacts};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
@@ -104,6 +104,8 @@ pub struct AssetState {
     pub derived: Vec<Derived>,
     /// Of a set, in their order, without those in the trash.
     pub members: Vec<MemberState>,
+    /// Of an asset set: setDefinition, with an answer at each of its places.
+    pub definition: Option<String>,
 }
 
 /// A place in a set, as a publish sees it.
@@ -181,7 +183,8 @@ macro_rules! contexts_of_marks {
     };
 }
 
-/// What belongs to a set may be published with it; what a set says of itself names its members.
+/// What belongs to a set may be published with it. What a set says of itself names its members, and those that stand for
+/// them.
 const CHANGED: &str = "
     WITH RECURSIVE changed (id) AS (
         SELECT id FROM asset WHERE company_id = $1 AND change_seq > $2
@@ -189,9 +192,16 @@ const CHANGED: &str = "
         SELECT id FROM changed
         UNION
         SELECT s.asset_id FROM below JOIN set_member s ON s.set_id = below.id
+    ), shown (id) AS (
+        SELECT id FROM changed
+        UNION
+        SELECT d.set_id FROM changed JOIN set_detail d ON d.thumb_id = changed.id
+    ), above (id) AS (
+        SELECT s.set_id FROM shown JOIN set_member s ON s.asset_id = shown.id
+        UNION
+        SELECT s.set_id FROM above JOIN set_member s ON s.asset_id = above.id
     )
-    SELECT id FROM below
-    UNION SELECT s.set_id FROM changed JOIN set_member s ON s.asset_id = changed.id
+    SELECT id FROM below UNION SELECT id FROM above
     ORDER BY 1";
 
 impl Store {
@@ -296,12 +306,14 @@ impl Store {
         .map_err(StoreError::doing("read assets to be published"))?;
         let mut derived = pictures::derived_of(&mut reader, &numbers).await?;
         let mut members = members_of(&mut reader, &numbers).await?;
+        let mut definitions = set_definitions::resolved(&mut reader, company, &numbers, &members).await?;
         let mut metadata = metadata_of(&mut reader, company, context, &numbers).await?;
         rows.iter()
             .map(|row| {
                 let mut asset = state(row)?;
                 asset.derived = derived.remove(&asset.id).unwrap_or_default();
                 asset.members = members.remove(&asset.id).unwrap_or_default();
+                asset.definition = definitions.remove(&asset.id);
                 asset.metadata = metadata.published(&asset);
                 Ok(asset)
             })
@@ -470,6 +482,7 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
         metadata: Fields::new(),
         derived: Vec::new(),
         members: Vec::new(),
+        definition: None,
     })
 }
 

@@ -5,8 +5,11 @@ use std::os::unix::fs::MetadataExt;
 
 use prepress::executors::Failure;
 use prepress::model::asset::{AssetType, PublishState};
+use prepress::model::handle;
 use prepress::model::kind::JobKind;
 use prepress::store::assets::Contexts;
+use prepress::store::assets::metadata::{Update, Values};
+use prepress::store::assets::set_change::{Seat, SetContent, UserSet};
 use prepress::store::assets::sets::Member;
 use serde_json::{Value, json};
 
@@ -222,6 +225,48 @@ async fn a_marked_set_is_published_with_its_members() {
     world.store.trash_assets(change(&world), vec![set]).await.unwrap();
     publish(&world, JobKind::ImageServingPublish).await;
     assert_eq!(world.paths_in("image-serving"), ["media.json", "s-1.tif"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_definition_of_an_asset_set_is_published_with_its_answers() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    let (a, b) = (member(&world, "a").await, member(&world, "b").await);
+    let spin = world.set("Sets", "spin", AssetType::SpinSet, vec![b], false).await;
+    let title = |text: &str| Update { name: "dc.title".into(), values: Values::Set(vec![text.into()]) };
+    world.store.set_metadata(change(&world), vec![(a.asset, vec![title("Mug")])]).await.unwrap();
+    let (a, spin) = (a.asset, format!("a|{spin}|22|{spin}"));
+    let definition = format!(
+        "{{1,${{getCatalogId([{spin}])}};${{getThumbCatalogId([{spin}])}}}},${{getFilePath([a|{a}])}},\
+         ${{getMetaData([a|{a}], [m|{company}|ALL|dc.title])}},${{getMetadata([a|{a}],[m|{company}|ALL|none])}}.",
+        company = world.company
+    );
+    let seats = [handle::parse_asset("", &spin).unwrap(), a].map(|asset| Seat { asset, page_reset: true });
+    let set = UserSet {
+        folder: "Sets".into(),
+        name: "media".into(),
+        set_type: AssetType::AssetSet,
+        sub_type: Some("MediaSet".into()),
+        content: SetContent { seats: Some(seats.to_vec()), definition: Some(definition), thumb: None },
+    };
+    let set = world.store.create_set(change(&world), set).await.unwrap();
+    world
+        .store
+        .set_publish_states(change(&world), vec![(set, PublishState::MarkedForPublish)], Contexts::All)
+        .await
+        .unwrap();
+    let published = async || {
+        publish(&world, JobKind::ImageServingPublish).await;
+        document(&world, "image-serving/Acme/media.json")["definition"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(published().await, "{1,Acme/spin;Acme/b},Acme/a.jpg,Mug,.");
+    // An answer that changes is published, also when it is two sets below.
+    world.store.set_metadata(change(&world), vec![(a, vec![title("Cup")])]).await.unwrap();
+    assert_eq!(published().await, "{1,Acme/spin;Acme/b},Acme/a.jpg,Cup,.");
+    world.store.rename_asset(change(&world), b.asset, "blue".into(), "blue.jpg".into()).await.unwrap();
+    assert_eq!(published().await, "{1,Acme/spin;Acme/blue},Acme/a.jpg,Cup,.");
+    world.store.trash_assets(change(&world), vec![a]).await.unwrap();
+    assert_eq!(published().await, "{1,Acme/spin;Acme/blue},,,.");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

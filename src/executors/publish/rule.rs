@@ -106,6 +106,8 @@ impl Given {
 /// member that gives none to the context has none. `width` and `height` are in pixels, of members that have pixels; `row`
 /// and `column` are there in spins with two axes, from 0.
 ///
+/// An asset set has its `definition` too, with an answer at each of its places.
+///
 /// A template has the size of its canvas, and its members, from the bottom, say how they lie on it:
 ///
 /// ```text
@@ -129,6 +131,9 @@ pub fn definition(set: &AssetState, file_name: String, files: fn(&AssetState) ->
     if let Some((width, height)) = set.pixels {
         document["width"] = width.into();
         document["height"] = height.into();
+    }
+    if let Some(definition) = &set.definition {
+        document["definition"] = definition.as_str().into();
     }
     document["members"] = members.into();
     Given::new(file_name, FileType::of_master(set.asset_type), Content::Text(format!("{document}\n")))

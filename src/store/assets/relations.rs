@@ -23,6 +23,25 @@ pub struct Origin {
     pub part: String,
 }
 
+/// The asset that stands for a set: the one that a user chose, or its first picture.
+macro_rules! thumb_of_set {
+    ($set:literal) => {
+        concat!(
+            "coalesce(
+                 (SELECT t.id FROM set_detail d JOIN asset t ON t.id = d.thumb_id
+                  WHERE d.set_id = ",
+            $set,
+            " AND t.trash_state = 'NotInTrash'),
+                 (SELECT a.id FROM set_member s JOIN asset a ON a.id = s.asset_id
+                  WHERE s.set_id = ",
+            $set,
+            " AND a.trash_state = 'NotInTrash' AND a.asset_type IN ('Image', 'AnimatedGif')
+                  ORDER BY s.position LIMIT 1))"
+        )
+    };
+}
+pub(in crate::store) use thumb_of_set;
+
 impl Store {
     /// In their order.
     pub async fn set_members(&self, company: CompanyId, set: AssetId) -> Result<Vec<SetMember>, StoreError> {
@@ -91,15 +110,11 @@ impl Store {
 
     /// The asset that stands for a set: the one that a user chose, or its first picture.
     pub async fn thumb_of(&self, company: CompanyId, set: AssetId) -> Result<Option<AssetId>, StoreError> {
-        let row = sqlx::query(
-            "SELECT coalesce(
-                 (SELECT t.id FROM set_detail d JOIN asset t ON t.id = d.thumb_id
-                  WHERE d.set_id = $1 AND t.trash_state = 'NotInTrash'),
-                 (SELECT a.id FROM set_member s JOIN asset a ON a.id = s.asset_id
-                  WHERE s.set_id = $1 AND a.trash_state = 'NotInTrash' AND a.asset_type IN ('Image', 'AnimatedGif')
-                  ORDER BY s.position LIMIT 1)) AS thumb
-             FROM asset WHERE id = $1 AND company_id = $2",
-        )
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            thumb_of_set!("$1"),
+            " AS thumb FROM asset WHERE id = $1 AND company_id = $2"
+        ))
         .bind(set.0)
         .bind(company.0)
         .fetch_optional(&mut *self.reader().await?)

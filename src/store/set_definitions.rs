@@ -1,0 +1,113 @@
+//! What stands at the places of the definition of an asset set when it is published.
+
+use std::collections::HashMap;
+
+use chrono::DateTime;
+use serde_json::json;
+use sqlx::{Row, SqliteConnection};
+
+use super::assets::{metadata, relations};
+use super::publishing::MemberState;
+use super::{StoreError, metadata_fields, rows};
+use crate::model::handle;
+use crate::model::id::{AssetId, CompanyId};
+use crate::model::metadata::{Field, FieldDefinition, FieldType, Fields};
+use crate::model::set_definition::{self, Place, Question};
+
+/// The definitions of those of these sets that have one. `sets` is a JSON array of numbers.
+pub(super) async fn resolved(
+    reader: &mut SqliteConnection,
+    company: CompanyId,
+    sets: &str,
+    members: &HashMap<AssetId, Vec<MemberState>>,
+) -> Result<HashMap<AssetId, String>, StoreError> {
+    let defined = sqlx::query(
+        "SELECT set_id, definition FROM set_detail
+         WHERE set_id IN (SELECT value FROM json_each($1)) AND definition IS NOT NULL",
+    )
+    .bind(sets)
+    .fetch_all(&mut *reader)
+    .await
+    .map_err(StoreError::doing("read the definitions of sets"))?;
+    if defined.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut resolved = HashMap::new();
+    for row in &defined {
+        let set = AssetId(rows::get(row, "set_id")?);
+        let members = members.get(&set).map_or(&[][..], Vec::as_slice);
+        let known = Known::of(reader, company, members).await?;
+        let definition: &str = rows::get(row, "definition")?;
+        resolved.insert(set, set_definition::resolved(definition, |place| known.answer(place).unwrap_or_default()));
+    }
+    Ok(resolved)
+}
+
+/// What there is to know of the members of a set.
+struct Known<'a> {
+    root_path: String,
+    members: HashMap<AssetId, &'a MemberState>,
+    metadata: HashMap<AssetId, Fields>,
+    fields: Vec<FieldDefinition>,
+    /// Names of the pictures that stand for members which are sets.
+    thumbs: HashMap<AssetId, String>,
+}
+
+impl<'a> Known<'a> {
+    async fn of(
+        reader: &mut SqliteConnection,
+        company: CompanyId,
+        members: &'a [MemberState],
+    ) -> Result<Self, StoreError> {
+        let numbers = json!(members.iter().map(|member| member.asset.id).collect::<Vec<_>>()).to_string();
+        let root_path = sqlx::query_scalar("SELECT root_path FROM company WHERE id = $1")
+            .bind(company.0)
+            .fetch_one(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read the root folder of a company"))?;
+        let thumbs = sqlx::query(concat!(
+            "SELECT i.value, t.name FROM json_each($1) i JOIN asset t ON t.id = ",
+            relations::thumb_of_set!("i.value")
+        ))
+        .bind(&numbers)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("look for the pictures of sets"))?;
+        Ok(Self {
+            root_path,
+            members: members.iter().map(|member| (member.asset.id, member)).collect(),
+            metadata: metadata::read(reader, &numbers).await?,
+            fields: metadata_fields::read(reader, company).await?,
+            thumbs: thumbs.iter().map(|row| (AssetId(row.get(0)), row.get(1))).collect(),
+        })
+    }
+
+    /// Nothing for what is in the trash, has no such field, or nothing that stands for it.
+    fn answer(&self, place: &Place) -> Option<String> {
+        let asset = &self.members.get(&place.asset)?.asset;
+        let catalog_id = |name: &str| format!("{}/{name}", self.root_path);
+        match &place.question {
+            Question::CatalogId => Some(catalog_id(&asset.name)),
+            Question::FilePath => {
+                Some(format!("{}{}", handle::folder_path(&self.root_path, &asset.folder), asset.file_name))
+            }
+            Question::ThumbCatalogId if asset.asset_type.is_picture() => Some(catalog_id(&asset.name)),
+            Question::ThumbCatalogId => self.thumbs.get(&asset.id).map(|name| catalog_id(name)),
+            Question::Metadata(name) => {
+                let field = Field::find(&self.fields, name, asset.asset_type).ok()?;
+                let values = self.metadata.get(&asset.id)?.get(field.name())?;
+                Some(values.iter().map(|value| shown(&field, value)).collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+}
+
+/// Dates as viewers of the original service read them, `20090703 10:05:53`, in UTC.
+fn shown(field: &Field, value: &str) -> String {
+    match (field, DateTime::parse_from_rfc3339(value)) {
+        (Field::Defined(FieldDefinition { field_type: FieldType::Date, .. }), Ok(date)) => {
+            date.to_utc().format("%Y%m%d %H:%M:%S").to_string()
+        }
+        _ => value.to_owned(),
+    }
+}
