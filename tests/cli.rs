@@ -412,6 +412,13 @@ fn jobs_from_files() {
     }
     assert!(place.run(&["submit", "/nonexistent/job.xml"]).refused().contains("/nonexistent/job.xml"));
     assert_eq!(place.run(&["submit"]).code, Some(2));
+    // Flags that would be passed over without a word.
+    assert_eq!(place.run(&["submit", "job.xml", "--dir", "spring"]).code, Some(2));
+    for flags in [["--kind", "optimizeImages", "--dir", "x"], ["--kind", "uploadDirectory", "--url", "http://a/b.jpg"]]
+    {
+        let error = place.run(&[&["submit"], &flags[..]].concat()).refused();
+        assert!(error.contains(&format!("{} means nothing to --kind {}", flags[2], flags[1])), "{error}");
+    }
     assert_eq!(daemon.terminate(), Some(0));
 }
 
@@ -436,6 +443,7 @@ fn schedules_are_controlled_and_waits_explained() {
     assert!(place.run(&["jobs", "show", "Nightly"]).ok().contains("paused"));
     place.run(&["jobs", "resume", "Nightly"]).ok();
     assert_eq!(state(), "Normal");
+    assert!(place.run(&["jobs", "resume", "Nightly"]).refused().contains("is not paused"));
     assert!(place.run(&["jobs", "log", "Nightly"]).refused().contains("has not run yet"));
     assert_eq!(daemon.terminate(), Some(0));
 
@@ -507,7 +515,12 @@ fn check_lists_what_is_wrong() {
     fs::write(&config, text).unwrap();
     let bad = place.run(&["check", "--config", config.to_str().unwrap()]);
     assert_eq!(bad.code, Some(1));
-    for said in ["no.crt cannot be read", "check.toml is no folder", "127.0.0.1:1", "There are 3 errors."] {
+    for said in [
+        "no.crt cannot be read",
+        "check.toml is no folder",
+        "127.0.0.1:1",
+        "It does not work: 3 errors, and 1 warning beside.",
+    ] {
         assert!(bad.out.contains(said), "{said}: {}", bad.out);
     }
 }
@@ -694,6 +707,7 @@ fn presets_are_made_changed_and_removed() {
     let changed = place.run(&["preset", "change", handle, "suffix=", "prefix=Set "]).ok();
     assert!(changed.contains("Colours") && changed.contains("Set "), "{changed}");
     assert!(place.run(&["preset", "show", handle]).ok().contains("set-script"));
+    assert_eq!(place.run(&["preset", "show", "Colours"]).ok(), place.run(&["preset", "show", handle]).ok());
     assert!(place.run(&["preset", "change", handle, "colour=red"]).refused().contains("colour"));
     place.run(&["preset", "remove", handle]).ok();
     assert!(place.run(&["preset", "show", handle]).refused().contains("no preset"));
@@ -712,6 +726,10 @@ fn completions_and_manual() {
     let folder = tempfile::tempdir().unwrap();
     run(&["man", "--out", folder.path().to_str().unwrap()]).ok();
     assert!(folder.path().join("prepress-jobs-list.1").is_file());
+    let main = fs::read_to_string(folder.path().join("prepress.1")).unwrap();
+    for said in [".SH ENVIRONMENT", "PREPRESS_DATA", ".SH FILES", "prepress.db"] {
+        assert!(main.contains(said) && page.contains(said), "{said}");
+    }
     assert!(run(&["--help"]).ok().contains("Exit codes"));
     assert_eq!(run(&["jbos"]).code, Some(2));
 }

@@ -1,6 +1,7 @@
 //! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use crate::model::handle::{self, JobHandle};
 use crate::model::id::{CompanyId, JobId};
 use crate::model::schedule::Schedule;
 use crate::model::state::State;
+use crate::model::trigger::TriggerState;
 use crate::service::access::Operation;
 use crate::service::{Caller, Denied, Error, Services};
 use crate::store::jobs::control::{Control, Stop};
@@ -196,5 +198,11 @@ fn settle(control: Control<()>, what: &str, param: &JobParam) -> Result<Nothing,
 }
 
 fn not_now(what: &str, state: &str, param: &JobParam) -> Error {
-    Error::Refused(format!("jobHandle: a job whose trigger is {state} cannot {what}: \"{}\"", param.job_handle))
+    let why = match TriggerState::from_str(state) {
+        Ok(TriggerState::Normal) => "waits for its time and is not paused".to_owned(),
+        Ok(TriggerState::Paused) => "is paused".to_owned(),
+        Ok(TriggerState::Complete) => "has had its last run".to_owned(),
+        _ => format!("has a trigger that is {state}"),
+    };
+    Error::Refused(format!("jobHandle: the job {why}, so it cannot {what}: \"{}\"", param.job_handle))
 }

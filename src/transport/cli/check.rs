@@ -88,16 +88,17 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     for (tool, argument, package, what) in [
         ("gs", "--version", "ghostscript", "PostScript and EPS"),
         ("ffmpeg", "-version", "ffmpeg", "video"),
-        ("heif-convert", "--list-decoders", "libheif-examples", "HEIC and AVIF"),
+        ("heif-convert", "--help", "libheif-examples", "HEIC and AVIF"),
     ] {
         list.line(tool, tool_found(tool, argument, package, what))?;
     }
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (errors, warnings) = (count(list.errors, "error"), count(list.warnings, "warning"));
     let (paint, sum) = match (list.errors, list.warnings) {
         (0, 0) => (Paint::Green, "Everything is in order.".to_owned()),
-        (0, 1) => (Paint::Yellow, "It works; there is 1 warning.".to_owned()),
-        (0, warnings) => (Paint::Yellow, format!("It works; there are {warnings} warnings.")),
-        (1, _) => (Paint::Red, "There is 1 error.".to_owned()),
-        (errors, _) => (Paint::Red, format!("There are {errors} errors.")),
+        (0, _) => (Paint::Yellow, format!("It works, with {warnings}.")),
+        (_, 0) => (Paint::Red, format!("It does not work: {errors}.")),
+        (..) => (Paint::Red, format!("It does not work: {errors}, and {warnings} beside.")),
     };
     screen.line(format!("\n{}", screen.paint(paint, sum)))?;
     Ok(if list.errors == 0 { Exit::Done } else { Exit::Failed })
@@ -228,10 +229,16 @@ async fn mail(config: &Config) -> Verdict {
 fn tool_found(tool: &str, argument: &str, package: &str, what: &str) -> Verdict {
     let output = Command::new(tool).arg(argument).stdin(Stdio::null()).output();
     match output {
-        Ok(output) if output.status.success() => {
-            let said = String::from_utf8_lossy(&output.stdout);
-            Good(said.lines().next().unwrap_or("found").chars().take(50).collect())
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            Good(version(&String::from_utf8_lossy(&said)).unwrap_or("found, of an unknown version").to_owned())
         }
-        Ok(_) | Err(_) => Warning(format!("not found; {what} cannot be read"), format!("apt install {package}")),
+        Err(_) => Warning(format!("not found; {what} cannot be read"), format!("apt install {package}")),
     }
+}
+
+/// The first word that is a version, of whatever a tool says of itself.
+fn version(said: &str) -> Option<&str> {
+    let numbered = |word: &&str| word.contains('.') && word.starts_with(|first: char| first.is_ascii_digit());
+    said.split_whitespace().find(numbered)
 }

@@ -32,8 +32,8 @@ pub enum PresetCommand {
     Add(AddArgs),
     /// Change some properties of a preset; an empty value takes one away
     Change {
-        /// Its handle, such as ps|12
-        handle: String,
+        /// Its name, or its handle, such as ps|12
+        preset: String,
         #[command(flatten)]
         values: ValueArgs,
     },
@@ -52,8 +52,8 @@ pub enum PresetCommand {
     },
     /// Show a preset
     Show {
-        /// Its handle, such as ps|12
-        handle: String,
+        /// Its name, or its handle, such as ps|12
+        preset: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -61,8 +61,8 @@ pub enum PresetCommand {
     /// Remove a preset; jobs that name it say so in their log
     #[command(alias = "rm")]
     Remove {
-        /// Its handle, such as ps|12
-        handle: String,
+        /// Its name, or its handle, such as ps|12
+        preset: String,
     },
 }
 
@@ -158,12 +158,13 @@ pub async fn run(command: PresetCommand, place: &PlaceArgs, screen: &Screen) -> 
     match command {
         PresetCommand::Properties { kind, json } => properties(kind, json, screen)?,
         PresetCommand::Add(args) => add(args, &place.open().await?, screen).await?,
-        PresetCommand::Change { handle, values } => {
+        PresetCommand::Change { preset, values } => {
             let (place, property_array) = (place.open().await?, values.read()?);
-            let set_handle = find(&place, &handle).await?.set.set_handle;
-            let param = UpdatePropertySetParam { set_handle, replace_properties: None, property_array };
+            let set_handle = find(&place, &preset).await?.set.set_handle;
+            let param =
+                UpdatePropertySetParam { set_handle: set_handle.clone(), replace_properties: None, property_array };
             place.services.update_property_set(&place.operator().await?, param).await?;
-            show(&find(&place, &handle).await?, screen)?;
+            show(&find(&place, &set_handle).await?, screen)?;
         }
         PresetCommand::List { company, kind, json } => {
             let place = place.open().await?;
@@ -176,13 +177,13 @@ pub async fn run(command: PresetCommand, place: &PlaceArgs, screen: &Screen) -> 
                 screen.line(table(&presets).render(screen))?;
             }
         }
-        PresetCommand::Show { handle, json } => {
-            let preset = find(&place.open().await?, &handle).await?;
+        PresetCommand::Show { preset, json } => {
+            let preset = find(&place.open().await?, &preset).await?;
             if json { screen.json(&view(&preset))? } else { show(&preset, screen)? }
         }
-        PresetCommand::Remove { handle } => {
+        PresetCommand::Remove { preset } => {
             let place = place.open().await?;
-            let preset = find(&place, &handle).await?;
+            let preset = find(&place, &preset).await?;
             let name = preset.name().to_owned();
             let param = DeletePropertySetParam { set_handle: preset.set.set_handle };
             place.services.delete_property_set(&place.operator().await?, param).await?;
@@ -272,11 +273,22 @@ async fn of_company(place: &Place, company: CompanyId, kind: Kind) -> Result<Vec
     Ok(place.services.get_property_sets(&place.operator().await?, param).await?.set_array)
 }
 
+/// The preset with this handle, or the only one with this name.
 async fn find(place: &Place, text: &str) -> Result<Shown, Failure> {
-    let id = handle::parse_property_set("the preset", text).map_err(|invalid| Failure::new(invalid.to_string()))?;
-    let wanted = handle::property_set(id);
-    let found = presets(place, None, None).await?.into_iter().find(|preset| preset.set.set_handle == wanted);
-    found.ok_or_else(|| Failure::new(format!("there is no preset {text}")).hint("see: prepress preset list"))
+    let id = handle::parse_property_set("the preset", text).ok().map(handle::property_set);
+    let mut found = presets(place, None, None).await?;
+    found.retain(|preset| match &id {
+        Some(handle) => preset.set.set_handle == *handle,
+        None => preset.name() == text,
+    });
+    match (found.pop(), found.is_empty()) {
+        (Some(preset), true) => Ok(preset),
+        (Some(_), false) => {
+            Err(Failure::new(format!("several presets are named {text}"))
+                .hint("say which by its handle, such as ps|12"))
+        }
+        (None, _) => Err(Failure::new(format!("there is no preset {text}")).hint("see: prepress preset list")),
+    }
 }
 
 fn show(preset: &Shown, screen: &Screen) -> Result<(), Failure> {

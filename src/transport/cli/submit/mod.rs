@@ -46,30 +46,30 @@ pub struct SubmitArgs {
     #[arg(long, value_parser = jobs::kind, conflicts_with = "file", help_heading = "Instead of a file")]
     kind: Option<JobKind>,
     /// Directory to upload, below the company's ingest folder ("" for all of it)
-    #[arg(long, value_name = "PATH", help_heading = "Instead of a file")]
+    #[arg(long, value_name = "PATH", conflicts_with = "file", help_heading = "Instead of a file")]
     dir: Option<String>,
     /// Folder of the new assets
-    #[arg(long, value_name = "FOLDER", help_heading = "Instead of a file")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "file", help_heading = "Instead of a file")]
     dest: Option<String>,
     /// Without the subfolders of the directory
-    #[arg(long, help_heading = "Instead of a file")]
+    #[arg(long, conflicts_with = "file", help_heading = "Instead of a file")]
     flat: bool,
     /// Address to upload, once for each; ADDRESS=FOLDER/NAME to say where it goes
-    #[arg(long = "url", value_name = "URL", help_heading = "Instead of a file")]
+    #[arg(long = "url", value_name = "URL", conflicts_with = "file", help_heading = "Instead of a file")]
     urls: Vec<String>,
     /// Replace assets that are there
-    #[arg(long, help_heading = "Instead of a file")]
+    #[arg(long, conflicts_with = "file", help_heading = "Instead of a file")]
     overwrite: bool,
     /// Publish afterwards (or, for imageServingPublish, how): Full, FullWithSearch or Incremental
-    #[arg(long, value_name = "TYPE", help_heading = "Instead of a file")]
+    #[arg(long, value_name = "TYPE", conflicts_with = "file", help_heading = "Instead of a file")]
     publish: Option<PublishType>,
     /// Who is mailed about what: All, Error, ErrorAndWarning, JobCompletion or None
-    #[arg(long, value_name = "SETTING", help_heading = "Instead of a file")]
+    #[arg(long, value_name = "SETTING", conflicts_with = "file", help_heading = "Instead of a file")]
     email: Option<EmailSetting>,
     /// Company: its name, number or handle (default: the only one there is)
     #[arg(long)]
     company: Option<String>,
-    /// Name of the job (default: the kind)
+    /// Name of the job (default: the type of the kind, such as UploadFromServerDirectory)
     #[arg(long)]
     name: Option<String>,
     /// Submit as this user, with this user's rights (default: as an administrator)

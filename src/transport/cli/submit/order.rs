@@ -115,7 +115,29 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// A flag that says nothing to this kind would be passed over without a word.
+fn refuse_others(kind: JobKind, args: &SubmitArgs) -> Result<(), Failure> {
+    use JobKind::{ImageServingPublish, UploadDirectory, UploadUrls};
+    let flags: [(&str, bool, &[JobKind]); 6] = [
+        ("--dir", args.dir.is_some(), &[UploadDirectory]),
+        ("--dest", args.dest.is_some(), &[UploadDirectory]),
+        ("--flat", args.flat, &[UploadDirectory]),
+        ("--url", !args.urls.is_empty(), &[UploadUrls]),
+        ("--overwrite", args.overwrite, &[UploadDirectory, UploadUrls]),
+        ("--publish", args.publish.is_some(), &[UploadDirectory, UploadUrls, ImageServingPublish]),
+    ];
+    match flags.iter().find(|(_, is_given, kinds)| *is_given && !kinds.contains(&kind)) {
+        None => Ok(()),
+        Some((flag, _, kinds)) => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.element().trim_end_matches("Job")).collect();
+            Err(Failure::new(format!("{flag} means nothing to --kind {}", kind.element().trim_end_matches("Job")))
+                .hint(format!("it is for {}; nothing was submitted", kinds.join(", "))))
+        }
+    }
+}
+
 fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failure> {
+    refuse_others(kind, args)?;
     let publish = |publish_type: PublishType| json!({"publishType": publish_type, "emailSetting": args.email});
     let mut order = match kind {
         JobKind::UploadDirectory => {
