@@ -12,12 +12,13 @@ use flate2::read::ZlibDecoder;
 use super::super::edit::resource;
 use super::super::format::Format;
 use super::tiff::{self, Tiff};
+use super::{heif, svg};
 
 /// The largest block that is looked at. Image resources with thumbnails and long edit histories stay far below.
-const MOST_BYTES: u64 = 16 << 20;
+pub(super) const MOST_BYTES: u64 = 16 << 20;
 
 /// Most segments or chunks of a file that are looked at.
-const MOST_PARTS: usize = 10_000;
+pub(super) const MOST_PARTS: usize = 10_000;
 
 const XMP_TAG: u16 = 700;
 const IPTC_TAG: u16 = 33723;
@@ -68,6 +69,8 @@ impl Blocks {
             Format::WebP => blocks.webp(&mut input),
             Format::Gif => blocks.gif(&mut input),
             Format::Psd | Format::Psb => blocks.psd(&mut input),
+            Format::Heic | Format::Avif => blocks.heif(&mut input),
+            Format::Svg => svg::packet(path).map(|packet| blocks.xmp = packet),
             _ => Ok(()),
         };
         // A file that breaks off keeps what was found until there.
@@ -206,6 +209,13 @@ impl Blocks {
         input.seek_relative(i64::from(color_mode))?;
         let length = u64::from(u32::from_be_bytes(array(input)?));
         self.photoshop = Some(take(input, length)?);
+        Ok(())
+    }
+
+    fn heif(&mut self, input: &mut Input) -> io::Result<()> {
+        let heif::Items { exif, xmp } = heif::read(input)?;
+        self.exif = exif.map(Exif::Block);
+        self.xmp = xmp;
         Ok(())
     }
 

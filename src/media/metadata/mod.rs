@@ -8,8 +8,10 @@
 
 mod blocks;
 mod exif;
+mod heif;
 mod iptc;
 pub mod sheet;
+mod svg;
 mod text;
 mod tiff;
 mod xmp;

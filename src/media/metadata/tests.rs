@@ -16,6 +16,13 @@ fn exiftool(arguments: &[&str], path: &Path) -> String {
 
 fn picture(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
+    if name.ends_with("heic") || name.ends_with("avif") {
+        let source = picture(folder, "source.jpg");
+        let codec = if name.ends_with("avif") { &["-A"][..] } else { &[] };
+        let made = Command::new("heif-enc").args(codec).arg(source).arg("-o").arg(&path).output();
+        assert!(made.expect("heif-enc is installed").status.success());
+        return path;
+    }
     let made = Command::new("convert").args(["-size", "16x16", "xc:red"]).arg(&path).status();
     assert!(made.expect("convert is installed").success());
     path
@@ -45,7 +52,7 @@ const NAMES: [&str; 3] = ["Müller, Zoë", "山田太郎", "Анна Петро�
 #[test]
 fn xmp_is_read_from_every_format_that_has_it() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif", "a.psd"] {
+    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif", "a.psd", "a.heic", "a.avif"] {
         let path = picture(folder.path(), name);
         let mut arguments = vec![
             "-overwrite_original",
@@ -73,9 +80,43 @@ fn xmp_is_read_from_every_format_that_has_it() {
 }
 
 #[test]
+fn the_rdf_of_an_svg_is_read_as_its_writers_write_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.svg");
+    let rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
+    let illustrator = format!(
+        r#"<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><metadata><?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}"><rdf:Description rdf:about=""
+ xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title><rdf:Alt><rdf:li xml:lang="x-default">Été &amp; 夏</rdf:li></rdf:Alt></dc:title>
+<dc:subject><rdf:Bag><rdf:li>blue</rdf:li><rdf:li>cup</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?></metadata><rect width="9" height="9"/></svg>"#
+    );
+    let inkscape = format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:rdf="{rdf}"
+ xmlns:cc="http://creativecommons.org/ns#" width="9" height="9"><metadata id="m"><rdf:RDF><cc:Work rdf:about="">
+<dc:format>image/svg+xml</dc:format><dc:title>Été &amp; 夏</dc:title>
+<dc:subject><rdf:Bag><rdf:li>blue</rdf:li><rdf:li>cup</rdf:li></rdf:Bag></dc:subject>
+<dc:creator><cc:Agent><dc:title>Zoë</dc:title></cc:Agent></dc:creator></cc:Work></rdf:RDF></metadata><path d="M0 0h9"/></svg>"#
+    );
+    for (writer, text) in [("illustrator", illustrator), ("inkscape", inkscape)] {
+        fs::write(&path, &text).unwrap();
+        let fields = read(&path);
+        assert_eq!(one(&fields, "dc.title"), "Été & 夏", "{writer}");
+        assert_eq!(fields["dc.subject"], ["blue", "cup"], "{writer}");
+        assert!(exiftool(&["-s3", "-XMP:all"], &path).contains("cup"), "{writer}: as another reader finds them");
+        let zipped = Command::new("gzip").args(["-k", "-f", "-S", "z"]).arg(&path).status();
+        assert!(zipped.expect("gzip is installed").success());
+        assert_eq!(read(&folder.path().join("a.svgz")), fields, "{writer}");
+    }
+    fs::write(&path, "<svg xmlns='http://www.w3.org/2000/svg'><rect/></svg>").unwrap();
+    assert_eq!(read(&path), Fields::new());
+}
+
+#[test]
 fn exif_is_read_under_the_names_of_xmp() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["a.jpg", "a.png", "a.tif", "a.webp"] {
+    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.heic", "a.avif"] {
         let path = picture(folder.path(), name);
         let arguments = [
             "-overwrite_original",
@@ -200,7 +241,7 @@ fn hostile_packets_say_little_and_cost_little() {
 #[test]
 fn cut_and_flipped_files_are_read_without_harm() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif", "a.psd"] {
+    for name in ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif", "a.psd", "a.heic"] {
         let path = picture(folder.path(), name);
         exiftool(&["-overwrite_original", "-XMP-dc:Subject=a", "-XMP-dc:Title=b"], &path);
         if !name.ends_with("gif") {

@@ -96,8 +96,14 @@ fn decoded(packet: &[u8]) -> Option<String> {
     (text.len() <= LARGEST && text.matches("xmlns").count() <= MOST_NAMESPACES).then_some(text)
 }
 
+/// Whether it holds properties of the file. Inkscape calls what others describe a work.
+fn is_description(name: &Name) -> bool {
+    const WORKS: [&str; 2] = ["http://creativecommons.org/ns#", "http://web.resource.org/cc/"];
+    name.is_rdf("Description") || name.local == "Work" && WORKS.contains(&name.space.as_str())
+}
+
 fn visit(element: &Element, found: &mut Found) {
-    if !element.name.is_rdf("Description") {
+    if !is_description(&element.name) {
         return element.children.iter().for_each(|child| visit(child, found));
     }
     // Simple properties may stand as attributes.

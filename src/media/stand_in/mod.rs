@@ -17,6 +17,7 @@ use super::decode::Cancel;
 use super::error::MediaError;
 use super::format::Format;
 use super::limits::Limits;
+pub(in crate::media) use svg::text as svg_text;
 pub(crate) use svg::{NAME, work};
 
 /// What a stand-in may cost.

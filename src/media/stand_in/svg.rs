@@ -187,7 +187,7 @@ fn complaint(error: &usvg::Error) -> String {
 }
 
 /// The document, at most `most` bytes of it, whatever it is compressed to and encoded in.
-fn text(path: &Path, most: u64) -> io::Result<Result<String, String>> {
+pub(in crate::media) fn text(path: &Path, most: u64) -> io::Result<Result<String, String>> {
     let mut file = BufReader::new(File::open(path)?);
     let mut magic = [0; 2];
     let is_compressed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
