@@ -1,0 +1,289 @@
+//! The records of layers: names, frames, groups, and where the channels lie in the file.
+
+use std::io::{self, Read};
+
+use super::super::super::error::MediaError;
+use super::super::super::format::Format;
+use super::super::Source;
+use super::super::psd::{Header, Input, reading};
+use super::{Blend, Channel, Frame, Layer, MASK, Mask, PAINTED_MASK, Record, both};
+
+/// Photoshop itself makes no more.
+const MOST_LAYERS: u32 = 8000;
+/// As many groups in each other as Photoshop makes.
+const DEEPEST: usize = 10;
+/// More than Photoshop's 56 and three of masks.
+const MOST_CHANNELS: u16 = 64;
+/// Longest name that is taken, in characters; and longest text.
+const LONGEST_NAME: usize = 255;
+const LONGEST_TEXT: usize = 1 << 16;
+
+/// What stands in a record for a layer or for the edge of a group.
+enum Entry {
+    Layer(Record, Switches),
+    /// The lower edge of a group.
+    GroupEnd,
+    /// The upper edge, with the name of the group.
+    Group(String, Switches),
+}
+
+#[derive(Clone, Copy)]
+struct Switches {
+    is_hidden: bool,
+    opacity: u8,
+}
+
+pub(super) fn read(source: Source<'_>, format: Format) -> Result<(Header, Vec<Record>), MediaError> {
+    let (mut file, header) = Header::read(source.file, format, source.limits)?;
+    let entries = match file.layer_info(&header).map_err(reading(format))? {
+        Some(end) => entries(&mut file, &header, end)?,
+        None => Vec::new(),
+    };
+    Ok((header, arranged(entries)))
+}
+
+impl Input {
+    /// Goes to where the records of layers begin and says where all about them ends, if there are any. Documents of more than 8 bits
+    /// keep them in a block of their own.
+    fn layer_info(&mut self, header: &Header) -> io::Result<Option<u64>> {
+        let is_large = header.is_large();
+        let section = self.length(is_large)?;
+        let end = self.position()?.checked_add(section).ok_or(io::ErrorKind::UnexpectedEof)?;
+        if section < 4 {
+            return Ok(None);
+        }
+        let bytes = self.length(is_large)?;
+        if bytes > 0 {
+            return Ok(Some(self.position()?.saturating_add(bytes).min(end)));
+        }
+        let global_mask = self.read_u32()?;
+        self.skip(global_mask.into())?;
+        while self.position()? + 12 <= end {
+            let (key, bytes) = self.block(is_large)?;
+            let start = self.position()?;
+            if matches!(&key, b"Lr16" | b"Layr") {
+                return Ok(Some(start.saturating_add(bytes).min(end)));
+            }
+            self.skip(bytes.saturating_add((4 - bytes % 4) % 4))?;
+        }
+        Ok(None)
+    }
+
+    /// The key and the length of a tagged block.
+    fn block(&mut self, is_large: bool) -> io::Result<([u8; 4], u64)> {
+        let signature: [u8; 4] = self.bytes()?;
+        if &signature != b"8BIM" && &signature != b"8B64" {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block does not begin where it should"));
+        }
+        let key: [u8; 4] = self.bytes()?;
+        // These keys have long lengths in large documents.
+        const LONG: [&[u8; 4]; 13] = [
+            b"LMsk", b"Lr16", b"Lr32", b"Layr", b"Mt16", b"Mt32", b"Mtrn", b"Alph", b"FMsk", b"lnk2", b"FEid", b"FXid",
+            b"PxSD",
+        ];
+        let is_long = is_large && LONG.contains(&&key);
+        Ok((key, self.length(is_long)?))
+    }
+
+    fn read_i32(&mut self) -> io::Result<i32> {
+        self.read_u32().map(u32::cast_signed)
+    }
+
+    fn frame(&mut self) -> io::Result<Option<Frame>> {
+        let (top, left, bottom, right) = (self.read_i32()?, self.read_i32()?, self.read_i32()?, self.read_i32()?);
+        Ok(Frame::of(top, left, bottom, right))
+    }
+
+    fn utf16(&mut self, units: usize) -> io::Result<String> {
+        let mut bytes = vec![0; units * 2];
+        self.0.read_exact(&mut bytes)?;
+        let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
+        let signs = char::decode_utf16(units).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER));
+        Ok(signs.filter(|sign| *sign != '\0').collect())
+    }
+}
+
+fn entries(file: &mut Input, header: &Header, end: u64) -> Result<Vec<Entry>, MediaError> {
+    let format = header.format;
+    let count = u32::from(file.read_u16().map_err(reading(format))?.cast_signed().unsigned_abs());
+    if count > MOST_LAYERS {
+        return Err(MediaError::unsupported(format, format!("a {format} file of {count} layers")));
+    }
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        entries.push(file.record(header, end).map_err(reading(format))?);
+    }
+    let mut at = file.position().map_err(reading(format))?;
+    for (entry, lengths) in &mut entries {
+        for (position, bytes) in lengths.iter().enumerate() {
+            if let Entry::Layer(record, _) = entry {
+                record.channels[position].at = at;
+            }
+            at = at.saturating_add(*bytes);
+        }
+    }
+    if at > end {
+        return Err(MediaError::truncated(format, "the pixels of its layers are missing"));
+    }
+    Ok(entries.into_iter().map(|(entry, _)| entry).collect())
+}
+
+/// What the blocks of a record say.
+#[derive(Default)]
+struct Extra {
+    name: Option<String>,
+    id: Option<u32>,
+    section: u32,
+    text: Option<String>,
+}
+
+impl Input {
+    /// A record, and how many bytes each of its channels has.
+    fn record(&mut self, header: &Header, end: u64) -> io::Result<(Entry, Vec<u64>)> {
+        let is_large = header.is_large();
+        let frame = self.frame()?;
+        let count = self.read_u16()?;
+        if count > MOST_CHANNELS {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a layer has {count} channels")));
+        }
+        let mut channels = Vec::new();
+        for _ in 0..count {
+            let id = self.read_u16()?.cast_signed();
+            channels.push(Channel { id, at: 0, bytes: self.length(is_large)? });
+        }
+        let [_, _, _, _, b0, b1, b2, b3, opacity, clipping, flags, _] = self.bytes()?;
+        let extra_bytes = self.read_u32()?;
+        let next = self.position()?.saturating_add(extra_bytes.into());
+        if next > end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let masks = self.masks(&channels)?;
+        let blending = self.read_u32()?;
+        self.skip(blending.into())?;
+        let [name_bytes] = self.bytes()?;
+        let mut name = vec![0; name_bytes.into()];
+        self.0.read_exact(&mut name)?;
+        // The length of the name counted in, it is padded to a multiple of four.
+        self.skip((4 - (u64::from(name_bytes) + 1) % 4) % 4)?;
+        let extra = self.extra(next, is_large)?;
+        self.skip_to(next)?;
+        let switches = Switches { is_hidden: flags & 2 != 0, opacity };
+        let name = extra.name.unwrap_or_else(|| String::from_utf8_lossy(&name).into_owned());
+        let lengths = channels.iter().map(|channel| channel.bytes).collect();
+        let entry = match extra.section {
+            3 => Entry::GroupEnd,
+            1 | 2 => Entry::Group(name, switches),
+            _ => {
+                let colors: i16 = header.color_channels().try_into().unwrap_or(i16::MAX);
+                let is_complete = (0..colors).all(|id| channels.iter().any(|channel| channel.id == id));
+                let layer = Layer {
+                    number: 0,
+                    id: extra.id,
+                    name,
+                    frame: frame.filter(|_| is_complete),
+                    opacity,
+                    blend: Blend([b0, b1, b2, b3]),
+                    is_hidden: false,
+                    is_clipped: clipping != 0,
+                    groups: Vec::new(),
+                    text: extra.text,
+                };
+                Entry::Layer(Record { layer, channels, masks }, switches)
+            }
+        };
+        Ok((entry, lengths))
+    }
+
+    /// The masks that are switched on.
+    fn masks(&mut self, channels: &[Channel]) -> io::Result<Vec<Mask>> {
+        const DISABLED: u8 = 2;
+        let bytes = u64::from(self.read_u32()?);
+        let next = self.position()?.saturating_add(bytes);
+        let mut masks = Vec::new();
+        if bytes >= 20 {
+            let frame = self.frame()?;
+            let [outside, flags] = self.bytes()?;
+            masks.push((Mask { channel: MASK, frame, outside }, flags));
+        }
+        if bytes >= 36 {
+            let [flags, outside] = self.bytes()?;
+            let frame = self.frame()?;
+            masks.push((Mask { channel: PAINTED_MASK, frame, outside }, flags));
+        }
+        self.skip_to(next)?;
+        let counts = |(mask, flags): &(Mask, u8)| {
+            flags & DISABLED == 0 && channels.iter().any(|channel| channel.id == mask.channel)
+        };
+        Ok(masks.into_iter().filter(counts).map(|(mask, _)| mask).collect())
+    }
+
+    /// What tagged blocks say. One that makes no sense ends the search, not the file.
+    fn extra(&mut self, end: u64, is_large: bool) -> io::Result<Extra> {
+        let mut extra = Extra::default();
+        while self.position()? + 12 <= end {
+            let Ok((key, bytes)) = self.block(is_large) else { break };
+            let next = self.position()?.saturating_add(bytes);
+            if next > end {
+                break;
+            }
+            match &key {
+                b"luni" if bytes >= 4 => {
+                    let units = (self.read_u32()? as usize).min(bytes as usize / 2 - 2).min(LONGEST_NAME);
+                    extra.name = Some(self.utf16(units)?);
+                }
+                b"lyid" if bytes >= 4 => extra.id = Some(self.read_u32()?).filter(|id| *id > 0),
+                b"lsct" | b"lsdk" if bytes >= 4 => extra.section = self.read_u32()?,
+                b"TySh" => {
+                    let mut block = Vec::new();
+                    self.0.by_ref().take(bytes.min(4 << 20)).read_to_end(&mut block)?;
+                    extra.text = text(&block);
+                }
+                _ => {}
+            }
+            self.skip_to(next)?;
+        }
+        Ok(extra)
+    }
+}
+
+/// The text in the descriptor of a text layer: the item `Txt `, which is of the type `TEXT`.
+fn text(block: &[u8]) -> Option<String> {
+    const ITEM: &[u8] = b"Txt TEXT";
+    let at = block.windows(ITEM.len()).position(|window| window == ITEM)? + ITEM.len();
+    let (units, rest) = block[at..].split_first_chunk::<4>()?;
+    let units = u32::from_be_bytes(*units) as usize;
+    let units = rest.as_chunks::<2>().0.iter().take(units.min(LONGEST_TEXT)).map(|pair| u16::from_be_bytes(*pair));
+    let signs = char::decode_utf16(units).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER));
+    // Lines end in a carriage return or, within a paragraph, in a vertical tab.
+    let text: String = signs.map(|sign| if matches!(sign, '\r' | '\u{3}' | '\u{b}') { '\n' } else { sign }).collect();
+    let text = text.trim_end_matches('\0').trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Puts layers into their groups, and numbers them.
+fn arranged(entries: Vec<Entry>) -> Vec<Record> {
+    // A group is known from its upper edge, which comes last.
+    let mut open: Vec<usize> = Vec::new();
+    let mut records: Vec<Record> = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::GroupEnd => open.push(records.len()),
+            Entry::Group(name, switches) => {
+                let Some(first) = open.pop() else { continue };
+                for Record { layer, .. } in &mut records[first..] {
+                    layer.is_hidden |= switches.is_hidden;
+                    layer.opacity = both(layer.opacity, switches.opacity);
+                    if layer.groups.len() < DEEPEST {
+                        layer.groups.insert(0, name.clone());
+                    }
+                }
+            }
+            Entry::Layer(mut record, switches) => {
+                record.layer.number = records.len() as u32 + 1;
+                record.layer.is_hidden = switches.is_hidden;
+                records.push(record);
+            }
+        }
+    }
+    records
+}
