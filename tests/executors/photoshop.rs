@@ -69,8 +69,11 @@ fn transparent([red, green, blue, alpha]: [u8; 4]) -> Vec<u8> {
     const SIDE: usize = 64;
     let on_white = |colour: u8| (u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha))) / 255;
     let mut file = b"8BPS\0\x01\0\0\0\0\0\0\0\x04\0\0\0\x40\0\0\0\x40\0\x08\0\x03".to_vec();
-    // No colour data, no resources; one layer, whose number is negative because of the transparency.
-    file.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
+    // No colour data; a resource that tells the version of Photoshop.
+    file.extend([0, 0, 0, 0, 0, 0, 0, 14]);
+    file.extend(b"8BIM\x04\x21\0\0\0\0\0\x02\0\x01");
+    // One layer, whose number is negative because of the transparency.
+    file.extend([0, 0, 0, 10, 0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
     for sample in [on_white(red), on_white(green), on_white(blue), alpha.into()] {
         file.extend([sample as u8; SIDE * SIDE]);
     }

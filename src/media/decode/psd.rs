@@ -24,7 +24,8 @@ pub(super) fn probe(source: Source<'_>, format: Format) -> Result<Picture, Media
 }
 
 pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded, MediaError> {
-    let Document { mut file, picture, layout, channels } = Document::read(source.file, format, source.limits)?;
+    let Document { mut file, picture, layout, channels, is_on_white } =
+        Document::read(source.file, format, source.limits)?;
     let (width, height) = (picture.width as usize, picture.height as usize);
     let row = width * usize::from(picture.depth / 8);
     let used = layout.samples();
@@ -46,6 +47,7 @@ pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded, Medi
         layout,
         bytes_a_sample: usize::from(picture.depth / 8),
         is_packed: compression == 1,
+        is_on_white,
         rows,
         next: 0,
     };
@@ -67,6 +69,9 @@ pub(super) struct Header {
     channels: usize,
     profile: Option<Profile>,
     resolution: Option<Resolution>,
+    /// Photoshop lays a merged picture that is transparent on white. Others (ImageMagick, GIMP) do not, and do not write down
+    /// a version of Photoshop either.
+    is_by_photoshop: bool,
 }
 
 impl Header {
@@ -99,8 +104,8 @@ impl Header {
         let color_data = file.read_u32().map_err(&failed)?;
         file.skip(color_data.into()).map_err(&failed)?;
         let resources = file.read_u32().map_err(&failed)?;
-        let (profile, resolution) = file.resources(resources.into()).map_err(&failed)?;
-        Ok((file, Self { format, width, height, depth, color, channels, profile, resolution }))
+        let Resources { profile, resolution, is_by_photoshop } = file.resources(resources.into()).map_err(&failed)?;
+        Ok((file, Self { format, width, height, depth, color, channels, profile, resolution, is_by_photoshop }))
     }
 
     pub fn is_large(&self) -> bool {
@@ -143,6 +148,7 @@ struct Document {
     layout: Layout,
     /// All there are, those that are no colours among them.
     channels: usize,
+    is_on_white: bool,
 }
 
 impl Document {
@@ -163,9 +169,18 @@ impl Document {
             (_, false) => Layout::Rgb,
             (_, true) => Layout::Rgba,
         };
+        let is_on_white = header.is_by_photoshop;
         let picture = Picture { has_alpha, ..header.picture() };
-        Ok(Self { file, picture, layout, channels })
+        Ok(Self { file, picture, layout, channels, is_on_white })
     }
+}
+
+/// What image resources say of the picture.
+#[derive(Default)]
+struct Resources {
+    profile: Option<Profile>,
+    resolution: Option<Resolution>,
+    is_by_photoshop: bool,
 }
 
 /// A file, whose numbers are big-endian.
@@ -204,12 +219,12 @@ impl Input {
         self.0.seek(SeekFrom::Start(at)).map(|_| ())
     }
 
-    /// The profile and the resolution among the image resources.
-    fn resources(&mut self, length: u64) -> io::Result<(Option<Profile>, Option<Resolution>)> {
+    fn resources(&mut self, length: u64) -> io::Result<Resources> {
         const RESOLUTION: u16 = 1005;
         const PROFILE: u16 = 1039;
+        const VERSION_OF_PHOTOSHOP: u16 = 1057;
         let end = self.position()? + length;
-        let (mut profile, mut resolution) = (None, None);
+        let mut found = Resources::default();
         while self.position()? + 12 <= end {
             if self.bytes()? != *b"8BIM" {
                 break;
@@ -225,7 +240,7 @@ impl Input {
                     PROFILE => {
                         let mut bytes = Vec::new();
                         self.0.by_ref().take(size).read_to_end(&mut bytes)?;
-                        profile = Some(Profile::new(bytes));
+                        found.profile = Some(Profile::new(bytes));
                     }
                     RESOLUTION if size >= 16 => {
                         let fields: [u8; 16] = self.bytes()?;
@@ -233,15 +248,16 @@ impl Input {
                             f64::from(u32::from_be_bytes([fields[at], fields[at + 1], fields[at + 2], fields[at + 3]]))
                                 / 65536.0
                         };
-                        resolution = Resolution::new(fixed(0), fixed(8));
+                        found.resolution = Resolution::new(fixed(0), fixed(8));
                     }
+                    VERSION_OF_PHOTOSHOP => found.is_by_photoshop = true,
                     _ => {}
                 }
             }
             self.0.seek(SeekFrom::Start(next))?;
         }
         self.0.seek(SeekFrom::Start(end))?;
-        Ok((profile, resolution))
+        Ok(found)
     }
 
     /// Whether the first channel behind the colours says what of the merged picture is transparent, and not some
@@ -293,6 +309,7 @@ struct Planes {
     layout: Layout,
     bytes_a_sample: usize,
     is_packed: bool,
+    is_on_white: bool,
     /// Where each row of each channel lies: all rows of the first channel first.
     rows: Vec<(u64, usize)>,
     next: u32,
@@ -323,7 +340,7 @@ impl Pieces for Planes {
                 // The first byte of a sample is the more significant one.
                 places.zip(row.iter().step_by(self.bytes_a_sample)).for_each(|(place, sample)| *place = *sample);
             }
-            finish(&mut pixels[start..], self.layout);
+            finish(&mut pixels[start..], self.layout, self.is_on_white);
         }
         self.next = end;
         Ok(())
@@ -364,13 +381,12 @@ pub(super) fn unpack(mut packed: &[u8], length: usize, format: Format) -> Result
 }
 
 /// Brings stored pixels to what the rest of the program means by them.
-fn finish(row: &mut [u8], layout: Layout) {
+fn finish(row: &mut [u8], layout: Layout, is_on_white: bool) {
     match layout {
         // Stored is what is left of white.
         Layout::Cmyk => row.iter_mut().for_each(|ink| *ink = u8::MAX - *ink),
-        // Photoshop has laid the merged picture on white.
-        Layout::GrayAlpha | Layout::Rgba => row.chunks_exact_mut(layout.samples()).for_each(off_white),
-        Layout::Gray | Layout::Rgb => {}
+        Layout::GrayAlpha | Layout::Rgba if is_on_white => row.chunks_exact_mut(layout.samples()).for_each(off_white),
+        Layout::Gray | Layout::GrayAlpha | Layout::Rgb | Layout::Rgba => {}
     }
 }
 
