@@ -22,16 +22,19 @@ const GAP: f64 = 0.15;
 /// Or stands higher or lower by more than this part.
 const STEP: f64 = 0.5;
 
-/// How far letters reach above and below their line, in thousandths of the size of the type: PDF does not tell for most fonts.
-const ABOVE: f64 = 750.0;
-const BELOW: f64 = -250.0;
+/// How far letters reach above and below their line, in parts of the size of the type: PDF does not tell for most fonts.
+const ABOVE: f64 = 0.75;
+const BELOW: f64 = -0.25;
+
+/// How many letters of a type whose size nobody tells it is guessed from.
+const GUESSED_FROM: f64 = 8.0;
 
 /// Reads the words in the order in which they are drawn, invisible ones (as scanned pages have them) among them.
 pub fn read<'a>(page: &'a Page<'a>, sheet: &Sheet, settings: &InterpreterSettings) -> Vec<Word> {
     let target = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
     let cache = InterpreterCache::new();
     let mut context = Context::new(sheet.to_pixels, target, &cache, page.xref(), settings.clone());
-    let mut reader = Reader { target, words: Vec::new(), current: None };
+    let mut reader = Reader { target, words: Vec::new(), current: None, guessed: None };
     interpret_page(page, &mut context, &mut reader);
     reader.end_word();
     reader.words
@@ -41,6 +44,8 @@ struct Reader {
     target: Rect,
     words: Vec<Word>,
     current: Option<Unfinished>,
+    /// The mean width of letters that are drawings.
+    guessed: Option<f64>,
 }
 
 struct Unfinished {
@@ -53,16 +58,19 @@ struct Unfinished {
 }
 
 impl Reader {
-    fn letter(&mut self, text: &str, advance: f64, to_pixels: Affine) {
+    fn letter(&mut self, text: &str, advance: f64, to_pixels: Affine, is_drawing: bool) {
         if text.chars().all(char::is_whitespace) {
             return self.end_word();
         }
         let text: String = text.chars().filter(|sign| !sign.is_control() && *sign != '\u{ad}').collect();
         let start = to_pixels * Point::ZERO;
         let end = to_pixels * Point::new(advance, 0.0);
-        let size = (to_pixels * Point::new(0.0, 1000.0) - start).hypot();
-        let corners = [(0.0, ABOVE), (advance, ABOVE), (0.0, BELOW), (advance, BELOW)];
-        let corners = corners.map(|(x, y)| to_pixels * Point::new(x, y));
+        let mut up = to_pixels * Point::new(0.0, 1000.0) - start;
+        if is_drawing && up.hypot() > 0.0 {
+            up *= self.guessed_size((end - start).hypot()) / up.hypot();
+        }
+        let size = up.hypot();
+        let corners = [start + up * ABOVE, end + up * ABOVE, start + up * BELOW, end + up * BELOW];
         let place = corners.iter().fold(Rect::from_points(start, end), |place, corner| place.union_pt(*corner));
         if text.is_empty() || !place.is_finite() {
             return;
@@ -79,6 +87,13 @@ impl Reader {
             }
             None => self.current = Some(Unfinished { text, place, end, size, direction }),
         }
+    }
+
+    /// Letters of Type 3 fonts are drawings in a measure of their own. They are half as wide as the type is large, in the mean.
+    fn guessed_size(&mut self, width: f64) -> f64 {
+        let mean = self.guessed.map_or(width, |mean| mean + (width - mean) / GUESSED_FROM);
+        self.guessed = Some(mean);
+        2.0 * mean
     }
 
     fn end_word(&mut self) {
@@ -101,6 +116,11 @@ impl Unfinished {
     }
 }
 
+/// The sign of a code, for drawings with names that say nothing: those that TeX makes have the codes of ASCII, but for ligatures.
+fn printable(code: u32) -> Option<char> {
+    char::from_u32(code).filter(char::is_ascii_graphic)
+}
+
 /// The pixels that a rectangle touches. It lies within the picture.
 pub fn pixel_box(place: Rect) -> PixelBox {
     let outer = place.expand();
@@ -110,17 +130,21 @@ pub fn pixel_box(place: Rect) -> PixelBox {
 impl<'a> Device<'a> for Reader {
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, _: &DrawMode) {
         for glyph in run.glyphs() {
-            let advance = match &**glyph {
-                Glyph::Outline(outline) => outline.advance_width(),
-                Glyph::Type3(type3) => type3.advance_width(),
+            let (advance, is_drawing) = match &**glyph {
+                Glyph::Outline(outline) => (outline.advance_width(), false),
+                Glyph::Type3(type3) => (type3.advance_width(), true),
             };
             let text = match glyph.as_unicode() {
                 Some(BfString::Char(sign)) => sign.to_string(),
                 Some(BfString::String(text)) => text,
+                None if is_drawing => match printable(glyph.char_code()) {
+                    Some(sign) => sign.to_string(),
+                    None => continue,
+                },
                 None => continue,
             };
             // As wide as half its size, where the font does not tell.
-            self.letter(&text, advance.map_or(500.0, f64::from), props.transform * glyph.transform());
+            self.letter(&text, advance.map_or(500.0, f64::from), props.transform * glyph.transform(), is_drawing);
         }
     }
 
