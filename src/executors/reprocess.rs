@@ -94,6 +94,8 @@ impl ReprocessAssets {
             Some(known) if known.in_trash => Some("reason-asset-in-trash"),
             Some(known) if known.master.blob.is_empty() => Some("reason-no-master"),
             Some(known) if known.master.making.page.is_some() => Some("reason-page"),
+            // Masters of videos have a type of their own.
+            Some(known) if known.master.asset_type == AssetType::Video => Some("reason-rendition"),
             Some(_) => None,
         };
         let (Some(known), None) = (known.clone(), why) else {

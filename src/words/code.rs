@@ -237,6 +237,7 @@ codes! {
     REASON_CROP_KEPT = "reason-crop-kept";
     REASON_ASSET_CHANGED = "reason-asset-changed";
     REASON_PAGE = "reason-page";
+    REASON_RENDITION = "reason-rendition";
     REASON_NO_MASTER = "reason-no-master";
     REASON_NOT_IN_VERSION = "reason-not-in-version";
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";

@@ -784,6 +784,7 @@ reason-profile-unusable = { $profile }, which it is made with, is no colour prof
 reason-crop-kept = the crop that it has is kept unless preserveCrop is false
 reason-asset-changed = its master was replaced meanwhile
 reason-page = it is a page and is drawn again with its document
+reason-rendition = it is a rendition and is made again with its video
 reason-no-master = it is a set and has no file of its own
 reason-not-in-version = this version does not have it yet
 # $pages (Number)

@@ -573,3 +573,71 @@ fn the_encoder_tells_how_far_it_is() {
     assert!(fractions.is_sorted() && fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)), "{fractions:?}");
     assert!(fractions.last().is_some_and(|last| *last > 0.95), "{fractions:?}");
 }
+
+async fn reprocess(world: &World, asset: &str, media_options: Value) -> Done {
+    let known = world.store.asset_named(world.company, asset).await.unwrap().unwrap();
+    let order = json!({
+        "assetHandleArray": [format!("a|{}", known.id)], "createMask": false, "emailSetting": "None",
+        "mediaOptions": media_options,
+    });
+    world.run(JobKind::ReprocessAssets, order).await.succeeded()
+}
+
+/// The average colour of the frame that shows a video.
+async fn shown(world: &World) -> [u8; 3] {
+    let thumbnail = world.query("SELECT blob FROM derived WHERE role = 'Thumbnail'").await;
+    assert_eq!(thumbnail.len(), 1);
+    color(&world.blobs.path(thumbnail[0][0].as_str().unwrap()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processed_again_a_video_comes_to_have_what_is_asked_for_now() {
+    let world = World::new().await;
+    world.put("in/film.mp4", &red_then_blue());
+    let (small, low) =
+        (preset(&world, "small", &[("width", "96")]).await, preset(&world, "low", &[("width", "64")]).await);
+    let at = |time: u64, presets: &[&str]| json!({ "thumbnailOptions": { "thumbnailTime": time }, "videoEncodingPresetsArray": presets });
+    upload(&world, at(100, &[&small])).await;
+    let names = async || {
+        let rows = present(&world).await;
+        rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["film", "film-small"]);
+    assert!(shown(&world).await[0] > 200);
+    let first = master(&world, "film-small").await;
+
+    // Another preset, and another frame.
+    let done = reprocess(&world, "film", at(1500, &[&low])).await;
+    assert_eq!((done.counters.error, done.counters.warning), (0, 0), "{}", done.text());
+    assert_eq!(names().await, ["film", "film-low"]);
+    assert!(shown(&world).await[2] > 200);
+    let seen = stream(&look(&master(&world, "film-low").await), "video");
+    assert_eq!((&seen["width"], &seen["height"]), (&json!(64), &json!(36)));
+    assert_eq!(play(&master(&world, "film-low").await), 20);
+
+    // Both: what was made before is made again under its number, and they form a set.
+    let before = present(&world).await;
+    reprocess(&world, "film", by(&[&low, &small])).await;
+    assert_eq!(names().await, ["film", "film-AVS", "film-low", "film-small"]);
+    assert_eq!(members(&world).await, [json!(["film-AVS", "film-low"]), json!(["film-AVS", "film-small"])]);
+    assert_eq!(read(master(&world, "film-small").await), read(first), "the same preset makes the same file");
+    let all = present(&world).await;
+    assert!(before.iter().all(|asset| all.contains(asset)), "{before:?} became {all:?}");
+
+    // Without presets and frames all of it stays, and so it does where the options are about something else.
+    for nothing in [json!({}), json!({ "generateThumbnail": false }), Value::Null] {
+        let done = reprocess(&world, "film", nothing.clone()).await;
+        assert_eq!((done.counters.success, done.counters.error), (1, 0), "{}", done.text());
+        assert_eq!(present(&world).await, all, "{nothing}");
+        assert_eq!(members(&world).await.len(), 2);
+        assert!(shown(&world).await[2] > 200, "{nothing}");
+    }
+
+    // A rendition is an asset, but no master: it is not processed by itself.
+    let done = reprocess(&world, "film-low", at(0, &[&small])).await;
+    let line =
+        "ReoptimizeFailure: film-low could not be processed again: it is a rendition and is made again with its video.";
+    assert!(done.text().contains(line), "{}", done.text());
+    assert_eq!(present(&world).await, all);
+    nothing_is_left(&world);
+}
