@@ -218,7 +218,11 @@ pub(super) fn unsupported(what: &str) -> MediaError {
 pub(crate) fn refused(error: TiffError) -> MediaError {
     match error {
         TiffError::IoError(error) => MediaError::reading(Format::Tiff, error),
-        TiffError::UnsupportedError(what) => unsupported(&what.to_string()),
+        TiffError::UnsupportedError(what) => {
+            let said = what.to_string();
+            let what = [" is unsupported", " not supported"].iter().find_map(|end| said.strip_suffix(end));
+            unsupported(what.unwrap_or(&said))
+        }
         TiffError::LimitsExceeded => {
             MediaError::corrupt(Format::Tiff, "a tag or strip takes more memory than one picture is given")
         }
