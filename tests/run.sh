@@ -9,24 +9,38 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libvips-tools libtiff-tools zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin libheif-examples fonts-dejavu-core tango-icon-theme)
-tools=(vips vipsheader tiffinfo zip unzip php sqlite3 systemd-analyze gs pdftoppm convert exiftool ffmpeg ffprobe rsvg-convert heif-convert heif-info heif-enc)
+packages=(libvips-tools libtiff-tools zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin libheif-examples fonts-dejavu-core tango-icon-theme
+    qpdf libmagickcore-6.q16-6-extra iipimage-server libfcgi-bin
+    golang-golang-x-image-dev golang-github-disintegration-imaging-dev golang-github-jung-kurt-gofpdf-dev
+    golang-github-rwcarlsen-goexif-dev graphviz-doc cups-filters pstoedit)
+tools=(vips vipsheader tiffinfo zip unzip php sqlite3 systemd-analyze gs pdftoppm convert exiftool ffmpeg ffprobe rsvg-convert heif-convert heif-info heif-enc
+    qpdf tiffcp cgi-fcgi /usr/lib/iipimage-server/iipsrv.fcgi)
+# Real files that tests look at: packages that hold nothing else of use here. Where dpkg leaves out /usr/share/doc (as in slim
+# container images), the documents have to be let in: path-include=/usr/share/doc/{graphviz,pstoedit,libimage-exiftool-perl}/*
+files=(/usr/share/icons/Tango/scalable/apps /usr/share/gocode/src/golang.org/x/image/testdata
+    /usr/share/gocode/src/github.com/disintegration/imaging/testdata /usr/share/gocode/src/github.com/jung-kurt/gofpdf/pdf
+    /usr/share/gocode/src/github.com/rwcarlsen/goexif/exif/samples /usr/share/doc/graphviz/pdf
+    /usr/share/cups/data/form_english.pdf /usr/share/doc/pstoedit/examples
+    /usr/share/doc/libimage-exiftool-perl/html/MIE1.1-20070121.pdf)
 
-missing_tools() {
+missing() {
     for tool in "${tools[@]}"; do
         command -v "$tool" >/dev/null || printf '%s ' "$tool"
+    done
+    for file in "${files[@]}"; do
+        [ -e "$file" ] || printf '%s ' "$file"
     done
     php -m 2>/dev/null | grep -qx soap || printf 'php-soap '
 }
 
 set_up() {
-    if [ -n "$(missing_tools)" ]; then
+    if [ -n "$(missing)" ]; then
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
             echo "== installing ${packages[*]}"
             apt-get update -q >/dev/null
             DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" >/dev/null
         else
-            echo "tests/run.sh: missing: $(missing_tools)" >&2
+            echo "tests/run.sh: missing: $(missing)" >&2
             echo "Install the Debian packages ${packages[*]}, or run this as root." >&2
             exit 1
         fi

@@ -3,6 +3,7 @@
 use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
+use crate::likeness::{self, text, tool};
 use crate::world::{Done, World, directory, jpeg, png, read};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
@@ -323,4 +324,70 @@ async fn reprocessing_that_crashes_everywhere_does_each_once() {
     assert_eq!(done.of_type("ReoptimizeSuccess").len(), 3, "{}", done.text());
     assert_eq!(done.counters.success, 3);
     assert_eq!(size(&world, "b").await, (30, 32));
+}
+
+/// Image resources of Photoshop: a path of curves with a hole in it, and that it is the one that clips.
+fn clipping_path() -> Vec<u8> {
+    type Point = (f64, f64);
+    let fixed = |value: f64| ((value * f64::from(1 << 24)) as i32).to_be_bytes();
+    let point = |(x, y): Point| [fixed(y), fixed(x)].concat();
+    let record = |kind: u16, rest: &[u8]| {
+        let mut record = [&kind.to_be_bytes(), rest].concat();
+        record.resize(26, 0);
+        record
+    };
+    let subpath = |knots: &[[Point; 3]]| {
+        let points = |knot: &[Point; 3]| record(1, &knot.map(point).concat());
+        [record(0, &(knots.len() as u16).to_be_bytes()), knots.iter().flat_map(points).collect()].concat()
+    };
+    let corner = |x, y| [(x, y); 3];
+    let outline =
+        subpath(&[[(0.1, 0.3), (0.2, 0.1), (0.5, 0.0)], corner(0.9, 0.3), [(0.9, 0.8), (0.5, 0.9), (0.3, 0.95)]]);
+    let hole = subpath(&[corner(0.4, 0.3), corner(0.6, 0.3), corner(0.6, 0.6), corner(0.4, 0.6)]);
+    let resource = |id: u16, name: &[u8], data: &[u8]| {
+        let padded = |length: &[u8], bytes: &[u8]| {
+            let mut all = [length, bytes].concat();
+            all.resize(all.len().next_multiple_of(2), 0);
+            all
+        };
+        let (name, data) = (padded(&[name.len() as u8], name), padded(&(data.len() as u32).to_be_bytes(), data));
+        [&b"8BIM"[..], &id.to_be_bytes(), &name, &data].concat()
+    };
+    let path = [record(6, &[]), outline, hole].concat();
+    [resource(2000, b"Outline", &path), resource(2999, b"", b"\x07Outline")].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clipping_path_of_each_format_is_the_one_that_imagemagick_clips_by() {
+    let world = World::new().await;
+    let at = |name: &str| text(&world.folder.path().join(name)).to_owned();
+    std::fs::write(at("clip.8bim"), clipping_path()).unwrap();
+    std::fs::create_dir_all(world.ingest("in")).unwrap();
+    // In the tag 34377 of TIFF, in APP13 of JPEG, among the resources of a Photoshop file.
+    let files = ["tiff.tif", "jpeg.jpg", "photoshop.psd"];
+    for name in files {
+        let target = world.ingest(&format!("in/{name}"));
+        let picture = ["-size", "301x203", "gradient:#1a5a2a-#f4d9a0", "-alpha", "off", "-depth", "8"];
+        tool("convert", &[&picture[..], &["-profile", &at("clip.8bim"), text(&target)]].concat());
+        assert!(tool("exiftool", &["-ClippingPathName", text(&target)]).ends_with(": Outline") || name == "tiff.tif");
+    }
+    let done = upload(&world, json!({ "createMask": true })).await;
+    assert_eq!((done.counters.success, done.counters.warning), (3, 0), "{}", done.text());
+    for name in files {
+        let (stem, _) = name.split_once('.').unwrap();
+        let mask = likeness::derived(&world, stem, "Mask").await.unwrap_or_else(|| panic!("{stem} has no mask"));
+        let source = format!("{}[0]", text(&world.ingest(&format!("in/{name}"))));
+        let (ours, theirs) = (at("ours.png"), at("theirs.png"));
+        tool("convert", &[&format!("{}[0]", text(&mask)), "-depth", "8", &ours]);
+        let clip = ["-alpha", "transparent", "-clip", "-alpha", "opaque", "+clip", "-alpha", "extract", "-depth", "8"];
+        tool("convert", &[&[source.as_str()], &clip[..], &[&theirs]].concat());
+        let (ours, theirs) = (image::open(ours).unwrap().to_luma8(), image::open(theirs).unwrap().to_luma8());
+        assert_eq!(ours.dimensions(), theirs.dimensions(), "{name}");
+        let sum: u64 = ours.iter().zip(theirs.iter()).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
+        let mean = sum as f64 / ours.len() as f64;
+        // ImageMagick clips whole pixels; here those on the outline are inside in part.
+        assert!(mean < 2.5, "{name}: mean distance {mean}");
+        let inside = theirs.iter().filter(|alpha| **alpha > 127).count() as f64 / theirs.len() as f64;
+        assert!((0.3..0.5).contains(&inside), "{name}: {inside}");
+    }
 }

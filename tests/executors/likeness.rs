@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::world::World;
+use crate::world::{World, read};
 
 /// A tool's words; it must succeed.
 pub fn tool(name: &str, arguments: &[&str]) -> String {
@@ -49,4 +49,57 @@ pub fn mean_delta_e(one: &Path, other: &Path) -> f64 {
     }
     tool("vips", &["dE00", &at("one-flat.v"), &at("other-flat.v"), &at("difference.v")]);
     tool("vips", &["avg", &at("difference.v")]).parse().unwrap()
+}
+
+/// Width and height of pictures, turned upright, by what ImageMagick calls them.
+pub fn sizes(pictures: &[String]) -> Vec<(u32, u32)> {
+    let names: Vec<&str> = pictures.iter().map(String::as_str).collect();
+    let said = tool("convert", &[&names[..], &["-auto-orient", "-format", "%w %h\n", "info:"]].concat());
+    let side = |text: &str| text.parse().unwrap();
+    said.lines().map(|line| line.split_once(' ').unwrap()).map(|(width, height)| (side(width), side(height))).collect()
+}
+
+/// How pictures come to have one size.
+#[derive(Debug, Clone, Copy)]
+pub enum Fit {
+    Resize,
+    /// Cut off or lengthened in white, at the right and at the bottom.
+    Crop,
+}
+
+/// The mean ΔE (CIEDE2000) of each of our pictures to theirs. They come to have one size, stand on white, and are seen as ImageMagick reads
+/// them, one below the other for a single measurement by vips.
+pub fn differences(ours: &[String], theirs: &[String], size: (u32, u32), fit: Fit) -> Vec<f64> {
+    // ImageMagick as Debian has it makes no picture that is higher than 16,000 pixels.
+    let at_once = (16_000 / size.1.max(1)).max(1) as usize;
+    let columns = ours.chunks(at_once).zip(theirs.chunks(at_once));
+    columns.flat_map(|(ours, theirs)| differences_of_column(ours, theirs, size, fit)).collect()
+}
+
+fn differences_of_column(ours: &[String], theirs: &[String], (width, height): (u32, u32), fit: Fit) -> Vec<f64> {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (resized, extent) = (format!("{width}x{height}!"), format!("{width}x{height}"));
+    let fit = match fit {
+        Fit::Resize => ["-resize", &resized],
+        Fit::Crop => ["-extent", &extent],
+    };
+    let column = |pictures: &[String], name: &str| {
+        let mut arguments: Vec<&str> = pictures.iter().map(String::as_str).collect();
+        arguments.extend(["-auto-orient", "-background", "white", "-alpha", "remove", "-alpha", "off"]);
+        arguments.extend(["-colorspace", "sRGB"]);
+        arguments.extend(fit);
+        let out = at(name);
+        arguments.extend(["+repage", "-depth", "8", "-strip", "-append", &out]);
+        tool("convert", &arguments);
+    };
+    column(ours, "ours.ppm");
+    column(theirs, "theirs.ppm");
+    tool("vips", &["dE00", &at("ours.ppm"), &at("theirs.ppm"), &at("difference.v")]);
+    tool("vips", &["shrink", &at("difference.v"), &at("means.v"), &width.to_string(), &height.to_string()]);
+    tool("vips", &["csvsave", &at("means.v"), &at("means.csv")]);
+    let means = String::from_utf8(read(at("means.csv"))).unwrap();
+    let means: Vec<f64> = means.split_whitespace().map(|mean| mean.parse().unwrap()).collect();
+    assert_eq!(means.len(), ours.len());
+    means
 }

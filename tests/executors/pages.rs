@@ -404,3 +404,44 @@ async fn post_script_cannot_reach_outside() {
     assert!(log.contains("PdfRipError: endless.ps: its pages could not be drawn: gs "), "{log}");
     assert!(!world.folder.path().join("secret.copy").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_encrypted_without_a_password_is_drawn_as_if_it_were_not() {
+    let world = World::new().await;
+    world.put("in/plain.pdf", &brochure());
+    let plain = world.ingest("in/plain.pdf");
+    let kinds: [(&str, &[&str]); 4] = [
+        ("rc4-40", &["40", "--"]),
+        ("rc4-128", &["128", "--use-aes=n", "--"]),
+        ("aes-128", &["128", "--use-aes=y", "--"]),
+        ("aes-256", &["256", "--"]),
+    ];
+    let encrypt = |name: &str, password: &str, how: &[&str]| {
+        let target = world.ingest(&format!("in/{name}.pdf"));
+        let before = ["--allow-weak-crypto", "--encrypt", password, "owner"];
+        run("qpdf", &[&before[..], how, &[text_of(&plain), text_of(&target)]].concat());
+    };
+    for (name, how) in kinds {
+        encrypt(name, "", how);
+        encrypt(&format!("{name}-secret"), "secret", how);
+    }
+    let done = upload(&world, json!({ "process": "Rasterize", "extractSearchWords": true })).await;
+    let log = done.text();
+    let words = world
+        .query("SELECT p.name, group_concat(w.word, ' ') FROM page_word w JOIN asset a ON a.id = w.asset_id JOIN asset p ON p.id = a.parent_id GROUP BY 1");
+    let words = words.await;
+    let words_of = |name: &str| words.iter().find(|row| row[0] == name).map(|row| row[1].clone());
+    for (name, _) in kinds {
+        for page in [1, 2] {
+            let ours = std::fs::read(pyramid(&world, &format!("{name}-{page}")).await).unwrap();
+            assert!(
+                ours == std::fs::read(pyramid(&world, &format!("plain-{page}")).await).unwrap(),
+                "{name}, page {page}"
+            );
+        }
+        assert_eq!(words_of(name), words_of("plain"), "{name}");
+        let line = format!("{name}-secret.pdf: its pages could not be drawn: it is encrypted with a password.");
+        assert!(log.contains(&line), "{line} is not in\n{log}");
+    }
+    assert_eq!((done.counters.error, done.counters.warning), (4, 0), "{log}");
+}
