@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
 mod disk;
+mod memory;
+mod pages;
+mod watched;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -44,6 +47,10 @@ fn announced(command: &mut Command) -> Process {
 }
 
 impl Process {
+    fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: no chance to tidy up.
     fn kill(mut self) {
         self.child.kill().unwrap();

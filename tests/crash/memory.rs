@@ -1,0 +1,86 @@
+//! Pictures of 100 and 200 megapixels, in the memory that the daemon may take.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+use sqlx::Row;
+
+use crate::watched::{Peak, left_in};
+use crate::{catalogue, open, prepress as command, serve};
+
+fn tool(name: &str, arguments: &[&str]) -> String {
+    let output = Command::new(name).args(arguments).output().unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_megapixels_fit_and_what_does_not_is_refused_by_its_header() {
+    const MEMORY: u64 = 256 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::write(data.with_extension("toml"), format!("[media]\nmemory = \"{MEMORY} B\"\n")).unwrap();
+    serve(&data).kill();
+    catalogue(&data, 0);
+    let (ingest, small) = (data.join("ingest/Acme/in"), folder.path().join("small.png"));
+    let drawn =
+        image::RgbImage::from_fn(500, 500, |x, y| image::Rgb([(x / 2) as u8, (y / 2) as u8, ((x + y) / 4) as u8]));
+    drawn.save(&small).unwrap();
+    // How often the small picture stands side by side and one below the other: 98 megapixels of what is read in pieces, 200 of
+    // what has to be whole in memory.
+    for (name, across, down) in [
+        ("baseline.jpg", "28", "14"),
+        ("tiles.tif[tile,tile-width=256,tile-height=256,compression=deflate]", "28", "14"),
+        ("progressive.jpg[interlace]", "40", "20"),
+        ("interlaced.png[interlace,compression=1]", "40", "20"),
+    ] {
+        tool("vips", &["replicate", text(&small), text(&ingest.join(name)), across, down]);
+    }
+    let process = serve(&data);
+    let order = json!({
+        "companyHandle": "c|47", "jobName": "Large",
+        "uploadDirectoryJob": { "serverDir": "in", "emailSetting": "None" },
+    });
+    let mut submit = command(&data, &["submit", "-", "--user", "ada@acme.example", "--wait"]);
+    let mut submit = submit.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    submit.stdin.take().unwrap().write_all(order.to_string().as_bytes()).unwrap();
+    // Files that are refused are told by its exit code.
+    assert_eq!(submit.wait().unwrap().code(), Some(4));
+    // Pictures are decoded by the daemon itself, and the kernel remembers the most that it has had.
+    let mut peak = Peak::default();
+    peak.look(process.id());
+    let mut database = open(&data).await;
+    let log = tool(env!("CARGO_BIN_EXE_prepress"), &["--data", text(&data), "jobs", "log", "1"]);
+    for line in [
+        "progressive.jpg could not be processed: decoding the picture takes",
+        "interlaced.png could not be processed: decoding the picture takes",
+    ] {
+        assert!(log.contains(line), "{line} is not in\n{log}");
+    }
+    let pyramids = sqlx::query(
+        "SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = asset_id WHERE role = 'Pyramid' ORDER BY 1",
+    );
+    let pyramids = pyramids.fetch_all(&mut database).await.unwrap();
+    assert_eq!(pyramids.iter().map(|row| row.get(0)).collect::<Vec<String>>(), ["baseline", "tiles"], "{log}");
+    let mean = |picture: &str| tool("vips", &["avg", picture]).parse::<f64>().unwrap();
+    for row in &pyramids {
+        let blob: String = row.get(1);
+        let pyramid = data.join("blobs").join(&blob[..2]).join(&blob);
+        let said = tool("tiffinfo", &[text(&pyramid)]);
+        let widths: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("Image Width: ")).collect();
+        assert!(widths.len() == 7 && widths[0].starts_with("14000 Image Length: 7000"), "{widths:?}");
+        let last = mean(&format!("{}[page=6]", text(&pyramid)));
+        assert!((last - mean(text(&small))).abs() < 1.0, "{last}");
+    }
+    prepress::daemon::parts::install_crypto();
+    assert_eq!(reqwest::get(format!("http://{}/readyz", process.address)).await.unwrap().status(), 200);
+    assert_eq!(process.terminate(), Some(0));
+    assert_eq!(left_in(&data.join("scratch")), Vec::<String>::new());
+    assert!(peak.total() < MEMORY, "{peak:?} of {MEMORY}");
+}

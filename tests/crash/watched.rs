@@ -1,0 +1,48 @@
+//! What a daemon and its children take, as the kernel counts it.
+
+use std::path::Path;
+
+/// The most memory that a process has had at a time, in bytes; None when it is gone.
+fn peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
+}
+
+pub fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| {
+        let text = std::fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        Some(text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
+    };
+    tasks.filter_map(of_task).flatten().collect()
+}
+
+pub fn is_there(pid: u32) -> bool {
+    // One that has ended and that nobody has asked after is a zombie, and has no memory any more.
+    peak(pid).is_some()
+}
+
+/// The most that a daemon has had, and the most that its children have had at a time, beside each other.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Peak {
+    pub daemon: u64,
+    pub children: u64,
+}
+
+impl Peak {
+    pub fn look(&mut self, daemon: u32) {
+        self.daemon = self.daemon.max(peak(daemon).unwrap_or(0));
+        self.children = self.children.max(children(daemon).into_iter().filter_map(peak).sum());
+    }
+
+    pub const fn total(&self) -> u64 {
+        self.daemon + self.children
+    }
+}
+
+/// What is left below a folder, if it is there.
+pub fn left_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path().display().to_string()).collect()
+}
