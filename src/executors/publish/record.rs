@@ -195,8 +195,9 @@ pub async fn search_lines(run: &Run<'_>) -> Result<String, Failure> {
     let mut lines = String::new();
     for page in published.chunks(PAGE) {
         let assets: Vec<AssetId> = page.iter().map(|row| row.asset).collect();
+        let (words, maps) = (store.words_of(&assets).await?, store.image_maps_of(&assets).await?);
         for state in store.publish_states(run.context.run.company, run.state.id, &assets).await? {
-            let line = json!({
+            let mut line = json!({
                 "asset": state.name,
                 "id": state.id,
                 "type": state.asset_type,
@@ -205,6 +206,12 @@ pub async fn search_lines(run: &Run<'_>) -> Result<String, Failure> {
                 "width": state.pixels.map(|(width, _)| width),
                 "height": state.pixels.map(|(_, height)| height),
             });
+            if let Some(words) = words.get(&state.id) {
+                line["words"] = json!(words);
+            }
+            if let Some(maps) = maps.get(&state.id) {
+                line["imageMaps"] = json!(maps);
+            }
             lines.push_str(&line.to_string());
             lines.push('\n');
         }

@@ -9,6 +9,7 @@ pub mod tags;
 pub mod values;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::asset_view::Asset;
 use super::fields::Fields;
@@ -96,6 +97,15 @@ impl Services {
         if fields.wants(&["assetArray", "metadataArray"]) {
             for (asset, metadata) in shown.iter_mut().zip(self.metadata_of(company, assets).await?) {
                 asset.metadata_array = Some(metadata).filter(|metadata| !metadata.is_empty());
+            }
+        }
+        if fields.wants(&["assetArray", "imageInfo", "imageMaps"]) {
+            let numbers: Vec<_> = assets.iter().map(|asset| asset.id).collect();
+            let mut maps = self.store.image_maps_of(&numbers).await?;
+            for (shown, asset) in shown.iter_mut().zip(assets) {
+                if let (Some(info), Some(maps)) = (shown.info.get_mut("imageInfo"), maps.remove(&asset.id)) {
+                    info["imageMaps"] = json!(maps);
+                }
             }
         }
         Ok(shown)

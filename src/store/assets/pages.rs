@@ -1,10 +1,14 @@
 //! What was read from a page: words and links.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::json;
 
+use super::ids;
 use crate::model::id::AssetId;
-use crate::store::{StoreError, Transaction};
+use crate::store::rows::get;
+use crate::store::{Store, StoreError, Transaction};
 
 /// An area of a picture, in its pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,6 +39,65 @@ pub struct PageLink {
 pub struct PageText {
     pub words: Vec<PageWord>,
     pub links: Vec<PageLink>,
+}
+
+/// An area of a picture that leads somewhere, with the fields that it has in the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageMap {
+    pub name: String,
+    /// In pixels of the picture: x1,y1,x2,y2.
+    pub region: String,
+    pub action: String,
+    pub shape_type: String,
+    pub position: i64,
+    pub enabled: bool,
+}
+
+impl Store {
+    /// The words of pages that have some, in their order.
+    pub async fn words_of(&self, pages: &[AssetId]) -> Result<HashMap<AssetId, Vec<PageWord>>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT w.* FROM json_each($1) i CROSS JOIN page_word w ON w.asset_id = i.value
+             ORDER BY w.asset_id, w.position",
+        )
+        .bind(ids(pages))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read the words of pages"))?;
+        let mut found: HashMap<AssetId, Vec<PageWord>> = HashMap::new();
+        for row in &rows {
+            let area =
+                Area { x: get(row, "x")?, y: get(row, "y")?, width: get(row, "width")?, height: get(row, "height")? };
+            found.entry(AssetId(get(row, "asset_id")?)).or_default().push(PageWord { word: get(row, "word")?, area });
+        }
+        Ok(found)
+    }
+
+    /// The image maps of pictures that have some, in their order.
+    pub async fn image_maps_of(&self, pictures: &[AssetId]) -> Result<HashMap<AssetId, Vec<ImageMap>>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT m.* FROM json_each($1) i CROSS JOIN image_map m ON m.asset_id = i.value
+             ORDER BY m.asset_id, m.position",
+        )
+        .bind(ids(pictures))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read the image maps of pictures"))?;
+        let mut found: HashMap<AssetId, Vec<ImageMap>> = HashMap::new();
+        for row in &rows {
+            let map = ImageMap {
+                name: get(row, "name")?,
+                region: get(row, "region")?,
+                action: get(row, "action")?,
+                shape_type: get(row, "shape_type")?,
+                position: get(row, "position")?,
+                enabled: get(row, "enabled")?,
+            };
+            found.entry(AssetId(get(row, "asset_id")?)).or_default().push(map);
+        }
+        Ok(found)
+    }
 }
 
 /// Puts it in the place of what was read before. Image maps that users have made stay.
