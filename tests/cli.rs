@@ -709,6 +709,12 @@ fn presets_are_made_changed_and_removed() {
     assert!(place.run(&["preset", "show", handle]).ok().contains("set-script"));
     assert_eq!(place.run(&["preset", "show", "Colours"]).ok(), place.run(&["preset", "show", handle]).ok());
     assert!(place.run(&["preset", "change", handle, "colour=red"]).refused().contains("colour"));
+    let submit = ["submit", "--kind", "uploadDirectory", "--company", "Acme", "--dir", "", "--dry-run", "--sets"];
+    let dry = place.run(&[&submit[..], &[handle, "--json"]].concat()).ok();
+    let order = &serde_json::from_str::<Value>(&dry).unwrap()["order"]["uploadDirectoryJob"];
+    assert_eq!(order["autoSetCreationOptions"]["autoSetsArray"], serde_json::json!([handle]));
+    let small = listed[1]["handle"].as_str().unwrap();
+    assert!(place.run(&[&submit[..], &[small]].concat()).refused().contains("of type SetScript"));
     place.run(&["preset", "remove", handle]).ok();
     assert!(place.run(&["preset", "show", handle]).refused().contains("no preset"));
     assert!(place.run(&["preset", "add", "video", "--company", "Nobody", "name=A"]).refused().contains("Nobody"));

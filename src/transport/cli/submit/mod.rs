@@ -60,6 +60,9 @@ pub struct SubmitArgs {
     /// Replace assets that are there
     #[arg(long, conflicts_with = "file", help_heading = "Instead of a file")]
     overwrite: bool,
+    /// Set script that groups the new assets, once for each; see: prepress preset list
+    #[arg(long = "sets", value_name = "HANDLE", conflicts_with = "file", help_heading = "Instead of a file")]
+    set_scripts: Vec<String>,
     /// Publish afterwards (or, for imageServingPublish, how): Full, FullWithSearch or Incremental
     #[arg(long, value_name = "TYPE", conflicts_with = "file", help_heading = "Instead of a file")]
     publish: Option<PublishType>,

@@ -118,12 +118,13 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// A flag that says nothing to this kind would be passed over without a word.
 fn refuse_others(kind: JobKind, args: &SubmitArgs) -> Result<(), Failure> {
     use JobKind::{ImageServingPublish, UploadDirectory, UploadUrls};
-    let flags: [(&str, bool, &[JobKind]); 6] = [
+    let flags: [(&str, bool, &[JobKind]); 7] = [
         ("--dir", args.dir.is_some(), &[UploadDirectory]),
         ("--dest", args.dest.is_some(), &[UploadDirectory]),
         ("--flat", args.flat, &[UploadDirectory]),
         ("--url", !args.urls.is_empty(), &[UploadUrls]),
         ("--overwrite", args.overwrite, &[UploadDirectory, UploadUrls]),
+        ("--sets", !args.set_scripts.is_empty(), &[UploadDirectory, UploadUrls]),
         ("--publish", args.publish.is_some(), &[UploadDirectory, UploadUrls, ImageServingPublish]),
     ];
     match flags.iter().find(|(_, is_given, kinds)| *is_given && !kinds.contains(&kind)) {
@@ -139,6 +140,7 @@ fn refuse_others(kind: JobKind, args: &SubmitArgs) -> Result<(), Failure> {
 fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failure> {
     refuse_others(kind, args)?;
     let publish = |publish_type: PublishType| json!({"publishType": publish_type, "emailSetting": args.email});
+    let sets = (!args.set_scripts.is_empty()).then(|| json!({"autoSetsArray": args.set_scripts}));
     let mut order = match kind {
         JobKind::UploadDirectory => {
             let dir = args.dir.as_deref().ok_or_else(|| {
@@ -151,6 +153,7 @@ fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failur
                 "includeSubfolders": !args.flat,
                 "overwrite": args.overwrite,
                 "readyForPublish": true,
+                "autoSetCreationOptions": sets,
                 "postImageServingPublishJob": args.publish.map(publish),
             })
         }
@@ -158,6 +161,7 @@ fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failur
             "urlArray": args.urls.iter().map(|url| upload_url(url)).collect::<Vec<_>>(),
             "overwrite": args.overwrite,
             "readyForPublish": true,
+            "autoSetCreationOptions": sets,
             "postImageServingPublishJob": args.publish.map(publish),
         }),
         JobKind::OptimizeImages => json!({}),
