@@ -132,7 +132,11 @@ impl Filing {
             by: context.run.responsible,
             at: context.clock.now(),
         };
-        let brought = Brought { fields: ready.metadata.clone(), keywords: self.processing.options.keywords() };
+        let brought = Brought {
+            fields: ready.metadata.clone(),
+            keywords: self.processing.options.keywords(),
+            updates: ready.updates.clone(),
+        };
         let effect =
             Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone(), brought: Box::new(brought) };
         let (key, format) = (incoming.key.clone(), ready.format);

@@ -1,75 +1,136 @@
 //! Options that this version reads, checks and keeps, but does not act on: the log says so, once for each.
 
+use serde_json::Value;
+
 use super::{Context, Failure, Item};
-use crate::model::job::{InDesignOptions, ProcessingOptions};
+use crate::model::job::{ColorManagement, InDesignOptions, JobSpec, MediaOptions, ProcessingOptions, UnheededOptions};
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
 
-/// Names of the options that ask for something which is not done. What asks for nothing is not among them.
-pub fn without_effect(options: &ProcessingOptions) -> Vec<&'static str> {
-    // Every field is named, so that a new one cannot be forgotten.
-    let ProcessingOptions {
-        ready_for_publish: _,
-        preserve_publish_state: _,
-        // Kept with the asset as what it is made with.
-        create_mask: _,
-        preserve_crop: _,
-        knockout_background_options: _,
-        manual_crop_options: _,
-        auto_color_crop_options: _,
-        auto_transparent_crop_options: _,
-        color_management_options: _,
-        unsharp_mask_options: _,
-        // Layers are made by it.
-        photoshop_options: _,
-        // Documents are drawn by them.
-        post_script_options: _,
-        pdf_options: _,
-        illustrator_options: _,
-        in_design_options,
-        // Videos are shown and encoded by them.
-        media_options: _,
-        un_compress_options: _,
-        // Kept with the metadata of the asset.
-        xmp_keywords: _,
-        project_handle_array,
-        // Adaptive sets are made by it.
-        exclude_master_video_from_avs: _,
-        // Sets are made when the rest is done.
-        auto_set_creation_options: _,
-        // The engine acts on the rest.
-        email_setting: _,
-        post_job_only_if_files: _,
-        post_http_url: _,
-        post_image_serving_publish_job: _,
-        post_image_rendering_publish_job: _,
-        post_video_publish_job: _,
-    } = options;
-    let asked = [
-        ("inDesignOptions", in_design_options.as_ref().is_some_and(processes_in_design)),
-        ("projectHandleArray", !project_handle_array.is_empty()),
-    ];
-    asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect()
+/// An option that asks for something which is not done, and the code of the reason.
+pub type InVain = (String, &'static str);
+
+/// The options of an order that ask for something which is not done. What asks for nothing is not among them.
+pub fn without_effect(spec: &JobSpec) -> Vec<InVain> {
+    match spec {
+        JobSpec::UploadDirectory(order) => of_files(&order.options),
+        JobSpec::UploadUrls(order) => of_files(&order.options),
+        JobSpec::UploadPost(order) => of_files(&order.options),
+        JobSpec::ReprocessAssets(order) => of_files(&order.options),
+        JobSpec::RipPdfs(order) => {
+            let mut all = of_pictures(&order.options);
+            all.extend(of_files(&order.options));
+            all
+        }
+        JobSpec::AutomatedSetGeneration(order) => {
+            let asked = order.synchronization_complete == Some(true);
+            named([("synchronizationComplete", asked, "reason-option-undocumented")])
+        }
+        JobSpec::Export(order) => {
+            let asked = order.client_id.as_deref().is_some_and(|text| !text.trim().is_empty());
+            named([("clientId", asked, "reason-option-reserved")])
+        }
+        // What the options of these ask for is done.
+        JobSpec::ImageServingPublish(_)
+        | JobSpec::ImageRenderingPublish(_)
+        | JobSpec::VideoPublish(_)
+        | JobSpec::ServerDirectoryPublish(_)
+        | JobSpec::MetadataPublish(_)
+        | JobSpec::OptimizeImages(_)
+        | JobSpec::CreateVideoSitemap(_)
+        | JobSpec::Cleanup(_) => Vec::new(),
+    }
 }
 
-fn processes_in_design(options: &InDesignOptions) -> bool {
-    options.process.as_deref().is_some_and(|process| !matches!(process.trim(), "" | "None"))
+fn named<const N: usize>(asked: [(&str, bool, &'static str); N]) -> Vec<InVain> {
+    asked.into_iter().filter(|(_, asked, _)| *asked).map(|(name, _, why)| (name.to_owned(), why)).collect()
+}
+
+fn of_files(options: &ProcessingOptions) -> Vec<InVain> {
+    // Every field is named, so that a new one cannot be forgotten.
+    let UnheededOptions {
+        synchronization_complete,
+        auto_smart_crop_options_array,
+        ignore_smart_crop_generation,
+        preserve_smart_crop,
+        css_options,
+        in_design_options,
+        project_handle_array,
+        jwt_token,
+        ims_org,
+        apikey,
+        source_video_asset_handle,
+        audio_captions_metadata,
+        overwrite_avs,
+        xmp_template_id,
+        xmp_template_overwrites,
+    } = &options.unheeded;
+    let is_text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    let smart_crops = auto_smart_crop_options_array.as_ref().is_some_and(|crops| !crops.is_empty());
+    let mut all = named([
+        ("synchronizationComplete", *synchronization_complete == Some(true), "reason-option-undocumented"),
+        ("autoSmartCropOptionsArray", smart_crops, "reason-no-smart-crops"),
+        ("ignoreSmartCropGeneration", *ignore_smart_crop_generation == Some(true), "reason-no-smart-crops"),
+        ("preserveSmartCrop", *preserve_smart_crop == Some(true), "reason-no-smart-crops"),
+        ("cssOptions", css_options.is_some_and(|css| css.force_static_images == Some(true)), "reason-css-kept"),
+        ("inDesignOptions", in_design_options.as_ref().is_some_and(InDesignOptions::is_asked), "reason-in-design-kept"),
+        ("projectHandleArray", !project_handle_array.is_empty(), "reason-no-projects"),
+        ("jwtToken", jwt_token.is_some_and(|token| token.is_given), "reason-no-cloud"),
+        ("imsOrg", is_text(ims_org), "reason-no-cloud"),
+        ("apikey", apikey.is_some_and(|key| key.is_given), "reason-no-cloud"),
+        ("sourceVideoAssetHandle", is_text(source_video_asset_handle), "reason-tracks-by-name"),
+        ("audioCaptionsMetadata", audio_captions_metadata.is_some(), "reason-tracks-by-name"),
+        ("overwriteAVS", *overwrite_avs == Some(false), "reason-sets-made-again"),
+        ("xmpTemplateId", is_text(xmp_template_id), "reason-no-xmp-templates"),
+        ("xmpTemplateOverwrites", *xmp_template_overwrites == Some(true), "reason-no-xmp-templates"),
+    ]);
+    all.extend(options.media_options.iter().flat_map(of_videos));
+    all
+}
+
+/// Ways to order videos that came after presets.
+fn of_videos(options: &MediaOptions) -> impl Iterator<Item = InVain> {
+    let asks = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    };
+    let why = |name: &str| match name {
+        "videoSmartCropArray" | "videoSmartCropSampleRate" => "reason-no-smart-crops",
+        _ => "reason-videos-by-presets",
+    };
+    let asked = options.other.iter().filter(move |(_, value)| asks(value));
+    asked.map(move |(name, _)| (format!("mediaOptions/{name}"), why(name)))
+}
+
+/// Options of pictures in a job that draws pages.
+fn of_pictures(options: &ProcessingOptions) -> Vec<InVain> {
+    const WHY: &str = "reason-pages-as-drawn";
+    let manages_colors = options.color_management_options.as_ref();
+    let manages_colors = manages_colors.is_some_and(|asked| asked.color_management != ColorManagement::Default);
+    named([
+        ("createMask", options.create_mask, WHY),
+        ("knockoutBackgroundOptions", options.knockout_background_options.is_some(), WHY),
+        ("manualCropOptions", options.manual_crop_options.is_some_and(|crop| crop.cuts()), WHY),
+        ("autoColorCropOptions", options.auto_color_crop_options.is_some(), WHY),
+        ("autoTransparentCropOptions", options.auto_transparent_crop_options.is_some(), WHY),
+        ("colorManagementOptions", manages_colors, WHY),
+    ])
+}
+
+/// Lines that say so.
+pub fn lines(log_type: LogType, in_vain: Vec<InVain>) -> impl Iterator<Item = LogLine> {
+    in_vain.into_iter().map(move |(option, why)| {
+        let message = Message::new("option-no-effect").with("option", option).with("reason", Message::new(why));
+        LogLine::new(log_type, message)
+    })
 }
 
 /// Writes what the log of a run begins with, once, and says whether there was anything.
-pub async fn log_beginning(
-    context: &Context,
-    in_vain: Vec<&'static str>,
-    mut lines: Vec<LogLine>,
-) -> Result<bool, Failure> {
-    lines.extend(in_vain.into_iter().map(|option| {
-        let message = Message::new("option-no-effect")
-            .with("option", option)
-            .with("reason", Message::new("reason-not-in-version"));
-        LogLine::new(LogType::UploadWarning, message)
-    }));
+pub async fn log_beginning(context: &Context, mut lines: Vec<LogLine>) -> Result<bool, Failure> {
+    lines.extend(self::lines(LogType::UploadWarning, without_effect(&context.run.spec)));
     if lines.is_empty() {
         return Ok(false);
     }
@@ -85,36 +146,39 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::kind::JobKind;
 
-    fn asked(options: serde_json::Value) -> Vec<&'static str> {
-        without_effect(&serde_json::from_value(options).unwrap())
+    fn asked(kind: JobKind, order: Value) -> Vec<String> {
+        without_effect(&JobSpec::parse(kind, &order).unwrap()).into_iter().map(|(option, _)| option).collect()
     }
 
     #[test]
     fn what_asks_for_nothing_is_not_mentioned() {
         let recorded = json!({
-            "createMask": false, "preserveCrop": true, "readyForPublish": true,
+            "serverDir": "in", "createMask": false, "preserveCrop": true, "readyForPublish": true,
             "manualCropOptions": { "left": 0, "right": 0, "top": 0, "bottom": 0 },
             "photoshopOptions": { "process": "None", "layerOptions": { "anchor": "Center" } },
             "postScriptOptions": { "process": "None", "resolution": 72.0, "colorspace": "Auto", "alpha": false },
             "pdfOptions": { "process": "None", "pdfCatalog": true, "extractLinks": true },
             "illustratorOptions": { "process": "None" }, "inDesignOptions": { "process": "None" },
             "colorManagementOptions": { "colorManagement": "Default" },
-            "autoSetCreationOptions": { "autoSetsArray": [] }, "mediaOptions": {},
+            "autoSetCreationOptions": { "autoSetsArray": [] },
+            "mediaOptions": { "videoEncodingArray": [], "cmafConformance": false },
             "unsharpMaskOptions": { "amount": 0.0, "radius": 1.0 }, "unCompressOptions": { "process": "None" },
-            "projectHandleArray": [],
+            "projectHandleArray": [], "synchronizationComplete": false, "autoSmartCropOptionsArray": [], "imsOrg": "",
+            "cssOptions": {}, "ignoreSmartCropGeneration": false, "preserveSmartCrop": false, "overwriteAVS": true,
         });
-        assert_eq!(asked(recorded), Vec::<&str>::new());
-        assert_eq!(asked(json!({})), Vec::<&str>::new());
+        assert_eq!(asked(JobKind::UploadDirectory, recorded), Vec::<&str>::new());
+        let nothing = json!({ "pdfHandleArray": ["a|1"], "colorManagementOptions": { "colorManagement": "Default" } });
+        assert_eq!(asked(JobKind::RipPdfs, nothing), Vec::<&str>::new());
     }
 
     #[test]
-    fn everything_that_is_asked_for_in_vain_is_mentioned() {
-        let all = json!({
-            "inDesignOptions": { "process": "Rasterize" },
-            "projectHandleArray": ["p|6|A"],
-        });
-        let expected: Vec<String> = all.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(asked(all), expected);
+    fn a_secret_is_not_kept() {
+        let order = json!({ "serverDir": "in", "jwtToken": "eyJhbGciOi", "apikey": "s3cret" });
+        let kept = serde_json::to_string(&JobSpec::parse(JobKind::UploadDirectory, &order).unwrap()).unwrap();
+        assert!(!kept.contains("eyJ") && !kept.contains("s3cret"), "{kept}");
+        let spec: JobSpec = serde_json::from_str(&kept).unwrap();
+        assert_eq!(without_effect(&spec).len(), 2, "{kept}");
     }
 }

@@ -16,7 +16,7 @@ use crate::media::{self, Format, MediaError, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
 use crate::model::making::Making;
-use crate::model::metadata::Fields;
+use crate::model::metadata::{Fields, Update};
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::pictures::KnownAsset;
 
@@ -157,6 +157,8 @@ pub struct Ready {
     pub derived: Vec<Derived>,
     /// What the file says about itself.
     pub metadata: Fields,
+    /// What the job sets on the asset.
+    pub updates: Vec<Update>,
     pub warnings: Vec<Warning>,
 }
 
@@ -204,7 +206,7 @@ impl Ready {
             facts: PictureFacts::default(),
             making,
         };
-        Self { format, master, derived: Vec::new(), metadata: Fields::new(), warnings: Vec::new() }
+        Self { format, master, derived: Vec::new(), metadata: Fields::new(), updates: Vec::new(), warnings: Vec::new() }
     }
 }
 
@@ -248,6 +250,7 @@ pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &Know
         master: known.master.clone(),
         derived: known.derived.clone(),
         metadata: metadata.clone(),
+        updates: Vec::new(),
         warnings: warnings.clone(),
     })
 }

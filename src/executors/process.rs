@@ -22,11 +22,13 @@ use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::child::ChildError;
 use crate::media::{self, Format, MediaError, pdf};
+use crate::model::asset::AssetType;
+use crate::model::handle;
 use crate::model::id::AssetId;
 use crate::model::job::ProcessingOptions;
 use crate::model::log::Message;
 use crate::model::making::Making;
-use crate::model::metadata::Fields;
+use crate::model::metadata::{Field, FieldDefinition, Fields, MetadataUpdate, NoField, Update};
 use crate::model::name::FileName;
 use crate::store::pictures::KnownAsset;
 
@@ -35,12 +37,42 @@ use crate::store::pictures::KnownAsset;
 pub struct Processing {
     pub options: Arc<ProcessingOptions>,
     pub recipes: Recipes,
+    /// The company's metadata fields, if the job sets some.
+    definitions: Arc<[FieldDefinition]>,
 }
 
 impl Processing {
     pub async fn new(context: &Context, workshop: &Workshop, options: &ProcessingOptions) -> Result<Self, Failure> {
         let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
-        Ok(Self { options: Arc::new(options.clone()), recipes })
+        let definitions = match &options.metadata_options {
+            Some(_) => context.store().metadata_fields(context.run.company).await?,
+            None => Vec::new(),
+        };
+        Ok(Self { options: Arc::new(options.clone()), recipes, definitions: definitions.into() })
+    }
+
+    /// Notes what metadataOptions sets on an asset of this type, and what of it such an asset does not have.
+    fn describe(&self, ready: &mut Ready) {
+        let asked = self.options.metadata_options.iter().flat_map(|options| &options.update_array);
+        for update in asked {
+            match self.updates(update, ready.master.asset_type) {
+                Ok(updates) => ready.updates.extend(updates),
+                Err(why) => ready.warnings.push(Warning::NoEffect { option: "metadataOptions", why }),
+            }
+        }
+    }
+
+    fn updates(&self, update: &MetadataUpdate, asset_type: AssetType) -> Result<Vec<Update>, Message> {
+        let (_, _, name) = handle::parse_metadata_field("fieldHandle", &update.field_handle).map_err(reason::other)?;
+        let field = Field::find(&self.definitions, &name, asset_type).map_err(|why| match why {
+            NoField::Unknown => Message::new("reason-field-unknown").with("field", name.clone()),
+            NoField::OtherType(scope) => {
+                Message::new("reason-field-other-type").with("field", name.clone()).with("type", scope.to_string())
+            }
+        })?;
+        update.of(field).map_err(|invalid| {
+            Message::new("reason-field-value").with("field", field.name()).with("rule", invalid.rule)
+        })
     }
 }
 
@@ -53,15 +85,26 @@ pub struct Subject<'a> {
     pub known: Option<&'a KnownAsset>,
 }
 
-/// Finds out what a stored file is and makes what is derived from it. Blocks.
+/// Finds out what a stored file is, what it says and is said of it, and makes what is derived from it. Blocks.
 pub fn examine(
     workshop: &Workshop,
     subject: Subject<'_>,
     processing: &Processing,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready, Unmade> {
+    let mut ready = make(workshop, subject, processing, stop)?;
+    processing.describe(&mut ready);
+    Ok(ready)
+}
+
+fn make(
+    workshop: &Workshop,
+    subject: Subject<'_>,
+    processing: &Processing,
+    stop: &dyn Fn() -> bool,
+) -> Result<Ready, Unmade> {
     let Subject { blob, name, known } = subject;
-    let Processing { options, recipes } = processing;
+    let Processing { options, recipes, .. } = processing;
     let file_name = name.with_extension();
     let format = pictures::sniff_master(&workshop.blobs, &blob.id, &file_name)?;
     // What shows a layer goes on to show it, as long as its file is the same.

@@ -48,8 +48,7 @@ impl Executor for ReprocessAssets {
         let marked_in = self.marked_in(company.ok_or_else(gone)?.settings.retain_publish_state);
         let assets = self.assets()?;
         let done = context.done_items().await?;
-        let in_vain = options::without_effect(&self.order.options);
-        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        let has_beginning = options::log_beginning(context, Vec::new()).await?;
         context.plan(assets.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-reprocessing"));
         processing.resume(context, &self.workshop, &done).await?;
@@ -143,7 +142,8 @@ impl ReprocessAssets {
             by: context.run.responsible,
             at: context.clock.now(),
         };
-        let brought = Brought { fields: ready.metadata.clone(), keywords: Vec::new() };
+        let (fields, updates) = (ready.metadata.clone(), ready.updates.clone());
+        let brought = Brought { fields, keywords: Vec::new(), updates };
         let effect = Effect::Reprocess {
             replacement: Box::new(replacement),
             derived: ready.derived.clone(),

@@ -24,8 +24,7 @@ pub struct RipPdfs {
 #[async_trait]
 impl Executor for RipPdfs {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let in_vain = options::without_effect(&self.order.options);
-        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        let has_beginning = options::log_beginning(context, Vec::new()).await?;
         let handles = &self.order.pdf_handle_array;
         context.plan(handles.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-ripping"));
@@ -44,14 +43,16 @@ impl Executor for RipPdfs {
 
 /// The job is there to draw pages: only asking for thumbnails makes it do less.
 fn rasterizing(options: &ProcessingOptions) -> ProcessingOptions {
-    let mut pdf = options.pdf_options.unwrap_or_default();
-    if pdf.process != Some(PageProcess::Thumbnail) {
-        pdf.process = Some(PageProcess::Rasterize);
+    let (mut pdf, mut post_script, mut illustrator) = (
+        options.pdf_options.unwrap_or_default(),
+        options.post_script_options.unwrap_or_default(),
+        options.illustrator_options.unwrap_or_default(),
+    );
+    for process in [&mut pdf.process, &mut post_script.process, &mut illustrator.process] {
+        if *process != Some(PageProcess::Thumbnail) {
+            *process = Some(PageProcess::Rasterize);
+        }
     }
-    let (mut post_script, mut illustrator) =
-        (options.post_script_options.unwrap_or_default(), options.illustrator_options.unwrap_or_default());
-    post_script.process = pdf.process;
-    illustrator.process = pdf.process;
     ProcessingOptions {
         pdf_options: Some(pdf),
         post_script_options: Some(post_script),

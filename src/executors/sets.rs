@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Context, Executor, Failure, Item, Workshop, reason};
+use super::{Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::model::arrangement::{LeftOut, MOST_MEMBERS, Why, natural};
 use crate::model::asset::AssetType;
 use crate::model::handle;
@@ -41,8 +41,9 @@ impl Executor for SetGeneration {
             ready_for_publish: self.order.ready_for_publish,
             counts_sets: true,
         };
-        let missing = unusable(context, &assets).await?;
-        generation.run(context, &self.order.auto_set_creation_options, assets, missing).await?;
+        let mut problems = unusable(context, &assets).await?;
+        problems.extend(options::lines(LogType::UploadWarning, options::without_effect(&context.run.spec)));
+        generation.run(context, &self.order.auto_set_creation_options, assets, problems).await?;
         context.checkpoint()
     }
 }
@@ -146,8 +147,7 @@ impl Generation {
         }
         let done = context.done_items().await?;
         if !problems.is_empty() {
-            let counters = Counters { error: problems.len() as i64, ..Counters::default() };
-            let report = ItemReport { counters, lines: problems, ..ItemReport::default() };
+            let report = ItemReport::of_problems(problems);
             context.commit(Item("/sets".to_owned()), Effect::Nothing, move |_| report).await?;
         }
         let sets: usize = plans.iter().map(|plan| plan.sets.len()).sum();

@@ -38,7 +38,9 @@ impl Executor for UploadDirectory {
         context.say(Message::new("progress-listing"));
         let (directory, listing) = self.list(context, &filing.company_root).await?;
         let done = context.done_items().await?;
-        let has_beginning = self.log_beginning(context, &directory, &listing.left_out).await?;
+        let left_out = listing.left_out.iter();
+        let left_out = left_out.map(|left| LogLine::new(LogType::UploadWarning, remark(&directory, left)));
+        let has_beginning = options::log_beginning(context, left_out.collect()).await?;
         let directory = Arc::new(directory);
         context.plan(listing.files.len() + usize::from(has_beginning)).await?;
         let (sheets, files) = if self.order.process_metadata_files {
@@ -90,18 +92,6 @@ impl UploadDirectory {
             IngestError::Stopped => Failure::Interrupted,
             error => Failure::because(reason::of_ingest(&error)),
         })
-    }
-
-    /// Says what is left out of the job, and what of its order is not done.
-    async fn log_beginning(
-        &self,
-        context: &Context,
-        directory: &ServerDirectory,
-        left_out: &[LeftOut],
-    ) -> Result<bool, Failure> {
-        let in_vain = options::without_effect(&self.order.options);
-        let lines = left_out.iter().map(|left| LogLine::new(LogType::UploadWarning, remark(directory, left)));
-        options::log_beginning(context, in_vain, lines.collect()).await
     }
 
     /// Reads a file and makes what is made of it.

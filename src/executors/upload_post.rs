@@ -29,8 +29,7 @@ impl Executor for UploadPost {
         let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
         let posted = context.store().posted_files(context.run.fence.instance).await?;
         let done = context.done_items().await?;
-        let in_vain = options::without_effect(&self.order.options);
-        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        let has_beginning = options::log_beginning(context, Vec::new()).await?;
         context.plan(posted.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-uploading"));
         filing.resume(context, &done).await?;

@@ -89,6 +89,15 @@ pub fn parse_metadata_field(field: &str, text: &str) -> Result<(CompanyId, Scope
     Ok((CompanyId(number(field, FORM, text, company)?), scope, name.to_owned()))
 }
 
+/// `p|<company>|<name>`: the company and the name of a project.
+pub fn parse_project<'a>(field: &str, text: &'a str) -> Result<(CompanyId, &'a str), Invalid> {
+    const FORM: &str = "p|6|Spring";
+    match body(field, "p", text)?.split_once('|') {
+        Some((company, name)) if !name.is_empty() => Ok((CompanyId(number(field, FORM, text, company)?), name)),
+        _ => Err(Invalid::new(field, format!("must be a handle of the form {FORM}, not \"{}\"", shown(text)))),
+    }
+}
+
 pub fn property_set_type(id: PropertySetTypeId) -> String {
     format!("pt|{id}")
 }

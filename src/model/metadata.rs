@@ -3,6 +3,8 @@
 //! Two kinds of names share one list. Those of XMP have the prefix of their schema and a dot in front, `dc.subject`; fields that
 //! a company defines have neither dot nor colon: `Launch date`.
 
+mod update;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +15,7 @@ use super::asset::AssetType;
 use super::constants;
 use super::id::MetadataFieldId;
 use super::invalid::Invalid;
+pub use update::{MetadataUpdate, Update, Values};
 
 /// Values by the names of their fields.
 pub type Fields = BTreeMap<String, Vec<String>>;

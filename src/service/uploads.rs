@@ -121,7 +121,7 @@ impl Uploads {
         let address = address.to_canonical().to_string();
         let upload = match (given(&param.job_handle), given(&param.job_name)) {
             (Some(text), _) => Upload::Begun(self.begun(&company, &address, &text).await?),
-            (None, Some(name)) => Upload::New(Box::new(self.new_job(caller, &company, name, param.clone())?)),
+            (None, Some(name)) => Upload::New(Box::new(self.new_job(caller, &company, name, param.clone()).await?)),
             (None, None) => {
                 return Err(Error::missing("jobName", "the first post needs it, and later ones the jobHandle"));
             }
@@ -149,7 +149,7 @@ impl Uploads {
         }
     }
 
-    fn new_job(
+    async fn new_job(
         &self,
         caller: &Caller,
         company: &Company,
@@ -160,7 +160,8 @@ impl Uploads {
         let options = param.upload_params.filter(|options| !options.is_null());
         let options =
             options.ok_or_else(|| Error::missing("uploadParams", "the first post says how files are processed"))?;
-        let spec = JobSpec::parse(JobKind::UploadPost, &options).map_err(in_params)?;
+        let spec = JobSpec::parse(JobKind::UploadPost, &options).map_err(|invalid| in_params(invalid.into()))?;
+        self.services.check_order(company, &spec).await.map_err(in_params)?;
         let locale = param.locale.as_deref().filter(|text| !text.trim().is_empty());
         let locale = locale.map(Locale::parse_known).transpose()?;
         let now = self.services.clock.now();
@@ -251,9 +252,15 @@ impl Receiving {
     }
 }
 
-fn in_params(invalid: Invalid) -> Invalid {
-    let field = invalid.field.replacen(JobKind::UploadPost.element(), "uploadParams", 1);
-    Invalid { field, ..invalid }
+/// What is wrong with the order, in the words of who posts files: the element is called uploadParams there.
+fn in_params(error: Error) -> Error {
+    let renamed = |text: String| text.replacen(JobKind::UploadPost.element(), "uploadParams", 1);
+    match error {
+        Error::Invalid(invalid) => Error::Invalid(Invalid { field: renamed(invalid.field), ..invalid }),
+        Error::Missing { field, rule } => Error::Missing { field: renamed(field), rule },
+        Error::Refused(why) => Error::Refused(renamed(why)),
+        other => other,
+    }
 }
 
 /// Where a file goes, below the company root. A name that begins with the company root says where it goes by itself;

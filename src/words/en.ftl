@@ -787,6 +787,18 @@ reason-page = it is a page and is drawn again with its document
 reason-rendition = it is a rendition and is made again with its video
 reason-no-master = it is a set and has no file of its own
 reason-not-in-version = this version does not have it yet
+reason-no-smart-crops = this server makes no smart crops
+reason-css-kept = CSS files are kept and published as they are
+reason-in-design-kept = InDesign files are kept as they are and are not drawn
+reason-no-projects = this server keeps no projects
+reason-no-cloud = it is for services of the API's vendor, and this server calls none of them
+reason-tracks-by-name = captions and sound are published under their own names and are not bound to a video
+reason-sets-made-again = the adaptive set of a video is always made again with its renditions
+reason-no-xmp-templates = this server keeps no XMP templates
+reason-videos-by-presets = videos are encoded by the presets of videoEncodingPresetsArray alone
+reason-pages-as-drawn = crops, masks and colours are for pictures, and the job draws pages
+reason-option-undocumented = the reference of the API does not say what it is for
+reason-option-reserved = the API reserves it
 # $pages (Number)
 # $limit (Number)
 reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { NUMBER($limit) } are drawn

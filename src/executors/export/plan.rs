@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Export, order, outdated};
-use crate::executors::{Context, Failure, Item, Settings};
+use crate::executors::{Context, Failure, Item, Settings, options};
 use crate::model::asset::{AssetType, DerivedRole, TrashState};
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -72,7 +72,9 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     }
     let formats = order::by_name(context.store().image_formats(context.run.company).await?);
     let resolved = order::commands(&export.order, &formats).map_err(outdated)?;
-    let mut report = ItemReport { lines: without_effect(&export.order, resolved.as_ref()), ..ItemReport::default() };
+    let mut lines = without_effect(&export.order, resolved.as_ref());
+    lines.extend(options::lines(LogType::ExportJobWarning, options::without_effect(&context.run.spec)));
+    let mut report = ItemReport { lines, ..ItemReport::default() };
     let company = context.store().company(context.run.company).await?;
     let company = company.ok_or_else(|| outdated("the company of the job is no longer there"))?;
     let assets = found(&export.order, context, &mut report).await?;

@@ -39,8 +39,7 @@ impl Executor for UploadUrls {
         let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
         let fetcher = Fetcher::new(self.workshop.settings.clone(), context.clock.clone())?;
         let done = context.done_items().await?;
-        let in_vain = options::without_effect(&self.order.options);
-        let has_beginning = options::log_beginning(context, in_vain, Vec::new()).await?;
+        let has_beginning = options::log_beginning(context, Vec::new()).await?;
         context.plan(self.order.url_array.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-fetching"));
         filing.resume(context, &done).await?;

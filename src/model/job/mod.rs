@@ -6,10 +6,12 @@
 mod messages;
 mod options;
 mod publish;
+mod unheeded;
 mod upload;
 
 pub use options::*;
 pub use publish::*;
+pub use unheeded::*;
 pub use upload::*;
 
 use serde::de::DeserializeOwned;
@@ -78,9 +80,10 @@ fn rule(error: &str) -> String {
     constants().unwrap_or_else(|| format!("cannot be read: {error}"))
 }
 
-/// Reads a job that carries processing options. They are read on their own first, because an error inside a flattened
-/// structure cannot name its field.
+/// Reads a job that carries processing options. They are read on their own first, the innermost before the others, because
+/// an error inside a flattened structure cannot name its field.
 fn read_processing<T: DeserializeOwned>(element: &str, value: &Value) -> Result<T, Invalid> {
+    read::<UnheededOptions>(element, value)?;
     read::<ProcessingOptions>(element, value)?;
     read(element, value)
 }

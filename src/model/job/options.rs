@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ContextPublishJob, ImageServingPublishJob, check_range, check_url};
+use super::{ContextPublishJob, ImageServingPublishJob, UnheededOptions, check_range, check_url};
 use crate::model::constants;
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
 use crate::model::invalid::Invalid;
-use crate::model::metadata::split_list;
+use crate::model::metadata::{MetadataUpdate, split_list};
 
 /// What a job that makes assets may say about how. Every field is optional here: the wire contract knows which kind and
 /// which version must send which.
@@ -27,14 +27,13 @@ pub struct ProcessingOptions {
     pub post_script_options: Option<PostScriptOptions>,
     pub pdf_options: Option<PdfOptions>,
     pub illustrator_options: Option<IllustratorOptions>,
-    pub in_design_options: Option<InDesignOptions>,
     pub color_management_options: Option<ColorManagementOptions>,
     pub auto_set_creation_options: Option<AutoSetCreationOptions>,
     pub media_options: Option<MediaOptions>,
     pub unsharp_mask_options: Option<UnsharpMaskOptions>,
     pub un_compress_options: Option<UnCompressOptions>,
     pub xmp_keywords: Option<String>,
-    pub project_handle_array: Vec<String>,
+    pub metadata_options: Option<MetadataOptions>,
     #[serde(rename = "excludeMasterVideoFromAVS")]
     pub exclude_master_video_from_avs: Option<bool>,
     pub email_setting: EmailSetting,
@@ -43,6 +42,8 @@ pub struct ProcessingOptions {
     pub post_image_serving_publish_job: Option<ImageServingPublishJob>,
     pub post_image_rendering_publish_job: Option<ContextPublishJob>,
     pub post_video_publish_job: Option<ContextPublishJob>,
+    #[serde(flatten)]
+    pub unheeded: UnheededOptions,
 }
 
 impl ProcessingOptions {
@@ -80,6 +81,8 @@ impl ProcessingOptions {
         check_block("unsharpMaskOptions", &self.unsharp_mask_options, UnsharpMaskOptions::validate)?;
         check_block("mediaOptions", &self.media_options, MediaOptions::validate)?;
         check_keywords(self.xmp_keywords.as_deref())?;
+        check_block("metadataOptions", &self.metadata_options, MetadataOptions::validate)?;
+        self.unheeded.validate()?;
         check_url("postHttpUrl", self.post_http_url.as_deref())?;
         check_block(
             "postImageServingPublishJob",
@@ -100,7 +103,7 @@ fn check_keywords(text: Option<&str>) -> Result<(), Invalid> {
 }
 
 /// Checks a block that may be absent, and puts its name in front of what is wrong inside it.
-fn check_block<T>(
+pub(super) fn check_block<T>(
     field: &str,
     block: &Option<T>,
     check: impl FnOnce(&T) -> Result<(), Invalid>,
@@ -319,13 +322,6 @@ pub struct IllustratorOptions {
     pub alpha: Option<bool>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct InDesignOptions {
-    /// The reference names no constants for it; recorded jobs say `None`.
-    pub process: Option<String>,
-}
-
 constants! {
     /// ColorManagementModes constants.
     pub enum ColorManagement("color management mode") { Default, MaintainOriginal, Convert }
@@ -367,6 +363,27 @@ impl AutoSetCreationOptions {
                 Err(Invalid::new("autoSetsArray", "must hold property set handles such as ps|941, not empty text"))
             }
             None => Ok(()),
+        }
+    }
+}
+
+/// Most metadata updates of one job.
+const MOST_UPDATES: usize = 1_000;
+
+/// What is set on the assets of a job, as by setAssetMetadata.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetadataOptions {
+    pub update_array: Vec<MetadataUpdate>,
+}
+
+impl MetadataOptions {
+    fn validate(&self) -> Result<(), Invalid> {
+        match self.update_array.len() {
+            count if count > MOST_UPDATES => {
+                Err(Invalid::new("updateArray", format!("must hold at most {MOST_UPDATES} items, not {count}")))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::model::constants;
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
 use crate::model::invalid::Invalid;
+use crate::model::name;
 
 constants! {
     /// PublishTypes constants.
@@ -159,6 +160,9 @@ pub struct AutomatedSetGenerationJob {
 impl AutomatedSetGenerationJob {
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         check_assets("assetHandleArray", &self.asset_handle_array, MOST_GROUPED)?;
+        if let Some(folder) = &self.dest_folder {
+            name::clean_folder("destFolder", folder)?;
+        }
         self.auto_set_creation_options.validate().map_err(|e| e.within("autoSetCreationOptions"))
     }
 }

@@ -93,13 +93,7 @@ impl Services {
         let schedule = param.exec_schedule.as_deref().filter(|text| !text.is_empty());
         let trigger = trigger(given(&param.exec_time), schedule, self.store.zone())?;
         let spec = job_element(&param.elements)?;
-        self.check_context(&company, &spec).await?;
-        self.check_grouped(&spec)?;
-        self.check_presets(company.id, &spec).await?;
-        self.check_profiles(&company, &spec).await?;
-        if let JobSpec::Export(order) = &spec {
-            self.check_export(company.id, order).await?;
-        }
+        self.check_order(&company, &spec).await?;
         let (trigger, next_fire_at) = first_fire_time(trigger, now, self.store.zone())?;
         let run = match next_fire_at {
             None => Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(company.id) }),
@@ -122,6 +116,22 @@ impl Services {
             parent: None,
         };
         Ok(Checked { company, job })
+    }
+
+    /// Checks what an order names against what the company has.
+    pub(in crate::service) async fn check_order(&self, company: &Company, spec: &JobSpec) -> Result<(), Error> {
+        self.check_context(company, spec).await?;
+        self.check_grouped(spec)?;
+        self.check_presets(company.id, spec).await?;
+        self.check_profiles(company, spec).await?;
+        if let Some(options) = spec.processing().and_then(|options| options.metadata_options.as_ref()) {
+            let checked = self.check_metadata(company.id, &options.update_array).await;
+            checked.map_err(|error| error.within(&format!("{}/metadataOptions", spec.kind())))?;
+        }
+        match spec {
+            JobSpec::Export(order) => self.check_export(company.id, order).await,
+            _ => Ok(()),
+        }
     }
 
     async fn responsible(
@@ -174,9 +184,13 @@ impl Services {
     /// A contextHandle must name a context of the company, of the kind that the job publishes to.
     async fn check_context(&self, company: &Company, spec: &JobSpec) -> Result<(), Error> {
         let follow_up = spec.follow_up();
-        for publish in std::iter::once(spec).chain(follow_up.as_ref()) {
+        let own = (spec, format!("{}/contextHandle", spec.kind()));
+        let follow_up = follow_up.as_ref().map(|publish| {
+            let (first, rest) = publish.kind().element().split_at(1);
+            (publish, format!("{}/post{}{rest}/contextHandle", spec.kind(), first.to_uppercase()))
+        });
+        for (publish, field) in std::iter::once(own).chain(follow_up) {
             let Some((kind, text)) = publish_context(publish) else { continue };
-            let field = format!("{}/contextHandle", publish.kind());
             let id = handle::parse_context(&field, text)?;
             let contexts = self.store.publish_contexts(company.id).await?;
             if !contexts.iter().any(|context| context.id == id && context.kind == kind) {

@@ -9,13 +9,12 @@ use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::invalid::Invalid;
-use crate::model::metadata::{self, Field, FieldDefinition, NoField, Scope};
+use crate::model::metadata::{self, Field, FieldDefinition, MetadataUpdate, NoField, Scope, Update, Values};
 use crate::service::access::{EDITORS, Operation};
 use crate::service::asset_change::{EmptyReturn, only};
 use crate::service::asset_query::MOST_ITEMS;
 use crate::service::{Caller, Denied, Error, Services, item};
 use crate::store::assets::AssetError;
-use crate::store::assets::metadata::{Update, Values};
 
 const SET_ASSET_METADATA: Operation = Operation { name: "setAssetMetadata", roles: EDITORS };
 const BATCH_SET_ASSET_METADATA: Operation = Operation { name: "batchSetAssetMetadata", roles: EDITORS };
@@ -31,20 +30,6 @@ pub struct SetAssetMetadataParam {
     pub asset_handle: String,
     #[serde(default)]
     pub update_array: Vec<MetadataUpdate>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct MetadataUpdate {
-    pub field_handle: String,
-    pub value: Option<String>,
-    pub bool_val: Option<bool>,
-    pub long_val: Option<i64>,
-    pub double_val: Option<f64>,
-    pub date_val: Option<String>,
-    pub add_tag_value_array: Option<Vec<String>>,
-    pub set_tag_value_array: Option<Vec<String>>,
-    pub delete_tag_value_array: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,6 +172,21 @@ impl Services {
         only(outcomes, &param.asset_handle)
     }
 
+    /// Checks what a job is to set on its assets, of whatever types they turn out to be.
+    pub(in crate::service) async fn check_metadata(
+        &self,
+        company: CompanyId,
+        updates: &[MetadataUpdate],
+    ) -> Result<(), Error> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let definitions = self.store.metadata_fields(company).await?;
+        updates.iter().enumerate().try_for_each(|(index, update)| {
+            check(company, &definitions, update).map_err(|error| error.within(&item("updateArray", index)))
+        })
+    }
+
     async fn type_of(&self, company: CompanyId, asset: AssetId, text: &str) -> Result<AssetType, Error> {
         let found = self.store.assets(company, &[asset]).await?.pop();
         found.map(|asset| asset.asset_type).ok_or_else(|| no_such_asset(text))
@@ -283,7 +283,6 @@ fn find<'a>(
     })
 }
 
-/// What an update asks for: one value in one of its fields, or lists of tags.
 fn read(
     company: CompanyId,
     definitions: &[FieldDefinition],
@@ -292,54 +291,21 @@ fn read(
 ) -> Result<Vec<Update>, Error> {
     let (_, name) = parse_handle(company, "fieldHandle", &update.field_handle)?;
     let field = find(definitions, &name, asset_type, &update.field_handle)?;
-    let MetadataUpdate { value, bool_val, long_val, double_val, date_val, .. } = update;
-    let typed = [
-        ("value", value.clone()),
-        ("boolVal", bool_val.map(|value| boolean(field, value))),
-        ("longVal", long_val.map(|number| number.to_string())),
-        ("doubleVal", double_val.map(|number| number.to_string())),
-        ("dateVal", date_val.clone()),
-    ];
-    let lists = [
-        ("setTagValueArray", &update.set_tag_value_array),
-        ("addTagValueArray", &update.add_tag_value_array),
-        ("deleteTagValueArray", &update.delete_tag_value_array),
-    ];
-    let is_given = |name: &str| lists.iter().any(|(list, values)| *list == name && values.is_some());
-    let mut updates = Vec::new();
-    let mut add = |values| updates.push(Update { name: field.name().to_owned(), values });
-    if let Some((given, text)) = typed.iter().find_map(|(given, text)| Some((*given, text.as_ref()?))) {
-        if let Some((list, _)) = lists.iter().find(|(list, _)| is_given(list)) {
-            return Err(Invalid::new(*list, format!("cannot stand beside {given}")).into());
-        }
-        add(Values::Set(field.read(text).map_err(|rule| Invalid::new(given, rule))?));
-        return Ok(updates);
-    }
-    for (list, values) in lists {
-        let Some(values) = values else { continue };
-        if !field.is_tag() {
-            return Err(Invalid::new(list, "is for fields for tags").into());
-        }
-        let values: Vec<String> = values.iter().map(|value| value.trim().to_owned()).collect();
-        if list == "deleteTagValueArray" {
-            add(Values::TakeAway(values));
-            continue;
-        }
-        let values = field.check(values).map_err(|rule| Invalid::new(list, rule))?;
-        // A field for one value keeps the last.
-        add(if list == "addTagValueArray" && field.is_list() { Values::Add(values) } else { Values::Set(values) });
-    }
+    asked(update, field)
+}
+
+/// The same where the assets are not known yet.
+fn check(company: CompanyId, definitions: &[FieldDefinition], update: &MetadataUpdate) -> Result<(), Error> {
+    let (scope, name) = parse_handle(company, "fieldHandle", &update.field_handle)?;
+    let field = named(definitions, scope, &name);
+    asked(update, field.ok_or_else(|| no_such_field("fieldHandle", &update.field_handle))?).map(drop)
+}
+
+/// What an update asks of a field.
+fn asked(update: &MetadataUpdate, field: Field<'_>) -> Result<Vec<Update>, Error> {
+    let updates = update.of(field)?;
     if updates.is_empty() {
         return Err(Error::missing("value", "an update needs a value, a typed one, or a list of tags"));
     }
     Ok(updates)
-}
-
-/// As the dictionary of a tag spells it, or as any other field does.
-fn boolean(field: Field<'_>, value: bool) -> String {
-    let tag = match field {
-        Field::Defined(field) => field.tags.iter().find(|tag| tag.eq_ignore_ascii_case(&value.to_string())),
-        Field::Known(_) => None,
-    };
-    tag.cloned().unwrap_or_else(|| value.to_string())
 }

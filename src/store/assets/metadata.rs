@@ -12,7 +12,7 @@ use super::change::{self, Candidates, Change, Outcomes, changed};
 use super::{AssetError, ids};
 use crate::model::asset::AssetType;
 use crate::model::id::{AssetId, CompanyId, InstanceId};
-use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope};
+use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope, Update, Values};
 use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
 use crate::store::{Store, StoreError, Transaction, metadata_fields};
@@ -24,23 +24,8 @@ pub struct Brought {
     pub fields: Fields,
     /// What the job adds to its keywords.
     pub keywords: Vec<String>,
-}
-
-/// A change of the values of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// What they are kept under.
-    pub name: String,
-    pub values: Values,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Values {
-    Set(Vec<String>),
-    Add(Vec<String>),
-    TakeAway(Vec<String>),
-    /// None, or the default of the field.
-    Delete,
+    /// What the job sets, as somebody would.
+    pub updates: Vec<Update>,
 }
 
 /// What a metadata file says of an asset.
@@ -176,14 +161,22 @@ pub(in crate::store) async fn bring(tx: &mut Transaction, asset: AssetId, brough
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("write what a file says"))?;
-    if brought.keywords.is_empty() {
+    add_keywords(tx, asset, &brought.keywords).await?;
+    for update in &brought.updates {
+        apply(tx, asset, update).await?;
+    }
+    Ok(())
+}
+
+async fn add_keywords(tx: &mut Transaction, asset: AssetId, keywords: &[String]) -> Result<(), StoreError> {
+    if keywords.is_empty() {
         return Ok(());
     }
     for origin in ["Job", "User"] {
         let known = kept(tx, asset, KEYWORDS, origin).await?;
         // Who set the keywords has the new ones beside his own, and nobody who did not is made to have set them.
         if origin == "Job" || known.is_some() {
-            write(tx, asset, KEYWORDS, origin, &joined(known.unwrap_or_default(), &brought.keywords)).await?;
+            write(tx, asset, KEYWORDS, origin, &joined(known.unwrap_or_default(), keywords)).await?;
         }
     }
     Ok(())
