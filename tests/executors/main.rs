@@ -15,6 +15,7 @@ mod layers;
 mod likeness;
 mod metadata;
 mod optimize;
+mod options;
 mod pages;
 mod photoshop;
 mod photoshop_file;

@@ -6,9 +6,8 @@ use std::process::Command;
 use prepress::model::asset::PublishState;
 use prepress::model::id::AssetId;
 use prepress::model::kind::JobKind;
-use prepress::model::metadata::FieldDefinition;
+use prepress::model::metadata::{FieldDefinition, Update, Values};
 use prepress::store::assets::Contexts;
-use prepress::store::assets::metadata::{Update, Values};
 use serde_json::{Value, json};
 
 use crate::publish::{asset, change};

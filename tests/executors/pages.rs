@@ -64,7 +64,7 @@ fn text(words: &str, x: u32, y: u32) -> String {
     format!("BT /F 18 Tf {x} {y} Td ({words}) Tj ET\n")
 }
 
-fn brochure() -> Vec<u8> {
+pub fn brochure() -> Vec<u8> {
     let mut first = page(&format!("1 0 0 rg 20 20 100 60 re f 0 g {}", text("Red shoes for summer", 20, 150)));
     first.annotations = "<< /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [20 20 120 80] /A << /S /URI /URI (https://shoes.example/red) >> >> \
                          << /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [200 20 250 80] /Dest [12 0 R /Fit] >> \
@@ -74,7 +74,7 @@ fn brochure() -> Vec<u8> {
     pdf(&[first, second])
 }
 
-fn order(block: &str, options: Value) -> Value {
+pub fn order(block: &str, options: Value) -> Value {
     let mut order = directory("in");
     order.as_object_mut().unwrap().insert(block.to_owned(), options);
     order.as_object_mut().unwrap().insert("overwrite".to_owned(), json!(true));
@@ -345,7 +345,7 @@ async fn hostile_mutations_cost_at_most_their_own_lines() {
     assert_eq!(std::fs::read_dir(&world.settings.scratch).map_or(0, Iterator::count), 0);
 }
 
-const EPS: &[u8] = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 100 100 400 300\n%%EndComments\n\
+pub const EPS: &[u8] = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 100 100 400 300\n%%EndComments\n\
     0 0.6 0 setrgbcolor 120 120 100 60 rectfill\n\
     0 setgray /Helvetica findfont 24 scalefont setfont 120 220 moveto (Green leaf) show\nshowpage\n%%EOF\n";
 

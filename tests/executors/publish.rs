@@ -225,6 +225,12 @@ async fn the_context_must_be_the_companys_own() {
         let expected = format!("The job failed: contextHandle {handle} is no ImageServing context of the company.");
         assert_eq!(words(message), expected);
     }
+    upload(&world, &[("a.jpg", 1)]).await;
+    let mut order = order("Full");
+    order["contextHandle"] =
+        json!(format!("pc|{}", contexts.iter().find(|context| context.name == "ImageServing").unwrap().id));
+    world.run(PUBLISH, order).await.succeeded();
+    assert_eq!(world.published_names(), ["a.tif"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

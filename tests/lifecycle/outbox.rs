@@ -152,8 +152,22 @@ async fn a_completion_url_is_called_whatever_the_outcome() {
         let run = |sent: &crate::support::Sent| sent.run == id.0;
         eventually("it is called", || async { wire.tried().into_iter().find(run) }).await;
     }
+    // Publish jobs have it under another name.
+    let publishes = [
+        (JobKind::ImageServingPublish, json!({"publishType": "Full"})),
+        (JobKind::ImageRenderingPublish, json!({})),
+        (JobKind::VideoPublish, json!({})),
+        (JobKind::ServerDirectoryPublish, json!({})),
+    ];
+    for (kind, mut element) in publishes {
+        element["httpCompletionUrl"] = json!("https://example.com/done");
+        let spec = JobSpec::parse(kind, &element).unwrap();
+        let id = world.try_submit(1, "clean", spec, Plan::AtOnce).await.unwrap().run.unwrap().id;
+        world.until_done(id).await;
+        eventually("it is called", || async { wire.tried().into_iter().find(|sent| sent.run == id.0) }).await;
+    }
     let tried = wire.tried();
-    assert_eq!(tried.len(), 2);
+    assert_eq!(tried.len(), 6);
     assert!(tried.iter().all(|sent| sent.channel == Channel::Url && sent.recipient == "https://example.com/done"));
     daemon.shut_down().await;
 }
@@ -188,6 +202,34 @@ async fn a_follow_up_runs_after_a_success_and_if_wanted_only_when_files_came() {
     }
     daemon.shut_down().await;
     world.check().await;
+}
+
+#[tokio::test]
+async fn each_kind_of_follow_up_is_a_job_of_its_own() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::new(as_named)).await;
+    for (option, order, kind) in [
+        ("postImageServingPublishJob", json!({"publishType": "Full"}), "imageServingPublishJob"),
+        ("postImageRenderingPublishJob", json!({}), "imageRenderingPublishJob"),
+        ("postVideoPublishJob", json!({}), "videoPublishJob"),
+    ] {
+        for (first, element) in [
+            (JobKind::UploadDirectory, json!({"serverDir": "in"})),
+            (JobKind::UploadUrls, json!({"urlArray": [{"sourceUrl": "http://example.com/a.jpg", "destPath": ""}]})),
+            (JobKind::ReprocessAssets, json!({"assetHandleArray": ["a|1"]})),
+            (JobKind::RipPdfs, json!({"pdfHandleArray": ["a|1"]})),
+        ] {
+            let mut element = element.clone();
+            element[option] = order.clone();
+            let spec = JobSpec::parse(first, &element).unwrap();
+            let id = world.try_submit(1, "clean", spec, Plan::AtOnce).await.unwrap().run.unwrap().id;
+            world.until_done(id).await;
+            world.until_count(0, "instance WHERE state <> 'Done'").await;
+            let children = world.table(&format!("SELECT kind FROM job WHERE parent_id = {id}")).await;
+            assert_eq!(children, [kind], "{first} {option}");
+        }
+    }
+    daemon.shut_down().await;
 }
 
 #[tokio::test]

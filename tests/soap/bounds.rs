@@ -6,7 +6,7 @@ use crate::server::Server;
 use crate::{ADA, NEWEST, server};
 
 /// Changes the database of a server behind its back.
-async fn write(server: &Server, sql: &str) {
+pub async fn write(server: &Server, sql: &str) {
     let path = server.data().join("prepress.db");
     let mut database = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
     sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut database).await.unwrap();

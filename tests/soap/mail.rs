@@ -57,17 +57,26 @@ async fn a_job_mails_what_was_asked_for_to_who_submitted_it() {
             until(async || (post.delivered().len() == expected).then_some(())).await;
         }
     }
+    // Another user of the company may be the one who is to hear of it.
+    let bob = server.user("bob@acme.example", "Acme", Role::IpsUser).await;
+    let for_bob = upload("For another", "clean", "JobCompletion");
+    let for_bob = for_bob.replace("<jobName>", &format!("<userHandle>u|{bob}|bob@acme.example</userHandle><jobName>"));
+    assert_eq!(server.soap(ADA, &for_bob).await.status, 200);
+    expected += 1;
+    until(async || (post.delivered().len() == expected).then_some(())).await;
     server.shut_down().await;
     let delivered = post.delivered();
     assert_eq!(delivered.len(), expected, "and no more");
     let parser = MessageParser::default();
     let mails: Vec<Message<'_>> = delivered.iter().map(|mail| parser.parse(&mail.data).unwrap()).collect();
     for mail in &mails {
-        assert_eq!(address(mail), ADA);
+        let is_for_bob = mail.subject().unwrap().contains("For another");
+        assert_eq!(address(mail), if is_for_bob { "bob@acme.example" } else { ADA });
         assert_eq!(mail.from().unwrap().first().unwrap().address(), Some("studio@acme.example"));
         let kind = mail.content_type().unwrap();
         assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("alternative")));
     }
+    assert_eq!(mails.iter().filter(|mail| address(mail) != ADA).count(), 1);
     let about = |name: &str| -> Vec<&Message<'_>> {
         mails.iter().filter(|mail| mail.subject().unwrap().contains(name)).collect()
     };

@@ -10,9 +10,13 @@ mod export;
 mod faults;
 mod hostile;
 mod image_formats;
+mod job_fields;
+mod job_options;
 mod job_rules;
+mod library;
 mod mail;
 mod metadata;
+mod option_values;
 mod shapes;
 mod upload_file;
 

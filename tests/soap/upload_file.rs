@@ -12,17 +12,17 @@ const BOUNDARY: &str = "----prepress-test";
 
 /// A multipart body.
 #[derive(Default, Clone)]
-struct Form(Vec<u8>);
+pub struct Form(Vec<u8>);
 
 impl Form {
-    fn part(mut self, head: &str, bytes: &[u8]) -> Self {
+    pub fn part(mut self, head: &str, bytes: &[u8]) -> Self {
         self.0.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes());
         self.0.extend(bytes);
         self.0.extend(b"\r\n");
         self
     }
 
-    fn auth(self, user: &str, more: &str) -> Self {
+    pub fn auth(self, user: &str, more: &str) -> Self {
         let xml = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><authHeader xmlns=\"{NEWEST}\"><user>{user}</user><password>{PASSWORD}\
              </password><locale>en</locale><appName>tests</appName><appVersion>1</appVersion>{more}</authHeader>"
@@ -30,18 +30,18 @@ impl Form {
         self.part("name=\"auth\"\r\nContent-Type: text/plain", xml.as_bytes())
     }
 
-    fn params(self, fields: &str) -> Self {
+    pub fn params(self, fields: &str) -> Self {
         let xml = format!(
             "<uploadPostParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle>{fields}</uploadPostParam>"
         );
         self.part("name=\"uploadParams\"", xml.as_bytes())
     }
 
-    fn file(self, name: &str, bytes: &[u8]) -> Self {
+    pub fn file(self, name: &str, bytes: &[u8]) -> Self {
         self.part(&format!("name=\"file1\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream"), bytes)
     }
 
-    async fn post(mut self, server: &Server) -> Answer {
+    pub async fn post(mut self, server: &Server) -> Answer {
         self.0.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
         let request = server.client().post(server.url("/scene7/UploadFile")).body(self.0);
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
@@ -53,7 +53,7 @@ impl Form {
 const OPTIONS: &str = "<uploadParams><overwrite>true</overwrite><readyForPublish>true</readyForPublish>\
     <createMask>false</createMask><emailSetting>None</emailSetting></uploadParams>";
 
-fn png(seed: u8) -> Vec<u8> {
+pub fn png(seed: u8) -> Vec<u8> {
     let picture = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 3, y as u8 * 7, seed]));
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
@@ -67,7 +67,7 @@ async fn server(configure: impl FnOnce(&mut prepress::config::Config)) -> Server
     server
 }
 
-fn handle(answer: &Answer) -> String {
+pub fn handle(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text);
     let text = answer.text.split_once("<jobHandle>").unwrap().1.split_once("</jobHandle>").unwrap().0;
     text.to_owned()
@@ -245,5 +245,46 @@ async fn a_posted_archive_is_unpacked_if_that_is_asked_for() {
     }
     let names = names(&server).await;
     assert_eq!(names, ["Acme/Kept/Kept", "Acme/Unpacked/more/blue", "Acme/Unpacked/red"]);
+    server.shut_down().await;
+}
+
+/// Sets are made of the files of all posts, and what the log says of a file says where it lies.
+#[tokio::test(flavor = "multi_thread")]
+async fn sets_are_made_of_what_was_posted() {
+    let server = server(|_| {}).await;
+    server.user("boss@acme.example", "Acme", Role::IpsCompanyAdmin).await;
+    let ask = async |operation: &str, fields: &str| {
+        let body = format!("<{operation}Param xmlns=\"{NEWEST}\">{fields}</{operation}Param>");
+        let answer = server.soap("boss@acme.example", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.text
+    };
+    let field = |text: &str, name: &str| -> String {
+        text.split_once(&format!("<{name}>")).unwrap().1.split_once('<').unwrap().0.to_owned()
+    };
+    let found = ask("getPropertySetType", "<companyHandle>c|47</companyHandle><name>SetScript</name>").await;
+    let values = [("name", "Views"), ("setType", "ImageSet"), ("match", r"(\w+)-\d"), ("suffix", "-SET")];
+    let values = values.map(|(name, value)| format!("<items><name>{name}</name><value>{value}</value></items>"));
+    let script = format!(
+        "<typeHandle>{}</typeHandle><primaryOwnerHandle>c|47</primaryOwnerHandle><propertyArray>{}</propertyArray>",
+        field(&found, "typeHandle"),
+        values.concat()
+    );
+    let script = field(&ask("createPropertySet", &script).await, "setHandle");
+    let sets = format!(
+        "<autoSetCreationOptions><autoSetsArray><items>{script}</items></autoSetsArray></autoSetCreationOptions></uploadParams>"
+    );
+    let order = OPTIONS.replace("</uploadParams>", &sets);
+    let first = format!("<jobName>Views</jobName><destFolder>In</destFolder>{order}");
+    let job = handle(&Form::default().auth(ADA, "").params(&first).file("mug-2.png", &png(2)).post(&server).await);
+    let last = format!("<jobHandle>{job}</jobHandle><destFolder>In</destFolder><endJob>true</endJob>");
+    let form = Form::default().auth(ADA, "").params(&last).file("mug%-1.png", &png(1)).file("other.png", &png(3));
+    assert_eq!(handle(&form.post(&server).await), job);
+    server.all_done().await;
+    assert_eq!(names(&server).await, ["Acme/In/mug-1", "Acme/In/mug-2", "Acme/In/mug-SET", "Acme/In/other"]);
+    let log = ask("getJobLogDetails", "<companyHandle>c|47</companyHandle><originalName>Views</originalName>").await;
+    assert!(log.contains("Set mug-SET was made with 2 members"), "{log}");
+    let warning = log.split("<logMessage>").find(|line| line.contains("mug%")).unwrap_or_else(|| panic!("{log}"));
+    assert!(warning.contains("In/mug%-1.png"), "{warning}");
     server.shut_down().await;
 }
