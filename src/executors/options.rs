@@ -87,7 +87,28 @@ fn of_files(options: &ProcessingOptions) -> Vec<InVain> {
         ("xmpTemplateOverwrites", *xmp_template_overwrites == Some(true), "reason-no-xmp-templates"),
     ]);
     all.extend(options.media_options.iter().flat_map(of_videos));
+    all.extend(without_another(options));
     all
+}
+
+/// Options that count only beside another one.
+fn without_another(options: &ProcessingOptions) -> Vec<InVain> {
+    let is_text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    let colors = options.color_management_options.as_ref();
+    let colors = colors.filter(|colors| colors.color_management != ColorManagement::Convert);
+    let media = options.media_options.as_ref().filter(|media| media.generate_thumbnail == Some(false));
+    let time = media.and_then(|media| media.thumbnail_options).and_then(|options| options.thumbnail_time);
+    let follows = options.post_image_serving_publish_job.is_some()
+        || options.post_image_rendering_publish_job.is_some()
+        || options.post_video_publish_job.is_some();
+    let source = colors.is_some_and(|colors| is_text(&colors.source_profile_handle));
+    let output = colors.is_some_and(|colors| is_text(&colors.output_profile_handle));
+    named([
+        ("colorManagementOptions/sourceProfileHandle", source, "reason-not-converted"),
+        ("colorManagementOptions/outputProfileHandle", output, "reason-not-converted"),
+        ("mediaOptions/thumbnailOptions", time.is_some(), "reason-no-thumbnail"),
+        ("postJobOnlyIfFiles", options.post_job_only_if_files == Some(true) && !follows, "reason-no-follow-up"),
+    ])
 }
 
 /// Ways to order videos that came after presets.
@@ -171,6 +192,27 @@ mod tests {
         assert_eq!(asked(JobKind::UploadDirectory, recorded), Vec::<&str>::new());
         let nothing = json!({ "pdfHandleArray": ["a|1"], "colorManagementOptions": { "colorManagement": "Default" } });
         assert_eq!(asked(JobKind::RipPdfs, nothing), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_counts_only_beside_another_option_is_mentioned_without_it() {
+        let order = |mode: &str, thumbnail: bool, follow_up: Value| {
+            json!({
+                "serverDir": "in", "postJobOnlyIfFiles": true, "postImageServingPublishJob": follow_up,
+                "colorManagementOptions": { "colorManagement": mode, "sourceProfileHandle": "a|1", "outputProfileHandle": "a|2" },
+                "mediaOptions": { "generateThumbnail": thumbnail, "thumbnailOptions": { "thumbnailTime": 100 } },
+            })
+        };
+        let publish = json!({ "publishType": "Full" });
+        assert_eq!(asked(JobKind::UploadDirectory, order("Convert", true, publish)), Vec::<&str>::new());
+        let alone = asked(JobKind::UploadDirectory, order("MaintainOriginal", false, Value::Null));
+        let expected = [
+            "colorManagementOptions/sourceProfileHandle",
+            "colorManagementOptions/outputProfileHandle",
+            "mediaOptions/thumbnailOptions",
+            "postJobOnlyIfFiles",
+        ];
+        assert_eq!(alone, expected);
     }
 
     #[test]

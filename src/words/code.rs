@@ -252,6 +252,9 @@ codes! {
     REASON_PAGES_AS_DRAWN = "reason-pages-as-drawn";
     REASON_OPTION_UNDOCUMENTED = "reason-option-undocumented";
     REASON_OPTION_RESERVED = "reason-option-reserved";
+    REASON_NOT_CONVERTED = "reason-not-converted";
+    REASON_NO_THUMBNAIL = "reason-no-thumbnail";
+    REASON_NO_FOLLOW_UP = "reason-no-follow-up";
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";
     REASON_TOO_MANY_LAYERS = "reason-too-many-layers";
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";

@@ -799,6 +799,9 @@ reason-videos-by-presets = videos are encoded by the presets of videoEncodingPre
 reason-pages-as-drawn = crops, masks and colours are for pictures, and the job draws pages
 reason-option-undocumented = the reference of the API does not say what it is for
 reason-option-reserved = the API reserves it
+reason-not-converted = profiles are used when colorManagement is Convert
+reason-no-thumbnail = generateThumbnail is false
+reason-no-follow-up = no job follows this one
 # $pages (Number)
 # $limit (Number)
 reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { NUMBER($limit) } are drawn
