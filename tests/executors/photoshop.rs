@@ -6,6 +6,7 @@ use std::process::Command;
 use prepress::model::kind::JobKind;
 use serde_json::json;
 
+use crate::likeness::pyramid;
 use crate::world::{World, directory, png};
 
 fn convert(arguments: &[&str]) {
@@ -64,18 +65,24 @@ async fn the_merged_picture_is_the_one_that_imagemagick_reads() {
     assert_eq!(facts, [[json!("Photoshop"), json!(16)]]);
 }
 
-/// A document of one pixel in 64 x 64, with its transparency as Photoshop keeps it: the merged picture lies on white.
-fn transparent([red, green, blue, alpha]: [u8; 4]) -> Vec<u8> {
+/// A document of one pixel in 64 x 64, with its transparency as Photoshop keeps it: the merged picture lies on white. Its samples have
+/// one byte or two.
+fn transparent([red, green, blue, alpha]: [u8; 4], bytes: usize) -> Vec<u8> {
     const SIDE: usize = 64;
     let on_white = |colour: u8| (u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha))) / 255;
-    let mut file = b"8BPS\0\x01\0\0\0\0\0\0\0\x04\0\0\0\x40\0\0\0\x40\0\x08\0\x03".to_vec();
+    let mut file = b"8BPS\0\x01\0\0\0\0\0\0\0\x04\0\0\0\x40\0\0\0\x40\0".to_vec();
+    file.extend([8 * bytes as u8, 0, 3]);
     // No colour data; a resource that tells the version of Photoshop.
     file.extend([0, 0, 0, 0, 0, 0, 0, 14]);
     file.extend(b"8BIM\x04\x21\0\0\0\0\0\x02\0\x01");
-    // One layer, whose number is negative because of the transparency.
-    file.extend([0, 0, 0, 10, 0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
+    // One layer, whose number is negative because of the transparency; with two bytes it stands in a block of its own.
+    match bytes {
+        1 => file.extend(b"\0\0\0\x0a\0\0\0\x02\xff\xff\0\0\0\0"),
+        _ => file.extend(b"\0\0\0\x24\0\0\0\0\0\0\0\08BIMMt16\0\0\0\08BIMLr16\0\0\0\x04\xff\xff\0\0"),
+    }
+    file.extend([0, 0]);
     for sample in [on_white(red), on_white(green), on_white(blue), alpha.into()] {
-        file.extend([sample as u8; SIDE * SIDE]);
+        file.extend(vec![sample as u8; SIDE * SIDE * bytes]);
     }
     file
 }
@@ -83,15 +90,18 @@ fn transparent([red, green, blue, alpha]: [u8; 4]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_transparent_comes_off_the_white_that_photoshop_lays_it_on() {
     let world = World::new().await;
-    world.put("in/glass.psd", &transparent([200, 40, 90, 128]));
+    for (name, bytes) in [("glass", 1), ("deep", 2)] {
+        world.put(&format!("in/{name}.psd"), &transparent([200, 40, 90, 128], bytes));
+    }
     world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
-    let blob = world.query("SELECT blob FROM derived WHERE role = 'Pyramid'").await[0][0].clone();
-    let (pyramid, out) = (world.blobs.path(blob.as_str().unwrap()).unwrap(), world.folder.path().join("glass.png"));
-    convert(&[&format!("{}[0]", text(&pyramid)), "-depth", "8", text(&out)]);
-    let pixel = *image::open(out).unwrap().to_rgba8().get_pixel(20, 20);
-    // What was rounded once is off by two at this alpha.
-    let expected = [200_u8, 40, 90, 128];
-    assert!(pixel.0.iter().zip(expected).all(|(one, other)| one.abs_diff(other) <= 2), "{pixel:?}");
+    for name in ["glass", "deep"] {
+        let (pyramid, out) = (pyramid(&world, name).await, world.folder.path().join("glass.png"));
+        convert(&[&format!("{}[0]", text(&pyramid)), "-depth", "8", text(&out)]);
+        let pixel = *image::open(out).unwrap().to_rgba8().get_pixel(20, 20);
+        // What was rounded once is off by two at this alpha.
+        let expected = [200_u8, 40, 90, 128];
+        assert!(pixel.0.iter().zip(expected).all(|(one, other)| one.abs_diff(other) <= 2), "{name}: {pixel:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

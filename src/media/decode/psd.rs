@@ -264,8 +264,8 @@ impl Input {
     /// selection: then the number of layers is negative.
     fn has_transparency(&mut self, length: u64, is_large: bool) -> io::Result<bool> {
         let end = self.position()?.checked_add(length).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let shortest = if is_large { 10 } else { 6 };
-        let is_negative = length >= shortest && self.length(is_large)? > 0 && {
+        // Damaged layers are no fault of the merged picture.
+        let is_negative = matches!(self.layer_info_in(length, is_large), Ok(Some(_))) && {
             let [high, _] = self.bytes()?;
             high & 0x80 != 0
         };

@@ -46,8 +46,12 @@ impl Input {
     /// Goes to where the records of layers begin and says where all about them ends, if there are any. Documents of more than 8 bits
     /// keep them in a block of their own.
     fn layer_info(&mut self, header: &Header) -> io::Result<Option<u64>> {
-        let is_large = header.is_large();
-        let section = self.length(is_large)?;
+        let section = self.length(header.is_large())?;
+        self.layer_info_in(section, header.is_large())
+    }
+
+    /// The same for a section whose length has been read.
+    pub(in super::super) fn layer_info_in(&mut self, section: u64, is_large: bool) -> io::Result<Option<u64>> {
         let end = self.position()?.checked_add(section).ok_or(io::ErrorKind::UnexpectedEof)?;
         if section < 4 {
             return Ok(None);
