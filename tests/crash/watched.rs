@@ -4,8 +4,12 @@ use std::path::Path;
 
 /// The most memory that a process has had at a time, in bytes; None when it is gone.
 fn peak(pid: u32) -> Option<u64> {
+    bytes(pid, "VmHWM:")
+}
+
+fn bytes(pid: u32, field: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
 }
 
@@ -38,6 +42,22 @@ impl Peak {
 
     pub const fn total(&self) -> u64 {
         self.daemon + self.children
+    }
+}
+
+/// What a process holds now.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    pub files: usize,
+    pub threads: usize,
+    /// Bytes of memory.
+    pub memory: u64,
+}
+
+impl Held {
+    pub fn by(pid: u32) -> Self {
+        let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+        Self { files: count("fd"), threads: count("task"), memory: bytes(pid, "VmRSS:").unwrap() }
     }
 }
 
