@@ -304,7 +304,7 @@ async fn assets_tell_what_they_come_from_and_when_they_were_published() {
         .await;
     let assets = all(&found, "assetHandle");
     let [document, page] = &assets[..] else { panic!("a document and its page: {found}") };
-    // As if the one had been drawn from the other.
+    // As if the one had been drawn from the other, with a link.
     let number = |handle: &str| handle.split('|').nth(1).unwrap().to_owned();
     let drawn =
         format!("UPDATE asset SET parent_id = {}, part = 'page:1' WHERE id = {}", number(document), number(page));
@@ -312,6 +312,20 @@ async fn assets_tell_what_they_come_from_and_when_they_were_published() {
     for change in ["DELETE FROM derived WHERE asset_id = ", "UPDATE asset SET asset_type = 'Pdf' WHERE id = "] {
         write(&library.server, &format!("{change}{}", number(document))).await;
     }
+    let link = format!(
+        "INSERT INTO image_map (asset_id, position, name, shape_type, region, action, from_file)
+         VALUES ({}, 0, 'link 1', 'rect', '1,2,3,4', 'https://shoes.example/?a=1&b=2', 1)",
+        number(page)
+    );
+    write(&library.server, &link).await;
+    let shown = library.call("getAssets", &(ACME.to_owned() + &handles(&[document, page]))).await;
+    let map = "<imageMaps><items><name>link 1</name><region>1,2,3,4</region>\
+               <action>https://shoes.example/?a=1&amp;b=2</action><shapeType>rect</shapeType><position>0</position>\
+               <enabled>true</enabled></items></imageMaps>";
+    assert!(shown.matches("<imageMaps>").count() == 1 && shown.contains(map), "{shown}");
+    let fields = "<responseFieldArray><items>assetArray/items/name</items></responseFieldArray>";
+    let cut = library.call("getAssets", &format!("{ACME}{}{fields}", handles(&[page]))).await;
+    assert!(!cut.contains("imageMaps"), "{cut}");
     let made =
         library.call("getGenerationInfo", &format!("{ACME}<originatorHandle>{document}</originatorHandle>")).await;
     assert_eq!(
