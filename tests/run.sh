@@ -15,13 +15,18 @@ packages=(libvips-tools libtiff-tools zip unzip php-cli php-soap python3-venv sq
     golang-github-rwcarlsen-goexif-dev graphviz-doc cups-filters pstoedit)
 tools=(vips vipsheader tiffinfo zip unzip php sqlite3 systemd-analyze gs pdftoppm convert exiftool ffmpeg ffprobe rsvg-convert heif-convert heif-info heif-enc
     qpdf tiffcp cgi-fcgi /usr/lib/iipimage-server/iipsrv.fcgi)
-# Real files that tests look at: packages that hold nothing else of use here. Where dpkg leaves out /usr/share/doc (as in slim
-# container images), the documents have to be let in: path-include=/usr/share/doc/{graphviz,pstoedit,libimage-exiftool-perl}/*
+# Real files that tests look at: packages that hold nothing else of use here.
 files=(/usr/share/icons/Tango/scalable/apps /usr/share/gocode/src/golang.org/x/image/testdata
     /usr/share/gocode/src/github.com/disintegration/imaging/testdata /usr/share/gocode/src/github.com/jung-kurt/gofpdf/pdf
     /usr/share/gocode/src/github.com/rwcarlsen/goexif/exif/samples /usr/share/doc/graphviz/pdf
     /usr/share/cups/data/form_english.pdf /usr/share/doc/pstoedit/examples
     /usr/share/doc/libimage-exiftool-perl/html/MIE1.1-20070121.pdf)
+
+# Slim container images leave out documentation; these are files for tests.
+documents=()
+for package in graphviz pstoedit libimage-exiftool-perl; do
+    documents+=(-o "Dpkg::Options::=--path-include=/usr/share/doc/$package/*")
+done
 
 missing() {
     for tool in "${tools[@]}"; do
@@ -38,7 +43,7 @@ set_up() {
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
             echo "== installing ${packages[*]}"
             apt-get update -q >/dev/null
-            DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" >/dev/null
+            DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${documents[@]}" "${packages[@]}" >/dev/null
         else
             echo "tests/run.sh: missing: $(missing)" >&2
             echo "Install the Debian packages ${packages[*]}, or run this as root." >&2
