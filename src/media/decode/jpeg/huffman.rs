@@ -118,6 +118,62 @@ impl Lookup {
     }
 }
 
+/// Bits that [`Skips`] looks at in one step.
+const WINDOW: u32 = 12;
+
+/// A code for the numbers of a block behind its mean, arranged for those who only want to get past them: often several
+/// are passed in one step.
+pub(super) struct Skips(Vec<Skip>);
+
+/// The words, each with its digits, that the next bits hold as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Skip {
+    /// Their bits; 0 if the first word is longer than what is looked at.
+    pub bits: u8,
+    /// The numbers that they stand for, and one for the end of the block.
+    pub numbers: u8,
+    /// The last of them ends the block.
+    pub ends: bool,
+}
+
+impl Skips {
+    pub fn new(words: &Lookup) -> Self {
+        Self((0..1 << WINDOW).map(|window: u64| Skip::of(words, window << (64 - WINDOW))).collect())
+    }
+
+    #[inline(always)]
+    pub fn find(&self, bits: u64) -> Skip {
+        self.0[(bits >> (64 - WINDOW)) as usize]
+    }
+}
+
+impl Skip {
+    fn of(words: &Lookup, window: u64) -> Self {
+        let mut skip = Self::default();
+        while !skip.ends {
+            let (len, symbol) = words.find(window << skip.bits);
+            let bits = u32::from(skip.bits) + len + u32::from(symbol & 0x0f);
+            if len == 0 || bits > WINDOW {
+                break;
+            }
+            skip.ends = ends_block(symbol);
+            (skip.bits, skip.numbers) = (bits as u8, skip.numbers + numbers(symbol));
+        }
+        skip
+    }
+}
+
+/// Whether the rest of the block is zero.
+pub(super) const fn ends_block(symbol: u8) -> bool {
+    const SIXTEEN_ZEROS: u8 = 0xf0;
+    symbol & 0x0f == 0 && symbol != SIXTEEN_ZEROS
+}
+
+/// The numbers that a symbol stands for: zeros, and one with digits or the last zero.
+pub(super) const fn numbers(symbol: u8) -> u8 {
+    if ends_block(symbol) { 1 } else { (symbol >> 4) + 1 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +200,25 @@ mod tests {
             }
             assert_eq!(lookup.find(u64::MAX), (0, 0));
         }
+    }
+
+    #[test]
+    fn several_words_are_skipped_at_once() {
+        // 00: a digit. 01: three zeros and two digits. 100: the end. 101: sixteen zeros. 110 and so on: five digits.
+        let mut body = vec![0; 17];
+        (body[2], body[3]) = (2, 3);
+        body.extend([0x01, 0x32, 0x00, 0xf0, 0x05]);
+        let skips = Skips::new(&Lookup::new(&code(&body).unwrap()));
+        let find = |bits: &str| {
+            let bits = bits.replace(' ', "");
+            let next = u64::from_str_radix(&bits, 2).unwrap() << (64 - bits.len());
+            let Skip { bits, numbers, ends } = skips.find(next);
+            (bits, numbers, ends)
+        };
+        assert_eq!(find("00 1 01 11 100 11"), (10, 6, true), "up to the end of the block");
+        assert_eq!(find("101 00 0 101 110"), (9, 33, false), "a word whose digits are out of sight");
+        assert_eq!(find("111"), (0, 0, false), "no word");
+        assert_eq!(find("00 0 00 0 00 0 00 1"), (12, 4, false));
     }
 
     #[test]

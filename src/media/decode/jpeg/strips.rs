@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::entropy::{BitWriter, Entropy};
-use super::huffman::{Lookup, Word};
+use super::huffman::{Lookup, Skips, Word, ends_block, numbers};
 use super::markers::{Header, SOI, SOS, ScanComponent};
 
 /// Means beyond this are nonsense: those of 8-bit samples lie within half of it.
@@ -53,6 +53,7 @@ struct Component {
     blocks: u32,
     means: Lookup,
     rest: Lookup,
+    skips: Skips,
     /// Words for all classes of differences, for means that are coded anew.
     words: Vec<Word>,
     last_mean: i32,
@@ -178,39 +179,41 @@ impl<R: Read> Strips<R> {
     }
 
     fn scan_row(&mut self) -> Result<Row, MediaError> {
-        let mut before: Vec<i32> = self.components.iter().map(|component| component.last_mean).collect();
-        let end = self.place;
-        let filling = self.restart_if_due()?.then_some(end);
+        let before = self.last_means();
+        let filling = self.is_restart_due().then_some(self.place);
+        if filling.is_some() {
+            self.restart()?;
+        }
         let mut row = Row { start: self.place, first: Vec::new(), filling, changes: Vec::new() };
-        for unit in 0..self.grid.units_across {
-            if unit > 0 {
-                let from = self.place;
-                before.clear();
-                before.extend(self.components.iter().map(|component| component.last_mean));
-                if self.restart_if_due()? {
-                    row.changes.push(Change::Skip { from, to: self.place });
-                    let first = self.scan_unit()?;
-                    row.changes.extend(means(first, &before).map(Change::Recode));
-                } else {
-                    self.scan_unit()?;
-                }
-            } else {
+        let first = self.scan_unit()?;
+        row.first.extend(means(first, &before));
+        for _ in 1..self.grid.units_across {
+            if self.is_restart_due() {
+                let (from, before) = (self.place, self.last_means());
+                self.restart()?;
+                row.changes.push(Change::Skip { from, to: self.place });
                 let first = self.scan_unit()?;
-                row.first.extend(means(first, &before));
+                row.changes.extend(means(first, &before).map(Change::Recode));
+            } else {
+                self.scan_unit()?;
             }
-            self.units_to_restart = self.units_to_restart.wrapping_sub(1);
         }
         Ok(row)
     }
 
-    fn restart_if_due(&mut self) -> Result<bool, MediaError> {
-        if self.restart_interval == 0 || self.units_to_restart > 0 {
-            return Ok(false);
-        }
+    fn last_means(&self) -> Vec<i32> {
+        self.components.iter().map(|component| component.last_mean).collect()
+    }
+
+    fn is_restart_due(&self) -> bool {
+        self.restart_interval > 0 && self.units_to_restart == 0
+    }
+
+    fn restart(&mut self) -> Result<(), MediaError> {
         self.place = self.entropy.take_restart(self.place).map_err(reading)?.ok_or_else(broken_off)?;
         self.units_to_restart = self.restart_interval;
         self.components.iter_mut().for_each(|component| component.last_mean = 0);
-        Ok(true)
+        Ok(())
     }
 
     /// Goes through one unit and returns each component's first mean: its place, where it ends, and its value.
@@ -220,18 +223,20 @@ impl<R: Read> Strips<R> {
         let mut place = self.place;
         for (component, first) in self.components.iter_mut().zip(&mut firsts) {
             for block in 0..component.blocks {
-                let start = place;
-                place = component.scan_mean(&self.entropy, place)?;
+                let bits = self.entropy.peek(place);
+                let len = component.scan_mean(bits)?;
                 if block == 0 {
-                    *first = (start, place, component.last_mean);
+                    *first = (place, place + u64::from(len), component.last_mean);
                 }
-                place = component.scan_rest(&self.entropy, place)?;
+                // A mean is coded in 28 bits at most, which leaves enough to look at.
+                place = component.scan_rest(&self.entropy, place + u64::from(len), bits << len)?;
             }
         }
         if self.entropy.boundary().is_some_and(|boundary| place > boundary) {
             return Err(broken_off());
         }
         self.place = place;
+        self.units_to_restart = self.units_to_restart.wrapping_sub(1);
         Ok(firsts)
     }
 }
@@ -248,9 +253,9 @@ fn means(firsts: [(u64, u64, i32); 4], before: &[i32]) -> impl Iterator<Item = M
 }
 
 impl Component {
+    /// Takes in the next mean, and returns how many of `bits` it is coded in.
     #[inline(always)]
-    fn scan_mean<R: Read>(&mut self, entropy: &Entropy<R>, place: u64) -> Result<u64, MediaError> {
-        let bits = entropy.peek(place);
+    fn scan_mean(&mut self, bits: u64) -> Result<u32, MediaError> {
         let (len, class) = self.means.find(bits);
         if len == 0 || class > LAST_CLASS {
             return Err(no_word());
@@ -263,29 +268,34 @@ impl Component {
                 return Err(MediaError::corrupt(Format::Jpeg, "a block is brighter or darker than can be"));
             }
         }
-        Ok(place + u64::from(len) + u64::from(class))
+        Ok(len + u32::from(class))
     }
 
+    /// Goes to the end of the block. `bits` are those from `place` on, at least as many as [`Skips`] looks at.
     #[inline(always)]
-    fn scan_rest<R: Read>(&self, entropy: &Entropy<R>, mut place: u64) -> Result<u64, MediaError> {
+    fn scan_rest<R: Read>(&self, entropy: &Entropy<R>, mut place: u64, mut bits: u64) -> Result<u64, MediaError> {
         let mut number = 1;
-        while number < 64 {
-            let (len, symbol) = self.rest.find(entropy.peek(place));
-            let size = symbol & 0x0f;
-            place += u64::from(len) + u64::from(size);
-            const SIXTEEN_ZEROS: u8 = 0xf0;
-            match symbol {
-                _ if len == 0 => return Err(no_word()),
-                SIXTEEN_ZEROS => number += 16,
-                // The rest of the block is zero.
-                _ if size == 0 => return Ok(place),
-                _ => number += 1 + u32::from(symbol >> 4),
+        loop {
+            let skip = self.skips.find(bits);
+            let (len, count, ends) = if skip.bits > 0 && number + u32::from(skip.numbers) <= 64 {
+                (skip.bits.into(), skip.numbers, skip.ends)
+            } else {
+                let (len, symbol) = self.rest.find(entropy.peek(place));
+                if len == 0 {
+                    return Err(no_word());
+                }
+                (len + u32::from(symbol & 0x0f), numbers(symbol), ends_block(symbol))
+            };
+            place += u64::from(len);
+            number += u32::from(count);
+            if ends || number == 64 {
+                return Ok(place);
             }
+            if number > 64 {
+                return Err(MediaError::corrupt(Format::Jpeg, "a block in a scan has more numbers than fit"));
+            }
+            bits = entropy.peek(place);
         }
-        if number > 64 {
-            return Err(MediaError::corrupt(Format::Jpeg, "a block in a scan has more numbers than fit"));
-        }
-        Ok(place)
     }
 
     fn recode(&self, difference: i32, writer: &mut BitWriter) {
@@ -315,10 +325,12 @@ fn read_plan(header: &Header) -> Option<(Vec<Component>, Grid)> {
     let down = factors.iter().map(|(_, down)| *down).max()?;
     let component = |(part, (across, down)): (&ScanComponent, &(u32, u32))| {
         let (means, rest) = (header.codes.get(&part.mean_code)?, header.codes.get(&part.rest_code)?);
+        let rest = Lookup::new(rest);
         Some(Component {
             blocks: across * down,
             means: Lookup::new(means),
-            rest: Lookup::new(rest),
+            skips: Skips::new(&rest),
+            rest,
             words: means.completed(LAST_CLASS)?.words_up_to(LAST_CLASS),
             last_mean: 0,
         })
