@@ -87,7 +87,8 @@ impl Cascade {
     }
 }
 
-fn halve(pixels: &[u8], width: usize, rows: usize, layout: Layout) -> Vec<u8> {
+/// Pixels with a half of their sides: `rows` rows of them.
+pub(crate) fn halve(pixels: &[u8], width: usize, rows: usize, layout: Layout) -> Vec<u8> {
     let samples = layout.samples();
     let stride = width * samples;
     let mut out = vec![0; (width / 2).max(1) * samples * rows];

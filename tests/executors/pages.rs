@@ -25,39 +25,48 @@ fn page(content: &str) -> PageOf {
 
 /// A PDF with these pages; the objects of page n are 10 + 2n and 11 + 2n.
 fn pdf(pages: &[PageOf]) -> Vec<u8> {
+    pdf_with(pages, &[])
+}
+
+/// The same with pictures: streams which the pages know as P0, P1 and so on, up to P5.
+fn pdf_with(pages: &[PageOf], pictures: &[Vec<u8>]) -> Vec<u8> {
     let kids: String = (0..pages.len()).map(|n| format!("{} 0 R ", 10 + 2 * n)).collect();
+    let names: String = (0..pictures.len()).map(|n| format!("/P{n} {} 0 R ", 4 + n)).collect();
     let mut objects = vec![
-        (1, "<< /Type /Catalog /Pages 2 0 R >>".to_owned()),
-        (2, format!("<< /Type /Pages /Kids [ {kids}] /Count {} >>", pages.len())),
-        (3, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned()),
+        (1, "<< /Type /Catalog /Pages 2 0 R >>".into()),
+        (2, format!("<< /Type /Pages /Kids [ {kids}] /Count {} >>", pages.len()).into_bytes()),
+        (3, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".into()),
     ];
+    objects.extend(pictures.iter().enumerate().map(|(n, picture)| (4 + n, picture.clone())));
     for (n, PageOf { size, content, annotations }) in pages.iter().enumerate() {
         let (at, (width, height)) = (10 + 2 * n, size);
         let page = format!(
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents {} 0 R \
-             /Resources << /Font << /F 3 0 R >> >> /Annots [ {annotations} ] >>",
+             /Resources << /Font << /F 3 0 R >> /XObject << {names}>> >> /Annots [ {annotations} ] >>",
             at + 1
         );
-        objects.push((at, page));
-        objects.push((at + 1, format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len())));
+        objects.push((at, page.into_bytes()));
+        let content = format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len());
+        objects.push((at + 1, content.into_bytes()));
     }
-    let mut text = "%PDF-1.7\n".to_owned();
+    let mut file = b"%PDF-1.7\n".to_vec();
     let last = objects.last().unwrap().0;
     let mut offsets = vec![None; last + 1];
     for (number, object) in objects {
-        offsets[number] = Some(text.len());
-        write!(text, "{number} 0 obj\n{object}\nendobj\n").unwrap();
+        offsets[number] = Some(file.len());
+        file.extend([format!("{number} 0 obj\n").as_bytes(), &object, b"\nendobj\n"].concat());
     }
-    let start = text.len();
-    write!(text, "xref\n0 {}\n", last + 1).unwrap();
+    let start = file.len();
+    let mut table = format!("xref\n0 {}\n", last + 1);
     for offset in offsets {
         match offset {
-            Some(offset) => writeln!(text, "{offset:010} 00000 n ").unwrap(),
-            None => writeln!(text, "0000000000 65535 f ").unwrap(),
+            Some(offset) => writeln!(table, "{offset:010} 00000 n ").unwrap(),
+            None => writeln!(table, "0000000000 65535 f ").unwrap(),
         }
     }
-    write!(text, "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", last + 1).unwrap();
-    text.into_bytes()
+    write!(table, "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", last + 1).unwrap();
+    file.extend(table.bytes());
+    file
 }
 
 fn text(words: &str, x: u32, y: u32) -> String {
@@ -202,6 +211,55 @@ async fn pages_look_and_read_as_poppler_has_them() {
     for (ours, theirs) in [(at(0), edge("xMin")), (at(0) + at(1), edge("xMax")), (at(2) + at(3), edge("yMax"))] {
         assert!((ours - theirs * scale).abs() < 6.0, "{ours} {} in {summer}", theirs * scale);
     }
+}
+
+/// A photograph that has stripes in one half.
+fn photograph(progressive: bool) -> Vec<u8> {
+    let (width, height) = (1600_u16, 1200_u16);
+    let sample = |at: usize| {
+        let (x, y, band) = (at / 3 % usize::from(width), at / 3 / usize::from(width), at % 3);
+        let soft = ((x * (band + 1) + y) as f32 * 0.01).sin() * 60.0;
+        (soft + if x > 800 && x / 16 % 2 == 0 { 120.0 } else { 80.0 }) as u8
+    };
+    let pixels: Vec<u8> = (0..usize::from(width) * usize::from(height) * 3).map(sample).collect();
+    let mut jpeg = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut jpeg, 90);
+    encoder.set_progressive(progressive);
+    encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb).unwrap();
+    let head = format!(
+        "<< /Subtype /Image /Width {width} /Height {height} /BitsPerComponent 8 /ColorSpace /DeviceRGB \
+         /Filter /DCTDecode /Length {} >>\nstream\n",
+        jpeg.len()
+    );
+    [head.as_bytes(), &jpeg, b"\nendstream"].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn photographs_look_alike_whatever_size_they_are_drawn_in() {
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    let source = world.ingest("in/lookbook.pdf");
+    // 384 points are 800 pixels at 150 dpi, half of what the photographs have.
+    let pages = [
+        "384 0 0 288 0 0 cm /P0 Do",
+        "q 90 0 0 68 200 100 cm /P0 Do Q 0 150 -200 0 200 0 cm /P0 Do",
+        "q 90 0 0 68 0 0 cm /P0 Do Q 1200 0 0 900 -600 -300 cm /P0 Do",
+        "384 0 0 288 0 0 cm /P1 Do",
+    ];
+    let pages = pages.map(|content| PageOf { size: (400, 300), ..page(content) });
+    world.put("in/lookbook.pdf", &pdf_with(&pages, &[photograph(false), photograph(true)]));
+    upload(&world, json!({ "process": "Rasterize", "colorspace": "Rgb" })).await;
+    let theirs = world.folder.path().join("theirs");
+    run("pdftoppm", &["-r", "150", "-png", text_of(&source), text_of(&theirs)]);
+    let mut drawn = Vec::new();
+    for number in 1..=pages.len() {
+        let ours = pixels(&world, &pyramid(&world, &format!("lookbook-{number}")).await);
+        let theirs = image::open(world.folder.path().join(format!("theirs-{number}.png"))).unwrap().to_rgb8();
+        let difference = difference(&ours, &theirs);
+        assert!(difference < 6.0, "page {number}: {difference}");
+        drawn.push(ours);
+    }
+    let difference = difference(&drawn[0], &drawn[3]);
+    assert!(difference < 1.5, "the progressive one looks otherwise: {difference}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

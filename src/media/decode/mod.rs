@@ -152,6 +152,7 @@ pub(crate) fn jpeg_tile(stream: &[u8], limits: &Limits) -> Result<Vec<u8>, Media
     jpeg::decode_embedded(stream, true, limits).map(|tile| tile.pixels)
 }
 
+pub(crate) use jpeg::{MOST_HALVINGS, Small as SmallJpeg};
 pub use psd_layers::{Blend, Frame, Layer, LayerChoice, Layers, layers};
 pub(crate) use psd_layers::{LayerPixels, decode_layer};
 pub(crate) use tiff::{read_resolution as tiff_resolution, refused as refused_tiff};

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hayro::hayro_interpret::{InterpreterSettings, InterpreterWarning};
+use hayro::hayro_interpret::{InterpreterCache, InterpreterSettings, InterpreterWarning};
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::page::Page as PdfPage;
 use hayro::kurbo::Affine;
@@ -22,7 +22,7 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
-use super::{Drawing, PageColor, PageFacts, links, words};
+use super::{Drawing, PageColor, PageFacts, links, photographs, words};
 
 const POINTS_PER_INCH: f64 = 72.0;
 
@@ -52,6 +52,8 @@ impl From<MediaError> for Page {
 pub struct Pen<'a> {
     pdf: &'a Pdf,
     cache: RenderCache<'a>,
+    /// What is read of pages besides drawing them has a cache of its own.
+    reading: InterpreterCache<'a>,
     settings: InterpreterSettings,
     warnings: Arc<Mutex<Vec<String>>>,
     drawing: &'a Drawing,
@@ -66,14 +68,17 @@ impl<'a> Pen<'a> {
             warning_sink: Arc::new(move |warning| note(&sink, warning)),
             ..InterpreterSettings::default()
         };
-        Self { pdf, cache: RenderCache::new(), settings, warnings, drawing, limits }
+        Self { pdf, cache: RenderCache::new(), reading: InterpreterCache::new(), settings, warnings, drawing, limits }
     }
 
     pub fn draw(&self, number: u32, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let page = self.pdf.pages().get(number as usize - 1).ok_or_else(|| Page::Unusable("it is not there".into()))?;
+        let page = page_of(self.pdf, number)?;
         let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let pixels = self.pixels(page, &sheet);
+        let pixels = match photographs::lightened(self.pdf, page, &sheet, &self.reading, &self.settings, self.limits) {
+            Some(pdf) => self.pixels(page_of(&pdf, number)?, &RenderCache::new(), &sheet),
+            None => self.pixels(page, &self.cache, &sheet),
+        };
         let rows = PageRows::new(pixels, self.drawing);
         let layout = rows.layout;
         let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
@@ -86,16 +91,20 @@ impl<'a> Pen<'a> {
             is_gray: matches!(layout, Layout::Gray),
             has_alpha,
             thumbnail: (width, height),
-            words: if self.drawing.words { words::read(page, &sheet, &self.settings) } else { Vec::new() },
+            words: if self.drawing.words {
+                words::read(page, &sheet, &self.reading, &self.settings)
+            } else {
+                Vec::new()
+            },
             links: if self.drawing.links { links::read(self.pdf, page, &sheet) } else { Vec::new() },
             notes,
         })
     }
 
-    fn pixels(&self, page: &'a PdfPage<'a>, sheet: &Sheet) -> Pixmap {
+    fn pixels<'p>(&self, page: &'p PdfPage<'p>, cache: &RenderCache<'p>, sheet: &Sheet) -> Pixmap {
         let mut context = RenderContext::new(sheet.width, sheet.height);
         let settings = RenderSettings { hinting: false, ..RenderSettings::default() };
-        render_into(page, &self.cache, &self.settings, &settings, &mut context, sheet.to_pixels);
+        render_into(page, cache, &self.settings, &settings, &mut context, sheet.to_pixels);
         context.flush();
         let mut pixmap = Pixmap::new(sheet.width, sheet.height);
         let background = if self.drawing.alpha { TRANSPARENT } else { WHITE };
@@ -116,6 +125,10 @@ impl<'a> Pen<'a> {
         let rendering = Rendering::new(Format::Pdf, Box::new(rows), opaque, None, options).with_resolution(resolution);
         derive(rendering, pyramid, thumbnail, options, &|| false)
     }
+}
+
+fn page_of(pdf: &Pdf, number: u32) -> Result<&PdfPage<'_>, Page> {
+    pdf.pages().get(number as usize - 1).ok_or_else(|| Page::Unusable("it is not there".into()))
 }
 
 fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
@@ -208,18 +221,27 @@ impl Rows for PageRows {
         self.next = start.saturating_add(most).min(self.height);
         let stride = self.width as usize * 4;
         let rows = &self.pixels[start as usize * stride..self.next as usize * stride];
-        let pixels = rows.chunks_exact(4);
+        let pixels = rows.as_chunks::<4>().0;
         Ok(match self.layout {
             Layout::Rgba | Layout::Cmyk => rows.into(),
-            Layout::Rgb => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect::<Vec<u8>>().into(),
-            Layout::Gray => pixels.map(brightness).collect::<Vec<u8>>().into(),
-            Layout::GrayAlpha => pixels.flat_map(|pixel| [brightness(pixel), pixel[3]]).collect::<Vec<u8>>().into(),
+            Layout::Rgb => gathered(pixels, |[red, green, blue, _]| [red, green, blue]),
+            Layout::Gray => gathered(pixels, |pixel| [brightness(pixel)]),
+            Layout::GrayAlpha => gathered(pixels, |pixel| [brightness(pixel), pixel[3]]),
         })
     }
 }
 
+/// The samples of each pixel that are wanted, side by side.
+fn gathered<const N: usize>(pixels: &[[u8; 4]], wanted: impl Fn([u8; 4]) -> [u8; N]) -> Cow<'static, [u8]> {
+    let mut samples = vec![0; pixels.len() * N];
+    for (to, from) in samples.as_chunks_mut::<N>().0.iter_mut().zip(pixels) {
+        *to = wanted(*from);
+    }
+    samples.into()
+}
+
 /// As PDF makes gray of RGB.
-fn brightness(pixel: &[u8]) -> u8 {
+fn brightness(pixel: [u8; 4]) -> u8 {
     let [red, green, blue] = [0, 1, 2].map(|at| u32::from(pixel[at]));
     ((red * 30 + green * 59 + blue * 11 + 50) / 100) as u8
 }

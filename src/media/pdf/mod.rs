@@ -10,6 +10,7 @@
 mod draw;
 mod information;
 mod links;
+mod photographs;
 mod words;
 mod work;
 

@@ -30,10 +30,14 @@ const BELOW: f64 = -0.25;
 const GUESSED_FROM: f64 = 8.0;
 
 /// Reads the words in the order in which they are drawn, invisible ones (as scanned pages have them) among them.
-pub fn read<'a>(page: &'a Page<'a>, sheet: &Sheet, settings: &InterpreterSettings) -> Vec<Word> {
+pub fn read<'a>(
+    page: &'a Page<'a>,
+    sheet: &Sheet,
+    cache: &InterpreterCache<'a>,
+    settings: &InterpreterSettings,
+) -> Vec<Word> {
     let target = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
-    let cache = InterpreterCache::new();
-    let mut context = Context::new(sheet.to_pixels, target, &cache, page.xref(), settings.clone());
+    let mut context = Context::new(sheet.to_pixels, target, cache, page.xref(), settings.clone());
     let mut reader = Reader { target, words: Vec::new(), current: None, guessed: None };
     interpret_page(page, &mut context, &mut reader);
     reader.end_word();

@@ -5,6 +5,7 @@
 mod entropy;
 mod huffman;
 mod markers;
+mod small;
 mod strips;
 #[cfg(feature = "turbojpeg")]
 mod turbo;
@@ -25,6 +26,7 @@ use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
 use super::{Decoded, Pixels, Source, pixel_buffer};
 use markers::Header;
+pub(crate) use small::{MOST_HALVINGS, Small};
 use strips::Strips;
 
 /// Progressive files have about ten scans; each costs a pass over the picture, however small it is in the file.
@@ -113,7 +115,10 @@ impl<R> Sequential<R> {
     #[cfg(feature = "turbojpeg")]
     fn decode(&self, stream: &[u8], pixels: &mut [u8]) -> Result<(), MediaError> {
         match self.coding.layout {
-            layout @ (Layout::Gray | Layout::Rgb) => turbo::decode(stream, self.size.0 as usize, layout, pixels),
+            layout @ (Layout::Gray | Layout::Rgb) => {
+                let height = pixels.len() / (self.size.0 as usize * layout.samples());
+                turbo::decode(stream, (self.size.0 as usize, height), 0, layout, pixels)
+            }
             _ => self.coding.decode(stream, pixels, &self.limits),
         }
     }
