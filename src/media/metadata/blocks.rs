@@ -213,7 +213,8 @@ impl Blocks {
     }
 
     fn heif(&mut self, input: &mut Input) -> io::Result<()> {
-        let heif::Items { exif, xmp } = heif::read(input)?;
+        // Whatever goes wrong there, a place that no file has among it, the picture is whole without it.
+        let heif::Items { exif, xmp } = heif::read(input).unwrap_or_default();
         self.exif = exif.map(Exif::Block);
         self.xmp = xmp;
         Ok(())

@@ -19,13 +19,15 @@ pub(super) fn read(input: &mut (impl Read + Seek)) -> io::Result<Items> {
     let boxes = Bytes(&meta).skip(4)?.boxes();
     let inner = |kind: &[u8; 4]| boxes.iter().find(|(name, _)| name == kind).map(|(_, content)| *content);
     let (Some(information), Some(locations)) = (inner(b"iinf"), inner(b"iloc")) else { return Ok(Items::default()) };
-    let (kinds, places) = (kinds(information)?, places(locations)?);
-    let mut content = |wanted: Kind| -> io::Result<Option<Vec<u8>>> {
-        let Some((id, _)) = kinds.iter().find(|(_, kind)| *kind == wanted) else { return Ok(None) };
-        let Some(place) = places.iter().find(|place| place.item == *id) else { return Ok(None) };
-        place.content(input, inner(b"idat").unwrap_or_default()).map(Some)
+    let kinds = kinds(information)?;
+    let places = places(locations, &kinds)?;
+    // One that is damaged says nothing of the other.
+    let mut content = |wanted: Kind| {
+        let (id, _) = kinds.iter().find(|(_, kind)| *kind == wanted)?;
+        let place = places.iter().find(|place| place.item == *id)?;
+        place.content(input, inner(b"idat").unwrap_or_default()).ok()
     };
-    Ok(Items { exif: content(Kind::Exif)?.and_then(|item| from_tiff_header(&item)), xmp: content(Kind::Xmp)? })
+    Ok(Items { exif: content(Kind::Exif).and_then(|item| from_tiff_header(&item)), xmp: content(Kind::Xmp) })
 }
 
 /// In front of the EXIF stands where in the rest its TIFF header is.
@@ -126,9 +128,11 @@ impl Place {
     }
 }
 
-fn places(locations: Bytes<'_>) -> io::Result<Vec<Place>> {
+/// Where items of these kinds lie. An extent may take no room at all, so that a small box could ask for any number.
+fn places(locations: Bytes<'_>, kinds: &[(u64, Kind)]) -> io::Result<Vec<Place>> {
     const IN_FILE: u64 = 0;
     const INSIDE: u64 = 1;
+    let mut seen = 0;
     let (version, mut rest) = locations.version()?;
     let sizes = rest.number(2)?;
     let [offset_size, length_size, base_size, index_size] = [12, 8, 4, 0].map(|shift| sizes >> shift & 15);
@@ -141,15 +145,22 @@ fn places(locations: Bytes<'_>) -> io::Result<Vec<Place>> {
         let data_reference = rest.number(2)?;
         let base = rest.number(base_size)?;
         let mut extents = Vec::new();
+        let is_wanted = kinds.iter().any(|(wanted, _)| *wanted == item);
         for _ in 0..rest.number(2)? {
+            seen += 1;
+            if seen > MOST_PARTS {
+                return Err(broken_off());
+            }
             if version > 0 {
                 rest.number(index_size)?;
             }
-            let offset = rest.number(offset_size)?;
-            extents.push((base.saturating_add(offset), rest.number(length_size)?));
+            let (offset, length) = (rest.number(offset_size)?, rest.number(length_size)?);
+            if is_wanted {
+                extents.push((base.saturating_add(offset), length));
+            }
         }
         // Others lie in other files, or in other items.
-        if data_reference == 0 && construction <= INSIDE {
+        if is_wanted && data_reference == 0 && construction <= INSIDE {
             found.push(Place { item, is_inside: construction == INSIDE, extents });
         }
     }

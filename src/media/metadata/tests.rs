@@ -238,6 +238,40 @@ fn hostile_packets_say_little_and_cost_little() {
     assert_eq!(of_packet(&packet("<dc:source>a\u{7}b</dc:source>"))["dc.source"], ["a b"]);
 }
 
+/// A HEIC file whose items have these locations: the content of `iloc` behind its version and flags.
+fn heic_with(locations: &[u8]) -> Vec<u8> {
+    let boxed = |name: &[u8; 4], content: &[u8]| -> Vec<u8> {
+        [&(content.len() as u32 + 8).to_be_bytes()[..], name, content].concat()
+    };
+    let exif = boxed(b"infe", b"\x02\0\0\0\0\x01\0\0Exif\0");
+    let information = boxed(b"iinf", &[&[0, 0, 0, 0, 0, 1][..], &exif].concat());
+    let locations = boxed(b"iloc", &[&[0; 4][..], locations].concat());
+    let meta = boxed(b"meta", &[&[0; 4][..], &information, &locations].concat());
+    [boxed(b"ftyp", b"heic\0\0\0\0heicmif1"), meta].concat()
+}
+
+#[test]
+fn locations_that_no_file_has_are_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.heic");
+    // Ten thousand items of 65,535 extents that take no byte each.
+    let greedy = [&[0, 0][..], &10_000_u16.to_be_bytes(), &[0, 1, 0, 0, 0xff, 0xff].repeat(10_000)].concat();
+    // An extent behind the end of everything.
+    let far =
+        [&[0x88, 0x80, 0, 1, 0, 1, 0, 0][..], &[0xff; 8], &[0, 1], &[0xff; 8], &[0, 0, 0, 0, 0, 0, 0, 9]].concat();
+    for locations in [greedy, far] {
+        fs::write(&path, heic_with(&locations)).unwrap();
+        assert_eq!(metadata(&path, Format::Heic).unwrap(), Fields::new());
+    }
+    // And one that is there.
+    let near = [0x44, 0x00, 0, 1, 0, 1, 0, 0, 0, 1];
+    let place = heic_with(&[&near[..], &[0; 8]].concat()).len() as u32;
+    let tiff = b"\0\0\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0abc\0\0\0\0\0";
+    let located = [&near[..], &place.to_be_bytes(), &(tiff.len() as u32).to_be_bytes()].concat();
+    fs::write(&path, [heic_with(&located), tiff.to_vec()].concat()).unwrap();
+    assert_eq!(one(&read(&path), "tiff.Make"), "abc");
+}
+
 #[test]
 fn cut_and_flipped_files_are_read_without_harm() {
     let folder = tempfile::tempdir().unwrap();
