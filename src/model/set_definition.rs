@@ -7,6 +7,9 @@ use super::invalid::Invalid;
 /// Longest definition, in bytes.
 const LONGEST: usize = 256 * 1024;
 
+/// Longest it becomes with answers at its places: one answer may be as long as all metadata of an asset.
+const LONGEST_RESOLVED: usize = 4 << 20;
+
 /// What a place may ask for, with the number of handles it takes.
 const FUNCTIONS: &[(&str, usize)] =
     &[("getFilePath", 1), ("getCatalogId", 1), ("getMetaData", 2), ("getMetadata", 2), ("getThumbCatalogId", 1)];
@@ -48,16 +51,22 @@ pub fn assets(field: &str, definition: &str) -> Result<Vec<AssetId>, Invalid> {
     Ok(found)
 }
 
-/// A definition with an answer at each place. One that cannot be read stays as it is.
+/// A definition with an answer at each place. One that cannot be read, or would be too long, stays as it is.
 pub fn resolved(definition: &str, answer: impl Fn(&Place) -> String) -> String {
     let Ok(pieces) = pieces("setDefinition", definition) else {
         return definition.to_owned();
     };
-    let resolve = |piece: &Piece| match piece {
-        Piece::Text(text) => (*text).to_owned(),
-        Piece::Place(place) => answer(place),
-    };
-    pieces.iter().map(resolve).collect()
+    let mut resolved = String::new();
+    for piece in &pieces {
+        match piece {
+            Piece::Text(text) => resolved.push_str(text),
+            Piece::Place(place) => resolved.push_str(&answer(place)),
+        }
+        if resolved.len() > LONGEST_RESOLVED {
+            return definition.to_owned();
+        }
+    }
+    resolved
 }
 
 fn pieces<'a>(field: &str, definition: &'a str) -> Result<Vec<Piece<'a>>, Invalid> {
@@ -135,6 +144,8 @@ mod tests {
         assert_eq!(resolved(text, answer), "x,<1 FilePath>;<2 ThumbCatalogId>|<1 Metadata(\"Size, in cm\")>.");
         assert_eq!(resolved("plain", answer), "plain");
         assert_eq!(resolved("a ${drop([a|1])} b", answer), "a ${drop([a|1])} b");
+        let many = "${getFilePath([a|1])}".repeat(100);
+        assert_eq!(resolved(&many, |_| "x".repeat(1 << 20)), many, "too long");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::DateTime;
 use serde_json::json;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::assets::{metadata, relations};
@@ -32,18 +33,19 @@ pub(super) async fn resolved(
     if defined.is_empty() {
         return Ok(HashMap::new());
     }
+    let of_set = |row: &SqliteRow| Ok(members.get(&AssetId(rows::get(row, "set_id")?)));
+    let shown = defined.iter().map(of_set).collect::<Result<Vec<_>, StoreError>>()?;
+    let known = Known::of(reader, company, shown.into_iter().flatten().flatten()).await?;
     let mut resolved = HashMap::new();
     for row in &defined {
         let set = AssetId(rows::get(row, "set_id")?);
-        let members = members.get(&set).map_or(&[][..], Vec::as_slice);
-        let known = Known::of(reader, company, members).await?;
         let definition: &str = rows::get(row, "definition")?;
         resolved.insert(set, set_definition::resolved(definition, |place| known.answer(place).unwrap_or_default()));
     }
     Ok(resolved)
 }
 
-/// What there is to know of the members of a set.
+/// What there is to know of the members of sets.
 struct Known<'a> {
     root_path: String,
     members: HashMap<AssetId, &'a MemberState>,
@@ -57,9 +59,10 @@ impl<'a> Known<'a> {
     async fn of(
         reader: &mut SqliteConnection,
         company: CompanyId,
-        members: &'a [MemberState],
+        members: impl Iterator<Item = &'a MemberState>,
     ) -> Result<Self, StoreError> {
-        let numbers = json!(members.iter().map(|member| member.asset.id).collect::<Vec<_>>()).to_string();
+        let members: HashMap<AssetId, &MemberState> = members.map(|member| (member.asset.id, member)).collect();
+        let numbers = json!(members.keys().collect::<Vec<_>>()).to_string();
         let root_path = sqlx::query_scalar("SELECT root_path FROM company WHERE id = $1")
             .bind(company.0)
             .fetch_one(&mut *reader)
@@ -75,14 +78,14 @@ impl<'a> Known<'a> {
         .map_err(StoreError::doing("look for the pictures of sets"))?;
         Ok(Self {
             root_path,
-            members: members.iter().map(|member| (member.asset.id, member)).collect(),
+            members,
             metadata: metadata::read(reader, &numbers).await?,
             fields: metadata_fields::read(reader, company).await?,
             thumbs: thumbs.iter().map(|row| (AssetId(row.get(0)), row.get(1))).collect(),
         })
     }
 
-    /// Nothing for what is in the trash, has no such field, or nothing that stands for it.
+    /// Nothing for what is in the trash, has no such field or keeps it at home, or has nothing that stands for it.
     fn answer(&self, place: &Place) -> Option<String> {
         let asset = &self.members.get(&place.asset)?.asset;
         let catalog_id = |name: &str| format!("{}/{name}", self.root_path);
@@ -95,6 +98,9 @@ impl<'a> Known<'a> {
             Question::ThumbCatalogId => self.thumbs.get(&asset.id).map(|name| catalog_id(name)),
             Question::Metadata(name) => {
                 let field = Field::find(&self.fields, name, asset.asset_type).ok()?;
+                if matches!(field, Field::Defined(FieldDefinition { is_publish_data: false, .. })) {
+                    return None;
+                }
                 let values = self.metadata.get(&asset.id)?.get(field.name())?;
                 Some(values.iter().map(|value| shown(&field, value)).collect::<Vec<_>>().join(","))
             }

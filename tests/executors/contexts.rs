@@ -233,12 +233,19 @@ async fn the_definition_of_an_asset_set_is_published_with_its_answers() {
     upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
     let (a, b) = (member(&world, "a").await, member(&world, "b").await);
     let spin = world.set("Sets", "spin", AssetType::SpinSet, vec![b], false).await;
+    world
+        .execute(
+            "INSERT INTO metadata_field (company_id, scope, name, field_type, default_value, is_publish_data)
+             VALUES (47, 'ALL', 'Secret', 'String', 'no', 0)",
+        )
+        .await;
     let title = |text: &str| Update { name: "dc.title".into(), values: Values::Set(vec![text.into()]) };
     world.store.set_metadata(change(&world), vec![(a.asset, vec![title("Mug")])]).await.unwrap();
     let (a, spin) = (a.asset, format!("a|{spin}|22|{spin}"));
     let definition = format!(
         "{{1,${{getCatalogId([{spin}])}};${{getThumbCatalogId([{spin}])}}}},${{getFilePath([a|{a}])}},\
-         ${{getMetaData([a|{a}], [m|{company}|ALL|dc.title])}},${{getMetadata([a|{a}],[m|{company}|ALL|none])}}.",
+         ${{getMetaData([a|{a}], [m|{company}|ALL|dc.title])}},${{getMetadata([a|{a}],[m|{company}|ALL|none])}}\
+         ${{getMetadata([a|{a}],[m|{company}|ALL|Secret])}}.",
         company = world.company
     );
     let seats = [handle::parse_asset("", &spin).unwrap(), a].map(|asset| Seat { asset, page_reset: true });
@@ -294,10 +301,15 @@ async fn a_mask_is_published_beside_its_pyramid() {
     assert_eq!(world.paths_in("image-serving"), ["mask/mug.tif", "mug-mask.tif", "mug.tif"]);
     let files = manifest(world.published().join("manifest.jsonl"));
     assert_eq!(files["mask/mug.tif"]["asset"], "mug");
+    // Two files of one asset are one line for search.
+    let order = json!({ "publishType": "FullWithSearch", "emailSetting": "None" });
+    world.run(JobKind::ImageServingPublish, order).await.succeeded();
+    let lines = String::from_utf8(read(world.published().join("search.jsonl"))).unwrap();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
     // It leaves with what it masks.
     mark(&world, "mug", PublishState::NotMarkedForPublish).await;
     let done = publish(&world, JobKind::ImageServingPublish).await;
-    assert_eq!(world.paths_in("image-serving"), ["mug-mask.tif"], "{}", done.text());
+    assert_eq!(world.paths_in("image-serving"), ["mug-mask.tif", "search.jsonl"], "{}", done.text());
     assert_eq!(done.of_type("ImageServingPublishCleanupSuccess").len(), 2, "{}", done.text());
 }
 
