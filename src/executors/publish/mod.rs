@@ -34,6 +34,7 @@ mod trees;
 pub mod video;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::SecondsFormat;
@@ -269,7 +270,10 @@ impl<'a> Run<'a> {
 
     async fn search(&self, item: &str) -> Result<Search, Failure> {
         match self.publish.publish_type {
-            PublishType::FullWithSearch if item == STAGED => record::search_lines(self).await.map(Search::Write),
+            PublishType::FullWithSearch if item == STAGED => {
+                let lines = record::search_lines(self, self.trees.scratch()?).await?;
+                Ok(Search::Write(Arc::new(lines)))
+            }
             PublishType::Full | PublishType::FullWithSearch | PublishType::Incremental => Ok(Search::Keep),
         }
     }

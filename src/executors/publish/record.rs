@@ -1,5 +1,8 @@
 //! Which files the trees shall hold, written down page by page.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
@@ -8,7 +11,7 @@ use super::rule::{Content, Given};
 use super::{PAGE, Run};
 use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
-use crate::executors::{Failure, Item};
+use crate::executors::{Failure, Item, reason};
 use crate::model::asset::DerivedRole;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -188,15 +191,23 @@ fn refuse(run: &Run<'_>, state: &AssetState, why: Message, report: &mut ItemRepo
     report.counters += Counters { error: 1, transfer_error: 1, ..Counters::default() };
 }
 
-/// What is known of everything published, for search: a line of JSON each.
-pub async fn search_lines(run: &Run<'_>) -> Result<String, Failure> {
+/// Assets whose words are in memory at once: a page may have 20,000.
+const SEARCHED: usize = 20;
+
+/// What is known of every asset published, for search: a line of JSON each, in `file`.
+pub async fn search_lines(run: &Run<'_>, file: File) -> Result<File, Failure> {
     let store = run.context.store();
-    let published = store.publications_present(run.state.id).await?;
-    let mut lines = String::new();
-    for page in published.chunks(PAGE) {
-        let assets: Vec<AssetId> = page.iter().map(|row| row.asset).collect();
-        let (words, maps) = (store.words_of(&assets).await?, store.image_maps_of(&assets).await?);
-        for state in store.publish_states(run.context.run.company, run.state.id, &assets).await? {
+    let failed = |error: io::Error| Failure::Transient(reason::other(format!("cannot write search data: {error}")));
+    let mut lines = BufWriter::new(file);
+    let mut assets: Vec<AssetId> =
+        store.publications_present(run.state.id).await?.iter().map(|row| row.asset).collect();
+    // Some have several files.
+    assets.sort_unstable();
+    assets.dedup();
+    for assets in assets.chunks(SEARCHED) {
+        run.context.checkpoint()?;
+        let (words, maps) = (store.words_of(assets).await?, store.image_maps_of(assets).await?);
+        for state in store.publish_states(run.context.run.company, run.state.id, assets).await? {
             let mut line = json!({
                 "asset": state.name,
                 "id": state.id,
@@ -212,9 +223,8 @@ pub async fn search_lines(run: &Run<'_>) -> Result<String, Failure> {
             if let Some(maps) = maps.get(&state.id) {
                 line["imageMaps"] = json!(maps);
             }
-            lines.push_str(&line.to_string());
-            lines.push('\n');
+            writeln!(lines, "{line}").map_err(failed)?;
         }
     }
-    Ok(lines)
+    lines.into_inner().map_err(|error| failed(error.into_error()))
 }

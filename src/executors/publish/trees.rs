@@ -12,9 +12,10 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -44,12 +45,12 @@ fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TreeErro
 }
 
 /// The search data of a publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Search {
     /// As the readers have it now.
     Keep,
-    /// These lines.
-    Write(String),
+    /// The lines in this file, which has no name: there may be more of them than fit into memory.
+    Write(Arc<File>),
 }
 
 /// What a tree shall become.
@@ -210,9 +211,19 @@ impl Trees {
         Ok(file)
     }
 
+    /// A file without a name, on the disk of the trees.
+    pub fn scratch(&self) -> Result<File, TreeError> {
+        fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
+        tempfile::tempfile_in(&self.folder).map_err(doing("make a file below", &self.folder))
+    }
+
     fn place_search(&self, tree: &Path, side: Side, search: &Search) -> Result<(), TreeError> {
         match search {
-            Search::Write(lines) => write(tree, SEARCH, lines),
+            Search::Write(lines) => {
+                let mut lines = &**lines;
+                lines.rewind().map_err(doing("read the search data for", &tree.join(SEARCH)))?;
+                write(tree, SEARCH, lines)
+            }
             Search::Keep => self.hand_on(tree, side, SEARCH),
         }
     }
@@ -233,7 +244,7 @@ impl Trees {
         let Some(live) = self.live()? else { return Ok(false) };
         let _lock = self.lock()?;
         for tree in [live.other(), live].map(|side| self.tree(side)).into_iter().filter(|tree| tree.is_dir()) {
-            write(&tree, name, text)?;
+            write(&tree, name, text.as_bytes())?;
             blobs::sync_folder(&tree)?;
         }
         Ok(true)
@@ -299,11 +310,11 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// Writes a file of a tree, all of it at once.
-fn write(tree: &Path, name: &str, text: &str) -> Result<(), TreeError> {
+fn write(tree: &Path, name: &str, mut content: impl Read) -> Result<(), TreeError> {
     let (path, temporary) = (tree.join(name), tree.join(TEMPORARY));
     let written = (|| {
         let mut file = File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
+        io::copy(&mut content, &mut file)?;
         file.sync_all()?;
         fs::rename(&temporary, &path)
     })();

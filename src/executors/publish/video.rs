@@ -83,7 +83,8 @@ fn playlist(set: &AssetState) -> Option<String> {
 fn variant(asset: &AssetState) -> Option<String> {
     let video = asset.video.as_ref()?;
     let stream = video.stream.as_ref()?;
-    let mut attributes = format!("BANDWIDTH={}", stream.peak_bit_rate);
+    // The mean is that of the file, with its header; a peak below it would be none.
+    let mut attributes = format!("BANDWIDTH={}", stream.peak_bit_rate.max(video.bit_rate.unwrap_or_default()));
     if let Some(rate) = video.bit_rate {
         attributes += &format!(",AVERAGE-BANDWIDTH={rate}");
     }

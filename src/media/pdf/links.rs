@@ -11,7 +11,7 @@ use super::draw::Sheet;
 use super::words::pixel_box;
 use super::{Link, LinkTarget};
 
-const MOST_LINKS: usize = 10_000;
+const MOST_LINKS: usize = 1_000;
 const LONGEST_ADDRESS: usize = 2048;
 
 /// How deep the tree of named places may be.

@@ -14,7 +14,7 @@ use super::draw::Sheet;
 use super::{PixelBox, Word};
 
 /// More words of a page, and more letters of a word, are not kept.
-const MOST_WORDS: usize = 100_000;
+const MOST_WORDS: usize = 20_000;
 const MOST_LETTERS: usize = 200;
 
 /// A word ends where the next letter begins farther away than this part of the size of the type.
@@ -95,6 +95,9 @@ impl Reader {
 
     /// Letters of Type 3 fonts are drawings in a measure of their own. They are half as wide as the type is large, in the mean.
     fn guessed_size(&mut self, width: f64) -> f64 {
+        if !width.is_finite() {
+            return 0.0;
+        }
         let mean = self.guessed.map_or(width, |mean| mean + (width - mean) / GUESSED_FROM);
         self.guessed = Some(mean);
         2.0 * mean
