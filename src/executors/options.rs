@@ -21,7 +21,9 @@ pub fn without_effect(spec: &JobSpec) -> Vec<InVain> {
         JobSpec::ReprocessAssets(order) => of_files(&order.options),
         JobSpec::RipPdfs(order) => {
             let mut all = of_pictures(&order.options);
-            all.extend(of_files(&order.options));
+            // What there is to say of colours is said of all of them.
+            let of_files = of_files(&order.options).into_iter();
+            all.extend(of_files.filter(|(option, _)| !option.starts_with("colorManagementOptions/")));
             all
         }
         JobSpec::AutomatedSetGeneration(order) => {
@@ -130,7 +132,11 @@ fn of_videos(options: &MediaOptions) -> impl Iterator<Item = InVain> {
 fn of_pictures(options: &ProcessingOptions) -> Vec<InVain> {
     const WHY: &str = "reason-pages-as-drawn";
     let manages_colors = options.color_management_options.as_ref();
-    let manages_colors = manages_colors.is_some_and(|asked| asked.color_management != ColorManagement::Default);
+    let manages_colors = manages_colors.is_some_and(|asked| {
+        let names_profile = [&asked.source_profile_handle, &asked.output_profile_handle];
+        asked.color_management != ColorManagement::Default
+            || names_profile.into_iter().flatten().any(|handle| !handle.trim().is_empty())
+    });
     named([
         ("createMask", options.create_mask, WHY),
         ("knockoutBackgroundOptions", options.knockout_background_options.is_some(), WHY),
@@ -192,6 +198,11 @@ mod tests {
         assert_eq!(asked(JobKind::UploadDirectory, recorded), Vec::<&str>::new());
         let nothing = json!({ "pdfHandleArray": ["a|1"], "colorManagementOptions": { "colorManagement": "Default" } });
         assert_eq!(asked(JobKind::RipPdfs, nothing), Vec::<&str>::new());
+        for mode in ["Default", "MaintainOriginal", "Convert"] {
+            let colors = json!({ "colorManagement": mode, "sourceProfileHandle": "a|1", "outputProfileHandle": "a|2" });
+            let order = json!({ "pdfHandleArray": ["a|1"], "colorManagementOptions": colors });
+            assert_eq!(asked(JobKind::RipPdfs, order), ["colorManagementOptions"], "once");
+        }
     }
 
     #[test]

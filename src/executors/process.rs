@@ -63,7 +63,13 @@ impl Processing {
     }
 
     fn updates(&self, update: &MetadataUpdate, asset_type: AssetType) -> Result<Vec<Update>, Message> {
-        let (_, _, name) = handle::parse_metadata_field("fieldHandle", &update.field_handle).map_err(reason::other)?;
+        let (_, scope, name) =
+            handle::parse_metadata_field("fieldHandle", &update.field_handle).map_err(reason::other)?;
+        // Fields of one name may be there for several types; the handle says which of them is meant.
+        if !scope.covers(asset_type) {
+            let why = Message::new("reason-field-other-type").with("field", name).with("type", scope.to_string());
+            return Err(why);
+        }
         let field = Field::find(&self.definitions, &name, asset_type).map_err(|why| match why {
             NoField::Unknown => Message::new("reason-field-unknown").with("field", name.clone()),
             NoField::OtherType(scope) => {

@@ -201,11 +201,12 @@ async fn metadata_of_an_order_is_set_on_its_assets() {
         .execute(
             "INSERT INTO metadata_field (company_id, scope, name, field_type, default_value, is_publish_data)
              VALUES (47, 'ALL', 'New', 'Boolean', '', 1), (47, 'ALL', 'Stock', 'Int', '', 1), (47, 'ALL', 'Weight', 'Float', '', 1),
-                    (47, 'ALL', 'Launch', 'Date', '', 1), (47, 'IMAGE', 'Studio', 'String', '', 1)",
+                    (47, 'ALL', 'Launch', 'Date', '', 1), (47, 'IMAGE', 'Studio', 'String', '', 1), (47, 'RTF', 'Studio', 'String', '', 1)",
         )
         .await;
     world.put("in/mug.png", &png(24, 1));
     world.put("in/guide.txt", b"How to drink.");
+    world.put("in/note.rtf", br"{\rtf1 How to wash.}");
     let field =
         |scope: &str, name: &str, more: Value| with(json!({ "fieldHandle": format!("m|47|{scope}|{name}") }), more);
     let all = json!([
@@ -237,7 +238,10 @@ async fn metadata_of_an_order_is_set_on_its_assets() {
     // A field for pictures is none of a text's, and the log says so.
     let guide = fields(&world, "guide").await;
     assert_eq!((guide["dc.title"].clone(), guide.get("Studio")), (vec!["A mug".to_owned()], None));
-    assert_eq!(done.counters.warning, 1, "{}", done.text());
+    // A field of that name for its type is another field.
+    assert_eq!(fields(&world, "note").await.get("Studio"), None);
+    assert!(done.text().contains("note.rtf: the option metadataOptions had no effect"), "{}", done.text());
+    assert_eq!(done.counters.warning, 2, "{}", done.text());
     let told =
         "guide.txt: the option metadataOptions had no effect, because the field Studio is for assets of type IMAGE";
     assert!(done.text().contains(told), "{}", done.text());

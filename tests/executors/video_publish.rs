@@ -72,6 +72,9 @@ async fn films_renditions_and_streams_are_published() {
     assert_eq!(lines[4], "hls/film-large/video.m3u8");
     assert!(lines[5].contains("RESOLUTION=96x54,"), "{list}");
     let rate = |line: &str| -> u64 { line.split(['=', ',']).nth(1).unwrap().parse().unwrap() };
+    let mean = |line: &str| -> u64 { line.split(['=', ',']).nth(3).unwrap().parse().unwrap() };
+    assert!(lines[3].contains(",AVERAGE-BANDWIDTH="), "{list}");
+    assert!(rate(lines[3]) >= mean(lines[3]) && rate(lines[5]) >= mean(lines[5]), "no peak is below the mean: {list}");
     assert!(rate(lines[3]) > rate(lines[5]), "{list}");
     assert_eq!(play(&tree.join("film-AVS.m3u8")), 80);
 

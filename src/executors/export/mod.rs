@@ -124,6 +124,7 @@ impl Export {
         let message = Message::new("export-zip-success")
             .with("count", count)
             .with("bytes", bytes)
+            .with("address", plan.address.clone())
             .with("at", archive.expires_at.timestamp_millis());
         let line = LogLine::new(LogType::ZipFileExportJobSuccess, message);
         let report = ItemReport {

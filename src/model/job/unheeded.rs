@@ -85,13 +85,13 @@ const PROCESSES: &[&str] = &["None", "Rasterize", "Thumbnail", "render"];
 impl InDesignOptions {
     /// Whether anything is to be made of the files.
     pub fn is_asked(&self) -> bool {
-        self.process.as_deref().is_some_and(|process| !matches!(process, "" | "None"))
+        self.process.as_deref().is_some_and(|process| !matches!(process.trim(), "" | "None"))
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         match self.process.as_deref() {
-            Some(process) if !process.is_empty() && !PROCESSES.contains(&process) => {
-                let known = PROCESSES[..3].join(", ");
+            Some(process) if !process.trim().is_empty() && !PROCESSES.contains(&process.trim()) => {
+                let known = PROCESSES.join(", ");
                 Err(Invalid::new("process", format!("must be one of {known}, not \"{process}\"")))
             }
             _ => Ok(()),
