@@ -707,6 +707,8 @@ fn presets_are_made_changed_and_removed() {
     let changed = place.run(&["preset", "change", handle, "suffix=", "prefix=Set "]).ok();
     assert!(changed.contains("Colours") && changed.contains("Set "), "{changed}");
     assert!(place.run(&["preset", "show", handle]).ok().contains("set-script"));
+    let number = handle.trim_start_matches("ps|");
+    assert!(place.run(&["preset", "remove", number]).refused().contains("no preset"), "a number is no handle");
     assert_eq!(place.run(&["preset", "show", "Colours"]).ok(), place.run(&["preset", "show", handle]).ok());
     assert!(place.run(&["preset", "change", handle, "colour=red"]).refused().contains("colour"));
     let submit = ["submit", "--kind", "uploadDirectory", "--company", "Acme", "--dir", "", "--dry-run", "--sets"];

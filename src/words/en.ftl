@@ -564,11 +564,12 @@ export-file-success = { $file } is exported to { $name }
 export-file-error = { $file } could not be exported: { $reason }.
 # $count (Number) files in it
 # $bytes (Bytes)
+# $address (Text) where it is
 # $at (Time) when the download ends
 export-zip-success =
     { $count ->
-        [one] The archive is ready: 1 file, { SIZE($bytes) }. It can be downloaded until { TIME($at, $zone) }.
-       *[other] The archive is ready: { NUMBER($count) } files, { SIZE($bytes) }. It can be downloaded until { TIME($at, $zone) }.
+        [one] The archive is ready: 1 file, { SIZE($bytes) }. It can be downloaded from { $address } until { TIME($at, $zone) }.
+       *[other] The archive is ready: { NUMBER($count) } files, { SIZE($bytes) }. It can be downloaded from { $address } until { TIME($at, $zone) }.
     }
 # $asset (Text)
 # $type (Text) its type

@@ -157,7 +157,7 @@ fn drawn(orders: &Orders) -> io::Result<Said> {
         Err(why) => return Ok(Said::Unusable(why)),
     };
     let remarks = Mutex::default();
-    let tree = match Tree::from_str(&text, &options(&remarks)) {
+    let tree = match Tree::from_str(&text, &options(&remarks, &text)) {
         Ok(tree) => tree,
         Err(error) => return Ok(Said::Unusable(complaint(&error))),
     };
@@ -226,7 +226,12 @@ fn note(remarks: &Remarks, remark: Remark) {
     remarks.lock().unwrap_or_else(PoisonError::into_inner).insert(remark);
 }
 
-fn options(remarks: &Remarks) -> usvg::Options<'_> {
+/// `text` is the document.
+fn options<'a>(remarks: &'a Remarks, text: &str) -> usvg::Options<'a> {
+    let options = usvg::Options::default();
+    // What is set in the font of whoever draws it has the font that it asks for.
+    let named = FontFamily::Named(options.font_family.clone());
+    let usual = Some(named).filter(|_| !text.contains(options.font_family.as_str()));
     usvg::Options {
         dpi: DENSITY,
         image_href_resolver: ImageHrefResolver {
@@ -237,15 +242,15 @@ fn options(remarks: &Remarks) -> usvg::Options<'_> {
             }),
         },
         font_resolver: FontResolver {
-            select_font: Box::new(|font, fonts| select(font, fonts, remarks)),
+            select_font: Box::new(move |font, fonts| select(font, fonts, usual.as_ref(), remarks)),
             select_fallback: FontResolver::default_fallback_selector(),
         },
-        ..usvg::Options::default()
+        ..options
     }
 }
 
-/// The face for a piece of text. Fonts are looked for when the first is needed.
-fn select(font: &Font, fonts: &mut Arc<Database>, remarks: &Remarks) -> Option<ID> {
+/// The face for a piece of text. Fonts are looked for when the first is needed. `usual` is what text has that names none.
+fn select(font: &Font, fonts: &mut Arc<Database>, usual: Option<&FontFamily>, remarks: &Remarks) -> Option<ID> {
     if fonts.is_empty() {
         Arc::make_mut(fonts).load_system_fonts();
     }
@@ -254,6 +259,7 @@ fn select(font: &Font, fonts: &mut Arc<Database>, remarks: &Remarks) -> Option<I
         return None;
     }
     let is_there = |family: &FontFamily| match family {
+        family if Some(family) == usual => true,
         FontFamily::Named(name) => fonts.faces().any(|face| face.families.iter().any(|(known, _)| known == name)),
         _ => true,
     };

@@ -229,9 +229,13 @@ async fn mail(config: &Config) -> Verdict {
 fn tool_found(tool: &str, argument: &str, package: &str, what: &str) -> Verdict {
     let output = Command::new(tool).arg(argument).stdin(Stdio::null()).output();
     match output {
-        Ok(output) => {
+        Ok(output) if output.status.success() => {
             let said = [output.stdout, output.stderr].concat();
             Good(version(&String::from_utf8_lossy(&said)).unwrap_or("found, of an unknown version").to_owned())
+        }
+        Ok(output) => {
+            let what = format!("is there but does not run ({}); {what} cannot be read", output.status);
+            Warning(what, format!("see what `{tool} {argument}` says, or: apt install --reinstall {package}"))
         }
         Err(_) => Warning(format!("not found; {what} cannot be read"), format!("apt install {package}")),
     }

@@ -275,7 +275,9 @@ async fn of_company(place: &Place, company: CompanyId, kind: Kind) -> Result<Vec
 
 /// The preset with this handle, or the only one with this name.
 async fn find(place: &Place, text: &str) -> Result<Shown, Failure> {
-    let id = handle::parse_property_set("the preset", text).ok().map(handle::property_set);
+    // A bare number is a name: as a handle it would be that of who knows what.
+    let id = handle::parse_property_set("the preset", text).ok().filter(|_| text.starts_with("ps|"));
+    let id = id.map(handle::property_set);
     let mut found = presets(place, None, None).await?;
     found.retain(|preset| match &id {
         Some(handle) => preset.set.set_handle == *handle,
