@@ -428,7 +428,8 @@ fn schedules_are_controlled_and_waits_explained() {
     let daemon = place.serve();
     place.furnish();
     let nightly = ["submit", "--kind", "imageServingPublish", "--name", "Nightly", "--schedule", "0 0 2 * * ?"];
-    place.run(&nightly).ok();
+    let submitted = place.run(&nightly).ok();
+    assert!(submitted.contains("every day at 02:00:00") && submitted.contains("next"), "{submitted}");
     assert!(place.run(&nightly).refused().contains("already exists"));
     assert!(place.run(&[&nightly[..], &["--dry-run"]].concat()).refused().contains("exists already"));
     assert!(place.run(&[&nightly[..], &["--wait"]].concat()).refused().contains("no end to wait for"));

@@ -744,7 +744,7 @@ reason-silence = nothing came for { DURATION($milliseconds) }
 reason-http-status = the server answered { $status }
 # $host (Text)
 # $address (Text)
-reason-private-address = { $host } is at the private address { $address }, which the configuration does not allow to be fetched
+reason-private-address = { $host } is at the private address { $address }, which is fetched only if fetch.allow_private is set in the configuration
 # $limit (Number)
 reason-too-many-redirects = it was redirected more than { $limit } times
 # $detail (Text) what the network said

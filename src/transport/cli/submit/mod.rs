@@ -20,6 +20,7 @@ use crate::model::handle;
 use crate::model::id::InstanceId;
 use crate::model::job::{JobSpec, PublishType};
 use crate::model::kind::JobKind;
+use crate::model::schedule::Schedule;
 use crate::model::trigger::Trigger;
 use crate::service::jobs::board::JobsQuery;
 use crate::service::jobs::{Checked, SubmitJobParam, shown_order};
@@ -110,6 +111,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
         let checked = place.services.check_job(&caller, param).await.map_err(refused)?;
         return dry_run(checked, &caller, args.json, place, screen).await;
     }
+    let schedule = param.exec_schedule.clone();
     let (job_handle, submitted) = place.services.submit_job_numbered(&caller, param).await.map_err(refused)?;
     place.ring();
     if args.wait {
@@ -146,7 +148,15 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
         Some(run) => format!("prepress jobs show {}", run.id),
         None => format!("prepress jobs show '{}'", harmless(&job_handle)),
     };
-    screen.facts([("look", look)])?;
+    let times = place.times();
+    let schedule = schedule.as_deref().and_then(|text| Schedule::parse(text).ok());
+    let means = schedule.as_ref().map(|schedule| format!("{} ({})", schedule.describe(), times.zone));
+    let next = schedule.and_then(|schedule| schedule.next_after(times.now, times.zone));
+    screen.facts([
+        ("runs", means.unwrap_or_default()),
+        ("next", next.map(|at| times.both(at)).unwrap_or_default()),
+        ("look", look),
+    ])?;
     if !daemon_runs {
         let what = format!("  No daemon is running on {}; the job waits until one does.", place.data().display());
         screen.line(screen.paint(Paint::Yellow, what))?;

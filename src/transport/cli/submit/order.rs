@@ -14,7 +14,7 @@ use crate::model::kind::JobKind;
 use crate::service::jobs::SubmitJobParam;
 use crate::store::companies::Company;
 use crate::transport::cli::failure::Failure;
-use crate::transport::soap;
+use crate::transport::soap::{self, FaultCode};
 
 /// Largest file that is read: more than any job that the limits of the model allow.
 const LARGEST: u64 = 64 << 20;
@@ -69,6 +69,11 @@ fn from_file(file: &Path) -> Result<SubmitJobParam, Failure> {
         Failure::new(format!("{shown} is no submitJobParam: {problem}"))
             .hint("it must hold a submitJobParam as XML, alone or in a SOAP envelope, or as JSON of the same shape")
     };
+    // It is one, but something in it is wrong; the problem says where.
+    let correct = |problem: String| {
+        Failure::new(format!("{shown} is no submitJobParam that can be submitted: {problem}"))
+            .hint("nothing was submitted")
+    };
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let value = match first {
         None => return Err(refuse("it is empty".to_owned())),
@@ -76,19 +81,22 @@ fn from_file(file: &Path) -> Result<SubmitJobParam, Failure> {
             let value = json(&bytes).map_err(refuse)?;
             let submit_job = Contract::get().operation("submitJob");
             if let Some(problem) = submit_job.and_then(|operation| fields::unknown(&value, &operation.param)) {
-                return Err(refuse(problem));
+                return Err(correct(problem));
             }
             value
         }
         Some(_) => {
-            let (operation, value) = soap::read_document(&bytes).map_err(|fault| refuse(fault.reason))?;
+            let (operation, value) = soap::read_document(&bytes).map_err(|fault| match fault.code {
+                FaultCode::InvalidRequestXml => refuse(fault.reason),
+                _ => correct(fault.reason),
+            })?;
             if operation.name != "submitJob" {
                 return Err(refuse(format!("it calls {}", operation.name)));
             }
             value
         }
     };
-    serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
+    serde_json::from_value(value).map_err(|error| correct(error.to_string()))
 }
 
 fn json(bytes: &[u8]) -> Result<Json, String> {
