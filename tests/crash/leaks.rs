@@ -56,7 +56,7 @@ fn files_below(folder: &Path) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_thousand_jobs_a_daemon_holds_what_it_held_after_a_hundred() {
+async fn after_a_thousand_jobs_a_daemon_holds_what_it_held_after_two_hundred() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 1\nslots = 4\n").unwrap();
