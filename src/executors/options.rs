@@ -30,10 +30,7 @@ pub fn without_effect(spec: &JobSpec) -> Vec<InVain> {
             let asked = order.synchronization_complete == Some(true);
             named([("synchronizationComplete", asked, "reason-option-undocumented")])
         }
-        JobSpec::Export(order) => {
-            let asked = order.client_id.as_deref().is_some_and(|text| !text.trim().is_empty());
-            named([("clientId", asked, "reason-option-reserved")])
-        }
+        JobSpec::Export(order) => named([("clientId", is_text(&order.client_id), "reason-option-reserved")]),
         // What the options of these ask for is done.
         JobSpec::ImageServingPublish(_)
         | JobSpec::ImageRenderingPublish(_)
@@ -48,6 +45,10 @@ pub fn without_effect(spec: &JobSpec) -> Vec<InVain> {
 
 fn named<const N: usize>(asked: [(&str, bool, &'static str); N]) -> Vec<InVain> {
     asked.into_iter().filter(|(_, asked, _)| *asked).map(|(name, _, why)| (name.to_owned(), why)).collect()
+}
+
+fn is_text(text: &Option<String>) -> bool {
+    text.as_deref().is_some_and(|text| !text.trim().is_empty())
 }
 
 fn of_files(options: &ProcessingOptions) -> Vec<InVain> {
@@ -69,7 +70,6 @@ fn of_files(options: &ProcessingOptions) -> Vec<InVain> {
         xmp_template_id,
         xmp_template_overwrites,
     } = &options.unheeded;
-    let is_text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
     let smart_crops = auto_smart_crop_options_array.as_ref().is_some_and(|crops| !crops.is_empty());
     let mut all = named([
         ("synchronizationComplete", *synchronization_complete == Some(true), "reason-option-undocumented"),
@@ -95,7 +95,6 @@ fn of_files(options: &ProcessingOptions) -> Vec<InVain> {
 
 /// Options that count only beside another one.
 fn without_another(options: &ProcessingOptions) -> Vec<InVain> {
-    let is_text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
     let colors = options.color_management_options.as_ref();
     let colors = colors.filter(|colors| colors.color_management != ColorManagement::Convert);
     let media = options.media_options.as_ref().filter(|media| media.generate_thumbnail == Some(false));
@@ -133,9 +132,9 @@ fn of_pictures(options: &ProcessingOptions) -> Vec<InVain> {
     const WHY: &str = "reason-pages-as-drawn";
     let manages_colors = options.color_management_options.as_ref();
     let manages_colors = manages_colors.is_some_and(|asked| {
-        let names_profile = [&asked.source_profile_handle, &asked.output_profile_handle];
         asked.color_management != ColorManagement::Default
-            || names_profile.into_iter().flatten().any(|handle| !handle.trim().is_empty())
+            || is_text(&asked.source_profile_handle)
+            || is_text(&asked.output_profile_handle)
     });
     named([
         ("createMask", options.create_mask, WHY),

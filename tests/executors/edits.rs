@@ -4,14 +4,9 @@ use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
 use crate::likeness::{self, text, tool};
-use crate::world::{Done, World, directory, jpeg, png, read};
+use crate::world::{Done, World, directory, jpeg, png, read, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
-
-fn with(mut order: Value, more: Value) -> Value {
-    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    order
-}
 
 async fn upload(world: &World, options: Value) -> Done {
     world.run(UPLOAD, with(with(directory("in"), json!({ "overwrite": true })), options)).await.succeeded()

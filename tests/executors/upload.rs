@@ -4,14 +4,9 @@ use prepress::executors::Failure;
 use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
-use crate::world::{World, directory, jpeg, png, words};
+use crate::world::{World, directory, jpeg, png, with, words};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
-
-fn with(mut order: Value, more: Value) -> Value {
-    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    order
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_of_pictures_becomes_assets_with_pyramids() {

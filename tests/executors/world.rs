@@ -420,6 +420,12 @@ pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// An order with more fields.
+pub fn with(mut order: Value, more: Value) -> Value {
+    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    order
+}
+
 pub fn directory(server_dir: &str) -> Value {
     json!({ "serverDir": server_dir, "includeSubfolders": true, "readyForPublish": true, "emailSetting": "None" })
 }
