@@ -309,7 +309,7 @@ async fn pages_survive_crashes_and_are_drawn_once() {
     let done = world.run_with_crashes(UPLOAD, order("pdfOptions", options)).await.succeeded();
     assert!(done.attempts > 5, "{} attempts", done.attempts);
     assert_eq!(done.counters.success, 21, "{}", done.text());
-    assert_eq!(done.codes().iter().filter(|code| **code == "page-made").count(), 20);
+    assert_eq!(done.codes().iter().filter(|code| **code == "page-processed").count(), 20);
     let members =
         world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY position").await;
     let expected: Vec<_> = (1..=20).map(|n| vec![json!(format!("book-{n}"))]).collect();
