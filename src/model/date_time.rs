@@ -186,7 +186,8 @@ mod tests {
             let (from, until) = span(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((shown(from).as_str(), shown(until).as_str()), (first, last), "{text}");
         }
-        for text in ["", "yesterday", "2014", "2014-13-01", "Sat Jul 25 2014 22:13:45 GMT-0500", "Jul 25 2014", "(CDT)"] {
+        for text in ["", "yesterday", "2014", "2014-13-01", "Sat Jul 25 2014 22:13:45 GMT-0500", "Jul 25 2014", "(CDT)"]
+        {
             assert_eq!(span(text), None, "{text}");
         }
     }

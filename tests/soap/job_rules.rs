@@ -268,9 +268,15 @@ async fn controls_refuse_what_cannot_be_done() {
         }
     }
     for handle in ["j|47|Once||", run.as_str()] {
-        for operation in ["stopJob", "pauseJob", "resumeJob"] {
+        for operation in ["stopJob", "pauseJob", "resumeJob", "deleteJob"] {
             assert_eq!(acme.control(operation, handle).await, 30000, "{operation} {handle}: it is over");
         }
+        let refused = acme.call("deleteJob", &format!("<jobHandle>{handle}</jobHandle>")).await;
+        assert!(
+            refused.reason().contains("has ended") && refused.reason().contains("its log stays"),
+            "{}",
+            refused.text
+        );
     }
     let nightly = acme.submit("Nightly", &format!("<execSchedule>0 0 3 * * ?</execSchedule>{PUBLISH}")).await;
     assert_eq!(acme.control("resumeJob", &nightly).await, 30000, "it is not paused");
@@ -301,6 +307,8 @@ async fn deleting_by_the_handle_of_a_run_leaves_the_schedule() {
     assert!(scheduled().await.contains("<triggerState>Blocked</triggerState>"), "its run is going on");
     assert_eq!(acme.control("deleteJob", &run).await, 0);
     acme.server.all_done().await;
+    assert!(scheduled().await.contains("<triggerState>Normal</triggerState>"));
+    assert_eq!(acme.control("deleteJob", &run).await, 30000, "the run has ended, and nothing is done in silence");
     assert!(scheduled().await.contains("<triggerState>Normal</triggerState>"));
     assert_eq!(acme.control("executeJob", &handle).await, 0);
     acme.running("Held nightly").await;

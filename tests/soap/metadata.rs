@@ -7,6 +7,9 @@ use crate::{ADA, NEWEST, OLDEST};
 
 const ACME: &str = "<companyHandle>47</companyHandle>";
 
+/// Who may create fields; others save them.
+const ROOT: &str = "root@acme.example";
+
 /// An Acme with an administrator and a picture.
 struct Acme {
     server: Server,
@@ -18,13 +21,15 @@ impl Acme {
         let server = Server::start().await;
         server.company("Acme", 47).await;
         server.user(ADA, "Acme", Role::IpsCompanyAdmin).await;
+        server.user(ROOT, "Acme", Role::IpsAdmin).await;
         let shoe = server.asset(47, "", "shoe").await;
         Self { server, shoe }
     }
 
     async fn call_in(&self, namespace: &str, operation: &str, fields: &str) -> Answer {
+        let user = if operation == "createMetadataField" { ROOT } else { ADA };
         self.server
-            .soap(ADA, &format!("<{operation}Param xmlns=\"{namespace}\">{ACME}{fields}</{operation}Param>"))
+            .soap(user, &format!("<{operation}Param xmlns=\"{namespace}\">{ACME}{fields}</{operation}Param>"))
             .await
     }
 

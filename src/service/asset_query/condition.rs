@@ -128,7 +128,8 @@ fn number(condition: &SystemFieldCondition) -> Result<Condition, Invalid> {
     let range = |inside: bool| {
         let low = condition.min_long.map(|n| n as f64).or(condition.min_double);
         let high = condition.max_long.map(|n| n as f64).or(condition.max_double);
-        let bounds = low.zip(high).ok_or_else(|| Invalid::new("minLong", "and maxLong are needed for a range of sizes"));
+        let bounds =
+            low.zip(high).ok_or_else(|| Invalid::new("minLong", "and maxLong are needed for a range of sizes"));
         bounds.map(|(low, high)| Condition::Range { field, inside, low, high })
     };
     match parse("op", &condition.op)? {
@@ -147,7 +148,8 @@ fn number(condition: &SystemFieldCondition) -> Result<Condition, Invalid> {
 fn size(condition: &SystemFieldCondition) -> Result<f64, Invalid> {
     let typed = condition.long_val.map(|n| n as f64).or(condition.double_val);
     let written = || {
-        let text = condition.value.as_deref().ok_or_else(|| Invalid::new("longVal", "is needed to compare a size with"))?;
+        let text =
+            condition.value.as_deref().ok_or_else(|| Invalid::new("longVal", "is needed to compare a size with"))?;
         text.trim().parse().map_err(|_| Invalid::new("value", "must be a number of bytes"))
     };
     typed.map_or_else(written, Ok)

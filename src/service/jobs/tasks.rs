@@ -139,21 +139,18 @@ impl Services {
         }
         match self.store.job_named(company, name).await? {
             None => Err(no_such_job(text)),
-            Some(_) if self.store.runs(&filter).await?.is_empty() => {
-                Err(Error::Refused(format!("jobHandle: the job waits for its time and has uploaded nothing yet: \"{text}\"")))
+            Some(_) if self.store.runs(&filter).await?.is_empty() => Err(Error::Refused(format!(
+                "jobHandle: the job waits for its time and has uploaded nothing yet: \"{text}\""
+            ))),
+            Some(_) => {
+                Err(Invalid::new("jobHandle", format!("must name a job that uploads files, not \"{text}\"")).into())
             }
-            Some(_) => Err(Invalid::new("jobHandle", format!("must name a job that uploads files, not \"{text}\"")).into()),
         }
     }
 
     /// The files of an upload, in their order. Which files a server directory holds, a run finds out as it goes: those that it has
     /// come to are known.
-    async fn uploads(
-        &self,
-        company: &Company,
-        run: &Run,
-        done: &HashMap<String, Value>,
-    ) -> Result<Vec<Upload>, Error> {
+    async fn uploads(&self, company: &Company, run: &Run, done: &HashMap<String, Value>) -> Result<Vec<Upload>, Error> {
         let below = |path: &str| handle::folder_path(&company.root_path, path).trim_end_matches('/').to_owned();
         Ok(match &run.spec {
             JobSpec::UploadPost(_) => {
