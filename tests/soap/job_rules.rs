@@ -177,6 +177,33 @@ async fn a_job_is_found_by_every_handle_and_by_its_name() {
     acme.close().await;
 }
 
+/// While it goes on, by the handle that its submission answered; of two of one name the one that goes on is meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_upload_tells_of_its_files() {
+    let acme = Acme::open().await;
+    let directory = "<uploadDirectoryJob><destFolder>In</destFolder><serverDir>in</serverDir><overwrite>true</overwrite>\
+        <readyForPublish>true</readyForPublish><includeSubfolders>true</includeSubfolders><createMask>false</createMask>\
+        <processMetadataFiles>false</processMetadataFiles><emailSetting>None</emailSetting></uploadDirectoryJob>";
+    let handle = acme.submit("Held directory", directory).await;
+    acme.submit("Held directory", PUBLISH).await;
+    let ask = async || {
+        let namespace = crate::job_fields::LATEST;
+        acme.call_in(namespace, "getUploadTaskStatus", &format!("<jobHandle>{handle}</jobHandle>")).await
+    };
+    let shown = until(async || Some(ask().await).filter(|status| status.text.contains("boot.jpg"))).await;
+    let task = |file: &str, state: &str, progress: &str| {
+        format!(
+            "<items><file>{file}</file><processingStatus>{state}</processingStatus><workflowState>Running</workflowState>\
+             <progress>{progress}</progress>"
+        )
+    };
+    for task in [task("Acme/In/boot.jpg", "Processing", "0.5"), task("Acme/In/shoe.jpg", "Done", "1.0")] {
+        assert!(shown.text.contains(&task), "{task} in {}", shown.text);
+    }
+    assert!(field(&shown.text, "jobHandle").starts_with("j|47||Held directory_"), "{}", shown.text);
+    acme.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_takes_effect_at_a_checkpoint() {
     let acme = Acme::open().await;
