@@ -1,7 +1,8 @@
 //! What the versions before 2013 say and understand.
 
-use prepress::contract::{Contract, Version};
+use prepress::contract::{Contract, Field, FieldType, Scalar, Structure, Version};
 use prepress::model::role::Role;
+use prepress::transport::soap::operations;
 
 use crate::server::{Answer, Server};
 use crate::{ADA, NEWEST, OLDEST};
@@ -164,4 +165,46 @@ fn operations_are_as_old_as_their_examples() {
             assert!(range.contains(Version::from_namespace(NEWEST).unwrap()), "{operation}");
         }
     }
+}
+
+/// The least that the WSDL of a version lets a client say of a structure.
+fn least(structure: &Structure, version: Version) -> String {
+    let element = |field: &Field| format!("<{0}>{1}</{0}>", field.name, value(field, version));
+    structure.fields(version).filter(|field| field.occurs.is_required()).map(element).collect()
+}
+
+fn value(field: &Field, version: Version) -> String {
+    match field.kind {
+        FieldType::Structure(_) => field.kind.structure().map(|inner| least(inner, version)).unwrap_or_default(),
+        FieldType::Scalar(Scalar::String) if field.name == "companyHandle" => "c|47".to_owned(),
+        FieldType::Scalar(Scalar::String | Scalar::Base64) => "x".to_owned(),
+        FieldType::Scalar(Scalar::Int | Scalar::Long | Scalar::Float | Scalar::Double) => "1".to_owned(),
+        FieldType::Scalar(Scalar::Boolean) => "false".to_owned(),
+        FieldType::Scalar(Scalar::DateTime) => "2098-01-01T00:00:00Z".to_owned(),
+    }
+}
+
+/// Whatever is wrong with values like these, no field may be asked for that a version does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_asks_for_what_a_version_does_not_have() {
+    let server = server().await;
+    let versions = ["2008-01-15", "2010-01-31", "2012-07-31"].map(|date| Version::from_date(date).unwrap());
+    for version in versions.into_iter().chain([Version::unversioned()]) {
+        let contract = Contract::get();
+        let has = |name: &&&str| contract.operation(name).is_some_and(|operation| operation.range.contains(version));
+        for name in operations::NAMES.iter().filter(has) {
+            let operation = contract.operation(name).unwrap();
+            let asked = least(&operation.param, version);
+            let jobs = operation.param.fields(version).filter(|field| field.name.ends_with("Job"));
+            let elements = jobs.map(|job| format!("<{0}>{1}</{0}>", job.name, value(job, version)));
+            let elements: Vec<String> = elements.collect();
+            let requests = if elements.is_empty() { vec![String::new()] } else { elements };
+            for request in requests {
+                let answer = call(&server, ADA, version, name, &format!("{asked}{request}")).await;
+                let is_lacking = answer.reason().contains("missing field");
+                assert!(!is_lacking, "{name} in {version}, {asked}{request}: {}", answer.reason());
+            }
+        }
+    }
+    server.shut_down().await;
 }
