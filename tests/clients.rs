@@ -18,6 +18,7 @@ use server::stage::Stage;
 use server::{PASSWORD, Server};
 
 const USER: &str = "ada@acme.example";
+const ADMIN: &str = "root@acme.example";
 const PICTURES: [&str; 4] = ["shoe", "boot", "sandal", "clog"];
 
 /// A job element of each kind, with many options.
@@ -32,6 +33,7 @@ async fn server(versions: impl Iterator<Item = Version>) -> (Server, Stage, Valu
         let (id, company) = (47 + index as i64, format!("Acme {version}"));
         server.company(&company, id).await;
         server.user(USER, &company, Role::IpsCompanyAdmin).await;
+        server.user(ADMIN, &company, Role::IpsAdmin).await;
         for picture in PICTURES {
             server.asset(id, "", picture).await;
         }
@@ -46,7 +48,7 @@ async fn server(versions: impl Iterator<Item = Version>) -> (Server, Stage, Valu
             "company": company, "operations": operations_of(version),
         }));
     }
-    let setup = json!({"url": server.url(""), "user": USER, "password": PASSWORD, "versions": facts});
+    let setup = json!({"url": server.url(""), "user": USER, "admin": ADMIN, "password": PASSWORD, "versions": facts});
     (server, stage, setup)
 }
 

@@ -17,7 +17,6 @@ const EDITORS: &str = "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePo
 const FORMAT_KEEPERS: &str = "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin";
 const METADATA_READERS: &str =
     "IpsUser IpsAdmin IpsCompanyAdmin ImagePortalAdmin ImagePortalUser ImagePortalContrib ImagePortalContribUser";
-/// IpsCompanyAdmin and ImagePortalAdmin added to createMetadataField: saveMetadataField lets them do the same.
 const METADATA_KEEPERS: &str = "IpsAdmin IpsCompanyAdmin ImagePortalAdmin";
 const ADMINISTRATORS: &str = "IpsAdmin IpsCompanyAdmin TrialSiteAdmin ImagePortalAdmin";
 
@@ -102,11 +101,7 @@ fn cases() -> Vec<Case> {
             FORMAT_KEEPERS,
             json!({"assetType": "Image", "name": "Note", "fieldType": "String", "defaultValue": ""}),
         ),
-        case(
-            "createMetadataField",
-            METADATA_KEEPERS,
-            json!({"assetType": "Image", "name": "Owner", "fieldType": "String"}),
-        ),
+        case("createMetadataField", "IpsAdmin", json!({"assetType": "Image", "name": "Owner", "fieldType": "String"})),
         case("updateMetadataField", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing"})),
         case("deleteMetadataField", METADATA_KEEPERS, json!({"fieldHandle": "m|1|ALL|Nothing"})),
         case("getTagFieldValues", EVERYBODY, json!({"fieldHandleArray": []})),

@@ -170,3 +170,31 @@ fn the_header_became_a_sequence_in_2014() {
     assert!(names(&header.fields, version("2017-10-29-beta")).contains(&"samlResponse"));
     assert!(contract.versions().all(|version| contract.header(version).is_some()));
 }
+
+/// The rows of a structure come from several sources of different age. What it cannot do without is not younger than the rest,
+/// but for what the reference says was added.
+#[test]
+fn what_a_structure_demands_is_as_old_as_it_is() {
+    const ADDED: [(&str, &str); 11] = [
+        ("ActiveJob", "taskProgressArray"),
+        ("ActiveJob", "triggerTime"),
+        ("JobLog", "originalJobName"),
+        ("JobLog", "jobSubType"),
+        ("JobLog", "description"),
+        ("JobLog", "transferSuccessCount"),
+        ("JobLog", "transferErrorCount"),
+        ("JobLog", "transferWarningCount"),
+        ("JobLogDetail", "dateCreated"),
+        ("User", "defaultRole"),
+        ("User", "isIpsAdmin"),
+    ];
+    for structure in Contract::get().structures() {
+        let founded = structure.rows().iter().map(|row| row.range.since).min().unwrap();
+        for row in structure.rows().iter().filter(|row| row.occurs.is_required() && row.range.since > founded) {
+            let is_elder =
+                structure.rows().iter().any(|other| other.name == row.name && other.range.since < row.range.since);
+            let is_added = ADDED.contains(&(structure.name.as_str(), row.name));
+            assert!(is_elder || is_added, "{} of {} is younger than it", row.name, structure.name);
+        }
+    }
+}

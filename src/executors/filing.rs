@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
 use super::archive::{self, Archive};
@@ -20,7 +20,7 @@ use crate::model::overwrite::{Clash, OverwriteMode, Resolution};
 use crate::store::assets::arrival::{Arrival, Filed};
 use crate::store::assets::metadata::Brought;
 use crate::store::effect::{Applied, Effect};
-use crate::store::jobs::attempt::ItemReport;
+use crate::store::jobs::attempt::{ItemReport, REFUSED};
 use crate::store::pictures::KnownAsset;
 
 /// What is the same for all files of a job.
@@ -67,6 +67,15 @@ impl Incoming {
     pub fn refuse(&self, why: Message) -> Fate {
         Fate::Refused(Message::new("upload-error").with("file", self.shown.clone()).with("reason", why))
     }
+
+    /// Whose item says that nothing came of it.
+    fn refused(mut self) -> Self {
+        match &mut self.source {
+            Value::Object(source) => drop(source.insert(REFUSED.to_owned(), Value::Bool(true))),
+            source => *source = json!({ REFUSED: true }),
+        }
+        self
+    }
 }
 
 impl Filing {
@@ -109,6 +118,7 @@ impl Filing {
                 commit(context, incoming, counters, line).await
             }
             Fate::Refused(message) => {
+                let incoming = incoming.refused();
                 let counters = Counters { error: 1, ..Counters::default() };
                 let line = LogLine::new(LogType::UploadError, message).about(
                     None,

@@ -178,6 +178,8 @@ impl Work<'_> {
         found: &Layers,
     ) -> Result<Option<AssetId>, Failure> {
         let part = self.part(key, layer, &made, found);
+        let (company, planned, extension) = (part.company, part.folder.as_deref(), part.name.extension.clone());
+        let folder = self.context.store().folder_of_part(company, part.parent, key, planned).await?;
         let text = self.words(layer, &made);
         let Made { derived, notes, .. } = made;
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text) };
@@ -190,8 +192,11 @@ impl Work<'_> {
                     LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
                 };
                 let message = |code| Message::new(code).with("file", file.clone()).with("layer", shown.clone());
-                let mut lines =
-                    vec![line(LogType::UploadSuccess, message("layer-made").with("asset", filed.name().to_owned()))];
+                let name = FileName { stem: filed.name().to_owned(), extension, changed: false };
+                let processed = Message::new("layer-processed")
+                    .with("file", format!("{folder}{}", name.with_extension()))
+                    .with("layer", behind_the_path(&shown));
+                let mut lines = vec![line(LogType::UploadSuccess, processed)];
                 lines.extend(notes.iter().map(|note| {
                     line(LogType::UploadWarning, message("layer-note").with("reason", reason::other(note)))
                 }));
@@ -327,10 +332,12 @@ impl Work<'_> {
         } else {
             Effect::KeepParts { company, parent, prefix: KEY.to_owned(), keys: Vec::new() }
         };
-        let message = self.message("template-made").with("layers", count);
+        let folder = self.context.store().folder_of_part(company, parent, KEY, None).await?;
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
-            let line = LogLine::new(LogType::UploadSuccess, message.with("template", filed.name().to_owned()));
+            let path = format!("{folder}{}", filed.name());
+            let message = Message::new("template-processed").with("file", path).with("layers", count);
+            let line = LogLine::new(LogType::UploadSuccess, message);
             let line = line.about(Some(filed.asset()), filed.name(), FileType::Template);
             ItemReport { lines: vec![line], ..ItemReport::default() }
         };
@@ -364,6 +371,11 @@ fn is_default(name: &str) -> bool {
 
 fn shown(layer: &Layer) -> String {
     if layer.name.trim().is_empty() { layer.number.to_string() } else { layer.name.clone() }
+}
+
+/// A name as it may stand behind the words "was processed", before the last of which clients find the path.
+fn behind_the_path(name: &str) -> String {
+    name.replace("was processed", "was\u{a0}processed")
 }
 
 /// What the layers are known by from one upload to the next: the number that Photoshop has given each, or, where a file does not

@@ -33,6 +33,7 @@ use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
+use crate::store::assets::arrival::Filed;
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::assets::pages::{Area, PageLink, PageText, PageWord};
 use crate::store::assets::parts::Part;
@@ -268,14 +269,28 @@ impl Work<'_> {
             }
         };
         let part = self.part(page, key, &stored.facts);
+        let folder = self.folder(&part.key).await?;
+        let extension = part.name.extension.clone();
         let derived = self.derived(&self.parent.blob, &stored);
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text(&stored.facts)) };
         let notes = stored.facts.notes;
-        let applied = self.context.commit(item, effect, move |applied| page_report(&shown, page, &notes, applied));
+        let applied = self.context.commit(item, effect, move |applied| {
+            // Who has given the document another master meanwhile has made other pages.
+            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let name = FileName { stem: filed.name().to_owned(), extension, changed: false };
+            let path = format!("{folder}{}", name.with_extension());
+            page_report(&shown, &path, page, &notes, filed)
+        });
         Ok(match applied.await? {
             Some(Applied::Filed(filed)) => Some(filed.asset()),
             _ => None,
         })
+    }
+
+    /// Where what is made under this key is or will be, as a client sees it.
+    async fn folder(&self, key: &str) -> Result<String, Failure> {
+        let company = self.context.run.company;
+        Ok(self.context.store().folder_of_part(company, self.parent.asset, key, None).await?)
     }
 
     fn part(&self, page: u32, key: String, facts: &PageFacts) -> Part {
@@ -372,7 +387,7 @@ impl Work<'_> {
         let (company, parent) = (self.context.run.company, self.parent.asset);
         let members: Vec<Member> =
             pages.values().flatten().map(|asset| Member { asset: *asset, row: None, col: None }).collect();
-        let (shown, count) = (self.parent.file_name.clone(), members.len());
+        let (folder, count) = (self.folder(KEY).await?, members.len());
         let effect = if self.plan.catalog && count > 1 {
             Effect::Set(Box::new(NewSet {
                 company,
@@ -391,8 +406,8 @@ impl Work<'_> {
         };
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
-            let message =
-                Message::new("catalog-made").with("catalog", filed.name()).with("file", shown).with("pages", count);
+            let path = format!("{folder}{}", filed.name());
+            let message = Message::new("catalog-processed").with("file", path).with("pages", count);
             let line = LogLine::new(LogType::UploadSuccess, message);
             let line = line.about(Some(filed.asset()), filed.name(), FileType::Catalog);
             ItemReport { lines: vec![line], ..ItemReport::default() }
@@ -459,13 +474,12 @@ fn text(facts: &PageFacts) -> PageText {
     PageText { words: facts.words.iter().map(word).collect(), links: facts.links.iter().map(link).collect() }
 }
 
-fn page_report(file: &str, page: u32, notes: &[String], applied: &Applied) -> ItemReport {
-    // Who has given the document another master meanwhile has made other pages.
-    let Applied::Filed(filed) = applied else { return ItemReport::default() };
+/// The lines of a page: `path` is where it is.
+fn page_report(file: &str, path: &str, page: u32, notes: &[String], filed: &Filed) -> ItemReport {
     let about = |log_type, message| {
         LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
     };
-    let made = Message::new("page-made").with("page", page).with("file", file).with("asset", filed.name());
+    let made = Message::new("page-processed").with("file", path).with("page", page);
     let mut lines = vec![about(LogType::UploadSuccess, made)];
     lines.extend(notes.iter().map(|note| {
         let message =

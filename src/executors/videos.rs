@@ -142,10 +142,7 @@ pub async fn make_renditions(
         return Ok(());
     }
     let done = context.done_below(&parent.prefix).await?;
-    let company = context.store().company(context.run.company).await?;
-    let gone = || Failure::because(reason::other("the company of the job is no longer there"));
-    let company_root = company.ok_or_else(gone)?.root_path;
-    Work { context, workshop, parent, options, company_root }.make(&presets, &done).await
+    Work { context, workshop, parent, options }.make(&presets, &done).await
 }
 
 /// The presets that a job names, each once. Their handles were checked when the job was submitted.
@@ -173,7 +170,6 @@ struct Work<'a> {
     workshop: &'a Workshop,
     parent: &'a Parent,
     options: &'a ProcessingOptions,
-    company_root: String,
 }
 
 /// A rendition whose files are in the store.
@@ -285,7 +281,8 @@ impl Work<'_> {
             source_blob: file.id,
             recipe: format!("segments of {} s", video::SEGMENT_SECONDS),
         }];
-        let folder = handle::folder_path(&self.company_root, &self.parent.folder);
+        let company = self.context.run.company;
+        let folder = self.context.store().folder_of_part(company, self.parent.asset, &part.key, None).await?;
         let (bytes, seconds) = (file.bytes, made.duration / 1000);
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };

@@ -1,7 +1,7 @@
 //! xsd:dateTime as text: the form that RFC 3339 has too, but without leap seconds, with the end of a day as `24:00:00`,
 //! and with or without a zone.
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
 /// The rules that a text can break.
 const FORM: &str = "must be a date and time such as 2026-01-31T18:00:00.000Z or 2026-01-31T18:00:00+01:00";
@@ -50,6 +50,28 @@ impl XsdDateTime {
         let utc = wall.checked_sub_signed(TimeDelta::seconds(offset.local_minus_utc().into())).ok_or(FORM)?;
         Ok(Self::Zoned(DateTime::from_naive_utc_and_offset(utc, offset)))
     }
+}
+
+/// The first and the last millisecond of what a text names when it is compared with instants: a day, a second, or less. It may
+/// have a form of XML Schema, be a day alone, or look as JavaScript writes dates, `Fri Jul 25 2014 22:13:45 GMT-0500 (CDT)`.
+/// Without a zone it is in UTC, as dates of assets are shown.
+pub fn span(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let text = text.trim();
+    let (first, length) = if let Ok(at) = XsdDateTime::parse(text) {
+        let at = match at {
+            XsdDateTime::Zoned(at) => at.to_utc(),
+            XsdDateTime::Local(at) => at.and_utc(),
+        };
+        (at, if text.contains('.') { TimeDelta::milliseconds(1) } else { TimeDelta::seconds(1) })
+    } else if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        (day.and_hms_opt(0, 0, 0)?.and_utc(), TimeDelta::days(1))
+    } else {
+        let written = text.split_once('(').map_or(text, |(written, _zone_name)| written).trim_end();
+        let at = DateTime::parse_from_str(written, "%a %b %d %Y %H:%M:%S GMT%z").ok()?;
+        (at.to_utc(), TimeDelta::seconds(1))
+    };
+    let last = first.checked_add_signed(length)?.checked_sub_signed(TimeDelta::milliseconds(1))?;
+    Some((first, last))
 }
 
 /// The digits behind the point, and what follows; no point is no digits.
@@ -147,6 +169,26 @@ mod tests {
             ("", FORM),
         ] {
             assert_eq!(shown(text), rule, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_to_compare_with_spans_what_it_names() {
+        for (text, first, last) in [
+            ("2014-07-26T03:13:45.250Z", "2014-07-26T03:13:45.250Z", "2014-07-26T03:13:45.250Z"),
+            ("2014-07-26T03:13:45Z", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
+            ("2014-07-26T03:13:45", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
+            ("Fri Jul 25 2014 22:13:45 GMT-0500 (CDT)", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
+            (" Fri Jul 25 2014 22:13:45 GMT-0500 ", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
+            ("2014-07-26", "2014-07-26T00:00:00.000Z", "2014-07-26T23:59:59.999Z"),
+        ] {
+            let shown = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+            let (from, until) = span(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((shown(from).as_str(), shown(until).as_str()), (first, last), "{text}");
+        }
+        for text in ["", "yesterday", "2014", "2014-13-01", "Sat Jul 25 2014 22:13:45 GMT-0500", "Jul 25 2014", "(CDT)"]
+        {
+            assert_eq!(span(text), None, "{text}");
         }
     }
 }

@@ -77,6 +77,14 @@ impl FileType {
             _ => Self::NoType,
         }
     }
+
+    /// What an asset is whose master is of this file type, if only one type of assets has it.
+    pub fn asset_type(self) -> Option<AssetType> {
+        let mut found = AssetType::ALL.iter().copied().filter(|asset_type| Self::of_master(*asset_type) == self);
+        let first = found.next()?;
+        // Types of one kind have one shape of handle.
+        found.all(|other| other.kind_number() == first.kind_number()).then_some(first)
+    }
 }
 
 /// A message that words are found for in the reader's language.

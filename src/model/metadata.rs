@@ -1,7 +1,7 @@
 //! What is known of assets beside what can be seen in their files: fields by name, each with values.
 //!
-//! Two kinds of names share one list. Those of XMP have the prefix of their schema and a dot in front, `dc.subject`; fields that
-//! a company defines have neither dot nor colon: `Launch date`.
+//! Three kinds of names share one list. Those of XMP have the prefix of their schema and a dot in front, `dc.subject`; fields that
+//! a company defines have neither dot nor colon: `Launch date`; and so have the few that every asset has, `Comments`.
 
 mod update;
 
@@ -22,6 +22,15 @@ pub type Fields = BTreeMap<String, Vec<String>>;
 
 /// The field of keywords.
 pub const KEYWORDS: &str = "dc.subject";
+
+/// Texts that the API's assets have and no schema. A company may define a field of such a name: then its definition holds.
+pub const SYSTEM_FIELDS: &[&str] = &[COMMENTS, USER_DATA, SKU];
+pub const COMMENTS: &str = "Comments";
+pub const USER_DATA: &str = "UserData";
+pub const SKU: &str = "Sku";
+
+/// The field of descriptions.
+pub const DESCRIPTION: &str = "dc.description";
 
 /// Most values of a field that somebody sets.
 pub const MOST_VALUES: usize = 1_000;
@@ -206,7 +215,7 @@ pub struct FieldDefinition {
 /// A field of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field<'a> {
-    /// Of a schema of XMP.
+    /// Of a schema of XMP, or one that every asset has.
     Known(&'a str),
     Defined(&'a FieldDefinition),
 }
@@ -228,10 +237,13 @@ impl<'a> Field<'a> {
             Some((prefix, rest)) if SCHEMAS.contains(&prefix) && is_local_name(rest) => return Ok(Self::Known(name)),
             Some(_) => return Err(NoField::Unknown),
         };
-        let mut namesakes = definitions.iter().filter(|field| field.name == bare);
-        let first = namesakes.next().ok_or(NoField::Unknown)?;
-        let found = std::iter::once(first).chain(namesakes).find(|field| field.scope.covers(asset_type));
-        found.map(Self::Defined).ok_or(NoField::OtherType(first.scope))
+        let mut namesakes = definitions.iter().filter(|field| field.name == bare).peekable();
+        let other = namesakes.peek().map(|field| NoField::OtherType(field.scope));
+        match namesakes.find(|field| field.scope.covers(asset_type)) {
+            Some(found) => Ok(Self::Defined(found)),
+            None if SYSTEM_FIELDS.contains(&name) => Ok(Self::Known(name)),
+            None => Err(other.unwrap_or(NoField::Unknown)),
+        }
     }
 
     /// What its values are kept under.

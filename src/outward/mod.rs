@@ -76,6 +76,11 @@ pub fn shown(url: &Url) -> String {
     url.into()
 }
 
+/// The same of a text that should be an address.
+pub fn shown_text(address: &str) -> String {
+    Url::parse(address.trim()).map_or_else(|_| "(no address)".to_owned(), |url| shown(&url))
+}
+
 /// The same of the text of an address, which stays as it was written if it holds no credentials.
 pub fn without_credentials(address: &str) -> String {
     match Url::parse(address.trim()) {

@@ -102,6 +102,18 @@ impl Store {
             .collect()
     }
 
+    /// Those of this name, of all companies.
+    pub async fn property_set_types_named(&self, name: &str) -> Result<Vec<PropertySetType>, StoreError> {
+        sqlx::query("SELECT * FROM property_set_type WHERE name = $1 ORDER BY id")
+            .bind(name)
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for property set types by their name"))?
+            .iter()
+            .map(set_type)
+            .collect()
+    }
+
     pub async fn property_set_type(&self, id: PropertySetTypeId) -> Result<Option<PropertySetType>, StoreError> {
         sqlx::query("SELECT * FROM property_set_type WHERE id = $1")
             .bind(id.0)

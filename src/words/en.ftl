@@ -363,6 +363,10 @@ upload-error = { $file } could not be processed: { $reason }.
 # $file (Text)
 # $reason (Text)
 upload-warning = { $file }: { $reason }.
+# $file (Text) path of the page with the company root folder first
+# $page (Number) number of the page, from 1
+page-processed = { $file } was processed as page { NUMBER($page) } of its document.
+# The words of lines from before they had paths.
 # $page (Number) number of the page, from 1
 # $file (Text) the document
 # $asset (Text) asset id of the page
@@ -378,10 +382,16 @@ page-failed = Page { NUMBER($page) } of { $file } could not be drawn: { $reason 
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
+# $file (Text) path of the eCatalog with the company root folder first
+# $pages (Number)
+catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.
 # $catalog (Text) asset id of the eCatalog
 # $file (Text) the document
 # $pages (Number)
 catalog-made = { $catalog } is the eCatalog of { $file }, with { NUMBER($pages) } pages.
+# $file (Text) path of the layer's picture with the company root folder first
+# $layer (Text) name of the layer
+layer-processed = { $file } was processed as layer { $layer } of its file.
 # $layer (Text) name of the layer
 # $file (Text) the Photoshop file
 # $asset (Text) asset id of the layer
@@ -405,6 +415,13 @@ layers-without-pixels =
     { $file }: { $layers ->
         [one] 1 layer without pixels was left out.
        *[other] { NUMBER($layers) } layers without pixels were left out.
+    }
+# $file (Text) path of the template with the company root folder first
+# $layers (Number)
+template-processed =
+    { $file } was processed as a template of { $layers ->
+        [one] 1 layer.
+       *[other] { NUMBER($layers) } layers.
     }
 # $template (Text) asset id of the template
 # $file (Text) the Photoshop file

@@ -84,8 +84,8 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
     for (what, sql) in [
         ("pages", "SELECT count(*) FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash'"),
         ("parts", "SELECT count(DISTINCT part) FROM asset WHERE part LIKE 'page:%'"),
-        ("lines of pages", "SELECT count(*) FROM log_detail WHERE code = 'page-made'"),
-        ("pages with a line", "SELECT count(DISTINCT asset_name) FROM log_detail WHERE code = 'page-made'"),
+        ("lines of pages", "SELECT count(*) FROM log_detail WHERE code = 'page-processed'"),
+        ("pages with a line", "SELECT count(DISTINCT asset_name) FROM log_detail WHERE code = 'page-processed'"),
         (
             "pyramids",
             "SELECT count(*) FROM derived d JOIN asset a ON a.id = d.asset_id WHERE part LIKE 'page:%' AND role = 'Pyramid'",

@@ -4,6 +4,7 @@ use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
 use crate::likeness::{derived, mean_delta_e, pyramid, size, text, tool};
+use crate::pages::{paths_of_assets, paths_of_success};
 use crate::photoshop_file::{Channel, Frame, LayerOf, Mask, Packing, Psd};
 use crate::world::{Done, World, directory, read};
 
@@ -195,6 +196,18 @@ async fn folders_are_those_of_the_groups() {
     assert_eq!(rows.into_iter().map(Value::Array).collect::<Vec<_>>(), expected);
 }
 
+/// Whatever a layer is called.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_layers_say_where_they_are() {
+    let world = world().await;
+    let layers = ["shoe", "it was processed as"].map(|name| full(name, (0, 0, 40, 30), [200, 30, 40]));
+    world.put("in/ad.psd", &Psd::rgb((80, 60), layers.to_vec()).bytes());
+    let done = upload(&world, json!({ "layerNaming": "Folders", "createTemplate": true })).await;
+    assert_eq!(paths_of_success(&done.text()), paths_of_assets(&world).await, "{}", done.text());
+    assert_eq!(world.asset_names().await.len(), 4, "the file, two layers, the template");
+    assert!(done.text().contains("was processed as layer shoe of its file."), "{}", done.text());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn layers_are_extended_to_the_canvas() {
     let world = world().await;
@@ -266,7 +279,7 @@ async fn a_template_says_how_the_layers_lie() {
     world.put("in/ad.psd", &poster().bytes());
     let done = upload(&world, json!({ "createTemplate": true, "extractText": true })).await;
     let log = done.text();
-    assert!(log.contains("ad-template is the template of ad.psd, with 3 layers."), "{log}");
+    assert!(log.contains("UploadSuccess: Acme/ad-template was processed as a template of 3 layers."), "{log}");
     assert!(log.contains("ad.psd: 1 layer without pixels was left out."), "{log}");
     publish(&world).await;
     assert_eq!(world.published_names(), ["ad-template.json", "ad.tif", "ad_1.tif", "ad_Seal.tif", "ad_Words.tif"]);

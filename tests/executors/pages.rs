@@ -144,8 +144,8 @@ async fn a_pdf_becomes_pages_words_links_and_a_catalog() {
     world.put("in/brochure.pdf", &brochure());
     let done = upload(&world, json!({ "process": "Rasterize", "resolution": 144, "extractSearchWords": true })).await;
     let log = done.text();
-    assert!(log.contains("UploadSuccess: Page 1 of brochure.pdf is brochure-1."), "{log}");
-    assert!(log.contains("UploadSuccess: brochure-catalog is the eCatalog of brochure.pdf, with 2 pages."), "{log}");
+    assert!(log.contains("UploadSuccess: Acme/brochure-1.pdf was processed as page 1 of its document."), "{log}");
+    assert!(log.contains("UploadSuccess: Acme/brochure-catalog was processed as an eCatalog of 2 pages."), "{log}");
     assert_eq!((done.counters.success, done.counters.error, done.counters.warning), (3, 0, 0), "{log}");
     let assets = state(&world).await;
     let named =
@@ -300,6 +300,43 @@ async fn every_option_of_a_pdf_has_its_effect() {
     assert_eq!(world.query(catalog).await, before);
 }
 
+/// What programs that audit a log read: the path before the last " was processed " of each line of success.
+pub fn paths_of_success(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter_map(|line| line.split_once("UploadSuccess: "));
+    let mut paths: Vec<&str> = lines.map(|(_, line)| line.rsplit_once(" was processed ").expect(line).0).collect();
+    paths.sort_unstable();
+    paths
+}
+
+/// Where the assets are, as clients see it.
+pub async fn paths_of_assets(world: &World) -> Vec<String> {
+    let rows = world
+        .query(
+            "SELECT 'Acme/' || CASE f.path WHEN '' THEN '' ELSE f.path || '/' END
+                    || CASE a.file_name WHEN '' THEN a.name ELSE a.file_name END AS path
+             FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.trash_state = 'NotInTrash' ORDER BY path",
+        )
+        .await;
+    rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_pages_say_where_the_pages_are() {
+    let world = World::new().await;
+    world.put("in/a was processed b.pdf", &brochure());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 30 })).await;
+    assert_eq!(paths_of_success(&done.text()), paths_of_assets(&world).await, "{}", done.text());
+    assert_eq!(world.asset_names().await.len(), 4, "the document, two pages, the catalogue");
+    // Where somebody has put a page, it stays.
+    world.execute("INSERT INTO folder (company_id, path, created_at, modified_at) SELECT company_id, 'Elsewhere', 0, 0 FROM folder LIMIT 1").await;
+    world
+        .execute("UPDATE asset SET folder_id = (SELECT id FROM folder WHERE path = 'Elsewhere') WHERE part = 'page:2'")
+        .await;
+    let again = upload(&world, json!({ "process": "Rasterize", "resolution": 40 })).await;
+    let elsewhere = "Acme/Elsewhere/a was processed b-2.pdf";
+    assert!(paths_of_success(&again.text()).contains(&elsewhere), "{}", again.text());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_survive_crashes_and_are_drawn_once() {
     let pages: Vec<PageOf> = (1..=20).map(|n| page(&text(&format!("Page {n}"), 20, 100))).collect();
@@ -309,7 +346,7 @@ async fn pages_survive_crashes_and_are_drawn_once() {
     let done = world.run_with_crashes(UPLOAD, order("pdfOptions", options)).await.succeeded();
     assert!(done.attempts > 5, "{} attempts", done.attempts);
     assert_eq!(done.counters.success, 21, "{}", done.text());
-    assert_eq!(done.codes().iter().filter(|code| **code == "page-made").count(), 20);
+    assert_eq!(done.codes().iter().filter(|code| **code == "page-processed").count(), 20);
     let members =
         world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY position").await;
     let expected: Vec<_> = (1..=20).map(|n| vec![json!(format!("book-{n}"))]).collect();

@@ -177,6 +177,33 @@ async fn a_job_is_found_by_every_handle_and_by_its_name() {
     acme.close().await;
 }
 
+/// While it goes on, by the handle that its submission answered; of two of one name the one that goes on is meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_upload_tells_of_its_files() {
+    let acme = Acme::open().await;
+    let directory = "<uploadDirectoryJob><destFolder>In</destFolder><serverDir>in</serverDir><overwrite>true</overwrite>\
+        <readyForPublish>true</readyForPublish><includeSubfolders>true</includeSubfolders><createMask>false</createMask>\
+        <processMetadataFiles>false</processMetadataFiles><emailSetting>None</emailSetting></uploadDirectoryJob>";
+    let handle = acme.submit("Held directory", directory).await;
+    acme.submit("Held directory", PUBLISH).await;
+    let ask = async || {
+        let namespace = crate::job_fields::LATEST;
+        acme.call_in(namespace, "getUploadTaskStatus", &format!("<jobHandle>{handle}</jobHandle>")).await
+    };
+    let shown = until(async || Some(ask().await).filter(|status| status.text.contains("boot.jpg"))).await;
+    let task = |file: &str, state: &str, progress: &str| {
+        format!(
+            "<items><file>{file}</file><processingStatus>{state}</processingStatus><workflowState>Running</workflowState>\
+             <progress>{progress}</progress>"
+        )
+    };
+    for task in [task("Acme/In/boot.jpg", "Processing", "0.5"), task("Acme/In/shoe.jpg", "Done", "1.0")] {
+        assert!(shown.text.contains(&task), "{task} in {}", shown.text);
+    }
+    assert!(field(&shown.text, "jobHandle").starts_with("j|47||Held directory_"), "{}", shown.text);
+    acme.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_takes_effect_at_a_checkpoint() {
     let acme = Acme::open().await;
@@ -268,9 +295,15 @@ async fn controls_refuse_what_cannot_be_done() {
         }
     }
     for handle in ["j|47|Once||", run.as_str()] {
-        for operation in ["stopJob", "pauseJob", "resumeJob"] {
+        for operation in ["stopJob", "pauseJob", "resumeJob", "deleteJob"] {
             assert_eq!(acme.control(operation, handle).await, 30000, "{operation} {handle}: it is over");
         }
+        let refused = acme.call("deleteJob", &format!("<jobHandle>{handle}</jobHandle>")).await;
+        assert!(
+            refused.reason().contains("has ended") && refused.reason().contains("its log stays"),
+            "{}",
+            refused.text
+        );
     }
     let nightly = acme.submit("Nightly", &format!("<execSchedule>0 0 3 * * ?</execSchedule>{PUBLISH}")).await;
     assert_eq!(acme.control("resumeJob", &nightly).await, 30000, "it is not paused");
@@ -301,6 +334,8 @@ async fn deleting_by_the_handle_of_a_run_leaves_the_schedule() {
     assert!(scheduled().await.contains("<triggerState>Blocked</triggerState>"), "its run is going on");
     assert_eq!(acme.control("deleteJob", &run).await, 0);
     acme.server.all_done().await;
+    assert!(scheduled().await.contains("<triggerState>Normal</triggerState>"));
+    assert_eq!(acme.control("deleteJob", &run).await, 30000, "the run has ended, and nothing is done in silence");
     assert!(scheduled().await.contains("<triggerState>Normal</triggerState>"));
     assert_eq!(acme.control("executeJob", &handle).await, 0);
     acme.running("Held nightly").await;

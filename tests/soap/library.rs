@@ -357,10 +357,20 @@ async fn the_files_of_an_upload_are_asked_for_by_its_job() {
         );
         library.server.soap(BOSS, &body).await
     };
-    let answer = ask(&run).await;
-    assert_eq!((answer.status, all(&answer.text, "jobHandle")), (200, vec![run]), "{}", answer.text);
+    for handle in [run.as_str(), "j|47|Addresses||", "47|Addresses|"] {
+        let answer = ask(handle).await;
+        assert_eq!((answer.status, all(&answer.text, "jobHandle")), (200, vec![run.clone()]), "{}", answer.text);
+        assert_eq!(all(&answer.text, "file"), ["http://127.0.0.1:9/a"], "{}", answer.text);
+    }
+    let publish = "<imageServingPublishJob><publishType>Full</publishType><emailSetting>None</emailSetting></imageServingPublishJob>";
+    for (name, when) in [("Published", ""), ("Later", "<execTime>2098-01-01T00:00:00Z</execTime>")] {
+        let job = if when.is_empty() { publish } else { job };
+        library.call("submitJob", &format!("{ACME}<jobName>{name}</jobName>{when}{job}")).await;
+    }
+    library.server.all_done().await;
     for (handle, code) in [
-        ("j|47|Addresses||", 30001),
+        ("j|47|Published||", 30001),
+        ("j|47|Later||", 30000),
         ("j|47||Never_2026-01-01-00:00:00.000|7", 30001),
         ("c|47", 30001),
         ("", 30001),

@@ -8,6 +8,7 @@ mod bounds;
 mod built_in;
 mod export;
 mod faults;
+mod handles;
 mod hostile;
 mod image_formats;
 mod job_fields;
@@ -19,6 +20,7 @@ mod metadata;
 mod option_values;
 mod shapes;
 mod upload_file;
+mod versions;
 
 use prepress::model::role::Role;
 use server::{PASSWORD, Server};

@@ -7,6 +7,9 @@ use crate::{ADA, NEWEST, OLDEST};
 
 const ACME: &str = "<companyHandle>47</companyHandle>";
 
+/// Who may create fields; others save them.
+const ROOT: &str = "root@acme.example";
+
 /// An Acme with an administrator and a picture.
 struct Acme {
     server: Server,
@@ -18,13 +21,15 @@ impl Acme {
         let server = Server::start().await;
         server.company("Acme", 47).await;
         server.user(ADA, "Acme", Role::IpsCompanyAdmin).await;
+        server.user(ROOT, "Acme", Role::IpsAdmin).await;
         let shoe = server.asset(47, "", "shoe").await;
         Self { server, shoe }
     }
 
     async fn call_in(&self, namespace: &str, operation: &str, fields: &str) -> Answer {
+        let user = if operation == "createMetadataField" { ROOT } else { ADA };
         self.server
-            .soap(ADA, &format!("<{operation}Param xmlns=\"{namespace}\">{ACME}{fields}</{operation}Param>"))
+            .soap(user, &format!("<{operation}Param xmlns=\"{namespace}\">{ACME}{fields}</{operation}Param>"))
             .await
     }
 
@@ -458,5 +463,158 @@ async fn assets_are_found_by_their_metadata() {
         (answer.fault_code(), answer.reason().contains("tagConditionArray/items[1]/fieldHandle")),
         (Some(30001), true)
     );
+    acme.server.shut_down().await;
+}
+
+/// (key, operator and more, names that are found)
+#[tokio::test(flavor = "multi_thread")]
+async fn every_documented_key_is_searched_by() {
+    let acme = Acme::open().await;
+    let boot = acme.server.asset(47, "Planetary/Boots", "boot").await;
+    for (asset, field, value) in [
+        (&acme.shoe, "Comments", "Made of <leather>"),
+        (&acme.shoe, "UserData", "x=1;y=2"),
+        (&boot, "Sku", "0815-B"),
+        (&boot, "Comments", "rubber"),
+    ] {
+        let value = value.replace('<', "&lt;");
+        let update = format!("<items><fieldHandle>m|47|ALL|{field}</fieldHandle><value>{value}</value></items>");
+        let fields = format!("<assetHandle>{asset}</assetHandle><updateArray>{update}</updateArray>");
+        assert_eq!(acme.call("setAssetMetadata", &fields).await.status, 200);
+    }
+    // 2014-07-26T03:13:45.250Z, and a quarter of a second later.
+    acme.server.execute("UPDATE asset SET created_at = 1406344425250, modified_at = 1406344425500").await;
+    let javascript = "Fri Jul 25 2014 22:13:45 GMT-0500 (CDT)";
+    let text = |op: &str, value: &str| format!("<op>{op}</op><value>{value}</value>");
+    let date = |op: &str, value: &str| format!("<op>{op}</op><dateVal>{value}</dateVal>");
+    let range =
+        |op: &str, from: &str, to: &str| format!("<op>{op}</op><minDate>{from}</minDate><maxDate>{to}</maxDate>");
+    let (both, none): (&[&str], &[&str]) = (&["boot", "shoe"], &[]);
+    for (key, condition, found) in [
+        ("folder_path", text("Contains", "Planetary/"), &["boot"][..]),
+        ("folder_path", text("NotContains", "Planetary"), &["shoe"]),
+        ("folder_path", text("StartsWith", "acme/planet"), &["boot"]),
+        ("folder_path", text("EndsWith", "Boots/"), &["boot"]),
+        ("folder_path", text("Equals", "Acme/Planetary/Boots/"), &["boot"]),
+        ("folder_path", text("Equals", "/Planetary/Boots"), &["boot"]),
+        ("folder_path", text("Equals", "Planetary"), none),
+        ("folder_path", text("Equals", "Acme/"), &["shoe"]),
+        ("folder_path", text("NotEquals", "Acme"), &["boot"]),
+        ("comment", text("Contains", "LEATHER"), &["shoe"]),
+        ("comment", text("NotEquals", "rubber"), &["shoe"]),
+        ("user_data", text("EndsWith", "y=2"), &["shoe"]),
+        ("sku", text("Equals", "0815-B"), &["boot"]),
+        ("sku", text("StartsWith", "0816"), none),
+        ("asset_id", text("Equals", "1"), &["shoe"]),
+        ("created_at", text("Equals", "2014-07-26T03:13:45.250Z"), both),
+        ("created_at", text("Equals", "2014-07-26T03:13:45.251Z"), none),
+        ("created_at", text("Equals", "2014-07-26T03:13:45Z"), both),
+        ("created_at", text("Equals", "2014-07-26"), both),
+        ("created_at", text("Equals", javascript), both),
+        ("created_at", text("NotEquals", javascript), none),
+        ("created_at", text("StartsWith", "2014-07"), both),
+        ("created_at", text("NotContains", "T03:13"), none),
+        ("created_at", date("GreaterThan", "2014-07-25T22:13:44-05:00"), both),
+        ("created_at", text("LessThan", javascript), none),
+        ("modified_at", text("EndsWith", "45.500Z"), both),
+        ("modified_at", date("LessThanEquals", "2014-07-26T03:13:45Z"), both),
+        ("modified_at", date("GreaterThanEquals", "2014-07-26T03:13:46Z"), none),
+        ("modified_at", range("Between", "2014-01-01T00:00:00Z", "2014-07-26T03:13:45Z"), both),
+        ("modified_at", range("NotBetween", "2014-01-01T00:00:00Z", "2999-01-01T00:00:00Z"), none),
+    ] {
+        let condition = format!(
+            "<metadataConditionArray><items><fieldHandle>{key}</fieldHandle>{condition}</items></metadataConditionArray>"
+        );
+        for operation in ["searchAssetsByMetadata", "searchAssets"] {
+            let more = if operation == "searchAssets" { "<includeSubfolders>true</includeSubfolders>" } else { "" };
+            let answer = acme.call_in(NEWEST, operation, &format!("{more}{condition}")).await;
+            assert_eq!(answer.status, 200, "{operation} {condition}: {}", answer.text);
+            let names: Vec<&str> =
+                both.iter().copied().filter(|name| answer.text.contains(&format!("<name>{name}</name>"))).collect();
+            assert_eq!(names, found, "{operation} {condition}: {}", answer.text);
+        }
+    }
+    for (key, condition, code, named) in [
+        ("created_at", text("Equals", "yesterday"), 30001, "value"),
+        ("created_at", text("Like", "2014"), 30001, "op"),
+        ("modified_at", "<op>Between</op><minDate>2014-01-01T00:00:00Z</minDate>".to_owned(), 30001, "minDate"),
+        ("folder_path", "<op>Equals</op>".to_owned(), 30001, "value"),
+        ("colour", text("Equals", "red"), 30000, "colour"),
+    ] {
+        let condition = format!("<fieldHandle>{key}</fieldHandle>{condition}");
+        let fields = format!("<metadataConditionArray><items>{condition}</items></metadataConditionArray>");
+        let answer = acme.call("searchAssetsByMetadata", &fields).await;
+        assert_eq!(answer.fault_code(), Some(code), "{condition}: {}", answer.text);
+        assert!(answer.reason().contains("metadataConditionArray/items[1]") || code == 30000, "{}", answer.reason());
+        assert!(answer.reason().contains(named), "{condition}: {}", answer.reason());
+    }
+    acme.server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn system_fields_are_set_shown_and_searched() {
+    let acme = Acme::open().await;
+    for (field, value) in [("Comments", "ask &amp; tell"), ("UserData", "x=1"), ("Sku", "0815")] {
+        let set = acme.set(&format!("m|47|IMAGE|{field}"), &format!("<value>{value}</value>")).await;
+        assert_eq!(set.status, 200, "{}", set.text);
+        let condition = |op: &str, value: &str| {
+            format!(
+                "<systemFieldConditionArray><items><field>{field}</field><op>{op}</op><value>{value}</value></items>\
+                 </systemFieldConditionArray>"
+            )
+        };
+        for (op, value, count) in
+            [("Equals", value, 1), ("Contains", &value[..2], 1), ("StartsWith", "none", 0), ("NotEquals", value, 0)]
+        {
+            let fields = format!("<includeSubfolders>true</includeSubfolders>{}", condition(op, value));
+            let found = acme.call("searchAssets", &fields).await;
+            assert_eq!(
+                between(found.payload(), "totalRows"),
+                count.to_string(),
+                "{field} {op} {value}: {}",
+                found.text
+            );
+        }
+    }
+    assert_eq!(
+        acme.metadata().await,
+        "<items><name>Comments</name><value>ask &amp; tell</value></items>\
+         <items><name>Sku</name><value>0815</value></items><items><name>UserData</name><value>x=1</value></items>"
+    );
+    let handles = format!("<assetHandleArray><items>{}</items></assetHandleArray>", acme.shoe);
+    let only = "<responseFieldArray><items>assetArray/items/imageInfo</items></responseFieldArray>";
+    let shown = acme.call("getAssets", &format!("{handles}{only}")).await;
+    for element in ["<sku>0815</sku>", "<comments>ask &amp; tell</comments>", "<userData>x=1</userData>"] {
+        assert!(between(shown.payload(), "imageInfo").contains(element), "{element}: {}", shown.text);
+    }
+    assert!(!shown.text.contains("metadataArray"), "{}", shown.text);
+    // Keys as the reference has them, in the reply too.
+    let wanted = "<responseMetadataArray><items>user_data</items><items>sku</items></responseMetadataArray>";
+    let found = acme.call("searchAssetsByMetadata", wanted).await;
+    assert_eq!(
+        between(found.payload(), "metadataArray"),
+        "<items><name>sku</name><value>0815</value></items><items><name>user_data</name><value>x=1</value></items>"
+    );
+    let counted = acme.call("getDistinctMetadataValues", "<metadataKey>comment</metadataKey>").await;
+    assert!(counted.payload().contains("<value>ask &amp; tell</value><count>1</count>"), "{}", counted.text);
+    // What a company calls so is what it means; the values are the same.
+    let own = acme.field("Image", "Sku", "Int", "<isEnforced>true</isEnforced>").await;
+    assert_eq!(acme.set(&own, "<value>many</value>").await.fault_code(), Some(30001));
+    assert!(acme.metadata().await.contains("<name>Sku</name><value>0815</value><longVal>815</longVal>"));
+    // There is no field of theirs to change.
+    let change = "<fieldHandle>m|47|ALL|Comments</fieldHandle><name>Remarks</name>";
+    assert_eq!(acme.call("updateMetadataField", change).await.fault_code(), Some(30000));
+    acme.server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creating_fields_is_for_administrators_of_the_server() {
+    let acme = Acme::open().await;
+    let fields = format!("{ACME}<assetType>Image</assetType><name>Note</name><fieldType>String</fieldType>");
+    let create = format!("<createMetadataFieldParam xmlns=\"{NEWEST}\">{fields}</createMetadataFieldParam>");
+    assert_eq!(acme.server.soap(ADA, &create).await.fault_code(), Some(20003));
+    assert_eq!(acme.server.soap(ROOT, &create).await.status, 200);
+    let save = "<assetType>Image</assetType><name>Remark</name><fieldType>String</fieldType><defaultValue/>";
+    assert_eq!(acme.call("saveMetadataField", save).await.status, 200, "others save fields");
     acme.server.shut_down().await;
 }

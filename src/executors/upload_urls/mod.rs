@@ -68,8 +68,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// The file of an order, before anything is known of it.
 fn incoming(index: usize, order: &UploadUrl) -> Incoming {
-    let shown =
-        order.source_url.trim().parse().map_or_else(|_| "(no address)".to_owned(), |url| crate::outward::shown(&url));
+    let shown = crate::outward::shown_text(&order.source_url);
     Incoming {
         key: format!("{} {shown}", index + 1),
         raw_name: shown.clone(),

@@ -1,12 +1,12 @@
 //! Conditions on system fields.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::field_condition::{MetadataCondition, on_field};
 use crate::model::constants;
+use crate::model::date_time::span;
 use crate::model::invalid::Invalid;
-use crate::model::metadata::{self as model, KEYWORDS};
+use crate::model::metadata::{self as model, COMMENTS, DESCRIPTION, KEYWORDS, SKU, USER_DATA};
 use crate::service::{item, parse};
 use crate::store::assets::query::{Condition, NumberField, NumberOp, TextField, TextOp};
 
@@ -39,6 +39,8 @@ constants! {
     enum Field("system field") {
         Name, Keywords, Description, Comments, UserData, Sku, FileSize, CreatedWith, Created, CreateUser, LastModifyUser,
         FileName,
+        // Only in an example of the reference.
+        LastModified,
     }
 }
 
@@ -70,14 +72,15 @@ fn read(condition: &SystemFieldCondition) -> Result<Condition, Invalid> {
         Field::FileName => text(condition, TextField::FileName),
         Field::CreateUser => text(condition, TextField::CreateUser),
         Field::LastModifyUser => text(condition, TextField::LastModifyUser),
-        Field::FileSize => number(condition, NumberField::FileSize),
-        Field::Created => number(condition, NumberField::Created),
+        Field::FileSize => number(condition),
+        Field::Created => dated(NumberField::Created, &condition.op, &condition.dates()),
+        Field::LastModified => dated(NumberField::Modified, &condition.op, &condition.dates()),
         Field::Keywords => metadata(condition, KEYWORDS),
-        Field::Description => metadata(condition, "dc.description"),
+        Field::Description => metadata(condition, DESCRIPTION),
         Field::CreatedWith => metadata(condition, "xmp.CreatorTool"),
-        field @ (Field::Comments | Field::UserData | Field::Sku) => {
-            Err(Invalid::new("field", format!("cannot be {field}: this server does not keep that field of an asset")))
-        }
+        Field::Comments => metadata(condition, COMMENTS),
+        Field::UserData => metadata(condition, USER_DATA),
+        Field::Sku => metadata(condition, SKU),
     }
 }
 
@@ -119,11 +122,15 @@ fn metadata(condition: &SystemFieldCondition, name: &str) -> Result<Condition, I
     on_field(model::Field::Known(name), &condition)
 }
 
-fn number(condition: &SystemFieldCondition, field: NumberField) -> Result<Condition, Invalid> {
-    let one = |op: NumberOp| Ok(Condition::Number { field, op, value: value(condition, field)? });
+fn number(condition: &SystemFieldCondition) -> Result<Condition, Invalid> {
+    let field = NumberField::FileSize;
+    let one = |op: NumberOp| Ok(Condition::Number { field, op, value: size(condition)? });
     let range = |inside: bool| {
-        let (low, high) = bounds(condition, field)?;
-        Ok(Condition::Range { field, inside, low, high })
+        let low = condition.min_long.map(|n| n as f64).or(condition.min_double);
+        let high = condition.max_long.map(|n| n as f64).or(condition.max_double);
+        let bounds =
+            low.zip(high).ok_or_else(|| Invalid::new("minLong", "and maxLong are needed for a range of sizes"));
+        bounds.map(|(low, high)| Condition::Range { field, inside, low, high })
     };
     match parse("op", &condition.op)? {
         RangeOp::Equals => one(NumberOp::Equals),
@@ -138,41 +145,65 @@ fn number(condition: &SystemFieldCondition, field: NumberField) -> Result<Condit
 }
 
 /// The oldest versions have `value` only.
-fn value(condition: &SystemFieldCondition, field: NumberField) -> Result<f64, Invalid> {
-    let text = condition.value.as_deref();
-    match field {
-        NumberField::FileSize => {
-            let typed = condition.long_val.map(|n| n as f64).or(condition.double_val);
-            let written = || {
-                let text = text.ok_or_else(|| Invalid::new("longVal", "is needed to compare a size with"))?;
-                text.trim().parse().map_err(|_| Invalid::new("value", "must be a number of bytes"))
-            };
-            typed.map_or_else(written, Ok)
+fn size(condition: &SystemFieldCondition) -> Result<f64, Invalid> {
+    let typed = condition.long_val.map(|n| n as f64).or(condition.double_val);
+    let written = || {
+        let text =
+            condition.value.as_deref().ok_or_else(|| Invalid::new("longVal", "is needed to compare a size with"))?;
+        text.trim().parse().map_err(|_| Invalid::new("value", "must be a number of bytes"))
+    };
+    typed.map_or_else(written, Ok)
+}
+
+/// The dates that a condition may hold.
+pub struct Dates<'a> {
+    pub date: Option<&'a str>,
+    /// The oldest versions have this one only.
+    pub value: Option<&'a str>,
+    pub min: Option<&'a str>,
+    pub max: Option<&'a str>,
+}
+
+impl SystemFieldCondition {
+    fn dates(&self) -> Dates<'_> {
+        Dates {
+            date: self.date_val.as_deref(),
+            value: self.value.as_deref(),
+            min: self.min_date.as_deref(),
+            max: self.max_date.as_deref(),
         }
-        NumberField::Created => match (&condition.date_val, text) {
-            (Some(date), _) => millis("dateVal", date),
-            (None, Some(text)) => millis("value", text),
-            (None, None) => Err(Invalid::new("dateVal", "is needed to compare a date with")),
-        },
     }
 }
 
-fn bounds(condition: &SystemFieldCondition, field: NumberField) -> Result<(f64, f64), Invalid> {
-    match field {
-        NumberField::FileSize => {
-            let low = condition.min_long.map(|n| n as f64).or(condition.min_double);
-            let high = condition.max_long.map(|n| n as f64).or(condition.max_double);
-            low.zip(high).ok_or_else(|| Invalid::new("minLong", "and maxLong are needed for a range of sizes"))
-        }
-        NumberField::Created => match (&condition.min_date, &condition.max_date) {
-            (Some(low), Some(high)) => Ok((millis("minDate", low)?, millis("maxDate", high)?)),
-            _ => Err(Invalid::new("minDate", "and maxDate are needed for a range of dates")),
-        },
+/// A condition on an instant. A date of less precision, such as a day, is equal to all that it spans; what is compared with it in
+/// another way is rather found than not.
+pub fn dated(field: NumberField, op: &str, dates: &Dates) -> Result<Condition, Invalid> {
+    let asked = || match (dates.date, dates.value) {
+        (Some(date), _) => millis("dateVal", date),
+        (None, Some(text)) => millis("value", text),
+        (None, None) => Err(Invalid::new("dateVal", "is needed to compare a date with")),
+    };
+    let compared = |op: NumberOp, value: f64| Ok(Condition::Number { field, op, value });
+    let range = |inside: bool, (low, high): (f64, f64)| Ok(Condition::Range { field, inside, low, high });
+    let bounds = || match (dates.min, dates.max) {
+        (Some(low), Some(high)) => Ok((millis("minDate", low)?.0, millis("maxDate", high)?.1)),
+        _ => Err(Invalid::new("minDate", "and maxDate are needed for a range of dates")),
+    };
+    match parse("op", op)? {
+        RangeOp::Equals => range(true, asked()?),
+        RangeOp::NotEquals => range(false, asked()?),
+        RangeOp::LessThan => compared(NumberOp::LessThan, asked()?.0),
+        RangeOp::LessThanEquals => compared(NumberOp::LessThanEquals, asked()?.1),
+        RangeOp::GreaterThan => compared(NumberOp::GreaterThan, asked()?.0),
+        RangeOp::GreaterThanEquals => compared(NumberOp::GreaterThanEquals, asked()?.0),
+        RangeOp::Between => range(true, bounds()?),
+        RangeOp::NotBetween => range(false, bounds()?),
     }
 }
 
-fn millis(field: &str, text: &str) -> Result<f64, Invalid> {
-    let refuse = |e| Invalid::new(field, format!("must be a date with time and zone, as 2026-01-31T18:00:00Z: {e}"));
-    let date = DateTime::parse_from_rfc3339(text.trim()).map_err(refuse)?;
-    Ok(date.with_timezone(&Utc).timestamp_millis() as f64)
+/// The first and the last millisecond since 1970 of a date.
+fn millis(field: &str, text: &str) -> Result<(f64, f64), Invalid> {
+    let rule = "must be a date such as 2026-01-31T18:00:00Z, 2026-01-31 or Sat Jan 31 2026 18:00:00 GMT+0000";
+    let (first, last) = span(text).ok_or_else(|| Invalid::new(field, rule))?;
+    Ok((first.timestamp_millis() as f64, last.timestamp_millis() as f64))
 }

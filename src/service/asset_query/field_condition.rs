@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::{MOST_CONDITIONS, RangeOp, StringOp, check_value};
-use crate::model::constants;
+use super::condition::{Dates, MOST_CONDITIONS, RangeOp, StringOp, check_value, dated, text_of};
 use crate::model::id::CompanyId;
 use crate::model::invalid::Invalid;
-use crate::model::metadata::{Field, FieldDefinition, FieldType, KEYWORDS, date};
+use crate::model::metadata::{Field, FieldDefinition, FieldType, KEYWORDS, date, with_dot};
+use crate::model::{constants, handle};
 use crate::service::metadata::fields::{no_such_field, parse_handle};
-use crate::service::metadata::values::named;
+use crate::service::metadata::values::{by_key, named};
 use crate::service::{Error, item, parse};
-use crate::store::assets::query::{Condition, FieldTest, NumberOp, Scalar, TextOp};
+use crate::store::assets::query::{Condition, FieldTest, NumberField, NumberOp, Scalar, TextField, TextOp};
+use crate::store::companies::Company;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -60,18 +61,78 @@ fn read_each<T>(
     numbered.map(|(index, condition)| read(condition).map_err(|error| error.within(&item(array, index)))).collect()
 }
 
-/// `metadataConditionArray` of searchAssets, whose fields go by handles.
+/// `metadataConditionArray` of searchAssets, whose fields go by handles; keys are understood as well.
 pub(super) fn read_fields(
-    company: CompanyId,
+    company: &Company,
     definitions: &[FieldDefinition],
     conditions: &[MetadataCondition],
 ) -> Result<Vec<Condition>, Error> {
     read_each("metadataConditionArray", conditions, |condition| {
-        let (scope, name) = parse_handle(company, "fieldHandle", &condition.field_handle)?;
+        if let Some(read) = on_key(company, definitions, condition)? {
+            return Ok(read);
+        }
+        let (scope, name) = parse_handle(company.id, "fieldHandle", &condition.field_handle)?;
         let field = named(definitions, scope, &name);
         let field = field.ok_or_else(|| no_such_field("fieldHandle", &condition.field_handle))?;
         Ok(on_field(field, condition)?)
     })
+}
+
+/// `metadataConditionArray` of searchAssetsByMetadata, whose fields go by keys.
+pub fn read_keys(
+    company: &Company,
+    definitions: &[FieldDefinition],
+    conditions: &[MetadataCondition],
+) -> Result<Vec<Condition>, Error> {
+    read_each("metadataConditionArray", conditions, |condition| {
+        let read = on_key(company, definitions, condition)?;
+        read.ok_or_else(|| no_such_field("fieldHandle", &condition.field_handle))
+    })
+}
+
+/// A condition on what a key names: something of the asset itself, or one of its fields. None if it names nothing.
+fn on_key(
+    company: &Company,
+    definitions: &[FieldDefinition],
+    condition: &MetadataCondition,
+) -> Result<Option<Condition>, Invalid> {
+    let text = |field, value| text_of(field, &condition.op, value, condition.case_sensitive).map(Some);
+    let value = condition.value.as_deref();
+    match condition.field_handle.trim() {
+        "asset_id" => text(TextField::Id, value),
+        "name" => text(TextField::Name, value),
+        "type" => text(TextField::AssetType, value),
+        "file_name" => text(TextField::FileName, value),
+        "folder_path" => text(TextField::FolderPath, as_folder(company, condition).as_deref().or(value)),
+        "created_by" => text(TextField::CreateUser, value),
+        "modified_by" => text(TextField::LastModifyUser, value),
+        "created_at" => on_date(NumberField::Created, TextField::Created, condition).map(Some),
+        "modified_at" => on_date(NumberField::Modified, TextField::Modified, condition).map(Some),
+        key => by_key(definitions, &with_dot(key)).map(|field| on_field(field, condition)).transpose(),
+    }
+}
+
+/// The folder that a condition compares whole paths with, in the form in which they are compared.
+fn as_folder(company: &Company, condition: &MetadataCondition) -> Option<String> {
+    let is_whole = matches!(condition.op.trim().parse(), Ok(StringOp::Equals | StringOp::NotEquals));
+    let path = condition.value.as_deref().filter(|_| is_whole)?;
+    Some(handle::folder_path(&company.root_path, handle::strip_root(&company.root_path, path.trim())))
+}
+
+/// Dates are compared as instants, or by parts of the text that replies have for them.
+fn on_date(number: NumberField, text: TextField, condition: &MetadataCondition) -> Result<Condition, Invalid> {
+    if let Ok(StringOp::Contains | StringOp::NotContains | StringOp::StartsWith | StringOp::EndsWith) =
+        condition.op.trim().parse()
+    {
+        return text_of(text, &condition.op, condition.value.as_deref(), condition.case_sensitive);
+    }
+    let dates = Dates {
+        date: condition.date_val.as_deref(),
+        value: condition.value.as_deref(),
+        min: condition.min_date.as_deref(),
+        max: condition.max_date.as_deref(),
+    };
+    dated(number, &condition.op, &dates)
 }
 
 /// `tagConditionArray`.

@@ -259,7 +259,7 @@ fn search(
         Ok(parse_optional(field, mode.as_deref())? == Some(MatchMode::MatchAny))
     };
     let group = |conditions, any| Group { conditions, any };
-    let metadata = field_condition::read_fields(company.id, definitions, &param.metadata_condition_array)?;
+    let metadata = field_condition::read_fields(company, definitions, &param.metadata_condition_array)?;
     let tags = field_condition::read_tags(company.id, definitions, &param.tag_condition_array)?;
     let groups = vec![
         group(field_condition::read_keywords(&param.keyword_array)?, false),

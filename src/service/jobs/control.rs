@@ -108,38 +108,58 @@ impl Services {
         }
     }
 
-    /// A waiting job is removed with what runs of it; a run of a recurring job is only stopped.
+    /// A waiting job is removed with what runs of it; a run of a recurring job is only stopped. What is over is refused: its
+    /// log is all that is left of it, and stays.
     pub async fn delete_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
         let (company, handle) = self.job_of(caller, &DELETE_JOB, &param).await?;
         if company == CompanyId::SYSTEM {
             let what = "delete a job of the server itself; it can be paused".to_owned();
             return Err(Denied::MissingPermission { field: "jobHandle".to_owned(), what }.into());
         }
-        let now = self.clock.now();
-        let job = match self.find(company, &handle).await? {
-            None => return Err(no_such_job(&param.job_handle)),
+        match self.find(company, &handle).await? {
+            None => Err(no_such_job(&param.job_handle)),
             Some(Target::Job(job)) => {
                 // Jobs of one name share this handle; all go that wait or run.
                 let mut filter = RunFilter { done: Some(false), ..RunFilter::default() };
                 Self::by_handle(Some(&param.job_handle), Some(&[company]), &mut filter)?;
-                let twins: BTreeSet<JobId> = self.store.runs(&filter).await?.iter().map(|run| run.job).collect();
-                for twin in twins.into_iter().filter(|twin| *twin != job) {
-                    self.store.delete_job(twin, caller.account, now).await?;
-                }
-                job
+                let mut jobs: BTreeSet<JobId> = self.store.runs(&filter).await?.iter().map(|run| run.job).collect();
+                jobs.insert(job);
+                self.delete_jobs(caller, jobs, &param).await
             }
-            Some(Target::Run(run)) => {
-                let waiting = self.store.scheduled_jobs(Some(&[company]), Some(&run.job_name)).await?;
-                if waiting.iter().any(|job| job.id == run.job) {
-                    if run.state != State::Done {
-                        self.store.stop_run(run.id, caller.account, now).await?;
-                    }
-                    return Ok(Nothing {});
-                }
-                run.job
+            Some(Target::Run(run)) => self.delete_run(caller, *run, &param).await,
+        }
+    }
+
+    /// Done if one of them is deleted.
+    async fn delete_jobs(&self, caller: &Caller, jobs: BTreeSet<JobId>, param: &JobParam) -> Result<Nothing, Error> {
+        let (mut deleted, mut is_over) = (false, false);
+        for job in jobs {
+            match self.store.delete_job(job, caller.account, self.clock.now()).await? {
+                Control::Done(()) => deleted = true,
+                Control::NotNow(_) => is_over = true,
+                Control::NoSuchJob => {}
             }
-        };
-        settle(self.store.delete_job(job, caller.account, now).await?, "be deleted", &param)
+        }
+        match (deleted, is_over) {
+            (true, _) => Ok(Nothing {}),
+            (false, true) => Err(nothing_to_delete("the job has ended, and nothing of it waits or runs", param)),
+            (false, false) => Err(no_such_job(&param.job_handle)),
+        }
+    }
+
+    async fn delete_run(&self, caller: &Caller, run: Run, param: &JobParam) -> Result<Nothing, Error> {
+        let is_over = "this run has ended";
+        if run.state == State::Done {
+            return Err(nothing_to_delete(is_over, param));
+        }
+        let waiting = self.store.scheduled_jobs(Some(&[run.company]), Some(&run.job_name)).await?;
+        if !waiting.iter().any(|job| job.id == run.job) {
+            return self.delete_jobs(caller, BTreeSet::from([run.job]), param).await;
+        }
+        match self.store.stop_run(run.id, caller.account, self.clock.now()).await? {
+            Stop::Ended | Stop::Asked => Ok(Nothing {}),
+            Stop::AlreadyDone => Err(nothing_to_delete(is_over, param)),
+        }
     }
 
     async fn job_of(
@@ -195,6 +215,10 @@ fn settle(control: Control<()>, what: &str, param: &JobParam) -> Result<Nothing,
         Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
         Control::NotNow(state) => Err(not_now(what, &state, param)),
     }
+}
+
+fn nothing_to_delete(why: &str, param: &JobParam) -> Error {
+    Error::Refused(format!("jobHandle: {why}, so there is nothing to delete; its log stays: \"{}\"", param.job_handle))
 }
 
 fn not_now(what: &str, state: &str, param: &JobParam) -> Error {

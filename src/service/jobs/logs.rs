@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{given, run_handle, time_text};
-use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::invalid::{Invalid, UnknownConstant};
 use crate::model::job::JobSpec;
-use crate::model::log::LogType;
+use crate::model::log::{FileType, LogType};
 use crate::model::outcome::Outcome;
 use crate::service::access::{EVERYBODY, Operation};
 use crate::service::{Caller, Error, Services};
@@ -248,8 +247,8 @@ impl Services {
             log_type: line.log_type,
             date_created: time_text(line.logged_at, self.store.zone()),
             asset_name: line.asset_name.clone(),
-            asset_type: line.asset_type.clone(),
-            asset_handle: line.asset.map(|id| handle::asset(id, AssetType::Image)),
+            asset_type: line.file_type.clone(),
+            asset_handle: asset_handle(line),
             aux_array: Vec::new(),
         }
     }
@@ -258,6 +257,13 @@ impl Services {
     fn date(&self, field: &str, text: &str) -> Result<DateTime<Utc>, Error> {
         super::submit::instant(field, text, self.store.zone())
     }
+}
+
+/// The handle that the asset has everywhere. One that is gone for good has it still, as far as the file type of the line
+/// says what it was: the line names what clients wrote down when it was there.
+fn asset_handle(line: &Detail) -> Option<String> {
+    let told = || line.file_type.as_deref()?.parse().ok().and_then(FileType::asset_type);
+    Some(handle::asset(line.asset?, line.asset_type.or_else(told)?))
 }
 
 /// jobSubType is set for image serving publish jobs only.

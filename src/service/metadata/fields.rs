@@ -21,8 +21,8 @@ const SAVE_METADATA_FIELD: Operation = Operation {
     name: "saveMetadataField",
     roles: &[Role::IpsUser, Role::IpsAdmin, Role::IpsCompanyAdmin, Role::ImagePortalAdmin],
 };
-// The reference prints IpsAdmin alone, though saveMetadataField makes fields for the others as well.
-const CREATE_METADATA_FIELD: Operation = Operation { name: "createMetadataField", roles: KEEPERS };
+// Others make fields by saveMetadataField.
+const CREATE_METADATA_FIELD: Operation = Operation { name: "createMetadataField", roles: &[Role::IpsAdmin] };
 const UPDATE_METADATA_FIELD: Operation = Operation { name: "updateMetadataField", roles: KEEPERS };
 const DELETE_METADATA_FIELD: Operation = Operation { name: "deleteMetadataField", roles: KEEPERS };
 

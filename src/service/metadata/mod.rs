@@ -9,13 +9,15 @@ pub mod tags;
 pub mod values;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::asset_view::Asset;
 use super::fields::Fields;
 use super::{Error, Services};
 use crate::model::asset::AssetType;
-use crate::model::metadata::{self, Field, FieldDefinition, FieldType, join_list};
+use crate::model::metadata::{
+    self, COMMENTS, DESCRIPTION, Field, FieldDefinition, FieldType, SKU, USER_DATA, join_list,
+};
 use crate::model::role::Role;
 use crate::store::assets::query as stored;
 use crate::store::companies::Company;
@@ -33,6 +35,10 @@ const READERS: &[Role] = &[
 
 /// Who may change what fields there are.
 const KEEPERS: &[Role] = &[Role::IpsAdmin, Role::IpsCompanyAdmin, Role::ImagePortalAdmin];
+
+/// Elements of imageInfo that hold metadata, and the fields that are in them.
+const TOLD_OF_IMAGES: [(&str, &str); 4] =
+    [("sku", SKU), ("description", DESCRIPTION), ("comments", COMMENTS), ("userData", USER_DATA)];
 
 /// A field of an asset. One of the typed values is there beside the text, if the field has that type and the text is one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -94,8 +100,16 @@ impl Services {
         fields: &Fields,
     ) -> Result<Vec<Asset>, Error> {
         let mut shown: Vec<Asset> = assets.iter().map(|asset| self.view(company, asset)).collect();
-        if fields.wants(&["assetArray", "metadataArray"]) {
+        let is_told = |(element, _): &&(&str, &str)| fields.wants(&["assetArray", "imageInfo", element]);
+        let told: Vec<_> = TOLD_OF_IMAGES.iter().filter(is_told).collect();
+        if !told.is_empty() || fields.wants(&["assetArray", "metadataArray"]) {
             for (asset, metadata) in shown.iter_mut().zip(self.metadata_of(company, assets).await?) {
+                if let Some(Value::Object(info)) = asset.info.get_mut("imageInfo") {
+                    for (element, name) in &told {
+                        let value = metadata.iter().find(|field| field.name == *name).map(|field| json!(field.value));
+                        info.extend(value.map(|value| ((*element).to_owned(), value)));
+                    }
+                }
                 asset.metadata_array = Some(metadata).filter(|metadata| !metadata.is_empty());
             }
         }

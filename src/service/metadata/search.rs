@@ -6,15 +6,15 @@ use serde_json::Value;
 use super::{Metadata, READERS};
 use crate::model::handle;
 use crate::model::invalid::Invalid;
-use crate::model::metadata::{self, Field, FieldDefinition, Scope};
+use crate::model::metadata::{self, FieldDefinition, SYSTEM_FIELDS};
 use crate::service::access::Operation;
-use crate::service::asset_query::field_condition::{MetadataCondition, on_field};
-use crate::service::asset_query::{MatchMode, SearchAssetsParam, condition};
+use crate::service::asset_query::field_condition::{MetadataCondition, read_keys};
+use crate::service::asset_query::{MatchMode, SearchAssetsParam};
 use crate::service::fields::Fields;
 use crate::service::metadata::fields::no_such_field;
-use crate::service::metadata::values::named;
+use crate::service::metadata::values::by_key;
 use crate::service::{Caller, Error, Services, item, parse_optional, time_text};
-use crate::store::assets::query::{Condition, Group, TextField};
+use crate::store::assets::query::Group;
 
 const SEARCH_ASSETS_BY_METADATA: Operation = Operation { name: "searchAssetsByMetadata", roles: READERS };
 
@@ -93,12 +93,16 @@ impl Services {
         let definitions = self.store.metadata_fields(company.id).await?;
         let any = parse_optional("metadataConditionMatchMode", param.metadata_condition_match_mode.as_deref())?
             == Some(MatchMode::MatchAny);
-        let conditions = read(&definitions, &param.metadata_condition_array)?;
+        let conditions = read_keys(&company, &definitions, &param.metadata_condition_array)?;
         let wanted = wanted(&definitions, &param.response_metadata_array)?;
         let mut search = self.search_of(&company, &as_search(param), &Fields::default()).await?;
         search.groups.push(Group { conditions, any });
         let page = self.store.search_assets(company.id, &search).await?;
         let metadata = self.metadata_of(&company, &page.assets).await?;
+        let shown = |field: Metadata| {
+            let wanted = wanted.iter().find(|wanted| wanted.kept == field.name)?;
+            Some(Metadata { name: wanted.shown.clone(), ..field })
+        };
         let summary = |(asset, metadata): (&crate::store::assets::query::Asset, Vec<Metadata>)| AssetSummary {
             asset_handle: handle::asset(asset.id, asset.asset_type),
             asset_type: asset.asset_type.to_string(),
@@ -109,7 +113,7 @@ impl Services {
             create_user: asset.created_by.clone(),
             last_modified: time_text(asset.modified_at),
             last_modify_user: asset.modified_by.clone(),
-            metadata_array: Some(metadata.into_iter().filter(|field| wanted.contains(&field.name)).collect())
+            metadata_array: Some(metadata.into_iter().filter_map(shown).collect())
                 .filter(|fields: &Vec<Metadata>| !fields.is_empty()),
         };
         let asset_summary_array = page.assets.iter().zip(metadata).map(summary).collect();
@@ -140,48 +144,21 @@ fn as_search(param: SearchAssetsByMetadataParam) -> SearchAssetsParam {
     }
 }
 
-fn key<'a>(definitions: &'a [FieldDefinition], name: &'a str) -> Option<Field<'a>> {
-    named(definitions, Scope::All, name)
+/// A field that a reply is to show: the name it is kept under, and the one to show it by.
+struct Wanted {
+    kept: String,
+    shown: String,
 }
 
-fn read(definitions: &[FieldDefinition], conditions: &[MetadataCondition]) -> Result<Vec<Condition>, Error> {
-    const ARRAY: &str = "metadataConditionArray";
-    if conditions.len() > condition::MOST_CONDITIONS {
-        let rule = format!("must hold at most {} conditions, not {}", condition::MOST_CONDITIONS, conditions.len());
-        return Err(Invalid::new(ARRAY, rule).into());
-    }
-    let read = |condition: &MetadataCondition| {
-        let system = match condition.field_handle.trim() {
-            "asset_id" => Some(TextField::Id),
-            "name" => Some(TextField::Name),
-            "type" => Some(TextField::AssetType),
-            "file_name" => Some(TextField::FileName),
-            "created_by" => Some(TextField::CreateUser),
-            "modified_by" => Some(TextField::LastModifyUser),
-            _ => None,
-        };
-        if let Some(field) = system {
-            return Ok(condition::text_of(field, &condition.op, condition.value.as_deref(), condition.case_sensitive)?);
-        }
-        let name = match condition.field_handle.trim() {
-            "description" => "dc.description".to_owned(),
-            other => metadata::with_dot(other),
-        };
-        let field = key(definitions, &name).ok_or_else(|| no_such_field("fieldHandle", &condition.field_handle))?;
-        Ok::<_, Error>(on_field(field, condition)?)
+/// The fields that keys name. Those that go by a name of their own as keys are shown by it.
+fn wanted(definitions: &[FieldDefinition], keys: &[String]) -> Result<Vec<Wanted>, Error> {
+    let wanted = |(index, text): (usize, &String)| {
+        let key = metadata::with_dot(text);
+        let field = by_key(definitions, &key);
+        let field = field.ok_or_else(|| no_such_field(&item("responseMetadataArray", index), text))?;
+        let is_own = SYSTEM_FIELDS.contains(&field.name()) || key == "description";
+        let shown = if is_own { key.as_str() } else { field.name() };
+        Ok(Wanted { kept: field.name().to_owned(), shown: shown.to_owned() })
     };
-    let numbered = conditions.iter().enumerate();
-    numbered.map(|(index, condition)| read(condition).map_err(|error| error.within(&item(ARRAY, index)))).collect()
-}
-
-/// The names that fields are kept under.
-fn wanted(definitions: &[FieldDefinition], keys: &[String]) -> Result<Vec<String>, Error> {
-    let numbered = keys.iter().enumerate();
-    numbered
-        .map(|(index, text)| {
-            let name = metadata::with_dot(text);
-            let field = key(definitions, &name).map(|field| field.name().to_owned());
-            field.ok_or_else(|| no_such_field(&item("responseMetadataArray", index), text))
-        })
-        .collect()
+    keys.iter().enumerate().map(wanted).collect()
 }

@@ -9,7 +9,9 @@ use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::invalid::Invalid;
-use crate::model::metadata::{self, Field, FieldDefinition, MetadataUpdate, NoField, Scope, Update, Values};
+use crate::model::metadata::{
+    self, COMMENTS, DESCRIPTION, Field, FieldDefinition, MetadataUpdate, NoField, SKU, Scope, USER_DATA, Update, Values,
+};
 use crate::service::access::{EDITORS, Operation};
 use crate::service::asset_change::{EmptyReturn, only};
 use crate::service::asset_query::MOST_ITEMS;
@@ -210,16 +212,32 @@ impl Services {
         self.named(company, scope, &name).await?.ok_or_else(|| no_such_field(field, text))
     }
 
-    /// The same by a key, which is the name with the prefix of its schema and a dot in front.
+    /// The same by a key.
     pub(super) async fn field_key(&self, company: CompanyId, field: &str, text: &str) -> Result<String, Error> {
-        let name = metadata::with_dot(text);
-        self.named(company, Scope::All, &name).await?.ok_or_else(|| no_such_field(field, text))
+        let definitions = self.store.metadata_fields(company).await?;
+        let key = metadata::with_dot(text);
+        let found = by_key(&definitions, &key).map(|found| found.name().to_owned());
+        found.ok_or_else(|| no_such_field(field, text))
     }
 
     async fn named(&self, company: CompanyId, scope: Scope, name: &str) -> Result<Option<String>, Error> {
         let definitions = self.store.metadata_fields(company).await?;
         Ok(named(&definitions, scope, name).map(|field| field.name().to_owned()))
     }
+}
+
+/// The field that a key names: its name with the prefix of its schema and a dot in front, or a name of its own for it. The key has
+/// a dot where clients may write a colon.
+pub fn by_key<'a>(definitions: &'a [FieldDefinition], key: &'a str) -> Option<Field<'a>> {
+    let own = match key {
+        "description" => return Some(Field::Known(DESCRIPTION)),
+        "comment" => Some(COMMENTS),
+        "user_data" => Some(USER_DATA),
+        "sku" => Some(SKU),
+        _ => None,
+    };
+    // A field that the company called so is the one it means.
+    named(definitions, Scope::All, key).or_else(|| named(definitions, Scope::All, own?))
 }
 
 /// The field of this name that assets of the scope have.

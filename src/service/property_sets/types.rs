@@ -115,15 +115,25 @@ impl Services {
         Ok(GetPropertySetTypesReturn { type_array: types.into_iter().map(PropertySetTypeInfo::of).collect() })
     }
 
-    /// Of two of the same name, the company's own.
+    /// Of two of the same name, the company's own. Where no company is named, the global one; or else that of a company that
+    /// the caller belongs to.
     pub async fn get_property_set_type(
         &self,
         caller: &Caller,
         param: GetPropertySetTypeParam,
     ) -> Result<GetPropertySetTypeReturn, Error> {
-        let company = self.home(caller, &GET_PROPERTY_SET_TYPE, param.company_handle.as_deref()).await?;
-        let named = self.store.property_set_types(company).await?.into_iter().filter(|known| known.name == param.name);
-        let found = named.max_by_key(|known| known.company);
+        let operation = &GET_PROPERTY_SET_TYPE;
+        let home = self.home(caller, operation, param.company_handle.as_deref()).await?;
+        let is_visible = |known: &PropertySetType| match (known.company, home) {
+            (None, _) => true,
+            (Some(company), Some(home)) => company == home,
+            (Some(company), None) => caller.role_in(company).is_some_and(|role| operation.roles.contains(&role)),
+        };
+        let mut named = self.store.property_set_types_named(param.name.trim()).await?;
+        named.retain(is_visible);
+        // Global ones have no company, which comes before any.
+        named.sort_by_key(|known| known.company);
+        let found = if home.is_some() { named.pop() } else { first_if_clear(named)? };
         let found = found.ok_or_else(|| refusal(PropertySetError::Gone, "name", &param.name))?;
         Ok(GetPropertySetTypeReturn { set_type: PropertySetTypeInfo::of(found) })
     }
@@ -179,6 +189,18 @@ impl Services {
                 Ok(None)
             }
         }
+    }
+}
+
+/// The first of these, unless another company has one as well.
+fn first_if_clear(named: Vec<PropertySetType>) -> Result<Option<PropertySetType>, Error> {
+    match &named[..] {
+        [first, _, ..] if first.company.is_some() => {
+            let homes: Vec<String> = named.iter().filter_map(|known| known.company.map(handle::company)).collect();
+            let rule = format!("says which is meant: there is one of this name in each of {}", homes.join(", "));
+            Err(Error::missing("companyHandle", rule))
+        }
+        _ => Ok(named.into_iter().next()),
     }
 }
 

@@ -9,10 +9,11 @@ use serde_json::json;
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
 use super::{AssetError, Contexts, next_change};
+use crate::model::handle;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::name::FileName;
 use crate::store::rows::get;
-use crate::store::{StoreError, Transaction, folders};
+use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A part as a job made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,35 @@ struct Held {
     id: AssetId,
     name: String,
     folder: FolderId,
+}
+
+impl Store {
+    /// The folder of what is made of `parent` under `key`, as a client sees it: where it is, or else `planned`, or else where its
+    /// parent is.
+    pub async fn folder_of_part(
+        &self,
+        company: CompanyId,
+        parent: AssetId,
+        key: &str,
+        planned: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let (root, path): (String, String) = sqlx::query_as(
+            "SELECT c.root_path, coalesce(
+                 (SELECT f.path FROM asset a JOIN folder f ON f.id = a.folder_id
+                  WHERE a.company_id = c.id AND a.parent_id = $2 AND a.part = $3 AND a.trash_state <> 'InEmptiedTrash'),
+                 $4,
+                 (SELECT f.path FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.id = $2), '')
+             FROM company c WHERE c.id = $1",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .bind(key)
+        .bind(planned)
+        .fetch_one(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for the folder of a part"))?;
+        Ok(handle::folder_path(&root, &path))
+    }
 }
 
 /// Files a part in its folder, or in the place of what was made of the parent under the same key.

@@ -141,8 +141,14 @@ pub enum TextField {
     Name,
     AssetType,
     FileName,
+    /// As clients see it: company root first, slash at the end.
+    FolderPath,
     CreateUser,
     LastModifyUser,
+    /// As replies write it.
+    Created,
+    /// As replies write it.
+    Modified,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +166,8 @@ pub enum NumberField {
     FileSize,
     /// In milliseconds since 1970.
     Created,
+    /// In milliseconds since 1970.
+    Modified,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -502,6 +510,12 @@ impl TextField {
             Self::Name => "a.name",
             Self::AssetType => "a.asset_type",
             Self::FileName => "a.file_name",
+            Self::FolderPath => {
+                "(SELECT c.root_path || '/' FROM company c WHERE c.id = a.company_id) \
+                 || CASE f.path WHEN '' THEN '' ELSE f.path || '/' END"
+            }
+            Self::Created => "strftime('%Y-%m-%dT%H:%M:%fZ', a.created_at / 1000.0, 'unixepoch')",
+            Self::Modified => "strftime('%Y-%m-%dT%H:%M:%fZ', a.modified_at / 1000.0, 'unixepoch')",
             Self::CreateUser => "coalesce(cu.email, '')",
             Self::LastModifyUser => "coalesce(mu.email, '')",
         }
@@ -513,6 +527,7 @@ impl NumberField {
         match self {
             Self::FileSize => "a.bytes",
             Self::Created => "a.created_at",
+            Self::Modified => "a.modified_at",
         }
     }
 }

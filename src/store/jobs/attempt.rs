@@ -80,6 +80,9 @@ pub enum Release {
     DiskFull { not_before: DateTime<Utc> },
 }
 
+/// What the result of an item has under this name is true: nothing came of it.
+pub const REFUSED: &str = "refused";
+
 /// The line of a run that waits for room.
 const DISK_FULL: &str = "disk-full";
 

@@ -100,7 +100,8 @@ impl Store {
             .await
     }
 
-    /// Removes a job: it fires no more, and its runs that are not done are stopped. Its logs stay.
+    /// Removes a job: it fires no more, and its runs that are not done are stopped. Its logs stay. Of one that is over there is
+    /// nothing to remove.
     pub async fn delete_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Control<()>, StoreError> {
         let zone = self.zone();
         self.write_and_ring(&[Bell::Stops, Bell::Triggers, Bell::Outbox], move |tx| {
@@ -108,7 +109,9 @@ impl Store {
                 let changed = sqlx::query(
                     "UPDATE job SET deleted_at = $2, next_fire_at = NULL,
                                     trigger_state = CASE trigger_kind WHEN 'at_once' THEN trigger_state ELSE 'None' END
-                     WHERE id = $1 AND deleted_at IS NULL",
+                     WHERE id = $1 AND deleted_at IS NULL
+                       AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete'
+                            OR EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id AND i.state <> 'Done'))",
                 )
                 .bind(job.0)
                 .bind(now.timestamp_millis())
@@ -117,7 +120,7 @@ impl Store {
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
                 if changed == 0 {
-                    return Ok(Control::NoSuchJob);
+                    return not_now(tx, job).await;
                 }
                 for instance in open_runs(tx, job).await? {
                     stop(tx, instance, by, now, zone).await?;

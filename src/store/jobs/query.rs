@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
 use super::finish;
+use crate::model::asset::AssetType;
 use crate::model::firing::Disposition;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
@@ -87,7 +88,10 @@ pub struct Detail {
     pub message: Message,
     pub asset: Option<AssetId>,
     pub asset_name: Option<String>,
-    pub asset_type: Option<String>,
+    /// A JobLogFileTypes constant: what of the asset the line is about.
+    pub file_type: Option<String>,
+    /// What the asset is today; none if it is gone for good.
+    pub asset_type: Option<AssetType>,
 }
 
 /// A message of the outbox, as shown on its run.
@@ -286,8 +290,9 @@ impl Store {
     pub async fn details(&self, instance: InstanceId, filter: &DetailFilter) -> Result<Vec<Detail>, StoreError> {
         let mut query = QueryBuilder::new(
             "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
-                    d.asset_type
-             FROM log_detail d JOIN instance i ON i.id = d.instance_id WHERE d.instance_id = ",
+                    d.asset_type AS file_type, a.asset_type
+             FROM log_detail d JOIN instance i ON i.id = d.instance_id LEFT JOIN asset a ON a.id = d.asset_id
+             WHERE d.instance_id = ",
         );
         query.push_bind(instance.0);
         filter_details(&mut query, filter);
@@ -318,8 +323,9 @@ impl Store {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
             "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
-                    d.asset_type
-             FROM log_detail d JOIN instance i ON i.id = d.instance_id WHERE d.asset_id = $1 ORDER BY d.id DESC LIMIT $2",
+                    d.asset_type AS file_type, a.asset_type
+             FROM log_detail d JOIN instance i ON i.id = d.instance_id LEFT JOIN asset a ON a.id = d.asset_id
+             WHERE d.asset_id = $1 ORDER BY d.id DESC LIMIT $2",
         )
         .bind(asset.0)
         .bind(limit)
@@ -597,6 +603,7 @@ fn read_detail(row: &SqliteRow) -> Result<Detail, StoreError> {
         message: Message { code: rows::get(row, "code")?, params: rows::json(row, "params")? },
         asset: rows::get::<Option<i64>>(row, "asset_id")?.map(AssetId),
         asset_name: rows::get(row, "asset_name")?,
-        asset_type: rows::get(row, "asset_type")?,
+        file_type: rows::get(row, "file_type")?,
+        asset_type: rows::optional_constant(row, "asset_type")?,
     })
 }

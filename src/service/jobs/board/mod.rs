@@ -216,7 +216,7 @@ impl Services {
             asset: line.asset_name.as_ref().map(|name| AssetView {
                 id: line.asset.map(|id| id.0),
                 name: name.clone(),
-                file_type: line.asset_type.clone(),
+                file_type: line.file_type.clone(),
             }),
         }
     }
