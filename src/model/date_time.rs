@@ -62,7 +62,8 @@ pub fn span(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
             XsdDateTime::Zoned(at) => at.to_utc(),
             XsdDateTime::Local(at) => at.and_utc(),
         };
-        (at, if text.contains('.') { TimeDelta::milliseconds(1) } else { TimeDelta::seconds(1) })
+        // Clients that know no fractions of seconds send them as zeros.
+        (at, if at.timestamp_subsec_millis() > 0 { TimeDelta::milliseconds(1) } else { TimeDelta::seconds(1) })
     } else if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         (day.and_hms_opt(0, 0, 0)?.and_utc(), TimeDelta::days(1))
     } else {
@@ -177,6 +178,7 @@ mod tests {
         for (text, first, last) in [
             ("2014-07-26T03:13:45.250Z", "2014-07-26T03:13:45.250Z", "2014-07-26T03:13:45.250Z"),
             ("2014-07-26T03:13:45Z", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
+            ("2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
             ("2014-07-26T03:13:45", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
             ("Fri Jul 25 2014 22:13:45 GMT-0500 (CDT)", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
             (" Fri Jul 25 2014 22:13:45 GMT-0500 ", "2014-07-26T03:13:45.000Z", "2014-07-26T03:13:45.999Z"),
