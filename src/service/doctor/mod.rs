@@ -13,6 +13,7 @@
 mod blobs;
 mod database;
 mod exports;
+mod mark;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::model::log::Message;
 constants! {
     /// What is looked at, in this order.
     pub enum Section("section of the doctor") {
-        Database, Blobs, Exports,
+        Database, Blobs, Exports, Mark,
     }
 }
 
@@ -122,6 +123,8 @@ impl Services {
         database::look(&mut exam).await?;
         blobs::look(&mut exam).await?;
         exports::look(&mut exam).await?;
+        // Last: what the others left open keeps a restoration from being settled.
+        mark::look(&mut exam).await?;
         Ok(exam.report)
     }
 }

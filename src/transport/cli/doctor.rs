@@ -11,7 +11,7 @@ use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen};
 use super::watch::Bar;
 use crate::daemon::lock::{DataLock, LockError};
-use crate::daemon::parts;
+use crate::daemon::{fitness, parts};
 use crate::model::log::Message;
 use crate::service::doctor::{Finding, Looked, Order, Report, Section, Watch};
 use crate::words;
@@ -33,7 +33,7 @@ pub struct DoctorArgs {
 }
 
 pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
-    let _lock = if args.repair { Some(alone(place)?) } else { None };
+    let _lock = if args.repair { Some(alone(place).await?) } else { None };
     let place = place.open().await?;
     let order = Order { verify: args.verify, repair: args.repair };
     let report = examine(&place, order).await?;
@@ -46,8 +46,9 @@ pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result
 }
 
 /// Keeps the daemon away while files are repaired.
-fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
+async fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
     let config = place.config()?;
+    fitness::examine(&config).await.map_err(Failure::Unfit)?;
     // A lock would make the folder's lock file: there must be something to repair.
     place.require_database(&config)?;
     DataLock::acquire(config.data()).map_err(|error| match error {
@@ -112,5 +113,6 @@ const fn name(section: Section) -> &'static str {
         Section::Database => "database",
         Section::Blobs => "blobs",
         Section::Exports => "exports",
+        Section::Mark => "mark",
     }
 }
