@@ -283,6 +283,7 @@ codes! {
     DOCTOR_DATABASE = "doctor-database";
     DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
     DOCTOR_BLOBS = "doctor-blobs";
+    DOCTOR_ORPHANS = "doctor-orphans";
     DOCTOR_EXPORTS = "doctor-exports";
     DOCTOR_MARK_UNREADABLE = "doctor-mark-unreadable";
     DOCTOR_MARK_MISSING = "doctor-mark-missing";

@@ -889,7 +889,7 @@ damage-export-unreadable = The archive of the export of run { $run } cannot be r
 
 ## What the doctor says
 
-doctor-database = Looked at itself.
+doctor-database = The database was looked at.
 # $said (Text) as SQLite says it
 doctor-database-damaged = The database is damaged: { $said }.
 # $count (Number) files
@@ -898,6 +898,12 @@ doctor-blobs =
     { $count ->
         [one] 1 file ({ SIZE($bytes) }) belongs to assets.
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) belong to assets.
+    }
+# $count (Number) files
+doctor-orphans =
+    { $count ->
+        [one] Nothing refers to 1 more file; Cleanup removes it.
+       *[other] Nothing refers to { NUMBER($count) } more files; Cleanup removes them.
     }
 # $count (Number) archives
 # $bytes (Bytes)
@@ -911,7 +917,7 @@ doctor-mark-unreadable = The mark beside the stored files cannot be read ({ $rea
 doctor-mark-missing = There is no mark beside the stored files that says which database they belong to.
 doctor-mark-stranger = The mark beside the stored files is that of another database.
 doctor-mark-ahead = The stored files have seen more than the database: it is older than they are.
-doctor-mark = Looked at beside the stored files.
+doctor-mark = The mark beside the stored files was compared with the database.
 # $at (Time) when it was noticed
 # $run (Number) highest number of a run in the database
 # $seen (Number) highest number that the files have seen

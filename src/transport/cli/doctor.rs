@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::checklist::Verdict::{self, Bad, Good, Warning};
+use super::checklist::Verdict::{self, Bad, Good, Told, Warning};
 use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{Place, PlaceArgs};
@@ -83,8 +83,9 @@ fn show(report: &Report, place: &Place, screen: &Screen) -> Result<(), Failure> 
     let say = |message: &Message| words::harmless(&words::say(message, "en", place.config.zone()));
     let mut list = List::new(screen);
     for section in Section::ALL {
+        let is_sound = report.findings.iter().all(|finding| finding.section != *section);
         for Looked { message, .. } in report.looked.iter().filter(|looked| looked.section == *section) {
-            list.line(name(*section), Good(say(message)))?;
+            list.line(name(*section), if is_sound { Good(say(message)) } else { Told(say(message)) })?;
         }
         for finding in report.findings.iter().filter(|finding| finding.section == *section) {
             list.line(name(*section), verdict(finding, say))?;
