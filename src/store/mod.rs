@@ -7,7 +7,9 @@
 pub mod effect;
 mod error;
 pub mod limit;
+pub mod numbers;
 mod open;
+pub mod peek;
 mod rows;
 mod set_definitions;
 mod signal;
@@ -22,6 +24,7 @@ pub mod cleanup;
 pub mod companies;
 pub mod contexts;
 pub mod exports;
+pub mod files;
 pub mod folders;
 pub mod image_formats;
 pub mod jobs;

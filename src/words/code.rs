@@ -77,6 +77,8 @@ codes! {
     END_EXPORT = "end-export";
     BEGIN_CLEANUP = "begin-cleanup";
     END_CLEANUP = "end-cleanup";
+    CLEANUP_HELD = "cleanup-held";
+    CLEANUP_UNUSUAL = "cleanup-unusual";
     CLEANUP_TRASH = "cleanup-trash";
     CLEANUP_ASSETS = "cleanup-assets";
     CLEANUP_EXPORTS = "cleanup-exports";
@@ -272,6 +274,41 @@ codes! {
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";
 
+    // What is wrong with stored files, and what the doctor says
+    DAMAGED_FILE = "damaged-file";
+    DAMAGE_GONE = "damage-gone";
+    DAMAGE_SIZE = "damage-size";
+    DAMAGE_CHANGED = "damage-changed";
+    DAMAGE_UNREADABLE = "damage-unreadable";
+    DAMAGE_EXPORT_GONE = "damage-export-gone";
+    DAMAGE_EXPORT_SIZE = "damage-export-size";
+    DAMAGE_EXPORT_CHANGED = "damage-export-changed";
+    DAMAGE_EXPORT_UNREADABLE = "damage-export-unreadable";
+    DOCTOR_DATABASE = "doctor-database";
+    DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
+    DOCTOR_BLOBS = "doctor-blobs";
+    DOCTOR_ORPHANS = "doctor-orphans";
+    DOCTOR_EXPORTS = "doctor-exports";
+    DOCTOR_MARK_UNREADABLE = "doctor-mark-unreadable";
+    DOCTOR_MARK_MISSING = "doctor-mark-missing";
+    DOCTOR_MARK_STRANGER = "doctor-mark-stranger";
+    DOCTOR_MARK_AHEAD = "doctor-mark-ahead";
+    DOCTOR_MARK = "doctor-mark";
+    DOCTOR_RESTORED = "doctor-restored";
+    MADE_AGAIN_BY = "made-again-by";
+    REMEDY_RESTORE_DATABASE = "remedy-restore-database";
+    REMEDY_BRING_MASTER = "remedy-bring-master";
+    REMEDY_PUBLISH = "remedy-publish";
+    REMEDY_FORGET = "remedy-forget";
+    REMEDY_FORGOTTEN = "remedy-forgotten";
+    REMEDY_MAKE_AGAIN = "remedy-make-again";
+    REMEDY_EXPORT = "remedy-export";
+    REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
+    REMEDY_MARK = "remedy-mark";
+    REMEDY_MARK_WRITTEN = "remedy-mark-written";
+    REMEDY_RESTORED = "remedy-restored";
+    REMEDY_RESTORED_SETTLED = "remedy-restored-settled";
+
     // Progress of a running job
     PROGRESS_LISTING = "progress-listing";
     PROGRESS_FETCHING = "progress-fetching";
@@ -287,6 +324,7 @@ codes! {
     PROGRESS_EXPORTING = "progress-exporting";
     PROGRESS_PACKING = "progress-packing";
     PROGRESS_METADATA = "progress-metadata";
+    PROGRESS_SCRUBBING = "progress-scrubbing";
     PROGRESS_CLEANING = "progress-cleaning";
     PROGRESS_WAITING_CLIENT = "progress-waiting-client";
     PROGRESS_STOPPING = "progress-stopping";

@@ -1,62 +1,30 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access, statvfs};
 
+use super::checklist::Verdict::{self, Bad, Good, Warning};
+use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
+use crate::assets::mark::{self, Found};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
-use crate::daemon::{self, parts};
+use crate::daemon::{self, fitness, parts};
+use crate::store::numbers::is_behind;
+use crate::store::{Store, StoreError};
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
 const LITTLE_SPACE: u64 = 1 << 30;
 
-enum Verdict {
-    Good(String),
-    /// It works, but somebody should know; and what to do.
-    Warning(String, String),
-    Bad(String, String),
-}
-
-use Verdict::{Bad, Good, Warning};
-
-struct List<'a> {
-    screen: &'a Screen,
-    errors: usize,
-    warnings: usize,
-}
-
-impl List<'_> {
-    fn line(&mut self, what: &str, verdict: Verdict) -> Result<(), Failure> {
-        let (mark, paint, said, hint) = match verdict {
-            Good(said) => ("ok", Paint::Green, said, String::new()),
-            Warning(said, hint) => {
-                self.warnings += 1;
-                ("warning", Paint::Yellow, said, hint)
-            }
-            Bad(said, hint) => {
-                self.errors += 1;
-                ("error", Paint::Red, said, hint)
-            }
-        };
-        let mark = self.screen.paint(paint, format!("{mark:<7}"));
-        self.screen.line(format!("{mark}  {what:<14} {said}"))?;
-        if hint.is_empty() {
-            Ok(())
-        } else {
-            self.screen.line(format!("{:24} {}", "", self.screen.paint(Paint::Cyan, hint)))
-        }
-    }
-}
-
 pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
-    let mut list = List { screen, errors: 0, warnings: 0 };
+    let mut list = List::new(screen);
     let config = match place.config() {
         Ok(config) => config,
         Err(Failure::Told { what, hint }) => {
@@ -92,7 +60,6 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     ] {
         list.line(tool, tool_found(tool, argument, package, what))?;
     }
-    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let (errors, warnings) = (count(list.errors, "error"), count(list.warnings, "warning"));
     let (paint, sum) = match (list.errors, list.warnings) {
         (0, 0) => (Paint::Green, "Everything is in order.".to_owned()),
@@ -149,16 +116,37 @@ fn runs(config: &Config) -> Verdict {
 async fn database(config: &Config) -> Verdict {
     let path = daemon::database(config.data());
     let shown = path.display();
+    if let Err(unfit) = fitness::examine(config).await {
+        return Bad(unfit.what, unfit.remedy);
+    }
     if !path.exists() {
         return Warning(format!("{shown} is not there"), "prepress serve makes it".to_owned());
     }
     let restore = "stop the daemon and restore a backup".to_owned();
-    let checked = async { open_store(config).await?.check_integrity().await };
+    let checked = async {
+        let store = open_store(config).await?;
+        Ok::<_, StoreError>((store.check_integrity().await?, is_older(config, &store).await?))
+    };
     match checked.await {
-        Ok(found) if found.is_empty() => Good(shown.to_string()),
-        Ok(found) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
+        Ok((found, false)) if found.is_empty() => Good(shown.to_string()),
+        Ok((found, true)) if found.is_empty() => Warning(
+            format!(
+                "{shown} is older than the stored files, as one that was restored from a backup: Cleanup removes nothing"
+            ),
+            "stop the daemon, and run: prepress doctor --repair".to_owned(),
+        ),
+        Ok((found, _)) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
         Err(error) => Bad(error.to_string(), "check its rights; if it is damaged, restore a backup".to_owned()),
     }
+}
+
+/// Whether the files have seen more than the database, as far as anybody has noticed or can see.
+async fn is_older(config: &Config, store: &Store) -> Result<bool, StoreError> {
+    let seen = match mark::read(&parts::blob_root(config)) {
+        Found::Mark(mark) => mark.numbers,
+        Found::Nothing | Found::Unreadable(_) => BTreeMap::new(),
+    };
+    Ok(store.restored().await?.is_some() || is_behind(&store.highest_numbers().await?, &seen))
 }
 
 fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
