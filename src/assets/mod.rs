@@ -4,3 +4,4 @@ pub mod blobs;
 pub mod exports;
 pub mod ingest;
 pub mod recognize;
+pub mod stamp;

@@ -131,6 +131,9 @@ codes! {
     PUBLISH_ERROR = "publish-error";
     PUBLISH_WARNING = "publish-warning";
     PUBLISH_NOTHING = "publish-nothing";
+    PUBLISH_MENDED = "publish-mended";
+    PUBLISH_STRANGERS = "publish-strangers";
+    PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
     SITEMAP_UNCHANGED = "sitemap-unchanged";
     SITEMAP_NOTHING = "sitemap-nothing";
@@ -264,6 +267,8 @@ codes! {
     REASON_NO_PYRAMID = "reason-no-pyramid";
     REASON_TEMPLATE_ORIGINAL = "reason-template-original";
     REASON_LOST_FILE = "reason-lost-file";
+    REASON_FILE_DAMAGED = "reason-file-damaged";
+    REASON_PAGE_LOST = "reason-page-lost";
     REASON_EXPORTS_ORIGINALS = "reason-exports-originals";
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";

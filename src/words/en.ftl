@@ -492,6 +492,25 @@ publish-error = { $file } could not be published to { $context }: { $reason }.
 publish-warning = { $file } was published to { $context }, but { $reason }.
 # $context (Text) publish context
 publish-nothing = Nothing has changed in { $context } since the last publish.
+# $file (Text)
+# $context (Text) publish context
+publish-mended = { $file } in { $context } had been changed or removed by somebody since it was published, and was put back.
+# $count (Number) files
+# $file (Text) one of them
+# $context (Text) publish context
+publish-strangers =
+    { $count ->
+        [one] 1 file in { $context } that no publish put there is not shown any more: { $file }.
+       *[other] { NUMBER($count) } files in { $context } that no publish put there are not shown any more, { $file } among them.
+    }
+# $count (Number) files
+# $bytes (Bytes)
+# $context (Text) publish context
+publish-parted =
+    { $count ->
+        [one] 1 file in { $context } ({ SIZE($bytes) }) was a link to a stored file and got room of its own.
+       *[other] { NUMBER($count) } files in { $context } ({ SIZE($bytes) }) were links to stored files and got room of their own.
+    }
 # $count (Number) videos
 # $path (Text)
 sitemap-written =
@@ -816,6 +835,8 @@ reason-in-trash = it is in the trash
 reason-no-pyramid = there is no pyramid to convert it from; optimize it first
 reason-template-original = templates cannot be exported as originals
 reason-lost-file = its file is missing from the store of files; upload it again
+reason-file-damaged = the stored file was changed or damaged since it came in; upload it again, or restore it from a backup
+reason-page-lost = what was drawn of it is missing, damaged, or of other settings; draw its document again with ripPdfsJob
 reason-exports-originals = originals were asked for
 reason-internal = an internal error, whose details are in the log of the daemon
 # $detail (Text)

@@ -19,6 +19,8 @@ pub static RULE: Rule = Rule {
     types: LogTypes {
         success: LogType::ImageRenderingPublishSuccess,
         error: LogType::ImageRenderingPublishError,
+        // The API has no type of warning for this context.
+        warning: LogType::ImageServingPublishWarning,
         cleanup: Some(CleanupTypes {
             begin: (LogType::BeginImageRenderingPublishCleanup, "begin-image-rendering-publish-cleanup"),
             success: LogType::ImageRenderingPublishCleanupSuccess,

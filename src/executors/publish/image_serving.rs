@@ -18,6 +18,7 @@ pub static RULE: Rule = Rule {
     types: LogTypes {
         success: LogType::ImageServingPublishSuccess,
         error: LogType::ImageServingPublishError,
+        warning: LogType::ImageServingPublishWarning,
         cleanup: Some(CleanupTypes {
             begin: (LogType::BeginImageServingPublishCleanup, "begin-image-serving-publish-cleanup"),
             success: LogType::ImageServingPublishCleanupSuccess,

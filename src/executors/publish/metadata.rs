@@ -21,7 +21,13 @@ pub static RULE: Rule = Rule {
     manifest: "metadata.jsonl",
     guest: None,
     keeps_folders: false,
-    types: LogTypes { success: LogType::MetadataSuccess, error: LogType::MetadataFailure, cleanup: None },
+    types: LogTypes {
+        success: LogType::MetadataSuccess,
+        error: LogType::MetadataFailure,
+        // It publishes no files that anybody could change.
+        warning: LogType::MetadataFailure,
+        cleanup: None,
+    },
     files,
 };
 

@@ -29,6 +29,7 @@ pub struct Rule {
 pub struct LogTypes {
     pub success: LogType,
     pub error: LogType,
+    pub warning: LogType,
     /// None where the API has no types for it.
     pub cleanup: Option<CleanupTypes>,
 }

@@ -15,6 +15,7 @@ pub static RULE: Rule = Rule {
     types: LogTypes {
         success: LogType::ServerDirectoryPublishSuccess,
         error: LogType::ServerDirectoryPublishError,
+        warning: LogType::ServerDirectoryPublishWarning,
         cleanup: None,
     },
     files,

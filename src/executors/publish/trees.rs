@@ -4,24 +4,32 @@
 //! publish/image-serving/Acme -> .Acme.a      what readers open
 //! publish/image-serving/.Acme.a/             live:    mug.tif, content/guide.pdf, manifest.jsonl, search.jsonl
 //! publish/image-serving/.Acme.b/             standby: brought up to date, then switched to
+//! publish/image-serving/.Acme.in/            contents that are new, on their way from the blobs to a tree
 //! ```
 //!
-//! Published files are hard links to blobs (copies, where the trees lie in another file system). Whatever is done here
-//! can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any more, but has not
-//! noticed yet, apart from the one that came after it.
+//! A published file is never a blob: whoever edits one in place would edit the master. It has room of its own (shared until
+//! it is changed, where the file system can), but both trees have the same file, so that a publish costs one copy. An edit
+//! in place then changes both; so a file is taken over from the other tree only if it is what it should be, by its
+//! [`Stamp`] or else by its hash. One that is not is made again from its blob, and said.
+//!
+//! Whatever is done here can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any
+//! more, but has not noticed yet, apart from the one that came after it.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 
 use super::manifest::{Manifest, Totals};
 use crate::assets::blobs::{self, BlobError, Blobs};
-use crate::store::publishing::{Publication, Side};
+use crate::assets::stamp::Stamp;
+use crate::store::publishing::{Publication, Seen, Side};
 
 const SEARCH: &str = "search.jsonl";
 
@@ -58,15 +66,54 @@ pub enum Search {
 pub struct Target {
     /// Number of the publish it then holds.
     pub seq: i64,
-    /// Rows that changed since what it holds; all of them for a tree that begins with nothing.
+    /// Rows that changed since what it holds; all of them for a tree that is made in full.
     pub rows: Vec<Publication>,
-    pub from_nothing: bool,
+    /// Whatever the tree has, only what these rows name stays, and only if it is what they say.
+    pub in_full: bool,
+    /// Number of the publish that the other tree holds, which has the files of all rows up to it. 0: nothing is known of it.
+    pub held_by_other: i64,
+    /// Names of files that leave, and that the other tree may still have.
+    pub leaving: HashSet<String>,
     /// All rows, if the manifest is to be written anew.
     pub compact: Option<Vec<Publication>>,
     /// Files it then has.
     pub files: i64,
     pub search: Search,
     pub at: String,
+}
+
+/// What staging came to.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// Files whose stamps are others than the rows say.
+    pub seen: Vec<Seen>,
+    /// Files that were published and had been changed or removed since: they are as they should be again.
+    pub mended: Vec<Publication>,
+    /// Files that the tree does not have, because their blobs are not what they should be.
+    pub refused: Vec<(Publication, BlobError)>,
+    /// Files in the other tree that no publish put there.
+    pub strangers: Vec<String>,
+    /// Whether the other tree has files that it should not have as they are.
+    pub is_other_unsound: bool,
+}
+
+/// What was parted from the blobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Parted {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// What there is at the path of a published file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Nothing,
+    /// The right content, in a file of its own.
+    Right(Stamp),
+    /// A link to the blob.
+    Blob,
+    /// Something else.
+    Changed,
 }
 
 /// The trees of a company.
@@ -128,57 +175,172 @@ impl Trees {
         Manifest::of(&tree, self.manifest).totals().map_err(doing("read the manifest in", &tree))
     }
 
+    /// Brings a content from the blobs to the disk of the trees, where [`Trees::stage`] finds it. It is not there if it is
+    /// not what was stored.
+    pub fn bring(&self, blobs: &Blobs, blob: &str, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (tray, path) = (self.tray(), self.brought(blob));
+        if path.is_file() {
+            return Ok(());
+        }
+        fs::create_dir_all(&tray).map_err(doing("make the folder", &tray))?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let draft = tray.join(format!("{}-{number}~", std::process::id()));
+        remove_file(&draft)?;
+        blobs.hand_out(blob, &draft, stop)?;
+        fs::rename(&draft, &path).map_err(doing("write", &path))
+    }
+
+    fn tray(&self) -> PathBuf {
+        self.hidden("in")
+    }
+
+    /// What is there is whole.
+    fn brought(&self, blob: &str) -> PathBuf {
+        self.tray().join(blob)
+    }
+
+    /// Removes what was brought and is not needed any more.
+    pub fn clear_tray(&self) -> Result<(), TreeError> {
+        let tray = self.tray();
+        match fs::remove_dir_all(&tray) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(doing("remove", &tray)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a tree what it shall become. Nobody may be reading it.
-    pub fn stage(&self, side: Side, blobs: &Blobs, target: &Target, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+    pub fn stage(
+        &self,
+        side: Side,
+        blobs: &Blobs,
+        target: &Target,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Staged, TreeError> {
         fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
         let _lock = self.lock()?;
         let tree = self.tree(side);
-        if target.from_nothing && tree.exists() {
-            fs::remove_dir_all(&tree).map_err(doing("remove", &tree))?;
+        if tree.is_symlink() {
+            remove_file(&tree)?;
         }
         fs::create_dir_all(&tree).map_err(doing("make the folder", &tree))?;
         let mut touched = Touched::new(&tree);
+        let mut staged = Staged::default();
+        if target.in_full {
+            self.sweep(&tree, target, &mut touched, stop)?;
+            staged.strangers = self.strangers(&self.tree(side.other()), target, stop)?;
+            staged.is_other_unsound = !staged.strangers.is_empty();
+        }
+        let staging = Staging { trees: self, side, blobs, target, stop };
         // First what leaves: a folder may come in the place of a file.
         let (leaving, staying): (Vec<&Publication>, Vec<_>) = target.rows.iter().partition(|row| !row.present);
         for row in leaving.into_iter().chain(staying) {
             if stop() {
                 return Err(TreeError::Stopped);
             }
-            self.place(&tree, blobs, row, &mut touched)?;
+            staging.place(row, &mut touched, &mut staged)?;
         }
         self.place_search(&tree, side, &target.search)?;
         if let Some(guest) = self.guest {
             self.hand_on(&tree, side, guest)?;
         }
-        let manifest = Manifest::of(&tree, self.manifest);
-        let written = match &target.compact {
-            Some(all) => manifest.write(all, target.seq, &target.at),
-            None if target.from_nothing => manifest.write(&target.rows, target.seq, &target.at),
-            None => manifest.append(&target.rows, target.seq, target.files, &target.at),
-        };
-        written.map_err(doing("write the manifest in", &tree))?;
+        self.write_manifest(&tree, target, &staged)?;
         touched.sync()?;
-        Ok(blobs::sync_folder(&self.folder)?)
+        blobs::sync_folder(&self.folder)?;
+        Ok(staged)
     }
 
-    /// Puts a file in the tree, or takes it out.
-    fn place(&self, tree: &Path, blobs: &Blobs, row: &Publication, touched: &mut Touched) -> Result<(), TreeError> {
-        if row.blob.is_empty() {
-            return Ok(());
+    /// Names what the tree has, and nothing else.
+    fn write_manifest(&self, tree: &Path, target: &Target, staged: &Staged) -> Result<(), TreeError> {
+        let refused: HashSet<&str> = staged.refused.iter().map(|(row, _)| row.file_name.as_str()).collect();
+        let manifest = Manifest::of(tree, self.manifest);
+        let written = match (&target.compact, target.in_full) {
+            (Some(all), _) => manifest.write(&without(all, &refused), target.seq, &target.at),
+            (None, true) => manifest.write(&without(&target.rows, &refused), target.seq, &target.at),
+            (None, false) => {
+                let files = target.files - refused.len() as i64;
+                manifest.append(&without(&target.rows, &refused), target.seq, files, &target.at)
+            }
+        };
+        written.map_err(doing("write the manifest in", tree))
+    }
+
+    /// Removes everything from a tree that is no published file, by its name and by what it is.
+    fn sweep(
+        &self,
+        tree: &Path,
+        target: &Target,
+        touched: &mut Touched<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), TreeError> {
+        let named = Named::of(&target.rows);
+        walk(tree, stop, &mut |path, name, found| {
+            if found.is_dir() && named.folders.contains(name) {
+                return Ok(true);
+            }
+            if found.is_file() && named.files.contains(name) {
+                return Ok(false);
+            }
+            touched.folders.extend(path.parent().map(Path::to_owned));
+            if found.is_dir() {
+                fs::remove_dir_all(path).map_err(doing("remove", path))?;
+            } else {
+                remove_file(path)?;
+            }
+            Ok(false)
+        })
+    }
+
+    /// What a tree has that neither is published nor was when it was written.
+    fn strangers(&self, tree: &Path, target: &Target, stop: &dyn Fn() -> bool) -> Result<Vec<String>, TreeError> {
+        let (named, mut strangers) = (Named::of(&target.rows), Vec::new());
+        if target.held_by_other == 0 || !tree.is_dir() {
+            return Ok(strangers);
         }
-        let path = self.file_path(tree, &row.file_name)?;
-        if !row.present {
-            remove_file(&path)?;
-            return touched.emptied(&path);
+        walk(tree, stop, &mut |_, name, found| {
+            if found.is_dir() {
+                return Ok(true);
+            }
+            // Beside what readers open, what a publish that broke off was just writing.
+            let ours = [Some(self.manifest), self.guest, Some(SEARCH), Some(TEMPORARY)];
+            let is_ours = ours.contains(&Some(name)) || Path::new(self.manifest).with_extension("new") == Path::new(name);
+            if !is_ours && !named.files.contains(name) && !target.leaving.contains(name) {
+                strangers.push(name.to_owned());
+            }
+            Ok(false)
+        })?;
+        Ok(strangers)
+    }
+
+    /// Gives every file of both trees that somebody else has a link to room of its own: earlier versions made them links to
+    /// blobs. What the trees share with each other they go on to share. Readers see the same bytes at any moment.
+    pub fn part(&self, stop: &dyn Fn() -> bool) -> Result<Parted, TreeError> {
+        let mut parted = Parted::default();
+        if !self.folder.is_dir() {
+            return Ok(parted);
         }
-        if is_same_file(&blobs.path(&row.blob)?, &path) {
-            return Ok(());
+        let _lock = self.lock()?;
+        for side in Side::ALL.iter().copied().filter(|side| self.tree(*side).is_dir()) {
+            let (tree, other) = (self.tree(side), self.tree(side.other()));
+            walk(&tree, stop, &mut |path, name, found| {
+                let twin = other.join(name);
+                let is_shared = is_same_file(path, &twin);
+                if !found.is_file() || found.nlink() <= 1 + u64::from(is_shared) {
+                    return Ok(true);
+                }
+                part_file(path, &tree.join(TEMPORARY), stop)?;
+                if is_shared {
+                    let temporary = other.join(TEMPORARY);
+                    remove_file(&temporary)?;
+                    fs::hard_link(path, &temporary).map_err(doing("link", &temporary))?;
+                    fs::rename(&temporary, &twin).map_err(doing("write", &twin))?;
+                }
+                parted.files += 1;
+                parted.bytes += found.len();
+                Ok(true)
+            })?;
         }
-        touched.filled(&path)?;
-        let temporary = tree.join(TEMPORARY);
-        remove_file(&temporary)?;
-        blobs.hand_out(&row.blob, &temporary)?;
-        fs::rename(&temporary, &path).map_err(doing("write", &path))
+        Ok(parted)
     }
 
     /// Names come from assets and folders, whose names are cleaned; here it is made sure once more that none leads
@@ -260,6 +422,223 @@ impl Trees {
         }
     }
 }
+
+/// The staging of a tree.
+struct Staging<'a> {
+    trees: &'a Trees,
+    side: Side,
+    blobs: &'a Blobs,
+    target: &'a Target,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl Staging<'_> {
+    /// Puts a file in the tree, or takes it out.
+    fn place(&self, row: &Publication, touched: &mut Touched<'_>, staged: &mut Staged) -> Result<(), TreeError> {
+        if row.blob.is_empty() {
+            return Ok(());
+        }
+        let tree = self.trees.tree(self.side);
+        let path = self.trees.file_path(&tree, &row.file_name)?;
+        if !row.present {
+            remove_file(&path)?;
+            return touched.emptied(&path);
+        }
+        let twin = self.trees.tree(self.side.other()).join(&row.file_name);
+        let here = self.look(&path, row)?;
+        let is_held = row.seq <= self.target.held_by_other;
+        let there = match is_held {
+            _ if is_same_file(&path, &twin) => here,
+            true => self.look(&twin, row)?,
+            false => Look::Nothing,
+        };
+        if is_held && !matches!(there, Look::Right(_)) {
+            staged.is_other_unsound = true;
+            // A link to the blob is what earlier versions made; the content is right.
+            if there != Look::Blob {
+                staged.mended.push(row.clone());
+            }
+        }
+        let stamp = match here {
+            Look::Right(stamp) => stamp,
+            Look::Nothing | Look::Blob | Look::Changed => {
+                touched.filled(&path)?;
+                if let Err(why) = self.fill(row, &path, &tree.join(TEMPORARY), &twin, there) {
+                    return self.refuse(row, why, &path, touched, staged);
+                }
+                Stamp::at(&path).map_err(doing("look at", &path))?
+            }
+        };
+        let stamp = stamp.to_string();
+        if row.stamp.as_ref() != Some(&stamp) {
+            staged.seen.push(Seen { file_name: row.file_name.clone(), blob: row.blob.clone(), stamp });
+        }
+        Ok(())
+    }
+
+    /// Puts the right content at `path`: what was brought for it, else the file of the other tree, else a copy of the blob.
+    fn fill(
+        &self,
+        row: &Publication,
+        path: &Path,
+        temporary: &Path,
+        twin: &Path,
+        there: Look,
+    ) -> Result<(), TreeError> {
+        // A folder in the place of a file was put there by nobody of ours, and is not ours to remove but in full.
+        match fs::rename(self.trees.brought(&row.blob), path) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(doing("write", path)(error)),
+        }
+        remove_file(temporary)?;
+        // Not every file system has links.
+        let is_linked = matches!(there, Look::Right(_)) && fs::hard_link(twin, temporary).is_ok();
+        if !is_linked {
+            self.blobs.hand_out(&row.blob, temporary, self.stop)?;
+        }
+        fs::rename(temporary, path).map_err(doing("write", path))
+    }
+
+    /// Nothing wrong is published: what cannot be made right leaves the tree.
+    fn refuse(
+        &self,
+        row: &Publication,
+        why: TreeError,
+        path: &Path,
+        touched: &mut Touched<'_>,
+        staged: &mut Staged,
+    ) -> Result<(), TreeError> {
+        match why {
+            TreeError::Blob(why @ (BlobError::Damaged { .. } | BlobError::Missing { .. })) => {
+                remove_file(path)?;
+                touched.emptied(path)?;
+                staged.mended.retain(|mended| mended.file_name != row.file_name);
+                staged.refused.push((row.clone(), why));
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
+
+    fn look(&self, path: &Path, row: &Publication) -> Result<Look, TreeError> {
+        let found = match fs::symlink_metadata(path) {
+            Ok(found) => found,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Look::Nothing);
+            }
+            Err(error) => return Err(doing("look at", path)(error)),
+        };
+        if !found.is_file() || found.len() != row.bytes {
+            return Ok(Look::Changed);
+        }
+        if is_same_file(path, &self.blobs.path(&row.blob)?) {
+            return Ok(Look::Blob);
+        }
+        let stamp = Stamp::of(&found);
+        if row.stamp.as_ref() == Some(&stamp.to_string()) || self.hash(path)? == row.blob {
+            Ok(Look::Right(stamp))
+        } else {
+            Ok(Look::Changed)
+        }
+    }
+
+    fn hash(&self, path: &Path) -> Result<String, TreeError> {
+        let mut file = File::open(path).map_err(doing("open", path))?;
+        match blobs::hash(&mut file, self.stop, path) {
+            Ok((hash, _)) => Ok(hash),
+            Err(BlobError::Stopped) => Err(TreeError::Stopped),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Rows as they are without the files that were refused.
+fn without<'a>(rows: &'a [Publication], refused: &HashSet<&str>) -> Cow<'a, [Publication]> {
+    if refused.is_empty() {
+        return Cow::Borrowed(rows);
+    }
+    let is_there = |row: &Publication| row.present && !refused.contains(row.file_name.as_str());
+    rows.iter().map(|row| Publication { present: is_there(row), ..row.clone() }).collect()
+}
+
+/// The names of published files, and of the folders that they lie in.
+struct Named<'a> {
+    files: HashSet<&'a str>,
+    folders: HashSet<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn of(rows: &'a [Publication]) -> Self {
+        let files: HashSet<&str> =
+            rows.iter().filter(|row| row.present && !row.blob.is_empty()).map(|row| row.file_name.as_str()).collect();
+        let above = |name: &&'a str| {
+            std::iter::successors(name.rsplit_once('/'), |(folder, _)| folder.rsplit_once('/')).map(|(folder, _)| folder)
+        };
+        let folders = files.iter().flat_map(above).collect();
+        Self { files, folders }
+    }
+}
+
+/// Goes through a tree without following links. `visit` is given the path, the name as published files have it, and what is
+/// there, and says whether to go into a folder.
+fn walk(
+    tree: &Path,
+    stop: &dyn Fn() -> bool,
+    visit: &mut dyn FnMut(&Path, &str, &Metadata) -> Result<bool, TreeError>,
+) -> Result<(), TreeError> {
+    let mut folders = vec![(tree.to_owned(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(doing("list", &folder))? {
+            if stop() {
+                return Err(TreeError::Stopped);
+            }
+            let path = entry.map_err(doing("list", &folder))?.path();
+            let found = match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found => found.map_err(doing("look at", &path))?,
+            };
+            let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+            if visit(&path, &name, &found)? && found.is_dir() {
+                folders.push((path, format!("{name}/")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts a copy of a file in its place.
+fn part_file(path: &Path, temporary: &Path, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+    remove_file(temporary)?;
+    let copied = (|| {
+        let mut source = File::open(path)?;
+        let mut out = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+        if ioctl_ficlone(&out, &source).is_err() {
+            let mut piece = vec![0; PIECE];
+            loop {
+                if stop() {
+                    return Ok(false);
+                }
+                let count = source.read(&mut piece)?;
+                if count == 0 {
+                    break;
+                }
+                out.write_all(&piece[..count])?;
+            }
+        }
+        blobs::keep_time(&source, &out)?;
+        out.sync_all()?;
+        fs::rename(temporary, path)?;
+        Ok(true)
+    })();
+    match copied.map_err(doing("copy", path))? {
+        true => Ok(()),
+        false => Err(TreeError::Stopped),
+    }
+}
+
+/// How much is copied between two looks at whether to stop.
+const PIECE: usize = 1 << 18;
 
 /// No published file begins with a dot.
 const TEMPORARY: &str = ".new";
@@ -372,15 +751,19 @@ mod tests {
                 bytes: blob.bytes,
                 detail: None,
                 present: true,
+                seq: 1,
+                stamp: None,
                 published_at: DateTime::UNIX_EPOCH,
             }
         }
 
-        fn stage(&self, seq: i64, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+        fn stage(&self, seq: i64, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<Staged, TreeError> {
             let target = Target {
                 seq,
                 rows: rows.to_vec(),
-                from_nothing: seq == 1,
+                in_full: seq == 1,
+                held_by_other: 0,
+                leaving: HashSet::new(),
                 compact: None,
                 files: 3,
                 search: Search::Keep,

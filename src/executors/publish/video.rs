@@ -30,6 +30,7 @@ pub static RULE: Rule = Rule {
     types: LogTypes {
         success: LogType::VideoPublishSuccess,
         error: LogType::VideoPublishError,
+        warning: LogType::VideoPublishWarning,
         cleanup: Some(CleanupTypes {
             begin: (LogType::BeginVideoPublishCleanup, "begin-video-publish-cleanup"),
             success: LogType::VideoPublishCleanupSuccess,
