@@ -57,6 +57,11 @@ pub enum BlobError {
 }
 
 impl BlobError {
+    /// Whether it is a matter of this one file, and the store works for others.
+    pub const fn is_of_file(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Missing { .. } | Self::BadName(_))
+    }
+
     pub(crate) fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {
             let is_full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
@@ -256,7 +261,7 @@ impl Blobs {
         // What is there under the name may have been damaged since: then the new file takes its place.
         let is_sound = match self.verify(&blob.id, &|| false) {
             Ok(()) => true,
-            Err(BlobError::Missing { .. } | BlobError::Damaged { .. }) => false,
+            Err(error) if error.is_of_file() => false,
             Err(error) => return Err(error),
         };
         let _found = self.gate.read().unwrap_or_else(PoisonError::into_inner);

@@ -41,13 +41,11 @@ pub enum Unmade {
 
 impl From<BlobError> for Unmade {
     fn from(error: BlobError) -> Self {
-        match error {
-            BlobError::Damaged { .. } | BlobError::Missing { .. } => {
-                tracing::error!(%error, "a stored file cannot be used");
-                Self::Refused(reason::of_blob(&error))
-            }
-            error => Self::Failed(error.into()),
+        if error.is_of_file() {
+            tracing::error!(%error, "a stored file cannot be used");
+            return Self::Refused(reason::of_blob(&error));
         }
+        Self::Failed(error.into())
     }
 }
 

@@ -61,7 +61,7 @@ pub fn of_picture(error: &MediaError) -> Message {
 pub fn of_blob(error: &BlobError) -> Message {
     match error {
         BlobError::Damaged { .. } => Message::new(FILE_DAMAGED),
-        BlobError::Missing { .. } => Message::new(LOST_FILE),
+        BlobError::Missing { .. } | BlobError::BadName(_) => Message::new(LOST_FILE),
         error => other(error),
     }
 }

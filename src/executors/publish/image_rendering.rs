@@ -16,6 +16,7 @@ pub static RULE: Rule = Rule {
     manifest: "manifest.jsonl",
     guest: None,
     keeps_folders: false,
+    looks_at_all: true,
     types: LogTypes {
         success: LogType::ImageRenderingPublishSuccess,
         error: LogType::ImageRenderingPublishError,

@@ -15,6 +15,7 @@ pub static RULE: Rule = Rule {
     manifest: "manifest.jsonl",
     guest: None,
     keeps_folders: false,
+    looks_at_all: false,
     types: LogTypes {
         success: LogType::ImageServingPublishSuccess,
         error: LogType::ImageServingPublishError,

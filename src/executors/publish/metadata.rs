@@ -21,6 +21,7 @@ pub static RULE: Rule = Rule {
     manifest: "metadata.jsonl",
     guest: None,
     keeps_folders: false,
+    looks_at_all: false,
     types: LogTypes {
         success: LogType::MetadataSuccess,
         error: LogType::MetadataFailure,

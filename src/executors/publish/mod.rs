@@ -206,7 +206,22 @@ impl<'a> Run<'a> {
         let is_shown = self.start.live_seq > 0 && self.trees.live()?.is_some_and(|side| self.tree_exists(side));
         Ok(self.publish.is_full()
             || !is_shown
-            || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty())
+            || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty()
+            || self.is_meddled_with().await?)
+    }
+
+    /// Whether somebody has touched what readers see, in a context in which no order can ask for a full publish.
+    async fn is_meddled_with(&self) -> Result<bool, Failure> {
+        let Some(live) = self.trees.live()?.filter(|_| self.publish.rule.looks_at_all) else { return Ok(false) };
+        // What this publish writes down is not there yet.
+        let mut rows = self.context.store().publications_present(self.state.id).await?;
+        rows.retain(|row| row.seq <= self.start.live_seq);
+        let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
+        let untouched = self
+            .publish
+            .workshop
+            .work(move |abandoned| trees.is_untouched(live, &rows, &|| abandoned() || stop.is_cancelled()));
+        Ok(!untouched.await??)
     }
 
     fn tree_exists(&self, side: Side) -> bool {
@@ -288,7 +303,8 @@ impl<'a> Run<'a> {
         let totals = self.trees.totals(side)?;
         // A tree that does not know of what the database says it holds is not the tree that was written.
         let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
-        let in_full = !is_sound || (self.publish.is_full() && item == STAGED);
+        let asks_for_all = item == STAGED && (self.publish.is_full() || self.is_meddled_with().await?);
+        let in_full = !is_sound || asks_for_all;
         if in_full {
             self.step(RESET, PublishStep::Reset { context: state.id, side }).await?;
         }

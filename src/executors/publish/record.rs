@@ -11,7 +11,7 @@ use super::clash;
 use super::rule::{Content, Given};
 use super::trees::TreeError;
 use super::{PAGE, Run};
-use crate::assets::blobs::{BlobError, Blobs};
+use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
 use crate::executors::{Failure, Item, reason};
 use crate::model::asset::DerivedRole;
@@ -137,7 +137,7 @@ async fn bring(
             });
             match brought.await? {
                 Ok(()) => Ok((asset, None)),
-                Err(TreeError::Blob(why @ (BlobError::Damaged { .. } | BlobError::Missing { .. }))) => {
+                Err(TreeError::Blob(why)) if why.is_of_file() => {
                     tracing::error!(error = %why, "a stored file cannot be published");
                     Ok((asset, Some(reason::of_blob(&why))))
                 }

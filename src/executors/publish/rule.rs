@@ -19,6 +19,8 @@ pub struct Rule {
     pub guest: Option<&'static str>,
     /// Whether files lie in the company's folders under names of their own, which may stand in each other's way.
     pub keeps_folders: bool,
+    /// Whether no order can ask for a full publish: then each looks whether the files are still as they were published.
+    pub looks_at_all: bool,
     pub types: LogTypes,
     /// What a marked asset gives.
     pub files: fn(&AssetState) -> Vec<Given>,

@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     manifest: ".manifest.jsonl",
     guest: None,
     keeps_folders: true,
+    looks_at_all: true,
     types: LogTypes {
         success: LogType::ServerDirectoryPublishSuccess,
         error: LogType::ServerDirectoryPublishError,

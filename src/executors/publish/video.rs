@@ -27,6 +27,7 @@ pub static RULE: Rule = Rule {
     manifest: ".manifest.jsonl",
     guest: Some(SITEMAP),
     keeps_folders: false,
+    looks_at_all: true,
     types: LogTypes {
         success: LogType::VideoPublishSuccess,
         error: LogType::VideoPublishError,
