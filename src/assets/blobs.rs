@@ -25,6 +25,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, ioct
 use sha2::{Digest, Sha256};
 
 use super::stamp::Stamp;
+use crate::model::damage::Damage;
 
 /// Content that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,12 +106,7 @@ impl Blobs {
             fs::create_dir_all(&path).map_err(BlobError::doing("make the folder", &path))?;
         }
         sync_folder(root)?;
-        Ok(Self {
-            root: root.into(),
-            next_temporary: Arc::default(),
-            gate: Arc::default(),
-            verified: Arc::default(),
-        })
+        Ok(Self::at(root))
     }
 
     /// Takes the right to write away from files that earlier versions stored; how many there were. Once this is done it
@@ -156,6 +152,27 @@ impl Blobs {
         Ok(self.root.join(&id[..2]).join(id))
     }
 
+    /// The store below `root` as it is: nothing is made, whether or not there is one.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.into(), next_temporary: Arc::default(), gate: Arc::default(), verified: Arc::default() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is wrong with a blob that should be `bytes` long, if that is known; with `thoroughly` all of it is read and its
+    /// hash compared. None: it is sound.
+    pub fn inspect(
+        &self,
+        id: &str,
+        bytes: Option<u64>,
+        thoroughly: bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Damage>, BlobError> {
+        inspect_file(&self.path(id)?, bytes, thoroughly.then_some(id), stop)
+    }
+
     pub fn contains(&self, id: &str) -> bool {
         self.path(id).is_ok_and(|path| path.is_file())
     }
@@ -176,7 +193,7 @@ impl Blobs {
         if self.is_verified(id, before) {
             return Ok(());
         }
-        let (hash, _) = hash(&mut file, stop, &path)?;
+        let hash = hash(&mut file, stop, &path).map_err(unreadable(&path))?;
         // Who writes to it meanwhile may have changed what was read already.
         if hash != id || stamp_of(&file, &path)? != before {
             return Err(BlobError::Damaged { path });
@@ -252,7 +269,8 @@ impl Blobs {
 
     pub fn keep(&self, mut draft: Draft) -> Result<Blob, BlobError> {
         draft.file.seek(SeekFrom::Start(0)).map_err(BlobError::doing("read back", &draft.path))?;
-        let (id, bytes) = hash(&mut draft.file, &|| false, &draft.path)?;
+        let id = hash(&mut draft.file, &|| false, &draft.path)?;
+        let bytes = draft.file.metadata().map_err(BlobError::doing("read back", &draft.path))?.len();
         self.keep_as(draft, Blob { id, bytes })
     }
 
@@ -346,9 +364,9 @@ impl Blobs {
         let before = stamp_of(source, path)?;
         let is_right = if ioctl_ficlone(&*out, &*source).is_ok() {
             let is_known = self.is_verified(id, before) && stamp_of(source, path)? == before;
-            is_known || hash(out, stop, target)?.0 == id
+            is_known || hash(out, stop, target).map_err(unreadable(target))? == id
         } else {
-            copy(source, path, out, target, stop)? == id
+            copy(source, path, out, target, stop).map_err(unreadable(path))? == id
         };
         if !is_right {
             return Err(BlobError::Damaged { path: path.to_owned() });
@@ -364,16 +382,9 @@ pub fn keep_time(from: &File, to: &File) -> io::Result<()> {
     to.set_modified(from.metadata()?.modified()?)
 }
 
-/// SHA-256 and length of what is still to be read of a file.
-pub fn hash(file: &mut File, stop: &dyn Fn() -> bool, path: &Path) -> Result<(String, u64), BlobError> {
-    let mut digest = Sha256::new();
-    let mut bytes = 0;
-    read_pieces(file, path, stop, |piece| {
-        bytes += piece.len() as u64;
-        digest.update(piece);
-        Ok(())
-    })?;
-    Ok((hex(&digest.finalize()), bytes))
+/// SHA-256 of what is still to be read of a file.
+pub fn hash(file: &mut File, stop: &dyn Fn() -> bool, path: &Path) -> Result<String, BlobError> {
+    hash_of(file, stop).map_err(BlobError::doing("read", path))?.ok_or(BlobError::Stopped)
 }
 
 /// Copies what is still to be read of a file, and gives its SHA-256.
@@ -409,6 +420,17 @@ fn read_pieces(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(BlobError::doing("read", path)(error)),
         }
+    }
+}
+
+/// A stored file that the disk does not give back any more is a damaged one.
+fn unreadable(file: &Path) -> impl Fn(BlobError) -> BlobError {
+    move |error| match error {
+        BlobError::Io { path, source, .. } if path == file => {
+            tracing::error!(path = %path.display(), error = %source, "a stored file cannot be read");
+            BlobError::Damaged { path }
+        }
+        error => error,
     }
 }
 
@@ -457,6 +479,49 @@ impl Drop for Draft {
         // Once kept it is no longer there; otherwise the sweep at the next start removes what stays behind.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// What is wrong with a file that should have this size and this SHA-256, as far as they are given; None: it is sound.
+pub fn inspect_file(
+    path: &Path,
+    bytes: Option<u64>,
+    sha256: Option<&str>,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Damage>, BlobError> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Damage::Gone,
+        _ => Damage::Unreadable { reason: error.to_string() },
+    };
+    let found = match fs::metadata(path) {
+        Ok(found) if found.is_file() => found.len(),
+        // What stands in its place is not the file.
+        Ok(_) => return Ok(Some(Damage::Gone)),
+        Err(error) => return Ok(Some(unreadable(error))),
+    };
+    if let Some(expected) = bytes.filter(|expected| *expected != found) {
+        return Ok(Some(Damage::Size { expected, found }));
+    }
+    let Some(sha256) = sha256 else { return Ok(None) };
+    match File::open(path).and_then(|file| hash_of(file, stop)) {
+        Ok(None) => Err(BlobError::Stopped),
+        Ok(Some(hash)) => Ok((hash != sha256).then_some(Damage::Changed)),
+        Err(error) => Ok(Some(unreadable(error))),
+    }
+}
+
+/// The SHA-256 of all that is read, unless `stop` says so in between.
+pub(super) fn hash_of(mut source: impl Read, stop: &dyn Fn() -> bool) -> io::Result<Option<String>> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    while !stop() {
+        match source.read(&mut piece) {
+            Ok(0) => return Ok(Some(hex(&hash.finalize()))),
+            Ok(count) => hash.update(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 fn touch(path: &Path) -> Result<(), BlobError> {
@@ -522,9 +587,13 @@ mod tests {
     fn a_damaged_copy_is_replaced() {
         let (_folder, blobs) = opened();
         let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
-        damage(&blobs, &blob.id, b"he");
-        blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
-        assert_eq!(fs::read(blobs.path(&blob.id).unwrap()).unwrap(), b"hello");
+        for damaged in [&b"he"[..], b"hullo"] {
+            damage(&blobs, &blob.id, damaged);
+            assert_ne!(blobs.inspect(&blob.id, Some(5), true, &|| false).unwrap(), None);
+            blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+            assert_eq!(fs::read(blobs.path(&blob.id).unwrap()).unwrap(), b"hello");
+        }
+        assert_eq!(blobs.inspect(&blob.id, Some(5), true, &|| false).unwrap(), None);
     }
 
     #[test]
@@ -579,8 +648,7 @@ mod tests {
         let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
         for target in [folder.path().join("out"), elsewhere.path().join("out")] {
             blobs.hand_out(&blob.id, &target, &|| false).unwrap();
-            let (kept, out) =
-                (fs::metadata(blobs.path(&blob.id).unwrap()).unwrap(), fs::metadata(&target).unwrap());
+            let (kept, out) = (fs::metadata(blobs.path(&blob.id).unwrap()).unwrap(), fs::metadata(&target).unwrap());
             assert_eq!((kept.nlink(), out.nlink()), (1, 1));
             assert_eq!(kept.modified().unwrap(), out.modified().unwrap());
             fs::write(&target, b"HELLO").unwrap();

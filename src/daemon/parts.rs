@@ -1,6 +1,7 @@
 //! What the configuration makes of each part.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::StartError;
@@ -13,6 +14,7 @@ use crate::media::child::Launcher;
 use crate::model::firing;
 use crate::outward::{self, Guard};
 use crate::service;
+use crate::service::doctor::Places;
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -163,7 +165,7 @@ async fn installation(store: &Store) -> Result<String, StartError> {
 /// The blobs of the data folder, without what an earlier process left half written.
 pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
     let failed = |error: BlobError| StartError::Blobs(error.to_string());
-    let blobs = Blobs::open(&config.data().join("blobs")).map_err(failed)?;
+    let blobs = Blobs::open(&blob_root(config)).map_err(failed)?;
     let swept = blobs.sweep().map_err(failed)?;
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
@@ -175,6 +177,19 @@ pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
         Err(error) => tracing::warn!(%error, "not all stored files could be made read-only"),
     }
     Ok(blobs)
+}
+
+/// Where the files of the data folder are. Nothing is made.
+pub fn places(config: &Config) -> Places {
+    Places {
+        blobs: Blobs::at(&blob_root(config)),
+        export_root: config.export_root(),
+        publish_root: config.publish_root(),
+    }
+}
+
+fn blob_root(config: &Config) -> PathBuf {
+    config.data().join("blobs")
 }
 
 /// The executors of this version, over the blobs of the data folder.

@@ -22,6 +22,7 @@ pub mod cleanup;
 pub mod companies;
 pub mod contexts;
 pub mod exports;
+pub mod files;
 pub mod folders;
 pub mod image_formats;
 pub mod jobs;

@@ -112,7 +112,8 @@ impl World {
     }
 
     async fn exported(&self, name: &str, order: Value) -> Vec<u8> {
-        let mut whole = json!({ "assetHandleArray": [format!("a|{}", asset(self, name).await)], "emailSetting": "None" });
+        let mut whole =
+            json!({ "assetHandleArray": [format!("a|{}", asset(self, name).await)], "emailSetting": "None" });
         whole.as_object_mut().unwrap().extend(order.as_object().unwrap().clone());
         self.run(JobKind::Export, whole).await.succeeded();
         let rows = self.query("SELECT max(instance_id), token FROM export").await;
@@ -154,7 +155,11 @@ async fn an_edit_in_place_of_a_published_file_reaches_no_master_and_is_undone() 
 
     let full = publish(&world, IMAGE_SERVING, "Full").await;
     assert_eq!(read(world.published().join("a.tif")), good_pyramid);
-    assert!(full.text().contains("ImageServingPublishWarning: a.tif in ImageServing had been changed"), "{}", full.text());
+    assert!(
+        full.text().contains("ImageServingPublishWarning: a.tif in ImageServing had been changed"),
+        "{}",
+        full.text()
+    );
     assert_eq!((full.counters.warning, full.counters.transfer_warning, full.counters.success), (1, 1, 2));
     // A server directory knows no full publish: every one looks, though nothing else has changed.
     let done = publish(&world, SERVER_DIRECTORY, "").await;
@@ -274,7 +279,8 @@ async fn a_damaged_master_is_handed_on_by_nobody_and_said_by_everybody() {
         let done = publish(&world, SERVER_DIRECTORY, "").await;
         says_so(&done, "ServerDirectoryPublishError");
         assert_eq!(world.paths_in("server-directory"), ["b.jpg"]);
-        let handles: Vec<String> = [asset(&world, "a").await, asset(&world, "b").await].map(|id| format!("a|{id}")).into();
+        let handles: Vec<String> =
+            [asset(&world, "a").await, asset(&world, "b").await].map(|id| format!("a|{id}")).into();
         let order = json!({ "assetHandleArray": handles, "fmt": "orig", "emailSetting": "None" });
         says_so(&world.run(JobKind::Export, order).await.succeeded(), "ExportJobRenderFileError");
         let order = json!({ "assetHandleArray": handles, "emailSetting": "None" });
@@ -307,7 +313,8 @@ async fn a_damaged_pyramid_is_made_again_to_be_published_and_is_not_exported() {
     let good = read(&path);
     overwrite(&path, &spoilt(&good, false));
     let handles: Vec<String> = [asset(&world, "a").await, asset(&world, "b").await].map(|id| format!("a|{id}")).into();
-    let order = json!({ "assetHandleArray": handles, "fmt": "convert", "is_modifier": "wid=10", "emailSetting": "None" });
+    let order =
+        json!({ "assetHandleArray": handles, "fmt": "convert", "is_modifier": "wid=10", "emailSetting": "None" });
     let done = world.run(JobKind::Export, order).await.succeeded();
     assert_eq!((done.counters.success, done.counters.error), (2, 1), "b, and the archive: {}", done.text());
     assert!(done.text().contains("the stored file was changed or damaged since it came in"), "{}", done.text());

@@ -234,11 +234,8 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
-        let parted = self
-            .publish
-            .workshop
-            .work(move |abandoned| trees.part(&|| abandoned() || stop.is_cancelled()))
-            .await??;
+        let parted =
+            self.publish.workshop.work(move |abandoned| trees.part(&|| abandoned() || stop.is_cancelled())).await??;
         let mut report = ItemReport::default();
         if parted.files > 0 {
             let message = Message::new("publish-parted")

@@ -72,8 +72,7 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
     }
     let mut report = ItemReport { result: json!(page.last()), ..ItemReport::default() };
     if !damaged.is_empty() {
-        let again: Vec<AssetState> =
-            states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
+        let again: Vec<AssetState> = states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
         for (asset, why) in bring(run, &again, &refused).await? {
             if let Some(state) = states.iter().find(|state| state.id == asset) {
                 refuse(run, state, why.clone(), &mut report);
@@ -112,11 +111,7 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
 type Refused = HashMap<AssetId, String>;
 
 /// Brings what is new in these assets to the disk of the trees; gives those that have a file which is not what was stored.
-async fn bring(
-    run: &Run<'_>,
-    states: &[AssetState],
-    refused: &Refused,
-) -> Result<HashMap<AssetId, Message>, Failure> {
+async fn bring(run: &Run<'_>, states: &[AssetState], refused: &Refused) -> Result<HashMap<AssetId, Message>, Failure> {
     let assets: Vec<AssetId> = states.iter().map(|state| state.id).collect();
     let there = run.context.store().published_blobs(run.state.id, &assets).await?;
     let is_new = |file: &WantedFile| !file.blob.is_empty() && there.get(&file.file_name) != Some(&file.blob);

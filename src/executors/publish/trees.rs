@@ -266,12 +266,7 @@ impl Trees {
     }
 
     /// Whether the files of these rows are all as they were when they were last found to be right. Nothing is read.
-    pub fn is_untouched(
-        &self,
-        side: Side,
-        rows: &[Publication],
-        stop: &dyn Fn() -> bool,
-    ) -> Result<bool, TreeError> {
+    pub fn is_untouched(&self, side: Side, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<bool, TreeError> {
         let tree = self.tree(side);
         for row in rows.iter().filter(|row| row.present && !row.blob.is_empty()) {
             if stop() {
@@ -323,7 +318,8 @@ impl Trees {
             }
             // Beside what readers open, what a publish that broke off was just writing.
             let ours = [Some(self.manifest), self.guest, Some(SEARCH), Some(TEMPORARY)];
-            let is_ours = ours.contains(&Some(name)) || Path::new(self.manifest).with_extension("new") == Path::new(name);
+            let is_ours =
+                ours.contains(&Some(name)) || Path::new(self.manifest).with_extension("new") == Path::new(name);
             if !is_ours && !named.files.contains(name) && !target.leaving.contains(name) {
                 strangers.push(name.to_owned());
             }
@@ -566,7 +562,7 @@ impl Staging<'_> {
     fn hash(&self, path: &Path) -> Result<String, TreeError> {
         let mut file = File::open(path).map_err(doing("open", path))?;
         match blobs::hash(&mut file, self.stop, path) {
-            Ok((hash, _)) => Ok(hash),
+            Ok(hash) => Ok(hash),
             Err(BlobError::Stopped) => Err(TreeError::Stopped),
             Err(error) => Err(error.into()),
         }
@@ -593,7 +589,8 @@ impl<'a> Named<'a> {
         let files: HashSet<&str> =
             rows.iter().filter(|row| row.present && !row.blob.is_empty()).map(|row| row.file_name.as_str()).collect();
         let above = |name: &&'a str| {
-            std::iter::successors(name.rsplit_once('/'), |(folder, _)| folder.rsplit_once('/')).map(|(folder, _)| folder)
+            std::iter::successors(name.rsplit_once('/'), |(folder, _)| folder.rsplit_once('/'))
+                .map(|(folder, _)| folder)
         };
         let folders = files.iter().flat_map(above).collect();
         Self { files, folders }
