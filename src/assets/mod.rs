@@ -3,5 +3,6 @@
 pub mod blobs;
 pub mod exports;
 pub mod ingest;
+pub mod published;
 pub mod recognize;
 pub mod stamp;

@@ -12,9 +12,6 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::ImageRendering,
-    folder: "image-rendering",
-    manifest: "manifest.jsonl",
-    guest: None,
     keeps_folders: false,
     looks_at_all: true,
     types: LogTypes {

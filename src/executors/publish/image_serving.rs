@@ -11,9 +11,6 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::ImageServing,
-    folder: "image-serving",
-    manifest: "manifest.jsonl",
-    guest: None,
     keeps_folders: false,
     looks_at_all: false,
     types: LogTypes {

@@ -17,9 +17,6 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::Metadata,
-    folder: "metadata",
-    manifest: "metadata.jsonl",
-    guest: None,
     keeps_folders: false,
     looks_at_all: false,
     types: LogTypes {

@@ -46,6 +46,7 @@ use serde_json::{Value, json};
 
 use super::recipe::Recipes;
 use super::{Context, Executor, Failure, Item, Workshop, reason};
+use crate::assets::published;
 use crate::model::handle;
 use crate::model::job::PublishType;
 use crate::model::log::{LogLine, LogType, Message};
@@ -165,8 +166,7 @@ impl<'a> Run<'a> {
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
         let state = publish.find_context(context).await?;
-        let folder = publish.workshop.settings.publish_root.join(publish.rule.folder);
-        let trees = Trees::new(folder, &company_root, publish.rule.manifest)?.with_guest(publish.rule.guest);
+        let trees = Trees::of(&publish.workshop.settings.publish_root, publish.rule.kind, &company_root)?;
         let mut done = context.done_items().await?;
         if !done.contains_key(BEGIN) {
             let live = trees.live()?;
@@ -429,7 +429,7 @@ impl<'a> Run<'a> {
         if !removed.is_empty() {
             lines.extend(self.removal_lines(&removed));
         }
-        let manifest = self.trees.link().join(self.publish.rule.manifest).display().to_string();
+        let manifest = self.trees.link().join(published::manifest(self.publish.rule.kind)).display().to_string();
         let count = self.state().await?.file_count;
         let message = Message::new("publish-manifest").with("count", count).with("path", manifest);
         lines.push(LogLine::new(LogType::JobInfo, message));

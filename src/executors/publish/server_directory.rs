@@ -8,9 +8,6 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::ServerDirectory,
-    folder: "server-directory",
-    manifest: ".manifest.jsonl",
-    guest: None,
     keeps_folders: true,
     looks_at_all: true,
     types: LogTypes {

@@ -19,13 +19,8 @@ use crate::model::log::{FileType, LogType};
 use crate::store::publishing::AssetState;
 
 /// The site map in a tree.
-pub const SITEMAP: &str = "sitemap.xml";
-
 pub static RULE: Rule = Rule {
     kind: ContextKind::Video,
-    folder: "video",
-    manifest: ".manifest.jsonl",
-    guest: Some(SITEMAP),
     keeps_folders: false,
     looks_at_all: true,
     types: LogTypes {
