@@ -113,7 +113,8 @@ impl Blobs {
     /// costs nothing any more.
     pub fn make_read_only(&self) -> Result<u64, BlobError> {
         let mark = self.root.join(READ_ONLY);
-        if mark.exists() {
+        // Who only looks at a data folder makes nothing in it.
+        if mark.exists() || !self.root.is_dir() {
             return Ok(0);
         }
         let mut changed = 0;

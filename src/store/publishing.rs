@@ -67,6 +67,26 @@ impl ContextState {
     }
 }
 
+/// A publish context as one looks at it from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    pub state: ContextState,
+    pub kind: ContextKind,
+    /// Name of the company.
+    pub company: String,
+    /// As its trees are called.
+    pub root_path: String,
+    /// Number of the last publish that began.
+    pub publish_seq: i64,
+}
+
+impl Site {
+    /// Whether neither tree has what the last publish began with: it is under way, or broke off.
+    pub const fn is_being_published(&self) -> bool {
+        self.publish_seq > self.state.side_a_seq && self.publish_seq > self.state.side_b_seq
+    }
+}
+
 /// What a publish began with. Kept with its first item, so that later attempts go on with the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
@@ -248,17 +268,30 @@ impl Store {
         .fetch_optional(&mut *reader)
         .await
         .map_err(StoreError::doing("read a publish context"))?;
-        row.map(|row| {
-            Ok(ContextState {
-                id: ContextId(rows::get(&row, "id")?),
-                name: rows::get(&row, "name")?,
-                file_count: rows::get(&row, "file_count")?,
-                side_a_seq: rows::get(&row, "side_a_seq")?,
-                side_b_seq: rows::get(&row, "side_b_seq")?,
-                owns_files: rows::get(&row, "owns_files")?,
+        row.as_ref().map(context_state).transpose()
+    }
+
+    /// All contexts that files are published to.
+    pub async fn publish_sites(&self) -> Result<Vec<Site>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT x.id, x.name, x.kind, x.file_count, x.side_a_seq, x.side_b_seq, x.owns_files, x.publish_seq,
+                    c.name AS company, c.root_path
+             FROM publish_context x JOIN company c ON c.id = x.company_id WHERE x.kind <> 'Metadata' ORDER BY x.id",
+        )
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list publish contexts"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Site {
+                    state: context_state(row)?,
+                    kind: rows::constant(row, "kind")?,
+                    company: rows::get(row, "company")?,
+                    root_path: rows::get(row, "root_path")?,
+                    publish_seq: rows::get(row, "publish_seq")?,
+                })
             })
-        })
-        .transpose()
+            .collect()
     }
 
     /// Assets of a company that changed after `scanned`, in order of numbers; and with a set all that belongs to it, with
@@ -451,6 +484,17 @@ impl Store {
             })
             .collect()
     }
+}
+
+fn context_state(row: &SqliteRow) -> Result<ContextState, StoreError> {
+    Ok(ContextState {
+        id: ContextId(rows::get(row, "id")?),
+        name: rows::get(row, "name")?,
+        file_count: rows::get(row, "file_count")?,
+        side_a_seq: rows::get(row, "side_a_seq")?,
+        side_b_seq: rows::get(row, "side_b_seq")?,
+        owns_files: rows::get(row, "owns_files")?,
+    })
 }
 
 fn detail(row: &SqliteRow) -> Result<Option<Value>, StoreError> {

@@ -286,6 +286,12 @@ codes! {
     DOCTOR_DATABASE = "doctor-database";
     DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
     DOCTOR_BLOBS = "doctor-blobs";
+    DOCTOR_TREES = "doctor-trees";
+    DOCTOR_PUBLISHED_GONE = "doctor-published-gone";
+    DOCTOR_PUBLISHED_CHANGED = "doctor-published-changed";
+    DOCTOR_PUBLISHED_STRANGER = "doctor-published-stranger";
+    DOCTOR_PUBLISHED_MORE = "doctor-published-more";
+    DOCTOR_PUBLISHED_LINKED = "doctor-published-linked";
     DOCTOR_EXPORTS = "doctor-exports";
     MADE_AGAIN_BY = "made-again-by";
     REMEDY_RESTORE_DATABASE = "remedy-restore-database";
@@ -294,6 +300,12 @@ codes! {
     REMEDY_FORGET = "remedy-forget";
     REMEDY_FORGOTTEN = "remedy-forgotten";
     REMEDY_MAKE_AGAIN = "remedy-make-again";
+    REMEDY_PUT_BACK = "remedy-put-back";
+    REMEDY_WAS_PUT_BACK = "remedy-was-put-back";
+    REMEDY_NO_BLOB = "remedy-no-blob";
+    REMEDY_PART = "remedy-part";
+    REMEDY_PARTED = "remedy-parted";
+    REMEDY_STRANGER = "remedy-stranger";
     REMEDY_EXPORT = "remedy-export";
     REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
 

@@ -906,6 +906,42 @@ doctor-blobs =
         [one] 1 file ({ SIZE($bytes) }) belongs to assets.
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) belong to assets.
     }
+# $count (Number) files
+# $bytes (Bytes)
+doctor-trees =
+    { $count ->
+        [one] 1 file ({ SIZE($bytes) }) is published.
+       *[other] { NUMBER($count) } files ({ SIZE($bytes) }) are published.
+    }
+# $file (Text) in the tree
+# $context (Text) publish context
+# $company (Text)
+doctor-published-gone = { $file } was published to { $context } of { $company }, and is not there.
+# $file (Text) in the tree
+# $context (Text) publish context
+# $company (Text)
+doctor-published-changed = { $file } in { $context } of { $company } is not what was published.
+# $file (Text) in the tree
+# $context (Text) publish context
+# $company (Text)
+doctor-published-stranger = { $file } in { $context } of { $company } was put there by no publish.
+# $count (Number) files
+# $context (Text) publish context
+# $company (Text)
+doctor-published-more =
+    { $count ->
+        [one] So is 1 more file in { $context } of { $company }.
+       *[other] So are { NUMBER($count) } more files in { $context } of { $company }.
+    }
+# $count (Number) files
+# $bytes (Bytes)
+# $context (Text) publish context
+# $company (Text)
+doctor-published-linked =
+    { $count ->
+        [one] 1 file ({ SIZE($bytes) }) in { $context } of { $company } is a link to a stored file: who edits it there changes what is stored.
+       *[other] { NUMBER($count) } files ({ SIZE($bytes) }) in { $context } of { $company } are links to stored files: who edits one there changes what is stored.
+    }
 # $count (Number) archives
 # $bytes (Bytes)
 doctor-exports =
@@ -932,6 +968,12 @@ remedy-forget = prepress doctor --repair has it count as not made yet; then { ma
 remedy-forgotten = it counts as not made yet: { made-again-by }
 # $maker (Text) what makes it again
 remedy-make-again = { made-again-by }
+remedy-put-back = prepress doctor --repair puts it back from its stored file; so does a full publish
+remedy-was-put-back = it was put back from its stored file
+remedy-no-blob = its stored file is not what it should be either: bring that one again, then publish in full
+remedy-part = prepress doctor --repair gives it room of its own; so does the next publish
+remedy-parted = it has room of its own now
+remedy-stranger = move it away if it is needed; a full publish removes it
 remedy-export = prepress doctor --repair lets it expire; submit the export again
 remedy-export-expired = it has expired now; submit the export again
 
