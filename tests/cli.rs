@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/service.rs"]
 mod service;
 

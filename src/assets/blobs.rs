@@ -299,12 +299,16 @@ impl Blobs {
         Ok(blob)
     }
 
-    /// The names of all blobs that begin with these two digits, and those of files being written, with when they last
-    /// changed.
+    /// The names of all blobs that begin with these two digits.
     pub fn list(&self, first: &str) -> Result<Vec<String>, BlobError> {
         let folder = self.root.join(first);
         let mut names = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(BlobError::doing("list", &folder))? {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+            Err(error) => return Err(BlobError::doing("list", &folder)(error)),
+        };
+        for entry in entries {
             let name = entry.map_err(BlobError::doing("list", &folder))?.file_name().to_string_lossy().into_owned();
             if self.path(&name).is_ok() {
                 names.push(name);

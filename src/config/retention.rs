@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     read::{Check, Section},
-    units::Period,
+    units::{Period, Size},
 };
 use crate::model::schedule::Schedule;
 
@@ -16,6 +16,10 @@ pub struct Retention {
     pub outbox: Period,
     pub trash: Period,
     pub cleanup_schedule: String,
+    /// In percent of the stored files.
+    pub max_orphans: u32,
+    /// Bytes a night; 0: none.
+    pub scrub: Size,
 }
 
 impl Default for Retention {
@@ -26,6 +30,8 @@ impl Default for Retention {
             outbox: Period::days(30),
             trash: Period::days(30),
             cleanup_schedule: "0 30 3 * * ?".to_owned(),
+            max_orphans: 25,
+            scrub: Size::gib(20),
         }
     }
 }
@@ -38,6 +44,8 @@ impl Section for Retention {
         check.range("instances", self.instances, Period::days(1), Period::MAX);
         check.range("outbox", self.outbox, Period::days(1), Period::MAX);
         check.range("trash", self.trash, Period::hours(1), Period::MAX);
+        check.range("max_orphans", self.max_orphans, 1, 100);
+        check.range("scrub", self.scrub, Size::bytes(0), Size::gib(1024 * 1024));
         let problem = Schedule::parse(&self.cleanup_schedule).err().map(|error| error.to_string());
         let rule = format!("must be a schedule: {}", problem.as_deref().unwrap_or_default());
         check.that(problem.is_none(), "cleanup_schedule", format!("{:?}", self.cleanup_schedule), rule);

@@ -1,8 +1,9 @@
 //! The composition root: what a daemon is made of, in which order it starts, and in which it stops.
 //!
-//! Start: lock the data folder, open the database, put back what an earlier process left (engine), listen. Stop: refuse
+//! Start: see that the files have their database, lock the data folder, open the database, put back what an earlier process left (engine), listen. Stop: refuse
 //! new requests, let running attempts come to a checkpoint and put them back, close the database.
 
+pub mod fitness;
 pub mod lock;
 pub mod parts;
 pub mod wake;
@@ -18,14 +19,17 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use crate::assets::blobs::Blobs;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::{Engine, Parts};
 use crate::executors::Registry;
+use crate::service::mark::{MarkKeeper, Standing};
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
 
+use fitness::Unfit;
 use lock::{DataLock, LockError};
 
 /// Why a daemon could not start.
@@ -33,6 +37,8 @@ use lock::{DataLock, LockError};
 pub enum StartError {
     #[error("cannot make the folder {}: {source}; check its parent's rights, or name another with --data", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -61,6 +67,7 @@ pub struct Daemon {
     first_admin: Option<FirstAdmin>,
     services: Services,
     engine: Engine,
+    mark: MarkKeeper,
     listener: listener::Listener,
     wake: JoinHandle<()>,
     store: Store,
@@ -131,6 +138,29 @@ fn make_private(data: &std::path::Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().mode(0o750).create(data)
 }
 
+/// Learns from the mark beside the blobs whether they have seen more than the database, and writes it.
+async fn meet_mark(services: &Services, blobs: &Blobs, identity: String) -> Result<MarkKeeper, StartError> {
+    if let Standing::Unreadable(reason) = services.standing(blobs.root()).await? {
+        tracing::warn!(%reason, "the mark beside the stored files cannot be read; it is written anew");
+    }
+    services.meet_mark(blobs.root()).await?;
+    if let Some(restored) = services.restored().await? {
+        tracing::warn!(
+            since = %restored.found_at,
+            run = restored.run,
+            seen_run = restored.seen_run,
+            "the database is older than the stored files, as one that was restored from a backup: Cleanup removes nothing \
+             until `prepress doctor --repair` has ended with 0; what ran or was mailed since the backup may be again"
+        );
+    }
+    let mark = MarkKeeper::new(services.store().clone(), blobs.root(), identity);
+    // A disk that is full keeps nobody from starting.
+    if let Err(error) = mark.keep().await {
+        tracing::warn!(%error, "the mark beside the stored files was not written; it is tried again in a minute");
+    }
+    Ok(mark)
+}
+
 impl Daemon {
     /// Starts with the executors of this version.
     pub async fn start(config: Arc<Config>, clock: SharedClock) -> Result<Self, StartError> {
@@ -152,12 +182,14 @@ impl Daemon {
         registry: Option<Arc<dyn Registry>>,
     ) -> Result<Self, StartError> {
         let data = config.data();
+        fitness::examine(&config).await?;
         let folder = |source| StartError::Folder { path: data.to_owned(), source };
         make_private(data).map_err(folder)?;
         let lock = DataLock::acquire(data)?;
         let blobs = parts::blobs(&config)?;
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
+        let mark = meet_mark(&services, &blobs, parts::installation(&store).await?).await?;
         let listener = listener::Listener::bind(&config).await?;
         let address = listener.address();
         let registry = match registry {
@@ -170,6 +202,7 @@ impl Daemon {
             policy: parts::engine_policy(&config),
             registry,
             notify: parts::notify(&config, &store).await?,
+            mark: mark.clone(),
             owner: format!("{}:{}:{}", config.server_name(), std::process::id(), clock.now().timestamp_millis()),
         })
         .await?;
@@ -187,7 +220,7 @@ impl Daemon {
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);
-        Ok(Self { address, first_admin, services, engine, listener, wake, store, _lock: lock })
+        Ok(Self { address, first_admin, services, engine, mark, listener, wake, store, _lock: lock })
     }
 
     /// Where it listens, with the port that it was given.
@@ -210,10 +243,13 @@ impl Daemon {
 
     /// Stops in good order. Everything that was answered is on the disk; everything that ran is back in the queue.
     pub async fn shut_down(self) {
-        let Self { address: _, first_admin: _, services, engine, listener, wake, store, _lock } = self;
+        let Self { address: _, first_admin: _, services, engine, mark, listener, wake, store, _lock } = self;
         listener.close().await;
         engine.shut_down().await;
         wake.abort();
+        if let Err(error) = mark.keep().await {
+            tracing::warn!(%error, "the mark beside the stored files was not written at the end");
+        }
         drop(services);
         store.close().await;
     }

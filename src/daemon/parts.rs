@@ -154,12 +154,12 @@ pub async fn notify(config: &Config, store: &Store) -> Result<Notify, StartError
     })
 }
 
-/// A mark of this data folder that never changes.
-async fn installation(store: &Store) -> Result<String, StartError> {
+/// The random name of this data folder's database, which never changes.
+pub async fn installation(store: &Store) -> Result<String, StartError> {
     let mut random = [0_u8; 12];
     getrandom::fill(&mut random).map_err(|e| StartError::Mail(e.to_string()))?;
     let fresh: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(store.remember_once("installation", fresh).await.map_err(|e: StoreError| e)?)
+    Ok(store.identity_or(fresh).await.map_err(|e: StoreError| e)?)
 }
 
 /// The blobs of the data folder, without what an earlier process left half written.
@@ -188,7 +188,8 @@ pub fn places(config: &Config) -> Places {
     }
 }
 
-fn blob_root(config: &Config) -> PathBuf {
+/// The folder of the blob store.
+pub fn blob_root(config: &Config) -> PathBuf {
     config.data().join("blobs")
 }
 

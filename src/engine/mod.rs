@@ -8,6 +8,7 @@
 //! * [`rescuer`] finds runs whose worker is gone;
 //! * [`clients`] goes on without clients that post no more;
 //! * [`janitor`] forgets what has been kept long enough;
+//! * [`marker`] keeps the mark beside the blobs up with the database;
 //! * [`notifier`] empties the outbox, by [`letters`] and [`completion`].
 //!
 //! Each waits for a bell or for the clock; none of them polls, save a slow look now and then as a net.
@@ -20,6 +21,7 @@ mod dispatcher;
 mod heartbeat;
 mod janitor;
 mod letters;
+mod marker;
 mod notifier;
 mod policy;
 mod rescuer;
@@ -41,6 +43,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{self, SharedClock};
 use crate::executors::Registry;
+use crate::service::mark::MarkKeeper;
 use crate::store::{Store, StoreError};
 
 use running::Running;
@@ -58,6 +61,7 @@ struct Shared {
     policy: EnginePolicy,
     registry: Arc<dyn Registry>,
     notify: Notify,
+    mark: MarkKeeper,
     /// Names this process in leases.
     owner: String,
     running: Running,
@@ -74,6 +78,7 @@ pub struct Parts {
     pub policy: EnginePolicy,
     pub registry: Arc<dyn Registry>,
     pub notify: Notify,
+    pub mark: MarkKeeper,
     /// Names this process; no two processes may ever have the same.
     pub owner: String,
 }
@@ -87,13 +92,14 @@ pub struct Engine {
 impl Engine {
     /// Puts back what an earlier process left behind, then starts all duties. The caller holds the lock of the data folder.
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, clock, policy, registry, notify, owner } = parts;
+        let Parts { store, clock, policy, registry, notify, mark, owner } = parts;
         let shared = Arc::new(Shared {
             store,
             clock,
             policy,
             registry,
             notify,
+            mark,
             owner,
             running: Running::default(),
             closing: CancellationToken::new(),
@@ -110,6 +116,7 @@ impl Engine {
         duties.spawn(keep("clients", shared.clone(), clients::run));
         duties.spawn(keep("notifier", shared.clone(), notifier::run));
         duties.spawn(keep("janitor", shared.clone(), janitor::run));
+        duties.spawn(keep("marker", shared.clone(), marker::run));
         Ok(Self { shared, duties })
     }
 

@@ -58,6 +58,10 @@ pub struct Settings {
     pub reachable: fn(IpAddr) -> bool,
     /// How long assets stay in the trash.
     pub trash: TimeDelta,
+    /// From which share of the stored files on, in percent, it is unusual that nothing refers to them.
+    pub max_orphans: u32,
+    /// Bytes of stored files that Cleanup reads each night to see whether they are sound.
+    pub scrub: u64,
     /// Files that one job works on at the same time.
     pub parallel: usize,
 }
@@ -81,6 +85,8 @@ impl Settings {
             cmyk_profile: None,
             reachable: if config.fetch.allow_private { |_| true } else { addresses::is_public },
             trash: config.retention.trash.delta(),
+            max_orphans: config.retention.max_orphans,
+            scrub: config.retention.scrub.get(),
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

@@ -40,6 +40,7 @@ constants! {
         BeginExportJob, EndExportJob, ExportJobRenderFileSuccess, ExportJobRenderFileError, ExportJobWarning, ZipFileExportJobSuccess,
         EndPdfRip, BeginVideoSitemap, EndVideoSitemap, BeginAutomatedSetGeneration, EndAutomatedSetGeneration,
         AutomatedSetGenerationSuccess, AutomatedSetGenerationError, BeginCleanup, EndCleanup, CleanupSuccess,
+        CleanupWarning, CleanupFailure,
         /// A remark about the run itself: an attempt that will be repeated, a follow-up, a notification.
         JobInfo,
     }

@@ -24,6 +24,7 @@ pub mod folders;
 pub mod image_formats;
 pub mod jobs;
 mod login;
+pub mod mark;
 pub mod metadata;
 mod operator;
 mod overview;

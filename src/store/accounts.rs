@@ -12,6 +12,7 @@ use super::{Store, StoreError, Transaction};
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::locale::Locale;
 use crate::model::role::Role;
+use crate::store::numbers::next_number;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -237,12 +238,14 @@ impl Store {
 }
 
 async fn add(tx: &mut Transaction, new: &NewAccount) -> Result<AccountId, AccountError> {
-    let row = sqlx::query(
-        "INSERT INTO account (email, first_name, last_name, password_hash, is_ips_admin, locale, created_at,
+    let row = sqlx::query(concat!(
+        "INSERT INTO account (id, email, first_name, last_name, password_hash, is_ips_admin, locale, created_at,
                               password_changed_at, password_expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
-         ON CONFLICT (email) DO NOTHING RETURNING id",
-    )
+         VALUES (",
+        next_number!("account"),
+        ", $1, $2, $3, $4, $5, $6, $7, $7, $8)
+         ON CONFLICT (email) DO NOTHING RETURNING id"
+    ))
     .bind(&new.email)
     .bind(&new.first_name)
     .bind(&new.last_name)

@@ -18,8 +18,12 @@ pub enum CleanupStep {
     EmptyTrash { before: DateTime<Utc> },
     /// Some of the assets that were given up, and that no publish has still to take away, go.
     RemoveAssets,
-    /// Which of these blobs, all with this prefix that nothing seemed to name, nothing has named since before.
-    FindOrphans { prefix: String, blobs: Vec<String>, before: DateTime<Utc> },
+    /// Notes which of these blobs, all with this prefix that nothing seemed to name, nothing names.
+    NoteOrphans { prefix: String, blobs: Vec<String> },
+    /// Which of those that were noted with this prefix nothing has named since before.
+    FindOrphans { prefix: String, before: DateTime<Utc> },
+    /// The files up to this name were read.
+    Scrubbed { until: String },
 }
 
 pub(in crate::store) async fn apply(
@@ -30,8 +34,11 @@ pub(in crate::store) async fn apply(
     match step {
         CleanupStep::EmptyTrash { before } => Ok(Applied::Removed(empty_trash(tx, before).await?)),
         CleanupStep::RemoveAssets => Ok(Applied::Removed(remove_assets(tx).await?)),
-        CleanupStep::FindOrphans { prefix, blobs, before } => {
-            Ok(Applied::Orphans(find_orphans(tx, &prefix, &blobs, before, now).await?))
+        CleanupStep::NoteOrphans { prefix, blobs } => note_orphans(tx, &prefix, &blobs, now).await,
+        CleanupStep::FindOrphans { prefix, before } => Ok(Applied::Orphans(find_orphans(tx, &prefix, before).await?)),
+        CleanupStep::Scrubbed { until } => {
+            scrubbed(tx, &until).await?;
+            Ok(Applied::Nothing)
         }
     }
 }
@@ -110,28 +117,64 @@ async fn unnamed(connection: &mut SqliteConnection, blobs: &[String]) -> Result<
         .map_err(StoreError::doing(doing))
 }
 
-async fn find_orphans(
+/// Those of a folder that were orphans and are none any more, or are gone, are forgotten; and then why they were.
+async fn keep_orphans(tx: &mut Transaction, prefix: &str, orphans: &[String]) -> Result<(), StoreError> {
+    let list = json!(orphans).to_string();
+    for sql in [
+        "DELETE FROM replaced_file WHERE sha256 IN (
+             SELECT blob FROM orphaned_blob
+             WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1)))",
+        "DELETE FROM orphaned_blob
+         WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1))",
+    ] {
+        sqlx::query(sql)
+            .bind(&list)
+            .bind(prefix)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("forget orphans that are named again"))?;
+    }
+    Ok(())
+}
+
+async fn note_orphans(
     tx: &mut Transaction,
     prefix: &str,
     blobs: &[String],
-    before: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Applied, StoreError> {
     let doing = "note the files that nothing refers to";
     let orphans = unnamed(tx, blobs).await?;
+    keep_orphans(tx, prefix, &orphans).await?;
     let list = json!(orphans).to_string();
-    sqlx::query("DELETE FROM orphaned_blob WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1))")
-        .bind(&list)
-        .bind(prefix)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?;
     sqlx::query("INSERT INTO orphaned_blob (blob, since_at) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
         .bind(&list)
         .bind(now.timestamp_millis())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?;
+    let replaced: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM json_each($1) listed WHERE EXISTS (SELECT 1 FROM replaced_file WHERE sha256 = listed.value)",
+    )
+    .bind(&list)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing(doing))?;
+    let all = orphans.len() as u64;
+    Ok(Applied::OrphansNoted { all, unexpected: all.saturating_sub(replaced.unsigned_abs()) })
+}
+
+/// They were noted a while ago: whether something names them now is asked once more.
+async fn find_orphans(tx: &mut Transaction, prefix: &str, before: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
+    let doing = "look for files that nothing has referred to for long";
+    let noted: Vec<String> =
+        sqlx::query_scalar("SELECT blob FROM orphaned_blob WHERE substr(blob, 1, length($1)) = $1")
+            .bind(prefix)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(StoreError::doing(doing))?;
+    let orphans = unnamed(tx, &noted).await?;
+    keep_orphans(tx, prefix, &orphans).await?;
     sqlx::query_scalar(
         "SELECT blob FROM orphaned_blob WHERE substr(blob, 1, length($1)) = $1 AND since_at <= $2 ORDER BY blob",
     )
@@ -140,6 +183,21 @@ async fn find_orphans(
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing(doing))
+}
+
+/// The key in `system` under which it is kept how far files were read.
+const SCRUBBED: &str = "scrubbed";
+
+async fn scrubbed(tx: &mut Transaction, until: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )
+    .bind(SCRUBBED)
+    .bind(until)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note how far files were read"))
 }
 
 /// A job of the server's own.
@@ -153,6 +211,16 @@ impl Store {
     /// Those of these blobs that nothing names at the moment.
     pub async fn unnamed_blobs(&self, blobs: &[String]) -> Result<Vec<String>, StoreError> {
         unnamed(&mut *self.reader().await?, blobs).await
+    }
+
+    /// The name of the file that was read last; empty, if the next one is the first of all.
+    pub async fn scrubbed_until(&self) -> Result<String, StoreError> {
+        let until: Option<String> = sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+            .bind(SCRUBBED)
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("read how far files were read"))?;
+        Ok(until.unwrap_or_default())
     }
 
     pub async fn built_in(&self, name: &str) -> Result<Option<BuiltIn>, StoreError> {

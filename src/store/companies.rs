@@ -8,6 +8,7 @@ use super::rows::{constant, get, instant, json, optional_instant};
 use super::{Store, StoreError, Transaction, contexts, folders};
 use crate::model::id::CompanyId;
 use crate::model::overwrite::OverwriteMode;
+use crate::store::numbers::next_number;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Company {
@@ -143,11 +144,13 @@ async fn add(tx: &mut Transaction, new: &NewCompany) -> Result<Company, AddCompa
             return Err(AddCompanyError::IdTaken(id));
         }
     }
-    let row = sqlx::query(
+    let row = sqlx::query(concat!(
         "INSERT INTO company (id, name, root_path, created_at, expires_at)
-         VALUES (coalesce($1, (SELECT max(id) + 1 FROM company)), $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING RETURNING *",
-    )
+         VALUES (coalesce($1, ",
+        next_number!("company"),
+        "), $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING RETURNING *"
+    ))
     .bind(new.id.map(|id| id.0))
     .bind(&new.name)
     .bind(&new.root_path)

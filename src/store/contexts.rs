@@ -8,6 +8,7 @@ use super::rows::{constant, get, instant, json as json_of};
 use super::{Store, StoreError, Transaction};
 use crate::model::asset::{AssetType, ContextKind};
 use crate::model::id::{AssetId, CompanyId, ContextId};
+use crate::store::numbers::next_number;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishContext {
@@ -92,13 +93,18 @@ pub(super) async fn note_published(
 
 /// One context of each kind, named after it.
 pub(super) async fn add_defaults(tx: &mut Transaction, company: CompanyId) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO publish_context (company_id, kind, name) SELECT $1, value, value FROM json_each($2)")
-        .bind(company.0)
-        .bind(json!(ContextKind::ALL).to_string())
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::doing("write publish contexts"))
+    sqlx::query(concat!(
+        "INSERT INTO publish_context (id, company_id, kind, name)
+         SELECT ",
+        next_number!("publish_context"),
+        " + key, $1, value, value FROM json_each($2)"
+    ))
+    .bind(company.0)
+    .bind(json!(ContextKind::ALL).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("write publish contexts"))
 }
 
 fn context(row: &SqliteRow) -> Result<PublishContext, StoreError> {

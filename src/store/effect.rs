@@ -64,6 +64,11 @@ pub enum Applied {
     Removed(u64),
     /// Blobs that nothing has named for long enough.
     Orphans(Vec<String>),
+    /// How many blobs nothing names, and how many of them were not replaced by others.
+    OrphansNoted {
+        all: u64,
+        unexpected: u64,
+    },
     Described(Vec<Described>),
 }
 
@@ -71,7 +76,12 @@ impl Applied {
     /// The asset that was made or changed.
     pub const fn asset(&self) -> Option<AssetId> {
         match self {
-            Self::Nothing | Self::PublishBegun(_) | Self::Removed(_) | Self::Orphans(_) | Self::Described(_) => None,
+            Self::Nothing
+            | Self::PublishBegun(_)
+            | Self::Removed(_)
+            | Self::Orphans(_)
+            | Self::OrphansNoted { .. }
+            | Self::Described(_) => None,
             Self::Filed(filed) => Some(filed.asset()),
             Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
             Self::Grown(grown) => grown.set(),

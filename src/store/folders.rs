@@ -9,6 +9,7 @@ use super::rows::{get, instant};
 use super::{Store, StoreError, Transaction};
 use crate::model::asset::AssetType;
 use crate::model::id::{AccountId, CompanyId, FolderId};
+use crate::store::numbers::next_number;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -188,12 +189,14 @@ pub(in crate::store) async fn ensure(
     if let Some(folder) = find(tx, company, path).await? {
         return Ok(folder);
     }
-    sqlx::query(
-        "INSERT INTO folder (company_id, path, created_at, modified_at)
-         SELECT $1, value, $3, $3 FROM json_each($2) WHERE true
+    sqlx::query(concat!(
+        "INSERT INTO folder (id, company_id, path, created_at, modified_at)
+         SELECT ",
+        next_number!("folder"),
+        " + key, $1, value, $3, $3 FROM json_each($2) WHERE true
          ON CONFLICT (company_id, path) DO UPDATE SET deleted_at = NULL, modified_at = excluded.modified_at
-         WHERE folder.deleted_at IS NOT NULL",
-    )
+         WHERE folder.deleted_at IS NOT NULL"
+    ))
     .bind(company.0)
     .bind(Value::from(with_parents(path)).to_string())
     .bind(at.timestamp_millis())

@@ -7,7 +7,9 @@
 pub mod effect;
 mod error;
 pub mod limit;
+pub mod numbers;
 mod open;
+pub mod peek;
 mod rows;
 mod set_definitions;
 mod signal;

@@ -178,7 +178,7 @@ impl Store {
     }
 }
 
-fn connecting(options: &Options) -> SqliteConnectOptions {
+pub(super) fn connecting(options: &Options) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(&options.path)
         .foreign_keys(true)
@@ -186,7 +186,7 @@ fn connecting(options: &Options) -> SqliteConnectOptions {
         .pragma("temp_store", "memory")
 }
 
-fn write_ahead_log(path: &Path) -> PathBuf {
+pub(super) fn write_ahead_log(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     name.into()

@@ -24,6 +24,8 @@ pub struct Stats {
     pub attempts_ended: Family<AttemptResult, Counter>,
     /// Units of work committed.
     pub items: Counter,
+    /// Files that were found damaged or gone.
+    pub damaged_files: Counter,
 }
 
 impl Default for Stats {
@@ -37,6 +39,7 @@ impl Default for Stats {
             attempts_begun: Counter::default(),
             attempts_ended: Family::default(),
             items: Counter::default(),
+            damaged_files: Counter::default(),
         }
     }
 }

@@ -77,6 +77,8 @@ codes! {
     END_EXPORT = "end-export";
     BEGIN_CLEANUP = "begin-cleanup";
     END_CLEANUP = "end-cleanup";
+    CLEANUP_HELD = "cleanup-held";
+    CLEANUP_UNUSUAL = "cleanup-unusual";
     CLEANUP_TRASH = "cleanup-trash";
     CLEANUP_ASSETS = "cleanup-assets";
     CLEANUP_EXPORTS = "cleanup-exports";
@@ -292,7 +294,14 @@ codes! {
     DOCTOR_PUBLISHED_STRANGER = "doctor-published-stranger";
     DOCTOR_PUBLISHED_MORE = "doctor-published-more";
     DOCTOR_PUBLISHED_LINKED = "doctor-published-linked";
+    DOCTOR_ORPHANS = "doctor-orphans";
     DOCTOR_EXPORTS = "doctor-exports";
+    DOCTOR_MARK_UNREADABLE = "doctor-mark-unreadable";
+    DOCTOR_MARK_MISSING = "doctor-mark-missing";
+    DOCTOR_MARK_STRANGER = "doctor-mark-stranger";
+    DOCTOR_MARK_AHEAD = "doctor-mark-ahead";
+    DOCTOR_MARK = "doctor-mark";
+    DOCTOR_RESTORED = "doctor-restored";
     MADE_AGAIN_BY = "made-again-by";
     REMEDY_RESTORE_DATABASE = "remedy-restore-database";
     REMEDY_BRING_MASTER = "remedy-bring-master";
@@ -308,6 +317,10 @@ codes! {
     REMEDY_STRANGER = "remedy-stranger";
     REMEDY_EXPORT = "remedy-export";
     REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
+    REMEDY_MARK = "remedy-mark";
+    REMEDY_MARK_WRITTEN = "remedy-mark-written";
+    REMEDY_RESTORED = "remedy-restored";
+    REMEDY_RESTORED_SETTLED = "remedy-restored-settled";
 
     // Progress of a running job
     PROGRESS_LISTING = "progress-listing";
@@ -324,6 +337,7 @@ codes! {
     PROGRESS_EXPORTING = "progress-exporting";
     PROGRESS_PACKING = "progress-packing";
     PROGRESS_METADATA = "progress-metadata";
+    PROGRESS_SCRUBBING = "progress-scrubbing";
     PROGRESS_CLEANING = "progress-cleaning";
     PROGRESS_WAITING_CLIENT = "progress-waiting-client";
     PROGRESS_STOPPING = "progress-stopping";

@@ -291,11 +291,25 @@ begin-export =
 end-export = Export ended: { job-counts }.
 begin-cleanup = Cleanup begins.
 # $success (Number)
+# $warnings (Number)
+# $errors (Number)
 end-cleanup = Cleanup ended: { $success ->
-        [0] nothing had been kept for long enough.
-        [one] 1 thing was removed.
-       *[other] { NUMBER($success) } things were removed.
-    }
+        [0] nothing was removed
+        [one] 1 thing was removed
+       *[other] { NUMBER($success) } things were removed
+    }, { $warnings ->
+        [one] 1 warning
+       *[other] { NUMBER($warnings) } warnings
+    }, { $errors ->
+        [one] 1 error
+       *[other] { NUMBER($errors) } errors
+    }.
+cleanup-held = Nothing was removed: the database is older than the stored files, as one that was restored from a backup, and what it does not know may have been uploaded since. Stop the daemon and run prepress doctor --repair; once it has ended with 0, Cleanup removes again.
+# $count (Number) files that nothing refers to
+# $files (Number) files in the store
+# $percent (Number) share
+# $most (Number) percent that are usual
+cleanup-unusual = No stored file was removed: { NUMBER($count) } of { NUMBER($files) } files ({ $percent }%) are referred to by nothing, which is more than the { $most }% that are usual. See whether the database is the right one (prepress doctor). If these files are not needed, raise retention.max_orphans for a night.
 # $count (Number) assets
 cleanup-trash =
     { $count ->
@@ -896,7 +910,7 @@ damage-export-unreadable = The archive of the export of run { $run } cannot be r
 
 ## What the doctor says
 
-doctor-database = Looked at itself.
+doctor-database = The database was looked at.
 # $said (Text) as SQLite says it
 doctor-database-damaged = The database is damaged: { $said }.
 # $count (Number) files
@@ -905,6 +919,12 @@ doctor-blobs =
     { $count ->
         [one] 1 file ({ SIZE($bytes) }) belongs to assets.
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) belong to assets.
+    }
+# $count (Number) files
+doctor-orphans =
+    { $count ->
+        [one] Nothing refers to 1 more file; Cleanup removes it.
+       *[other] Nothing refers to { NUMBER($count) } more files; Cleanup removes them.
     }
 # $count (Number) files
 # $bytes (Bytes)
@@ -949,6 +969,16 @@ doctor-exports =
         [one] 1 archive of an export ({ SIZE($bytes) }) can be downloaded.
        *[other] { NUMBER($count) } archives of exports ({ SIZE($bytes) }) can be downloaded.
     }
+# $reason (Text) as the system gave it
+doctor-mark-unreadable = The mark beside the stored files cannot be read ({ $reason }).
+doctor-mark-missing = There is no mark beside the stored files that says which database they belong to.
+doctor-mark-stranger = The mark beside the stored files is that of another database.
+doctor-mark-ahead = The stored files have seen more than the database: it is older than they are.
+doctor-mark = The mark beside the stored files was compared with the database.
+# $at (Time) when it was noticed
+# $run (Number) highest number of a run in the database
+# $seen (Number) highest number that the files have seen
+doctor-restored = The database is older than the stored files, as one that was restored from a backup: it had come to run { $run }, and they have seen run { $seen }. That was noticed at { TIME($at, $zone) }; Cleanup removes nothing since.
 # $maker (Text) what makes it again
 made-again-by =
     { $maker ->
@@ -976,6 +1006,10 @@ remedy-parted = it has room of its own now
 remedy-stranger = move it away if it is needed; a full publish removes it
 remedy-export = prepress doctor --repair lets it expire; submit the export again
 remedy-export-expired = it has expired now; submit the export again
+remedy-mark = the daemon writes it at its start, and prepress doctor --repair
+remedy-mark-written = written
+remedy-restored = prepress doctor --repair settles it once nothing else is left to be repaired
+remedy-restored-settled = settled; Cleanup removes again what nothing refers to
 
 ## Progress of a running job
 
@@ -993,6 +1027,7 @@ progress-sets = Generating sets
 progress-exporting = Exporting files
 progress-packing = Packing the archive
 progress-metadata = Storing metadata
+progress-scrubbing = Looking whether stored files are sound
 progress-cleaning = Cleaning up
 progress-waiting-client = Waiting for more files from the client
 progress-stopping = Stopping at the next safe point

@@ -1,13 +1,16 @@
 //! Cleanup: what nobody needs goes, what anybody needs stays.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chrono::TimeDelta;
 use prepress::clock::Clock;
+use prepress::model::email_setting::EmailSetting;
 use prepress::model::id::AssetId;
+use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
+use prepress::model::outcome::Outcome;
 use prepress::store::assets::change::Change;
 use serde_json::{Value, json};
 
@@ -210,4 +213,160 @@ async fn after_a_thousand_jobs_nothing_is_left_over() {
 
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unusually_many_files_that_nothing_refers_to_are_kept() {
+    let world = World::new().await;
+    for index in 0..10 {
+        world.put(&format!("in/{index}.jpg"), &jpeg(24, index));
+    }
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    // The rows are gone by somebody else's hand; the newest one stays.
+    world.execute("DELETE FROM asset").await;
+    world.age_files();
+    let before = world.blob_files();
+    assert_eq!(before.len(), 30);
+    world.clean().await;
+    world.clock.advance(TimeDelta::days(2));
+    let done = world.clean().await;
+    assert_eq!(world.blob_files(), before);
+    assert!(done.text().contains("No stored file was removed: 27 of 30 files (90%)"), "{}", done.text());
+    assert_eq!((done.counters.warning, done.counters.success), (1, 0));
+
+    // Whoever knows that they are not needed says so.
+    let mut world = world;
+    world.settings.max_orphans = 100;
+    world.clean().await;
+    assert_eq!(world.blob_files(), world.named_files().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_were_replaced_by_others_are_not_unusual() {
+    let world = World::new().await;
+    for night in 0..3 {
+        for index in 0..10 {
+            world.put(&format!("in/{index}.jpg"), &jpeg(24, night * 10 + index));
+        }
+        let mut order = directory("in");
+        order["overwrite"] = Value::from(true);
+        world.run(JobKind::UploadDirectory, order).await.succeeded();
+    }
+    world.age_files();
+    assert_eq!(world.blob_files().len(), 90);
+    world.clean().await;
+    world.clock.advance(TimeDelta::days(2));
+    let done = world.clean().await;
+    assert!(done.text().contains("60 files that nothing refers to were removed"), "{}", done.text());
+    assert_eq!(world.blob_files(), world.named_files().await);
+    world.clean().await;
+    assert_eq!(world.query("SELECT count(*) FROM replaced_file").await, [[json!(0)]]);
+}
+
+impl World {
+    async fn blob_of(&self, question: &'static str) -> PathBuf {
+        self.blobs.path(self.query(question).await[0][0].as_str().unwrap()).unwrap()
+    }
+}
+
+/// Changes a file as a bad disk does: it stays as long as it was.
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_were_cut_changed_or_lost_are_named() {
+    let world = World::new().await;
+    for (index, name) in ["cut", "changed", "lost", "sound"].into_iter().enumerate() {
+        world.put(&format!("in/{name}.jpg"), &jpeg(24, index as u8));
+    }
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let asset = world.number_of("sound").await.0;
+    let order = json!({ "assetHandleArray": [format!("a|{asset}")], "fmt": "orig", "emailSetting": "None" });
+    world.run(JobKind::Export, order).await.succeeded();
+    let sound = world.clean().await;
+    assert_eq!(sound.codes(), Vec::<&str>::new(), "{}", sound.text());
+
+    let cut = world.blob_of("SELECT blob FROM asset WHERE name = 'cut'").await;
+    let bytes = std::fs::read(&cut).unwrap();
+    std::fs::remove_file(&cut).unwrap();
+    std::fs::write(&cut, &bytes[..100]).unwrap();
+    let pyramid =
+        "SELECT d.blob FROM derived d JOIN asset a ON a.id = asset_id WHERE name = 'changed' AND role = 'Pyramid'";
+    flip(&world.blob_of(pyramid).await);
+    std::fs::remove_file(world.blob_of("SELECT blob FROM asset WHERE name = 'lost'").await).unwrap();
+    let run = std::fs::read_dir(&world.settings.export_root).unwrap().next().unwrap().unwrap();
+    let zip = |entry: std::io::Result<std::fs::DirEntry>| {
+        Some(entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ending| ending == "zip"))
+    };
+    flip(&std::fs::read_dir(run.path()).unwrap().find_map(zip).unwrap());
+
+    let done = world.clean().await;
+    let text = done.text();
+    for said in [
+        format!(
+            "CleanupFailure: The master of cut (company Acme, folder Acme/) has 100 bytes instead of {}",
+            bytes.len()
+        ),
+        "CleanupFailure: The master of lost (company Acme, folder Acme/) is gone".to_owned(),
+        "CleanupWarning: The Pyramid of changed (company Acme, folder Acme/) was changed".to_owned(),
+        format!("CleanupWarning: The archive of the export of run {} was changed", run.file_name().to_str().unwrap()),
+    ] {
+        assert!(text.contains(&said), "{said}: {text}");
+    }
+    assert_eq!(done.lines.len(), 4, "{text}");
+    assert_eq!((done.counters.error, done.counters.warning), (2, 2));
+    assert!(done.lines.iter().any(|line| line.asset.as_deref() == Some("cut")), "{text}");
+    assert!(EmailSetting::ErrorAndWarning.wants_end(Outcome::Succeeded, &done.counters));
+    assert_eq!(JobSpec::parse(JobKind::Cleanup, &json!({})).unwrap().email_setting(), EmailSetting::ErrorAndWarning);
+    assert!(world.store.stats().damaged_files.get() >= 4);
+    // They are told again until somebody has mended them.
+    assert_eq!(world.clean().await.lines.len(), 4);
+    let mut order = directory("in");
+    order["overwrite"] = Value::from(true);
+    world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let mended = world.clean().await;
+    assert_eq!(mended.codes(), ["damage-export-changed"], "{}", mended.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_night_reads_on_from_where_the_one_before_stopped() {
+    let mut world = World::new().await;
+    for index in 0..6 {
+        world.put(&format!("in/{index}.jpg"), &jpeg(64, index));
+    }
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let files = world.named_files().await;
+    let mut all = 0;
+    for file in &files {
+        all += std::fs::metadata(file).unwrap().len();
+        flip(file);
+    }
+    world.settings.scrub = all / 3;
+    let mut told: Vec<String> = Vec::new();
+    let mut nights = 0;
+    while told.len() < files.len() {
+        let done = world.run_with_crashes_after(97, JobKind::Cleanup, json!({})).await.succeeded();
+        let blobs: Vec<String> =
+            done.lines.iter().map(|line| line.params["blob"].as_str().unwrap().to_owned()).collect();
+        assert!(!blobs.is_empty() && blobs.len() < files.len(), "night {nights}: {}", done.text());
+        told.extend(blobs);
+        nights += 1;
+    }
+    assert!((2..=6).contains(&nights), "{nights}");
+    let mut names: Vec<String> = told.clone();
+    names.sort();
+    assert_eq!(names, told, "in the order of their names, and none twice");
+    // Then it begins again, at the latest in the night after.
+    let mut again = Vec::new();
+    while again.is_empty() {
+        again = world.clean().await.lines;
+        nights += 1;
+        assert!(nights < 9, "it does not begin again");
+    }
+    assert_eq!(again[0].params["blob"].as_str(), Some(told[0].as_str()));
 }

@@ -12,6 +12,7 @@ mod control;
 mod crash;
 mod dispatch;
 mod fences;
+mod mark;
 mod outbox;
 mod posts;
 mod retention;

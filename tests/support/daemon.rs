@@ -10,6 +10,7 @@ use prepress::engine::{Backoff, Engine, EnginePolicy, Notify, Parts};
 use prepress::executors::Registry;
 use prepress::model::firing;
 use prepress::model::trigger::{Misfire, Overlap};
+use prepress::service::mark::MarkKeeper;
 use prepress::store::Store;
 use tokio::runtime::{Builder, Runtime};
 
@@ -70,9 +71,13 @@ impl<'w> Daemon<'w> {
         let owner = format!("daemon-{}", STARTED.fetch_add(1, Ordering::Relaxed));
         let options = prepress::store::Options::new(world.store().path(), world.zone);
         let clock = world.clock.clone();
+        let blobs = world.store().path().with_file_name("blobs");
+        std::fs::create_dir_all(&blobs).unwrap();
         let started = runtime.spawn(async move {
             let store = Store::open(options).await.unwrap();
-            let parts = Parts { store: store.clone(), clock, policy, registry: Arc::new(registry), notify, owner };
+            let mark = MarkKeeper::new(store.clone(), &blobs, "a test".to_owned());
+            let parts =
+                Parts { store: store.clone(), clock, policy, registry: Arc::new(registry), notify, mark, owner };
             (Engine::start(parts).await.unwrap(), store)
         });
         let (engine, store) = started.await.unwrap();

@@ -10,6 +10,10 @@ use crate::store::Store;
 
 /// Says how many runs' files were removed. The row goes after the files: what is interrupted is done by the next sweep.
 pub async fn remove_expired(store: &Store, root: &Path, now: DateTime<Utc>) -> Result<usize, Failure> {
+    // A database that is older than the files knows nothing of later runs: their archives are not spent.
+    if store.restored().await?.is_some() {
+        return Ok(0);
+    }
     let kept = exports::runs(root)?;
     let spent = store.spent_exports(&kept, now).await?;
     for run in &spent {

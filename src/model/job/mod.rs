@@ -163,7 +163,7 @@ impl JobSpec {
         }
     }
 
-    /// Kinds without the field mail nobody.
+    /// Kinds without the field mail nobody; but the server's own job tells its administrator of problems.
     pub const fn email_setting(&self) -> EmailSetting {
         match self {
             Self::ImageServingPublish(job) => job.email_setting,
@@ -177,7 +177,9 @@ impl JobSpec {
             Self::OptimizeImages(job) => job.email_setting,
             Self::Export(job) => job.email_setting,
             Self::AutomatedSetGeneration(job) => job.email_setting,
-            Self::MetadataPublish(_) | Self::CreateVideoSitemap(_) | Self::Cleanup(_) => EmailSetting::None,
+            Self::MetadataPublish(_) | Self::CreateVideoSitemap(_) => EmailSetting::None,
+            // Nobody waits for it, so that what it finds is told.
+            Self::Cleanup(_) => EmailSetting::ErrorAndWarning,
         }
     }
 

@@ -26,7 +26,23 @@ pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
         }
     }
     exam.looked(Section::Blobs, Message::new("doctor-blobs").with("count", files).with("bytes", bytes));
+    let orphans = orphans(exam).await?;
+    if orphans > 0 {
+        // That is no difference: what was replaced, or broke off, waits for Cleanup.
+        exam.looked(Section::Blobs, Message::new("doctor-orphans").with("count", orphans));
+    }
     Ok(())
+}
+
+/// How many files nothing refers to.
+async fn orphans(exam: &Examination<'_>) -> Result<u64, Error> {
+    let mut count = 0;
+    for first in 0..=u8::MAX {
+        let store = exam.places.blobs.clone();
+        let listed = off_thread(move || store.list(&format!("{first:02x}"))).await?;
+        count += exam.services.store().unnamed_blobs(&listed).await?.len() as u64;
+    }
+    Ok(count)
 }
 
 /// Those of the files that are not as they should be.

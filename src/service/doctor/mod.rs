@@ -13,6 +13,7 @@
 mod blobs;
 mod database;
 mod exports;
+mod mark;
 mod trees;
 
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use crate::model::log::Message;
 constants! {
     /// What is looked at, in this order.
     pub enum Section("section of the doctor") {
-        Database, Blobs, Trees, Exports,
+        Database, Blobs, Trees, Exports, Mark,
     }
 }
 
@@ -130,6 +131,8 @@ impl Services {
         blobs::look(&mut exam).await?;
         trees::look(&mut exam).await?;
         exports::look(&mut exam).await?;
+        // Last: what the others left open keeps a restoration from being settled.
+        mark::look(&mut exam).await?;
         Ok(exam.report)
     }
 }

@@ -10,6 +10,7 @@ use super::{AssetError, Contexts, next_change, set_marks};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::Making;
+use crate::store::numbers::next_number;
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A file in the blob store that is the master of an asset.
@@ -91,30 +92,31 @@ impl Store {
 pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Result<AssetId, AssetError> {
     let folder = folders::ensure(tx, new.company, &new.folder, new.at).await?;
     let change = next_change(tx, new.company).await?;
-    let row = sqlx::query(
-        "INSERT INTO asset (company_id, folder_id, name, asset_type, file_name, blob, bytes, width, height, info,
+    let row =
+        sqlx::query(concat!(
+        "INSERT INTO asset (id, company_id, folder_id, name, asset_type, file_name, blob, bytes, width, height, info,
                             created_at, created_by, modified_at, modified_by, change_seq, making)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $12, $13, $14)
-         ON CONFLICT (company_id, name) DO NOTHING RETURNING id",
-    )
-    .bind(new.company.0)
-    .bind(folder.0)
-    .bind(&new.name)
-    .bind(new.master.asset_type.as_str())
-    .bind(&new.file_name)
-    .bind(&new.master.blob)
-    .bind(stored_bytes(new.master.bytes))
-    .bind(new.master.pixels.map(|(width, _)| width))
-    .bind(new.master.pixels.map(|(_, height)| height))
-    .bind(facts(&new.master)?)
-    .bind(new.at.timestamp_millis())
-    .bind(new.by.0)
-    .bind(change)
-    .bind(making(&new.master)?)
-    .fetch_optional(&mut *tx)
-    .await
-    .map_err(StoreError::doing("write an asset"))?
-    .ok_or_else(|| AssetError::NameTaken(new.name.clone()))?;
+         VALUES (", next_number!("asset"), ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $12, $13, $14)
+         ON CONFLICT (company_id, name) DO NOTHING RETURNING id"
+    ))
+        .bind(new.company.0)
+        .bind(folder.0)
+        .bind(&new.name)
+        .bind(new.master.asset_type.as_str())
+        .bind(&new.file_name)
+        .bind(&new.master.blob)
+        .bind(stored_bytes(new.master.bytes))
+        .bind(new.master.pixels.map(|(width, _)| width))
+        .bind(new.master.pixels.map(|(_, height)| height))
+        .bind(facts(&new.master)?)
+        .bind(new.at.timestamp_millis())
+        .bind(new.by.0)
+        .bind(change)
+        .bind(making(&new.master)?)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(StoreError::doing("write an asset"))?
+        .ok_or_else(|| AssetError::NameTaken(new.name.clone()))?;
     let asset = AssetId(row.get(0));
     set_marks(tx, new.company, &[asset], &new.marked_in, true).await?;
     folders::touch(tx, &[folder], new.at).await?;

@@ -5,6 +5,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use crate::model::id::{CompanyId, InstanceId};
+use crate::store::numbers::next_number;
 use crate::store::{Store, StoreError, Transaction, rows};
 
 /// How it goes out.
@@ -70,10 +71,12 @@ pub(in crate::store) async fn insert(
     recipient: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO outbox (instance_id, company_id, channel, moment, recipient, next_try_at, created_at)
-         SELECT id, company_id, $2, $3, $4, $5, $5 FROM instance WHERE id = $1 ON CONFLICT DO NOTHING",
-    )
+    sqlx::query(concat!(
+        "INSERT INTO outbox (id, instance_id, company_id, channel, moment, recipient, next_try_at, created_at)
+         SELECT ",
+        next_number!("outbox"),
+        ", id, company_id, $2, $3, $4, $5, $5 FROM instance WHERE id = $1 ON CONFLICT DO NOTHING"
+    ))
     .bind(instance.0)
     .bind(channel.name())
     .bind(moment.name())

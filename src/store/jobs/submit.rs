@@ -11,6 +11,7 @@ use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::locale::Locale;
 use crate::model::trigger::Trigger;
+use crate::store::numbers::next_number;
 use crate::store::{StoreError, Transaction};
 
 /// A job that has passed every check but those that need the other jobs.
@@ -136,7 +137,7 @@ async fn taken_names(tx: &mut Transaction, jobs: &[NewJob]) -> Result<HashSet<(C
 
 /// Numbers come from the table, not from memory: the command line writes beside the daemon.
 async fn next_ids(tx: &mut Transaction) -> Result<(i64, i64), StoreError> {
-    sqlx::query_as("SELECT coalesce((SELECT max(id) FROM job), 0) + 1, coalesce((SELECT max(id) FROM instance), 0) + 1")
+    sqlx::query_as(concat!("SELECT ", next_number!("job"), ", ", next_number!("instance")))
         .fetch_one(tx)
         .await
         .map_err(StoreError::doing("number a job"))

@@ -9,6 +9,7 @@ use crate::model::firing::{Fate, SkipReason, Slot};
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
+use crate::store::numbers::next_number;
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// A job whose fire time has come.
@@ -226,11 +227,13 @@ impl QueuedRun {
         name: &str,
         due_at: DateTime<Utc>,
     ) -> Result<InstanceId, StoreError> {
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO instance (job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
+        let id: i64 = sqlx::query_scalar(concat!(
+            "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
                                    exclusive_key)
-             VALUES ($1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7) RETURNING id",
-        )
+             VALUES (",
+            next_number!("instance"),
+            ", $1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7) RETURNING id"
+        ))
         .bind(self.job.0)
         .bind(self.company.0)
         .bind(self.kind.element())

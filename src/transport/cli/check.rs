@@ -1,5 +1,6 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,11 +12,15 @@ use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
+use crate::assets::mark::{self, Found};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
+use crate::daemon::{self, fitness, parts};
 use crate::daemon::{self, parts};
 use crate::service::Services;
+use crate::store::numbers::is_behind;
+use crate::store::{Store, StoreError};
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
@@ -117,14 +122,26 @@ fn runs(config: &Config) -> Verdict {
 async fn database(config: &Config) -> Verdict {
     let path = daemon::database(config.data());
     let shown = path.display();
+    if let Err(unfit) = fitness::examine(config).await {
+        return Bad(unfit.what, unfit.remedy);
+    }
     if !path.exists() {
         return Warning(format!("{shown} is not there"), "prepress serve makes it".to_owned());
     }
     let restore = "stop the daemon and restore a backup".to_owned();
-    let checked = async { open_store(config).await?.check_integrity().await };
+    let checked = async {
+        let store = open_store(config).await?;
+        Ok::<_, StoreError>((store.check_integrity().await?, is_older(config, &store).await?))
+    };
     match checked.await {
-        Ok(found) if found.is_empty() => Good(shown.to_string()),
-        Ok(found) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
+        Ok((found, false)) if found.is_empty() => Good(shown.to_string()),
+        Ok((found, true)) if found.is_empty() => Warning(
+            format!(
+                "{shown} is older than the stored files, as one that was restored from a backup: Cleanup removes nothing"
+            ),
+            "stop the daemon, and run: prepress doctor --repair".to_owned(),
+        ),
+        Ok((found, _)) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
         Err(error) => Bad(error.to_string(), "check its rights; if it is damaged, restore a backup".to_owned()),
     }
 }
@@ -159,6 +176,15 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
         return Some(Bad(what, format!("free some space first: publishes wait while the disk is full; {hint}")));
     }
     Some(Warning(what, hint.to_owned()))
+}
+
+/// Whether the files have seen more than the database, as far as anybody has noticed or can see.
+async fn is_older(config: &Config, store: &Store) -> Result<bool, StoreError> {
+    let seen = match mark::read(&parts::blob_root(config)) {
+        Found::Mark(mark) => mark.numbers,
+        Found::Nothing | Found::Unreadable(_) => BTreeMap::new(),
+    };
+    Ok(store.restored().await?.is_some() || is_behind(&store.highest_numbers().await?, &seen))
 }
 
 fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {

@@ -9,6 +9,8 @@ pub enum Verdict {
     /// It works, but somebody should know; and what to do.
     Warning(String, String),
     Bad(String, String),
+    /// How much there is, where other lines say how it is.
+    Told(String),
 }
 
 /// A checklist on the screen, which counts.
@@ -27,6 +29,7 @@ impl<'a> List<'a> {
     pub fn line(&mut self, what: &str, verdict: Verdict) -> Result<(), Failure> {
         let (mark, paint, said, hint) = match verdict {
             Verdict::Good(said) => ("ok", Paint::Green, said, String::new()),
+            Verdict::Told(said) => ("", Paint::Dim, said, String::new()),
             Verdict::Warning(said, hint) => {
                 self.warnings += 1;
                 ("warning", Paint::Yellow, said, hint)

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::checklist::Verdict::{self, Bad, Good, Warning};
+use super::checklist::Verdict::{self, Bad, Good, Told, Warning};
 use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen};
 use super::watch::Bar;
 use crate::daemon::lock::{DataLock, LockError};
-use crate::daemon::parts;
+use crate::daemon::{fitness, parts};
 use crate::model::log::Message;
 use crate::service::doctor::{Finding, Looked, Order, Report, Section, Watch};
 use crate::words;
@@ -33,7 +33,7 @@ pub struct DoctorArgs {
 }
 
 pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
-    let _lock = if args.repair { Some(alone(place)?) } else { None };
+    let _lock = if args.repair { Some(alone(place).await?) } else { None };
     let place = place.open().await?;
     let order = Order { verify: args.verify, repair: args.repair };
     let report = examine(&place, order).await?;
@@ -46,8 +46,9 @@ pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result
 }
 
 /// Keeps the daemon away while files are repaired.
-fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
+async fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
     let config = place.config()?;
+    fitness::examine(&config).await.map_err(Failure::Unfit)?;
     // A lock would make the folder's lock file: there must be something to repair.
     place.require_database(&config)?;
     DataLock::acquire(config.data()).map_err(|error| match error {
@@ -82,8 +83,9 @@ fn show(report: &Report, place: &Place, screen: &Screen) -> Result<(), Failure> 
     let say = |message: &Message| words::harmless(&words::say(message, "en", place.config.zone()));
     let mut list = List::new(screen);
     for section in Section::ALL {
+        let is_sound = report.findings.iter().all(|finding| finding.section != *section);
         for Looked { message, .. } in report.looked.iter().filter(|looked| looked.section == *section) {
-            list.line(name(*section), Good(say(message)))?;
+            list.line(name(*section), if is_sound { Good(say(message)) } else { Told(say(message)) })?;
         }
         for finding in report.findings.iter().filter(|finding| finding.section == *section) {
             list.line(name(*section), verdict(finding, say))?;
@@ -113,5 +115,6 @@ const fn name(section: Section) -> &'static str {
         Section::Blobs => "blobs",
         Section::Trees => "published",
         Section::Exports => "exports",
+        Section::Mark => "mark",
     }
 }

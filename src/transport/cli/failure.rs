@@ -8,6 +8,7 @@ use super::bench::BenchError;
 use super::screen::{Paint, Style};
 use crate::config::ConfigError;
 use crate::daemon::StartError;
+use crate::daemon::fitness::Unfit;
 use crate::media::MediaError;
 use crate::service::{Denied, Error};
 use crate::store::StoreError;
@@ -22,6 +23,9 @@ pub enum Exit {
     JobFailed,
     /// The job that was waited for is done, with errors in some of its files.
     JobHadErrors,
+    /// The data folder lacks the database that its files belong to: the sysexits.h number for what only a person can set
+    /// right, so that nobody starts the daemon again and again.
+    Unfit,
     /// A signal ended the command before its work was done.
     Interrupted,
 }
@@ -35,6 +39,7 @@ Exit codes:
   2  the command line was not understood
   3  the job that was waited for failed or was stopped
   4  the job that was waited for is done, but some of its files had errors
+  78  the data folder's database is missing, empty or not the one that its files belong to
   130  interrupted by a signal (Ctrl-C)";
 }
 
@@ -45,6 +50,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::JobFailed => 3,
             Exit::JobHadErrors => 4,
+            Exit::Unfit => 78,
             Exit::Interrupted => 130,
         })
     }
@@ -57,6 +63,8 @@ pub enum Failure {
         what: String,
         hint: Option<String>,
     },
+    /// Nothing may be done on the data folder as it is.
+    Unfit(Unfit),
     /// A signal said so; and what becomes of what was begun.
     Interrupted(String),
     /// Nobody reads on, as in `prepress jobs list | head`: no failure at all.
@@ -71,7 +79,7 @@ impl Failure {
     pub fn hint(self, hint: impl Into<String>) -> Self {
         match self {
             Self::Told { what, .. } => Self::Told { what, hint: Some(hint.into()) },
-            Self::Interrupted(_) | Self::NobodyReads => self,
+            Self::Unfit(_) | Self::Interrupted(_) | Self::NobodyReads => self,
         }
     }
 
@@ -93,17 +101,20 @@ impl Failure {
                 tell(&format!("{} {what}\n", style.paint(Paint::Yellow, "interrupted:")));
                 Exit::Interrupted.into()
             }
-            Self::Told { what, hint } => {
-                let style = Style::of(&io::stderr());
-                let mut text = format!("{} {what}\n", style.paint(Paint::Red, "error:"));
-                if let Some(hint) = hint {
-                    text.push_str(&format!("{} {hint}\n", style.paint(Paint::Cyan, " hint:")));
-                }
-                tell(&text);
-                Exit::Failed.into()
-            }
+            Self::Unfit(Unfit { what, remedy }) => told(&what, Some(&remedy), Exit::Unfit),
+            Self::Told { what, hint } => told(&what, hint.as_deref(), Exit::Failed),
         }
     }
+}
+
+fn told(what: &str, hint: Option<&str>, exit: Exit) -> ExitCode {
+    let style = Style::of(&io::stderr());
+    let mut text = format!("{} {what}\n", style.paint(Paint::Red, "error:"));
+    if let Some(hint) = hint {
+        text.push_str(&format!("{} {hint}\n", style.paint(Paint::Cyan, " hint:")));
+    }
+    tell(&text);
+    exit.into()
 }
 
 /// Where it cannot be written there is nobody to tell.
@@ -142,6 +153,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Store(error) => error.into(),
+            StartError::Unfit(unfit) => Self::Unfit(unfit),
             StartError::Service(error) => error.into(),
             error => Self::of(error),
         }

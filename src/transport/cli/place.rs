@@ -11,7 +11,7 @@ use super::times::Times;
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
 use crate::daemon::lock::DataLock;
-use crate::daemon::{self, database, parts, wake};
+use crate::daemon::{self, database, fitness, parts, wake};
 use crate::service::jobs::Limits;
 use crate::service::{Caller, Services};
 use crate::store::{Options, Store, StoreError};
@@ -65,19 +65,26 @@ impl PlaceArgs {
     /// SQLite keeps writers apart.
     pub async fn open(&self) -> Result<Place, Failure> {
         let config = self.config()?;
+        fitness::examine(&config).await.map_err(Failure::Unfit)?;
         self.require_database(&config)?;
         let store = open_store(&config).await?;
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
+        // Numbers that the files have seen are not given again, even before the daemon has started.
+        if may_write(&config) && DataLock::holder(config.data()).is_none_or(|holder| holder == std::process::id()) {
+            services.meet_mark(&parts::blob_root(&config)).await?;
+        }
         Ok(Place { config, services })
     }
 }
 
 /// Opens the database: to read only, if it or its folder may not be written.
 pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
-    let path = database(config.data());
-    let may_write = [config.data(), &path].iter().all(|path| access(*path, Access::WRITE_OK).is_ok());
-    let options = Options { readers: 2, ..Options::new(path, config.zone()) };
-    if may_write { Store::open(options).await } else { Store::open_read_only(options).await }
+    let options = Options { readers: 2, ..Options::new(database(config.data()), config.zone()) };
+    if may_write(config) { Store::open(options).await } else { Store::open_read_only(options).await }
+}
+
+fn may_write(config: &Config) -> bool {
+    [config.data(), &database(config.data())].iter().all(|path| access(*path, Access::WRITE_OK).is_ok())
 }
 
 /// An open data folder.

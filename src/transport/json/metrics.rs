@@ -158,13 +158,15 @@ fn register_overview(registry: &mut Registry, overview: &Overview, now: DateTime
 }
 
 fn register_stats(registry: &mut Registry, stats: &Stats) {
-    let Stats { submit_seconds, claim_seconds, group_size, attempts_begun, attempts_ended, items } = stats;
+    let Stats { submit_seconds, claim_seconds, group_size, attempts_begun, attempts_ended, items, damaged_files } =
+        stats;
     seconds(registry, "submit_duration", "From a submission to its commit", submit_seconds);
     seconds(registry, "claim_delay", "From when a run could have started to its start", claim_seconds);
     registry.register("commit_group_size", "Writes that shared a transaction", group_size.clone());
     registry.register("attempts_begun", "Attempts begun", attempts_begun.clone());
     registry.register("attempts_ended", "Attempts ended, by how", attempts_ended.clone());
     registry.register("items", "Units of work committed: files, addresses, assets", items.clone());
+    registry.register("damaged_files", "Stored files that Cleanup found damaged or gone", damaged_files.clone());
 }
 
 fn seconds(registry: &mut Registry, name: &str, help: &str, metric: &(impl Metric + Clone)) {

@@ -4,18 +4,23 @@
 //! * assets that were given up go, once no publish has still to take them away;
 //! * archives of exports that have expired go;
 //! * unfinished files that nobody writes any more go;
-//! * files in the blob store that no row names go, when they have been like that for a day. Whoever stores the same content
-//!   meanwhile makes the file a fresh one, and a fresh file stays.
+//! * files in the blob store that no row names go, when they have been like that for a day ([`orphans`]);
+//! * then some of the files that are named are read, whether they are what they should be ([`scrub`]).
+//!
+//! Nothing is removed while the database is known to be older than the files, as one that was restored from a backup: what
+//! it does not name may be what was uploaded since.
 //!
 //! Each step is an item, and does the same when it is done again. (Logs and messages are forgotten by the engine, which goes
 //! on doing so when this job is paused.)
+
+mod orphans;
+mod scrub;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::export::remove_expired;
 use super::{Context, Executor, Failure, Item, Workshop};
-use crate::assets::blobs::BlobError;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::cleanup::CleanupStep;
@@ -32,11 +37,29 @@ const GRACE: TimeDelta = TimeDelta::days(1);
 /// Folders of the blob store.
 const FOLDERS: usize = 256;
 
+/// Each folder is looked at and swept; and the other steps.
+const ITEMS: usize = 2 * FOLDERS + 6;
+
+fn folders() -> impl Iterator<Item = String> {
+    (0..FOLDERS).map(|first| format!("{first:02x}"))
+}
+
 #[async_trait]
 impl Executor for Cleanup {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        context.plan(FOLDERS + 4).await?;
+        context.plan(ITEMS + scrub::pages(context).await?).await?;
         context.say(Message::new("progress-cleaning"));
+        if context.store().restored().await?.is_some() {
+            hold(context).await?;
+        } else {
+            self.remove(context).await?;
+        }
+        self.scrub(context).await
+    }
+}
+
+impl Cleanup {
+    async fn remove(&self, context: &Context) -> Result<(), Failure> {
         let trash_before = context.clock.now() - self.workshop.settings.trash;
         repeat(context, "trash", "cleanup-trash", CleanupStep::EmptyTrash { before: trash_before }).await?;
         repeat(context, "assets", "cleanup-assets", CleanupStep::RemoveAssets).await?;
@@ -44,6 +67,18 @@ impl Executor for Cleanup {
         self.sweep_unfinished(context).await?;
         self.sweep_blobs(context).await
     }
+}
+
+/// Says why nothing is removed.
+async fn hold(context: &Context) -> Result<(), Failure> {
+    let report = warning(Message::new("cleanup-held"));
+    context.commit(Item("held".to_owned()), Effect::Nothing, move |_| report).await?;
+    Ok(())
+}
+
+fn warning(message: Message) -> ItemReport {
+    let counters = Counters { warning: 1, ..Counters::default() };
+    ItemReport { counters, lines: vec![LogLine::new(LogType::CleanupWarning, message)], ..ItemReport::default() }
 }
 
 /// Does a step until it finds nothing more to do.
@@ -63,10 +98,6 @@ async fn repeat(context: &Context, key: &str, code: &'static str, step: CleanupS
         }
     }
     Ok(())
-}
-
-fn folder_key(prefix: &str) -> String {
-    format!("blobs {prefix}")
 }
 
 fn removed(count: u64, message: Message) -> ItemReport {
@@ -97,49 +128,5 @@ impl Cleanup {
         };
         context.commit(Item("unfinished".to_owned()), Effect::Nothing, move |_| report).await?;
         Ok(())
-    }
-
-    async fn sweep_blobs(&self, context: &Context) -> Result<(), Failure> {
-        let done = context.done_items().await?;
-        let (mut files, mut bytes) = (0, 0);
-        for prefix in (0..FOLDERS).map(|first| format!("{first:02x}")) {
-            context.checkpoint()?;
-            if done.contains_key(&folder_key(&prefix)) {
-                continue;
-            }
-            let (more_files, more_bytes) = self.sweep_folder(context, prefix).await?;
-            files += more_files;
-            bytes += more_bytes;
-        }
-        if files > 0 {
-            let report = removed(files, Message::new("cleanup-blobs").with("count", files).with("bytes", bytes));
-            context.log(report.lines, report.counters).await?;
-        }
-        Ok(())
-    }
-
-    /// The database says which files have had no name for a day; they are removed after that is written, and looked for
-    /// again tomorrow if this breaks off in between. How many went, and their size.
-    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(u64, u64), Failure> {
-        let before = context.clock.now() - GRACE;
-        let (blobs, folder) = (self.workshop.blobs.clone(), prefix.clone());
-        let listed = self.workshop.work(move |_| blobs.list(&folder)).await??;
-        let unnamed = context.store().unnamed_blobs(&listed).await?;
-        let item = Item(folder_key(&prefix));
-        let step = CleanupStep::FindOrphans { prefix, blobs: unnamed, before };
-        let found = context.commit(item, Effect::Cleanup(step), |_| ItemReport::default()).await?;
-        let Some(Applied::Orphans(orphans)) = found else { return Ok((0, 0)) };
-        let blobs = self.workshop.blobs.clone();
-        let gone = self.workshop.work(move |_| {
-            let (mut files, mut bytes) = (0, 0);
-            for orphan in &orphans {
-                if let Some(size) = blobs.remove(orphan, before.into())? {
-                    files += 1;
-                    bytes += size;
-                }
-            }
-            Ok::<_, BlobError>((files, bytes))
-        });
-        Ok(gone.await??)
     }
 }

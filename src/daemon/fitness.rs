@@ -1,0 +1,175 @@
+//! Whether a data folder may be worked on: the files in it have their database.
+//!
+//! A database that is missing, empty, or not theirs would take the files for nobody's, and Cleanup would remove them.
+//! So files of ours without their database are a mistake that a person has to mend, and nothing is written until then.
+//! Empty folders, and what lies in the ingest folder, are no files of ours.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{database, parts};
+use crate::assets::mark::{self, Found};
+use crate::config::Config;
+use crate::store::Options;
+use crate::store::peek::{self, Peeked};
+
+/// Why a data folder may not be worked on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Unfit {
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// Looks at a data folder before anything is written to it.
+pub async fn examine(config: &Config) -> Result<(), Unfit> {
+    let path = database(config.data());
+    let shown = path.display();
+    let found = peek::peek(&Options::new(&path, config.zone())).await;
+    let what = match found {
+        Peeked::Unknown => return Ok(()),
+        Peeked::Ours { identity } => return agrees(config, identity.as_deref()),
+        Peeked::Foreign => {
+            let what = format!("{shown} is the database of another program, not one of Prepress");
+            return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
+        }
+        Peeked::NoDatabase => {
+            let what = format!("{shown} is no SQLite database");
+            return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
+        }
+        Peeked::Missing => format!("the database {shown} is missing"),
+        Peeked::LinkToNowhere(target) => {
+            format!("the database {shown} is a link to {}, where nothing is", target.display())
+        }
+        Peeked::Empty => format!("the database {shown} is empty"),
+    };
+    let lying = Lying::below(config);
+    if lying.is_nothing() {
+        return Ok(());
+    }
+    Err(Unfit { what: format!("{what}, but {lying}"), remedy: remedy(&lying, config) })
+}
+
+/// A database of ours must be the one that the files belong to.
+fn agrees(config: &Config, identity: Option<&str>) -> Result<(), Unfit> {
+    let blobs = parts::blob_root(config);
+    let Found::Mark(mark) = mark::read(&blobs) else { return Ok(()) };
+    if identity == Some(mark.identity.as_str()) {
+        return Ok(());
+    }
+    let what = format!(
+        "the database {} is not the one that the files in {} belong to: it is {}, and they belong to {}",
+        database(config.data()).display(),
+        blobs.display(),
+        identity.unwrap_or("without a name"),
+        mark.identity,
+    );
+    let remedy = format!(
+        "restore the database of the same backup as the files, or the files of this database; if you know that they \
+         belong together, remove {}",
+        mark::path(&blobs).display()
+    );
+    Err(Unfit { what, remedy })
+}
+
+fn remedy(lying: &Lying, config: &Config) -> String {
+    let (data, mut away) = (config.data(), lying.folders.clone());
+    away.extend(lying.log.clone());
+    let mut said = format!("restore {} from a backup", database(data).display());
+    if lying.log.is_some() {
+        said.push_str(", together with its -wal file");
+    }
+    if !away.is_empty() {
+        let away: Vec<String> = away.iter().map(|path| path.display().to_string()).collect();
+        said.push_str(&format!("; to begin anew without these files, move away {}", away.join(", ")));
+    }
+    said
+}
+
+/// What of ours lies in a data folder, beside a database.
+#[derive(Debug, Default)]
+struct Lying {
+    blobs: usize,
+    has_mark: bool,
+    manifests: usize,
+    log: Option<PathBuf>,
+    /// Where it lies.
+    folders: Vec<PathBuf>,
+}
+
+impl Lying {
+    fn below(config: &Config) -> Self {
+        let (root, published) = (parts::blob_root(config), config.publish_root());
+        let blobs = count_blobs(&root);
+        let has_mark = mark::read(&root) != Found::Nothing;
+        let manifests = count_manifests(&published);
+        let log = peek::orphaned_log(&database(config.data()));
+        let mut folders = Vec::new();
+        if blobs > 0 || has_mark {
+            folders.push(root);
+        }
+        if manifests > 0 {
+            folders.push(published);
+        }
+        Self { blobs, has_mark, manifests, log, folders }
+    }
+
+    const fn is_nothing(&self) -> bool {
+        self.blobs == 0 && !self.has_mark && self.manifests == 0 && self.log.is_none()
+    }
+}
+
+impl std::fmt::Display for Lying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let mut said = Vec::new();
+        if self.blobs > 0 {
+            said.push(count(self.blobs, "stored file"));
+        }
+        if self.has_mark && self.blobs == 0 {
+            said.push("the mark of its file store".to_owned());
+        }
+        if self.manifests > 0 {
+            said.push(count(self.manifests, "tree") + " of published files");
+        }
+        if let Some(log) = &self.log {
+            said.push(log.display().to_string());
+        }
+        let is_one = said.len() == 1 && (self.blobs == 1 || self.blobs == 0 && self.manifests <= 1);
+        write!(f, "{} {} there", said.join(" and "), if is_one { "is" } else { "are" })
+    }
+}
+
+/// Entries of a folder; none, where there is no folder.
+fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+fn name_of(entry: &fs::DirEntry) -> String {
+    entry.file_name().to_string_lossy().into_owned()
+}
+
+fn count_blobs(root: &Path) -> usize {
+    let is_digit = |sign: u8| matches!(sign, b'0'..=b'9' | b'a'..=b'f');
+    let is_hex = |name: &str, length: usize| name.len() == length && name.bytes().all(is_digit);
+    entries(root)
+        .filter(|folder| is_hex(&name_of(folder), 2))
+        .flat_map(|folder| entries(&folder.path()))
+        .filter(|file| is_hex(&name_of(file), 64))
+        .count()
+}
+
+/// `publish/<context>/.<company>.<a or b>/` with a manifest in it.
+fn count_manifests(root: &Path) -> usize {
+    const NAMES: [&str; 3] = ["manifest.jsonl", ".manifest.jsonl", "metadata.jsonl"];
+    let is_tree = |tree: &fs::DirEntry| {
+        let name = name_of(tree);
+        name.starts_with('.') && (name.ends_with(".a") || name.ends_with(".b"))
+    };
+    entries(root)
+        .flat_map(|context| entries(&context.path()))
+        .filter(is_tree)
+        .filter(|tree| NAMES.iter().any(|name| tree.path().join(name).is_file()))
+        .count()
+}

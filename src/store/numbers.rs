@@ -1,0 +1,198 @@
+//! Numbers that are given once and never again, also by a database that was restored from a backup.
+//!
+//! The newest row of a table is what remembers how far its numbers had come; a restored database has forgotten the newest
+//! rows. The mark beside the blobs has not: what it had seen is kept in `kept_number`, and counting goes on from the higher
+//! of both.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::{Store, StoreError, Transaction};
+
+/// The next number of a table, for a statement that inserts one row.
+macro_rules! next_number {
+    ($table:literal) => {
+        concat!(
+            "(SELECT max(coalesce((SELECT max(id) FROM ",
+            $table,
+            "), 0), coalesce((SELECT value FROM kept_number WHERE name = '",
+            $table,
+            "'), 0)) + 1)"
+        )
+    };
+}
+pub(in crate::store) use next_number;
+
+/// Tables whose numbers clients, mails or files know, as the mark calls them.
+const TABLES: [(&str, &str); 8] = [
+    ("run", "instance"),
+    ("asset", "asset"),
+    ("job", "job"),
+    ("message", "outbox"),
+    ("folder", "folder"),
+    ("account", "account"),
+    ("company", "company"),
+    ("context", "publish_context"),
+];
+
+/// The highest company.change_seq: what an incremental publish looks from.
+const CHANGE: &str = "change";
+
+/// The highest publish_context.publish_seq: what manifests are closed with.
+const PUBLISH: &str = "publish";
+
+/// The key in `system` under which a restored database is known until it is examined.
+const RESTORED: &str = "restored";
+
+/// The key of the database's random name. It also keeps the identities of mails apart.
+const IDENTITY: &str = "installation";
+
+/// That the database is older than the files, and nobody has examined yet what that means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// When it was noticed.
+    pub found_at: DateTime<Utc>,
+    /// The run that it had come to.
+    pub run: i64,
+    /// The run that the files had seen.
+    pub seen_run: i64,
+}
+
+impl Store {
+    /// The random name of this database; `fresh`, if it had none.
+    pub async fn identity_or(&self, fresh: String) -> Result<String, StoreError> {
+        self.remember_once(IDENTITY, fresh).await
+    }
+
+    /// The random name of this database, if it has one yet.
+    pub async fn identity(&self) -> Result<Option<String>, StoreError> {
+        fact(&mut *self.reader().await?, IDENTITY).await
+    }
+
+    /// The highest number of each kind that was given.
+    pub async fn highest_numbers(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        highest(&mut *self.reader().await?).await
+    }
+
+    /// Learns what numbers the files have seen. If they have seen more than the database, it is older than they are: it counts
+    /// on from there, its publish contexts forget what their trees hold, for those were written later, and it is noted.
+    pub async fn catch_up(
+        &self,
+        seen: BTreeMap<String, i64>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Restored>, StoreError> {
+        if !is_behind(&self.highest_numbers().await?, &seen) {
+            return Ok(None);
+        }
+        self.write(move |tx| {
+            Box::pin(async move {
+                let own = highest(&mut *tx).await?;
+                if !is_behind(&own, &seen) {
+                    return Ok(None);
+                }
+                keep(tx, &seen).await?;
+                let number = |of: &BTreeMap<String, i64>| of.get("run").copied().unwrap_or(0);
+                let restored = Restored { found_at: now, run: number(&own), seen_run: number(&seen) };
+                note(tx, &restored).await?;
+                Ok(Some(restored))
+            })
+        })
+        .await
+    }
+
+    /// Whether the database was found to be older than the files, and that has not been settled.
+    pub async fn restored(&self) -> Result<Option<Restored>, StoreError> {
+        let text: Option<String> = fact(&mut *self.reader().await?, RESTORED).await?;
+        let read =
+            |text: String| serde_json::from_str(&text).map_err(|error| StoreError::corrupt("a restoration", error));
+        text.map(read).transpose()
+    }
+
+    /// Database and files agree again.
+    pub async fn settle_restoration(&self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM system WHERE key = $1")
+                    .bind(RESTORED)
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("settle a restoration"))
+            })
+        })
+        .await
+    }
+}
+
+/// Whether `seen` has a number that is higher than what was given. A kind that this version does not know says nothing.
+pub fn is_behind(own: &BTreeMap<String, i64>, seen: &BTreeMap<String, i64>) -> bool {
+    own.iter().any(|(name, own)| seen.get(name).is_some_and(|seen| seen > own))
+}
+
+async fn fact(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+        .bind(key)
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::doing("read a fact"))
+}
+
+async fn highest(connection: &mut SqliteConnection) -> Result<BTreeMap<String, i64>, StoreError> {
+    let of_table = |(name, table): (&str, &str)| {
+        format!(
+            "SELECT '{name}', max(coalesce((SELECT max(id) FROM {table}), 0),
+                                  coalesce((SELECT value FROM kept_number WHERE name = '{table}'), 0))"
+        )
+    };
+    let mut questions: Vec<String> = TABLES.into_iter().map(of_table).collect();
+    questions.push(format!("SELECT '{CHANGE}', coalesce(max(change_seq), 0) FROM company"));
+    questions.push(format!("SELECT '{PUBLISH}', coalesce(max(publish_seq), 0) FROM publish_context"));
+    let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(questions.join(" UNION ALL ")))
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing("read the highest numbers"))?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), StoreError> {
+    let doing = "count on from what files have seen";
+    let kept: Vec<Value> =
+        TABLES.iter().filter_map(|(name, table)| seen.get(*name).map(|number| json!([table, number]))).collect();
+    sqlx::query(
+        "INSERT INTO kept_number (name, value) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+         ON CONFLICT (name) DO UPDATE SET value = max(kept_number.value, excluded.value)",
+    )
+    .bind(Value::from(kept).to_string())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing(doing))?;
+    for (name, sql) in [
+        (CHANGE, "UPDATE company SET change_seq = max(change_seq, $1)"),
+        // The trees are written anew by the next publish: what they hold is of a later time.
+        (PUBLISH, "UPDATE publish_context SET publish_seq = max(publish_seq, $1), side_a_seq = 0, side_b_seq = 0"),
+    ] {
+        sqlx::query(sql)
+            .bind(seen.get(name).copied().unwrap_or(0))
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing(doing))?;
+    }
+    Ok(())
+}
+
+async fn note(tx: &mut Transaction, restored: &Restored) -> Result<(), StoreError> {
+    let text = serde_json::to_string(restored).map_err(|error| StoreError::corrupt("a restoration", error))?;
+    sqlx::query(
+        "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )
+    .bind(RESTORED)
+    .bind(text)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note that the database was restored"))
+}

@@ -1,0 +1,95 @@
+//! A look at a database file before anybody opens it to write: whether it is there, and whose it is. Nothing is made and
+//! nothing is changed.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::open::{Options, connecting, write_ahead_log};
+
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peeked {
+    Missing,
+    /// A link to where nothing is.
+    LinkToNowhere(PathBuf),
+    /// Not a byte, or not a table of ours yet.
+    Empty,
+    /// Something else than a SQLite database.
+    NoDatabase,
+    /// The database of another program.
+    Foreign,
+    /// Ours, with its random name if it has one yet.
+    Ours {
+        identity: Option<String>,
+    },
+    /// It could not be looked into: whoever opens it will hear why.
+    Unknown,
+}
+
+/// How every SQLite database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Looks at the database file of a data folder.
+pub async fn peek(options: &Options) -> Peeked {
+    match before_opening(&options.path) {
+        Some(found) => found,
+        None => inside(options).await.unwrap_or(Peeked::Unknown),
+    }
+}
+
+/// The write-ahead log of a database that is not there, if it holds anything.
+pub fn orphaned_log(database: &Path) -> Option<PathBuf> {
+    let log = write_ahead_log(database);
+    fs::metadata(&log).is_ok_and(|found| found.len() > 0).then_some(log)
+}
+
+fn before_opening(path: &Path) -> Option<Peeked> {
+    if !path.exists() {
+        return Some(match fs::read_link(path) {
+            Ok(target) => Peeked::LinkToNowhere(target),
+            Err(_) => Peeked::Missing,
+        });
+    }
+    let mut start = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return Some(Peeked::Unknown);
+    }
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).ok()?;
+    if start.is_empty() {
+        Some(Peeked::Empty)
+    } else if start != MAGIC {
+        Some(Peeked::NoDatabase)
+    } else {
+        None
+    }
+}
+
+async fn inside(options: &Options) -> Result<Peeked, sqlx::Error> {
+    let immutable = !write_ahead_log(&options.path).exists();
+    let mut connection = connecting(options).read_only(true).immutable(immutable).connect().await?;
+    let found = whose(&mut connection).await;
+    connection.close().await?;
+    found
+}
+
+async fn whose(connection: &mut SqliteConnection) -> Result<Peeked, sqlx::Error> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    // A first start that broke off leaves the list of migrations, and nothing in it.
+    if tables.iter().all(|table| table == "_sqlx_migrations") {
+        return Ok(Peeked::Empty);
+    }
+    if !(has("_sqlx_migrations") && has("system") && has("instance") && has("asset")) {
+        return Ok(Peeked::Foreign);
+    }
+    let identity = sqlx::query_scalar("SELECT value FROM system WHERE key = 'installation'");
+    Ok(Peeked::Ours { identity: identity.fetch_optional(connection).await? })
+}

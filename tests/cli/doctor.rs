@@ -1,0 +1,388 @@
+//! Files and their database: what happens when one of them is not what the other says.
+
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+
+use super::*;
+
+/// The exit code for a data folder that lacks the database that its files belong to.
+const UNFIT: Option<i32> = Some(78);
+
+impl Place {
+    /// A daemon's life: accounts, a picture uploaded and published, and the end in good order.
+    fn lived() -> Self {
+        let place = Self::new();
+        let daemon = place.serve();
+        place.furnish();
+        fs::remove_file(place.data.join("ingest/Acme/spring/empty.jpg")).unwrap();
+        place.upload("spring");
+        assert_eq!(daemon.terminate(), Some(0));
+        place
+    }
+
+    fn upload(&self, folder: &str) {
+        let order = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", folder];
+        self.run(&[&order[..], &["--publish", "Incremental", "--wait"]].concat()).ok();
+    }
+
+    fn draw(&self, path: &str, shade: u8) {
+        let picture = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([x as u8 * 3, y as u8 * 5, shade]));
+        let path = self.data.join("ingest/Acme").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        picture.save(path).unwrap();
+    }
+
+    fn database(&self) -> PathBuf {
+        self.data.join("prepress.db")
+    }
+
+    fn sql(&self, statement: &str) -> String {
+        let output = Command::new("sqlite3").arg(self.database()).arg(statement).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Where the file that a question to the database names lies.
+    fn blob(&self, question: &str) -> PathBuf {
+        let name = self.sql(question);
+        self.data.join("blobs").join(&name[..2]).join(&name)
+    }
+
+    fn start(&self) -> Ran {
+        // A daemon that starts after all would run for ever.
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let first = BufReader::new(child.stdout.take().unwrap()).lines().next();
+        if let Some(greeting) = first {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it started: {}", greeting.unwrap());
+        }
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// All files below the data folder but those of locks, with their sizes.
+    fn listing(&self) -> Vec<(PathBuf, u64)> {
+        let mut found = files_below(&self.data);
+        found.retain(|(path, _)| !path.ends_with("lock") && !path.to_string_lossy().ends_with("-shm"));
+        found
+    }
+
+    /// That no command works on it, that they say the same, and that nothing is written.
+    fn is_refused(&self, said: &[&str]) {
+        let before = self.listing();
+        let refused = self.start();
+        assert_eq!(refused.code, UNFIT, "{}", refused.err);
+        for what in said {
+            assert!(refused.err.contains(what), "{what}: {}", refused.err);
+        }
+        let check = self.run(&["check"]);
+        assert_eq!(check.code, Some(1), "{}", check.out);
+        let what = refused.err.lines().next().unwrap().strip_prefix("error: ").unwrap();
+        assert!(check.out.contains(what), "{what}: {}", check.out);
+        for command in [&["company", "list"][..], &["doctor"], &["doctor", "--repair"], &["jobs", "list"]] {
+            let ran = self.run(command);
+            assert_eq!(ran.code, UNFIT, "{command:?}: {}{}", ran.out, ran.err);
+            assert!(ran.err.contains(what), "{command:?}: {}", ran.err);
+        }
+        assert_eq!(self.listing(), before, "nothing is written and nothing goes");
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let facts = fs::symlink_metadata(entry.path()).unwrap();
+        if facts.is_dir() {
+            found.extend(files_below(&entry.path()));
+        } else {
+            found.push((entry.path(), facts.len()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn files_without_their_database_are_not_taken_for_nobodys() {
+    let place = Place::lived();
+    let kept = place.data.with_extension("kept");
+    let login = fs::read_to_string(place.data.join("admin-login")).unwrap();
+    fs::rename(place.database(), &kept).unwrap();
+
+    place.is_refused(&["prepress.db is missing", "3 stored files", "restore ", "to begin anew", "/blobs"]);
+    fs::write(place.database(), []).unwrap();
+    place.is_refused(&["prepress.db is empty", "3 stored files"]);
+    fs::remove_file(place.database()).unwrap();
+    place.sql("VACUUM");
+    place.sql("PRAGMA user_version = 1");
+    place.is_refused(&["prepress.db is empty"]);
+    place.sql("CREATE TABLE company (id INTEGER PRIMARY KEY, motto TEXT)");
+    place.is_refused(&["the database of another program"]);
+    fs::write(place.database(), "<html>no such file</html>").unwrap();
+    place.is_refused(&["is no SQLite database"]);
+    fs::remove_file(place.database()).unwrap();
+    symlink("/mnt/fast disk/prepress.db", place.database()).unwrap();
+    place.is_refused(&["is a link to /mnt/fast disk/prepress.db, where nothing is"]);
+    fs::remove_file(place.database()).unwrap();
+
+    // The database of another installation, whose login would be good here.
+    let other = Place::lived();
+    fs::copy(other.database(), place.database()).unwrap();
+    place.is_refused(&["not the one that the files in", "blobs/.prepress"]);
+    assert_eq!(fs::read_to_string(place.data.join("admin-login")).unwrap(), login);
+
+    // What was said to be restored is restored.
+    fs::rename(&kept, place.database()).unwrap();
+    let daemon = place.serve();
+    assert_eq!(daemon.terminate(), Some(0));
+    place.run(&["doctor", "--verify"]).ok();
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_no_reason_to_refuse_a_start() {
+    let place = Place::new();
+    fs::create_dir_all(place.data.join("blobs/3f")).unwrap();
+    fs::create_dir_all(place.data.join("publish/image-serving/.Acme.a")).unwrap();
+    place.draw("spring/shoe.png", 9);
+    let asked = place.run(&["company", "list"]).refused();
+    assert!(asked.contains("no Prepress database"), "{asked}");
+    assert!(!place.database().exists());
+    let daemon = place.serve();
+    assert!(place.data.join("admin-login").exists());
+    assert_eq!(daemon.terminate(), Some(0));
+    // A first start that broke off before it had made anything.
+    fs::write(place.database(), []).unwrap();
+    fs::remove_file(place.data.join("blobs/.prepress")).unwrap();
+    let daemon = place.serve();
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn a_tree_of_published_files_a_mark_or_a_log_alone_is_reason_enough() {
+    let place = Place::lived();
+    let files = place.data.with_extension("files");
+    fs::remove_file(place.database()).unwrap();
+    fs::rename(place.data.join("blobs"), &files).unwrap();
+    place.is_refused(&["2 trees of published files", "/publish"]);
+    fs::rename(place.data.join("publish"), place.data.with_extension("published")).unwrap();
+    fs::create_dir(place.data.join("blobs")).unwrap();
+    fs::copy(files.join(".prepress"), place.data.join("blobs/.prepress")).unwrap();
+    place.is_refused(&["the mark of its file store is there"]);
+    fs::remove_file(place.data.join("blobs/.prepress")).unwrap();
+    fs::write(place.data.join("prepress.db-wal"), "what was not yet in the database").unwrap();
+    place.is_refused(&["prepress.db-wal is there", "together with its -wal file"]);
+    fs::remove_file(place.data.join("prepress.db-wal")).unwrap();
+    // All that was named is moved away: now it is really new.
+    let daemon = place.serve();
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// Runs Cleanup at once, and gives its log.
+fn clean(place: &Place) -> String {
+    place.run(&["jobs", "run", "Cleanup"]).ok();
+    let done = || {
+        let run = &place.json(&["jobs", "list", "--company", "prepress", "--json"])["jobs"][0];
+        (run["state"] == "Done").then(|| run["run"].to_string())
+    };
+    let run = service::until("Cleanup is done", done);
+    place.run(&["jobs", "log", &run]).ok()
+}
+
+#[test]
+fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_it_is_examined() {
+    let place = Place::lived();
+    let backup = place.data.with_extension("backup");
+    fs::copy(place.database(), &backup).unwrap();
+    place.draw("later/boot.png", 120);
+    let daemon = place.serve();
+    place.upload("later");
+    let last_run: i64 = place.sql("SELECT max(id) FROM instance").parse().unwrap();
+    let last_asset: i64 = place.sql("SELECT max(id) FROM asset").parse().unwrap();
+    let last_publish: i64 = place.sql("SELECT max(publish_seq) FROM publish_context").parse().unwrap();
+    assert_eq!(daemon.terminate(), Some(0));
+    let boot = place.blob("SELECT blob FROM asset WHERE name = 'boot'");
+    // An archive of a run that the backup does not know.
+    let archive = place.data.join("exports").join((last_run + 5).to_string()).join("token.zip");
+    fs::create_dir_all(archive.parent().unwrap()).unwrap();
+    fs::write(&archive, "an archive").unwrap();
+    fs::copy(&backup, place.database()).unwrap();
+
+    // Even before the daemon starts.
+    let check = place.run(&["check"]).ok();
+    assert!(check.contains("is older than the stored files") && check.contains("doctor --repair"), "{check}");
+    let order = ["submit", "--kind", "imageServingPublish", "--publish", "Full", "--user", "ada@acme.example"];
+    place.run(&order).ok();
+    assert_eq!(place.sql("SELECT max(id) FROM instance").parse(), Ok(last_run + 1));
+
+    let log = place.data.with_extension("log");
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.stderr(fs::File::create(&log).unwrap()));
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.contains("the database is older than the stored files"), "{said}");
+    // An orphan that would go: nothing has touched it for days, and it was noted long ago.
+    fs::File::options().write(true).open(&boot).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    let name = boot.file_name().unwrap().to_str().unwrap();
+    place.sql(&format!("INSERT INTO orphaned_blob (blob, since_at) VALUES ('{name}', 0)"));
+    let held = clean(&place);
+    assert!(held.contains("Nothing was removed: the database is older"), "{held}");
+    assert!(held.contains("1 warning"), "{held}");
+    assert!(boot.exists() && archive.exists());
+
+    // The trees are of a later time: they are made anew, and numbers of publishes go on.
+    place.draw("third/cap.png", 200);
+    place.upload("third");
+    assert_eq!(place.sql("SELECT id FROM asset WHERE name = 'cap'").parse(), Ok(last_asset + 1));
+    let manifest = fs::read_to_string(place.data.join("publish/image-serving/Acme/manifest.jsonl")).unwrap();
+    assert!(!manifest.contains("boot"), "{manifest}");
+    let totals: Value = serde_json::from_str(manifest.lines().last().unwrap()).unwrap();
+    assert!(totals["publish"].as_i64().unwrap() > last_publish, "{totals}");
+    assert!(!place.data.join("publish/image-serving/Acme/boot.tif").exists());
+
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{}{}", doctor.out, doctor.err);
+    assert!(doctor.out.contains("as one that was restored from a backup"), "{}", doctor.out);
+    let beside = place.run(&["doctor", "--repair"]).refused();
+    assert!(beside.contains("repairs are made without it") && beside.contains("stop it first"), "{beside}");
+    assert_eq!(daemon.terminate(), Some(0));
+
+    // It is settled only when nothing else is left.
+    let shoe = place.blob("SELECT blob FROM asset WHERE name = 'shoe'");
+    let aside = place.data.with_extension("shoe");
+    fs::rename(&shoe, &aside).unwrap();
+    let doctor = place.run(&["doctor", "--repair"]);
+    assert_eq!(doctor.code, Some(1), "{}", doctor.out);
+    assert!(doctor.out.contains("The master of shoe (company Acme, folder Acme/) is gone"), "{}", doctor.out);
+    fs::rename(&aside, &shoe).unwrap();
+    let repaired = place.run(&["doctor", "--repair"]).ok();
+    assert!(repaired.contains("settled"), "{repaired}");
+    place.run(&["doctor"]).ok();
+    let daemon = place.serve();
+    let swept = clean(&place);
+    assert!(swept.contains("1 file that nothing refers to was removed"), "{swept}");
+    assert!(!boot.exists() && !archive.exists());
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
+    let place = Place::lived();
+    let sound = place.run(&["doctor", "--verify"]).ok();
+    assert!(sound.contains("3 files") && sound.contains("Everything agrees."), "{sound}");
+    let master = place.blob("SELECT blob FROM asset WHERE name = 'shoe'");
+    let pyramid = place.blob("SELECT blob FROM derived WHERE role = 'Pyramid'");
+    let thumbnail = place.blob("SELECT blob FROM derived WHERE role = 'Thumbnail'");
+    let whole = [&master, &pyramid, &thumbnail].map(|path| fs::read(path).unwrap());
+    let tamper = |path: &Path, bytes: &[u8]| {
+        fs::remove_file(path).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let mut changed = whole[0].clone();
+    changed[30] ^= 1;
+    tamper(&master, &changed);
+    tamper(&pyramid, &whole[1][..whole[1].len() / 2]);
+    fs::remove_file(&thumbnail).unwrap();
+
+    // Without reading all bytes a change that kept the length is not seen.
+    let quick = place.run(&["doctor"]);
+    assert_eq!(quick.code, Some(1), "{}", quick.err);
+    assert!(quick.out.contains("The Pyramid of shoe (company Acme, folder Acme/) has "), "{}", quick.out);
+    assert!(quick.out.contains(" bytes instead of "), "{}", quick.out);
+    assert!(quick.out.contains("The Thumbnail of shoe (company Acme, folder Acme/) is gone"), "{}", quick.out);
+    assert!(quick.out.contains("2 differences."), "{}", quick.out);
+    let report: Value = serde_json::from_str(&place.run(&["doctor", "--verify", "--json"]).out).unwrap();
+    let codes: Vec<_> = report["findings"].as_array().unwrap().iter().map(|found| &found["message"]["code"]).collect();
+    assert_eq!(codes.len(), 3, "{report}");
+    assert!(codes.contains(&&Value::from("damage-changed")), "{report}");
+    assert!(place.listing().iter().all(|(path, _)| *path != thumbnail), "looking changes nothing");
+
+    let repaired = place.run(&["doctor", "--verify", "--repair"]);
+    assert_eq!(repaired.code, Some(1), "a master cannot be made again: {}", repaired.out);
+    assert!(repaired.out.contains("3 differences, of which 2 repaired."), "{}", repaired.out);
+    assert!(repaired.out.contains("upload the same file again with overwrite"), "{}", repaired.out);
+    assert_eq!(fs::read(&master).unwrap(), changed, "nothing is deleted");
+
+    // The same file again heals the master, and the upload makes the rest.
+    let daemon = place.serve();
+    let order = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "spring", "--overwrite"];
+    place.run(&[&order[..], &["--wait"]].concat()).ok();
+    let healed = place.run(&["doctor", "--verify"]).ok();
+    assert!(healed.contains("3 files"), "{healed}");
+    assert_eq!([&master, &pyramid, &thumbnail].map(|path| fs::read(path).unwrap()), whole);
+
+    // What counts as not made yet is made by optimizeImagesJob.
+    tamper(&pyramid, b"II*");
+    assert_eq!(daemon.terminate(), Some(0));
+    let repaired = place.run(&["doctor", "--repair"]).ok();
+    assert!(repaired.contains("1 difference repaired"), "{repaired}");
+    let daemon = place.serve();
+    place.run(&["submit", "--kind", "optimizeImages", "--user", "ada@acme.example", "--wait"]).ok();
+    assert_eq!(fs::read(&pyramid).unwrap(), whole[1]);
+    place.run(&["doctor", "--verify"]).ok();
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// What a request for the head of a file is answered with first.
+fn status(daemon: &Daemon, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();
+    write!(stream, "HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    BufReader::new(stream).lines().next().unwrap().unwrap()
+}
+
+#[test]
+fn the_doctor_looks_at_archives_marks_and_the_database_itself() {
+    let place = Place::lived();
+    let daemon = place.serve();
+    let asset = place.sql("SELECT 'a|' || id FROM asset WHERE name = 'shoe'");
+    let order = format!(
+        r#"{{"companyHandle": "c|47", "jobName": "Get", "exportJob": {{
+            "assetHandleArray": ["{asset}"], "fmt": "orig", "emailSetting": "None"}}}}"#
+    );
+    place.run_with_input(&["submit", "-", "--user", "ada@acme.example", "--wait"], &order).ok();
+    let archive = files_below(&place.data.join("exports")).remove(0).0;
+    place.run(&["doctor", "--verify"]).ok();
+    let mut bytes = fs::read(&archive).unwrap();
+    let address = place.sql("SELECT address FROM export");
+    let path = &address[address.find("/Exports").unwrap()..];
+    assert_eq!(status(&daemon, path), "HTTP/1.1 200 OK");
+    assert_eq!(daemon.terminate(), Some(0));
+
+    bytes[50] ^= 1;
+    fs::write(&archive, &bytes).unwrap();
+    place.run(&["doctor"]).ok();
+    let verified = place.run(&["doctor", "--verify"]);
+    assert_eq!(verified.code, Some(1), "{}", verified.out);
+    assert!(
+        verified.out.contains("The archive of the export of run ") && verified.out.contains("was changed"),
+        "{}",
+        verified.out
+    );
+    bytes.truncate(60);
+    fs::write(&archive, &bytes).unwrap();
+    assert_eq!(place.run(&["doctor"]).code, Some(1), "a cut is seen without reading");
+
+    let mark = place.data.join("blobs/.prepress");
+    fs::write(&mark, "{").unwrap();
+    let report = place.run(&["doctor"]);
+    assert!(report.out.contains("The mark beside the stored files cannot be read"), "{}", report.out);
+    let repaired = place.run(&["doctor", "--repair"]).ok();
+    assert!(repaired.contains("2 differences repaired"), "{repaired}");
+    place.run(&["doctor", "--verify"]).ok();
+    let daemon = place.serve();
+    assert_eq!(status(&daemon, path), "HTTP/1.1 410 Gone", "a damaged archive is not handed out any more");
+    let before = fs::metadata(&mark).unwrap().ino();
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(fs::metadata(&mark).unwrap().ino(), before, "nothing was new at its end");
+
+    // A row that refers to nothing.
+    place
+        .sql("PRAGMA foreign_keys = OFF; INSERT INTO publish_mark (asset_id, context_id, marked) VALUES (99999, 1, 1)");
+    let report = place.run(&["doctor"]);
+    assert_eq!(report.code, Some(1), "{}", report.out);
+    assert!(report.out.contains("The database is damaged: publish_mark"), "{}", report.out);
+}
