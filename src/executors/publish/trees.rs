@@ -301,7 +301,7 @@ impl Trees {
             if !is_ours && !named.files.contains(name) && !target.leaving.contains(name) {
                 strangers.push(name.to_owned());
             }
-            Ok(false)
+            Ok::<_, TreeError>(false)
         })?;
         Ok(strangers)
     }

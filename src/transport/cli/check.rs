@@ -17,7 +17,6 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
-use crate::daemon::{self, parts};
 use crate::service::Services;
 use crate::store::numbers::is_behind;
 use crate::store::{Store, StoreError};
