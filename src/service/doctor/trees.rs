@@ -156,7 +156,8 @@ fn look_at_file(
     };
     let stamp = row.stamp.as_deref().filter(|_| !verify);
     let expected = Expected { blob: &blob, sha256: &row.blob, bytes: row.bytes, stamp };
-    let (mut wrong, mut is_linked, mut before) = (Vec::new(), false, None);
+    let (mut wrong, mut is_linked) = (Vec::new(), false);
+    let mut before: Option<(PathBuf, Look)> = None;
     let sides = Side::ALL.iter().copied().filter(|side| row.seq <= site.state.seq_of(*side));
     for side in sides {
         let path = trees.tree(side).join(&row.file_name);
