@@ -3,4 +3,5 @@
 pub mod blobs;
 pub mod exports;
 pub mod ingest;
+pub mod marks;
 pub mod recognize;

@@ -4,15 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::StartError;
+use chrono::{DateTime, Utc};
+
 use crate::assets::blobs::{BlobError, Blobs};
+use crate::assets::marks::{Mark, Marked, Marks};
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::media::child::Launcher;
 use crate::model::firing;
+use crate::model::id::{CompanyId, InstanceId};
 use crate::outward::{self, Guard};
 use crate::service;
+use crate::store::condemned::CondemnedFile;
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -171,14 +176,53 @@ pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
     Ok(blobs)
 }
 
+/// The marks of files in work, and whether one of them tells what ended the process before this one: such a file is condemned.
+pub async fn marks(config: &Config, store: &Store, now: DateTime<Utc>) -> Result<(Marks, bool), StartError> {
+    let (marks, left) = Marks::open(&super::marks(config.data()))?;
+    if left.suspects > 0 {
+        tracing::warn!(
+            files = left.suspects,
+            "files were in work when the daemon ended before it had finished them; each is tried alone"
+        );
+    }
+    if left.let_go > 0 {
+        tracing::warn!(files = left.let_go, "so many files were in work when daemons ended that the oldest are let go");
+    }
+    for culprit in &left.culprits {
+        let file = condemned(culprit, now);
+        tracing::error!(
+            content = file.content, file = file.file, company = %file.company, run = %file.run,
+            "the daemon ended again while it worked on this file alone; it is not tried again before: prepress doctor --clear"
+        );
+        store.condemn_file(file).await?;
+    }
+    marks.forget(&left.culprits)?;
+    Ok((marks, !left.culprits.is_empty()))
+}
+
+fn condemned(culprit: &Marked, at: DateTime<Utc>) -> CondemnedFile {
+    let content = culprit.content.clone();
+    match &culprit.mark {
+        Some(Mark { file, company, run }) => {
+            CondemnedFile { content, file: file.clone(), company: *company, run: *run, at }
+        }
+        None => CondemnedFile { content, file: String::new(), company: CompanyId::SYSTEM, run: InstanceId(0), at },
+    }
+}
+
 /// The executors of this version, over the blobs of the data folder.
-pub fn registry(config: &Config, blobs: Blobs, address: SocketAddr) -> Result<Arc<dyn Registry>, StartError> {
+pub fn registry(
+    config: &Config,
+    blobs: Blobs,
+    marks: Marks,
+    address: SocketAddr,
+) -> Result<Arc<dyn Registry>, StartError> {
     install_crypto();
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let settings = Settings::new(config).read_files().map_err(|e| StartError::Executors(e.to_string()))?;
     let settings = Settings { own_url: format!("{scheme}://{address}"), ..settings };
     Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
-    Ok(Arc::new(Standard::new(settings, blobs)))
+    Ok(Arc::new(Standard::new(settings, blobs).with_marks(marks)))
 }
 
 pub fn upload_limits(config: &Config) -> service::uploads::Limits {

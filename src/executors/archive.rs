@@ -82,14 +82,22 @@ pub async fn unpack(
     archive: Archive,
 ) -> Result<(), Failure> {
     let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
-    let opened = workshop.work(move |stop| {
+    let content = archive.blob.id.clone();
+    let opened = workshop.work_on(context, &content, &from.shown, move |stop| {
         let open = || blobs.read(&archive.blob.id);
         let listed = archive::list(open()?, kind, &limits, stop);
-        Ok::<_, Failure>((Extractor::new(open()?, kind), listed))
+        Ok((Extractor::new(open()?, kind), listed))
     });
-    let (extractor, listed) = opened.await??;
+    let (extractor, listed) = match opened.await {
+        Ok(opened) => opened,
+        Err(Unmade::Refused(why)) => {
+            let fate = from.refuse(why);
+            return Box::pin(filing.file(context, from, fate)).await;
+        }
+        Err(Unmade::Failed(failure)) => return Err(failure),
+    };
     match listed.and_then(|listed| Ok((extractor?, listed))) {
-        Ok((extractor, listed)) => Unpacking { filing, context, workshop, from }.run(extractor, listed).await,
+        Ok((extractor, listed)) => Unpacking { filing, context, workshop, from, content }.run(extractor, listed).await,
         Err(ArchiveError::Stopped) => Err(Failure::Interrupted),
         Err(refused) => {
             let fate = from.refuse(reason::other(refused));
@@ -104,6 +112,8 @@ struct Unpacking<'a> {
     context: &'a Context,
     workshop: &'a Workshop,
     from: Incoming,
+    /// What the archive is known by.
+    content: String,
 }
 
 /// A member as it came out of the archive.
@@ -155,7 +165,7 @@ impl Unpacking<'_> {
         next: Vec<(Incoming, Member)>,
     ) -> Result<(Extractor, Vec<Taken>), Failure> {
         let (blobs, folder) = (self.workshop.blobs.clone(), self.from.folder.clone());
-        let taken = self.workshop.work(move |stop| {
+        let taken = self.workshop.work_on(self.context, &self.content, &self.from.shown, move |stop| {
             let mut taken = Vec::with_capacity(next.len());
             for (incoming, member) in next {
                 let blob = match refusal(&incoming, &member, &folder) {
@@ -164,9 +174,14 @@ impl Unpacking<'_> {
                 };
                 taken.push((incoming, blob));
             }
-            Ok::<_, Failure>((extractor, taken))
+            Ok((extractor, taken))
         });
-        taken.await?
+        match taken.await {
+            Ok(taken) => Ok(taken),
+            // It was read before by the same attempt.
+            Err(Unmade::Refused(why)) => Err(Failure::because(why)),
+            Err(Unmade::Failed(failure)) => Err(failure),
+        }
     }
 
     /// Makes of members what is made of them, several at a time, and files them in their order.
@@ -196,12 +211,13 @@ impl Unpacking<'_> {
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
         let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());
-        let examined = self.workshop.work(move |stop| {
+        let content = blob.id.clone();
+        let examined = self.workshop.work_on(self.context, &content, &incoming.shown, move |stop| {
             let _working = progress.working_on(shown);
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             process::examine(&workshop, subject, &processing, stop)
         });
-        let fate = match examined.await? {
+        let fate = match examined.await {
             Ok(ready) => Fate::Ready(Box::new(ready)),
             Err(Unmade::Refused(why)) => incoming.refuse(why),
             Err(Unmade::Failed(failure)) => return Err(failure),

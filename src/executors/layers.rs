@@ -140,7 +140,8 @@ impl Work<'_> {
 
     async fn read(&self) -> Result<Layers, Unmade> {
         let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
-        let read = self.workshop.work(move |_| -> Result<Layers, Unmade> {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let read = self.workshop.work_on(self.context, content, file_name, move |_| {
             let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits())?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
             if count > most as usize {
@@ -149,7 +150,7 @@ impl Work<'_> {
             }
             Ok(found)
         });
-        read.await?
+        read.await
     }
 
     /// Colours and sharpening are for layers as for the picture; crops, masks and the knockout are about the whole.
@@ -163,11 +164,12 @@ impl Work<'_> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
         let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer));
         let working = self.context.working_on(self.parent.file_name.clone());
-        let made = self.workshop.work(move |stop| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let made = self.workshop.work_on(self.context, content, file_name, move |stop| {
             let _working = working;
             pictures::make(&workshop, &recipes, Source { blob: &blob, format }, &making, stop)
         });
-        made.await?
+        made.await
     }
 
     async fn commit_layer(

@@ -58,12 +58,12 @@ impl OptimizeImages {
     async fn optimize(&self, context: &Context, recipes: &Recipes, picture: PictureState) -> Result<(), Failure> {
         let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), picture.clone());
         let recipes = recipes.clone();
-        let made = self.workshop.work(move |stop| {
+        let made = self.workshop.work_on(context, &picture.blob, &picture.file_name, move |stop| {
             let _working = progress.working_on(&asset.name);
             pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop)
         });
         let item = Item(key(&picture));
-        match made.await? {
+        match made.await {
             Ok(made) => {
                 let effect = Effect::Derive {
                     company: context.run.company,

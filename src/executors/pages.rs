@@ -200,7 +200,8 @@ impl Work<'_> {
 
     async fn open(&self) -> Result<Document, Unmade> {
         let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
-        let opened = self.workshop.work(move |stop| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let opened = self.workshop.work_on(self.context, content, file_name, move |stop| {
             let limits = workshop.settings.page_limits();
             let master = workshop.blobs.path(&parent.blob)?;
             let (path, folder) = if is_pdf(&workshop, &parent)? {
@@ -221,7 +222,7 @@ impl Work<'_> {
             }
             Ok(Document { path, _folder: folder, pages })
         });
-        opened.await?
+        opened.await
     }
 
     /// Draws pages and puts their files into the store.
@@ -229,7 +230,8 @@ impl Work<'_> {
         let (workshop, path, drawing) =
             (self.workshop.clone(), document.path.clone(), self.plan.drawing(self.workshop));
         let working = self.context.working_on(self.parent.file_name.clone());
-        let drawn = self.workshop.work(move |stop| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let drawn = self.workshop.work_on(self.context, content, file_name, move |stop| {
             let _working = working;
             let limits = workshop.settings.page_limits();
             let mut pages = Vec::new();
@@ -244,7 +246,7 @@ impl Work<'_> {
             pdf::draw_pages(&workshop.launcher, &path, run, &drawing, &limits, stop, &mut take)?;
             Ok(pages)
         });
-        drawn.await?
+        drawn.await
     }
 
     async fn commit_page(&self, page: u32, outcome: Result<Stored, String>) -> Result<Option<AssetId>, Failure> {

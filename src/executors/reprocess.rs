@@ -102,11 +102,12 @@ impl ReprocessAssets {
         };
         let (workshop, processing, progress) = (self.workshop.clone(), processing.clone(), context.clone());
         let subject = known.clone();
-        let work = self.workshop.work(move |stop| {
+        let (content, file) = (&known.master.blob, &known.file_name);
+        let work = self.workshop.work_on(context, content, file, move |stop| {
             let _working = progress.working_on(&subject.name);
             examine(&workshop, &subject, &processing, stop)
         });
-        let result = match work.await? {
+        let result = match work.await {
             Ok(ready) => Ok(ready),
             Err(Unmade::Refused(why)) => Err(why),
             Err(Unmade::Failed(failure)) => return Err(failure),

@@ -232,7 +232,8 @@ impl Work<'_> {
         let (workshop, blob, encoding) = (self.workshop.clone(), self.parent.blob.clone(), encoding(preset));
         let working = self.context.working_on(format!("{} {}", self.parent.file_name, preset.name));
         let asked_to_stop = self.context.stop_token().clone();
-        let encoded = self.workshop.work(move |abandoned| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let encoded = self.workshop.work_long_on(self.context, content, file_name, move |abandoned| {
             let stop = || abandoned() || asked_to_stop.is_cancelled();
             let (launcher, limits) = (&workshop.launcher, workshop.settings.video_limits());
             let source = source(&workshop, &blob)?;
@@ -253,7 +254,7 @@ impl Work<'_> {
             };
             Ok(Stored { file, playlist, cut_off: cut_off(&probe, made.duration), made, facts })
         });
-        encoded.await?
+        encoded.await
     }
 
     async fn file(&self, preset: PropertySetId, name: FileName, stored: Stored) -> Result<Option<AssetId>, Failure> {

@@ -20,6 +20,7 @@ pub mod assets;
 pub mod candidates;
 pub mod cleanup;
 pub mod companies;
+pub mod condemned;
 pub mod contexts;
 pub mod exports;
 pub mod folders;

@@ -166,6 +166,7 @@ codes! {
     DISK_FULL = "disk-full";
     ATTEMPTS_EXHAUSTED = "attempts-exhausted";
     JOB_FAILED = "job-failed";
+    WORKER_LOST = "worker-lost";
     LEASE_LOST = "lease-lost";
     SHUTDOWN_REQUEUED = "shutdown-requeued";
     JOB_CONTINUED = "job-continued";
@@ -184,6 +185,9 @@ codes! {
 
     // Reasons: parts of a sentence, to stand as `$reason` in a message above
     REASON_WORKER_GONE = "reason-worker-gone";
+    REASON_WORKER_ENDED_BY_FILE = "reason-worker-ended-by-file";
+    REASON_NO_SIGN_OF_LIFE = "reason-no-sign-of-life";
+    REASON_CONDEMNED = "reason-condemned";
     REASON_EMPTY = "reason-empty";
     REASON_TRUNCATED = "reason-truncated";
     REASON_DAMAGED = "reason-damaged";

@@ -627,6 +627,11 @@ attempts-exhausted =
     }
 # $reason (Text)
 job-failed = The job failed: { $reason }.
+# $attempt (Number) that was lost
+# $reason (Text)
+# $at (Time) of the next attempt
+worker-lost = Attempt { $attempt } was lost: { $reason }. What it had committed stays; the rest will be done from { TIME($at, $zone) } on.
+# In logs of earlier versions.
 # $attempt (Number) that lost it
 lease-lost = Attempt { $attempt } gave no sign of life in time and has lost its claim on the job; what it had not finished will be done again.
 # $done (Number) items done
@@ -691,6 +696,10 @@ mail-failed =
 ## Reasons: parts of a sentence, to stand as `$reason` in a message above
 
 reason-worker-gone = the process that ran it ended without finishing it
+reason-worker-ended-by-file = a file ended the process that ran it; that file is not tried again
+reason-no-sign-of-life = it gave no sign of life for too long
+# $content (Text) what the file is known by
+reason-condemned = the daemon ended while it worked on this file, and again while it worked on this file alone; it is not tried any more until an administrator runs "prepress doctor --clear { $content }"
 reason-empty = the file is empty
 reason-truncated = the file ends in the middle of its content
 # $type (Text) format

@@ -130,7 +130,7 @@ async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     // Every kill is a failed attempt, and there will be many.
-    std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 100\n").unwrap();
+    std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 100\nretry_base = \"1s\"\n").unwrap();
     serve(&data).kill();
     catalogue(&data, FILES);
     let process = serve(&data);
@@ -180,7 +180,8 @@ async fn killed_at_any_moment_jobs_of_several_kinds_go_on() {
     const FILES: usize = 120;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 100\nslots = 4\n").unwrap();
+    std::fs::write(data.with_extension("toml"), "[dispatch]\nmax_attempts = 100\nslots = 4\nretry_base = \"1s\"\n")
+        .unwrap();
     serve(&data).kill();
     catalogue(&data, FILES);
     let mut process = serve(&data);

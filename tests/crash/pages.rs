@@ -40,7 +40,7 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
     const MEMORY: u64 = 256 << 20;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let config = format!("[dispatch]\nmax_attempts = 100\n[media]\nmemory = \"{MEMORY} B\"\n");
+    let config = format!("[dispatch]\nmax_attempts = 100\nretry_base = \"1s\"\n[media]\nmemory = \"{MEMORY} B\"\n");
     std::fs::write(data.with_extension("toml"), config).unwrap();
     serve(&data).kill();
     catalogue(&data, 0);

@@ -146,23 +146,27 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
     }
     let (workshop, recipes, progress) = (run.publish.workshop.clone(), run.recipes.clone(), run.context.clone());
     let (asset, given) = (state.clone(), given(run, &state));
-    let made = run.publish.workshop.work(move |stop| {
-        let _working = progress.working_on(&asset.name);
-        let mut is_written_here = true;
-        for given in given {
-            match given.content {
-                Content::Text(text) => drop(workshop.blobs.store(&mut text.as_bytes(), u64::MAX, stop)?),
-                Content::Master | Content::Made(_) => is_written_here = false,
-                Content::IfMade(_) | Content::Beside(_) | Content::Nothing => {}
-            }
-        }
-        if is_written_here {
-            Ok(None)
-        } else {
-            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop).map(Some)
-        }
+    let is_written_here = !given.iter().any(|given| matches!(given.content, Content::Master | Content::Made(_)));
+    let texts = given.into_iter().filter_map(|given| match given.content {
+        Content::Text(text) => Some(text),
+        Content::Master | Content::Made(_) | Content::IfMade(_) | Content::Beside(_) | Content::Nothing => None,
     });
-    let (effect, report) = match made.await? {
+    let texts: Vec<String> = texts.collect();
+    let blobs = workshop.blobs.clone();
+    let written = run.publish.workshop.work(move |stop| {
+        texts.iter().try_for_each(|text| blobs.store(&mut text.as_bytes(), u64::MAX, stop).map(drop))
+    });
+    written.await??;
+    let made = if is_written_here {
+        Ok(None)
+    } else {
+        let remade = run.publish.workshop.work_on(run.context, &state.blob, &state.file_name, move |stop| {
+            let _working = progress.working_on(&asset.name);
+            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop)
+        });
+        remade.await.map(Some)
+    };
+    let (effect, report) = match made {
         Ok(None) => (Effect::Nothing, ItemReport::default()),
         Ok(Some(made)) => {
             let (company, source_blob) = (run.context.run.company, state.blob.clone());
