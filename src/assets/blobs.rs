@@ -22,6 +22,8 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utim
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use crate::model::damage::Damage;
+
 /// Content that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
@@ -80,7 +82,7 @@ impl Blobs {
             fs::create_dir_all(&path).map_err(BlobError::doing("make the folder", &path))?;
         }
         sync_folder(root)?;
-        Ok(Self { root: root.into(), next_temporary: Arc::default(), gate: Arc::default() })
+        Ok(Self::at(root))
     }
 
     /// Removes what earlier processes left half written. For the one process that writes here, before it does.
@@ -107,6 +109,27 @@ impl Blobs {
             return Err(BlobError::BadName(id.chars().take(80).collect()));
         }
         Ok(self.root.join(&id[..2]).join(id))
+    }
+
+    /// The store below `root` as it is: nothing is made, whether or not there is one.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.into(), next_temporary: Arc::default(), gate: Arc::default() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is wrong with a blob that should be `bytes` long, if that is known; with `thoroughly` all of it is read and its
+    /// hash compared. None: it is sound.
+    pub fn inspect(
+        &self,
+        id: &str,
+        bytes: Option<u64>,
+        thoroughly: bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Damage>, BlobError> {
+        inspect_file(&self.path(id)?, bytes, thoroughly.then_some(id), stop)
     }
 
     pub fn contains(&self, id: &str) -> bool {
@@ -178,7 +201,8 @@ impl Blobs {
     fn keep_as(&self, draft: Draft, blob: Blob) -> Result<Blob, BlobError> {
         let path = self.path(&blob.id)?;
         let _found = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let is_there = fs::metadata(&path).is_ok_and(|found| found.len() == blob.bytes);
+        // One that was damaged meanwhile is replaced: its length alone would not tell.
+        let is_there = inspect_file(&path, Some(blob.bytes), Some(&blob.id), &|| false)?.is_none();
         if is_there {
             // It may be one that nothing refers to any more: as fresh as a new one it is not removed.
             touch(&path)?;
@@ -263,6 +287,49 @@ impl Drop for Draft {
     }
 }
 
+/// What is wrong with a file that should have this size and this SHA-256, as far as they are given; None: it is sound.
+pub fn inspect_file(
+    path: &Path,
+    bytes: Option<u64>,
+    sha256: Option<&str>,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Damage>, BlobError> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Damage::Gone,
+        _ => Damage::Unreadable { reason: error.to_string() },
+    };
+    let found = match fs::metadata(path) {
+        Ok(found) if found.is_file() => found.len(),
+        // What stands in its place is not the file.
+        Ok(_) => return Ok(Some(Damage::Gone)),
+        Err(error) => return Ok(Some(unreadable(error))),
+    };
+    if let Some(expected) = bytes.filter(|expected| *expected != found) {
+        return Ok(Some(Damage::Size { expected, found }));
+    }
+    let Some(sha256) = sha256 else { return Ok(None) };
+    match File::open(path).and_then(|file| hash_of(file, stop)) {
+        Ok(None) => Err(BlobError::Stopped),
+        Ok(Some(hash)) => Ok((hash != sha256).then_some(Damage::Changed)),
+        Err(error) => Ok(Some(unreadable(error))),
+    }
+}
+
+/// The SHA-256 of all that is read, unless `stop` says so in between.
+pub(super) fn hash_of(mut source: impl Read, stop: &dyn Fn() -> bool) -> io::Result<Option<String>> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    while !stop() {
+        match source.read(&mut piece) {
+            Ok(0) => return Ok(Some(hex(&hash.finalize()))),
+            Ok(count) => hash.update(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
 fn touch(path: &Path) -> Result<(), BlobError> {
     let keep = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
@@ -341,9 +408,13 @@ mod tests {
     fn a_damaged_copy_is_replaced() {
         let (_folder, blobs) = opened();
         let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
-        fs::write(blobs.path(&blob.id).unwrap(), b"he").unwrap();
-        blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
-        assert_eq!(fs::read(blobs.path(&blob.id).unwrap()).unwrap(), b"hello");
+        for damaged in [&b"he"[..], b"hullo"] {
+            fs::write(blobs.path(&blob.id).unwrap(), damaged).unwrap();
+            assert_ne!(blobs.inspect(&blob.id, Some(5), true, &|| false).unwrap(), None);
+            blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+            assert_eq!(fs::read(blobs.path(&blob.id).unwrap()).unwrap(), b"hello");
+        }
+        assert_eq!(blobs.inspect(&blob.id, Some(5), true, &|| false).unwrap(), None);
     }
 
     #[test]

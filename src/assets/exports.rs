@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::blobs::{BlobError, Blobs, sync_folder};
+use super::blobs::{BlobError, Blobs, hash_of, sync_folder};
 use crate::model::id::{AssetId, InstanceId};
 
 /// The files of one run.
@@ -52,15 +52,19 @@ impl ExportFiles {
         sync_folder(path.parent().unwrap_or(&self.folder))
     }
 
-    /// Writes the archive, and gives its size.
+    /// Writes the archive, and gives its size and its SHA-256.
     pub fn keep_archive(
         &self,
         token: &str,
         write: impl FnOnce(&mut File) -> Result<(), BlobError>,
-    ) -> Result<u64, BlobError> {
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(u64, String), BlobError> {
         let path = archive(&self.folder, token);
         whole(&path, write)?;
-        fs::metadata(&path).map(|found| found.len()).map_err(BlobError::doing("look at", &path))
+        // Parts of it were written more than once, so that it is read for its hash.
+        let read = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), hash_of(file, stop)?)));
+        let (bytes, hash) = read.map_err(BlobError::doing("read back", &path))?;
+        Ok((bytes, hash.ok_or(BlobError::Stopped)?))
     }
 
     /// Removes what the archive was made from.

@@ -7,6 +7,7 @@ pub mod lock;
 pub mod parts;
 pub mod wake;
 
+mod crashes;
 mod listener;
 
 use std::fs::OpenOptions;
@@ -169,7 +170,7 @@ impl Daemon {
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
         let listener = listener::Listener::bind(&config).await?;
         let address = listener.address();
-        let (marks, is_explained) = parts::marks(&config, &store, clock.now()).await?;
+        let (marks, is_explained) = crashes::take_stock(data, &store, clock.now()).await?;
         let registry = match registry {
             Some(registry) => registry,
             None => parts::registry(&config, blobs.clone(), marks.clone(), address)?,

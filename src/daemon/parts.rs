@@ -1,23 +1,21 @@
 //! What the configuration makes of each part.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::StartError;
-use chrono::{DateTime, Utc};
-
 use crate::assets::blobs::{BlobError, Blobs};
-use crate::assets::marks::{Mark, Marked, Marks};
+use crate::assets::marks::Marks;
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
 use crate::mail::{EmlFolder, Login, MailTransport, Security, Sender, SmtpSettings, SmtpTransport};
 use crate::media::child::Launcher;
 use crate::model::firing;
-use crate::model::id::{CompanyId, InstanceId};
 use crate::outward::{self, Guard};
 use crate::service;
-use crate::store::condemned::CondemnedFile;
+use crate::service::doctor::Places;
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -168,7 +166,7 @@ async fn installation(store: &Store) -> Result<String, StartError> {
 /// The blobs of the data folder, without what an earlier process left half written.
 pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
     let failed = |error: BlobError| StartError::Blobs(error.to_string());
-    let blobs = Blobs::open(&config.data().join("blobs")).map_err(failed)?;
+    let blobs = Blobs::open(&blob_root(config)).map_err(failed)?;
     let swept = blobs.sweep().map_err(failed)?;
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
@@ -176,38 +174,17 @@ pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
     Ok(blobs)
 }
 
-/// The marks of files in work, and whether one of them tells what ended the process before this one: such a file is condemned.
-pub async fn marks(config: &Config, store: &Store, now: DateTime<Utc>) -> Result<(Marks, bool), StartError> {
-    let (marks, left) = Marks::open(&super::marks(config.data()))?;
-    if left.suspects > 0 {
-        tracing::warn!(
-            files = left.suspects,
-            "files were in work when the daemon ended before it had finished them; each is tried alone"
-        );
+/// Where the files of the data folder are. Nothing is made.
+pub fn places(config: &Config) -> Places {
+    Places {
+        blobs: Blobs::at(&blob_root(config)),
+        export_root: config.export_root(),
+        publish_root: config.publish_root(),
     }
-    if left.let_go > 0 {
-        tracing::warn!(files = left.let_go, "so many files were in work when daemons ended that the oldest are let go");
-    }
-    for culprit in &left.culprits {
-        let file = condemned(culprit, now);
-        tracing::error!(
-            content = file.content, file = file.file, company = %file.company, run = %file.run,
-            "the daemon ended again while it worked on this file alone; it is not tried again before: prepress doctor --clear"
-        );
-        store.condemn_file(file).await?;
-    }
-    marks.forget(&left.culprits)?;
-    Ok((marks, !left.culprits.is_empty()))
 }
 
-fn condemned(culprit: &Marked, at: DateTime<Utc>) -> CondemnedFile {
-    let content = culprit.content.clone();
-    match &culprit.mark {
-        Some(Mark { file, company, run }) => {
-            CondemnedFile { content, file: file.clone(), company: *company, run: *run, at }
-        }
-        None => CondemnedFile { content, file: String::new(), company: CompanyId::SYSTEM, run: InstanceId(0), at },
-    }
+fn blob_root(config: &Config) -> PathBuf {
+    config.data().join("blobs")
 }
 
 /// The executors of this version, over the blobs of the data folder.

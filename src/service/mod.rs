@@ -16,6 +16,7 @@ mod built_in;
 mod caller;
 pub mod companies;
 pub mod company_settings;
+pub mod doctor;
 mod error;
 pub mod exports;
 mod fields;

@@ -19,6 +19,8 @@ pub struct Export {
     pub token: String,
     pub address: String,
     pub bytes: u64,
+    /// Of the archive; archives of older versions have none.
+    pub sha256: Option<String>,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -32,6 +34,32 @@ impl Store {
             .map_err(StoreError::doing("look for an export"))?
             .map(|row| export(&row))
             .transpose()
+    }
+
+    /// Archives that can still be downloaded, in the order of their runs.
+    pub async fn exports_until(&self, now: DateTime<Utc>) -> Result<Vec<Export>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM export WHERE expires_at > $1 ORDER BY instance_id")
+            .bind(now.timestamp_millis())
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("list exports"))?;
+        rows.iter().map(export).collect()
+    }
+
+    /// From now on an archive is not handed out any more; Cleanup removes it like any other that has expired.
+    pub async fn expire_export(&self, run: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE export SET expires_at = $2 WHERE instance_id = $1 AND expires_at > $2")
+                    .bind(run.0)
+                    .bind(now.timestamp_millis())
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("let an export expire"))
+            })
+        })
+        .await
     }
 
     /// This server as the submitter of a run's job addressed it; None when the job did not come over HTTP.
@@ -82,12 +110,14 @@ impl Store {
 
 pub(super) async fn keep(tx: &mut Transaction, export: &Export) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO export (instance_id, token, address, bytes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO export (instance_id, token, address, bytes, sha256, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(export.run.0)
     .bind(&export.token)
     .bind(&export.address)
     .bind(export.bytes as i64)
+    .bind(&export.sha256)
     .bind(export.created_at.timestamp_millis())
     .bind(export.expires_at.timestamp_millis())
     .execute(tx)
@@ -102,6 +132,7 @@ fn export(row: &SqliteRow) -> Result<Export, StoreError> {
         token: get(row, "token")?,
         address: get(row, "address")?,
         bytes: get::<i64>(row, "bytes")?.unsigned_abs(),
+        sha256: get(row, "sha256")?,
         created_at: instant(row, "created_at")?,
         expires_at: instant(row, "expires_at")?,
     })

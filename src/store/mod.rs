@@ -23,6 +23,7 @@ pub mod companies;
 pub mod condemned;
 pub mod contexts;
 pub mod exports;
+pub mod files;
 pub mod folders;
 pub mod image_formats;
 pub mod jobs;

@@ -51,11 +51,30 @@ impl Store {
 
     /// What SQLite finds wrong with the file; nothing when it is sound.
     pub async fn check_integrity(&self) -> Result<Vec<String>, StoreError> {
+        self.ask_itself("PRAGMA quick_check(10)").await
+    }
+
+    /// The same, and whether every index agrees with its table.
+    pub async fn check_integrity_in_full(&self) -> Result<Vec<String>, StoreError> {
+        self.ask_itself("PRAGMA integrity_check(10)").await
+    }
+
+    async fn ask_itself(&self, question: &'static str) -> Result<Vec<String>, StoreError> {
         let mut reader = self.reader().await?;
-        let said: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(10)")
-            .fetch_all(&mut *reader)
-            .await
-            .map_err(StoreError::doing("check itself"))?;
+        let said: Vec<String> =
+            sqlx::query_scalar(question).fetch_all(&mut *reader).await.map_err(StoreError::doing("check itself"))?;
         Ok(said.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Rows that refer to rows which are not there.
+    pub async fn check_references(&self) -> Result<Vec<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        sqlx::query_scalar(
+            "SELECT \"table\" || ': row ' || coalesce(rowid, '?') || ' refers to a row of ' || parent || ' that is not there'
+             FROM pragma_foreign_key_check LIMIT 10",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("check its references"))
     }
 }

@@ -272,6 +272,30 @@ codes! {
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";
 
+    // What is wrong with stored files, and what the doctor says
+    DAMAGED_FILE = "damaged-file";
+    DAMAGE_GONE = "damage-gone";
+    DAMAGE_SIZE = "damage-size";
+    DAMAGE_CHANGED = "damage-changed";
+    DAMAGE_UNREADABLE = "damage-unreadable";
+    DAMAGE_EXPORT_GONE = "damage-export-gone";
+    DAMAGE_EXPORT_SIZE = "damage-export-size";
+    DAMAGE_EXPORT_CHANGED = "damage-export-changed";
+    DAMAGE_EXPORT_UNREADABLE = "damage-export-unreadable";
+    DOCTOR_DATABASE = "doctor-database";
+    DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
+    DOCTOR_BLOBS = "doctor-blobs";
+    DOCTOR_EXPORTS = "doctor-exports";
+    MADE_AGAIN_BY = "made-again-by";
+    REMEDY_RESTORE_DATABASE = "remedy-restore-database";
+    REMEDY_BRING_MASTER = "remedy-bring-master";
+    REMEDY_PUBLISH = "remedy-publish";
+    REMEDY_FORGET = "remedy-forget";
+    REMEDY_FORGOTTEN = "remedy-forgotten";
+    REMEDY_MAKE_AGAIN = "remedy-make-again";
+    REMEDY_EXPORT = "remedy-export";
+    REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
+
     // Progress of a running job
     PROGRESS_LISTING = "progress-listing";
     PROGRESS_FETCHING = "progress-fetching";

@@ -830,6 +830,99 @@ reason-internal = an internal error, whose details are in the log of the daemon
 # $detail (Text)
 reason-other = { $detail }
 
+## What is wrong with stored files
+
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+damaged-file =
+    { $role ->
+        [Master] The master of
+        [Part] The file of the part
+        [Published] The published file
+       *[other] The { $role } of
+    } { $asset } (company { $company }, folder { $folder })
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+damage-gone = { damaged-file } is gone: { $blob }.
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+# $expected (Number) bytes
+# $found (Number) bytes
+damage-size = { damaged-file } has { NUMBER($found) } bytes instead of { NUMBER($expected) }: { $blob }.
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+damage-changed = { damaged-file } was changed, its hash is another one: { $blob }.
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+# $reason (Text) as the system gave it
+damage-unreadable = { damaged-file } cannot be read ({ $reason }): { $blob }.
+# $run (Number) the run that made it
+damage-export-gone = The archive of the export of run { $run } is gone.
+# $run (Number) the run that made it
+# $expected (Number) bytes
+# $found (Number) bytes
+damage-export-size = The archive of the export of run { $run } has { NUMBER($found) } bytes instead of { NUMBER($expected) }.
+# $run (Number) the run that made it
+damage-export-changed = The archive of the export of run { $run } was changed, its hash is another one.
+# $run (Number) the run that made it
+# $reason (Text) as the system gave it
+damage-export-unreadable = The archive of the export of run { $run } cannot be read ({ $reason }).
+
+## What the doctor says
+
+doctor-database = Looked at itself.
+# $said (Text) as SQLite says it
+doctor-database-damaged = The database is damaged: { $said }.
+# $count (Number) files
+# $bytes (Bytes)
+doctor-blobs =
+    { $count ->
+        [one] 1 file ({ SIZE($bytes) }) belongs to assets.
+       *[other] { NUMBER($count) } files ({ SIZE($bytes) }) belong to assets.
+    }
+# $count (Number) archives
+# $bytes (Bytes)
+doctor-exports =
+    { $count ->
+        [one] 1 archive of an export ({ SIZE($bytes) }) can be downloaded.
+       *[other] { NUMBER($count) } archives of exports ({ SIZE($bytes) }) can be downloaded.
+    }
+# $maker (Text) what makes it again
+made-again-by =
+    { $maker ->
+        [Optimize] optimizeImagesJob, or the next publish,
+        [RipPdfs] ripPdfsJob, or the next publish,
+       *[other] reprocessAssetsJob of the asset, or of what it is a part of,
+    } makes it again
+remedy-restore-database = stop the daemon and restore the database of a backup
+# $blob (Text) its name in the blob store
+# $start (Text) its first two digits
+remedy-bring-master = put blobs/{ $start }/{ $blob } back from a backup, or upload the same file again with overwrite
+# $company (Text)
+remedy-publish = a full publish of { $company } makes it again
+# $maker (Text) what makes it again
+remedy-forget = prepress doctor --repair has it count as not made yet; then { made-again-by }
+# $maker (Text) what makes it again
+remedy-forgotten = it counts as not made yet: { made-again-by }
+# $maker (Text) what makes it again
+remedy-make-again = { made-again-by }
+remedy-export = prepress doctor --repair lets it expire; submit the export again
+remedy-export-expired = it has expired now; submit the export again
+
 ## Progress of a running job
 
 progress-listing = Listing files

@@ -113,9 +113,11 @@ impl Export {
         let limit = settings.export.max_bytes.get();
         let written = self
             .workshop
-            .work(move |stop| writer.keep_archive(&token, |file| pack::write(file, &packed, &writer, limit, stop)))
+            .work(move |stop| {
+                writer.keep_archive(&token, |file| pack::write(file, &packed, &writer, limit, stop), stop)
+            })
             .await?;
-        let bytes = match written {
+        let (bytes, sha256) = match written {
             Err(BlobError::TooLarge { .. }) => return Err(plan::too_large(limit.saturating_add(1), limit)),
             other => other?,
         };
@@ -125,6 +127,7 @@ impl Export {
             token: plan.token,
             address: plan.address.clone(),
             bytes,
+            sha256: Some(sha256),
             created_at: now,
             expires_at: now + settings.export.keep.delta(),
         };

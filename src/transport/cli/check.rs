@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access, statvfs};
 
+use super::checklist::Verdict::{self, Bad, Good, Warning};
+use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
@@ -17,46 +19,8 @@ use crate::words::format;
 /// Less than this free space is worth a warning.
 const LITTLE_SPACE: u64 = 1 << 30;
 
-enum Verdict {
-    Good(String),
-    /// It works, but somebody should know; and what to do.
-    Warning(String, String),
-    Bad(String, String),
-}
-
-use Verdict::{Bad, Good, Warning};
-
-struct List<'a> {
-    screen: &'a Screen,
-    errors: usize,
-    warnings: usize,
-}
-
-impl List<'_> {
-    fn line(&mut self, what: &str, verdict: Verdict) -> Result<(), Failure> {
-        let (mark, paint, said, hint) = match verdict {
-            Good(said) => ("ok", Paint::Green, said, String::new()),
-            Warning(said, hint) => {
-                self.warnings += 1;
-                ("warning", Paint::Yellow, said, hint)
-            }
-            Bad(said, hint) => {
-                self.errors += 1;
-                ("error", Paint::Red, said, hint)
-            }
-        };
-        let mark = self.screen.paint(paint, format!("{mark:<7}"));
-        self.screen.line(format!("{mark}  {what:<14} {said}"))?;
-        if hint.is_empty() {
-            Ok(())
-        } else {
-            self.screen.line(format!("{:24} {}", "", self.screen.paint(Paint::Cyan, hint)))
-        }
-    }
-}
-
 pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
-    let mut list = List { screen, errors: 0, warnings: 0 };
+    let mut list = List::new(screen);
     let config = match place.config() {
         Ok(config) => config,
         Err(Failure::Told { what, hint }) => {
@@ -92,7 +56,6 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     ] {
         list.line(tool, tool_found(tool, argument, package, what))?;
     }
-    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let (errors, warnings) = (count(list.errors, "error"), count(list.warnings, "warning"));
     let (paint, sum) = match (list.errors, list.warnings) {
         (0, 0) => (Paint::Green, "Everything is in order.".to_owned()),

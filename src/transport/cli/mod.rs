@@ -5,8 +5,10 @@
 
 mod bench;
 mod check;
+mod checklist;
 mod company;
 mod demo;
+mod doctor;
 mod failure;
 mod jobs;
 mod logging;
@@ -63,6 +65,8 @@ enum Command {
     Preset(preset::PresetCommand),
     /// Say what is wrong with configuration, folders, tools and mail
     Check,
+    /// Compare what the database says with what lies on the disk; repair what can be made again
+    Doctor(doctor::DoctorArgs),
     /// Show the whole of it at work: sample pictures, uploaded over SOAP, optimized, published, mailed
     Demo(demo::DemoArgs),
     /// Measure queue and pictures against raw SQLite and vips
@@ -109,6 +113,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Schedule(command) => schedule::run(command, place, screen),
         Command::Preset(command) => preset::run(command, place, screen).await,
         Command::Check => check::run(place, screen).await,
+        Command::Doctor(args) => doctor::run(args, place, screen).await,
         Command::Demo(args) => demo::run(args, place, screen).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Completions(args) => manual::completions(args, Cli::command(), screen),

@@ -44,25 +44,28 @@ impl PlaceArgs {
         if self.config.is_some() { None } else { daemon::config_file(config.data()) }
     }
 
+    /// That there is a database, and that it may be read.
+    pub fn require_database(&self, config: &Config) -> Result<(), Failure> {
+        let path = database(config.data());
+        match access(&path, Access::READ_OK) {
+            Ok(()) => Ok(()),
+            Err(Errno::NOENT | Errno::NOTDIR) => {
+                let what = format!("there is no Prepress database in {}", config.data().display());
+                Err(Failure::new(what)
+                    .hint("name the data folder with --data, or make one by starting the daemon: prepress serve"))
+            }
+            Err(error) => {
+                let what = format!("{} cannot be read: {error}", path.display());
+                Err(Failure::new(what).hint("run the command as the daemon's user, or as a member of its group"))
+            }
+        }
+    }
+
     /// Opens the database of an existing data folder: to read only, if the folder may not be written. It takes no lock:
     /// SQLite keeps writers apart.
     pub async fn open(&self) -> Result<Place, Failure> {
         let config = self.config()?;
-        let path = database(config.data());
-        match access(&path, Access::READ_OK) {
-            Ok(()) => {}
-            Err(Errno::NOENT | Errno::NOTDIR) => {
-                let what = format!("there is no Prepress database in {}", config.data().display());
-                return Err(Failure::new(what)
-                    .hint("name the data folder with --data, or make one by starting the daemon: prepress serve"));
-            }
-            Err(error) => {
-                let what = format!("{} cannot be read: {error}", path.display());
-                return Err(
-                    Failure::new(what).hint("run the command as the daemon's user, or as a member of its group")
-                );
-            }
-        }
+        self.require_database(&config)?;
         let store = open_store(&config).await?;
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
         Ok(Place { config, services })

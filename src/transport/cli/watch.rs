@@ -38,6 +38,15 @@ impl Bar {
         self.0.set_message(words::harmless(message));
     }
 
+    /// The same with bytes.
+    pub fn show_bytes(&self, done: u64, total: u64) {
+        if self.0.length().is_none() {
+            self.0.set_style(Self::style("{prefix:.bold}  {bar:28.cyan/dim} {bytes}/{total_bytes}  {elapsed}"));
+        }
+        self.0.set_length(total.max(done));
+        self.0.set_position(done);
+    }
+
     fn style(template: &'static str) -> ProgressStyle {
         ProgressStyle::with_template(template)
             .expect("the templates above are well formed")

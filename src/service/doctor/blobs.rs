@@ -1,0 +1,104 @@
+//! Whether every file that assets have is in the blob store, as long as it should be and, if all bytes are read, the same.
+
+use std::sync::Arc;
+
+use super::{Error, Examination, Message, Section, off_thread};
+use crate::model::asset::DerivedRole;
+use crate::model::damage::{Damage, FileOwner, FileRole, Maker};
+use crate::model::id::AssetId;
+use crate::store::files::NamedFile;
+
+/// Files looked at between two questions to the database.
+const PAGE: i64 = 500;
+
+pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
+    let totals = exam.services.store().file_totals().await?;
+    let (mut after, mut files, mut bytes) = (String::new(), 0, 0);
+    loop {
+        let page = exam.services.store().named_files(&after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.blob);
+        files += page.len() as u64;
+        let seen = bytes;
+        bytes += page.iter().filter_map(|file| file.bytes).sum::<u64>();
+        for (blob, damage) in damaged(exam, page, seen, totals.bytes).await? {
+            judge(exam, &blob, &damage).await?;
+        }
+    }
+    exam.looked(Section::Blobs, Message::new("doctor-blobs").with("count", files).with("bytes", bytes));
+    Ok(())
+}
+
+/// Those of the files that are not as they should be.
+async fn damaged(
+    exam: &Examination<'_>,
+    page: Vec<NamedFile>,
+    mut seen: u64,
+    total: u64,
+) -> Result<Vec<(String, Damage)>, Error> {
+    let (store, verify, watch) = (exam.places.blobs.clone(), exam.order.verify, Arc::clone(&exam.watch));
+    off_thread(move || {
+        let mut damaged = Vec::new();
+        for NamedFile { blob, bytes } in page {
+            let damage = store.inspect(&blob, bytes, verify, &|| false)?;
+            seen += bytes.unwrap_or(0);
+            watch.at(seen, total);
+            damaged.extend(damage.map(|damage| (blob, damage)));
+        }
+        Ok(damaged)
+    })
+    .await
+}
+
+/// A daemon beside us replaces files and forgets rows: what is still so, is so.
+async fn judge(exam: &mut Examination<'_>, blob: &str, first: &Damage) -> Result<(), Error> {
+    let owners = exam.services.store().file_owners(blob).await?;
+    let (store, name) = (exam.places.blobs.clone(), blob.to_owned());
+    let (bytes, verify) = match first {
+        Damage::Size { expected, .. } => (Some(*expected), false),
+        Damage::Changed => (None, true),
+        Damage::Gone | Damage::Unreadable { .. } => (None, exam.order.verify),
+    };
+    let damage = off_thread(move || store.inspect(&name, bytes, verify, &|| false)).await?;
+    let Some(damage) = damage else { return Ok(()) };
+    if exam.order.repair {
+        forget(exam, blob, &owners).await?;
+    }
+    for owner in &owners {
+        let message = damage.message(owner, blob);
+        if exam.order.repair && is_forgotten(owner) {
+            exam.repaired(Section::Blobs, message, remade(owner, "remedy-forgotten"));
+        } else {
+            exam.found(Section::Blobs, message, remedy(owner, blob));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an asset that lacks this file gets it again: from optimizeImagesJob, ripPdfsJob and publishing. Who lacks a
+/// playlist would be published without one.
+const fn is_forgotten(owner: &FileOwner) -> bool {
+    matches!(owner.role, FileRole::Derived(DerivedRole::Pyramid | DerivedRole::Thumbnail | DerivedRole::Mask))
+}
+
+/// Has files made again by forgetting that they were made. The file itself goes with the next Cleanups, or is replaced.
+async fn forget(exam: &Examination<'_>, blob: &str, owners: &[FileOwner]) -> Result<(), Error> {
+    let assets: Vec<AssetId> = owners.iter().filter(|owner| is_forgotten(owner)).map(|owner| owner.asset).collect();
+    if !assets.is_empty() {
+        exam.services.store().forget_derived(blob.to_owned(), assets).await?;
+    }
+    Ok(())
+}
+
+fn remedy(owner: &FileOwner, blob: &str) -> Message {
+    match owner.maker {
+        Maker::Nobody => Message::new("remedy-bring-master").with("blob", blob).with("start", &blob[..2]),
+        Maker::Publish => Message::new("remedy-publish").with("company", owner.company_name.clone()),
+        Maker::Optimize | Maker::RipPdfs | Maker::Reprocess if is_forgotten(owner) => remade(owner, "remedy-forget"),
+        Maker::Optimize | Maker::RipPdfs | Maker::Reprocess => remade(owner, "remedy-make-again"),
+    }
+}
+
+fn remade(owner: &FileOwner, code: &str) -> Message {
+    Message::new(code).with("maker", owner.maker.as_str())
+}

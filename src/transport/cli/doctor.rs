@@ -1,0 +1,116 @@
+//! `prepress doctor`: whether the files on the disk are what the database says.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::checklist::Verdict::{self, Bad, Good, Warning};
+use super::checklist::{List, count};
+use super::failure::{Exit, Failure};
+use super::place::{Place, PlaceArgs};
+use super::screen::{Paint, Screen};
+use super::watch::Bar;
+use crate::daemon::lock::{DataLock, LockError};
+use crate::daemon::parts;
+use crate::model::log::Message;
+use crate::service::doctor::{Finding, Looked, Order, Report, Section, Watch};
+use crate::words;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --repair nothing is changed, and it may run beside the daemon.
+Exit codes: 0 all agrees, or was repaired; 1 something does not agree, or it could not be looked at.")]
+pub struct DoctorArgs {
+    /// Read all bytes, and compare their hashes
+    #[arg(long)]
+    verify: bool,
+    /// Repair what can be made again; nothing is deleted. The daemon must not run
+    #[arg(long)]
+    repair: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    let _lock = if args.repair { Some(alone(place)?) } else { None };
+    let place = place.open().await?;
+    let order = Order { verify: args.verify, repair: args.repair };
+    let report = examine(&place, order).await?;
+    if args.json {
+        screen.json(&report)?
+    } else {
+        show(&report, &place, screen)?
+    }
+    Ok(if report.is_sound() { Exit::Done } else { Exit::Failed })
+}
+
+/// Keeps the daemon away while files are repaired.
+fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
+    let config = place.config()?;
+    // A lock would make the folder's lock file: there must be something to repair.
+    place.require_database(&config)?;
+    DataLock::acquire(config.data()).map_err(|error| match error {
+        LockError::Taken { holder, .. } => {
+            let holder = holder.map_or_else(String::new, |pid| format!(" (process {pid})"));
+            Failure::new(format!(
+                "the daemon{holder} works on {}, and repairs are made without it",
+                config.data().display()
+            ))
+            .hint("stop it first; without --repair the doctor only looks, also beside a daemon")
+        }
+        LockError::Failed { .. } => Failure::new(error.to_string()),
+    })
+}
+
+async fn examine(place: &Place, order: Order) -> Result<Report, Failure> {
+    let places = parts::places(&place.config);
+    let watch = Arc::new(Progress(Bar::new("Looking at files")));
+    Ok(place.services.examine(&places, order, watch).await?)
+}
+
+/// A bar on the terminal.
+struct Progress(Bar);
+
+impl Watch for Progress {
+    fn at(&self, done: u64, total: u64) {
+        self.0.show_bytes(done, total);
+    }
+}
+
+fn show(report: &Report, place: &Place, screen: &Screen) -> Result<(), Failure> {
+    let say = |message: &Message| words::harmless(&words::say(message, "en", place.config.zone()));
+    let mut list = List::new(screen);
+    for section in Section::ALL {
+        for Looked { message, .. } in report.looked.iter().filter(|looked| looked.section == *section) {
+            list.line(name(*section), Good(say(message)))?;
+        }
+        for finding in report.findings.iter().filter(|finding| finding.section == *section) {
+            list.line(name(*section), verdict(finding, say))?;
+        }
+    }
+    let (found, open) = (report.findings.len(), report.open());
+    let (paint, sum) = match (found, open) {
+        (0, _) => (Paint::Green, "Everything agrees.".to_owned()),
+        (_, 0) => (Paint::Green, format!("{} repaired; everything else agrees.", count(found, "difference"))),
+        (_, _) if open < found => {
+            (Paint::Red, format!("{}, of which {} repaired.", count(found, "difference"), found - open))
+        }
+        _ => (Paint::Red, format!("{}.", count(found, "difference"))),
+    };
+    screen.line(format!("\n{}", screen.paint(paint, sum)))
+}
+
+/// What is repaired is told as well.
+fn verdict(finding: &Finding, say: impl Fn(&Message) -> String) -> Verdict {
+    let (said, remedy) = (say(&finding.message), say(&finding.remedy));
+    if finding.is_repaired { Warning(said, format!("repaired: {remedy}")) } else { Bad(said, remedy) }
+}
+
+const fn name(section: Section) -> &'static str {
+    match section {
+        Section::Database => "database",
+        Section::Blobs => "blobs",
+        Section::Exports => "exports",
+    }
+}
