@@ -15,7 +15,7 @@ use crate::media::child::Launcher;
 use crate::model::firing;
 use crate::outward::{self, Guard};
 use crate::service;
-use crate::service::doctor::Places;
+use crate::service::doctor::{MarkFolder, Places};
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -175,12 +175,18 @@ pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
 }
 
 /// Where the files of the data folder are. Nothing is made.
-pub fn places(config: &Config) -> Places {
+pub fn places(config: &Config, daemon_runs: bool) -> Places {
     Places {
         blobs: Blobs::at(&blob_root(config)),
         export_root: config.export_root(),
         publish_root: config.publish_root(),
+        marks: mark_folder(config, daemon_runs),
     }
+}
+
+/// Where the marks of files in work lie.
+pub fn mark_folder(config: &Config, daemon_runs: bool) -> MarkFolder {
+    MarkFolder { path: super::marks(config.data()), daemon_runs }
 }
 
 fn blob_root(config: &Config) -> PathBuf {

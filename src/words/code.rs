@@ -285,8 +285,14 @@ codes! {
     DOCTOR_DATABASE = "doctor-database";
     DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
     DOCTOR_BLOBS = "doctor-blobs";
+    DOCTOR_CRASHES = "doctor-crashes";
+    DOCTOR_CONDEMNED = "doctor-condemned";
+    DOCTOR_SUSPECT = "doctor-suspect";
+    DOCTOR_SUSPECT_UNNAMED = "doctor-suspect-unnamed";
     DOCTOR_EXPORTS = "doctor-exports";
     MADE_AGAIN_BY = "made-again-by";
+    REMEDY_CLEAR = "remedy-clear";
+    REMEDY_SUSPECT = "remedy-suspect";
     REMEDY_RESTORE_DATABASE = "remedy-restore-database";
     REMEDY_BRING_MASTER = "remedy-bring-master";
     REMEDY_PUBLISH = "remedy-publish";

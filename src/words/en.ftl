@@ -894,6 +894,31 @@ doctor-blobs =
         [one] 1 file ({ SIZE($bytes) }) belongs to assets.
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) belong to assets.
     }
+# $count (Number) files
+# $suspects (Number) files
+doctor-crashes =
+    { $count ->
+        [0] No file has ended the daemon
+        [one] 1 file has ended the daemon and is not tried any more
+       *[other] { NUMBER($count) } files have ended the daemon and are not tried any more
+    }; { $suspects ->
+        [0] none is tried alone next.
+        [one] 1 is tried alone next.
+       *[other] { NUMBER($suspects) } are tried alone next.
+    }
+# $file (Text)
+# $content (Text) the beginning of its SHA-256
+# $company (Text)
+# $run (Number) where it was in work last
+# $at (Time) when the daemon found it out
+doctor-condemned = { $file } ({ $content }) of { $company } ended the daemon while it was in work alone, in run { $run }; it is not tried any more since { TIME($at, $zone) }.
+# $file (Text)
+# $content (Text) the beginning of its SHA-256
+# $company (Text)
+# $run (Number) where it was in work last
+doctor-suspect = { $file } ({ $content }) of { $company } was in work when the daemon ended, in run { $run }; it is tried alone next.
+# $content (Text) the beginning of its SHA-256
+doctor-suspect-unnamed = A file ({ $content }) was in work when the daemon ended; it is tried alone next.
 # $count (Number) archives
 # $bytes (Bytes)
 doctor-exports =
@@ -908,6 +933,10 @@ made-again-by =
         [RipPdfs] ripPdfsJob, or the next publish,
        *[other] reprocessAssetsJob of the asset, or of what it is a part of,
     } makes it again
+# $content (Text) the beginning of its SHA-256
+remedy-clear = prepress doctor --clear { $content } lets it be tried again
+# $content (Text) the beginning of its SHA-256
+remedy-suspect = its job goes on by itself; prepress doctor --clear { $content } takes the suspicion back while no daemon runs
 remedy-restore-database = stop the daemon and restore the database of a backup
 # $blob (Text) its name in the blob store
 # $start (Text) its first two digits
