@@ -3,17 +3,19 @@
 //!
 //! | mark | says |
 //! |---|---|
-//! | `<content>` | in work, beside others |
-//! | `<content>.suspect` | was in work when a daemon ended, and has not been worked through since |
-//! | `<content>.alone` | is a suspect, and in work with no other marked file: if the daemon ends now, it is the one |
+//! | `<work>` | in work, beside others |
+//! | `<work>.suspect` | was in work when a daemon ended, and has not been worked through since |
+//! | `<work>.alone` | is a suspect, and in work with no other marked file: if the daemon ends now, it is the one |
 //!
 //! Files are known by their content (its SHA-256, which is the blob's name), not by their names: the same bytes are the same
-//! file under every name and in every job, and another file of the same name is another.
+//! file under every name and in every job, and another file of the same name is another. What is done in several steps, such
+//! as the pages of a document, is marked step by step (`<content>+page-9`): a step that goes well says nothing of the others.
 //!
 //! Nothing is fsynced. A killed process leaves what it wrote to the kernel; a power cut may take marks away, and then
 //! nobody is suspected of it.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,41 @@ pub struct MarkError {
 impl MarkError {
     fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { doing, path: path.to_owned(), source }
+    }
+}
+
+/// Work on the bytes of a file: all of it, or a step of it that is called the same whoever does it again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Work {
+    pub content: String,
+    /// Empty for all of it.
+    step: String,
+}
+
+/// Longest name of a step: names of files are bounded.
+const LONGEST_STEP: usize = 40;
+
+impl Work {
+    pub fn whole(content: &str) -> Self {
+        Self::step(content, "")
+    }
+
+    pub fn step(content: &str, step: &str) -> Self {
+        let plain = |sign: char| if sign.is_ascii_alphanumeric() { sign } else { '-' };
+        Self { content: content.to_owned(), step: step.chars().take(LONGEST_STEP).map(plain).collect() }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        let (content, step) = name.split_once('+').unwrap_or((name, ""));
+        let is_content = content.len() == 64 && content.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_content.then(|| Self::step(content, step))
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.content)?;
+        if self.step.is_empty() { Ok(()) } else { write!(f, "+{}", self.step) }
     }
 }
 
@@ -73,7 +110,7 @@ impl MarkState {
 /// A mark as it lies in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marked {
-    pub content: String,
+    pub work: Work,
     pub state: MarkState,
     /// None when it was cut short.
     pub mark: Option<Mark>,
@@ -82,12 +119,12 @@ pub struct Marked {
 
 impl Marked {
     fn path(&self, folder: &Path) -> PathBuf {
-        path(folder, &self.content, self.state)
+        path(folder, &self.work, self.state)
     }
 }
 
-fn path(folder: &Path, content: &str, state: MarkState) -> PathBuf {
-    folder.join(format!("{content}{}", state.ending()))
+fn path(folder: &Path, work: &Work, state: MarkState) -> PathBuf {
+    folder.join(format!("{work}{}", state.ending()))
 }
 
 /// The marks that lie in a folder, in the order of their contents. One that vanishes meanwhile is left out: its file has been worked
@@ -100,29 +137,25 @@ pub fn list(folder: &Path) -> Result<Vec<Marked>, MarkError> {
     let mut marks = Vec::new();
     for entry in entries {
         let path = entry.map_err(MarkError::doing("list", folder))?.path();
-        let Some((content, state)) = path.file_name().and_then(|name| parse(name.to_str()?)) else { continue };
+        let Some((work, state)) = path.file_name().and_then(|name| parse(name.to_str()?)) else { continue };
         let Ok(text) = fs::read(&path) else { continue };
         let changed = fs::metadata(&path).and_then(|facts| facts.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        marks.push(Marked { content, state, mark: serde_json::from_slice(&text).ok(), changed });
+        marks.push(Marked { work, state, mark: serde_json::from_slice(&text).ok(), changed });
     }
-    marks.sort_by(|a, b| a.content.cmp(&b.content));
+    marks.sort_by(|a, b| a.work.cmp(&b.work));
     Ok(marks)
 }
 
-fn parse(name: &str) -> Option<(String, MarkState)> {
-    let (content, _) = name.split_once('.').unwrap_or((name, ""));
-    let is_content = content.len() == 64 && content.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let state = MarkState::ALL.into_iter().find(|state| name.strip_prefix(content) == Some(state.ending()))?;
-    is_content.then(|| (content.to_owned(), state))
+fn parse(name: &str) -> Option<(Work, MarkState)> {
+    let work = name.split('.').next().unwrap_or(name);
+    let state = MarkState::ALL.into_iter().find(|state| name.strip_prefix(work) == Some(state.ending()))?;
+    Some((Work::parse(work)?, state))
 }
 
-/// Takes a suspicion back, for a folder that no daemon uses just now. False when there was none.
-pub fn clear(folder: &Path, content: &str) -> Result<bool, MarkError> {
-    let mut was_there = false;
-    for state in MarkState::ALL {
-        was_there |= remove(&path(folder, content, state))?;
-    }
-    Ok(was_there)
+/// Takes the suspicions of a file back, for a folder that no daemon uses just now.
+pub fn clear(folder: &Path, content: &str) -> Result<(), MarkError> {
+    let of_file = list(folder)?.into_iter().filter(|marked| marked.work.content == content);
+    of_file.map(|marked| remove(&marked.path(folder)).map(drop)).collect()
 }
 
 fn remove(path: &Path) -> Result<bool, MarkError> {
@@ -151,9 +184,9 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Held {
-    /// How often each content is in work.
-    in_work: HashMap<String, usize>,
-    suspects: HashSet<String>,
+    /// How often each is in work.
+    in_work: HashMap<Work, usize>,
+    suspects: HashSet<Work>,
     is_closed: bool,
 }
 
@@ -182,8 +215,8 @@ impl Marks {
         }
         let mut held = Held::default();
         for marked in suspects {
-            rename(&marked.path(folder), &path(folder, &marked.content, MarkState::Suspect))?;
-            held.suspects.insert(marked.content);
+            rename(&marked.path(folder), &path(folder, &marked.work, MarkState::Suspect))?;
+            held.suspects.insert(marked.work);
         }
         let left = LeftBehind { culprits, suspects: held.suspects.len(), let_go: too_many.len() };
         Ok((Self(Arc::new(Inner { folder: folder.to_owned(), held: Mutex::new(held) })), left))
@@ -200,19 +233,19 @@ impl Marks {
         culprits.iter().try_for_each(|marked| remove(&marked.path(&self.0.folder)).map(drop))
     }
 
-    pub fn is_suspect(&self, content: &str) -> bool {
-        self.0.held().suspects.contains(content)
+    pub fn is_suspect(&self, work: &Work) -> bool {
+        self.0.held().suspects.contains(work)
     }
 
     /// Marks a file until the guard is dropped.
-    pub fn enter(&self, content: &str, mark: &Mark) -> Result<Entered, MarkError> {
+    pub fn enter(&self, work: &Work, mark: &Mark) -> Result<Entered, MarkError> {
         let mut held = self.0.held();
-        let is_first = held.in_work.get(content).copied().unwrap_or(0) == 0;
-        let is_suspect = held.suspects.contains(content);
+        let is_first = held.in_work.get(work).copied().unwrap_or(0) == 0;
+        let is_suspect = held.suspects.contains(work);
         // Whoever is in work beside it could be the one as well.
         let is_alone = is_suspect && held.in_work.is_empty();
         if !held.is_closed {
-            let at = |state| path(&self.0.folder, content, state);
+            let at = |state| path(&self.0.folder, work, state);
             if is_alone {
                 if !rename(&at(MarkState::Suspect), &at(MarkState::Alone))? {
                     self.0.write(&at(MarkState::Alone), mark)?;
@@ -221,9 +254,9 @@ impl Marks {
                 self.0.write(&at(MarkState::InWork), mark)?;
             }
         }
-        *held.in_work.entry(content.to_owned()).or_default() += 1;
+        *held.in_work.entry(work.clone()).or_default() += 1;
         Ok(Entered {
-            content: content.to_owned(),
+            work: work.clone(),
             is_alone: Mutex::new(is_alone),
             is_given_up: AtomicBool::new(false),
             inner: self.0.clone(),
@@ -236,8 +269,8 @@ impl Marks {
         if std::mem::replace(&mut held.is_closed, true) {
             return Ok(());
         }
-        for content in held.in_work.keys() {
-            let at = |state| path(&self.0.folder, content, state);
+        for work in held.in_work.keys() {
+            let at = |state| path(&self.0.folder, work, state);
             remove(&at(MarkState::InWork))?;
             rename(&at(MarkState::Alone), &at(MarkState::Suspect))?;
         }
@@ -262,22 +295,22 @@ impl Inner {
         .map_err(MarkError::doing("write", path))
     }
 
-    fn leave(&self, content: &str, is_alone: bool, is_through: bool) -> Result<(), MarkError> {
+    fn leave(&self, work: &Work, is_alone: bool, is_through: bool) -> Result<(), MarkError> {
         let mut held = self.held();
-        let others = held.in_work.get(content).copied().unwrap_or(0).saturating_sub(1);
+        let others = held.in_work.get(work).copied().unwrap_or(0).saturating_sub(1);
         if others == 0 {
-            held.in_work.remove(content);
+            held.in_work.remove(work);
         } else {
-            held.in_work.insert(content.to_owned(), others);
+            held.in_work.insert(work.clone(), others);
         }
-        let was_suspect = held.suspects.contains(content);
+        let was_suspect = held.suspects.contains(work);
         if was_suspect && is_through {
-            held.suspects.remove(content);
+            held.suspects.remove(work);
         }
         if held.is_closed {
             return Ok(());
         }
-        let at = |state| path(&self.folder, content, state);
+        let at = |state| path(&self.folder, work, state);
         let present = at(match (was_suspect, is_alone) {
             (false, _) => MarkState::InWork,
             (true, false) => MarkState::Suspect,
@@ -294,7 +327,7 @@ impl Inner {
 /// A file in work. Dropped, it has been worked through: also by a panic, which the daemon survives.
 #[derive(Debug)]
 pub struct Entered {
-    content: String,
+    work: Work,
     is_alone: Mutex<bool>,
     is_given_up: AtomicBool,
     inner: Arc<Inner>,
@@ -313,7 +346,7 @@ impl Entered {
     /// From now on others may be in work beside it: still a suspect, but no longer the only one.
     pub fn admit_others(&self) -> Result<(), MarkError> {
         let mut is_alone = self.alone();
-        let at = |state| path(&self.inner.folder, &self.content, state);
+        let at = |state| path(&self.inner.folder, &self.work, state);
         if std::mem::replace(&mut *is_alone, false) {
             rename(&at(MarkState::Alone), &at(MarkState::Suspect))?;
         }
@@ -330,7 +363,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let is_through = !self.is_given_up.load(Ordering::Relaxed);
         let is_alone = self.alone();
-        if let Err(error) = self.inner.leave(&self.content, *is_alone, is_through) {
+        if let Err(error) = self.inner.leave(&self.work, *is_alone, is_through) {
             tracing::warn!(%error, "the mark of a file stays behind; the next start takes the file for a suspect");
         }
     }
@@ -344,12 +377,18 @@ mod tests {
         std::iter::repeat_n(digit, 64).collect()
     }
 
+    fn work(digit: char) -> Work {
+        Work::whole(&content(digit))
+    }
+
     fn mark(file: &str) -> Mark {
         Mark { file: file.to_owned(), company: CompanyId(47), run: InstanceId(3) }
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let short = |marked: Marked| format!("{}{}", &marked.content[..1], marked.state.ending());
+        let short = |marked: Marked| {
+            format!("{}{}", &marked.work.to_string().replace(&marked.work.content[1..], ""), marked.state.ending())
+        };
         list(folder).unwrap().into_iter().map(short).collect()
     }
 
@@ -358,7 +397,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (marks, left) = Marks::open(folder.path()).unwrap();
         assert_eq!(left, LeftBehind::default());
-        let (a, b) = (content('a'), content('b'));
+        let (a, b) = (work('a'), work('b'));
         let first = marks.enter(&a, &mark("shoe.jpg")).unwrap();
         let second = marks.enter(&a, &mark("boot.jpg")).unwrap();
         let other = marks.enter(&b, &mark("hat.jpg")).unwrap();
@@ -375,7 +414,7 @@ mod tests {
     #[test]
     fn what_was_in_work_at_an_end_is_a_suspect_until_it_is_worked_through() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (content('a'), content('b'));
+        let (a, b) = (work('a'), work('b'));
         let (marks, _) = Marks::open(folder.path()).unwrap();
         std::mem::forget(marks.enter(&a, &mark("shoe.jpg")).unwrap());
         std::mem::forget(marks.enter(&b, &mark("hat.jpg")).unwrap());
@@ -402,12 +441,12 @@ mod tests {
     #[test]
     fn what_was_alone_at_an_end_is_the_culprit() {
         let folder = tempfile::tempdir().unwrap();
-        let a = content('a');
+        let a = work('a');
         for expected in [0, 0, 1] {
             let (marks, left) = Marks::open(folder.path()).unwrap();
             assert_eq!(left.culprits.len(), expected);
             if let [culprit] = left.culprits.as_slice() {
-                assert_eq!((&culprit.content, &culprit.mark), (&a, &Some(mark("shoe.jpg"))));
+                assert_eq!((&culprit.work, &culprit.mark), (&a, &Some(mark("shoe.jpg"))));
                 marks.forget(&left.culprits).unwrap();
                 assert!(!marks.is_suspect(&a));
             } else {
@@ -428,7 +467,7 @@ mod tests {
     #[test]
     fn an_end_in_good_order_leaves_no_new_suspects() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (content('a'), content('b'));
+        let (a, b) = (work('a'), work('b'));
         let (marks, _) = Marks::open(folder.path()).unwrap();
         std::mem::forget(marks.enter(&a, &mark("shoe.jpg")).unwrap());
         let (marks, _) = Marks::open(folder.path()).unwrap();
@@ -443,15 +482,30 @@ mod tests {
     #[test]
     fn a_mark_that_was_cut_short_names_its_file_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let a = content('a');
-        fs::write(folder.path().join(&a), "{\"fi").unwrap();
+        let a = work('a');
+        fs::write(folder.path().join(a.to_string()), "{\"fi").unwrap();
         fs::write(folder.path().join("README"), "somebody else's").unwrap();
         let (marks, left) = Marks::open(folder.path()).unwrap();
         assert_eq!(left.suspects, 1);
         assert!(marks.is_suspect(&a));
-        assert!(clear(folder.path(), &a).unwrap());
-        assert!(!clear(folder.path(), &a).unwrap());
+        clear(folder.path(), &content('a')).unwrap();
+        assert_eq!(names(folder.path()), Vec::<String>::new());
         assert!(folder.path().join("README").exists());
+    }
+
+    #[test]
+    fn a_step_that_goes_well_says_nothing_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let (marks, _) = Marks::open(folder.path()).unwrap();
+        let a = content('a');
+        let (whole, ninth) = (Work::whole(&a), Work::step(&a, "page:9"));
+        std::mem::forget(marks.enter(&ninth, &mark("book.pdf")).unwrap());
+        let (marks, _) = Marks::open(folder.path()).unwrap();
+        drop(marks.enter(&whole, &mark("book.pdf")).unwrap());
+        assert!(marks.is_suspect(&ninth));
+        assert_eq!(names(folder.path()), ["a+page-9.suspect"]);
+        assert!(marks.enter(&ninth, &mark("book.pdf")).unwrap().is_alone());
+        assert_eq!(names(folder.path()), Vec::<String>::new());
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub async fn take_stock(data: &Path, store: &Store, now: DateTime<Utc>) -> Resul
 }
 
 fn condemned(culprit: &Marked, at: DateTime<Utc>) -> CondemnedFile {
-    let content = culprit.content.clone();
+    let content = culprit.work.content.clone();
     match &culprit.mark {
         Some(Mark { file, company, run }) => {
             CondemnedFile { content, file: file.clone(), company: *company, run: *run, at }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::{self, Unmade};
 use super::process::{self, Subject};
-use super::{Context, Failure, Item, Settings, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::media::archive::{self, ArchiveError, Extractor, Kind, LeftOut, Limits, Listing, Member, Why};
 use crate::model::job::{ProcessingOptions, UnCompressProcess};
@@ -83,7 +83,7 @@ pub async fn unpack(
 ) -> Result<(), Failure> {
     let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
     let content = archive.blob.id.clone();
-    let opened = workshop.work_on(context, &content, &from.shown, move |stop| {
+    let opened = workshop.work_on(context, Bytes::of(&content, &from.shown).step("list"), move |stop| {
         let open = || blobs.read(&archive.blob.id);
         let listed = archive::list(open()?, kind, &limits, stop);
         Ok((Extractor::new(open()?, kind), listed))
@@ -127,12 +127,15 @@ impl Unpacking<'_> {
             listed.members.into_iter().partition(|member| skip.matches(file_name(&member.path)));
         let count = members.len();
         let numbered =
-            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &member.path), member));
-        let mut to_come: VecDeque<(Incoming, Member)> =
-            numbered.filter(|(incoming, _)| !done.contains_key(&incoming.key)).collect();
+            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &member.path), index, member));
+        let mut to_come: VecDeque<(Incoming, usize, Member)> =
+            numbered.filter(|(incoming, _, _)| !done.contains_key(&incoming.key)).collect();
         while !to_come.is_empty() {
             self.context.checkpoint()?;
-            let next: Vec<(Incoming, Member)> = to_come.drain(..AHEAD.min(to_come.len())).collect();
+            // Cut at the same places in every attempt.
+            let first = to_come.front().map_or(0, |(_, index, _)| index / AHEAD);
+            let count = to_come.iter().take_while(|(_, index, _)| index / AHEAD == first).count();
+            let next: Vec<(Incoming, usize, Member)> = to_come.drain(..count).collect();
             let taken;
             (extractor, taken) = self.take(extractor, next).await?;
             self.file(taken).await?;
@@ -162,12 +165,14 @@ impl Unpacking<'_> {
     async fn take(
         &self,
         mut extractor: Extractor,
-        next: Vec<(Incoming, Member)>,
+        next: Vec<(Incoming, usize, Member)>,
     ) -> Result<(Extractor, Vec<Taken>), Failure> {
         let (blobs, folder) = (self.workshop.blobs.clone(), self.from.folder.clone());
-        let taken = self.workshop.work_on(self.context, &self.content, &self.from.shown, move |stop| {
+        let step = format!("take {}", next.first().map_or(0, |(_, index, _)| index / AHEAD));
+        let bytes = Bytes::of(&self.content, &self.from.shown);
+        let taken = self.workshop.work_on(self.context, bytes.step(&step), move |stop| {
             let mut taken = Vec::with_capacity(next.len());
-            for (incoming, member) in next {
+            for (incoming, _, member) in next {
                 let blob = match refusal(&incoming, &member, &folder) {
                     Some(why) => Err(why),
                     None => store(&blobs, &mut extractor, &member, stop)?,
@@ -212,7 +217,7 @@ impl Unpacking<'_> {
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
         let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());
         let content = blob.id.clone();
-        let examined = self.workshop.work_on(self.context, &content, &incoming.shown, move |stop| {
+        let examined = self.workshop.work_on(self.context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             process::examine(&workshop, subject, &processing, stop)

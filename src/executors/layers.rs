@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{Parent, Processing};
-use super::{Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::media::{self, Layer, Layers};
 use crate::model::asset::{AssetType, LayerFacts, PictureFacts};
 use crate::model::id::AssetId;
@@ -141,7 +141,8 @@ impl Work<'_> {
     async fn read(&self) -> Result<Layers, Unmade> {
         let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
-        let read = self.workshop.work_on(self.context, content, file_name, move |_| {
+        let bytes = Bytes::of(content, file_name).step("layers");
+        let read = self.workshop.work_on(self.context, bytes, move |_| {
             let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits())?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
             if count > most as usize {
@@ -165,7 +166,9 @@ impl Work<'_> {
         let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer));
         let working = self.context.working_on(self.parent.file_name.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
-        let made = self.workshop.work_on(self.context, content, file_name, move |stop| {
+        let step = format!("layer {}", layer.number);
+        let bytes = Bytes::of(content, file_name).step(&step);
+        let made = self.workshop.work_on(self.context, bytes, move |stop| {
             let _working = working;
             pictures::make(&workshop, &recipes, Source { blob: &blob, format }, &making, stop)
         });

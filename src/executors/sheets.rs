@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::pictures::Unmade;
-use super::{Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::ingest::{self, Found, ServerDirectory, Source};
 use crate::media::SNIFF_LEN;
@@ -175,7 +175,7 @@ fn refusal(key: &str, why: Message) -> ItemReport {
 
 async fn read(context: &Context, workshop: &Workshop, blob: &str, form: Form, file: &str) -> Result<Vec<Row>, Unmade> {
     let (blobs, stored) = (workshop.blobs.clone(), blob.to_owned());
-    let read = workshop.work_on(context, blob, file, move |_| {
+    let read = workshop.work_on(context, Bytes::of(blob, file), move |_| {
         let mut bytes = Vec::new();
         blobs.read(&stored)?.take(sheet::LARGEST).read_to_end(&mut bytes).map_err(BlobError::Source)?;
         sheet::read(form, &bytes).map_err(|error| Unmade::Refused(reason::other(error)))

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
-use super::{Context, Executor, Failure, Workshop, archive, options, reason, sheets};
+use super::{Bytes, Context, Executor, Failure, Workshop, archive, options, reason, sheets};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::assets::ingest::{
     self, CompanyFolder, Found, IngestError, LeftOut, Listing, ServerDirectory, Source, Walk, Why,
@@ -149,7 +149,7 @@ impl UploadDirectory {
         let (stamp, working, blob) = stored.await??;
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let content = blob.id.clone();
-        let examined = self.workshop.work_on(context, &content, &incoming.shown, move |stop| {
+        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = working;
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)

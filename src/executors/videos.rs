@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::process::Parent;
-use super::{Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::child::ChildError;
 use crate::media::video::{self, Encoding, Probe, VideoError};
@@ -214,7 +214,7 @@ impl Work<'_> {
             Ok(name) => name,
             Err(invalid) => return self.refuse(id, &preset.name, reason::other(invalid)).await,
         };
-        match self.encode(&preset).await {
+        match self.encode(id, &preset).await {
             Ok(stored) => self.file(id, name, stored).await,
             Err(Unmade::Refused(why)) => self.refuse(id, &preset.name, why).await,
             Err(Unmade::Failed(failure)) => Err(failure),
@@ -228,12 +228,14 @@ impl Work<'_> {
     }
 
     /// Makes a rendition and puts its files into the store.
-    async fn encode(&self, preset: &EncodingPreset) -> Result<Stored, Unmade> {
+    async fn encode(&self, id: PropertySetId, preset: &EncodingPreset) -> Result<Stored, Unmade> {
         let (workshop, blob, encoding) = (self.workshop.clone(), self.parent.blob.clone(), encoding(preset));
         let working = self.context.working_on(format!("{} {}", self.parent.file_name, preset.name));
         let asked_to_stop = self.context.stop_token().clone();
         let Parent { blob: content, file_name, .. } = self.parent;
-        let encoded = self.workshop.work_long_on(self.context, content, file_name, move |abandoned| {
+        let step = key(id);
+        let bytes = Bytes::of(content, file_name).step(&step);
+        let encoded = self.workshop.work_long_on(self.context, bytes, move |abandoned| {
             let stop = || abandoned() || asked_to_stop.is_cancelled();
             let (launcher, limits) = (&workshop.launcher, workshop.settings.video_limits());
             let source = source(&workshop, &blob)?;

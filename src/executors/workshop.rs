@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::pictures::Unmade;
 use super::{Context, Failure, Settings, failure, reason};
 use crate::assets::blobs::Blobs;
-use crate::assets::marks::{Entered, Mark, MarkError, Marks};
+use crate::assets::marks::{Entered, Mark, MarkError, Marks, Work};
 use crate::clock::{self, SharedClock};
 use crate::media::child::Launcher;
 
@@ -29,6 +29,27 @@ pub struct Workshop {
     pub(super) marks: Marks,
     /// Held alone by a suspect, and together by everybody else.
     gate: Arc<RwLock<()>>,
+}
+
+/// The bytes of a stored file that are to be worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes<'a> {
+    /// What the file is known by: the name of its blob.
+    content: &'a str,
+    step: &'a str,
+    /// What it is called where it is in work.
+    file: &'a str,
+}
+
+impl<'a> Bytes<'a> {
+    pub const fn of(content: &'a str, file: &'a str) -> Self {
+        Self { content, step: "", file }
+    }
+
+    /// A step of several. It is called the same in every attempt, and is the same work.
+    pub const fn step(self, step: &'a str) -> Self {
+        Self { step, ..self }
+    }
 }
 
 /// How long a suspect may keep everybody else waiting. What has not ended the daemon by then goes on beside others.
@@ -61,36 +82,34 @@ impl Workshop {
         self.at_bench(enter, move |_together, stop| work(stop)).await
     }
 
-    /// The same for work on the bytes of a stored file, called `file` where it is in work.
+    /// The same for work on the bytes of a stored file.
     pub async fn work_on<T: Send + 'static>(
         &self,
         context: &Context,
-        content: &str,
-        file: &str,
+        bytes: Bytes<'_>,
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
     ) -> Result<T, Unmade> {
-        self.work_marked(context, content, file, Beside::Others, work).await
+        self.work_marked(context, bytes, Beside::Others, work).await
     }
 
     /// The same for what a tool may do for hours.
     pub async fn work_long_on<T: Send + 'static>(
         &self,
         context: &Context,
-        content: &str,
-        file: &str,
+        bytes: Bytes<'_>,
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
     ) -> Result<T, Unmade> {
-        self.work_marked(context, content, file, Beside::Everybody, work).await
+        self.work_marked(context, bytes, Beside::Everybody, work).await
     }
 
     async fn work_marked<T: Send + 'static>(
         &self,
         context: &Context,
-        content: &str,
-        file: &str,
+        bytes: Bytes<'_>,
         beside: Beside,
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
     ) -> Result<T, Unmade> {
+        let Bytes { content, step, file } = bytes;
         if context.store().is_condemned(content).await.map_err(Failure::from)? {
             return Err(Unmade::Refused(reason::condemned(content)));
         }
@@ -99,7 +118,7 @@ impl Workshop {
             gate: self.gate.clone(),
             marks: self.marks.clone(),
             clock: context.clock.clone(),
-            content: content.to_owned(),
+            work: Work::step(content, step),
             mark,
             beside,
         };
@@ -145,7 +164,7 @@ struct Entrance {
     gate: Arc<RwLock<()>>,
     marks: Marks,
     clock: SharedClock,
-    content: String,
+    work: Work,
     mark: Mark,
     beside: Beside,
 }
@@ -170,7 +189,7 @@ enum Gate {
 
 impl Entrance {
     async fn enter(self) -> Result<Turn, Failure> {
-        if self.marks.is_suspect(&self.content) {
+        if self.marks.is_suspect(&self.work) {
             let guard = self.gate.clone().write_owned().await;
             let entered = Arc::new(self.mark()?);
             let _task = AbortOnDropHandle::new(tokio::spawn(hold(guard, Arc::downgrade(&entered), self.clock)));
@@ -188,10 +207,10 @@ impl Entrance {
 
     fn mark(&self) -> Result<Entered, Failure> {
         let failed = |error: MarkError| Failure::of_io(&error.source, &error);
-        let entered = self.marks.enter(&self.content, &self.mark).map_err(failed)?;
+        let entered = self.marks.enter(&self.work, &self.mark).map_err(failed)?;
         if entered.is_alone() {
             let Mark { file, run, .. } = &self.mark;
-            tracing::info!(content = self.content, file, run = %run, "was in work when the daemon ended: it is tried alone");
+            tracing::info!(work = %self.work, file, run = %run, "was in work when the daemon ended: it is tried alone");
         }
         Ok(entered)
     }

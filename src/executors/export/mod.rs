@@ -21,7 +21,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::pictures::Unmade;
-use super::{Context, Executor, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::exports::ExportFiles;
 use crate::media::serve::Renderer;
@@ -86,7 +86,7 @@ impl Export {
         };
         // An original is handed out as it is, whatever its bytes do to whoever reads them.
         let made = if is_rendered {
-            self.workshop.work_on(context, &entry.blob, &entry.target, make).await
+            self.workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), make).await
         } else {
             self.workshop.work(make).await?
         };

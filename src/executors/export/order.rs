@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::plan::Plan;
 use super::{Export, outdated};
 use crate::executors::pictures::Unmade;
-use crate::executors::{Context, Failure};
+use crate::executors::{Bytes, Context, Failure};
 use crate::media::serve::Renderer;
 use crate::model::asset::AssetType;
 use crate::model::job::{ExportFormat, ExportJob};
@@ -41,7 +41,7 @@ pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result
     };
     let Some(profile) = profile else { return Renderer::new(commands, None).map(Some).map_err(outdated) };
     let (path, name) = (export.workshop.blobs.path(&profile.blob)?, profile.name.clone());
-    let made = export.workshop.work_on(context, &profile.blob, &profile.file_name, move |_| {
+    let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |_| {
         let read = std::fs::read(path).map_err(|error| format!("the profile \"{name}\" cannot be read: {error}"));
         Ok(read.and_then(|bytes| Renderer::new(commands, Some(&bytes)).map_err(|error| error.to_string())))
     });

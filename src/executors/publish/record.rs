@@ -11,7 +11,7 @@ use super::rule::{Content, Given};
 use super::{PAGE, Run};
 use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
-use crate::executors::{Failure, Item, reason};
+use crate::executors::{Bytes, Failure, Item, reason};
 use crate::model::asset::DerivedRole;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -160,7 +160,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
     let made = if is_written_here {
         Ok(None)
     } else {
-        let remade = run.publish.workshop.work_on(run.context, &state.blob, &state.file_name, move |stop| {
+        let remade = run.publish.workshop.work_on(run.context, Bytes::of(&state.blob, &state.file_name), move |stop| {
             let _working = progress.working_on(&asset.name);
             pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop)
         });

@@ -59,12 +59,12 @@ impl From<CondemnedFile> for AccusedFile {
 }
 
 impl From<Marked> for AccusedFile {
-    fn from(Marked { content, mark, .. }: Marked) -> Self {
+    fn from(Marked { work, mark, .. }: Marked) -> Self {
         let (file, company, run) = match mark {
             Some(Mark { file, company, run }) => (file, Some(company), Some(run)),
             None => (String::new(), None, None),
         };
-        Self { content, file, is_condemned: false, company, run, since: None }
+        Self { content: work.content, file, is_condemned: false, company, run, since: None }
     }
 }
 
@@ -117,10 +117,12 @@ impl Services {
     pub async fn accused_files(&self, folder: &MarkFolder) -> Result<Vec<AccusedFile>, Error> {
         let condemned = self.store.condemned_files().await?.into_iter().map(AccusedFile::from);
         let mut accused: Vec<AccusedFile> = condemned.collect();
-        let suspects = folder.suspects().await?;
-        let is_known = |suspect: &AccusedFile| accused.iter().any(|file| file.content == suspect.content);
-        let suspects: Vec<AccusedFile> = suspects.into_iter().filter(|suspect| !is_known(suspect)).collect();
-        accused.extend(suspects);
+        // A file that is done in several steps has several marks.
+        for suspect in folder.suspects().await? {
+            if !accused.iter().any(|file| file.content == suspect.content) {
+                accused.push(suspect);
+            }
+        }
         Ok(accused)
     }
 
