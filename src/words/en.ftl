@@ -902,9 +902,9 @@ doctor-crashes =
         [one] 1 file has ended the daemon and is not tried any more
        *[other] { NUMBER($count) } files have ended the daemon and are not tried any more
     }; { $suspects ->
-        [0] none is tried alone next.
-        [one] 1 is tried alone next.
-       *[other] { NUMBER($suspects) } are tried alone next.
+        [0] none is under suspicion.
+        [one] 1 is under suspicion.
+       *[other] { NUMBER($suspects) } are under suspicion.
     }
 # $file (Text)
 # $content (Text) the beginning of its SHA-256
@@ -916,9 +916,9 @@ doctor-condemned = { $file } ({ $content }) of { $company } ended the daemon whi
 # $content (Text) the beginning of its SHA-256
 # $company (Text)
 # $run (Number) where it was in work last
-doctor-suspect = { $file } ({ $content }) of { $company } was in work when the daemon ended, in run { $run }; it is tried alone next.
+doctor-suspect = { $file } ({ $content }) of { $company } was in work when the daemon ended, in run { $run }; when it comes again, it is tried alone.
 # $content (Text) the beginning of its SHA-256
-doctor-suspect-unnamed = A file ({ $content }) was in work when the daemon ended; it is tried alone next.
+doctor-suspect-unnamed = A file ({ $content }) was in work when the daemon ended; when it comes again, it is tried alone.
 # $count (Number) archives
 # $bytes (Bytes)
 doctor-exports =
@@ -936,7 +936,7 @@ made-again-by =
 # $content (Text) the beginning of its SHA-256
 remedy-clear = prepress doctor --clear { $content } lets it be tried again
 # $content (Text) the beginning of its SHA-256
-remedy-suspect = its job goes on by itself; prepress doctor --clear { $content } takes the suspicion back while no daemon runs
+remedy-suspect = nothing needs to be done; prepress doctor --clear { $content } takes the suspicion back while no daemon runs
 remedy-restore-database = stop the daemon and restore the database of a backup
 # $blob (Text) its name in the blob store
 # $start (Text) its first two digits

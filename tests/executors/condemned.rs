@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use chrono::TimeDelta;
 use prepress::assets::blobs::Blobs;
 use prepress::assets::marks::{LeftBehind, MarkState, Marks, list};
 use prepress::clock::Clock;
@@ -88,8 +89,9 @@ async fn archives_and_their_members_and_sheets_are_files_like_others() {
     std::fs::write(folder.path().join("good.jpg"), jpeg(24, 2)).unwrap();
     std::fs::create_dir_all(world.ingest("in")).unwrap();
     let zip = world.ingest("in/all.zip");
-    let packed = std::process::Command::new("zip").arg("-qj").arg(&zip).arg(folder.path().join("bad.jpg"));
-    assert!(packed.arg(folder.path().join("good.jpg")).status().unwrap().success());
+    let members = ["bad.jpg", "good.jpg"].map(|name| folder.path().join(name));
+    let packed = std::process::Command::new("zip").arg("-qj").arg(&zip).args(members).status().unwrap();
+    assert!(packed.success());
     let order = with(directory("in"), json!({ "unCompressOptions": { "process": "UnCompress" } }));
     condemn(&world, &Blobs::id_of(&member)).await;
     let done = world.run(UPLOAD, order.clone()).await;
@@ -228,4 +230,38 @@ async fn a_suspect_that_is_not_worked_through_stays_one() {
     assert_eq!(list(&folder).unwrap()[0].state, MarkState::Suspect);
     run_marked(&world, &marks, UPLOAD, directory("in")).await.succeeded();
     assert_eq!(list(&folder).unwrap(), Vec::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_suspect_that_takes_long_lets_others_in_and_is_not_alone_any_more() {
+    let mut world = World::new().await;
+    world.settings.parallel = 3;
+    let suspect = png(2500, 1);
+    world.put("in/0.png", &suspect);
+    (1..4).for_each(|number| world.put(&format!("in/{number}.png"), &png(1000, number)));
+    let content = Blobs::id_of(&suspect);
+    let (folder, marks, _) = left_behind(&world, &[&content]);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let watch = std::thread::spawn({
+        let (is_over, clock) = (is_over.clone(), world.clock.clone());
+        move || {
+            let mut beside = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                if folder.join(format!("{content}.alone")).exists() {
+                    clock.advance(TimeDelta::minutes(1));
+                }
+                let all = list(&folder).unwrap();
+                let let_in = all.iter().any(|marked| marked.state == MarkState::Suspect);
+                beside += usize::from(let_in && all.iter().any(|marked| marked.state == MarkState::InWork));
+                std::thread::yield_now();
+            }
+            (beside, list(&folder).unwrap())
+        }
+    });
+    let done = run_marked(&world, &marks, UPLOAD, directory("in")).await.succeeded();
+    is_over.store(true, Ordering::Relaxed);
+    let (beside, left) = watch.join().unwrap();
+    assert_eq!(done.counters.success, 4, "{}", done.text());
+    assert!(beside > 0, "others were in work beside it");
+    assert_eq!(left, Vec::new(), "it is worked through all the same");
 }

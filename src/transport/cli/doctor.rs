@@ -94,8 +94,11 @@ async fn clear(named: &OsStr, place: &Place, screen: &Screen) -> Result<Exit, Fa
         return Err(Failure::new(what).hint("see which have: prepress doctor"));
     };
     let shown = format!("{} ({})", words::harmless(file.shown()), file.shown_content());
-    let next =
-        if file.is_condemned { "submit the job that it failed in once more" } else { "its job goes on by itself" };
+    let next = if file.is_condemned {
+        "submit the job that it failed in once more"
+    } else {
+        "its job goes on by itself when the daemon runs"
+    };
     screen.line(format!("{shown} is tried again like any other file; {next}."))?;
     Ok(Exit::Done)
 }
