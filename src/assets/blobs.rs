@@ -514,6 +514,11 @@ pub fn inspect_file(
     }
 }
 
+/// What a file anywhere would be called in the store.
+pub fn content_of(path: &Path) -> io::Result<String> {
+    Ok(hash_of(File::open(path)?, &|| false)?.unwrap_or_default())
+}
+
 /// The SHA-256 of all that is read, unless `stop` says so in between.
 pub(super) fn hash_of(mut source: impl Read, stop: &dyn Fn() -> bool) -> io::Result<Option<String>> {
     let mut hash = Sha256::new();

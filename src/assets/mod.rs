@@ -5,5 +5,6 @@ pub mod exports;
 pub mod ingest;
 pub mod mark;
 pub mod published;
+pub mod marks;
 pub mod recognize;
 pub mod stamp;

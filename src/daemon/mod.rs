@@ -8,6 +8,7 @@ pub mod lock;
 pub mod parts;
 pub mod wake;
 
+mod crashes;
 mod listener;
 
 use std::fs::OpenOptions;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::assets::blobs::Blobs;
+use crate::assets::marks::{MarkError, Marks};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::{Engine, Parts};
@@ -59,6 +61,8 @@ pub enum StartError {
     Executors(String),
     #[error("cannot set up the store of files: {0}")]
     Blobs(String),
+    #[error(transparent)]
+    Marks(#[from] MarkError),
 }
 
 /// A running daemon.
@@ -71,6 +75,7 @@ pub struct Daemon {
     listener: listener::Listener,
     wake: JoinHandle<()>,
     store: Store,
+    marks: Marks,
     _lock: DataLock,
 }
 
@@ -80,6 +85,11 @@ const FIRST_ADMIN: &str = "admin@localhost";
 /// The database of a data folder.
 pub fn database(data: &std::path::Path) -> PathBuf {
     data.join("prepress.db")
+}
+
+/// The marks of files in work.
+pub fn marks(data: &std::path::Path) -> PathBuf {
+    data.join("work")
 }
 
 /// The file with the first login, for its owner only.
@@ -192,11 +202,12 @@ impl Daemon {
         let mark = meet_mark(&services, &blobs, parts::installation(&store).await?).await?;
         let listener = listener::Listener::bind(&config).await?;
         let address = listener.address();
+        let (marks, is_explained) = crashes::take_stock(data, &store, clock.now()).await?;
         let registry = match registry {
             Some(registry) => registry,
-            None => parts::registry(&config, blobs.clone(), address)?,
+            None => parts::registry(&config, blobs.clone(), marks.clone(), address)?,
         };
-        let engine = Engine::start(Parts {
+        let parts = Parts {
             store: store.clone(),
             clock: clock.clone(),
             policy: parts::engine_policy(&config),
@@ -204,8 +215,8 @@ impl Daemon {
             notify: parts::notify(&config, &store).await?,
             mark: mark.clone(),
             owner: format!("{}:{}:{}", config.server_name(), std::process::id(), clock.now().timestamp_millis()),
-        })
-        .await?;
+        };
+        let engine = Engine::start_after(parts, is_explained).await?;
         // Last of what can fail: a password is made, and told, only once. It is written down before it counts, so that a
         // start that breaks off here leaves no login that nobody knows.
         let first_admin = match services.is_empty().await? {
@@ -220,7 +231,7 @@ impl Daemon {
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);
-        Ok(Self { address, first_admin, services, engine, mark, listener, wake, store, _lock: lock })
+        Ok(Self { address, first_admin, services, engine, mark, listener, wake, store, marks, _lock: lock })
     }
 
     /// Where it listens, with the port that it was given.
@@ -243,9 +254,12 @@ impl Daemon {
 
     /// Stops in good order. Everything that was answered is on the disk; everything that ran is back in the queue.
     pub async fn shut_down(self) {
-        let Self { address: _, first_admin: _, services, engine, mark, listener, wake, store, _lock } = self;
+        let Self { address: _, first_admin: _, services, engine, mark, listener, wake, store, marks, _lock } = self;
         listener.close().await;
         engine.shut_down().await;
+        if let Err(error) = marks.close() {
+            tracing::warn!(%error, "files stay marked as in work; the next start takes them for suspects");
+        }
         wake.abort();
         if let Err(error) = mark.keep().await {
             tracing::warn!(%error, "the mark beside the stored files was not written at the end");

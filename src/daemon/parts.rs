@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::assets::blobs::{BlobError, Blobs};
+use crate::assets::marks::Marks;
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
@@ -14,7 +15,7 @@ use crate::media::child::Launcher;
 use crate::model::firing;
 use crate::outward::{self, Guard};
 use crate::service;
-use crate::service::doctor::Places;
+use crate::service::doctor::{MarkFolder, Places};
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -180,12 +181,18 @@ pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
 }
 
 /// Where the files of the data folder are. Nothing is made.
-pub fn places(config: &Config) -> Places {
+pub fn places(config: &Config, daemon_runs: bool) -> Places {
     Places {
         blobs: Blobs::at(&blob_root(config)),
         export_root: config.export_root(),
         publish_root: config.publish_root(),
+        marks: mark_folder(config, daemon_runs),
     }
+}
+
+/// Where the marks of files in work lie.
+pub fn mark_folder(config: &Config, daemon_runs: bool) -> MarkFolder {
+    MarkFolder { path: super::marks(config.data()), daemon_runs }
 }
 
 /// The folder of the blob store.
@@ -194,13 +201,18 @@ pub fn blob_root(config: &Config) -> PathBuf {
 }
 
 /// The executors of this version, over the blobs of the data folder.
-pub fn registry(config: &Config, blobs: Blobs, address: SocketAddr) -> Result<Arc<dyn Registry>, StartError> {
+pub fn registry(
+    config: &Config,
+    blobs: Blobs,
+    marks: Marks,
+    address: SocketAddr,
+) -> Result<Arc<dyn Registry>, StartError> {
     install_crypto();
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let settings = Settings::new(config).read_files().map_err(|e| StartError::Executors(e.to_string()))?;
     let settings = Settings { own_url: format!("{scheme}://{address}"), ..settings };
     Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
-    Ok(Arc::new(Standard::new(settings, blobs)))
+    Ok(Arc::new(Standard::new(settings, blobs).with_marks(marks)))
 }
 
 pub fn upload_limits(config: &Config) -> service::uploads::Limits {

@@ -28,10 +28,11 @@ mod rescuer;
 mod running;
 mod scheduler;
 
+pub use crate::model::backoff::Backoff;
 pub use completion::HttpCompletion;
 pub use letters::JobLetters;
 pub use notifier::{CallUrl, Letters, Notify, Undelivered, UrlAnswer};
-pub use policy::{Backoff, EnginePolicy, Retention};
+pub use policy::{EnginePolicy, Retention};
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ struct Shared {
     mark: MarkKeeper,
     /// Names this process in leases.
     owner: String,
+    /// Which file ended the process before this one is known.
+    is_explained: bool,
     running: Running,
     /// No new runs.
     closing: CancellationToken,
@@ -92,6 +95,12 @@ pub struct Engine {
 impl Engine {
     /// Puts back what an earlier process left behind, then starts all duties. The caller holds the lock of the data folder.
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
+        Self::start_after(parts, false).await
+    }
+
+    /// The same, when which file ended the process before this one is known, and is not tried again: its runs are not to
+    /// blame.
+    pub async fn start_after(parts: Parts, is_explained: bool) -> Result<Self, StoreError> {
         let Parts { store, clock, policy, registry, notify, mark, owner } = parts;
         let shared = Arc::new(Shared {
             store,
@@ -101,6 +110,7 @@ impl Engine {
             notify,
             mark,
             owner,
+            is_explained,
             running: Running::default(),
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),

@@ -4,23 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use crate::model::backoff::Backoff;
 use crate::model::firing;
 use crate::model::kind::JobKind;
-
-/// Waits between attempts: doubled each time, up to a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    pub base: TimeDelta,
-    pub max: TimeDelta,
-}
-
-impl Backoff {
-    /// The wait after the `failures`-th failure (1 for the first).
-    pub fn after(&self, failures: i64) -> TimeDelta {
-        let doublings = u32::try_from(failures.saturating_sub(1).clamp(0, 30)).unwrap_or(30);
-        self.base.checked_mul(1 << doublings).unwrap_or(self.max).min(self.max)
-    }
-}
 
 /// How long things are kept after their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,17 +44,4 @@ pub struct EnginePolicy {
     pub retention: Retention,
     /// A message that could not be delivered for so long is given up.
     pub give_up_after: TimeDelta,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_their_limit() {
-        let backoff = Backoff { base: TimeDelta::seconds(10), max: TimeDelta::minutes(5) };
-        let waits: Vec<i64> = (0..8).map(|failures| backoff.after(failures).num_seconds()).collect();
-        assert_eq!(waits, [10, 10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(backoff.after(i64::MAX), backoff.max);
-    }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::{self, Unmade};
 use super::process::{self, Subject};
-use super::{Context, Failure, Item, Settings, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::media::archive::{self, ArchiveError, Extractor, Kind, LeftOut, Limits, Listing, Member, Why};
 use crate::model::job::{ProcessingOptions, UnCompressProcess};
@@ -82,15 +82,23 @@ pub async fn unpack(
     archive: Archive,
 ) -> Result<(), Failure> {
     let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
-    let opened = workshop.work(move |stop| {
+    let content = archive.blob.id.clone();
+    let opened = workshop.work_on(context, Bytes::of(&content, &from.shown).step("list"), move |stop| {
         blobs.verify(&archive.blob.id, stop)?;
         let open = || blobs.read(&archive.blob.id);
         let listed = archive::list(open()?, kind, &limits, stop);
-        Ok::<_, Failure>((Extractor::new(open()?, kind), listed))
+        Ok((Extractor::new(open()?, kind), listed))
     });
-    let (extractor, listed) = opened.await??;
+    let (extractor, listed) = match opened.await {
+        Ok(opened) => opened,
+        Err(Unmade::Refused(why)) => {
+            let fate = from.refuse(why);
+            return Box::pin(filing.file(context, from, fate)).await;
+        }
+        Err(Unmade::Failed(failure)) => return Err(failure),
+    };
     match listed.and_then(|listed| Ok((extractor?, listed))) {
-        Ok((extractor, listed)) => Unpacking { filing, context, workshop, from }.run(extractor, listed).await,
+        Ok((extractor, listed)) => Unpacking { filing, context, workshop, from, content }.run(extractor, listed).await,
         Err(ArchiveError::Stopped) => Err(Failure::Interrupted),
         Err(refused) => {
             let fate = from.refuse(reason::other(refused));
@@ -105,6 +113,8 @@ struct Unpacking<'a> {
     context: &'a Context,
     workshop: &'a Workshop,
     from: Incoming,
+    /// What the archive is known by.
+    content: String,
 }
 
 /// A member as it came out of the archive.
@@ -118,12 +128,15 @@ impl Unpacking<'_> {
             listed.members.into_iter().partition(|member| skip.matches(file_name(&member.path)));
         let count = members.len();
         let numbered =
-            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &member.path), member));
-        let mut to_come: VecDeque<(Incoming, Member)> =
-            numbered.filter(|(incoming, _)| !done.contains_key(&incoming.key)).collect();
+            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &member.path), index, member));
+        let mut to_come: VecDeque<(Incoming, usize, Member)> =
+            numbered.filter(|(incoming, _, _)| !done.contains_key(&incoming.key)).collect();
         while !to_come.is_empty() {
             self.context.checkpoint()?;
-            let next: Vec<(Incoming, Member)> = to_come.drain(..AHEAD.min(to_come.len())).collect();
+            // Cut at the same places in every attempt.
+            let first = to_come.front().map_or(0, |(_, index, _)| index / AHEAD);
+            let count = to_come.iter().take_while(|(_, index, _)| index / AHEAD == first).count();
+            let next: Vec<(Incoming, usize, Member)> = to_come.drain(..count).collect();
             let taken;
             (extractor, taken) = self.take(extractor, next).await?;
             self.file(taken).await?;
@@ -153,21 +166,28 @@ impl Unpacking<'_> {
     async fn take(
         &self,
         mut extractor: Extractor,
-        next: Vec<(Incoming, Member)>,
+        next: Vec<(Incoming, usize, Member)>,
     ) -> Result<(Extractor, Vec<Taken>), Failure> {
         let (blobs, folder) = (self.workshop.blobs.clone(), self.from.folder.clone());
-        let taken = self.workshop.work(move |stop| {
+        let step = format!("take {}", next.first().map_or(0, |(_, index, _)| index / AHEAD));
+        let bytes = Bytes::of(&self.content, &self.from.shown);
+        let taken = self.workshop.work_on(self.context, bytes.step(&step), move |stop| {
             let mut taken = Vec::with_capacity(next.len());
-            for (incoming, member) in next {
+            for (incoming, _, member) in next {
                 let blob = match refusal(&incoming, &member, &folder) {
                     Some(why) => Err(why),
                     None => store(&blobs, &mut extractor, &member, stop)?,
                 };
                 taken.push((incoming, blob));
             }
-            Ok::<_, Failure>((extractor, taken))
+            Ok((extractor, taken))
         });
-        taken.await?
+        match taken.await {
+            Ok(taken) => Ok(taken),
+            // It was read before by the same attempt.
+            Err(Unmade::Refused(why)) => Err(Failure::because(why)),
+            Err(Unmade::Failed(failure)) => Err(failure),
+        }
     }
 
     /// Makes of members what is made of them, several at a time, and files them in their order.
@@ -197,12 +217,13 @@ impl Unpacking<'_> {
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
         let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());
-        let examined = self.workshop.work(move |stop| {
+        let content = blob.id.clone();
+        let examined = self.workshop.work_on(self.context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             process::examine(&workshop, subject, &processing, stop)
         });
-        let fate = match examined.await? {
+        let fate = match examined.await {
             Ok(ready) => Fate::Ready(Box::new(ready)),
             Err(Unmade::Refused(why)) => incoming.refuse(why),
             Err(Unmade::Failed(failure)) => return Err(failure),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{Parent, Processing};
-use super::{Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::media::{self, Layer, Layers};
 use crate::model::asset::{AssetType, LayerFacts, PictureFacts};
 use crate::model::id::AssetId;
@@ -140,7 +140,9 @@ impl Work<'_> {
 
     async fn read(&self) -> Result<Layers, Unmade> {
         let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
-        let read = self.workshop.work(move |stop| -> Result<Layers, Unmade> {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let bytes = Bytes::of(content, file_name).step("layers");
+        let read = self.workshop.work_on(self.context, bytes, move |stop| {
             workshop.blobs.verify(&blob, stop)?;
             let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits())?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
@@ -150,7 +152,7 @@ impl Work<'_> {
             }
             Ok(found)
         });
-        read.await?
+        read.await
     }
 
     /// Colours and sharpening are for layers as for the picture; crops, masks and the knockout are about the whole.
@@ -164,11 +166,14 @@ impl Work<'_> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
         let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer));
         let working = self.context.working_on(self.parent.file_name.clone());
-        let made = self.workshop.work(move |stop| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let step = format!("layer {}", layer.number);
+        let bytes = Bytes::of(content, file_name).step(&step);
+        let made = self.workshop.work_on(self.context, bytes, move |stop| {
             let _working = working;
             pictures::make(&workshop, &recipes, Source { blob: &blob, format }, &making, stop)
         });
-        made.await?
+        made.await
     }
 
     async fn commit_layer(

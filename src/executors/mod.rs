@@ -35,7 +35,7 @@ pub use context::{Context, Item, ProgressBoard, RunInfo};
 pub use failure::Failure;
 pub use settings::Settings;
 pub use standard::Standard;
-use workshop::Workshop;
+use workshop::{Bytes, Workshop};
 
 use async_trait::async_trait;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::pictures::{self, Made, Unmade};
 use super::recipe::Recipes;
-use super::{Context, Executor, Failure, Item, Workshop};
+use super::{Bytes, Context, Executor, Failure, Item, Workshop};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::outcome::Counters;
@@ -58,12 +58,12 @@ impl OptimizeImages {
     async fn optimize(&self, context: &Context, recipes: &Recipes, picture: PictureState) -> Result<(), Failure> {
         let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), picture.clone());
         let recipes = recipes.clone();
-        let made = self.workshop.work(move |stop| {
+        let made = self.workshop.work_on(context, Bytes::of(&picture.blob, &picture.file_name), move |stop| {
             let _working = progress.working_on(&asset.name);
             pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop)
         });
         let item = Item(key(&picture));
-        match made.await? {
+        match made.await {
             Ok(made) => {
                 let effect = Effect::Derive {
                     company: context.run.company,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::pictures::{self, Unmade};
 use super::process::{Parent, Processing};
 use super::recipe;
-use super::{Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::Format;
 use crate::media::child::{ChildError, Folder};
@@ -42,7 +42,7 @@ use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 
 /// Pages that are drawn between two commits: few enough for little to be drawn again after a crash.
-const AT_ONCE: usize = 8;
+const AT_ONCE: u32 = 8;
 
 /// What pages are drawn at when an order does not say.
 pub const DEFAULT_RESOLUTION: f64 = 150.0;
@@ -201,7 +201,9 @@ impl Work<'_> {
 
     async fn open(&self) -> Result<Document, Unmade> {
         let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
-        let opened = self.workshop.work(move |stop| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let bytes = Bytes::of(content, file_name).step("pages");
+        let opened = self.workshop.work_on(self.context, bytes, move |stop| {
             let limits = workshop.settings.page_limits();
             workshop.blobs.verify(&parent.blob, stop)?;
             let master = workshop.blobs.path(&parent.blob)?;
@@ -223,7 +225,7 @@ impl Work<'_> {
             }
             Ok(Document { path, _folder: folder, pages })
         });
-        opened.await?
+        opened.await
     }
 
     /// Draws pages and puts their files into the store.
@@ -231,7 +233,10 @@ impl Work<'_> {
         let (workshop, path, drawing) =
             (self.workshop.clone(), document.path.clone(), self.plan.drawing(self.workshop));
         let working = self.context.working_on(self.parent.file_name.clone());
-        let drawn = self.workshop.work(move |stop| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let step = format!("pages {}", block(run.0));
+        let bytes = Bytes::of(content, file_name).step(&step);
+        let drawn = self.workshop.work_on(self.context, bytes, move |stop| {
             let _working = working;
             let limits = workshop.settings.page_limits();
             let mut pages = Vec::new();
@@ -246,7 +251,7 @@ impl Work<'_> {
             pdf::draw_pages(&workshop.launcher, &path, run, &drawing, &limits, stop, &mut take)?;
             Ok(pages)
         });
-        drawn.await?
+        drawn.await
     }
 
     async fn commit_page(&self, page: u32, outcome: Result<Stored, String>) -> Result<Option<AssetId>, Failure> {
@@ -450,16 +455,21 @@ fn pages_of(done: &BTreeMap<String, Value>) -> Pages {
     done.iter().filter_map(page).collect()
 }
 
-/// Cuts ascending numbers into runs without gaps, of at most [`AT_ONCE`].
+/// Cuts ascending numbers into runs without gaps, none of which has pages of two blocks.
 fn runs(numbers: &[u32]) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for number in numbers {
         match runs.last_mut() {
-            Some((first, last)) if *last + 1 == *number && ((*last - *first + 1) as usize) < AT_ONCE => *last = *number,
+            Some((_, last)) if *last + 1 == *number && block(*last) == block(*number) => *last = *number,
             _ => runs.push((*number, *number)),
         }
     }
     runs
+}
+
+/// The block of a page: the same in every attempt, whatever is done already.
+const fn block(page: u32) -> u32 {
+    page.saturating_sub(1) / AT_ONCE
 }
 
 fn text(facts: &PageFacts) -> PageText {
@@ -525,7 +535,8 @@ mod tests {
     fn missing_pages_are_drawn_in_runs() {
         let all: Vec<u32> = (1..=10).collect();
         assert_eq!(runs(&all), [(1, 8), (9, 10)]);
-        assert_eq!(runs(&[2, 3, 7, 9, 10]), [(2, 3), (7, 7), (9, 10)]);
+        assert_eq!(runs(&[2, 3, 7, 8, 9, 10]), [(2, 3), (7, 8), (9, 10)]);
+        assert_eq!(runs(&(4..=20).collect::<Vec<u32>>()), [(4, 8), (9, 16), (17, 20)]);
         assert_eq!(runs(&[]), []);
     }
 }

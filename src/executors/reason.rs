@@ -23,6 +23,11 @@ pub fn too_large(bytes: u64, limit: u64) -> Message {
     Message::new("reason-too-large").with("bytes", bytes).with("limit", limit)
 }
 
+/// Its content ended the daemon before. It is named by as much of its hash as nobody mistakes.
+pub fn condemned(content: &str) -> Message {
+    Message::new("reason-condemned").with("content", content.chars().take(16).collect::<String>())
+}
+
 pub fn http_status(status: u16) -> Message {
     Message::new("reason-http-status").with("status", status)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::pictures::{Ready, Unmade};
 use super::process::{self, Processing, Subject};
-use super::{Context, Executor, Failure, Item, Workshop, options, reason};
+use super::{Bytes, Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::assets::blobs::Blob;
 use crate::model::asset::AssetType;
 use crate::model::handle;
@@ -102,11 +102,12 @@ impl ReprocessAssets {
         };
         let (workshop, processing, progress) = (self.workshop.clone(), processing.clone(), context.clone());
         let subject = known.clone();
-        let work = self.workshop.work(move |stop| {
+        let bytes = Bytes::of(&known.master.blob, &known.file_name);
+        let work = self.workshop.work_on(context, bytes, move |stop| {
             let _working = progress.working_on(&subject.name);
             examine(&workshop, &subject, &processing, stop)
         });
-        let result = match work.await? {
+        let result = match work.await {
             Ok(ready) => Ok(ready),
             Err(Unmade::Refused(why)) => Err(why),
             Err(Unmade::Failed(failure)) => return Err(failure),

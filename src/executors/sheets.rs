@@ -4,13 +4,14 @@
 //! path, whose result names the copy that was taken of it: whatever becomes of the file, later attempts read the same rows. Some
 //! rows at a time are an item each, committed with what they change.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Context, Failure, Item, Workshop, reason};
+use super::pictures::Unmade;
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::ingest::{self, Found, ServerDirectory, Source};
 use crate::media::SNIFF_LEN;
@@ -88,7 +89,16 @@ pub async fn process(
         done.iter().filter_map(|(key, result)| Some((key, result.get(SHEET)?))).collect();
     copies.sort_by_key(|(key, _)| *key);
     for (key, copy) in copies {
-        for (page, rows) in read_copy(workshop, copy).await?.chunks(AT_ONCE).enumerate() {
+        let rows = match read_copy(context, workshop, copy, key).await {
+            Ok(rows) => rows,
+            Err(Unmade::Refused(why)) => {
+                let report = refusal(key, why);
+                context.commit(Item(format!("{key}\nrefused")), Effect::Nothing, move |_| report).await?;
+                continue;
+            }
+            Err(Unmade::Failed(failure)) => return Err(failure),
+        };
+        for (page, rows) in rows.chunks(AT_ONCE).enumerate() {
             // No path holds a line break.
             let item = format!("{key}\n{page}");
             if !done.contains_key(&item) {
@@ -109,52 +119,67 @@ async fn take_copy(
     form: Form,
     key: String,
 ) -> Result<(), Failure> {
-    let blobs = workshop.blobs.clone();
-    let copied = workshop.work(move |stop| {
-        let source = directory.open(&found.relative).map_err(|error| Ok(reason::of_ingest(&error)))?;
-        let Source { mut file, stamp } = source;
-        let blob = blobs.store(&mut file, sheet::LARGEST, stop).map_err(|error| match error {
-            BlobError::Source(error) => Ok(reason::other(format_args!("it cannot be read: {error}"))),
-            BlobError::TooLarge { limit } => Ok(reason::too_large(stamp.bytes, limit)),
-            error => Err(Failure::from(error)),
-        })?;
-        let mut bytes = Vec::new();
-        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(sheet::LARGEST).read_to_end(&mut bytes));
-        read.map_err(|error| Ok(reason::other(error)))?;
-        let rows = sheet::read(form, &bytes).map_err(|error| Ok(reason::other(error)))?;
-        Ok::<_, Result<Message, Failure>>((blob.id, rows.len()))
-    });
     let mut effect = Effect::Nothing;
-    let report = match copied.await? {
+    let report = match copy(context, workshop, directory, found, form, &key).await {
         Ok((blob, rows)) => {
             effect = Effect::KeepSheet { run: context.run.fence.instance, path: key.clone(), blob: blob.clone() };
             let message = Message::new("metadata-file-read").with("file", key.clone()).with("count", rows);
             let lines = vec![LogLine::new(LogType::JobInfo, message)];
             ItemReport { result: json!({ SHEET: { "blob": blob, "form": form } }), lines, ..ItemReport::default() }
         }
-        Err(Ok(why)) => {
-            let message = Message::new("upload-error").with("file", key.clone()).with("reason", why);
-            let line = LogLine::new(LogType::UploadError, message);
-            let line =
-                line.about(None, Path::new(&key).file_stem().unwrap_or_default().to_string_lossy(), FileType::NoType);
-            let counters = Counters { error: 1, ..Counters::default() };
-            ItemReport { counters, lines: vec![line], ..ItemReport::default() }
-        }
-        Err(Err(failure)) => return Err(failure),
+        Err(Unmade::Refused(why)) => refusal(&key, why),
+        Err(Unmade::Failed(failure)) => return Err(failure),
     };
     context.commit(Item(key), effect, move |_| report).await?;
     Ok(())
 }
 
-async fn read_copy(workshop: &Workshop, copy: &Value) -> Result<Vec<Row>, Failure> {
-    let unreadable = |error: &dyn std::fmt::Display| Failure::because(reason::other(error));
-    let form: Form = serde_json::from_value(copy["form"].clone()).map_err(|error| unreadable(&error))?;
-    let (blobs, blob) = (workshop.blobs.clone(), copy["blob"].as_str().unwrap_or_default().to_owned());
-    let read = workshop.work(move |_| {
-        let bytes = blobs.content(&blob, sheet::LARGEST)?;
-        Ok::<_, BlobError>(sheet::read(form, &bytes))
+/// The copy of a file, and how many rows it has.
+async fn copy(
+    context: &Context,
+    workshop: &Workshop,
+    directory: Arc<ServerDirectory>,
+    found: Found,
+    form: Form,
+    key: &str,
+) -> Result<(String, usize), Unmade> {
+    let blobs = workshop.blobs.clone();
+    let stored = workshop.work(move |stop| {
+        let source = directory.open(&found.relative).map_err(|error| Unmade::Refused(reason::of_ingest(&error)))?;
+        let Source { mut file, stamp } = source;
+        blobs.store(&mut file, sheet::LARGEST, stop).map_err(|error| match error {
+            BlobError::Source(error) => Unmade::Refused(reason::other(format_args!("it cannot be read: {error}"))),
+            BlobError::TooLarge { limit } => Unmade::Refused(reason::too_large(stamp.bytes, limit)),
+            error => error.into(),
+        })
     });
-    read.await??.map_err(|error| unreadable(&error))
+    let blob = stored.await??.id;
+    let rows = read(context, workshop, &blob, form, key).await?;
+    Ok((blob, rows.len()))
+}
+
+async fn read_copy(context: &Context, workshop: &Workshop, copy: &Value, key: &str) -> Result<Vec<Row>, Unmade> {
+    let form: Form = serde_json::from_value(copy["form"].clone())
+        .map_err(|error| Unmade::Failed(Failure::because(reason::other(error))))?;
+    read(context, workshop, copy["blob"].as_str().unwrap_or_default(), form, key).await
+}
+
+/// A file of which nothing was done.
+fn refusal(key: &str, why: Message) -> ItemReport {
+    let message = Message::new("upload-error").with("file", key).with("reason", why);
+    let stem = Path::new(key).file_stem().unwrap_or_default().to_string_lossy();
+    let line = LogLine::new(LogType::UploadError, message).about(None, stem, FileType::NoType);
+    let counters = Counters { error: 1, ..Counters::default() };
+    ItemReport { counters, lines: vec![line], ..ItemReport::default() }
+}
+
+async fn read(context: &Context, workshop: &Workshop, blob: &str, form: Form, file: &str) -> Result<Vec<Row>, Unmade> {
+    let (blobs, stored) = (workshop.blobs.clone(), blob.to_owned());
+    let read = workshop.work_on(context, Bytes::of(blob, file), move |_| {
+        let bytes = blobs.content(&stored, sheet::LARGEST)?;
+        sheet::read(form, &bytes).map_err(|error| Unmade::Refused(reason::other(error)))
+    });
+    read.await
 }
 
 async fn commit(context: &Context, file: &str, item: Item, rows: &[Row]) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use super::upload_post::UploadPost;
 use super::upload_urls::UploadUrls;
 use super::{Executor, Registry, Settings, Workshop};
 use crate::assets::blobs::Blobs;
+use crate::assets::marks::Marks;
 use crate::model::job::{JobSpec, PublishType};
 
 /// One executor for each kind of job.
@@ -22,8 +23,15 @@ pub struct Standard {
 }
 
 impl Standard {
+    /// Files in work are not marked, as long as nobody says where.
     pub fn new(settings: Settings, blobs: Blobs) -> Self {
-        Self { workshop: Workshop::new(settings, blobs) }
+        Self { workshop: Workshop::new(settings, blobs, Marks::none()) }
+    }
+
+    pub fn with_marks(self, marks: Marks) -> Self {
+        let Self { mut workshop } = self;
+        workshop.marks = marks;
+        Self { workshop }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
-use super::{Context, Executor, Failure, Workshop, archive, options, reason, sheets};
+use super::{Bytes, Context, Executor, Failure, Workshop, archive, options, reason, sheets};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::assets::ingest::{
     self, CompanyFolder, Found, IngestError, LeftOut, Listing, ServerDirectory, Source, Walk, Why,
@@ -23,6 +23,7 @@ use crate::model::handle;
 use crate::model::job::UploadDirectoryJob;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::name::{FileName, clean_folder};
+use crate::store::pictures::KnownAsset;
 
 pub struct UploadDirectory {
     pub order: UploadDirectoryJob,
@@ -117,27 +118,45 @@ impl UploadDirectory {
             return Ok((incoming, Fate::Duplicate(Box::new(known))));
         }
         let known = filing.replaced(known, &incoming);
-        let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
-        let (shown, processing) = (incoming.shown.clone(), filing.processing.clone());
-        let work = self.workshop.work(move |stop| {
-            let _working = progress.working_on(shown);
-            let source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
-            let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
-            let blob = store(&workshop, source, limit, stop)?;
-            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
-            archive::examine(&workshop, subject, &processing, stop).map(|fate| (stamp, fate))
-        });
-        match work.await? {
-            Ok((stamp, fate)) => {
-                incoming.source = stamp;
-                Ok((incoming, fate))
-            }
+        match self.take_in(context, filing, &mut incoming, known, directory, found).await {
+            Ok(fate) => Ok((incoming, fate)),
             Err(Unmade::Refused(why)) => {
                 let fate = incoming.refuse(why);
                 Ok((incoming, fate))
             }
             Err(Unmade::Failed(failure)) => Err(failure),
         }
+    }
+
+    /// Stores a file, and then makes of the copy what is made of it.
+    async fn take_in(
+        &self,
+        context: &Context,
+        filing: &Filing,
+        incoming: &mut Incoming,
+        known: Option<KnownAsset>,
+        directory: Arc<ServerDirectory>,
+        found: Found,
+    ) -> Result<Fate, Unmade> {
+        let limit = self.workshop.settings.ingest.max_file_bytes.get();
+        let workshop = self.workshop.clone();
+        let working = context.working_on(incoming.shown.clone());
+        let stored = self.workshop.work(move |stop| {
+            let source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
+            let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
+            Ok::<_, Unmade>((stamp, working, store(&workshop, source, limit, stop)?))
+        });
+        let (stamp, working, blob) = stored.await??;
+        let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
+        let content = blob.id.clone();
+        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
+            let _working = working;
+            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            archive::examine(&workshop, subject, &processing, stop)
+        });
+        let fate = examined.await?;
+        incoming.source = stamp;
+        Ok(fate)
     }
 }
 

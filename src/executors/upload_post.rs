@@ -11,7 +11,7 @@ use super::archive;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
-use super::{Context, Executor, Failure, Workshop, options, reason};
+use super::{Bytes, Context, Executor, Failure, Workshop, options, reason};
 use crate::assets::blobs::Blob;
 use crate::model::job::UploadPostJob;
 use crate::model::log::Message;
@@ -78,13 +78,14 @@ impl UploadPost {
         let known = filing.replaced(known, &incoming);
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let (shown, progress) = (incoming.shown.clone(), context.clone());
-        let examined = self.workshop.work(move |stop| {
+        let content = file.blob.clone();
+        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
             let blob = Blob { id: file.blob, bytes: file.bytes };
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)
         });
-        match examined.await? {
+        match examined.await {
             Ok(fate) => Ok((incoming, fate)),
             Err(Unmade::Refused(why)) => {
                 let fate = incoming.refuse(why);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::process::Parent;
-use super::{Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::child::ChildError;
 use crate::media::video::{self, Encoding, Probe, VideoError};
@@ -210,7 +210,7 @@ impl Work<'_> {
             Ok(name) => name,
             Err(invalid) => return self.refuse(id, &preset.name, reason::other(invalid)).await,
         };
-        match self.encode(&preset).await {
+        match self.encode(id, &preset).await {
             Ok(stored) => self.file(id, name, stored).await,
             Err(Unmade::Refused(why)) => self.refuse(id, &preset.name, why).await,
             Err(Unmade::Failed(failure)) => Err(failure),
@@ -224,11 +224,14 @@ impl Work<'_> {
     }
 
     /// Makes a rendition and puts its files into the store.
-    async fn encode(&self, preset: &EncodingPreset) -> Result<Stored, Unmade> {
+    async fn encode(&self, id: PropertySetId, preset: &EncodingPreset) -> Result<Stored, Unmade> {
         let (workshop, blob, encoding) = (self.workshop.clone(), self.parent.blob.clone(), encoding(preset));
         let working = self.context.working_on(format!("{} {}", self.parent.file_name, preset.name));
         let asked_to_stop = self.context.stop_token().clone();
-        let encoded = self.workshop.work(move |abandoned| {
+        let Parent { blob: content, file_name, .. } = self.parent;
+        let step = key(id);
+        let bytes = Bytes::of(content, file_name).step(&step);
+        let encoded = self.workshop.work_long_on(self.context, bytes, move |abandoned| {
             let stop = || abandoned() || asked_to_stop.is_cancelled();
             let (launcher, limits) = (&workshop.launcher, workshop.settings.video_limits());
             workshop.blobs.verify(&blob, &stop)?;
@@ -250,7 +253,7 @@ impl Work<'_> {
             };
             Ok(Stored { file, playlist, cut_off: cut_off(&probe, made.duration), made, facts })
         });
-        encoded.await?
+        encoded.await
     }
 
     async fn file(&self, preset: PropertySetId, name: FileName, stored: Stored) -> Result<Option<AssetId>, Failure> {

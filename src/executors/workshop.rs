@@ -1,13 +1,21 @@
 //! What all executors share: the blob store, the settings, and a bound on how much is done at once.
+//!
+//! Whatever works on the bytes of a file does so by [`Workshop::work_on`], which marks the file for as long
+//! ([`marks`](crate::assets::marks)). A file that was in work when the daemon ended is a suspect, and has the workshop for
+//! itself the next time; a file that ended the daemon even then is refused.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use tokio::sync::Semaphore;
+use chrono::TimeDelta;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Failure, Settings, failure};
+use super::pictures::Unmade;
+use super::{Context, Failure, Settings, failure, reason};
 use crate::assets::blobs::Blobs;
+use crate::assets::marks::{Entered, Mark, MarkError, Marks, Work};
+use crate::clock::{self, SharedClock};
 use crate::media::child::Launcher;
 
 /// Clones share it.
@@ -18,33 +26,130 @@ pub struct Workshop {
     /// For tools that work as child processes.
     pub launcher: Launcher,
     benches: Arc<Semaphore>,
+    pub(super) marks: Marks,
+    /// Held alone by a suspect, and together by everybody else.
+    gate: Arc<RwLock<()>>,
+}
+
+/// The bytes of a stored file that are to be worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes<'a> {
+    /// What the file is known by: the name of its blob.
+    content: &'a str,
+    step: &'a str,
+    /// What it is called where it is in work.
+    file: &'a str,
+}
+
+impl<'a> Bytes<'a> {
+    pub const fn of(content: &'a str, file: &'a str) -> Self {
+        Self { content, step: "", file }
+    }
+
+    /// A step of several. It is called the same in every attempt, and is the same work.
+    pub const fn step(self, step: &'a str) -> Self {
+        Self { step, ..self }
+    }
+}
+
+/// How long a suspect may keep everybody else waiting. What has not ended the daemon by then goes on beside others.
+const LONGEST_ALONE: TimeDelta = TimeDelta::minutes(10);
+
+/// Who may be in work beside a file that is no suspect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// No suspect.
+    Others,
+    /// Also a suspect, which then is not alone: nobody waits for work that takes hours.
+    Everybody,
 }
 
 impl Workshop {
-    pub fn new(settings: Settings, blobs: Blobs) -> Self {
+    pub fn new(settings: Settings, blobs: Blobs, marks: Marks) -> Self {
         let benches = Arc::new(Semaphore::new(settings.parallel.max(1)));
         let launcher = Launcher::new(&settings.binary, &settings.scratch);
-        Self { settings: Arc::new(settings), blobs, launcher, benches }
+        Self { settings: Arc::new(settings), blobs, launcher, benches, marks, gate: Arc::default() }
     }
 
     /// Does work that blocks or computes on a thread of its own, when there is a free place. It is given a question to ask
     /// now and then: whether nobody waits for it any more.
-    ///
-    /// A task of its own waits for the place. The future that is returned may be one of many in a stream that nobody asks
-    /// just then, because who would ask waits for a place as well: given to the future, the place would be held by it for
-    /// ever, and all work of all jobs would end.
     pub async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let gate = self.gate.clone();
+        let enter = async move { Ok(gate.read_owned().await) };
+        self.at_bench(enter, move |_together, stop| work(stop)).await
+    }
+
+    /// The same for work on the bytes of a stored file.
+    pub async fn work_on<T: Send + 'static>(
+        &self,
+        context: &Context,
+        bytes: Bytes<'_>,
+        work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
+    ) -> Result<T, Unmade> {
+        self.work_marked(context, bytes, Beside::Others, work).await
+    }
+
+    /// The same for what a tool may do for hours.
+    pub async fn work_long_on<T: Send + 'static>(
+        &self,
+        context: &Context,
+        bytes: Bytes<'_>,
+        work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
+    ) -> Result<T, Unmade> {
+        self.work_marked(context, bytes, Beside::Everybody, work).await
+    }
+
+    async fn work_marked<T: Send + 'static>(
+        &self,
+        context: &Context,
+        bytes: Bytes<'_>,
+        beside: Beside,
+        work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
+    ) -> Result<T, Unmade> {
+        let Bytes { content, step, file } = bytes;
+        if context.store().is_condemned(content).await.map_err(Failure::from)? {
+            return Err(Unmade::Refused(reason::condemned(content)));
+        }
+        let mark = Mark { file: file.to_owned(), company: context.run.company, run: context.run.fence.instance };
+        let entrance = Entrance {
+            gate: self.gate.clone(),
+            marks: self.marks.clone(),
+            clock: context.clock.clone(),
+            work: Work::step(content, step),
+            mark,
+            beside,
+        };
+        let work = move |turn: Turn, stop: &dyn Fn() -> bool| {
+            let made = work(stop);
+            if let Err(Unmade::Failed(_)) = &made {
+                turn.entered.give_up();
+            }
+            made
+        };
+        self.at_bench(entrance.enter(), work).await?
+    }
+
+    /// A task of its own waits for the place. The future that is returned may be one of many in a stream that nobody asks
+    /// just then, because who would ask waits for a place as well: given to the future, the place would be held by it for
+    /// ever, and all work of all jobs would end.
+    async fn at_bench<G: Send + 'static, T: Send + 'static>(
+        &self,
+        enter: impl Future<Output = Result<G, Failure>> + Send + 'static,
+        work: impl FnOnce(G, &dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<T, Failure> {
         let benches = self.benches.clone();
         let abandoned = CancellationToken::new();
         let guard = abandoned.clone().drop_guard();
         let task = tokio::spawn(async move {
             let place = benches.acquire_owned().await.map_err(failure::internal)?;
+            // Whoever waits here has a place: those it waits for have theirs, and come to their end.
+            let entered = enter.await?;
             let work = move || {
                 let _place = place;
-                work(&|| abandoned.is_cancelled())
+                work(entered, &|| abandoned.is_cancelled())
             };
             tokio::task::spawn_blocking(work).await.map_err(failure::internal)
         });
@@ -52,6 +157,71 @@ impl Workshop {
         drop(guard);
         done.map_err(failure::internal)?
     }
+}
+
+/// The way in for a file that is to be marked.
+struct Entrance {
+    gate: Arc<RwLock<()>>,
+    marks: Marks,
+    clock: SharedClock,
+    work: Work,
+    mark: Mark,
+    beside: Beside,
+}
+
+/// A file in work. Its mark goes before others are let in.
+struct Turn {
+    entered: Arc<Entered>,
+    _gate: Gate,
+}
+
+/// What keeps others out, or lets them in.
+enum Gate {
+    Together {
+        _guard: OwnedRwLockReadGuard<()>,
+    },
+    /// The task holds the gate for as long as it is to be held.
+    Alone {
+        _task: AbortOnDropHandle<()>,
+    },
+    Open,
+}
+
+impl Entrance {
+    async fn enter(self) -> Result<Turn, Failure> {
+        if self.marks.is_suspect(&self.work) {
+            let guard = self.gate.clone().write_owned().await;
+            let entered = Arc::new(self.mark()?);
+            let _task = AbortOnDropHandle::new(tokio::spawn(hold(guard, Arc::downgrade(&entered), self.clock)));
+            return Ok(Turn { entered, _gate: Gate::Alone { _task } });
+        }
+        // A mark is made while no suspect is alone, however long it stays.
+        let guard = self.gate.clone().read_owned().await;
+        let entered = Arc::new(self.mark()?);
+        let gate = match self.beside {
+            Beside::Others => Gate::Together { _guard: guard },
+            Beside::Everybody => Gate::Open,
+        };
+        Ok(Turn { entered, _gate: gate })
+    }
+
+    fn mark(&self) -> Result<Entered, Failure> {
+        let failed = |error: MarkError| Failure::of_io(&error.source, &error);
+        let entered = self.marks.enter(&self.work, &self.mark).map_err(failed)?;
+        if entered.is_alone() {
+            let Mark { file, run, .. } = &self.mark;
+            tracing::info!(work = %self.work, file, run = %run, "was in work when the daemon ended: it is tried alone");
+        }
+        Ok(entered)
+    }
+}
+
+async fn hold(guard: OwnedRwLockWriteGuard<()>, entered: Weak<Entered>, clock: SharedClock) {
+    clock::sleep(&*clock, LONGEST_ALONE).await;
+    if let Some(Err(error)) = entered.upgrade().map(|entered| entered.admit_others()) {
+        tracing::warn!(%error, "a file stays marked as the only one in work, and is not any more");
+    }
+    drop(guard);
 }
 
 #[cfg(test)]
@@ -69,7 +239,7 @@ mod tests {
         let overrides = Overrides { data: Some(folder.path().to_owned()), listen: None };
         let config = Config::load_in(&Environment::of_process(), None, overrides).unwrap();
         let settings = Settings { parallel: 1, ..Settings::new(&config) };
-        let workshop = &Workshop::new(settings, Blobs::open(&folder.path().join("blobs")).unwrap());
+        let workshop = &Workshop::new(settings, Blobs::open(&folder.path().join("blobs")).unwrap(), Marks::none());
         let mut numbers = stream::iter(0..20).map(|number| workshop.work(move |_| number)).buffered(4);
         let taken = async {
             let mut sum = 0;
@@ -89,7 +259,7 @@ mod tests {
         let overrides = Overrides { data: Some(folder.path().to_owned()), listen: None };
         let config = Config::load_in(&Environment::of_process(), None, overrides).unwrap();
         let settings = Settings { parallel: 1, ..Settings::new(&config) };
-        let workshop = Workshop::new(settings, Blobs::open(&folder.path().join("blobs")).unwrap());
+        let workshop = Workshop::new(settings, Blobs::open(&folder.path().join("blobs")).unwrap(), Marks::none());
         let (began, begun) = tokio::sync::oneshot::channel();
         let first = workshop.work(move |is_abandoned| {
             began.send(()).unwrap();

@@ -2,6 +2,7 @@
 
 pub mod arrangement;
 pub mod asset;
+pub mod backoff;
 pub mod damage;
 pub mod date_time;
 pub mod email_setting;

@@ -22,6 +22,7 @@ pub mod assets;
 pub mod candidates;
 pub mod cleanup;
 pub mod companies;
+pub mod condemned;
 pub mod contexts;
 pub mod exports;
 pub mod files;

@@ -175,6 +175,7 @@ codes! {
     DISK_FULL = "disk-full";
     ATTEMPTS_EXHAUSTED = "attempts-exhausted";
     JOB_FAILED = "job-failed";
+    WORKER_LOST = "worker-lost";
     LEASE_LOST = "lease-lost";
     SHUTDOWN_REQUEUED = "shutdown-requeued";
     JOB_CONTINUED = "job-continued";
@@ -193,6 +194,9 @@ codes! {
 
     // Reasons: parts of a sentence, to stand as `$reason` in a message above
     REASON_WORKER_GONE = "reason-worker-gone";
+    REASON_WORKER_ENDED_BY_FILE = "reason-worker-ended-by-file";
+    REASON_NO_SIGN_OF_LIFE = "reason-no-sign-of-life";
+    REASON_CONDEMNED = "reason-condemned";
     REASON_EMPTY = "reason-empty";
     REASON_TRUNCATED = "reason-truncated";
     REASON_DAMAGED = "reason-damaged";
@@ -299,6 +303,10 @@ codes! {
     DOCTOR_PUBLISHED_MORE = "doctor-published-more";
     DOCTOR_PUBLISHED_LINKED = "doctor-published-linked";
     DOCTOR_ORPHANS = "doctor-orphans";
+    DOCTOR_CRASHES = "doctor-crashes";
+    DOCTOR_CONDEMNED = "doctor-condemned";
+    DOCTOR_SUSPECT = "doctor-suspect";
+    DOCTOR_SUSPECT_UNNAMED = "doctor-suspect-unnamed";
     DOCTOR_EXPORTS = "doctor-exports";
     DOCTOR_MARK_UNREADABLE = "doctor-mark-unreadable";
     DOCTOR_MARK_MISSING = "doctor-mark-missing";
@@ -307,6 +315,8 @@ codes! {
     DOCTOR_MARK = "doctor-mark";
     DOCTOR_RESTORED = "doctor-restored";
     MADE_AGAIN_BY = "made-again-by";
+    REMEDY_CLEAR = "remedy-clear";
+    REMEDY_SUSPECT = "remedy-suspect";
     REMEDY_RESTORE_DATABASE = "remedy-restore-database";
     REMEDY_BRING_MASTER = "remedy-bring-master";
     REMEDY_PUBLISH = "remedy-publish";

@@ -677,6 +677,11 @@ attempts-exhausted =
     }
 # $reason (Text)
 job-failed = The job failed: { $reason }.
+# $attempt (Number) that was lost
+# $reason (Text)
+# $at (Time) of the next attempt
+worker-lost = Attempt { $attempt } was lost: { $reason }. What it had committed stays; the rest will be done from { TIME($at, $zone) } on.
+# In logs of earlier versions.
 # $attempt (Number) that lost it
 lease-lost = Attempt { $attempt } gave no sign of life in time and has lost its claim on the job; what it had not finished will be done again.
 # $done (Number) items done
@@ -741,6 +746,10 @@ mail-failed =
 ## Reasons: parts of a sentence, to stand as `$reason` in a message above
 
 reason-worker-gone = the process that ran it ended without finishing it
+reason-worker-ended-by-file = a file ended the process that ran it; that file is not tried again
+reason-no-sign-of-life = it gave no sign of life for too long
+# $content (Text) what the file is known by
+reason-condemned = the daemon ended while it worked on this file, and again while it worked on this file alone; it is not tried any more until an administrator runs "prepress doctor --clear { $content }"
 reason-empty = the file is empty
 reason-truncated = the file ends in the middle of its content
 # $type (Text) format
@@ -979,6 +988,31 @@ doctor-published-linked =
         [one] 1 file ({ SIZE($bytes) }) in { $context } of { $company } is a link to a stored file: who edits it there changes what is stored.
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) in { $context } of { $company } are links to stored files: who edits one there changes what is stored.
     }
+# $count (Number) files
+# $suspects (Number) files
+doctor-crashes =
+    { $count ->
+        [0] No file has ended the daemon
+        [one] 1 file has ended the daemon and is not tried any more
+       *[other] { NUMBER($count) } files have ended the daemon and are not tried any more
+    }; { $suspects ->
+        [0] none is under suspicion.
+        [one] 1 is under suspicion.
+       *[other] { NUMBER($suspects) } are under suspicion.
+    }
+# $file (Text)
+# $content (Text) the beginning of its SHA-256
+# $company (Text)
+# $run (Number) where it was in work last
+# $at (Time) when the daemon found it out
+doctor-condemned = { $file } ({ $content }) of { $company } ended the daemon while it was in work alone, in run { $run }; it is not tried any more since { TIME($at, $zone) }.
+# $file (Text)
+# $content (Text) the beginning of its SHA-256
+# $company (Text)
+# $run (Number) where it was in work last
+doctor-suspect = { $file } ({ $content }) of { $company } was in work when the daemon ended, in run { $run }; when it comes again, it is tried alone.
+# $content (Text) the beginning of its SHA-256
+doctor-suspect-unnamed = A file ({ $content }) was in work when the daemon ended; when it comes again, it is tried alone.
 # $count (Number) archives
 # $bytes (Bytes)
 doctor-exports =
@@ -1003,6 +1037,10 @@ made-again-by =
         [RipPdfs] ripPdfsJob, or the next publish,
        *[other] reprocessAssetsJob of the asset, or of what it is a part of,
     } makes it again
+# $content (Text) the beginning of its SHA-256
+remedy-clear = prepress doctor --clear { $content } lets it be tried again
+# $content (Text) the beginning of its SHA-256
+remedy-suspect = nothing needs to be done; prepress doctor --clear { $content } takes the suspicion back while no daemon runs
 remedy-restore-database = stop the daemon and restore the database of a backup
 # $blob (Text) its name in the blob store
 # $start (Text) its first two digits

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use crate::watched::{Peak, children, is_there, left_in};
-use crate::{catalogue, number, open, run, serve};
+use crate::{catalogue, has_suspects, number, open, run, serve};
 
 const PAGES: usize = 1000;
 
@@ -40,7 +40,7 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
     const MEMORY: u64 = 256 << 20;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let config = format!("[dispatch]\nmax_attempts = 100\n[media]\nmemory = \"{MEMORY} B\"\n");
+    let config = format!("[dispatch]\nmax_attempts = 100\nretry_base = \"1s\"\n[media]\nmemory = \"{MEMORY} B\"\n");
     std::fs::write(data.with_extension("toml"), config).unwrap();
     serve(&data).kill();
     catalogue(&data, 0);
@@ -65,7 +65,7 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
         if number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await == 0 {
             break;
         }
-        if done >= next {
+        if done >= next && !has_suspects(&data) {
             let at_work = children(process.id());
             process.kill();
             while at_work.iter().any(|pid| is_there(*pid)) {

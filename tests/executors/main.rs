@@ -6,6 +6,7 @@
 mod archives;
 mod child;
 mod cleanup;
+mod condemned;
 mod contexts;
 mod corpus;
 mod edits;

@@ -1,18 +1,20 @@
 //! The daemon ends, in order or not, and begins again on the same file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use prepress::engine::EnginePolicy;
+use prepress::engine::{Backoff, EnginePolicy};
 use prepress::executors::{Context, Failure, Item};
 use prepress::model::outcome::{Counters, Outcome};
 use prepress::model::state::State;
+use prepress::service::jobs::Limits;
+use prepress::service::{Services, Settings};
 use prepress::store::effect::Effect;
 use prepress::store::jobs::attempt::ItemReport;
 use serde_json::json;
 
-use crate::support::{Call, Daemon, Plan, Scripted, World, eventually, policy, stage, upload};
+use crate::support::{Call, Daemon, Plan, Scripted, Wire, World, eventually, policy, stage, upload};
 
 #[tokio::test]
 async fn a_run_whose_daemon_was_killed_goes_on_at_its_next_item() {
@@ -28,8 +30,15 @@ async fn a_run_whose_daemon_was_killed_goes_on_at_its_next_item() {
 
     let (registry, mut calls) = stage();
     let daemon = Daemon::start(&world, policy(), registry).await;
+    let run = world.run(id).await;
+    assert_eq!(
+        (run.state, run.failures),
+        (State::WaitingCoordinator, 1),
+        "though the lease of the dead one still runs"
+    );
+    world.advance(TimeDelta::seconds(10));
     let second = calls.next().await;
-    assert_eq!(second.context.run.fence.attempt, 2, "at once, though the lease of the dead one has not run out");
+    assert_eq!(second.context.run.fence.attempt, 2);
     assert_eq!(second.context.done_items().await.unwrap().len(), 1);
     second.item("b").await.unwrap();
     second.item("c").await.unwrap();
@@ -40,20 +49,129 @@ async fn a_run_whose_daemon_was_killed_goes_on_at_its_next_item() {
     world.check().await;
 }
 
+/// Kills the daemon while it carries out a run, which commits the given items before.
+async fn killed_after(world: &World, policy: EnginePolicy, items: &[String]) {
+    let (registry, mut calls) = stage();
+    // What was lost before is found, and its wait is over, before anything is claimed.
+    Daemon::start(world, EnginePolicy { slots: 0, ..policy.clone() }, Scripted::idle()).await.kill().await;
+    world.advance(TimeDelta::minutes(5));
+    let daemon = Daemon::start(world, policy, registry).await;
+    let call = calls.next().await;
+    for item in items {
+        call.item(item).await.unwrap();
+    }
+    daemon.kill().await;
+}
+
 #[tokio::test]
 async fn a_run_that_kills_its_daemon_again_and_again_fails() {
     let world = World::new().await;
     let id = world.run_at_once(1, "poison").await;
     for _ in 0..3 {
-        let (registry, mut calls) = stage();
-        let daemon = Daemon::start(&world, policy(), registry).await;
-        let _call = calls.next().await;
-        daemon.kill().await;
+        killed_after(&world, policy(), &[]).await;
     }
     let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
     let run = world.until_done(id).await;
     assert_eq!((run.outcome, run.attempt, run.failures), (Some(Outcome::Failed), 3, 3));
     assert_eq!(run.fatal_error.unwrap().params["reason"]["code"], json!("reason-worker-gone"));
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_run_whose_daemon_was_killed_waits_ever_longer_and_says_why() {
+    let world = World::new().await;
+    let id = world.run_at_once(1, "unlucky").await;
+    let patient = EnginePolicy { max_attempts: 9, ..policy() };
+    let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
+    let limits = Limits { slots: 4, slots_by_kind: BTreeMap::new(), max_attempts: 9, daemon_runs: true };
+    for (failures, seconds) in [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160), (6, 300)] {
+        killed_after(&world, patient.clone(), &[]).await;
+        let daemon = Daemon::start(&world, EnginePolicy { slots: 0, ..patient.clone() }, Scripted::idle()).await;
+        let run = world.run(id).await;
+        assert_eq!((run.state, run.failures), (State::WaitingCoordinator, failures));
+        assert_eq!(run.not_before_at, world.now() + TimeDelta::seconds(seconds));
+        let why = services.why_waiting(&run, &limits).await.unwrap().unwrap();
+        assert_eq!((why.code.as_str(), &why.params["attempt"]), ("wait-retry", &json!(failures + 1)));
+        assert_eq!(why.params["reason"]["code"], json!("reason-worker-gone"));
+        daemon.kill().await;
+    }
+    let lines = "log_detail WHERE code = 'worker-lost' AND params ->> 'at' > logged_at";
+    assert_eq!(world.count(lines).await, 6, "each loss has its line");
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_run_that_comes_further_each_time_outlives_any_number_of_kills() {
+    let world = World::new().await;
+    let id = world.run_at_once(1, "long").await;
+    for kill in 0..10 {
+        killed_after(&world, policy(), &[format!("item {kill}")]).await;
+        let daemon = Daemon::start(&world, EnginePolicy { slots: 0, ..policy() }, Scripted::idle()).await;
+        let run = world.run(id).await;
+        assert_eq!((run.state, run.failures), (State::WaitingCoordinator, 1), "kill {kill}");
+        assert_eq!(run.not_before_at, world.now() + TimeDelta::seconds(10), "the waits begin anew as well");
+        daemon.kill().await;
+    }
+    // What was committed before its last claim is no progress.
+    for _ in 0..2 {
+        killed_after(&world, policy(), &["item 3".to_owned()]).await;
+    }
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let run = world.until_done(id).await;
+    assert_eq!((run.outcome, run.items_done, run.failures), (Some(Outcome::Failed), 10, 3));
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn one_attempt_is_enough_for_a_run_that_comes_further() {
+    let world = World::new().await;
+    let once = EnginePolicy { max_attempts: 1, ..policy() };
+    let id = world.run_at_once(1, "long").await;
+    killed_after(&world, once.clone(), &["a".to_owned()]).await;
+    let daemon = Daemon::start(&world, once, Scripted::idle()).await;
+    world.advance(TimeDelta::seconds(10));
+    let run = world.until_done(id).await;
+    assert_eq!((run.outcome, run.attempt), (Some(Outcome::Succeeded), 2));
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn failures_by_error_count_however_far_the_run_has_come() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let id = world.run_at_once(1, "flaky").await;
+    for attempt in 1..=3 {
+        let call = calls.next().await;
+        call.item(&format!("item {attempt}")).await.unwrap();
+        call.end(Err(Failure::Transient(prepress::model::log::Message::new("reason-internal"))));
+        world.until(id, "has failed", |run| run.failures == attempt).await;
+        world.advance(TimeDelta::minutes(5));
+    }
+    assert_eq!(world.until_done(id).await.outcome, Some(Outcome::Failed));
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_loss_that_a_known_file_explains_counts_for_no_run() {
+    let world = World::new().await;
+    let id = world.run_at_once(1, "innocent").await;
+    for _ in 0..6 {
+        let (registry, mut calls) = stage();
+        let daemon = Daemon::start_after(&world, policy(), registry, Wire::open().notify(), true).await;
+        world.advance(TimeDelta::seconds(10));
+        let _call = calls.next().await;
+        daemon.kill().await;
+    }
+    let daemon = Daemon::start_after(&world, policy(), Scripted::idle(), Wire::open().notify(), true).await;
+    let run = world.run(id).await;
+    assert_eq!((run.state, run.failures), (State::WaitingCoordinator, 0));
+    assert_eq!(run.not_before_at, world.now() + TimeDelta::seconds(10), "it waits all the same");
+    world.advance(TimeDelta::seconds(10));
+    let run = world.until_done(id).await;
+    assert_eq!((run.outcome, run.attempt), (Some(Outcome::Succeeded), 7));
     daemon.shut_down().await;
     world.check().await;
 }
@@ -102,7 +220,8 @@ async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
     const JOBS: i64 = 60;
     let world = World::new().await;
     let seen = Arc::new(Mutex::new(HashMap::new()));
-    let patient = EnginePolicy { max_attempts: 100, ..policy() };
+    let retry = Backoff { base: TimeDelta::seconds(1), max: TimeDelta::seconds(10) };
+    let patient = EnginePolicy { max_attempts: 100, retry, ..policy() };
     world.submit(1, "scheduled", Plan::Cron("0 * * * * ?")).await;
     for _ in 0..JOBS {
         world.run_at_once(1, "work").await;

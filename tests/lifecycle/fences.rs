@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use prepress::engine::Backoff;
 use prepress::model::id::{AccountId, CompanyId, InstanceId};
 use prepress::model::log::{LogLine, LogType, Message};
 use prepress::model::outcome::{Counters, Outcome};
@@ -17,7 +18,7 @@ use prepress::store::jobs::attempt::{AttemptError, ItemReport, Progress, Release
 use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::control::Stop;
 use prepress::store::jobs::finish::Ending;
-use prepress::store::jobs::rescue::{Lost, RescueFate};
+use prepress::store::jobs::rescue::{Lost, Patience, RescueFate};
 use serde_json::json;
 
 use crate::support::World;
@@ -25,6 +26,7 @@ use crate::support::World;
 const MAX_ATTEMPTS: i64 = 3;
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 const SOMEBODY: AccountId = AccountId(1);
+const RETRY: Backoff = Backoff { base: TimeDelta::seconds(20), max: TimeDelta::seconds(30) };
 
 /// xorshift64*: the same choices for the same seed.
 struct Choices(u64);
@@ -53,6 +55,7 @@ struct Expected {
     not_before: DateTime<Utc>,
     lease_until: DateTime<Utc>,
     items: BTreeSet<String>,
+    items_at_claim: usize,
     /// Successes counted without an item.
     loose: i64,
 }
@@ -98,6 +101,7 @@ impl Model {
                     not_before: now,
                     lease_until: now,
                     items: BTreeSet::new(),
+                    items_at_claim: 0,
                     loose: 0,
                 },
             );
@@ -146,6 +150,7 @@ impl Model {
         for (id, run) in ready.take(total) {
             run.state = State::Running;
             run.attempt += 1;
+            run.items_at_claim = run.items.len();
             run.lease_until = now + LEASE;
             expected.push(Fence { instance: *id, attempt: run.attempt });
         }
@@ -212,19 +217,20 @@ impl Model {
 
     async fn rescue(&mut self) {
         let (store, now) = (self.daemon(), self.world.now());
-        let rescued = store.rescue(Lost::Expired { alive: Vec::new() }, MAX_ATTEMPTS, now).await.unwrap();
+        let patience = Patience { max_attempts: MAX_ATTEMPTS, retry: RETRY };
+        let rescued = store.rescue(Lost::Expired { alive: Vec::new() }, patience, now).await.unwrap();
         let mut expected = Vec::new();
         for (id, run) in self.runs.iter_mut().filter(|(_, run)| run.held() && run.lease_until <= now) {
             let fate = if run.state == State::Stopping {
                 run.end(Outcome::Stopped);
                 RescueFate::Stopped
-            } else if run.failures + 1 >= MAX_ATTEMPTS {
+            } else if run.items.len() == run.items_at_claim && run.failures + 1 >= MAX_ATTEMPTS {
                 run.end(Outcome::Failed);
                 RescueFate::Failed
             } else {
                 run.state = State::WaitingCoordinator;
-                run.failures += 1;
-                run.not_before = now;
+                run.failures = if run.items.len() > run.items_at_claim { 1 } else { run.failures + 1 };
+                run.not_before = now + RETRY.after(run.failures);
                 RescueFate::Requeued
             };
             expected.push((*id, fate));
@@ -370,7 +376,9 @@ async fn owners_that_race_commit_every_item_once() {
                             // Somebody takes it for dead, and it does not notice.
                             world.advance(LEASE);
                             let lost = Lost::Expired { alive: Vec::new() };
-                            store.rescue(lost, i64::MAX, world.now()).await.unwrap();
+                            let retry = Backoff { base: TimeDelta::zero(), max: TimeDelta::zero() };
+                            let patience = Patience { max_attempts: i64::MAX, retry };
+                            store.rescue(lost, patience, world.now()).await.unwrap();
                         }
                     }
                     let finished = store.finish_attempt(run.fence, Ending::succeeded(), now).await;

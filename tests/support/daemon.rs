@@ -67,6 +67,17 @@ impl<'w> Daemon<'w> {
         registry: impl Registry + 'static,
         notify: Notify,
     ) -> Self {
+        Self::start_after(world, policy, registry, notify, false).await
+    }
+
+    /// After a process that was ended by a file that is known, if so.
+    pub async fn start_after(
+        world: &'w World,
+        policy: EnginePolicy,
+        registry: impl Registry + 'static,
+        notify: Notify,
+        is_explained: bool,
+    ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let owner = format!("daemon-{}", STARTED.fetch_add(1, Ordering::Relaxed));
         let options = prepress::store::Options::new(world.store().path(), world.zone);
@@ -78,7 +89,7 @@ impl<'w> Daemon<'w> {
             let mark = MarkKeeper::new(store.clone(), &blobs, "a test".to_owned());
             let parts =
                 Parts { store: store.clone(), clock, policy, registry: Arc::new(registry), notify, mark, owner };
-            (Engine::start(parts).await.unwrap(), store)
+            (Engine::start_after(parts, is_explained).await.unwrap(), store)
         });
         let (engine, store) = started.await.unwrap();
         world.attach(Some(store.clone()));

@@ -21,7 +21,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::pictures::Unmade;
-use super::{Context, Executor, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::exports::ExportFiles;
 use crate::media::serve::Renderer;
@@ -79,11 +79,18 @@ impl Export {
         files: ExportFiles,
     ) -> Result<(), Failure> {
         let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), entry.clone());
-        let made = self.workshop.work(move |stop| {
+        let is_rendered = entry.is_converted && renderer.is_some();
+        let make = move |stop: &dyn Fn() -> bool| {
             let _working = progress.working_on(&asset.target);
             make(&workshop, &asset, renderer.as_deref(), &files, stop)
-        });
-        let report = match made.await? {
+        };
+        // An original is handed out as it is, whatever its bytes do to whoever reads them.
+        let made = if is_rendered {
+            self.workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), make).await
+        } else {
+            self.workshop.work(make).await?
+        };
+        let report = match made {
             Ok(bytes) => success(&entry, bytes),
             Err(Unmade::Refused(why)) => plan::failure(&entry.shown(), why),
             Err(Unmade::Failed(failure)) => return Err(failure),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use super::plan::Plan;
 use super::{Export, outdated};
-use crate::executors::{Context, Failure};
+use crate::executors::pictures::Unmade;
+use crate::executors::{Bytes, Context, Failure};
 use crate::media::serve::Renderer;
 use crate::model::asset::AssetType;
 use crate::model::job::{ExportFormat, ExportJob};
 use crate::serving::{BadCommand, BuiltInProfile, Resolved, resolve};
+use crate::store::assets::query::Asset;
 use crate::store::image_formats::ImageFormat;
 
 /// Longest profile that is read: those of presses come to some megabytes.
@@ -34,14 +36,25 @@ pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result
         return Ok(None);
     };
     let profile = match &commands.icc {
-        Some(icc) => profile(export, context, &icc.profile).await?,
+        Some(icc) => profile(context, &icc.profile).await?,
         None => None,
     };
-    Renderer::new(commands, profile.as_deref()).map(Some).map_err(outdated)
+    let Some(profile) = profile else { return Renderer::new(commands, None).map(Some).map_err(outdated) };
+    let (blobs, blob, name) = (export.workshop.blobs.clone(), profile.blob.clone(), profile.name.clone());
+    let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |_| {
+        let read = blobs.content(&blob, LONGEST_PROFILE);
+        let read = read.map_err(|error| format!("the profile \"{name}\" cannot be read: {error}"));
+        Ok(read.and_then(|bytes| Renderer::new(commands, Some(&bytes)).map_err(|error| error.to_string())))
+    });
+    match made.await {
+        Ok(made) => made.map(Some).map_err(outdated),
+        Err(Unmade::Refused(why)) => Err(Failure::because(why)),
+        Err(Unmade::Failed(failure)) => Err(failure),
+    }
 }
 
-/// The content of the profile asset of this name. An asset comes before a built-in profile of the same name.
-async fn profile(export: &Export, context: &Context, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+/// The profile asset of this name. An asset comes before a built-in profile of the same name.
+async fn profile(context: &Context, name: &str) -> Result<Option<Asset>, Failure> {
     let names = profile_names(name);
     let found = context.store().assets_named(context.run.company, &names).await?;
     let Some(asset) = found.into_iter().find(|asset| asset.asset_type == AssetType::IccProfile) else {
@@ -53,9 +66,7 @@ async fn profile(export: &Export, context: &Context, name: &str) -> Result<Optio
     if asset.bytes.unsigned_abs() > LONGEST_PROFILE {
         return Err(outdated(format_args!("the profile \"{name}\" is larger than {LONGEST_PROFILE} bytes")));
     }
-    let (blobs, blob) = (export.workshop.blobs.clone(), asset.blob);
-    let read = export.workshop.work(move |_| blobs.content(&blob, LONGEST_PROFILE)).await?;
-    read.map(Some).map_err(|error| outdated(format_args!("the profile \"{name}\" cannot be read: {error}")))
+    Ok(Some(asset))
 }
 
 /// A profile may be named as its asset or as its file.

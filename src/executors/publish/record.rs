@@ -13,7 +13,7 @@ use super::trees::TreeError;
 use super::{PAGE, Run};
 use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
-use crate::executors::{Failure, Item, reason};
+use crate::executors::{Bytes, Failure, Item, reason};
 use crate::model::asset::DerivedRole;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -220,31 +220,41 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<Option<String>, 
     }
     let (workshop, recipes, progress) = (run.publish.workshop.clone(), run.recipes.clone(), run.context.clone());
     let (asset, given) = (state.clone(), given(run, &state));
-    let made = run.publish.workshop.work(move |stop| {
-        let _working = progress.working_on(&asset.name);
-        let (mut is_published, mut is_made) = (false, false);
-        for given in given {
-            match given.content {
-                Content::Text(text) => drop(workshop.blobs.store(&mut text.as_bytes(), u64::MAX, stop)?),
-                Content::Master => is_published = true,
-                Content::Made(_) => is_made = true,
-                Content::IfMade(_) | Content::Beside(_) | Content::Nothing => {}
-            }
+    let (mut texts, mut is_published, mut is_made) = (Vec::new(), false, false);
+    for given in given {
+        match given.content {
+            Content::Text(text) => texts.push(text),
+            Content::Master => is_published = true,
+            Content::Made(_) => is_made = true,
+            Content::IfMade(_) | Content::Beside(_) | Content::Nothing => {}
         }
-        if is_made && asset.making.page.is_some() {
-            // The job that draws its document makes it, together with the others.
-            Err(Unmade::Refused(Message::new(reason::PAGE_LOST)))
-        } else if is_made {
-            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop).map(Some)
-        } else if is_published {
-            workshop.blobs.verify(&asset.blob, stop)?;
-            Ok(None)
-        } else {
-            Ok(None)
+    }
+    let (blobs, master) = (workshop.blobs.clone(), state.blob.clone());
+    let written = run.publish.workshop.work(move |stop| {
+        for text in texts {
+            blobs.store(&mut text.as_bytes(), u64::MAX, stop)?;
         }
+        // What is made anew is verified as it is read.
+        if is_published && !is_made { blobs.verify(&master, stop).map_err(Unmade::from) } else { Ok(()) }
     });
+    let made = match written.await? {
+        Err(unmade) => Err(unmade),
+        // The job that draws its document makes it, together with the others.
+        Ok(()) if is_made && asset.making.page.is_some() => {
+            Err(Unmade::Refused(Message::new(reason::PAGE_LOST)))
+        }
+        Ok(()) if is_made => {
+            let bytes = Bytes::of(&state.blob, &state.file_name);
+            let remade = run.publish.workshop.work_on(run.context, bytes, move |stop| {
+                let _working = progress.working_on(&asset.name);
+                pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop)
+            });
+            remade.await.map(Some)
+        }
+        Ok(()) => Ok(None),
+    };
     let mut report = ItemReport::default();
-    let effect = match made.await? {
+    let effect = match made {
         Ok(None) => Effect::Nothing,
         Ok(Some(made)) => {
             let (company, source_blob) = (run.context.run.company, state.blob.clone());

@@ -18,7 +18,7 @@ use url::Url;
 use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
-use super::{Context, Executor, Failure, Workshop, archive, options, reason};
+use super::{Bytes, Context, Executor, Failure, Workshop, archive, options, reason};
 use crate::assets::recognize;
 use crate::clock;
 use crate::media;
@@ -215,12 +215,14 @@ impl UploadUrls {
         }
         let known = filing.replaced(known, &incoming);
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
-        let examined = self.workshop.work(move |stop| {
-            let blob = workshop.blobs.keep(draft)?;
+        let blobs = workshop.blobs.clone();
+        let blob = self.workshop.work(move |_| blobs.keep(draft)).await??;
+        let content = blob.id.clone();
+        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)
         });
-        match examined.await? {
+        match examined.await {
             Ok(fate) => Ok((incoming, fate)),
             Err(Unmade::Refused(why)) => {
                 let fate = incoming.refuse(why);

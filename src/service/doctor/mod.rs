@@ -11,10 +11,13 @@
 //! words, as in logs.
 
 mod blobs;
+mod crashes;
 mod database;
 mod exports;
 mod mark;
 mod trees;
+
+pub use crashes::{AccusedFile, MarkFolder};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +32,7 @@ use crate::model::log::Message;
 constants! {
     /// What is looked at, in this order.
     pub enum Section("section of the doctor") {
-        Database, Blobs, Trees, Exports, Mark,
+        Database, Blobs, Trees, Exports, Crashes, Mark,
     }
 }
 
@@ -41,6 +44,8 @@ pub struct Places {
     pub export_root: PathBuf,
     /// Above the trees of published files.
     pub publish_root: PathBuf,
+    /// The marks of files in work.
+    pub marks: MarkFolder,
 }
 
 /// What the doctor is to do.
@@ -63,6 +68,15 @@ pub struct Finding {
     pub is_repaired: bool,
 }
 
+/// Something to know, and what can be done about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    pub section: Section,
+    pub message: Message,
+    pub remedy: Message,
+}
+
 /// What was looked at in a section; the message says how much of it there is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,6 +90,8 @@ pub struct Looked {
 pub struct Report {
     pub looked: Vec<Looked>,
     pub findings: Vec<Finding>,
+    /// What somebody should know, though nothing disagrees.
+    pub notices: Vec<Notice>,
 }
 
 impl Report {
@@ -112,6 +128,10 @@ impl Examination<'_> {
         self.report.findings.push(Finding { section, message, remedy, is_repaired: false });
     }
 
+    fn noticed(&mut self, section: Section, message: Message, remedy: Message) {
+        self.report.notices.push(Notice { section, message, remedy });
+    }
+
     fn repaired(&mut self, section: Section, message: Message, done: Message) {
         self.report.findings.push(Finding { section, message, remedy: done, is_repaired: true });
     }
@@ -131,6 +151,7 @@ impl Services {
         blobs::look(&mut exam).await?;
         trees::look(&mut exam).await?;
         exports::look(&mut exam).await?;
+        crashes::look(&mut exam).await?;
         // Last: what the others left open keeps a restoration from being settled.
         mark::look(&mut exam).await?;
         Ok(exam.report)

@@ -215,7 +215,7 @@ async fn take(
     let taken = sqlx::query(
         "UPDATE instance
          SET state = 'Running', attempt = attempt + 1, started_at = coalesce(started_at, $2), lease_owner = $3,
-             lease_expires_at = $4
+             lease_expires_at = $4, items_at_claim = items_done
          WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator'",
     )
     .bind(json!(picks).to_string())

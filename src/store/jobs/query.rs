@@ -347,7 +347,7 @@ impl Store {
     pub async fn last_setback(&self, instance: InstanceId) -> Result<Option<Message>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
-            "SELECT code, params FROM log_detail WHERE instance_id = $1 AND code IN ('attempt-failed', 'disk-full')
+            "SELECT code, params FROM log_detail WHERE instance_id = $1 AND code IN ('attempt-failed', 'disk-full', 'worker-lost')
              ORDER BY id DESC LIMIT 1",
         )
         .bind(instance.0)

@@ -1,10 +1,15 @@
 //! Runs whose worker is gone.
+//!
+//! Such a run waits before it goes on: what ended its worker may be about to end the next one. How often it is tried is bounded,
+//! but only for as long as it comes no further: an attempt that had committed something starts the count anew, and one that
+//! ended because of a file that is known by now is not counted.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::finish::{self, Ending, Guard};
 use super::{Fence, lines};
+use crate::model::backoff::Backoff;
 use crate::model::id::InstanceId;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Outcome;
@@ -17,7 +22,35 @@ pub enum Lost {
     /// Those that have run out, except the ones named: attempts of this process that it knows to be alive.
     Expired { alive: Vec<InstanceId> },
     /// Those of every other process: this one has just locked the data folder, so no other can be alive.
-    NotOwnedBy(String),
+    NotOwnedBy {
+        owner: String,
+        /// The file that ended the last of them is known, and is not tried again.
+        is_explained: bool,
+    },
+}
+
+impl Lost {
+    const fn is_explained(&self) -> bool {
+        match self {
+            Self::Expired { .. } => false,
+            Self::NotOwnedBy { is_explained, .. } => *is_explained,
+        }
+    }
+
+    fn reason(&self) -> Message {
+        match self {
+            Self::Expired { .. } => Message::new("reason-no-sign-of-life"),
+            Self::NotOwnedBy { is_explained: false, .. } => Message::new("reason-worker-gone"),
+            Self::NotOwnedBy { is_explained: true, .. } => Message::new("reason-worker-ended-by-file"),
+        }
+    }
+}
+
+/// How often lost runs are tried again, and how long they wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    pub max_attempts: i64,
+    pub retry: Backoff,
 }
 
 /// A run that was found without a worker.
@@ -37,14 +70,14 @@ pub enum RescueFate {
 
 impl Store {
     /// Puts runs whose worker is gone back in the queue, or ends them when they have no attempt left or were being stopped.
-    pub async fn rescue(&self, lost: Lost, max_attempts: i64, now: DateTime<Utc>) -> Result<Vec<Rescued>, StoreError> {
+    pub async fn rescue(&self, lost: Lost, patience: Patience, now: DateTime<Utc>) -> Result<Vec<Rescued>, StoreError> {
         let zone = self.zone();
         let rescued = self
             .write(move |tx| {
                 Box::pin(async move {
                     let mut rescued = Vec::new();
                     for found in find(tx, &lost, now).await? {
-                        let fate = settle(tx, &found, max_attempts, now, zone).await?;
+                        let fate = settle(tx, &found, &lost, patience, now, zone).await?;
                         rescued.push(Rescued { instance: found.fence.instance, fate });
                     }
                     Ok::<_, StoreError>(rescued)
@@ -64,15 +97,32 @@ struct Found {
     fence: Fence,
     state: State,
     failures: i64,
+    /// Its last attempt had committed something.
+    came_further: bool,
+}
+
+impl Found {
+    /// Failures with this one; none are enough when the attempt is no sign that the run will never come to its end.
+    fn failures(&self, lost: &Lost) -> i64 {
+        match (self.came_further, lost.is_explained()) {
+            (true, _) => 1,
+            (false, true) => self.failures,
+            (false, false) => self.failures + 1,
+        }
+    }
+
+    fn is_hopeless(&self, lost: &Lost, patience: Patience) -> bool {
+        self.failures(lost) >= patience.max_attempts && !self.came_further && !lost.is_explained()
+    }
 }
 
 async fn find(tx: &mut Transaction, lost: &Lost, now: DateTime<Utc>) -> Result<Vec<Found>, StoreError> {
     let (owner, alive) = match lost {
         Lost::Expired { alive } => (None, alive.as_slice()),
-        Lost::NotOwnedBy(owner) => (Some(owner), &[][..]),
+        Lost::NotOwnedBy { owner, .. } => (Some(owner), &[][..]),
     };
     let rows = sqlx::query(
-        "SELECT id, attempt, state, failures FROM instance
+        "SELECT id, attempt, state, failures, items_done > items_at_claim AS came_further FROM instance
          WHERE state IN ('Running', 'Stopping')
            AND (($1 IS NULL AND lease_expires_at <= $2 AND id NOT IN (SELECT value FROM json_each($3)))
                 OR ($1 IS NOT NULL AND lease_owner <> $1))
@@ -87,7 +137,12 @@ async fn find(tx: &mut Transaction, lost: &Lost, now: DateTime<Utc>) -> Result<V
     rows.iter()
         .map(|row| {
             let fence = Fence { instance: InstanceId(rows::get(row, "id")?), attempt: rows::get(row, "attempt")? };
-            Ok(Found { fence, state: rows::constant(row, "state")?, failures: rows::get(row, "failures")? })
+            Ok(Found {
+                fence,
+                state: rows::constant(row, "state")?,
+                failures: rows::get(row, "failures")?,
+                came_further: rows::get(row, "came_further")?,
+            })
         })
         .collect()
 }
@@ -95,21 +150,20 @@ async fn find(tx: &mut Transaction, lost: &Lost, now: DateTime<Utc>) -> Result<V
 async fn settle(
     tx: &mut Transaction,
     found: &Found,
-    max_attempts: i64,
+    lost: &Lost,
+    patience: Patience,
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<RescueFate, StoreError> {
-    let failures = found.failures + 1;
-    if failures >= max_attempts && found.state == State::Running {
-        let reason = Message::new("attempts-exhausted")
-            .with("attempts", failures)
-            .with("reason", Message::new("reason-worker-gone"));
+    if found.state == State::Running && found.is_hopeless(lost, patience) {
+        let reason =
+            Message::new("attempts-exhausted").with("attempts", found.failures(lost)).with("reason", lost.reason());
         finish::finish(tx, Guard::Fence(found.fence), Ending::failed(reason), now, zone).await?;
         return Ok(RescueFate::Failed);
     }
     match state::next(found.state, Event::Release) {
         Ok(Next::To(to)) => {
-            requeue(tx, found, to, now).await?;
+            requeue(tx, found, to, lost, patience, now).await?;
             Ok(RescueFate::Requeued)
         }
         Ok(Next::Ended(outcome)) => {
@@ -122,21 +176,35 @@ async fn settle(
     }
 }
 
-async fn requeue(tx: &mut Transaction, found: &Found, to: State, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn requeue(
+    tx: &mut Transaction,
+    found: &Found,
+    to: State,
+    lost: &Lost,
+    patience: Patience,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failures = found.failures(lost);
+    // The first loss waits as well, also when it does not count.
+    let not_before = now + patience.retry.after(failures.max(1));
     sqlx::query(
         "UPDATE instance
-         SET state = $3, failures = failures + 1, not_before_at = $4, lease_owner = NULL, lease_expires_at = NULL,
+         SET state = $3, failures = $4, not_before_at = $5, lease_owner = NULL, lease_expires_at = NULL,
              progress_items = '[]'
          WHERE id = $1 AND attempt = $2 AND state = 'Running'",
     )
     .bind(found.fence.instance.0)
     .bind(found.fence.attempt)
     .bind(to.as_str())
-    .bind(now.timestamp_millis())
+    .bind(failures)
+    .bind(not_before.timestamp_millis())
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("put a lost run back in the queue"))?;
-    let message = Message::new("lease-lost").with("attempt", found.fence.attempt);
+    let message = Message::new("worker-lost")
+        .with("attempt", found.fence.attempt)
+        .with("reason", lost.reason())
+        .with("at", not_before.timestamp_millis());
     let line = LogLine::new(LogType::JobInfo, message);
     lines::insert(tx, std::iter::once((found.fence.instance, &line)), now).await
 }

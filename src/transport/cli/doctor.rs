@@ -1,5 +1,7 @@
 //! `prepress doctor`: whether the files on the disk are what the database says.
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -10,10 +12,11 @@ use super::failure::{Exit, Failure};
 use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen};
 use super::watch::Bar;
+use crate::assets::blobs::content_of;
 use crate::daemon::lock::{DataLock, LockError};
 use crate::daemon::{fitness, parts};
 use crate::model::log::Message;
-use crate::service::doctor::{Finding, Looked, Order, Report, Section, Watch};
+use crate::service::doctor::{Finding, Looked, Notice, Order, Report, Section, Watch};
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -27,12 +30,19 @@ pub struct DoctorArgs {
     /// Repair what can be made again; nothing is deleted. The daemon must not run
     #[arg(long)]
     repair: bool,
+    /// Let a file that ended the daemon be tried again: its name, as the doctor or a log line shows it, the beginning of its
+    /// SHA-256, or a path to the file. It does nothing else, and may run beside the daemon
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["verify", "repair", "json"])]
+    clear: Option<OsString>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(named) = &args.clear {
+        return clear(named, &place.open().await?, screen).await;
+    }
     let _lock = if args.repair { Some(alone(place).await?) } else { None };
     let place = place.open().await?;
     let order = Order { verify: args.verify, repair: args.repair };
@@ -65,9 +75,33 @@ async fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
 }
 
 async fn examine(place: &Place, order: Order) -> Result<Report, Failure> {
-    let places = parts::places(&place.config);
+    // Who repairs holds the lock that a daemon would hold.
+    let places = parts::places(&place.config, !order.repair && place.daemon_runs());
     let watch = Arc::new(Progress(Bar::new("Looking at files")));
     Ok(place.services.examine(&places, order, watch).await?)
+}
+
+/// Lets a file be tried again.
+async fn clear(named: &OsStr, place: &Place, screen: &Screen) -> Result<Exit, Failure> {
+    let folder = parts::mark_folder(&place.config, place.daemon_runs());
+    let mut cleared = place.services.clear_file(&folder, &named.to_string_lossy()).await?;
+    if cleared.is_none() && Path::new(named).is_file() {
+        let content = content_of(Path::new(named))
+            .map_err(|error| Failure::new(format!("{} cannot be read: {error}", named.to_string_lossy())))?;
+        cleared = place.services.clear_file(&folder, &content).await?;
+    }
+    let Some(file) = cleared else {
+        let what = format!("no file {} has ended the daemon", named.to_string_lossy());
+        return Err(Failure::new(what).hint("see which have: prepress doctor"));
+    };
+    let shown = format!("{} ({})", words::harmless(file.shown()), file.shown_content());
+    let next = if file.is_condemned {
+        "submit the job that it failed in once more"
+    } else {
+        "its job goes on by itself when the daemon runs"
+    };
+    screen.line(format!("{shown} is tried again like any other file; {next}."))?;
+    Ok(Exit::Done)
 }
 
 /// A bar on the terminal.
@@ -86,6 +120,9 @@ fn show(report: &Report, place: &Place, screen: &Screen) -> Result<(), Failure> 
         let is_sound = report.findings.iter().all(|finding| finding.section != *section);
         for Looked { message, .. } in report.looked.iter().filter(|looked| looked.section == *section) {
             list.line(name(*section), if is_sound { Good(say(message)) } else { Told(say(message)) })?;
+        }
+        for Notice { message, remedy, .. } in report.notices.iter().filter(|notice| notice.section == *section) {
+            list.line(name(*section), Warning(say(message), say(remedy)))?;
         }
         for finding in report.findings.iter().filter(|finding| finding.section == *section) {
             list.line(name(*section), verdict(finding, say))?;
@@ -116,5 +153,6 @@ const fn name(section: Section) -> &'static str {
         Section::Trees => "published",
         Section::Exports => "exports",
         Section::Mark => "mark",
+        Section::Crashes => "crashes",
     }
 }
