@@ -30,6 +30,10 @@ use crate::store::jobs::submit::{NewJob, NewRun};
 
 const UPLOAD_FILE: Operation = Operation { name: "UploadFile", roles: OPERATORS };
 
+/// Room for the head of a part, and for what is no file, when the length of a post is looked at.
+const HEAD_BYTES: u64 = 8 << 10;
+const XML_BYTES: u64 = 4 << 20;
+
 /// What the configuration says about posts.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -98,6 +102,12 @@ pub struct Receiving {
 impl Uploads {
     pub const fn new(services: Services, blobs: Blobs, limits: Limits) -> Self {
         Self { services, blobs, limits }
+    }
+
+    /// More than this is too much for any post that is taken: its files, the heads of its parts, and its XML.
+    pub fn most_sent(&self) -> u64 {
+        let heads = (self.limits.max_files as u64).saturating_mul(HEAD_BYTES);
+        self.limits.max_post_bytes.saturating_add(heads).saturating_add(XML_BYTES)
     }
 
     pub async fn authenticate(&self, credentials: Credentials) -> Result<Caller, Error> {

@@ -3,6 +3,7 @@
 pub mod cli;
 pub(crate) mod connections;
 pub(crate) mod exports;
+pub(crate) mod front;
 pub mod json;
 pub mod soap;
 pub mod upload;

@@ -19,6 +19,7 @@ mod metadata;
 mod option_values;
 mod shapes;
 mod upload_file;
+mod wire;
 
 use prepress::model::role::Role;
 use server::{PASSWORD, Server};

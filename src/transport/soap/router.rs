@@ -23,7 +23,9 @@ use super::{
     encode::encode,
     envelope::{self, Endpoint, SOAP_12},
     fault::{Fault, Framing},
-    gzip, text,
+    gzip,
+    text::{self, parameter},
+    unpack::{self, Codings},
     wsdl::wsdl,
     xml::{self, Element},
 };
@@ -101,7 +103,7 @@ async fn exchange(
     body: Body,
     style: &mut Style,
 ) -> Result<String, Fault> {
-    let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
+    let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes, style).await?;
     let call = read_call(state, endpoint, parts, &bytes, style)?;
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
@@ -120,6 +122,7 @@ fn read_call(
     let content_type = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
     let text = text::decode(bytes, parameter(content_type, "charset"))
         .map_err(|problem| Fault::request_xml(format!("The request cannot be read: {problem}")))?;
+    style.guess(text.as_bytes());
     let root = xml::parse(&text, &state.settings.xml)
         .map_err(|problem| Fault::request_xml(format!("The request is refused: {problem}")))?;
     let opened = envelope::open(root, endpoint)?;
@@ -160,14 +163,32 @@ pub fn write_answer(answer: &Value, operation: &'static Operation, version: Vers
     Ok(encoded.xml)
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
-    let coding = header_text(headers, header::CONTENT_ENCODING.as_str());
-    if let Some(coding) = coding.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
-        let coding = xml::shorten(coding, 40);
-        return Err(Fault::request_xml(format!(
-            "The request is encoded as {coding}; send it without Content-Encoding"
-        )));
+/// The bytes of the request as they were before they were compressed.
+async fn read_body(headers: &HeaderMap, body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
+    let codings = Codings::of(headers).map_err(|problem| {
+        style.fault_status = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE.as_u16());
+        Fault::request_xml(problem)
+    });
+    // Who waits for a word before sending gets that word, and no bytes cross the network in vain.
+    if awaits_continue(headers) {
+        if announced(headers).is_some_and(|length| length > limit as u64) {
+            style.fault_status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+            return Err(too_large(limit));
+        }
+        if let Err(fault) = codings {
+            return Err(fault);
+        }
     }
+    let bytes = collect(body, limit).await?;
+    let codings = codings?;
+    if codings.is_empty() {
+        return Ok(bytes);
+    }
+    let unpacked = tokio::task::spawn_blocking(move || codings.undo(bytes, limit)).await;
+    unpacked.map_err(|error| Fault::exception(error.to_string()))?.map_err(Fault::request_xml)
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let mut length = 0_usize;
     let mut chunks = body.into_data_stream();
@@ -182,22 +203,25 @@ async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<
             break;
         }
     }
-    if length > limit {
-        return Err(Fault::request_xml(format!("The request is larger than the limit of {limit} bytes")));
-    }
-    Ok(bytes)
+    if length > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+fn too_large(limit: usize) -> Fault {
+    Fault::request_xml(format!("The request is larger than the limit of {limit} bytes"))
+}
+
+/// True if the client sends its body only when it is told `100 Continue`, which happens when the body is first read.
+pub fn awaits_continue(headers: &HeaderMap) -> bool {
+    header_text(headers, header::EXPECT.as_str()).is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"))
+}
+
+/// The length of the body, if the client says it before sending it.
+pub fn announced(headers: &HeaderMap) -> Option<u64> {
+    header_text(headers, header::CONTENT_LENGTH.as_str())?.parse().ok()
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`.
-fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<&'a str> {
-    media_type?.split(';').skip(1).find_map(|parameter| {
-        let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches(['"', '\'']))
-    })
 }
 
 fn origin(parts: &Parts, settings: &Settings) -> Origin {
@@ -262,7 +286,12 @@ impl Style {
         };
         let media_type = if self.framing == Framing::Soap12 && self.is_soap_12_media { SOAP_12_XML } else { XML };
         let compresses = policy.compresses(self.gzip_response, self.accepts_gzip);
-        document(status, media_type, envelope::wrap(self.framing, &body), compresses)
+        let mut response = document(status, media_type, envelope::wrap(self.framing, &body), compresses);
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            let understood = HeaderValue::from_static(unpack::UNDERSTOOD);
+            response.headers_mut().insert(header::ACCEPT_ENCODING, understood);
+        }
+        response
     }
 }
 
