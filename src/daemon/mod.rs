@@ -7,6 +7,7 @@ pub mod lock;
 pub mod parts;
 pub mod wake;
 
+mod exchange;
 mod listener;
 
 use std::fs::OpenOptions;
@@ -25,7 +26,9 @@ use crate::executors::Registry;
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
+use crate::transport::certificates::CertificateError;
 
+use exchange::WaysOut;
 use lock::{DataLock, LockError};
 
 /// Why a daemon could not start.
@@ -39,8 +42,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("cannot listen on {address}: {source}; another program may use the port: choose one with --listen")]
     Listen { address: SocketAddr, source: std::io::Error },
-    #[error("cannot use the TLS certificate and key: {0}")]
-    Tls(String),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error("cannot set up the mail: {0}")]
     Mail(String),
     #[error("cannot set up the HTTP client: {0}")]
@@ -63,6 +66,7 @@ pub struct Daemon {
     engine: Engine,
     listener: listener::Listener,
     wake: JoinHandle<()>,
+    ways_out: WaysOut,
     store: Store,
     _lock: DataLock,
 }
@@ -158,18 +162,19 @@ impl Daemon {
         let blobs = parts::blobs(&config)?;
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
-        let listener = listener::Listener::bind(&config).await?;
+        let listener = listener::Listener::bind(&config, clock.clone())?;
         let address = listener.address();
         let registry = match registry {
             Some(registry) => registry,
             None => parts::registry(&config, blobs.clone(), address)?,
         };
+        let ways_out = WaysOut::new(parts::notify(&config, &store).await?);
         let engine = Engine::start(Parts {
             store: store.clone(),
             clock: clock.clone(),
             policy: parts::engine_policy(&config),
             registry,
-            notify: parts::notify(&config, &store).await?,
+            notify: ways_out.as_notify(),
             owner: format!("{}:{}:{}", config.server_name(), std::process::id(), clock.now().timestamp_millis()),
         })
         .await?;
@@ -187,7 +192,7 @@ impl Daemon {
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);
-        Ok(Self { address, first_admin, services, engine, listener, wake, store, _lock: lock })
+        Ok(Self { address, first_admin, services, engine, listener, wake, ways_out, store, _lock: lock })
     }
 
     /// Where it listens, with the port that it was given.
@@ -208,9 +213,22 @@ impl Daemon {
         self.engine.running()
     }
 
+    /// Takes over what of a configuration can change while the daemon runs: certificates, mail, completion URLs, bounds of
+    /// requests, and what clients are told. All of it or, if anything cannot be used, nothing.
+    pub async fn follow(&self, config: &Config) -> Result<(), StartError> {
+        let listener = self.listener.prepare(config)?;
+        let ways_out = parts::notify(config, &self.store).await?;
+        let services = parts::service_settings(config);
+        // From here on nothing can fail.
+        self.listener.follow(listener).await;
+        self.ways_out.follow(ways_out);
+        self.services.follow(services);
+        Ok(())
+    }
+
     /// Stops in good order. Everything that was answered is on the disk; everything that ran is back in the queue.
     pub async fn shut_down(self) {
-        let Self { address: _, first_admin: _, services, engine, listener, wake, store, _lock } = self;
+        let Self { address: _, first_admin: _, services, engine, listener, wake, ways_out: _, store, _lock } = self;
         listener.close().await;
         engine.shut_down().await;
         wake.abort();

@@ -1,5 +1,6 @@
 //! Translates between callers and services: SOAP, JSON and the command line.
 
+pub(crate) mod certificates;
 pub mod cli;
 pub(crate) mod connections;
 pub(crate) mod exports;

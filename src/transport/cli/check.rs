@@ -1,6 +1,6 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -9,9 +9,11 @@ use rustix::fs::{Access, access, statvfs};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, parts};
+use crate::transport::certificates::{Files, Nearness};
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
@@ -84,6 +86,9 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     list.line("publish", folder(&config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
     list.line("exports", folder(&config.export_root(), Access::WRITE_OK, "made by the first export"))?;
     list.line("listener", listener(&config))?;
+    if let Some(files) = Files::of(&config.server) {
+        list.line("certificate", certificate(&files))?;
+    }
     list.line("mail", mail(&config).await)?;
     for (tool, argument, package, what) in [
         ("gs", "--version", "ghostscript", "PostScript and EPS"),
@@ -194,13 +199,6 @@ fn listener(config: &Config) -> Verdict {
         let what = format!("{} cannot be listened on: {error}", config.server.listen);
         return Bad(what, "set server.listen to another address, or end what listens there".to_owned());
     }
-    let files = [&config.server.tls_certificate, &config.server.tls_key];
-    for path in files.into_iter().flatten() {
-        if let Err(error) = File::open(path) {
-            let what = format!("{} cannot be read: {error}", path.display());
-            return Bad(what, "check server.tls_certificate and server.tls_key".to_owned());
-        }
-    }
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let exposed = scheme == "http" && !config.server.listen.ip().is_loopback();
     let said = format!("{scheme}://{}", config.server.listen);
@@ -208,6 +206,27 @@ fn listener(config: &Config) -> Verdict {
         return Warning(said, "passwords cross the network in the clear: set server.tls_certificate".to_owned());
     }
     Good(said)
+}
+
+/// The pair as a daemon would serve it, and how long that will do.
+fn certificate(files: &Files) -> Verdict {
+    let pair = match files.load() {
+        Ok(pair) => pair,
+        Err(error) => return Bad(error.to_string(), "a daemon that runs goes on with the one from before".to_owned()),
+    };
+    let now = SystemClock.now();
+    let (shown, until) = (files.certificate.display(), pair.validity.until);
+    let date = until.format("%Y-%m-%d %H:%M UTC");
+    let renew = || "renew it; a daemon that runs reads it within a minute".to_owned();
+    match Nearness::of(&pair.validity, now) {
+        Nearness::Far if pair.validity.from > now => {
+            let from = pair.validity.from.format("%Y-%m-%d %H:%M UTC");
+            Warning(format!("{shown} is valid only from {from} on"), "check the clock of this machine".to_owned())
+        }
+        Nearness::Far => Good(format!("{shown}, valid until {date}")),
+        Nearness::Near(_) => Warning(format!("{shown} expires in {} days, {date}", (until - now).num_days()), renew()),
+        Nearness::Over => Bad(format!("{shown} has expired, {date}: clients refuse it"), renew()),
+    }
 }
 
 async fn mail(config: &Config) -> Verdict {

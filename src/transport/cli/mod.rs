@@ -13,6 +13,7 @@ mod logging;
 mod manual;
 mod place;
 mod preset;
+mod reload;
 mod schedule;
 mod screen;
 mod serve;

@@ -5,13 +5,14 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Path, RawQuery, State},
+    extract::{ConnectInfo, FromRef, Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::contract::{Contract, Operation, Version};
 
@@ -44,7 +45,7 @@ const DRAIN_FACTOR: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperationName(pub &'static str);
 
-/// What the routes share.
+/// What the routes share. It may be exchanged while they serve: a request goes on by what it began with.
 pub struct SoapState {
     pub dispatch: Arc<dyn Dispatch>,
     pub settings: Settings,
@@ -52,14 +53,23 @@ pub struct SoapState {
 
 type Shared = State<Arc<SoapState>>;
 
+#[derive(Clone)]
+struct Current(watch::Receiver<Arc<SoapState>>);
+
+impl FromRef<Current> for Arc<SoapState> {
+    fn from_ref(current: &Current) -> Self {
+        Self::clone(&current.0.borrow())
+    }
+}
+
 /// The routes of the API. Whoever serves them may add connect info, so that calls know their peer.
-pub fn router(state: Arc<SoapState>) -> Router {
+pub fn router(state: watch::Receiver<Arc<SoapState>>) -> Router {
     Router::new()
         .route(SOAP_PATH, post(serve_soap).get(describe).fallback(wrong_method))
         .route(PLAIN_PATH, post(serve_plain).fallback(wrong_method))
         .route("/scene7/webservice/{file}", get(serve_wsdl).fallback(wrong_wsdl_method))
         .route("/scene7/{file}", get(serve_wsdl).fallback(wrong_wsdl_method))
-        .with_state(state)
+        .with_state(Current(state))
 }
 
 async fn serve_soap(State(state): Shared, request: axum::extract::Request) -> Response {

@@ -48,7 +48,7 @@ impl Dispatch for Desk {
 }
 
 fn app(settings: Settings) -> Router {
-    router(Arc::new(SoapState { dispatch: Arc::new(Desk), settings }))
+    router(watch::Sender::new(Arc::new(SoapState { dispatch: Arc::new(Desk), settings })).subscribe())
 }
 
 struct Reply {
