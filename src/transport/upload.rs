@@ -64,6 +64,8 @@ async fn wrong_method(method: Method) -> Response {
 #[derive(Default)]
 struct Style {
     fault_status: Option<u16>,
+    /// The connection ends with the reply.
+    closes: bool,
 }
 
 async fn receive(State(state): State<Arc<UploadState>>, request: axum::extract::Request) -> Response {
@@ -83,7 +85,11 @@ async fn receive(State(state): State<Arc<UploadState>>, request: axum::extract::
         }
     };
     let xml = HeaderValue::from_static("text/xml;charset=UTF-8");
-    (status, [(header::CONTENT_TYPE, xml)], soap::wrap(Framing::Plain, &text)).into_response()
+    let mut response = (status, [(header::CONTENT_TYPE, xml)], soap::wrap(Framing::Plain, &text)).into_response();
+    if style.closes {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The boundary of the parts, or what can be refused by the head alone, before a client is told to send.
@@ -119,7 +125,9 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
         Ok(boundary) => boundary,
         Err((status, fault)) => {
             style.fault_status = status.map(|status| status.as_u16());
-            if !soap::awaits_continue(&parts.headers) {
+            if soap::awaits_continue(&parts.headers) {
+                style.closes = soap::closes_unread(parts);
+            } else {
                 discard(&mut patient).await;
             }
             return Err(fault);

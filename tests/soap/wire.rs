@@ -307,7 +307,7 @@ async fn nobody_is_told_to_send_what_is_not_taken() {
     };
     for path in [SOAP, PLAIN] {
         let said = first_words(&server, &head(path, "Content-Length: 65537")).await;
-        assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+        assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("connection: close"), "{said}");
         assert!(said.contains("<tns:code>30003</tns:code>") && said.contains("limit of 65536 bytes"), "{said}");
         let said = first_words(&server, &head(path, "Content-Length: 10\r\nContent-Encoding: br")).await;
         assert!(said.starts_with("HTTP/1.1 415 "), "{said}");
@@ -319,6 +319,7 @@ async fn nobody_is_told_to_send_what_is_not_taken() {
     };
     let said = first_words(&server, &post(6 << 20)).await;
     assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("<tns:code>30003</tns:code>"), "{said}");
+    assert!(said.contains("connection: close"), "{said}");
     assert_eq!(first_words(&server, &post(1 << 20)).await, "HTTP/1.1 100 Continue\r\n\r\n");
 
     // Who does not say how much it is is told to send, and told when it is too much.

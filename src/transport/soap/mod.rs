@@ -40,7 +40,9 @@ pub use encode::{Encoded, encode};
 pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
-pub use router::{OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, router, write_answer};
+pub use router::{
+    OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, write_answer,
+};
 pub use text::{decode as decode_text, parameter as media_parameter};
 pub use unpack::Codings;
 pub use wsdl::wsdl;

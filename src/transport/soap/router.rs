@@ -6,13 +6,13 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, FromRef, Path, RawQuery, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{self, HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
 
@@ -40,6 +40,9 @@ const SOAP_12_XML: &str = "application/soap+xml;charset=UTF-8";
 /// A body beyond the limit is read on, and thrown away, up to this many times the limit: a client that is cut off while
 /// it still writes never reads why.
 const DRAIN_FACTOR: usize = 16;
+
+/// Requests that are unpacked at the same time. Each may grow to the limit, whatever little its sender spent on it.
+static UNPACKING: Semaphore = Semaphore::const_new(8);
 
 /// Goes with a response, for whoever counts calls: the operation that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,7 @@ async fn exchange(
     body: Body,
     style: &mut Style,
 ) -> Result<String, Fault> {
-    let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes, style).await?;
+    let bytes = read_body(parts, body, state.settings.max_body_bytes, style).await?;
     let call = read_call(state, endpoint, parts, &bytes, style)?;
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
@@ -174,7 +177,8 @@ pub fn write_answer(answer: &Value, operation: &'static Operation, version: Vers
 }
 
 /// The bytes of the request as they were before they were compressed.
-async fn read_body(headers: &HeaderMap, body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
+async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
+    let headers = &parts.headers;
     let codings = Codings::of(headers).map_err(|problem| {
         style.fault_status = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE.as_u16());
         Fault::request_xml(problem)
@@ -183,9 +187,11 @@ async fn read_body(headers: &HeaderMap, body: Body, limit: usize, style: &mut St
     if awaits_continue(headers) {
         if announced(headers).is_some_and(|length| length > limit as u64) {
             style.fault_status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+            style.closes = closes_unread(parts);
             return Err(too_large(limit));
         }
         if let Err(fault) = codings {
+            style.closes = closes_unread(parts);
             return Err(fault);
         }
     }
@@ -194,7 +200,9 @@ async fn read_body(headers: &HeaderMap, body: Body, limit: usize, style: &mut St
     if codings.is_empty() {
         return Ok(bytes);
     }
+    let turn = UNPACKING.acquire().await;
     let unpacked = tokio::task::spawn_blocking(move || codings.undo(bytes, limit)).await;
+    drop(turn);
     unpacked.map_err(|error| Fault::exception(error.to_string()))?.map_err(Fault::request_xml)
 }
 
@@ -223,6 +231,11 @@ fn too_large(limit: usize) -> Fault {
 /// True if the client sends its body only when it is told `100 Continue`, which happens when the body is first read.
 pub fn awaits_continue(headers: &HeaderMap) -> bool {
     header_text(headers, header::EXPECT.as_str()).is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"))
+}
+
+/// True if the answer must say that it ends the connection, for the body that belongs to it has not been read.
+pub fn closes_unread(parts: &Parts) -> bool {
+    parts.version <= http::Version::HTTP_11
 }
 
 /// The length of the body, if the client says it before sending it.
@@ -254,6 +267,8 @@ struct Style {
     accepts_gzip: bool,
     gzip_response: Option<bool>,
     fault_status: Option<u16>,
+    /// The connection ends with the reply.
+    closes: bool,
     /// What was called, once that is known.
     operation: Option<&'static str>,
 }
@@ -272,6 +287,7 @@ impl Style {
             accepts_gzip: gzip::accepts_gzip(headers),
             gzip_response: None,
             fault_status: None,
+            closes: false,
             operation: None,
         }
     }
@@ -300,6 +316,9 @@ impl Style {
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             let understood = HeaderValue::from_static(unpack::UNDERSTOOD);
             response.headers_mut().insert(header::ACCEPT_ENCODING, understood);
+        }
+        if self.closes {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
