@@ -4,6 +4,8 @@
 
 #[path = "cli/doctor.rs"]
 mod doctor;
+#[path = "cli/reload.rs"]
+mod reload;
 #[path = "cli/service.rs"]
 mod service;
 
@@ -125,7 +127,7 @@ impl Daemon {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("the daemon greets").unwrap();
-        let address = first.rsplit("http://").next().unwrap().to_owned();
+        let address = first.rsplit("://").next().unwrap().to_owned();
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
@@ -519,7 +521,7 @@ fn check_lists_what_is_wrong() {
     let bad = place.run(&["check", "--config", config.to_str().unwrap()]);
     assert_eq!(bad.code, Some(1));
     for said in [
-        "no.crt cannot be read",
+        "no.crt cannot be read: No such file",
         "check.toml is no folder",
         "127.0.0.1:1",
         "It does not work: 3 errors, and 1 warning beside.",

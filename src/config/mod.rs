@@ -15,6 +15,7 @@ mod error;
 mod export;
 mod fetch;
 mod ingest;
+mod live;
 mod log;
 mod mail;
 mod media;
@@ -48,6 +49,7 @@ pub use self::{
     export::Export,
     fetch::Fetch,
     ingest::{Ingest, NamePatterns},
+    live::{Changes, Document},
     log::{Log, LogFormat, LogTarget},
     mail::{Mail, MailTls},
     media::Media,
@@ -97,11 +99,27 @@ impl Config {
         Self::load_in(&Environment::of_process(), file, overrides)
     }
 
+    /// The same, with what it was made from, by which [`Changes`] are found later.
+    pub fn load_with_document(file: Option<&Path>, overrides: Overrides) -> Result<(Self, Document), ConfigError> {
+        let document = Document::read(file)?;
+        let config = Self::of(&document, &Environment::of_process(), file, overrides)?;
+        Ok((config, document))
+    }
+
     /// The same in an environment of the caller's making.
     pub fn load_in(environment: &Environment, file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
-        let document = file.map_or(Ok(Table::new()), read)?;
+        Self::of(&Document::read(file)?, environment, file, overrides)
+    }
+
+    /// The settings of a document that was read from a file, or of none.
+    fn of(
+        document: &Document,
+        environment: &Environment,
+        file: Option<&Path>,
+        overrides: Overrides,
+    ) -> Result<Self, ConfigError> {
         let file = file.map(to_absolute).transpose()?;
-        let mut config = Self::parse(document, environment)
+        let mut config = Self::parse(&mut Reader::new(document.table().clone()), environment)
             .map_err(|problems| ConfigError::Invalid { file: file.clone(), problems })?;
         if let Some(listen) = overrides.listen {
             config.server.listen = listen;
@@ -117,8 +135,7 @@ impl Config {
         Ok(config)
     }
 
-    fn parse(document: Table, environment: &Environment) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader::new(document);
+    fn parse(reader: &mut Reader, environment: &Environment) -> Result<Self, Vec<Problem>> {
         let (server, accounts, scheduler) = (reader.section(), reader.section(), reader.section());
         let (dispatch, ingest, fetch) = (reader.section(), reader.section(), reader.section());
         let archive = reader.section();

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::error::Problem;
 
 /// A table of the configuration. Every key has a default; a section judges its own values.
-pub(super) trait Section: DeserializeOwned + Default {
+pub(super) trait Section: DeserializeOwned + Default + PartialEq {
     /// Empty for the keys outside any table.
     const NAME: &'static str;
 
@@ -40,6 +40,10 @@ impl Check {
 /// Takes a document apart, section by section.
 pub(super) struct Reader {
     document: Table,
+    /// An earlier document that this one is compared with.
+    before: Option<Table>,
+    /// Paths of the keys that have another value than before.
+    changed: Vec<String>,
     /// Paths of all keys of the sections read so far.
     known: Vec<String>,
     unknown: Vec<String>,
@@ -48,16 +52,30 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(document: Table) -> Self {
-        Self { document, known: Vec::new(), unknown: Vec::new(), problems: Vec::new() }
+        let (changed, known, unknown, problems) = <_>::default();
+        Self { document, before: None, changed, known, unknown, problems }
+    }
+
+    /// One that also compares each key with an earlier document.
+    pub(super) fn beside(document: Table, before: Table) -> Self {
+        Self { before: Some(before), ..Self::new(document) }
     }
 
     /// Keys outside any table; to be read after all tables.
     pub(super) fn top<T: Section>(&mut self) -> T {
+        if let Some(before) = self.before.take() {
+            self.compare::<T>(&self.document.clone(), &before);
+        }
         let table = std::mem::take(&mut self.document);
         self.read(table)
     }
 
     pub(super) fn section<T: Section>(&mut self) -> T {
+        if let Some(before) = self.before.as_mut().map(|before| before.remove(T::NAME)) {
+            let table = |value: Option<&Value>| value.and_then(Value::as_table).cloned().unwrap_or_default();
+            let now = table(self.document.get(T::NAME));
+            self.compare::<T>(&now, &table(before.as_ref()));
+        }
         match self.document.remove(T::NAME) {
             None => self.read(Table::new()),
             Some(Value::Table(table)) => self.read(table),
@@ -97,13 +115,31 @@ impl Reader {
         section
     }
 
+    /// Notes the keys whose values differ. One that is written out as its default is as one that is not there.
+    fn compare<T: Section>(&mut self, now: &Table, before: &Table) {
+        for key in keys_of::<T>() {
+            let alone = |table: &Table| {
+                let pair = table.get(*key).map(|value| ((*key).to_owned(), value.clone()));
+                Table::from_iter(pair).try_into::<T>().ok()
+            };
+            if alone(now) != alone(before) {
+                self.changed.push(path(T::NAME, key));
+            }
+        }
+    }
+
+    /// Paths of the keys that have another value than in the earlier document.
+    pub(super) fn changed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.changed)
+    }
+
     /// Everything that was wrong.
-    pub(super) fn finish(self) -> Vec<Problem> {
+    pub(super) fn finish(&self) -> Vec<Problem> {
         let unknown = self.unknown.iter().map(|key| Problem::UnknownKey {
             key: key.clone(),
             nearest: nearest(key, self.known.iter().map(String::as_str)).map(str::to_owned),
         });
-        unknown.chain(self.problems).collect()
+        unknown.chain(self.problems.iter().cloned()).collect()
     }
 }
 

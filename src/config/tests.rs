@@ -366,3 +366,92 @@ fn the_unit_is_hardened() {
     assert!(output.status.success(), "{report}");
     assert!(!report.contains("ignoring"), "a setting is not understood:\n{report}");
 }
+
+/// systemd finds nothing to complain of, when the programs that the unit names are there.
+#[test]
+fn the_unit_is_sound() {
+    let unit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/prepress.service");
+    let text = fs::read_to_string(&unit).unwrap();
+    for line in ["Type=notify", "Restart=always", "ExecReload=/bin/kill -HUP $MAINPID"] {
+        assert!(text.lines().any(|found| found == line), "{line}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("prepress.service");
+    fs::write(&copy, text.replace("/usr/bin/prepress", "/bin/true")).unwrap();
+    let output = std::process::Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .arg(&copy)
+        .output()
+        .expect("systemd-analyze is missing: install the Debian package systemd");
+    let report = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !report.contains("prepress.service"), "{report}");
+}
+
+/// A file of this text is read, changed to the other, and read again.
+fn changes(before: &str, after: &str, overrides: &Overrides) -> Result<Changes, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prepress.toml");
+    fs::write(&file, before).unwrap();
+    let environment = Environment::default();
+    let document = Document::read(Some(&file)).unwrap();
+    let config = Config::load_in(&environment, Some(&file), overrides.clone()).unwrap();
+    fs::write(&file, after).unwrap();
+    let first = Changes::read_in(&environment, &config, &document, Some(&file), overrides)?;
+    // What is in force afterwards differs from the file in what waits, and in nothing else.
+    let second = Changes::read_in(&environment, &first.config, &first.document, Some(&file), overrides)?;
+    assert_eq!((&second.taken, &second.waiting, &second.config), (&vec![], &first.waiting, &first.config));
+    Ok(first)
+}
+
+#[test]
+fn what_differs_when_it_is_read_again_is_taken_over_or_named() {
+    let none = Overrides::default();
+    let listen = Overrides { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))), data: Some("here".into()) };
+    let tls = "[server]\ntls_certificate = \"a\"\ntls_key = \"b\"\n";
+    for (before, after, overrides, taken, waiting) in [
+        ("", "", &none, &[][..], &[][..]),
+        // A default that is written out is no change, nor is another way of writing it.
+        ("", "[server]\nmax_request_bytes = \"16 MiB\"\n[dispatch]\nmax_attempts = 5\n", &none, &[], &[]),
+        ("[upload]\nclient_timeout = \"1h\"", "[upload]\nclient_timeout = \"60m\"", &none, &[], &[]),
+        ("", "[log]\nlevel = \"debug\"", &none, &["log.level"], &[]),
+        ("[log]\nlevel = \"debug\"", "", &none, &["log.level"], &[]),
+        (
+            "[mail]\nsmtp_host = \"a\"",
+            "[mail]\nsmtp_host = \"b\"\nretry_base = \"1m\"",
+            &none,
+            &["mail.smtp_host"],
+            &["mail.retry_base"],
+        ),
+        ("", "data = \"x\"\nzone = \"Asia/Tokyo\"\nserver_name = \"n\"", &none, &[], &["data", "zone", "server_name"]),
+        ("", "[dispatch.slots_by_kind]\noptimizeImagesJob = 1", &none, &[], &["dispatch.slots_by_kind"]),
+        ("", "[server]\nlisten = \"127.0.0.1:1\"", &none, &[], &["server.listen"]),
+        // What the command line says does not depend on the file.
+        ("", "data = \"x\"\n[server]\nlisten = \"127.0.0.1:1\"", &listen, &[], &[]),
+        (tls, "[server]\ntls_certificate = \"a\"\ntls_key = \"c\"", &none, &["server.tls_key"], &[]),
+        // A listener has TLS or it has not.
+        (tls, "", &none, &[], &["server.tls_certificate", "server.tls_key"]),
+        ("", tls, &none, &[], &["server.tls_certificate", "server.tls_key"]),
+    ] {
+        let found = changes(before, after, overrides).unwrap();
+        let sorted = |mut keys: Vec<String>| {
+            keys.sort();
+            keys
+        };
+        let expected = |keys: &[&str]| sorted(keys.iter().map(|key| (*key).to_owned()).collect());
+        assert_eq!(sorted(found.taken), expected(taken), "{before} -> {after}");
+        assert_eq!(sorted(found.waiting), expected(waiting), "{before} -> {after}");
+    }
+    let level = changes("", "[log]\nlevel = \"debug\"\n[dispatch]\nslots = 7", &none).unwrap().config;
+    assert_eq!((level.log.level.as_str(), level.dispatch.slots), ("debug", Config::default().dispatch.slots));
+    assert!(changes("", "[log]\nlevel = \"lo=ud\"", &none).is_err());
+}
+
+/// A key that no section has would be taken over by nobody.
+#[test]
+fn keys_that_are_taken_over_are_keys() {
+    let (_, text) = example();
+    let documented = documented(&text);
+    for key in live::keys() {
+        assert!(documented.iter().any(|documented| documented == key), "{key}");
+    }
+}

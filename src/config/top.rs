@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::read::{Check, Section, nearest};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Top {
     pub(super) data: Option<PathBuf>,

@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum_server::tls_rustls::RustlsConfig;
 use axum_server::{Handle, Server};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_http::timeout::TimeoutLayer;
 
 use super::StartError;
 
+use crate::clock::SharedClock;
 use crate::config::{Config, Gzip};
 use crate::service::Services;
-use crate::service::uploads::Uploads;
+use crate::service::uploads::{self, Uploads};
+use crate::transport::certificates::{Certificates, Files, Pair};
 use crate::transport::connections::Bounded;
 use crate::transport::exports::{self, ExportState};
+use crate::transport::front;
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
@@ -30,7 +33,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 pub(super) struct Bound {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<RustlsConfig>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 /// A server that answers.
@@ -38,20 +41,55 @@ pub(super) struct Listener {
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
     accepting: Accepting,
+    /// Looks at the files of the certificate.
+    watch: Option<JoinHandle<()>>,
+    certificates: Option<Arc<Certificates>>,
+    soap: watch::Sender<Arc<SoapState>>,
+    uploads: Uploads,
+}
+
+/// What a listener may be given in place of what it has.
+pub(super) struct Replacement {
+    pair: Option<Pair>,
+    soap: soap::Settings,
+    uploads: uploads::Limits,
 }
 
 impl Listener {
-    pub async fn bind(config: &Config) -> Result<Bound, StartError> {
+    pub fn bind(config: &Config, clock: SharedClock) -> Result<Bound, StartError> {
         let address = config.server.listen;
         let refuse = |source| StartError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(refuse)?;
         socket.set_nonblocking(true).map_err(refuse)?;
         let address = socket.local_addr().map_err(refuse)?;
-        Ok(Bound { socket, address, tls: tls(config).await? })
+        let certificates = pair(config)?.map(|pair| Certificates::new(pair, clock));
+        Ok(Bound { socket, address, certificates })
+    }
+
+    /// Makes of a configuration what [`Self::follow`] takes. A listener has TLS for good, or never.
+    pub fn prepare(&self, config: &Config) -> Result<Replacement, StartError> {
+        let pair = pair(config)?.filter(|_| self.certificates.is_some());
+        let https = self.certificates.is_some();
+        Ok(Replacement { pair, soap: soap_settings(config, https), uploads: super::parts::upload_limits(config) })
+    }
+
+    /// From now on these hold, for requests and handshakes that begin.
+    pub async fn follow(&self, replacement: Replacement) {
+        let Replacement { pair, soap: settings, uploads } = replacement;
+        if let (Some(certificates), Some(pair)) = (&self.certificates, pair) {
+            certificates.exchange(pair).await;
+        }
+        self.soap.send_modify(|state| {
+            *state = Arc::new(SoapState { dispatch: state.dispatch.clone(), settings });
+        });
+        self.uploads.follow(uploads);
     }
 
     /// Refuses new connections, and waits for the requests under way.
     pub async fn close(self) {
+        if let Some(watch) = self.watch {
+            watch.abort();
+        }
         self.accepting.end();
         self.handle.graceful_shutdown(Some(LAST_REQUESTS));
         if let Err(error) = self.task.await {
@@ -68,9 +106,22 @@ impl Bound {
     pub fn serve(self, config: &Config, services: Services, uploads: Uploads) -> Listener {
         let accepting = Accepting::default();
         let handle = Handle::new();
-        let app = routes(config, services, uploads, self.tls.is_some(), accepting.clone())
+        let Self { socket, address: _, certificates } = self;
+        let settings = soap_settings(config, certificates.is_some());
+        let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
+        let soap = watch::Sender::new(Arc::new(SoapState { dispatch, settings }));
+        let administrators = JsonState {
+            services: services.clone(),
+            limits: super::parts::limits(config, true),
+            data: config.data().to_owned(),
+            accepting: accepting.clone(),
+            http: HttpMetrics::default(),
+            certificate_expires: certificates.as_ref().map(|certificates| certificates.expires()),
+        };
+        let app = routes(config, soap.subscribe(), administrators, uploads.clone())
             .into_make_service_with_connect_info::<SocketAddr>();
-        let (socket, tls, closing) = (self.socket, self.tls, handle.clone());
+        let (tls, closing) = (certificates.as_ref().map(|certificates| certificates.served()), handle.clone());
+        let watch = certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
         let (patience, most) = (config.server.request_timeout.duration(), config.server.max_connections);
         let task = tokio::spawn(async move {
             let served = match tls {
@@ -87,7 +138,7 @@ impl Bound {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        Listener { handle, task, accepting }
+        Listener { handle, task, accepting, watch, certificates, soap, uploads }
     }
 }
 
@@ -98,8 +149,8 @@ fn patient<A>(server: Server<SocketAddr, A>, patience: Duration, most: u32) -> S
     server
 }
 
-fn routes(config: &Config, services: Services, uploads: Uploads, https: bool, accepting: Accepting) -> Router {
-    let settings = soap::Settings {
+fn soap_settings(config: &Config, https: bool) -> soap::Settings {
+    soap::Settings {
         gzip: match config.server.gzip {
             Gzip::Never => GzipPolicy::Never,
             Gzip::Soap => GzipPolicy::Soap,
@@ -111,32 +162,29 @@ fn routes(config: &Config, services: Services, uploads: Uploads, https: bool, ac
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         https,
         ..soap::Settings::default()
-    };
-    let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
-    let http = HttpMetrics::default();
-    let downloads = Arc::new(ExportState { services: services.clone(), root: config.export_root() });
-    let administrators = Arc::new(JsonState {
-        services,
-        limits: super::parts::limits(config, true),
-        data: config.data().to_owned(),
-        accepting,
-        http: http.clone(),
-    });
-    let router = soap::router(Arc::new(SoapState { dispatch, settings }))
-        .merge(json::router(administrators))
-        .merge(exports::router(downloads));
+    }
+}
+
+fn routes(
+    config: &Config,
+    soap: watch::Receiver<Arc<SoapState>>,
+    administrators: JsonState,
+    uploads: Uploads,
+) -> Router {
+    let http = administrators.http.clone();
+    let downloads = ExportState { services: administrators.services.clone(), root: config.export_root() };
+    let router =
+        soap::router(soap).merge(json::router(Arc::new(administrators))).merge(exports::router(Arc::new(downloads)));
     // Calls give up by themselves, with a fault; this is for everything else.
     let longest = config.server.request_timeout.duration() + LAST_REQUESTS;
     let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest));
     // An upload may take as long as its client goes on sending.
     let patience = config.server.request_timeout.duration();
-    json::measured(router.merge(upload::router(Arc::new(UploadState { uploads, patience }))), http)
+    let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience })));
+    front::with_plain_paths(json::measured(front::with_host(router), http))
 }
 
-async fn tls(config: &Config) -> Result<Option<RustlsConfig>, StartError> {
-    let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
-        return Ok(None);
-    };
-    super::parts::install_crypto();
-    RustlsConfig::from_pem_file(certificate, key).await.map(Some).map_err(|e| StartError::Tls(e.to_string()))
+/// The certificate and key of the configuration, if it names them.
+fn pair(config: &Config) -> Result<Option<Pair>, StartError> {
+    Ok(Files::of(&config.server).map(|files| files.load()).transpose()?)
 }

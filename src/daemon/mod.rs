@@ -9,6 +9,7 @@ pub mod parts;
 pub mod wake;
 
 mod crashes;
+mod exchange;
 mod listener;
 
 use std::fs::OpenOptions;
@@ -30,8 +31,10 @@ use crate::service::mark::{MarkKeeper, Standing};
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
+use crate::transport::certificates::CertificateError;
 
 use fitness::Unfit;
+use exchange::WaysOut;
 use lock::{DataLock, LockError};
 
 /// Why a daemon could not start.
@@ -47,8 +50,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("cannot listen on {address}: {source}; another program may use the port: choose one with --listen")]
     Listen { address: SocketAddr, source: std::io::Error },
-    #[error("cannot use the TLS certificate and key: {0}")]
-    Tls(String),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error("cannot set up the mail: {0}")]
     Mail(String),
     #[error("cannot set up the HTTP client: {0}")]
@@ -74,6 +77,7 @@ pub struct Daemon {
     mark: MarkKeeper,
     listener: listener::Listener,
     wake: JoinHandle<()>,
+    ways_out: WaysOut,
     store: Store,
     marks: Marks,
     _lock: DataLock,
@@ -200,19 +204,20 @@ impl Daemon {
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
         let mark = meet_mark(&services, &blobs, parts::installation(&store).await?).await?;
-        let listener = listener::Listener::bind(&config).await?;
+        let listener = listener::Listener::bind(&config, clock.clone())?;
         let address = listener.address();
         let (marks, is_explained) = crashes::take_stock(data, &store, clock.now()).await?;
         let registry = match registry {
             Some(registry) => registry,
             None => parts::registry(&config, blobs.clone(), marks.clone(), address)?,
         };
+        let ways_out = WaysOut::new(parts::notify(&config, &store).await?);
         let parts = Parts {
             store: store.clone(),
             clock: clock.clone(),
             policy: parts::engine_policy(&config),
             registry,
-            notify: parts::notify(&config, &store).await?,
+            notify: ways_out.as_notify(),
             mark: mark.clone(),
             owner: format!("{}:{}:{}", config.server_name(), std::process::id(), clock.now().timestamp_millis()),
         };
@@ -231,7 +236,19 @@ impl Daemon {
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);
-        Ok(Self { address, first_admin, services, engine, mark, listener, wake, store, marks, _lock: lock })
+        Ok(Self {
+            address,
+            first_admin,
+            services,
+            engine,
+            mark,
+            listener,
+            wake,
+            ways_out,
+            store,
+            marks,
+            _lock: lock,
+        })
     }
 
     /// Where it listens, with the port that it was given.
@@ -252,9 +269,23 @@ impl Daemon {
         self.engine.running()
     }
 
+    /// Takes over what of a configuration can change while the daemon runs: certificates, mail, completion URLs, bounds of
+    /// requests, and what clients are told. All of it or, if anything cannot be used, nothing.
+    pub async fn follow(&self, config: &Config) -> Result<(), StartError> {
+        let listener = self.listener.prepare(config)?;
+        let ways_out = parts::notify(config, &self.store).await?;
+        let services = parts::service_settings(config);
+        // From here on nothing can fail.
+        self.listener.follow(listener).await;
+        self.ways_out.follow(ways_out);
+        self.services.follow(services);
+        Ok(())
+    }
+
     /// Stops in good order. Everything that was answered is on the disk; everything that ran is back in the queue.
     pub async fn shut_down(self) {
-        let Self { address: _, first_admin: _, services, engine, mark, listener, wake, store, marks, _lock } = self;
+        let Self { address: _, first_admin: _, services, engine, mark, listener, wake, ways_out: _, store, marks, _lock } =
+            self;
         listener.close().await;
         engine.shut_down().await;
         if let Err(error) = marks.close() {

@@ -84,7 +84,7 @@ impl Services {
     }
 
     async fn hash(&self, password: String) -> Result<String, Error> {
-        password::hash(password, self.settings.passwords).await
+        password::hash(password, self.settings().passwords).await
     }
 
     /// From `expires_at` on everything is refused to the users of the company, and its schedules fire no more. None: never.
@@ -144,7 +144,7 @@ impl Services {
                 (made.clone(), Some(made))
             }
         };
-        password::check("password", &given, self.settings.passwords)?;
+        password::check("password", &given, self.settings().passwords)?;
         let new = NewAccount {
             email: user.email,
             first_name: user.first_name,
@@ -171,7 +171,7 @@ impl Services {
 
     /// Logins with the old password end at once.
     pub async fn set_password(&self, email: &str, password: String) -> Result<(), Error> {
-        password::check("password", &password, self.settings.passwords)?;
+        password::check("password", &password, self.settings().passwords)?;
         let account = self.store.account_with_email(email.trim()).await?;
         let account = account.ok_or_else(|| Error::Refused(format!("there is no user {email}")))?;
         let hash = self.hash(password).await?;

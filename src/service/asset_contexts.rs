@@ -140,7 +140,7 @@ impl Services {
         }
         let history = self.store.publish_history(id).await?;
         let entry = |(context_name, at)| PublishHistory {
-            server_name: self.settings.server_name.clone(),
+            server_name: self.settings().server_name.clone(),
             context_name,
             last_published: time_text(at),
         };

@@ -86,7 +86,7 @@ impl Services {
         if !asset.asset_type.is_picture() {
             return None;
         }
-        let mut url = Url::parse(self.settings.image_server_url.as_deref()?).ok()?;
+        let mut url = Url::parse(self.settings().image_server_url.as_deref()?).ok()?;
         url.path_segments_mut().ok()?.pop_if_empty().push(&company.root_path).push(&asset.name);
         Some(url.into())
     }

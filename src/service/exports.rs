@@ -58,7 +58,7 @@ impl Services {
 
     /// Sets are left out of exports, and of this count.
     async fn check_count(&self, company: CompanyId, order: &ExportJob) -> Result<(), Error> {
-        let (most, given) = (self.settings.export_max_assets, order.asset_handle_array.len());
+        let (most, given) = (self.settings().export_max_assets, order.asset_handle_array.len());
         if given <= most {
             return Ok(());
         }

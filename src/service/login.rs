@@ -165,7 +165,7 @@ impl Services {
         }
         logins.verified.fetch_add(1, Ordering::Relaxed);
         let right =
-            password::verify(password, account.map(|account| account.password_hash.clone()), self.settings.passwords)
+            password::verify(password, account.map(|account| account.password_hash.clone()), self.settings().passwords)
                 .await?;
         if let (true, Some(fingerprint)) = (right, fingerprint) {
             logins.remember(login, fingerprint, self.clock.now());

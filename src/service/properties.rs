@@ -71,13 +71,13 @@ impl Services {
     fn property(&self, property: SystemProperty) -> String {
         match property {
             SystemProperty::IpsVersion => env!("CARGO_PKG_VERSION").to_owned(),
-            SystemProperty::IpsImageServerUrl => self.settings.image_server_url.clone().unwrap_or_default(),
-            SystemProperty::VideoRootUrl => self.settings.video_root_url.clone().unwrap_or_default(),
+            SystemProperty::IpsImageServerUrl => self.settings().image_server_url.clone().unwrap_or_default(),
+            SystemProperty::VideoRootUrl => self.settings().video_root_url.clone().unwrap_or_default(),
             // Neither Flash nor SVG is rendered here.
             SystemProperty::SwfRootUrl | SystemProperty::SvgRenderRootUrl => String::new(),
             SystemProperty::SvgRenderEnabled => "false".to_owned(),
-            SystemProperty::UploadPostMaxFileSize => self.settings.upload_post_max_bytes.to_string(),
-            SystemProperty::SystemMessage => self.settings.system_message.clone(),
+            SystemProperty::UploadPostMaxFileSize => self.settings().upload_post_max_bytes.to_string(),
+            SystemProperty::SystemMessage => self.settings().system_message.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use tokio::sync::watch;
 
 use super::login::Logins;
 use super::password;
@@ -68,14 +69,24 @@ impl Default for LoginSettings {
 pub struct Services {
     pub(super) store: Store,
     pub(super) clock: SharedClock,
-    pub(super) settings: Arc<Settings>,
+    settings: Arc<watch::Sender<Arc<Settings>>>,
     pub(super) logins: Arc<Logins>,
 }
 
 impl Services {
     pub fn new(store: Store, clock: SharedClock, settings: Settings) -> Result<Self, super::Error> {
         let logins = Arc::new(Logins::new(settings.login.clone())?);
-        Ok(Self { store, clock, settings: Arc::new(settings), logins })
+        Ok(Self { store, clock, settings: Arc::new(watch::Sender::new(Arc::new(settings))), logins })
+    }
+
+    /// What the configuration says just now.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    /// From now on these hold, but for what logins go by: that stays as it began.
+    pub fn follow(&self, settings: Settings) {
+        self.settings.send_replace(Arc::new(settings));
     }
 
     pub const fn store(&self) -> &Store {

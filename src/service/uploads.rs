@@ -5,11 +5,13 @@
 //! to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 
 use super::access::Operation;
 use super::jobs::OPERATORS;
@@ -30,6 +32,10 @@ use crate::store::jobs::submit::{NewJob, NewRun};
 
 const UPLOAD_FILE: Operation = Operation { name: "UploadFile", roles: OPERATORS };
 
+/// Room for the head of a part, and for what is no file, when the length of a post is looked at.
+const HEAD_BYTES: u64 = 8 << 10;
+const XML_BYTES: u64 = 4 << 20;
+
 /// What the configuration says about posts.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -47,7 +53,7 @@ pub struct Limits {
 pub struct Uploads {
     services: Services,
     blobs: Blobs,
-    limits: Limits,
+    limits: Arc<watch::Sender<Limits>>,
 }
 
 /// The contract's uploadPostParam.
@@ -96,8 +102,23 @@ pub struct Receiving {
 }
 
 impl Uploads {
-    pub const fn new(services: Services, blobs: Blobs, limits: Limits) -> Self {
-        Self { services, blobs, limits }
+    pub fn new(services: Services, blobs: Blobs, limits: Limits) -> Self {
+        Self { services, blobs, limits: Arc::new(watch::Sender::new(limits)) }
+    }
+
+    fn limits(&self) -> Limits {
+        *self.limits.borrow()
+    }
+
+    /// From now on these hold, for files that begin.
+    pub fn follow(&self, limits: Limits) {
+        self.limits.send_replace(limits);
+    }
+
+    /// More than this is too much for any post that is taken: its files, the heads of its parts, and its XML.
+    pub fn most_sent(&self) -> u64 {
+        let heads = (self.limits().max_files as u64).saturating_mul(HEAD_BYTES);
+        self.limits().max_post_bytes.saturating_add(heads).saturating_add(XML_BYTES)
     }
 
     pub async fn authenticate(&self, credentials: Credentials) -> Result<Caller, Error> {
@@ -185,7 +206,7 @@ impl Uploads {
 
     /// Begins a file of the post. `file_name` is what its part says, maybe with a path.
     pub fn begin_file(&self, opened: &Opened, file_name: Option<&str>) -> Result<Receiving, Error> {
-        let most = self.limits.max_files;
+        let most = self.limits().max_files;
         if opened.files.len() >= most {
             return Err(Invalid::new("the post", format!("must hold at most {most} files")).into());
         }
@@ -207,7 +228,7 @@ impl Uploads {
             .map_err(|error| Error::Internal(format!("cannot write a posted file: {error}")))?;
         let file = tokio::fs::File::from_std(file);
         let bytes_before = opened.files.iter().map(|file| file.bytes).sum();
-        Ok(Receiving { path, draft, file, bytes: 0, bytes_before, limits: self.limits })
+        Ok(Receiving { path, draft, file, bytes: 0, bytes_before, limits: self.limits() })
     }
 
     /// Puts a file that has arrived in full into the store.
@@ -229,7 +250,7 @@ impl Uploads {
             return Err(Error::missing("a file", "a post brings at least one, unless it ends the job"));
         }
         let now = self.services.clock.now();
-        let next_until = (!ends).then(|| now + self.limits.client_timeout);
+        let next_until = (!ends).then(|| now + self.limits().client_timeout);
         let post = Post { upload, company: company.id, address, files, next_until, at: now };
         let run = self.services.store.post(post).await.map_err(refusal)?;
         Ok(UploadPostReturn { job_handle: handle::run(company.id, &run.name, run.id) })

@@ -1,8 +1,10 @@
 //! Translates between callers and services: SOAP, JSON and the command line.
 
+pub(crate) mod certificates;
 pub mod cli;
 pub(crate) mod connections;
 pub(crate) mod exports;
+pub(crate) mod front;
 pub mod json;
 pub mod soap;
 pub mod upload;

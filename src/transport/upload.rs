@@ -21,7 +21,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use futures_util::{FutureExt, StreamExt};
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
@@ -63,6 +64,8 @@ async fn wrong_method(method: Method) -> Response {
 #[derive(Default)]
 struct Style {
     fault_status: Option<u16>,
+    /// The connection ends with the reply.
+    closes: bool,
 }
 
 async fn receive(State(state): State<Arc<UploadState>>, request: axum::extract::Request) -> Response {
@@ -82,14 +85,31 @@ async fn receive(State(state): State<Arc<UploadState>>, request: axum::extract::
         }
     };
     let xml = HeaderValue::from_static("text/xml;charset=UTF-8");
-    (status, [(header::CONTENT_TYPE, xml)], soap::wrap(Framing::Plain, &text)).into_response()
+    let mut response = (status, [(header::CONTENT_TYPE, xml)], soap::wrap(Framing::Plain, &text)).into_response();
+    if style.closes {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The boundary of the parts, or what can be refused by the head alone, before a client is told to send.
+fn check_head(state: &UploadState, parts: &Parts) -> Result<String, (Option<StatusCode>, Fault)> {
+    let unknown = |problem: String| (Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), Fault::request_xml(problem));
+    if !soap::Codings::of(&parts.headers).map_err(unknown)?.is_empty() {
+        return Err(unknown("A post of files is not taken compressed: send it without Content-Encoding".to_owned()));
+    }
+    let most = state.uploads.most_sent();
+    if soap::awaits_continue(&parts.headers) && soap::announced(&parts.headers).is_some_and(|length| length > most) {
+        let rule = format!("The post is larger than the limit of {most} bytes for all its files and parts");
+        return Err((Some(StatusCode::PAYLOAD_TOO_LARGE), Fault::request_xml(rule)));
+    }
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type
+        .and_then(|text| multer::parse_boundary(text).ok())
+        .ok_or_else(|| (None, Fault::request_xml("The request must be multipart/form-data with a boundary")))
 }
 
 async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style) -> Result<String, Fault> {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let boundary = content_type.and_then(|text| multer::parse_boundary(text).ok());
-    let boundary =
-        boundary.ok_or_else(|| Fault::request_xml("The request must be multipart/form-data with a boundary"))?;
     let patience = state.patience;
     // A client that falls silent is given up, however long it took until then.
     let patient = futures_util::stream::unfold(body.into_data_stream(), move |mut chunks| async move {
@@ -100,7 +120,20 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
             Err(_) => Some((Err(format!("nothing came for {} seconds", patience.as_secs())), chunks)),
         }
     });
-    let mut form = Multipart::new(Box::pin(patient), boundary);
+    let mut patient = Box::pin(patient);
+    let boundary = match check_head(state, parts) {
+        Ok(boundary) => boundary,
+        Err((status, fault)) => {
+            style.fault_status = status.map(|status| status.as_u16());
+            if soap::awaits_continue(&parts.headers) {
+                style.closes = soap::closes_unread(parts);
+            } else {
+                discard(&mut patient).await;
+            }
+            return Err(fault);
+        }
+    };
+    let mut form = Multipart::new(patient, boundary);
     let read = read_form(state, parts, &mut form, style).await;
     if read.is_err() {
         drain(&mut form).await;
@@ -201,6 +234,8 @@ async fn take_file(state: &UploadState, opened: &mut Opened, mut field: Field<'_
 
 /// A part that is an XML document.
 async fn xml(mut field: Field<'_>, name: &str) -> Result<Element, Fault> {
+    let media_type = field.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let charset = soap::media_parameter(media_type, "charset").map(str::to_owned);
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
         if bytes.len() + chunk.len() > MOST_XML {
@@ -209,12 +244,24 @@ async fn xml(mut field: Field<'_>, name: &str) -> Result<Element, Fault> {
         bytes.extend_from_slice(&chunk);
     }
     let unreadable = |problem: String| Fault::request_xml(format!("{name} cannot be read: {problem}"));
-    let text = soap::decode_text(&bytes, None).map_err(unreadable)?;
+    // Line breaks before the document are of the form, not of the document.
+    let text = soap::decode_text(bytes.trim_ascii_start(), charset.as_deref()).map_err(unreadable)?;
     soap::parse(text.trim_start(), &soap::Limits::default()).map_err(unreadable)
 }
 
 fn broken(error: multer::Error) -> Fault {
     Fault::request_xml(format!("The post cannot be read: {error}"))
+}
+
+/// As [`drain`], for what was not read as a form.
+async fn discard(chunks: &mut (impl Stream<Item = Result<Bytes, String>> + Unpin)) {
+    let mut drained = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        drained += chunk.len() as u64;
+        if drained > MOST_DRAINED {
+            return;
+        }
+    }
 }
 
 async fn drain(form: &mut Multipart<'_>) {

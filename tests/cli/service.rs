@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::*;
 
 /// Longer than anything takes that a test waits for.
-const GUARD: Duration = Duration::from_secs(120);
+pub const GUARD: Duration = Duration::from_secs(120);
 
 /// Looks until there is something.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

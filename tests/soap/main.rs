@@ -21,6 +21,7 @@ mod option_values;
 mod shapes;
 mod upload_file;
 mod versions;
+mod wire;
 
 use prepress::model::role::Role;
 use server::{PASSWORD, Server};

@@ -126,7 +126,7 @@ impl Services {
             submit_user_email: run.submitter_email.clone(),
             locale: run.locale.clone(),
             description: run.description.clone(),
-            server_name: self.settings.server_name.clone(),
+            server_name: self.settings().server_name.clone(),
             start_date: time_text(started, zone),
             trigger_time: time_text(run.due_at, zone),
             total_size: run.items_total,

@@ -12,7 +12,7 @@ impl Services {
     /// How many assets a set generation may have is for the configuration to say.
     pub(super) fn check_grouped(&self, spec: &JobSpec) -> Result<(), Invalid> {
         let JobSpec::AutomatedSetGeneration(job) = spec else { return Ok(()) };
-        let (count, most) = (job.asset_handle_array.len(), self.settings.most_grouped);
+        let (count, most) = (job.asset_handle_array.len(), self.settings().most_grouped);
         if count > most {
             let rule = format!("must name at most {most} assets, not {count}");
             return Err(Invalid::new(format!("{}/assetHandleArray", spec.kind()), rule));

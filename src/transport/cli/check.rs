@@ -1,7 +1,7 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -13,13 +13,14 @@ use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
 use crate::assets::mark::{self, Found};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
 use crate::service::Services;
 use crate::store::numbers::is_behind;
 use crate::store::{Store, StoreError};
+use crate::transport::certificates::{Files, Nearness};
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
@@ -57,6 +58,9 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     }
     list.line("exports", folder(&config.export_root(), Access::WRITE_OK, "made by the first export"))?;
     list.line("listener", listener(&config))?;
+    if let Some(files) = Files::of(&config.server) {
+        list.line("certificate", certificate(&files))?;
+    }
     list.line("mail", mail(&config).await)?;
     for (tool, argument, package, what) in [
         ("gs", "--version", "ghostscript", "PostScript and EPS"),
@@ -219,13 +223,6 @@ fn listener(config: &Config) -> Verdict {
         let what = format!("{} cannot be listened on: {error}", config.server.listen);
         return Bad(what, "set server.listen to another address, or end what listens there".to_owned());
     }
-    let files = [&config.server.tls_certificate, &config.server.tls_key];
-    for path in files.into_iter().flatten() {
-        if let Err(error) = File::open(path) {
-            let what = format!("{} cannot be read: {error}", path.display());
-            return Bad(what, "check server.tls_certificate and server.tls_key".to_owned());
-        }
-    }
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let exposed = scheme == "http" && !config.server.listen.ip().is_loopback();
     let said = format!("{scheme}://{}", config.server.listen);
@@ -233,6 +230,27 @@ fn listener(config: &Config) -> Verdict {
         return Warning(said, "passwords cross the network in the clear: set server.tls_certificate".to_owned());
     }
     Good(said)
+}
+
+/// The pair as a daemon would serve it, and how long that will do.
+fn certificate(files: &Files) -> Verdict {
+    let pair = match files.load() {
+        Ok(pair) => pair,
+        Err(error) => return Bad(error.to_string(), "a daemon that runs goes on with the one from before".to_owned()),
+    };
+    let now = SystemClock.now();
+    let (shown, until) = (files.certificate.display(), pair.validity.until);
+    let date = until.format("%Y-%m-%d %H:%M UTC");
+    let renew = || "renew it; a daemon that runs reads it within a minute".to_owned();
+    match Nearness::of(&pair.validity, now) {
+        Nearness::Far if pair.validity.from > now => {
+            let from = pair.validity.from.format("%Y-%m-%d %H:%M UTC");
+            Warning(format!("{shown} is valid only from {from} on"), "check the clock of this machine".to_owned())
+        }
+        Nearness::Far => Good(format!("{shown}, valid until {date}")),
+        Nearness::Near(_) => Warning(format!("{shown} expires in {} days, {date}", (until - now).num_days()), renew()),
+        Nearness::Over => Bad(format!("{shown} has expired, {date}: clients refuse it"), renew()),
+    }
 }
 
 async fn mail(config: &Config) -> Verdict {

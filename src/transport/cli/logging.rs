@@ -2,18 +2,40 @@
 
 use std::io;
 
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use super::failure::Failure;
 use super::screen::Style;
 use crate::config::{Log, LogFormat, LogTarget};
 
+/// How much is logged, which can be changed while the process runs.
+pub struct Level(reload::Handle<EnvFilter, Registry>);
+
+/// Why the level cannot be what it is to be.
+#[derive(Debug, thiserror::Error)]
+pub enum LevelError {
+    #[error("log.level {level:?} cannot be read: {source}")]
+    Unreadable { level: String, source: ParseError },
+    #[error("cannot change the level of the log: {0}")]
+    Unchanged(#[from] reload::Error),
+}
+
+impl Level {
+    pub fn follow(&self, level: &str) -> Result<(), LevelError> {
+        Ok(self.0.reload(filter(level)?)?)
+    }
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LevelError> {
+    EnvFilter::try_new(level).map_err(|source| LevelError::Unreadable { level: level.to_owned(), source })
+}
+
 /// Sets up the log of this process, once.
-pub fn start(log: &Log) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.level)
-        .map_err(|error| Failure::new(format!("log.level {:?} cannot be read: {error}", log.level)))?;
+pub fn start(log: &Log) -> Result<Level, Failure> {
+    let (filter, handle) = reload::Layer::new(filter(&log.level).map_err(|error| Failure::new(error.to_string()))?);
     let registry = tracing_subscriber::registry().with(filter);
     let colour = Style::of(&io::stderr()).colour;
     let stderr = tracing_subscriber::fmt::layer().with_writer(io::stderr);
@@ -28,5 +50,6 @@ pub fn start(log: &Log) -> Result<(), Failure> {
             registry.with(journal).try_init()
         }
     };
-    started.map_err(|error| Failure::new(format!("cannot set up the log: {error}")))
+    started.map_err(|error| Failure::new(format!("cannot set up the log: {error}")))?;
+    Ok(Level(handle))
 }

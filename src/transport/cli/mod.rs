@@ -15,6 +15,7 @@ mod logging;
 mod manual;
 mod place;
 mod preset;
+mod reload;
 mod schedule;
 mod screen;
 mod serve;

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::failure::{Exit, Failure};
 use super::logging;
 use super::place::PlaceArgs;
+use super::reload::Reload;
 use super::screen::{Paint, Screen};
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
@@ -28,15 +29,23 @@ pub struct ServeArgs {
 
 pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     let overrides = Overrides { data: place.data.clone(), listen: args.listen };
-    let config = Arc::new(Config::load(place.config.as_deref(), overrides)?);
-    logging::start(&config.log)?;
-    // From here on a signal ends the daemon in good order, even while it starts.
-    let mut signals = Signals::listen()?;
+    let (config, document) = Config::load_with_document(place.config.as_deref(), overrides.clone())?;
+    let config = Arc::new(config);
+    let level = logging::start(&config.log)?;
+    // From here on a signal ends the daemon in good order, even while it starts; or has the configuration read again.
+    let (mut signals, mut hang_ups) = (Signals::listen()?, listen_to(SignalKind::hangup())?);
     let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
     announce(&daemon, &config, place.config.as_deref(), screen)?;
     tell_systemd(&[NotifyState::Ready, NotifyState::Status(&format!("Listening on {}", daemon.address()))]);
     let watchdog = tokio::spawn(feed_watchdog(daemon.services().store().clone()));
-    let name = signals.next().await;
+    let file = place.config.clone();
+    let mut again = Reload { file, overrides, document, config: (*config).clone(), level };
+    let name = loop {
+        tokio::select! {
+            name = signals.next() => break name,
+            _ = hang_ups.recv() => again.run(&daemon).await,
+        }
+    };
     tracing::info!(signal = name, running = daemon.running(), "shutting down; a second signal ends it at once");
     tell_systemd(&[NotifyState::Stopping]);
     shut_down(daemon, &mut signals).await;
@@ -64,11 +73,7 @@ pub struct Signals {
 
 impl Signals {
     pub fn listen() -> Result<Self, Failure> {
-        let refuse = |error: io::Error| Failure::new(format!("cannot listen to signals: {error}"));
-        Ok(Self {
-            term: signal(SignalKind::terminate()).map_err(refuse)?,
-            int: signal(SignalKind::interrupt()).map_err(refuse)?,
-        })
+        Ok(Self { term: listen_to(SignalKind::terminate())?, int: listen_to(SignalKind::interrupt())? })
     }
 
     pub async fn next(&mut self) -> &'static str {
@@ -77,6 +82,10 @@ impl Signals {
             _ = self.int.recv() => "SIGINT",
         }
     }
+}
+
+fn listen_to(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error: io::Error| Failure::new(format!("cannot listen to signals: {error}")))
 }
 
 fn announce(daemon: &Daemon, config: &Config, file: Option<&Path>, screen: &Screen) -> Result<(), Failure> {
@@ -125,7 +134,7 @@ pub fn announce_place(daemon: &Daemon, data: &Path, file: Option<&Path>) -> Resu
     })
 }
 
-fn tell_systemd(states: &[NotifyState<'_>]) {
+pub(super) fn tell_systemd(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "the service manager was not told");
     }

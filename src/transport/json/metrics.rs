@@ -106,6 +106,11 @@ fn register_process(registry: &mut Registry, state: &JsonState) {
     registry.register("slots", "Jobs that may run at the same time", slots);
     let verified = Counter::<u64>::default();
     verified.inc_by(state.services.passwords_verified());
+    if let Some(expires) = &state.certificate_expires {
+        let help = "When the certificate of this server expires, in seconds since 1970";
+        let seconds = gauge(expires.borrow().timestamp());
+        registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, seconds);
+    }
     registry.register("passwords_verified", "Logins that cost a password hash", verified);
 }
 

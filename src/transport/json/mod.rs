@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::routing::get;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 
 use crate::service::Services;
 use crate::service::jobs::Limits;
@@ -37,6 +39,8 @@ pub struct JsonState {
     pub data: PathBuf,
     pub accepting: Accepting,
     pub http: HttpMetrics,
+    /// When the certificate that is served ends, if one is.
+    pub certificate_expires: Option<watch::Receiver<DateTime<Utc>>>,
 }
 
 /// Whether the daemon takes on work. Clones share it.

@@ -1,9 +1,9 @@
 //! The SOAP side of the API: XML in, a call on [`Dispatch`], XML out.
 //!
 //! ```text
-//! bytes -> text -> xml -> envelope -> credentials, decode -> Request
-//!                                                              | Dispatch
-//! bytes <- gzip <- envelope <- encode or fault  <-  Value or Fault
+//! bytes -> unpack -> text -> xml -> envelope -> credentials, decode -> Request
+//!                                                                        | Dispatch
+//! bytes <- gzip <- envelope <- encode or fault            <-  Value or Fault
 //! ```
 //!
 //! Nothing here knows what an operation does. [`decode`] and [`encode`] are driven by the contract, and so are the WSDL
@@ -21,6 +21,7 @@ mod lexical;
 pub mod operations;
 mod router;
 mod text;
+mod unpack;
 mod wsdl;
 mod xml;
 
@@ -39,8 +40,11 @@ pub use encode::{Encoded, encode};
 pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
-pub use router::{OperationName, PLAIN_PATH, SOAP_PATH, SoapState, router, write_answer};
-pub use text::decode as decode_text;
+pub use router::{
+    OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, write_answer,
+};
+pub use text::{decode as decode_text, parameter as media_parameter};
+pub use unpack::Codings;
 pub use wsdl::wsdl;
 pub use xml::{Element, Limits, parse};
 

@@ -5,13 +5,14 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Path, RawQuery, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    extract::{ConnectInfo, FromRef, Path, RawQuery, State},
+    http::{self, HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
+use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
 
@@ -23,7 +24,9 @@ use super::{
     encode::encode,
     envelope::{self, Endpoint, SOAP_12},
     fault::{Fault, Framing},
-    gzip, text,
+    gzip,
+    text::{self, parameter},
+    unpack::{self, Codings},
     wsdl::wsdl,
     xml::{self, Element},
 };
@@ -38,11 +41,14 @@ const SOAP_12_XML: &str = "application/soap+xml;charset=UTF-8";
 /// it still writes never reads why.
 const DRAIN_FACTOR: usize = 16;
 
+/// Requests that are unpacked at the same time. Each may grow to the limit, whatever little its sender spent on it.
+static UNPACKING: Semaphore = Semaphore::const_new(8);
+
 /// Goes with a response, for whoever counts calls: the operation that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperationName(pub &'static str);
 
-/// What the routes share.
+/// What the routes share. It may be exchanged while they serve: a request goes on by what it began with.
 pub struct SoapState {
     pub dispatch: Arc<dyn Dispatch>,
     pub settings: Settings,
@@ -50,14 +56,23 @@ pub struct SoapState {
 
 type Shared = State<Arc<SoapState>>;
 
+#[derive(Clone)]
+struct Current(watch::Receiver<Arc<SoapState>>);
+
+impl FromRef<Current> for Arc<SoapState> {
+    fn from_ref(current: &Current) -> Self {
+        Self::clone(&current.0.borrow())
+    }
+}
+
 /// The routes of the API. Whoever serves them may add connect info, so that calls know their peer.
-pub fn router(state: Arc<SoapState>) -> Router {
+pub fn router(state: watch::Receiver<Arc<SoapState>>) -> Router {
     Router::new()
         .route(SOAP_PATH, post(serve_soap).get(describe).fallback(wrong_method))
         .route(PLAIN_PATH, post(serve_plain).fallback(wrong_method))
         .route("/scene7/webservice/{file}", get(serve_wsdl).fallback(wrong_wsdl_method))
         .route("/scene7/{file}", get(serve_wsdl).fallback(wrong_wsdl_method))
-        .with_state(state)
+        .with_state(Current(state))
 }
 
 async fn serve_soap(State(state): Shared, request: axum::extract::Request) -> Response {
@@ -101,7 +116,7 @@ async fn exchange(
     body: Body,
     style: &mut Style,
 ) -> Result<String, Fault> {
-    let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
+    let bytes = read_body(parts, body, state.settings.max_body_bytes, style).await?;
     let call = read_call(state, endpoint, parts, &bytes, style)?;
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
@@ -120,6 +135,7 @@ fn read_call(
     let content_type = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
     let text = text::decode(bytes, parameter(content_type, "charset"))
         .map_err(|problem| Fault::request_xml(format!("The request cannot be read: {problem}")))?;
+    style.guess(text.as_bytes());
     let root = xml::parse(&text, &state.settings.xml)
         .map_err(|problem| Fault::request_xml(format!("The request is refused: {problem}")))?;
     let opened = envelope::open(root, endpoint)?;
@@ -160,14 +176,37 @@ pub fn write_answer(answer: &Value, operation: &'static Operation, version: Vers
     Ok(encoded.xml)
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
-    let coding = header_text(headers, header::CONTENT_ENCODING.as_str());
-    if let Some(coding) = coding.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
-        let coding = xml::shorten(coding, 40);
-        return Err(Fault::request_xml(format!(
-            "The request is encoded as {coding}; send it without Content-Encoding"
-        )));
+/// The bytes of the request as they were before they were compressed.
+async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
+    let headers = &parts.headers;
+    let codings = Codings::of(headers).map_err(|problem| {
+        style.fault_status = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE.as_u16());
+        Fault::request_xml(problem)
+    });
+    // Who waits for a word before sending gets that word, and no bytes cross the network in vain.
+    if awaits_continue(headers) {
+        if announced(headers).is_some_and(|length| length > limit as u64) {
+            style.fault_status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+            style.closes = closes_unread(parts);
+            return Err(too_large(limit));
+        }
+        if let Err(fault) = codings {
+            style.closes = closes_unread(parts);
+            return Err(fault);
+        }
     }
+    let bytes = collect(body, limit).await?;
+    let codings = codings?;
+    if codings.is_empty() {
+        return Ok(bytes);
+    }
+    let turn = UNPACKING.acquire().await;
+    let unpacked = tokio::task::spawn_blocking(move || codings.undo(bytes, limit)).await;
+    drop(turn);
+    unpacked.map_err(|error| Fault::exception(error.to_string()))?.map_err(Fault::request_xml)
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let mut length = 0_usize;
     let mut chunks = body.into_data_stream();
@@ -182,22 +221,30 @@ async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<
             break;
         }
     }
-    if length > limit {
-        return Err(Fault::request_xml(format!("The request is larger than the limit of {limit} bytes")));
-    }
-    Ok(bytes)
+    if length > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+fn too_large(limit: usize) -> Fault {
+    Fault::request_xml(format!("The request is larger than the limit of {limit} bytes"))
+}
+
+/// True if the client sends its body only when it is told `100 Continue`, which happens when the body is first read.
+pub fn awaits_continue(headers: &HeaderMap) -> bool {
+    header_text(headers, header::EXPECT.as_str()).is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"))
+}
+
+/// True if the answer must say that it ends the connection, for the body that belongs to it has not been read.
+pub fn closes_unread(parts: &Parts) -> bool {
+    parts.version <= http::Version::HTTP_11
+}
+
+/// The length of the body, if the client says it before sending it.
+pub fn announced(headers: &HeaderMap) -> Option<u64> {
+    header_text(headers, header::CONTENT_LENGTH.as_str())?.parse().ok()
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`.
-fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<&'a str> {
-    media_type?.split(';').skip(1).find_map(|parameter| {
-        let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches(['"', '\'']))
-    })
 }
 
 fn origin(parts: &Parts, settings: &Settings) -> Origin {
@@ -220,6 +267,8 @@ struct Style {
     accepts_gzip: bool,
     gzip_response: Option<bool>,
     fault_status: Option<u16>,
+    /// The connection ends with the reply.
+    closes: bool,
     /// What was called, once that is known.
     operation: Option<&'static str>,
 }
@@ -238,6 +287,7 @@ impl Style {
             accepts_gzip: gzip::accepts_gzip(headers),
             gzip_response: None,
             fault_status: None,
+            closes: false,
             operation: None,
         }
     }
@@ -262,7 +312,15 @@ impl Style {
         };
         let media_type = if self.framing == Framing::Soap12 && self.is_soap_12_media { SOAP_12_XML } else { XML };
         let compresses = policy.compresses(self.gzip_response, self.accepts_gzip);
-        document(status, media_type, envelope::wrap(self.framing, &body), compresses)
+        let mut response = document(status, media_type, envelope::wrap(self.framing, &body), compresses);
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            let understood = HeaderValue::from_static(unpack::UNDERSTOOD);
+            response.headers_mut().insert(header::ACCEPT_ENCODING, understood);
+        }
+        if self.closes {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 }
 

@@ -1,36 +1,85 @@
 //! The characters of a request, from its bytes.
+//!
+//! What says how they are encoded, the first that is there: the first bytes (a byte order mark, or `<` in UTF-16), the
+//! `charset` of the media type, the `encoding` of the XML declaration; else it is UTF-8. What comes later in this order
+//! is not looked at.
+//!
+//! Read are UTF-8, UTF-16, and the encodings with a byte a character that the WHATWG Encoding Standard has, under its
+//! labels: ISO-8859-x, windows-125x, KOI8, Macintosh. As there, ISO-8859-1 is read as windows-1252, which has letters
+//! where ISO-8859-1 has control characters that nobody means. Other than there, US-ASCII is read as UTF-8, of which it is
+//! a part; and so is what says UTF-16 but begins otherwise, for that is text which was declared before it was encoded.
 
 use std::borrow::Cow;
 
-/// Reads UTF-8 or UTF-16 text. An XML declaration or a `charset` that says otherwise is refused, not guessed at.
+use encoding_rs::{Encoding, X_USER_DEFINED};
+
+/// An XML declaration is looked for in so many bytes.
+const LONGEST_DECLARATION: usize = 1024;
+
+/// The text of a request. What names an encoding that is not read here is refused, not guessed at.
 pub fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, String> {
-    if let Some(charset) = charset {
-        supported(charset)?;
-    }
-    let text = characters(bytes)?;
-    if let Some(declared) = declared_encoding(&text) {
-        supported(declared)?;
-    }
+    let text = match by_first_bytes(bytes) {
+        Some(text) => text?,
+        None => by_name(bytes, charset)?,
+    };
     check_characters(&text)?;
     Ok(text)
 }
 
-fn characters(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+/// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`.
+pub fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<&'a str> {
+    media_type?.split(';').skip(1).find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches(['"', '\'']))
+    })
+}
+
+fn by_first_bytes(bytes: &[u8]) -> Option<Result<Cow<'_, str>, String>> {
     match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest),
-        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Err("UTF-32 is not supported: send UTF-8".to_owned()),
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [b'<', 0, ..] => utf16(bytes, u16::from_le_bytes),
-        [0, b'<', ..] => utf16(bytes, u16::from_be_bytes),
-        _ => utf8(bytes),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => Some(utf8(rest)),
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Some(Err("UTF-32 is not supported: send UTF-8".to_owned())),
+        [0xFF, 0xFE, rest @ ..] => Some(utf16(rest, u16::from_le_bytes)),
+        [0xFE, 0xFF, rest @ ..] => Some(utf16(rest, u16::from_be_bytes)),
+        [b'<', 0, ..] => Some(utf16(bytes, u16::from_le_bytes)),
+        [0, b'<', ..] => Some(utf16(bytes, u16::from_be_bytes)),
+        _ => None,
     }
+}
+
+fn by_name<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, String> {
+    let charset = charset.map(str::trim).filter(|charset| !charset.is_empty());
+    let Some(name) = charset.or_else(|| declared_encoding(bytes)) else {
+        return utf8(bytes);
+    };
+    if is_utf(name) {
+        return utf8(bytes);
+    }
+    let known = Encoding::for_label_no_replacement(name.as_bytes());
+    match known.filter(|encoding| encoding.is_single_byte() && *encoding != X_USER_DEFINED) {
+        Some(encoding) => single_bytes(bytes, encoding),
+        None => {
+            let shown: String = name.chars().take(40).collect();
+            let source = if charset.is_some() { "charset of the Content-Type" } else { "XML declaration" };
+            Err(format!(
+                "the encoding {shown}, which the {source} names, is not supported: send UTF-8, UTF-16, ISO-8859-1 or \
+                 windows-1252"
+            ))
+        }
+    }
+}
+
+fn is_utf(name: &str) -> bool {
+    let known = ["utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be"];
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(error) => Err(format!("the byte at offset {} is not UTF-8", error.valid_up_to())),
+        Err(error) => Err(format!(
+            "the byte at offset {} is not UTF-8, and neither charset nor XML declaration names another encoding",
+            error.valid_up_to()
+        )),
     }
 }
 
@@ -45,22 +94,23 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, String>
         .map_err(|_| "UTF-16 text has half of a surrogate pair".to_owned())
 }
 
+fn single_bytes<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Result<Cow<'a, str>, String> {
+    let decode = |bytes| encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    decode(bytes).ok_or_else(|| {
+        // With a byte a character, each can be looked at by itself.
+        let offset = bytes.chunks(1).position(|byte| decode(byte).is_none()).unwrap_or_default();
+        format!("the byte at offset {offset} is no character of {}", encoding.name())
+    })
+}
+
 /// The `encoding` of an XML declaration, if the text begins with one.
-fn declared_encoding(text: &str) -> Option<&str> {
-    let declaration = text.strip_prefix("<?xml")?.split("?>").next()?;
+fn declared_encoding(bytes: &[u8]) -> Option<&str> {
+    let head = &bytes[..bytes.len().min(LONGEST_DECLARATION)];
+    let end = head.windows(2).position(|pair| pair == b"?>")?;
+    let declaration = std::str::from_utf8(&head[..end]).ok()?.strip_prefix("<?xml")?;
     let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
     let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
     value[1..].split(quote).next()
-}
-
-fn supported(encoding: &str) -> Result<(), String> {
-    let known = ["utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be"];
-    if known.iter().any(|name| encoding.eq_ignore_ascii_case(name)) {
-        Ok(())
-    } else {
-        let shown: String = encoding.chars().take(40).collect();
-        Err(format!("the encoding {shown} is not supported: send UTF-8 or UTF-16"))
-    }
 }
 
 /// Refuses what XML 1.0 has no place for: NUL, other control characters and the two non-characters.
@@ -99,21 +149,76 @@ mod tests {
     }
 
     #[test]
+    fn encodings_of_one_byte_are_read_by_their_names() {
+        for (name, bytes, expected) in [
+            ("ISO-8859-1", b"caf\xe9".as_slice(), "café"),
+            ("latin1", b"caf\xe9", "café"),
+            ("windows-1252", b"\x80 5 \x96 \x93quoted\x94", "€ 5 – “quoted”"),
+            // Its senders mean windows-1252.
+            ("iso-8859-1", b"\x80 5", "€ 5"),
+            ("ISO-8859-15", b"\xa4 5", "€ 5"),
+            ("windows-1250", b"P\xf8\xedklad", "Příklad"),
+            ("us-ascii", b"plain", "plain"),
+            ("us-ascii", "né".as_bytes(), "né"),
+            ("utf-16", "né".as_bytes(), "né"),
+        ] {
+            assert_eq!(decode(bytes, Some(name)).unwrap(), expected, "{name}");
+            let declaration = format!("<?xml version='1.0' encoding='{name}'?>");
+            let declared = [declaration.as_bytes(), bytes].concat();
+            assert_eq!(decode(&declared, None).unwrap(), format!("{declaration}{expected}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn first_bytes_come_before_the_charset_and_that_before_the_declaration() {
+        let declared = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>é</a>";
+        assert_eq!(decode(declared.as_bytes(), Some("utf-8")).unwrap(), declared);
+        assert_eq!(decode(declared.as_bytes(), None).unwrap(), declared.replace('é', "Ã©"));
+        assert_eq!(decode(declared.as_bytes(), Some("")).unwrap(), declared.replace('é', "Ã©"), "no charset is none");
+        let marked = format!("\u{FEFF}{declared}");
+        assert_eq!(decode(marked.as_bytes(), Some("windows-1252")).unwrap(), declared);
+        let other = declared.replace("ISO-8859-1", "EBCDIC-CP-US");
+        assert_eq!(decode(other.as_bytes(), Some("utf-8")).unwrap(), other);
+        // An encoding that is mentioned elsewhere is not declared.
+        let text = "<a encoding='EBCDIC-CP-US'>?></a>";
+        assert_eq!(decode(text.as_bytes(), None).unwrap(), text);
+    }
+
+    #[test]
     fn other_encodings_are_named_and_refused() {
-        let declared = b"<?xml version='1.0' encoding='ISO-8859-1'?><a/>";
-        assert!(decode(declared, None).unwrap_err().contains("ISO-8859-1"));
-        assert!(decode(b"<a/>", Some("windows-1252")).unwrap_err().contains("windows-1252"));
-        assert!(decode(b"<a>\xe9</a>", None).unwrap_err().contains("offset 3"));
+        let refusal = |bytes: &[u8], charset| decode(bytes, charset).unwrap_err();
+        let declared = b"<?xml version='1.0' encoding='EBCDIC-CP-US'?><a/>";
+        let said = refusal(declared, None);
+        assert!(said.contains("EBCDIC-CP-US") && said.contains("XML declaration"), "{said}");
+        for name in ["x-user-defined", "iso-2022-kr", "shift_jis", "utf-7", "\u{1b}[31m"] {
+            let said = refusal(b"<a/>", Some(name));
+            assert!(said.contains(name) && said.contains("charset"), "{said}");
+        }
+        assert!(refusal(b"<a>\xe9</a>", None).contains("offset 3"));
+        assert!(refusal(b"<a>\xd2</a>", Some("windows-1253")).contains("offset 3 is no character of windows-1253"));
         assert!(decode(b"\xff\xfe<", None).is_err());
-        assert!(decode(b"\xff\xfe\0\0<\0\0\0", None).unwrap_err().contains("UTF-32"));
-        assert!(decode(b"\xfe\xff\xd8\x00\x00<", None).unwrap_err().contains("surrogate"));
+        assert!(refusal(b"\xff\xfe\0\0<\0\0\0", None).contains("UTF-32"));
+        assert!(refusal(b"\xfe\xff\xd8\x00\x00<", None).contains("surrogate"));
     }
 
     #[test]
     fn control_characters_are_refused() {
         assert!(decode(b"<a>\0</a>", None).unwrap_err().contains("U+0000"));
         assert!(decode(b"<a>\x08</a>", None).unwrap_err().contains("U+0008"));
+        assert!(decode(b"<a>\x08</a>", Some("iso-8859-1")).unwrap_err().contains("U+0008"));
         assert!(decode("<a>\u{FFFE}</a>".as_bytes(), None).unwrap_err().contains("U+FFFE"));
         assert!(decode(b"<a>\t\r\n</a>", None).is_ok());
+    }
+
+    #[test]
+    fn parameters_of_media_types_are_found() {
+        for (media_type, expected) in [
+            ("text/xml; charset=\"utf-8\"", Some("utf-8")),
+            ("text/xml;CHARSET='latin1' ; x=y", Some("latin1")),
+            ("text/xml", None),
+            ("charset=utf-8", None),
+        ] {
+            assert_eq!(parameter(Some(media_type), "charset"), expected, "{media_type}");
+        }
     }
 }

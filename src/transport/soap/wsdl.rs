@@ -17,6 +17,9 @@ const FAULTS: [&str; 3] = ["ipsApiFault", "authenticationFault", "authorizationF
 /// SOAP 1.1 and 1.2: the suffix in the names of binding and port, and the prefix of the WSDL extension.
 const BINDINGS: [(&str, &str); 2] = [("Soap", "soap"), ("Soap12", "soap12")];
 
+/// Of the header and of the faults, and of nothing else.
+const ANY_ATTRIBUTE: &str = "<xsd:anyAttribute namespace=\"##other\" processContents=\"lax\"/>";
+
 const ADDRESS_MARK: &str = "{{address}}";
 const NAMESPACE_MARK: &str = "{{namespace}}";
 
@@ -82,6 +85,7 @@ impl Generator {
             self.line(6, "<xsd:element name=\"code\" type=\"xsd:int\"/>");
             self.line(6, "<xsd:element name=\"reason\" type=\"xsd:string\"/>");
             self.line(5, "</xsd:sequence>");
+            self.line(5, ANY_ATTRIBUTE);
             self.line(4, "</xsd:complexType>");
             self.line(3, "</xsd:element>");
         }
@@ -132,7 +136,7 @@ impl Generator {
             self.field(6, field, field.occurs);
         }
         self.line(5, &format!("</xsd:{group}>"));
-        self.line(5, "<xsd:anyAttribute namespace=\"##other\" processContents=\"lax\"/>");
+        self.line(5, ANY_ATTRIBUTE);
         self.line(4, "</xsd:complexType>");
         self.line(3, "</xsd:element>");
     }
@@ -194,7 +198,7 @@ impl Generator {
         let header = if self.headers().1.is_some() { "types:authHeader" } else { "base:authHeader" };
         self.message("authHeader", "authHeader", header);
         for fault in FAULTS {
-            self.message(&format!("{fault}Exception"), fault, &format!("base:{fault}"));
+            self.message(&format!("{fault}Exception"), "fault", &format!("base:{fault}"));
         }
         for operation in self.operations.clone() {
             self.message(operation.name, "input", &format!("types:{}", operation.param.name));
@@ -213,8 +217,8 @@ impl Generator {
         for operation in self.operations.clone() {
             let name = operation.name;
             self.line(2, &format!("<wsdl:operation name=\"{name}\">"));
-            self.line(3, &format!("<wsdl:input message=\"tns:{name}\"/>"));
-            self.line(3, &format!("<wsdl:output message=\"tns:{name}Response\"/>"));
+            self.line(3, &format!("<wsdl:input name=\"{name}\" message=\"tns:{name}\"/>"));
+            self.line(3, &format!("<wsdl:output name=\"{name}Response\" message=\"tns:{name}Response\"/>"));
             for fault in FAULTS {
                 self.line(3, &format!("<wsdl:fault name=\"{fault}\" message=\"tns:{fault}Exception\"/>"));
             }
@@ -234,14 +238,17 @@ impl Generator {
                 let name = operation.name;
                 self.line(2, &format!("<wsdl:operation name=\"{name}\">"));
                 self.line(3, &format!("<{soap}:operation soapAction=\"{name}\" style=\"document\"/>"));
-                self.line(3, "<wsdl:input>");
+                self.line(3, &format!("<wsdl:input name=\"{name}\">"));
+                self.line(4, &format!("<{soap}:body use=\"literal\"/>"));
                 self.line(
                     4,
                     &format!("<{soap}:header message=\"tns:authHeader\" part=\"authHeader\" use=\"literal\"/>"),
                 );
-                self.line(4, &format!("<{soap}:body use=\"literal\" parts=\"input\"/>"));
                 self.line(3, "</wsdl:input>");
-                self.line(3, &format!("<wsdl:output><{soap}:body use=\"literal\" parts=\"output\"/></wsdl:output>"));
+                self.line(
+                    3,
+                    &format!("<wsdl:output name=\"{name}Response\"><{soap}:body use=\"literal\"/></wsdl:output>"),
+                );
                 for fault in FAULTS {
                     self.line(
                         3,
@@ -319,6 +326,35 @@ mod tests {
             let names =
                 |mark| text.split(mark).skip(1).filter_map(|rest| rest.split('"').next()).collect::<BTreeSet<_>>();
             assert_eq!(names("type=\"types:"), names("<xsd:complexType name=\""), "{version}");
+        }
+    }
+
+    /// Generators name classes, parameters and exceptions after these.
+    #[test]
+    fn messages_and_parts_have_the_names_that_clients_were_generated_from() {
+        for version in Contract::get().versions() {
+            let root = wsdl(version, "http://a/");
+            let pieces: BTreeSet<_> = root.lines().map(str::trim).collect();
+            let lacks = |piece: String| assert!(pieces.contains(piece.as_str()), "{version} lacks {piece}");
+            for fault in FAULTS {
+                lacks(format!("<wsdl:message name=\"{fault}Exception\">"));
+                lacks(format!("<wsdl:part name=\"fault\" element=\"base:{fault}\"/>"));
+                lacks(format!("<wsdl:fault name=\"{fault}\" message=\"tns:{fault}Exception\"/>"));
+            }
+            for operation in Contract::get().operations().iter().filter(|one| one.range.contains(version)) {
+                let name = operation.name;
+                lacks(format!("<wsdl:message name=\"{name}\">"));
+                lacks(format!("<wsdl:part name=\"input\" element=\"types:{name}Param\"/>"));
+                lacks(format!("<wsdl:message name=\"{name}Response\">"));
+                lacks(format!("<wsdl:part name=\"output\" element=\"types:{name}Return\"/>"));
+                lacks(format!("<wsdl:input name=\"{name}\" message=\"tns:{name}\"/>"));
+                lacks(format!("<wsdl:output name=\"{name}Response\" message=\"tns:{name}Response\"/>"));
+                lacks(format!("<wsdl:input name=\"{name}\">"));
+                lacks(format!("<wsdl:output name=\"{name}Response\"><soap:body use=\"literal\"/></wsdl:output>"));
+            }
+            // The three faults and each declaration of the header.
+            let headers = if root.contains("element=\"types:authHeader\"") && !version.is_legacy() { 2 } else { 1 };
+            assert_eq!(root.matches("anyAttribute").count(), FAULTS.len() + headers, "{version}");
         }
     }
 
