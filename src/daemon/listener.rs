@@ -19,6 +19,7 @@ use crate::service::uploads::Uploads;
 use crate::transport::connections::Bounded;
 use crate::transport::exports::{self, ExportState};
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
+use crate::transport::proxies;
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
 use crate::transport::upload::{self, UploadState};
@@ -130,7 +131,8 @@ fn routes(config: &Config, services: Services, uploads: Uploads, https: bool, ac
     let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest));
     // An upload may take as long as its client goes on sending.
     let patience = config.server.request_timeout.duration();
-    json::measured(router.merge(upload::router(Arc::new(UploadState { uploads, patience }))), http)
+    let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience })));
+    json::measured(proxies::behind(router, config.server.trusted_proxies.clone()), http)
 }
 
 async fn tls(config: &Config) -> Result<Option<RustlsConfig>, StartError> {

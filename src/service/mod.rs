@@ -22,6 +22,7 @@ mod fields;
 pub mod folders;
 pub mod image_formats;
 pub mod jobs;
+mod guard;
 mod login;
 pub mod metadata;
 mod operator;

@@ -107,6 +107,9 @@ fn register_process(registry: &mut Registry, state: &JsonState) {
     let verified = Counter::<u64>::default();
     verified.inc_by(state.services.passwords_verified());
     registry.register("passwords_verified", "Logins that cost a password hash", verified);
+    let refused = Counter::<u64>::default();
+    refused.inc_by(state.services.logins_refused());
+    registry.register("logins_refused", "Logins with a wrong password, or after too many of them", refused);
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

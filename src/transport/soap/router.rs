@@ -1,11 +1,11 @@
 //! The HTTP side: two addresses that take requests, and the WSDL paths.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Path, RawQuery, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,6 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 
 use crate::contract::{Contract, Operation, Version};
+use crate::transport::proxies;
 
 use super::{
     Dispatch, Request, Settings,
@@ -201,13 +202,11 @@ fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<&'a str> {
 }
 
 fn origin(parts: &Parts, settings: &Settings) -> Origin {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     Origin {
-        peer,
-        forwarded_for: address::forwarded_for(&parts.headers),
+        peer: proxies::peer(&parts.extensions),
         base_url: settings.public_url.clone().unwrap_or_else(|| {
             let authority = parts.uri.authority().map(|authority| authority.as_str());
-            address::base_url(&parts.headers, authority, settings.https)
+            address::base_url(&parts.headers, authority, settings.https, proxies::addressed(parts))
         }),
     }
 }
