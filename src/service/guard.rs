@@ -344,6 +344,11 @@ impl Guard {
         self.waiting.try_acquire().map_err(|_| too_many(until))
     }
 
+    /// Logins that wait for their turn just now.
+    pub fn waiting(&self) -> u64 {
+        MOST_WAITING.saturating_sub(self.waiting.available_permits()) as u64
+    }
+
     /// A place among the hashes. They are given in the order in which they were asked for, but of those who failed before
     /// only a few stand in that line.
     pub async fn place(&self, turn: Turn) -> Result<Place, Error> {
