@@ -264,7 +264,8 @@ impl Services {
     async fn judge(&self, case: Case) -> Verdict {
         let (logins, guard) = (&self.logins, &self.logins.guard);
         let mut turn = guard.admit(&case.attempt, self.clock.now())?;
-        let place = loop {
+        // Kept until the failure is counted, so that whoever gets it next knows of it.
+        let _place = loop {
             let wait = turn.at - self.clock.now();
             if wait > TimeDelta::zero() {
                 let _waiting = guard.wait(wait)?;
@@ -282,7 +283,7 @@ impl Services {
         } else {
             logins.verified.fetch_add(1, Ordering::Relaxed);
             let Case { ref password, ref password_hash, .. } = case;
-            password::verify(password.clone(), password_hash.clone(), self.settings.passwords, place).await?
+            password::verify(password.clone(), password_hash.clone(), self.settings.passwords).await?
         };
         match (right, case.fingerprint) {
             (true, Some(fingerprint)) => {

@@ -149,7 +149,7 @@ async fn each_guess_costs_the_next_one_more_and_the_owner_nothing() {
     // Nobody else is concerned, and the address itself not for ever.
     world.goes_in("127.0.0.3", BOB).await;
     world.clock.advance(TimeDelta::seconds(16));
-    world.goes_in("127.0.0.2", ADA).await;
+    world.goes_in_after(TimeDelta::milliseconds(500), "127.0.0.2", ADA).await;
     world.goes_in("127.0.0.2", ADA).await;
     world.end().await;
 }
