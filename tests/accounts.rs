@@ -159,7 +159,7 @@ async fn the_same_new_login_many_times_at_once_is_verified_once() {
 }
 
 fn from(peer: &str, user: &str, password: &str) -> Credentials {
-    Credentials { peer: Some(peer.parse().unwrap()), ..credentials(user, password) }
+    Credentials { peer: Some(peer.parse().expect("an address")), ..credentials(user, password) }
 }
 
 #[tokio::test]
