@@ -6,6 +6,8 @@
 mod doctor;
 #[path = "cli/reload.rs"]
 mod reload;
+#[path = "cli/guarded.rs"]
+mod guarded;
 #[path = "cli/service.rs"]
 mod service;
 

@@ -8,6 +8,7 @@ use super::{
     read::{Check, Section},
     units::{Period, Size, WebAddress},
 };
+use crate::model::network::Network;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
@@ -15,6 +16,8 @@ pub struct Server {
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     pub public_url: Option<WebAddress>,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<Network>,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub max_request_bytes: Size,
@@ -42,6 +45,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            trusted_proxies: Vec::new(),
             tls_certificate: None,
             tls_key: None,
             max_request_bytes: Size::mib(16),
@@ -75,4 +79,10 @@ impl Section for Server {
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let rule = "must be an IP address and a port, such as \"127.0.0.1:8080\", \"0.0.0.0:80\" or \"[::]:8080\"";
     String::deserialize(deserializer)?.parse().map_err(|_| de::Error::custom(rule))
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| text.parse().map_err(|error| de::Error::custom(format!("{text:?} {error}")));
+    texts.iter().map(read).collect()
 }

@@ -22,6 +22,7 @@ use crate::transport::connections::Bounded;
 use crate::transport::exports::{self, ExportState};
 use crate::transport::front;
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
+use crate::transport::proxies;
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
 use crate::transport::upload::{self, UploadState};
@@ -181,7 +182,8 @@ fn routes(
     // An upload may take as long as its client goes on sending.
     let patience = config.server.request_timeout.duration();
     let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience })));
-    front::with_plain_paths(json::measured(front::with_host(router), http))
+    let router = proxies::behind(front::with_host(router), config.server.trusted_proxies.clone());
+    front::with_plain_paths(json::measured(router, http))
 }
 
 /// The certificate and key of the configuration, if it names them.

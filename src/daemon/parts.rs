@@ -21,6 +21,9 @@ use crate::store::{Store, StoreError};
 /// Most instants of one schedule decided about in one transaction.
 const INSTANTS_AT_ONCE: usize = 10_000;
 
+/// Longest that a login waits when others have failed before it. IPS clients wait a minute for an answer.
+const MOST_LOGIN_WAIT: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+
 /// How often progress is written at most.
 const PROGRESS_EVERY: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 
@@ -73,6 +76,8 @@ pub fn service_settings(config: &Config) -> service::Settings {
         login: service::LoginSettings {
             remember: config.accounts.login_cache_ttl.delta(),
             remembered: config.accounts.login_cache_size as usize,
+            // A request that waits is to be answered before it is given up.
+            longest_wait: MOST_LOGIN_WAIT.min(config.server.request_timeout.delta() / 2),
             ..service::LoginSettings::default()
         },
         image_server_url: config.publish.image_server_url.as_ref().map(|url| url.as_str().to_owned()),
@@ -149,6 +154,7 @@ pub async fn notify(config: &Config, store: &Store) -> Result<Notify, StartError
             transport: mail_transport(config, sender)?,
             max_attempts: i64::from(config.dispatch.max_attempts),
             console_url: config.mail.console_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            public_url: config.server.public_url.as_ref().map(|url| url.as_str().to_owned()),
             publish_root: config.publish_root(),
         }),
         urls: Arc::new(urls),

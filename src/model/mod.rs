@@ -17,6 +17,7 @@ pub mod log;
 pub mod making;
 pub mod metadata;
 pub mod name;
+pub mod network;
 pub mod outcome;
 pub mod overwrite;
 pub mod property_set;

@@ -1,6 +1,7 @@
 //! Who asks.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::locale::Locale;
@@ -19,6 +20,8 @@ pub struct Caller {
     pub locale: Locale,
     /// Address, or name, of the calling program.
     pub client: Option<String>,
+    /// Where the logins are counted that it tries; None where no network was used.
+    pub peer: Option<IpAddr>,
     /// This server as the caller addressed it; None where HTTP was not used.
     pub address: Option<String>,
 }

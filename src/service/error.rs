@@ -13,6 +13,9 @@ pub enum NotAuthenticated {
     InvalidCredentials,
     #[error("the user is not valid, or the password has expired")]
     InvalidUser,
+    /// The password was not looked at.
+    #[error("too many logins have failed from this address or for this user; try again in {seconds} s")]
+    TooManyFailures { seconds: u64 },
 }
 
 /// May you?

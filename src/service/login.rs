@@ -1,18 +1,22 @@
 //! Who calls. A password is verified once; then the login is remembered, under a keyed hash of what was sent, for as
-//! long as the account keeps that password. The account and its roles are read for every request.
+//! long as the account keeps that password. The account and its roles are read for every request. What has failed before
+//! decides when the next one is verified (`guard.rs`).
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
+use super::guard::{Attempt, Digest256, Guard};
 use super::services::LoginSettings;
 use super::{Caller, Error, NotAuthenticated, Services, password};
 use crate::model::locale::Locale;
-use crate::store::accounts::{Account, Login};
+use crate::model::network::Network;
+use crate::store::accounts::Login;
 
 /// Longest address, in bytes.
 const LONGEST_EMAIL: usize = 320;
@@ -26,11 +30,20 @@ pub struct Credentials {
     pub locale: Option<Locale>,
     /// Address, or name, of the calling program.
     pub client: Option<String>,
+    /// Where failed logins are counted; None where no network was used, and nothing is counted.
+    pub peer: Option<IpAddr>,
     /// This server as the caller addressed it.
     pub address: Option<String>,
 }
 
-type Digest256 = [u8; 32];
+/// Where a login comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub peer: Option<IpAddr>,
+    pub client: Option<&'a str>,
+    /// Whether it delays others if it fails, and is delayed itself.
+    pub counted: bool,
+}
 
 #[derive(Debug)]
 struct Remembered {
@@ -39,29 +52,46 @@ struct Remembered {
     until: DateTime<Utc>,
 }
 
+/// What came of a verification, for all who brought the same login.
+type Verdict = Result<bool, Error>;
+
 /// Logins that were verified.
 #[derive(Debug)]
 pub(super) struct Logins {
     key: Digest256,
     settings: LoginSettings,
     remembered: Mutex<HashMap<Digest256, Remembered>>,
-    verifications: Semaphore,
+    /// Verifications under way, by login, password hash and network.
+    under_way: Mutex<HashMap<Digest256, watch::Receiver<Option<Verdict>>>>,
+    guard: Guard,
     verified: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// A verification.
+struct Case {
+    attempt: Attempt,
+    password: String,
+    /// None: nobody has that name, which takes as long to find out.
+    password_hash: Option<String>,
+    fingerprint: Option<Digest256>,
 }
 
 impl Logins {
     pub fn new(settings: LoginSettings) -> Result<Self, Error> {
         Ok(Self {
             key: password::random()?,
-            verifications: Semaphore::new(settings.verifications.max(1)),
+            guard: Guard::new(settings.verifications, settings.longest_wait),
             settings,
             remembered: Mutex::default(),
+            under_way: Mutex::default(),
             verified: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         })
     }
 
     /// The digest never leaves the process, so that a key in front is enough.
-    fn digest(&self, parts: &[&str]) -> Digest256 {
+    fn digest(&self, parts: &[&[u8]]) -> Digest256 {
         let mut hash = Sha256::new_with_prefix(self.key);
         for part in parts {
             hash.update((part.len() as u64).to_le_bytes());
@@ -70,12 +100,13 @@ impl Logins {
         hash.finalize().into()
     }
 
-    fn knows(&self, login: &Digest256, fingerprint: &Digest256, now: DateTime<Utc>) -> bool {
+    fn knows(&self, case: &Case, now: DateTime<Utc>) -> bool {
+        let Some(fingerprint) = case.fingerprint else { return false };
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        match remembered.get(login) {
-            Some(known) if known.until > now && known.fingerprint == *fingerprint => true,
+        match remembered.get(&case.attempt.login) {
+            Some(known) if known.until > now && known.fingerprint == fingerprint => true,
             Some(_) => {
-                remembered.remove(login);
+                remembered.remove(&case.attempt.login);
                 false
             }
             None => false,
@@ -96,6 +127,10 @@ impl Logins {
         }
     }
 
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest256, watch::Receiver<Option<Verdict>>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[cfg(test)]
     fn len(&self) -> usize {
         self.remembered.lock().unwrap().len()
@@ -108,6 +143,16 @@ impl Services {
         self.logins.verified.load(Ordering::Relaxed)
     }
 
+    /// Logins that were refused since the start, for a wrong password or because too many had failed.
+    pub fn logins_refused(&self) -> u64 {
+        self.logins.refused.load(Ordering::Relaxed)
+    }
+
+    /// Logins that wait just now, because others failed before them.
+    pub fn logins_waiting(&self) -> u64 {
+        self.logins.guard.waiting()
+    }
+
     pub async fn authenticate(&self, credentials: Credentials) -> Result<Caller, Error> {
         let (Some(user), Some(password)) = (credentials.user, credentials.password) else {
             return Err(NotAuthenticated::NoCredentials.into());
@@ -116,93 +161,188 @@ impl Services {
         if user.is_empty() {
             return Err(NotAuthenticated::NoCredentials.into());
         }
-        let Login { account, roles } = self.log_in(user, password).await.inspect_err(|error| {
-            if let Error::NotAuthenticated(why) = error {
-                let user: String = user.chars().take(LONGEST_EMAIL).collect();
-                let client = credentials.client.as_deref().unwrap_or("unknown");
-                tracing::warn!(user, client, reason = %why, "a login was refused");
-            }
-        })?;
+        let (peer, client) = (credentials.peer, credentials.client);
+        let source = Source { peer, client: client.as_deref(), counted: true };
+        let Login { account, roles, .. } = self.log_in(user, password, source).await?;
         Ok(Caller {
             account: account.id,
             email: account.email,
             is_ips_admin: account.is_ips_admin,
             roles,
             locale: credentials.locale.or(account.locale).unwrap_or_else(Locale::english),
-            client: credentials.client,
+            client,
+            peer,
             address: credentials.address,
         })
     }
 
-    /// The account with its roles, if the password is right and both may be used. That an account is closed, or its
-    /// password expired, is only told to who knows the password.
-    pub(super) async fn log_in(&self, user: &str, password: String) -> Result<Login, Error> {
+    /// The account with its roles, if the password is right and both may be used. A refusal has a line in the log that names
+    /// the peer.
+    pub(super) async fn log_in(&self, user: &str, password: String, source: Source<'_>) -> Result<Login, Error> {
+        let network = source.peer.map(Network::of_caller);
+        self.check(user, password, network.filter(|_| source.counted)).await.inspect_err(|error| {
+            let Error::NotAuthenticated(why) = error else { return };
+            self.logins.refused.fetch_add(1, Ordering::Relaxed);
+            let Some(left_out) = self.logins.guard.line(network, self.clock.now()) else { return };
+            let user: String = user.chars().take(LONGEST_EMAIL).collect();
+            let peer = source.peer.map_or_else(|| "none".to_owned(), |peer| peer.to_canonical().to_string());
+            let client = source.client.unwrap_or("unknown");
+            // Lines about this address that were too many in their second.
+            let left_out = (left_out > 0).then_some(left_out);
+            tracing::warn!(user, %peer, client, reason = %why, left_out, "a login was refused");
+        })
+    }
+
+    /// That an account is closed, or its password expired, is only told to who knows the password.
+    async fn check(&self, user: &str, password: String, network: Option<Network>) -> Result<Login, Error> {
+        // Nobody has one that long: no guess, and not worth a hash.
         if user.len() > LONGEST_EMAIL || password.len() > password::LONGEST {
             return Err(NotAuthenticated::InvalidCredentials.into());
         }
-        let login = self.store.login(user, self.clock.now()).await?;
-        let right = self.verify(user, password, login.as_ref().map(|login| &login.account)).await?;
+        let begun = self.clock.now();
+        let login = self.store.login(user, network, begun).await?;
+        let seen_at = login.as_ref().and_then(|login| login.seen_at);
+        let right = self.verify(self.case(user, password, network, login.as_ref())).await?;
         let login = login.filter(|_| right).ok_or(NotAuthenticated::InvalidCredentials)?;
-        let expired = login.account.password_expires_at.is_some_and(|expires| expires <= self.clock.now());
-        if expired || !login.account.is_valid {
+        let now = self.clock.now();
+        if login.account.password_expires_at.is_some_and(|expires| expires <= now) || !login.account.is_valid {
             return Err(NotAuthenticated::InvalidUser.into());
+        }
+        if let Some(network) = network
+            && seen_at.is_none_or(|seen| now - seen >= TimeDelta::days(1))
+            && let Err(error) = self.store.note_network(login.account.id, network, now).await
+        {
+            // The login is good all the same; the next one writes it down.
+            tracing::warn!(%error, %network, "it could not be noted where a user has logged in from");
         }
         Ok(login)
     }
 
-    async fn verify(&self, user: &str, password: String, account: Option<&Account>) -> Result<bool, Error> {
+    fn case(&self, user: &str, password: String, network: Option<Network>, login: Option<&Login>) -> Case {
         let logins = &self.logins;
-        let login = logins.digest(&[&user.to_ascii_lowercase(), &password]);
-        let fingerprint = account.map(|account| logins.digest(&[&account.password_hash]));
-        let known = || fingerprint.is_some_and(|print| logins.knows(&login, &print, self.clock.now()));
-        if known() {
+        let name = user.to_ascii_lowercase();
+        let password_hash = login.map(|login| login.account.password_hash.clone());
+        let attempt = Attempt {
+            name: logins.digest(&[name.as_bytes()]),
+            login: logins.digest(&[name.as_bytes(), password.as_bytes()]),
+            network,
+            known: login.is_some_and(|login| login.seen_at.is_some()),
+        };
+        let fingerprint = password_hash.as_ref().map(|hash| logins.digest(&[hash.as_bytes()]));
+        Case { attempt, password, password_hash, fingerprint }
+    }
+
+    /// Of many requests that bring the same login from the same place at once, one has it verified for all. It is verified
+    /// in a task of its own, which goes on when its client hangs up: else guesses would be free for who does not wait.
+    async fn verify(&self, case: Case) -> Verdict {
+        let logins = &self.logins;
+        let Attempt { login, network, known, .. } = case.attempt;
+        if logins.guard.trusts(&case.attempt, self.clock.now()) && logins.knows(&case, self.clock.now()) {
             return Ok(true);
         }
-        let _turn = logins.verifications.acquire().await.map_err(|e| Error::Internal(e.to_string()))?;
-        // Of many requests that bring the same new login at once, the first has it verified for all.
-        if known() {
-            return Ok(true);
-        }
-        logins.verified.fetch_add(1, Ordering::Relaxed);
-        let right =
-            password::verify(password, account.map(|account| account.password_hash.clone()), self.settings().passwords)
-                .await?;
-        if let (true, Some(fingerprint)) = (right, fingerprint) {
-            logins.remember(login, fingerprint, self.clock.now());
+        let (hash, from) = (case.fingerprint.unwrap_or_default(), network.map(|network| network.to_string()));
+        let key = logins.digest(&[&login, &hash, from.unwrap_or_default().as_bytes(), &[u8::from(known)]]);
+        let mut verdict = match logins.under_way().entry(key) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.get().clone(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let (tell, verdict) = watch::channel(None);
+                entry.insert(verdict.clone());
+                let (services, done) = (self.clone(), UnderWay { services: self.clone(), key });
+                tokio::spawn(async move {
+                    let judged = services.judge(case).await;
+                    drop(done);
+                    tell.send_replace(Some(judged));
+                });
+                verdict
+            }
+        };
+        let told = verdict.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+        told.unwrap_or_else(|| Err(Error::Internal("the verification of a password broke off".to_owned())))
+    }
+
+    /// Waits for the turn of the attempt, and for a place among the hashes.
+    async fn judge(&self, case: Case) -> Verdict {
+        let (logins, guard) = (&self.logins, &self.logins.guard);
+        let mut turn = guard.admit(&case.attempt, self.clock.now())?;
+        // Kept until the failure is counted, so that whoever gets it next knows of it.
+        let _place = loop {
+            let wait = turn.at - self.clock.now();
+            if wait > TimeDelta::zero() {
+                let _waiting = guard.wait(wait)?;
+                self.clock.sleep_until(turn.at).await;
+            }
+            let place = guard.place(turn).await?;
+            match guard.renew(&case.attempt, turn, self.clock.now())? {
+                None => break place,
+                Some(later) => turn = later,
+            }
+        };
+        // Another address may have had it verified meanwhile.
+        let right = if logins.knows(&case, self.clock.now()) {
+            true
+        } else {
+            logins.verified.fetch_add(1, Ordering::Relaxed);
+            let Case { ref password, ref password_hash, .. } = case;
+            password::verify(password.clone(), password_hash.clone(), self.settings().passwords).await?
+        };
+        match (right, case.fingerprint) {
+            (true, Some(fingerprint)) => {
+                guard.succeeded(&case.attempt);
+                logins.remember(case.attempt.login, fingerprint, self.clock.now());
+            }
+            _ => guard.failed(&case.attempt, self.clock.now()),
         }
         Ok(right)
     }
 }
 
+/// A verification that others may join, until it is over, however it ends.
+struct UnderWay {
+    services: Services,
+    key: Digest256,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.services.logins.under_way().remove(&self.key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeDelta, TimeZone};
+    use chrono::TimeZone;
 
     use super::*;
 
     #[test]
     fn what_is_remembered_is_bounded_and_the_oldest_goes_first() {
-        let settings = LoginSettings { remember: TimeDelta::minutes(5), remembered: 3, verifications: 1 };
+        let settings = LoginSettings { remember: TimeDelta::minutes(5), remembered: 3, ..LoginSettings::default() };
         let logins = Logins::new(settings).unwrap();
         let start = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
-        let print = logins.digest(&["hash"]);
-        let login = |n: i64| logins.digest(&[&n.to_string(), "password"]);
+        let print = logins.digest(&[b"hash"]);
+        let login = |n: i64| logins.digest(&[n.to_string().as_bytes(), b"password"]);
+        let case = |n: i64, fingerprint: Digest256| Case {
+            attempt: Attempt { name: login(n), login: login(n), network: None, known: false },
+            password: "password".to_owned(),
+            password_hash: None,
+            fingerprint: Some(fingerprint),
+        };
         for n in 0..10 {
             logins.remember(login(n), print, start + TimeDelta::seconds(n));
             assert!(logins.len() <= 3);
         }
         let now = start + TimeDelta::seconds(10);
-        assert!(!logins.knows(&login(6), &print, now));
-        assert!(logins.knows(&login(9), &print, now));
-        assert!(!logins.knows(&login(9), &logins.digest(&["another hash"]), now), "the password was changed");
-        assert!(!logins.knows(&login(8), &print, start + TimeDelta::minutes(6)), "it has expired");
+        assert!(!logins.knows(&case(6, print), now));
+        assert!(logins.knows(&case(9, print), now));
+        assert!(!logins.knows(&case(9, logins.digest(&[b"another hash"])), now), "the password was changed");
+        assert!(!logins.knows(&case(8, print), start + TimeDelta::minutes(6)), "it has expired");
     }
 
     #[test]
     fn parts_cannot_be_shifted() {
         let logins = Logins::new(LoginSettings::default()).unwrap();
-        assert_ne!(logins.digest(&["ab", "c"]), logins.digest(&["a", "bc"]));
+        assert_ne!(logins.digest(&[b"ab", b"c"]), logins.digest(&[b"a", b"bc"]));
         let other = Logins::new(LoginSettings::default()).unwrap();
-        assert_ne!(logins.digest(&["a", "b"]), other.digest(&["a", "b"]), "the key is the process's own");
+        assert_ne!(logins.digest(&[b"a", b"b"]), other.digest(&[b"a", b"b"]), "the key is the process's own");
     }
 }

@@ -21,6 +21,7 @@ mod error;
 pub mod exports;
 mod fields;
 pub mod folders;
+mod guard;
 pub mod image_formats;
 pub mod jobs;
 mod login;

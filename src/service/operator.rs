@@ -35,6 +35,7 @@ impl Services {
             roles: memberships.iter().map(|membership| (membership.company.id, membership.role)).collect(),
             locale: account.locale.clone().unwrap_or_else(Locale::english),
             client: Some(CLIENT.to_owned()),
+            peer: None,
             address: None,
         })
     }

@@ -70,7 +70,7 @@ fn hash_now(password: &str, rules: Rules) -> Result<String, Error> {
 }
 
 /// Whether the password belongs to the hash, which says itself what it cost. Without a hash it never does, and that takes as
-/// long to find out.
+/// long to find out. Who does not wait for the answer does not end the work.
 pub async fn verify(password: String, hash: Option<String>, rules: Rules) -> Result<bool, Error> {
     blocking(move || {
         let known = hash.is_some();

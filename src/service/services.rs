@@ -39,6 +39,8 @@ pub struct LoginSettings {
     pub remembered: usize,
     /// Most passwords verified at the same time; each takes a core and 19 MiB for a while.
     pub verifications: usize,
+    /// Longest that a login waits when others have failed before it; one that would have to wait longer is refused at once.
+    pub longest_wait: TimeDelta,
 }
 
 impl Default for Settings {
@@ -60,7 +62,12 @@ impl Default for Settings {
 impl Default for LoginSettings {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { remember: TimeDelta::minutes(10), remembered: 10_000, verifications: cores }
+        Self {
+            remember: TimeDelta::minutes(10),
+            remembered: 10_000,
+            verifications: cores,
+            longest_wait: TimeDelta::seconds(10),
+        }
     }
 }
 

@@ -11,8 +11,12 @@ use super::rows::{constant, get, instant, optional_instant};
 use super::{Store, StoreError, Transaction};
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::locale::Locale;
+use crate::model::network::Network;
 use crate::model::role::Role;
 use crate::store::numbers::next_number;
+
+/// Networks that are remembered of an account.
+const MOST_NETWORKS: i64 = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -42,6 +46,8 @@ pub struct Login {
     pub account: Account,
     /// In companies where the account is an active member.
     pub roles: BTreeMap<CompanyId, Role>,
+    /// When the account last logged in from the network that was asked about.
+    pub seen_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,15 +105,22 @@ impl Store {
 
     /// What a login is checked against: the account, and its roles in companies that have not expired at `at`. One
     /// statement, because every request asks.
-    pub async fn login(&self, email: &str, at: DateTime<Utc>) -> Result<Option<Login>, StoreError> {
+    pub async fn login(
+        &self,
+        email: &str,
+        from: Option<Network>,
+        at: DateTime<Utc>,
+    ) -> Result<Option<Login>, StoreError> {
         let rows = sqlx::query(
-            "SELECT a.*, c.id AS member_of, m.role FROM account a
+            "SELECT a.*, c.id AS member_of, m.role, n.seen_at FROM account a
+             LEFT JOIN account_network n ON n.account_id = a.id AND n.network = $3
              LEFT JOIN (membership m JOIN company c ON c.id = m.company_id AND (c.expires_at IS NULL OR c.expires_at > $2))
                  ON m.account_id = a.id AND m.is_active = 1
              WHERE a.email = $1",
         )
         .bind(email)
         .bind(at.timestamp_millis())
+        .bind(from.map(|network| network.to_string()))
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("look for a login"))?;
@@ -118,7 +131,38 @@ impl Store {
                 roles.insert(CompanyId(company), constant(row, "role")?);
             }
         }
-        Ok(Some(Login { account: account(first)?, roles }))
+        Ok(Some(Login { account: account(first)?, roles, seen_at: optional_instant(first, "seen_at")? }))
+    }
+
+    /// Notes where an account has logged in from. The oldest of too many are forgotten.
+    pub async fn note_network(&self, id: AccountId, from: Network, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let failed = || StoreError::doing("note where a user has logged in from");
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO account_network (account_id, network, seen_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (account_id, network) DO UPDATE SET seen_at = excluded.seen_at",
+                )
+                .bind(id.0)
+                .bind(from.to_string())
+                .bind(at.timestamp_millis())
+                .execute(&mut *tx)
+                .await
+                .map_err(failed())?;
+                sqlx::query(
+                    "DELETE FROM account_network WHERE account_id = $1 AND network IN
+                         (SELECT network FROM account_network WHERE account_id = $1
+                          ORDER BY seen_at DESC, network LIMIT 1000 OFFSET $2)",
+                )
+                .bind(id.0)
+                .bind(MOST_NETWORKS)
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(failed())
+            })
+        })
+        .await
     }
 
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {

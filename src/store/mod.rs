@@ -10,6 +10,7 @@ pub mod limit;
 pub mod numbers;
 mod open;
 pub mod peek;
+mod rights;
 mod rows;
 mod set_definitions;
 mod signal;
@@ -35,8 +36,9 @@ pub mod pictures;
 pub mod property_sets;
 pub mod publishing;
 
-pub use error::StoreError;
+pub use error::{StoreError, Unopened};
 pub use open::{Options, Store};
+pub use rights::open_to_others;
 pub use signal::{Bell, Signals};
 pub use stats::{AttemptResult, Stats};
 pub use writer::Transaction;

@@ -6,5 +6,6 @@ pub(crate) mod connections;
 pub(crate) mod exports;
 pub(crate) mod front;
 pub mod json;
+pub(crate) mod proxies;
 pub mod soap;
 pub mod upload;

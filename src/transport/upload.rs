@@ -9,14 +9,14 @@
 //! The two XML parts come first, so that nothing of a caller who may not is stored. The reply is an XML document without
 //! envelope: `uploadPostReturn`, or one of the three faults.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
+use super::proxies;
 use super::soap::operations::{self, fault};
 use super::soap::{self, AuthHeader, Element, Fault, FaultCode, Framing};
 use crate::contract::{Contract, Operation, Version};
@@ -193,6 +194,7 @@ async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<
         password,
         locale: locale.and_then(|text| Locale::parse(&text).ok()),
         client: Some(client.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+        peer: Some(peer(parts)),
         // Nothing that a post makes has an address.
         address: None,
     };
@@ -219,8 +221,7 @@ async fn open(
 }
 
 fn peer(parts: &Parts) -> IpAddr {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    peer.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+    proxies::peer(&parts.extensions).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
 }
 
 async fn take_file(state: &UploadState, opened: &mut Opened, mut field: Field<'_>) -> Result<(), Fault> {

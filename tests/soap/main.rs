@@ -9,6 +9,7 @@ mod built_in;
 mod export;
 mod faults;
 mod handles;
+mod guesses;
 mod hostile;
 mod image_formats;
 mod job_fields;

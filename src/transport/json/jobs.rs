@@ -21,7 +21,7 @@ use crate::model::log::LogType;
 use crate::model::state::State as RunState;
 use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
 use crate::service::{Caller, Credentials};
-use crate::transport::soap;
+use crate::transport::{proxies, soap};
 
 /// Runs, or lines, in a page when the caller does not say.
 const PAGE: u32 = 100;
@@ -38,7 +38,10 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
             None => (None, None),
         };
         let locale = soap::accepted_language(&parts.headers).and_then(|tag| Locale::parse(&tag).ok());
-        Ok(state.services.authenticate(Credentials { user, password, locale, ..Credentials::default() }).await?)
+        let peer = proxies::peer(&parts.extensions);
+        let client = peer.map(|peer| peer.to_string());
+        let credentials = Credentials { user, password, locale, client, peer, address: None };
+        Ok(state.services.authenticate(credentials).await?)
     }
 }
 

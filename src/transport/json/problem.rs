@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::model::invalid::Invalid;
-use crate::service::{Denied, Error};
+use crate::service::{Denied, Error, NotAuthenticated};
 
 /// Why there is no answer.
 #[derive(Debug, Serialize)]
@@ -20,11 +20,14 @@ pub struct Problem {
     /// The parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// Seconds after which it may be tried again: for the header.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None }
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None, retry_after: None }
     }
 
     pub fn parameter(invalid: Invalid) -> Self {
@@ -42,6 +45,11 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match error {
+            Error::NotAuthenticated(NotAuthenticated::TooManyFailures { seconds }) => {
+                let kind = "too-many-failed-logins";
+                let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, "Too many failed logins", detail);
+                Self { retry_after: Some(seconds), ..problem }
+            }
             Error::NotAuthenticated(_) => {
                 Self::new(StatusCode::UNAUTHORIZED, "not-authenticated", "Log in with HTTP Basic", detail)
             }
@@ -65,9 +73,13 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(
                 header::WWW_AUTHENTICATE,

@@ -82,7 +82,7 @@ pub struct Settings {
     pub xml: Limits,
     /// How clients reach this server, without a slash at the end; else it is what each of them says.
     pub public_url: Option<String>,
-    /// True if the server itself speaks TLS; a proxy that does says so in `X-Forwarded-Proto`.
+    /// True if the server itself speaks TLS; a trusted proxy that does says so.
     pub https: bool,
 }
 

@@ -143,7 +143,7 @@ impl Dispatch for ServiceDispatch {
         let client = request
             .origin
             .peer
-            .map(|peer| peer.ip().to_string())
+            .map(|peer| peer.to_string())
             .into_iter()
             .chain(request.app_name.clone().filter(|name| !name.is_empty()))
             .collect::<Vec<_>>();
@@ -153,6 +153,7 @@ impl Dispatch for ServiceDispatch {
             // A header that names no language is no reason to refuse a call: the reader gets the default.
             locale: request.locale.as_deref().and_then(|text| Locale::parse(text).ok()),
             client: (!client.is_empty()).then(|| client.join(" ")),
+            peer: request.origin.peer,
             address: Some(request.origin.base_url.clone()),
         };
         let caller = self.services.authenticate(credentials).await.map_err(fault)?;
@@ -164,7 +165,10 @@ impl Dispatch for ServiceDispatch {
 pub fn fault(error: Error) -> Fault {
     let code = match &error {
         Error::NotAuthenticated(NotAuthenticated::NoCredentials) => FaultCode::NoCredentials,
-        Error::NotAuthenticated(NotAuthenticated::InvalidCredentials) => FaultCode::InvalidCredentials,
+        // Clients know what to do about a login that does not work, and nothing of delays: it is the same to them.
+        Error::NotAuthenticated(NotAuthenticated::InvalidCredentials | NotAuthenticated::TooManyFailures { .. }) => {
+            FaultCode::InvalidCredentials
+        }
         Error::NotAuthenticated(NotAuthenticated::InvalidUser) => FaultCode::InvalidUser,
         Error::Denied(denied) => match denied {
             Denied::InvalidCompany { .. } => FaultCode::InvalidCompany,

@@ -1,11 +1,11 @@
 //! The HTTP side: two addresses that take requests, and the WSDL paths.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, FromRef, Path, RawQuery, State},
+    extract::{FromRef, Path, RawQuery, State},
     http::{self, HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
+use crate::transport::proxies;
 
 use super::{
     Dispatch, Request, Settings,
@@ -248,13 +249,11 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn origin(parts: &Parts, settings: &Settings) -> Origin {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     Origin {
-        peer,
-        forwarded_for: address::forwarded_for(&parts.headers),
+        peer: proxies::peer(&parts.extensions),
         base_url: settings.public_url.clone().unwrap_or_else(|| {
             let authority = parts.uri.authority().map(|authority| authority.as_str());
-            address::base_url(&parts.headers, authority, settings.https)
+            address::base_url(&parts.headers, authority, settings.https, proxies::addressed(parts))
         }),
     }
 }
