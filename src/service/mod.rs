@@ -26,6 +26,7 @@ mod login;
 pub mod metadata;
 mod operator;
 mod overview;
+pub mod pages;
 pub mod password;
 pub mod properties;
 pub mod property_sets;

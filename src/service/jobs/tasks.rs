@@ -9,7 +9,7 @@ use crate::model::outcome::Outcome;
 use crate::model::state::State;
 use crate::service::access::Operation;
 use crate::service::{Caller, Error, Services};
-use crate::store::jobs::query::RunFilter;
+use crate::store::jobs::query::{RunFilter, RunOrder};
 
 const GET_UPLOAD_TASK_STATUS: Operation = Operation { name: "getUploadTaskStatus", roles: OPERATORS };
 
@@ -63,7 +63,8 @@ impl Services {
         let parsed = handle::parse_job("jobHandle", &param.job_handle)?;
         let company = handle::company(parsed.company());
         let company = self.in_company(caller, &GET_UPLOAD_TASK_STATUS, "jobHandle", &company).await?;
-        let mut filter = RunFilter { descending: true, limit: Some(1), ..RunFilter::default() };
+        let mut filter =
+            RunFilter { order: RunOrder::Number, descending: true, limit: Some(1), ..RunFilter::default() };
         Self::by_handle(Some(&param.job_handle), Some(&[company.id]), &mut filter)?;
         if let JobHandle::Submitted { .. } = parsed {
             filter.kind = Some(crate::model::kind::JobKind::UploadPost);

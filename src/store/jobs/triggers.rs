@@ -228,8 +228,8 @@ impl QueuedRun {
     ) -> Result<InstanceId, StoreError> {
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO instance (job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
-                                   exclusive_key)
-             VALUES ($1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7) RETURNING id",
+                                   exclusive_key, job_name)
+             SELECT $1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7, name FROM job WHERE id = $1 RETURNING id",
         )
         .bind(self.job.0)
         .bind(self.company.0)
