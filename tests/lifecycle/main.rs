@@ -13,6 +13,7 @@ mod crash;
 mod dispatch;
 mod fences;
 mod outbox;
+mod plans;
 mod posts;
 mod retention;
 mod schedule;

@@ -99,7 +99,7 @@ async fn are_few(reader: &mut SqliteConnection, filter: &RunFilter, route: Route
     among(&mut query, filter.companies.as_deref());
     query.push("i.id IN (");
     looked_up(&mut query, filter, route, Whose::Each);
-    query.push(") LIMIT ").push_bind(FEW + 1).push(")");
+    query.push(" LIMIT ").push_bind(FEW + 1).push(") LIMIT ").push_bind(FEW + 1).push(") found");
     let found: i64 =
         query.build_query_scalar().fetch_one(reader).await.map_err(StoreError::doing("see how many runs there are"))?;
     Ok(found <= FEW)
