@@ -29,6 +29,7 @@ pub mod mark;
 pub mod metadata;
 mod operator;
 mod overview;
+pub mod pages;
 pub mod password;
 pub mod properties;
 pub mod property_sets;

@@ -35,6 +35,7 @@ pub mod overview;
 pub mod pictures;
 pub mod property_sets;
 pub mod publishing;
+pub mod sample;
 
 pub use error::{StoreError, Unopened};
 pub use open::{Options, Store};

@@ -1,6 +1,7 @@
 //! Opening the database.
 
 use std::fs::File;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
@@ -46,6 +48,8 @@ pub struct Store {
     readers: SqlitePool,
     /// One connection for asking whether the database answers, which must not wait behind readers of long lists.
     pulse: SqlitePool,
+    /// For readers of long lists: half of the connections at most, so that who submits a job always finds one.
+    lists: Arc<Semaphore>,
     signals: Arc<Signals>,
     stats: Arc<Stats>,
     path: Arc<Path>,
@@ -104,6 +108,7 @@ impl Store {
             writer: Writer::start(connection, options.zone, signals.clone(), stats.clone()),
             readers,
             pulse,
+            lists: Arc::new(Semaphore::new((options.readers as usize / 2).max(1))),
             signals,
             stats,
             path: options.path.into(),
@@ -132,6 +137,12 @@ impl Store {
     /// A connection that reads the last commit.
     pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.readers.acquire().await.map_err(StoreError::doing("get a connection"))
+    }
+
+    /// A connection for a question whose answer may be long, or may take long to find.
+    pub(super) async fn list_reader(&self) -> Result<ListReader, StoreError> {
+        let turn = self.lists.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        Ok(ListReader { connection: self.reader().await?, _turn: turn })
     }
 
     pub(super) async fn pulse(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
@@ -177,6 +188,26 @@ impl Store {
         self.pulse.close().await;
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// One of the connections that read long lists.
+pub(super) struct ListReader {
+    connection: PoolConnection<Sqlite>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Deref for ListReader {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for ListReader {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
     }
 }
 

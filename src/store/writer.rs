@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::StoreError;
 use super::jobs::finish::{self, Finish, Finished};
@@ -216,10 +217,12 @@ impl Writer {
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let ended = closed.clone().drop_guard();
         let run = run(connection, requests, zone, signals, stats, closing.clone());
-        tokio::spawn(async move {
+        let written = async move {
             run.await;
             drop(ended);
-        });
+        };
+        // Whoever opens a database inside a span sees there what is written to it.
+        tokio::spawn(written.in_current_span());
         Self { queue, closing, closed }
     }
 

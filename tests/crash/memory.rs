@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use crate::watched::{Peak, left_in};
 use crate::{catalogue, open, prepress as command, serve};
@@ -83,4 +83,44 @@ async fn a_hundred_megapixels_fit_and_what_does_not_is_refused_by_its_header() {
     assert_eq!(process.terminate(), Some(0));
     assert_eq!(left_in(&data.join("scratch")), Vec::<String>::new());
     assert!(peak.total() < MEMORY, "{peak:?} of {MEMORY}");
+}
+
+/// An answer of tens of thousands of jobs takes the memory of a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_takes_no_more_memory_than_a_page() {
+    const RUNS: i64 = 30_000;
+    const MEMORY: u64 = 40 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let process = serve(&data);
+    catalogue(&data, 0);
+    let mut database = sqlx::SqliteConnection::connect(data.join("prepress.db").to_str().unwrap()).await.unwrap();
+    // Runs that wait for a time far away, of a job that never fires.
+    for sql in [
+        "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, created_at, trigger_kind, trigger_state)
+         SELECT 1000, 47, 'Later', 'uploadDirectoryJob', '{\"uploadDirectoryJob\":{\"serverDir\":\"in\"}}', id, id, 0,
+                'at_once', 'Complete' FROM account WHERE email = 'ada@acme.example'",
+        "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at)
+         WITH RECURSIVE n(n) AS (SELECT 1001 UNION ALL SELECT n + 1 FROM n WHERE n < 31000)
+         SELECT n, 1000, 47, 'uploadDirectoryJob', 'Later_' || n, 'WaitingCoordinator', n, n, 4000000000000 FROM n",
+    ] {
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+    }
+    prepress::daemon::parts::install_crypto();
+    let call = async |fields: &str| {
+        let body = format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body><getActiveJobsParam \
+             xmlns=\"http://www.scene7.com/IpsApi/xsd/2014-04-03\">{fields}</getActiveJobsParam></e:Body></e:Envelope>"
+        );
+        let request = reqwest::Client::new().post(format!("http://{}/scene7/services/IpsApiService", process.address));
+        let answer = request.header("Authorization", crate::login()).body(body).send().await.unwrap();
+        answer.text().await.unwrap().matches("<jobHandle>").count() as i64
+    };
+    assert_eq!(call("<jobHandle>j|47||Later_1001|1001</jobHandle>").await, 1);
+    let (mut before, mut after) = (Peak::default(), Peak::default());
+    before.look(process.id());
+    assert_eq!(call("").await, RUNS);
+    after.look(process.id());
+    assert!(after.daemon - before.daemon < MEMORY, "{before:?} and then {after:?}");
+    assert_eq!(process.terminate(), Some(0));
 }

@@ -14,6 +14,7 @@ mod dispatch;
 mod fences;
 mod mark;
 mod outbox;
+mod plans;
 mod posts;
 mod retention;
 mod schedule;

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use crate::server::Server;
-use crate::{ADA, NEWEST, server};
+use crate::{ADA, NEWEST, PASSWORD, server};
 
 /// Changes the database of a server behind its back.
 pub async fn write(server: &Server, sql: &str) {
@@ -24,15 +24,15 @@ fn numbers(to: usize) -> String {
     format!("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {to})")
 }
 
-/// A company with more waiting jobs than an answer holds: those that began first are in it, the others are found by name
-/// and handle.
-#[tokio::test(flavor = "multi_thread")]
-async fn active_jobs_are_so_many_and_no_more() {
-    const RUNS: usize = 10_050;
+const RUNS: usize = 10_050;
+
+/// A server with so many waiting jobs of one name that no page holds them, and so long descriptions that no buffer does.
+async fn busy_server() -> Server {
     let server = server().await;
     let job = "<jobName>Later</jobName><execTime>2098-01-01T00:00:00Z</execTime><optimizeImagesJob>\
                <emailSetting>None</emailSetting></optimizeImagesJob>";
     call(&server, "submitJob", job).await;
+    write(&server, "UPDATE job SET description = hex(zeroblob(1000)) WHERE name = 'Later'").await;
     // Runs that wait for a time far away, so that the daemon leaves them alone.
     let runs = format!(
         "INSERT INTO instance(id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at)
@@ -40,15 +40,68 @@ async fn active_jobs_are_so_many_and_no_more() {
         numbers(RUNS)
     );
     write(&server, &runs).await;
-    let all = call(&server, "getActiveJobs", "").await;
-    assert_eq!(all.matches("<jobHandle>").count(), 10_000);
-    assert!(all.contains("<name>Later_1</name>") && all.contains("<name>Later_10000</name>"), "the first are there");
+    server
+}
+
+/// The numbers of the runs in an answer, in its order.
+fn runs_in(text: &str) -> Vec<usize> {
+    let names = text.split("<name>Later_").skip(1);
+    names.map(|rest| rest.split('<').next().unwrap().parse().unwrap()).collect()
+}
+
+async fn long_answer(server: &Server, fields: &str) -> reqwest::Response {
+    let body = format!("<getActiveJobsParam xmlns=\"{NEWEST}\">{fields}</getActiveJobsParam>");
+    let request = server.client().post(server.url("/scene7/services/IpsApiService")).basic_auth(ADA, Some(PASSWORD));
+    let body = crate::server::envelope("", &body);
+    let response = request.header("Content-Type", "text/xml").body(body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response
+}
+
+/// A job that is missing from the answer passes for done: all are there, however many.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_active_jobs_are_told() {
+    let server = busy_server().await;
+    for fields in ["", "<companyHandle>c|47</companyHandle>", "<originalName>Later</originalName>"] {
+        let response = long_answer(&server, fields).await;
+        assert_eq!(response.headers().get("content-length"), None, "it is written while it is read");
+        let text = response.text().await.unwrap();
+        assert_eq!(runs_in(&text), (1..=RUNS).collect::<Vec<_>>(), "{fields}");
+        assert!(text.ends_with("</jobArray></getActiveJobsReturn></soapenv:Body></soapenv:Envelope>"));
+    }
     let handle = format!("<jobHandle>j|47||Later_{RUNS}|{RUNS}</jobHandle>");
-    assert_eq!(call(&server, "getActiveJobs", &handle).await.matches("<jobHandle>").count(), 1);
+    assert_eq!(runs_in(&call(&server, "getActiveJobs", &handle).await), [RUNS]);
+    let running = call(&server, "getActiveJobs", "<includeWaitingJobs>false</includeWaitingJobs>").await;
+    assert!(running.contains("<jobArray/>"), "{running}");
 
     let logs = call(&server, "getJobLogDetails", "<originalName>Later</originalName>").await;
     assert_eq!(logs.matches("<jobHandle>").count(), 100, "the newest runs of the name");
     assert!(logs.contains(&format!("<jobName>Later_{RUNS}</jobName>")), "{logs}");
+    let logs = call(&server, "getJobLogs", &format!("<numRows>{RUNS}</numRows><sortBy>JobName</sortBy>")).await;
+    assert_eq!(logs.matches("<jobHandle>").count(), RUNS, "a list of logs is as long as it was asked for");
+    server.shut_down().await;
+}
+
+/// Jobs end while a slow client reads: those that go on are in the answer once, and nothing of the database is held
+/// meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_end_meanwhile_push_no_other_out() {
+    let server = busy_server().await;
+    let mut response = long_answer(&server, "").await;
+    let mut bytes = response.chunk().await.unwrap().unwrap().to_vec();
+    let path = server.data().join("prepress.db");
+    let mut database = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut database).await.unwrap();
+    assert_eq!(busy, 0, "the log is written back: nobody holds a transaction open");
+    let ended = "UPDATE instance SET state = 'Done', outcome = 'Succeeded', finished_at = 1 WHERE id % 2 = 0";
+    sqlx::query(ended).execute(&mut database).await.unwrap();
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        bytes.extend_from_slice(&chunk);
+    }
+    let runs = runs_in(&String::from_utf8(bytes).unwrap());
+    assert!(runs.is_sorted_by(|one, other| one < other), "none comes twice");
+    assert_eq!(runs.iter().filter(|run| **run % 2 == 1).count(), RUNS.div_ceil(2), "all that go on are there");
+    assert!(runs.len() < RUNS, "what had ended when its page was read is not");
     server.shut_down().await;
 }
 

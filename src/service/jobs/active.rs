@@ -1,15 +1,20 @@
 //! getActiveJobs.
 
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{OPERATORS, echo, given, run_handle, time_text};
 use crate::model::handle;
+use crate::model::id::InstanceId;
 use crate::model::kind::JobKind;
 use crate::model::state::State;
 use crate::service::access::Operation;
+use crate::service::pages::Pages;
 use crate::service::{Caller, Error, Services};
-use crate::store::jobs::query::{Run, RunFilter};
+use crate::store::jobs::query::{Run, RunFilter, RunOrder};
 use crate::words;
 
 const GET_ACTIVE_JOBS: Operation = Operation { name: "getActiveJobs", roles: OPERATORS };
@@ -22,12 +27,6 @@ pub struct GetActiveJobsParam {
     pub original_name: Option<String>,
     /// Absent means true: who waits for a job to disappear must see it from the start.
     pub include_waiting_jobs: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GetActiveJobsReturn {
-    pub job_array: Vec<ActiveJob>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,32 +81,35 @@ pub struct TaskItemProgress {
     pub last_progress_update: String,
 }
 
-/// Most jobs in a reply, those that began first. One that is missing from it passes for done, so that the bound is high; who
-/// asks by handle or name is not touched by it.
-const MOST_ACTIVE: u32 = 10_000;
-
 impl Services {
-    pub async fn get_active_jobs(
-        &self,
-        caller: &Caller,
-        param: GetActiveJobsParam,
-    ) -> Result<GetActiveJobsReturn, Error> {
+    /// All of them, however many: a job that is missing passes for done. One that ends while the answer is read may be in
+    /// it or not.
+    pub async fn get_active_jobs(&self, caller: &Caller, param: GetActiveJobsParam) -> Result<Pages<ActiveJob>, Error> {
         let companies = self.companies_for(caller, &GET_ACTIVE_JOBS, given(&param.company_handle)).await?;
         let mut filter = RunFilter {
             companies: companies.clone(),
             job_name: given(&param.original_name).map(str::to_owned),
             done: Some(false),
-            limit: Some(MOST_ACTIVE),
+            order: RunOrder::Number,
             ..RunFilter::default()
         };
         if param.include_waiting_jobs == Some(false) {
             filter.states = Some(vec![State::Running, State::Stopping]);
         }
-        let runs = match Self::by_handle(given(&param.job_handle), companies.as_deref(), &mut filter)? {
-            true => self.store.runs(&filter).await?,
+        let numbers = match Self::by_handle(given(&param.job_handle), companies.as_deref(), &mut filter)? {
+            true => self.store.run_numbers(&filter).await?,
             false => Vec::new(),
         };
-        Ok(GetActiveJobsReturn { job_array: runs.iter().map(|run| self.active_job(caller, run)).collect() })
+        let (services, caller) = (self.clone(), Arc::new(caller.clone()));
+        let read = move |page: Vec<InstanceId>| -> BoxFuture<'static, Result<Vec<ActiveJob>, Error>> {
+            let (services, caller) = (services.clone(), caller.clone());
+            Box::pin(async move {
+                let runs = services.store.numbered_runs(&page).await?;
+                let active = runs.iter().filter(|run| run.state != State::Done);
+                Ok(active.map(|run| services.active_job(&caller, run)).collect())
+            })
+        };
+        Pages::read(numbers, read).await
     }
 
     fn active_job(&self, caller: &Caller, run: &Run) -> ActiveJob {

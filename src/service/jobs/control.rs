@@ -1,6 +1,5 @@
 //! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
 
-use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -8,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{OPERATORS, no_such_job};
 use crate::model::firing::{Fate, SkipReason, Slot};
 use crate::model::handle::{self, JobHandle};
-use crate::model::id::{CompanyId, JobId};
+use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::schedule::Schedule;
 use crate::model::state::State;
 use crate::model::trigger::TriggerState;
 use crate::service::access::Operation;
 use crate::service::{Caller, Denied, Error, Services};
 use crate::store::jobs::control::{Control, Stop};
-use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
+use crate::store::jobs::query::{Run, RunFilter, RunOrder, ScheduledJob};
 
 const STOP_JOB: Operation = Operation { name: "stopJob", roles: OPERATORS };
 const PAUSE_JOB: Operation = Operation { name: "pauseJob", roles: OPERATORS };
@@ -46,19 +45,19 @@ enum Target {
 impl Services {
     pub async fn stop_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
         let (company, handle) = self.job_of(caller, &STOP_JOB, &param).await?;
-        let open: Vec<Run> = match self.find(company, &handle).await? {
+        let open: Vec<InstanceId> = match self.find(company, &handle).await? {
             None => return Err(no_such_job(&param.job_handle)),
-            Some(Target::Run(run)) => vec![*run],
+            Some(Target::Run(run)) => vec![run.id],
             // Jobs of one name share this handle; it stops what getActiveJobs shows for it.
             Some(Target::Job(_)) => {
-                let mut filter = RunFilter { done: Some(false), ..RunFilter::default() };
+                let mut filter = RunFilter { done: Some(false), order: RunOrder::Number, ..RunFilter::default() };
                 Self::by_handle(Some(&param.job_handle), Some(&[company]), &mut filter)?;
-                self.store.runs(&filter).await?
+                self.store.run_numbers(&filter).await?
             }
         };
         let mut stopped = false;
-        for run in &open {
-            let stop = self.store.stop_run(run.id, caller.account, self.clock.now()).await?;
+        for run in open {
+            let stop = self.store.stop_run(run, caller.account, self.clock.now()).await?;
             stopped |= stop != Stop::AlreadyDone;
         }
         if stopped {
@@ -120,10 +119,10 @@ impl Services {
             None => Err(no_such_job(&param.job_handle)),
             Some(Target::Job(job)) => {
                 // Jobs of one name share this handle; all go that wait or run.
-                let mut filter = RunFilter { done: Some(false), ..RunFilter::default() };
-                Self::by_handle(Some(&param.job_handle), Some(&[company]), &mut filter)?;
-                let mut jobs: BTreeSet<JobId> = self.store.runs(&filter).await?.iter().map(|run| run.job).collect();
-                jobs.insert(job);
+                let mut jobs = BTreeSet::from([job]);
+                if let JobHandle::Submitted { name, .. } = &handle {
+                    jobs.extend(self.store.open_jobs_named(company, name).await?);
+                }
                 self.delete_jobs(caller, jobs, &param).await
             }
             Some(Target::Run(run)) => self.delete_run(caller, *run, &param).await,
@@ -152,8 +151,7 @@ impl Services {
         if run.state == State::Done {
             return Err(nothing_to_delete(is_over, param));
         }
-        let waiting = self.store.scheduled_jobs(Some(&[run.company]), Some(&run.job_name)).await?;
-        if !waiting.iter().any(|job| job.id == run.job) {
+        if self.store.numbered_scheduled_jobs(&[run.job]).await?.is_empty() {
             return self.delete_jobs(caller, BTreeSet::from([run.job]), param).await;
         }
         match self.store.stop_run(run.id, caller.account, self.clock.now()).await? {
@@ -199,8 +197,7 @@ impl Services {
             Some(Target::Job(job)) => job,
             Some(Target::Run(run)) => run.job,
         };
-        let waiting = self.store.scheduled_jobs(Some(&[company]), None).await?;
-        waiting.into_iter().find(|job| job.id == id).ok_or_else(|| {
+        self.store.numbered_scheduled_jobs(&[id]).await?.pop().ok_or_else(|| {
             Error::Refused(format!(
                 "jobHandle: only a scheduled job can be paused and resumed: \"{}\"",
                 param.job_handle

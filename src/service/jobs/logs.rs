@@ -1,16 +1,19 @@
 //! getJobLogs, getJobLogDetails, getAssetJobLogs.
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{given, run_handle, time_text};
 use crate::model::handle;
+use crate::model::id::InstanceId;
 use crate::model::invalid::{Invalid, UnknownConstant};
 use crate::model::job::JobSpec;
 use crate::model::log::{FileType, LogType};
 use crate::model::outcome::Outcome;
 use crate::service::access::{EVERYBODY, Operation};
+use crate::service::pages::Pages;
 use crate::service::{Caller, Error, Services};
 use crate::store::jobs::query::{Detail, DetailFilter, Run, RunFilter, RunOrder};
 use crate::words;
@@ -36,12 +39,6 @@ pub struct GetJobLogsParam {
     pub start_date: Option<String>,
     pub end_date: Option<String>,
     pub num_rows: Option<i64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GetJobLogsReturn {
-    pub job_log_array: Vec<JobLog>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -130,7 +127,7 @@ pub struct AssetJobLog {
 
 impl Services {
     /// Without sortBy and sortDirection the newest come first, so that numRows keeps what a poller looks for.
-    pub async fn get_job_logs(&self, caller: &Caller, param: GetJobLogsParam) -> Result<GetJobLogsReturn, Error> {
+    pub async fn get_job_logs(&self, caller: &Caller, param: GetJobLogsParam) -> Result<Pages<JobLog>, Error> {
         let companies = self.companies_for(caller, &GET_JOB_LOGS, given(&param.company_handle)).await?;
         let account = match given(&param.user_handle) {
             None => None,
@@ -147,8 +144,16 @@ impl Services {
             limit: Some(rows("numRows", param.num_rows, MOST_RECORDS, 100_000)?),
             ..RunFilter::default()
         };
-        let runs = self.store.runs(&filter).await?;
-        Ok(GetJobLogsReturn { job_log_array: runs.iter().map(|run| self.job_log(run)).collect() })
+        let numbers = self.store.run_numbers(&filter).await?;
+        let services = self.clone();
+        let read = move |page: Vec<InstanceId>| -> BoxFuture<'static, Result<Vec<JobLog>, Error>> {
+            let services = services.clone();
+            Box::pin(async move {
+                let runs = services.store.numbered_runs(&page).await?;
+                Ok(runs.iter().map(|run| services.job_log(run)).collect())
+            })
+        };
+        Pages::read(numbers, read).await
     }
 
     /// A recurring job has many runs of one name: the newest come, the newest first, with no more lines in all than one run
@@ -167,6 +172,7 @@ impl Services {
         let mut filter = RunFilter {
             companies: Some(vec![company.id]),
             job_name: original_name.map(str::to_owned),
+            order: RunOrder::Number,
             descending: true,
             limit: Some(MOST_LOGS),
             ..RunFilter::default()

@@ -11,14 +11,14 @@ mod submit;
 mod tasks;
 mod waiting;
 
-pub use active::{ActiveJob, GetActiveJobsParam, GetActiveJobsReturn, TaskItemProgress, TaskProgress};
+pub use active::{ActiveJob, GetActiveJobsParam, TaskItemProgress, TaskProgress};
 pub use control::{JobParam, Nothing};
 pub use echo::shown_order;
 pub use logs::{
     AssetJobLog, GetAssetJobLogsParam, GetAssetJobLogsReturn, GetJobLogDetailsParam, GetJobLogDetailsReturn,
-    GetJobLogsParam, GetJobLogsReturn, JobLog, JobLogDetail,
+    GetJobLogsParam, JobLog, JobLogDetail,
 };
-pub use scheduled::{GetScheduledJobsParam, GetScheduledJobsReturn, ScheduledJobInfo};
+pub use scheduled::{GetScheduledJobsParam, ScheduledJobInfo};
 pub use submit::{Checked, SubmitJobParam, SubmitJobReturn};
 pub use tasks::{GetUploadTaskStatusParam, GetUploadTaskStatusReturn};
 pub use waiting::Limits;

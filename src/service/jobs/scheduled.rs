@@ -1,12 +1,15 @@
 //! getScheduledJobs.
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{OPERATORS, echo, given, time_text};
 use crate::model::handle::{self, JobHandle};
+use crate::model::id::JobId;
 use crate::model::trigger::TriggerState;
 use crate::service::access::Operation;
+use crate::service::pages::Pages;
 use crate::service::{Caller, Error, Services};
 use crate::store::jobs::query::ScheduledJob;
 
@@ -18,12 +21,6 @@ pub struct GetScheduledJobsParam {
     pub company_handle: Option<String>,
     pub job_handle: Option<String>,
     pub original_name: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GetScheduledJobsReturn {
-    pub job_array: Vec<ScheduledJobInfo>,
 }
 
 /// The contract's type ScheduledJob.
@@ -53,19 +50,34 @@ impl Services {
         &self,
         caller: &Caller,
         param: GetScheduledJobsParam,
-    ) -> Result<GetScheduledJobsReturn, Error> {
-        let companies = self.companies_for(caller, &GET_SCHEDULED_JOBS, given(&param.company_handle)).await?;
+    ) -> Result<Pages<ScheduledJobInfo>, Error> {
+        let mut companies = self.companies_for(caller, &GET_SCHEDULED_JOBS, given(&param.company_handle)).await?;
         let handle = given(&param.job_handle).map(|text| handle::parse_job("jobHandle", text)).transpose()?;
-        let mut jobs = self.store.scheduled_jobs(companies.as_deref(), given(&param.original_name)).await?;
-        match handle {
-            None => {}
-            Some(JobHandle::Submitted { company, name }) => {
-                jobs.retain(|job| job.company == company && job.name == name);
+        let mut name = given(&param.original_name).map(str::to_owned);
+        let is_known = |company| companies.as_ref().is_none_or(|companies| companies.contains(&company));
+        let names_any = match handle {
+            None => true,
+            Some(JobHandle::Submitted { company, name: of_handle }) => {
+                let fits = is_known(company) && name.as_ref().is_none_or(|name| *name == of_handle);
+                (companies, name) = (Some(vec![company]), Some(of_handle));
+                fits
             }
             // A run is no scheduled job.
-            Some(JobHandle::Run { .. }) => jobs.clear(),
-        }
-        Ok(GetScheduledJobsReturn { job_array: jobs.iter().map(|job| self.scheduled_job(job)).collect() })
+            Some(JobHandle::Run { .. }) => false,
+        };
+        let numbers = match names_any {
+            true => self.store.scheduled_numbers(companies.as_deref(), name.as_deref()).await?,
+            false => Vec::new(),
+        };
+        let services = self.clone();
+        let read = move |page: Vec<JobId>| -> BoxFuture<'static, Result<Vec<ScheduledJobInfo>, Error>> {
+            let services = services.clone();
+            Box::pin(async move {
+                let jobs = services.store.numbered_scheduled_jobs(&page).await?;
+                Ok(jobs.iter().map(|job| services.scheduled_job(job)).collect())
+            })
+        };
+        Pages::read(numbers, read).await
     }
 
     fn scheduled_job(&self, job: &ScheduledJob) -> ScheduledJobInfo {

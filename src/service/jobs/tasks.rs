@@ -18,7 +18,7 @@ use crate::service::access::Operation;
 use crate::service::{Caller, Error, Services};
 use crate::store::companies::Company;
 use crate::store::jobs::attempt::REFUSED;
-use crate::store::jobs::query::{Run, RunFilter};
+use crate::store::jobs::query::{Run, RunFilter, RunOrder};
 
 const GET_UPLOAD_TASK_STATUS: Operation = Operation { name: "getUploadTaskStatus", roles: OPERATORS };
 
@@ -121,7 +121,8 @@ impl Services {
 
     /// The run that a handle names. Of several uploads of one name the newest that goes on is meant, or else the newest.
     async fn upload_run(&self, company: CompanyId, handle: &JobHandle, text: &str) -> Result<Run, Error> {
-        let mut filter = RunFilter { descending: true, limit: Some(1), ..RunFilter::default() };
+        let mut filter =
+            RunFilter { order: RunOrder::Number, descending: true, limit: Some(1), ..RunFilter::default() };
         Self::by_handle(Some(text), Some(&[company]), &mut filter)?;
         let JobHandle::Submitted { name, .. } = handle else {
             return self.store.runs(&filter).await?.pop().ok_or_else(|| no_such_job(text));

@@ -6,6 +6,7 @@ pub mod control;
 pub mod finish;
 mod lines;
 pub mod outbox;
+mod pick;
 pub mod posts;
 pub mod query;
 pub mod rescue;

@@ -1,10 +1,12 @@
 //! Looking at jobs: what runs, what waits and why, what was.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::finish;
+use super::{finish, pick};
 use crate::model::asset::AssetType;
 use crate::model::firing::Disposition;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId, JobId};
@@ -135,23 +137,6 @@ pub enum RunOrder {
     Successes,
 }
 
-impl RunOrder {
-    const fn column(self) -> &'static str {
-        match self {
-            Self::JobName => "j.name",
-            Self::Kind => "i.kind",
-            Self::StartDate => "coalesce(i.started_at, i.created_at)",
-            Self::Number => "i.id",
-            Self::CompanyName => "c.name",
-            Self::AccountId => "j.account_id",
-            Self::Email => "a.email",
-            Self::Errors => "i.error_count",
-            Self::Warnings => "i.warning_count",
-            Self::Successes => "i.success_count",
-        }
-    }
-}
-
 /// Which runs. Everything given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
@@ -199,21 +184,71 @@ const RUN: &str = "
            i.items_done, i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
            i.warning_count, i.duplicate_count, i.update_count, i.transfer_success_count, i.transfer_error_count,
            i.transfer_warning_count, i.fatal_error
-    FROM instance i JOIN job j ON j.id = i.job_id JOIN company c ON c.id = i.company_id
-    JOIN account a ON a.id = j.account_id JOIN account s ON s.id = j.submitter_id WHERE true";
+    FROM instance i CROSS JOIN job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
+    WHERE j.id = i.job_id AND c.id = i.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND i.id IN (";
+
+/// What `job_scheduled_name` is about.
+const SCHEDULED: &str = "j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete'";
+
+const SCHEDULED_JOB: &str = "
+    SELECT j.id, j.company_id, c.name AS company_name, j.name, j.spec, a.email, s.email AS submitter_email, j.locale,
+           j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
+           EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
+    FROM job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
+    WHERE c.id = j.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND ";
 
 impl Store {
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
+        let mut reader = self.list_reader().await?;
+        let route = pick::route(&mut reader, filter).await?;
         let mut query = QueryBuilder::new(RUN);
-        filter_runs(&mut query, filter);
-        query.push(" ORDER BY ").push(filter.order.column());
-        query.push(if filter.descending { " DESC, i.id DESC" } else { ", i.id" });
-        if let Some(limit) = filter.limit {
-            query.push(" LIMIT ").push_bind(limit);
-        }
-        let mut reader = self.reader().await?;
+        pick::push(&mut query, filter, route);
+        query.push(")");
+        pick::ordered(&mut query, filter.order.columns(), filter);
         let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read runs"))?;
         rows.iter().map(read_run).collect()
+    }
+
+    /// The numbers of runs in their order, as they are at one instant: for who reads the runs piece by piece.
+    pub async fn run_numbers(&self, filter: &RunFilter) -> Result<Vec<InstanceId>, StoreError> {
+        let mut reader = self.list_reader().await?;
+        let route = pick::route(&mut reader, filter).await?;
+        // As one text, because the price of a row is its hand-off.
+        let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (");
+        pick::push(&mut query, filter, route);
+        query.push(") picked");
+        let numbers: String =
+            query.build_query_scalar().fetch_one(&mut *reader).await.map_err(StoreError::doing("number runs"))?;
+        serde_json::from_str(&numbers).map_err(|e| StoreError::corrupt("numbers of runs", e))
+    }
+
+    /// The runs of these numbers, in their order, without those that are gone.
+    pub async fn numbered_runs(&self, numbers: &[InstanceId]) -> Result<Vec<Run>, StoreError> {
+        let mut query = QueryBuilder::new(RUN);
+        query.push("SELECT value FROM json_each(").push_bind(serde_json::json!(numbers).to_string()).push("))");
+        let mut reader = self.list_reader().await?;
+        let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read runs"))?;
+        drop(reader);
+        let mut runs = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let run = read_run(row)?;
+            runs.insert(run.id, run);
+        }
+        Ok(numbers.iter().filter_map(|number| runs.remove(number)).collect())
+    }
+
+    /// The jobs of this name that have a run which is not done.
+    pub async fn open_jobs_named(&self, company: CompanyId, name: &str) -> Result<Vec<JobId>, StoreError> {
+        let jobs: Vec<i64> = sqlx::query_scalar(
+            "SELECT DISTINCT job_id FROM instance WHERE company_id = $1 AND job_name = $2 AND state <> 'Done'
+             ORDER BY job_id",
+        )
+        .bind(company.0)
+        .bind(name)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for open jobs"))?;
+        Ok(jobs.into_iter().map(JobId).collect())
     }
 
     pub async fn run(&self, id: InstanceId) -> Result<Option<Run>, StoreError> {
@@ -243,23 +278,42 @@ impl Store {
         companies: Option<&[CompanyId]>,
         name: Option<&str>,
     ) -> Result<Vec<ScheduledJob>, StoreError> {
-        let mut query = QueryBuilder::new(
-            "SELECT j.id, j.company_id, c.name AS company_name, j.name, j.spec, a.email, s.email AS submitter_email,
-                    j.locale, j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
-                    EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
-             FROM job j JOIN company c ON c.id = j.company_id JOIN account a ON a.id = j.account_id
-             JOIN account s ON s.id = j.submitter_id
-             WHERE j.deleted_at IS NULL AND j.trigger_kind <> 'at_once' AND j.trigger_state <> 'Complete'",
-        );
-        if let Some(companies) = companies {
-            query.push(" AND j.company_id IN (SELECT value FROM json_each(");
-            query.push_bind(serde_json::json!(companies).to_string()).push("))");
-        }
-        if let Some(name) = name {
-            query.push(" AND j.name = ").push_bind(name.to_owned());
-        }
+        let mut query = QueryBuilder::new(SCHEDULED_JOB);
+        query.push(SCHEDULED);
+        of_companies(&mut query, companies, name);
+        self.read_scheduled_jobs(query).await
+    }
+
+    /// Their numbers, as they are at one instant: for who reads the jobs piece by piece.
+    pub async fn scheduled_numbers(
+        &self,
+        companies: Option<&[CompanyId]>,
+        name: Option<&str>,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (SELECT j.id FROM job j WHERE ");
+        query.push(SCHEDULED);
+        of_companies(&mut query, companies, name);
+        query.push(") picked");
+        let mut reader = self.list_reader().await?;
+        let numbers: String = query
+            .build_query_scalar()
+            .fetch_one(&mut *reader)
+            .await
+            .map_err(StoreError::doing("number scheduled jobs"))?;
+        serde_json::from_str(&numbers).map_err(|e| StoreError::corrupt("numbers of jobs", e))
+    }
+
+    /// Those of these jobs that will fire, or could.
+    pub async fn numbered_scheduled_jobs(&self, numbers: &[JobId]) -> Result<Vec<ScheduledJob>, StoreError> {
+        let mut query = QueryBuilder::new(SCHEDULED_JOB);
+        query.push("j.id IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(numbers).to_string()).push(")) AND ").push(SCHEDULED);
         query.push(" ORDER BY j.company_id, j.name, j.id");
-        let mut reader = self.reader().await?;
+        self.read_scheduled_jobs(query).await
+    }
+
+    async fn read_scheduled_jobs(&self, mut query: QueryBuilder<Sqlite>) -> Result<Vec<ScheduledJob>, StoreError> {
+        let mut reader = self.list_reader().await?;
         let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read scheduled jobs"))?;
         rows.iter().map(read_scheduled).collect()
     }
@@ -304,7 +358,7 @@ impl Store {
         query.push(if filter.descending { " DESC, d.id DESC" } else { ", d.id" });
         query.push(" LIMIT ").push_bind(filter.limit);
         query.push(" OFFSET ").push_bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
-        let mut reader = self.reader().await?;
+        let mut reader = self.list_reader().await?;
         let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read log lines"))?;
         rows.iter().map(read_detail).collect()
     }
@@ -314,13 +368,13 @@ impl Store {
         let mut query = QueryBuilder::new("SELECT count(*) FROM log_detail d WHERE d.instance_id = ");
         query.push_bind(instance.0);
         filter_details(&mut query, filter);
-        let mut reader = self.reader().await?;
+        let mut reader = self.list_reader().await?;
         query.build_query_scalar().fetch_one(&mut *reader).await.map_err(StoreError::doing("count log lines"))
     }
 
     /// Lines about an asset, newest first.
     pub async fn asset_details(&self, asset: AssetId, limit: u32) -> Result<Vec<(Detail, Run)>, StoreError> {
-        let mut reader = self.reader().await?;
+        let mut reader = self.list_reader().await?;
         let rows = sqlx::query(
             "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
                     d.asset_type AS file_type, a.asset_type
@@ -333,14 +387,13 @@ impl Store {
         .await
         .map_err(StoreError::doing("read log lines of an asset"))?;
         drop(reader);
-        let mut details = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let detail = read_detail(row)?;
-            if let Some(run) = self.run(detail.instance).await? {
-                details.push((detail, run));
-            }
-        }
-        Ok(details)
+        let details = rows.iter().map(read_detail).collect::<Result<Vec<_>, _>>()?;
+        let mut numbers: Vec<InstanceId> = details.iter().map(|detail| detail.instance).collect();
+        numbers.dedup();
+        let runs: HashMap<InstanceId, Run> =
+            self.numbered_runs(&numbers).await?.into_iter().map(|run| (run.id, run)).collect();
+        let with_run = |detail: Detail| runs.get(&detail.instance).cloned().map(|run| (detail, run));
+        Ok(details.into_iter().filter_map(with_run).collect())
     }
 
     /// What the log says of why the last attempt of a run did not come to its end.
@@ -436,85 +489,18 @@ impl Store {
     }
 }
 
-fn filter_runs(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
-    // Named one by one, so that a new field cannot be forgotten here.
-    let RunFilter {
-        companies,
-        instance,
-        run_name,
-        job_name,
-        job,
-        parent,
-        before,
-        account,
-        done,
-        states,
-        kind,
-        outcome,
-        from,
-        until,
-        order: _,
-        descending: _,
-        limit: _,
-    } = filter;
-    match companies.as_deref() {
-        // Only so does an index give the runs in their order.
-        Some([company]) => {
-            query.push(" AND i.company_id = ").push_bind(company.0);
-        }
-        Some(companies) => {
-            query.push(" AND i.company_id IN (SELECT value FROM json_each(");
-            query.push_bind(serde_json::json!(companies).to_string()).push("))");
-        }
-        None => {}
+/// `companies` and `name` as further conditions, and the order of scheduled jobs.
+fn of_companies(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]>, name: Option<&str>) {
+    if let Some(companies) = companies {
+        // Without a name the jobs that wait are fewer than those of the companies: behind a plus no index is looked up.
+        query.push(if name.is_some() { " AND j.company_id" } else { " AND +j.company_id" });
+        query.push(" IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(companies).to_string()).push("))");
     }
-    if let Some(instance) = instance {
-        query.push(" AND i.id = ").push_bind(instance.0);
+    if let Some(name) = name {
+        query.push(" AND j.name = ").push_bind(name.to_owned());
     }
-    if let Some(run_name) = run_name {
-        query.push(" AND i.run_name = ").push_bind(run_name.clone());
-    }
-    if let Some(job_name) = job_name {
-        query.push(" AND j.name = ").push_bind(job_name.clone());
-    }
-    if let Some(job) = job {
-        query.push(" AND i.job_id = ").push_bind(job.0);
-    }
-    if let Some(parent) = parent {
-        query.push(" AND j.parent_id = ").push_bind(parent.0);
-    }
-    if let Some(before) = before {
-        query.push(" AND i.id < ").push_bind(before.0);
-    }
-    if let Some(account) = account {
-        query.push(" AND (j.account_id = ").push_bind(account.0);
-        query.push(" OR j.submitter_id = ").push_bind(account.0).push(")");
-    }
-    match done {
-        Some(true) => query.push(" AND i.state = 'Done'"),
-        Some(false) => query.push(" AND i.state <> 'Done'"),
-        None => query,
-    };
-    if let Some(states) = states {
-        query.push(" AND i.state IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(states).to_string()).push("))");
-        if !states.contains(&State::Done) {
-            // The few that are not done have an index of their own.
-            query.push(" AND i.state <> 'Done'");
-        }
-    }
-    if let Some(kind) = kind {
-        query.push(" AND i.kind = ").push_bind(kind.element());
-    }
-    if let Some(outcome) = outcome {
-        query.push(" AND i.outcome = ").push_bind(outcome.as_str());
-    }
-    if let Some(from) = from {
-        query.push(" AND coalesce(i.started_at, i.created_at) >= ").push_bind(from.timestamp_millis());
-    }
-    if let Some(until) = until {
-        query.push(" AND coalesce(i.started_at, i.created_at) <= ").push_bind(until.timestamp_millis());
-    }
+    query.push(" ORDER BY j.company_id, j.name, j.id");
 }
 
 fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {

@@ -288,7 +288,8 @@ async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
         .filter_map(|Accepted { id, job, run }| {
             let (new, run) = (job.run.as_ref()?, run.as_ref()?);
             let (due, created) = (new.due_at.timestamp_millis(), job.created_at.timestamp_millis());
-            Some(json!([run.id, id, job.company, job.spec.kind(), run.name, due, created, new.exclusive_key]))
+            let (kind, key) = (job.spec.kind(), &new.exclusive_key);
+            Some(json!([run.id, id, job.company, kind, run.name, due, created, key, job.name]))
         })
         .collect();
     if rows.is_empty() {
@@ -296,9 +297,9 @@ async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
     }
     sqlx::query(
         "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
-                               exclusive_key)
+                               exclusive_key, job_name)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'WaitingCoordinator', value ->> 5,
-                value ->> 6, value ->> 5, value ->> 7
+                value ->> 6, value ->> 5, value ->> 7, value ->> 8
          FROM json_each($1)",
     )
     .bind(Value::from(rows).to_string())

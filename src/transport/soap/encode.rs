@@ -17,10 +17,50 @@ pub struct Encoded {
 /// Writes a value as an element of the given structure. Required fields are always there: what the value lacks is
 /// written empty or zero, and named among the defects.
 pub fn encode(value: &Value, element: &str, structure: &Structure, version: Version) -> Encoded {
-    let mut encoder = Encoder { version, xml: String::new(), path: element.to_owned(), defects: Vec::new() };
+    let mut encoder = Encoder::new(element, version);
     let namespace = version.namespace();
     encoder.element(element, Some(&namespace), |encoder| encoder.structure(value, structure, false));
     Encoded { xml: encoder.xml, defects: encoder.defects }
+}
+
+/// An answer that is one list, whose items are written one after the other.
+pub struct Frame {
+    /// What comes before the items.
+    pub head: String,
+    /// What comes after them.
+    pub tail: String,
+    list: &'static Field,
+    item: &'static Field,
+    path: String,
+    version: Version,
+}
+
+/// The frame of an answer whose only field is the list `field`; nothing if that is not so in this version.
+pub fn frame(element: &str, structure: &'static Structure, field: &str, version: Version) -> Option<Frame> {
+    let mut fields = structure.fields(version);
+    let list = fields.next().filter(|list| list.name == field)?;
+    let item = list.kind.structure()?.list_item()?;
+    if fields.next().is_some() {
+        return None;
+    }
+    let mut encoder = Encoder::new(element, version);
+    encoder.open(element, Some(&version.namespace()));
+    encoder.xml.push('>');
+    encoder.open(list.name, None);
+    encoder.xml.push('>');
+    let tail = format!("</{}></{element}>", list.name);
+    Some(Frame { head: encoder.xml, tail, list, item, path: format!("{element}/{}", list.name), version })
+}
+
+impl Frame {
+    /// Writes some of the items.
+    pub fn items(&self, items: &[Value]) -> Encoded {
+        let mut encoder = Encoder::new(&self.path, self.version);
+        for item in items {
+            encoder.field(self.item, item, self.list.holds_handles());
+        }
+        Encoded { xml: encoder.xml, defects: encoder.defects }
+    }
 }
 
 struct Encoder {
@@ -31,6 +71,10 @@ struct Encoder {
 }
 
 impl Encoder {
+    fn new(path: &str, version: Version) -> Self {
+        Self { version, xml: String::new(), path: path.to_owned(), defects: Vec::new() }
+    }
+
     fn structure(&mut self, value: &Value, structure: &Structure, holds_handles: bool) {
         match (value, structure.list_item()) {
             (Value::Array(items), Some(item)) => {
@@ -104,7 +148,8 @@ impl Encoder {
         }
     }
 
-    fn element(&mut self, name: &str, namespace: Option<&str>, content: impl FnOnce(&mut Self)) {
+    /// The beginning of an element, without the end of its tag.
+    fn open(&mut self, name: &str, namespace: Option<&str>) {
         self.xml.push('<');
         self.xml.push_str(name);
         if let Some(namespace) = namespace {
@@ -112,6 +157,10 @@ impl Encoder {
             escape_into(namespace, &mut self.xml);
             self.xml.push('"');
         }
+    }
+
+    fn element(&mut self, name: &str, namespace: Option<&str>, content: impl FnOnce(&mut Self)) {
+        self.open(name, namespace);
         let open = self.xml.len();
         self.xml.push('>');
         content(self);
@@ -210,6 +259,24 @@ mod tests {
             assert_eq!(encoded.xml.contains("<description>"), has_description);
             assert!(encoded.xml.contains("<progressMessage/>"));
         }
+    }
+
+    #[test]
+    fn a_list_in_pieces_is_the_list_as_a_whole() {
+        let job = |number: usize| json!({"companyHandle": "c|1", "jobHandle": format!("j|1||r & {number}|{number}"), "state": "Running"});
+        let operation = Contract::get().operation("getActiveJobs").unwrap();
+        for version in Contract::get().versions() {
+            let jobs: Vec<Value> = (0..7).map(job).collect();
+            let whole = reply("getActiveJobs", version, &json!({"jobArray": jobs}));
+            let frame = frame(&operation.result.name, &operation.result, "jobArray", version).unwrap();
+            let pieces: Vec<Encoded> = jobs.chunks(3).map(|page| frame.items(page)).collect();
+            let text: String = pieces.iter().map(|piece| piece.xml.as_str()).collect();
+            assert_eq!(format!("{}{text}{}", frame.head, frame.tail), whole.xml);
+            let defects: Vec<String> = pieces.into_iter().flat_map(|piece| piece.defects).collect();
+            assert_eq!(defects, whole.defects, "the same is missed");
+        }
+        let login = Contract::get().operation("checkLogin").unwrap();
+        assert!(frame(&login.result.name, &login.result, "jobArray", Version::newest_documented()).is_none());
     }
 
     #[test]

@@ -148,15 +148,20 @@ pub fn action_name(action: &str) -> &str {
 
 /// A whole reply document around the content of its body.
 pub fn wrap(framing: Framing, body: &str) -> String {
+    let (before, after) = around(framing);
+    format!("{before}{body}{after}")
+}
+
+/// What stands before and after the content of the body.
+pub fn around(framing: Framing) -> (String, &'static str) {
+    const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
     let namespace = match framing {
         Framing::Soap11 => SOAP_11,
         Framing::Soap12 => SOAP_12,
-        Framing::Plain => return format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}"),
+        Framing::Plain => return (DECLARATION.to_owned(), ""),
     };
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soapenv:Envelope xmlns:soapenv=\"{namespace}\">\
-         <soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
-    )
+    let before = format!("{DECLARATION}<soapenv:Envelope xmlns:soapenv=\"{namespace}\"><soapenv:Body>");
+    (before, "</soapenv:Body></soapenv:Envelope>")
 }
 
 #[cfg(test)]

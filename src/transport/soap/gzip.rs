@@ -46,6 +46,28 @@ pub fn compress(text: &str) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
+/// Compresses a reply piece by piece.
+pub struct Compressor {
+    encoder: GzEncoder<Vec<u8>>,
+}
+
+impl Compressor {
+    pub fn new() -> Self {
+        Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()) }
+    }
+
+    /// What can be sent once this piece is in; maybe nothing yet.
+    pub fn write(&mut self, piece: &[u8]) -> std::io::Result<Vec<u8>> {
+        self.encoder.write_all(piece)?;
+        Ok(std::mem::take(self.encoder.get_mut()))
+    }
+
+    /// The rest.
+    pub fn finish(self) -> std::io::Result<Vec<u8>> {
+        self.encoder.finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;

@@ -3,7 +3,7 @@
 //! ```text
 //! bytes -> unpack -> text -> xml -> envelope -> credentials, decode -> Request
 //!                                                                        | Dispatch
-//! bytes <- gzip <- envelope <- encode or fault            <-  Value or Fault
+//! bytes <- gzip <- envelope <- encode or fault            <-  Answer or Fault
 //! ```
 //!
 //! Nothing here knows what an operation does. [`decode`] and [`encode`] are driven by the contract, and so are the WSDL
@@ -19,6 +19,7 @@ mod fault;
 mod gzip;
 mod lexical;
 pub mod operations;
+mod reply;
 mod router;
 mod text;
 mod unpack;
@@ -28,6 +29,7 @@ mod xml;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use serde_json::Value;
 
 use crate::contract::{Operation, Version};
@@ -36,7 +38,7 @@ pub use address::Origin;
 pub use credentials::{AuthHeader, Credentials, accepted_language, basic};
 pub use decode::decode;
 pub use document::read_document;
-pub use encode::{Encoded, encode};
+pub use encode::{Encoded, Frame, encode, frame};
 pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
@@ -63,13 +65,31 @@ pub struct Request {
     pub origin: Origin,
 }
 
-/// What answers calls. A value is written as the operation's Return element by [`encode`].
+/// What a call came to. It is written as the operation's Return element by [`encode`].
+pub enum Answer {
+    Whole(Value),
+    /// An answer of one list that is too long to be held in memory.
+    Listed {
+        /// The list's field.
+        field: &'static str,
+        /// Its items, page by page. An error cuts the reply off, so that nobody takes it for whole.
+        pages: BoxStream<'static, Result<Vec<Value>, Fault>>,
+    },
+}
+
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        Self::Whole(value)
+    }
+}
+
+/// What answers calls.
 #[async_trait]
 pub trait Dispatch: Send + Sync {
     /// False for an operation that this server does not have. Its parameter is then not even looked at.
     fn supports(&self, operation: &Operation) -> bool;
 
-    async fn call(&self, request: Request) -> Result<Value, Fault>;
+    async fn call(&self, request: Request) -> Result<Answer, Fault>;
 }
 
 /// What an administrator may set.

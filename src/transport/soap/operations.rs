@@ -1,13 +1,15 @@
 //! The operations that this server has, each a function of the services.
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Dispatch, Fault, FaultCode, Request};
+use super::{Answer, Dispatch, Fault, FaultCode, Request};
 use crate::contract::Operation;
 use crate::model::locale::Locale;
+use crate::service::pages::{Pages, Rest};
 use crate::service::{self, Denied, Error, NotAuthenticated, Services};
 
 /// Answers calls with the services.
@@ -21,9 +23,10 @@ impl ServiceDispatch {
     }
 }
 
-/// One line an operation: its name in the contract, and the function that answers it.
+/// One line an operation: its name in the contract, the function that answers it, and the field of its list if that may
+/// be long.
 macro_rules! operations {
-    ($($name:literal => $function:ident),+ $(,)?) => {
+    ($($name:literal => $function:ident $(in $field:literal)?),+ $(,)?) => {
         /// The names of all of them.
         pub const NAMES: &[&str] = &[$($name),+];
 
@@ -32,20 +35,25 @@ macro_rules! operations {
             caller: &service::Caller,
             operation: &Operation,
             param: Value,
-        ) -> Result<Value, Error> {
+        ) -> Result<Answer, Error> {
             match operation.name {
-                $($name => write(services.$function(caller, read(param)?).await?),)+
+                $($name => {
+                    let result = services.$function(caller, read(param)?).await?;
+                    operations!(@write result $(in $field)?)
+                })+
                 other => Err(Error::Internal(format!("{other} has no function"))),
             }
         }
     };
+    (@write $result:ident) => { write($result).map(Answer::Whole) };
+    (@write $result:ident in $field:literal) => { list($field, $result) };
 }
 
 operations! {
     "submitJob" => submit_job,
-    "getActiveJobs" => get_active_jobs,
-    "getScheduledJobs" => get_scheduled_jobs,
-    "getJobLogs" => get_job_logs,
+    "getActiveJobs" => get_active_jobs in "jobArray",
+    "getScheduledJobs" => get_scheduled_jobs in "jobArray",
+    "getJobLogs" => get_job_logs in "jobLogArray",
     "getJobLogDetails" => get_job_log_details,
     "getAssetJobLogs" => get_asset_job_logs,
     "getUploadTaskStatus" => get_upload_task_status,
@@ -133,13 +141,29 @@ fn write(result: impl Serialize) -> Result<Value, Error> {
     serde_json::to_value(result).map_err(|error| Error::Internal(format!("the reply cannot be written: {error}")))
 }
 
+/// A list that fits into one page is an answer like any other.
+fn list<T: Serialize + Send + 'static>(field: &'static str, list: Pages<T>) -> Result<Answer, Error> {
+    let first = write_all(list.first)?;
+    match list.rest {
+        Rest::Nothing => Ok(Answer::Whole(json!({ (field): first }))),
+        Rest::Pages(rest) => {
+            let rest = rest.map(|page| page.and_then(write_all).map_err(fault));
+            Ok(Answer::Listed { field, pages: stream::iter([Ok(first)]).chain(rest).boxed() })
+        }
+    }
+}
+
+fn write_all<T: Serialize>(items: Vec<T>) -> Result<Vec<Value>, Error> {
+    items.into_iter().map(write).collect()
+}
+
 #[async_trait]
 impl Dispatch for ServiceDispatch {
     fn supports(&self, operation: &Operation) -> bool {
         NAMES.contains(&operation.name)
     }
 
-    async fn call(&self, request: Request) -> Result<Value, Fault> {
+    async fn call(&self, request: Request) -> Result<Answer, Fault> {
         let client = request
             .origin
             .peer

@@ -111,8 +111,7 @@ impl Services {
     /// Everything about a run.
     pub async fn job_details(&self, caller: &Caller, run: &Run, limits: &Limits) -> Result<JobDetails, Error> {
         let waits = self.why_waiting(run, limits).await?.map(|message| self.in_words(caller, &message));
-        let scheduled = self.store.scheduled_jobs(Some(&[run.company]), Some(&run.job_name)).await?;
-        let schedule = match scheduled.into_iter().find(|job| job.id == run.job) {
+        let schedule = match self.store.numbered_scheduled_jobs(&[run.job]).await?.pop() {
             Some(job) => Some(self.schedule_view(caller, &job).await?),
             None => None,
         };

@@ -5,8 +5,10 @@
 //! alternate, and the medians are compared.
 
 mod media;
+mod queries;
 mod queue;
 mod report;
+mod scratch;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,8 @@ pub struct BenchCommand {
 
 #[derive(Debug, Clone, clap::Subcommand)]
 enum Part {
+    /// Lists and logs of a server with many runs, against a plain read of the same table
+    Queries(queries::QueriesArgs),
     /// What is made of files, against other tools on the same files
     Media(media::MediaArgs),
     /// One task, in a process whose memory is measured
@@ -79,6 +83,10 @@ pub async fn run(command: BenchCommand) -> Result<Exit, Failure> {
             let measure = move || media::measure(&plan, &mut report).map(|()| report);
             report = tokio::task::spawn_blocking(measure).await.map_err(failed("measure"))??;
             json
+        }
+        Some(Part::Queries(plan)) => {
+            queries::measure(&plan, &mut report).await?;
+            plan.json
         }
         Some(Part::Alone(task)) => {
             tokio::task::spawn_blocking(move || media::alone(&task)).await.map_err(failed("do a task"))??;

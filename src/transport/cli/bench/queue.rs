@@ -1,6 +1,5 @@
 //! The queue: durable submissions, the way from submission to start, jobs from end to end.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::report::{Report, median, percentile, rate};
+use super::scratch::Scratch;
 use super::{BenchArgs, BenchError, failed};
 use crate::clock::{Stopwatch, SystemClock};
 use crate::config::{Config, Overrides};
@@ -58,31 +58,12 @@ struct Bench {
     _folder: Scratch,
 }
 
-/// A folder that is gone when the benchmark is.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new(parent: &Path, name: &str) -> Result<Self, BenchError> {
-        let folder = parent.join(format!("prepress-bench-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(failed("make a folder"))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a benchmark's folder stays behind");
-        }
-    }
-}
-
 impl Bench {
     async fn start(plan: &BenchArgs, name: &str, slots: usize) -> Result<Self, BenchError> {
         let folder = Scratch::new(&plan.folder, name)?;
-        let file = folder.0.join("prepress.toml");
+        let file = folder.path().join("prepress.toml");
         std::fs::write(&file, format!("[dispatch]\nslots = {slots}\n")).map_err(failed("write a configuration"))?;
-        let overrides = Overrides { data: Some(folder.0.join("data")), listen: Some(([127, 0, 0, 1], 0).into()) };
+        let overrides = Overrides { data: Some(folder.path().join("data")), listen: Some(([127, 0, 0, 1], 0).into()) };
         let config = Config::load(Some(&file), overrides).map_err(failed("read a configuration"))?;
         let (sender, started) = mpsc::unbounded_channel();
         let registry = Arc::new(Noop { started: sender });
@@ -156,7 +137,7 @@ pub(super) async fn measure(plan: &BenchArgs, report: &mut Report) -> Result<(),
 async fn raw_commits(plan: &BenchArgs, round: usize) -> Result<f64, BenchError> {
     let folder = Scratch::new(&plan.folder, &format!("raw-{round}"))?;
     let watch = Stopwatch::start();
-    limit::group_commits(&folder.0.join("raw.db"), plan.jobs, usize::from(plan.clients))
+    limit::group_commits(&folder.path().join("raw.db"), plan.jobs, usize::from(plan.clients))
         .await
         .map_err(failed("write raw rows"))?;
     Ok(rate(plan.jobs, watch.elapsed()))

@@ -3,7 +3,9 @@
 use std::io::Read;
 
 use async_trait::async_trait;
+use axum::body::to_bytes;
 use axum::http::Request as HttpRequest;
+use futures_util::stream::{self, BoxStream};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
@@ -22,20 +24,21 @@ impl Dispatch for Desk {
         operation.name != "getAllCompanies"
     }
 
-    async fn call(&self, request: Request) -> Result<Value, Fault> {
+    async fn call(&self, request: Request) -> Result<Answer, Fault> {
         if request.credentials.is_none() {
             return Err(Fault::no_credentials());
         }
         match request.operation.name {
             "submitJob" => {
                 let name = request.param["jobName"].as_str().unwrap_or_default();
-                Ok(json!({"jobHandle": format!("j|47|{name}||")}))
+                Ok(json!({"jobHandle": format!("j|47|{name}||")}).into())
             }
-            "stopJob" | "renameAsset" => Ok(Value::Null),
-            "getActiveJobs" => Ok(json!({"jobArray": []})),
+            "stopJob" | "renameAsset" => Ok(Value::Null.into()),
+            "getActiveJobs" => Ok(json!({"jobArray": []}).into()),
+            "getScheduledJobs" => Ok(Answer::Listed { field: "jobArray", pages: pages(&request.param) }),
             "deleteJob" => panic!("the desk fell over"),
             // An answer that is not of its type.
-            "createFolder" => Ok(json!({"folderHandle": 7})),
+            "createFolder" => Ok(json!({"folderHandle": 7}).into()),
             "checkLogin" => {
                 let Credentials { user, password } = request.credentials.unwrap();
                 let (app, version) = (request.app_name.unwrap_or_default(), request.app_version.unwrap_or_default());
@@ -45,6 +48,23 @@ impl Dispatch for Desk {
             name => Err(Fault::exception(format!("nobody is at the desk for {name}"))),
         }
     }
+}
+
+/// Three pages of two jobs; a job name `broken` breaks the third.
+fn pages(param: &Value) -> BoxStream<'static, Result<Vec<Value>, Fault>> {
+    let breaks = param["originalName"] == "broken";
+    let job = |number: u32| {
+        json!({
+            "companyHandle": "c|47", "jobHandle": format!("j|47|{number}||"), "name": format!("{number}"),
+            "originalName": format!("{number}"), "type": "t", "submitUserEmail": "a@b.example", "triggerState": "Normal",
+            "description": "d".repeat(20_000),
+        })
+    };
+    let page = move |page: u32| match page {
+        2 if breaks => Err(Fault::exception("the third page is torn")),
+        page => Ok(vec![job(2 * page), job(2 * page + 1)]),
+    };
+    stream::iter((0..3).map(page)).boxed()
 }
 
 fn app(settings: Settings) -> Router {
@@ -489,5 +509,45 @@ async fn damaged_requests_always_get_a_whole_reply() {
         let text = reply.text();
         assert!(!text.contains("Internal error"), "{shown}");
         xml::parse(&text, &xml::Limits::default()).unwrap_or_else(|problem| panic!("{problem} in {text} for {shown}"));
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_is_written_page_by_page() {
+    let call = |name: &str| {
+        format!("<getScheduledJobsParam xmlns='{V2014}'><originalName>{name}</originalName></getScheduledJobsParam>")
+    };
+    let post = |name: &str, accept: &str| {
+        let request = HttpRequest::post(SOAP_PATH).header("accept-encoding", accept);
+        app(Settings::default()).oneshot(request.body(Body::from(soap11(&login(""), &call(name)))).unwrap())
+    };
+    let mut whole = String::new();
+    for accept in ["identity", "gzip"] {
+        let response = post("all", accept).await.unwrap();
+        assert_eq!(response.headers().get("content-length"), None, "nobody knows how long it is");
+        assert_eq!(response.extensions().get::<OperationName>(), Some(&OperationName("getScheduledJobs")));
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, bytes };
+        let text = if accept == "gzip" { reply.unzipped() } else { reply.text() };
+        assert_eq!((reply.status, reply.media_type()), (200, XML));
+        let names: Vec<&str> = text.split("<name>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+        assert_eq!(names, ["0", "1", "2", "3", "4", "5"]);
+        let root = xml::parse(&text, &xml::Limits::default()).unwrap();
+        assert_eq!(root.name, "Envelope");
+        whole = text;
+    }
+    for accept in ["identity", "gzip"] {
+        let mut pieces = post("broken", accept).await.unwrap().into_body().into_data_stream();
+        let mut bytes = Vec::new();
+        let error = loop {
+            match pieces.next().await.expect("it does not end as if it were whole") {
+                Ok(piece) => bytes.extend_from_slice(&piece),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("the third page is torn"), "{error}");
+        assert!(pieces.next().await.is_none());
+        assert!(!bytes.is_empty() && bytes.len() < whole.len(), "what was written before the fault is out");
     }
 }

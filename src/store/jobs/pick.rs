@@ -1,0 +1,347 @@
+//! Which runs a list holds: their numbers, in the order of the list.
+//!
+//! Every order has an index that gives the runs of one company in it, so that a list of a hundred costs a hundred steps,
+//! however many runs there are. Several companies are asked one by one, each for as many as the list may hold, and what
+//! they give is sorted. Conditions that no index of an order knows (a user, a span of time) are looked at while walking
+//! the order; where they leave few runs, these are looked up first and sorted instead ([`Route`]).
+//!
+//! SQLite guesses what is cheap, and without statistics, or with old ones, it guesses wrong. So the statements leave it
+//! little to choose: `CROSS JOIN` keeps tables in their order, a subselect is done first, and a column behind a `+` is not
+//! looked up in an index. `tests/lifecycle/plans.rs` asks for the plan of each.
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::query::{RunFilter, RunOrder};
+use crate::model::id::CompanyId;
+use crate::model::outcome::Outcome;
+use crate::model::state::State;
+use crate::store::StoreError;
+
+/// So many runs are sorted in a moment.
+const FEW: i64 = 5_000;
+
+/// What is looked up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// The order of the list, as far as the list goes.
+    Order,
+    /// The runs of the user: they are few.
+    Account,
+    /// The runs of the span of time: they are few.
+    Span,
+}
+
+/// When a run began or, if it has not, was written: what `instance_log` is about.
+macro_rules! began {
+    ($table:literal) => {
+        concat!("coalesce(", $table, ".started_at, ", $table, ".created_at)")
+    };
+}
+
+impl RunOrder {
+    /// The columns of the order in a list of runs `i` with their job `j`, user `a` and company `c`.
+    pub(super) const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::JobName => &["i.job_name", "i.id"],
+            Self::Kind => &["i.kind", "i.id"],
+            Self::StartDate => &[began!("i"), "i.id"],
+            Self::Number => &["i.id"],
+            Self::CompanyName => &["c.name", "i.id"],
+            Self::AccountId => &["j.account_id", "j.id", "i.id"],
+            Self::Email => &["a.email", "j.id", "i.id"],
+            Self::Errors => &["i.error_count", "i.id"],
+            Self::Warnings => &["i.warning_count", "i.id"],
+            Self::Successes => &["i.success_count", "i.id"],
+        }
+    }
+
+    /// The same among the runs `w` of one company, with their job `o` and its user `e`.
+    const fn within(self) -> &'static [&'static str] {
+        match self {
+            Self::JobName => &["w.job_name", "w.id"],
+            Self::Kind => &["w.kind", "w.id"],
+            Self::StartDate => &[began!("w"), "w.id"],
+            Self::Number | Self::CompanyName => &["w.id"],
+            Self::AccountId => &["o.account_id", "o.id", "w.id"],
+            Self::Email => &["e.email", "o.id", "w.id"],
+            Self::Errors => &["w.error_count", "w.id"],
+            Self::Warnings => &["w.warning_count", "w.id"],
+            Self::Successes => &["w.success_count", "w.id"],
+        }
+    }
+}
+
+/// `ORDER BY` these columns, and `LIMIT`.
+pub(super) fn ordered(query: &mut QueryBuilder<Sqlite>, columns: &[&str], filter: &RunFilter) {
+    let direction = if filter.descending { " DESC" } else { "" };
+    for (index, column) in columns.iter().enumerate() {
+        query.push(if index == 0 { " ORDER BY " } else { ", " }).push(column).push(direction);
+    }
+    if let Some(limit) = filter.limit {
+        query.push(" LIMIT ").push_bind(limit);
+    }
+}
+
+/// Decides by counting, but no further than matters.
+pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> Result<Route, StoreError> {
+    let spans = filter.from.is_some() || filter.until.is_some();
+    if spans && filter.order != RunOrder::StartDate && are_few(reader, filter, Route::Span).await? {
+        return Ok(Route::Span);
+    }
+    if filter.account.is_some() && are_few(reader, filter, Route::Account).await? {
+        return Ok(Route::Account);
+    }
+    Ok(Route::Order)
+}
+
+async fn are_few(reader: &mut SqliteConnection, filter: &RunFilter, route: Route) -> Result<bool, StoreError> {
+    let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM company c CROSS JOIN instance i WHERE ");
+    among(&mut query, filter.companies.as_deref());
+    query.push("i.id IN (");
+    looked_up(&mut query, filter, route, Whose::Each);
+    query.push(" LIMIT ").push_bind(FEW + 1).push(") LIMIT ").push_bind(FEW + 1).push(") found");
+    let found: i64 =
+        query.build_query_scalar().fetch_one(reader).await.map_err(StoreError::doing("see how many runs there are"))?;
+    Ok(found <= FEW)
+}
+
+/// Whose runs a subselect is about.
+#[derive(Clone, Copy)]
+enum Whose {
+    One(CompanyId),
+    /// Those of the company `c` of the select around it.
+    Each,
+}
+
+impl Whose {
+    fn push(self, query: &mut QueryBuilder<Sqlite>) {
+        match self {
+            Self::One(company) => query.push_bind(company.0),
+            Self::Each => query.push("c.id"),
+        };
+    }
+}
+
+/// `c.id IN (…) AND `, if it is not all companies.
+fn among(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]>) {
+    if let Some(companies) = companies {
+        query.push("c.id IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(companies).to_string()).push(")) AND ");
+    }
+}
+
+/// The numbers of the runs, in their order: a select without a `;`.
+pub(super) fn push(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
+    if let Some(runs) = Known::of(filter) {
+        return known(query, filter, runs);
+    }
+    match filter.companies.as_deref() {
+        Some([company]) => of_company(query, filter, route, Whose::One(*company)),
+        None if walks_all(filter, route) => {
+            query.push("SELECT w.id FROM instance w WHERE true");
+            conditions(query, filter, route);
+            ordered(query, filter.order.within(), filter);
+        }
+        companies => {
+            query.push(
+                "SELECT i.id FROM company c CROSS JOIN instance i CROSS JOIN job j CROSS JOIN account a
+                 WHERE j.id = i.job_id AND a.id = j.account_id AND ",
+            );
+            among(query, companies);
+            query.push("i.id IN (");
+            of_company(query, filter, route, Whose::Each);
+            query.push(")");
+            ordered(query, filter.order.columns(), filter);
+        }
+    }
+}
+
+/// Runs that are found without a company.
+enum Known {
+    Run(i64),
+    OfJob(i64),
+    FollowUps(i64),
+    /// What is in work: no more than there are slots.
+    InWork,
+}
+
+impl Known {
+    fn of(filter: &RunFilter) -> Option<Self> {
+        let in_work = |states: &Vec<State>| {
+            states.iter().all(|state| matches!(state, State::Running | State::Stopping)) && !states.is_empty()
+        };
+        if let Some(run) = filter.instance {
+            Some(Self::Run(run.0))
+        } else if let Some(job) = filter.job {
+            Some(Self::OfJob(job.0))
+        } else if let Some(parent) = filter.parent {
+            Some(Self::FollowUps(parent.0))
+        } else if filter.states.as_ref().is_some_and(in_work) {
+            Some(Self::InWork)
+        } else {
+            None
+        }
+    }
+}
+
+fn known(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, runs: Known) {
+    query.push(
+        "SELECT w.id FROM instance w CROSS JOIN job o CROSS JOIN account e CROSS JOIN company c
+         WHERE o.id = w.job_id AND e.id = o.account_id AND c.id = w.company_id AND w.id IN (",
+    );
+    match runs {
+        Known::Run(id) => query.push_bind(id),
+        Known::OfJob(job) => query.push("SELECT n.id FROM instance n WHERE n.job_id = ").push_bind(job),
+        Known::FollowUps(parent) => query
+            .push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND p.parent_id = ")
+            .push_bind(parent),
+        Known::InWork => query.push("SELECT n.id FROM instance n WHERE n.state IN ('Running', 'Stopping')"),
+    };
+    query.push(")");
+    if let Some(companies) = &filter.companies {
+        query.push(" AND w.company_id IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(companies).to_string()).push("))");
+    }
+    conditions(query, filter, Route::Order);
+    let columns = if filter.order == RunOrder::CompanyName { &["c.name", "w.id"] } else { filter.order.within() };
+    ordered(query, columns, filter);
+}
+
+/// Whether the newest runs of all companies are what is asked for, and most of them fit: they come in the order of their
+/// numbers without an index.
+fn walks_all(filter: &RunFilter, route: Route) -> bool {
+    let RunFilter { run_name, job_name, kind, outcome, done, states, order, account, .. } = filter;
+    let open = *done == Some(false) || states.as_ref().is_some_and(|states| !states.contains(&State::Done));
+    let rare = run_name.is_some() || job_name.is_some() || kind.is_some() || account.is_some() || is_unwell(*outcome);
+    *order == RunOrder::Number && route == Route::Order && !open && !rare
+}
+
+const fn is_unwell(outcome: Option<Outcome>) -> bool {
+    matches!(outcome, Some(Outcome::Failed | Outcome::Stopped))
+}
+
+/// The runs of a company, by the index of their order or, on another route, from those that are looked up first.
+fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, whose: Whose) {
+    let (by_user, by_email) = (filter.order == RunOrder::AccountId, filter.order == RunOrder::Email);
+    let named = filter.run_name.is_some() || filter.job_name.is_some();
+    if route != Route::Order || (named && filter.order != RunOrder::Number) {
+        query.push("SELECT w.id FROM instance w CROSS JOIN job o CROSS JOIN account e WHERE o.id = w.job_id");
+        query.push(" AND e.id = o.account_id AND w.id IN (");
+        looked_up(query, filter, route, whose);
+        query.push(")");
+    } else if by_email {
+        query.push("SELECT w.id FROM account e CROSS JOIN job o CROSS JOIN instance w WHERE o.account_id = e.id");
+        query.push(" AND w.job_id = o.id AND o.company_id = ");
+        whose.push(query);
+    } else if by_user {
+        query.push("SELECT w.id FROM job o CROSS JOIN instance w WHERE w.job_id = o.id AND o.company_id = ");
+        whose.push(query);
+    } else {
+        query.push("SELECT w.id FROM instance w WHERE w.company_id = ");
+        whose.push(query);
+    }
+    conditions(query, filter, route);
+    ordered(query, filter.order.within(), filter);
+}
+
+/// The runs of a company that are looked up first.
+fn looked_up(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, whose: Whose) {
+    match route {
+        Route::Account => {
+            let account = filter.account.map_or(0, |account| account.0);
+            for (index, user) in
+                ["p.account_id", "p.submitter_id <> p.account_id AND p.submitter_id"].iter().enumerate()
+            {
+                query.push(if index == 0 { "" } else { " UNION ALL " });
+                query.push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND p.company_id = ");
+                whose.push(query);
+                query.push(" AND ").push(user).push(" = ").push_bind(account);
+            }
+        }
+        Route::Span => {
+            query.push("SELECT n.id FROM instance n WHERE n.company_id = ");
+            whose.push(query);
+            if let Some(from) = filter.from {
+                query.push(concat!(" AND ", began!("n"), " >= ")).push_bind(from.timestamp_millis());
+            }
+            if let Some(until) = filter.until {
+                query.push(concat!(" AND ", began!("n"), " <= ")).push_bind(until.timestamp_millis());
+            }
+        }
+        Route::Order => {
+            query.push("SELECT n.id FROM instance n WHERE n.company_id = ");
+            whose.push(query);
+            if let Some(run_name) = &filter.run_name {
+                query.push(" AND n.run_name = ").push_bind(run_name.clone());
+            } else if let Some(job_name) = &filter.job_name {
+                query.push(" AND n.job_name = ").push_bind(job_name.clone());
+            }
+        }
+    }
+}
+
+/// Everything that is asked of a run `w` beside its company.
+fn conditions(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
+    // Named one by one, so that a new field cannot be forgotten here.
+    let RunFilter {
+        companies: _,
+        instance: _,
+        run_name,
+        job_name,
+        job: _,
+        parent: _,
+        before,
+        account,
+        done,
+        states,
+        kind,
+        outcome,
+        from,
+        until,
+        order,
+        descending: _,
+        limit: _,
+    } = filter;
+    if let Some(run_name) = run_name {
+        query.push(" AND w.run_name = ").push_bind(run_name.clone());
+    }
+    if let Some(job_name) = job_name {
+        query.push(" AND w.job_name = ").push_bind(job_name.clone());
+    }
+    if let Some(before) = before {
+        query.push(" AND w.id < ").push_bind(before.0);
+    }
+    if let Some(account) = account.filter(|_| route != Route::Account) {
+        query.push(" AND EXISTS (SELECT 1 FROM job u WHERE u.id = w.job_id AND ").push_bind(account.0);
+        query.push(" IN (u.account_id, u.submitter_id))");
+    }
+    match done {
+        Some(true) => query.push(" AND w.state = 'Done'"),
+        Some(false) => query.push(" AND w.state <> 'Done'"),
+        None => query,
+    };
+    if let Some(states) = states {
+        query.push(" AND w.state IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(states).to_string()).push("))");
+        if !states.contains(&State::Done) {
+            // The few that are not done have indexes of their own.
+            query.push(" AND w.state <> 'Done'");
+        }
+    }
+    if let Some(kind) = kind {
+        query.push(" AND w.kind = ").push_bind(kind.element());
+    }
+    if let Some(outcome) = outcome {
+        query.push(" AND w.outcome = ").push_bind(outcome.as_str());
+        if is_unwell(Some(*outcome)) {
+            query.push(" AND w.outcome <> 'Succeeded'");
+        }
+    }
+    // Behind a plus no index is looked up for it: the one of the order is the better one.
+    let plus = if *order == RunOrder::StartDate { "" } else { "+" };
+    for (bound, sign) in [(from, " >= "), (until, " <= ")] {
+        if let Some(bound) = bound {
+            query.push(" AND ").push(plus).push(began!("w")).push(sign).push_bind(bound.timestamp_millis());
+        }
+    }
+}

@@ -1,0 +1,654 @@
+//! How the database finds what is asked of it, when there is much that is not asked for.
+//!
+//! Calls are made on a database of many runs, and every statement that they send is written down (sqlx tells each to
+//! `tracing`; a span says which call sent it). Then the database is asked how it would carry out each of them: without
+//! statistics, with good ones, and with those of the time when it was small. A statement that reads a whole table, or all
+//! rows of a company only to sort them, is a mistake. So that none is forgotten, the statements in the source of the
+//! store's jobs are looked for among those that were sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use prepress::clock::ManualClock;
+use prepress::model::asset::{AssetType, PictureFacts};
+use prepress::model::firing::{Fate, Slot};
+use prepress::model::id::{AccountId, AssetId, CompanyId, ContextId, InstanceId, JobId};
+use prepress::model::job::JobSpec;
+use prepress::model::kind::JobKind;
+use prepress::model::locale::Locale;
+use prepress::model::log::{LogLine, LogType, Message};
+use prepress::model::name::FileName;
+use prepress::model::outcome::{Counters, Outcome};
+use prepress::model::role::Role;
+use prepress::model::state::State;
+use prepress::model::trigger::Trigger;
+use prepress::service::jobs::board::{JobsQuery, LogQuery};
+use prepress::service::jobs::{
+    GetActiveJobsParam, GetAssetJobLogsParam, GetJobLogDetailsParam, GetJobLogsParam, GetScheduledJobsParam, JobParam,
+    Limits, SubmitJobParam,
+};
+use prepress::service::{Caller, Services, Settings};
+use prepress::store::assets::arrival::Arrival;
+use prepress::store::assets::ingest::Master;
+use prepress::store::assets::query::{Search, Sort};
+use prepress::store::effect::Effect;
+use prepress::store::jobs::attempt::{ItemReport, Progress, Release};
+use prepress::store::jobs::claim::{FreeSlots, Lease};
+use prepress::store::jobs::finish::Ending;
+use prepress::store::jobs::outbox::{Channel, Delivery};
+use prepress::store::jobs::posts::{Post, PostedFile, Upload};
+use prepress::store::jobs::rescue::Lost;
+use prepress::store::jobs::retention::Horizon;
+use prepress::store::jobs::submit::{NewJob, NewRun};
+use prepress::store::jobs::triggers::Firing;
+use prepress::store::{Options, Store, sample};
+use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
+use tracing::Instrument;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, filter};
+
+const RUNS: i64 = 100_000;
+const ASSETS: i64 = 20_000;
+const COMPANY: CompanyId = CompanyId(1);
+
+/// What was sent, and by which calls.
+type Sent = BTreeMap<String, BTreeSet<String>>;
+
+static SENT: OnceLock<Arc<Mutex<Sent>>> = OnceLock::new();
+
+/// Writes down the statements that are sent inside a span of this test.
+struct Recorder(Arc<Mutex<Sent>>);
+
+const SPAN: &str = "plans";
+
+struct CallOf(String);
+
+#[derive(Default)]
+struct Texts(BTreeMap<&'static str, String>);
+
+impl Visit for Texts {
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl<S: tracing::Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Recorder {
+    fn on_new_span(&self, attributes: &tracing::span::Attributes<'_>, id: &tracing::Id, context: Context<'_, S>) {
+        let mut texts = Texts::default();
+        attributes.record(&mut texts);
+        if let (Some(span), Some(call)) = (context.span(id), texts.0.remove("call")) {
+            span.extensions_mut().insert(CallOf(call));
+        }
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
+        let calls = context.event_scope(event).into_iter().flatten();
+        let Some(span) = calls.into_iter().find(|span| span.name() == SPAN) else { return };
+        let mut texts = Texts::default();
+        event.record(&mut texts);
+        // A statement of few words is its own summary.
+        let whole = texts.0.remove("db.statement").filter(|sql| !sql.is_empty());
+        let Some(sql) = whole.or_else(|| texts.0.remove("summary")) else { return };
+        let call = span.extensions().get::<CallOf>().map_or_else(String::new, |call| call.0.clone());
+        self.0.lock().unwrap().entry(sql.trim().to_owned()).or_default().insert(call);
+    }
+}
+
+/// Makes a call whose statements are written down.
+async fn call<T>(name: &str, work: impl Future<Output = T>) -> T {
+    work.instrument(tracing::debug_span!("plans", call = name)).await
+}
+
+fn listen() -> Arc<Mutex<Sent>> {
+    let listen = || {
+        let sent = Arc::new(Mutex::new(Sent::new()));
+        let ours = filter::filter_fn(|told| told.name() == SPAN || told.target() == "sqlx::query");
+        let subscriber = tracing_subscriber::registry().with(Recorder(sent.clone()).with_filter(ours));
+        tracing::subscriber::set_global_default(subscriber).expect("no other test of this binary listens");
+        sent
+    };
+    SENT.get_or_init(listen).clone()
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+/// A database of many runs whose statistics are of the time when it had few.
+async fn fixture(path: &Path) {
+    Store::open(Options::new(path, Tz::UTC)).await.unwrap().close().await;
+    for (runs, assets) in [(150, 20), (RUNS, ASSETS)] {
+        sample::fill(path, runs, assets).await.unwrap();
+        if runs < RUNS {
+            let mut connection = connect(path).await;
+            for sql in [
+                "ANALYZE",
+                "CREATE TABLE old1 AS SELECT * FROM sqlite_stat1",
+                "CREATE TABLE old4 AS SELECT * FROM sqlite_stat4",
+            ] {
+                sqlx::query(sql).execute(&mut connection).await.unwrap();
+            }
+            connection.close().await.unwrap();
+        }
+    }
+}
+
+fn at(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap()
+}
+
+/// Every call that clients, people and the engine make all the time.
+async fn make_calls(path: &Path, clock: &Arc<ManualClock>) {
+    let store = call("writer", Store::open(Options::new(path, Tz::UTC))).await.unwrap();
+    let services = Services::new(store.clone(), clock.clone(), Settings::default()).unwrap();
+    let user = |admin: bool| Caller {
+        account: AccountId(1),
+        email: "user1@sample.example".to_owned(),
+        is_ips_admin: admin,
+        roles: (1..=sample::COMPANIES).map(|id| (CompanyId(id), Role::IpsUser)).collect(),
+        locale: Locale::english(),
+        client: None,
+        address: None,
+    };
+    let (admin, member) = (user(true), user(false));
+    look_at_runs(&services, &admin, &member).await;
+    look_at_logs(&services, &admin, &member).await;
+    control(&services, &member).await;
+    work(&store, clock.as_ref()).await;
+    keep_house(&store, clock.as_ref()).await;
+    look_at_assets(&store).await;
+    drop(services);
+    store.close().await;
+}
+
+async fn look_at_runs(services: &Services, admin: &Caller, member: &Caller) {
+    let handle = run_handle(services, RUNS / 2).await;
+    let named = [
+        (None, None),
+        (None, Some("Upload 50001".to_owned())),
+        (Some("j|1|Nightly upload||".to_owned()), None),
+        (Some(handle), None),
+        (Some(run_handle(services, RUNS - 1).await.rsplit_once('|').unwrap().0.to_owned()), None),
+    ];
+    for (job_handle, original_name) in named {
+        for company in [Some("c|1".to_owned()), None] {
+            for waiting in [None, Some(false)] {
+                let param = GetActiveJobsParam {
+                    company_handle: company.clone(),
+                    job_handle: job_handle.clone(),
+                    original_name: original_name.clone(),
+                    include_waiting_jobs: waiting,
+                };
+                call("getActiveJobs", services.get_active_jobs(member, param)).await.unwrap();
+            }
+            let param = GetScheduledJobsParam {
+                company_handle: company.clone(),
+                job_handle: job_handle.clone(),
+                original_name: original_name.clone(),
+            };
+            call("getScheduledJobs", services.get_scheduled_jobs(member, param)).await.unwrap();
+        }
+    }
+    let queries = [
+        JobsQuery::default(),
+        JobsQuery { states: Some(vec![State::Running, State::Stopping]), ..JobsQuery::default() },
+        JobsQuery { states: Some(vec![State::WaitingCoordinator]), ..JobsQuery::default() },
+        JobsQuery { states: Some(vec![State::Done]), ..JobsQuery::default() },
+        JobsQuery { outcome: Some(Outcome::Failed), states: Some(vec![State::Done]), ..JobsQuery::default() },
+        JobsQuery { outcome: Some(Outcome::Succeeded), states: Some(vec![State::Done]), ..JobsQuery::default() },
+        JobsQuery { kind: Some(JobKind::Export), ..JobsQuery::default() },
+        JobsQuery { name: Some(sample::COMMON_NAME.to_owned()), ..JobsQuery::default() },
+        JobsQuery { since: Some(at(1_500_000_000_000)), ..JobsQuery::default() },
+        JobsQuery { since: Some(at(1_500_700_000_000)), until: Some(at(1_500_700_100_000)), ..JobsQuery::default() },
+        JobsQuery { before: Some(InstanceId(RUNS / 2)), ..JobsQuery::default() },
+    ];
+    for query in queries {
+        for company in [Some("1".to_owned()), None] {
+            let query = JobsQuery { company, limit: 20, ..query.clone() };
+            let page = call("jobs list", services.list_jobs(admin, &query)).await.unwrap();
+            assert!(!page.jobs.is_empty(), "{query:?}");
+        }
+    }
+    let limits = Limits { slots: 8, slots_by_kind: BTreeMap::new(), max_attempts: 5, daemon_runs: true };
+    for text in ["70000", "Upload 50001", "j|1|Nightly upload||", "Recurring 5", "no such job"] {
+        if let Ok(found) = call("jobs show", services.find_job(admin, None, text)).await
+            && let Some(run) = found.into_run()
+        {
+            call("jobs show", services.job_details(admin, &run, &limits)).await.unwrap();
+            let query = LogQuery { limit: 100, ..LogQuery::default() };
+            call("jobs log", services.read_log(admin, run.id, &query)).await.unwrap();
+        }
+    }
+    call("overview", services.overview()).await.unwrap();
+    call("readyz", services.ping()).await.unwrap();
+}
+
+/// The full handle of a run.
+async fn run_handle(services: &Services, run: i64) -> String {
+    let run = services.store().run(InstanceId(run)).await.unwrap().unwrap();
+    prepress::model::handle::run(run.company, &run.run_name, run.id)
+}
+
+const SORTS: &[(&str, &str)] = &[
+    ("JobName", "instance_by_name"),
+    ("LogType", "instance_by_kind"),
+    ("StartDate", "instance_log"),
+    ("CompanyName", "instance_by_company"),
+    ("UserId", "job_by_account"),
+    ("Email", "job_by_account"),
+    ("FileErrorCount", "instance_by_errors"),
+    ("FileWarningCount", "instance_by_warnings"),
+    ("FileSuccessCount", "instance_by_successes"),
+];
+
+async fn look_at_logs(services: &Services, admin: &Caller, member: &Caller) {
+    for (sort, _) in SORTS {
+        for direction in ["Ascending", "Descending"] {
+            for (from, until) in [
+                (None, None),
+                (Some("2017-07-14T02:40:00Z"), None),
+                (Some("2017-07-20T00:00:00Z"), Some("2017-07-20T01:00:00Z")),
+            ] {
+                let spans = from.map_or("", |_| if until.is_some() { " of an hour" } else { " from the beginning on" });
+                for (user, by) in [(None, ""), (Some("u|1|user1@sample.example"), " of a user")] {
+                    for company in [Some("c|1".to_owned()), None] {
+                        let param = GetJobLogsParam {
+                            company_handle: company,
+                            user_handle: user.map(str::to_owned),
+                            sort_by: Some((*sort).to_owned()),
+                            sort_direction: Some(direction.to_owned()),
+                            start_date: from.map(str::to_owned),
+                            end_date: until.map(str::to_owned),
+                            num_rows: Some(50),
+                        };
+                        let name = format!("getJobLogs by {sort}{by}{spans}");
+                        let logs = call(&name, services.get_job_logs(member, param)).await.unwrap();
+                        assert!(!logs.first.is_empty(), "{name}");
+                    }
+                }
+            }
+        }
+    }
+    call("getJobLogs", services.get_job_logs(admin, GetJobLogsParam::default())).await.unwrap();
+    let handle = run_handle(services, RUNS / 2).await;
+    let handles = [
+        ("by name", None, Some("Upload 50001")),
+        ("by the common name", None, Some(sample::COMMON_NAME)),
+        ("by the handle of submitJob", Some("j|1|Nightly upload||"), None),
+        ("by the handle of a run", Some(handle.as_str()), None),
+        ("by the old handle of a run", Some(handle.rsplit_once('|').unwrap().0), None),
+    ];
+    for (name, job_handle, original_name) in handles {
+        for log_types in [None, Some(vec!["OriginalJobName".to_owned()])] {
+            let param = GetJobLogDetailsParam {
+                company_handle: format!("c|{}", handle.split('|').nth(1).unwrap()),
+                job_handle: job_handle.map(str::to_owned),
+                original_name: original_name.map(str::to_owned),
+                log_type_array: log_types,
+                records_per_page: Some(10),
+                ..GetJobLogDetailsParam::default()
+            };
+            call(&format!("getJobLogDetails {name}"), services.get_job_log_details(member, param)).await.unwrap();
+        }
+    }
+    let param = GetAssetJobLogsParam { company_handle: "c|1".to_owned(), asset_handle: "a|1".to_owned() };
+    call("getAssetJobLogs", services.get_asset_job_logs(member, param)).await.unwrap();
+}
+
+async fn control(services: &Services, member: &Caller) {
+    let order = |name: &str, time: Option<&str>, schedule: Option<&str>| SubmitJobParam {
+        company_handle: "c|1".to_owned(),
+        job_name: name.to_owned(),
+        exec_time: time.map(str::to_owned),
+        exec_schedule: schedule.map(str::to_owned),
+        elements: json!({"optimizeImagesJob": {"emailSetting": "All"}}).as_object().unwrap().clone(),
+        ..SubmitJobParam::default()
+    };
+    for param in [
+        order("At once", None, None),
+        order("At once", None, None),
+        order("To be stopped", None, None),
+        order("Later", Some("2090-01-01T00:00:00Z"), None),
+        order("Often", None, Some("0 0 3 * * ?")),
+    ] {
+        call("submitJob", services.submit_job(member, param)).await.unwrap();
+    }
+    let job = |name: &str| JobParam { company_handle: "c|1".to_owned(), job_handle: format!("j|1|{name}||") };
+    call("stopJob", services.stop_job(member, job("To be stopped"))).await.unwrap();
+    call("pauseJob", services.pause_job(member, job("Often"))).await.unwrap();
+    call("pauseJob", services.pause_job(member, job("no such job"))).await.unwrap_err();
+    call("resumeJob", services.resume_job(member, job("Often"))).await.unwrap();
+    call("resumeJob", services.resume_job(member, job("Often"))).await.unwrap_err();
+    call("executeJob", services.execute_job(member, job("Often"))).await.unwrap();
+    call("deleteJob", services.delete_job(member, job("Later"))).await.unwrap();
+    call("deleteJob", services.delete_job(member, job("Often"))).await.unwrap();
+}
+
+fn new_job(name: &str, now: DateTime<Utc>) -> NewJob {
+    NewJob {
+        company: COMPANY,
+        name: name.to_owned(),
+        spec: JobSpec::parse(JobKind::UploadPost, &json!({"emailSetting": "None"})).unwrap(),
+        responsible: AccountId(1),
+        submitter: AccountId(1),
+        locale: None,
+        description: None,
+        client: None,
+        address: None,
+        created_at: now,
+        trigger: Trigger::AtOnce,
+        next_fire_at: None,
+        run: Some(NewRun { due_at: now, exclusive_key: None }),
+        parent: None,
+    }
+}
+
+/// What the engine does to runs.
+async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
+    let now = clock.now();
+    let post = |upload: Upload, last: bool| Post {
+        upload,
+        company: COMPANY,
+        address: "127.0.0.1".to_owned(),
+        files: vec![PostedFile { path: "a.jpg".to_owned(), blob: "a".to_owned(), bytes: 1 }],
+        next_until: (!last).then(|| now + TimeDelta::minutes(30)),
+        at: now,
+    };
+    let run = call("UploadFile", store.post(post(Upload::New(Box::new(new_job("Post", now))), false))).await.unwrap();
+    call("UploadFile", store.post(post(Upload::Begun(run.id), false))).await.unwrap();
+    call("UploadFile", store.upload_run(COMPANY, &run.name, None)).await.unwrap().unwrap();
+    call("UploadFile", store.posted_files(run.id)).await.unwrap();
+    call("UploadFile", store.last_post(run.id)).await.unwrap();
+    call("UploadFile", store.next_silence()).await.unwrap();
+    call("UploadFile", store.close_silent_uploads(now + TimeDelta::hours(1))).await.unwrap();
+
+    let free = FreeSlots { total: 4, by_kind: BTreeMap::new() };
+    let lease = Lease { owner: "plans".to_owned(), expires_at: now + TimeDelta::minutes(1) };
+    let claims = call("claim", store.claim(free, CompanyId(0), lease, now)).await.unwrap();
+    let fences: Vec<_> = claims.runs.iter().map(|run| run.fence).collect();
+    assert!(fences.len() >= 3, "the jobs that were submitted are taken");
+    call("heartbeat", store.heartbeat(fences.clone(), now)).await.unwrap();
+    let fence = fences[0];
+    call("attempt", store.plan_items(fence, 1)).await.unwrap();
+    let line = LogLine::new(LogType::JobInfo, Message::new("reason-internal"));
+    let report = ItemReport { lines: vec![line.clone()], ..ItemReport::default() };
+    call("attempt", store.commit_item(fence, "one".to_owned(), Effect::Nothing, |_| report, now)).await.unwrap();
+    call("attempt", store.log_lines(fence, vec![line], Counters::default(), now)).await.unwrap();
+    call("attempt", store.show_progress(fence, Progress::default(), now)).await.unwrap();
+    call("attempt", store.done_items(fence.instance)).await.unwrap();
+    call("attempt", store.done_items_below(fence.instance, "o")).await.unwrap();
+    let ending = Ending { outcome: Outcome::Succeeded, reason: None };
+    call("attempt", store.finish_attempt(fence, ending, now)).await.unwrap();
+    let retry = Release::Retry { reason: Message::new("reason-internal"), not_before: now };
+    call("attempt", store.release_attempt(fences[1], retry, now)).await.unwrap();
+    let full = Release::DiskFull { not_before: now };
+    call("attempt", store.release_attempt(fences[2], full, now)).await.unwrap();
+    call("jobs show", store.last_setback(fences[1].instance)).await.unwrap();
+    call("jobs show", store.stopped_by(fences[1].instance)).await.unwrap();
+    let lost = Lost::Expired { alive: Vec::new() };
+    call("rescue", store.rescue(lost, 5, now + TimeDelta::hours(1))).await.unwrap();
+    call("rescue", store.rescue(Lost::NotOwnedBy("sample".to_owned()), 5, now)).await.unwrap();
+
+    let (due, _) = call("outbox", store.due_messages(Channel::Mail, now, &[], 10)).await.unwrap();
+    let retry = Delivery::Retry { at: now, error: "no".to_owned() };
+    call("outbox", store.settle_message(due[0].id, retry, now)).await.unwrap();
+    call("outbox", store.begin_mail(due[0].instance, &due[0].recipient)).await.unwrap();
+}
+
+/// What the engine does by itself.
+async fn keep_house(store: &Store, clock: &dyn prepress::clock::Clock) {
+    let now = clock.now();
+    call("scheduler", store.next_fire_time()).await.unwrap();
+    let never = at(4_000_000_000_001);
+    let due = call("scheduler", store.due_jobs(never, 10)).await.unwrap();
+    let slots = vec![Slot { due_at: due[0].due_at, fate: Fate::Fire }];
+    let firing = Firing { slots, one_at_a_time: true, next_fire_at: None };
+    let merging = prepress::store::jobs::triggers::DueJob { merging: true, ..due[0].clone() };
+    assert!(call("scheduler", store.fire(&merging, firing, now)).await.unwrap());
+    call("scheduler", store.break_trigger(due[1].id)).await.unwrap();
+    call("scheduler", store.slots(JobId(1), 10)).await.unwrap();
+    let early = at(1_500_001_000_000);
+    let horizon = Horizon { logs: early, instances: early, outbox: early };
+    while !call("retention", store.forget(horizon)).await.unwrap().is_nothing() {}
+    call("wait", store.has_open_runs()).await.unwrap();
+}
+
+async fn look_at_assets(store: &Store) {
+    let by = AccountId(1);
+    let master = Master {
+        asset_type: AssetType::Image,
+        blob: "new".to_owned(),
+        bytes: 1,
+        pixels: Some((1, 1)),
+        facts: PictureFacts::default(),
+        making: Default::default(),
+    };
+    for (name, overwrite) in [("asset-11", true), ("asset-12", false), ("fresh", false)] {
+        let arrival = Arrival {
+            company: COMPANY,
+            folder: "Folder 1".to_owned(),
+            name: FileName { stem: name.to_owned(), extension: "jpg".to_owned(), changed: false },
+            master: master.clone(),
+            overwrite,
+            ready_for_publish: true,
+            preserve_publish_state: None,
+            by,
+            at: at(1_500_000_000_000),
+        };
+        call("file an asset", store.file_asset(arrival)).await.unwrap();
+    }
+    let names = ["asset-11".to_owned(), "asset-15".to_owned()];
+    call("getAssetsByName", store.assets_named(COMPANY, &names)).await.unwrap();
+    call("getAssets", store.assets(COMPANY, &[AssetId(11), AssetId(15)])).await.unwrap();
+    let search = Search {
+        folder: String::new(),
+        include_subfolders: true,
+        trash_state: prepress::model::asset::TrashState::NotInTrash,
+        publish_state: None,
+        types: None,
+        excluded_types: Vec::new(),
+        sub_types: Vec::new(),
+        strict_sub_types: false,
+        groups: Vec::new(),
+        any_group: false,
+        sort: Sort::Name,
+        descending: false,
+        limit: 50,
+        offset: 0,
+    };
+    call("searchAssets by name", store.search_assets(COMPANY, &search)).await.unwrap();
+    call("publish", store.assets_changed(COMPANY, ASSETS - 10)).await.unwrap();
+    call("publish", store.publications_after(ContextId(1), ASSETS - 10)).await.unwrap();
+}
+
+/// Tables of the sample that are long.
+const LONG: &[&str] = &[
+    "job",
+    "instance",
+    "slot",
+    "item",
+    "log_detail",
+    "outbox",
+    "asset",
+    "derived",
+    "publish_mark",
+    "publication",
+    "asset_metadata",
+];
+
+/// Names of long tables in a statement.
+fn aliases(sql: &str) -> BTreeMap<String, &'static str> {
+    let words: Vec<&str> = sql.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty()).collect();
+    let mut found = BTreeMap::new();
+    for pair in words.windows(3) {
+        let [before, table, after] = pair else { continue };
+        let Some(table) = LONG.iter().find(|long| *long == table) else { continue };
+        if matches!(*before, "FROM" | "JOIN" | "UPDATE" | "INTO") {
+            found.insert((*table).to_owned(), *table);
+            let alias = if *after == "AS" { None } else { Some(*after) };
+            if let Some(alias) = alias.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
+            {
+                found.insert(alias.to_owned(), *table);
+            }
+        }
+    }
+    if let [.., last] = words.as_slice()
+        && let Some(table) = LONG.iter().find(|long| *long == last)
+    {
+        found.insert((*table).to_owned(), *table);
+    }
+    found
+}
+
+/// A step of a plan, and of which select it is one.
+struct Step {
+    select: i64,
+    detail: String,
+}
+
+/// What is wrong with a plan.
+fn faults(sql: &str, plan: &[Step], partial: &BTreeSet<String>) -> Vec<String> {
+    let aliases = aliases(sql);
+    let sorted: BTreeSet<i64> =
+        plan.iter().filter(|step| step.detail.contains("FOR ORDER BY")).map(|step| step.select).collect();
+    let has_end = sql.contains(" LIMIT ");
+    let mut faults = Vec::new();
+    for Step { select, detail } in plan {
+        let words: Vec<&str> = detail.split(' ').collect();
+        let of_long = words.get(1).is_some_and(|name| aliases.contains_key(*name));
+        let ends = has_end && !sorted.contains(select);
+        if detail.contains("AUTOMATIC") {
+            faults.push(format!("makes an index for itself: {detail}"));
+        } else if !of_long || words.iter().any(|word| partial.contains(*word)) {
+            // Of a short table, or by an index of few rows.
+        } else if detail.starts_with("SCAN") && !(ends && sql.contains("ORDER BY w.id")) {
+            faults.push(format!("reads a whole table: {detail}"));
+        } else if detail.ends_with("(company_id=?)") && !ends {
+            faults.push(format!("reads a whole company: {detail}"));
+        }
+    }
+    faults
+}
+
+/// Statements that read more than they give, and why they may.
+const ALLOWED: &[(&str, &str)] =
+    &[("SELECT count(*) FROM asset a JOIN folder f", "a search says how much there is in all")];
+
+/// Statements of the store's jobs that no call of this test sends, and why none need.
+const COLD: &[(&str, &str)] = &[
+    ("SELECT value FROM system WHERE key = 'zone'", "once a start"),
+    ("INSERT INTO system (key, value) VALUES ('zone', $1)", "once a start"),
+    ("SELECT id, exec_schedule, next_fire_at FROM job", "once a start in another zone"),
+    ("UPDATE job SET next_fire_at = $3, trigger_state = CASE", "once a start in another zone"),
+    (
+        "SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3",
+        "of a run that cannot be read, by its number",
+    ),
+];
+
+fn plain(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The statements in the source of the store's jobs.
+fn statements_in_source() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.join("jobs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.push(folder.join("overview.rs"));
+    let mut found = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        let code = code.replace("\\\"", "'");
+        for literal in code.split('"').skip(1).step_by(2) {
+            let literal = plain(literal);
+            if ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "].iter().any(|verb| literal.starts_with(verb)) {
+                found.push(literal);
+            }
+        }
+    }
+    assert!(found.len() > 60, "the source is not written as it was: {}", found.len());
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hot_statements_find_what_they_want_in_any_database() {
+    let sent = listen();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plans.db");
+    fixture(&path).await;
+    let clock = ManualClock::at(at(3_000_000_000_000));
+    make_calls(&path, &clock).await;
+
+    let sent = sent.lock().unwrap().clone();
+    let all: Vec<String> = sent.keys().map(|sql| plain(sql)).collect();
+    let forgotten: Vec<String> = statements_in_source()
+        .into_iter()
+        .filter(|part| !all.iter().any(|sql| sql.contains(part)) && !COLD.iter().any(|(cold, _)| part.contains(cold)))
+        .collect();
+    assert_eq!(forgotten, Vec::<String>::new(), "make a call above that sends them, or say in COLD why none need");
+
+    let mut problems = Vec::new();
+    for statistics in ["none", "good", "old"] {
+        let mut connection = connect(&path).await;
+        let prepare: &[&str] = match statistics {
+            "none" => &["ANALYZE sqlite_schema", "DELETE FROM sqlite_stat1", "DELETE FROM sqlite_stat4"],
+            "good" => &["ANALYZE"],
+            _ => &[
+                "DELETE FROM sqlite_stat1",
+                "DELETE FROM sqlite_stat4",
+                "INSERT INTO sqlite_stat1 SELECT * FROM old1",
+                "INSERT INTO sqlite_stat4 SELECT * FROM old4",
+            ],
+        };
+        for sql in prepare {
+            sqlx::query(*sql).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        // Statistics are read when a database is opened.
+        let mut connection = connect(&path).await;
+        let partial: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '% WHERE %'")
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+        let partial: BTreeSet<String> = partial.into_iter().collect();
+        for (sql, calls) in &sent {
+            if !["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|verb| sql.starts_with(verb)) {
+                continue;
+            }
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+            let step = |row: &SqliteRow| Step { select: row.get("parent"), detail: row.get("detail") };
+            let plan: Vec<Step> = rows.iter().map(step).collect();
+            let mut wrong = faults(sql, &plan, &partial);
+            for (sort, index) in SORTS {
+                let picks = sql.contains("json_group_array")
+                    && calls.iter().all(|call| call == &format!("getJobLogs by {sort}"));
+                if picks && !plan.iter().any(|step| step.detail.contains(index)) {
+                    wrong.push(format!("does not use {index}"));
+                }
+            }
+            wrong.retain(|_| !ALLOWED.iter().any(|(allowed, _)| plain(sql).contains(allowed)));
+            if !wrong.is_empty() {
+                problems
+                    .push(format!("statistics: {statistics}\n{calls:?}\n{sql}\n{}\n=> {wrong:?}\n", plan.join("\n")));
+            }
+        }
+        connection.close().await.unwrap();
+    }
+    assert!(problems.is_empty(), "{} problems\n\n{}", problems.len(), problems.join("\n"));
+}
