@@ -69,7 +69,7 @@ pub enum Applied {
 
 impl Applied {
     /// The asset that was made or changed.
-    pub const fn asset(&self) -> Option<AssetId> {
+    pub fn asset(&self) -> Option<AssetId> {
         match self {
             Self::Nothing | Self::PublishBegun(_) | Self::Removed(_) | Self::Orphans(_) | Self::Described(_) => None,
             Self::Filed(filed) => Some(filed.asset()),
@@ -134,7 +134,7 @@ async fn file(
 ) -> Result<Applied, StoreError> {
     let company = arrival.company;
     let filed = arrival::file(tx, arrival).await.map_err(unexpected)?;
-    if !matches!(filed, Filed::Duplicate { .. }) {
+    if filed.is_master() {
         if !derived.is_empty() {
             derive(tx, company, filed.asset(), derived, now).await?;
         }

@@ -20,7 +20,7 @@ pub enum Exit {
     Failed,
     /// The job that was waited for failed as a whole, or was stopped.
     JobFailed,
-    /// The job that was waited for is done, with errors in some of its files.
+    /// The job that was waited for is done, with errors in some of its files, or without some of them.
     JobHadErrors,
     /// A signal ended the command before its work was done.
     Interrupted,
@@ -34,7 +34,8 @@ Exit codes:
   1  refused or failed; the message says why and what to do
   2  the command line was not understood
   3  the job that was waited for failed or was stopped
-  4  the job that was waited for is done, but some of its files had errors
+  4  the job that was waited for is done, but some of its files had errors, or were left out because
+     assets with other content have their names
   130  interrupted by a signal (Ctrl-C)";
 }
 
