@@ -6,9 +6,10 @@ mod tenants;
 
 use prepress::clock::Clock;
 use prepress::model::asset::{AssetType, DerivedRole, TrashState};
-use prepress::model::id::{AssetId, CompanyId};
+use prepress::model::id::{AssetId, CompanyId, InstanceId};
 use prepress::model::name::FileName;
-use prepress::model::overwrite::OverwriteMode;
+use prepress::model::overwrite::{OverwriteMode, SameName};
+use prepress::model::source::{Siblings, SourceName};
 use prepress::service::{Denied, Error};
 use prepress::store::assets::Contexts;
 use prepress::store::assets::arrival::{Arrival, Filed};

@@ -64,8 +64,8 @@ pub const fn extensions(format: Format) -> &'static [&'static str] {
         Format::Heic => &["heic", "heif", "hif"],
         Format::Avif => &["avif"],
         Format::CameraRaw => &[
-            "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "pef", "srw", "raf", "rw2", "rwl", "orf", "x3f",
-            "mrw", "3fr", "iiq", "erf", "kdc", "dcr", "mef",
+            "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "pef", "srw", "raf", "rw2", "rwl", "orf",
+            "x3f", "mrw", "3fr", "iiq", "erf", "kdc", "dcr", "mef",
         ],
         Format::Foreign(foreign) => match foreign {
             Foreign::Jpeg2000 => &["jp2", "jpx", "jpf", "jpm", "j2k", "j2c", "jpc"],
@@ -151,8 +151,8 @@ const OTHERS: &[&str] = &[
 
 /// The same of films.
 const FILMS: &[&str] = &[
-    "mp4", "mov", "qt", "m4v", "avi", "mkv", "webm", "flv", "f4v", "wmv", "asf", "mpg", "mpeg", "mpe", "m2v", "vob", "m2ts",
-    "mts", "ts", "ogv", "mxf", "3gp", "3g2",
+    "mp4", "mov", "qt", "m4v", "avi", "mkv", "webm", "flv", "f4v", "wmv", "asf", "mpg", "mpeg", "mpe", "m2v", "vob",
+    "m2ts", "mts", "ts", "ogv", "mxf", "3gp", "3g2",
 ];
 
 fn all() -> impl Iterator<Item = Format> {
@@ -174,7 +174,9 @@ fn promise(extension: &str) -> Option<Promise> {
     let format = all().find(|format| extensions(*format).contains(&extension))?;
     match format {
         Format::CameraRaw | Format::Foreign(_) | Format::Fxg => Some(Promise::Picture),
-        Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator | Format::InDesign => Some(Promise::Document),
+        Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator | Format::InDesign => {
+            Some(Promise::Document)
+        }
         format => format.is_decodable().then_some(Promise::Picture),
     }
 }

@@ -118,8 +118,10 @@ impl Unpacking<'_> {
             listed.members.into_iter().partition(|member| skip.matches(file_name(&member.path)));
         let count = members.len();
         let sources = Sources::among(members.iter().map(|member| self.source(&member.path)));
-        let numbered =
-            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &sources, &member.path), member));
+        let numbered = members
+            .into_iter()
+            .enumerate()
+            .map(|(index, member)| (self.incoming(index, &sources, &member.path), member));
         let mut to_come: VecDeque<(Incoming, Member)> =
             numbered.filter(|(incoming, _)| !done.contains_key(&incoming.key)).collect();
         while !to_come.is_empty() {

@@ -55,7 +55,15 @@ impl Executor for UploadDirectory {
         let files = files.into_iter().filter(|file| !done.contains_key(&ingest::display(&file.relative)));
         let mut prepared = stream::iter(files)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
-            .map(|file| self.prepare(context, &filing, incoming(&destination, &sources, &file.relative), directory.clone(), file))
+            .map(|file| {
+                self.prepare(
+                    context,
+                    &filing,
+                    incoming(&destination, &sources, &file.relative),
+                    directory.clone(),
+                    file,
+                )
+            })
             .buffered(self.workshop.settings.parallel * 2);
         while let Some(file) = prepared.next().await {
             let (incoming, fate) = file?;

@@ -292,9 +292,8 @@ impl Work<'_> {
             let name = filed.name();
             let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let path = format!("{folder}{name}.mp4");
-            let line = |log_type, message| {
-                LogLine::new(log_type, message).about(Some(filed.asset()), name, FileType::Video)
-            };
+            let line =
+                |log_type, message| LogLine::new(log_type, message).about(Some(filed.asset()), name, FileType::Video);
             let message = Message::new("upload-success")
                 .with("file", path.clone())
                 .with("type", AssetType::Video.as_str())

@@ -40,7 +40,10 @@ mod tests {
         let warned = Counters { warning: 1, ..clean };
         let erred = Counters { error: 1, ..clean };
         let left_out = Counters { duplicate: 1, left_out: 1, ..clean };
-        assert!(EmailSetting::Error.wants_end(Outcome::Succeeded, &left_out), "a file is not where its owner believes it");
+        assert!(
+            EmailSetting::Error.wants_end(Outcome::Succeeded, &left_out),
+            "a file is not where its owner believes it"
+        );
         let twice = Counters { duplicate: 1, ..clean };
         assert!(!EmailSetting::ErrorAndWarning.wants_end(Outcome::Succeeded, &twice), "it is there already");
         // (setting, begin, clean end, end with warnings, end with errors, failed, stopped)

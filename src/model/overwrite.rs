@@ -286,7 +286,14 @@ mod tests {
         }
     }
 
-    fn told(source: &str, content: &str, siblings: &[&str], overwrite: bool, same_name: SameName, kin: &[Kin]) -> String {
+    fn told(
+        source: &str,
+        content: &str,
+        siblings: &[&str],
+        overwrite: bool,
+        same_name: SameName,
+        kin: &[Kin],
+    ) -> String {
         let source = SourceName::of_path(source);
         let files = siblings.iter().map(|path| SourceName::of_path(path)).chain([source.clone()]);
         let siblings = Sources::among(files).siblings_of(&source);
@@ -334,9 +341,8 @@ mod tests {
     #[test]
     fn two_names_that_become_one_are_told_apart_in_one_job_whatever_overwrite_says() {
         for overwrite in [true, false] {
-            let settle = |source, siblings: &[&str], kin: &[Kin]| {
-                told(source, source, siblings, overwrite, SameName::Skip, kin)
-            };
+            let settle =
+                |source, siblings: &[&str], kin: &[Kin]| told(source, source, siblings, overwrite, SameName::Skip, kin);
             // The file that is called so gets the name, in whichever order they come.
             assert_eq!(settle(MINE, &[THEIRS], &[]), "number for cd.jpg");
             assert_eq!(settle(THEIRS, &[MINE], &[]), "add");
@@ -365,10 +371,10 @@ mod tests {
     fn an_asset_of_which_nobody_noted_the_source_is_whose_content_it_has_or_whose_name() {
         let there = [kin(1, "cd", None, 1)];
         for overwrite in [true, false] {
-            let settle = |source, content, siblings: &[&str]| {
-                told(source, content, siblings, overwrite, SameName::Skip, &there)
-            };
-            let (replaced, left_out) = if overwrite { ("replace cd", "replace cd") } else { ("same as cd", "left out for cd") };
+            let settle =
+                |source, content, siblings: &[&str]| told(source, content, siblings, overwrite, SameName::Skip, &there);
+            let (replaced, left_out) =
+                if overwrite { ("replace cd", "replace cd") } else { ("same as cd", "left out for cd") };
             assert_eq!(settle(MINE, "unknown", &[THEIRS]), replaced);
             assert_eq!(settle(MINE, "mine", &[THEIRS]), "number for cd.jpg");
             assert_eq!(settle(THEIRS, "theirs", &[MINE]), left_out);

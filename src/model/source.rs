@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn siblings_are_those_that_become_one() {
-        let files =
-            ["c&d.jpg", "cd.jpg", "A/x.jpg", "B/x.jpg", "a&b/y.jpg", "ab/y.jpg", "z.JPG", "z.jpg", "%.jpg"].map(SourceName::of_path);
+        let files = ["c&d.jpg", "cd.jpg", "A/x.jpg", "B/x.jpg", "a&b/y.jpg", "ab/y.jpg", "z.JPG", "z.jpg", "%.jpg"]
+            .map(SourceName::of_path);
         let sources = Sources::among(files);
         for (file, rightful) in [
             ("c&d.jpg", Some("cd.jpg")),

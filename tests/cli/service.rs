@@ -12,7 +12,7 @@ use super::*;
 const GUARD: Duration = Duration::from_secs(120);
 
 /// Looks until there is something.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = std::time::Instant::now();
     loop {
         if let Some(found) = look() {

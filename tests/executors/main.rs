@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archives;
+mod as_named;
 mod child;
 mod cleanup;
 mod contexts;
@@ -14,6 +15,7 @@ mod heif;
 mod layers;
 mod likeness;
 mod metadata;
+mod names;
 mod optimize;
 mod options;
 mod pages;

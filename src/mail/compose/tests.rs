@@ -35,7 +35,15 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
     Finish {
         at: at(9, 18, 16),
         ending,
-        counters: Counters { success, updated: 0, duplicates: 2, left_out: 0, warnings, errors, total: success + errors + 2 },
+        counters: Counters {
+            success,
+            updated: 0,
+            duplicates: 2,
+            left_out: 0,
+            warnings,
+            errors,
+            total: success + errors + 2,
+        },
         problems: Vec::new(),
         results: Vec::new(),
     }

@@ -122,7 +122,9 @@ fn same_name(text: &str) -> Result<SameNameSetting, String> {
     if text == "default" {
         return Ok(SameNameSetting(None));
     }
-    text.parse().map(|same_name| SameNameSetting(Some(same_name))).map_err(|_| "must be skip, number or default".to_owned())
+    text.parse()
+        .map(|same_name| SameNameSetting(Some(same_name)))
+        .map_err(|_| "must be skip, number or default".to_owned())
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
