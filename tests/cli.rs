@@ -381,7 +381,11 @@ fn mails(place: &Place) -> Vec<String> {
     let mut found: Vec<_> =
         fs::read_dir(place.data.join("mail")).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     found.sort();
-    found.iter().filter(|path| path.is_file()).map(|path| fs::read_to_string(path).unwrap()).collect()
+    found
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
 }
 
 #[test]

@@ -325,14 +325,18 @@ impl Told {
             Filed::AddedWithNumber { name, shared_with, .. } => {
                 counters.success = 1;
                 lines.push(self.success(name));
+                let Incoming { shown, name: wanted, .. } = &self.incoming;
                 let message = match shared_with {
-                    Some(other) => Message::new("name-shared").with("other", other.path()),
-                    None => Message::new("duplicate-renamed"),
+                    Some(other) => Message::new("name-shared")
+                        .with("file", shown.clone())
+                        .with("asset", wanted.stem.clone())
+                        .with("name", name.clone())
+                        .with("other", other.path()),
+                    None => Message::new("duplicate-renamed")
+                        .with("file", shown.clone())
+                        .with("asset", wanted.stem.clone())
+                        .with("name", name.clone()),
                 };
-                let message = message
-                    .with("file", self.incoming.shown.clone())
-                    .with("asset", self.incoming.name.stem.clone())
-                    .with("name", name.clone());
                 lines.push(self.line(LogType::UploadWarning, name, message));
             }
             Filed::Updated { name, moved_from, .. } => {

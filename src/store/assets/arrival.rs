@@ -259,7 +259,7 @@ async fn kin(connection: &mut SqliteConnection, company: CompanyId, name: &str) 
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
                SELECT id FROM asset WHERE company_id = $1 AND arrived_as = $2) k
-         JOIN asset a ON a.id = k.id JOIN folder f ON f.id = a.folder_id
+         CROSS JOIN asset a ON a.id = k.id CROSS JOIN folder f ON f.id = a.folder_id
          ORDER BY a.name <> $2, a.id",
     )
     .bind(company.0)
