@@ -6,9 +6,10 @@ mod tenants;
 
 use prepress::clock::Clock;
 use prepress::model::asset::{AssetType, DerivedRole, TrashState};
-use prepress::model::id::{AssetId, CompanyId};
+use prepress::model::id::{AssetId, CompanyId, InstanceId};
 use prepress::model::name::FileName;
-use prepress::model::overwrite::OverwriteMode;
+use prepress::model::overwrite::{OverwriteMode, SameName};
+use prepress::model::source::{Siblings, SourceName};
 use prepress::service::{Denied, Error};
 use prepress::store::assets::Contexts;
 use prepress::store::assets::arrival::{Arrival, Filed};
@@ -352,8 +353,12 @@ async fn arriving_files_replace_number_or_skip() {
             company: shop.company,
             folder: folder.to_owned(),
             name: FileName::clean("file", name).unwrap(),
+            source: SourceName::new(folder, name),
+            siblings: Siblings::default(),
+            run: InstanceId(1),
             master: master(AssetType::Image, folder, 10),
             overwrite,
+            same_name: SameName::Skip,
             ready_for_publish: true,
             preserve_publish_state: None,
             by: shop.ada.account,
@@ -375,6 +380,8 @@ async fn arriving_files_replace_number_or_skip() {
 
     let name = || "shoe".to_owned();
     assert_eq!(file("A", "shoe.jpg", false).await, Filed::Duplicate { asset, name: name() });
+    let Filed::LeftOut(there) = file("B", "shoe.jpg", false).await else { panic!("other content") };
+    assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
     assert_eq!(file("A", "shoe.jpg", true).await, Filed::Updated { asset, name: name(), moved_from: None });
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
     for (number, folder) in (1..).zip(["B", "C", "D", "E", "F"]) {

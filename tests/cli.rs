@@ -382,6 +382,72 @@ fn a_job_from_submission_to_its_log() {
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+/// What a command has in `DATA/mail`, the newest last.
+fn mails(place: &Place) -> Vec<String> {
+    let mut found: Vec<_> =
+        fs::read_dir(place.data.join("mail")).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_file_that_is_left_out_for_its_name_is_told_everywhere() {
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    let cards = place.data.join("ingest/Acme/cards");
+    for (card, shade) in [("A", 10), ("B", 200)] {
+        fs::create_dir_all(cards.join(card)).unwrap();
+        let picture = image::RgbImage::from_fn(40, 30, |x, _| image::Rgb([x as u8, shade, 0]));
+        picture.save(cards.join(card).join("IMG_0001.png")).unwrap();
+    }
+    let submit = |more: &[&str]| {
+        let flags = ["submit", "--kind", "uploadDirectory", "--dir", "cards", "--wait", "--json", "--email", "Error"];
+        let ran = place.run(&[&flags[..], &["--user", "ada@acme.example"], more].concat());
+        let runs: Value =
+            serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err));
+        (ran.code, runs[0].clone())
+    };
+    let (code, job) = submit(&[]);
+    let counters = |job: &Value| {
+        ["success", "duplicates", "leftOut", "errors"].map(|name| job["counters"][name].as_i64().unwrap())
+    };
+    assert_eq!((code, counters(&job)), (Some(4), [1, 1, 1, 0]), "{job}");
+    let run = job["run"].to_string();
+    for flag in ["--problems", "--errors"] {
+        let problems = place.run(&["jobs", "log", &run, flag]).ok();
+        assert_eq!(problems.lines().count(), 1, "{problems}");
+        assert!(problems.contains("DuplicateSkipped") && problems.contains("B/IMG_0001.png"), "{problems}");
+        assert!(problems.contains("Acme/A/IMG_0001.png has its name and other content"), "{problems}");
+    }
+    let table = place.run(&["jobs", "list"]).ok();
+    assert!(table.contains("done, errors") && table.contains("1 left out"), "{table}");
+    assert!(place.run(&["jobs", "show", &run]).ok().contains("1 ok, 1 left out"), "{table}");
+    let ended = place.run(&["jobs", "log", &run]).ok();
+    assert!(ended.contains("1 of the duplicates was left out although its content is nowhere"), "{ended}");
+    let told = service::until("the mail", || mails(&place).pop());
+    assert!(told.contains("done, but 1 file was left out"), "{told}");
+
+    // The same again is the same; numbered it is none of it; and what has its number is a duplicate.
+    assert_eq!(submit(&[]).0, Some(4));
+    assert!(place.run(&["company", "same-name", "Acme", "rename"]).err.contains("must be skip, number or default"));
+    assert!(place.run(&["company", "same-name", "Nobody", "skip"]).refused().contains("prepress company list"));
+    let said = place.run(&["company", "same-name", "Acme", "number"]).ok();
+    assert!(said.contains("get a number"), "{said}");
+    assert_eq!(submit(&["--same-name", "skip"]).0, Some(4));
+    let (code, job) = submit(&[]);
+    assert_eq!((code, counters(&job)), (Some(0), [1, 1, 0, 0]), "{job}");
+    let said = place.run(&["company", "same-name", "Acme", "default"]).ok();
+    assert!(said.contains("are left out, as the configuration says"), "{said}");
+    let (code, job) = submit(&[]);
+    assert_eq!((code, counters(&job)), (Some(0), [0, 2, 0, 0]), "{job}");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
 #[test]
 fn jobs_from_files() {
     let place = Place::new();

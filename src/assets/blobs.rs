@@ -144,6 +144,27 @@ impl Blobs {
         hex(&Sha256::digest(content))
     }
 
+    /// What the content of a file is called, without storing it.
+    pub fn digest(source: &mut impl Read, stop: &dyn Fn() -> bool) -> Result<Blob, BlobError> {
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        let mut piece = vec![0; PIECE];
+        loop {
+            if stop() {
+                return Err(BlobError::Stopped);
+            }
+            match source.read(&mut piece) {
+                Ok(0) => return Ok(Blob { id: hex(&hash.finalize()), bytes }),
+                Ok(count) => {
+                    bytes += count as u64;
+                    hash.update(&piece[..count]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(BlobError::Source(error)),
+            }
+        }
+    }
+
     /// Where the content is, whether or not it is there.
     pub fn path(&self, id: &str) -> Result<PathBuf, BlobError> {
         let is_name = id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -586,6 +607,7 @@ mod tests {
         let mut draft = blobs.draft().unwrap();
         draft.file().write_all(b"hello").unwrap();
         assert_eq!(blobs.keep(draft).unwrap(), blob);
+        assert_eq!(Blobs::digest(&mut &b"hello"[..], &|| false).unwrap(), blob);
         let mut text = String::new();
         blobs.read(&blob.id).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");

@@ -1,6 +1,6 @@
 //! What kind of asset a file becomes: its content decides.
 
-use crate::media::Format;
+use crate::media::{Foreign, Format};
 use crate::model::asset::AssetType;
 
 /// Moving pictures become another type once their frames are known.
@@ -38,9 +38,13 @@ pub const fn asset_type(format: Format) -> AssetType {
         Format::Xsl => AssetType::Xsl,
         Format::Css => AssetType::Css,
         Format::JavaScript => AssetType::Javascript,
-        Format::Fxg | Format::Tar | Format::Gz | Format::FlashComponent | Format::Text | Format::Unknown => {
-            AssetType::Asset
-        }
+        Format::Foreign(_)
+        | Format::Fxg
+        | Format::Tar
+        | Format::Gz
+        | Format::FlashComponent
+        | Format::Text
+        | Format::Unknown => AssetType::Asset,
     }
 }
 
@@ -59,7 +63,26 @@ pub const fn extensions(format: Format) -> &'static [&'static str] {
         Format::Fxg => &["fxg"],
         Format::Heic => &["heic", "heif", "hif"],
         Format::Avif => &["avif"],
-        Format::CameraRaw => &["dng", "cr2", "cr3", "nef", "nrw", "arw", "pef", "srw"],
+        Format::CameraRaw => &[
+            "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "pef", "srw", "raf", "rw2", "rwl", "orf",
+            "x3f", "mrw", "3fr", "iiq", "erf", "kdc", "dcr", "mef",
+        ],
+        Format::Foreign(foreign) => match foreign {
+            Foreign::Jpeg2000 => &["jp2", "jpx", "jpf", "jpm", "j2k", "j2c", "jpc"],
+            Foreign::JpegXl => &["jxl"],
+            Foreign::JpegXr => &["jxr", "wdp", "hdp"],
+            Foreign::OpenExr => &["exr"],
+            // Others call their texts about grids so.
+            Foreign::Radiance => &[],
+            Foreign::Netpbm => &["ppm", "pgm", "pbm", "pnm", "pam", "pfm"],
+            Foreign::Icon => &["ico", "cur"],
+            Foreign::DirectDraw => &["dds"],
+            Foreign::Gimp => &["xcf"],
+            Foreign::Metafile => &["wmf", "emf"],
+            Foreign::Dpx => &["dpx"],
+            Foreign::Pcx => &["pcx"],
+            Foreign::Targa => &["tga"],
+        },
         Format::Pdf => &["pdf"],
         Format::PostScript => &["ps"],
         Format::Eps => &["eps", "epsf"],
@@ -122,15 +145,58 @@ const ALL: &[Format] = &[
 
 /// Extensions of formats that have no list of their own, because their content tells too little of them.
 const OTHERS: &[&str] = &[
-    "mp4", "mov", "m4v", "avi", "mkv", "webm", "flv", "f4v", "wmv", "mpg", "mpeg", "mts", "ts", "ogv", "mxf", "mp3",
-    "wav", "aac", "m4a", "ogg", "flac", "wma", "aif", "aiff", "vtt", "srt", "ttml", "scc", "ttf", "otf", "ttc", "woff",
-    "woff2", "pfb", "afm", "txt", "csv", "tsv", "htm", "html", "json", "md",
+    "mp3", "wav", "aac", "m4a", "ogg", "flac", "wma", "aif", "aiff", "vtt", "srt", "ttml", "scc", "ttf", "otf", "ttc",
+    "woff", "woff2", "pfb", "afm", "txt", "csv", "tsv", "htm", "html", "json", "md",
 ];
+
+/// The same of films.
+const FILMS: &[&str] = &[
+    "mp4", "mov", "qt", "m4v", "avi", "mkv", "webm", "flv", "f4v", "wmv", "asf", "mpg", "mpeg", "mpe", "m2v", "vob",
+    "m2ts", "mts", "ts", "ogv", "mxf", "3gp", "3g2",
+];
+
+fn all() -> impl Iterator<Item = Format> {
+    ALL.iter().copied().chain(Foreign::ALL.iter().map(|foreign| Format::Foreign(*foreign)))
+}
+
+/// What a file is to be that is called so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    Picture,
+    Document,
+    Film,
+}
+
+fn promise(extension: &str) -> Option<Promise> {
+    if FILMS.contains(&extension) {
+        return Some(Promise::Film);
+    }
+    let format = all().find(|format| extensions(*format).contains(&extension))?;
+    match format {
+        Format::CameraRaw | Format::Foreign(_) | Format::Fxg => Some(Promise::Picture),
+        Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator | Format::InDesign => {
+            Some(Promise::Document)
+        }
+        format => format.is_decodable().then_some(Promise::Picture),
+    }
+}
+
+/// What the name of a file (its extension in lower case, without the dot) promises in vain: a picture, a document or a film, while
+/// the content is of no format that has a mark. Films of packets share their extension with programs, and FXG may say late what it is.
+pub fn broken_promise(extension: &str, format: Format) -> Option<Promise> {
+    let is_text = matches!(
+        format,
+        Format::Text | Format::Xml | Format::Xsl | Format::Css | Format::JavaScript | Format::VideoCaption
+    );
+    let is_nothing = format == Format::Unknown || is_text && !matches!(extension, "ts" | "mts" | "fxg");
+    if is_nothing { promise(extension) } else { None }
+}
 
 /// Whether the last part of a name is a file's extension rather than a part of the name.
 pub fn is_extension(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    OTHERS.contains(&text.as_str()) || ALL.iter().any(|format| extensions(*format).contains(&text.as_str()))
+    let text = text.as_str();
+    OTHERS.contains(&text) || FILMS.contains(&text) || all().any(|format| extensions(format).contains(&text))
 }
 
 /// Whether a file called so (lower case, without the dot) is what it is called. Names without an extension promise nothing.
@@ -140,7 +206,7 @@ pub fn extension_fits(extension: &str, format: Format) -> bool {
         return true;
     }
     // Of formats without a list any extension is believed that does not belong to another one.
-    own.is_empty() && !ALL.iter().any(|other| extensions(*other).contains(&extension))
+    own.is_empty() && !all().any(|other| extensions(other).contains(&extension))
 }
 
 /// The usual extension for a media type of HTTP.
@@ -189,6 +255,31 @@ mod tests {
     }
 
     #[test]
+    fn names_promise() {
+        for (extension, format, broken) in [
+            ("jpg", Format::Unknown, Some(Promise::Picture)),
+            ("psd", Format::Text, Some(Promise::Picture)),
+            ("svg", Format::Text, Some(Promise::Picture)),
+            ("nef", Format::Xml, Some(Promise::Picture)),
+            ("jp2", Format::Unknown, Some(Promise::Picture)),
+            ("pdf", Format::Xml, Some(Promise::Document)),
+            ("eps", Format::Text, Some(Promise::Document)),
+            ("mov", Format::Unknown, Some(Promise::Film)),
+            ("ts", Format::Unknown, Some(Promise::Film)),
+            ("ts", Format::Text, None),
+            ("fxg", Format::Xml, None),
+            ("jpg", Format::Png, None),
+            ("jpg", Format::Zip, None),
+            ("doc", Format::Text, None),
+            ("zip", Format::Unknown, None),
+            ("dat", Format::Unknown, None),
+            ("", Format::Unknown, None),
+        ] {
+            assert_eq!(broken_promise(extension, format), broken, "{extension} {format}");
+        }
+    }
+
+    #[test]
     fn a_dot_is_not_always_an_extension() {
         assert!(is_extension("JPG") && is_extension("mp4"));
         assert!(!is_extension("v2") && !is_extension(""));
@@ -196,9 +287,9 @@ mod tests {
 
     #[test]
     fn usual_extensions_fit_their_formats() {
-        for format in ALL {
-            let first = extensions(*format).first().unwrap();
-            assert!(is_extension(first) && extension_fits(first, *format), "{format}");
+        for format in all() {
+            let Some(first) = extensions(format).first() else { continue };
+            assert!(is_extension(first) && extension_fits(first, format), "{format}");
         }
     }
 }

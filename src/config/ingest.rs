@@ -8,6 +8,7 @@ use super::{
     read::{Check, Section},
     units::Size,
 };
+use crate::model::overwrite::SameName;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
@@ -18,6 +19,7 @@ pub struct Ingest {
     pub max_file_bytes: Size,
     pub max_depth: u32,
     pub skip: NamePatterns,
+    pub same_name: SameName,
 }
 
 impl Default for Ingest {
@@ -29,6 +31,7 @@ impl Default for Ingest {
             max_file_bytes: Size::gib(2),
             max_depth: 32,
             skip: NamePatterns(junk.map(str::to_owned).to_vec()),
+            same_name: SameName::Skip,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::mail::{
 };
 use crate::model::handle;
 use crate::model::job::JobSpec;
-use crate::model::log::{LogType, Message};
+use crate::model::log::{self, LogType, Message};
 use crate::model::outcome::Outcome;
 use crate::store::exports::Export;
 use crate::store::jobs::outbox::{Moment, Outgoing};
@@ -90,7 +90,7 @@ impl JobLetters {
     }
 
     async fn finish(&self, run: &Run) -> Result<Finish, StoreError> {
-        let problems = DetailFilter { log_types: Some(problem_types()), limit: PROBLEMS, ..DetailFilter::default() };
+        let problems = DetailFilter { limit: PROBLEMS, ..DetailFilter::severe(log::Severity::Warning) };
         let problems = self.store.details(run.id, &problems).await?;
         Ok(Finish {
             at: run.finished_at.unwrap_or(run.created_at),
@@ -159,31 +159,21 @@ fn counters(run: &Run) -> Counters {
     Counters {
         success: unsigned(success),
         updated: unsigned(counted.update),
-        duplicates: unsigned(counted.duplicate),
+        duplicates: unsigned(counted.duplicate - counted.left_out),
+        left_out: unsigned(counted.left_out),
         warnings: unsigned(counted.warning.max(counted.transfer_warning)),
         errors: unsigned(errors),
         total: unsigned(success + counted.update + counted.duplicate + errors),
     }
 }
 
-/// Log types of lines that need a person.
-fn problem_types() -> Vec<LogType> {
-    LogType::ALL.iter().copied().filter(|log_type| severity(*log_type).is_some()).collect()
-}
-
-fn severity(log_type: LogType) -> Option<Severity> {
-    let name = log_type.as_str();
-    if name.ends_with("Warning") {
-        Some(Severity::Warning)
-    } else if (name.ends_with("Error") || name.ends_with("Failure")) && log_type != LogType::FatalError {
-        Some(Severity::Error)
-    } else {
-        None
-    }
-}
-
 fn problem(line: Detail) -> Option<Problem> {
-    Some(Problem { severity: severity(line.log_type)?, message: line.message })
+    let severity = match log::Severity::of(line.log_type, &line.message.code)? {
+        log::Severity::Error => Severity::Error,
+        log::Severity::Warning => Severity::Warning,
+    };
+    // Why the job failed as a whole is said at the head of the mail.
+    (line.log_type != LogType::FatalError).then_some(Problem { severity, message: line.message })
 }
 
 /// The part of a fatal message that completes "failed because": its reason, or the whole of it.

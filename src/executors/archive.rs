@@ -19,6 +19,7 @@ use crate::model::job::{ProcessingOptions, UnCompressProcess};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::name::{FileName, clean_folder};
 use crate::model::outcome::Counters;
+use crate::model::source::{SourceName, Sources};
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
 
@@ -127,8 +128,11 @@ impl Unpacking<'_> {
         let (junk, members): (Vec<Member>, Vec<Member>) =
             listed.members.into_iter().partition(|member| skip.matches(file_name(&member.path)));
         let count = members.len();
-        let numbered =
-            members.into_iter().enumerate().map(|(index, member)| (self.incoming(index, &member.path), index, member));
+        let sources = Sources::among(members.iter().map(|member| self.source(&member.path)));
+        let numbered = members
+            .into_iter()
+            .enumerate()
+            .map(|(index, member)| (self.incoming(index, &sources, &member.path), index, member));
         let mut to_come: VecDeque<(Incoming, usize, Member)> =
             numbered.filter(|(incoming, _, _)| !done.contains_key(&incoming.key)).collect();
         while !to_come.is_empty() {
@@ -144,21 +148,29 @@ impl Unpacking<'_> {
         self.commit(count, &junk, &listed.left_out).await
     }
 
-    /// The name and the folder of a member, beside the archive.
-    fn incoming(&self, index: usize, path: &str) -> Incoming {
-        let shown = format!("{}/{}", self.from.shown, path.trim_start_matches('/'));
-        let raw_name = file_name(path).to_owned();
+    /// Where a member would go if nothing had to be cleaned: beside the archive.
+    fn source(&self, path: &str) -> SourceName {
         let parent = path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
-        let unnamed = FileName { stem: raw_name.clone(), extension: String::new(), changed: false };
+        SourceName::new(&format!("{}/{parent}", self.from.source.folder()), file_name(path))
+    }
+
+    /// The name and the folder of a member, beside the archive.
+    fn incoming(&self, index: usize, sources: &Sources, path: &str) -> Incoming {
+        let shown = format!("{}/{}", self.from.shown, path.trim_start_matches('/'));
+        let source = self.source(path);
+        let parent = path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+        let unnamed = FileName { stem: source.file().to_owned(), extension: String::new(), changed: false };
         Incoming {
             // An archive may have a path twice.
             key: format!("{}/{index} {}", self.from.key, path.replace(char::is_control, " ")),
             shown,
-            name: FileName::clean("file", &raw_name).unwrap_or(unnamed),
+            name: FileName::clean("file", source.file()).unwrap_or(unnamed),
             folder: clean_folder("folder", &format!("{}/{parent}", self.from.folder)).unwrap_or_default(),
             history: Vec::new(),
-            source: json!({}),
-            raw_name,
+            stamp: json!({}),
+            siblings: sources.siblings_of(&source),
+            is_member: true,
+            source,
         }
     }
 
@@ -211,16 +223,16 @@ impl Unpacking<'_> {
                 return Ok((incoming, fate));
             }
         };
-        let known = self.context.store().asset_named(self.context.run.company, &incoming.name.stem).await?;
-        if let Some(known) = self.filing.duplicate_of(known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(Box::new(known))));
+        let foresight = self.filing.foresee(self.context, &incoming).await?;
+        if let Some(twin) = foresight.twin(Some(&blob.id), blob.bytes) {
+            return Ok((incoming, Fate::Twin(Box::new(twin))));
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
         let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());
         let content = blob.id.clone();
         let examined = self.workshop.work_on(self.context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
-            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
             process::examine(&workshop, subject, &processing, stop)
         });
         let fate = match examined.await {
@@ -233,7 +245,7 @@ impl Unpacking<'_> {
 
     /// The archive is done: what was in it, and what was left out.
     async fn commit(self, count: usize, junk: &[Member], left_out: &[LeftOut]) -> Result<(), Failure> {
-        let Self { context, from: Incoming { key, shown, history, source, .. }, .. } = self;
+        let Self { context, from: Incoming { key, shown, history, stamp, .. }, .. } = self;
         let below = |path: &str| format!("{shown}/{}", path.trim_start_matches('/'));
         let mut lines = history;
         let unpacked = Message::new("archive-unpacked").with("file", shown.clone()).with("count", count);
@@ -248,7 +260,7 @@ impl Unpacking<'_> {
         }));
         let (error, warning) = (left_out.len() as i64, junk.len() as i64);
         let counters = Counters { error, warning, ..Counters::default() };
-        let report = ItemReport { result: source, counters, lines };
+        let report = ItemReport { result: stamp, counters, lines };
         context.commit(Item(key), Effect::Nothing, move |_| report).await?;
         Ok(())
     }
@@ -263,8 +275,8 @@ fn refusal(incoming: &Incoming, member: &Member, folder: &str) -> Option<Message
     let parent = member.path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
     if member.bytes == 0 {
         Some(Message::new("reason-empty"))
-    } else if FileName::clean("file", &incoming.raw_name).is_err() {
-        Some(reason::bad_name(&incoming.raw_name))
+    } else if FileName::clean("file", incoming.source.file()).is_err() {
+        Some(reason::bad_name(incoming.source.file()))
     } else {
         clean_folder("folder", &format!("{folder}/{parent}")).err().map(reason::other)
     }

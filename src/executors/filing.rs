@@ -1,6 +1,7 @@
 //! A file that has been taken in becomes an asset: the commit, and the lines that tell of it. All upload jobs share it.
 
 use std::collections::HashMap;
+use std::io::{Read, Seek};
 
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
@@ -9,14 +10,16 @@ use super::archive::{self, Archive};
 use super::pictures::Ready;
 use super::process::{self, Parts, Processing};
 use super::{Context, Failure, Item, Workshop, reason};
+use crate::assets::blobs::{BlobError, Blobs};
 use crate::model::asset::AssetType;
 use crate::model::handle;
-use crate::model::id::AssetId;
+use crate::model::id::{AssetId, InstanceId};
 use crate::model::job::ProcessingOptions;
-use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::log::{FileType, LEFT_OUT, LogLine, LogType, Message};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
-use crate::model::overwrite::{Clash, OverwriteMode, Resolution};
+use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
+use crate::model::source::{Siblings, SourceName};
 use crate::store::assets::arrival::{Arrival, Filed};
 use crate::store::assets::metadata::Brought;
 use crate::store::effect::{Applied, Effect};
@@ -29,6 +32,7 @@ pub struct Filing {
     pub company_root: String,
     pub overwrite: bool,
     overwrite_mode: OverwriteMode,
+    same_name: SameName,
     pub processing: Processing,
     workshop: Workshop,
 }
@@ -40,14 +44,19 @@ pub struct Incoming {
     pub key: String,
     /// What it was called where it came from.
     pub shown: String,
-    pub raw_name: String,
+    /// Where it goes and what it is called, before anything of that was cleaned.
+    pub source: SourceName,
+    /// Other files of the job that it could be taken for.
+    pub siblings: Siblings,
+    /// It came in an archive, and nothing in one is unpacked in turn.
+    pub is_member: bool,
     pub name: FileName,
     /// Where it goes, below the company root.
     pub folder: String,
     /// Lines about how it came, for the log.
     pub history: Vec<LogLine>,
     /// For the item: what tells whether the source has changed since.
-    pub source: Value,
+    pub stamp: Value,
 }
 
 /// What became of a file before it could be filed.
@@ -56,13 +65,99 @@ pub enum Fate {
     Ready(Box<Ready>),
     /// Its members become assets.
     Archive(Archive),
-    /// Its name is taken and nothing is to be overwritten.
-    Duplicate(Box<KnownAsset>),
+    /// It is not taken in because of an asset that is there.
+    Twin(Box<Twin>),
     /// The whole line that says why.
     Refused(Message),
 }
 
+/// A file whose name is taken, when nothing is to be overwritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    asset: Kin,
+    is_same: bool,
+    /// Size of the file.
+    bytes: u64,
+}
+
+/// What the assets under its name mean for a file, as far as can be told before it is filed.
+#[derive(Debug, Clone)]
+pub struct Foresight {
+    name: FileName,
+    folder: String,
+    source: SourceName,
+    siblings: Siblings,
+    run: InstanceId,
+    overwrite: bool,
+    mode: OverwriteMode,
+    same_name: SameName,
+    /// It may turn out to be an archive, whose own name counts for nothing.
+    may_be_unpacked: bool,
+    kin: Vec<Kin>,
+    /// The asset whose master it will replace.
+    pub replaces: Option<KnownAsset>,
+}
+
+impl Foresight {
+    fn claim<'a>(&'a self, content: Option<&'a str>) -> Claim<'a> {
+        Claim {
+            name: &self.name,
+            folder: &self.folder,
+            source: &self.source,
+            siblings: &self.siblings,
+            run: self.run,
+            content,
+            overwrite: self.overwrite,
+            mode: self.mode,
+            same_name: self.same_name,
+        }
+    }
+
+    /// Whether it has to be known what is in a file of this size: an asset of the same size may have the same content.
+    fn asks_for_content(&self, bytes: u64) -> bool {
+        self.kin.iter().any(|kin| !kin.in_trash && kin.bytes == bytes)
+    }
+
+    /// The asset for whose sake a file need not be taken in, if that is certain. Where other files of the job could be taken for it,
+    /// only its own asset is.
+    pub fn twin(&self, content: Option<&str>, bytes: u64) -> Option<Twin> {
+        if self.overwrite || self.may_be_unpacked {
+            return None;
+        }
+        let (asset, is_same) = match self.claim(content).settle(&self.kin) {
+            Verdict::Same(asset) => (asset, true),
+            Verdict::LeaveOut(asset) => (asset, false),
+            Verdict::Add | Verdict::Number(_) | Verdict::Replace(_) | Verdict::ReplaceAndMove(_) => return None,
+        };
+        let is_certain = self.siblings.is_empty() || asset.source.as_ref() == Some(&self.source);
+        is_certain.then(|| Twin { asset: asset.clone(), is_same, bytes })
+    }
+
+    /// The same for a file that can be read, and is read only if it has to be. It is left at its beginning. Blocks.
+    pub fn twin_of(
+        &self,
+        file: &mut (impl Read + Seek),
+        bytes: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Twin>, BlobError> {
+        if self.overwrite || self.may_be_unpacked || self.kin.is_empty() {
+            return Ok(None);
+        }
+        if !self.asks_for_content(bytes) {
+            return Ok(self.twin(None, bytes));
+        }
+        file.rewind().map_err(BlobError::Source)?;
+        let content = Blobs::digest(file, stop)?;
+        file.rewind().map_err(BlobError::Source)?;
+        Ok(self.twin(Some(&content.id), content.bytes))
+    }
+}
+
 impl Incoming {
+    fn may_be_unpacked(&self, options: &ProcessingOptions) -> bool {
+        !self.is_member && archive::may_be_unpacked(options, &self.name)
+    }
+
     /// It came, but nothing can be made of it.
     pub fn refuse(&self, why: Message) -> Fate {
         Fate::Refused(Message::new("upload-error").with("file", self.shown.clone()).with("reason", why))
@@ -92,19 +187,34 @@ impl Filing {
             company_root: company.root_path,
             overwrite,
             overwrite_mode: company.settings.overwrite_mode,
+            same_name: options.same_name.or(company.same_name).unwrap_or(workshop.settings.ingest.same_name),
             processing: Processing::new(context, workshop, options).await?,
             workshop: workshop.clone(),
         })
     }
 
-    /// The asset that makes the file a duplicate for certain, so that it need not be read at all.
-    pub fn duplicate_of(&self, known: Option<&KnownAsset>) -> Option<KnownAsset> {
-        known.filter(|known| !self.overwrite && !known.in_trash).cloned()
-    }
-
-    /// The same for a file that may turn out to be an archive, whose own name counts for nothing.
-    pub fn duplicate_of_file(&self, name: &FileName, known: Option<&KnownAsset>) -> Option<KnownAsset> {
-        if archive::may_be_unpacked(&self.processing.options, name) { None } else { self.duplicate_of(known) }
+    /// Looks at the assets under the name of a file.
+    pub async fn foresee(&self, context: &Context, incoming: &Incoming) -> Result<Foresight, Failure> {
+        let company = context.run.company;
+        let mut foresight = Foresight {
+            name: incoming.name.clone(),
+            folder: incoming.folder.clone(),
+            source: incoming.source.clone(),
+            siblings: incoming.siblings.clone(),
+            run: context.run.fence.instance,
+            overwrite: self.overwrite,
+            mode: self.overwrite_mode,
+            same_name: self.same_name,
+            may_be_unpacked: incoming.may_be_unpacked(&self.processing.options),
+            kin: context.store().kin(company, &incoming.name.stem).await?,
+            replaces: None,
+        };
+        let replaced = match foresight.claim(None).settle(&foresight.kin) {
+            Verdict::Replace(asset) | Verdict::ReplaceAndMove(asset) => asset.id,
+            Verdict::Add | Verdict::Number(_) | Verdict::Same(_) | Verdict::LeaveOut(_) => return Ok(foresight),
+        };
+        foresight.replaces = context.store().assets_numbered(company, &[replaced]).await?.pop();
+        Ok(foresight)
     }
 
     /// Commits a file and what became of it, and then makes what it brings forth.
@@ -112,9 +222,13 @@ impl Filing {
         match fate {
             Fate::Ready(ready) => self.add(context, incoming, *ready).await,
             Fate::Archive(found) => archive::unpack(self, context, &self.workshop, incoming, found).await,
-            Fate::Duplicate(known) => {
-                let line = duplicate(&incoming, known.id, &incoming.name.stem);
-                let counters = Counters { duplicate: 1, ..Counters::default() };
+            Fate::Twin(twin) => {
+                let Twin { asset, is_same, bytes } = *twin;
+                let (counters, line) = if is_same {
+                    duplicate(&incoming, asset.id, &asset.name)
+                } else {
+                    left_out(&self.company_root, &incoming, bytes, &asset)
+                };
                 commit(context, incoming, counters, line).await
             }
             Fate::Refused(message) => {
@@ -135,8 +249,12 @@ impl Filing {
             company: context.run.company,
             folder: incoming.folder.clone(),
             name: incoming.name.clone(),
+            source: incoming.source.clone(),
+            siblings: incoming.siblings.clone(),
+            run: context.run.fence.instance,
             master: ready.master.clone(),
             overwrite: self.overwrite,
+            same_name: self.same_name,
             ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
             preserve_publish_state: self.processing.options.preserve_publish_state,
             by: context.run.responsible,
@@ -153,7 +271,7 @@ impl Filing {
         let told = Told { root: self.company_root.clone(), incoming, ready };
         let applied = context.commit(Item(key.clone()), effect, move |applied| told.report(applied)).await?;
         match applied {
-            Some(Applied::Filed(filed)) if !matches!(filed, Filed::Duplicate { .. }) => {
+            Some(Applied::Filed(filed)) if filed.is_master() => {
                 if process::parts_of(format) == Parts::None {
                     return Ok(());
                 }
@@ -167,35 +285,34 @@ impl Filing {
     pub async fn resume(&self, context: &Context, done: &HashMap<String, Value>) -> Result<(), Failure> {
         self.processing.resume(context, &self.workshop, done).await
     }
-
-    /// The asset whose master a file will replace, as far as can be told before it is filed.
-    pub fn replaced(&self, known: Option<KnownAsset>, incoming: &Incoming) -> Option<KnownAsset> {
-        known.filter(|known| {
-            let extension = known.file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
-            let clash = Clash {
-                same_folder: known.folder == incoming.folder,
-                same_extension: extension == incoming.name.extension,
-                in_trash: known.in_trash,
-            };
-            match self.overwrite_mode.resolve(self.overwrite, clash) {
-                Resolution::Replace | Resolution::ReplaceAndMove => true,
-                Resolution::Rename | Resolution::Skip => false,
-            }
-        })
-    }
 }
 
 async fn commit(context: &Context, incoming: Incoming, counters: Counters, line: LogLine) -> Result<(), Failure> {
     let mut lines = incoming.history;
     lines.push(line);
-    let report = ItemReport { result: incoming.source, counters, lines };
+    let report = ItemReport { result: incoming.stamp, counters, lines };
     context.commit(Item(incoming.key), Effect::Nothing, move |_| report).await?;
     Ok(())
 }
 
-fn duplicate(incoming: &Incoming, asset: AssetId, name: &str) -> LogLine {
+/// Its content is there already.
+fn duplicate(incoming: &Incoming, asset: AssetId, name: &str) -> (Counters, LogLine) {
     let message = Message::new("duplicate-skipped").with("file", incoming.shown.clone()).with("asset", name);
-    LogLine::new(LogType::DuplicateSkipped, message).about(Some(asset), name, FileType::NoType)
+    let line = LogLine::new(LogType::DuplicateSkipped, message).about(Some(asset), name, FileType::NoType);
+    (Counters { duplicate: 1, ..Counters::default() }, line)
+}
+
+/// Its content is nowhere: whoever uploaded it believes that it is there now.
+fn left_out(root: &str, incoming: &Incoming, bytes: u64, asset: &Kin) -> (Counters, LogLine) {
+    let file_name = if asset.file_name.is_empty() { &asset.name } else { &asset.file_name };
+    let message = Message::new(LEFT_OUT)
+        .with("file", incoming.shown.clone())
+        .with("bytes", bytes)
+        .with("asset", format!("{}{file_name}", handle::folder_path(root, &asset.folder)))
+        .with("asset-bytes", asset.bytes)
+        .with("at", asset.since.timestamp_millis());
+    let line = LogLine::new(LogType::DuplicateSkipped, message).about(Some(asset.id), &asset.name, FileType::NoType);
+    (Counters { duplicate: 1, left_out: 1, ..Counters::default() }, line)
 }
 
 /// All that the lines of a filed file are made from.
@@ -215,13 +332,21 @@ impl Told {
                 counters.success = 1;
                 lines.push(self.success(name));
             }
-            Filed::AddedWithNumber { name, .. } => {
+            Filed::AddedWithNumber { name, shared_with, .. } => {
                 counters.success = 1;
                 lines.push(self.success(name));
-                let message = Message::new("duplicate-renamed")
-                    .with("file", self.incoming.shown.clone())
-                    .with("asset", self.incoming.name.stem.clone())
-                    .with("name", name.clone());
+                let Incoming { shown, name: wanted, .. } = &self.incoming;
+                let message = match shared_with {
+                    Some(other) => Message::new("name-shared")
+                        .with("file", shown.clone())
+                        .with("asset", wanted.stem.clone())
+                        .with("name", name.clone())
+                        .with("other", other.path()),
+                    None => Message::new("duplicate-renamed")
+                        .with("file", shown.clone())
+                        .with("asset", wanted.stem.clone())
+                        .with("name", name.clone()),
+                };
                 lines.push(self.line(LogType::UploadWarning, name, message));
             }
             Filed::Updated { name, moved_from, .. } => {
@@ -238,16 +363,23 @@ impl Told {
                 }
             }
             Filed::Duplicate { asset, name } => {
-                counters.duplicate = 1;
-                lines.push(duplicate(&self.incoming, *asset, name));
+                let line;
+                (counters, line) = duplicate(&self.incoming, *asset, name);
+                lines.push(line);
+            }
+            Filed::LeftOut(asset) => {
+                let line;
+                (counters, line) = left_out(&self.root, &self.incoming, self.ready.master.bytes, asset);
+                lines.push(line);
             }
         }
-        if let Filed::Added { name, .. } | Filed::AddedWithNumber { name, .. } | Filed::Updated { name, .. } = filed {
-            lines.extend(self.warnings().map(|message| self.line(LogType::UploadWarning, name, message)));
+        if filed.is_master() {
+            let name = filed.name();
+            lines.extend(self.warnings(filed).map(|message| self.line(LogType::UploadWarning, name, message)));
         }
         counters.warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
-        let mut result = self.incoming.source;
-        if !matches!(filed, Filed::Duplicate { .. }) {
+        let mut result = self.incoming.stamp;
+        if filed.is_master() {
             process::note_parent(&mut result, filed.asset(), self.ready.format);
         }
         ItemReport { result, counters, lines }
@@ -272,13 +404,15 @@ impl Told {
         format!("{}{}", handle::folder_path(&self.root, &self.incoming.folder), file.with_extension())
     }
 
-    fn warnings(&self) -> impl Iterator<Item = Message> {
-        let Incoming { raw_name, name, shown, .. } = &self.incoming;
+    fn warnings(&self, filed: &Filed) -> impl Iterator<Item = Message> {
+        let Incoming { source, name, shown, .. } = &self.incoming;
         // Accents that are composed, and an extension in small letters, are the same name written in another way.
-        let composed: String = raw_name.nfc().collect();
+        let composed: String = source.file().nfc().collect();
         let is_cleaned = name.changed && composed.to_lowercase() != name.with_extension().to_lowercase();
-        let cleaned = is_cleaned
-            .then(|| Message::new("name-cleaned").with("file", shown.clone()).with("name", name.with_extension()));
+        let is_told = matches!(filed, Filed::AddedWithNumber { shared_with: Some(_), .. });
+        let kept = FileName { stem: filed.name().to_owned(), ..name.clone() };
+        let cleaned = (is_cleaned && !is_told)
+            .then(|| Message::new("name-cleaned").with("file", shown.clone()).with("name", kept.with_extension()));
         let others = self.ready.warnings.iter().map(|warning| warning.told_of(shown));
         cleaned.into_iter().chain(others)
     }

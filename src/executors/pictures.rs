@@ -1,8 +1,9 @@
 //! From a file in the blob store to a master with its pyramid and thumbnail.
 //!
-//! A picture of a format that is read here, but which cannot be decoded, is refused: an asset that can never be shown
-//! would be found out only by whoever looks for it later. Pictures of formats that are not read yet are kept, without a
-//! pyramid and with a warning, for the version that will read them.
+//! A picture of a format that is read here, but which cannot be decoded, is refused, and so is what is only named as one: an
+//! asset that can never be shown would be found out only by whoever looks for it later, and would keep its name from the good
+//! file. Pictures of formats that are not read yet are kept, without a pyramid and with a warning, for the version that will
+//! read them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +13,7 @@ use super::recipe::Recipes;
 use super::{Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::assets::recognize;
-use crate::media::{self, Format, MediaError, Picture, StandInError};
+use crate::media::{self, Format, MediaError, Nothing, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
 use crate::model::making::Making;
@@ -174,6 +175,8 @@ pub enum Warning {
         format: Format,
     },
     Remark(Message),
+    /// It is kept without anything made of it.
+    NoPicture(Message),
     /// An option of the job did nothing here.
     NoEffect {
         option: &'static str,
@@ -191,6 +194,7 @@ impl Warning {
                 .with("extension", extension.clone())
                 .with("type", format.name()),
             Self::Remark(why) => Message::new("upload-warning").with("file", file).with("reason", why.clone()),
+            Self::NoPicture(why) => Message::new("no-picture").with("file", file).with("reason", why.clone()),
             Self::NoEffect { option, why } => Message::new("option-no-effect-here")
                 .with("file", file)
                 .with("option", *option)
@@ -226,7 +230,7 @@ pub fn complete(
         // A tool that is missing is no fault of the picture's: what it needs can be made when the tool is there.
         Err(Unmade::Refused(why)) if why.code == "reason-tool-missing" => {
             ready.master.facts.format = Some(ready.format.name().to_owned());
-            ready.warnings.push(Warning::Remark(why));
+            ready.warnings.push(Warning::NoPicture(why));
             return Ok(());
         }
         made => made?,
@@ -262,6 +266,11 @@ pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &Know
 pub fn sniff(blobs: &Blobs, blob: &str, file_name: &str) -> Result<Format, BlobError> {
     let head = head(blobs.read(blob)?).map_err(BlobError::Source)?;
     Ok(media::sniff(&head, file_name))
+}
+
+/// What a stored file holds that is of no known format.
+pub fn nothing_in(blobs: &Blobs, blob: &str) -> Result<Nothing, BlobError> {
+    Ok(media::nothing(&head(blobs.read(blob)?).map_err(BlobError::Source)?))
 }
 
 fn head(file: File) -> io::Result<Vec<u8>> {

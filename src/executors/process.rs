@@ -21,7 +21,8 @@ use super::{Context, Failure, Item, Workshop, layers, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::child::ChildError;
-use crate::media::{self, Format, MediaError, pdf};
+use crate::media::pdf::{self, OpenError};
+use crate::media::{self, Format, MediaError};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -116,6 +117,10 @@ fn make(
     let Processing { options, recipes, .. } = processing;
     let file_name = name.with_extension();
     let format = pictures::sniff_master(&workshop.blobs, &blob.id, &file_name)?;
+    if let Some(promise) = recognize::broken_promise(&name.extension, format) {
+        let holds = pictures::nothing_in(&workshop.blobs, &blob.id)?;
+        return Err(Unmade::Refused(reason::not_as_named(promise, &name.extension, holds)));
+    }
     // What shows a layer goes on to show it, as long as its file is the same.
     let layer = known.filter(|known| known.master.blob == blob.id).and_then(|known| known.master.making.layer);
     let making = Making { layer, ..Making::asked(options, known.map(|known| &known.master.making)) };
@@ -149,10 +154,9 @@ fn make(
             pictures::complete(&mut ready, workshop, recipes, stop)?;
         }
         Format::Video => videos::complete(&mut ready, workshop, &processing.options, stop)?,
-        Format::CameraRaw => {
+        Format::CameraRaw | Format::Foreign(_) => {
             ready.master.facts.format = Some(format.name().to_owned());
-            let why = reason::other(format_args!("no pyramid is made of {format} in this version"));
-            ready.warnings.push(Warning::Remark(why));
+            ready.warnings.push(Warning::NoPicture(Message::new("reason-format-not-read").with("type", format.name())));
         }
         Format::IccProfile => {
             let space = recipe::profile_space(&workshop.blobs, &blob.id)?;
@@ -195,8 +199,9 @@ fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() ->
     }
     match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(), stop) {
         Ok(information) => Ok(media::metadata::of_pdf(&information)),
-        Err(ChildError::Cancelled { .. }) => Err(Unmade::Failed(Failure::Interrupted)),
-        Err(error) => Err(Unmade::Failed(Failure::Transient(reason::other(error)))),
+        Err(OpenError::Pdf(damaged)) => Err(Unmade::Refused(reason::damaged(format, &damaged))),
+        Err(OpenError::Child(ChildError::Cancelled { .. })) => Err(Unmade::Failed(Failure::Interrupted)),
+        Err(OpenError::Child(error)) => Err(Unmade::Failed(Failure::Transient(reason::other(error)))),
     }
 }
 
@@ -227,6 +232,7 @@ pub const fn parts_of(format: Format) -> Parts {
         | Format::Heic
         | Format::Avif
         | Format::CameraRaw
+        | Format::Foreign(_)
         | Format::Svg
         | Format::Fxg
         | Format::InDesign

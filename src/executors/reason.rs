@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::assets::blobs::BlobError;
 use crate::assets::ingest::IngestError;
+use crate::assets::recognize::Promise;
 use crate::media::child::ChildError;
-use crate::media::{MediaError, PixelLimit};
+use crate::media::{Format, MediaError, Nothing, PixelLimit};
 use crate::model::log::Message;
 use crate::model::name::{FileName, LONGEST_FILE_NAME};
 
@@ -41,13 +42,32 @@ pub fn bad_name(raw: &str) -> Message {
     }
 }
 
+pub fn damaged(format: Format, detail: impl Display) -> Message {
+    Message::new("reason-damaged").with("type", format.name()).with("detail", detail.to_string())
+}
+
+/// What is named as a picture, a document or a film, and is nothing of the kind.
+pub fn not_as_named(promise: Promise, extension: &str, holds: Nothing) -> Message {
+    let kind = match promise {
+        Promise::Picture => "picture",
+        Promise::Document => "document",
+        Promise::Film => "film",
+    };
+    let holds = match holds {
+        Nothing::Zeros => "zeros",
+        Nothing::Pointer => "pointer",
+        Nothing::WebPage => "page",
+        Nothing::Text => "text",
+        Nothing::Unknown => "unknown",
+    };
+    Message::new("reason-not-as-named").with("kind", kind).with("extension", extension).with("holds", holds)
+}
+
 pub fn of_picture(error: &MediaError) -> Message {
     match error {
         MediaError::Empty => Message::new("reason-empty"),
         MediaError::Truncated { .. } => Message::new("reason-truncated"),
-        MediaError::Corrupt { format, what } => {
-            Message::new("reason-damaged").with("type", format.name()).with("detail", what.clone())
-        }
+        MediaError::Corrupt { format, what } => damaged(*format, what),
         MediaError::TooLarge { width, height, limit: PixelLimit::Pixels(limit) } => {
             Message::new("reason-too-many-pixels").with("width", *width).with("height", *height).with("limit", *limit)
         }

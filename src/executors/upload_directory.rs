@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::filing::{Fate, Filing, Incoming};
+use super::filing::{Fate, Filing, Foresight, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
 use super::{Bytes, Context, Executor, Failure, Workshop, archive, options, reason, sheets};
@@ -23,7 +23,7 @@ use crate::model::handle;
 use crate::model::job::UploadDirectoryJob;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::name::{FileName, clean_folder};
-use crate::store::pictures::KnownAsset;
+use crate::model::source::{SourceName, Sources};
 
 pub struct UploadDirectory {
     pub order: UploadDirectoryJob,
@@ -51,10 +51,19 @@ impl Executor for UploadDirectory {
         };
         context.say(Message::new("progress-uploading"));
         filing.resume(context, &done).await?;
+        let sources = Sources::among(files.iter().map(|file| source(&destination, &file.relative)));
         let files = files.into_iter().filter(|file| !done.contains_key(&ingest::display(&file.relative)));
         let mut prepared = stream::iter(files)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
-            .map(|file| self.prepare(context, &filing, &destination, directory.clone(), file))
+            .map(|file| {
+                self.prepare(
+                    context,
+                    &filing,
+                    incoming(&destination, &sources, &file.relative),
+                    directory.clone(),
+                    file,
+                )
+            })
             .buffered(self.workshop.settings.parallel * 2);
         while let Some(file) = prepared.next().await {
             let (incoming, fate) = file?;
@@ -100,11 +109,11 @@ impl UploadDirectory {
         &self,
         context: &Context,
         filing: &Filing,
-        destination: &str,
+        incoming: Result<Incoming, Box<(Incoming, Fate)>>,
         directory: Arc<ServerDirectory>,
         found: Found,
     ) -> Result<(Incoming, Fate), Failure> {
-        let mut incoming = match incoming(destination, &found.relative) {
+        let mut incoming = match incoming {
             Ok(incoming) => incoming,
             Err(refused) => return Ok(*refused),
         };
@@ -113,12 +122,8 @@ impl UploadDirectory {
             let fate = incoming.refuse(why);
             return Ok((incoming, fate));
         }
-        let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-        if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(Box::new(known))));
-        }
-        let known = filing.replaced(known, &incoming);
-        match self.take_in(context, filing, &mut incoming, known, directory, found).await {
+        let foresight = filing.foresee(context, &incoming).await?;
+        match self.take_in(context, filing, &mut incoming, foresight, directory, found).await {
             Ok(fate) => Ok((incoming, fate)),
             Err(Unmade::Refused(why)) => {
                 let fate = incoming.refuse(why);
@@ -128,51 +133,70 @@ impl UploadDirectory {
         }
     }
 
-    /// Stores a file, and then makes of the copy what is made of it.
+    /// Stores a file that no asset has yet, and then makes of the copy what is made of it.
     async fn take_in(
         &self,
         context: &Context,
         filing: &Filing,
         incoming: &mut Incoming,
-        known: Option<KnownAsset>,
+        foresight: Foresight,
         directory: Arc<ServerDirectory>,
         found: Found,
     ) -> Result<Fate, Unmade> {
         let limit = self.workshop.settings.ingest.max_file_bytes.get();
         let workshop = self.workshop.clone();
         let working = context.working_on(incoming.shown.clone());
-        let stored = self.workshop.work(move |stop| {
-            let source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
+        let stored = self.workshop.work(move |stop| -> Result<_, Unmade> {
+            let mut source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
             let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
-            Ok::<_, Unmade>((stamp, working, store(&workshop, source, limit, stop)?))
+            let bytes = source.stamp.bytes;
+            let twin = foresight.twin_of(&mut source.file, bytes, stop).map_err(|error| unreadable(error, bytes))?;
+            let taken = match twin {
+                Some(twin) => {
+                    check_unchanged(&source)?;
+                    Err(twin)
+                }
+                None => Ok(store(&workshop, source, limit, stop)?),
+            };
+            Ok((stamp, working, taken, foresight.replaces))
         });
-        let (stamp, working, blob) = stored.await??;
+        let (stamp, working, taken, replaces) = stored.await??;
+        incoming.stamp = stamp;
+        let blob = match taken {
+            Ok(blob) => blob,
+            Err(twin) => return Ok(Fate::Twin(Box::new(twin))),
+        };
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let content = blob.id.clone();
         let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = working;
-            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: replaces.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)
         });
-        let fate = examined.await?;
-        incoming.source = stamp;
-        Ok(fate)
+        examined.await
     }
 }
 
 fn store(workshop: &Workshop, mut source: Source, limit: u64, stop: &dyn Fn() -> bool) -> Result<Blob, Unmade> {
-    let blob = workshop.blobs.store(&mut source.file, limit, stop).map_err(|error| match error {
-        BlobError::Source(error) => Unmade::Refused(reason::other(format_args!("it cannot be read: {error}"))),
-        BlobError::TooLarge { limit } => Unmade::Refused(reason::too_large(source.stamp.bytes, limit)),
-        error => error.into(),
-    })?;
-    if source.has_changed() {
-        return Err(Unmade::Refused(Message::new("reason-changed")));
-    }
+    let bytes = source.stamp.bytes;
+    let blob = workshop.blobs.store(&mut source.file, limit, stop).map_err(|error| unreadable(error, bytes))?;
+    check_unchanged(&source)?;
     if blob.bytes == 0 {
         return Err(Unmade::Refused(Message::new("reason-empty")));
     }
     Ok(blob)
+}
+
+fn unreadable(error: BlobError, bytes: u64) -> Unmade {
+    match error {
+        BlobError::Source(error) => Unmade::Refused(reason::other(format_args!("it cannot be read: {error}"))),
+        BlobError::TooLarge { limit } => Unmade::Refused(reason::too_large(bytes, limit)),
+        error => error.into(),
+    }
+}
+
+fn check_unchanged(source: &Source) -> Result<(), Unmade> {
+    if source.has_changed() { Err(Unmade::Refused(Message::new("reason-changed"))) } else { Ok(()) }
 }
 
 fn refuse_size(bytes: u64, limit: u64) -> Option<Message> {
@@ -183,27 +207,35 @@ fn refuse_size(bytes: u64, limit: u64) -> Option<Message> {
     }
 }
 
-/// The name and the folder that a file of the directory gets.
-fn incoming(destination: &str, relative: &Path) -> Result<Incoming, Box<(Incoming, Fate)>> {
-    let shown = ingest::display(relative);
+/// Where a file of the directory would go if nothing had to be cleaned.
+fn source(destination: &str, relative: &Path) -> SourceName {
     let raw_name = relative.file_name().map(|name| ingest::display(Path::new(name))).unwrap_or_default();
     let parent = relative.parent().map(ingest::display).unwrap_or_default();
-    let unnamed = FileName { stem: raw_name.clone(), extension: String::new(), changed: false };
-    let name = FileName::clean("file", &raw_name);
-    let folder = clean_folder("folder", &format!("{destination}/{parent}"));
+    SourceName::new(&format!("{destination}/{parent}"), &raw_name)
+}
+
+/// The name and the folder that a file of the directory gets.
+fn incoming(destination: &str, sources: &Sources, relative: &Path) -> Result<Incoming, Box<(Incoming, Fate)>> {
+    let shown = ingest::display(relative);
+    let source = source(destination, relative);
+    let unnamed = FileName { stem: source.file().to_owned(), extension: String::new(), changed: false };
+    let name = FileName::clean("file", source.file());
+    let folder = clean_folder("folder", source.folder());
     let incoming = Incoming {
         key: shown.clone(),
         shown,
         name: name.as_ref().map_or(unnamed, Clone::clone),
         folder: folder.clone().unwrap_or_default(),
         history: Vec::new(),
-        source: serde_json::Value::Null,
-        raw_name,
+        stamp: serde_json::Value::Null,
+        siblings: sources.siblings_of(&source),
+        is_member: false,
+        source,
     };
     match (name, folder) {
         (Ok(_), Ok(_)) => Ok(incoming),
         (Err(_), _) => {
-            let fate = incoming.refuse(reason::bad_name(&incoming.raw_name));
+            let fate = incoming.refuse(reason::bad_name(incoming.source.file()));
             Err(Box::new((incoming, fate)))
         }
         (Ok(_), Err(invalid)) => {

@@ -16,6 +16,7 @@ use crate::assets::blobs::Blob;
 use crate::model::job::UploadPostJob;
 use crate::model::log::Message;
 use crate::model::name::{FileName, clean_folder};
+use crate::model::source::{SourceName, Sources};
 use crate::store::jobs::posts::PostedFile;
 
 pub struct UploadPost {
@@ -33,11 +34,12 @@ impl Executor for UploadPost {
         context.plan(posted.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-uploading"));
         filing.resume(context, &done).await?;
+        let sources = &Sources::among(posted.iter().map(source));
         let files = posted.into_iter().enumerate().map(|(index, file)| (key(index, &file), file));
         let files = files.filter(|(key, _)| !done.contains_key(key));
         let mut prepared = stream::iter(files)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
-            .map(|(key, file)| self.prepare(context, &filing, key, file))
+            .map(|(key, file)| self.prepare(context, &filing, incoming(key, sources, &file), file))
             .buffered(self.workshop.settings.parallel * 2);
         while let Some(file) = prepared.next().await {
             let (incoming, fate) = file?;
@@ -56,10 +58,10 @@ impl UploadPost {
         &self,
         context: &Context,
         filing: &Filing,
-        key: String,
+        incoming: Result<Incoming, Box<(Incoming, Message)>>,
         file: PostedFile,
     ) -> Result<(Incoming, Fate), Failure> {
-        let incoming = match incoming(key, &file) {
+        let incoming = match incoming {
             Ok(incoming) => incoming,
             Err(refused) => {
                 let (incoming, why) = *refused;
@@ -71,18 +73,17 @@ impl UploadPost {
             let fate = incoming.refuse(Message::new("reason-empty"));
             return Ok((incoming, fate));
         }
-        let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-        if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(Box::new(known))));
+        let foresight = filing.foresee(context, &incoming).await?;
+        if let Some(twin) = foresight.twin(Some(&file.blob), file.bytes) {
+            return Ok((incoming, Fate::Twin(Box::new(twin))));
         }
-        let known = filing.replaced(known, &incoming);
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let (shown, progress) = (incoming.shown.clone(), context.clone());
         let content = file.blob.clone();
         let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
             let blob = Blob { id: file.blob, bytes: file.bytes };
-            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)
         });
         match examined.await {
@@ -96,25 +97,31 @@ impl UploadPost {
     }
 }
 
+fn source(file: &PostedFile) -> SourceName {
+    SourceName::of_path(&file.path)
+}
+
 /// The name and the folder that a posted file gets; or why it can have none.
-fn incoming(key: String, file: &PostedFile) -> Result<Incoming, Box<(Incoming, Message)>> {
-    let (parent, raw_name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
-    let name = FileName::clean("file", raw_name);
-    let folder = clean_folder("folder", parent);
-    let unnamed = FileName { stem: raw_name.to_owned(), extension: String::new(), changed: false };
+fn incoming(key: String, sources: &Sources, file: &PostedFile) -> Result<Incoming, Box<(Incoming, Message)>> {
+    let source = source(file);
+    let name = FileName::clean("file", source.file());
+    let folder = clean_folder("folder", source.folder());
+    let unnamed = FileName { stem: source.file().to_owned(), extension: String::new(), changed: false };
     let incoming = Incoming {
         key,
         shown: file.path.clone(),
-        raw_name: raw_name.to_owned(),
+        siblings: sources.siblings_of(&source),
+        is_member: false,
+        source,
         name: name.as_ref().map_or(unnamed, Clone::clone),
         folder: folder.clone().unwrap_or_default(),
         history: Vec::new(),
-        source: json!({ "blob": file.blob, "bytes": file.bytes }),
+        stamp: json!({ "blob": file.blob, "bytes": file.bytes }),
     };
     match (name, folder) {
         (Ok(_), Ok(_)) => Ok(incoming),
         (Err(_), _) => {
-            let why = reason::bad_name(&incoming.raw_name);
+            let why = reason::bad_name(incoming.source.file());
             Err(Box::new((incoming, why)))
         }
         (Ok(_), Err(invalid)) => Err(Box::new((incoming, reason::other(invalid)))),

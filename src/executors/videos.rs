@@ -63,7 +63,7 @@ pub fn complete(
     };
     let probe = match probe {
         Err(VideoError::Child(error @ ChildError::Missing { .. })) => {
-            ready.warnings.push(Warning::Remark(reason::of_child(&error)));
+            ready.warnings.push(Warning::NoPicture(reason::of_child(&error)));
             return Ok(());
         }
         probe => probe?,
@@ -290,14 +290,11 @@ impl Work<'_> {
         let (bytes, seconds) = (file.bytes, made.duration / 1000);
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
-            let (name, is_new) = match filed {
-                Filed::Added { name, .. } | Filed::AddedWithNumber { name, .. } => (name, true),
-                Filed::Updated { name, .. } | Filed::Duplicate { name, .. } => (name, false),
-            };
+            let name = filed.name();
+            let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let path = format!("{folder}{name}.mp4");
-            let line = |log_type, message| {
-                LogLine::new(log_type, message).about(Some(filed.asset()), name.clone(), FileType::Video)
-            };
+            let line =
+                |log_type, message| LogLine::new(log_type, message).about(Some(filed.asset()), name, FileType::Video);
             let message = Message::new("upload-success")
                 .with("file", path.clone())
                 .with("type", AssetType::Video.as_str())
@@ -364,13 +361,12 @@ impl Work<'_> {
         };
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
-            let (code, name) = match filed {
-                Filed::Added { name, .. } | Filed::AddedWithNumber { name, .. } => ("set-created", name),
-                Filed::Updated { name, .. } | Filed::Duplicate { name, .. } => ("set-updated", name),
-            };
-            let message = Message::new(code).with("name", name.clone()).with("count", count);
+            let name = filed.name();
+            let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
+            let code = if is_new { "set-created" } else { "set-updated" };
+            let message = Message::new(code).with("name", name).with("count", count);
             let line = LogLine::new(LogType::JobInfo, message);
-            let lines = vec![line.about(Some(filed.asset()), name.clone(), FileType::of_master(AssetType::AssetSet))];
+            let lines = vec![line.about(Some(filed.asset()), name, FileType::of_master(AssetType::AssetSet))];
             ItemReport { lines, ..ItemReport::default() }
         };
         self.context.commit(self.item(SET), Effect::Set(Box::new(set)), report).await?;

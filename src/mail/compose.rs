@@ -66,7 +66,7 @@ impl Verdict {
         match finish.ending {
             Ending::Failed { .. } => Verdict::Failed,
             Ending::Stopped { .. } => Verdict::Stopped,
-            Ending::Finished if finish.counters.errors > 0 => Verdict::Errors,
+            Ending::Finished if finish.counters.failed() > 0 => Verdict::Errors,
             Ending::Finished if finish.counters.warnings > 0 => Verdict::Warnings,
             Ending::Finished => Verdict::Done,
         }
@@ -197,10 +197,13 @@ impl Writer<'_> {
             Verdict::Begun => (code::LETTER_SUBJECT_BEGIN, None),
             Verdict::Done => (code::LETTER_SUBJECT_DONE, Some(("processed", counters.processed()))),
             Verdict::Warnings => (code::LETTER_SUBJECT_WARNINGS, Some(("warnings", counters.warnings))),
-            Verdict::Errors if counters.processed() == 0 => {
-                (code::LETTER_SUBJECT_ERRORS_ONLY, Some(("errors", counters.errors)))
+            Verdict::Errors if counters.errors == 0 => {
+                (code::LETTER_SUBJECT_LEFT_OUT, Some(("left-out", counters.left_out)))
             }
-            Verdict::Errors => (code::LETTER_SUBJECT_ERRORS, Some(("errors", counters.errors))),
+            Verdict::Errors if counters.processed() == 0 => {
+                (code::LETTER_SUBJECT_ERRORS_ONLY, Some(("errors", counters.failed())))
+            }
+            Verdict::Errors => (code::LETTER_SUBJECT_ERRORS, Some(("errors", counters.failed()))),
             Verdict::Failed => (code::LETTER_SUBJECT_FAILED, Some(("processed", counters.processed()))),
             Verdict::Stopped => (code::LETTER_SUBJECT_STOPPED, Some(("processed", counters.processed()))),
         };
@@ -240,7 +243,7 @@ impl Writer<'_> {
             Ending::Failed { reason } => Message::new(code::LETTER_LEAD_FAILED).with("reason", reason.clone()),
             Ending::Stopped { by } => Message::new(code::LETTER_LEAD_STOPPED).with("user", by.as_str()),
             Ending::Finished => match verdict {
-                Verdict::Errors => Message::new(code::LETTER_LEAD_ERRORS).with("errors", finish.counters.errors),
+                Verdict::Errors => Message::new(code::LETTER_LEAD_ERRORS).with("errors", finish.counters.failed()),
                 Verdict::Warnings => {
                     Message::new(code::LETTER_LEAD_WARNINGS).with("warnings", finish.counters.warnings)
                 }
@@ -284,8 +287,8 @@ impl Writer<'_> {
     }
 
     fn counters(&self, counters: &Counters) -> Vec<CounterView> {
-        let Counters { success, updated, duplicates, warnings, errors, total } = *counters;
-        let shown = [
+        let Counters { success, updated, duplicates, left_out, warnings, errors, total } = *counters;
+        let mut shown = vec![
             (code::LETTER_COUNT_SUCCESS, success, Tone::Good),
             (code::LETTER_COUNT_UPDATED, updated, Tone::Good),
             (code::LETTER_COUNT_DUPLICATES, duplicates, Tone::Calm),
@@ -293,6 +296,9 @@ impl Writer<'_> {
             (code::LETTER_COUNT_ERRORS, errors, Tone::Bad),
             (code::LETTER_COUNT_TOTAL, total, Tone::Calm),
         ];
+        if left_out > 0 {
+            shown.insert(3, (code::LETTER_COUNT_LEFT_OUT, left_out, Tone::Bad));
+        }
         let labels: Vec<String> = shown.iter().map(|(label, ..)| self.word(label)).collect();
         let columns = columns(&labels);
         shown
@@ -314,7 +320,7 @@ impl Writer<'_> {
         if items.is_empty() {
             return None;
         }
-        let counted = finish.counters.errors + finish.counters.warnings;
+        let counted = finish.counters.failed() + finish.counters.warnings;
         let count = counted.max(finish.problems.len() as u64);
         let hidden = count - items.len() as u64;
         Some(ProblemsView {

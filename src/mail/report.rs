@@ -60,7 +60,10 @@ pub enum Ending {
 pub struct Counters {
     pub success: u64,
     pub updated: u64,
+    /// Files whose content is there already.
     pub duplicates: u64,
+    /// Files that were left out because an asset with other content has their name.
+    pub left_out: u64,
     pub warnings: u64,
     pub errors: u64,
     pub total: u64,
@@ -69,6 +72,11 @@ pub struct Counters {
 impl Counters {
     pub fn processed(&self) -> u64 {
         self.success + self.updated
+    }
+
+    /// Files that are not where their owner believes them.
+    pub fn failed(&self) -> u64 {
+        self.errors + self.left_out
     }
 }
 

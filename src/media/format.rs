@@ -21,6 +21,8 @@ pub enum Format {
     Heic,
     Avif,
     CameraRaw,
+    /// Known, but not read here.
+    Foreign(Foreign),
     Pdf,
     PostScript,
     Eps,
@@ -49,6 +51,60 @@ pub enum Format {
     Unknown,
 }
 
+/// Pictures that other programs make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Foreign {
+    Jpeg2000,
+    JpegXl,
+    JpegXr,
+    OpenExr,
+    Radiance,
+    Netpbm,
+    Icon,
+    DirectDraw,
+    Gimp,
+    Metafile,
+    Dpx,
+    Pcx,
+    Targa,
+}
+
+impl Foreign {
+    pub const ALL: &'static [Self] = &[
+        Self::Jpeg2000,
+        Self::JpegXl,
+        Self::JpegXr,
+        Self::OpenExr,
+        Self::Radiance,
+        Self::Netpbm,
+        Self::Icon,
+        Self::DirectDraw,
+        Self::Gimp,
+        Self::Metafile,
+        Self::Dpx,
+        Self::Pcx,
+        Self::Targa,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg2000 => "JPEG 2000",
+            Self::JpegXl => "JPEG XL",
+            Self::JpegXr => "JPEG XR",
+            Self::OpenExr => "OpenEXR",
+            Self::Radiance => "Radiance HDR",
+            Self::Netpbm => "Netpbm",
+            Self::Icon => "Windows icon",
+            Self::DirectDraw => "DirectDraw surface",
+            Self::Gimp => "GIMP",
+            Self::Metafile => "Windows metafile",
+            Self::Dpx => "DPX",
+            Self::Pcx => "PCX",
+            Self::Targa => "Targa",
+        }
+    }
+}
+
 impl Format {
     /// The name people know it by.
     pub fn name(self) -> &'static str {
@@ -66,6 +122,7 @@ impl Format {
             Self::Heic => "HEIC",
             Self::Avif => "AVIF",
             Self::CameraRaw => "camera raw",
+            Self::Foreign(foreign) => foreign.name(),
             Self::Pdf => "PDF",
             Self::PostScript => "PostScript",
             Self::Eps => "EPS",

@@ -56,14 +56,14 @@ pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, layers, probe
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};
-pub use format::{Format, SNIFF_LEN};
+pub use format::{Foreign, Format, SNIFF_LEN};
 pub use limits::Limits;
 pub use options::{Chroma, ColorManagement, Options};
 pub use orientation::Orientation;
 pub use picture::{ColorModel, Picture, Profile, Resolution};
 pub use pyramid::PyramidInfo;
 use render::Rendering;
-pub use sniff::sniff;
+pub use sniff::{Nothing, nothing, sniff};
 pub use stand_in::{StandIn, StandInError, StandInLimits, stand_in};
 pub use thumbnail::ThumbnailInfo;
 

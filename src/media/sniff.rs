@@ -4,13 +4,14 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-use super::format::{Format, SNIFF_LEN};
+use super::format::{Foreign, Format, SNIFF_LEN};
 
 /// What the file is that starts with `head` ([`SNIFF_LEN`](super::SNIFF_LEN) bytes are enough) and is called `file_name`.
 pub fn sniff(head: &[u8], file_name: &str) -> Format {
     let extension = file_name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
     let extension = extension.as_str();
     picture(head, extension)
+        .or_else(|| foreign(head, extension).map(Format::Foreign))
         .or_else(|| page(head, extension))
         .or_else(|| sound_or_film(head, extension))
         .or_else(|| archive(head, extension))
@@ -51,10 +52,54 @@ fn picture(head: &[u8], extension: &str) -> Option<Format> {
     }
     if [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].into_iter().any(|magic| head.starts_with(magic)) {
         // Most cameras' raw files are TIFFs whose first page is only a preview.
-        let raw = at(head, 8, b"CR\x02") || matches!(extension, "arw" | "cr2" | "dng" | "nef" | "nrw" | "pef" | "srw");
+        let raw = at(head, 8, b"CR\x02") || RAW_TIFFS.contains(&extension);
         return Some(if raw { Format::CameraRaw } else { Format::Tiff });
     }
-    None
+    const RAW: [&[u8]; 7] = [b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM"];
+    let is_raw = RAW.into_iter().any(|magic| head.starts_with(magic)) || at(head, 6, b"HEAPCCDR");
+    is_raw.then_some(Format::CameraRaw)
+}
+
+/// Extensions of cameras' raw files that are TIFFs by their beginning.
+const RAW_TIFFS: &[&str] =
+    &["3fr", "arw", "cr2", "dcr", "dng", "erf", "iiq", "kdc", "mef", "nef", "nrw", "pef", "rwl", "sr2", "srf", "srw"];
+
+/// Pictures that are known, so that it can be said what they are, and not read. Some have so short a mark that their name must
+/// say so too.
+fn foreign(head: &[u8], extension: &str) -> Option<Foreign> {
+    const MARKS: [(&[u8], Foreign); 14] = [
+        (b"\0\0\0\x0cjP  \r\n\x87\n", Foreign::Jpeg2000),
+        (b"\xff\x4f\xff\x51", Foreign::Jpeg2000),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", Foreign::JpegXl),
+        (b"\xff\x0a", Foreign::JpegXl),
+        (b"II\xbc\x01", Foreign::JpegXr),
+        (b"v/1\x01", Foreign::OpenExr),
+        (b"#?RADIANCE", Foreign::Radiance),
+        (b"#?RGBE", Foreign::Radiance),
+        (b"DDS \x7c\0\0\0", Foreign::DirectDraw),
+        (b"gimp xcf ", Foreign::Gimp),
+        (b"\xd7\xcd\xc6\x9a", Foreign::Metafile),
+        (b"SDPX", Foreign::Dpx),
+        (b"XPDS", Foreign::Dpx),
+        (b"\0\0\x01\0\x01\0", Foreign::Icon),
+    ];
+    if let Some((_, foreign)) = MARKS.into_iter().find(|(mark, _)| head.starts_with(mark)) {
+        return Some(foreign);
+    }
+    if head.starts_with(b"\x01\0\0\0") && at(head, 40, b" EMF") {
+        return Some(Foreign::Metafile);
+    }
+    match (extension, head) {
+        ("pbm" | "pgm" | "ppm" | "pnm" | "pam" | "pfm", [b'P', b'1'..=b'7' | b'F' | b'f', sign, ..])
+            if sign.is_ascii_whitespace() =>
+        {
+            Some(Foreign::Netpbm)
+        }
+        ("ico" | "cur", [0, 0, 1 | 2, 0, count, _, ..]) if *count > 0 => Some(Foreign::Icon),
+        ("pcx", [0x0a, 0 | 2..=5, 1, ..]) => Some(Foreign::Pcx),
+        ("tga", [_, 0 | 1, 1..=3 | 9..=11 | 32 | 33, ..]) => Some(Foreign::Targa),
+        _ => None,
+    }
 }
 
 /// "BM" alone is two letters of text: the size of the second header must be one of those in use.
@@ -72,8 +117,11 @@ fn page(head: &[u8], extension: &str) -> Option<Format> {
         return Some(Format::Font);
     }
     let dos_eps = head.starts_with(b"\xc5\xd0\xd3\xc6");
-    // Some printer drivers put a control-D in front.
-    if dos_eps || head.strip_prefix(b"\x04").unwrap_or(head).starts_with(b"%!") {
+    // Some printer drivers put a control-D in front, others orders to the printer or empty lines.
+    let is_post_script = head.strip_prefix(b"\x04").unwrap_or(head).starts_with(b"%!")
+        || matches!(extension, "ps" | "eps" | "epsf" | "ai")
+            && start.split(|byte| matches!(byte, b'\r' | b'\n')).any(|line| line.trim_ascii_start().starts_with(b"%!"));
+    if dos_eps || is_post_script {
         let first_line = start.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
         return Some(if extension == "ai" || contains(start, b"%%Creator: Adobe Illustrator") {
             Format::Illustrator
@@ -109,13 +157,18 @@ fn sound_or_film(head: &[u8], extension: &str) -> Option<Format> {
     if at(head, 4, b"ftyp") {
         return Some(iso_media(head));
     }
-    let quicktime = [b"moov", b"mdat", b"wide"].into_iter().any(|atom| at(head, 4, atom));
+    let quicktime = [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"].into_iter().any(|atom| at(head, 4, atom));
     let riff_film = head.starts_with(b"RIFF") && at(head, 8, b"AVI ");
-    let transport_stream = head.first() == Some(&0x47) && at(head, 188, b"\x47") && at(head, 376, b"\x47");
+    // Camcorders write the time in front of each packet.
+    let transport_stream =
+        [(0, 188), (4, 192)].into_iter().any(|(first, packet)| (0..3).all(|n| at(head, first + n * packet, b"\x47")));
     const FILM: [&[u8]; 6] =
         [b"\x1a\x45\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\0\0\x01\xba", b"\0\0\x01\xb3", MXF];
     const MXF: &[u8] = b"\x06\x0e\x2b\x34\x02\x05\x01\x01";
-    if quicktime || riff_film || transport_stream || FILM.into_iter().any(|magic| head.starts_with(magic)) {
+    let mpeg = head.starts_with(b"\0\0\x01")
+        && matches!(extension, "mpg" | "mpeg" | "mpe" | "m2v" | "vob")
+        && head.get(3).is_some_and(|code| *code >= 0xb0);
+    if quicktime || riff_film || transport_stream || mpeg || FILM.into_iter().any(|magic| head.starts_with(magic)) {
         let sound_only = matches!(extension, "mka" | "weba" | "wma");
         return Some(if sound_only { Format::Audio } else { Format::Video });
     }
@@ -140,6 +193,8 @@ fn iso_media(head: &[u8]) -> Format {
         Format::Avif
     } else if has(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]) {
         Format::Heic
+    } else if brands.starts_with(b"crx ") {
+        Format::CameraRaw
     } else if brands.starts_with(b"M4A ") || brands.starts_with(b"M4B ") {
         Format::Audio
     } else {
@@ -204,7 +259,14 @@ fn text(head: &[u8], extension: &str) -> Option<Format> {
         return Some(Format::VideoCaption);
     }
     if text.starts_with('<') {
-        if text.contains("<svg") || text.contains(":svg") {
+        // Pages of the web have drawings inside, and are none.
+        let root = root_element(text);
+        let is_svg = match root {
+            Some(root) => !root.eq_ignore_ascii_case("html") && (text.contains("<svg") || text.contains(":svg")),
+            // What stands in front of it may be longer than what is looked at.
+            None => matches!(extension, "svg" | "svgz") || text.contains("<svg"),
+        };
+        if is_svg {
             return Some(Format::Svg);
         }
         if text.contains("http://www.w3.org/1999/XSL/Transform") {
@@ -229,6 +291,60 @@ fn text(head: &[u8], extension: &str) -> Option<Format> {
         "xsl" | "xslt" => Format::Xsl,
         _ => Format::Text,
     })
+}
+
+/// The name of the first element, without its prefix; None if `text` ends, or breaks off, before it. The declaration of a page of
+/// the web says what its first element is, which may be left out.
+fn root_element(mut text: &str) -> Option<&str> {
+    loop {
+        text = text.trim_start();
+        let end = if text.starts_with("<!--") {
+            text.find("-->")? + 3
+        } else if text.starts_with("<?") {
+            text.find("?>")? + 2
+        } else if let Some(declared) = text.strip_prefix("<!") {
+            if declared.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("doctype html")) {
+                return Some(&declared[8..12]);
+            }
+            // Entities stand in brackets, and have brackets of their own.
+            match (text.find('['), text.find('>')?) {
+                (Some(open), close) if open < close => text.find("]>")? + 2,
+                (_, close) => close + 1,
+            }
+        } else {
+            let name = text.strip_prefix('<')?;
+            let end = name.find(|sign: char| sign.is_whitespace() || matches!(sign, '>' | '/'))?;
+            return name[..end].rsplit(':').next();
+        };
+        text = &text[end..];
+    }
+}
+
+/// What a file holds that is of no known format, as far as its beginning tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {
+    Zeros,
+    /// Git keeps the file elsewhere, and this is what says where.
+    Pointer,
+    WebPage,
+    Text,
+    Unknown,
+}
+
+pub fn nothing(head: &[u8]) -> Nothing {
+    const ZEROS: usize = 64;
+    if !head.is_empty() && head.iter().take(ZEROS).all(|byte| *byte == 0) {
+        return Nothing::Zeros;
+    }
+    let Some(text) = readable(head) else { return Nothing::Unknown };
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with("version https://git-lfs.github.com/spec/") {
+        Nothing::Pointer
+    } else if root_element(text).is_some_and(|root| root.eq_ignore_ascii_case("html")) {
+        Nothing::WebPage
+    } else {
+        Nothing::Text
+    }
 }
 
 /// `head` as text: UTF-8, UTF-16 with a mark, or any 8-bit code without control characters.

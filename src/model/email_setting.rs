@@ -39,6 +39,13 @@ mod tests {
         let clean = Counters { success: 3, ..Counters::default() };
         let warned = Counters { warning: 1, ..clean };
         let erred = Counters { error: 1, ..clean };
+        let left_out = Counters { duplicate: 1, left_out: 1, ..clean };
+        assert!(
+            EmailSetting::Error.wants_end(Outcome::Succeeded, &left_out),
+            "a file is not where its owner believes it"
+        );
+        let twice = Counters { duplicate: 1, ..clean };
+        assert!(!EmailSetting::ErrorAndWarning.wants_end(Outcome::Succeeded, &twice), "it is there already");
         // (setting, begin, clean end, end with warnings, end with errors, failed, stopped)
         let table = [
             (EmailSetting::All, [true, true, true, true, true, true]),

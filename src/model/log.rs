@@ -140,3 +140,41 @@ impl LogLine {
         self
     }
 }
+
+/// The line about a file that is left out although nothing has its content. Its log type is that of files that are there already,
+/// as the API has it; its code is what tells them apart.
+pub const LEFT_OUT: &str = "duplicate-left-out";
+
+/// How much a line matters to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+impl Severity {
+    pub fn of(log_type: LogType, code: &str) -> Option<Self> {
+        if code == LEFT_OUT { Some(Self::Error) } else { Self::of_type(log_type) }
+    }
+
+    fn of_type(log_type: LogType) -> Option<Self> {
+        let name = log_type.as_str();
+        if name.ends_with("Warning") {
+            Some(Self::Warning)
+        } else if name.ends_with("Error") || name.ends_with("Failure") {
+            Some(Self::Error)
+        } else {
+            None
+        }
+    }
+
+    /// The log types of lines that matter so much or more. Lines with one of [`Severity::CODES`] do as well.
+    pub fn types(self) -> Vec<LogType> {
+        let is_severe = |log_type: &LogType| Self::of_type(*log_type).is_some_and(|severity| severity >= self);
+        LogType::ALL.iter().copied().filter(is_severe).collect()
+    }
+
+    /// Codes of lines that are errors, whatever their log type.
+    pub const CODES: &[&str] = &[LEFT_OUT];
+}

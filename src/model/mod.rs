@@ -24,6 +24,7 @@ pub mod property_set;
 pub mod role;
 pub mod schedule;
 pub mod set_definition;
+pub mod source;
 pub mod state;
 pub mod trigger;
 

@@ -15,7 +15,10 @@ pub struct Counters {
     pub success: i64,
     pub error: i64,
     pub warning: i64,
+    /// Files that were left out because an asset has their name.
     pub duplicate: i64,
+    /// Those of them whose content the asset does not have.
+    pub left_out: i64,
     pub update: i64,
     pub transfer_success: i64,
     pub transfer_error: i64,
@@ -24,12 +27,22 @@ pub struct Counters {
 
 impl std::ops::AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
-        let Self { success, error, warning, duplicate, update, transfer_success, transfer_error, transfer_warning } =
-            other;
+        let Self {
+            success,
+            error,
+            warning,
+            duplicate,
+            left_out,
+            update,
+            transfer_success,
+            transfer_error,
+            transfer_warning,
+        } = other;
         self.success += success;
         self.error += error;
         self.warning += warning;
         self.duplicate += duplicate;
+        self.left_out += left_out;
         self.update += update;
         self.transfer_success += transfer_success;
         self.transfer_error += transfer_error;
@@ -43,8 +56,9 @@ impl Counters {
         self.success + self.update
     }
 
+    /// Files that were not processed as they should have been. One that was left out for its name is among them.
     pub const fn has_errors(&self) -> bool {
-        self.error > 0 || self.transfer_error > 0
+        self.error > 0 || self.transfer_error > 0 || self.left_out > 0
     }
 
     pub const fn has_warnings(&self) -> bool {

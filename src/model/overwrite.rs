@@ -1,6 +1,15 @@
-//! What `overwrite` replaces: the overwrite modes of a company.
+//! What becomes of a file whose name is taken: what `overwrite` replaces by the overwrite modes of a company, which content is
+//! there already, and which files get one name only because names are cleaned.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::constants;
+use super::id::{AssetId, InstanceId};
+use super::name::FileName;
+use super::source::{Siblings, SourceName};
 
 constants! {
     /// AssetOverwriteModes constants: when an upload replaces the asset that has its name.
@@ -60,9 +69,180 @@ impl OverwriteMode {
     }
 }
 
+/// What becomes of a file whose name an asset with other content has, when that one is not to be overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SameName {
+    /// It is left out.
+    #[default]
+    Skip,
+    /// It is added under a name with a number.
+    Number,
+}
+
+impl SameName {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Number => "number",
+        }
+    }
+}
+
+impl FromStr for SameName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Skip, Self::Number].into_iter().find(|known| known.as_str() == text).ok_or("must be skip or number")
+    }
+}
+
+/// An asset that has the name of a file, or whose own file came under that name and got a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kin {
+    pub id: AssetId,
+    pub name: String,
+    /// Below the company root.
+    pub folder: String,
+    pub file_name: String,
+    pub in_trash: bool,
+    /// SHA-256 of its master.
+    pub blob: String,
+    pub bytes: u64,
+    /// When its master came, or where that is not known, the first one.
+    pub since: DateTime<Utc>,
+    /// Which file its master is where it came from; None: nobody noted it, or the asset was renamed since.
+    pub source: Option<SourceName>,
+    /// The run that filed its master.
+    pub run: Option<InstanceId>,
+}
+
+/// A file that asks for a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub name: &'a FileName,
+    /// Where it goes, below the company root.
+    pub folder: &'a str,
+    pub source: &'a SourceName,
+    /// Other files of the job that get this name because theirs are cleaned.
+    pub siblings: &'a Siblings,
+    pub run: InstanceId,
+    /// SHA-256 of its content, once that is known.
+    pub content: Option<&'a str>,
+    pub overwrite: bool,
+    pub mode: OverwriteMode,
+    pub same_name: SameName,
+}
+
+/// What becomes of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    Add,
+    /// It is added under a name with a number; the name itself may belong to another file of the job.
+    Number(Option<&'a SourceName>),
+    Replace(&'a Kin),
+    ReplaceAndMove(&'a Kin),
+    /// An asset has this content already.
+    Same(&'a Kin),
+    /// An asset has its name, and other content.
+    LeaveOut(&'a Kin),
+}
+
+/// How an asset and a file belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner<'a> {
+    /// It was made of this file.
+    Claimant,
+    /// It belongs to a file that has this name only because names are cleaned.
+    Other(&'a SourceName),
+    Open,
+}
+
+impl<'a> Claim<'a> {
+    /// Decides by the assets that there are. It is done again in the transaction that files the file.
+    pub fn settle(&self, kin: &'a [Kin]) -> Verdict<'a> {
+        let namesake = kin.iter().find(|kin| self.is_namesake(kin));
+        let found = if self.overwrite { self.replaced(kin) } else { self.twin(kin, namesake.is_some()) };
+        if let Some(verdict) = found {
+            return verdict;
+        }
+        let owner = match namesake.map(|namesake| self.owner(namesake)) {
+            Some(Owner::Other(source)) => Some(source),
+            Some(Owner::Claimant | Owner::Open) | None => self.siblings.rightful(self.source),
+        };
+        if namesake.is_some() || owner.is_some() { Verdict::Number(owner) } else { Verdict::Add }
+    }
+
+    fn is_namesake(&self, kin: &Kin) -> bool {
+        kin.name == self.name.stem
+    }
+
+    /// Whether a file may have the name of another one is asked of the files of one job: who gives the same file another name
+    /// from one job to the next means the same asset. An asset that got a number has it for its own file's sake alone.
+    fn owner(&self, kin: &'a Kin) -> Owner<'a> {
+        match &kin.source {
+            Some(source) if source == self.source => return Owner::Claimant,
+            Some(source)
+                if source.becomes_one_with(self.source)
+                    && (!self.is_namesake(kin) || kin.run == Some(self.run) || self.siblings.holds(source)) =>
+            {
+                return Owner::Other(source);
+            }
+            None if self.content == Some(kin.blob.as_str()) => return Owner::Claimant,
+            Some(_) | None => {}
+        }
+        match self.siblings.rightful(self.source).filter(|_| self.is_namesake(kin)) {
+            Some(rightful) => Owner::Other(rightful),
+            None => Owner::Open,
+        }
+    }
+
+    fn clash(&self, kin: &Kin) -> Clash {
+        let extension = kin.file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        Clash {
+            same_folder: kin.folder == self.folder,
+            same_extension: extension == self.name.extension,
+            in_trash: kin.in_trash,
+        }
+    }
+
+    /// The asset whose master it replaces: best its own, then the one that has the name, then one that stays where it is.
+    fn replaced(&self, kin: &'a [Kin]) -> Option<Verdict<'a>> {
+        let candidates = kin.iter().filter_map(|kin| {
+            let owner = self.owner(kin);
+            let moves = match (owner, self.mode.resolve(true, self.clash(kin))) {
+                (Owner::Other(_), _) | (_, Resolution::Rename | Resolution::Skip) => return None,
+                (_, Resolution::Replace) => false,
+                (_, Resolution::ReplaceAndMove) => true,
+            };
+            Some(((owner != Owner::Claimant, !self.is_namesake(kin), moves, kin.id), kin))
+        });
+        let ((.., moves, _), kin) = candidates.min_by_key(|(order, _)| *order)?;
+        Some(if moves { Verdict::ReplaceAndMove(kin) } else { Verdict::Replace(kin) })
+    }
+
+    /// Nothing may be replaced: the asset that has the content, or at least the name.
+    fn twin(&self, kin: &'a [Kin], is_taken: bool) -> Option<Verdict<'a>> {
+        let mut near: Vec<(Owner<'_>, &'a Kin)> = kin.iter().map(|kin| (self.owner(kin), kin)).collect();
+        near.retain(|(owner, kin)| {
+            !kin.in_trash && (*owner == Owner::Claimant || is_taken && !matches!(owner, Owner::Other(_)))
+        });
+        near.sort_by_key(|(owner, kin)| (*owner != Owner::Claimant, !self.is_namesake(kin), kin.id));
+        let same = near.iter().find(|(_, kin)| self.content == Some(kin.blob.as_str()));
+        match (same, near.first()) {
+            (Some((_, same)), _) => Some(Verdict::Same(same)),
+            (None, Some((_, nearest))) if is_taken && self.same_name == SameName::Skip => {
+                Some(Verdict::LeaveOut(nearest))
+            }
+            (None, _) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::source::Sources;
 
     #[test]
     fn modes_ask_for_what_their_names_say() {
@@ -84,6 +264,121 @@ mod tests {
                 assert_eq!(mode.resolve(true, trashed), Rename);
                 assert_eq!(mode.resolve(false, trashed), Rename);
             }
+        }
+    }
+
+    const MINE: &str = "c&d.jpg";
+    const THEIRS: &str = "cd.jpg";
+
+    /// Number, name, source, run; content and folder are told from the source.
+    fn kin(id: i64, name: &str, source: Option<&str>, run: i64) -> Kin {
+        Kin {
+            id: AssetId(id),
+            name: name.to_owned(),
+            folder: String::new(),
+            file_name: format!("{name}.jpg"),
+            in_trash: false,
+            blob: source.unwrap_or("unknown").to_owned(),
+            bytes: 1,
+            since: DateTime::UNIX_EPOCH,
+            source: source.map(SourceName::of_path),
+            run: Some(InstanceId(run)),
+        }
+    }
+
+    fn told(
+        source: &str,
+        content: &str,
+        siblings: &[&str],
+        overwrite: bool,
+        same_name: SameName,
+        kin: &[Kin],
+    ) -> String {
+        let source = SourceName::of_path(source);
+        let files = siblings.iter().map(|path| SourceName::of_path(path)).chain([source.clone()]);
+        let siblings = Sources::among(files).siblings_of(&source);
+        let name = source.name().unwrap();
+        let claim = Claim {
+            name: &name,
+            folder: "",
+            source: &source,
+            siblings: &siblings,
+            run: InstanceId(2),
+            content: Some(content),
+            overwrite,
+            mode: OverwriteMode::OverwriteFullName,
+            same_name,
+        };
+        match claim.settle(kin) {
+            Verdict::Add => "add".to_owned(),
+            Verdict::Number(None) => "number".to_owned(),
+            Verdict::Number(Some(other)) => format!("number for {}", other.path()),
+            Verdict::Replace(kin) | Verdict::ReplaceAndMove(kin) => format!("replace {}", kin.name),
+            Verdict::Same(kin) => format!("same as {}", kin.name),
+            Verdict::LeaveOut(kin) => format!("left out for {}", kin.name),
+        }
+    }
+
+    #[test]
+    fn equal_content_is_known_and_other_content_is_not_taken_for_it() {
+        use SameName::{Number, Skip};
+        let there = [kin(1, "cd", Some(THEIRS), 1)];
+        assert_eq!(told(THEIRS, THEIRS, &[], false, Skip, &there), "same as cd");
+        assert_eq!(told(THEIRS, "else", &[], false, Skip, &there), "left out for cd");
+        assert_eq!(told(THEIRS, "else", &[], false, Number, &there), "number");
+        assert_eq!(told(THEIRS, "else", &[], true, Skip, &there), "replace cd");
+        // What was numbered once is found again, by its content and by its source.
+        let there = [kin(1, "cd", Some("A/cd.jpg"), 1), kin(2, "cd-1", Some("B/cd.jpg"), 1)];
+        for same_name in [Skip, Number] {
+            assert_eq!(told("B/cd.jpg", "B/cd.jpg", &[], false, same_name, &there), "same as cd-1");
+            assert_eq!(told("X/cd.jpg", "B/cd.jpg", &[], false, same_name, &there), "same as cd-1");
+        }
+        // A name that is free is free, whatever has got a number.
+        assert_eq!(told("A/cd.jpg", "new", &[], false, Skip, &there[1..]), "add");
+        assert_eq!(told("B/cd.jpg", "B/cd.jpg", &[], false, Skip, &there[1..]), "same as cd-1");
+    }
+
+    #[test]
+    fn two_names_that_become_one_are_told_apart_in_one_job_whatever_overwrite_says() {
+        for overwrite in [true, false] {
+            let settle =
+                |source, siblings: &[&str], kin: &[Kin]| told(source, source, siblings, overwrite, SameName::Skip, kin);
+            // The file that is called so gets the name, in whichever order they come.
+            assert_eq!(settle(MINE, &[THEIRS], &[]), "number for cd.jpg");
+            assert_eq!(settle(THEIRS, &[MINE], &[]), "add");
+            let numbered = kin(1, "cd-1", Some(MINE), 2);
+            assert_eq!(settle(THEIRS, &[MINE], std::slice::from_ref(&numbered)), "add");
+            let both = [kin(2, "cd", Some(THEIRS), 2), numbered];
+            for run in [1, 2] {
+                let both = both.clone().map(|kin| Kin { run: Some(InstanceId(run)), ..kin });
+                let verb = if overwrite { "replace" } else { "same as" };
+                assert_eq!(settle(MINE, &[THEIRS], &both), format!("{verb} cd-1"));
+                assert_eq!(settle(THEIRS, &[MINE], &both), format!("{verb} cd"));
+            }
+            // A third one, of which only the database knows that it belongs to the job.
+            assert_eq!(settle("c+d.jpg", &[], &both), "number for cd.jpg");
+        }
+        // In another job it is the same asset by another name.
+        let there = [kin(1, "cd", Some(MINE), 1)];
+        assert_eq!(told(THEIRS, "new", &[], true, SameName::Skip, &there), "replace cd");
+        assert_eq!(told(THEIRS, MINE, &[], false, SameName::Skip, &there), "same as cd");
+        assert_eq!(told(THEIRS, "new", &[], false, SameName::Skip, &there), "left out for cd");
+        // But not if the job has both.
+        assert_eq!(told(THEIRS, "new", &[MINE], true, SameName::Skip, &there), "number for c&d.jpg");
+    }
+
+    #[test]
+    fn an_asset_of_which_nobody_noted_the_source_is_whose_content_it_has_or_whose_name() {
+        let there = [kin(1, "cd", None, 1)];
+        for overwrite in [true, false] {
+            let settle =
+                |source, content, siblings: &[&str]| told(source, content, siblings, overwrite, SameName::Skip, &there);
+            let (replaced, left_out) =
+                if overwrite { ("replace cd", "replace cd") } else { ("same as cd", "left out for cd") };
+            assert_eq!(settle(MINE, "unknown", &[THEIRS]), replaced);
+            assert_eq!(settle(MINE, "mine", &[THEIRS]), "number for cd.jpg");
+            assert_eq!(settle(THEIRS, "theirs", &[MINE]), left_out);
+            assert_eq!(settle(MINE, "mine", &[]), left_out);
         }
     }
 }

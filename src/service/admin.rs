@@ -7,6 +7,7 @@ use crate::model::id::{AccountId, CompanyId};
 use crate::model::invalid::Invalid;
 use crate::model::locale::Locale;
 use crate::model::name;
+use crate::model::overwrite::SameName;
 use crate::model::role::Role;
 use crate::store::accounts::{Account, AccountError, Membership, NewAccount};
 use crate::store::companies::{AddCompanyError, Company, NewCompany};
@@ -93,6 +94,15 @@ impl Services {
         let found = found.ok_or_else(|| Error::Refused(format!("there is no company named \"{company}\"")))?;
         self.store.set_expiry(found.id, expires_at).await?;
         Ok(Company { expires_at, ..found })
+    }
+
+    /// What becomes of files whose names assets with other content have, in uploads that overwrite nothing. None: what the
+    /// configuration says.
+    pub async fn set_same_name(&self, company: &str, same_name: Option<SameName>) -> Result<Company, Error> {
+        let found = self.store.company_named(company.trim()).await?;
+        let found = found.ok_or_else(|| Error::Refused(format!("there is no company named \"{company}\"")))?;
+        self.store.set_same_name(found.id, same_name).await?;
+        Ok(Company { same_name, ..found })
     }
 
     /// The root folder has the company's name, less what a folder name may not hold.

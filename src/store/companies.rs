@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{constant, get, instant, json, optional_instant};
 use super::{Store, StoreError, Transaction, contexts, folders};
 use crate::model::id::CompanyId;
-use crate::model::overwrite::OverwriteMode;
+use crate::model::overwrite::{OverwriteMode, SameName};
 use crate::store::numbers::next_number;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Company {
     pub root_path: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
+    /// What becomes of files whose names assets with other content have; None: as the configuration says.
+    pub same_name: Option<SameName>,
     pub settings: Settings,
 }
 
@@ -102,6 +104,21 @@ impl Store {
         .await
     }
 
+    pub async fn set_same_name(&self, id: CompanyId, same_name: Option<SameName>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE company SET same_name = $2 WHERE id = $1")
+                    .bind(id.0)
+                    .bind(same_name.map(SameName::as_str))
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("write what a company does with equal names"))
+            })
+        })
+        .await
+    }
+
     /// Applies `change` to the settings as they are when it is written, so that two changes of different fields both stay.
     pub async fn change_settings<F>(&self, id: CompanyId, change: F) -> Result<(), StoreError>
     where
@@ -168,12 +185,16 @@ async fn add(tx: &mut Transaction, new: &NewCompany) -> Result<Company, AddCompa
 }
 
 pub(super) fn company(row: &SqliteRow) -> Result<Company, StoreError> {
+    let same_name: Option<String> = get(row, "same_name")?;
     Ok(Company {
         id: CompanyId(get(row, "id")?),
         name: get(row, "name")?,
         root_path: get(row, "root_path")?,
         created_at: instant(row, "created_at")?,
         expires_at: optional_instant(row, "expires_at")?,
+        same_name: same_name
+            .map(|text| text.parse().map_err(|rule| StoreError::corrupt("what a company does with equal names", rule)))
+            .transpose()?,
         settings: Settings {
             overwrite_mode: constant(row, "overwrite_mode")?,
             retain_publish_state: get(row, "retain_publish_state")?,

@@ -74,7 +74,7 @@ pub enum Applied {
 
 impl Applied {
     /// The asset that was made or changed.
-    pub const fn asset(&self) -> Option<AssetId> {
+    pub fn asset(&self) -> Option<AssetId> {
         match self {
             Self::Nothing
             | Self::PublishBegun(_)
@@ -144,7 +144,7 @@ async fn file(
 ) -> Result<Applied, StoreError> {
     let company = arrival.company;
     let filed = arrival::file(tx, arrival).await.map_err(unexpected)?;
-    if !matches!(filed, Filed::Duplicate { .. }) {
+    if filed.is_master() {
         if !derived.is_empty() {
             derive(tx, company, filed.asset(), derived, now).await?;
         }

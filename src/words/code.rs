@@ -47,6 +47,7 @@ codes! {
     END_UPLOAD_URLS = "end-upload-urls";
     BEGIN_UPLOAD_POST = "begin-upload-post";
     END_UPLOAD_POST = "end-upload-post";
+    END_UPLOAD_LEFT_OUT = "end-upload-left-out";
     BEGIN_OPTIMIZE = "begin-optimize";
     END_OPTIMIZE = "end-optimize";
     BEGIN_IMAGE_SERVING_PUBLISH = "begin-image-serving-publish";
@@ -92,12 +93,15 @@ codes! {
     UPLOAD_SUCCESS = "upload-success";
     FILE_UPDATED = "file-updated";
     DUPLICATE_SKIPPED = "duplicate-skipped";
+    DUPLICATE_LEFT_OUT = "duplicate-left-out";
     DUPLICATE_RENAMED = "duplicate-renamed";
+    NAME_SHARED = "name-shared";
     JUNK_SKIPPED = "junk-skipped";
     LINK_SKIPPED = "link-skipped";
     UPLOAD_ERROR = "upload-error";
     UPLOAD_WARNING = "upload-warning";
     PAGE_PROCESSED = "page-processed";
+    NO_PICTURE = "no-picture";
     PAGE_MADE = "page-made";
     PAGE_NOTE = "page-note";
     PAGE_FAILED = "page-failed";
@@ -201,6 +205,8 @@ codes! {
     REASON_TRUNCATED = "reason-truncated";
     REASON_DAMAGED = "reason-damaged";
     REASON_UNKNOWN_FORMAT = "reason-unknown-format";
+    REASON_NOT_AS_NAMED = "reason-not-as-named";
+    REASON_FORMAT_NOT_READ = "reason-format-not-read";
     REASON_VIDEO_CUT_OFF = "reason-video-cut-off";
     REASON_NO_VIDEO_ROOT_URL = "reason-no-video-root-url";
     REASON_PRESET_GONE = "reason-preset-gone";
@@ -384,6 +390,7 @@ codes! {
     LETTER_SUBJECT_BEGIN = "letter-subject-begin";
     LETTER_SUBJECT_DONE = "letter-subject-done";
     LETTER_SUBJECT_WARNINGS = "letter-subject-warnings";
+    LETTER_SUBJECT_LEFT_OUT = "letter-subject-left-out";
     LETTER_SUBJECT_ERRORS = "letter-subject-errors";
     LETTER_SUBJECT_ERRORS_ONLY = "letter-subject-errors-only";
     LETTER_SUBJECT_FAILED = "letter-subject-failed";
@@ -412,6 +419,7 @@ codes! {
     LETTER_COUNT_SUCCESS = "letter-count-success";
     LETTER_COUNT_UPDATED = "letter-count-updated";
     LETTER_COUNT_DUPLICATES = "letter-count-duplicates";
+    LETTER_COUNT_LEFT_OUT = "letter-count-left-out";
     LETTER_COUNT_WARNINGS = "letter-count-warnings";
     LETTER_COUNT_ERRORS = "letter-count-errors";
     LETTER_COUNT_TOTAL = "letter-count-total";

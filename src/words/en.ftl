@@ -164,6 +164,17 @@ begin-upload-post = Upload over HTTP to { $destination } begins.
 # $warnings (Number)
 # $errors (Number)
 end-upload-post = Upload ended: { job-counts }.
+# $success (Number)
+# $updated (Number)
+# $duplicates (Number)
+# $warnings (Number)
+# $errors (Number)
+# $left-out (Number)
+end-upload-left-out =
+    Upload ended: { job-counts }. { $left-out ->
+        [one] 1 of the duplicates was left out although its content is nowhere
+       *[other] { NUMBER($left-out) } of the duplicates were left out although their content is nowhere
+    }: assets with other content have the name.
 begin-optimize = Optimization begins.
 # $success (Number)
 # $updated (Number)
@@ -364,9 +375,20 @@ file-updated = { $file } was processed and replaced the earlier version ({ SIZE(
 # $asset (Text) asset id that is taken
 duplicate-skipped = { $file } was skipped: an asset named { $asset } is there already.
 # $file (Text)
+# $bytes (Bytes) its size
+# $asset (Text) path of the asset that has its name, with the company root folder first
+# $asset-bytes (Bytes) size of the asset's file
+# $at (Time) when that came
+duplicate-left-out = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }).
+# $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead
 duplicate-renamed = { $file } was stored as { $name }, because { $asset } is taken.
+# $file (Text)
+# $asset (Text) asset id that both would have
+# $name (Text) asset id given instead
+# $other (Text) the other file
+name-shared = { $file } was stored as { $name }: without the characters that a name may not have, { $other } of the same job is called { $asset } as well.
 # $file (Text)
 junk-skipped = { $file } was skipped: it is a file that operating systems and transfer programs leave behind, not content.
 # $path (Text)
@@ -381,6 +403,9 @@ upload-warning = { $file }: { $reason }.
 # $page (Number) number of the page, from 1
 page-processed = { $file } was processed as page { NUMBER($page) } of its document.
 # The words of lines from before they had paths.
+# $file (Text)
+# $reason (Text)
+no-picture = { $file } was kept as it is and has no picture: { $reason }.
 # $page (Number) number of the page, from 1
 # $file (Text) the document
 # $asset (Text) asset id of the page
@@ -756,6 +781,23 @@ reason-truncated = the file ends in the middle of its content
 # $detail (Text) what the decoder said
 reason-damaged = the { $type } is damaged: { $detail }
 reason-unknown-format = its content is of no known format
+# $kind (Text) picture, document or film
+# $extension (Text) of the file's name
+# $holds (Text) zeros, pointer, page, text or unknown
+reason-not-as-named =
+    it is no { $kind ->
+        [document] document
+        [film] film
+       *[picture] picture
+    }, though it is named .{ $extension }: { $holds ->
+        [zeros] it begins with nothing but zeros
+        [pointer] it only says where Git LFS keeps the file
+        [page] it holds a page of the web
+        [text] it holds text
+       *[unknown] its content is of no known format
+    }
+# $type (Text) format
+reason-format-not-read = files of the format { $type } are not read in this version
 # $seconds (Number) length of what could be read
 # $expected (Number) length that the file says it has
 reason-video-cut-off = only { NUMBER($seconds) } of its { NUMBER($expected) } seconds could be read; the file is damaged or breaks off
@@ -1163,6 +1205,13 @@ letter-subject-warnings =
        *[other] { $name }: done with { NUMBER($warnings) } warnings
     }
 # $name (Text) job name
+# $left-out (Number) files
+letter-subject-left-out =
+    { $left-out ->
+        [one] { $name }: done, but 1 file was left out
+       *[other] { $name }: done, but { NUMBER($left-out) } files were left out
+    }
+# $name (Text) job name
 # $errors (Number)
 letter-subject-errors =
     { $errors ->
@@ -1245,6 +1294,7 @@ letter-attempts = { $attempt } of { $attempts }
 letter-count-success = Processed
 letter-count-updated = Updated
 letter-count-duplicates = Duplicates skipped
+letter-count-left-out = Left out
 letter-count-warnings = Warnings
 letter-count-errors = Errors
 letter-count-total = Files in total

@@ -227,7 +227,7 @@ async fn a_server_without_tools() {
     let done = upload(&world).await;
     let log = done.text();
     assert_eq!((done.counters.success, done.counters.error, done.counters.warning), (1, 0, 1), "{log}");
-    assert!(log.contains("UploadWarning: photo.heic: heif-info is not installed (package libheif-examples)."), "{log}");
+    assert!(log.contains("UploadWarning: photo.heic was kept as it is and has no picture: heif-info is not installed (package libheif-examples)."), "{log}");
     assert_eq!(world.query("SELECT count(*) FROM derived").await, [[json!(0)]]);
     assert_eq!(world.query("SELECT asset_type, info ->> 'format' FROM asset").await, [[json!("Image"), json!("HEIC")]]);
     let publish = json!({ "publishType": "Full", "emailSetting": "None" });

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archives;
+mod as_named;
 mod child;
 mod cleanup;
 mod condemned;
@@ -15,6 +16,7 @@ mod heif;
 mod layers;
 mod likeness;
 mod metadata;
+mod names;
 mod optimize;
 mod options;
 mod pages;

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{Done, World, jpeg};
 
 /// Starts a server on a loopback address.
-async fn serve(address: [u8; 4], router: Router) -> SocketAddr {
+pub async fn serve(address: [u8; 4], router: Router) -> SocketAddr {
     let listener = TcpListener::bind(SocketAddr::from((address, 0))).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -373,6 +373,7 @@ impl World {
             error: row.get("error_count"),
             warning: row.get("warning_count"),
             duplicate: row.get("duplicate_count"),
+            left_out: row.get("left_out_count"),
             update: row.get("update_count"),
             transfer_success: row.get("transfer_success_count"),
             transfer_error: row.get("transfer_error_count"),

@@ -225,6 +225,44 @@ async fn a_post_that_is_refused_says_why_in_a_bare_fault_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn posted_files_of_a_taken_name_are_compared_and_stay_duplicates_on_the_wire() {
+    let server = server(|_| {}).await;
+    let options = OPTIONS.replace("<overwrite>true", "<overwrite>false");
+    let order = format!("<jobName>Posted</jobName><endJob>true</endJob>{options}");
+    let first = Form::default().auth(ADA, "").params(&order).file("shoe.png", &png(1)).post(&server).await;
+    handle(&first);
+    server.all_done().await;
+    let second = Form::default()
+        .auth(ADA, "")
+        .params(&order)
+        .file("A/shoe.png", &png(1))
+        .file("B/shoe.png", &png(2))
+        .file("zeros.jpg", &[0; 900])
+        .file("c&d.png", &png(3))
+        .file("cd.png", &png(4))
+        .post(&server)
+        .await;
+    let job = handle(&second);
+    let run = server.all_done().await.into_iter().find(|run| job.contains(&run.run_name)).unwrap();
+    let counters = run.counters;
+    assert_eq!((counters.success, counters.duplicate, counters.left_out, counters.error), (2, 2, 1, 1), "{counters:?}");
+    assert_eq!(names(&server).await, ["Acme/cd", "Acme/cd-1", "Acme/shoe"]);
+    let details = format!(
+        "<getJobLogDetailsParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle><jobHandle>{job}</jobHandle></getJobLogDetailsParam>"
+    );
+    let log = server.soap(ADA, &details).await.text;
+    assert_eq!(log.matches("<logType>DuplicateSkipped</logType>").count(), 2, "{log}");
+    assert!(log.contains("<fileDuplicateCount>2</fileDuplicateCount>"), "{log}");
+    assert!(
+        log.contains("<fileErrorCount>1</fileErrorCount>") && log.contains("<totalFileCount>5</totalFileCount>"),
+        "{log}"
+    );
+    assert!(log.contains("B/shoe.png (") && log.contains("has its name and other content"), "{log}");
+    assert!(log.contains("zeros.jpg could not be processed: it is no picture"), "{log}");
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_posted_archive_is_unpacked_if_that_is_asked_for() {
     let server = server(|_| {}).await;
     let archive = || {

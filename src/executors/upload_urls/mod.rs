@@ -25,8 +25,9 @@ use crate::media;
 use crate::model::job::{UploadUrl, UploadUrlsJob};
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::name::FileName;
+use crate::model::source::{Siblings, SourceName, Sources};
 use fetch::{Download, Fetcher, Trouble};
-use name::{Destination, Named};
+use name::Destination;
 
 pub struct UploadUrls {
     pub order: UploadUrlsJob,
@@ -47,10 +48,13 @@ impl Executor for UploadUrls {
         for (index, order) in self.order.url_array.iter().enumerate() {
             orders.push((incoming(index, order), order.clone()));
         }
+        let root = &filing.company_root;
+        let destinations = orders.iter().filter_map(|(_, order)| destination(order, root).ok());
+        let sources = &Sources::among(destinations.map(|(_, destination)| destination.source()));
         orders.retain(|(incoming, _)| !done.contains_key(&incoming.key));
         let mut prepared = stream::iter(orders)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
-            .map(|(incoming, order)| self.prepare(context, &filing, &fetcher, incoming, order))
+            .map(|(incoming, order)| self.prepare(context, &filing, &fetcher, sources, incoming, order))
             .buffered(self.workshop.settings.fetch.parallel as usize);
         while let Some(file) = prepared.next().await {
             let (incoming, fate) = file?;
@@ -71,13 +75,22 @@ fn incoming(index: usize, order: &UploadUrl) -> Incoming {
     let shown = crate::outward::shown_text(&order.source_url);
     Incoming {
         key: format!("{} {shown}", index + 1),
-        raw_name: shown.clone(),
+        source: SourceName::new("", &shown),
+        siblings: Siblings::default(),
+        is_member: false,
         name: FileName { stem: shown.clone(), extension: String::new(), changed: false },
         folder: String::new(),
         history: Vec::new(),
-        source: json!({ "url": shown }),
+        stamp: json!({ "url": shown }),
         shown,
     }
+}
+
+/// Where the file of an order is, and where it goes.
+fn destination(order: &UploadUrl, company_root: &str) -> Result<(Url, Destination), Message> {
+    let url: Url = order.source_url.trim().parse().map_err(reason::other)?;
+    let destination = Destination::new(&order.dest_path, &url, company_root)?;
+    Ok((url, destination))
 }
 
 impl UploadUrls {
@@ -86,32 +99,20 @@ impl UploadUrls {
         context: &Context,
         filing: &Filing,
         fetcher: &Fetcher,
+        sources: &Sources,
         mut incoming: Incoming,
         order: UploadUrl,
     ) -> Result<(Incoming, Fate), Failure> {
         let _working = context.working_on(incoming.shown.clone());
-        let url: Url = match order.source_url.trim().parse() {
-            Ok(url) => url,
-            Err(error) => {
-                let fate = not_fetched(&incoming, reason::other(error));
-                return Ok((incoming, fate));
-            }
-        };
-        let destination = match Destination::new(&order.dest_path, &url, &filing.company_root) {
-            Ok(destination) => destination,
+        let (url, destination) = match destination(&order, &filing.company_root) {
+            Ok(found) => found,
             Err(why) => {
                 let fate = not_fetched(&incoming, why);
                 return Ok((incoming, fate));
             }
         };
         incoming.folder.clone_from(&destination.folder);
-        if let Some(named) = destination.name() {
-            take_name(&mut incoming, named);
-            let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-            if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-                return Ok((incoming, Fate::Duplicate(Box::new(known))));
-            }
-        }
+        incoming.siblings = sources.siblings_of(&destination.source());
         match self.fetch(context, fetcher, &url, &mut incoming).await {
             Ok(download) => self.take_in(context, filing, incoming, download, &destination).await,
             Err(Trouble::Ours(failure)) => Err(failure),
@@ -193,33 +194,45 @@ impl UploadUrls {
             let mut head = Vec::with_capacity(media::SNIFF_LEN);
             let file = draft.file();
             file.seek(SeekFrom::Start(0))?;
-            Read::take(file, media::SNIFF_LEN as u64).read_to_end(&mut head)?;
-            Ok::<_, std::io::Error>((draft, head))
+            Read::take(&mut *file, media::SNIFF_LEN as u64).read_to_end(&mut head)?;
+            let bytes = file.metadata()?.len();
+            Ok::<_, std::io::Error>((draft, head, bytes))
         });
-        let (draft, head) = head.await?.map_err(|error| Failure::of_io(&error, &error))?;
+        let (draft, head, bytes) = head.await?.map_err(|error| Failure::of_io(&error, &error))?;
         if head.is_empty() {
             let fate = incoming.refuse(Message::new("reason-empty"));
             return Ok((incoming, fate));
         }
         let by_content = recognize::extensions(media::sniff(&head, "")).first().copied();
         match destination.name_of_fetched(media_type.as_deref(), by_content) {
-            Ok(named) => take_name(&mut incoming, named),
+            Ok(named) => {
+                incoming.source = destination.source_of(&named);
+                incoming.name = named.name;
+            }
             Err(why) => {
                 let fate = incoming.refuse(why);
                 return Ok((incoming, fate));
             }
         }
-        let known = context.store().asset_named(context.run.company, &incoming.name.stem).await?;
-        if let Some(known) = filing.duplicate_of_file(&incoming.name, known.as_ref()) {
-            return Ok((incoming, Fate::Duplicate(Box::new(known))));
-        }
-        let known = filing.replaced(known, &incoming);
+        let foresight = filing.foresee(context, &incoming).await?;
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let blobs = workshop.blobs.clone();
-        let blob = self.workshop.work(move |_| blobs.keep(draft)).await??;
+        let kept = self.workshop.work(move |stop| -> Result<_, Failure> {
+            let mut draft = draft;
+            let taken = match foresight.twin_of(draft.file(), bytes, stop)? {
+                Some(twin) => Err(twin),
+                None => Ok(blobs.keep(draft)?),
+            };
+            Ok((taken, foresight.replaces))
+        });
+        let (taken, replaces) = kept.await??;
+        let blob = match taken {
+            Ok(blob) => blob,
+            Err(twin) => return Ok((incoming, Fate::Twin(Box::new(twin)))),
+        };
         let content = blob.id.clone();
         let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
-            let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: replaces.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)
         });
         match examined.await {
@@ -231,11 +244,6 @@ impl UploadUrls {
             Err(Unmade::Failed(failure)) => Err(failure),
         }
     }
-}
-
-fn take_name(incoming: &mut Incoming, named: Named) {
-    incoming.raw_name = named.raw;
-    incoming.name = named.name;
 }
 
 fn not_fetched(incoming: &Incoming, why: Message) -> Fate {

@@ -12,11 +12,14 @@ use crate::executors::reason;
 use crate::model::handle;
 use crate::model::log::Message;
 use crate::model::name::{FileName, clean_folder};
+use crate::model::source::SourceName;
 
 /// What is known before anything is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     pub folder: String,
+    /// As it was given.
+    raw_folder: String,
     /// May still lack its extension.
     raw: String,
     extension: Option<String>,
@@ -41,18 +44,14 @@ impl Destination {
             let (folder, name) = inside.rsplit_once('/').unwrap_or(("", inside));
             (folder, name.to_owned())
         };
+        let raw_folder = folder.to_owned();
         let folder = clean_folder("destPath", folder).map_err(reason::other)?;
         let extension = known_extension(&raw).or_else(|| known_extension(&of_address));
-        let destination = Self { folder, raw, extension };
+        let destination = Self { folder, raw_folder, raw, extension };
         // What no extension could mend is refused before it is fetched.
         FileName::clean("destPath", &destination.raw).map_err(|_| reason::bad_name(&destination.raw))?;
         destination.with_extension("jpg")?;
         Ok(destination)
-    }
-
-    /// The name, if it does not depend on what the server will say.
-    pub fn name(&self) -> Option<Named> {
-        self.extension.as_deref().and_then(|extension| self.with_extension(extension).ok())
     }
 
     /// The name, now that the media type is known, and what extension fits the content.
@@ -60,6 +59,18 @@ impl Destination {
         let extension = self.extension.as_deref();
         let extension = extension.or_else(|| media_type.and_then(extension_of_media_type)).or(content);
         self.with_extension(extension.unwrap_or_default())
+    }
+
+    /// Where the file would go if nothing had to be cleaned, as far as is known before it is fetched.
+    pub fn source(&self) -> SourceName {
+        match self.with_extension(self.extension.as_deref().unwrap_or_default()) {
+            Ok(named) => self.source_of(&named),
+            Err(_) => SourceName::new(&self.raw_folder, &self.raw),
+        }
+    }
+
+    pub fn source_of(&self, named: &Named) -> SourceName {
+        SourceName::new(&self.raw_folder, &named.raw)
     }
 
     fn with_extension(&self, extension: &str) -> Result<Named, Message> {
@@ -126,7 +137,6 @@ mod tests {
         assert_eq!(named("", "https://h.example/render.php", Some("image/png")), "|render.php.png");
         assert_eq!(named("shoe", "https://h.example/render", None), "|shoe");
         let content = Destination::new("shoe", &"https://h.example/".parse().unwrap(), "Acme").unwrap();
-        assert_eq!(content.name(), None);
         assert_eq!(content.name_of_fetched(None, Some("tif")).unwrap().name.with_extension(), "shoe.tif");
     }
 

@@ -35,7 +35,15 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
     Finish {
         at: at(9, 18, 16),
         ending,
-        counters: Counters { success, updated: 0, duplicates: 2, warnings, errors, total: success + errors + 2 },
+        counters: Counters {
+            success,
+            updated: 0,
+            duplicates: 2,
+            left_out: 0,
+            warnings,
+            errors,
+            total: success + errors + 2,
+        },
         problems: Vec::new(),
         results: Vec::new(),
     }
@@ -71,6 +79,33 @@ fn the_subject_tells_the_outcome() {
         assert_eq!(end(finish).subject, subject);
     }
     assert_eq!(write(&report(), Stage::Begin).subject, "Summer shoot: started");
+}
+
+#[test]
+fn files_that_are_left_out_are_no_duplicates_to_pass_over() {
+    let left_out = |errors| {
+        let mut finish = finish(Ending::Finished, 2, 0, errors);
+        finish.counters.left_out = 1;
+        let message = Message::new(code::DUPLICATE_LEFT_OUT)
+            .with("file", "B/IMG_1.jpg")
+            .with("bytes", 47_100)
+            .with("asset", "Acme/A/IMG_1.jpg")
+            .with("asset-bytes", 46_878)
+            .with("at", at(9, 0, 0).timestamp_millis());
+        finish.problems = vec![Problem { severity: Severity::Error, message }];
+        end(finish)
+    };
+    let mail = left_out(0);
+    assert_eq!(mail.subject, "Summer shoot: done, but 1 file was left out");
+    for text in [
+        "Done with errors",
+        "but 1 file was not processed. The other 2 files are fine.",
+        "  Left out            1\n",
+        "1 problem\n\n  * Error: B/IMG_1.jpg (47 kB) was left out: Acme/A/IMG_1.jpg has its name and other content",
+    ] {
+        assert!(mail.text.contains(text), "{text}\n in \n{}", mail.text);
+    }
+    assert_eq!(left_out(2).subject, "Summer shoot: done with 3 errors");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The chunks of a WebP file: that they lie within it, and that no frame in them is larger than the limits.
 //!
 //! The decoder takes memory for a chunk by the length the chunk claims, and for a frame by the size the frame claims,
-//! whatever the file's length and the picture's size; so both are checked before it sees the file.
+//! whatever the file's length and the picture's size; so both are checked before it sees the file. What lies behind the end that
+//! the file gives itself is none of its business (the format has readers pass it over), but the decoder looks a little further.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -18,8 +19,12 @@ pub(super) fn check(input: &mut (impl Read + Seek), len: u64, limits: &Limits) -
         let what = format!("it says it has {said} bytes and has {len}");
         return Err(MediaError::truncated(Format::WebP, what));
     }
-    Walk { input, limits }.chunks(12, len, true)
+    Walk { input, limits }.chunks(12, said, len, true)
 }
+
+/// Chunks that the decoder does something with.
+const KNOWN: [[u8; 4]; 11] =
+    [*b"RIFF", *b"WEBP", *b"VP8 ", *b"VP8L", *b"VP8X", *b"ANIM", *b"ANMF", *b"ALPH", *b"ICCP", *b"EXIF", *b"XMP "];
 
 struct Walk<'a, R> {
     input: &'a mut R,
@@ -27,14 +32,18 @@ struct Walk<'a, R> {
 }
 
 impl<R: Read + Seek> Walk<'_, R> {
-    /// The chunks from `place` up to `end`. Animations have chunks in their frames, and no frames in those.
-    fn chunks(&mut self, mut place: u64, end: u64, may_have_frames: bool) -> Result<(), MediaError> {
+    /// The chunks from `place` up to `end`; from `said` on there need be none. Animations have chunks in their frames, and no frames
+    /// in those.
+    fn chunks(&mut self, mut place: u64, said: u64, end: u64, may_have_frames: bool) -> Result<(), MediaError> {
         const HEADER: u64 = 8;
         while place + HEADER <= end {
             let chunk = self.at::<8>(place)?;
             let [_, _, _, _, size @ ..] = chunk;
             let (start, size) = (place + HEADER, u64::from(u32::from_le_bytes(size)));
             if start + size > end {
+                if place >= said && !KNOWN.contains(&[chunk[0], chunk[1], chunk[2], chunk[3]]) {
+                    return Ok(());
+                }
                 return Err(MediaError::truncated(Format::WebP, "a chunk in it is longer than the rest of the file"));
             }
             match &chunk[..4] {
@@ -56,7 +65,7 @@ impl<R: Read + Seek> Walk<'_, R> {
                     let [.., w0, w1, w2, h0, h1, h2] = self.at::<12>(start)?;
                     self.check_size([w0, w1, w2, 0], [h0, h1, h2, 0], 1)?;
                     const FRAME_HEADER: u64 = 16;
-                    self.chunks(start + FRAME_HEADER, start + size, false)?;
+                    self.chunks(start + FRAME_HEADER, start + size, start + size, false)?;
                 }
                 _ => {}
             }

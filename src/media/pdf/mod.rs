@@ -146,7 +146,7 @@ pub enum PdfError {
     Encrypted,
     #[error("it is encrypted in a way that cannot be read")]
     UnknownEncryption,
-    #[error("it is damaged: no pages can be found in it")]
+    #[error("no pages can be found in it")]
     Damaged,
     #[error("it has no pages")]
     NoPages,
@@ -256,18 +256,24 @@ pub fn count_pages(
 /// The file in the child's folder that says what the document says about itself.
 const INFORMATION: &str = "information.json";
 
-/// Reads what the file at `path`, an absolute path, says about itself. A file that cannot be read says nothing.
+/// Reads what the file at `path`, an absolute path, says about itself. A file that cannot be read says nothing; one that is damaged
+/// so that nothing can be found in it is an error.
 pub fn information(
     launcher: &Launcher,
     path: &Path,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-) -> Result<Information, ChildError> {
+) -> Result<Information, OpenError> {
     let folder = launcher.folder()?;
-    let mut is_there = false;
-    let mut hear = |said| is_there |= matches!(said, Said::Informed);
+    let (mut is_there, mut is_damaged) = (false, false);
+    let mut hear = |said| match said {
+        Said::Informed => is_there = true,
+        Said::Unreadable(PdfError::Damaged) => is_damaged = true,
+        Said::Unreadable(_) | Said::Pages(_) | Said::Drawn(_) | Said::Failed(..) => {}
+    };
     match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
-        Err(error) if !is_its_own_fault(&error) => return Err(error),
+        Err(error) if !is_its_own_fault(&error) => return Err(error.into()),
+        _ if is_damaged => return Err(OpenError::Pdf(PdfError::Damaged)),
         _ if !is_there => return Ok(Information::default()),
         _ => {}
     }

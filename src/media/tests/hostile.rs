@@ -253,6 +253,28 @@ fn a_webp_chunk_that_claims_more_than_its_file_is_refused() {
 }
 
 #[test]
+fn what_stands_behind_a_webp_file_is_passed_over_and_cannot_claim_memory() {
+    let shop = Workshop::new();
+    let plain = fs::read(shop.sample("красная.webp", 64)).unwrap();
+    let canvas = b"VP8X\x0a\0\0\0\0\0\0\0\x3f\0\0\x3f\0\0";
+    let body = [b"WEBP".as_slice(), canvas, &plain[12..]].concat();
+    let extended = [b"RIFF".as_slice(), &(body.len() as u32).to_le_bytes(), &body].concat();
+    let probed = |file: &[u8], behind: &[u8]| {
+        let source = shop.file("behind.webp");
+        fs::write(&source, [file, behind].concat()).unwrap();
+        probe(&source, &Limits::default())
+    };
+    for file in [&plain, &extended] {
+        let alone = probed(file, b"").unwrap();
+        for behind in [b"\0".as_slice(), b"\r\n", b"junk behind it", &[0xff; 14], &[0; 4096]] {
+            assert_eq!(probed(file, behind).unwrap(), alone, "{behind:?}");
+        }
+    }
+    let error = probed(&extended, b"ICCP\xf0\xff\xff\xff and more").unwrap_err();
+    assert!(error.to_string().contains("longer than"), "{error}");
+}
+
+#[test]
 fn a_gif_frame_that_is_larger_than_its_canvas_is_refused() {
     let shop = Workshop::new();
     let mut bytes = gif_bomb();

@@ -60,9 +60,21 @@ impl JobKind {
             Self::AutomatedSetGeneration => "end-set-generation",
             Self::Cleanup => "end-cleanup",
         };
-        let Counters { success, error, warning, duplicate, update, transfer_success, transfer_error, transfer_warning } =
-            *counters;
-        Message::new(code)
+        let Counters {
+            success,
+            error,
+            warning,
+            duplicate,
+            left_out,
+            update,
+            transfer_success,
+            transfer_error,
+            transfer_warning,
+        } = *counters;
+        // Said only where there are some: runs that ended before they were counted have none either.
+        let message = Message::new(if left_out > 0 { "end-upload-left-out" } else { code });
+        let message = if left_out > 0 { message.with("left-out", left_out) } else { message };
+        message
             .with("success", success.max(transfer_success))
             .with("updated", update)
             .with("duplicates", duplicate)

@@ -9,6 +9,7 @@ use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
 use crate::model::invalid::Invalid;
 use crate::model::metadata::{MetadataUpdate, split_list};
+use crate::model::overwrite::SameName;
 
 /// What a job that makes assets may say about how. Every field is optional here: the wire contract knows which kind and
 /// which version must send which.
@@ -42,6 +43,9 @@ pub struct ProcessingOptions {
     pub post_image_serving_publish_job: Option<ImageServingPublishJob>,
     pub post_image_rendering_publish_job: Option<ContextPublishJob>,
     pub post_video_publish_job: Option<ContextPublishJob>,
+    /// What becomes of files whose names assets with other content have; None: as the company says. The API has no such field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_name: Option<SameName>,
     #[serde(flatten)]
     pub unheeded: UnheededOptions,
 }

@@ -43,6 +43,8 @@ pub(super) fn element(spec: &JobSpec) -> Map<String, Value> {
     }
     let Value::Object(mut element) = shown_order(spec) else { return Map::new() };
     if let Some(Value::Object(options)) = element.values_mut().next() {
+        // What the command line may add is no field of the API.
+        options.remove("sameName");
         match spec {
             JobSpec::ImageServingPublish(_)
             | JobSpec::ImageRenderingPublish(_)

@@ -347,6 +347,7 @@ fn detail_filter(param: &GetJobLogDetailsParam) -> Result<DetailFilter, Error> {
     Ok(DetailFilter {
         after: None,
         log_types,
+        codes: &[],
         by_log_type,
         descending: descending(given(&param.sort_direction))?.unwrap_or(false),
         limit,

@@ -1,16 +1,20 @@
 //! A file that arrives under a name: a new asset, another master, an asset with a number, or a duplicate. The decision is
 //! made in the transaction that writes it, so that two uploads of one name cannot both find it free.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::ingest::{self, Master, NewAsset, Replacement};
 use super::{AssetError, Contexts};
 use crate::model::asset::TrashState;
-use crate::model::id::{AccountId, AssetId, CompanyId};
+use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId};
 use crate::model::name::FileName;
-use crate::model::overwrite::{Clash, OverwriteMode, Resolution};
-use crate::store::rows::{constant, get};
+use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
+use crate::model::source::{Siblings, SourceName};
+use crate::store::rows::{constant, get, instant};
 use crate::store::{Store, StoreError, Transaction};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +23,14 @@ pub struct Arrival {
     /// Cleaned path; folders that are missing are made.
     pub folder: String,
     pub name: FileName,
+    pub source: SourceName,
+    /// Other files of the job that get this name because theirs are cleaned.
+    pub siblings: Siblings,
+    /// The run that it came with.
+    pub run: InstanceId,
     pub master: Master,
     pub overwrite: bool,
+    pub same_name: SameName,
     pub ready_for_publish: bool,
     /// Whether an overwritten asset keeps its marks; None leaves it to the company.
     pub preserve_publish_state: Option<bool>,
@@ -35,10 +45,12 @@ pub enum Filed {
         asset: AssetId,
         name: String,
     },
-    /// Its name was taken by an asset that it may not replace.
+    /// Its name was taken by an asset that it may not replace, or belongs to another file of the job.
     AddedWithNumber {
         asset: AssetId,
         name: String,
+        /// The file that has the name, if it is one of the same job whose name was another before it was cleaned.
+        shared_with: Option<SourceName>,
     },
     Updated {
         asset: AssetId,
@@ -46,21 +58,24 @@ pub enum Filed {
         /// The folder it was in, if it moved.
         moved_from: Option<String>,
     },
-    /// Left out: `asset` has the name.
+    /// `asset` has the name, or got a number when it came under it, and the same content.
     Duplicate {
         asset: AssetId,
         name: String,
     },
+    /// The asset has the name and other content.
+    LeftOut(Box<Kin>),
 }
 
 impl Filed {
     /// The asset that has the file, or the name that the file would have had.
-    pub const fn asset(&self) -> AssetId {
+    pub fn asset(&self) -> AssetId {
         match self {
             Self::Added { asset, .. }
             | Self::AddedWithNumber { asset, .. }
             | Self::Updated { asset, .. }
             | Self::Duplicate { asset, .. } => *asset,
+            Self::LeftOut(kin) => kin.id,
         }
     }
 
@@ -71,64 +86,86 @@ impl Filed {
             | Self::AddedWithNumber { name, .. }
             | Self::Updated { name, .. }
             | Self::Duplicate { name, .. } => name,
+            Self::LeftOut(kin) => &kin.name,
         }
     }
-}
 
-/// The asset that has the name, or one that came under it and got a number.
-struct Namesake {
-    id: AssetId,
-    name: String,
-    folder: String,
-    file_name: String,
-    trash_state: TrashState,
+    /// Whether the file has become the master of an asset.
+    pub const fn is_master(&self) -> bool {
+        match self {
+            Self::Added { .. } | Self::AddedWithNumber { .. } | Self::Updated { .. } => true,
+            Self::Duplicate { .. } | Self::LeftOut(_) => false,
+        }
+    }
 }
 
 impl Store {
     pub async fn file_asset(&self, arrival: Arrival) -> Result<Filed, AssetError> {
         self.write(|tx| Box::pin(async move { file(tx, arrival).await })).await
     }
+
+    /// The asset that has this name, and those whose files came under it and got a number.
+    pub async fn kin(&self, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
+        kin(&mut *self.reader().await?, company, name).await
+    }
 }
 
 pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Result<Filed, AssetError> {
     let rules = overwrite_rules(tx, arrival.company).await?;
-    let namesake = namesake(tx, arrival.company, &arrival.name.stem).await?;
-    let first = namesake.map(|namesake| (resolve(&arrival, &namesake, &rules), namesake));
-    let has_name = first.is_some();
-    let found = match first {
-        Some(found) if found.0 != Resolution::Rename => Some(found),
-        // A file that came before and got a number goes where it went then, even if its own name is free by now.
-        _ if has_name || arrival.overwrite => numbered(tx, &arrival, &rules).await?,
-        _ => None,
-    };
-    match found {
-        Some((Resolution::Skip, asset)) => Ok(Filed::Duplicate { asset: asset.id, name: asset.name }),
-        Some((Resolution::Replace, asset)) => overwrite(tx, arrival, &asset, &rules, false).await,
-        Some((Resolution::ReplaceAndMove, asset)) => overwrite(tx, arrival, &asset, &rules, true).await,
-        Some((Resolution::Rename, _)) | None if has_name => add_with_number(tx, arrival).await,
-        Some((Resolution::Rename, _)) | None => {
+    let kin = kin(tx, arrival.company, &arrival.name.stem).await?;
+    let verdict = claim(&arrival, rules.mode).settle(&kin);
+    match verdict {
+        Verdict::Add => {
             let name = arrival.name.stem.clone();
             Ok(Filed::Added { asset: add(tx, arrival).await?, name })
         }
+        Verdict::Number(shared_with) => {
+            let shared_with = shared_with.cloned();
+            add_with_number(tx, arrival, shared_with).await
+        }
+        Verdict::Replace(asset) => {
+            let asset = asset.clone();
+            overwrite(tx, arrival, &asset, &rules, false).await
+        }
+        Verdict::ReplaceAndMove(asset) => {
+            let asset = asset.clone();
+            overwrite(tx, arrival, &asset, &rules, true).await
+        }
+        Verdict::Same(asset) => {
+            if asset.source.is_none() {
+                note_source(tx, asset.id, &arrival.source, arrival.run, asset.since).await?;
+            }
+            Ok(Filed::Duplicate { asset: asset.id, name: asset.name.clone() })
+        }
+        Verdict::LeaveOut(asset) => Ok(Filed::LeftOut(Box::new(asset.clone()))),
     }
 }
 
-fn resolve(arrival: &Arrival, namesake: &Namesake, rules: &OverwriteRules) -> Resolution {
-    let clash = Clash {
-        same_folder: namesake.folder == arrival.folder,
-        same_extension: extension(&namesake.file_name) == arrival.name.extension,
-        in_trash: namesake.trash_state != TrashState::NotInTrash,
-    };
-    rules.mode.resolve(arrival.overwrite, clash)
+fn claim(arrival: &Arrival, mode: OverwriteMode) -> Claim<'_> {
+    Claim {
+        name: &arrival.name,
+        folder: &arrival.folder,
+        source: &arrival.source,
+        siblings: &arrival.siblings,
+        run: arrival.run,
+        content: Some(&arrival.master.blob),
+        overwrite: arrival.overwrite,
+        mode,
+        same_name: arrival.same_name,
+    }
 }
 
-async fn add_with_number(tx: &mut Transaction, arrival: Arrival) -> Result<Filed, AssetError> {
+async fn add_with_number(
+    tx: &mut Transaction,
+    arrival: Arrival,
+    shared_with: Option<SourceName>,
+) -> Result<Filed, AssetError> {
     let wanted = arrival.name.stem.clone();
     let free = free_name(tx, arrival.company, &arrival.name).await?;
     let name = free.stem.clone();
     let asset = add(tx, Arrival { name: free, ..arrival }).await?;
     ingest::note_arrival(tx, asset, &wanted).await?;
-    Ok(Filed::AddedWithNumber { asset, name })
+    Ok(Filed::AddedWithNumber { asset, name, shared_with })
 }
 
 async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetError> {
@@ -142,13 +179,15 @@ async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetErr
         by: arrival.by,
         at: arrival.at,
     };
-    ingest::insert(tx, &new).await
+    let asset = ingest::insert(tx, &new).await?;
+    note_source(tx, asset, &arrival.source, arrival.run, arrival.at).await?;
+    Ok(asset)
 }
 
 async fn overwrite(
     tx: &mut Transaction,
     arrival: Arrival,
-    namesake: &Namesake,
+    namesake: &Kin,
     rules: &OverwriteRules,
     moved: bool,
 ) -> Result<Filed, AssetError> {
@@ -170,8 +209,28 @@ async fn overwrite(
         at: arrival.at,
     };
     ingest::replace(tx, &replacement).await?;
+    note_source(tx, namesake.id, &arrival.source, arrival.run, arrival.at).await?;
     let moved_from = moved.then(|| namesake.folder.clone());
     Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from })
+}
+
+/// Notes which file the master of an asset is.
+async fn note_source(
+    tx: &mut Transaction,
+    asset: AssetId,
+    source: &SourceName,
+    run: InstanceId,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET source_path = $2, source_run = $3, source_at = $4 WHERE id = $1")
+        .bind(asset.0)
+        .bind(source.path())
+        .bind(run.0)
+        .bind(at.timestamp_millis())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note where a file came from"))
 }
 
 struct OverwriteRules {
@@ -191,53 +250,42 @@ async fn overwrite_rules(tx: &mut Transaction, company: CompanyId) -> Result<Ove
     })
 }
 
-fn extension(file_name: &str) -> &str {
-    file_name.rsplit_once('.').map_or("", |(_, extension)| extension)
-}
-
-/// The asset that has this name, wherever it is.
-async fn namesake(tx: &mut Transaction, company: CompanyId, name: &str) -> Result<Option<Namesake>, StoreError> {
-    let row = sqlx::query(
-        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state
-         FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.name = $2",
+/// The asset that has this name, wherever it is, and then those whose files came under it and got a number.
+async fn kin(connection: &mut SqliteConnection, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
+    // Two look-ups, each by its index.
+    let rows = sqlx::query(
+        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.source_path, a.source_run,
+                coalesce(a.source_at, a.created_at) AS since
+         FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
+               UNION ALL
+               SELECT id FROM asset WHERE company_id = $1 AND arrived_as = $2) k
+         CROSS JOIN asset a ON a.id = k.id CROSS JOIN folder f ON f.id = a.folder_id
+         ORDER BY a.name <> $2, a.id",
     )
     .bind(company.0)
     .bind(name)
-    .fetch_optional(tx)
+    .fetch_all(connection)
     .await
-    .map_err(StoreError::doing("look for an asset by its name"))?;
-    row.as_ref().map(read).transpose()
-}
-
-/// Among the assets whose files came under this name and got a number, the one that this file has to do with, and how:
-/// best one that stays where it is, then the oldest.
-async fn numbered(
-    tx: &mut Transaction,
-    arrival: &Arrival,
-    rules: &OverwriteRules,
-) -> Result<Option<(Resolution, Namesake)>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state
-         FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.arrived_as = $2 ORDER BY a.id",
-    )
-    .bind(arrival.company.0)
-    .bind(&arrival.name.stem)
-    .fetch_all(tx)
-    .await
-    .map_err(StoreError::doing("look for assets that got a number"))?;
+    .map_err(StoreError::doing("look for assets by a name"))?;
+    let mut seen = HashSet::new();
     let all = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let resolved = all.into_iter().map(|asset| (resolve(arrival, &asset, rules), asset));
-    let kin = resolved.filter(|(resolution, _)| *resolution != Resolution::Rename);
-    Ok(kin.min_by_key(|(resolution, asset)| (*resolution == Resolution::ReplaceAndMove, asset.id)))
+    Ok(all.into_iter().filter(|kin| seen.insert(kin.id)).collect())
 }
 
-fn read(row: &SqliteRow) -> Result<Namesake, StoreError> {
-    Ok(Namesake {
+fn read(row: &SqliteRow) -> Result<Kin, StoreError> {
+    let source: Option<String> = get(row, "source_path")?;
+    let run: Option<i64> = get(row, "source_run")?;
+    Ok(Kin {
         id: AssetId(get(row, "id")?),
         name: get(row, "name")?,
         folder: get(row, "path")?,
         file_name: get(row, "file_name")?,
-        trash_state: constant(row, "trash_state")?,
+        in_trash: constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash,
+        blob: get(row, "blob")?,
+        bytes: get::<i64>(row, "bytes")?.unsigned_abs(),
+        since: instant(row, "since")?,
+        source: source.as_deref().map(SourceName::of_path),
+        run: run.map(InstanceId),
     })
 }
 

@@ -174,7 +174,7 @@ pub(super) async fn rename(
     let candidates = Candidates::read(tx, change.company, std::iter::once(asset)).await?;
     let held = candidates.usable(asset)?;
     let renamed = sqlx::query(
-        "UPDATE asset SET name = $3, file_name = $4, arrived_as = NULL WHERE id = $1
+        "UPDATE asset SET name = $3, file_name = $4, arrived_as = NULL, source_path = NULL WHERE id = $1
          AND NOT EXISTS (SELECT 1 FROM asset o WHERE o.company_id = $2 AND o.name = $3 AND o.id <> $1)",
     )
     .bind(asset.0)
@@ -295,7 +295,7 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
         return Ok(());
     }
     sqlx::query(
-        "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL
+        "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL, source_path = NULL
          WHERE trash_state = 'InTrash' AND id IN (SELECT value FROM json_each($1))",
     )
     .bind(ids(assets))

@@ -113,7 +113,11 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     .await?;
     belong(tx, asset, part.parent, &part.key).await?;
     let name = name.stem;
-    Ok(if name == wanted { Filed::Added { asset, name } } else { Filed::AddedWithNumber { asset, name } })
+    Ok(if name == wanted {
+        Filed::Added { asset, name }
+    } else {
+        Filed::AddedWithNumber { asset, name, shared_with: None }
+    })
 }
 
 /// Notes what an asset was made from.

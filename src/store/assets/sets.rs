@@ -153,5 +153,9 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
     if let Some((parent, key)) = &set.made_from {
         parts::belong(tx, asset, *parent, key).await?;
     }
-    Ok(if name == set.name { Filed::Added { asset, name } } else { Filed::AddedWithNumber { asset, name } })
+    Ok(if name == set.name {
+        Filed::Added { asset, name }
+    } else {
+        Filed::AddedWithNumber { asset, name, shared_with: None }
+    })
 }

@@ -211,7 +211,7 @@ async fn ended(tx: &mut Transaction, instances: impl Iterator<Item = InstanceId>
     }
     let rows = sqlx::query(
         "SELECT i.id, i.company_id, j.name, j.spec, j.account_id, j.submitter_id, j.locale, j.client, a.email,
-                i.success_count, i.error_count, i.warning_count, i.duplicate_count, i.update_count,
+                i.success_count, i.error_count, i.warning_count, i.duplicate_count, i.left_out_count, i.update_count,
                 i.transfer_success_count, i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
                 (SELECT s.email FROM account s WHERE s.id = i.stop_asked_by) AS stopped_by
          FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
@@ -253,6 +253,7 @@ pub(super) fn counters(row: &SqliteRow) -> Result<Counters, StoreError> {
         error: rows::get(row, "error_count")?,
         warning: rows::get(row, "warning_count")?,
         duplicate: rows::get(row, "duplicate_count")?,
+        left_out: rows::get(row, "left_out_count")?,
         update: rows::get(row, "update_count")?,
         transfer_success: rows::get(row, "transfer_success_count")?,
         transfer_error: rows::get(row, "transfer_error_count")?,

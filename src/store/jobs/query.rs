@@ -12,7 +12,7 @@ use crate::model::firing::Disposition;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
-use crate::model::log::{LogType, Message};
+use crate::model::log::{LogType, Message, Severity};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::State;
 use crate::model::trigger::TriggerState;
@@ -168,6 +168,8 @@ pub struct RunFilter {
 #[derive(Debug, Clone, Default)]
 pub struct DetailFilter {
     pub log_types: Option<Vec<LogType>>,
+    /// Lines with these codes as well, if `log_types` says which.
+    pub codes: &'static [&'static str],
     /// Only lines written after this one, in the order of writing: for who follows a log.
     pub after: Option<i64>,
     pub by_log_type: bool,
@@ -176,13 +178,20 @@ pub struct DetailFilter {
     pub offset: u64,
 }
 
+impl DetailFilter {
+    /// Lines that matter so much or more.
+    pub fn severe(least: Severity) -> Self {
+        Self { log_types: Some(least.types()), codes: Severity::CODES, ..Self::default() }
+    }
+}
+
 const RUN: &str = "
     SELECT i.id, i.job_id, i.company_id, c.name AS company_name, c.root_path,
            i.run_name, j.name AS job_name, j.spec, i.state, i.outcome,
            j.account_id, a.email, s.email AS submitter_email, j.locale, j.description, j.client, i.due_at, i.created_at,
            i.not_before_at, i.started_at, i.finished_at, i.attempt, i.failures, i.exclusive_key, j.parent_id, i.items_total,
            i.items_done, i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
-           i.warning_count, i.duplicate_count, i.update_count, i.transfer_success_count, i.transfer_error_count,
+           i.warning_count, i.duplicate_count, i.left_out_count, i.update_count, i.transfer_success_count, i.transfer_error_count,
            i.transfer_warning_count, i.fatal_error
     FROM instance i CROSS JOIN job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
     WHERE j.id = i.job_id AND c.id = i.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND i.id IN (";
@@ -505,8 +514,13 @@ fn of_companies(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]
 
 fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
     if let Some(log_types) = &filter.log_types {
-        query.push(" AND d.log_type IN (SELECT value FROM json_each(");
+        query.push(" AND (d.log_type IN (SELECT value FROM json_each(");
         query.push_bind(serde_json::json!(log_types).to_string()).push("))");
+        if !filter.codes.is_empty() {
+            query.push(" OR d.code IN (SELECT value FROM json_each(");
+            query.push_bind(serde_json::json!(filter.codes).to_string()).push("))");
+        }
+        query.push(")");
     }
     if let Some(after) = filter.after {
         query.push(" AND d.id > ").push_bind(after);

@@ -14,6 +14,7 @@ use super::screen::{Paint, Screen};
 use super::table::{Column, Table, Value};
 use crate::model::handle;
 use crate::model::id::CompanyId;
+use crate::model::overwrite::SameName;
 use crate::store::companies::Company;
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +44,15 @@ pub enum CompanyCommand {
         #[arg(long)]
         never: bool,
     },
+    /// Say what becomes of files whose names assets with other content have, in uploads that overwrite nothing
+    SameName {
+        /// Its name
+        name: String,
+        /// skip: they are left out, and log, mail and exit code say so; number: they are stored as NAME-1;
+        /// default: as the configuration says (ingest.same_name)
+        #[arg(value_name = "WHAT", value_parser = same_name)]
+        same_name: SameNameSetting,
+    },
     /// List companies
     #[command(alias = "ls")]
     List {
@@ -64,6 +74,16 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
                 Some(at) => format!("expires at {}", place.times().local(at)),
             };
             screen.line(format!("The company {} {when}.", screen.paint(Paint::Bold, &company.name)))?;
+        }
+        CompanyCommand::SameName { name, same_name: SameNameSetting(same_name) } => {
+            let company = place.services.set_same_name(&name, same_name).await?;
+            let what = match same_name.unwrap_or(place.config.ingest.same_name) {
+                SameName::Skip => "are left out",
+                SameName::Number => "get a number",
+            };
+            let why = if same_name.is_none() { ", as the configuration says" } else { "" };
+            let company = screen.paint(Paint::Bold, &company.name);
+            screen.line(format!("Files of {company} whose names assets with other content have {what}{why}."))?;
         }
         CompanyCommand::Add { name, id, expires, json } => {
             let company = place.services.add_company(&name, id.map(CompanyId), expires).await?;
@@ -92,6 +112,19 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
         }
     }
     Ok(Exit::Done)
+}
+
+/// None: as the configuration says.
+#[derive(Debug, Clone, Copy)]
+pub struct SameNameSetting(Option<SameName>);
+
+fn same_name(text: &str) -> Result<SameNameSetting, String> {
+    if text == "default" {
+        return Ok(SameNameSetting(None));
+    }
+    text.parse()
+        .map(|same_name| SameNameSetting(Some(same_name)))
+        .map_err(|_| "must be skip, number or default".to_owned())
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
@@ -155,5 +188,6 @@ fn view(company: &Company) -> Json {
         "rootPath": company.root_path,
         "createdAt": company.created_at,
         "expiresAt": company.expires_at,
+        "sameName": company.same_name,
     })
 }

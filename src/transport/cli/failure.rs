@@ -21,7 +21,7 @@ pub enum Exit {
     Failed,
     /// The job that was waited for failed as a whole, or was stopped.
     JobFailed,
-    /// The job that was waited for is done, with errors in some of its files.
+    /// The job that was waited for is done, with errors in some of its files, or without some of them.
     JobHadErrors,
     /// The data folder lacks the database that its files belong to: the sysexits.h number for what only a person can set
     /// right, so that nobody starts the daemon again and again.
@@ -38,7 +38,8 @@ Exit codes:
   1  refused or failed; the message says why and what to do
   2  the command line was not understood
   3  the job that was waited for failed or was stopped
-  4  the job that was waited for is done, but some of its files had errors
+  4  the job that was waited for is done, but some of its files had errors, or were left out because
+      assets with other content have their names
   78  the data folder's database is missing, empty or not the one that its files belong to
   130  interrupted by a signal (Ctrl-C)";
 }

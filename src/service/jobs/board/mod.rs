@@ -9,7 +9,7 @@ mod view;
 pub use find::Found;
 pub use view::{
     AssetView, CompanyView, CountersView, ItemView, JobView, JobsPage, LineView, LogPage, NoticeView, ProgressView,
-    Said, ScheduleView, Severity, SlotView,
+    Said, ScheduleView, SlotView,
 };
 
 use chrono::{DateTime, Utc};
@@ -22,6 +22,7 @@ use crate::model::handle;
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::kind::JobKind;
 use crate::model::log::LogType;
+pub use crate::model::log::Severity;
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
 use crate::outward;
@@ -152,12 +153,11 @@ impl Services {
     /// Lines of the log of a run, in the order of writing.
     pub async fn read_log(&self, caller: &Caller, run: InstanceId, query: &LogQuery) -> Result<LogPage, Error> {
         let limit = query.limit.clamp(1, MOST_ON_A_PAGE);
-        let severe = |least: Severity| {
-            let types = LogType::ALL.iter().copied();
-            types.filter(|log_type| Severity::of(*log_type).is_some_and(|severity| severity >= least)).collect()
+        let filter = match (&query.types, query.least) {
+            (None, Some(least)) => DetailFilter::severe(least),
+            (log_types, _) => DetailFilter { log_types: log_types.clone(), ..DetailFilter::default() },
         };
-        let log_types = query.types.clone().or_else(|| query.least.map(severe));
-        let filter = DetailFilter { log_types, after: Some(query.after), limit: limit + 1, ..DetailFilter::default() };
+        let filter = DetailFilter { after: Some(query.after), limit: limit + 1, ..filter };
         let mut lines = self.store.details(run, &filter).await?;
         let more = lines.len() > limit as usize;
         lines.truncate(limit as usize);
@@ -210,7 +210,7 @@ impl Services {
             id: line.id,
             at: line.logged_at,
             log_type: line.log_type,
-            severity: Severity::of(line.log_type),
+            severity: Severity::of(line.log_type, &line.message.code),
             message: self.in_words(caller, &line.message),
             asset: line.asset_name.as_ref().map(|name| AssetView {
                 id: line.asset.map(|id| id.0),

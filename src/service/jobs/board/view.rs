@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::model::firing::Disposition;
 use crate::model::kind::JobKind;
-use crate::model::log::{LogType, Message};
+use crate::model::log::{LogType, Message, Severity};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::schedule::Schedule;
 use crate::model::state::State;
@@ -27,27 +27,6 @@ impl Said {
     pub(super) fn new(message: &Message, locale: &str, zone: Tz) -> Self {
         let text = words::harmless(&words::say(message, locale, zone));
         Self { code: message.code.clone(), params: message.params.clone(), text }
-    }
-}
-
-/// How much a log line matters to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Warning,
-    Error,
-}
-
-impl Severity {
-    pub fn of(log_type: LogType) -> Option<Self> {
-        let name = log_type.as_str();
-        if name.ends_with("Warning") {
-            Some(Self::Warning)
-        } else if name.ends_with("Error") || name.ends_with("Failure") {
-            Some(Self::Error)
-        } else {
-            None
-        }
     }
 }
 
@@ -120,6 +99,8 @@ pub struct CountersView {
     pub success: i64,
     pub updated: i64,
     pub duplicates: i64,
+    /// Those of the duplicates whose content is nowhere.
+    pub left_out: i64,
     pub warnings: i64,
     pub errors: i64,
     pub transferred: i64,
@@ -129,12 +110,22 @@ pub struct CountersView {
 
 impl From<Counters> for CountersView {
     fn from(counters: Counters) -> Self {
-        let Counters { success, error, warning, duplicate, update, transfer_success, transfer_error, transfer_warning } =
-            counters;
+        let Counters {
+            success,
+            error,
+            warning,
+            duplicate,
+            left_out,
+            update,
+            transfer_success,
+            transfer_error,
+            transfer_warning,
+        } = counters;
         Self {
             success,
             updated: update,
             duplicates: duplicate,
+            left_out,
             warnings: warning,
             errors: error,
             transferred: transfer_success,

@@ -14,7 +14,7 @@ pub fn short(kind: JobKind) -> &'static str {
 
 /// State and outcome in one.
 pub fn state(job: &JobView) -> Value {
-    let files_failed = job.counters.errors + job.counters.transfer_errors > 0;
+    let files_failed = job.counters.errors + job.counters.transfer_errors + job.counters.left_out > 0;
     match (job.state, job.outcome) {
         (State::Done, Some(Outcome::Succeeded)) if files_failed => Value::painted(Paint::Yellow, "done, errors"),
         (State::Done, Some(Outcome::Succeeded)) => Value::painted(Paint::Green, "done"),
@@ -42,6 +42,7 @@ pub fn result(counters: &CountersView) -> Value {
         success,
         updated,
         duplicates,
+        left_out,
         warnings,
         errors,
         transferred,
@@ -52,13 +53,14 @@ pub fn result(counters: &CountersView) -> Value {
     let parts = [
         (success.max(transferred), "ok"),
         (updated, "updated"),
-        (duplicates, "dup"),
+        (duplicates - left_out, "dup"),
+        (left_out, "left out"),
         (warnings, "warn"),
         (errors, "err"),
     ];
     let counted = parts.iter().filter(|(count, _)| *count > 0);
     let text = counted.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
-    match (errors, warnings) {
+    match (errors + left_out, warnings) {
         (1.., _) => Value::painted(Paint::Red, text),
         (_, 1..) => Value::painted(Paint::Yellow, text),
         _ => text.into(),

@@ -20,6 +20,7 @@ use crate::model::handle;
 use crate::model::id::InstanceId;
 use crate::model::job::{JobSpec, PublishType};
 use crate::model::kind::JobKind;
+use crate::model::overwrite::SameName;
 use crate::model::schedule::Schedule;
 use crate::model::trigger::Trigger;
 use crate::service::jobs::board::JobsQuery;
@@ -61,6 +62,10 @@ pub struct SubmitArgs {
     /// Replace assets that are there
     #[arg(long, conflicts_with = "file", help_heading = "Instead of a file")]
     overwrite: bool,
+    /// What becomes of files whose names assets with other content have, if nothing is replaced: skip (left out, with exit code 4)
+    /// or number (stored as NAME-1); default: as the company or the configuration says
+    #[arg(long, value_name = "WHAT", conflicts_with = "file", help_heading = "Instead of a file")]
+    same_name: Option<SameName>,
     /// Set script that groups the new assets, once for each; see: prepress preset list
     #[arg(long = "sets", value_name = "HANDLE", conflicts_with = "file", help_heading = "Instead of a file")]
     set_scripts: Vec<String>,

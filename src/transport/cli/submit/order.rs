@@ -126,12 +126,13 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// A flag that says nothing to this kind would be passed over without a word.
 fn refuse_others(kind: JobKind, args: &SubmitArgs) -> Result<(), Failure> {
     use JobKind::{ImageServingPublish, UploadDirectory, UploadUrls};
-    let flags: [(&str, bool, &[JobKind]); 7] = [
+    let flags: [(&str, bool, &[JobKind]); 8] = [
         ("--dir", args.dir.is_some(), &[UploadDirectory]),
         ("--dest", args.dest.is_some(), &[UploadDirectory]),
         ("--flat", args.flat, &[UploadDirectory]),
         ("--url", !args.urls.is_empty(), &[UploadUrls]),
         ("--overwrite", args.overwrite, &[UploadDirectory, UploadUrls]),
+        ("--same-name", args.same_name.is_some(), &[UploadDirectory, UploadUrls]),
         ("--sets", !args.set_scripts.is_empty(), &[UploadDirectory, UploadUrls]),
         ("--publish", args.publish.is_some(), &[UploadDirectory, UploadUrls, ImageServingPublish]),
     ];
@@ -160,6 +161,7 @@ fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failur
                 "destFolder": args.dest,
                 "includeSubfolders": !args.flat,
                 "overwrite": args.overwrite,
+                "sameName": args.same_name,
                 "readyForPublish": true,
                 "autoSetCreationOptions": sets,
                 "postImageServingPublishJob": args.publish.map(publish),
@@ -168,6 +170,7 @@ fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failur
         JobKind::UploadUrls => json!({
             "urlArray": args.urls.iter().map(|url| upload_url(url)).collect::<Vec<_>>(),
             "overwrite": args.overwrite,
+            "sameName": args.same_name,
             "readyForPublish": true,
             "autoSetCreationOptions": sets,
             "postImageServingPublishJob": args.publish.map(publish),

@@ -1,0 +1,177 @@
+//! Files that are not what their names say, by every way in.
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use prepress::model::kind::JobKind;
+use serde_json::json;
+
+use crate::urls;
+use crate::world::{World, directory, jpeg, png, with};
+
+const UPLOAD: JobKind = JobKind::UploadDirectory;
+
+const WEB_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><body><svg viewBox='0 0 9 9'/>404 Not Found</body></html>";
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
+
+fn headless() -> Vec<u8> {
+    let mut picture = jpeg(200, 1);
+    picture[..1024].fill(0);
+    picture
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
+    let world = World::new().await;
+    let zeros = "it begins with nothing but zeros";
+    let cases: [(&str, Vec<u8>, &str); 14] = [
+        ("zeros.jpg", vec![0; 60_000], zeros),
+        ("headgone.JPG", headless(), zeros),
+        ("page.jpg", WEB_PAGE.to_vec(), "it holds a page of the web"),
+        ("answer.png", b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>".to_vec(), "it holds text"),
+        ("layers.psd", POINTER.to_vec(), "it only says where Git LFS keeps the file"),
+        ("noise.tif", vec![0x07; 300], "its content is of no known format"),
+        ("drawing.svg", WEB_PAGE.to_vec(), "it holds a page of the web"),
+        ("raw.nef", vec![0; 600], zeros),
+        ("wave.jp2", vec![0; 600], zeros),
+        ("report.pdf", WEB_PAGE.to_vec(), "it holds a page of the web"),
+        ("ad.eps", b"not a drawing".to_vec(), "it holds text"),
+        ("book.indd", vec![0; 600], zeros),
+        ("film.mp4", vec![0; 600], zeros),
+        ("stream.ts", vec![0; 600], zeros),
+    ];
+    for (name, bytes, _) in &cases {
+        world.put(&format!("in/bad/{name}"), bytes);
+    }
+    let done = world.run(UPLOAD, directory("in")).await.succeeded();
+    let text = done.text();
+    for (name, _, holds) in &cases {
+        let extension = name.rsplit_once('.').unwrap().1.to_lowercase();
+        let kind = match extension.as_str() {
+            "pdf" | "eps" | "indd" => "document",
+            "mp4" | "ts" => "film",
+            _ => "picture",
+        };
+        let line = format!(
+            "UploadError: bad/{name} could not be processed: it is no {kind}, though it is named .{extension}: {holds}."
+        );
+        assert!(text.contains(&line), "{line}\n in \n{text}");
+    }
+    assert_eq!((done.counters.error, done.counters.success), (cases.len() as i64, 0), "{text}");
+    assert!(world.asset_names().await.is_empty());
+    let folders = world.query("SELECT path FROM folder WHERE company_id = 47").await;
+    assert_eq!(folders, [[json!("")]], "a folder without anything to lie in it");
+
+    // The name is free for the good file, and keeps that when a bad one comes again.
+    world.put("in/bad/zeros.jpg", &jpeg(32, 1));
+    world.run(UPLOAD, directory("in/bad")).await.succeeded();
+    assert_eq!(world.asset_names().await, ["zeros"]);
+    let master = world.query("SELECT blob, width FROM asset").await;
+    for bytes in [vec![0; 60_000], jpeg(32, 2)[..200].to_vec()] {
+        world.put("again/zeros.jpg", &bytes);
+        let done = world.run(UPLOAD, with(directory("again"), json!({ "overwrite": true }))).await.succeeded();
+        assert_eq!((done.counters.error, done.counters.update), (1, 0), "{}", done.text());
+        assert_eq!(world.query("SELECT blob, width FROM asset").await, master);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_but_not_read_is_kept_and_has_no_picture() {
+    let world = World::new().await;
+    for (name, bytes) in [
+        ("camera.nef", b"II*\0\x08\0\0\0\0\0\0\0".as_slice()),
+        ("fuji.raf", b"FUJIFILMCCD-RAW 0201FF383501"),
+        ("wave.jp2", b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "),
+    ] {
+        world.put(&format!("in/{name}"), bytes);
+    }
+    let done = world.run(UPLOAD, directory("in")).await.succeeded();
+    let text = done.text();
+    for (file, format) in [("camera.nef", "camera raw"), ("fuji.raf", "camera raw"), ("wave.jp2", "JPEG 2000")] {
+        let line = format!(
+            "UploadWarning: {file} was kept as it is and has no picture: files of the format {format} are not read in this version."
+        );
+        assert!(text.contains(&line), "{line}\n in \n{text}");
+    }
+    assert_eq!(world.asset_names().await, ["camera", "fuji", "wave"], "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_promises_nothing_else_is_kept_as_it_comes() {
+    let world = World::new().await;
+    for (name, bytes) in [
+        ("note.txt", b"only words".as_slice()),
+        ("style.css", b"body { color: red }"),
+        ("program.ts", b"export const answer = 42;"),
+        ("letter.doc", b"<html>saved as a letter</html>"),
+        ("table.dat", &[0; 100]),
+        ("nameless", &[0; 100]),
+        ("late.fxg", b"<Graphic/>"),
+        ("logo.svg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"),
+        ("printed.ps", b"\x1b%-12345X@PJL\n%!PS-Adobe-3.0\nshowpage\n"),
+    ] {
+        world.put(&format!("in/{name}"), bytes);
+    }
+    world.put("in/liar.jpg", &png(32, 1));
+    let done = world.run(UPLOAD, directory("in")).await.succeeded();
+    assert_eq!((done.counters.success, done.counters.error), (10, 0), "{}", done.text());
+    assert!(
+        done.text().contains("liar.jpg is named .jpg but holds PNG; it was taken as what it holds"),
+        "{}",
+        done.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn careless_servers_and_archives_bring_no_bad_pictures() {
+    let world = World::with(|settings| settings.reachable = |_| true).await;
+    let html = || get(|| async { ([(header::CONTENT_TYPE, "text/html")], WEB_PAGE) });
+    let router = Router::new()
+        .route("/shoe.jpg", html())
+        .route("/render", get(|| async { ([(header::CONTENT_TYPE, "image/jpeg")], WEB_PAGE) }))
+        .route("/really.jpg", get(|| async { ([(header::CONTENT_TYPE, "text/html")], jpeg(24, 1)) }));
+    let address = urls::serve([127, 0, 0, 1], router).await;
+    let items =
+        ["shoe.jpg", "render", "really.jpg"].map(|path| json!({ "sourceUrl": format!("http://{address}/{path}") }));
+    let order = json!({ "urlArray": items, "overwrite": false, "readyForPublish": true, "emailSetting": "None" });
+    let done = world.run(JobKind::UploadUrls, order).await.succeeded();
+    let text = done.text();
+    assert_eq!((done.counters.success, done.counters.error), (1, 2), "{text}");
+    for path in ["shoe.jpg", "render"] {
+        let line = format!("UploadError: http://{address}/{path} could not be processed: it is no picture");
+        assert!(text.contains(&line), "{line}\n in \n{text}");
+    }
+    assert_eq!(world.asset_names().await, ["really"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("zeros.jpg"), [0; 5000]).unwrap();
+    std::fs::write(folder.path().join("good.jpg"), jpeg(24, 2)).unwrap();
+    let zip = world.ingest("in/all.zip");
+    std::fs::create_dir_all(zip.parent().unwrap()).unwrap();
+    let packed = std::process::Command::new("zip").arg("-qr").arg(&zip).arg(".").current_dir(folder.path()).status();
+    assert!(packed.unwrap().success());
+    let order = with(directory("in"), json!({ "unCompressOptions": { "process": "UnCompress" } }));
+    let done = world.run(UPLOAD, order).await.succeeded();
+    assert!(
+        done.text().contains("UploadError: all.zip/zeros.jpg could not be processed: it is no picture"),
+        "{}",
+        done.text()
+    );
+    assert_eq!(world.asset_names().await, ["good", "really"]);
+}
+
+/// Assets of former times that would be refused today.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processing_again_says_so_and_leaves_the_asset_as_it_is() {
+    let world = World::new().await;
+    world.put("in/page.dat", WEB_PAGE);
+    world.run(UPLOAD, directory("in")).await.succeeded();
+    world.execute("UPDATE asset SET file_name = 'page.jpg'").await;
+    let before = world.query("SELECT id, name, file_name, blob, asset_type, change_seq FROM asset").await;
+    let order = json!({ "assetHandleArray": [format!("a|{}", before[0][0])], "emailSetting": "None" });
+    let done = world.run(JobKind::ReprocessAssets, order).await.succeeded();
+    let text = done.text();
+    assert!(text.contains("ReoptimizeFailure: page could not be processed again: it is no picture"), "{text}");
+    world.run(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await.succeeded();
+    assert_eq!(world.query("SELECT id, name, file_name, blob, asset_type, change_seq FROM asset").await, before);
+}
