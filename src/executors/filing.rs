@@ -165,9 +165,9 @@ impl Incoming {
 
     /// Whose item says that nothing came of it.
     fn refused(mut self) -> Self {
-        match &mut self.source {
-            Value::Object(source) => drop(source.insert(REFUSED.to_owned(), Value::Bool(true))),
-            source => *source = json!({ REFUSED: true }),
+        match &mut self.stamp {
+            Value::Object(stamp) => drop(stamp.insert(REFUSED.to_owned(), Value::Bool(true))),
+            stamp => *stamp = json!({ REFUSED: true }),
         }
         self
     }

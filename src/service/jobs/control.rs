@@ -1,5 +1,6 @@
 //! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};

@@ -205,7 +205,7 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
         let store = open_store(config).await.map_err(|error| error.to_string())?;
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(config))
             .map_err(|error| error.to_string())?;
-        services.links_to_blobs(&parts::places(config)).await.map_err(|error| error.to_string())
+        services.links_to_blobs(&parts::places(config, false)).await.map_err(|error| error.to_string())
     };
     let (files, bytes) = match counted.await {
         // What is wrong with the database has a line of its own.

@@ -70,7 +70,7 @@ async fn alone(place: &PlaceArgs) -> Result<DataLock, Failure> {
             ))
             .hint("stop it first; without --repair the doctor only looks, also beside a daemon")
         }
-        LockError::Failed { .. } => Failure::new(error.to_string()),
+        LockError::Failed { .. } | LockError::Full { .. } => Failure::new(error.to_string()),
     })
 }
 

@@ -83,6 +83,7 @@ pub(super) async fn measure(plan: &QueriesArgs, report: &mut Report) -> Result<(
         roles: [(CompanyId(1), Role::IpsUser)].into(),
         locale: Locale::english(),
         client: None,
+        peer: None,
         address: None,
     };
     let bench = Bench { services, caller, rounds: plan.rounds, rows: plan.rows, limit: median(limit) };
