@@ -169,6 +169,29 @@ fn what_is_no_file_of_ours_is_no_reason_to_refuse_a_start() {
 }
 
 #[test]
+fn a_database_may_lie_elsewhere_behind_a_link() {
+    let place = Place::lived();
+    let elsewhere = place.data.with_extension("fast");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(place.database(), elsewhere.join("prepress.db")).unwrap();
+    symlink("../data.fast/prepress.db", place.database()).unwrap();
+    let daemon = place.serve();
+    // All that is new is in the log beside the real file when it is killed.
+    daemon.signal(rustix::process::Signal::KILL);
+    drop(daemon);
+    assert!(elsewhere.join("prepress.db-wal").exists());
+    place.run(&["doctor"]).ok();
+    let kept = place.data.with_extension("kept");
+    fs::rename(elsewhere.join("prepress.db"), &kept).unwrap();
+    fs::write(elsewhere.join("prepress.db-wal"), "what was not yet in the database").unwrap();
+    place.is_refused(&["where nothing is", "3 stored files and ", "data.fast/prepress.db-wal are there"]);
+    fs::remove_file(elsewhere.join("prepress.db-wal")).unwrap();
+    fs::rename(&kept, elsewhere.join("prepress.db")).unwrap();
+    let daemon = place.serve();
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
 fn a_tree_of_published_files_a_mark_or_a_log_alone_is_reason_enough() {
     let place = Place::lived();
     let files = place.data.with_extension("files");
