@@ -154,8 +154,8 @@ fn parse(name: &str) -> Option<(Work, MarkState)> {
 
 /// Takes the suspicions of a file back, for a folder that no daemon uses just now.
 pub fn clear(folder: &Path, content: &str) -> Result<(), MarkError> {
-    let of_file = list(folder)?.into_iter().filter(|marked| marked.work.content == content);
-    of_file.map(|marked| remove(&marked.path(folder)).map(drop)).collect()
+    let mut of_file = list(folder)?.into_iter().filter(|marked| marked.work.content == content);
+    of_file.try_for_each(|marked| remove(&marked.path(folder)).map(drop))
 }
 
 fn remove(path: &Path) -> Result<bool, MarkError> {
@@ -285,14 +285,18 @@ impl Inner {
 
     fn write(&self, path: &Path, mark: &Mark) -> Result<(), MarkError> {
         let text = serde_json::to_vec(mark).map_err(|error| MarkError::doing("write", path)(error.into()))?;
-        match fs::write(path, &text) {
+        let written = match fs::write(path, &text) {
             // Somebody has tidied up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&self.folder).and_then(|()| fs::write(path, &text))
             }
             written => written,
-        }
-        .map_err(MarkError::doing("write", path))
+        };
+        written.map_err(|error| {
+            // On a full disk it is there, but empty, and nobody's work ends it. What fails here is told by the first error.
+            drop(fs::remove_file(path));
+            MarkError::doing("write", path)(error)
+        })
     }
 
     fn leave(&self, work: &Work, is_alone: bool, is_through: bool) -> Result<(), MarkError> {
