@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Gid, geteuid};
+use rustix::process::Gid;
 
 /// Group members may enter the folder.
 const ADMITS_GROUP: u32 = 0o010;
@@ -23,14 +23,15 @@ const OTHERS: u32 = 0o006;
 pub(super) fn settle(database: &Path) {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(database);
     // Why it cannot be made is said by who then cannot open it.
+    let is_new = made.is_ok();
     drop(made);
     let folder = folder_of(database);
     let Ok(admitted) = fs::metadata(&folder) else { return };
-    set(database, &admitted, true);
+    set(database, &admitted, true, is_new);
     for entry in beside(database, &folder) {
         let name = entry.file_name();
         let is_part = ["-wal", "-shm", "-journal"].iter().any(|end| name.to_string_lossy().ends_with(end));
-        set(&entry.path(), &admitted, is_part);
+        set(&entry.path(), &admitted, is_part, is_new);
     }
 }
 
@@ -58,8 +59,9 @@ fn beside(database: &Path, folder: &Path) -> Vec<DirEntry> {
     entries.filter_map(Result::ok).filter(is_beside).collect()
 }
 
-/// Gives a file the rights that the folder asks for. A copy that somebody closed further stays so.
-fn set(path: &Path, folder: &Metadata, is_part: bool) {
+/// Gives a file the rights that the folder asks for. A copy that somebody closed further stays so. What is new has nobody's
+/// rights yet, and is no news.
+fn set(path: &Path, folder: &Metadata, is_part: bool, is_new: bool) {
     // Not there, or gone meanwhile.
     let Ok(facts) = fs::metadata(path) else { return };
     let now = facts.mode() & 0o777;
@@ -70,11 +72,12 @@ fn set(path: &Path, folder: &Metadata, is_part: bool) {
         return;
     }
     match fs::set_permissions(path, Permissions::from_mode(wanted)) {
+        Ok(()) if is_new => {}
         Ok(()) => {
             tracing::info!(path = %path.display(), from = %octal(now), to = %octal(wanted), "the rights of a file were set")
         }
-        // Only its owner can, and has.
-        Err(_) if now & OTHERS == 0 && !is_own(&facts) => {}
+        // Only its owner can; who else is kept out is kept out already.
+        Err(_) if now & OTHERS == 0 => {}
         Err(error) => {
             let path = path.display();
             tracing::warn!(%path, mode = %octal(now), %error, "others may read a file of the database, and that cannot be changed");
@@ -89,10 +92,6 @@ fn may_belong_to_group(path: &Path, facts: &Metadata, group: u32) -> bool {
 
 fn give(path: &Path, group: u32) -> io::Result<()> {
     Ok(rustix::fs::chown(path, None, Some(Gid::from_raw(group)))?)
-}
-
-fn is_own(facts: &Metadata) -> bool {
-    facts.uid() == geteuid().as_raw()
 }
 
 fn octal(mode: u32) -> String {
