@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
+#[path = "cli/guarded.rs"]
+mod guarded;
 #[path = "cli/service.rs"]
 mod service;
 

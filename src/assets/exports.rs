@@ -9,8 +9,9 @@
 //! Everything is written under a name with a tilde, fsynced and renamed, so that what is there under its own name is
 //! whole. A folder belongs to one run.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::blobs::{BlobError, Blobs, sync_folder};
@@ -27,7 +28,9 @@ impl ExportFiles {
     pub fn open(root: &Path, run: InstanceId) -> Result<Self, BlobError> {
         let folder = root.join(run.to_string());
         let parts = folder.join("parts");
-        fs::create_dir_all(&parts).map_err(BlobError::doing("make the folder", &parts))?;
+        // The name of an archive is the key to it: others are not to list it.
+        let made = DirBuilder::new().recursive(true).mode(0o750).create(&parts);
+        made.map_err(BlobError::doing("make the folder", &parts))?;
         sync_folder(&folder)?;
         sync_folder(root)?;
         Ok(Self { folder })

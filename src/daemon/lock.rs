@@ -1,7 +1,7 @@
 //! One daemon a data folder.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ pub enum LockError {
     Taken { path: PathBuf, holder: Option<u32> },
     #[error("cannot lock the data folder {}: {reason}; check that it exists and may be written", path.display())]
     Failed { path: PathBuf, reason: String },
+    #[error("the disk of the data folder {} is full, so that it cannot be locked; free some space, nothing was lost", path.display())]
+    Full { path: PathBuf },
 }
 
 /// The lock of a data folder, held until it is dropped or the process ends, however it ends.
@@ -27,7 +29,11 @@ impl DataLock {
     /// Locks `data`, and writes our process number into the lock file for people.
     pub fn acquire(data: &Path) -> Result<Self, LockError> {
         let failed = |reason: String| LockError::Failed { path: data.to_owned(), reason };
-        let mut file = open(data).map_err(|e| failed(e.to_string()))?;
+        let unwritten = |error: std::io::Error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => LockError::Full { path: data.to_owned() },
+            _ => failed(error.to_string()),
+        };
+        let mut file = open(data).map_err(unwritten)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
@@ -40,7 +46,7 @@ impl DataLock {
             file.rewind()?;
             writeln!(file, "{}", std::process::id())
         };
-        write(&mut file).map_err(|e| failed(e.to_string()))?;
+        write(&mut file).map_err(unwritten)?;
         Ok(Self { _file: file })
     }
 

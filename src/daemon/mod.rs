@@ -113,6 +113,8 @@ fn keep_login(data: &std::path::Path, admin: &FirstAdmin) -> Result<(), StartErr
 /// Writes a file so that a reader sees the whole of it or none, also after a power cut.
 pub fn write_whole(path: &std::path::Path, content: impl AsRef<[u8]>, mode: u32) -> std::io::Result<()> {
     let part = path.with_extension("part");
+    // One that a start left behind keeps the rights that it has.
+    let _ = std::fs::remove_file(&part);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
     file.write_all(content.as_ref())?;
     file.sync_all()?;

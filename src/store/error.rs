@@ -6,37 +6,125 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     #[error("cannot open the database {path}: {reason}")]
-    Open { path: PathBuf, reason: String },
+    Open { path: PathBuf, reason: Unopened },
     #[error("the database could not {doing}: {reason}")]
     Database { doing: &'static str, reason: String },
     #[error("the disk that holds the database is full, so it could not {doing}; free some space, nothing was lost")]
     Full { doing: &'static str },
     #[error("the database cannot be written ({reason}), so it could not {doing}; check the rights of the data folder")]
     ReadOnly { doing: &'static str, reason: String },
+    #[error(
+        "the database is damaged, so it could not {doing} ({reason}); stop the daemon and restore a backup, `prepress check` says what is damaged"
+    )]
+    Damaged { doing: &'static str, reason: String },
     #[error("the database is being closed")]
     Closed,
     #[error("the database holds {what} that this version cannot read: {reason}")]
     Corrupt { what: String, reason: String },
 }
 
-/// SQLite's primary result codes (the low byte of the extended one) that have a meaning of their own here.
+/// Why a database cannot be opened, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    #[error(
+        "a newer version of prepress has written it (its schema has number {found}, this version knows {known}); start that version, or restore the backup from before the upgrade"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error(
+        "it is of an older version of prepress, and cannot be brought up to date by who may not write it; start the daemon of this version on it"
+    )]
+    Older,
+    #[error(
+        "another build of prepress has written it: number {version} of its schema is not what this one has; use the build that wrote it"
+    )]
+    Altered { version: i64 },
+    #[error("it is damaged ({0}); stop what works on it and restore a backup")]
+    Damaged(String),
+    #[error(
+        "it is no SQLite database, or its beginning is damaged; restore a backup, or name another folder with --data"
+    )]
+    NotADatabase,
+    #[error("the disk that holds it is full; free some space, nothing was lost")]
+    Full,
+    #[error("it may not be opened, or written ({0}); check the rights of the data folder, `prepress check` says more")]
+    Rights(String),
+    #[error("another process does not let go of it ({0}); end what works on it, or try again")]
+    Busy(String),
+    #[error("{0}; `prepress check` says more")]
+    Other(String),
+}
+
+/// What of SQLite's result codes has a meaning of its own here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Full,
+    Rights,
+    Damaged,
+    NotADatabase,
+    Busy,
+    Other,
+}
+
+/// SQLite's primary result codes (the low byte of the extended one).
+const SQLITE_BUSY: i32 = 5;
 const SQLITE_READONLY: i32 = 8;
+const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_CANTOPEN: i32 = 14;
+const SQLITE_NOTADB: i32 = 26;
 
 /// The extended code of an error that has but one cause in practice: there is no room for the index of the log.
 const SQLITE_IOERR_SHMSIZE: i32 = 4874;
 
+impl Kind {
+    fn of(error: &sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
+        match code.map(|code| if code == SQLITE_IOERR_SHMSIZE { SQLITE_FULL } else { code & 0xff }) {
+            Some(SQLITE_FULL) => Self::Full,
+            Some(SQLITE_READONLY | SQLITE_CANTOPEN) => Self::Rights,
+            Some(SQLITE_CORRUPT) => Self::Damaged,
+            Some(SQLITE_NOTADB) => Self::NotADatabase,
+            Some(SQLITE_BUSY) => Self::Busy,
+            Some(_) | None => Self::Other,
+        }
+    }
+}
+
+impl Unopened {
+    pub(super) fn by(error: &sqlx::Error) -> Self {
+        match Kind::of(error) {
+            Kind::Full => Self::Full,
+            Kind::Rights => Self::Rights(error.to_string()),
+            Kind::Damaged => Self::Damaged(error.to_string()),
+            Kind::NotADatabase => Self::NotADatabase,
+            Kind::Busy => Self::Busy(error.to_string()),
+            Kind::Other => Self::Other(error.to_string()),
+        }
+    }
+
+    /// While the schema was brought up to date to the number `known`.
+    pub(super) fn by_migration(error: &sqlx::migrate::MigrateError, known: i64) -> Self {
+        use sqlx::migrate::MigrateError;
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Self::by(error),
+            // Numbers only ever grow, so that one below ours is of a build that branched off.
+            MigrateError::VersionMissing(found) if *found > known => Self::Newer { found: *found, known },
+            MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
+                Self::Altered { version: *version }
+            }
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
 impl StoreError {
     /// Names what was being done when sqlx reported `error`.
     pub(super) fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |error| {
-            let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
-            match code.map(|code| if code == SQLITE_IOERR_SHMSIZE { SQLITE_FULL } else { code & 0xff }) {
-                Some(SQLITE_FULL) => Self::Full { doing },
-                Some(SQLITE_READONLY | SQLITE_CANTOPEN) => Self::ReadOnly { doing, reason: error.to_string() },
-                _ => Self::Database { doing, reason: error.to_string() },
-            }
+        move |error| match Kind::of(&error) {
+            Kind::Full => Self::Full { doing },
+            Kind::Rights => Self::ReadOnly { doing, reason: error.to_string() },
+            Kind::Damaged | Kind::NotADatabase => Self::Damaged { doing, reason: error.to_string() },
+            Kind::Busy | Kind::Other => Self::Database { doing, reason: error.to_string() },
         }
     }
 

@@ -8,6 +8,7 @@ pub mod effect;
 mod error;
 pub mod limit;
 mod open;
+mod rights;
 mod rows;
 mod set_definitions;
 mod signal;
@@ -31,8 +32,9 @@ pub mod pictures;
 pub mod property_sets;
 pub mod publishing;
 
-pub use error::StoreError;
+pub use error::{StoreError, Unopened};
 pub use open::{Options, Store};
+pub use rights::open_to_others;
 pub use signal::{Bell, Signals};
 pub use stats::{AttemptResult, Stats};
 pub use writer::Transaction;

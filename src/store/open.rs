@@ -16,7 +16,7 @@ use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
-use super::{Signals, Stats, StoreError};
+use super::{Signals, Stats, StoreError, Unopened, rights};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -61,16 +61,18 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the database, makes it if needed, and brings its schema up to date.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
-        let refuse = |reason: String| StoreError::Open { path: options.path.clone(), reason };
+        let refuse = |reason: Unopened| StoreError::Open { path: options.path.clone(), reason };
         let connect = connecting(&options)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .optimize_on_close(true, 1000);
         let alone = alone_at(&options.path).await;
-        let mut connection = connect.connect().await.map_err(|e| refuse(e.to_string()))?;
+        rights::settle(&options.path);
+        let mut connection = connect.connect().await.map_err(|e| refuse(Unopened::by(&e)))?;
         // Not `run`, whose future the compiler cannot prove to be Send.
-        MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|e| refuse(e.to_string()))?;
+        let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+        migrated.map_err(|e| refuse(Unopened::by_migration(&e, newest())))?;
         drop(alone);
         let reading = connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None);
         Self::of(options, connection, reading).await
@@ -78,11 +80,11 @@ impl Store {
 
     /// Opens a database that may be read but not written: every write is refused. Its schema must be that of this version.
     pub async fn open_read_only(options: Options) -> Result<Self, StoreError> {
-        let refuse = |reason: String| StoreError::Open { path: options.path.clone(), reason };
+        let refuse = |reason: Unopened| StoreError::Open { path: options.path.clone(), reason };
         // SQLite reads a database beside its write-ahead log, and where there is none it would make one. But then nobody
         // has the database open, and all of it is in its one file.
         let reading = connecting(&options).read_only(true).immutable(!write_ahead_log(&options.path).exists());
-        let mut connection = reading.connect().await.map_err(|e| refuse(e.to_string()))?;
+        let mut connection = reading.connect().await.map_err(|e| refuse(Unopened::by(&e)))?;
         check_schema(&mut connection).await.map_err(refuse)?;
         Self::of(options, connection, reading).await
     }
@@ -92,7 +94,7 @@ impl Store {
         connection: SqliteConnection,
         reading: SqliteConnectOptions,
     ) -> Result<Self, StoreError> {
-        let refuse = |e: sqlx::Error| StoreError::Open { path: options.path.clone(), reason: e.to_string() };
+        let refuse = |e: sqlx::Error| StoreError::Open { path: options.path.clone(), reason: Unopened::by(&e) };
         let pool = SqlitePoolOptions::new().acquire_timeout(BUSY);
         let readers = pool.clone().max_connections(options.readers).min_connections(1);
         let readers = readers.connect_with(reading.clone()).await.map_err(refuse)?;
@@ -192,22 +194,22 @@ fn write_ahead_log(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// That the schema is the one this version knows, where it cannot be brought up to date. The error says which it is.
-async fn check_schema(connection: &mut SqliteConnection) -> Result<(), String> {
+/// The number of the schema that this version knows.
+fn newest() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+/// That the schema is the one this version knows, where it cannot be brought up to date.
+async fn check_schema(connection: &mut SqliteConnection) -> Result<(), Unopened> {
     let done = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version");
-    let done: Vec<i64> = done.fetch_all(connection).await.map_err(|e| e.to_string())?;
+    let done: Vec<i64> = done.fetch_all(connection).await.map_err(|e| Unopened::by(&e))?;
     let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
-    if done.iter().any(|version| !known.contains(version)) {
-        return Err("a newer version of prepress has written it".to_owned());
+    match done.iter().copied().find(|version| !known.contains(version)) {
+        Some(found) if found > newest() => return Err(Unopened::Newer { found, known: newest() }),
+        Some(version) => return Err(Unopened::Altered { version }),
+        None => {}
     }
-    if done.len() < known.len() {
-        return Err(
-            "it is of an older version of prepress, and cannot be brought up to date by who may not write it; \
-                    start the daemon of this version on it"
-                .to_owned(),
-        );
-    }
-    Ok(())
+    if done.len() < known.len() { Err(Unopened::Older) } else { Ok(()) }
 }
 
 /// Keeps others that open the database at the same moment waiting while it is made and its schema is brought up to date:
@@ -227,18 +229,25 @@ async fn alone_at(database: &Path) -> Option<File> {
 mod tests {
     use super::*;
 
-    async fn reason(options: Options) -> String {
-        match Store::open_read_only(options).await {
+    async fn reason(opened: Result<Store, StoreError>) -> Unopened {
+        match opened {
             Err(StoreError::Open { reason, .. }) => reason,
             other => panic!("expected a refusal, got {other:?}"),
         }
+    }
+
+    async fn alter(options: &Options, sql: &'static str) {
+        let mut connection = connecting(options).connect().await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
     }
 
     #[tokio::test]
     async fn who_may_only_read_reads_and_writes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let options = Options::new(folder.path().join("test.db"), Tz::UTC);
-        assert!(reason(options.clone()).await.contains("unable to open"), "nothing is made");
+        let nothing = reason(Store::open_read_only(options.clone()).await).await;
+        assert!(matches!(nothing, Unopened::Rights(_)), "nothing is made: {nothing}");
         let store = Store::open(options.clone()).await.unwrap();
         store.ping().await.unwrap();
         let beside = Store::open_read_only(options.clone()).await.unwrap();
@@ -258,15 +267,51 @@ mod tests {
         alone.close().await;
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no file beside the database");
 
-        for (sql, said) in [
-            ("UPDATE _sqlx_migrations SET version = 99999 WHERE version = 1", "newer version"),
-            ("DELETE FROM _sqlx_migrations WHERE version = 99999", "older version"),
-        ] {
-            let mut connection = connecting(&options).connect().await.unwrap();
-            sqlx::query(sql).execute(&mut connection).await.unwrap();
-            sqlx::Connection::close(connection).await.unwrap();
-            let reason = reason(options.clone()).await;
-            assert!(reason.contains(said), "{reason}");
-        }
+        alter(&options, "UPDATE _sqlx_migrations SET version = 99999 WHERE version = 1").await;
+        let newer = Unopened::Newer { found: 99999, known: newest() };
+        assert_eq!(reason(Store::open_read_only(options.clone()).await).await, newer);
+        assert_eq!(reason(Store::open(options.clone()).await).await, newer);
+        alter(&options, "DELETE FROM _sqlx_migrations WHERE version = 99999").await;
+        assert_eq!(reason(Store::open_read_only(options).await).await, Unopened::Older);
+    }
+
+    #[tokio::test]
+    async fn a_schema_of_another_build_is_no_newer_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("test.db"), Tz::UTC);
+        Store::open(options.clone()).await.unwrap().close().await;
+        alter(&options, "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2").await;
+        assert_eq!(reason(Store::open(options).await).await, Unopened::Altered { version: 2 });
+    }
+
+    #[tokio::test]
+    async fn what_is_damaged_is_called_so_when_it_is_opened_and_when_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("test.db"), Tz::UTC);
+        std::fs::write(&options.path, "this is a text and no database ".repeat(200)).unwrap();
+        assert_eq!(reason(Store::open(options.clone()).await).await, Unopened::NotADatabase);
+        assert_eq!(reason(Store::open_read_only(options.clone()).await).await, Unopened::NotADatabase);
+        std::fs::remove_file(&options.path).unwrap();
+
+        let store = Store::open(options.clone()).await.unwrap();
+        let root: i64 = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'company'")
+            .fetch_one(&mut *store.reader().await.unwrap())
+            .await
+            .unwrap();
+        store.close().await;
+        let whole = std::fs::read(&options.path).unwrap();
+        let overwrite = |page: i64| {
+            let mut bytes = whole.clone();
+            let at = usize::try_from(page - 1).unwrap() * 4096;
+            bytes[at + if page == 1 { 100 } else { 0 }..at + 4096].fill(0x5a);
+            std::fs::write(&options.path, bytes).unwrap();
+        };
+        overwrite(1);
+        let damaged = reason(Store::open(options.clone()).await).await;
+        assert!(matches!(damaged, Unopened::Damaged(_)), "{damaged}");
+        overwrite(root);
+        let store = Store::open(options.clone()).await.unwrap();
+        let read = store.companies().await;
+        assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
     }
 }

@@ -235,6 +235,32 @@ async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_r
     assert!(said.contains(&disk.data.display().to_string()) && said.contains("ead-only"), "{said}");
 }
 
+/// A start on a full disk says that it is full, on a new folder and on one that is in use; nothing is lost by it.
+#[test]
+fn a_start_on_a_full_disk_says_so() {
+    let disk = SmallDisk::mount();
+    let refused = |arguments: &[&str], when: &str| {
+        let output = disk.prepress(arguments, "");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{when}: {said}");
+        assert!(said.contains("full") && said.contains("hint: free some space"), "{when}: {said}");
+    };
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    disk.fill(0);
+    refused(&serve, "a new folder");
+    disk.clear();
+    let process = disk.serve();
+    disk.run(&["company", "add", "Acme", "--id", "47"], "");
+    assert_eq!(process.terminate(), Some(0));
+    disk.fill(0);
+    refused(&serve, "one that was in use");
+    refused(&["company", "add", "Beta"], "a command");
+    disk.clear();
+    let process = disk.serve();
+    assert_eq!(disk.number("SELECT count(*) FROM company WHERE id > 0"), 1);
+    assert_eq!(process.terminate(), Some(0));
+}
+
 /// Somebody who may read the data folder and not write it sees the jobs: beside a daemon, without one, and after one that
 /// was killed.
 #[tokio::test(flavor = "multi_thread")]

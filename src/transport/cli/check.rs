@@ -1,7 +1,8 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access, statvfs};
@@ -12,6 +13,7 @@ use super::screen::{Paint, Screen};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, parts};
+use crate::store::open_to_others;
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
@@ -126,6 +128,9 @@ fn data(config: &Config) -> Verdict {
     if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         return Bad(format!("{shown} cannot be used: {error}"), "give the daemon's user the rights to it".to_owned());
     }
+    if let Some(open) = too_open(config) {
+        return open;
+    }
     match statvfs(path) {
         Err(error) => Warning(format!("{shown}: its free space is unknown: {error}"), String::new()),
         Ok(space) => {
@@ -134,6 +139,45 @@ fn data(config: &Config) -> Verdict {
             if free < LITTLE_SPACE { Warning(said, "jobs fail when the disk is full".to_owned()) } else { Good(said) }
         }
     }
+}
+
+/// Whether others than the owner of the data folder and its group get at what it holds.
+fn too_open(config: &Config) -> Option<Verdict> {
+    let data = config.data();
+    let shown = data.display();
+    let mode = fs::metadata(data).ok()?.permissions().mode() & 0o7777;
+    if mode & 0o002 != 0 {
+        let what = format!(
+            "{shown} may be written by every user of this machine (mode {mode:04o}), who can then replace the database"
+        );
+        return Some(Bad(what, format!("chmod o-rwx {shown}")));
+    }
+    let login = daemon::admin_login(data);
+    let is_open = |path: &Path| fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o077 != 0);
+    let mut files = open_to_others(&daemon::database(data));
+    files.extend(Some(login).filter(|path| is_open(path)));
+    if mode & 0o005 != 0 {
+        let files = match files.as_slice() {
+            [] => "the files of all companies".to_owned(),
+            files => shown_names(files),
+        };
+        let what =
+            format!("{shown} may be entered by every user of this machine (mode {mode:04o}), who can read {files}");
+        return Some(Warning(what, format!("chmod o-rwx {shown}")));
+    }
+    if files.is_empty() {
+        return None;
+    }
+    let what = format!("{shown}: others may read {}", shown_names(&files));
+    Some(Warning(
+        what,
+        "chmod o-rwx them; of admin-login also g-rwx. The daemon's own files it closes at its start".to_owned(),
+    ))
+}
+
+fn shown_names(files: &[PathBuf]) -> String {
+    let names = files.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn runs(config: &Config) -> Verdict {
@@ -157,7 +201,11 @@ async fn database(config: &Config) -> Verdict {
     match checked.await {
         Ok(found) if found.is_empty() => Good(shown.to_string()),
         Ok(found) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
-        Err(error) => Bad(error.to_string(), "check its rights; if it is damaged, restore a backup".to_owned()),
+        Err(error) => {
+            let said = error.to_string();
+            let (what, hint) = said.rsplit_once("; ").unwrap_or((&said, "check its rights"));
+            Bad(what.to_owned(), hint.to_owned())
+        }
     }
 }
 

@@ -126,10 +126,13 @@ impl From<ConfigError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
-            StoreError::Open { .. } => Some("check the rights of the data folder; `prepress check` says more"),
             StoreError::Corrupt { .. } => Some("use the version of prepress that wrote it, or a newer one"),
             StoreError::Database { .. } => Some("`prepress check` looks at the database"),
-            StoreError::Full { .. } | StoreError::ReadOnly { .. } | StoreError::Closed => None,
+            StoreError::Open { .. }
+            | StoreError::Full { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Closed => None,
         };
         match hint {
             Some(hint) => Self::new(error.to_string()).hint(hint),

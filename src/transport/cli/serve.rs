@@ -121,7 +121,11 @@ fn announce(daemon: &Daemon, config: &Config, file: Option<&Path>, screen: &Scre
 pub fn announce_place(daemon: &Daemon, data: &Path, file: Option<&Path>) -> Result<(), Failure> {
     let listen = daemon::write_whole(&data.join("listen"), format!("{}\n", daemon.address()), 0o644);
     listen.and_then(|()| daemon::note_config_file(data, file)).map_err(|error| {
-        Failure::new(format!("cannot write to {}: {error}", data.display())).hint("check the rights of the data folder")
+        let hint = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, nothing was lost",
+            _ => "check the rights of the data folder",
+        };
+        Failure::new(format!("cannot write to {}: {error}", data.display())).hint(hint)
     })
 }
 

@@ -1,0 +1,180 @@
+//! What is kept from others on the machine and in the network: files, logins; and what is said of a database that is no good.
+
+use std::fs::{File, Permissions};
+use std::path::Path;
+
+use super::*;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// A command by somebody who takes care of nothing.
+fn careless(place: &Place, arguments: &str) -> Command {
+    let mut command = Command::new("sh");
+    let binary = env!("CARGO_BIN_EXE_prepress");
+    command.args(["-c", &format!("umask 000; exec {binary} {arguments}")]).stdin(Stdio::null());
+    command.env("PREPRESS_DATA", &place.data).env_remove("PREPRESS_CONFIG");
+    command
+}
+
+#[test]
+fn the_database_is_closed_to_others_also_in_a_folder_that_was_open() {
+    let place = Place::new();
+    let path = |name: &str| place.data.join(name);
+    let serve = || Daemon::of(careless(&place, "serve --listen 127.0.0.1:0").stderr(Stdio::null()));
+    let all_are = |expected: u32, when: &str| {
+        for name in ["prepress.db", "prepress.db-wal", "prepress.db-shm"] {
+            assert_eq!(mode(&path(name)), expected, "{name} {when}");
+        }
+    };
+    let daemon = serve();
+    all_are(0o640, "of a new folder, whose group is admitted");
+    assert_eq!(mode(&path("admin-login")), 0o600);
+    assert_eq!(daemon.terminate(), Some(0));
+
+    for (folder, expected) in [(0o755, 0o640), (0o700, 0o600)] {
+        fs::write(path("prepress.db.bak"), "a copy").unwrap();
+        for name in ["prepress.db", "prepress.db.bak"] {
+            set_mode(&path(name), 0o666);
+        }
+        set_mode(&place.data, folder);
+        let daemon = serve();
+        all_are(expected, "after a start");
+        assert_eq!(mode(&path("prepress.db.bak")), expected);
+        assert_eq!(daemon.terminate(), Some(0));
+        set_mode(&path("prepress.db"), 0o644);
+        Ran::of(careless(&place, &format!("company add Acme{folder}")).output().unwrap()).ok();
+        assert_eq!(mode(&path("prepress.db")), expected, "a command beside no daemon");
+    }
+}
+
+#[test]
+fn check_says_when_others_may_enter_the_data_folder() {
+    let place = Place::new();
+    assert_eq!(place.serve().terminate(), Some(0));
+    let data = place.data.display();
+    let line = |said: &str| said.lines().find(|line| line.contains(" data ")).unwrap().to_owned();
+    assert!(line(&place.run(&["check"]).ok()).starts_with("ok"));
+    set_mode(&place.data, 0o755);
+    let open = place.run(&["check"]).ok();
+    assert!(line(&open).starts_with("warning") && line(&open).contains("entered by every user"), "{open}");
+    assert!(open.contains(&format!("chmod o-rwx {data}")), "{open}");
+    set_mode(&place.data, 0o777);
+    let wide = place.run(&["check"]);
+    assert_eq!(wide.code, Some(1));
+    assert!(line(&wide.out).starts_with("error") && line(&wide.out).contains("written by every user"), "{}", wide.out);
+    set_mode(&place.data, 0o750);
+    set_mode(&place.data.join("admin-login"), 0o644);
+    let login = place.run(&["check"]).ok();
+    assert!(line(&login).starts_with("warning") && line(&login).contains("others may read admin-login"), "{login}");
+}
+
+#[test]
+fn a_database_that_is_no_good_is_called_what_it_is() {
+    let place = Place::new();
+    assert_eq!(place.serve().terminate(), Some(0));
+    let database = place.data.join("prepress.db");
+    let whole = fs::read(&database).unwrap();
+    let newer = || {
+        let sql = "UPDATE _sqlx_migrations SET version = 99999 WHERE version = 1";
+        assert!(Command::new("sqlite3").arg(&database).arg(sql).status().unwrap().success());
+    };
+    let damaged = || {
+        let mut bytes = whole.clone();
+        bytes[100..4096].fill(0x5a);
+        fs::write(&database, bytes).unwrap();
+    };
+    let foreign = || fs::write(&database, "a text and no database ".repeat(1000)).unwrap();
+    let cases: [(&dyn Fn(), &str, &str); 3] = [
+        (&newer, "a newer version of prepress has written it (its schema has number 99999", "start that version"),
+        (&damaged, "is damaged", "restore a backup"),
+        (&foreign, "is no SQLite database", "restore a backup"),
+    ];
+    for (spoil, said, hint) in cases {
+        fs::write(&database, &whole).unwrap();
+        spoil();
+        for arguments in
+            [&["serve", "--listen", "127.0.0.1:0"][..], &["jobs", "list"], &["company", "add", "Acme"], &["check"]]
+        {
+            let ran = place.run(arguments);
+            assert_ne!(ran.code, Some(0), "{arguments:?}: {}", ran.out);
+            let text = ran.out + &ran.err;
+            assert!(text.contains(said) && text.contains(hint), "{arguments:?}: {text}");
+            assert!(text.contains(&database.display().to_string()), "{arguments:?}: {text}");
+        }
+    }
+    fs::write(&database, &whole).unwrap();
+    assert_eq!(place.serve().terminate(), Some(0));
+}
+
+/// Whichever way a wrong password comes in: one line, with the address that it came from.
+#[test]
+fn each_refused_login_has_a_line_that_names_its_peer() {
+    const NAMESPACE: &str = "http://www.scene7.com/IpsApi/xsd/2014-04-03";
+    let place = Place::new();
+    let log = place.data.with_extension("log");
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.stderr(File::create(&log).unwrap()));
+    place.furnish();
+    let auth = |user: &str, password: &str| {
+        format!("<authHeader xmlns=\"{NAMESPACE}\"><user>{user}</user><password>{password}</password></authHeader>")
+    };
+    let soap = |header: &str, body: &str| {
+        format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Header>{header}</e:Header>\
+             <e:Body>{body}</e:Body></e:Envelope>"
+        )
+    };
+    let question = format!("<getUserInfoParam xmlns=\"{NAMESPACE}\"/>");
+    let bad = auth("mallory@acme.example", "wrong");
+    let checked = format!(
+        "<checkLoginParam xmlns=\"{NAMESPACE}\"><email>mallory@acme.example</email><password>wrong</password></checkLoginParam>"
+    );
+    let form = format!("--edge\r\nContent-Disposition: form-data; name=\"auth\"\r\n\r\n{bad}\r\n--edge--\r\n");
+    let service = "/scene7/services/IpsApiService";
+    let ways = [
+        (service, "text/xml", soap(&bad, &question), false),
+        (service, "text/xml", soap("", &question), true),
+        (
+            "/scene7/api/IpsApiService",
+            "text/xml",
+            format!("<Request xmlns=\"{NAMESPACE}\">{bad}{question}</Request>"),
+            false,
+        ),
+        ("/scene7/UploadFile", "multipart/form-data; boundary=edge", form, false),
+        ("/api/jobs", "", String::new(), true),
+        (service, "text/xml", soap(&auth("ada@acme.example", PASSWORD), &checked), false),
+    ];
+    prepress::daemon::parts::install_crypto();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let count = ways.len();
+    runtime.block_on(async {
+        for (n, (path, content_type, body, basic)) in ways.into_iter().enumerate() {
+            let peer: std::net::IpAddr = format!("127.0.7.{n}").parse().unwrap();
+            let client = reqwest::Client::builder().local_address(Some(peer)).build().unwrap();
+            let url = format!("http://{}{path}", daemon.address);
+            let request = if content_type.is_empty() { client.get(url) } else { client.post(url).body(body) };
+            let request = request.header("Content-Type", content_type).header("X-Forwarded-For", "198.51.100.7");
+            let request = if basic { request.basic_auth("mallory@acme.example", Some("wrong")) } else { request };
+            let text = request.send().await.unwrap().text().await.unwrap();
+            assert!(
+                ["10001", "not-authenticated", "InvalidLogin"].iter().any(|said| text.contains(said)),
+                "{path}: {text}"
+            );
+        }
+    });
+    assert_eq!(daemon.terminate(), Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("a login was refused")).collect();
+    assert_eq!(lines.len(), count, "{log}");
+    for n in 0..count {
+        let named = lines.iter().filter(|line| line.contains(&format!("peer=127.0.7.{n} "))).collect::<Vec<_>>();
+        assert_eq!(named.len(), 1, "{log}");
+        assert!(named[0].contains("mallory@acme.example") && !named[0].contains("198.51.100.7"), "{log}");
+    }
+}
