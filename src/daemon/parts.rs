@@ -151,6 +151,7 @@ pub async fn notify(config: &Config, store: &Store) -> Result<Notify, StartError
             transport: mail_transport(config, sender)?,
             max_attempts: i64::from(config.dispatch.max_attempts),
             console_url: config.mail.console_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            public_url: config.server.public_url.as_ref().map(|url| url.as_str().to_owned()),
             publish_root: config.publish_root(),
         }),
         urls: Arc::new(urls),

@@ -29,6 +29,8 @@ pub struct JobLetters {
     pub max_attempts: i64,
     /// Where a reader can look a job up, without a slash at the end.
     pub console_url: Option<String>,
+    /// How clients reach this server, without a slash at the end.
+    pub public_url: Option<String>,
     /// What the readers of mails about publishes are told the tree is.
     pub publish_root: std::path::PathBuf,
 }
@@ -113,6 +115,16 @@ impl JobLetters {
         })
     }
 
+    /// Never at the address that the job was sent to, which is what its client said it was: who gets the mail would follow it.
+    fn download(&self, export: Export) -> ResultPlace {
+        let until = export.expires_at;
+        let path = export.address.rsplit_once("/Exports/").map_or("", |(_, path)| path);
+        match &self.public_url {
+            Some(url) => ResultPlace::Download { address: format!("{url}/Exports/{path}"), until },
+            None => ResultPlace::DownloadPath { path: format!("/Exports/{path}"), until },
+        }
+    }
+
     async fn results(&self, run: &Run) -> Result<Vec<ResultPlace>, StoreError> {
         let root = &run.company_root;
         Ok(match &run.spec {
@@ -127,9 +139,7 @@ impl JobLetters {
             }
             JobSpec::Export(_) => {
                 let export = self.store.export(run.id).await?;
-                let download =
-                    |export: Export| ResultPlace::Download { address: export.address, until: export.expires_at };
-                export.into_iter().map(download).collect()
+                export.into_iter().map(|export| self.download(export)).collect()
             }
             _ => Vec::new(),
         })

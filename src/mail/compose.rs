@@ -360,6 +360,12 @@ impl Writer<'_> {
                     .with("at", until.timestamp_millis());
                 (message, web_address(address))
             }
+            ResultPlace::DownloadPath { path, until } => {
+                let message = Message::new(code::LETTER_RESULT_DOWNLOAD_PATH)
+                    .with("path", path.as_str())
+                    .with("at", until.timestamp_millis());
+                (message, None)
+            }
         };
         ResultView { text: self.say(message), link }
     }

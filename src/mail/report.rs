@@ -97,4 +97,9 @@ pub enum ResultPlace {
         address: String,
         until: DateTime<Utc>,
     },
+    /// The same where nobody has said under which address this server is reached.
+    DownloadPath {
+        path: String,
+        until: DateTime<Utc>,
+    },
 }

@@ -354,6 +354,7 @@ codes! {
     LETTER_RESULT_FOLDER = "letter-result-folder";
     LETTER_RESULT_PUBLISHED = "letter-result-published";
     LETTER_RESULT_DOWNLOAD = "letter-result-download";
+    LETTER_RESULT_DOWNLOAD_PATH = "letter-result-download-path";
     LETTER_MORE_COMMAND = "letter-more-command";
     LETTER_MORE_LINK = "letter-more-link";
     LETTER_FOOTER = "letter-footer";

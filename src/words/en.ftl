@@ -1024,6 +1024,9 @@ letter-result-published = Published under { $path }
 # $address (Text)
 # $at (Time) when the download ends
 letter-result-download = Download until { TIME($at, $zone) }: { $address }
+# $path (Text) behind the address of the server, which is not known
+# $at (Time) when the download ends
+letter-result-download-path = Download until { TIME($at, $zone) }, on the server to which the job was sent: { $path }
 letter-more-command = On the server, the whole log is shown by
 letter-more-link = Open the job in the console
 # $setting (Text) email setting of the job

@@ -101,7 +101,9 @@ async fn a_client_submits_polls_and_downloads() {
     let token = address.rsplit('/').next().unwrap();
     // Lines of mails are broken by quoted-printable.
     let joined: Vec<String> = mails.iter().map(|mail| mail.replace("=\r\n", "")).collect();
-    assert!(joined.iter().any(|mail| mail.contains(token)), "the mail has the address");
+    assert!(joined.iter().any(|mail| mail.contains(token)), "the mail has the path");
+    let host = server.address().to_string();
+    assert!(!joined.iter().any(|mail| mail.contains(&host)), "and not the host that the client said it called");
     server.shut_down().await;
 }
 
@@ -165,6 +167,13 @@ async fn the_public_address_comes_before_the_one_used() {
     server.all_done().await;
     let log = details(&server, "Public").await;
     assert!(log.contains("<assetName>https://images.example.com/Exports/Acme%20%26%20S%C3%B6hne/"), "{log}");
+    let mail = crate::shapes::until(async || {
+        let mut mails = std::fs::read_dir(server.data().join("mail")).ok()?.map(|entry| entry.unwrap().path());
+        let whole = mails.find(|path| path.extension().is_some_and(|end| end == "eml"))?;
+        Some(String::from_utf8_lossy(&std::fs::read(whole).unwrap()).replace("=\r\n", ""))
+    })
+    .await;
+    assert!(mail.contains("https://images.example.com/Exports/Acme%20%26%20S%C3%B6hne/"), "{mail}");
     server.shut_down().await;
 }
 
