@@ -11,7 +11,9 @@ use prepress::model::id::CompanyId;
 use prepress::model::locale::Locale;
 use prepress::model::role::Role;
 use prepress::service::admin::{AddUser, UserAdded};
-use prepress::service::{Caller, Credentials, Denied, Error, FirstAdmin, NotAuthenticated, Settings, password};
+use prepress::service::{
+    Caller, Credentials, Denied, Error, FirstAdmin, NotAuthenticated, Services, Settings, password,
+};
 use prepress::store::accounts::NewAccount;
 use serde_json::{Value, json};
 use tenants::{PASSWORD, World, company_handle, credentials, one_at_a_time};
@@ -154,6 +156,67 @@ async fn the_same_new_login_many_times_at_once_is_verified_once() {
     let logins = (0..20).map(|_| world.log_in("ada@example.com"));
     futures_util::future::join_all(logins).await;
     assert_eq!(world.services.passwords_verified() - before, 1);
+}
+
+fn from(peer: &str, user: &str, password: &str) -> Credentials {
+    Credentials { peer: Some(peer.parse().expect("an address")), ..credentials(user, password) }
+}
+
+#[tokio::test]
+async fn where_a_user_has_logged_in_from_is_known_after_a_restart() {
+    let world = World::with(one_at_a_time(0)).await;
+    world.company("Acme").await;
+    let ada = world.user("ada@example.com", "Acme", Role::IpsUser).await;
+    for home in ["192.0.2.7", "2001:db8:0:1::7"] {
+        world.services.authenticate(from(home, "ada@example.com", PASSWORD)).await.unwrap();
+    }
+    let restarted = Services::new(world.store.clone(), world.clock.clone(), one_at_a_time(0)).unwrap();
+    for n in 0..10 {
+        let stranger = from(&format!("198.51.100.{n}"), "ada@example.com", &format!("guess {n}"));
+        assert_eq!(refusal(restarted.authenticate(stranger).await), NotAuthenticated::InvalidCredentials);
+    }
+    for home in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8:0:1:ffff::9"] {
+        restarted.authenticate(from(home, "ada@example.com", PASSWORD)).await.unwrap();
+    }
+    let elsewhere = restarted.authenticate(from("192.0.2.8", "ada@example.com", PASSWORD));
+    let (elsewhere, ()) = tokio::join!(elsewhere, async {
+        while restarted.logins_waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.clock.advance(TimeDelta::milliseconds(500));
+    });
+    elsewhere.unwrap();
+
+    for n in 0..150 {
+        let at = world.clock.now() + TimeDelta::seconds(n);
+        let network = format!("10.0.0.{n}").parse().unwrap();
+        world.store.note_network(ada.account, network, at).await.unwrap();
+    }
+    assert_eq!(world.number("SELECT count(*) FROM account_network").await, 100);
+    assert_eq!(world.number("SELECT count(*) FROM account_network WHERE network = '10.0.0.149'").await, 1);
+    assert_eq!(world.number("SELECT count(*) FROM account_network WHERE network = '192.0.2.7'").await, 0);
+}
+
+#[tokio::test]
+async fn names_that_nobody_has_are_counted_like_those_of_users() {
+    let world = World::with(one_at_a_time(0)).await;
+    world.company("Acme").await;
+    world.user("ada@example.com", "Acme", Role::IpsUser).await;
+    for (line, user) in ["ada@example.com", "nobody@example.com"].into_iter().enumerate() {
+        for n in 0..10 {
+            let stranger = from(&format!("10.{line}.0.{n}"), user, &format!("guess {n}"));
+            assert_eq!(refusal(world.services.authenticate(stranger).await), NotAuthenticated::InvalidCredentials);
+        }
+        let eleventh = world.services.authenticate(from(&format!("10.{line}.1.1"), user, "guess"));
+        let (eleventh, ()) = tokio::join!(eleventh, async {
+            while world.services.logins_waiting() == 0 {
+                tokio::task::yield_now().await;
+            }
+            world.clock.advance(TimeDelta::milliseconds(500));
+        });
+        assert_eq!(refusal(eleventh), NotAuthenticated::InvalidCredentials, "{user}");
+    }
+    assert_eq!(world.services.passwords_verified(), 1 + 22, "each cost the same");
 }
 
 #[tokio::test]

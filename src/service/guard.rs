@@ -344,6 +344,11 @@ impl Guard {
         self.waiting.try_acquire().map_err(|_| too_many(until))
     }
 
+    /// Logins that wait for their turn just now.
+    pub fn waiting(&self) -> u64 {
+        MOST_WAITING.saturating_sub(self.waiting.available_permits()) as u64
+    }
+
     /// A place among the hashes. They are given in the order in which they were asked for, but of those who failed before
     /// only a few stand in that line.
     pub async fn place(&self, turn: Turn) -> Result<Place, Error> {
@@ -447,9 +452,8 @@ mod tests {
     #[test]
     fn each_guess_of_an_address_costs_the_next_one_more() {
         let (guard, mut now) = (guard(), start());
-        let waits: Vec<_> = (0..12)
-            .map(|n| fail(&guard, &attempt(&format!("user{n}"), "p", "192.0.2.7"), &mut now))
-            .collect();
+        let waits: Vec<_> =
+            (0..12).map(|n| fail(&guard, &attempt(&format!("user{n}"), "p", "192.0.2.7"), &mut now)).collect();
         let expected = [0, 0, 0, 0, 0, 500, 1000, 2000, 4000, 8000].map(Some);
         assert_eq!(waits[..10], expected);
         assert_eq!(waits[10..], [None, None], "what is too long to wait for is refused, and counts for nothing");
@@ -514,12 +518,19 @@ mod tests {
         let (guard, mut now) = (guard(), start());
         let stale = attempt("ada", "old", "192.0.2.7");
         let waits: Vec<_> = (0..11).map(|_| fail(&guard, &stale, &mut now)).collect();
-        assert_eq!(waits, [0, 0, 0, 0, 0, 500, 1000, 2000, 4000, 8000].map(Some).into_iter().chain([None]).collect::<Vec<_>>());
+        assert_eq!(
+            waits,
+            [0, 0, 0, 0, 0, 500, 1000, 2000, 4000, 8000].map(Some).into_iter().chain([None]).collect::<Vec<_>>()
+        );
         for n in 0..4 {
             assert_eq!(fail(&guard, &attempt("bob", &n.to_string(), "192.0.2.7"), &mut now), Some(0));
         }
         assert!(fail(&guard, &stale, &mut now).is_none(), "it is still known");
-        assert_eq!(fail(&guard, &attempt("ada", "new", "192.0.2.8"), &mut now), Some(0), "and is no attack on the account");
+        assert_eq!(
+            fail(&guard, &attempt("ada", "new", "192.0.2.8"), &mut now),
+            Some(0),
+            "and is no attack on the account"
+        );
     }
 
     #[test]

@@ -36,6 +36,15 @@ pub struct Credentials {
     pub address: Option<String>,
 }
 
+/// Where a login comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub peer: Option<IpAddr>,
+    pub client: Option<&'a str>,
+    /// Whether it delays others if it fails, and is delayed itself.
+    pub counted: bool,
+}
+
 #[derive(Debug)]
 struct Remembered {
     /// Of the password hash that was verified: another one now, and the login must be verified again.
@@ -139,6 +148,11 @@ impl Services {
         self.logins.refused.load(Ordering::Relaxed)
     }
 
+    /// Logins that wait just now, because others failed before them.
+    pub fn logins_waiting(&self) -> u64 {
+        self.logins.guard.waiting()
+    }
+
     pub async fn authenticate(&self, credentials: Credentials) -> Result<Caller, Error> {
         let (Some(user), Some(password)) = (credentials.user, credentials.password) else {
             return Err(NotAuthenticated::NoCredentials.into());
@@ -148,7 +162,8 @@ impl Services {
             return Err(NotAuthenticated::NoCredentials.into());
         }
         let (peer, client) = (credentials.peer, credentials.client);
-        let Login { account, roles, .. } = self.log_in(user, password, peer, client.as_deref()).await?;
+        let source = Source { peer, client: client.as_deref(), counted: true };
+        let Login { account, roles, .. } = self.log_in(user, password, source).await?;
         Ok(Caller {
             account: account.id,
             email: account.email,
@@ -163,24 +178,18 @@ impl Services {
 
     /// The account with its roles, if the password is right and both may be used. A refusal has a line in the log that names
     /// the peer.
-    pub(super) async fn log_in(
-        &self,
-        user: &str,
-        password: String,
-        peer: Option<IpAddr>,
-        client: Option<&str>,
-    ) -> Result<Login, Error> {
-        let network = peer.map(Network::of_caller);
-        self.check(user, password, network).await.inspect_err(|error| {
+    pub(super) async fn log_in(&self, user: &str, password: String, source: Source<'_>) -> Result<Login, Error> {
+        let network = source.peer.map(Network::of_caller);
+        self.check(user, password, network.filter(|_| source.counted)).await.inspect_err(|error| {
             let Error::NotAuthenticated(why) = error else { return };
             self.logins.refused.fetch_add(1, Ordering::Relaxed);
             let Some(left_out) = self.logins.guard.line(network, self.clock.now()) else { return };
             let user: String = user.chars().take(LONGEST_EMAIL).collect();
-            let peer = peer.map_or_else(|| "none".to_owned(), |peer| peer.to_canonical().to_string());
-            let client = client.unwrap_or("unknown");
+            let peer = source.peer.map_or_else(|| "none".to_owned(), |peer| peer.to_canonical().to_string());
+            let client = source.client.unwrap_or("unknown");
             // Lines about this address that were too many in their second.
             let left_out = (left_out > 0).then_some(left_out);
-            tracing::warn!(user, peer, client, reason = %why, left_out, "a login was refused");
+            tracing::warn!(user, %peer, client, reason = %why, left_out, "a login was refused");
         })
     }
 
@@ -255,7 +264,8 @@ impl Services {
     async fn judge(&self, case: Case) -> Verdict {
         let (logins, guard) = (&self.logins, &self.logins.guard);
         let mut turn = guard.admit(&case.attempt, self.clock.now())?;
-        let place = loop {
+        // Kept until the failure is counted, so that whoever gets it next knows of it.
+        let _place = loop {
             let wait = turn.at - self.clock.now();
             if wait > TimeDelta::zero() {
                 let _waiting = guard.wait(wait)?;
@@ -273,7 +283,7 @@ impl Services {
         } else {
             logins.verified.fetch_add(1, Ordering::Relaxed);
             let Case { ref password, ref password_hash, .. } = case;
-            password::verify(password.clone(), password_hash.clone(), self.settings.passwords, place).await?
+            password::verify(password.clone(), password_hash.clone(), self.settings.passwords).await?
         };
         match (right, case.fingerprint) {
             (true, Some(fingerprint)) => {

@@ -70,15 +70,9 @@ fn hash_now(password: &str, rules: Rules) -> Result<String, Error> {
 }
 
 /// Whether the password belongs to the hash, which says itself what it cost. Without a hash it never does, and that takes as
-/// long to find out. `place` is kept until it is found out, whether or not anybody still waits for it.
-pub async fn verify(
-    password: String,
-    hash: Option<String>,
-    rules: Rules,
-    place: impl Send + 'static,
-) -> Result<bool, Error> {
+/// long to find out. Who does not wait for the answer does not end the work.
+pub async fn verify(password: String, hash: Option<String>, rules: Rules) -> Result<bool, Error> {
     blocking(move || {
-        let _place = place;
         let known = hash.is_some();
         let hash = match hash {
             Some(hash) => hash,

@@ -10,7 +10,7 @@ pub mod stage;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use prepress::clock::SystemClock;
+use prepress::clock::{SharedClock, SystemClock};
 use prepress::config::{Config, Environment, Overrides};
 use prepress::daemon::Daemon;
 use prepress::executors::{Context, Executor, Failure, Registry};
@@ -98,6 +98,19 @@ impl Server {
 
     /// A daemon with the executors of a test, or else its own.
     pub async fn start_with(registry: Option<Arc<dyn Registry>>, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start_by(SystemClock::shared(), registry, configure).await
+    }
+
+    /// A daemon whose jobs do nothing, by a clock that the test moves.
+    pub async fn start_idle_by(clock: SharedClock, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start_by(clock, Some(Arc::new(Idle)), configure).await
+    }
+
+    async fn start_by(
+        clock: SharedClock,
+        registry: Option<Arc<dyn Registry>>,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let overrides =
             Overrides { data: Some(folder.path().join("data")), listen: Some("127.0.0.1:0".parse().unwrap()) };
@@ -106,8 +119,8 @@ impl Server {
         configure(&mut config);
         let config = Arc::new(config);
         let daemon = match registry {
-            Some(registry) => Daemon::start_with(config, SystemClock::shared(), registry).await.unwrap(),
-            None => Daemon::start(config, SystemClock::shared()).await.unwrap(),
+            Some(registry) => Daemon::start_with(config, clock, registry).await.unwrap(),
+            None => Daemon::start(config, clock).await.unwrap(),
         };
         Self { daemon, client: reqwest::Client::new(), folder }
     }

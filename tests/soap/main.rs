@@ -8,6 +8,7 @@ mod bounds;
 mod built_in;
 mod export;
 mod faults;
+mod guesses;
 mod hostile;
 mod image_formats;
 mod job_fields;

@@ -204,7 +204,8 @@ pub fn credentials(user: &str, password: &str) -> Credentials {
 }
 
 pub fn one_at_a_time(remembered: usize) -> Settings {
-    let login = LoginSettings { remember: TimeDelta::minutes(10), remembered, verifications: 1 };
+    let login =
+        LoginSettings { remember: TimeDelta::minutes(10), remembered, verifications: 1, ..LoginSettings::default() };
     Settings { login, ..Settings::default() }
 }
 

@@ -109,6 +109,8 @@ fn register_process(registry: &mut Registry, state: &JsonState) {
     registry.register("passwords_verified", "Logins that cost a password hash", verified);
     let refused = Counter::<u64>::default();
     refused.inc_by(state.services.logins_refused());
+    let waiting = gauge(i64::try_from(state.services.logins_waiting()).unwrap_or(i64::MAX));
+    registry.register("logins_waiting", "Logins that wait because others failed before them", waiting);
     registry.register("logins_refused", "Logins with a wrong password, or after too many of them", refused);
 }
 

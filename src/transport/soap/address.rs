@@ -26,7 +26,9 @@ pub fn base_url(headers: &HeaderMap, authority: Option<&str>, https: bool, proxy
 }
 
 fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+    !text.is_empty()
+        && text.len() <= 255
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
 }
 
 pub fn is_web_url(text: &str) -> bool {

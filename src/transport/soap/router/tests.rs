@@ -442,7 +442,7 @@ async fn wrong_addresses_and_methods_say_what_is_right() {
 async fn expect_100_continue_is_answered() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = app(Settings::default()).into_make_service_with_connect_info::<SocketAddr>();
+    let service = app(Settings::default()).into_make_service_with_connect_info::<std::net::SocketAddr>();
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     let body = soap11(&login(""), &stop(V2014));
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
