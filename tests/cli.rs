@@ -714,6 +714,24 @@ fn media_are_measured_against_other_tools() {
     assert_eq!(fs::read_dir(&place.data).unwrap().count(), 0, "its files are gone");
 }
 
+/// In small, so that it is known to run: figures come from larger ones.
+#[test]
+fn lists_are_measured_at_size() {
+    let place = Place::new();
+    fs::create_dir_all(&place.data).unwrap();
+    let small = ["bench", "queries", "--runs", "10000", "--rounds", "1", "--rows", "20", "--json"];
+    let folder = ["--folder", place.data.to_str().unwrap()];
+    let ran = place.command(&[&small[..], &folder].concat()).output().unwrap();
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    let figures: Vec<Value> = serde_json::from_str(&shown).unwrap();
+    for what in ["getJobLogs of a company by Email", "getJobLogDetails by name", "jobs list: failed", "pollers"] {
+        let found = figures.iter().find(|figure| figure["what"].as_str().unwrap().contains(what));
+        let figure = found.unwrap_or_else(|| panic!("{what}: {shown}"));
+        assert!(figure["value"].as_f64().unwrap() > 0.0 && figure["against"].is_object(), "{shown}");
+    }
+    assert_eq!(fs::read_dir(&place.data).unwrap().count(), 0, "its files are gone");
+}
+
 #[test]
 fn the_demo_makes_pages_a_spin_an_archive_and_a_film() {
     let place = Place::new();

@@ -134,6 +134,7 @@ impl Services {
             Some(text) => Some(handle::parse_account("userHandle", text)?),
         };
         let sort_by = given(&param.sort_by);
+        let most = rows("numRows", param.num_rows, MOST_RECORDS, u32::MAX)?;
         let filter = RunFilter {
             companies,
             account,
@@ -141,10 +142,17 @@ impl Services {
             until: given(&param.end_date).map(|text| self.date("endDate", text)).transpose()?,
             order: sort_by.map_or(Ok(RunOrder::StartDate), run_order)?,
             descending: descending(given(&param.sort_direction))?.unwrap_or(sort_by.is_none()),
-            limit: Some(rows("numRows", param.num_rows, MOST_RECORDS, 100_000)?),
+            // One more says whether any is left out.
+            limit: Some(most.saturating_add(1)),
             ..RunFilter::default()
         };
-        let numbers = self.store.run_numbers(&filter).await?;
+        let mut numbers = self.store.run_numbers(&filter).await?;
+        if numbers.len() > most as usize {
+            numbers.truncate(most as usize);
+            if param.num_rows.is_none() {
+                left_out(&GET_JOB_LOGS, most, "runs beyond them, for the call has no numRows");
+            }
+        }
         let services = self.clone();
         let read = move |page: Vec<InstanceId>| -> BoxFuture<'static, Result<Vec<JobLog>, Error>> {
             let services = services.clone();
@@ -174,13 +182,22 @@ impl Services {
             job_name: original_name.map(str::to_owned),
             order: RunOrder::Number,
             descending: true,
-            limit: Some(MOST_LOGS),
+            limit: Some(MOST_LOGS + 1),
             ..RunFilter::default()
         };
         let mut logs = Vec::new();
         let mut left = MOST_RECORDS;
         if Self::by_handle(job_handle, Some(&[company.id]), &mut filter)? {
-            for run in self.store.runs(&filter).await? {
+            let mut runs = self.store.runs(&filter).await?;
+            if runs.len() > MOST_LOGS as usize {
+                runs.truncate(MOST_LOGS as usize);
+                left_out(
+                    &GET_JOB_LOG_DETAILS,
+                    MOST_LOGS,
+                    "older runs of the name, which are asked for by their handles",
+                );
+            }
+            for run in runs {
                 let mut log = self.job_log(&run);
                 log.detail_total_rows = Some(self.store.count_details(run.id, &details).await?);
                 let page = DetailFilter { limit: details.limit.min(left), ..details.clone() };
@@ -200,7 +217,11 @@ impl Services {
     ) -> Result<GetAssetJobLogsReturn, Error> {
         let company = self.in_company(caller, &GET_ASSET_JOB_LOGS, "companyHandle", &param.company_handle).await?;
         let asset = handle::parse_asset("assetHandle", &param.asset_handle)?;
-        let lines = self.store.asset_details(asset, MOST_RECORDS).await?;
+        let mut lines = self.store.asset_details(asset, MOST_RECORDS + 1).await?;
+        if lines.len() > MOST_RECORDS as usize {
+            lines.truncate(MOST_RECORDS as usize);
+            left_out(&GET_ASSET_JOB_LOGS, MOST_RECORDS, "older lines about the asset");
+        }
         // Lines about an asset belong to runs of its company, so that an asset of another company has none here.
         let logs = lines.iter().filter(|(_, run)| run.company == company.id).map(|(line, run)| AssetJobLog {
             job_handle: run_handle(run),
@@ -270,6 +291,11 @@ impl Services {
 fn asset_handle(line: &Detail) -> Option<String> {
     let told = || line.file_type.as_deref()?.parse().ok().and_then(FileType::asset_type);
     Some(handle::asset(line.asset?, line.asset_type.or_else(told)?))
+}
+
+/// The API has no place in these answers to say that they are not all.
+fn left_out(operation: &Operation, most: u32, what: &str) {
+    tracing::info!(operation = operation.name, most, "an answer leaves out {what}");
 }
 
 /// jobSubType is set for image serving publish jobs only.

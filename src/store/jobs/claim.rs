@@ -129,8 +129,7 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
              FROM company_waiting WHERE company_waiting.id IS NOT NULL
          )
          SELECT i.id, i.company_id, i.kind, i.exclusive_key
-         FROM company_waiting c
-         JOIN instance i ON i.id IN (
+         FROM company_waiting c CROSS JOIN instance i WHERE i.id IN (
              SELECT w.id FROM instance w
              WHERE w.state = 'WaitingCoordinator' AND w.company_id = c.id AND w.not_before_at <= $1
                AND w.kind IN (SELECT value FROM json_each($2))

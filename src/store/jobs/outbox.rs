@@ -115,8 +115,7 @@ impl Store {
         let rows = sqlx::query(concat!(
             senders!(),
             "SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.attempts, o.created_at
-             FROM sender s
-             JOIN outbox o ON o.id IN (
+             FROM sender s CROSS JOIN outbox o WHERE o.id IN (
                  SELECT d.id FROM outbox d
                  WHERE d.state = 'Pending' AND d.channel = $1 AND d.company_id = s.id AND d.next_try_at <= $2
                    AND d.id NOT IN (SELECT value FROM json_each($3))

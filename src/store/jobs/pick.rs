@@ -6,8 +6,8 @@
 //! the order; where they leave few runs, these are looked up first and sorted instead ([`Route`]).
 //!
 //! SQLite guesses what is cheap, and without statistics, or with old ones, it guesses wrong. So the statements leave it
-//! little to choose: `CROSS JOIN` keeps tables in their order, a subselect is done first, and a column behind a `+` is not
-//! looked up in an index. `tests/lifecycle/plans.rs` asks for the plan of each.
+//! little to choose: `CROSS JOIN` keeps tables in their order, a subselect is done first, a column behind a `+` is not
+//! looked up in an index, and the indexes of whole companies are used only by who says `company_id + 0`. `tests/lifecycle/plans.rs` asks for the plan of each.
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -18,7 +18,7 @@ use crate::model::state::State;
 use crate::store::StoreError;
 
 /// So many runs are sorted in a moment.
-const FEW: i64 = 5_000;
+const FEW: i64 = 2_000;
 
 /// What is looked up first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +95,9 @@ pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> 
 }
 
 async fn are_few(reader: &mut SqliteConnection, filter: &RunFilter, route: Route) -> Result<bool, StoreError> {
-    let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM company c CROSS JOIN instance i WHERE ");
-    among(&mut query, filter.companies.as_deref());
-    query.push("i.id IN (");
-    looked_up(&mut query, filter, route, Whose::Each);
-    query.push(" LIMIT ").push_bind(FEW + 1).push(") LIMIT ").push_bind(FEW + 1).push(") found");
+    let mut query = QueryBuilder::new("SELECT count(*) FROM (");
+    looked_up(&mut query, filter, route);
+    query.push(" LIMIT ").push_bind(FEW + 1).push(") found");
     let found: i64 =
         query.build_query_scalar().fetch_one(reader).await.map_err(StoreError::doing("see how many runs there are"))?;
     Ok(found <= FEW)
@@ -117,56 +115,62 @@ impl Whose {
     fn push(self, query: &mut QueryBuilder<Sqlite>) {
         match self {
             Self::One(company) => query.push_bind(company.0),
-            Self::Each => query.push("c.id"),
+            // Plus nothing, because the indexes are about numbers and not about a column of them.
+            Self::Each => query.push("c.id + 0"),
         };
     }
 }
 
-/// `c.id IN (…) AND `, if it is not all companies.
+/// `IN (…)` these companies.
 fn among(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]>) {
-    if let Some(companies) = companies {
-        query.push("c.id IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(companies).to_string()).push(")) AND ");
-    }
+    match companies {
+        Some(companies) => query
+            .push(" IN (SELECT value FROM json_each(")
+            .push_bind(serde_json::json!(companies).to_string())
+            .push("))"),
+        None => query.push(" IN (SELECT id + 0 FROM company)"),
+    };
 }
 
 /// The numbers of the runs, in their order: a select without a `;`.
 pub(super) fn push(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
-    if let Some(runs) = Known::of(filter) {
-        return known(query, filter, runs);
+    if let Some(runs) = Known::of(filter, route) {
+        return known(query, filter, route, runs);
     }
     match filter.companies.as_deref() {
-        Some([company]) => of_company(query, filter, route, Whose::One(*company)),
-        None if walks_all(filter, route) => {
+        Some([company]) => of_company(query, filter, Whose::One(*company)),
+        None if walks_all(filter) => {
             query.push("SELECT w.id FROM instance w WHERE true");
-            conditions(query, filter, route);
+            conditions(query, filter, Route::Order);
             ordered(query, filter.order.within(), filter);
         }
         companies => {
             query.push(
                 "SELECT i.id FROM company c CROSS JOIN instance i CROSS JOIN job j CROSS JOIN account a
-                 WHERE j.id = i.job_id AND a.id = j.account_id AND ",
+                 WHERE j.id = i.job_id AND a.id = j.account_id AND c.id",
             );
             among(query, companies);
-            query.push("i.id IN (");
-            of_company(query, filter, route, Whose::Each);
+            query.push(" AND i.id IN (");
+            of_company(query, filter, Whose::Each);
             query.push(")");
             ordered(query, filter.order.columns(), filter);
         }
     }
 }
 
-/// Runs that are found without a company.
+/// Runs that are found without the order of the list.
 enum Known {
     Run(i64),
     OfJob(i64),
     FollowUps(i64),
     /// What is in work: no more than there are slots.
     InWork,
+    /// Those of another route than the order.
+    Few,
 }
 
 impl Known {
-    fn of(filter: &RunFilter) -> Option<Self> {
+    fn of(filter: &RunFilter, route: Route) -> Option<Self> {
         let in_work = |states: &Vec<State>| {
             states.iter().all(|state| matches!(state, State::Running | State::Stopping)) && !states.is_empty()
         };
@@ -179,102 +183,104 @@ impl Known {
         } else if filter.states.as_ref().is_some_and(in_work) {
             Some(Self::InWork)
         } else {
-            None
+            (route != Route::Order).then_some(Self::Few)
         }
     }
 }
 
-fn known(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, runs: Known) {
+fn known(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, runs: Known) {
     query.push(
         "SELECT w.id FROM instance w CROSS JOIN job o CROSS JOIN account e CROSS JOIN company c
          WHERE o.id = w.job_id AND e.id = o.account_id AND c.id = w.company_id AND w.id IN (",
     );
     match runs {
-        Known::Run(id) => query.push_bind(id),
-        Known::OfJob(job) => query.push("SELECT n.id FROM instance n WHERE n.job_id = ").push_bind(job),
-        Known::FollowUps(parent) => query
-            .push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND p.parent_id = ")
-            .push_bind(parent),
-        Known::InWork => query.push("SELECT n.id FROM instance n WHERE n.state IN ('Running', 'Stopping')"),
-    };
-    query.push(")");
-    if let Some(companies) = &filter.companies {
-        query.push(" AND w.company_id IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(companies).to_string()).push("))");
+        Known::Run(id) => {
+            query.push_bind(id);
+        }
+        Known::OfJob(job) => {
+            query.push("SELECT n.id FROM instance n WHERE n.job_id = ").push_bind(job);
+        }
+        Known::FollowUps(parent) => {
+            query.push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND p.parent_id = ");
+            query.push_bind(parent);
+        }
+        Known::InWork => {
+            query.push("SELECT n.id FROM instance n WHERE n.state IN ('Running', 'Stopping')");
+        }
+        Known::Few => looked_up(query, filter, route),
     }
-    conditions(query, filter, Route::Order);
-    let columns = if filter.order == RunOrder::CompanyName { &["c.name", "w.id"] } else { filter.order.within() };
+    query.push(")");
+    if filter.companies.is_some() {
+        query.push(" AND w.company_id");
+        among(query, filter.companies.as_deref());
+    }
+    conditions(query, filter, route);
+    let columns = if filter.order == RunOrder::CompanyName { &["c.name", "w.id"][..] } else { filter.order.within() };
     ordered(query, columns, filter);
 }
 
 /// Whether the newest runs of all companies are what is asked for, and most of them fit: they come in the order of their
 /// numbers without an index.
-fn walks_all(filter: &RunFilter, route: Route) -> bool {
-    let RunFilter { run_name, job_name, kind, outcome, done, states, order, account, .. } = filter;
+fn walks_all(filter: &RunFilter) -> bool {
+    let rare = are_indexed(filter) || filter.kind.is_some() || filter.account.is_some();
+    filter.order == RunOrder::Number && !rare
+}
+
+/// Whether there is an index of what is asked for: of a name, of runs that are not done or have not succeeded.
+fn are_indexed(filter: &RunFilter) -> bool {
+    let RunFilter { run_name, job_name, outcome, done, states, .. } = filter;
     let open = *done == Some(false) || states.as_ref().is_some_and(|states| !states.contains(&State::Done));
-    let rare = run_name.is_some() || job_name.is_some() || kind.is_some() || account.is_some() || is_unwell(*outcome);
-    *order == RunOrder::Number && route == Route::Order && !open && !rare
+    run_name.is_some() || job_name.is_some() || open || is_unwell(*outcome)
 }
 
 const fn is_unwell(outcome: Option<Outcome>) -> bool {
     matches!(outcome, Some(Outcome::Failed | Outcome::Stopped))
 }
 
-/// The runs of a company, by the index of their order or, on another route, from those that are looked up first.
-fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, whose: Whose) {
-    let (by_user, by_email) = (filter.order == RunOrder::AccountId, filter.order == RunOrder::Email);
-    let named = filter.run_name.is_some() || filter.job_name.is_some();
-    if route != Route::Order || (named && filter.order != RunOrder::Number) {
-        query.push("SELECT w.id FROM instance w CROSS JOIN job o CROSS JOIN account e WHERE o.id = w.job_id");
-        query.push(" AND e.id = o.account_id AND w.id IN (");
-        looked_up(query, filter, route, whose);
-        query.push(")");
-    } else if by_email {
-        query.push("SELECT w.id FROM account e CROSS JOIN job o CROSS JOIN instance w WHERE o.account_id = e.id");
-        query.push(" AND w.job_id = o.id AND o.company_id = ");
-        whose.push(query);
-    } else if by_user {
-        query.push("SELECT w.id FROM job o CROSS JOIN instance w WHERE w.job_id = o.id AND o.company_id = ");
-        whose.push(query);
-    } else {
-        query.push("SELECT w.id FROM instance w WHERE w.company_id = ");
-        whose.push(query);
-    }
-    conditions(query, filter, route);
+/// The runs of a company, by the index of their order.
+fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose) {
+    query.push(match filter.order {
+        RunOrder::Email => {
+            "SELECT w.id FROM account e CROSS JOIN job o CROSS JOIN instance w
+             WHERE o.account_id = e.id AND w.job_id = o.id AND o.company_id + 0 = "
+        }
+        RunOrder::AccountId => {
+            "SELECT w.id FROM job o CROSS JOIN instance w WHERE w.job_id = o.id AND o.company_id + 0 = "
+        }
+        RunOrder::JobName | RunOrder::StartDate => "SELECT w.id FROM instance w WHERE w.company_id = ",
+        _ if are_indexed(filter) => "SELECT w.id FROM instance w WHERE w.company_id = ",
+        // Words that ask for the index of the order.
+        _ => "SELECT w.id FROM instance w WHERE w.company_id + 0 = ",
+    });
+    whose.push(query);
+    conditions(query, filter, Route::Order);
     ordered(query, filter.order.within(), filter);
 }
 
-/// The runs of a company that are looked up first.
-fn looked_up(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, whose: Whose) {
+/// The runs that are looked up first.
+fn looked_up(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
     match route {
+        Route::Order => {}
         Route::Account => {
             let account = filter.account.map_or(0, |account| account.0);
-            for (index, user) in
-                ["p.account_id", "p.submitter_id <> p.account_id AND p.submitter_id"].iter().enumerate()
-            {
-                query.push(if index == 0 { "" } else { " UNION ALL " });
-                query.push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND p.company_id = ");
-                whose.push(query);
+            for (union, company, user) in [
+                ("", "p.company_id + 0", "p.account_id"),
+                (" UNION ALL ", "p.company_id", "p.submitter_id <> p.account_id AND p.submitter_id"),
+            ] {
+                query.push(union).push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND ");
+                query.push(company);
+                among(query, filter.companies.as_deref());
                 query.push(" AND ").push(user).push(" = ").push_bind(account);
             }
         }
         Route::Span => {
-            query.push("SELECT n.id FROM instance n WHERE n.company_id = ");
-            whose.push(query);
+            query.push("SELECT n.id FROM instance n WHERE n.company_id");
+            among(query, filter.companies.as_deref());
             if let Some(from) = filter.from {
                 query.push(concat!(" AND ", began!("n"), " >= ")).push_bind(from.timestamp_millis());
             }
             if let Some(until) = filter.until {
                 query.push(concat!(" AND ", began!("n"), " <= ")).push_bind(until.timestamp_millis());
-            }
-        }
-        Route::Order => {
-            query.push("SELECT n.id FROM instance n WHERE n.company_id = ");
-            whose.push(query);
-            if let Some(run_name) = &filter.run_name {
-                query.push(" AND n.run_name = ").push_bind(run_name.clone());
-            } else if let Some(job_name) = &filter.job_name {
-                query.push(" AND n.job_name = ").push_bind(job_name.clone());
             }
         }
     }
