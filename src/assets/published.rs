@@ -1,5 +1,6 @@
 //! Published files on the disk: where the trees of each kind of context lie, and what a look at a file tells.
 
+use std::collections::HashMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -144,25 +145,59 @@ pub struct Parted {
     pub bytes: u64,
 }
 
-/// Gives every file of a tree that somebody but the other tree has a link to room of its own: earlier versions made them
-/// links to blobs. What the trees share with each other they go on to share. Readers see the same bytes at any moment.
-pub fn part(tree: &Path, other: &Path, stop: &dyn Fn() -> bool) -> Result<Parted, BlobError> {
-    let mut parted = Parted::default();
-    walk(tree, stop, &mut |path, name, found| {
-        let twin = other.join(name);
-        let is_shared = is_same_file(path, &twin);
-        if !found.is_file() || found.nlink() <= 1 + u64::from(is_shared) {
-            return Ok(true);
+/// Gives every file of both trees that somebody else has a link to room of its own: earlier versions made them links to
+/// blobs. What the trees share with each other they go on to share. Readers see the same bytes at any moment.
+pub fn part(trees: [&Path; 2], stop: &dyn Fn() -> bool) -> Result<Parted, BlobError> {
+    let mut parting = Parting::default();
+    for (tree, other) in [(trees[0], trees[1]), (trees[1], trees[0])].into_iter().filter(|(tree, _)| tree.is_dir()) {
+        walk(tree, stop, &mut |path, name, found| {
+            if found.is_file() {
+                parting.part(path, found, tree, (&other.join(name), other), stop)?;
+            }
+            Ok::<_, BlobError>(true)
+        })?;
+    }
+    Ok(parting.parted)
+}
+
+#[derive(Debug, Default)]
+struct Parting {
+    parted: Parted,
+    /// Where the content of a file with several names lies now, by what it was and by what it is.
+    known: HashMap<(u64, u64), PathBuf>,
+}
+
+impl Parting {
+    fn part(
+        &mut self,
+        path: &Path,
+        found: &Metadata,
+        tree: &Path,
+        (twin, other): (&Path, &Path),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), BlobError> {
+        let is_shared = is_same_file(path, twin);
+        let shared = 1 + u64::from(is_shared);
+        let identity = (found.dev(), found.ino());
+        if found.nlink() <= shared || self.known.get(&identity).is_some_and(|known| is_same_file(known, path)) {
+            return Ok(());
         }
-        part_file(path, &tree.join(TEMPORARY), stop)?;
-        if is_shared {
-            replace_by_link(path, &other.join(TEMPORARY), &twin)?;
+        match self.known.get(&identity) {
+            // Another name of a file that was parted before.
+            Some(known) => replace_by_link(known, &tree.join(TEMPORARY), path)?,
+            None => {
+                part_file(path, &tree.join(TEMPORARY), stop)?;
+                self.parted.files += 1;
+                self.parted.bytes += found.len();
+                // The blob is one name; others can only be those of other files with the same content.
+                if found.nlink() > shared + 1 {
+                    let now = fs::symlink_metadata(path).map_err(BlobError::doing("look at", path))?;
+                    self.known.extend([identity, (now.dev(), now.ino())].map(|identity| (identity, path.to_owned())));
+                }
+            }
         }
-        parted.files += 1;
-        parted.bytes += found.len();
-        Ok::<_, BlobError>(true)
-    })?;
-    Ok(parted)
+        if is_shared { replace_by_link(path, &other.join(TEMPORARY), twin) } else { Ok(()) }
+    }
 }
 
 /// Puts a link to a file in the place of another.

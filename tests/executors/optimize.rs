@@ -74,7 +74,7 @@ async fn a_lost_master_is_a_line_and_not_the_end() {
     fs::remove_file(world.blobs.path(master[0][0].as_str().unwrap()).unwrap()).unwrap();
     let done = optimize(&world).await;
     assert_eq!((done.counters.success, done.counters.error), (3, 1), "{}", done.text());
-    assert!(done.text().contains("its master is missing from the store of files"), "{}", done.text());
+    assert!(done.text().contains("its file is missing from the store of files"), "{}", done.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,7 +16,7 @@
 //! more, but has not noticed yet, apart from the one that came after it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::symlink;
@@ -212,7 +212,8 @@ impl Trees {
             staged.strangers = self.strangers(&self.tree(side.other()), target, stop)?;
             staged.is_other_unsound = !staged.strangers.is_empty();
         }
-        let staging = Staging { trees: self, side, blobs, target, stop };
+        let mut staging =
+            Staging { trees: self, side, blobs, target, stop, placed: HashMap::new(), filled: HashSet::new() };
         // First what leaves: a folder may come in the place of a file.
         let (leaving, staying): (Vec<&Publication>, Vec<_>) = target.rows.iter().partition(|row| !row.present);
         for row in leaving.into_iter().chain(staying) {
@@ -221,6 +222,7 @@ impl Trees {
             }
             staging.place(row, &mut touched, &mut staged)?;
         }
+        staging.look_at_links(&mut staged)?;
         self.place_search(&tree, side, &target.search)?;
         if let Some(guest) = self.guest {
             self.hand_on(&tree, side, guest)?;
@@ -308,17 +310,11 @@ impl Trees {
 
     /// Parts both trees from whoever else has links to their files: see [`published::part`].
     pub fn part(&self, stop: &dyn Fn() -> bool) -> Result<Parted, TreeError> {
-        let mut parted = Parted::default();
         if !self.folder.is_dir() {
-            return Ok(parted);
+            return Ok(Parted::default());
         }
         let _lock = self.lock()?;
-        for side in Side::ALL.iter().copied().filter(|side| self.tree(*side).is_dir()) {
-            let Parted { files, bytes } = published::part(&self.tree(side), &self.tree(side.other()), stop)?;
-            parted.files += files;
-            parted.bytes += bytes;
-        }
-        Ok(parted)
+        Ok(published::part([&self.tree(Side::A), &self.tree(Side::B)], stop)?)
     }
 
     /// Names come from assets and folders, whose names are cleaned; here it is made sure once more that none leads
@@ -406,11 +402,15 @@ struct Staging<'a> {
     blobs: &'a Blobs,
     target: &'a Target,
     stop: &'a dyn Fn() -> bool,
+    /// The files that are right, by their blobs: what has the same content is the same file.
+    placed: HashMap<&'a str, Vec<&'a Publication>>,
+    /// Blobs that a file was made or linked for.
+    filled: HashSet<&'a str>,
 }
 
-impl Staging<'_> {
+impl<'a> Staging<'a> {
     /// Puts a file in the tree, or takes it out.
-    fn place(&self, row: &Publication, touched: &mut Touched<'_>, staged: &mut Staged) -> Result<(), TreeError> {
+    fn place(&mut self, row: &'a Publication, touched: &mut Touched<'_>, staged: &mut Staged) -> Result<(), TreeError> {
         if row.blob.is_empty() {
             return Ok(());
         }
@@ -421,11 +421,19 @@ impl Staging<'_> {
             return touched.emptied(&path);
         }
         let twin = self.trees.tree(self.side.other()).join(&row.file_name);
-        let here = self.look(&path, row)?;
+        let sibling = self.placed.get(row.blob.as_str()).and_then(|rows| rows.first());
+        let sibling = sibling.map(|row| tree.join(&row.file_name));
+        let look = |path: &Path| match &sibling {
+            Some(sibling) if is_same_file(path, sibling) => {
+                Stamp::at(path).map(Look::Right).map_err(doing("look at", path))
+            }
+            _ => self.look(path, row),
+        };
+        let here = look(&path)?;
         let is_held = row.seq <= self.target.held_by_other;
         let there = match is_held {
             _ if is_same_file(&path, &twin) => here,
-            true => self.look(&twin, row)?,
+            true => look(&twin)?,
             false => Look::Nothing,
         };
         if is_held && !matches!(there, Look::Right(_)) {
@@ -439,9 +447,12 @@ impl Staging<'_> {
             Look::Right(stamp) => stamp,
             Look::Nothing | Look::Blob | Look::Changed => {
                 touched.filled(&path)?;
-                if let Err(why) = self.fill(row, &path, &tree.join(TEMPORARY), &twin, there) {
+                let twin = matches!(there, Look::Right(_)).then_some(twin.as_path());
+                let links = [sibling.as_deref(), twin];
+                if let Err(why) = self.fill(row, &path, &tree.join(TEMPORARY), links) {
                     return self.refuse(row, why, &path, touched, staged);
                 }
+                self.filled.insert(&row.blob);
                 Stamp::at(&path).map_err(doing("look at", &path))?
             }
         };
@@ -449,17 +460,32 @@ impl Staging<'_> {
         if row.stamp.as_ref() != Some(&stamp) {
             staged.seen.push(Seen { file_name: row.file_name.clone(), blob: row.blob.clone(), stamp });
         }
+        self.placed.entry(&row.blob).or_default().push(row);
         Ok(())
     }
 
-    /// Puts the right content at `path`: what was brought for it, else the file of the other tree, else a copy of the blob.
+    /// Each link to a file changes the stamps of those that were there before.
+    fn look_at_links(&self, staged: &mut Staged) -> Result<(), TreeError> {
+        let tree = self.trees.tree(self.side);
+        let is_shared =
+            |blob: &str| self.filled.contains(blob) && self.placed.get(blob).is_some_and(|rows| rows.len() > 1);
+        staged.seen.retain(|seen| !is_shared(&seen.blob));
+        for row in self.placed.iter().filter(|(blob, _)| is_shared(blob)).flat_map(|(_, rows)| rows) {
+            let path = tree.join(&row.file_name);
+            let stamp = Stamp::at(&path).map_err(doing("look at", &path))?.to_string();
+            staged.seen.push(Seen { file_name: row.file_name.clone(), blob: row.blob.clone(), stamp });
+        }
+        Ok(())
+    }
+
+    /// Puts the right content at `path`: what was brought for it, else one of the files that have it already, else a copy of
+    /// the blob.
     fn fill(
         &self,
         row: &Publication,
         path: &Path,
         temporary: &Path,
-        twin: &Path,
-        there: Look,
+        links: [Option<&Path>; 2],
     ) -> Result<(), TreeError> {
         // A folder in the place of a file was put there by nobody of ours, and is not ours to remove but in full.
         match fs::rename(self.trees.brought(&row.blob), path) {
@@ -468,8 +494,8 @@ impl Staging<'_> {
             Err(error) => return Err(doing("write", path)(error)),
         }
         remove_file(temporary)?;
-        // Not every file system has links.
-        let is_linked = matches!(there, Look::Right(_)) && fs::hard_link(twin, temporary).is_ok();
+        // Not every file system has links, and none has any number of them to a file.
+        let is_linked = links.into_iter().flatten().any(|link| fs::hard_link(link, temporary).is_ok());
         if !is_linked {
             self.blobs.hand_out(&row.blob, temporary, self.stop)?;
         }

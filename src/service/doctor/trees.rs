@@ -253,13 +253,7 @@ async fn judge(exam: &mut Examination<'_>, site: &Site, seen: &Seen) -> Result<(
 
 async fn part(exam: &Examination<'_>, site: &Site) -> Result<(), Error> {
     let trees = Trees::of(exam, site);
-    off_thread(move || {
-        for side in Side::ALL.iter().copied().filter(|side| trees.tree(*side).is_dir()) {
-            published::part(&trees.tree(side), &trees.tree(side.other()), &|| false)?;
-        }
-        Ok(())
-    })
-    .await
+    off_thread(move || published::part([&trees.tree(Side::A), &trees.tree(Side::B)], &|| false).map(drop)).await
 }
 
 /// Puts the content of a published file back from its blob. False if that one is no more what it should be either.
