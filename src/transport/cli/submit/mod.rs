@@ -93,7 +93,7 @@ pub struct SubmitArgs {
     /// Check everything and show what would happen, without submitting
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
-    /// Wait for the job, and for the publish after it; the exit code says how it ended
+    /// Wait for the job, and for the publish after it; the exit code says how it ended (3 and 4 in `prepress --help`)
     #[arg(long)]
     wait: bool,
     /// Print JSON
