@@ -105,11 +105,19 @@ async fn describe(services: &Services, file: &AccusedFile) -> Result<Message, Er
     let known = services.store().company(company).await?;
     let company = known.map_or_else(|| company.to_string(), |company| company.name);
     let message = match file.since {
-        Some(at) => Message::new("doctor-condemned").with("at", at.timestamp_millis()),
-        None => Message::new("doctor-suspect"),
+        Some(at) => Message::new("doctor-condemned")
+            .with("file", file.shown())
+            .with("content", file.shown_content())
+            .with("company", company)
+            .with("run", run.0)
+            .with("at", at.timestamp_millis()),
+        None => Message::new("doctor-suspect")
+            .with("file", file.shown())
+            .with("content", file.shown_content())
+            .with("company", company)
+            .with("run", run.0),
     };
-    let message = message.with("file", file.shown()).with("content", file.shown_content());
-    Ok(message.with("company", company).with("run", run.0))
+    Ok(message)
 }
 
 impl Services {
