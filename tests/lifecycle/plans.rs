@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use prepress::clock::ManualClock;
 use prepress::model::asset::{AssetType, PictureFacts};
+use prepress::model::backoff::Backoff;
 use prepress::model::firing::{Fate, Slot};
 use prepress::model::id::{AccountId, AssetId, CompanyId, ContextId, InstanceId, JobId};
 use prepress::model::job::JobSpec;
@@ -23,7 +24,9 @@ use prepress::model::locale::Locale;
 use prepress::model::log::{LogLine, LogType, Message};
 use prepress::model::name::FileName;
 use prepress::model::outcome::{Counters, Outcome};
+use prepress::model::overwrite::SameName;
 use prepress::model::role::Role;
+use prepress::model::source::{Siblings, SourceName};
 use prepress::model::state::State;
 use prepress::model::trigger::Trigger;
 use prepress::service::jobs::board::{JobsQuery, LogQuery};
@@ -42,7 +45,7 @@ use prepress::store::jobs::finish::Ending;
 use prepress::store::jobs::outbox::{Channel, Delivery};
 use prepress::store::jobs::posts::{Post, PostedFile, Upload};
 use prepress::store::jobs::query::RunFilter;
-use prepress::store::jobs::rescue::Lost;
+use prepress::store::jobs::rescue::{Lost, Patience};
 use prepress::store::jobs::retention::Horizon;
 use prepress::store::jobs::submit::{NewJob, NewRun};
 use prepress::store::jobs::triggers::Firing;
@@ -159,6 +162,7 @@ async fn make_calls(path: &Path, clock: &Arc<ManualClock>) {
         roles: (1..=sample::COMPANIES).map(|id| (CompanyId(id), Role::IpsUser)).collect(),
         locale: Locale::english(),
         client: None,
+        peer: None,
         address: None,
     };
     let (admin, member) = (user(true), user(false));
@@ -346,6 +350,7 @@ fn new_job(name: &str, now: DateTime<Utc>) -> NewJob {
         locale: None,
         description: None,
         client: None,
+        peer: None,
         address: None,
         created_at: now,
         trigger: Trigger::AtOnce,
@@ -398,8 +403,11 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("jobs show", store.last_setback(fences[1].instance)).await.unwrap();
     call("jobs show", store.stopped_by(fences[1].instance)).await.unwrap();
     let lost = Lost::Expired { alive: Vec::new() };
-    call("rescue", store.rescue(lost, 5, now + TimeDelta::hours(1))).await.unwrap();
-    call("rescue", store.rescue(Lost::NotOwnedBy("plans".to_owned()), 5, now)).await.unwrap();
+    let retry = Backoff { base: TimeDelta::seconds(10), max: TimeDelta::minutes(10) };
+    let patience = Patience { max_attempts: 5, retry };
+    call("rescue", store.rescue(lost, patience, now + TimeDelta::hours(1))).await.unwrap();
+    let others = Lost::NotOwnedBy { owner: "plans".to_owned(), is_explained: false };
+    call("rescue", store.rescue(others, patience, now)).await.unwrap();
 
     let (due, _) = call("outbox", store.due_messages(Channel::Mail, now, &[], 10)).await.unwrap();
     let retry = Delivery::Retry { at: now, error: "no".to_owned() };
@@ -443,8 +451,12 @@ async fn look_at_assets(store: &Store) {
             company: COMPANY,
             folder: "Folder 1".to_owned(),
             name: FileName { stem: name.to_owned(), extension: "jpg".to_owned(), changed: false },
+            source: SourceName::new("Folder 1", &format!("{name}.jpg")),
+            siblings: Siblings::default(),
+            run: InstanceId(1),
             master: master.clone(),
             overwrite,
+            same_name: SameName::Skip,
             ready_for_publish: true,
             preserve_publish_state: None,
             by,
