@@ -4,10 +4,10 @@
 
 #[path = "cli/doctor.rs"]
 mod doctor;
-#[path = "cli/reload.rs"]
-mod reload;
 #[path = "cli/guarded.rs"]
 mod guarded;
+#[path = "cli/reload.rs"]
+mod reload;
 #[path = "cli/service.rs"]
 mod service;
 

@@ -4,7 +4,7 @@ pub mod blobs;
 pub mod exports;
 pub mod ingest;
 pub mod mark;
-pub mod published;
 pub mod marks;
+pub mod published;
 pub mod recognize;
 pub mod stamp;

@@ -33,8 +33,8 @@ use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
 use crate::transport::certificates::CertificateError;
 
-use fitness::Unfit;
 use exchange::WaysOut;
+use fitness::Unfit;
 use lock::{DataLock, LockError};
 
 /// Why a daemon could not start.
@@ -238,19 +238,7 @@ impl Daemon {
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);
-        Ok(Self {
-            address,
-            first_admin,
-            services,
-            engine,
-            mark,
-            listener,
-            wake,
-            ways_out,
-            store,
-            marks,
-            _lock: lock,
-        })
+        Ok(Self { address, first_admin, services, engine, mark, listener, wake, ways_out, store, marks, _lock: lock })
     }
 
     /// Where it listens, with the port that it was given.
@@ -286,8 +274,19 @@ impl Daemon {
 
     /// Stops in good order. Everything that was answered is on the disk; everything that ran is back in the queue.
     pub async fn shut_down(self) {
-        let Self { address: _, first_admin: _, services, engine, mark, listener, wake, ways_out: _, store, marks, _lock } =
-            self;
+        let Self {
+            address: _,
+            first_admin: _,
+            services,
+            engine,
+            mark,
+            listener,
+            wake,
+            ways_out: _,
+            store,
+            marks,
+            _lock,
+        } = self;
         listener.close().await;
         engine.shut_down().await;
         if let Err(error) = marks.close() {

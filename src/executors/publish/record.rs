@@ -240,9 +240,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<Option<String>, 
     let made = match written.await? {
         Err(unmade) => Err(unmade),
         // The job that draws its document makes it, together with the others.
-        Ok(()) if is_made && asset.making.page.is_some() => {
-            Err(Unmade::Refused(Message::new(reason::PAGE_LOST)))
-        }
+        Ok(()) if is_made && asset.making.page.is_some() => Err(Unmade::Refused(Message::new(reason::PAGE_LOST))),
         Ok(()) if is_made => {
             let bytes = Bytes::of(&state.blob, &state.file_name);
             let remade = run.publish.workshop.work_on(run.context, bytes, move |stop| {

@@ -212,7 +212,7 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
         Err(_) | Ok((0, _)) => return None,
         Ok(counted) => counted,
     };
-    let free = statvfs(&config.publish_root()).map_or(0, |space| space.f_bavail * space.f_frsize);
+    let free = statvfs(config.publish_root()).map_or(0, |space| space.f_bavail * space.f_frsize);
     let (size, room) = (format::size(bytes, "en"), format::size(free, "en"));
     let what = format!(
         "{} {} to stored files; the next publish of each context gives them room of their own, up to {size} \
