@@ -350,7 +350,6 @@ fn new_job(name: &str, now: DateTime<Utc>) -> NewJob {
         locale: None,
         description: None,
         client: None,
-        peer: None,
         address: None,
         created_at: now,
         trigger: Trigger::AtOnce,
