@@ -73,7 +73,7 @@ impl PlaceArgs {
 pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
     let path = database(config.data());
     let may_write = [config.data(), &path].iter().all(|path| access(*path, Access::WRITE_OK).is_ok());
-    let options = Options { readers: 2, ..Options::new(path, config.zone()) };
+    let options = Options { readers: 2, keeps_statistics: false, ..Options::new(path, config.zone()) };
     if may_write { Store::open(options).await } else { Store::open_read_only(options).await }
 }
 
