@@ -33,11 +33,13 @@ pub struct Options {
     pub zone: Tz,
     /// Most connections that read at the same time.
     pub readers: u32,
+    /// Statistics are brought up to date when it is closed, which may take a second: for who has it open for long.
+    pub keeps_statistics: bool,
 }
 
 impl Options {
     pub fn new(path: impl Into<PathBuf>, zone: Tz) -> Self {
-        Self { path: path.into(), zone, readers: 8 }
+        Self { path: path.into(), zone, readers: 8, keeps_statistics: true }
     }
 }
 
@@ -70,7 +72,7 @@ impl Store {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .optimize_on_close(true, 1000);
+            .optimize_on_close(options.keeps_statistics, 1000);
         let alone = alone_at(&options.path).await;
         rights::settle(&options.path);
         let mut connection = connect.connect().await.map_err(|e| refuse(Unopened::by(&e)))?;

@@ -79,7 +79,8 @@ impl PlaceArgs {
 
 /// Opens the database: to read only, if it or its folder may not be written.
 pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
-    let options = Options { readers: 2, ..Options::new(database(config.data()), config.zone()) };
+    let path = database(config.data());
+    let options = Options { readers: 2, keeps_statistics: false, ..Options::new(path, config.zone()) };
     if may_write(config) { Store::open(options).await } else { Store::open_read_only(options).await }
 }
 
