@@ -5,7 +5,7 @@ ALTER TABLE export ADD COLUMN sha256 TEXT; -- of the archive, 64 hexadecimal dig
 -- How far numbers had come by the mark beside the blobs, when that had seen more than the database: it was restored from a
 -- backup. Numbers are counted on from here.
 CREATE TABLE kept_number (
-    name  TEXT PRIMARY KEY,                            -- whose: a table, such as asset
+    name  TEXT PRIMARY KEY,                            -- whose: a table, such as asset; change and publish are company.change_seq and publish_context.publish_seq
     value INTEGER NOT NULL                             -- the highest that was given
 ) WITHOUT ROWID;
 

@@ -145,10 +145,11 @@ async fn add(tx: &mut Transaction, new: &NewCompany) -> Result<Company, AddCompa
         }
     }
     let row = sqlx::query(concat!(
-        "INSERT INTO company (id, name, root_path, created_at, expires_at)
+        "INSERT INTO company (id, name, root_path, created_at, expires_at, change_seq)
          VALUES (coalesce($1, ",
         next_number!("company"),
-        "), $2, $3, $4, $5)
+        "), $2, $3, $4, $5,
+                 coalesce((SELECT value FROM kept_number WHERE name = 'change'), 0))
          ON CONFLICT DO NOTHING RETURNING *"
     ))
     .bind(new.id.map(|id| id.0))

@@ -94,10 +94,11 @@ pub(super) async fn note_published(
 /// One context of each kind, named after it.
 pub(super) async fn add_defaults(tx: &mut Transaction, company: CompanyId) -> Result<(), StoreError> {
     sqlx::query(concat!(
-        "INSERT INTO publish_context (id, company_id, kind, name)
+        "INSERT INTO publish_context (id, company_id, kind, name, publish_seq)
          SELECT ",
         next_number!("publish_context"),
-        " + key, $1, value, value FROM json_each($2)"
+        " + key, $1, value, value, coalesce((SELECT value FROM kept_number WHERE name = 'publish'), 0)
+         FROM json_each($2)"
     ))
     .bind(company.0)
     .bind(json!(ContextKind::ALL).to_string())

@@ -149,8 +149,13 @@ async fn highest(connection: &mut SqliteConnection) -> Result<BTreeMap<String, i
         )
     };
     let mut questions: Vec<String> = TABLES.into_iter().map(of_table).collect();
-    questions.push(format!("SELECT '{CHANGE}', coalesce(max(change_seq), 0) FROM company"));
-    questions.push(format!("SELECT '{PUBLISH}', coalesce(max(publish_seq), 0) FROM publish_context"));
+    for (name, column, table) in [(CHANGE, "change_seq", "company"), (PUBLISH, "publish_seq", "publish_context")] {
+        // Kept as well: there may be no row that could remember it.
+        questions.push(format!(
+            "SELECT '{name}', max(coalesce((SELECT max({column}) FROM {table}), 0),
+                                  coalesce((SELECT value FROM kept_number WHERE name = '{name}'), 0))"
+        ));
+    }
     let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(questions.join(" UNION ALL ")))
         .fetch_all(connection)
         .await
@@ -160,8 +165,9 @@ async fn highest(connection: &mut SqliteConnection) -> Result<BTreeMap<String, i
 
 async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), StoreError> {
     let doing = "count on from what files have seen";
+    let names = TABLES.into_iter().chain([(CHANGE, CHANGE), (PUBLISH, PUBLISH)]);
     let kept: Vec<Value> =
-        TABLES.iter().filter_map(|(name, table)| seen.get(*name).map(|number| json!([table, number]))).collect();
+        names.filter_map(|(name, kept_as)| seen.get(name).map(|number| json!([kept_as, number]))).collect();
     sqlx::query(
         "INSERT INTO kept_number (name, value) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
          ON CONFLICT (name) DO UPDATE SET value = max(kept_number.value, excluded.value)",

@@ -1,6 +1,6 @@
 //! Opening the database.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -186,8 +186,11 @@ pub(super) fn connecting(options: &Options) -> SqliteConnectOptions {
         .pragma("temp_store", "memory")
 }
 
+/// It lies beside the file itself, wherever a link leads to it.
 pub(super) fn write_ahead_log(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let aimed_at = || Some(path.parent()?.join(fs::read_link(path).ok()?));
+    let path = fs::canonicalize(path).ok().or_else(aimed_at).unwrap_or_else(|| path.to_owned());
+    let mut name = path.into_os_string();
     name.push("-wal");
     name.into()
 }
