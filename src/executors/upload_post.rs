@@ -82,6 +82,8 @@ impl UploadPost {
         let content = file.blob.clone();
         let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
+            // It came some time ago.
+            workshop.blobs.verify(&file.blob, stop)?;
             let blob = Blob { id: file.blob, bytes: file.bytes };
             let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)
