@@ -14,8 +14,8 @@ use futures_util::stream::{self, BoxStream};
 
 use super::Error;
 
-/// Rows in a page: some megabytes at most.
-pub const PAGE: NonZeroUsize = NonZeroUsize::new(500).expect("more than none");
+/// Rows in a page: a megabyte or two.
+pub const PAGE: NonZeroUsize = NonZeroUsize::new(100).expect("more than none");
 
 /// A list of which the first page is there.
 pub struct Pages<T> {
