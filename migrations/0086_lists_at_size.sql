@@ -1,13 +1,9 @@
 -- Lists stay as fast as they are when there are a million runs: each way to look at them has an index that gives its rows
--- in their order, company by company. What changes while a run works (its counters) is in the last three only.
+-- in their order, company by company. While a run works only those about its counters change.
 
 -- The name by which clients ask for the runs of a job: the same name may have any number of jobs.
 ALTER TABLE instance ADD COLUMN job_name TEXT NOT NULL DEFAULT ''; -- copied from the job
 UPDATE instance SET job_name = (SELECT j.name FROM job j WHERE j.id = instance.job_id);
--- Whoever writes a run by hand need not know of it.
-CREATE TRIGGER instance_job_name AFTER INSERT ON instance WHEN NEW.job_name = '' BEGIN
-    UPDATE instance SET job_name = (SELECT j.name FROM job j WHERE j.id = NEW.job_id) WHERE id = NEW.id;
-END;
 
 CREATE INDEX instance_by_name ON instance(company_id, job_name, id);
 CREATE INDEX instance_active_by_name ON instance(company_id, job_name, id) WHERE state <> 'Done';

@@ -254,6 +254,7 @@ impl World {
             ("failed without a reason", "(outcome = 'Failed') AND fatal_error IS NULL"),
             ("items counted twice", "items_done <> (SELECT count(*) FROM item WHERE instance_id = instance.id)"),
             ("more items done than there are", "items_done > items_total"),
+            ("without the name of its job", "job_name <> (SELECT name FROM job WHERE job.id = job_id)"),
         ];
         for (what, condition) in broken {
             let rows = self.table(&format!("SELECT id, state FROM instance WHERE {condition}")).await;
