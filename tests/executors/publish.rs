@@ -241,6 +241,7 @@ async fn a_missing_pyramid_is_made_and_a_broken_master_is_one_line() {
     let master = world.query("SELECT blob FROM asset WHERE name = 'b'").await;
     let path = world.blobs.path(master[0][0].as_str().unwrap()).unwrap();
     let bytes = read(&path);
+    fs::remove_file(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let gone = world.query("SELECT blob FROM asset WHERE name = 'c'").await;
     fs::remove_file(world.blobs.path(gone[0][0].as_str().unwrap()).unwrap()).unwrap();

@@ -216,7 +216,7 @@ async fn a_full_publish_puts_back_whatever_was_changed() {
 async fn links_of_an_earlier_version_are_parted_by_the_first_publish() {
     for publish_type in ["Incremental", "Full"] {
         let world = World::new().await;
-        upload(&world, &[("a.jpg", 1), ("sub/b.jpg", 2)]).await;
+        upload(&world, &[("a.jpg", 1), ("sub/b.jpg", 2), ("twin.jpg", 1)]).await;
         publish(&world, IMAGE_SERVING, "Full").await;
         publish(&world, SERVER_DIRECTORY, "").await;
         world.link_to_blobs("image-serving").await;
@@ -231,11 +231,15 @@ async fn links_of_an_earlier_version_are_parted_by_the_first_publish() {
         overwrite(&world.published().join("a.tif"), &spoilt(&good, false));
         world.check_apart();
         let (a, b) = (world.side("image-serving", 'a'), world.side("image-serving", 'b'));
-        let inode = |path: &Path| fs::metadata(path.join("b.tif")).unwrap().ino();
-        assert_eq!(inode(&a), inode(&b), "one copy is for both trees");
+        let inode = |tree: &Path, name: &str| fs::metadata(tree.join(name)).unwrap().ino();
+        for tree in [&a, &b] {
+            assert_eq!(inode(tree, "b.tif"), inode(&a, "b.tif"), "one copy is for both trees");
+            assert_eq!(inode(tree, "twin.tif"), inode(&a, "a.tif"), "and for all that has the same content");
+        }
         let done = publish(&world, IMAGE_SERVING, "Full").await;
         assert!(!done.codes().contains(&"publish-parted"), "{}", done.text());
         assert_eq!(read(world.published().join("a.tif")), good);
+        assert_eq!(read(world.published().join("twin.tif")), good);
     }
 }
 
