@@ -8,20 +8,23 @@
 //! The promise: when a write has been answered, the bytes survive a power cut, so that a database row which names them
 //! may be committed. Bytes go to a temporary name in the same file system, the file is fsynced and renamed, and the
 //! folder is fsynced. A crash leaves temporary files only, and [`Blobs::sweep`] removes them. The same content is kept
-//! once. Blobs are never changed, so hard links to them may be handed out for reading.
+//! once. Blobs are never changed: their files may only be read, and nobody outside gets a link to one, for whoever edits a
+//! link edits the blob. What is handed out is a file of its own ([`Blobs::hand_out`]), and who reads a blob to hand it on,
+//! or to make something of it, makes sure first that it is still what came in ([`Blobs::verify`]).
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, ioctl_ficlone, utimensat};
 use sha2::{Digest, Sha256};
 
+use super::stamp::Stamp;
 use crate::model::damage::Damage;
 
 /// Content that is in the store.
@@ -47,9 +50,19 @@ pub enum BlobError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("\"{0}\" is no name of a blob")]
     BadName(String),
+    /// Its file is there, but holds something else than what was stored.
+    #[error("the stored file {path} was changed or damaged; upload it again, or restore it from a backup")]
+    Damaged { path: PathBuf },
+    #[error("the stored file {path} is missing; upload it again, or restore it from a backup")]
+    Missing { path: PathBuf },
 }
 
 impl BlobError {
+    /// Whether it is a matter of this one file, and the store works for others.
+    pub const fn is_of_file(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Missing { .. } | Self::BadName(_))
+    }
+
     pub(crate) fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {
             let is_full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
@@ -66,9 +79,20 @@ pub struct Blobs {
     next_temporary: Arc<AtomicU64>,
     /// Held alone to remove a blob, and together by those who find that one is there already.
     gate: Arc<RwLock<()>>,
+    /// Files whose content was found to be right, as they were then: they are not read again to find out the same.
+    verified: Arc<Mutex<HashMap<String, Stamp>>>,
 }
 
 const TEMPORARY: &str = "tmp";
+
+/// Is there once no file of the store may be written to. Stores of earlier versions have none.
+const READ_ONLY: &str = ".read-only";
+
+/// The permissions to write.
+const WRITABLE: u32 = 0o222;
+
+/// Blobs that are remembered as right; beyond them all are forgotten, which costs a reading.
+const MOST_VERIFIED: usize = 1 << 14;
 
 /// How much is copied between two looks at whether to stop.
 const PIECE: usize = 1 << 18;
@@ -83,6 +107,24 @@ impl Blobs {
         }
         sync_folder(root)?;
         Ok(Self::at(root))
+    }
+
+    /// Takes the right to write away from files that earlier versions stored; how many there were. Once this is done it
+    /// costs nothing any more.
+    pub fn make_read_only(&self) -> Result<u64, BlobError> {
+        let mark = self.root.join(READ_ONLY);
+        // Who only looks at a data folder makes nothing in it.
+        if mark.exists() || !self.root.is_dir() {
+            return Ok(0);
+        }
+        let mut changed = 0;
+        for folder in (0..=u8::MAX).map(|first| format!("{first:02x}")) {
+            for id in self.list(&folder)? {
+                changed += u64::from(close(&self.path(&id)?)?);
+            }
+        }
+        File::create(&mark).map_err(BlobError::doing("make", &mark))?;
+        Ok(changed)
     }
 
     /// Removes what earlier processes left half written. For the one process that writes here, before it does.
@@ -113,7 +155,7 @@ impl Blobs {
 
     /// The store below `root` as it is: nothing is made, whether or not there is one.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.into(), next_temporary: Arc::default(), gate: Arc::default() }
+        Self { root: root.into(), next_temporary: Arc::default(), gate: Arc::default(), verified: Arc::default() }
     }
 
     pub fn root(&self) -> &Path {
@@ -138,7 +180,52 @@ impl Blobs {
 
     pub fn read(&self, id: &str) -> Result<File, BlobError> {
         let path = self.path(id)?;
-        File::open(&path).map_err(BlobError::doing("open", &path))
+        File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => BlobError::Missing { path },
+            _ => BlobError::doing("open", &path)(error),
+        })
+    }
+
+    /// Makes sure that the content is what was stored. Its file is read, unless it was found right before and nobody has
+    /// touched it since.
+    pub fn verify(&self, id: &str, stop: &dyn Fn() -> bool) -> Result<(), BlobError> {
+        let (path, mut file) = (self.path(id)?, self.read(id)?);
+        let before = stamp_of(&file, &path)?;
+        if self.is_verified(id, before) {
+            return Ok(());
+        }
+        let hash = hash(&mut file, stop, &path).map_err(unreadable(&path))?;
+        // Who writes to it meanwhile may have changed what was read already.
+        if hash != id || stamp_of(&file, &path)? != before {
+            return Err(BlobError::Damaged { path });
+        }
+        self.remember(id, before);
+        Ok(())
+    }
+
+    fn is_verified(&self, id: &str, stamp: Stamp) -> bool {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(id) == Some(&stamp)
+    }
+
+    fn remember(&self, id: &str, stamp: Stamp) {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= MOST_VERIFIED {
+            verified.clear();
+        }
+        verified.insert(id.to_owned(), stamp);
+    }
+
+    /// All of a blob that is small enough for memory, if it is what was stored.
+    pub fn content(&self, id: &str, limit: u64) -> Result<Vec<u8>, BlobError> {
+        let (path, file, mut bytes) = (self.path(id)?, self.read(id)?, Vec::new());
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(BlobError::doing("read", &path))?;
+        if bytes.len() as u64 > limit {
+            Err(BlobError::TooLarge { limit })
+        } else if Self::id_of(&bytes) != id {
+            Err(BlobError::Damaged { path })
+        } else {
+            Ok(bytes)
+        }
     }
 
     /// Stores all of `source`, unless it is longer than `limit` or `stop` says so in between.
@@ -182,31 +269,28 @@ impl Blobs {
     }
 
     pub fn keep(&self, mut draft: Draft) -> Result<Blob, BlobError> {
-        let failed = |error| BlobError::doing("read back", &draft.path)(error);
-        draft.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let mut hash = Sha256::new();
-        let mut bytes = 0;
-        let mut piece = vec![0; PIECE];
-        loop {
-            let count = draft.file.read(&mut piece).map_err(failed)?;
-            if count == 0 {
-                break;
-            }
-            bytes += count as u64;
-            hash.update(&piece[..count]);
-        }
-        self.keep_as(draft, Blob { id: hex(&hash.finalize()), bytes })
+        draft.file.seek(SeekFrom::Start(0)).map_err(BlobError::doing("read back", &draft.path))?;
+        let id = hash(&mut draft.file, &|| false, &draft.path)?;
+        let bytes = draft.file.metadata().map_err(BlobError::doing("read back", &draft.path))?.len();
+        self.keep_as(draft, Blob { id, bytes })
     }
 
     fn keep_as(&self, draft: Draft, blob: Blob) -> Result<Blob, BlobError> {
         let path = self.path(&blob.id)?;
+        // What is there under the name may have been damaged since: then the new file takes its place.
+        let is_sound = match self.verify(&blob.id, &|| false) {
+            Ok(()) => true,
+            Err(error) if error.is_of_file() => false,
+            Err(error) => return Err(error),
+        };
         let _found = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        // One that was damaged meanwhile is replaced: its length alone would not tell.
-        let is_there = inspect_file(&path, Some(blob.bytes), Some(&blob.id), &|| false)?.is_none();
+        let is_there = is_sound && Stamp::at(&path).is_ok_and(|found| self.is_verified(&blob.id, found));
         if is_there {
             // It may be one that nothing refers to any more: as fresh as a new one it is not removed.
             touch(&path)?;
+            self.remember(&blob.id, Stamp::at(&path).map_err(BlobError::doing("look at", &path))?);
         } else {
+            close_file(&draft.file, &draft.path)?;
             draft.file.sync_all().map_err(BlobError::doing("write", &draft.path))?;
             fs::rename(&draft.path, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
         }
@@ -256,15 +340,126 @@ impl Blobs {
         Ok((files, bytes))
     }
 
-    /// Puts the content at `target`, which must be free: as a hard link, or as a copy where there cannot be one.
-    pub fn hand_out(&self, id: &str, target: &Path) -> Result<(), BlobError> {
-        let path = self.path(id)?;
-        match fs::hard_link(&path, target) {
-            Ok(()) => Ok(()),
-            Err(error) if no_link_possible(&error) => copy(&path, target),
-            Err(error) => Err(BlobError::doing("link a file of the store to", target)(error)),
+    /// Puts the content at `target`, which must be free, as a file that shares nothing with the store: where the file system
+    /// can, it shares the room until one of them is changed. It is on the disk, and it is what was stored, when this is
+    /// answered; otherwise there is nothing at `target`.
+    pub fn hand_out(&self, id: &str, target: &Path, stop: &dyn Fn() -> bool) -> Result<(), BlobError> {
+        let (path, mut source) = (self.path(id)?, self.read(id)?);
+        let mut out = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(target)
+            .map_err(BlobError::doing("make", target))?;
+        let copied = self.copy_verified(id, (&mut source, &path), (&mut out, target), stop);
+        if copied.is_err() {
+            // The reason is what counts; what stays is removed by whoever needs the name.
+            let _ = fs::remove_file(target);
+        }
+        copied
+    }
+
+    fn copy_verified(
+        &self,
+        id: &str,
+        (source, path): (&mut File, &Path),
+        (out, target): (&mut File, &Path),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), BlobError> {
+        let before = stamp_of(source, path)?;
+        let is_right = if ioctl_ficlone(&*out, &*source).is_ok() {
+            let is_known = self.is_verified(id, before) && stamp_of(source, path)? == before;
+            is_known || hash(out, stop, target).map_err(unreadable(target))? == id
+        } else {
+            copy(source, path, out, target, stop).map_err(unreadable(path))? == id
+        };
+        if !is_right {
+            return Err(BlobError::Damaged { path: path.to_owned() });
+        }
+        // Who mirrors a tree goes by sizes and times: the same content keeps its time.
+        keep_time(source, out).map_err(BlobError::doing("set the time of", target))?;
+        out.sync_all().map_err(BlobError::doing("write", target))
+    }
+}
+
+/// Gives a file the time at which another was last written to.
+pub fn keep_time(from: &File, to: &File) -> io::Result<()> {
+    to.set_modified(from.metadata()?.modified()?)
+}
+
+/// SHA-256 of what is still to be read of a file.
+pub fn hash(file: &mut File, stop: &dyn Fn() -> bool, path: &Path) -> Result<String, BlobError> {
+    hash_of(file, stop).map_err(BlobError::doing("read", path))?.ok_or(BlobError::Stopped)
+}
+
+/// Copies what is still to be read of a file, and gives its SHA-256.
+fn copy(
+    source: &mut File,
+    path: &Path,
+    out: &mut File,
+    target: &Path,
+    stop: &dyn Fn() -> bool,
+) -> Result<String, BlobError> {
+    let mut digest = Sha256::new();
+    read_pieces(source, path, stop, |piece| {
+        digest.update(piece);
+        out.write_all(piece).map_err(BlobError::doing("write", target))
+    })?;
+    Ok(hex(&digest.finalize()))
+}
+
+fn read_pieces(
+    file: &mut File,
+    path: &Path,
+    stop: &dyn Fn() -> bool,
+    mut take: impl FnMut(&[u8]) -> Result<(), BlobError>,
+) -> Result<(), BlobError> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        if stop() {
+            return Err(BlobError::Stopped);
+        }
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&piece[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(BlobError::doing("read", path)(error)),
         }
     }
+}
+
+/// A stored file that the disk does not give back any more is a damaged one.
+fn unreadable(file: &Path) -> impl Fn(BlobError) -> BlobError {
+    move |error| match error {
+        BlobError::Io { path, source, .. } if path == file => {
+            tracing::error!(path = %path.display(), error = %source, "a stored file cannot be read");
+            BlobError::Damaged { path }
+        }
+        error => error,
+    }
+}
+
+fn stamp_of(file: &File, path: &Path) -> Result<Stamp, BlobError> {
+    file.metadata().map(|found| Stamp::of(&found)).map_err(BlobError::doing("look at", path))
+}
+
+/// Takes the right to write to a file away, from its owner too. False if nobody had it.
+fn close(path: &Path) -> Result<bool, BlobError> {
+    let failed = || BlobError::doing("take the right to write away from", path);
+    let mut rights = fs::metadata(path).map_err(failed())?.permissions();
+    if rights.mode() & WRITABLE == 0 {
+        return Ok(false);
+    }
+    rights.set_mode(rights.mode() & !WRITABLE);
+    fs::set_permissions(path, rights).map_err(failed())?;
+    Ok(true)
+}
+
+fn close_file(file: &File, path: &Path) -> Result<(), BlobError> {
+    let failed = || BlobError::doing("take the right to write away from", path);
+    let mut rights = file.metadata().map_err(failed())?.permissions();
+    rights.set_mode(rights.mode() & !WRITABLE);
+    file.set_permissions(rights).map_err(failed())
 }
 
 /// A file that is being written.
@@ -355,21 +550,6 @@ fn remove_old(path: &Path, before: SystemTime) -> Result<Option<u64>, BlobError>
     Ok(Some(found.len()))
 }
 
-/// Other file systems, too many links, or file systems without links.
-fn no_link_possible(error: &io::Error) -> bool {
-    let code = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(code, Some(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS))
-}
-
-fn copy(path: &Path, target: &Path) -> Result<(), BlobError> {
-    let copied = (|| {
-        let mut out = OpenOptions::new().write(true).create_new(true).open(target)?;
-        io::copy(&mut File::open(path)?, &mut out)?;
-        out.sync_all()
-    })();
-    copied.map_err(BlobError::doing("copy a file of the store to", target))
-}
-
 /// Makes names in a folder survive a power cut.
 pub fn sync_folder(path: &Path) -> Result<(), BlobError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(BlobError::doing("fsync the folder", path))
@@ -413,7 +593,7 @@ mod tests {
         let (_folder, blobs) = opened();
         let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
         for damaged in [&b"he"[..], b"hullo"] {
-            fs::write(blobs.path(&blob.id).unwrap(), damaged).unwrap();
+            damage(&blobs, &blob.id, damaged);
             assert_ne!(blobs.inspect(&blob.id, Some(5), true, &|| false).unwrap(), None);
             blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
             assert_eq!(fs::read(blobs.path(&blob.id).unwrap()).unwrap(), b"hello");
@@ -440,7 +620,7 @@ mod tests {
         let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
         let path = blobs.path(&blob.id).unwrap();
         let (old, since) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(60));
-        let age = || File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        let age = || File::open(&path).unwrap().set_modified(old).unwrap();
         age();
         blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
         assert_eq!(blobs.remove(&blob.id, since).unwrap(), None);
@@ -466,17 +646,68 @@ mod tests {
     }
 
     #[test]
-    fn links_share_the_bytes_and_copies_cross_file_systems() {
+    fn what_is_handed_out_shares_nothing_with_the_store() {
         use std::os::unix::fs::MetadataExt;
         let (folder, blobs) = opened();
         let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
-        let target = folder.path().join("linked");
-        blobs.hand_out(&blob.id, &target).unwrap();
-        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
-        assert_eq!(inode(&target), inode(&blobs.path(&blob.id).unwrap()));
         let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
-        let copied = elsewhere.path().join("copied");
-        blobs.hand_out(&blob.id, &copied).unwrap();
-        assert_eq!(fs::read(&copied).unwrap(), b"hello");
+        for target in [folder.path().join("out"), elsewhere.path().join("out")] {
+            blobs.hand_out(&blob.id, &target, &|| false).unwrap();
+            let (kept, out) = (fs::metadata(blobs.path(&blob.id).unwrap()).unwrap(), fs::metadata(&target).unwrap());
+            assert_eq!((kept.nlink(), out.nlink()), (1, 1));
+            assert_eq!(kept.modified().unwrap(), out.modified().unwrap());
+            fs::write(&target, b"HELLO").unwrap();
+            blobs.verify(&blob.id, &|| false).unwrap();
+            assert_eq!(blobs.content(&blob.id, 5).unwrap(), b"hello");
+        }
+    }
+
+    /// Writes to a blob as one who may do anything would.
+    fn damage(blobs: &Blobs, id: &str, content: &[u8]) {
+        let path = blobs.path(id).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&path, content).unwrap();
+        // The clock of the file system is coarser than this test.
+        File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn what_was_changed_or_cut_is_not_handed_out() {
+        let (folder, blobs) = opened();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        let is_damaged = |result: Result<(), BlobError>| matches!(result, Err(BlobError::Damaged { .. }));
+        blobs.verify(&blob.id, &|| false).unwrap();
+        for content in [&b"hallo"[..], b"he", b"", b"hello!"] {
+            damage(&blobs, &blob.id, content);
+            let target = folder.path().join("out");
+            assert!(is_damaged(blobs.verify(&blob.id, &|| false)), "{content:?}");
+            assert!(is_damaged(blobs.hand_out(&blob.id, &target, &|| false)), "{content:?}");
+            assert!(!target.exists());
+            assert!(blobs.content(&blob.id, 9).is_err());
+            // The same content stored again is a sound file again.
+            blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+            blobs.hand_out(&blob.id, &target, &|| false).unwrap();
+            assert_eq!(fs::read(&target).unwrap(), b"hello");
+            fs::remove_file(&target).unwrap();
+        }
+        fs::remove_file(blobs.path(&blob.id).unwrap()).unwrap();
+        assert!(matches!(blobs.verify(&blob.id, &|| false), Err(BlobError::Missing { .. })));
+        assert!(matches!(blobs.content(&blob.id, 9), Err(BlobError::Missing { .. })));
+    }
+
+    #[test]
+    fn files_of_the_store_may_only_be_read() {
+        let (_folder, blobs) = opened();
+        let mode = |id: &str| fs::metadata(blobs.path(id).unwrap()).unwrap().permissions().mode();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        assert_eq!(mode(&blob.id) & WRITABLE, 0);
+        assert_ne!(mode(&blob.id) & 0o400, 0);
+        // As an earlier version left it.
+        fs::set_permissions(blobs.path(&blob.id).unwrap(), fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(blobs.make_read_only().unwrap(), 1);
+        assert_eq!(mode(&blob.id) & 0o777, 0o440);
+        assert_eq!(blobs.make_read_only().unwrap(), 0);
+        blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        assert_eq!(blobs.remove(&blob.id, SystemTime::UNIX_EPOCH).unwrap(), None, "it is fresh");
     }
 }

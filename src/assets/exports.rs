@@ -44,10 +44,16 @@ impl ExportFiles {
     }
 
     /// Keeps an asset's original, even if the asset gets another one meanwhile.
-    pub fn keep_original(&self, asset: AssetId, blobs: &Blobs, blob: &str) -> Result<(), BlobError> {
+    pub fn keep_original(
+        &self,
+        asset: AssetId,
+        blobs: &Blobs,
+        blob: &str,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), BlobError> {
         let (path, draft) = (self.part(asset), beside(&self.part(asset)));
         remove_file(&draft)?;
-        blobs.hand_out(blob, &draft)?;
+        blobs.hand_out(blob, &draft, stop)?;
         fs::rename(&draft, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
         sync_folder(path.parent().unwrap_or(&self.folder))
     }

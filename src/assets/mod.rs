@@ -4,4 +4,6 @@ pub mod blobs;
 pub mod exports;
 pub mod ingest;
 pub mod mark;
+pub mod published;
 pub mod recognize;
+pub mod stamp;

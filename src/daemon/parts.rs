@@ -170,6 +170,12 @@ pub fn blobs(config: &Config) -> Result<Blobs, StartError> {
     if swept > 0 {
         tracing::info!(files = swept, "unfinished files of an earlier process were removed");
     }
+    match blobs.make_read_only() {
+        Ok(0) => {}
+        Ok(files) => tracing::info!(files, "stored files may only be read from now on"),
+        // They are safe from those who have no right to write to them; it is tried again at the next start.
+        Err(error) => tracing::warn!(%error, "not all stored files could be made read-only"),
+    }
     Ok(blobs)
 }
 

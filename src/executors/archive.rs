@@ -83,6 +83,7 @@ pub async fn unpack(
 ) -> Result<(), Failure> {
     let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
     let opened = workshop.work(move |stop| {
+        blobs.verify(&archive.blob.id, stop)?;
         let open = || blobs.read(&archive.blob.id);
         let listed = archive::list(open()?, kind, &limits, stop);
         Ok::<_, Failure>((Extractor::new(open()?, kind), listed))

@@ -140,7 +140,8 @@ impl Work<'_> {
 
     async fn read(&self) -> Result<Layers, Unmade> {
         let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
-        let read = self.workshop.work(move |_| -> Result<Layers, Unmade> {
+        let read = self.workshop.work(move |stop| -> Result<Layers, Unmade> {
+            workshop.blobs.verify(&blob, stop)?;
             let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits())?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
             if count > most as usize {

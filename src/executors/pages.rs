@@ -202,6 +202,7 @@ impl Work<'_> {
         let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
         let opened = self.workshop.work(move |stop| {
             let limits = workshop.settings.page_limits();
+            workshop.blobs.verify(&parent.blob, stop)?;
             let master = workshop.blobs.path(&parent.blob)?;
             let (path, folder) = if is_pdf(&workshop, &parent)? {
                 (pictures::absolute(master)?, None)

@@ -41,6 +41,10 @@ pub enum Unmade {
 
 impl From<BlobError> for Unmade {
     fn from(error: BlobError) -> Self {
+        if error.is_of_file() {
+            tracing::error!(%error, "a stored file cannot be used");
+            return Self::Refused(reason::of_blob(&error));
+        }
         Self::Failed(error.into())
     }
 }
@@ -127,7 +131,8 @@ pub fn remake(
     making: &Making,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
-    let format = sniff_master(&workshop.blobs, source_blob, file_name)?;
+    workshop.blobs.verify(source_blob, stop)?;
+    let format = sniff(&workshop.blobs, source_blob, file_name)?;
     if format.is_decodable() {
         return make(workshop, recipes, Source { blob: source_blob, format }, making, stop);
     }
@@ -143,8 +148,7 @@ pub fn remake(
 /// What a master is.
 pub fn sniff_master(blobs: &Blobs, source_blob: &str, file_name: &str) -> Result<Format, Unmade> {
     if !blobs.contains(source_blob) {
-        let lost = "its master is missing from the store of files; upload it again";
-        return Err(Unmade::Refused(reason::other(lost)));
+        return Err(Unmade::Refused(Message::new(reason::LOST_FILE)));
     }
     Ok(sniff(blobs, source_blob, file_name)?)
 }

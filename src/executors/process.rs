@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::recipe::{self, Recipes};
-use super::{Context, Failure, Workshop, layers, reason, videos};
+use super::{Context, Failure, Item, Workshop, layers, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::media::child::ChildError;
@@ -26,10 +26,13 @@ use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::AssetId;
 use crate::model::job::ProcessingOptions;
-use crate::model::log::Message;
+use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
 use crate::model::metadata::{Field, FieldDefinition, Fields, MetadataUpdate, NoField, Update};
 use crate::model::name::FileName;
+use crate::model::outcome::Counters;
+use crate::store::effect::Effect;
+use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
 
 /// What a job asks to be made of its masters.
@@ -311,11 +314,16 @@ impl Processing {
             return Ok(());
         }
         let (blobs, blob, file_name) = (workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
+        let format = match workshop.work(move |_| pictures::sniff_master(&blobs, &blob, &file_name)).await? {
+            Ok(format) => format,
+            Err(Unmade::Refused(why)) => return refuse_parts(context, &known, key, why).await,
+            Err(Unmade::Failed(failure)) => return Err(failure),
+        };
         let parent = Parent {
             // No path and no address holds a line break.
             prefix: format!("{key}\n"),
             asset,
-            format: workshop.work(move |_| pictures::sniff(&blobs, &blob, &file_name)).await??,
+            format,
             name: known.name,
             file_name: known.file_name,
             folder: known.folder,
@@ -324,6 +332,17 @@ impl Processing {
         };
         make_parts(context, workshop, &parent, self).await
     }
+}
+
+/// The line of a master that cannot be read any more to make its parts.
+async fn refuse_parts(context: &Context, known: &KnownAsset, key: &str, why: Message) -> Result<(), Failure> {
+    let message = Message::new("reprocess-failure").with("asset", known.name.clone()).with("reason", why);
+    let line = LogLine::new(LogType::ReoptimizeFailure, message);
+    let line = line.about(Some(known.id), known.name.clone(), FileType::of_master(known.master.asset_type));
+    let counters = Counters { error: 1, ..Counters::default() };
+    let report = ItemReport { counters, lines: vec![line], ..ItemReport::default() };
+    context.commit(Item(format!("{key}\nlost")), Effect::Nothing, move |_| report).await?;
+    Ok(())
 }
 
 /// Makes what a filed master brings forth. It is called again by later attempts, also when all of it is done, and looks

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
+use crate::assets::blobs::BlobError;
 use crate::assets::ingest::IngestError;
 use crate::media::child::ChildError;
 use crate::media::{MediaError, PixelLimit};
@@ -53,6 +54,26 @@ pub fn of_picture(error: &MediaError) -> Message {
         | MediaError::Cancelled
         | MediaError::Io { .. } => other(error),
     }
+}
+
+/// A stored file that is not there, or is not what was stored, is a matter of the asset that needs it. The path of it is for
+/// the log of the daemon: whoever reads the job's log has no key to the store.
+pub fn of_blob(error: &BlobError) -> Message {
+    match error {
+        BlobError::Damaged { .. } => Message::new(FILE_DAMAGED),
+        BlobError::Missing { .. } | BlobError::BadName(_) => Message::new(LOST_FILE),
+        error => other(error),
+    }
+}
+
+pub const FILE_DAMAGED: &str = "reason-file-damaged";
+pub const LOST_FILE: &str = "reason-lost-file";
+pub const PAGE_LOST: &str = "reason-page-lost";
+
+/// Whether it may pass without a change of the asset: a file that is put back, a path that becomes free, a tool that is
+/// installed.
+pub fn may_pass(code: &str) -> bool {
+    [FILE_DAMAGED, LOST_FILE, PAGE_LOST, "reason-path-taken", "reason-tool-missing"].contains(&code)
 }
 
 /// A tool that is not there can be had.

@@ -2,12 +2,11 @@
 //! stale.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::Arc;
 
 use super::pictures::Unmade;
 use super::{Failure, Settings, Workshop, reason};
-use crate::assets::blobs::Blobs;
+use crate::assets::blobs::{BlobError, Blobs};
 use crate::media::{self, IccSpace};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::job::{Corner, FillMethod};
@@ -109,10 +108,10 @@ pub fn profile_space(blobs: &Blobs, blob: &str) -> Result<Option<IccSpace>, Unma
 }
 
 fn read_profile(blobs: &Blobs, blob: &str) -> Result<Vec<u8>, Unmade> {
-    let mut bytes = Vec::new();
-    let file = blobs.read(blob)?;
-    file.take(MOST_PROFILE_BYTES).read_to_end(&mut bytes).map_err(|e| Unmade::Refused(reason::other(e)))?;
-    Ok(bytes)
+    blobs.content(blob, MOST_PROFILE_BYTES).map_err(|error| match error {
+        BlobError::TooLarge { .. } => Unmade::Refused(reason::other(error)),
+        error => error.into(),
+    })
 }
 
 fn crop(crop: Crop) -> media::Crop {

@@ -166,6 +166,7 @@ fn examine(
     processing: &Processing,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready, Unmade> {
+    workshop.blobs.verify(&known.master.blob, stop)?;
     let (stem, extension) = known.file_name.rsplit_once('.').unwrap_or((&known.file_name, ""));
     let name = FileName { stem: stem.to_owned(), extension: extension.to_owned(), changed: false };
     let blob = Blob { id: known.master.blob.clone(), bytes: known.master.bytes };

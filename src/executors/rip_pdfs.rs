@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::pages;
-use super::pictures;
+use super::pictures::{self, Unmade};
 use super::process::{Parent, Processing};
 use super::{Context, Executor, Failure, Item, Workshop, options};
 use crate::media::Format;
@@ -71,7 +71,10 @@ impl RipPdfs {
         let Some(known) = known.filter(|known| !known.in_trash) else {
             return Ok(Err(Message::new("reason-no-asset")));
         };
-        let format = self.format(&known).await?;
+        let format = match self.format(&known).await? {
+            Ok(format) => format,
+            Err(why) => return Ok(Err(why)),
+        };
         if !matches!(format, Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator) {
             let why = Message::new("reason-not-for-type").with("type", known.master.asset_type.as_str());
             return Ok(Err(why));
@@ -79,12 +82,16 @@ impl RipPdfs {
         Ok(Ok(parent(asset, known, format)))
     }
 
-    async fn format(&self, known: &KnownAsset) -> Result<Format, Failure> {
+    async fn format(&self, known: &KnownAsset) -> Result<Result<Format, Message>, Failure> {
         if known.master.making.page.is_some() || known.master.blob.is_empty() {
-            return Ok(Format::Unknown);
+            return Ok(Ok(Format::Unknown));
         }
         let (blobs, blob, name) = (self.workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
-        Ok(self.workshop.work(move |_| pictures::sniff(&blobs, &blob, &name)).await??)
+        match self.workshop.work(move |_| pictures::sniff_master(&blobs, &blob, &name)).await? {
+            Ok(format) => Ok(Ok(format)),
+            Err(Unmade::Refused(why)) => Ok(Err(why)),
+            Err(Unmade::Failed(failure)) => Err(failure),
+        }
     }
 }
 

@@ -151,8 +151,7 @@ async fn read_copy(workshop: &Workshop, copy: &Value) -> Result<Vec<Row>, Failur
     let form: Form = serde_json::from_value(copy["form"].clone()).map_err(|error| unreadable(&error))?;
     let (blobs, blob) = (workshop.blobs.clone(), copy["blob"].as_str().unwrap_or_default().to_owned());
     let read = workshop.work(move |_| {
-        let mut bytes = Vec::new();
-        blobs.read(&blob)?.take(sheet::LARGEST).read_to_end(&mut bytes).map_err(BlobError::Source)?;
+        let bytes = blobs.content(&blob, sheet::LARGEST)?;
         Ok::<_, BlobError>(sheet::read(form, &bytes))
     });
     read.await??.map_err(|error| unreadable(&error))

@@ -80,6 +80,8 @@ impl UploadPost {
         let (shown, progress) = (incoming.shown.clone(), context.clone());
         let examined = self.workshop.work(move |stop| {
             let _working = progress.working_on(shown);
+            // It came some time ago.
+            workshop.blobs.verify(&file.blob, stop)?;
             let blob = Blob { id: file.blob, bytes: file.bytes };
             let subject = Subject { blob: &blob, name: &name, known: known.as_ref() };
             archive::examine(&workshop, subject, &processing, stop)

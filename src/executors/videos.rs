@@ -235,6 +235,7 @@ impl Work<'_> {
         let encoded = self.workshop.work(move |abandoned| {
             let stop = || abandoned() || asked_to_stop.is_cancelled();
             let (launcher, limits) = (&workshop.launcher, workshop.settings.video_limits());
+            workshop.blobs.verify(&blob, &stop)?;
             let source = source(&workshop, &blob)?;
             let folder = launcher.folder()?;
             let probe = video::probe(launcher, &source, &folder, &limits, &stop)?;

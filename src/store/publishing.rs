@@ -54,6 +54,8 @@ pub struct ContextState {
     pub file_count: i64,
     pub side_a_seq: i64,
     pub side_b_seq: i64,
+    /// Whether no file of its trees is a link to a blob, as those of earlier versions were.
+    pub owns_files: bool,
 }
 
 impl ContextState {
@@ -62,6 +64,26 @@ impl ContextState {
             Side::A => self.side_a_seq,
             Side::B => self.side_b_seq,
         }
+    }
+}
+
+/// A publish context as one looks at it from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    pub state: ContextState,
+    pub kind: ContextKind,
+    /// Name of the company.
+    pub company: String,
+    /// As its trees are called.
+    pub root_path: String,
+    /// Number of the last publish that began.
+    pub publish_seq: i64,
+}
+
+impl Site {
+    /// Whether neither tree has what the last publish began with: it is under way, or broke off.
+    pub const fn is_being_published(&self) -> bool {
+        self.publish_seq > self.state.side_a_seq && self.publish_seq > self.state.side_b_seq
     }
 }
 
@@ -150,7 +172,26 @@ pub struct Publication {
     /// What its line in the manifest says beside the file.
     pub detail: Option<Value>,
     pub present: bool,
+    /// Number of the publish that changed it last.
+    pub seq: i64,
+    /// By which its file is known to be right without reading it.
+    pub stamp: Option<String>,
     pub published_at: DateTime<Utc>,
+}
+
+/// A published file that was found to be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub file_name: String,
+    pub blob: String,
+    pub stamp: String,
+}
+
+/// A file that was to be published, or was, and for which there is no right content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawn {
+    pub file_name: String,
+    pub asset: AssetId,
 }
 
 /// What a publish writes.
@@ -158,14 +199,18 @@ pub struct Publication {
 pub enum PublishStep {
     /// Takes the next number.
     Begin { context: ContextId },
-    /// Writes down what the trees shall hold of these assets.
-    Record { context: ContextId, seq: i64, wanted: Vec<Wanted> },
+    /// The files of the trees are no links to blobs any more.
+    Parted { context: ContextId },
+    /// Writes down what the trees shall hold of these assets, and of which ones it could not be had just now.
+    Record { context: ContextId, seq: i64, wanted: Vec<Wanted>, refused: Vec<AssetId> },
     /// This tree holds nothing that can be relied on.
     Reset { context: ContextId, side: Side },
-    /// This tree holds everything up to `seq`.
-    Staged { context: ContextId, side: Side, seq: i64 },
-    /// Readers see this tree, and with it what is newer than publish `since`.
-    Switched { context: ContextId, side: Side, until: i64, since: i64 },
+    /// These files are right.
+    Seen { context: ContextId, seen: Vec<Seen> },
+    /// This tree holds everything up to `seq`, but for what was withdrawn from the publish.
+    Staged { context: ContextId, side: Side, seq: i64, seen: Vec<Seen>, withdrawn: Vec<Withdrawn> },
+    /// Readers see this tree, and with it what is newer than publish `since`. The other tree may not be what it should be.
+    Switched { context: ContextId, side: Side, until: i64, since: i64, is_other_sound: bool },
     /// There was nothing to publish.
     Looked { context: ContextId, until: i64 },
 }
@@ -214,7 +259,7 @@ impl Store {
     ) -> Result<Option<ContextState>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
-            "SELECT id, name, file_count, side_a_seq, side_b_seq FROM publish_context
+            "SELECT id, name, file_count, side_a_seq, side_b_seq, owns_files FROM publish_context
              WHERE company_id = $1 AND kind = $2 AND ($3 IS NULL OR id = $3)",
         )
         .bind(company.0)
@@ -223,16 +268,30 @@ impl Store {
         .fetch_optional(&mut *reader)
         .await
         .map_err(StoreError::doing("read a publish context"))?;
-        row.map(|row| {
-            Ok(ContextState {
-                id: ContextId(rows::get(&row, "id")?),
-                name: rows::get(&row, "name")?,
-                file_count: rows::get(&row, "file_count")?,
-                side_a_seq: rows::get(&row, "side_a_seq")?,
-                side_b_seq: rows::get(&row, "side_b_seq")?,
+        row.as_ref().map(context_state).transpose()
+    }
+
+    /// All contexts that files are published to.
+    pub async fn publish_sites(&self) -> Result<Vec<Site>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT x.id, x.name, x.kind, x.file_count, x.side_a_seq, x.side_b_seq, x.owns_files, x.publish_seq,
+                    c.name AS company, c.root_path
+             FROM publish_context x JOIN company c ON c.id = x.company_id WHERE x.kind <> 'Metadata' ORDER BY x.id",
+        )
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list publish contexts"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Site {
+                    state: context_state(row)?,
+                    kind: rows::constant(row, "kind")?,
+                    company: rows::get(row, "company")?,
+                    root_path: rows::get(row, "root_path")?,
+                    publish_seq: rows::get(row, "publish_seq")?,
+                })
             })
-        })
-        .transpose()
+            .collect()
     }
 
     /// Assets of a company that changed after `scanned`, in order of numbers; and with a set all that belongs to it, with
@@ -346,6 +405,37 @@ impl Store {
         Ok(ids.into_iter().map(AssetId).collect())
     }
 
+    /// Assets that a publish to this context could not have, for reasons that may pass without a change of the asset.
+    pub async fn refused_assets(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
+        let mut reader = self.reader().await?;
+        let ids: Vec<i64> =
+            sqlx::query_scalar("SELECT asset_id FROM publish_refused WHERE context_id = $1 ORDER BY asset_id")
+                .bind(context.0)
+                .fetch_all(&mut *reader)
+                .await
+                .map_err(StoreError::doing("look for what could not be published"))?;
+        Ok(ids.into_iter().map(AssetId).collect())
+    }
+
+    /// What is published of these assets: blobs by the names of files.
+    pub async fn published_blobs(
+        &self,
+        context: ContextId,
+        assets: &[AssetId],
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT p.file_name, p.blob FROM json_each($2) a
+             JOIN publication p ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1",
+        )
+        .bind(context.0)
+        .bind(json!(assets).to_string())
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read what is published of some assets"))?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Rows of a context that changed after publish `seq`, in order of names.
     pub async fn publications_after(&self, context: ContextId, seq: i64) -> Result<Vec<Publication>, StoreError> {
         self.publications(
@@ -387,11 +477,24 @@ impl Store {
                     blob: rows::get(row, "blob")?,
                     bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
                     present: rows::get(row, "present")?,
+                    seq: rows::get(row, "seq")?,
+                    stamp: rows::get(row, "stamp")?,
                     published_at: rows::instant(row, "published_at")?,
                 })
             })
             .collect()
     }
+}
+
+fn context_state(row: &SqliteRow) -> Result<ContextState, StoreError> {
+    Ok(ContextState {
+        id: ContextId(rows::get(row, "id")?),
+        name: rows::get(row, "name")?,
+        file_count: rows::get(row, "file_count")?,
+        side_a_seq: rows::get(row, "side_a_seq")?,
+        side_b_seq: rows::get(row, "side_b_seq")?,
+        owns_files: rows::get(row, "owns_files")?,
+    })
 }
 
 fn detail(row: &SqliteRow) -> Result<Option<Value>, StoreError> {
@@ -489,22 +592,37 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
 pub(super) async fn apply(tx: &mut Transaction, step: PublishStep, now: DateTime<Utc>) -> Result<Applied, StoreError> {
     match step {
         PublishStep::Begin { context } => begin(tx, context).await.map(Applied::PublishBegun),
-        PublishStep::Record { context, seq, wanted } => {
+        PublishStep::Parted { context } => {
+            parted(tx, context).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Record { context, seq, wanted, refused } => {
             record(tx, context, seq, &wanted, now).await?;
+            note_refused(tx, context, &wanted, &refused).await?;
+            Ok(Applied::Nothing)
+        }
+        PublishStep::Seen { context, seen } => {
+            note_seen(tx, context, &seen).await?;
             Ok(Applied::Nothing)
         }
         PublishStep::Reset { context, side } => {
             set_side(tx, context, side, 0).await?;
             Ok(Applied::Nothing)
         }
-        PublishStep::Staged { context, side, seq } => {
+        PublishStep::Staged { context, side, seq, seen, withdrawn } => {
+            withdraw(tx, context, seq, &withdrawn, now).await?;
+            note_seen(tx, context, &seen).await?;
             staged(tx, context, side, seq).await?;
             Ok(Applied::Nothing)
         }
-        PublishStep::Switched { context, side, until, since } => {
+        PublishStep::Switched { context, side, until, since, is_other_sound } => {
             looked(tx, context, until).await?;
             contexts::note_published(tx, context, since, now).await?;
             switched(tx, context, side, now).await?;
+            if !is_other_sound {
+                // The publish that writes to it next makes it in full.
+                set_side(tx, context, side.other(), 0).await?;
+            }
             Ok(Applied::Nothing)
         }
         PublishStep::Looked { context, until } => {
@@ -572,6 +690,7 @@ async fn record(
          ON CONFLICT (context_id, file_name) DO UPDATE
          SET asset_id = excluded.asset_id, asset_name = excluded.asset_name, file_type = excluded.file_type,
              detail = excluded.detail, blob = excluded.blob, bytes = excluded.bytes, present = 1,
+             stamp = CASE WHEN publication.blob = excluded.blob THEN publication.stamp END,
              seq = excluded.seq, published_at = excluded.published_at
          WHERE publication.present = 0 OR publication.blob <> excluded.blob
             OR publication.asset_id <> excluded.asset_id OR publication.detail IS NOT excluded.detail
@@ -592,6 +711,96 @@ async fn record(
         .await
         .map(|_| ())
         .map_err(StoreError::doing("count what is published"))
+}
+
+/// Which assets the next publish looks at again, whether or not they change.
+async fn note_refused(
+    tx: &mut Transaction,
+    context: ContextId,
+    wanted: &[Wanted],
+    refused: &[AssetId],
+) -> Result<(), StoreError> {
+    let doing = "note what could not be published";
+    let had: Vec<AssetId> = wanted.iter().map(|wanted| wanted.asset).collect();
+    sqlx::query("DELETE FROM publish_refused WHERE context_id = $1 AND asset_id IN (SELECT value FROM json_each($2))")
+        .bind(context.0)
+        .bind(json!(had).to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    if refused.is_empty() {
+        return Ok(());
+    }
+    // Who is gone meanwhile is not waited for.
+    sqlx::query(
+        "INSERT INTO publish_refused (context_id, asset_id)
+         SELECT $1, a.id FROM json_each($2) f JOIN asset a ON a.id = f.value WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(context.0)
+    .bind(json!(refused).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing(doing))
+}
+
+async fn withdraw(
+    tx: &mut Transaction,
+    context: ContextId,
+    seq: i64,
+    withdrawn: &[Withdrawn],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if withdrawn.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = withdrawn.iter().map(|file| file.file_name.as_str()).collect();
+    let gone = sqlx::query(
+        "UPDATE publication SET present = 0, seq = $2, published_at = $4
+         WHERE context_id = $1 AND present = 1 AND file_name IN (SELECT value FROM json_each($3))",
+    )
+    .bind(context.0)
+    .bind(seq)
+    .bind(json!(names).to_string())
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("withdraw files from a publish"))?
+    .rows_affected();
+    sqlx::query("UPDATE publish_context SET file_count = file_count - $2 WHERE id = $1")
+        .bind(context.0)
+        .bind(i64::try_from(gone).unwrap_or(i64::MAX))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("count what is published"))?;
+    let assets: Vec<AssetId> = withdrawn.iter().map(|file| file.asset).collect();
+    note_refused(tx, context, &[], &assets).await
+}
+
+async fn note_seen(tx: &mut Transaction, context: ContextId, seen: &[Seen]) -> Result<(), StoreError> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let seen: Vec<Value> = seen.iter().map(|seen| json!([seen.file_name, seen.blob, seen.stamp])).collect();
+    sqlx::query(
+        "UPDATE publication SET stamp = f.value ->> 2 FROM json_each($2) f
+         WHERE context_id = $1 AND file_name = f.value ->> 0 AND blob = f.value ->> 1",
+    )
+    .bind(context.0)
+    .bind(Value::from(seen).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note what published files are like"))
+}
+
+async fn parted(tx: &mut Transaction, context: ContextId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET owns_files = 1 WHERE id = $1")
+        .bind(context.0)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note that published files are no links"))
 }
 
 /// How many files there are among those that these assets have or want.

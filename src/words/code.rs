@@ -133,6 +133,9 @@ codes! {
     PUBLISH_ERROR = "publish-error";
     PUBLISH_WARNING = "publish-warning";
     PUBLISH_NOTHING = "publish-nothing";
+    PUBLISH_MENDED = "publish-mended";
+    PUBLISH_STRANGERS = "publish-strangers";
+    PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
     SITEMAP_UNCHANGED = "sitemap-unchanged";
     SITEMAP_NOTHING = "sitemap-nothing";
@@ -266,6 +269,8 @@ codes! {
     REASON_NO_PYRAMID = "reason-no-pyramid";
     REASON_TEMPLATE_ORIGINAL = "reason-template-original";
     REASON_LOST_FILE = "reason-lost-file";
+    REASON_FILE_DAMAGED = "reason-file-damaged";
+    REASON_PAGE_LOST = "reason-page-lost";
     REASON_EXPORTS_ORIGINALS = "reason-exports-originals";
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";
@@ -283,6 +288,12 @@ codes! {
     DOCTOR_DATABASE = "doctor-database";
     DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
     DOCTOR_BLOBS = "doctor-blobs";
+    DOCTOR_TREES = "doctor-trees";
+    DOCTOR_PUBLISHED_GONE = "doctor-published-gone";
+    DOCTOR_PUBLISHED_CHANGED = "doctor-published-changed";
+    DOCTOR_PUBLISHED_STRANGER = "doctor-published-stranger";
+    DOCTOR_PUBLISHED_MORE = "doctor-published-more";
+    DOCTOR_PUBLISHED_LINKED = "doctor-published-linked";
     DOCTOR_ORPHANS = "doctor-orphans";
     DOCTOR_EXPORTS = "doctor-exports";
     DOCTOR_MARK_UNREADABLE = "doctor-mark-unreadable";
@@ -298,6 +309,12 @@ codes! {
     REMEDY_FORGET = "remedy-forget";
     REMEDY_FORGOTTEN = "remedy-forgotten";
     REMEDY_MAKE_AGAIN = "remedy-make-again";
+    REMEDY_PUT_BACK = "remedy-put-back";
+    REMEDY_WAS_PUT_BACK = "remedy-was-put-back";
+    REMEDY_NO_BLOB = "remedy-no-blob";
+    REMEDY_PART = "remedy-part";
+    REMEDY_PARTED = "remedy-parted";
+    REMEDY_STRANGER = "remedy-stranger";
     REMEDY_EXPORT = "remedy-export";
     REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
     REMEDY_MARK = "remedy-mark";

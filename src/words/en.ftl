@@ -506,6 +506,25 @@ publish-error = { $file } could not be published to { $context }: { $reason }.
 publish-warning = { $file } was published to { $context }, but { $reason }.
 # $context (Text) publish context
 publish-nothing = Nothing has changed in { $context } since the last publish.
+# $file (Text)
+# $context (Text) publish context
+publish-mended = { $file } in { $context } had been changed or removed by somebody since it was published, and was put back.
+# $count (Number) files
+# $file (Text) one of them
+# $context (Text) publish context
+publish-strangers =
+    { $count ->
+        [one] 1 file in { $context } that no publish put there is not shown any more: { $file }.
+       *[other] { NUMBER($count) } files in { $context } that no publish put there are not shown any more, { $file } among them.
+    }
+# $count (Number) files
+# $bytes (Bytes)
+# $context (Text) publish context
+publish-parted =
+    { $count ->
+        [one] 1 file in { $context } ({ SIZE($bytes) }) was a link to a stored file and got room of its own.
+       *[other] { NUMBER($count) } files in { $context } ({ SIZE($bytes) }) were links to stored files and got room of their own.
+    }
 # $count (Number) videos
 # $path (Text)
 sitemap-written =
@@ -830,6 +849,8 @@ reason-in-trash = it is in the trash
 reason-no-pyramid = there is no pyramid to convert it from; optimize it first
 reason-template-original = templates cannot be exported as originals
 reason-lost-file = its file is missing from the store of files; upload it again
+reason-file-damaged = the stored file was changed or damaged since it came in; upload it again, or restore it from a backup
+reason-page-lost = what was drawn of it is missing, damaged, or of other settings; draw its document again with ripPdfsJob
 reason-exports-originals = originals were asked for
 reason-internal = an internal error, whose details are in the log of the daemon
 # $detail (Text)
@@ -905,6 +926,42 @@ doctor-orphans =
         [one] Nothing refers to 1 more file; Cleanup removes it.
        *[other] Nothing refers to { NUMBER($count) } more files; Cleanup removes them.
     }
+# $count (Number) files
+# $bytes (Bytes)
+doctor-trees =
+    { $count ->
+        [one] 1 file ({ SIZE($bytes) }) is published.
+       *[other] { NUMBER($count) } files ({ SIZE($bytes) }) are published.
+    }
+# $file (Text) in the tree
+# $context (Text) publish context
+# $company (Text)
+doctor-published-gone = { $file } was published to { $context } of { $company }, and is not there.
+# $file (Text) in the tree
+# $context (Text) publish context
+# $company (Text)
+doctor-published-changed = { $file } in { $context } of { $company } is not what was published.
+# $file (Text) in the tree
+# $context (Text) publish context
+# $company (Text)
+doctor-published-stranger = { $file } in { $context } of { $company } was put there by no publish.
+# $count (Number) files
+# $context (Text) publish context
+# $company (Text)
+doctor-published-more =
+    { $count ->
+        [one] So is 1 more file in { $context } of { $company }.
+       *[other] So are { NUMBER($count) } more files in { $context } of { $company }.
+    }
+# $count (Number) files
+# $bytes (Bytes)
+# $context (Text) publish context
+# $company (Text)
+doctor-published-linked =
+    { $count ->
+        [one] 1 file ({ SIZE($bytes) }) in { $context } of { $company } is a link to a stored file: who edits it there changes what is stored.
+       *[other] { NUMBER($count) } files ({ SIZE($bytes) }) in { $context } of { $company } are links to stored files: who edits one there changes what is stored.
+    }
 # $count (Number) archives
 # $bytes (Bytes)
 doctor-exports =
@@ -941,6 +998,12 @@ remedy-forget = prepress doctor --repair has it count as not made yet; then { ma
 remedy-forgotten = it counts as not made yet: { made-again-by }
 # $maker (Text) what makes it again
 remedy-make-again = { made-again-by }
+remedy-put-back = prepress doctor --repair puts it back from its stored file; so does a full publish
+remedy-was-put-back = it was put back from its stored file
+remedy-no-blob = its stored file is not what it should be either: bring that one again, then publish in full
+remedy-part = prepress doctor --repair gives it room of its own; so does the next publish
+remedy-parted = it has room of its own now
+remedy-stranger = move it away if it is needed; a full publish removes it
 remedy-export = prepress doctor --repair lets it expire; submit the export again
 remedy-export-expired = it has expired now; submit the export again
 remedy-mark = the daemon writes it at its start, and prepress doctor --repair

@@ -9,6 +9,7 @@ mod pages;
 mod watched;
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -172,6 +173,13 @@ async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
     assert_eq!(process.unwrap().terminate(), Some(0));
     let unfinished = std::fs::read_dir(data.join("blobs/tmp")).unwrap().count();
     assert_eq!(unfinished, 0, "no unfinished file stays");
+    assert!(!data.join("publish/image-serving/.Acme.in").exists(), "nor one on its way to a tree");
+    for folder in (0..=255).map(|first| data.join(format!("blobs/{first:02x}"))) {
+        for stored in std::fs::read_dir(folder).unwrap() {
+            assert_eq!(stored.unwrap().metadata().unwrap().nlink(), 1, "no stored file is a published one too");
+        }
+    }
+    run(&data, &["doctor", "--verify"], "");
 }
 
 /// The same in the middle of jobs of several kinds that run side by side.

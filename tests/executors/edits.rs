@@ -261,7 +261,7 @@ async fn every_asset_has_its_line() {
         "ReoptimizeSuccess: shoe was processed again as Image (",
         "ReoptimizeFailure: gone could not be processed again: it is in the trash.",
         "ReoptimizeFailure: a|4711 could not be processed again: the company has no such asset.",
-        "ReoptimizeFailure: broken could not be processed again: its master is missing from the store of files",
+        "ReoptimizeFailure: broken could not be processed again: its file is missing from the store of files",
         "ReoptimizeSuccess: guide was processed again as Asset (18 bytes).",
     ];
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("BeginReoptimize")).collect();

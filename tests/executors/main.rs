@@ -20,6 +20,7 @@ mod pages;
 mod photoshop;
 mod photoshop_file;
 mod publish;
+mod published_files;
 mod real;
 mod served;
 mod sets;

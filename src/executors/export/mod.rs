@@ -153,18 +153,16 @@ fn make(
     files: &ExportFiles,
     stop: &dyn Fn() -> bool,
 ) -> Result<u64, Unmade> {
-    if !workshop.blobs.contains(&entry.blob) {
-        return Err(Unmade::Refused(Message::new("reason-lost-file")));
-    }
     match renderer.filter(|_| entry.is_converted) {
         Some(renderer) => {
+            workshop.blobs.verify(&entry.blob, stop)?;
             let view =
                 renderer.render(&workshop.blobs.path(&entry.blob)?, &workshop.settings.picture_limits(), stop)?;
             files.keep_part(entry.asset, &view.bytes)?;
             Ok(view.bytes.len() as u64)
         }
         None => {
-            files.keep_original(entry.asset, &workshop.blobs, &entry.blob)?;
+            files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;
             Ok(entry.bytes)
         }
     }

@@ -53,8 +53,8 @@ async fn profile(export: &Export, context: &Context, name: &str) -> Result<Optio
     if asset.bytes.unsigned_abs() > LONGEST_PROFILE {
         return Err(outdated(format_args!("the profile \"{name}\" is larger than {LONGEST_PROFILE} bytes")));
     }
-    let path = export.workshop.blobs.path(&asset.blob)?;
-    let read = export.workshop.work(move |_| std::fs::read(path)).await?;
+    let (blobs, blob) = (export.workshop.blobs.clone(), asset.blob);
+    let read = export.workshop.work(move |_| blobs.content(&blob, LONGEST_PROFILE)).await?;
     read.map(Some).map_err(|error| outdated(format_args!("the profile \"{name}\" cannot be read: {error}")))
 }
 

@@ -12,13 +12,13 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::ImageRendering,
-    folder: "image-rendering",
-    manifest: "manifest.jsonl",
-    guest: None,
     keeps_folders: false,
+    looks_at_all: true,
     types: LogTypes {
         success: LogType::ImageRenderingPublishSuccess,
         error: LogType::ImageRenderingPublishError,
+        // The API has no type of warning for this context.
+        warning: LogType::ImageServingPublishWarning,
         cleanup: Some(CleanupTypes {
             begin: (LogType::BeginImageRenderingPublishCleanup, "begin-image-rendering-publish-cleanup"),
             success: LogType::ImageRenderingPublishCleanupSuccess,

@@ -11,13 +11,12 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::ImageServing,
-    folder: "image-serving",
-    manifest: "manifest.jsonl",
-    guest: None,
     keeps_folders: false,
+    looks_at_all: false,
     types: LogTypes {
         success: LogType::ImageServingPublishSuccess,
         error: LogType::ImageServingPublishError,
+        warning: LogType::ImageServingPublishWarning,
         cleanup: Some(CleanupTypes {
             begin: (LogType::BeginImageServingPublishCleanup, "begin-image-serving-publish-cleanup"),
             success: LogType::ImageServingPublishCleanupSuccess,

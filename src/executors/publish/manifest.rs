@@ -174,6 +174,8 @@ mod tests {
             bytes: 3,
             detail: None,
             present,
+            seq: 1,
+            stamp: None,
             published_at: DateTime::UNIX_EPOCH,
         }
     }

@@ -17,11 +17,15 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::Metadata,
-    folder: "metadata",
-    manifest: "metadata.jsonl",
-    guest: None,
     keeps_folders: false,
-    types: LogTypes { success: LogType::MetadataSuccess, error: LogType::MetadataFailure, cleanup: None },
+    looks_at_all: false,
+    types: LogTypes {
+        success: LogType::MetadataSuccess,
+        error: LogType::MetadataFailure,
+        // It publishes no files that anybody could change.
+        warning: LogType::MetadataFailure,
+        cleanup: None,
+    },
     files,
 };
 

@@ -4,8 +4,11 @@
 //! 2. *Record* goes through the assets that changed (Full: all that are marked or published), builds pyramids that are
 //!    missing, and writes down in the database what the trees shall hold, a page of assets at a time. Each row carries
 //!    the number of the publish that changed it.
+//!    New contents are brought to the disk of the trees meanwhile, and what is not what was stored is refused here, so that
+//!    the asset stays as it is published. The next publish tries again.
 //! 3. *Stage* brings the standby tree up to date by the rows that are newer than what it holds, and notes that it did.
-//!    A full publish begins with an empty tree instead.
+//!    A full publish looks at every file of both trees instead: what is changed or missing is made again from the blobs,
+//!    and what nobody put there goes.
 //! 4. *Switch* points the readers' link at it by a rename. A reader sees the old publish or the new one, never some of both.
 //! 5. *Tell* writes the lines of what readers now see and no longer see.
 //!
@@ -33,7 +36,7 @@ pub mod sitemap;
 mod trees;
 pub mod video;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -43,15 +46,16 @@ use serde_json::{Value, json};
 
 use super::recipe::Recipes;
 use super::{Context, Executor, Failure, Item, Workshop, reason};
+use crate::assets::published;
 use crate::model::handle;
 use crate::model::job::PublishType;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
-use crate::store::publishing::{Begun, ContextState, Publication, PublishStep, Side};
+use crate::store::publishing::{Begun, ContextState, Publication, PublishStep, Side, Withdrawn};
 pub use rule::Rule;
-use trees::{Search, Target, TreeError, Trees};
+use trees::{Search, Staged, Target, TreeError, Trees};
 
 /// A publish job of any kind.
 pub struct Publish {
@@ -70,6 +74,7 @@ impl Executor for Publish {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let run = Run::begin(self, context).await?;
         if !run.is_done(SWITCHED) {
+            run.part().await?;
             context.say(Message::new("progress-publishing"));
             record::record(&run).await?;
             if !run.changes_anything().await? {
@@ -78,6 +83,7 @@ impl Executor for Publish {
             run.stage_and_switch().await?;
         }
         run.mirror_first().await?;
+        run.clear_tray().await?;
         run.tell().await
     }
 }
@@ -119,6 +125,7 @@ impl From<TreeError> for Failure {
 
 // No asset name begins with a slash, so items of steps cannot be taken for others.
 const BEGIN: &str = "/begin";
+const PARTED: &str = "/parted";
 const RESET: &str = "/reset";
 const STAGED: &str = "/staged";
 const SWITCHED: &str = "/switched";
@@ -130,6 +137,14 @@ struct Start {
     begun: Begun,
     /// The publish that readers saw then; 0 for none.
     live_seq: i64,
+}
+
+/// What staging a tree came to, for later attempts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Outcome {
+    is_other_unsound: bool,
+    /// Files that were to be published for the first time, and could not be.
+    never_shown: HashSet<String>,
 }
 
 /// A publish under way.
@@ -151,8 +166,7 @@ impl<'a> Run<'a> {
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
         let state = publish.find_context(context).await?;
-        let folder = publish.workshop.settings.publish_root.join(publish.rule.folder);
-        let trees = Trees::new(folder, &company_root, publish.rule.manifest)?.with_guest(publish.rule.guest);
+        let trees = Trees::of(&publish.workshop.settings.publish_root, publish.rule.kind, &company_root)?;
         let mut done = context.done_items().await?;
         if !done.contains_key(BEGIN) {
             let live = trees.live()?;
@@ -192,14 +206,56 @@ impl<'a> Run<'a> {
         let is_shown = self.start.live_seq > 0 && self.trees.live()?.is_some_and(|side| self.tree_exists(side));
         Ok(self.publish.is_full()
             || !is_shown
-            || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty())
+            || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty()
+            || self.is_meddled_with().await?)
+    }
+
+    /// Whether somebody has touched what readers see, in a context in which no order can ask for a full publish.
+    async fn is_meddled_with(&self) -> Result<bool, Failure> {
+        let Some(live) = self.trees.live()?.filter(|_| self.publish.rule.looks_at_all) else { return Ok(false) };
+        // What this publish writes down is not there yet.
+        let mut rows = self.context.store().publications_present(self.state.id).await?;
+        rows.retain(|row| row.seq <= self.start.live_seq);
+        let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
+        let untouched = self
+            .publish
+            .workshop
+            .work(move |abandoned| trees.is_untouched(live, &rows, &|| abandoned() || stop.is_cancelled()));
+        Ok(!untouched.await??)
     }
 
     fn tree_exists(&self, side: Side) -> bool {
         self.trees.tree(side).is_dir()
     }
 
+    /// Parts the trees of earlier versions from the blobs, once.
+    async fn part(&self) -> Result<(), Failure> {
+        if self.state.owns_files {
+            return Ok(());
+        }
+        let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
+        let parted =
+            self.publish.workshop.work(move |abandoned| trees.part(&|| abandoned() || stop.is_cancelled())).await??;
+        let mut report = ItemReport::default();
+        if parted.files > 0 {
+            let message = Message::new("publish-parted")
+                .with("count", parted.files)
+                .with("bytes", parted.bytes)
+                .with("context", self.state.name.clone());
+            report.lines.push(LogLine::new(LogType::JobInfo, message));
+        }
+        let step = PublishStep::Parted { context: self.state.id };
+        self.context.commit(Item(PARTED.to_owned()), Effect::Publish(step), move |_| report).await?;
+        Ok(())
+    }
+
+    async fn clear_tray(&self) -> Result<(), Failure> {
+        let trees = self.trees.clone();
+        Ok(self.publish.workshop.work(move |_| trees.clear_tray()).await??)
+    }
+
     async fn end_unchanged(&self) -> Result<(), Failure> {
+        self.clear_tray().await?;
         let step = PublishStep::Looked { context: self.state.id, until: self.start.begun.until };
         let message = Message::new("publish-nothing").with("context", self.state.name.clone());
         let report = ItemReport { lines: vec![LogLine::new(LogType::JobInfo, message)], ..ItemReport::default() };
@@ -227,8 +283,15 @@ impl<'a> Run<'a> {
         };
         // A full publish gives readers everything once more.
         let since = if self.publish.is_full() { 0 } else { self.start.live_seq };
-        let step = PublishStep::Switched { context: state.id, side, until: begun.until, since };
+        let is_other_sound = !self.outcome().await?.is_other_unsound;
+        let step = PublishStep::Switched { context: state.id, side, until: begun.until, since, is_other_sound };
         self.step(SWITCHED, step).await
+    }
+
+    /// What staging came to, in whichever attempt.
+    async fn outcome(&self) -> Result<Outcome, Failure> {
+        let done = self.context.done_items().await?.remove(STAGED).unwrap_or_default();
+        Ok(serde_json::from_value(done).unwrap_or_default())
     }
 
     /// Brings a tree that nobody reads up to this publish.
@@ -237,22 +300,31 @@ impl<'a> Run<'a> {
         let totals = self.trees.totals(side)?;
         // A tree that does not know of what the database says it holds is not the tree that was written.
         let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
-        let from_nothing = !is_sound || (self.publish.is_full() && item == STAGED);
-        if from_nothing {
+        let asks_for_all = item == STAGED && (self.publish.is_full() || self.is_meddled_with().await?);
+        let in_full = !is_sound || asks_for_all;
+        if in_full {
             self.step(RESET, PublishStep::Reset { context: state.id, side }).await?;
         }
-        let rows = if from_nothing {
+        let rows = if in_full {
             store.publications_present(state.id).await?
         } else {
             store.publications_after(state.id, held).await?
         };
+        let held_by_other = state.seq_of(side.other());
+        let mut leaving = HashSet::new();
+        if in_full {
+            let changed = store.publications_after(state.id, held_by_other).await?;
+            leaving.extend(changed.into_iter().filter(|row| !row.present).map(|row| row.file_name));
+        }
         let is_long = totals.is_some_and(|totals| totals.is_worth_compacting(rows.len(), state.file_count));
-        let compact = if is_long && !from_nothing { Some(store.publications_present(state.id).await?) } else { None };
+        let compact = if is_long && !in_full { Some(store.publications_present(state.id).await?) } else { None };
         self.context.say(Message::new("progress-manifest"));
         let target = Target {
             seq: self.start.begun.seq,
             rows,
-            from_nothing,
+            in_full,
+            held_by_other,
+            leaving,
             compact,
             files: state.file_count,
             search: self.search(item).await?,
@@ -264,8 +336,59 @@ impl<'a> Run<'a> {
             .publish
             .workshop
             .work(move |abandoned| trees.stage(side, &blobs, &target, &|| abandoned() || stop.is_cancelled()));
-        staged.await??;
-        self.step(item, PublishStep::Staged { context: state.id, side, seq: self.start.begun.seq }).await
+        self.note_staged(side, item, staged.await??).await
+    }
+
+    /// Commits that a tree holds this publish, with the lines of what was found out about its files.
+    async fn note_staged(&self, side: Side, item: &str, staged: Staged) -> Result<(), Failure> {
+        let context = self.state.id;
+        let report = self.staged_report(&staged)?;
+        let mut pages = staged.seen.chunks(PAGE).map(<[_]>::to_vec).collect::<Vec<_>>();
+        let last = pages.pop().unwrap_or_default();
+        for (number, seen) in pages.into_iter().enumerate() {
+            self.step(&format!("{item}/seen:{number}"), PublishStep::Seen { context, seen }).await?;
+        }
+        let withdrawn = staged
+            .refused
+            .into_iter()
+            .map(|(row, _)| Withdrawn { file_name: row.file_name, asset: row.asset })
+            .collect();
+        let step = PublishStep::Staged { context, side, seq: self.start.begun.seq, seen: last, withdrawn };
+        self.context.commit(Item(item.to_owned()), Effect::Publish(step), move |_| report).await?;
+        Ok(())
+    }
+
+    fn staged_report(&self, staged: &Staged) -> Result<ItemReport, Failure> {
+        let Staged { seen: _, mended, refused, strangers, is_other_unsound } = staged;
+        let types = &self.publish.rule.types;
+        let mut lines: Vec<LogLine> =
+            mended.iter().map(|row| self.line(row, types.warning, "publish-mended")).collect();
+        for (row, why) in refused {
+            let message = Message::new("publish-error")
+                .with("file", row.file_name.clone())
+                .with("context", self.state.name.clone())
+                .with("reason", reason::of_blob(why));
+            lines.push(LogLine::new(types.error, message).about(
+                Some(row.asset),
+                row.asset_name.clone(),
+                row.file_type,
+            ));
+        }
+        if let Some(first) = strangers.first() {
+            let message = Message::new("publish-strangers")
+                .with("count", strangers.len())
+                .with("file", first.clone())
+                .with("context", self.state.name.clone());
+            lines.push(LogLine::new(LogType::JobInfo, message));
+        }
+        let (warning, error) = (mended.len() as i64, refused.len() as i64);
+        let counters =
+            Counters { warning, transfer_warning: warning, error, transfer_error: error, ..Counters::default() };
+        let is_new = |row: &&Publication| row.seq == self.start.begun.seq;
+        let never_shown = refused.iter().map(|(row, _)| row).filter(is_new).map(|row| row.file_name.clone()).collect();
+        let outcome = Outcome { is_other_unsound: *is_other_unsound, never_shown };
+        let result = serde_json::to_value(outcome).map_err(|error| Failure::because(reason::other(error)))?;
+        Ok(ItemReport { result, counters, lines })
     }
 
     async fn search(&self, item: &str) -> Result<Search, Failure> {
@@ -293,7 +416,9 @@ impl<'a> Run<'a> {
     async fn tell(&self) -> Result<(), Failure> {
         let store = self.context.store();
         let changed = store.publications_after(self.state.id, self.start.live_seq).await?;
-        let removed: Vec<Publication> = changed.iter().filter(|row| !row.present).cloned().collect();
+        let never_shown = self.outcome().await?.never_shown;
+        let is_gone = |row: &&Publication| !row.present && !never_shown.contains(&row.file_name);
+        let removed: Vec<Publication> = changed.iter().filter(is_gone).cloned().collect();
         let published = if self.publish.is_full() {
             store.publications_present(self.state.id).await?
         } else {
@@ -304,7 +429,7 @@ impl<'a> Run<'a> {
         if !removed.is_empty() {
             lines.extend(self.removal_lines(&removed));
         }
-        let manifest = self.trees.link().join(self.publish.rule.manifest).display().to_string();
+        let manifest = self.trees.link().join(published::manifest(self.publish.rule.kind)).display().to_string();
         let count = self.state().await?.file_count;
         let message = Message::new("publish-manifest").with("count", count).with("path", manifest);
         lines.push(LogLine::new(LogType::JobInfo, message));

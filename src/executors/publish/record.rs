@@ -1,5 +1,6 @@
 //! Which files the trees shall hold, written down page by page.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::clash;
 use super::rule::{Content, Given};
+use super::trees::TreeError;
 use super::{PAGE, Run};
 use crate::assets::blobs::Blobs;
 use crate::executors::pictures::{self, Unmade};
@@ -28,7 +30,12 @@ pub async fn record(run: &Run<'_>) -> Result<(), Failure> {
     let assets = if run.publish.is_full() {
         store.assets_of_context(run.state.id).await?
     } else {
-        store.assets_changed(run.context.run.company, run.start.begun.scanned).await?
+        let mut assets = store.assets_changed(run.context.run.company, run.start.begun.scanned).await?;
+        // What could not be had the last time is tried again.
+        assets.extend(store.refused_assets(run.state.id).await?);
+        assets.sort_unstable();
+        assets.dedup();
+        assets
     };
     let pages = run.done.iter().filter(|(key, _)| key.starts_with(RECORDED));
     let reached = pages.filter_map(|(_, result)| result.as_i64()).max().unwrap_or(0);
@@ -51,13 +58,30 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
     let company = run.context.run.company;
     let mut states = store.publish_states(company, run.state.id, page).await?;
     let to_do: Vec<AssetState> = states.iter().filter(|state| files(run, state).is_none()).cloned().collect();
+    let mut refused = Refused::new();
     if !to_do.is_empty() {
-        supply(run, to_do).await?;
+        refused.extend(supply(run, to_do).await?);
         states = store.publish_states(company, run.state.id, page).await?;
+    }
+    let damaged = bring(run, &states, &refused).await?;
+    if !damaged.is_empty() {
+        // What was made from a master can be made from it again.
+        let to_do = states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
+        refused.extend(supply(run, to_do).await?);
+        states = store.publish_states(company, run.state.id, page).await?;
+    }
+    let mut report = ItemReport { result: json!(page.last()), ..ItemReport::default() };
+    if !damaged.is_empty() {
+        let again: Vec<AssetState> = states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
+        for (asset, why) in bring(run, &again, &refused).await? {
+            if let Some(state) = states.iter().find(|state| state.id == asset) {
+                refuse(run, state, why.clone(), &mut report);
+            }
+            refused.insert(asset, why.code);
+        }
     }
     let clashing = clash::clashing(run, &states).await?;
     let mut wanted = Vec::with_capacity(page.len());
-    let mut report = ItemReport { result: json!(page.last()), ..ItemReport::default() };
     for asset in page {
         let Some(state) = states.iter().find(|state| state.id == *asset) else {
             // It is gone altogether.
@@ -65,16 +89,61 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
             continue;
         };
         // What cannot be published now stays as it is published, if it is.
+        if refused.contains_key(asset) {
+            continue;
+        }
         if let Some(path) = clashing.get(asset) {
-            refuse(run, state, Message::new("reason-path-taken").with("path", path.clone()), &mut report);
+            let why = Message::new("reason-path-taken").with("path", path.clone());
+            refused.insert(*asset, why.code.clone());
+            refuse(run, state, why, &mut report);
         } else if let Some(files) = files(run, state) {
             wanted.push(Wanted { asset: *asset, files, forced: state.forced > run.start.begun.scanned });
         }
     }
     let Some(first) = page.first() else { return Ok(()) };
-    let step = PublishStep::Record { context: run.state.id, seq: run.start.begun.seq, wanted };
+    let refused = refused.into_iter().filter(|(_, code)| reason::may_pass(code)).map(|(asset, _)| asset).collect();
+    let step = PublishStep::Record { context: run.state.id, seq: run.start.begun.seq, wanted, refused };
     run.context.commit(Item(format!("{RECORDED}{first}")), Effect::Publish(step), move |_| report).await?;
     Ok(())
+}
+
+/// Assets that cannot be published now, with the codes of the reasons that the log has.
+type Refused = HashMap<AssetId, String>;
+
+/// Brings what is new in these assets to the disk of the trees; gives those that have a file which is not what was stored.
+async fn bring(run: &Run<'_>, states: &[AssetState], refused: &Refused) -> Result<HashMap<AssetId, Message>, Failure> {
+    let assets: Vec<AssetId> = states.iter().map(|state| state.id).collect();
+    let there = run.context.store().published_blobs(run.state.id, &assets).await?;
+    let is_new = |file: &WantedFile| !file.blob.is_empty() && there.get(&file.file_name) != Some(&file.blob);
+    let new = states.iter().filter(|state| !refused.contains_key(&state.id)).filter_map(|state| {
+        let files = files(run, state)?;
+        let blobs: Vec<String> = files.into_iter().filter(is_new).map(|file| file.blob).collect();
+        (!blobs.is_empty()).then(|| (state.id, state.name.clone(), blobs))
+    });
+    let brought: Vec<(AssetId, Option<Message>)> = stream::iter(new.collect::<Vec<_>>())
+        .take_while(|_| std::future::ready(!run.context.stop_token().is_cancelled()))
+        .map(|(asset, name, blobs)| async move {
+            let (trees, store) = (run.trees.clone(), run.publish.workshop.blobs.clone());
+            let (progress, stop) = (run.context.clone(), run.context.stop_token().clone());
+            let brought = run.publish.workshop.work(move |abandoned| {
+                let _working = progress.working_on(name);
+                let stop = || abandoned() || stop.is_cancelled();
+                blobs.iter().try_for_each(|blob| trees.bring(&store, blob, &stop))
+            });
+            match brought.await? {
+                Ok(()) => Ok((asset, None)),
+                Err(TreeError::Blob(why)) if why.is_of_file() => {
+                    tracing::error!(error = %why, "a stored file cannot be published");
+                    Ok((asset, Some(reason::of_blob(&why))))
+                }
+                Err(error) => Err(Failure::from(error)),
+            }
+        })
+        .buffer_unordered(run.publish.workshop.settings.parallel * 2)
+        .try_collect()
+        .await?;
+    run.context.checkpoint()?;
+    Ok(brought.into_iter().filter_map(|(asset, why)| Some((asset, why?))).collect())
 }
 
 /// What an asset gives to the context as it is marked now.
@@ -128,56 +197,69 @@ fn beside(state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
     Some((made.blob.clone(), made.bytes))
 }
 
-/// Makes what is missing, a few assets at a time.
-async fn supply(run: &Run<'_>, states: Vec<AssetState>) -> Result<(), Failure> {
-    stream::iter(states)
+/// Makes what is missing, a few assets at a time, and gives those that it cannot be made for. The log has their lines.
+async fn supply(run: &Run<'_>, states: Vec<AssetState>) -> Result<Refused, Failure> {
+    let supplied: Vec<Option<(AssetId, String)>> = stream::iter(states)
         .take_while(|_| std::future::ready(!run.context.stop_token().is_cancelled()))
-        .map(|state| supply_one(run, state))
+        .map(|state| async move {
+            let asset = state.id;
+            Ok::<_, Failure>(supply_one(run, state).await?.map(|code| (asset, code)))
+        })
         .buffer_unordered(run.publish.workshop.settings.parallel * 2)
-        .try_collect::<()>()
+        .try_collect()
         .await?;
-    run.context.checkpoint()
+    run.context.checkpoint()?;
+    Ok(supplied.into_iter().flatten().collect())
 }
 
-async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<(), Failure> {
+/// The code of the reason, if it was refused: by this attempt or by an earlier one.
+async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<Option<String>, Failure> {
     let key = format!("/made:{}", state.id);
-    if run.is_done(&key) {
-        return Ok(());
+    if let Some(result) = run.done.get(&key) {
+        return Ok(result.as_str().map(str::to_owned));
     }
     let (workshop, recipes, progress) = (run.publish.workshop.clone(), run.recipes.clone(), run.context.clone());
     let (asset, given) = (state.clone(), given(run, &state));
     let made = run.publish.workshop.work(move |stop| {
         let _working = progress.working_on(&asset.name);
-        let mut is_written_here = true;
+        let (mut is_published, mut is_made) = (false, false);
         for given in given {
             match given.content {
                 Content::Text(text) => drop(workshop.blobs.store(&mut text.as_bytes(), u64::MAX, stop)?),
-                Content::Master | Content::Made(_) => is_written_here = false,
+                Content::Master => is_published = true,
+                Content::Made(_) => is_made = true,
                 Content::IfMade(_) | Content::Beside(_) | Content::Nothing => {}
             }
         }
-        if is_written_here {
+        if is_made && asset.making.page.is_some() {
+            // The job that draws its document makes it, together with the others.
+            Err(Unmade::Refused(Message::new(reason::PAGE_LOST)))
+        } else if is_made {
+            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop).map(Some)
+        } else if is_published {
+            workshop.blobs.verify(&asset.blob, stop)?;
             Ok(None)
         } else {
-            pictures::remake(&workshop, &recipes, &asset.blob, &asset.file_name, &asset.making, stop).map(Some)
+            Ok(None)
         }
     });
-    let (effect, report) = match made.await? {
-        Ok(None) => (Effect::Nothing, ItemReport::default()),
+    let mut report = ItemReport::default();
+    let effect = match made.await? {
+        Ok(None) => Effect::Nothing,
         Ok(Some(made)) => {
             let (company, source_blob) = (run.context.run.company, state.blob.clone());
-            let effect = Effect::Derive { company, asset: state.id, source_blob, derived: made.derived };
-            (effect, ItemReport::default())
+            Effect::Derive { company, asset: state.id, source_blob, derived: made.derived }
         }
         Err(Unmade::Refused(why)) => {
-            let mut report = ItemReport::default();
+            report.result = json!(why.code);
             refuse(run, &state, why, &mut report);
-            (Effect::Nothing, report)
+            Effect::Nothing
         }
         Err(Unmade::Failed(failure)) => return Err(failure),
     };
+    let code = report.result.as_str().map(str::to_owned);
     run.context.commit(Item(key), effect, move |_| report).await?;
-    Ok(())
+    Ok(code)
 }
 
 /// The line of an asset that cannot be published.

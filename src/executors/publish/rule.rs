@@ -1,5 +1,5 @@
-//! What distinguishes one kind of context from the others: where its trees lie, what an asset gives to them, and how its
-//! log speaks. Everything else is the same for all of them.
+//! What distinguishes one kind of context from the others, beside where its trees lie: what an asset gives to them, and how
+//! its log speaks. Everything else is the same for all of them.
 
 use serde_json::{Map, Value, json};
 
@@ -11,14 +11,10 @@ use crate::store::publishing::{AssetState, MemberState};
 #[derive(Debug)]
 pub struct Rule {
     pub kind: ContextKind,
-    /// Folder below the publish root that the trees lie in.
-    pub folder: &'static str,
-    /// Name of the manifest in a tree. No asset may come to have it.
-    pub manifest: &'static str,
-    /// A file that another job puts into the trees, and every publish hands on. No asset may come to have it either.
-    pub guest: Option<&'static str>,
     /// Whether files lie in the company's folders under names of their own, which may stand in each other's way.
     pub keeps_folders: bool,
+    /// Whether no order can ask for a full publish: then each looks whether the files are still as they were published.
+    pub looks_at_all: bool,
     pub types: LogTypes,
     /// What a marked asset gives.
     pub files: fn(&AssetState) -> Vec<Given>,
@@ -29,6 +25,7 @@ pub struct Rule {
 pub struct LogTypes {
     pub success: LogType,
     pub error: LogType,
+    pub warning: LogType,
     /// None where the API has no types for it.
     pub cleanup: Option<CleanupTypes>,
 }

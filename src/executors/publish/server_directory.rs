@@ -8,13 +8,12 @@ use crate::store::publishing::AssetState;
 
 pub static RULE: Rule = Rule {
     kind: ContextKind::ServerDirectory,
-    folder: "server-directory",
-    manifest: ".manifest.jsonl",
-    guest: None,
     keeps_folders: true,
+    looks_at_all: true,
     types: LogTypes {
         success: LogType::ServerDirectoryPublishSuccess,
         error: LogType::ServerDirectoryPublishError,
+        warning: LogType::ServerDirectoryPublishWarning,
         cleanup: None,
     },
     files,

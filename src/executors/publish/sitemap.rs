@@ -27,6 +27,8 @@ pub struct VideoSitemap {
     pub workshop: Workshop,
 }
 
+const SITEMAP: &str = "sitemap.xml";
+
 /// Most entries of a site map (sitemaps.org).
 const MOST_ENTRIES: usize = 50_000;
 
@@ -51,16 +53,15 @@ impl Executor for VideoSitemap {
         let state = context.store().context_state(context.run.company, kind, None).await?;
         let none = || Failure::because(Message::new("reason-no-default-context").with("kind", kind.as_str()));
         let entries = entries(context, &state.ok_or_else(none)?).await?;
-        let trees = Trees::new(settings.publish_root.join(video::RULE.folder), &company_root, video::RULE.manifest)?;
-        let trees = trees.with_guest(video::RULE.guest);
+        let trees = Trees::of(&settings.publish_root, kind, &company_root)?;
         let text = document(&format!("{root}/{}", video::address(&company_root)), &entries);
         let force = self.order.force_update == Some(true);
-        let path = trees.link().join(video::SITEMAP).display().to_string();
+        let path = trees.link().join(SITEMAP).display().to_string();
         let outcome = self.workshop.work(move |_| {
-            if !force && trees.guest(video::SITEMAP)?.is_some_and(|current| current == text) {
+            if !force && trees.guest(SITEMAP)?.is_some_and(|current| current == text) {
                 return Ok(Outcome::Unchanged);
             }
-            let is_placed = trees.place_guest(video::SITEMAP, &text)?;
+            let is_placed = trees.place_guest(SITEMAP, &text)?;
             Ok::<_, Failure>(if is_placed { Outcome::Written } else { Outcome::NoTree })
         });
         let report = report(outcome.await??, entries.len(), &path);

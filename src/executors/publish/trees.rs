@@ -4,26 +4,34 @@
 //! publish/image-serving/Acme -> .Acme.a      what readers open
 //! publish/image-serving/.Acme.a/             live:    mug.tif, content/guide.pdf, manifest.jsonl, search.jsonl
 //! publish/image-serving/.Acme.b/             standby: brought up to date, then switched to
+//! publish/image-serving/.Acme.in/            contents that are new, on their way from the blobs to a tree
 //! ```
 //!
-//! Published files are hard links to blobs (copies, where the trees lie in another file system). Whatever is done here
-//! can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any more, but has not
-//! noticed yet, apart from the one that came after it.
+//! A published file is never a blob: whoever edits one in place would edit the master. It has room of its own (shared until
+//! it is changed, where the file system can), but both trees have the same file, so that a publish costs one copy. An edit
+//! in place then changes both; so a file is taken over from the other tree only if it is what it should be, by its
+//! [`Stamp`] or else by its hash. One that is not is made again from its blob, and said.
+//!
+//! Whatever is done here can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any
+//! more, but has not noticed yet, apart from the one that came after it.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::manifest::{Manifest, Totals};
 use crate::assets::blobs::{self, BlobError, Blobs};
-use crate::store::publishing::{Publication, Side};
-
-const SEARCH: &str = "search.jsonl";
+use crate::assets::published::{self, Expected, Look, Parted, SEARCH, TEMPORARY, is_same_file, remove_file, walk};
+use crate::assets::stamp::Stamp;
+use crate::model::asset::ContextKind;
+use crate::store::publishing::{Publication, Seen, Side};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -58,15 +66,35 @@ pub enum Search {
 pub struct Target {
     /// Number of the publish it then holds.
     pub seq: i64,
-    /// Rows that changed since what it holds; all of them for a tree that begins with nothing.
+    /// Rows that changed since what it holds; all of them for a tree that is made in full.
     pub rows: Vec<Publication>,
-    pub from_nothing: bool,
+    /// Whatever the tree has, only what these rows name stays, and only if it is what they say.
+    pub in_full: bool,
+    /// Number of the publish that the other tree holds, which has the files of all rows up to it. 0: nothing is known of it.
+    pub held_by_other: i64,
+    /// Names of files that leave, and that the other tree may still have.
+    pub leaving: HashSet<String>,
     /// All rows, if the manifest is to be written anew.
     pub compact: Option<Vec<Publication>>,
     /// Files it then has.
     pub files: i64,
     pub search: Search,
     pub at: String,
+}
+
+/// What staging came to.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// Files whose stamps are others than the rows say.
+    pub seen: Vec<Seen>,
+    /// Files that were published and had been changed or removed since: they are as they should be again.
+    pub mended: Vec<Publication>,
+    /// Files that the tree does not have, because their blobs are not what they should be.
+    pub refused: Vec<(Publication, BlobError)>,
+    /// Files in the other tree that no publish put there.
+    pub strangers: Vec<String>,
+    /// Whether the other tree has files that it should not have as they are.
+    pub is_other_unsound: bool,
 }
 
 /// The trees of a company.
@@ -79,19 +107,19 @@ pub struct Trees {
 }
 
 impl Trees {
+    /// The trees of a company below the publish root, whose folder is called as the company's.
+    pub fn of(root: &Path, kind: ContextKind, company_root: &str) -> Result<Self, TreeError> {
+        let trees = Self::new(root.join(published::folder(kind)), company_root, published::manifest(kind))?;
+        Ok(Self { guest: published::guest(kind), ..trees })
+    }
+
     /// `folder` holds the trees of all companies; `manifest` is the name of the manifest in each.
-    pub fn new(folder: PathBuf, name: &str, manifest: &'static str) -> Result<Self, TreeError> {
+    fn new(folder: PathBuf, name: &str, manifest: &'static str) -> Result<Self, TreeError> {
         if is_plain(name) {
             Ok(Self { folder, name: name.to_owned(), manifest, guest: None })
         } else {
             Err(TreeError::BadName(name.to_owned()))
         }
-    }
-
-    /// `guest` is the name of a file that another job puts into the trees.
-    pub const fn with_guest(mut self, guest: Option<&'static str>) -> Self {
-        self.guest = guest;
-        self
     }
 
     /// What readers open.
@@ -104,7 +132,7 @@ impl Trees {
     }
 
     fn hidden(&self, ending: &str) -> PathBuf {
-        self.folder.join(format!(".{}.{ending}", self.name))
+        published::hidden(&self.folder, &self.name, ending)
     }
 
     /// The tree that readers see. The link itself is what counts, whatever the database has heard of it.
@@ -128,57 +156,165 @@ impl Trees {
         Manifest::of(&tree, self.manifest).totals().map_err(doing("read the manifest in", &tree))
     }
 
+    /// Brings a content from the blobs to the disk of the trees, where [`Trees::stage`] finds it. It is not there if it is
+    /// not what was stored.
+    pub fn bring(&self, blobs: &Blobs, blob: &str, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (tray, path) = (self.tray(), self.brought(blob));
+        if path.is_file() {
+            return Ok(());
+        }
+        fs::create_dir_all(&tray).map_err(doing("make the folder", &tray))?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let draft = tray.join(format!("{}-{number}~", std::process::id()));
+        remove_file(&draft)?;
+        blobs.hand_out(blob, &draft, stop)?;
+        fs::rename(&draft, &path).map_err(doing("write", &path))
+    }
+
+    fn tray(&self) -> PathBuf {
+        self.hidden("in")
+    }
+
+    /// What is there is whole.
+    fn brought(&self, blob: &str) -> PathBuf {
+        self.tray().join(blob)
+    }
+
+    /// Removes what was brought and is not needed any more.
+    pub fn clear_tray(&self) -> Result<(), TreeError> {
+        let tray = self.tray();
+        match fs::remove_dir_all(&tray) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(doing("remove", &tray)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a tree what it shall become. Nobody may be reading it.
-    pub fn stage(&self, side: Side, blobs: &Blobs, target: &Target, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+    pub fn stage(
+        &self,
+        side: Side,
+        blobs: &Blobs,
+        target: &Target,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Staged, TreeError> {
         fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
         let _lock = self.lock()?;
         let tree = self.tree(side);
-        if target.from_nothing && tree.exists() {
-            fs::remove_dir_all(&tree).map_err(doing("remove", &tree))?;
+        if tree.is_symlink() {
+            remove_file(&tree)?;
         }
         fs::create_dir_all(&tree).map_err(doing("make the folder", &tree))?;
         let mut touched = Touched::new(&tree);
+        let mut staged = Staged::default();
+        if target.in_full {
+            self.sweep(&tree, target, &mut touched, stop)?;
+            staged.strangers = self.strangers(&self.tree(side.other()), target, stop)?;
+            staged.is_other_unsound = !staged.strangers.is_empty();
+        }
+        let mut staging =
+            Staging { trees: self, side, blobs, target, stop, placed: HashMap::new(), filled: HashSet::new() };
         // First what leaves: a folder may come in the place of a file.
         let (leaving, staying): (Vec<&Publication>, Vec<_>) = target.rows.iter().partition(|row| !row.present);
         for row in leaving.into_iter().chain(staying) {
             if stop() {
                 return Err(TreeError::Stopped);
             }
-            self.place(&tree, blobs, row, &mut touched)?;
+            staging.place(row, &mut touched, &mut staged)?;
         }
+        staging.look_at_links(&mut staged)?;
         self.place_search(&tree, side, &target.search)?;
         if let Some(guest) = self.guest {
             self.hand_on(&tree, side, guest)?;
         }
-        let manifest = Manifest::of(&tree, self.manifest);
-        let written = match &target.compact {
-            Some(all) => manifest.write(all, target.seq, &target.at),
-            None if target.from_nothing => manifest.write(&target.rows, target.seq, &target.at),
-            None => manifest.append(&target.rows, target.seq, target.files, &target.at),
-        };
-        written.map_err(doing("write the manifest in", &tree))?;
+        self.write_manifest(&tree, target, &staged)?;
         touched.sync()?;
-        Ok(blobs::sync_folder(&self.folder)?)
+        blobs::sync_folder(&self.folder)?;
+        Ok(staged)
     }
 
-    /// Puts a file in the tree, or takes it out.
-    fn place(&self, tree: &Path, blobs: &Blobs, row: &Publication, touched: &mut Touched) -> Result<(), TreeError> {
-        if row.blob.is_empty() {
-            return Ok(());
+    /// Names what the tree has, and nothing else.
+    fn write_manifest(&self, tree: &Path, target: &Target, staged: &Staged) -> Result<(), TreeError> {
+        let refused: HashSet<&str> = staged.refused.iter().map(|(row, _)| row.file_name.as_str()).collect();
+        let manifest = Manifest::of(tree, self.manifest);
+        let written = match (&target.compact, target.in_full) {
+            (Some(all), _) => manifest.write(&without(all, &refused), target.seq, &target.at),
+            (None, true) => manifest.write(&without(&target.rows, &refused), target.seq, &target.at),
+            (None, false) => {
+                let files = target.files - refused.len() as i64;
+                manifest.append(&without(&target.rows, &refused), target.seq, files, &target.at)
+            }
+        };
+        written.map_err(doing("write the manifest in", tree))
+    }
+
+    /// Whether the files of these rows are all as they were when they were last found to be right. Nothing is read.
+    pub fn is_untouched(&self, side: Side, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<bool, TreeError> {
+        let tree = self.tree(side);
+        for row in rows.iter().filter(|row| row.present && !row.blob.is_empty()) {
+            if stop() {
+                return Err(TreeError::Stopped);
+            }
+            let found = Stamp::at(&tree.join(&row.file_name)).ok().map(|stamp| stamp.to_string());
+            if found.is_none() || found != row.stamp {
+                return Ok(false);
+            }
         }
-        let path = self.file_path(tree, &row.file_name)?;
-        if !row.present {
-            remove_file(&path)?;
-            return touched.emptied(&path);
+        Ok(true)
+    }
+
+    /// Removes everything from a tree that is no published file, by its name and by what it is.
+    fn sweep(
+        &self,
+        tree: &Path,
+        target: &Target,
+        touched: &mut Touched<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), TreeError> {
+        let named = Named::of(&target.rows);
+        walk(tree, stop, &mut |path, name, found| {
+            if found.is_dir() && named.folders.contains(name) {
+                return Ok(true);
+            }
+            if found.is_file() && named.files.contains(name) {
+                return Ok(false);
+            }
+            touched.folders.extend(path.parent().map(Path::to_owned));
+            if found.is_dir() {
+                fs::remove_dir_all(path).map_err(doing("remove", path))?;
+            } else {
+                remove_file(path)?;
+            }
+            Ok(false)
+        })
+    }
+
+    /// What a tree has that neither is published nor was when it was written.
+    fn strangers(&self, tree: &Path, target: &Target, stop: &dyn Fn() -> bool) -> Result<Vec<String>, TreeError> {
+        let (named, mut strangers) = (Named::of(&target.rows), Vec::new());
+        if target.held_by_other == 0 || !tree.is_dir() {
+            return Ok(strangers);
         }
-        if is_same_file(&blobs.path(&row.blob)?, &path) {
-            return Ok(());
+        walk(tree, stop, &mut |_, name, found| {
+            if found.is_dir() {
+                return Ok(true);
+            }
+            let is_ours = published::is_ours(name, self.manifest, self.guest);
+            if !is_ours && !named.files.contains(name) && !target.leaving.contains(name) {
+                strangers.push(name.to_owned());
+            }
+            Ok::<_, TreeError>(false)
+        })?;
+        Ok(strangers)
+    }
+
+    /// Parts both trees from whoever else has links to their files: see [`published::part`].
+    pub fn part(&self, stop: &dyn Fn() -> bool) -> Result<Parted, TreeError> {
+        if !self.folder.is_dir() {
+            return Ok(Parted::default());
         }
-        touched.filled(&path)?;
-        let temporary = tree.join(TEMPORARY);
-        remove_file(&temporary)?;
-        blobs.hand_out(&row.blob, &temporary)?;
-        fs::rename(&temporary, &path).map_err(doing("write", &path))
+        let _lock = self.lock()?;
+        Ok(published::part([&self.tree(Side::A), &self.tree(Side::B)], stop)?)
     }
 
     /// Names come from assets and folders, whose names are cleaned; here it is made sure once more that none leads
@@ -234,9 +370,7 @@ impl Trees {
         if !current.exists() || is_same_file(&current, &path) {
             return Ok(());
         }
-        remove_file(&temporary)?;
-        fs::hard_link(&current, &temporary).map_err(doing("link", &temporary))?;
-        fs::rename(&temporary, &path).map_err(doing("write", &path))
+        Ok(published::replace_by_link(&current, &temporary, &path)?)
     }
 
     /// Puts the guest into both trees, so that no switch takes it back. False without a tree that readers see.
@@ -261,8 +395,168 @@ impl Trees {
     }
 }
 
-/// No published file begins with a dot.
-const TEMPORARY: &str = ".new";
+/// The staging of a tree.
+struct Staging<'a> {
+    trees: &'a Trees,
+    side: Side,
+    blobs: &'a Blobs,
+    target: &'a Target,
+    stop: &'a dyn Fn() -> bool,
+    /// The files that are right, by their blobs: what has the same content is the same file.
+    placed: HashMap<&'a str, Vec<&'a Publication>>,
+    /// Blobs that a file was made or linked for.
+    filled: HashSet<&'a str>,
+}
+
+impl<'a> Staging<'a> {
+    /// Puts a file in the tree, or takes it out.
+    fn place(&mut self, row: &'a Publication, touched: &mut Touched<'_>, staged: &mut Staged) -> Result<(), TreeError> {
+        if row.blob.is_empty() {
+            return Ok(());
+        }
+        let tree = self.trees.tree(self.side);
+        let path = self.trees.file_path(&tree, &row.file_name)?;
+        if !row.present {
+            remove_file(&path)?;
+            return touched.emptied(&path);
+        }
+        let twin = self.trees.tree(self.side.other()).join(&row.file_name);
+        let sibling = self.placed.get(row.blob.as_str()).and_then(|rows| rows.first());
+        let sibling = sibling.map(|row| tree.join(&row.file_name));
+        let look = |path: &Path| match &sibling {
+            Some(sibling) if is_same_file(path, sibling) => {
+                Stamp::at(path).map(Look::Right).map_err(doing("look at", path))
+            }
+            _ => self.look(path, row),
+        };
+        let here = look(&path)?;
+        let is_held = row.seq <= self.target.held_by_other;
+        let there = match is_held {
+            _ if is_same_file(&path, &twin) => here,
+            true => look(&twin)?,
+            false => Look::Nothing,
+        };
+        if is_held && !matches!(there, Look::Right(_)) {
+            staged.is_other_unsound = true;
+            // A link to the blob is what earlier versions made; the content is right.
+            if there != Look::Blob {
+                staged.mended.push(row.clone());
+            }
+        }
+        let stamp = match here {
+            Look::Right(stamp) => stamp,
+            Look::Nothing | Look::Blob | Look::Changed => {
+                touched.filled(&path)?;
+                let twin = matches!(there, Look::Right(_)).then_some(twin.as_path());
+                let links = [sibling.as_deref(), twin];
+                if let Err(why) = self.fill(row, &path, &tree.join(TEMPORARY), links) {
+                    return self.refuse(row, why, &path, touched, staged);
+                }
+                self.filled.insert(&row.blob);
+                Stamp::at(&path).map_err(doing("look at", &path))?
+            }
+        };
+        let stamp = stamp.to_string();
+        if row.stamp.as_ref() != Some(&stamp) {
+            staged.seen.push(Seen { file_name: row.file_name.clone(), blob: row.blob.clone(), stamp });
+        }
+        self.placed.entry(&row.blob).or_default().push(row);
+        Ok(())
+    }
+
+    /// Each link to a file changes the stamps of those that were there before.
+    fn look_at_links(&self, staged: &mut Staged) -> Result<(), TreeError> {
+        let tree = self.trees.tree(self.side);
+        let is_shared =
+            |blob: &str| self.filled.contains(blob) && self.placed.get(blob).is_some_and(|rows| rows.len() > 1);
+        staged.seen.retain(|seen| !is_shared(&seen.blob));
+        for row in self.placed.iter().filter(|(blob, _)| is_shared(blob)).flat_map(|(_, rows)| rows) {
+            let path = tree.join(&row.file_name);
+            let stamp = Stamp::at(&path).map_err(doing("look at", &path))?.to_string();
+            staged.seen.push(Seen { file_name: row.file_name.clone(), blob: row.blob.clone(), stamp });
+        }
+        Ok(())
+    }
+
+    /// Puts the right content at `path`: what was brought for it, else one of the files that have it already, else a copy of
+    /// the blob.
+    fn fill(
+        &self,
+        row: &Publication,
+        path: &Path,
+        temporary: &Path,
+        links: [Option<&Path>; 2],
+    ) -> Result<(), TreeError> {
+        // A folder in the place of a file was put there by nobody of ours, and is not ours to remove but in full.
+        match fs::rename(self.trees.brought(&row.blob), path) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(doing("write", path)(error)),
+        }
+        remove_file(temporary)?;
+        // Not every file system has links, and none has any number of them to a file.
+        let is_linked = links.into_iter().flatten().any(|link| fs::hard_link(link, temporary).is_ok());
+        if !is_linked {
+            self.blobs.hand_out(&row.blob, temporary, self.stop)?;
+        }
+        fs::rename(temporary, path).map_err(doing("write", path))
+    }
+
+    /// Nothing wrong is published: what cannot be made right leaves the tree.
+    fn refuse(
+        &self,
+        row: &Publication,
+        why: TreeError,
+        path: &Path,
+        touched: &mut Touched<'_>,
+        staged: &mut Staged,
+    ) -> Result<(), TreeError> {
+        match why {
+            TreeError::Blob(why) if why.is_of_file() => {
+                remove_file(path)?;
+                touched.emptied(path)?;
+                staged.mended.retain(|mended| mended.file_name != row.file_name);
+                staged.refused.push((row.clone(), why));
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
+
+    fn look(&self, path: &Path, row: &Publication) -> Result<Look, TreeError> {
+        let blob = self.blobs.path(&row.blob)?;
+        let expected = Expected { blob: &blob, sha256: &row.blob, bytes: row.bytes, stamp: row.stamp.as_deref() };
+        Ok(published::look(path, expected, self.stop)?)
+    }
+}
+
+/// Rows as they are without the files that were refused.
+fn without<'a>(rows: &'a [Publication], refused: &HashSet<&str>) -> Cow<'a, [Publication]> {
+    if refused.is_empty() {
+        return Cow::Borrowed(rows);
+    }
+    let is_there = |row: &Publication| row.present && !refused.contains(row.file_name.as_str());
+    rows.iter().map(|row| Publication { present: is_there(row), ..row.clone() }).collect()
+}
+
+/// The names of published files, and of the folders that they lie in.
+struct Named<'a> {
+    files: HashSet<&'a str>,
+    folders: HashSet<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn of(rows: &'a [Publication]) -> Self {
+        let files: HashSet<&str> =
+            rows.iter().filter(|row| row.present && !row.blob.is_empty()).map(|row| row.file_name.as_str()).collect();
+        let above = |name: &&'a str| {
+            std::iter::successors(name.rsplit_once('/'), |(folder, _)| folder.rsplit_once('/'))
+                .map(|(folder, _)| folder)
+        };
+        let folders = files.iter().flat_map(above).collect();
+        Self { files, folders }
+    }
+}
 
 /// Folders of a tree that something was changed in, to be made to survive a power cut.
 struct Touched<'a> {
@@ -321,19 +615,6 @@ fn write(tree: &Path, name: &str, mut content: impl Read) -> Result<(), TreeErro
     written.map_err(doing("write", &path))
 }
 
-/// Removes a file, if it is there.
-fn remove_file(path: &Path) -> Result<(), TreeError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(doing("remove", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    identity(one).is_some_and(|one| identity(other) == Some(one))
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -372,15 +653,19 @@ mod tests {
                 bytes: blob.bytes,
                 detail: None,
                 present: true,
+                seq: 1,
+                stamp: None,
                 published_at: DateTime::UNIX_EPOCH,
             }
         }
 
-        fn stage(&self, seq: i64, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+        fn stage(&self, seq: i64, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<Staged, TreeError> {
             let target = Target {
                 seq,
                 rows: rows.to_vec(),
-                from_nothing: seq == 1,
+                in_full: seq == 1,
+                held_by_other: 0,
+                leaving: HashSet::new(),
                 compact: None,
                 files: 3,
                 search: Search::Keep,
@@ -411,15 +696,19 @@ mod tests {
         undisturbed.stage(1, &first(&undisturbed), &|| false).unwrap();
         undisturbed.stage(2, &second(&undisturbed), &|| false).unwrap();
         let mut world = world();
-        for (steps_of_first, steps_of_second) in (0..4).flat_map(|one| (0..4).map(move |two| (one, two))) {
-            let of_its_own = world.folder.path().join(format!("{steps_of_first}{steps_of_second}"));
+        // What is asked now and then whether to stop, is asked more often than this nowhere.
+        const MOST: usize = 24;
+        let ends = (0..MOST).map(|steps| (steps, MOST)).chain((0..MOST).map(|steps| (MOST, steps)));
+        for (steps_of_first, steps_of_second) in ends {
+            let of_its_own = world.folder.path().join(format!("{steps_of_first}-{steps_of_second}"));
             world.trees = Trees::new(of_its_own, "Acme", MANIFEST).unwrap();
             let stopping_after = |steps: usize| {
                 let left = Cell::new(steps);
                 move || left.replace(left.get().saturating_sub(1)) == 0
             };
             let stopped = world.stage(1, &first(&world), &stopping_after(steps_of_first));
-            assert_eq!(stopped.is_err(), steps_of_first < 3);
+            assert!(stopped.is_err() || steps_of_first >= 3, "it asks for each file");
+            assert!(stopped.is_ok() || steps_of_first < MOST);
             world.stage(1, &first(&world), &|| false).unwrap();
             let _ = world.stage(2, &second(&world), &stopping_after(steps_of_second));
             world.stage(2, &second(&world), &|| false).unwrap();

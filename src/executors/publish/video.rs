@@ -19,17 +19,14 @@ use crate::model::log::{FileType, LogType};
 use crate::store::publishing::AssetState;
 
 /// The site map in a tree.
-pub const SITEMAP: &str = "sitemap.xml";
-
 pub static RULE: Rule = Rule {
     kind: ContextKind::Video,
-    folder: "video",
-    manifest: ".manifest.jsonl",
-    guest: Some(SITEMAP),
     keeps_folders: false,
+    looks_at_all: true,
     types: LogTypes {
         success: LogType::VideoPublishSuccess,
         error: LogType::VideoPublishError,
+        warning: LogType::VideoPublishWarning,
         cleanup: Some(CleanupTypes {
             begin: (LogType::BeginVideoPublishCleanup, "begin-video-publish-cleanup"),
             success: LogType::VideoPublishCleanupSuccess,

@@ -1,0 +1,243 @@
+//! Published files on the disk: where the trees of each kind of context lie, and what a look at a file tells.
+
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::ioctl_ficlone;
+
+use super::blobs::{self, BlobError};
+use super::stamp::Stamp;
+use crate::model::asset::ContextKind;
+
+/// The search data of a tree.
+pub const SEARCH: &str = "search.jsonl";
+
+/// What is being written in a tree. No published file begins with a dot.
+pub const TEMPORARY: &str = ".new";
+
+/// Folder below the publish root that the trees of a kind lie in.
+pub const fn folder(kind: ContextKind) -> &'static str {
+    match kind {
+        ContextKind::ImageServing => "image-serving",
+        ContextKind::ImageRendering => "image-rendering",
+        ContextKind::Video => "video",
+        ContextKind::ServerDirectory => "server-directory",
+        ContextKind::Metadata => "metadata",
+    }
+}
+
+/// Name of the manifest in a tree. No asset may come to have it.
+pub const fn manifest(kind: ContextKind) -> &'static str {
+    match kind {
+        ContextKind::ImageServing | ContextKind::ImageRendering => "manifest.jsonl",
+        ContextKind::Video | ContextKind::ServerDirectory => ".manifest.jsonl",
+        ContextKind::Metadata => "metadata.jsonl",
+    }
+}
+
+/// A file that another job puts into the trees, and every publish hands on. No asset may come to have it either.
+pub const fn guest(kind: ContextKind) -> Option<&'static str> {
+    match kind {
+        ContextKind::Video => Some("sitemap.xml"),
+        ContextKind::ImageServing
+        | ContextKind::ImageRendering
+        | ContextKind::ServerDirectory
+        | ContextKind::Metadata => None,
+    }
+}
+
+/// Whether a file in a tree is one that every publish writes, or was writing when it broke off.
+pub fn is_ours(name: &str, manifest: &str, guest: Option<&str>) -> bool {
+    [Some(manifest), guest, Some(SEARCH), Some(TEMPORARY)].contains(&Some(name))
+        || Path::new(manifest).with_extension("new") == Path::new(name)
+}
+
+/// What lies hidden beside the link of a company: its trees (`a`, `b`), the lock, contents on their way.
+pub fn hidden(folder: &Path, company: &str, ending: &str) -> PathBuf {
+    folder.join(format!(".{company}.{ending}"))
+}
+
+/// What there is at the path of a published file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    Nothing,
+    /// The right content, in a file of its own.
+    Right(Stamp),
+    /// A link to the blob.
+    Blob,
+    /// Something else.
+    Changed,
+}
+
+/// What a published file should be.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    pub blob: &'a Path,
+    pub sha256: &'a str,
+    pub bytes: u64,
+    /// By which it is known without being read.
+    pub stamp: Option<&'a str>,
+}
+
+/// Looks at a published file, and reads it if nothing else tells.
+pub fn look(path: &Path, expected: Expected<'_>, stop: &dyn Fn() -> bool) -> Result<Look, BlobError> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Look::Nothing);
+        }
+        Err(error) => return Err(BlobError::doing("look at", path)(error)),
+    };
+    if found.is_file() && is_same_file(path, expected.blob) {
+        return Ok(Look::Blob);
+    }
+    if !found.is_file() || found.len() != expected.bytes {
+        return Ok(Look::Changed);
+    }
+    let stamp = Stamp::of(&found);
+    if expected.stamp == Some(stamp.to_string().as_str()) {
+        return Ok(Look::Right(stamp));
+    }
+    let mut file = File::open(path).map_err(BlobError::doing("open", path))?;
+    let is_right = blobs::hash(&mut file, stop, path)? == expected.sha256;
+    Ok(if is_right { Look::Right(stamp) } else { Look::Changed })
+}
+
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// Goes through a tree without following links. `visit` is given the path, the name as published files have it, and what is
+/// there, and says whether to go into a folder.
+pub fn walk<E: From<BlobError>>(
+    tree: &Path,
+    stop: &dyn Fn() -> bool,
+    visit: &mut dyn FnMut(&Path, &str, &Metadata) -> Result<bool, E>,
+) -> Result<(), E> {
+    let mut folders = vec![(tree.to_owned(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(BlobError::doing("list", &folder))? {
+            if stop() {
+                return Err(BlobError::Stopped.into());
+            }
+            let path = entry.map_err(BlobError::doing("list", &folder))?.path();
+            let found = match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found => found.map_err(BlobError::doing("look at", &path))?,
+            };
+            let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+            if visit(&path, &name, &found)? && found.is_dir() {
+                folders.push((path, format!("{name}/")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was parted from the blobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Parted {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// Gives every file of both trees that somebody else has a link to room of its own: earlier versions made them links to
+/// blobs. What the trees share with each other they go on to share. Readers see the same bytes at any moment.
+pub fn part(trees: [&Path; 2], stop: &dyn Fn() -> bool) -> Result<Parted, BlobError> {
+    let mut parting = Parting::default();
+    for (tree, other) in [(trees[0], trees[1]), (trees[1], trees[0])].into_iter().filter(|(tree, _)| tree.is_dir()) {
+        walk(tree, stop, &mut |path, name, found| {
+            if found.is_file() {
+                parting.part(path, found, tree, (&other.join(name), other), stop)?;
+            }
+            Ok::<_, BlobError>(true)
+        })?;
+    }
+    Ok(parting.parted)
+}
+
+#[derive(Debug, Default)]
+struct Parting {
+    parted: Parted,
+    /// Where the content of a file with several names lies now, by what it was and by what it is.
+    known: HashMap<(u64, u64), PathBuf>,
+}
+
+impl Parting {
+    fn part(
+        &mut self,
+        path: &Path,
+        found: &Metadata,
+        tree: &Path,
+        (twin, other): (&Path, &Path),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), BlobError> {
+        let is_shared = is_same_file(path, twin);
+        let shared = 1 + u64::from(is_shared);
+        let identity = (found.dev(), found.ino());
+        if found.nlink() <= shared || self.known.get(&identity).is_some_and(|known| is_same_file(known, path)) {
+            return Ok(());
+        }
+        match self.known.get(&identity) {
+            // Another name of a file that was parted before.
+            Some(known) => replace_by_link(known, &tree.join(TEMPORARY), path)?,
+            None => {
+                part_file(path, &tree.join(TEMPORARY), stop)?;
+                self.parted.files += 1;
+                self.parted.bytes += found.len();
+                // The blob is one name; others can only be those of other files with the same content.
+                if found.nlink() > shared + 1 {
+                    let now = fs::symlink_metadata(path).map_err(BlobError::doing("look at", path))?;
+                    self.known.extend([identity, (now.dev(), now.ino())].map(|identity| (identity, path.to_owned())));
+                }
+            }
+        }
+        if is_shared { replace_by_link(path, &other.join(TEMPORARY), twin) } else { Ok(()) }
+    }
+}
+
+/// Puts a link to a file in the place of another.
+pub fn replace_by_link(path: &Path, temporary: &Path, target: &Path) -> Result<(), BlobError> {
+    remove_file(temporary)?;
+    fs::hard_link(path, temporary).map_err(BlobError::doing("link", temporary))?;
+    fs::rename(temporary, target).map_err(BlobError::doing("write", target))
+}
+
+/// Puts a copy of a file in its place.
+fn part_file(path: &Path, temporary: &Path, stop: &dyn Fn() -> bool) -> Result<(), BlobError> {
+    const PIECE: usize = 1 << 18;
+    remove_file(temporary)?;
+    let copied = (|| {
+        let mut source = File::open(path)?;
+        let mut out = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+        if ioctl_ficlone(&out, &source).is_err() {
+            let mut piece = vec![0; PIECE];
+            loop {
+                if stop() {
+                    return Ok(false);
+                }
+                match source.read(&mut piece)? {
+                    0 => break,
+                    count => out.write_all(&piece[..count])?,
+                }
+            }
+        }
+        blobs::keep_time(&source, &out)?;
+        out.sync_all()?;
+        fs::rename(temporary, path)?;
+        Ok(true)
+    })();
+    if copied.map_err(BlobError::doing("copy", path))? { Ok(()) } else { Err(BlobError::Stopped) }
+}
+
+/// Removes a file, if it is there.
+pub fn remove_file(path: &Path) -> Result<(), BlobError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::doing("remove", path)(error)),
+        _ => Ok(()),
+    }
+}

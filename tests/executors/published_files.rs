@@ -1,0 +1,385 @@
+//! Published files are never the master: who edits one in place changes no stored file, and a publish puts it back. Stored
+//! files that were changed or damaged are not handed on, and said.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use prepress::assets::blobs::Blobs;
+use prepress::model::kind::JobKind;
+use serde_json::{Value, json};
+
+use crate::publish::{asset, upload};
+use crate::world::{Done, World, directory, jpeg, read};
+
+const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
+const IMAGE_SERVING: JobKind = JobKind::ImageServingPublish;
+
+async fn publish(world: &World, kind: JobKind, publish_type: &str) -> Done {
+    let order = match kind {
+        JobKind::ImageServingPublish => json!({ "publishType": publish_type, "emailSetting": "None" }),
+        _ => json!({ "emailSetting": "None" }),
+    };
+    world.run(kind, order).await.succeeded()
+}
+
+/// Writes to a file as one who may do anything would, and puts its time back.
+fn overwrite(path: &Path, bytes: &[u8]) {
+    let found = fs::metadata(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::File::open(path).unwrap().set_modified(found.modified().unwrap()).unwrap();
+}
+
+/// The same size with other bytes, or half of it.
+fn spoilt(bytes: &[u8], is_cut: bool) -> Vec<u8> {
+    if is_cut {
+        return bytes[..bytes.len() / 2].to_vec();
+    }
+    let mut bytes = bytes.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x5a;
+    bytes
+}
+
+impl World {
+    async fn master(&self, name: &str) -> PathBuf {
+        let rows = self.query("SELECT name, blob FROM asset").await;
+        let row = rows.iter().find(|row| row[0] == name).unwrap();
+        self.blobs.path(row[1].as_str().unwrap()).unwrap()
+    }
+
+    async fn pyramid(&self, name: &str) -> PathBuf {
+        let rows = self
+            .query("SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = d.asset_id WHERE role = 'Pyramid'")
+            .await;
+        let row = rows.iter().find(|row| row[0] == name).unwrap();
+        self.blobs.path(row[1].as_str().unwrap()).unwrap()
+    }
+
+    fn side(&self, folder: &str, letter: char) -> PathBuf {
+        self.settings.publish_root.join(folder).join(format!(".Acme.{letter}"))
+    }
+
+    /// Every file of both trees of a context.
+    fn files_of_both(&self, folder: &str) -> Vec<PathBuf> {
+        let (mut folders, mut files) = (vec![self.side(folder, 'a'), self.side(folder, 'b')], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
+    /// No published file is a stored file, and every stored file is what its name says.
+    fn check_apart(&self) {
+        let mut stored = BTreeSet::new();
+        for first in 0..=255 {
+            for id in self.blobs.list(&format!("{first:02x}")).unwrap() {
+                let found = fs::metadata(self.blobs.path(&id).unwrap()).unwrap();
+                assert_eq!(found.nlink(), 1, "{id}");
+                assert_eq!(found.permissions().mode() & 0o222, 0, "{id} may be written to");
+                stored.insert((found.dev(), found.ino()));
+                assert_eq!(Blobs::id_of(&read(self.blobs.path(&id).unwrap())), id);
+            }
+        }
+        for folder in ["image-serving", "server-directory"] {
+            for path in self.files_of_both(folder) {
+                let found = fs::metadata(&path).unwrap();
+                assert!(!stored.contains(&(found.dev(), found.ino())), "{} is a stored file", path.display());
+            }
+            assert!(!self.side(folder, 'i').with_file_name(".Acme.in").exists(), "nothing stays on its way");
+        }
+    }
+
+    /// Both trees as an earlier version made them: every file a link to its blob.
+    async fn link_to_blobs(&self, folder: &str) {
+        let rows = self.query("SELECT file_name, blob FROM publication WHERE blob <> '' AND present = 1").await;
+        for path in self.files_of_both(folder) {
+            let name = path.strip_prefix(self.settings.publish_root.join(folder)).unwrap();
+            let name = name.components().skip(1).collect::<PathBuf>();
+            if let Some(row) = rows.iter().find(|row| row[0].as_str() == name.to_str()) {
+                fs::remove_file(&path).unwrap();
+                fs::hard_link(self.blobs.path(row[1].as_str().unwrap()).unwrap(), &path).unwrap();
+            }
+        }
+        self.execute("UPDATE publish_context SET owns_files = 0").await;
+        self.execute("UPDATE publication SET stamp = NULL").await;
+    }
+
+    async fn exported(&self, name: &str, order: Value) -> Vec<u8> {
+        let mut whole =
+            json!({ "assetHandleArray": [format!("a|{}", asset(self, name).await)], "emailSetting": "None" });
+        whole.as_object_mut().unwrap().extend(order.as_object().unwrap().clone());
+        self.run(JobKind::Export, whole).await.succeeded();
+        let rows = self.query("SELECT max(instance_id), token FROM export").await;
+        let archive = format!("{}/{}.zip", rows[0][0], rows[0][1].as_str().unwrap());
+        let output = Command::new("unzip").arg("-p").arg(self.settings.export_root.join(archive)).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    }
+}
+
+/// What exiftool makes of it.
+fn edit_in_place(path: &Path) {
+    let edited = Command::new("exiftool")
+        .args(["-overwrite_original_in_place", "-P", "-q", "-Comment=edited by somebody"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(edited.status.success(), "{edited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_in_place_of_a_published_file_reaches_no_master_and_is_undone() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    publish(&world, SERVER_DIRECTORY, "").await;
+    publish(&world, IMAGE_SERVING, "Full").await;
+    world.check_apart();
+    let (picture, pyramid) = (world.tree("server-directory").join("a.jpg"), world.published().join("a.tif"));
+    let (good, good_pyramid) = (read(&picture), read(&pyramid));
+    let converted = json!({ "fmt": "convert", "is_modifier": "wid=10" });
+    let small = world.exported("a", converted.clone()).await;
+
+    edit_in_place(&picture);
+    assert_ne!(read(&picture), good, "exiftool did its work");
+    overwrite(&pyramid, &spoilt(&good_pyramid, false));
+    world.check_apart();
+    assert_eq!(world.exported("a", json!({ "fmt": "orig" })).await, good, "the original is what came in");
+    assert_eq!(world.exported("a", converted).await, small);
+
+    let full = publish(&world, IMAGE_SERVING, "Full").await;
+    assert_eq!(read(world.published().join("a.tif")), good_pyramid);
+    assert!(
+        full.text().contains("ImageServingPublishWarning: a.tif in ImageServing had been changed"),
+        "{}",
+        full.text()
+    );
+    assert_eq!((full.counters.warning, full.counters.transfer_warning, full.counters.success), (1, 1, 2));
+    // A server directory knows no full publish: every one looks, though nothing else has changed.
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!(read(world.tree("server-directory").join("a.jpg")), good);
+    assert_eq!(done.of_type("ServerDirectoryPublishWarning").len(), 1, "{}", done.text());
+    assert_eq!(publish(&world, SERVER_DIRECTORY, "").await.codes(), ["publish-nothing"]);
+
+    // What was wrong in the tree that readers see next does not come back with it.
+    for seed in [20, 21] {
+        upload(&world, &[("b.jpg", seed)]).await;
+        for (kind, publish_type) in [(IMAGE_SERVING, "Incremental"), (SERVER_DIRECTORY, "")] {
+            let done = publish(&world, kind, publish_type).await;
+            assert_eq!(done.counters.warning, 0, "{}", done.text());
+        }
+        assert_eq!(read(world.published().join("a.tif")), good_pyramid);
+        assert_eq!(read(world.tree("server-directory").join("a.jpg")), good);
+        world.check_apart();
+    }
+}
+
+/// Neither size nor time tell what was changed, and the tool may put another file in its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_publish_puts_back_whatever_was_changed() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3)]).await;
+    publish(&world, IMAGE_SERVING, "Full").await;
+    let path = |name: &str| world.published().join(name);
+    let good = ["a.tif", "b.tif", "c.tif"].map(|name| read(path(name)));
+    // No file was written again without need.
+    let inodes = || ["a.tif", "b.tif", "c.tif"].map(|name| fs::metadata(path(name)).unwrap().ino());
+    let before = inodes();
+    let done = publish(&world, IMAGE_SERVING, "Full").await;
+    assert_eq!((inodes(), done.counters.warning), (before, 0), "{}", done.text());
+
+    overwrite(&path("a.tif"), &spoilt(&good[0], false));
+    let replaced = path("b.tif").with_extension("other");
+    fs::write(&replaced, b"other").unwrap();
+    fs::rename(&replaced, path("b.tif")).unwrap();
+    fs::remove_file(path("c.tif")).unwrap();
+    fs::create_dir(path("stray")).unwrap();
+    fs::write(path("stray/x.tif"), b"x").unwrap();
+    let done = publish(&world, IMAGE_SERVING, "Full").await;
+    assert_eq!(["a.tif", "b.tif", "c.tif"].map(|name| read(path(name))), good);
+    assert_eq!(done.codes().iter().filter(|code| **code == "publish-mended").count(), 3, "{}", done.text());
+    assert!(done.text().contains("1 file in ImageServing that no publish put there"), "{}", done.text());
+    upload(&world, &[("d.jpg", 4)]).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(["a.tif", "b.tif", "c.tif"].map(|name| read(path(name))), good);
+    assert!(!path("stray").exists());
+    world.check_apart();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_of_an_earlier_version_are_parted_by_the_first_publish() {
+    for publish_type in ["Incremental", "Full"] {
+        let world = World::new().await;
+        upload(&world, &[("a.jpg", 1), ("sub/b.jpg", 2), ("twin.jpg", 1)]).await;
+        publish(&world, IMAGE_SERVING, "Full").await;
+        publish(&world, SERVER_DIRECTORY, "").await;
+        world.link_to_blobs("image-serving").await;
+        world.link_to_blobs("server-directory").await;
+        let good = read(world.published().join("a.tif"));
+        // With nothing to publish too.
+        let done = publish(&world, SERVER_DIRECTORY, "").await;
+        assert!(done.text().contains("2 files in ServerDirectory ("), "{}", done.text());
+        let done = publish(&world, IMAGE_SERVING, publish_type).await;
+        assert!(done.text().contains("were links to stored files and got room of their own."), "{}", done.text());
+        world.check_apart();
+        overwrite(&world.published().join("a.tif"), &spoilt(&good, false));
+        world.check_apart();
+        let (a, b) = (world.side("image-serving", 'a'), world.side("image-serving", 'b'));
+        let inode = |tree: &Path, name: &str| fs::metadata(tree.join(name)).unwrap().ino();
+        for tree in [&a, &b] {
+            assert_eq!(inode(tree, "b.tif"), inode(&a, "b.tif"), "one copy is for both trees");
+            assert_eq!(inode(tree, "twin.tif"), inode(&a, "a.tif"), "and for all that has the same content");
+        }
+        let done = publish(&world, IMAGE_SERVING, "Full").await;
+        assert!(!done.codes().contains(&"publish-parted"), "{}", done.text());
+        assert_eq!(read(world.published().join("a.tif")), good);
+        assert_eq!(read(world.published().join("twin.tif")), good);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parting_and_mending_that_crash_anywhere_end_right() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    publish(&world, IMAGE_SERVING, "Full").await;
+    let good = read(world.published().join("a.tif"));
+    world.link_to_blobs("image-serving").await;
+    upload(&world, &[("c.jpg", 3)]).await;
+    let order = json!({ "publishType": "Incremental", "emailSetting": "None" });
+    world.run_with_crashes(IMAGE_SERVING, order).await.succeeded();
+    world.check_apart();
+    overwrite(&world.published().join("a.tif"), &spoilt(&good, true));
+    let order = json!({ "publishType": "Full", "emailSetting": "None" });
+    let done = world.run_with_crashes(IMAGE_SERVING, order).await.succeeded();
+    assert_eq!(done.of_type("ImageServingPublishWarning").len(), 1, "{}", done.text());
+    assert_eq!(read(world.published().join("a.tif")), good);
+    upload(&world, &[("c.jpg", 33)]).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(read(world.published().join("a.tif")), good, "the other tree is made again too");
+    world.check_apart();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_master_is_handed_on_by_nobody_and_said_by_everybody() {
+    for is_cut in [false, true] {
+        let world = World::new().await;
+        upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+        let (path, good) = (world.master("a").await, jpeg(24, 1));
+        overwrite(&path, &spoilt(&good, is_cut));
+        let says_so = |done: &Done, log_type: &str| {
+            let lines = done.of_type(log_type);
+            assert_eq!(lines.len(), 1, "{}", done.text());
+            assert_eq!(lines[0].asset.as_deref(), Some("a"), "{}", done.text());
+            assert_eq!(lines[0].params["reason"]["code"], "reason-file-damaged", "{}", done.text());
+            assert_eq!(done.counters.error, 1, "{}", done.text());
+        };
+
+        let done = publish(&world, SERVER_DIRECTORY, "").await;
+        says_so(&done, "ServerDirectoryPublishError");
+        assert_eq!(world.paths_in("server-directory"), ["b.jpg"]);
+        let handles: Vec<String> =
+            [asset(&world, "a").await, asset(&world, "b").await].map(|id| format!("a|{id}")).into();
+        let order = json!({ "assetHandleArray": handles, "fmt": "orig", "emailSetting": "None" });
+        says_so(&world.run(JobKind::Export, order).await.succeeded(), "ExportJobRenderFileError");
+        let order = json!({ "assetHandleArray": handles, "emailSetting": "None" });
+        says_so(&world.run(JobKind::ReprocessAssets, order).await.succeeded(), "ReoptimizeFailure");
+        world.execute("DELETE FROM derived WHERE asset_id = (SELECT id FROM asset WHERE name = 'a')").await;
+        let done = world.run(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await.succeeded();
+        says_so(&done, "ReoptimizeFailure");
+        says_so(&publish(&world, IMAGE_SERVING, "Full").await, "ImageServingPublishError");
+        assert_eq!(world.published_names(), ["b.tif"]);
+
+        // Nothing of the asset changed: it is tried again all the same, until its file is back.
+        says_so(&publish(&world, IMAGE_SERVING, "Incremental").await, "ImageServingPublishError");
+        says_so(&publish(&world, SERVER_DIRECTORY, "").await, "ServerDirectoryPublishError");
+        overwrite(&path, &good);
+        for (kind, publish_type) in [(IMAGE_SERVING, "Incremental"), (SERVER_DIRECTORY, "")] {
+            let done = publish(&world, kind, publish_type).await;
+            assert_eq!((done.counters.success, done.counters.error), (1, 0), "{}", done.text());
+        }
+        assert_eq!(world.published_names(), ["a.tif", "b.tif"]);
+        assert_eq!(read(world.tree("server-directory").join("a.jpg")), good);
+        assert_eq!(publish(&world, IMAGE_SERVING, "Incremental").await.codes(), ["publish-nothing"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_pyramid_is_made_again_to_be_published_and_is_not_exported() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    let path = world.pyramid("a").await;
+    let good = read(&path);
+    overwrite(&path, &spoilt(&good, false));
+    let handles: Vec<String> = [asset(&world, "a").await, asset(&world, "b").await].map(|id| format!("a|{id}")).into();
+    let order =
+        json!({ "assetHandleArray": handles, "fmt": "convert", "is_modifier": "wid=10", "emailSetting": "None" });
+    let done = world.run(JobKind::Export, order).await.succeeded();
+    assert_eq!((done.counters.success, done.counters.error), (2, 1), "b, and the archive: {}", done.text());
+    assert!(done.text().contains("the stored file was changed or damaged since it came in"), "{}", done.text());
+    let done = publish(&world, IMAGE_SERVING, "Full").await;
+    assert_eq!((done.counters.success, done.counters.error), (2, 0), "{}", done.text());
+    assert_eq!(read(world.published().join("a.tif")), good);
+    assert_eq!(read(&path), good, "the stored one is sound again");
+    world.check_apart();
+}
+
+/// Readers go on to see what they saw, as long as it is right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_stays_while_its_stored_file_is_damaged() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    publish(&world, SERVER_DIRECTORY, "").await;
+    let path = world.master("a").await;
+    let good = read(&path);
+    overwrite(&path, &spoilt(&good, true));
+    upload(&world, &[("b.jpg", 22)]).await;
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!(done.counters.error, 0, "{}", done.text());
+    assert_eq!(read(world.tree("server-directory").join("a.jpg")), good);
+    // Changed where it is published as well, there is nothing right left of it.
+    overwrite(&world.tree("server-directory").join("a.jpg"), &spoilt(&good, false));
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!((done.counters.error, done.counters.transfer_error), (1, 1), "{}", done.text());
+    assert_eq!(world.paths_in("server-directory"), ["b.jpg"]);
+    let counted = world.query("SELECT file_count FROM publish_context WHERE kind = 'ServerDirectory'").await;
+    assert_eq!(counted, [[json!(1)]]);
+    // It is uploaded again.
+    world.put("in/a.jpg", &good);
+    let mut order = directory("in");
+    order["overwrite"] = json!(true);
+    world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!(done.counters.error, 0, "{}", done.text());
+    assert_eq!(read(world.tree("server-directory").join("a.jpg")), good);
+    world.check_apart();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_becomes_free_is_given_by_the_next_publish() {
+    let world = World::new().await;
+    world.put("in/shoe", b"a file without an ending");
+    world.put("in/sub/a.jpg", &jpeg(24, 1));
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!(done.counters.error, 0, "{}", done.text());
+    // A folder is to be where the file is.
+    let id = asset(&world, "a").await;
+    world.store.create_folder(world.company, "shoe".into(), crate::publish::change(&world).at).await.unwrap();
+    for moved in world.store.move_assets(crate::publish::change(&world), vec![(id, "shoe".into())]).await.unwrap() {
+        moved.unwrap();
+    }
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!(done.counters.error, 1, "{}", done.text());
+    let trashed = vec![asset(&world, "shoe").await];
+    world.store.trash_assets(crate::publish::change(&world), trashed).await.unwrap();
+    publish(&world, SERVER_DIRECTORY, "").await;
+    let done = publish(&world, SERVER_DIRECTORY, "").await;
+    assert_eq!(done.counters.error, 0, "{}", done.text());
+    assert_eq!(world.paths_in("server-directory"), ["shoe/a.jpg"]);
+}
