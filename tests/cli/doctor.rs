@@ -415,3 +415,70 @@ fn the_doctor_looks_at_archives_marks_and_the_database_itself() {
     assert_eq!(report.code, Some(1), "{}", report.out);
     assert!(report.out.contains("The database is damaged: publish_mark"), "{}", report.out);
 }
+
+#[test]
+fn published_files_that_are_not_what_was_published_are_told_and_put_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    fs::remove_file(place.data.join("ingest/Acme/spring/empty.jpg")).unwrap();
+    for (shade, name) in [(10, "one"), (20, "two"), (30, "three")] {
+        place.draw(&format!("spring/{name}.png"), shade);
+    }
+    place.upload("spring");
+    assert_eq!(daemon.terminate(), Some(0));
+    let published = |name: &str| place.data.join("publish/image-serving/Acme").join(name);
+    let sound = place.run(&["doctor"]).ok();
+    assert!(sound.contains("files (") && sound.contains("are published."), "{sound}");
+
+    // The same size and time, so that only what no tool can set tells it.
+    let good = fs::read(published("one.tif")).unwrap();
+    let time = fs::metadata(published("one.tif")).unwrap().modified().unwrap();
+    let mut other = good.clone();
+    other[good.len() / 2] ^= 0x5a;
+    fs::write(published("one.tif"), &other).unwrap();
+    fs::File::open(published("one.tif")).unwrap().set_modified(time).unwrap();
+    fs::remove_file(published("two.tif")).unwrap();
+    // As an earlier version left it.
+    let stored = place.blob(
+        "SELECT d.blob FROM derived d JOIN asset a ON a.id = d.asset_id WHERE a.name = 'three' AND role = 'Pyramid'",
+    );
+    fs::remove_file(published("three.tif")).unwrap();
+    fs::hard_link(&stored, published("three.tif")).unwrap();
+    fs::write(published("stranger.tif"), "x").unwrap();
+    place.sql("UPDATE publish_context SET owns_files = 0");
+
+    let check = place.run(&["check"]);
+    assert!(check.out.contains("1 file is a link to stored files"), "{}", check.out);
+    let told = [
+        "one.tif in ImageServing of Acme is not what was published.",
+        "two.tif was published to ImageServing of Acme, and is not there.",
+        ") in ImageServing of Acme is a link to a stored file",
+        "stranger.tif in ImageServing of Acme was put there by no publish.",
+    ];
+    let found = place.run(&["doctor"]);
+    assert_eq!(found.code, Some(1), "{}", found.out);
+    for what in told {
+        assert!(found.out.contains(what), "{what}: {}", found.out);
+    }
+    assert_eq!(fs::read(published("one.tif")).unwrap(), other, "it only looks");
+
+    let repaired = place.run(&["doctor", "--repair"]);
+    assert_eq!(repaired.code, Some(1), "{}", repaired.out);
+    assert!(repaired.out.contains("4 differences, of which 3 repaired"), "{}", repaired.out);
+    assert!(published("stranger.tif").exists(), "what is nobody's is not deleted");
+    assert_eq!(fs::read(published("one.tif")).unwrap(), good);
+    assert_eq!(fs::metadata(&stored).unwrap().nlink(), 1);
+    assert_eq!(fs::metadata(&stored).unwrap().permissions().mode() & 0o222, 0);
+    fs::remove_file(published("stranger.tif")).unwrap();
+    place.run(&["doctor", "--verify"]).ok();
+    assert!(!place.run(&["check"]).out.contains("stored files; the next publish"));
+
+    // Nothing right is left of one whose stored file is damaged too.
+    fs::set_permissions(&stored, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&stored, "damaged").unwrap();
+    fs::write(published("three.tif"), "changed").unwrap();
+    let lost = place.run(&["doctor", "--repair"]);
+    assert!(lost.out.contains("its stored file is not what it should be either"), "{}", lost.out);
+}

@@ -14,6 +14,7 @@ mod blobs;
 mod database;
 mod exports;
 mod mark;
+mod trees;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::model::log::Message;
 constants! {
     /// What is looked at, in this order.
     pub enum Section("section of the doctor") {
-        Database, Blobs, Exports, Mark,
+        Database, Blobs, Trees, Exports, Mark,
     }
 }
 
@@ -117,11 +118,18 @@ impl Examination<'_> {
 }
 
 impl Services {
+    /// What it will take to part published files from the stored ones that they are links to, as those of earlier versions
+    /// were: how many, and their bytes.
+    pub async fn links_to_blobs(&self, places: &Places) -> Result<(u64, u64), Error> {
+        trees::links(self, places).await
+    }
+
     /// Compares what the database says with what lies on the disk.
     pub async fn examine(&self, places: &Places, order: Order, watch: Arc<dyn Watch>) -> Result<Report, Error> {
         let mut exam = Examination { services: self, places, order, watch, report: Report::default() };
         database::look(&mut exam).await?;
         blobs::look(&mut exam).await?;
+        trees::look(&mut exam).await?;
         exports::look(&mut exam).await?;
         // Last: what the others left open keeps a restoration from being settled.
         mark::look(&mut exam).await?;

@@ -13,9 +13,11 @@ use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_store};
 use super::screen::{Paint, Screen};
 use crate::assets::mark::{self, Found};
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
+use crate::service::Services;
 use crate::store::numbers::is_behind;
 use crate::store::{Store, StoreError};
 use crate::words::format;
@@ -50,6 +52,9 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     list.line("database", database(&config).await)?;
     list.line("ingest", folder(&config.ingest_root(), Access::READ_OK, "made with the first company"))?;
     list.line("publish", folder(&config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
+    if let Some(verdict) = links_to_stored_files(&config).await {
+        list.line("published", verdict)?;
+    }
     list.line("exports", folder(&config.export_root(), Access::WRITE_OK, "made by the first export"))?;
     list.line("listener", listener(&config))?;
     list.line("mail", mail(&config).await)?;
@@ -138,6 +143,39 @@ async fn database(config: &Config) -> Verdict {
         Ok((found, _)) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
         Err(error) => Bad(error.to_string(), "check its rights; if it is damaged, restore a backup".to_owned()),
     }
+}
+
+/// What parting the trees of an earlier version from the stored files takes. None if there is nothing to part.
+async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
+    // Opening one that is empty, or another program's, would make it ours.
+    if !daemon::database(config.data()).exists() || fitness::examine(config).await.is_err() {
+        return None;
+    }
+    let counted = async {
+        let store = open_store(config).await.map_err(|error| error.to_string())?;
+        let services = Services::new(store, SystemClock::shared(), parts::service_settings(config))
+            .map_err(|error| error.to_string())?;
+        services.links_to_blobs(&parts::places(config)).await.map_err(|error| error.to_string())
+    };
+    let (files, bytes) = match counted.await {
+        // What is wrong with the database has a line of its own.
+        Err(_) | Ok((0, _)) => return None,
+        Ok(counted) => counted,
+    };
+    let free = statvfs(config.publish_root()).map_or(0, |space| space.f_bavail * space.f_frsize);
+    let (size, room) = (format::size(bytes, "en"), format::size(free, "en"));
+    let what = format!(
+        "{} {} to stored files; the next publish of each context gives them room of their own, up to {size} \
+         (none where the file system shares room), and {room} are free",
+        count(files as usize, "file"),
+        if files == 1 { "is a link" } else { "are links" },
+    );
+    let hint =
+        "until then, who edits one in place changes the stored file; prepress doctor --repair parts them at once";
+    if bytes.saturating_add(LITTLE_SPACE) > free {
+        return Some(Bad(what, format!("free some space first: publishes wait while the disk is full; {hint}")));
+    }
+    Some(Warning(what, hint.to_owned()))
 }
 
 /// Whether the files have seen more than the database, as far as anybody has noticed or can see.

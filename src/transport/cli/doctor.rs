@@ -113,6 +113,7 @@ const fn name(section: Section) -> &'static str {
     match section {
         Section::Database => "database",
         Section::Blobs => "blobs",
+        Section::Trees => "published",
         Section::Exports => "exports",
         Section::Mark => "mark",
     }
