@@ -207,7 +207,7 @@ impl Work<'_> {
             let limits = workshop.settings.page_limits();
             workshop.blobs.verify(&parent.blob, stop)?;
             let master = workshop.blobs.path(&parent.blob)?;
-            let (path, folder) = if is_pdf(&workshop, &parent)? {
+            let (path, folder) = if pictures::is_pdf(&workshop.blobs, &parent.blob, parent.format)? {
                 (pictures::absolute(master)?, None)
             } else {
                 let folder = workshop.launcher.folder()?;
@@ -427,15 +427,6 @@ impl Work<'_> {
         self.context.commit(self.item("end"), Effect::Nothing, move |_| report).await?;
         Ok(())
     }
-}
-
-/// Illustrator's files are PDF by content, or PostScript.
-fn is_pdf(workshop: &Workshop, parent: &Parent) -> Result<bool, Unmade> {
-    Ok(match parent.format {
-        Format::Pdf => true,
-        Format::Illustrator => pictures::sniff(&workshop.blobs, &parent.blob, "document.pdf")? == Format::Pdf,
-        _ => false,
-    })
 }
 
 fn store(workshop: &Workshop, page: DrawnPage, stop: &dyn Fn() -> bool) -> Result<Stored, Unmade> {

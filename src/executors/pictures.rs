@@ -268,6 +268,15 @@ pub fn sniff(blobs: &Blobs, blob: &str, file_name: &str) -> Result<Format, BlobE
     Ok(media::sniff(&head, file_name))
 }
 
+/// Whether a stored file of this format is read as PDF: Illustrator's files are PDF by content, or PostScript.
+pub fn is_pdf(blobs: &Blobs, blob: &str, format: Format) -> Result<bool, BlobError> {
+    Ok(match format {
+        Format::Pdf => true,
+        Format::Illustrator => sniff(blobs, blob, "document.pdf")? == Format::Pdf,
+        _ => false,
+    })
+}
+
 /// What a stored file holds that is of no known format.
 pub fn nothing_in(blobs: &Blobs, blob: &str) -> Result<Nothing, BlobError> {
     Ok(media::nothing(&head(blobs.read(blob)?).map_err(BlobError::Source)?))

@@ -194,7 +194,7 @@ fn make(
 /// What a stored file says about itself.
 fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<Fields, Unmade> {
     let path = workshop.blobs.path(&blob.id)?;
-    if !matches!(format, Format::Pdf | Format::Illustrator) {
+    if !pictures::is_pdf(&workshop.blobs, &blob.id, format)? {
         return media::metadata::metadata(&path, format).map_err(|error| MediaError::reading(format, error).into());
     }
     match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(), stop) {

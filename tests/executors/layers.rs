@@ -395,7 +395,7 @@ async fn layers_are_made_again_as_they_were() {
         "photoshopOptions": { "process": "MaintainLayers", "layerOptions": { "extendLayers": true } },
     });
     let done = world.run(JobKind::ReprocessAssets, again).await.succeeded();
-    assert!(done.text().contains("Layer Slopes of ad.psd is ad_Slopes."), "{}", done.text());
+    assert!(done.text().contains("ad_Slopes.psd was processed as layer Slopes of its file."), "{}", done.text());
     assert_eq!(read(pyramid(&world, "ad_Slopes").await), before);
 }
 
