@@ -188,6 +188,8 @@ pub fn parse_job(field: &str, text: &str) -> Result<JobHandle, Invalid> {
     let company = CompanyId(number(field, FORM, text, company)?);
     match (name, run_name) {
         ("", "") => Err(refuse()),
+        // Whoever says the number of a run means that one, and not all that have the name.
+        (_, "") if !instance.is_empty() => Err(refuse()),
         (name, "") => Ok(JobHandle::Submitted { company, name: name.to_owned() }),
         ("", run_name) => {
             let instance = match instance {
@@ -257,8 +259,18 @@ mod tests {
 
     #[test]
     fn what_is_no_handle_is_refused_by_field() {
-        for text in ["", "j", "j|", "j|x|Name||", "j|47|||", "j|47|A|B|9", "c|47|Name||", "j|47||Run|x", "j|1|2|3|4|5"]
-        {
+        for text in [
+            "",
+            "j",
+            "j|",
+            "j|x|Name||",
+            "j|47|||",
+            "j|47|A|B|9",
+            "c|47|Name||",
+            "j|47||Run|x",
+            "j|47|Name||9",
+            "j|1|2|3|4|5",
+        ] {
             assert_eq!(parse_job("jobHandle", text).unwrap_err().field, "jobHandle", "{text:?}");
         }
         for text in ["", "c|", "u|6", "c|-6", "c|6|7", "six", "c|99999999999999999999"] {

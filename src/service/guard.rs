@@ -283,7 +283,8 @@ impl Guard {
 
     /// Gives the attempt its turn, or refuses it if that is too far away.
     pub fn admit(&self, attempt: &Attempt, now: DateTime<Utc>) -> Result<Turn, Error> {
-        let Some(network) = attempt.network else { return Ok(Turn { at: now, suspicious: false, in_line: false }) };
+        // What is not counted has no bound but the places among the hashes: it gets none that others wait for.
+        let Some(network) = attempt.network else { return Ok(Turn { at: now, suspicious: true, in_line: false }) };
         let (mut at, mut suspicious) = (now, false);
         if !attempt.known {
             let state = &mut *self.state();
@@ -418,6 +419,7 @@ fn too_many(wait: TimeDelta) -> Error {
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;
+    use futures_util::FutureExt;
 
     use super::*;
 
@@ -531,6 +533,19 @@ mod tests {
             Some(0),
             "and is no attack on the account"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_counted_keeps_nobody_from_a_place() {
+        let (guard, now) = (guard(), start());
+        let uncounted = Attempt { network: None, ..attempt("ada", "p", "192.0.2.7") };
+        let turn = guard.admit(&uncounted, now).unwrap();
+        assert_eq!(turn.at, now, "it need not wait for its turn");
+        let _first = guard.place(turn).await.unwrap();
+        let mut second = Box::pin(guard.place(turn));
+        assert!((&mut second).now_or_never().is_none(), "of two places it has one");
+        let good = guard.admit(&attempt("bob", "right", "192.0.2.8"), now).unwrap();
+        assert!(guard.place(good).now_or_never().is_some(), "and nobody waits behind it");
     }
 
     #[test]

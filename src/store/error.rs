@@ -91,6 +91,15 @@ impl Kind {
 }
 
 impl Unopened {
+    /// Whether it stays so until a person restores a backup, or starts the right version. Rights, room and locks may come
+    /// back by themselves.
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Newer { .. } | Self::Altered { .. } | Self::Damaged(_) | Self::NotADatabase => true,
+            Self::Older | Self::Full | Self::Rights(_) | Self::Busy(_) | Self::Other(_) => false,
+        }
+    }
+
     pub(super) fn by(error: &sqlx::Error) -> Self {
         match Kind::of(error) {
             Kind::Full => Self::Full,

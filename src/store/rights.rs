@@ -25,10 +25,9 @@ pub(super) fn settle(database: &Path) {
     // Why it cannot be made is said by who then cannot open it.
     let is_new = made.is_ok();
     drop(made);
-    let folder = folder_of(database);
-    let Ok(admitted) = fs::metadata(&folder) else { return };
+    let Ok(admitted) = fs::metadata(folder_of(database)) else { return };
     set(database, &admitted, true, is_new);
-    for entry in beside(database, &folder) {
+    for entry in beside(database) {
         let name = entry.file_name();
         let is_part = ["-wal", "-shm", "-journal"].iter().any(|end| name.to_string_lossy().ends_with(end));
         set(&entry.path(), &admitted, is_part, is_new);
@@ -39,16 +38,31 @@ pub(super) fn settle(database: &Path) {
 pub fn open_to_others(database: &Path) -> Vec<PathBuf> {
     let others =
         |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file() && facts.mode() & OTHERS != 0);
-    let copies = beside(database, &folder_of(database)).into_iter().map(|entry| entry.path());
-    std::iter::once(database.to_owned()).chain(copies).filter(others).collect()
+    let copies = beside(database).into_iter().map(|entry| entry.path());
+    std::iter::once(led_to(database).unwrap_or_else(|| database.to_owned())).chain(copies).filter(others).collect()
+}
+
+/// The file itself, where the database is a link.
+fn led_to(database: &Path) -> Option<PathBuf> {
+    fs::canonicalize(database).ok().filter(|_| database.is_symlink())
 }
 
 fn folder_of(database: &Path) -> PathBuf {
     database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The files whose names begin with that of the database.
-fn beside(database: &Path, folder: &Path) -> Vec<DirEntry> {
+/// The files whose names begin with that of the database: beside it and, if it is a link, beside the file that it leads to,
+/// where SQLite keeps its own.
+fn beside(database: &Path) -> Vec<DirEntry> {
+    let mut found = beside_file(database);
+    if let Some(target) = led_to(database) {
+        found.extend(beside_file(&target));
+    }
+    found
+}
+
+fn beside_file(database: &Path) -> Vec<DirEntry> {
+    let folder = folder_of(database);
     let Some(own) = database.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let is_beside = |entry: &DirEntry| {
@@ -137,5 +151,21 @@ mod tests {
             assert_eq!(mode(&path("other.db")), 0o666, "not ours");
             assert_eq!(open_to_others(&path("prepress.db")), Vec::<PathBuf>::new());
         }
+    }
+
+    #[test]
+    fn beside_a_file_that_a_link_leads_to_nothing_stays_open() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (link, target) = (folder.path().join("prepress.db"), elsewhere.path().join("ours.db"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let log = elsewhere.path().join("ours.db-wal");
+        for path in [&target, &log] {
+            fs::write(path, "x").unwrap();
+            set_mode(path, 0o644);
+        }
+        assert_eq!(open_to_others(&link), [target.clone(), log.clone()]);
+        settle(&link);
+        assert_eq!((mode(&target), mode(&log)), (0o600, 0o600));
+        assert_eq!(open_to_others(&link), Vec::<PathBuf>::new());
     }
 }

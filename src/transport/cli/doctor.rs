@@ -22,7 +22,8 @@ use crate::words;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --repair nothing is changed, and it may run beside the daemon.
-Exit codes: 0 all agrees, or was repaired; 1 something does not agree, or it could not be looked at.")]
+Exit codes: 0 all agrees, or was repaired; 1 something does not agree, or it could not be looked at; 78 the database is
+none to work on (see `prepress --help`).")]
 pub struct DoctorArgs {
     /// Read all bytes, and compare their hashes
     #[arg(long)]

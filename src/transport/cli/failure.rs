@@ -23,8 +23,8 @@ pub enum Exit {
     JobFailed,
     /// The job that was waited for is done, with errors in some of its files, or without some of them.
     JobHadErrors,
-    /// The data folder lacks the database that its files belong to: the sysexits.h number for what only a person can set
-    /// right, so that nobody starts the daemon again and again.
+    /// The data folder lacks the database that its files belong to, or this version cannot work on it: the sysexits.h number
+    /// for what only a person can set right, so that nobody starts the daemon again and again.
     Unfit,
     /// A signal ended the command before its work was done.
     Interrupted,
@@ -40,7 +40,8 @@ Exit codes:
   3  the job that was waited for failed or was stopped
   4  the job that was waited for is done, but some of its files had errors, or were left out because
       assets with other content have their names
-  78  the data folder's database is missing, empty or not the one that its files belong to
+  78  the data folder's database is missing, empty, damaged, of a newer or another build of prepress,
+      or not the one that its files belong to
   130  interrupted by a signal (Ctrl-C)";
 }
 
@@ -93,6 +94,14 @@ impl Failure {
         }
     }
 
+    /// The same, where trying again mends nothing.
+    fn unfit(error: impl Display) -> Self {
+        match Self::of(error) {
+            Self::Told { what, hint } => Self::Unfit(Unfit { what, remedy: hint.unwrap_or_default() }),
+            other => other,
+        }
+    }
+
     /// Tells the person, and the shell.
     pub fn report(self) -> ExitCode {
         match self {
@@ -140,11 +149,11 @@ impl From<StoreError> for Failure {
         let hint = match &error {
             StoreError::Corrupt { .. } => Some("use the version of prepress that wrote it, or a newer one"),
             StoreError::Database { .. } => Some("`prepress check` looks at the database"),
-            StoreError::Open { .. }
-            | StoreError::Full { .. }
-            | StoreError::ReadOnly { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Closed => None,
+            StoreError::Damaged { .. } => return Self::unfit(error),
+            StoreError::Open { reason, .. } if reason.needs_a_person() => return Self::unfit(error),
+            StoreError::Open { .. } | StoreError::Full { .. } | StoreError::ReadOnly { .. } | StoreError::Closed => {
+                None
+            }
         };
         match hint {
             Some(hint) => Self::new(error.to_string()).hint(hint),

@@ -200,9 +200,12 @@ async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -
         return Ok(bytes);
     }
     let turn = UNPACKING.acquire().await;
-    let unpacked = tokio::task::spawn_blocking(move || codings.undo(bytes, limit)).await;
-    drop(turn);
-    unpacked.map_err(|error| Fault::exception(error.to_string()))?.map_err(Fault::request_xml)
+    let unpacked = tokio::task::spawn_blocking(move || {
+        // It is unpacked to the end, also when nobody waits for it any more: the turn lasts as long.
+        let _turn = turn;
+        codings.undo(bytes, limit)
+    });
+    unpacked.await.map_err(|error| Fault::exception(error.to_string()))?.map_err(Fault::request_xml)
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
