@@ -11,7 +11,7 @@ use crate::daemon::StartError;
 use crate::daemon::fitness::Unfit;
 use crate::media::MediaError;
 use crate::service::{Denied, Error};
-use crate::store::StoreError;
+use crate::store::{StoreError, Unopened};
 
 /// What the shell is told. The numbers are documented in the help text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Exit {
     JobFailed,
     /// The job that was waited for is done, with errors in some of its files, or without some of them.
     JobHadErrors,
-    /// The data folder lacks the database that its files belong to: the sysexits.h number for what only a person can set
+    /// The data folder lacks the database that its files belong to, or has one that cannot be worked on: the sysexits.h number for what only a person can set
     /// right, so that nobody starts the daemon again and again.
     Unfit,
     /// A signal ended the command before its work was done.
@@ -40,7 +40,8 @@ Exit codes:
   3  the job that was waited for failed or was stopped
   4  the job that was waited for is done, but some of its files had errors, or were left out because
       assets with other content have their names
-  78  the data folder's database is missing, empty or not the one that its files belong to
+  78  the data folder's database is missing, empty, damaged, of a newer version, or not the one that
+      its files belong to
   130  interrupted by a signal (Ctrl-C)";
 }
 
@@ -137,6 +138,11 @@ impl From<ConfigError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        if is_for_a_person(&error) {
+            let text = error.to_string();
+            let (what, remedy) = text.rsplit_once("; ").unwrap_or((&text, "restore a backup"));
+            return Self::Unfit(Unfit { what: what.to_owned(), remedy: remedy.to_owned() });
+        }
         let hint = match &error {
             StoreError::Corrupt { .. } => Some("use the version of prepress that wrote it, or a newer one"),
             StoreError::Database { .. } => Some("`prepress check` looks at the database"),
@@ -150,6 +156,22 @@ impl From<StoreError> for Failure {
             Some(hint) => Self::new(error.to_string()).hint(hint),
             None => Self::of(error),
         }
+    }
+}
+
+/// Whether trying again is in vain until somebody has brought another database, or another version.
+const fn is_for_a_person(error: &StoreError) -> bool {
+    match error {
+        StoreError::Open { reason, .. } => match reason {
+            Unopened::Newer { .. } | Unopened::Altered { .. } | Unopened::Damaged(_) | Unopened::NotADatabase => true,
+            Unopened::Older | Unopened::Full | Unopened::Rights(_) | Unopened::Busy(_) | Unopened::Other(_) => false,
+        },
+        StoreError::Damaged { .. } => true,
+        StoreError::Database { .. }
+        | StoreError::Full { .. }
+        | StoreError::ReadOnly { .. }
+        | StoreError::Closed
+        | StoreError::Corrupt { .. } => false,
     }
 }
 
