@@ -2,7 +2,7 @@
 //! nothing is changed.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -46,12 +46,22 @@ pub fn orphaned_log(database: &Path) -> Option<PathBuf> {
     fs::metadata(&log).is_ok_and(|found| found.len() > 0).then_some(log)
 }
 
+/// Whether an error says that nothing is there. Every other one, as a lack of rights, says nothing about that.
+pub fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 fn before_opening(path: &Path) -> Option<Peeked> {
-    if !path.exists() {
-        return Some(match fs::read_link(path) {
-            Ok(target) => Peeked::LinkToNowhere(target),
-            Err(_) => Peeked::Missing,
-        });
+    match fs::metadata(path) {
+        Ok(_) => {}
+        Err(error) if is_absence(&error) => {
+            return Some(match fs::read_link(path) {
+                Ok(target) => Peeked::LinkToNowhere(target),
+                Err(_) => Peeked::Missing,
+            });
+        }
+        // Who may not look does not know whether it is there.
+        Err(_) => return Some(Peeked::Unknown),
     }
     let mut start = Vec::new();
     let file = fs::File::open(path).ok()?;

@@ -71,7 +71,11 @@ fn check_says_when_others_may_enter_the_data_folder() {
     set_mode(&place.data, 0o750);
     set_mode(&place.data.join("admin-login"), 0o644);
     let login = place.run(&["check"]).ok();
-    assert!(line(&login).starts_with("warning") && line(&login).contains("others may read admin-login"), "{login}");
+    assert!(line(&login).starts_with("warning") && line(&login).contains("may be read by the folder's group"), "{login}");
+    assert!(login.contains(&format!("chmod go-rwx {data}/admin-login")), "{login}");
+    // Nobody but its owner gets to what is in a folder that is closed.
+    set_mode(&place.data, 0o700);
+    assert!(line(&place.run(&["check"]).ok()).starts_with("ok"));
 }
 
 #[test]
@@ -103,8 +107,8 @@ fn a_database_that_is_no_good_is_called_what_it_is() {
         (&newer, "a newer version of prepress has written it (its schema has number 99999", "start that version"),
         (&altered, "another build of prepress has written it", "use the build that wrote it"),
         (&damaged, "is damaged", "restore a backup"),
-        (&beheaded, "is no SQLite database", "restore a backup"),
-        (&foreign, "is no SQLite database", "restore a backup"),
+        (&beheaded, "is no SQLite database", "a backup"),
+        (&foreign, "is no SQLite database", "a backup"),
     ];
     for (spoil, said, hint) in cases {
         fs::write(&database, &whole).unwrap();

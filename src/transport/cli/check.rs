@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access, statvfs};
+use rustix::io::Errno;
 
 use super::checklist::Verdict::{self, Bad, Good, Warning};
 use super::checklist::{List, count};
@@ -20,12 +22,16 @@ use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
 use crate::service::Services;
 use crate::store::numbers::is_behind;
-use crate::store::{Store, StoreError, open_to_others};
+use crate::store::peek::{Peeked, is_absence, peek};
+use crate::store::{Options, Store, StoreError, open_to_others};
 use crate::transport::certificates::{Files, Nearness};
 use crate::words::format;
 
 /// Less than this free space is worth a warning.
 const LITTLE_SPACE: u64 = 1 << 30;
+
+/// What to do where rights are missing.
+const RIGHTS: &str = "run the command as the daemon's user, or as a member of its group";
 
 pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     let mut list = List::new(screen);
@@ -85,6 +91,7 @@ fn data(config: &Config) -> Verdict {
     let path = config.data();
     let shown = path.display();
     match fs::metadata(path) {
+        Err(error) if !is_absence(&error) => return Bad(cannot_be_read(path, &error), RIGHTS.to_owned()),
         Err(_) => {
             if let Some(why) = cannot_be_made(path) {
                 let what = format!("{shown} is not there, and cannot be made: {why}");
@@ -128,10 +135,10 @@ fn too_open(config: &Config) -> Option<Verdict> {
         return Some(Bad(what, format!("chmod o-rwx {shown}")));
     }
     let login = daemon::admin_login(data);
-    let is_open = |path: &Path| fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o077 != 0);
-    let mut files = open_to_others(&daemon::database(data));
-    files.extend(Some(login).filter(|path| is_open(path)));
+    let is_open = |bits: u32| fs::metadata(&login).is_ok_and(|facts| facts.permissions().mode() & bits != 0);
     if mode & 0o005 != 0 {
+        let mut files = open_to_others(&daemon::database(data));
+        files.extend(is_open(0o004).then(|| login.clone()));
         let files = match files.as_slice() {
             [] => "the files of all companies".to_owned(),
             files => shown_names(files),
@@ -140,14 +147,12 @@ fn too_open(config: &Config) -> Option<Verdict> {
             format!("{shown} may be entered by every user of this machine (mode {mode:04o}), who can read {files}");
         return Some(Warning(what, format!("chmod o-rwx {shown}")));
     }
-    if files.is_empty() {
+    // Others are kept away by the folder, whatever its files have; its group is not, and is not to have the login.
+    if mode & 0o010 == 0 || !is_open(0o060) {
         return None;
     }
-    let what = format!("{shown}: others may read {}", shown_names(&files));
-    Some(Warning(
-        what,
-        "chmod o-rwx them; of admin-login also g-rwx. The daemon's own files it closes at its start".to_owned(),
-    ))
+    let shown = login.display();
+    Some(Warning(format!("{shown} may be read by the folder's group"), format!("chmod go-rwx {shown}")))
 }
 
 fn shown_names(files: &[PathBuf]) -> String {
@@ -161,8 +166,19 @@ fn runs(config: &Config) -> Verdict {
             let address = fs::read_to_string(config.data().join("listen")).unwrap_or_default();
             Good(format!("runs as process {pid}, listens on {}", address.trim()))
         }
+        None if access(config.data(), Access::EXEC_OK) == Err(Errno::ACCESS) => {
+            Warning("whether it runs cannot be seen".to_owned(), RIGHTS.to_owned())
+        }
         None => Warning("does not run on this data folder".to_owned(), "start it: prepress serve".to_owned()),
     }
+}
+
+fn cannot_be_read(path: &Path, error: &io::Error) -> String {
+    format!("{} cannot be read: {}", path.display(), error.kind())
+}
+
+async fn peeked(config: &Config) -> Peeked {
+    peek(&Options::new(daemon::database(config.data()), config.zone())).await
 }
 
 async fn database(config: &Config) -> Verdict {
@@ -171,8 +187,15 @@ async fn database(config: &Config) -> Verdict {
     if let Err(unfit) = fitness::examine(config).await {
         return Bad(unfit.what, unfit.remedy);
     }
-    if !path.exists() {
-        return Warning(format!("{shown} is not there"), "prepress serve makes it".to_owned());
+    match fs::File::open(&path) {
+        Err(error) if is_absence(&error) => {
+            return Warning(format!("{shown} is not there"), "prepress serve makes it".to_owned());
+        }
+        Err(error) => return Bad(cannot_be_read(&path, &error), RIGHTS.to_owned()),
+        Ok(_) => {}
+    }
+    if peeked(config).await == Peeked::Empty {
+        return Warning(format!("{shown} is empty"), "prepress serve makes it".to_owned());
     }
     let restore = "stop the daemon and restore a backup".to_owned();
     let checked = async {
@@ -199,7 +222,7 @@ async fn database(config: &Config) -> Verdict {
 /// What parting the trees of an earlier version from the stored files takes. None if there is nothing to part.
 async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
     // Opening one that is empty, or another program's, would make it ours.
-    if !daemon::database(config.data()).exists() || fitness::examine(config).await.is_err() {
+    if !matches!(peeked(config).await, Peeked::Ours { .. }) || fitness::examine(config).await.is_err() {
         return None;
     }
     let counted = async {
@@ -241,6 +264,7 @@ async fn is_older(config: &Config, store: &Store) -> Result<bool, StoreError> {
 fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
     let shown = path.display();
     match fs::metadata(path) {
+        Err(error) if !is_absence(&error) => Bad(cannot_be_read(path, &error), RIGHTS.to_owned()),
         Err(_) => match cannot_be_made(path) {
             None => Good(format!("{shown} ({absent})")),
             Some(why) => Bad(format!("{shown} cannot be made: {why}"), "name another in the configuration".to_owned()),
