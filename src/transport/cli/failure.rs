@@ -146,11 +146,6 @@ impl From<ConfigError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        if is_for_a_person(&error) {
-            let text = error.to_string();
-            let (what, remedy) = text.rsplit_once("; ").unwrap_or((&text, "restore a backup"));
-            return Self::Unfit(Unfit { what: what.to_owned(), remedy: remedy.to_owned() });
-        }
         let hint = match &error {
             StoreError::Corrupt { .. } => Some("use the version of prepress that wrote it, or a newer one"),
             StoreError::Database { .. } => Some("`prepress check` looks at the database"),
@@ -164,22 +159,6 @@ impl From<StoreError> for Failure {
             Some(hint) => Self::new(error.to_string()).hint(hint),
             None => Self::of(error),
         }
-    }
-}
-
-/// Whether trying again is in vain until somebody has brought another database, or another version.
-const fn is_for_a_person(error: &StoreError) -> bool {
-    match error {
-        StoreError::Open { reason, .. } => match reason {
-            Unopened::Newer { .. } | Unopened::Altered { .. } | Unopened::Damaged(_) | Unopened::NotADatabase => true,
-            Unopened::Older | Unopened::Full | Unopened::Rights(_) | Unopened::Busy(_) | Unopened::Other(_) => false,
-        },
-        StoreError::Damaged { .. } => true,
-        StoreError::Database { .. }
-        | StoreError::Full { .. }
-        | StoreError::ReadOnly { .. }
-        | StoreError::Closed
-        | StoreError::Corrupt { .. } => false,
     }
 }
 
