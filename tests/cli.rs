@@ -428,7 +428,7 @@ fn a_file_that_is_left_out_for_its_name_is_told_everywhere() {
     assert!(table.contains("done, errors") && table.contains("1 left out"), "{table}");
     assert!(place.run(&["jobs", "show", &run]).ok().contains("1 ok, 1 left out"), "{table}");
     let ended = place.run(&["jobs", "log", &run]).ok();
-    assert!(ended.contains("1 of the duplicates was left out although its content is nowhere"), "{ended}");
+    assert!(ended.contains("1 of the duplicates was left out although nothing with its content is stored"), "{ended}");
     let told = service::until("the mail", || mails(&place).pop());
     assert!(told.contains("done, but 1 file was left out"), "{told}");
 
@@ -436,13 +436,15 @@ fn a_file_that_is_left_out_for_its_name_is_told_everywhere() {
     assert_eq!(submit(&[]).0, Some(4));
     assert!(place.run(&["company", "same-name", "Acme", "rename"]).err.contains("must be skip, number or default"));
     assert!(place.run(&["company", "same-name", "Nobody", "skip"]).refused().contains("prepress company list"));
+    assert!(place.run(&["company", "list"]).ok().contains("  skip (default)  "));
     let said = place.run(&["company", "same-name", "Acme", "number"]).ok();
-    assert!(said.contains("get a number"), "{said}");
+    assert!(place.run(&["company", "list"]).ok().contains("  number  "));
+    assert!(said.contains("that has the name of an asset with other content gets a number."), "{said}");
     assert_eq!(submit(&["--same-name", "skip"]).0, Some(4));
     let (code, job) = submit(&[]);
     assert_eq!((code, counters(&job)), (Some(0), [1, 1, 0, 0]), "{job}");
     let said = place.run(&["company", "same-name", "Acme", "default"]).ok();
-    assert!(said.contains("are left out, as the configuration says"), "{said}");
+    assert!(said.contains("is left out, as the configuration says"), "{said}");
     let (code, job) = submit(&[]);
     assert_eq!((code, counters(&job)), (Some(0), [0, 2, 0, 0]), "{job}");
     assert_eq!(daemon.terminate(), Some(0));
@@ -526,7 +528,7 @@ fn schedules_are_controlled_and_waits_explained() {
     assert!(submitted.contains("No daemon is running"), "{submitted}");
     let waits = ["submit", "--kind", "optimizeImages", "--wait"];
     assert!(place.run(&waits).refused().contains("no daemon is running"));
-    assert!(place.run(&["jobs", "list", "--state", "waiting"]).ok().contains("The daemon is not running"));
+    assert!(place.run(&["jobs", "list", "--state", "waiting"]).ok().contains("No daemon runs on this"));
     assert_eq!(place.json(&["jobs", "show", "Later", "--json"])["waits"]["code"], "wait-daemon");
     place.run(&["jobs", "stop", "Later"]).ok();
     assert_eq!(place.json(&["jobs", "show", "Later", "--json"])["outcome"], "Stopped");
@@ -562,7 +564,7 @@ fn a_schedule_across_the_changes_of_the_clock() {
     );
     assert_eq!(answer["firings"][2]["remark"], "clock set back 1 h to standard time");
 
-    assert!(next(&["0 0 12 1 1 ? 1999"]).ok().contains("never fires again"));
+    assert!(next(&["0 0 12 1 1 ? 1999"]).ok().contains("It never fires.\n"));
     assert!(next(&["0 0 25 * * ?"]).refused().contains("hours"));
     assert!(
         next(&["0 0 12 * * ?", "--from", "2027-03-28T02:30", "--zone", "Europe/Berlin"])

@@ -84,6 +84,8 @@ pub struct Changes {
     /// Keys that are taken over, and keys that take effect with the next start only.
     pub taken: Vec<String>,
     pub waiting: Vec<String>,
+    /// The whole of the configuration that was read: what is in force after the next start.
+    pub wanted: Config,
 }
 
 impl Changes {
@@ -109,7 +111,13 @@ impl Changes {
         let mut comparing = Reader::beside(newer.0.clone(), document.0.clone());
         // It is sound: it has just been read. Only what it is compared with counts here.
         let _ = Config::parse(&mut comparing, environment);
-        let mut changes = Self { config: config.clone(), document: document.clone(), taken: vec![], waiting: vec![] };
+        let mut changes = Self {
+            config: config.clone(),
+            document: document.clone(),
+            taken: vec![],
+            waiting: vec![],
+            wanted: wanted.clone(),
+        };
         for key in comparing.changed() {
             let overridden = match key.as_str() {
                 "data" => overrides.data.is_some(),

@@ -1,7 +1,7 @@
 //! `[log]`: the daemon's own log.
 
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 use super::read::{Check, Section};
 
@@ -39,7 +39,28 @@ impl Section for Log {
     fn check(&self, check: &mut Check) {
         let rule = "must be a level (error, warn, info, debug, trace, off), or levels by module such as \
                     \"info,prepress::engine=debug\"";
-        let known = !self.level.trim().is_empty() && EnvFilter::try_new(&self.level).is_ok();
-        check.that(known, "level", format!("{:?}", self.level), rule);
+        check.that(is_filter(&self.level), "level", format!("{:?}", self.level), rule);
     }
+}
+
+/// Whether a text says how much is logged. To the filter a bare word that is no level is a module, of which everything
+/// is logged, and nothing of the others: a typo would silence the log.
+fn is_filter(text: &str) -> bool {
+    let mut depth = 0_i32;
+    let mut directives = text
+        .split(|c| {
+            depth += i32::from(matches!(c, '[' | '{')) - i32::from(matches!(c, ']' | '}'));
+            c == ',' && depth == 0
+        })
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
+        .peekable();
+    directives.peek().is_some() && directives.all(has_level) && EnvFilter::try_new(text).is_ok()
+}
+
+/// Whether a directive is a level, or a module or span with one.
+fn has_level(directive: &str) -> bool {
+    let behind_span = directive.rsplit(']').next().unwrap_or(directive);
+    let level = behind_span.rsplit_once('=').map_or(directive, |(_, level)| level);
+    !level.is_empty() && level.parse::<LevelFilter>().is_ok()
 }

@@ -103,8 +103,9 @@ impl Reader {
                     good.insert(key, value);
                 }
                 Err(error) => {
+                    let rule = bounds_of::<T>(&key, &value).unwrap_or_else(|| error.message().to_owned());
                     let (key, value) = (path(T::NAME, &key), shown(&key, &value));
-                    self.problems.push(Problem::BadValue { key, value, rule: error.message().to_owned() });
+                    self.problems.push(Problem::BadValue { key, value, rule });
                 }
             }
         }
@@ -141,6 +142,22 @@ impl Reader {
         });
         unknown.chain(self.problems.iter().cloned()).collect()
     }
+}
+
+/// The rule of a key whose number does not even fit its type, which says what the type is and not what is meant: the rule
+/// that a number breaks which does fit.
+fn bounds_of<T: Section>(key: &str, value: &Value) -> Option<String> {
+    value.as_integer()?;
+    let fitting = [i64::MAX, i64::from(u32::MAX), i64::from(u16::MAX), i64::from(u8::MAX), 0];
+    fitting.into_iter().find_map(|number| {
+        let section: T = Table::from_iter([(key.to_owned(), Value::Integer(number))]).try_into().ok()?;
+        let mut check = Check { section: T::NAME, problems: Vec::new() };
+        section.check(&mut check);
+        check.problems.into_iter().find_map(|problem| match problem {
+            Problem::BadValue { key: broken, rule, .. } if broken == path(T::NAME, key) => Some(rule),
+            _ => None,
+        })
+    })
 }
 
 fn path(section: &str, key: &str) -> String {

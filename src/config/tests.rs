@@ -239,6 +239,10 @@ fn bad_values_name_key_value_and_rule() {
         ("[archive]\nmax_ratio = 0", "archive.max_ratio = 0: must be from 1 to 2000"),
         ("[media]\ntile = 100", "media.tile = 100: must be a multiple of 16, as TIFF wants it"),
         ("[media]\njpeg_quality = 0", "media.jpeg_quality = 0: must be from 1 to 100"),
+        ("[media]\njpeg_quality = 500", "media.jpeg_quality = 500: must be from 1 to 100"),
+        ("[media]\ntile = -16", "media.tile = -16: must be from 64 to 1024"),
+        ("[fetch]\nmax_redirects = -1", "fetch.max_redirects = -1: must be from 0 to 20"),
+        ("[mail]\nsmtp_port = 70000", "mail.smtp_port = 70000: must be from 1 to 65535"),
         (
             "[mail]\nfrom = 'nobody'",
             "mail.from = \"nobody\": must be a mail address, such as \"Prepress <prepress@example.com>\"",
@@ -256,6 +260,22 @@ fn bad_values_name_key_value_and_rule() {
     ];
     for (text, expected) in table {
         assert_eq!(problems(text), [expected], "{text}");
+    }
+}
+
+/// A module without a level would be logged whole, and all else not at all: so would every typo.
+#[test]
+fn a_typo_does_not_silence_the_log() {
+    let level = |level: &str| problems(&format!("[log]\nlevel = '{level}'"));
+    for good in
+        ["info", "WARN", "off", "info,prepress=debug", " warn , prepress::engine=trace", "warn,[span{a=1,b=2}]=debug"]
+    {
+        assert_eq!(level(good), [""; 0], "{good}");
+    }
+    for bad in ["loud", "inof", "prepress", "info,prepress", "prepress=", "warn,prepress=inof", "", " ", ",", "[span]"]
+    {
+        let told = level(bad);
+        assert!(told.len() == 1 && told[0].starts_with("log.level = "), "{bad}: {told:?}");
     }
 }
 
@@ -443,7 +463,9 @@ fn what_differs_when_it_is_read_again_is_taken_over_or_named() {
     }
     let level = changes("", "[log]\nlevel = \"debug\"\n[dispatch]\nslots = 7", &none).unwrap().config;
     assert_eq!((level.log.level.as_str(), level.dispatch.slots), ("debug", Config::default().dispatch.slots));
-    assert!(changes("", "[log]\nlevel = \"lo=ud\"", &none).is_err());
+    for bad in ["lo=ud", "loud"] {
+        assert!(changes("", &format!("[log]\nlevel = \"{bad}\""), &none).is_err(), "{bad}");
+    }
 }
 
 /// A key that no section has would be taken over by nobody.

@@ -41,7 +41,15 @@ impl Executor for UploadDirectory {
         let done = context.done_items().await?;
         let left_out = listing.left_out.iter();
         let left_out = left_out.map(|left| LogLine::new(LogType::UploadWarning, remark(&directory, left)));
-        let has_beginning = options::log_beginning(context, left_out.collect()).await?;
+        let mut lines: Vec<LogLine> = left_out.collect();
+        if listing.files.is_empty() {
+            // Who asks for a follow-up job only if there are files knows that there may be none.
+            let expected = self.order.options.post_job_only_if_files == Some(true);
+            let log_type = if expected { LogType::JobInfo } else { LogType::UploadWarning };
+            let folder = directory.path().display().to_string();
+            lines.push(LogLine::new(log_type, Message::new("upload-nothing").with("folder", folder)));
+        }
+        let has_beginning = options::log_beginning(context, lines).await?;
         let directory = Arc::new(directory);
         context.plan(listing.files.len() + usize::from(has_beginning)).await?;
         let (sheets, files) = if self.order.process_metadata_files {

@@ -201,13 +201,19 @@ impl Writer<'_> {
                 (code::LETTER_SUBJECT_LEFT_OUT, Some(("left-out", counters.left_out)))
             }
             Verdict::Errors if counters.processed() == 0 => {
-                (code::LETTER_SUBJECT_ERRORS_ONLY, Some(("errors", counters.failed())))
+                (code::LETTER_SUBJECT_ERRORS_ONLY, Some(("errors", counters.errors)))
             }
-            Verdict::Errors => (code::LETTER_SUBJECT_ERRORS, Some(("errors", counters.failed()))),
+            Verdict::Errors => (code::LETTER_SUBJECT_ERRORS, Some(("errors", counters.errors))),
             Verdict::Failed => (code::LETTER_SUBJECT_FAILED, Some(("processed", counters.processed()))),
             Verdict::Stopped => (code::LETTER_SUBJECT_STOPPED, Some(("processed", counters.processed()))),
         };
         let message = Message::new(code).with("name", shortened(name, LONGEST_NAME));
+        let message = match code {
+            code::LETTER_SUBJECT_ERRORS | code::LETTER_SUBJECT_ERRORS_ONLY => {
+                message.with("left-out", counters.left_out)
+            }
+            _ => message,
+        };
         self.say(match count {
             Some((name, count)) => message.with(name, count),
             None => message,

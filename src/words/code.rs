@@ -43,11 +43,13 @@ codes! {
     // Every end takes the counters of `job-counts`.
     BEGIN_UPLOAD_DIRECTORY = "begin-upload-directory";
     END_UPLOAD_DIRECTORY = "end-upload-directory";
+    UPLOAD_NOTHING = "upload-nothing";
     BEGIN_UPLOAD_URLS = "begin-upload-urls";
     END_UPLOAD_URLS = "end-upload-urls";
     BEGIN_UPLOAD_POST = "begin-upload-post";
     END_UPLOAD_POST = "end-upload-post";
     END_UPLOAD_LEFT_OUT = "end-upload-left-out";
+    END_FAILED = "end-failed";
     BEGIN_OPTIMIZE = "begin-optimize";
     END_OPTIMIZE = "end-optimize";
     BEGIN_IMAGE_SERVING_PUBLISH = "begin-image-serving-publish";

@@ -136,6 +136,8 @@ total-file-count =
 ## Every end takes the counters of `job-counts`.
 
 # $folder (Text) server directory
+upload-nothing = { $folder } holds no files to upload.
+# $folder (Text) server directory
 # $destination (Text) target folder with the company root
 begin-upload-directory = Upload of { $folder } to { $destination } begins.
 # $success (Number)
@@ -172,9 +174,16 @@ end-upload-post = Upload ended: { job-counts }.
 # $left-out (Number)
 end-upload-left-out =
     Upload ended: { job-counts }. { $left-out ->
-        [one] 1 of the duplicates was left out although its content is nowhere
-       *[other] { NUMBER($left-out) } of the duplicates were left out although their content is nowhere
+        [one] 1 of the duplicates was left out although nothing with its content is stored
+       *[other] { NUMBER($left-out) } of the duplicates were left out although nothing with their content is stored
     }: assets with other content have the name.
+# $processed (Number) items
+end-failed =
+    Ended, because the job failed{ $processed ->
+        [0] {""}
+        [one] ; 1 item had been processed before
+       *[other] ; { NUMBER($processed) } items had been processed before
+    }.
 begin-optimize = Optimization begins.
 # $success (Number)
 # $updated (Number)
@@ -379,7 +388,7 @@ duplicate-skipped = { $file } was skipped: an asset named { $asset } is there al
 # $asset (Text) path of the asset that has its name, with the company root folder first
 # $asset-bytes (Bytes) size of the asset's file
 # $at (Time) when that came
-duplicate-left-out = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }).
+duplicate-left-out = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }). Overwrite it, or number such files: prepress company same-name.
 # $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead
@@ -500,7 +509,7 @@ url-failed = { $url } could not be fetched: { $reason }.
 # $attempt (Number) that failed
 # $attempts (Number) allowed
 # $at (Time) of the next attempt
-url-retried = { $url } could not be fetched (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is at { TIME($at, $zone) }.
+url-retried = { $url } could not be fetched (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is on { TIME($at, $zone) }.
 
 ## Job log: optimization
 
@@ -691,7 +700,7 @@ job-stopped = Stopped by { $user } after { NUMBER($done) } of { $total ->
 # $attempts (Number) allowed
 # $reason (Text)
 # $at (Time) of the next attempt
-attempt-failed = Attempt { $attempt } of { $attempts } failed: { $reason }. The job will be tried again at { TIME($at, $zone) }.
+attempt-failed = Attempt { $attempt } of { $attempts } failed: { $reason }. The job will be tried again on { TIME($at, $zone) }.
 disk-full = The disk is full. The job waits for room, and goes on as soon as there is some; none of its attempts is used up by that.
 # $attempts (Number) made
 # $reason (Text) of the last failure
@@ -742,7 +751,7 @@ completion-url-called = The completion address { $url } was called and answered 
 # $attempt (Number) that failed
 # $attempts (Number) allowed
 # $at (Time) of the next attempt
-completion-url-retried = The completion address { $url } could not be called (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is at { TIME($at, $zone) }.
+completion-url-retried = The completion address { $url } could not be called (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is on { TIME($at, $zone) }.
 # $url (Text)
 # $reason (Text)
 # $attempts (Number) made
@@ -758,7 +767,7 @@ mail-sent = A mail was sent to { $recipient }.
 # $attempt (Number) that failed
 # $attempts (Number) allowed
 # $at (Time) of the next attempt
-mail-retried = The mail to { $recipient } could not be sent (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is at { TIME($at, $zone) }.
+mail-retried = The mail to { $recipient } could not be sent (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is on { TIME($at, $zone) }.
 # $recipient (Text) mail address
 # $reason (Text)
 # $attempts (Number) made
@@ -785,14 +794,14 @@ reason-unknown-format = its content is of no known format
 # $extension (Text) of the file's name
 # $holds (Text) zeros, pointer, page, text or unknown
 reason-not-as-named =
-    it is no { $kind ->
+    it is not a { $kind ->
         [document] document
         [film] film
        *[picture] picture
     }, though it is named .{ $extension }: { $holds ->
         [zeros] it begins with nothing but zeros
         [pointer] it only says where Git LFS keeps the file
-        [page] it holds a page of the web
+        [page] it holds a web page
         [text] it holds text
        *[unknown] its content is of no known format
     }
@@ -1071,7 +1080,7 @@ doctor-mark = The mark beside the stored files was compared with the database.
 # $at (Time) when it was noticed
 # $run (Number) highest number of a run in the database
 # $seen (Number) highest number that the files have seen
-doctor-restored = The database is older than the stored files, as one that was restored from a backup: it had come to run { $run }, and they have seen run { $seen }. That was noticed at { TIME($at, $zone) }; Cleanup removes nothing since.
+doctor-restored = The database is older than the stored files, as one that was restored from a backup: it had come to run { $run }, and they have seen run { $seen }. That was noticed on { TIME($at, $zone) }; Cleanup removes nothing since.
 # $maker (Text) what makes it again
 made-again-by =
     { $maker ->
@@ -1148,13 +1157,17 @@ wait-previous-run = Waits for the previous run { $run } of the same job to end.
 # $context (Text) publish context
 # $run (Text) running name
 wait-publish-context = Waits for { $run }, which is publishing to { $context }.
-# $attempt (Number) to come
-# $attempts (Number) allowed
+# $failures (Number) attempts that failed
+# $attempts (Number) that may fail
 # $at (Time) it begins
 # $reason (Text) why the last one failed
-wait-retry = Attempt { $attempt } of { $attempts } begins at { TIME($at, $zone) }; the last one failed: { $reason }.
+wait-retry =
+    Is tried again on { TIME($at, $zone) }; { $failures ->
+        [one] 1 attempt
+       *[other] { $failures } attempts
+    } of at most { $attempts } failed, the last one because of this: { $reason }.
 # $at (Time) when it looks for room
-wait-disk-full = Waits because the disk is full. Whether there is room again it sees at { TIME($at, $zone) }; freeing some is all it needs.
+wait-disk-full = Waits because the disk is full. It looks again on { TIME($at, $zone) }; freeing some room is all it needs.
 # $ahead (Number) jobs that come first
 wait-turn =
     { $ahead ->
@@ -1164,10 +1177,10 @@ wait-turn =
     }
 wait-paused = Its schedule is paused; resume the job to let it fire again.
 # $at (Time) next firing
-wait-schedule = Fires next at { TIME($at, $zone) }.
+wait-schedule = Fires next on { TIME($at, $zone) }.
 wait-daemon = The daemon is not running; start it with prepress serve or its systemd service.
 # $at (Time) when it is closed without another post
-wait-client = The upload is open for more files; without any it ends at { TIME($at, $zone) }.
+wait-client = The upload is open for more files; without any it is closed on { TIME($at, $zone) }.
 
 ## What became of a slot of a schedule
 
@@ -1213,17 +1226,27 @@ letter-subject-left-out =
     }
 # $name (Text) job name
 # $errors (Number)
+# $left-out (Number) files
 letter-subject-errors =
     { $errors ->
         [one] { $name }: done with 1 error
        *[other] { $name }: done with { NUMBER($errors) } errors
+    }{ $left-out ->
+        [0] {""}
+        [one] , 1 file left out
+       *[other] , { NUMBER($left-out) } files left out
     }
 # $name (Text) job name
 # $errors (Number)
+# $left-out (Number) files
 letter-subject-errors-only =
     { $errors ->
         [one] { $name }: nothing was processed, 1 error
        *[other] { $name }: nothing was processed, { NUMBER($errors) } errors
+    }{ $left-out ->
+        [0] {""}
+        [one] , 1 file left out
+       *[other] , { NUMBER($left-out) } files left out
     }
 # $name (Text) job name
 # $processed (Number) files

@@ -142,7 +142,7 @@ fn an_unknown_code_shows_its_parameters() {
 fn odd_values_are_shown_as_they_are() {
     let shown = say(code::URL_FETCHED, json!({ "url": ["a", "b"], "bytes": "many", "milliseconds": -5 }));
     assert_eq!(shown, "a, b was fetched: many in -5.");
-    assert_eq!(say(code::WAIT_SCHEDULE, json!({ "at": "tomorrow" })), "Fires next at tomorrow.");
+    assert_eq!(say(code::WAIT_SCHEDULE, json!({ "at": "tomorrow" })), "Fires next on tomorrow.");
     assert_eq!(say(code::WAIT_SCHEDULE, json!({ "at": null })), r#"wait-schedule {"at":null}"#);
     assert_eq!(say(code::JOB_CLIENT, json!({ "client": true })), "true");
     assert_eq!(say(code::JOB_CLIENT, json!({ "client": { "x": 1 } })), r#"{"x":1}"#);
@@ -200,7 +200,7 @@ fn plurals_and_digits_are_right() {
 #[test]
 fn times_are_in_the_zone_of_the_reader() {
     let message = Message::new(code::WAIT_SCHEDULE).with("at", "2026-11-23T09:15:04Z");
-    assert_eq!(super::say(&message, "en", chrono_tz::Europe::Berlin), "Fires next at Mon 23 Nov 2026, 10:15:04 CET.");
+    assert_eq!(super::say(&message, "en", chrono_tz::Europe::Berlin), "Fires next on Mon 23 Nov 2026, 10:15:04 CET.");
     let millis = Message::new(code::WAIT_SCHEDULE).with("at", 1_795_425_304_000_i64);
     assert_eq!(
         super::say(&millis, "en", chrono_tz::Europe::Berlin),

@@ -185,6 +185,8 @@ fn a_hang_up_has_the_configuration_read_again_and_a_bad_one_is_not_used() {
     let larger = changed.replace("64 KiB", "1 MiB");
     refused(&format!("{larger}[nonsense]\nkey = 1\n"), &new, &new, "unknown key `nonsense");
     refused(&larger.replace("1 MiB", "1 KiB"), &new, &new, "server.max_request_bytes = 1 KiB");
+    let two = format!("{}[nonsense]\nkey = 1\n", larger.replace("\"debug\"", "\"loud\""));
+    refused(&two, &new, &new, "unknown key `nonsense`; log.level = \"loud\": must be a level");
     refused("[server\n", &new, &new, "not valid TOML: line 1");
     refused(&larger, &old, &new, "is not that of the certificate");
     fs::remove_file(Service::file(&service.place, "prepress.toml")).unwrap();
@@ -214,8 +216,27 @@ fn a_hang_up_without_a_file_changes_nothing_and_ends_nothing() {
     }
     assert!(daemon.get("/readyz", None).0.starts_with("HTTP/1.1 200"));
     let log = fs::read_to_string(&log).unwrap();
-    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    assert!(!log.contains("WARN") && !log.contains("ERROR") && !log.contains("changed="), "{log}");
     assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn certificates_that_wait_for_a_new_start_are_looked_at_before() {
+    let (place, good) = (Place::new(), issued(1, 400));
+    Service::write(&place, "");
+    let service = Service::start(place);
+    let tls = "[server]\ntls_certificate = \"server.crt\"\ntls_key = \"server.key\"\n";
+    Service::write(&service.place, tls);
+    service.reload();
+    let log = service.log();
+    let line = log.lines().find(|line| line.contains("the daemon will not start with this certificate"));
+    assert!(line.is_some_and(|line| line.contains("ERROR") && line.contains("server.crt cannot be read")), "{log}");
+    Service::put(&service.place, tls, &good.certificate, &good.key);
+    service.reload();
+    let log = service.log();
+    assert_eq!(log.matches("when the daemon is started again").count(), 2, "{log}");
+    assert_eq!(log.matches("ERROR").count(), 1, "{log}");
+    assert_eq!(service.daemon.terminate(), Some(0));
 }
 
 #[test]

@@ -89,6 +89,13 @@ async fn killed_more_often_than_a_job_may_fail_an_upload_that_comes_further_is_d
             process.kill();
             kills += 1;
             next = done + 10;
+            if kills == 1 {
+                for command in [&["jobs", "show", "1"][..], &["jobs", "list"]] {
+                    let (_, shown) = said(&data, command);
+                    let tells = shown.contains("running ") && shown.contains("No daemon runs on this data folder");
+                    assert!(tells, "{command:?}: {shown}");
+                }
+            }
             process = serve(&data);
         }
         tokio::task::yield_now().await;
@@ -153,6 +160,8 @@ async fn a_file_that_ends_the_daemon_fails_alone_until_it_is_cleared() {
     let (code, doctor) = said(&data, &["doctor"]);
     assert_eq!(code, Some(0), "{doctor}");
     assert!(doctor.contains("picture-0005-poison.png") && doctor.contains(&clear), "{doctor}");
+    let (code, refused) = said(&data, &["doctor", "--clear", ""]);
+    assert!(code == Some(1) && refused.contains("--clear names no file"), "{refused}");
     let (code, cleared) = said(&data, &["doctor", "--clear", "nobody.png"]);
     assert!(code == Some(1) && cleared.contains("no file nobody.png has ended the daemon"), "{cleared}");
     let path = data.join("ingest/Acme/again/another name.png");

@@ -118,7 +118,11 @@ async fn archives_in_archives_and_other_files_stay_as_they_are() {
     let expected = ["/alone.gz Asset", "/inner.tar.gz Asset", "/inner.zip Zip", "/red.jpg.gz Asset"];
     assert_eq!(assets(&world).await, expected, "{}", done.text());
     assert_eq!(done.counters.error, 2, "{}", done.text());
-    assert!(done.text().contains("outer.zip/broken.jpg could not be processed: it is no picture"), "{}", done.text());
+    assert!(
+        done.text().contains("outer.zip/broken.jpg could not be processed: it is not a picture"),
+        "{}",
+        done.text()
+    );
     assert!(done.text().contains("outer.zip/empty.jpg could not be processed: the file is empty"), "{}", done.text());
 }
 

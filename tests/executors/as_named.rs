@@ -53,7 +53,7 @@ async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
             _ => "picture",
         };
         let line = format!(
-            "UploadError: bad/{name} could not be processed: it is no {kind}, though it is named .{extension}: {holds}."
+            "UploadError: bad/{name} could not be processed: it is not a {kind}, though it is named .{extension}: {holds}."
         );
         assert!(text.contains(&line), "{line}\n in \n{text}");
     }
@@ -138,7 +138,7 @@ async fn careless_servers_and_archives_bring_no_bad_pictures() {
     let text = done.text();
     assert_eq!((done.counters.success, done.counters.error), (1, 2), "{text}");
     for path in ["shoe.jpg", "render"] {
-        let line = format!("UploadError: http://{address}/{path} could not be processed: it is no picture");
+        let line = format!("UploadError: http://{address}/{path} could not be processed: it is not a picture");
         assert!(text.contains(&line), "{line}\n in \n{text}");
     }
     assert_eq!(world.asset_names().await, ["really"]);
@@ -153,7 +153,7 @@ async fn careless_servers_and_archives_bring_no_bad_pictures() {
     let order = with(directory("in"), json!({ "unCompressOptions": { "process": "UnCompress" } }));
     let done = world.run(UPLOAD, order).await.succeeded();
     assert!(
-        done.text().contains("UploadError: all.zip/zeros.jpg could not be processed: it is no picture"),
+        done.text().contains("UploadError: all.zip/zeros.jpg could not be processed: it is not a picture"),
         "{}",
         done.text()
     );
@@ -171,7 +171,7 @@ async fn processing_again_says_so_and_leaves_the_asset_as_it_is() {
     let order = json!({ "assetHandleArray": [format!("a|{}", before[0][0])], "emailSetting": "None" });
     let done = world.run(JobKind::ReprocessAssets, order).await.succeeded();
     let text = done.text();
-    assert!(text.contains("ReoptimizeFailure: page could not be processed again: it is no picture"), "{text}");
+    assert!(text.contains("ReoptimizeFailure: page could not be processed again: it is not a picture"), "{text}");
     world.run(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await.succeeded();
     assert_eq!(world.query("SELECT id, name, file_name, blob, asset_type, change_seq FROM asset").await, before);
 }

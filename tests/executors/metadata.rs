@@ -185,7 +185,7 @@ async fn metadata_files_speak_of_assets_by_name() {
         "MetadataFailure: a/words.TXT, row 2, about jug: there is no metadata field nope.field.",
         "MetadataFailure: a/words.TXT, row 3, about pot: the company has no such asset.",
         "MetadataFailure: a/words.TXT, row 4, about lid: another asset is named mug.",
-        "UploadError: broken.xml could not be processed: it is no well-formed XML",
+        "UploadError: broken.xml could not be processed: it is not well-formed XML",
         "UploadError: entities.xml could not be processed: it declares a document type, which is not read.",
     ] {
         assert!(text.contains(line), "no line \"{line}\" in\n{text}");

@@ -39,6 +39,25 @@ async fn a_folder_of_pictures_becomes_assets_with_pyramids() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_without_files_is_told() {
+    let world = World::new().await;
+    world.put("in/deeper/.keep", b"");
+    let order = |only_if_files: bool| {
+        let publish = json!({ "publishType": "Full", "emailSetting": "None" });
+        json!({
+            "serverDir": "in", "includeSubfolders": false, "emailSetting": "None",
+            "postJobOnlyIfFiles": only_if_files, "postImageServingPublishJob": publish,
+        })
+    };
+    let told = world.run(UPLOAD, order(false)).await.succeeded();
+    assert!(told.text().contains("/in holds no files to upload."), "{}", told.text());
+    assert_eq!((told.counters.warning, told.counters.success), (1, 0), "{}", told.text());
+    let expected = world.run(UPLOAD, order(true)).await.succeeded();
+    assert!(expected.text().contains("JobInfo: ") && expected.text().contains("holds no files"), "{}", expected.text());
+    assert_eq!(expected.counters.warning, 0, "{}", expected.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_file_costs_its_own_line() {
     let world = World::with(|settings| settings.ingest.max_file_bytes = "20 kB".parse().unwrap()).await;
     let good = jpeg(64, 1);
@@ -66,7 +85,7 @@ async fn a_bad_file_costs_its_own_line() {
         "UploadError: %%%.jpg could not be processed: nothing is left of its name",
         "could not be processed: its name is longer than 220 bytes of UTF-8.",
         "UploadWarning: liar.png is named .png but holds JPEG; it was taken as what it holds.",
-        "UploadError: page.jpg could not be processed: it is no picture, though it is named .jpg: it holds a page of the web.",
+        "UploadError: page.jpg could not be processed: it is not a picture, though it is named .jpg: it holds a web page.",
         "UploadWarning: .DS_Store was skipped: it is a file that",
         "UploadWarning: Thumbs.db was skipped",
         "UploadWarning: .in.half.jpg. was skipped",

@@ -60,7 +60,7 @@ async fn a_failure_that_may_pass_is_tried_again_until_the_attempts_are_used_up()
             "JobInfo attempt-failed",
             "FatalError attempts-exhausted",
             "TotalFileCount total-file-count",
-            "EndUpload end-upload-directory",
+            "EndUpload end-failed",
         ]
     );
     eventually("the mail is sent", || async { (wire.tried().len() == 1).then_some(()) }).await;

@@ -92,7 +92,7 @@ async fn a_run_whose_daemon_was_killed_waits_ever_longer_and_says_why() {
         assert_eq!((run.state, run.failures), (State::WaitingCoordinator, failures));
         assert_eq!(run.not_before_at, world.now() + TimeDelta::seconds(seconds));
         let why = services.why_waiting(&run, &limits).await.unwrap().unwrap();
-        assert_eq!((why.code.as_str(), &why.params["attempt"]), ("wait-retry", &json!(failures + 1)));
+        assert_eq!((why.code.as_str(), &why.params["failures"]), ("wait-retry", &json!(failures)));
         assert_eq!(why.params["reason"]["code"], json!("reason-worker-gone"));
         daemon.kill().await;
     }

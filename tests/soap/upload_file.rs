@@ -258,7 +258,7 @@ async fn posted_files_of_a_taken_name_are_compared_and_stay_duplicates_on_the_wi
         "{log}"
     );
     assert!(log.contains("B/shoe.png (") && log.contains("has its name and other content"), "{log}");
-    assert!(log.contains("zeros.jpg could not be processed: it is no picture"), "{log}");
+    assert!(log.contains("zeros.jpg could not be processed: it is not a picture"), "{log}");
     server.shut_down().await;
 }
 

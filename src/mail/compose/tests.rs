@@ -102,10 +102,11 @@ fn files_that_are_left_out_are_no_duplicates_to_pass_over() {
         "but 1 file was not processed. The other 2 files are fine.",
         "  Left out            1\n",
         "1 problem\n\n  * Error: B/IMG_1.jpg (47 kB) was left out: Acme/A/IMG_1.jpg has its name and other content",
+        "Overwrite it, or number such files: prepress company same-name.",
     ] {
         assert!(mail.text.contains(text), "{text}\n in \n{}", mail.text);
     }
-    assert_eq!(left_out(2).subject, "Summer shoot: done with 3 errors");
+    assert_eq!(left_out(2).subject, "Summer shoot: done with 2 errors, 1 file left out");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct Row {
 /// Why a metadata file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SheetError {
-    #[error("it is no well-formed XML: {0}")]
+    #[error("it is not well-formed XML: {0}")]
     BadXml(String),
     #[error("it declares a document type, which is not read")]
     DocumentType,

@@ -5,7 +5,7 @@ use crate::model::handle;
 use crate::model::kind::JobKind;
 use crate::model::log::Message;
 use crate::model::name;
-use crate::model::outcome::Counters;
+use crate::model::outcome::{Counters, Outcome};
 
 impl JobSpec {
     /// What begins. `root_path` is the company's root folder.
@@ -42,7 +42,12 @@ impl JobSpec {
 
 impl JobKind {
     /// What ends, and what it counted.
-    pub fn end_message(self, counters: &Counters) -> Message {
+    pub fn end_message(self, outcome: Outcome, counters: &Counters) -> Message {
+        if outcome == Outcome::Failed {
+            // Its errors are those of files: that there are none would be read as if all was well.
+            let processed = counters.success.max(counters.transfer_success) + counters.update;
+            return Message::new("end-failed").with("processed", processed);
+        }
         let code = match self {
             Self::ImageServingPublish => "end-image-serving-publish",
             Self::ImageRenderingPublish => "end-image-rendering-publish",

@@ -52,7 +52,7 @@ impl Services {
             .and_then(|mut line| line.params.remove("reason"))
             .unwrap_or_else(|| Message::new("reason-internal").into());
         Ok(Message::new("wait-retry")
-            .with("attempt", run.failures + 1)
+            .with("failures", run.failures)
             .with("attempts", limits.max_attempts)
             .with("at", at)
             .with("reason", reason))

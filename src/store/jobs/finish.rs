@@ -271,7 +271,7 @@ fn last_lines(run: &Ended, ending: &Ending) -> Vec<LogLine> {
     let total = run.counters.processed() + run.counters.duplicate + run.counters.error;
     lines.push(LogLine::new(LogType::TotalFileCount, Message::new("total-file-count").with("count", total)));
     let kind = run.spec.kind();
-    lines.push(LogLine::new(kind.end_log(), kind.end_message(&run.counters)));
+    lines.push(LogLine::new(kind.end_log(), kind.end_message(ending.outcome, &run.counters)));
     lines
 }
 

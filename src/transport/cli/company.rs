@@ -78,12 +78,13 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
         CompanyCommand::SameName { name, same_name: SameNameSetting(same_name) } => {
             let company = place.services.set_same_name(&name, same_name).await?;
             let what = match same_name.unwrap_or(place.config.ingest.same_name) {
-                SameName::Skip => "are left out",
-                SameName::Number => "get a number",
+                SameName::Skip => "is left out",
+                SameName::Number => "gets a number",
             };
             let why = if same_name.is_none() { ", as the configuration says" } else { "" };
             let company = screen.paint(Paint::Bold, &company.name);
-            screen.line(format!("Files of {company} whose names assets with other content have {what}{why}."))?;
+            screen
+                .line(format!("A file of {company} that has the name of an asset with other content {what}{why}."))?;
         }
         CompanyCommand::Add { name, id, expires, json } => {
             let company = place.services.add_company(&name, id.map(CompanyId), expires).await?;
@@ -107,7 +108,7 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
             } else if companies.is_empty() {
                 screen.line("There is no company yet. Add one: prepress company add NAME")?;
             } else {
-                screen.line(table(&companies, place.times()).render(screen))?;
+                screen.line(table(&companies, place.config.ingest.same_name, place.times()).render(screen))?;
             }
         }
     }
@@ -154,11 +155,12 @@ fn make_ingest(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-fn table(companies: &[Company], times: super::times::Times) -> Table {
+fn table(companies: &[Company], usual: SameName, times: super::times::Times) -> Table {
     let columns = [
         Column::new("HANDLE").whole(),
         Column::new("NAME"),
         Column::new("ROOT FOLDER").shown_from(60),
+        Column::new("SAME NAME").whole(),
         Column::new("ADDED").whole(),
         Column::new("EXPIRES").whole(),
     ];
@@ -169,10 +171,15 @@ fn table(companies: &[Company], times: super::times::Times) -> Table {
             Some(at) if at <= times.now => Value::painted(Paint::Red, times.relative(at)),
             Some(at) => times.relative(at).into(),
         };
+        let same_name = match company.same_name {
+            None => Value::painted(Paint::Dim, format!("{} (default)", usual.as_str())),
+            Some(same_name) => same_name.as_str().into(),
+        };
         table.row([
             handle::company(company.id).into(),
             company.name.clone().into(),
             company.root_path.clone().into(),
+            same_name,
             times.relative(company.created_at).into(),
             expires,
         ]);

@@ -42,6 +42,10 @@ pub struct DoctorArgs {
 
 pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(named) = &args.clear {
+        // The beginning of every file's hash.
+        if named.to_string_lossy().trim().is_empty() {
+            return Err(Failure::new("--clear names no file").hint("see which have ended the daemon: prepress doctor"));
+        }
         return clear(named, &place.open().await?, screen).await;
     }
     let _lock = if args.repair { Some(alone(place).await?) } else { None };

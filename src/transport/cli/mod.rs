@@ -47,7 +47,7 @@ struct Cli {
 enum Command {
     /// Run the daemon in the foreground
     Serve(serve::ServeArgs),
-    /// Add and list companies
+    /// Add, list and set up companies
     #[command(subcommand)]
     Company(company::CompanyCommand),
     /// Add and list users, set passwords

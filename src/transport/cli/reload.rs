@@ -8,6 +8,7 @@ use super::logging::{Level, LevelError};
 use super::serve::tell_systemd;
 use crate::config::{Changes, Config, ConfigError, Document, Overrides};
 use crate::daemon::{Daemon, StartError};
+use crate::transport::certificates::Files;
 
 /// Why a configuration that was read again is not used.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +40,21 @@ impl Reload {
         let file = self.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
         let status = match self.follow(daemon).await {
             Ok(changes) => {
-                tracing::info!(file, changed = changes.taken.join(", "), "the configuration was read again");
+                match changes.taken.join(", ") {
+                    none if none.is_empty() => {
+                        tracing::info!(file, "the configuration was read again; the daemon takes over no change")
+                    }
+                    changed => tracing::info!(file, changed, "the configuration was read again"),
+                }
                 if !changes.waiting.is_empty() {
                     let keys = changes.waiting.join(", ");
                     tracing::warn!(keys, "these settings take effect when the daemon is started again");
+                    warn_of_certificates(&changes);
                 }
                 format!("Listening on {}", daemon.address())
             }
             Err(error) => {
-                // In one line, whatever it lists.
-                let error = error.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+                let error = in_one_line(&error.to_string());
                 tracing::error!(file, error, "the new configuration is not used; the one from before stays in force");
                 format!("Listening on {}; the configuration that was read last is bad, see the log", daemon.address())
             }
@@ -63,5 +69,25 @@ impl Reload {
         self.config = changes.config.clone();
         self.document = changes.document.clone();
         Ok(changes)
+    }
+}
+
+/// A headline and what it lists.
+fn in_one_line(error: &str) -> String {
+    let mut lines = error.lines().map(str::trim);
+    let headline = lines.next().unwrap_or_default();
+    match lines.collect::<Vec<_>>().join("; ") {
+        none if none.is_empty() => headline.to_owned(),
+        listed => format!("{headline} {listed}"),
+    }
+}
+
+/// Certificates that wait for the next start are not looked at before: it would fail by them.
+fn warn_of_certificates(changes: &Changes) {
+    if !changes.waiting.iter().any(|key| key.starts_with("server.tls_")) {
+        return;
+    }
+    if let Some(Err(error)) = Files::of(&changes.wanted.server).map(|files| files.load()) {
+        tracing::error!(%error, "the daemon will not start with this certificate");
     }
 }

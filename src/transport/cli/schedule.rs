@@ -87,7 +87,7 @@ pub fn run(command: ScheduleCommand, place: &PlaceArgs, screen: &Screen) -> Resu
     means.replace_range(..1, &means[..1].to_uppercase());
     screen.line(format!("{} ({zone})", screen.paint(Paint::Bold, means)))?;
     if firings.is_empty() {
-        screen.line("It never fires again.")?;
+        screen.line("It never fires.")?;
         return Ok(Exit::Done);
     }
     screen.line("")?;

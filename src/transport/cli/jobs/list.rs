@@ -17,6 +17,9 @@ use crate::transport::cli::table::{Column, Table, Value};
 use crate::transport::cli::times::Times;
 use crate::words::harmless;
 
+/// Said where runs are shown that are not done, and nobody works on them.
+pub const NO_DAEMON: &str = "No daemon runs on this data folder; nothing moves until one does: prepress serve";
+
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only this company: its name, number or handle
@@ -108,8 +111,7 @@ pub async fn run(args: ListArgs, place: &Place, screen: &Screen) -> Result<Exit,
         screen.line(format!("\n{}", screen.paint(Paint::Dim, more)))?;
     }
     if !place.daemon_runs() && page.jobs.iter().any(|job| job.state != State::Done) {
-        let warning = "The daemon is not running; nothing moves until it does: prepress serve";
-        screen.line(format!("\n{}", screen.paint(Paint::Yellow, warning)))?;
+        screen.line(format!("\n{}", screen.paint(Paint::Yellow, NO_DAEMON)))?;
     }
     Ok(Exit::Done)
 }

@@ -49,7 +49,8 @@ pub fn result(counters: &CountersView) -> Value {
         transfer_warnings,
         transfer_errors,
     } = *counters;
-    let (warnings, errors) = (warnings + transfer_warnings, errors + transfer_errors);
+    // A publish counts what it could not send, and what it says of what it sent, as both.
+    let (warnings, errors) = (warnings.max(transfer_warnings), errors.max(transfer_errors));
     let parts = [
         (success.max(transferred), "ok"),
         (updated, "updated"),
@@ -64,5 +65,20 @@ pub fn result(counters: &CountersView) -> Value {
         (1.., _) => Value::painted(Paint::Red, text),
         (_, 1..) => Value::painted(Paint::Yellow, text),
         _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::outcome::Counters;
+    use crate::transport::cli::screen::Screen;
+
+    #[test]
+    fn what_a_publish_counts_as_both_is_shown_once() {
+        let published = Counters { transfer_success: 7, warning: 2, transfer_warning: 2, ..Counters::default() };
+        let failed = Counters { error: 3, transfer_error: 1, ..published };
+        let shown = |counters: Counters| super::result(&counters.into()).on(&Screen::new());
+        assert!(shown(published).contains("7 ok, 2 warn"), "{}", shown(published));
+        assert!(shown(failed).contains("7 ok, 2 warn, 3 err"), "{}", shown(failed));
     }
 }

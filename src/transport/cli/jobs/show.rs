@@ -29,7 +29,7 @@ pub async fn run(args: ShowArgs, place: &Place, screen: &Screen) -> Result<Exit,
     match services.find_job(&caller, args.job.company.as_deref(), &args.job.id).await? {
         Found::Run(run) => {
             let details = services.job_details(&caller, &run, &place.limits()).await?;
-            if args.json { screen.json(&details)? } else { show_run(&details, times, screen)? }
+            if args.json { screen.json(&details)? } else { show_run(&details, place, screen)? }
         }
         Found::Scheduled(job, run) => {
             let schedule = services.schedule_view(&caller, &job).await?;
@@ -48,8 +48,8 @@ pub async fn run(args: ShowArgs, place: &Place, screen: &Screen) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn show_run(details: &JobDetails, times: Times, screen: &Screen) -> Result<(), Failure> {
-    let job = &details.job;
+fn show_run(details: &JobDetails, place: &Place, screen: &Screen) -> Result<(), Failure> {
+    let (job, times) = (&details.job, place.times());
     screen.line(screen.paint(Paint::Bold, harmless(&job.run_name)))?;
     let progress = &job.progress;
     let done = match (progress.total, &progress.message) {
@@ -62,8 +62,8 @@ fn show_run(details: &JobDetails, times: Times, screen: &Screen) -> Result<(), F
         progress.items.iter().map(|item| format!("{:3.0} % {}", item.fraction * 100.0, harmless(&item.name))).collect();
     let attempts = match (job.attempt, job.failures) {
         (0, _) => "not begun".to_owned(),
-        (attempt, 0) => attempt.to_string(),
-        (attempt, failures) => format!("{attempt}, {failures} of them failed"),
+        (attempt, 0) => format!("{attempt} begun"),
+        (attempt, failures) => format!("{attempt} begun, {failures} failed"),
     };
     let submitter = if job.submitter == job.responsible { String::new() } else { job.submitter.clone() };
     screen.facts([
@@ -96,6 +96,10 @@ fn show_run(details: &JobDetails, times: Times, screen: &Screen) -> Result<(), F
     }
     if let Some(schedule) = &details.schedule {
         show_schedule(schedule, times, screen)?;
+    }
+    // What waits says so already.
+    if matches!(job.state, State::Running | State::Stopping) && !place.daemon_runs() {
+        screen.line(format!("\n{}", screen.paint(Paint::Yellow, list::NO_DAEMON)))?;
     }
     if job.state == State::Done || job.attempt > 0 {
         let hint = format!("\nLog: prepress jobs log {}", job.run);
