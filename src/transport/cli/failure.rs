@@ -11,7 +11,7 @@ use crate::daemon::StartError;
 use crate::daemon::fitness::Unfit;
 use crate::media::MediaError;
 use crate::service::{Denied, Error};
-use crate::store::{StoreError, Unopened};
+use crate::store::StoreError;
 
 /// What the shell is told. The numbers are documented in the help text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
