@@ -301,6 +301,10 @@ impl Blobs {
         // What is there under the name may have been damaged since: then the new file takes its place.
         let is_sound = match self.verify(&blob.id, &|| false) {
             Ok(()) => true,
+            Err(error @ BlobError::Damaged { .. }) => {
+                tracing::warn!(%error, "the same content came in again, and takes its place");
+                false
+            }
             Err(error) if error.is_of_file() => false,
             Err(error) => return Err(error),
         };

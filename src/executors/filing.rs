@@ -133,9 +133,11 @@ impl Foresight {
         is_certain.then(|| Twin { asset: asset.clone(), is_same, bytes })
     }
 
-    /// The same for a file that can be read, and is read only if it has to be. It is left at its beginning. Blocks.
+    /// The same for a file that can be read, and is read only if it has to be. It is left at its beginning. A file whose
+    /// content an asset has is taken in all the same if the stored one was damaged or lost: this is it. Blocks.
     pub fn twin_of(
         &self,
+        blobs: &Blobs,
         file: &mut (impl Read + Seek),
         bytes: u64,
         stop: &dyn Fn() -> bool,
@@ -149,7 +151,14 @@ impl Foresight {
         file.rewind().map_err(BlobError::Source)?;
         let content = Blobs::digest(file, stop)?;
         file.rewind().map_err(BlobError::Source)?;
-        Ok(self.twin(Some(&content.id), content.bytes))
+        let twin = self.twin(Some(&content.id), content.bytes);
+        if twin.as_ref().is_some_and(|twin| twin.is_same) {
+            match blobs.verify(&content.id, stop) {
+                Err(error) if error.is_of_file() => return Ok(None),
+                verified => verified?,
+            }
+        }
+        Ok(twin)
     }
 }
 

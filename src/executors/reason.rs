@@ -26,7 +26,7 @@ pub fn too_large(bytes: u64, limit: u64) -> Message {
 
 /// Its content ended the daemon before. It is named by as much of its hash as nobody mistakes.
 pub fn condemned(content: &str) -> Message {
-    Message::new("reason-condemned").with("content", content.chars().take(16).collect::<String>())
+    Message::new(CONDEMNED).with("content", content.chars().take(16).collect::<String>())
 }
 
 pub fn http_status(status: u16) -> Message {
@@ -94,11 +94,12 @@ pub fn of_blob(error: &BlobError) -> Message {
 pub const FILE_DAMAGED: &str = "reason-file-damaged";
 pub const LOST_FILE: &str = "reason-lost-file";
 pub const PAGE_LOST: &str = "reason-page-lost";
+pub const CONDEMNED: &str = "reason-condemned";
 
-/// Whether it may pass without a change of the asset: a file that is put back, a path that becomes free, a tool that is
-/// installed.
+/// Whether it may pass without a change of the asset: a file that is put back or cleared, a path that becomes free, a tool
+/// that is installed.
 pub fn may_pass(code: &str) -> bool {
-    [FILE_DAMAGED, LOST_FILE, PAGE_LOST, "reason-path-taken", "reason-tool-missing"].contains(&code)
+    [FILE_DAMAGED, LOST_FILE, PAGE_LOST, CONDEMNED, "reason-path-taken", "reason-tool-missing"].contains(&code)
 }
 
 /// A tool that is not there can be had.

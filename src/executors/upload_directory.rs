@@ -158,7 +158,9 @@ impl UploadDirectory {
             let mut source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
             let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
             let bytes = source.stamp.bytes;
-            let twin = foresight.twin_of(&mut source.file, bytes, stop).map_err(|error| unreadable(error, bytes))?;
+            let twin = foresight
+                .twin_of(&workshop.blobs, &mut source.file, bytes, stop)
+                .map_err(|error| unreadable(error, bytes))?;
             let taken = match twin {
                 Some(twin) => {
                     check_unchanged(&source)?;

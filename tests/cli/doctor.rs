@@ -356,6 +356,76 @@ fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+#[test]
+fn who_brings_a_damaged_or_lost_file_again_heals_it_and_need_not_overwrite() {
+    let place = Place::lived();
+    let master = place.blob("SELECT blob FROM asset WHERE name = 'shoe'");
+    let whole = fs::read(&master).unwrap();
+    let daemon = place.serve();
+    for damage in ["changed", "cut", "lost"] {
+        fs::remove_file(&master).unwrap();
+        match damage {
+            "changed" => fs::write(&master, [&whole[..whole.len() - 1], &[!whole[whole.len() - 1]]].concat()).unwrap(),
+            "cut" => fs::write(&master, &whole[..20]).unwrap(),
+            _ => {}
+        }
+        assert_eq!(place.run(&["doctor", "--verify"]).code, Some(1), "{damage}");
+        place.upload("spring");
+        assert_eq!(fs::read(&master).ok().as_deref(), Some(&whole[..]), "{damage}");
+        place.run(&["doctor", "--verify"]).ok();
+    }
+    assert_eq!(place.sql("SELECT count(*) FROM asset WHERE name LIKE 'shoe%'"), "1");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn a_file_that_was_cleared_is_published_by_the_next_publish() {
+    let place = Place::lived();
+    place.sql(
+        "DELETE FROM derived; UPDATE company SET change_seq = change_seq + 1;
+         UPDATE asset SET change_seq = (SELECT change_seq FROM company WHERE id = company_id) WHERE name = 'shoe';
+         INSERT INTO condemned_file (content, file, company_id, instance_id, condemned_at)
+             SELECT blob, 'shoe.jpg', company_id, 1, 1 FROM asset WHERE name = 'shoe'",
+    );
+    let daemon = place.serve();
+    let order = ["submit", "--kind", "imageServingPublish", "--user", "ada@acme.example", "--publish", "Incremental"];
+    let publish = || place.run(&[&order[..], &["--wait"]].concat());
+    for _ in 0..2 {
+        assert_eq!(publish().code, Some(4), "it is told as long as it lasts");
+    }
+    place.run(&["doctor", "--clear", "shoe.jpg"]).ok();
+    publish().ok();
+    assert_eq!(place.sql("SELECT count(*) FROM derived WHERE role = 'Pyramid'"), "1", "it was made");
+    assert_eq!(place.sql("SELECT count(*) FROM publish_refused"), "0");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_published_file_does_not_end_a_repair() {
+    let place = Place::lived();
+    let trees = place.data.join("publish/image-serving");
+    let file = place.sql("SELECT file_name FROM publication WHERE file_name LIKE 'shoe%'");
+    for side in ["a", "b"] {
+        let path = trees.join(format!(".Acme.{side}")).join(&file);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("notes.txt"), "somebody's").unwrap();
+    }
+    let thumbnail = place.blob("SELECT blob FROM derived WHERE role = 'Thumbnail'");
+    fs::remove_file(&thumbnail).unwrap();
+    let repaired = place.run(&["doctor", "--repair"]);
+    assert_eq!(repaired.code, Some(1), "{}", repaired.out);
+    assert!(repaired.out.contains("3 differences, of which 1 repaired."), "{}{}", repaired.out, repaired.err);
+    assert!(repaired.out.contains("move it away"), "{}", repaired.out);
+    assert!(trees.join(".Acme.a").join(&file).join("notes.txt").is_file(), "nothing is deleted");
+    let daemon = place.serve();
+    place
+        .run(&["submit", "--kind", "imageServingPublish", "--user", "ada@acme.example", "--publish", "Full", "--wait"])
+        .ok();
+    place.run(&["doctor"]).ok();
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
 /// What a request for the head of a file is answered with first.
 fn status(daemon: &Daemon, path: &str) -> String {
     let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();

@@ -219,7 +219,7 @@ impl UploadUrls {
         let blobs = workshop.blobs.clone();
         let kept = self.workshop.work(move |stop| -> Result<_, Failure> {
             let mut draft = draft;
-            let taken = match foresight.twin_of(draft.file(), bytes, stop)? {
+            let taken = match foresight.twin_of(&blobs, draft.file(), bytes, stop)? {
                 Some(twin) => Err(twin),
                 None => Ok(blobs.keep(draft)?),
             };

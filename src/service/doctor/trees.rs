@@ -214,8 +214,8 @@ async fn judge(exam: &mut Examination<'_>, site: &Site, seen: &Seen) -> Result<(
     }
     let mut mended = 0;
     for (number, (row, wrong, sides)) in seen.wrong.iter().enumerate() {
-        let is_mended = exam.order.repair && put_back(exam, site, row, sides).await?;
-        mended += usize::from(is_mended);
+        let back = if exam.order.repair { Some(put_back(exam, site, row, sides).await?) } else { None };
+        mended += usize::from(back == Some(PutBack::Done));
         if number >= MOST_TOLD {
             continue;
         }
@@ -224,10 +224,11 @@ async fn judge(exam: &mut Examination<'_>, site: &Site, seen: &Seen) -> Result<(
             Wrong::Changed => "doctor-published-changed",
         });
         let message = message.with("file", row.file_name.clone());
-        match (exam.order.repair, is_mended) {
-            (true, true) => exam.repaired(Section::Trees, message, Message::new("remedy-was-put-back")),
-            (true, false) => exam.found(Section::Trees, message, Message::new("remedy-no-blob")),
-            (false, _) => exam.found(Section::Trees, message, Message::new("remedy-put-back")),
+        match back {
+            Some(PutBack::Done) => exam.repaired(Section::Trees, message, Message::new("remedy-was-put-back")),
+            Some(PutBack::NoBlob) => exam.found(Section::Trees, message, Message::new("remedy-no-blob")),
+            Some(PutBack::InTheWay) => exam.found(Section::Trees, message, Message::new("remedy-stranger")),
+            None => exam.found(Section::Trees, message, Message::new("remedy-put-back")),
         }
     }
     let more = seen.wrong.len().saturating_sub(MOST_TOLD);
@@ -256,10 +257,28 @@ async fn part(exam: &Examination<'_>, site: &Site) -> Result<(), Error> {
     off_thread(move || published::part([&trees.tree(Side::A), &trees.tree(Side::B)], &|| false).map(drop)).await
 }
 
-/// Puts the content of a published file back from its blob. False if that one is no more what it should be either.
-async fn put_back(exam: &Examination<'_>, site: &Site, row: &Publication, sides: &[Side]) -> Result<bool, Error> {
+/// What came of putting a published file back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PutBack {
+    Done,
+    /// Its blob is no more what it should be either.
+    NoBlob,
+    /// A folder is in its place, or a file in that of its folder. Whoever put it there may need it.
+    InTheWay,
+}
+
+/// Puts the content of a published file back from its blob.
+async fn put_back(exam: &Examination<'_>, site: &Site, row: &Publication, sides: &[Side]) -> Result<PutBack, Error> {
     let (trees, blobs, row, sides) = (Trees::of(exam, site), exam.places.blobs.clone(), row.clone(), sides.to_vec());
     off_thread(move || {
+        let folders = Path::new(&row.file_name).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        let is_other = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir());
+        for tree in sides.iter().map(|side| trees.tree(*side)) {
+            let is_folder = fs::symlink_metadata(tree.join(&row.file_name)).is_ok_and(|found| found.is_dir());
+            if is_folder || folders.clone().any(|folder| is_other(&tree.join(folder))) {
+                return Ok(PutBack::InTheWay);
+            }
+        }
         let mut first: Option<PathBuf> = None;
         for side in sides {
             let tree = trees.tree(side);
@@ -271,7 +290,7 @@ async fn put_back(exam: &Examination<'_>, site: &Site, row: &Publication, sides:
                 None => {
                     published::remove_file(&temporary)?;
                     match blobs.hand_out(&row.blob, &temporary, &|| false) {
-                        Err(error) if error.is_of_file() => return Ok(false),
+                        Err(error) if error.is_of_file() => return Ok(PutBack::NoBlob),
                         handed_out => handed_out?,
                     }
                     fs::rename(&temporary, &path).map_err(BlobError::doing("write", &path))?;
@@ -280,7 +299,7 @@ async fn put_back(exam: &Examination<'_>, site: &Site, row: &Publication, sides:
             sync_folder(&folder)?;
             first = Some(path);
         }
-        Ok(true)
+        Ok(PutBack::Done)
     })
     .await
 }
