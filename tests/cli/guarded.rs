@@ -71,7 +71,10 @@ fn check_says_when_others_may_enter_the_data_folder() {
     set_mode(&place.data, 0o750);
     set_mode(&place.data.join("admin-login"), 0o644);
     let login = place.run(&["check"]).ok();
-    assert!(line(&login).starts_with("warning") && line(&login).contains("may be read by the folder's group"), "{login}");
+    assert!(
+        line(&login).starts_with("warning") && line(&login).contains("may be read by the folder's group"),
+        "{login}"
+    );
     assert!(login.contains(&format!("chmod go-rwx {data}/admin-login")), "{login}");
     // Nobody but its owner gets to what is in a folder that is closed.
     set_mode(&place.data, 0o700);
