@@ -44,7 +44,7 @@ impl FileRole {
 /// What makes a file again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
-    /// optimizeImagesJob, and publishing.
+    /// optimizeImagesJob.
     Optimize,
     /// ripPdfsJob on the document.
     RipPdfs,
@@ -85,7 +85,18 @@ pub struct FileOwner {
 impl Damage {
     /// Says what is wrong with the file `blob` of an asset.
     pub fn message(&self, owner: &FileOwner, blob: &str) -> Message {
-        self.say(["damage-gone", "damage-size", "damage-changed", "damage-unreadable"])
+        Self::about(self.say(["damage-gone", "damage-size", "damage-changed", "damage-unreadable"]), owner, blob)
+    }
+
+    /// The same, and what to do: for who reads it where no remedy stands beside it.
+    pub fn message_with_remedy(&self, owner: &FileOwner, blob: &str) -> Message {
+        Self::about(self.say(["scrub-gone", "scrub-size", "scrub-changed", "scrub-unreadable"]), owner, blob)
+            .with("start", &blob[..blob.len().min(2)])
+            .with("maker", owner.maker.as_str())
+    }
+
+    fn about(message: Message, owner: &FileOwner, blob: &str) -> Message {
+        message
             .with("role", owner.role.as_str())
             .with("asset", owner.asset_name.clone())
             .with("company", owner.company_name.clone())

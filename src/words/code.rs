@@ -297,6 +297,11 @@ codes! {
     DAMAGE_SIZE = "damage-size";
     DAMAGE_CHANGED = "damage-changed";
     DAMAGE_UNREADABLE = "damage-unreadable";
+    SCRUB_REMEDY = "scrub-remedy";
+    SCRUB_GONE = "scrub-gone";
+    SCRUB_SIZE = "scrub-size";
+    SCRUB_CHANGED = "scrub-changed";
+    SCRUB_UNREADABLE = "scrub-unreadable";
     DAMAGE_EXPORT_GONE = "damage-export-gone";
     DAMAGE_EXPORT_SIZE = "damage-export-size";
     DAMAGE_EXPORT_CHANGED = "damage-export-changed";
@@ -305,12 +310,14 @@ codes! {
     DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
     DOCTOR_BLOBS = "doctor-blobs";
     DOCTOR_TREES = "doctor-trees";
+    DOCTOR_TREES_ANEW = "doctor-trees-anew";
     DOCTOR_PUBLISHED_GONE = "doctor-published-gone";
     DOCTOR_PUBLISHED_CHANGED = "doctor-published-changed";
     DOCTOR_PUBLISHED_STRANGER = "doctor-published-stranger";
     DOCTOR_PUBLISHED_MORE = "doctor-published-more";
     DOCTOR_PUBLISHED_LINKED = "doctor-published-linked";
     DOCTOR_ORPHANS = "doctor-orphans";
+    DOCTOR_ORPHANS_NEWER = "doctor-orphans-newer";
     DOCTOR_CRASHES = "doctor-crashes";
     DOCTOR_CONDEMNED = "doctor-condemned";
     DOCTOR_SUSPECT = "doctor-suspect";
@@ -341,6 +348,7 @@ codes! {
     REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
     REMEDY_MARK = "remedy-mark";
     REMEDY_MARK_WRITTEN = "remedy-mark-written";
+    REMEDY_ORPHANS_NEWER = "remedy-orphans-newer";
     REMEDY_RESTORED = "remedy-restored";
     REMEDY_RESTORED_SETTLED = "remedy-restored-settled";
 

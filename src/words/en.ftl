@@ -959,13 +959,13 @@ damage-gone = { damaged-file } is gone: { $blob }.
 # $blob (Text) its name in the blob store
 # $expected (Number) bytes
 # $found (Number) bytes
-damage-size = { damaged-file } has { NUMBER($found) } bytes instead of { NUMBER($expected) }: { $blob }.
+damage-size = { damaged-file } has { NUMBER($found) } bytes instead of { NUMBER($expected) }; it is stored as { $blob }.
 # $role (Text) what the file is to its asset
 # $asset (Text) its name
 # $company (Text)
 # $folder (Text) with the company root folder first
 # $blob (Text) its name in the blob store
-damage-changed = { damaged-file } was changed, its hash is another one: { $blob }.
+damage-changed = { damaged-file } was changed: its hash should be { $blob }, and is another one.
 # $role (Text) what the file is to its asset
 # $asset (Text) its name
 # $company (Text)
@@ -973,6 +973,51 @@ damage-changed = { damaged-file } was changed, its hash is another one: { $blob 
 # $blob (Text) its name in the blob store
 # $reason (Text) as the system gave it
 damage-unreadable = { damaged-file } cannot be read ({ $reason }): { $blob }.
+# $blob (Text) its name in the blob store
+# $start (Text) its first two digits
+# $company (Text)
+# $maker (Text) what makes it again
+scrub-remedy =
+    { $maker ->
+        [Nobody] To do: { remedy-bring-master }.
+        [Publish] To do: { remedy-publish }.
+       *[other] To do: stop the daemon, run prepress doctor --repair, and start it; then { made-again-by }.
+    }
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+# $start (Text) its first two digits
+# $maker (Text) what makes it again
+scrub-gone = { damage-gone } { scrub-remedy }
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+# $start (Text) its first two digits
+# $maker (Text) what makes it again
+# $expected (Number) bytes
+# $found (Number) bytes
+scrub-size = { damage-size } { scrub-remedy }
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+# $start (Text) its first two digits
+# $maker (Text) what makes it again
+scrub-changed = { damage-changed } { scrub-remedy }
+# $role (Text) what the file is to its asset
+# $asset (Text) its name
+# $company (Text)
+# $folder (Text) with the company root folder first
+# $blob (Text) its name in the blob store
+# $start (Text) its first two digits
+# $maker (Text) what makes it again
+# $reason (Text) as the system gave it
+scrub-unreadable = { damage-unreadable } { scrub-remedy }
 # $run (Number) the run that made it
 damage-export-gone = The archive of the export of run { $run } is gone.
 # $run (Number) the run that made it
@@ -1004,11 +1049,23 @@ doctor-orphans =
        *[other] Nothing refers to { NUMBER($count) } more files; Cleanup removes them.
     }
 # $count (Number) files
+doctor-orphans-newer =
+    { $count ->
+        [one] This older database does not know 1 more file: it may have been uploaded since the backup.
+       *[other] This older database does not know { NUMBER($count) } more files: they may have been uploaded since the backup.
+    }
+# $count (Number) files
 # $bytes (Bytes)
 doctor-trees =
     { $count ->
         [one] 1 file ({ SIZE($bytes) }) is published.
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) are published.
+    }
+# $count (Number) publish contexts
+doctor-trees-anew =
+    { $count ->
+        [one] The trees of 1 publish context are of a later time than the database, and were not looked at: its next publish makes them anew.
+       *[other] The trees of { NUMBER($count) } publish contexts are of a later time than the database, and were not looked at: the next publish of each makes them anew.
     }
 # $file (Text) in the tree
 # $context (Text) publish context
@@ -1075,7 +1132,7 @@ doctor-exports =
 doctor-mark-unreadable = The mark beside the stored files cannot be read ({ $reason }).
 doctor-mark-missing = There is no mark beside the stored files that says which database they belong to.
 doctor-mark-stranger = The mark beside the stored files is that of another database.
-doctor-mark-ahead = The stored files have seen more than the database: it is older than they are.
+doctor-mark-ahead = The stored files have seen more than the database: it is older than they are, as one that was restored from a backup. Cleanup removes nothing.
 doctor-mark = The mark beside the stored files was compared with the database.
 # $at (Time) when it was noticed
 # $run (Number) highest number of a run in the database
@@ -1084,8 +1141,8 @@ doctor-restored = The database is older than the stored files, as one that was r
 # $maker (Text) what makes it again
 made-again-by =
     { $maker ->
-        [Optimize] optimizeImagesJob, or the next publish,
-        [RipPdfs] ripPdfsJob, or the next publish,
+        [Optimize] optimizeImagesJob
+        [RipPdfs] ripPdfsJob
        *[other] reprocessAssetsJob of the asset, or of what it is a part of,
     } makes it again
 # $content (Text) the beginning of its SHA-256
@@ -1107,13 +1164,14 @@ remedy-make-again = { made-again-by }
 remedy-put-back = prepress doctor --repair puts it back from its stored file; so does a full publish
 remedy-was-put-back = it was put back from its stored file
 remedy-no-blob = its stored file is not what it should be either: bring that one again, then publish in full
-remedy-part = prepress doctor --repair gives it room of its own; so does the next publish
+remedy-part = prepress doctor --repair gives it room of its own; so does a Full publish
 remedy-parted = it has room of its own now
 remedy-stranger = move it away if it is needed; a full publish removes it
 remedy-export = prepress doctor --repair lets it expire; submit the export again
 remedy-export-expired = it has expired now; submit the export again
 remedy-mark = the daemon writes it at its start, and prepress doctor --repair
 remedy-mark-written = written
+remedy-orphans-newer = once prepress doctor --repair has settled it, Cleanup removes them after its grace: upload them again, or restore a newer database, first
 remedy-restored = prepress doctor --repair settles it once nothing else is left to be repaired
 remedy-restored-settled = settled; Cleanup removes again what nothing refers to
 

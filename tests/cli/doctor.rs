@@ -89,6 +89,7 @@ impl Place {
         assert_eq!(check.code, Some(1), "{}", check.out);
         let what = refused.err.lines().next().unwrap().strip_prefix("error: ").unwrap();
         assert!(check.out.contains(what), "{what}: {}", check.out);
+        assert_eq!(self.listing(), before, "a check writes nothing");
         for command in [&["company", "list"][..], &["doctor"], &["doctor", "--repair"], &["jobs", "list"]] {
             let ran = self.run(command);
             assert_eq!(ran.code, UNFIT, "{command:?}: {}{}", ran.out, ran.err);
@@ -244,6 +245,14 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     // Even before the daemon starts.
     let check = place.run(&["check"]).ok();
     assert!(check.contains("is older than the stored files") && check.contains("doctor --repair"), "{check}");
+    let before = place.sql(".dump");
+    let looked = place.run(&["doctor"]);
+    assert_eq!(looked.code, Some(1), "{}", looked.out);
+    for said in ["older than they are", "may have been uploaded since the backup", "makes them anew"] {
+        assert!(looked.out.contains(said), "{said}: {}", looked.out);
+    }
+    assert!(!looked.out.contains("Cleanup removes them.") && !looked.out.contains("published."), "{}", looked.out);
+    assert!(place.sql(".dump") == before, "without --repair nothing is written");
     let order = ["submit", "--kind", "imageServingPublish", "--publish", "Full", "--user", "ada@acme.example"];
     place.run(&order).ok();
     assert_eq!(place.sql("SELECT max(id) FROM instance").parse(), Ok(last_run + 1));

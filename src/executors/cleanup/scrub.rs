@@ -163,7 +163,7 @@ fn within(mut page: Vec<NamedFile>, most: u64) -> Vec<NamedFile> {
 /// What can be made again is a warning; what nobody can make again, an error.
 fn line(damage: &Damage, owner: &FileOwner, blob: &str) -> LogLine {
     let log_type = if owner.maker == Maker::Nobody { LogType::CleanupFailure } else { LogType::CleanupWarning };
-    let line = LogLine::new(log_type, damage.message(owner, blob));
+    let line = LogLine::new(log_type, damage.message_with_remedy(owner, blob));
     line.about(Some(owner.asset), owner.asset_name.clone(), owner.file_type)
 }
 

@@ -27,7 +27,10 @@ pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
     }
     exam.looked(Section::Blobs, Message::new("doctor-blobs").with("count", files).with("bytes", bytes));
     let orphans = orphans(exam).await?;
-    if orphans > 0 {
+    if orphans > 0 && exam.is_older().await? {
+        let message = Message::new("doctor-orphans-newer").with("count", orphans);
+        exam.noticed(Section::Blobs, message, Message::new("remedy-orphans-newer"));
+    } else if orphans > 0 {
         // That is no difference: what was replaced, or broke off, waits for Cleanup.
         exam.looked(Section::Blobs, Message::new("doctor-orphans").with("count", orphans));
     }
@@ -91,7 +94,7 @@ async fn judge(exam: &mut Examination<'_>, blob: &str, first: &Damage) -> Result
     Ok(())
 }
 
-/// Whether an asset that lacks this file gets it again: from optimizeImagesJob, ripPdfsJob and publishing. Who lacks a
+/// Whether an asset that lacks this file gets it again: from optimizeImagesJob or ripPdfsJob. Who lacks a
 /// playlist would be published without one.
 const fn is_forgotten(owner: &FileOwner) -> bool {
     matches!(owner.role, FileRole::Derived(DerivedRole::Pyramid | DerivedRole::Thumbnail | DerivedRole::Mask))

@@ -9,7 +9,7 @@ pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
         Standing::Agrees => None,
         Standing::Unmarked => Some(Message::new("doctor-mark-missing")),
         Standing::Unreadable(why) => Some(Message::new("doctor-mark-unreadable").with("reason", why)),
-        // Whoever opened the database here has made sure of both, unless the daemon is still to learn of it.
+        // Whoever starts on the database makes sure of both; who only looks at it leaves it as it is.
         Standing::Stranger => Some(Message::new("doctor-mark-stranger")),
         Standing::Behind => Some(Message::new("doctor-mark-ahead")),
     };
@@ -28,6 +28,9 @@ async fn write(exam: &mut Examination<'_>, message: Message) -> Result<(), Error
         Some(identity) => {
             MarkKeeper::new(exam.services.store().clone(), exam.places.blobs.root(), identity).keep().await?;
             exam.repaired(Section::Mark, message, Message::new("remedy-mark-written"));
+        }
+        None if message.code.as_str() == "doctor-mark-ahead" => {
+            exam.found(Section::Mark, message, Message::new("remedy-restored"));
         }
         None => exam.found(Section::Mark, message, Message::new("remedy-mark")),
     }

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::mark::Standing;
 use super::{Error, Services};
 use crate::assets::blobs::{BlobError, Blobs};
 use crate::model::constants;
@@ -122,6 +123,16 @@ pub(super) struct Examination<'a> {
 impl Examination<'_> {
     fn looked(&mut self, section: Section, message: Message) {
         self.report.looked.push(Looked { section, message });
+    }
+
+    /// Whether the files have seen more than the database, and nobody has settled it.
+    async fn is_older(&self) -> Result<bool, Error> {
+        Ok(self.services.restored().await?.is_some() || self.is_behind().await?)
+    }
+
+    /// Whether the database still has to learn what the files have seen.
+    async fn is_behind(&self) -> Result<bool, Error> {
+        Ok(self.services.standing(self.places.blobs.root()).await? == Standing::Behind)
     }
 
     fn found(&mut self, section: Section, message: Message, remedy: Message) {

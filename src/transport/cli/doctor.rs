@@ -49,7 +49,7 @@ pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result
         return clear(named, &place.open().await?, screen).await;
     }
     let _lock = if args.repair { Some(alone(place).await?) } else { None };
-    let place = place.open().await?;
+    let place = if args.repair { place.open().await? } else { place.open_to_look().await? };
     let order = Order { verify: args.verify, repair: args.repair };
     let report = examine(&place, order).await?;
     if args.json {

@@ -64,15 +64,22 @@ impl PlaceArgs {
     /// Opens the database of an existing data folder: to read only, if the folder may not be written. It takes no lock:
     /// SQLite keeps writers apart.
     pub async fn open(&self) -> Result<Place, Failure> {
+        let place = self.open_to_look().await?;
+        let config = &place.config;
+        // Numbers that the files have seen are not given again, even before the daemon has started.
+        if may_write(config) && DataLock::holder(config.data()).is_none_or(|holder| holder == std::process::id()) {
+            place.services.meet_mark(&parts::blob_root(config)).await?;
+        }
+        Ok(place)
+    }
+
+    /// Opens it for who gives no numbers, and leaves a database that is older than its files as it is.
+    pub async fn open_to_look(&self) -> Result<Place, Failure> {
         let config = self.config()?;
         fitness::examine(&config).await.map_err(Failure::Unfit)?;
         self.require_database(&config)?;
         let store = open_store(&config).await?;
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
-        // Numbers that the files have seen are not given again, even before the daemon has started.
-        if may_write(&config) && DataLock::holder(config.data()).is_none_or(|holder| holder == std::process::id()) {
-            services.meet_mark(&parts::blob_root(&config)).await?;
-        }
         Ok(Place { config, services })
     }
 }
