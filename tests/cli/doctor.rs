@@ -435,6 +435,35 @@ fn a_folder_in_the_place_of_a_published_file_does_not_end_a_repair() {
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+#[test]
+fn the_damaged_document_of_a_set_is_made_again_by_a_full_publish() {
+    let place = Place::lived();
+    for number in 1..=2 {
+        place.draw(&format!("mugs/mug-{number}.png"), number);
+    }
+    let daemon = place.serve();
+    let script = ["preset", "add", "--company", "Acme", "set-script", "name=Spin", "setType=SpinSet"];
+    place.run(&[&script[..], &["match=(.*)-[0-9]+"]].concat()).ok();
+    let order = ["submit", "--user", "ada@acme.example", "--wait", "--publish", "Full", "--kind"];
+    place.run(&[&order[..], &["uploadDirectory", "--dir", "mugs", "--sets", "ps|1"]].concat()).ok();
+    let document = place.blob("SELECT blob FROM publication WHERE file_name = 'mug.json'");
+    let whole = fs::read(&document).unwrap();
+    let published = place.data.join("publish/image-serving/Acme/mug.json");
+    for is_edited in [false, true] {
+        fs::remove_file(&document).unwrap();
+        fs::write(&document, vec![b' '; whole.len()]).unwrap();
+        if is_edited {
+            fs::write(&published, "somebody's").unwrap();
+        }
+        let report = place.run(&["doctor", "--verify"]);
+        assert!(report.out.contains("a full publish of Acme makes it again"), "{}", report.out);
+        place.run(&[&order[..], &["imageServingPublish"]].concat()).ok();
+        place.run(&["doctor", "--verify"]).ok();
+        assert_eq!([&document, &published].map(|path| fs::read(path).unwrap()), [whole.clone(), whole.clone()]);
+    }
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
 /// What a request for the head of a file is answered with first.
 fn status(daemon: &Daemon, path: &str) -> String {
     let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();

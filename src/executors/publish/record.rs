@@ -166,7 +166,12 @@ fn files(run: &Run<'_>, state: &AssetState) -> Option<Vec<WantedFile>> {
                 Some(made) => made,
                 None => continue,
             },
-            Content::Text(text) => (Blobs::id_of(text.as_bytes()), text.len() as u64),
+            Content::Text(text) => {
+                let (blob, bytes) = (Blobs::id_of(text.as_bytes()), text.len() as u64);
+                // It is short, and made at once where it was damaged.
+                run.publish.workshop.blobs.content(&blob, bytes).ok()?;
+                (blob, bytes)
+            }
             Content::Nothing => (String::new(), 0),
         };
         if !blob.is_empty() && !run.publish.workshop.blobs.contains(&blob) {
