@@ -156,6 +156,7 @@ mod tests {
     #[test]
     fn beside_a_file_that_a_link_leads_to_nothing_stays_open() {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        set_mode(folder.path(), 0o700);
         let (link, target) = (folder.path().join("prepress.db"), elsewhere.path().join("ours.db"));
         std::os::unix::fs::symlink(&target, &link).unwrap();
         let log = elsewhere.path().join("ours.db-wal");
