@@ -27,6 +27,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::{CompanyId, InstanceId};
 
+/// Ending of a mark that is being written.
+const UNFINISHED: &str = "new";
+
 /// Most suspects that are kept: those of jobs that were stopped are tried by nobody.
 const MOST_SUSPECTS: usize = 1000;
 
@@ -158,6 +161,17 @@ pub fn clear(folder: &Path, content: &str) -> Result<(), MarkError> {
     of_file.try_for_each(|marked| remove(&marked.path(folder)).map(drop))
 }
 
+/// Removes marks that nobody finished writing: their files were not in work yet.
+fn sweep(folder: &Path) -> Result<(), MarkError> {
+    for entry in fs::read_dir(folder).map_err(MarkError::doing("list", folder))? {
+        let path = entry.map_err(MarkError::doing("list", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn remove(path: &Path) -> Result<bool, MarkError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -205,6 +219,7 @@ impl Marks {
     /// Takes the marks of a folder over. For the one process that works here, before it does.
     pub fn open(folder: &Path) -> Result<(Self, LeftBehind), MarkError> {
         fs::create_dir_all(folder).map_err(MarkError::doing("make the folder", folder))?;
+        sweep(folder)?;
         let mut found = list(folder)?;
         found.sort_by_key(|marked| std::cmp::Reverse(marked.changed));
         let (culprits, mut suspects): (Vec<Marked>, Vec<Marked>) =
@@ -285,16 +300,19 @@ impl Inner {
 
     fn write(&self, path: &Path, mark: &Mark) -> Result<(), MarkError> {
         let text = serde_json::to_vec(mark).map_err(|error| MarkError::doing("write", path)(error.into()))?;
-        let written = match fs::write(path, &text) {
+        let part = path.with_added_extension(UNFINISHED);
+        // A process that is killed in between leaves a whole mark or none.
+        let whole = || fs::write(&part, &text).and_then(|()| fs::rename(&part, path));
+        let written = match whole() {
             // Somebody has tidied up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&self.folder).and_then(|()| fs::write(path, &text))
+                fs::create_dir_all(&self.folder).and_then(|()| whole())
             }
             written => written,
         };
         written.map_err(|error| {
-            // On a full disk it is there, but empty, and nobody's work ends it. What fails here is told by the first error.
-            drop(fs::remove_file(path));
+            // On a full disk it is there, but empty. What fails here is told by the first error.
+            drop(fs::remove_file(&part));
             MarkError::doing("write", path)(error)
         })
     }
