@@ -198,7 +198,8 @@ async fn database(config: &Config) -> Verdict {
 
 /// What parting the trees of an earlier version from the stored files takes. None if there is nothing to part.
 async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
-    if !daemon::database(config.data()).exists() {
+    // Who opens an empty database makes one of it, and nothing tells any more that it was lost.
+    if !daemon::database(config.data()).exists() || fitness::examine(config).await.is_err() {
         return None;
     }
     let counted = async {
