@@ -444,7 +444,7 @@ async fn hostile_mutations_cost_at_most_their_own_lines() {
         let filed = documents.iter().filter(|row| row[0] == json!(name)).count();
         assert_eq!(filed + refused, 1, "{name}: {log}");
     }
-    assert!(log.matches("UploadError: ").count() < 10, "most of them can be read still: {log}");
+    assert!(documents.len() > 20, "most of them can be read still: {log}");
     assert_eq!(std::fs::read_dir(&world.settings.scratch).map_or(0, Iterator::count), 0);
 }
 
