@@ -215,7 +215,7 @@ fn bad_values_name_key_value_and_rule() {
         ),
         ("[server]\nmax_request_bytes = '1 KiB'", "server.max_request_bytes = 1 KiB: must be from 64 KiB to 1 GiB"),
         ("[server]\nmax_connections = -1", "server.max_connections = -1: must be from 1 to 65536"),
-        ("[dispatch]\nslots = 0", "dispatch.slots = 0: invalid value: integer `0`, expected a nonzero u32"),
+        ("[dispatch]\nslots = 0", "dispatch.slots = 0: must be from 1 to 1024"),
         (
             "[dispatch]\nheartbeat = '30s'",
             "dispatch.heartbeat = 30s: must be less than half of dispatch.lease (1m): one lost beat must not lose it",
@@ -268,7 +268,7 @@ fn bad_values_name_key_value_and_rule() {
 fn a_typo_does_not_silence_the_log() {
     let level = |level: &str| problems(&format!("[log]\nlevel = '{level}'"));
     for good in
-        ["info", "WARN", "off", "info,prepress=debug", " warn , prepress::engine=trace", "warn,[span{a=1,b=2}]=debug"]
+        ["info", "WARN", "off", "info,prepress=debug", "warn,prepress::engine=trace", "warn,[span{a=1,b=2}]=debug"]
     {
         let (_folder, config) = load(&format!("[log]\nlevel = '{good}'"));
         assert!(config.is_ok(), "{good}: {config:?}");
