@@ -46,16 +46,7 @@ impl Section for Log {
 /// Whether a text says how much is logged. To the filter a bare word that is no level is a module, of which everything
 /// is logged, and nothing of the others: a typo would silence the log.
 fn is_filter(text: &str) -> bool {
-    let mut depth = 0_i32;
-    let mut directives = text
-        .split(|c| {
-            depth += i32::from(matches!(c, '[' | '{')) - i32::from(matches!(c, ']' | '}'));
-            c == ',' && depth == 0
-        })
-        .map(str::trim)
-        .filter(|directive| !directive.is_empty())
-        .peekable();
-    directives.peek().is_some() && directives.all(has_level) && EnvFilter::try_new(text).is_ok()
+    text.split(',').all(has_level) && EnvFilter::try_new(text).is_ok()
 }
 
 /// Whether a directive is a level, or a module or span with one.
