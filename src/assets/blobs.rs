@@ -146,23 +146,7 @@ impl Blobs {
 
     /// What the content of a file is called, without storing it.
     pub fn digest(source: &mut impl Read, stop: &dyn Fn() -> bool) -> Result<Blob, BlobError> {
-        let mut hash = Sha256::new();
-        let mut bytes = 0;
-        let mut piece = vec![0; PIECE];
-        loop {
-            if stop() {
-                return Err(BlobError::Stopped);
-            }
-            match source.read(&mut piece) {
-                Ok(0) => return Ok(Blob { id: hex(&hash.finalize()), bytes }),
-                Ok(count) => {
-                    bytes += count as u64;
-                    hash.update(&piece[..count]);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(BlobError::Source(error)),
-            }
-        }
+        measure(source, stop).map_err(BlobError::Source)?.ok_or(BlobError::Stopped)
     }
 
     /// Where the content is, whether or not it is there.
@@ -546,12 +530,20 @@ pub fn content_of(path: &Path) -> io::Result<String> {
 
 /// The SHA-256 of all that is read, unless `stop` says so in between.
 pub(super) fn hash_of(mut source: impl Read, stop: &dyn Fn() -> bool) -> io::Result<Option<String>> {
-    let mut hash = Sha256::new();
+    Ok(measure(&mut source, stop)?.map(|blob| blob.id))
+}
+
+/// What all that is read would be in the store, unless `stop` says so in between.
+fn measure(source: &mut impl Read, stop: &dyn Fn() -> bool) -> io::Result<Option<Blob>> {
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut piece = vec![0; PIECE];
     while !stop() {
         match source.read(&mut piece) {
-            Ok(0) => return Ok(Some(hex(&hash.finalize()))),
-            Ok(count) => hash.update(&piece[..count]),
+            Ok(0) => return Ok(Some(Blob { id: hex(&hash.finalize()), bytes })),
+            Ok(count) => {
+                bytes += count as u64;
+                hash.update(&piece[..count]);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
