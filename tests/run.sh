@@ -58,7 +58,21 @@ set_up() {
     target/test-python/bin/python -m pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
 }
 
+# A full disk ends a build with signals of the linker that say nothing of it.
+room() {
+    local target=${CARGO_TARGET_DIR:-target} needed=6 free
+    mkdir -p "$target"
+    free=$(($(df --output=avail -k "$target" | tail -1) / 1024 / 1024))
+    if [ "$free" -lt "$needed" ] && [ ! -d "$target/debug/deps" ]; then
+        echo "tests/run.sh: $free GB are free in $target; a clean build and the tests' files need $needed" >&2
+        exit 1
+    fi
+}
+
 [ "${1:-}" = --no-setup ] || set_up
+room
+# What is built once needs no files to build it faster a second time: they are as large as all the rest.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 
 echo "== format"
 cargo fmt --check
