@@ -29,7 +29,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::{Error, NotAuthenticated};
 use crate::model::network::Network;
@@ -66,6 +66,12 @@ const MOST_REPEATED: usize = 4;
 
 /// Logins that wait for their turn at a time; the connections that they hold cannot be used for anything else.
 const MOST_WAITING: usize = 256;
+
+/// So many of them may be from where the account has never logged in: strangers leave room for the others.
+const MOST_STRANGERS: usize = 192;
+
+/// And so many from one address.
+const MOST_WAITING_EACH: u32 = 32;
 
 /// Lines in the log about one address, a second.
 const MOST_LINES: u32 = 3;
@@ -214,6 +220,8 @@ struct State {
     /// Accounts with an address from which they have logged in.
     pairs: Bounded<(Digest256, Network)>,
     lines: HashMap<Network, Lines>,
+    /// Logins that wait for their turn, by address; no more than wait in all.
+    waiting: HashMap<Network, u32>,
 }
 
 /// What was written to the log about an address in the last second that anything was.
@@ -235,6 +243,29 @@ pub(super) struct Guard {
     hashes: Arc<Semaphore>,
     suspicious: Arc<Semaphore>,
     waiting: Semaphore,
+    strangers: Semaphore,
+}
+
+/// Leave to wait, for as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Waiting<'g> {
+    guard: &'g Guard,
+    network: Option<Network>,
+    _waiting: SemaphorePermit<'g>,
+    _stranger: Option<SemaphorePermit<'g>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(network) = self.network else { return };
+        let waiting = &mut self.guard.state().waiting;
+        if let Some(count) = waiting.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&network);
+            }
+        }
+    }
 }
 
 /// A place among the hashes, for as long as it is kept.
@@ -261,11 +292,13 @@ impl Guard {
                 accounts: Bounded::new(most),
                 pairs: Bounded::new(most),
                 lines: HashMap::new(),
+                waiting: HashMap::new(),
             }),
             longest_wait,
             hashes: Arc::new(Semaphore::new(hashes)),
             suspicious: Arc::new(Semaphore::new(hashes.div_ceil(2))),
             waiting: Semaphore::new(MOST_WAITING),
+            strangers: Semaphore::new(MOST_STRANGERS),
         }
     }
 
@@ -340,9 +373,21 @@ impl Guard {
         if wait > self.longest_wait { Err(too_many(wait)) } else { Ok(turn) }
     }
 
-    /// Leave to wait for a turn.
-    pub fn wait(&self, until: TimeDelta) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
-        self.waiting.try_acquire().map_err(|_| too_many(until))
+    /// Leave to wait for a turn. One address gets a share of the places, and all who are strangers to their accounts do:
+    /// nobody can fill them, so that others who must wait are turned away.
+    pub fn wait(&self, attempt: &Attempt, until: TimeDelta) -> Result<Waiting<'_>, Error> {
+        let full = |_| too_many(until);
+        let waiting = self.waiting.try_acquire().map_err(full)?;
+        let stranger = (!attempt.known).then(|| self.strangers.try_acquire()).transpose().map_err(full)?;
+        if let Some(network) = attempt.network {
+            let mut state = self.state();
+            let count = state.waiting.entry(network).or_default();
+            if *count >= MOST_WAITING_EACH {
+                return Err(too_many(until));
+            }
+            *count += 1;
+        }
+        Ok(Waiting { guard: self, network: attempt.network, _waiting: waiting, _stranger: stranger })
     }
 
     /// Logins that wait for their turn just now.
@@ -559,6 +604,22 @@ mod tests {
             .map(|turn| (turn.at - now).num_seconds())
             .collect();
         assert_eq!(waits, [2, 4, 6, 8, 10]);
+    }
+
+    #[test]
+    fn nobody_can_fill_the_places_to_wait() {
+        let (guard, wait) = (guard(), TimeDelta::seconds(8));
+        let of = |address: &str| guard.wait(&attempt("ada", "p", address), wait).ok();
+        let mut kept: Vec<_> = (0..100).map_while(|_| of("2001:db8::1")).collect();
+        assert_eq!(kept.len(), MOST_WAITING_EACH as usize);
+        assert!(of("2001:db8::2").is_none(), "the same line of IPv6");
+        kept.extend((0..1000).filter_map(|n| of(&format!("198.51.{}.{}", n / 256, n % 256))));
+        assert_eq!((kept.len(), guard.waiting()), (MOST_STRANGERS, MOST_STRANGERS as u64));
+        let known = Attempt { known: true, ..attempt("ada", "p", "192.0.2.7") };
+        assert!(guard.wait(&known, wait).is_ok(), "the account has logged in from there before");
+        kept.clear();
+        assert!(guard.state().waiting.is_empty() && guard.waiting() == 0);
+        assert!(of("2001:db8::2").is_some(), "places are given back");
     }
 
     #[test]

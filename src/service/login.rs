@@ -268,7 +268,7 @@ impl Services {
         let _place = loop {
             let wait = turn.at - self.clock.now();
             if wait > TimeDelta::zero() {
-                let _waiting = guard.wait(wait)?;
+                let _waiting = guard.wait(&case.attempt, wait)?;
                 self.clock.sleep_until(turn.at).await;
             }
             let place = guard.place(turn).await?;
