@@ -5,8 +5,9 @@
 //! was called from; read from the right, the first that is none of ours is the caller, and what stands left of it is the
 //! caller's own tale. Everything behind this layer finds the caller in `ConnectInfo`, and looks at no such header.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
@@ -27,23 +28,60 @@ pub struct Addressed {
     pub host: Option<String>,
 }
 
-/// Puts the caller in the place of the proxies that it came through.
-pub fn behind(router: Router, trusted: Vec<Network>) -> Router {
-    if trusted.is_empty() {
-        return router;
-    }
-    router.layer(middleware::from_fn_with_state(Arc::new(trusted), resolve))
+/// Peers whose headers were not believed, and got a line in the log for it. Beyond these nobody gets one.
+const MOST_TOLD: usize = 1000;
+
+/// The headers of proxies.
+const HEADERS: [&str; 4] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"];
+
+struct Proxies {
+    trusted: Vec<Network>,
+    told: Mutex<HashSet<Network>>,
 }
 
-async fn resolve(State(trusted): State<Arc<Vec<Network>>>, mut request: Request, next: Next) -> Response {
-    if let Some(peer) = peer(request.extensions())
-        && is_among(&trusted, peer)
-    {
-        let (caller, addressed) = tell(request.headers(), peer, &trusted);
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(caller, 0)));
-        request.extensions_mut().insert(addressed);
+/// Puts the caller in the place of the proxies that it came through.
+pub fn behind(router: Router, trusted: Vec<Network>) -> Router {
+    let proxies = Proxies { trusted, told: Mutex::default() };
+    router.layer(middleware::from_fn_with_state(Arc::new(proxies), resolve))
+}
+
+async fn resolve(State(proxies): State<Arc<Proxies>>, mut request: Request, next: Next) -> Response {
+    if let Some(peer) = peer(request.extensions()) {
+        if is_among(&proxies.trusted, peer) {
+            let (caller, addressed) = tell(request.headers(), peer, &proxies.trusted);
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(caller, 0)));
+            request.extensions_mut().insert(addressed);
+        } else if let Some(NotBelieved { header, is_last }) = proxies.disbelieve(peer, request.headers()) {
+            tracing::warn!(
+                %peer,
+                header,
+                "a peer that is not in server.trusted_proxies says for whom it calls, and is not believed; if it is your \
+                 proxy, add its address there and restart"
+            );
+            if is_last {
+                tracing::warn!(peers = MOST_TOLD, "more such peers are not told of");
+            }
+        }
     }
     next.run(request).await
+}
+
+impl Proxies {
+    /// What the log is to say of a peer whose headers are not believed, the first time that it sends any. An operator whose
+    /// proxy is not in the list sees all callers as one, and learns so why.
+    fn disbelieve(&self, peer: IpAddr, headers: &HeaderMap) -> Option<NotBelieved> {
+        let header = HEADERS.into_iter().find(|header| headers.contains_key(*header))?;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = told.len() < MOST_TOLD && told.insert(Network::of_caller(peer));
+        is_new.then(|| NotBelieved { header, is_last: told.len() == MOST_TOLD })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct NotBelieved {
+    header: &'static str,
+    /// No further peer is told of.
+    is_last: bool,
 }
 
 /// The address of the caller, if the server was set up to tell.
@@ -105,10 +143,45 @@ fn listed(headers: &HeaderMap) -> Vec<&str> {
     entries(headers, "x-forwarded-for")
 }
 
+/// The entries of a list, the last first.
 fn entries<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
     let lines: Vec<&str> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?")).collect();
-    let entries = lines.into_iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+    let entries = lines.into_iter().rev().flat_map(|line| parts_from_the_right(line, b',')).map(str::trim);
     entries.filter(|entry| !entry.is_empty()).take(MOST_HOPS).collect()
+}
+
+/// What stands between separators that are not in a quoted string (RFC 9110, 5.6.4), the last first. It is read from the
+/// right because what a proxy has appended stands there: a quote that a caller opens and leaves open swallows nothing of it.
+fn parts_from_the_right(line: &str, separator: u8) -> Vec<&str> {
+    let bytes = line.as_bytes();
+    let (mut parts, mut end, mut is_quoted) = (Vec::new(), line.len(), false);
+    for (at, byte) in bytes.iter().enumerate().rev() {
+        if *byte == b'"' && !is_escaped(bytes, at) {
+            is_quoted = !is_quoted;
+        } else if *byte == separator && !is_quoted {
+            parts.push(&line[at + 1..end]);
+            end = at;
+        }
+    }
+    parts.push(&line[..end]);
+    parts
+}
+
+/// Whether an odd number of backslashes stands before it.
+fn is_escaped(bytes: &[u8], at: usize) -> bool {
+    bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// A value without its quotes, and without the backslashes in them.
+fn plain(value: &str) -> String {
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let Some(text) = quoted else { return value.to_owned() };
+    let mut escaped = false;
+    let kept = text.chars().filter(|char| {
+        escaped = *char == '\\' && !escaped;
+        !escaped
+    });
+    kept.collect()
 }
 
 /// An address, with or without a port: `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::1`, `[2001:db8::1]:4711`.
@@ -152,13 +225,13 @@ impl Element {
     }
 }
 
-/// The elements of `Forwarded`, the last first. Quoted strings of addresses and hosts hold neither commas nor semicolons, so
-/// that one that does is no address.
+/// The elements of `Forwarded`, the last first.
 fn standard(headers: &HeaderMap) -> Vec<Element> {
     let read = |text: &str| {
         let mut element = Element::default();
-        for (name, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
-            let value = Some(value.trim().trim_matches('"').to_owned());
+        let pairs = parts_from_the_right(text, b';');
+        for (name, value) in pairs.into_iter().filter_map(|pair| pair.split_once('=')) {
+            let value = Some(plain(value.trim()));
             match name.trim().to_ascii_lowercase().as_str() {
                 "for" => element.from = value,
                 "proto" => element.proto = value,
@@ -202,11 +275,38 @@ mod tests {
             (&[("x-forwarded-for", "unknown")], "127.0.0.1"),
             (&[("forwarded", "for=1.1.1.1, for=\"[2001:db8::1]:4711\";proto=https, for=10.0.0.3")], "2001:db8::1"),
             (&[("forwarded", "for=_hidden")], "127.0.0.1"),
+            (&[("forwarded", "for=192.0.2.7;host=\"a, for=1.1.1.1\"")], "192.0.2.7"),
+            (&[("forwarded", "for=192.0.2.7;host=\"a\\\", for=1.1.1.1\", for=10.0.0.3")], "192.0.2.7"),
+            (&[("forwarded", "for=192.0.2.7;x=\";for=1.1.1.1\"")], "192.0.2.7"),
+            (&[("forwarded", "for=\"192.0.2.\\7\"")], "192.0.2.7"),
+            // What a caller makes up swallows nothing that a proxy has appended.
+            (&[("forwarded", "for=\"1.1.1.1, for=\"[2001:db8::1]:4711\"")], "2001:db8::1"),
+            (&[("forwarded", "for=\"1.1.1.1\\, for=192.0.2.7;proto=https")], "192.0.2.7"),
             (&[("forwarded", "for=192.0.2.7"), ("x-forwarded-for", "192.0.2.7")], "192.0.2.7"),
             (&[("forwarded", "for=192.0.2.7"), ("x-forwarded-for", "192.0.2.8")], "127.0.0.1"),
         ] {
             assert_eq!(told(pairs).0, caller, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn each_peer_that_is_not_believed_is_told_of_once() {
+        let proxies = Proxies { trusted: Vec::new(), told: Mutex::default() };
+        let headers = |names: &[&'static str]| -> HeaderMap {
+            names.iter().map(|name| (name.parse().unwrap(), "192.0.2.7".parse().unwrap())).collect()
+        };
+        let said = |peer: &str, names: &[&'static str]| proxies.disbelieve(peer.parse().unwrap(), &headers(names));
+        assert_eq!(said("198.51.100.1", &["host"]), None);
+        let told = |header| Some(NotBelieved { header, is_last: false });
+        assert_eq!(said("198.51.100.1", &["forwarded", "host"]), told("forwarded"));
+        assert_eq!(said("198.51.100.1", &["x-forwarded-for"]), None);
+        assert_eq!(said("2001:db8::1", &["x-forwarded-proto"]), told("x-forwarded-proto"));
+        assert_eq!(said("2001:db8::2", &["x-forwarded-proto"]), None, "the same line");
+        let more: Vec<_> = (0..2000_u32)
+            .filter_map(|n| said(&IpAddr::from(n.to_be_bytes()).to_string(), &["x-forwarded-host"]))
+            .collect();
+        assert_eq!(more.len(), MOST_TOLD - 2);
+        assert_eq!(more.iter().filter(|told| told.is_last).count(), 1);
     }
 
     #[test]
