@@ -26,12 +26,48 @@ pub fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>
     Ok(text)
 }
 
-/// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`.
-pub fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<&'a str> {
-    media_type?.split(';').skip(1).find_map(|parameter| {
+/// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`. What stands in quotes is one value,
+/// whatever is in it (RFC 9110, 5.6.6); some clients write apostrophes for quotes.
+pub fn parameter<'a>(media_type: Option<&'a str>, name: &str) -> Option<Cow<'a, str>> {
+    parameters(media_type?).into_iter().skip(1).find_map(|parameter| {
         let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches(['"', '\'']))
+        key.trim().eq_ignore_ascii_case(name).then(|| plain(value.trim()))
     })
+}
+
+/// The parts between semicolons that do not stand in quotes.
+fn parameters(media_type: &str) -> Vec<&str> {
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in media_type.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b';' if !quoted => {
+                parts.push(&media_type[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&media_type[begin..]);
+    parts
+}
+
+/// A value without its quotes, and without the backslashes in them.
+fn plain(value: &str) -> Cow<'_, str> {
+    let Some(text) = value.strip_prefix('"') else { return value.trim_matches(['"', '\'']).into() };
+    let text = text.strip_suffix('"').unwrap_or(text);
+    if !text.contains('\\') {
+        return text.into();
+    }
+    let mut escaped = false;
+    let kept = text.chars().filter(|char| {
+        escaped = *char == '\\' && !escaped;
+        !escaped
+    });
+    kept.collect::<String>().into()
 }
 
 fn by_first_bytes(bytes: &[u8]) -> Option<Result<Cow<'_, str>, String>> {
@@ -217,8 +253,13 @@ mod tests {
             ("text/xml;CHARSET='latin1' ; x=y", Some("latin1")),
             ("text/xml", None),
             ("charset=utf-8", None),
+            ("multipart/x; boundary=\"a;charset=koi8-r\"; charset=utf-8", Some("utf-8")),
+            ("text/xml; action=\"urn:a\\\";charset=b\"", None),
+            ("text/xml; charset=\"ut\\f-8\"", Some("utf-8")),
+            ("text/xml; charset=\"utf-8", Some("utf-8")),
+            ("text/xml; charset=\"\"", Some("")),
         ] {
-            assert_eq!(parameter(Some(media_type), "charset"), expected, "{media_type}");
+            assert_eq!(parameter(Some(media_type), "charset").as_deref(), expected, "{media_type}");
         }
     }
 }
