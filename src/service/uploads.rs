@@ -258,6 +258,12 @@ impl Uploads {
 }
 
 impl Receiving {
+    /// More has come than a file or a post may have.
+    pub const fn is_too_large(&self) -> bool {
+        let Limits { max_file_bytes, max_post_bytes, .. } = self.limits;
+        self.bytes > max_file_bytes || self.bytes_before + self.bytes > max_post_bytes
+    }
+
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.bytes += bytes.len() as u64;
         let Limits { max_file_bytes, max_post_bytes, .. } = self.limits;

@@ -9,6 +9,7 @@
 //! The two XML parts come first, so that nothing of a caller who may not is stored. The reply is an XML document without
 //! envelope: `uploadPostReturn`, or one of the three faults.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ fn check_head(state: &UploadState, parts: &Parts) -> Result<String, (Option<Stat
         return Err(unknown("A post of files is not taken compressed: send it without Content-Encoding".to_owned()));
     }
     let most = state.uploads.most_sent();
-    if soap::awaits_continue(&parts.headers) && soap::announced(&parts.headers).is_some_and(|length| length > most) {
+    if soap::announced(&parts.headers).is_some_and(|length| length > most) {
         let rule = format!("The post is larger than the limit of {most} bytes for all its files and parts");
         return Err((Some(StatusCode::PAYLOAD_TOO_LARGE), Fault::request_xml(rule)));
     }
@@ -173,7 +174,7 @@ async fn read_form(
                 opened = Some(open(state, parts, caller, &element).await?);
             }
             _ => match &mut opened {
-                Some((opened, _)) => take_file(state, opened, field).await?,
+                Some((opened, _)) => take_file(state, opened, field, style).await?,
                 None => {
                     let rule = "The parts auth and uploadParams must come before the files";
                     return Err(Fault::new(FaultCode::MissingParameter, rule));
@@ -224,11 +225,20 @@ fn peer(parts: &Parts) -> IpAddr {
     proxies::peer(&parts.extensions).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
 }
 
-async fn take_file(state: &UploadState, opened: &mut Opened, mut field: Field<'_>) -> Result<(), Fault> {
+async fn take_file(
+    state: &UploadState,
+    opened: &mut Opened,
+    mut field: Field<'_>,
+    style: &mut Style,
+) -> Result<(), Fault> {
     let name = field.file_name().map(str::to_owned);
     let mut receiving = state.uploads.begin_file(opened, name.as_deref()).map_err(fault)?;
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
-        receiving.write(&chunk).await.map_err(fault)?;
+        let written = receiving.write(&chunk).await;
+        if receiving.is_too_large() {
+            style.fault_status.get_or_insert(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+        }
+        written.map_err(fault)?;
     }
     state.uploads.end_file(opened, receiving).await.map_err(fault)
 }
@@ -236,7 +246,7 @@ async fn take_file(state: &UploadState, opened: &mut Opened, mut field: Field<'_
 /// A part that is an XML document.
 async fn xml(mut field: Field<'_>, name: &str) -> Result<Element, Fault> {
     let media_type = field.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let charset = soap::media_parameter(media_type, "charset").map(str::to_owned);
+    let charset = soap::media_parameter(media_type, "charset").map(Cow::into_owned);
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
         if bytes.len() + chunk.len() > MOST_XML {

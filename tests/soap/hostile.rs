@@ -248,7 +248,7 @@ async fn bodies_of_100_megabytes_take_no_room() {
     });
     for sender in senders {
         let (status, text) = sender.await.unwrap();
-        assert_eq!(status, 500, "{text}");
+        assert_eq!(status, 413, "{text}");
         assert!(text.contains("<tns:code>30003</tns:code>") && text.contains("larger than the limit"), "{text}");
     }
     over.store(true, Ordering::Relaxed);

@@ -335,6 +335,12 @@ async fn nobody_is_told_to_send_what_is_not_taken() {
     stream.write_all(b"0\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("limit of 65536 bytes"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("limit of 65536 bytes"), "{answer}");
+
+    // Nor does it matter whether a client waits for a word.
+    let whole = send(&server, SOAP, vec![b' '; 65_537], &[]).await.answer;
+    assert_eq!((whole.status, whole.fault_code()), (413, Some(30003)), "{}", whole.text);
+    let one = send(&server, "/scene7/UploadFile", vec![b' '; 6 << 20], &[]).await.answer;
+    assert_eq!((one.status, one.fault_code()), (413, Some(30003)), "{}", one.text);
     server.shut_down().await;
 }

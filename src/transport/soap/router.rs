@@ -1,6 +1,6 @@
 //! The HTTP side: two addresses that take requests, and the WSDL paths.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
@@ -28,7 +28,7 @@ use super::{
     gzip,
     reply::{self, Listed, Reply},
     text::{self, parameter},
-    unpack::{self, Codings},
+    unpack::{self, Codings, Unusable},
     wsdl::wsdl,
     xml::{self, Element},
 };
@@ -137,7 +137,7 @@ fn read_call(
 ) -> Result<Request, Fault> {
     style.guess(bytes);
     let content_type = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
-    let text = text::decode(bytes, parameter(content_type, "charset"))
+    let text = text::decode(bytes, parameter(content_type, "charset").as_deref())
         .map_err(|problem| Fault::request_xml(format!("The request cannot be read: {problem}")))?;
     style.guess(text.as_bytes());
     let root = xml::parse(&text, &state.settings.xml)
@@ -150,8 +150,9 @@ fn read_call(
     if let Some(problem) = auth.problem {
         return Err(problem);
     }
-    let action = header_text(&parts.headers, "soapaction").or_else(|| parameter(content_type, "action"));
-    let target = opened.target(action.map(envelope::action_name))?;
+    let action = header_text(&parts.headers, "soapaction").map(Cow::from);
+    let action = action.or_else(|| parameter(content_type, "action"));
+    let target = opened.target(action.as_deref().map(envelope::action_name))?;
     style.operation = Some(target.operation.name);
     if !state.dispatch.supports(target.operation) {
         return Err(Fault::unsupported(target.operation.name));
@@ -194,7 +195,7 @@ async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -
             return Err(fault);
         }
     }
-    let bytes = collect(body, limit).await?;
+    let bytes = collect(body, limit, style).await?;
     let codings = codings?;
     if codings.is_empty() {
         return Ok(bytes);
@@ -205,10 +206,15 @@ async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -
         let _turn = turn;
         codings.undo(bytes, limit)
     });
-    unpacked.await.map_err(|error| Fault::exception(error.to_string()))?.map_err(Fault::request_xml)
+    unpacked.await.map_err(|error| Fault::exception(error.to_string()))?.map_err(|problem| {
+        if let Unusable::TooLarge(_) = problem {
+            style.fault_status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+        }
+        Fault::request_xml(problem.to_string())
+    })
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+async fn collect(body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let mut length = 0_usize;
     let mut chunks = body.into_data_stream();
@@ -223,7 +229,11 @@ async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
             break;
         }
     }
-    if length > limit { Err(too_large(limit)) } else { Ok(bytes) }
+    if length > limit {
+        style.fault_status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+        return Err(too_large(limit));
+    }
+    Ok(bytes)
 }
 
 fn too_large(limit: usize) -> Fault {
@@ -353,7 +363,7 @@ fn document_headers(media_type: &'static str) -> HeaderMap {
 /// GET on the service: its WSDL if asked for, else a word on how to use it.
 async fn describe(State(state): Shared, RawQuery(query): RawQuery, request: axum::extract::Request) -> Response {
     let query = query.unwrap_or_default();
-    let asks_wsdl = |(key, _): (std::borrow::Cow<str>, _)| key.eq_ignore_ascii_case("wsdl");
+    let asks_wsdl = |(key, _): (Cow<str>, _)| key.eq_ignore_ascii_case("wsdl");
     if url::form_urlencoded::parse(query.as_bytes()).any(asks_wsdl) {
         return describe_version(&state, Version::newest_documented(), &query, &request.into_parts().0);
     }

@@ -32,6 +32,15 @@ enum Coding {
     Deflate,
 }
 
+/// Why a request was not unpacked, in words for whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("{0}")]
+    Broken(String),
+}
+
 /// How a request was compressed, the first step first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Codings(Vec<Coding>);
@@ -68,7 +77,7 @@ impl Codings {
     }
 
     /// Undoes them, the last step first. It blocks for as long as that takes.
-    pub fn undo(&self, sent: Vec<u8>, limit: usize) -> Result<Vec<u8>, String> {
+    pub fn undo(&self, sent: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unusable> {
         let most = limit.min(sent.len().saturating_mul(MOST_RATIO).max(SMALL));
         let too_large = || match most == limit {
             true => format!("The request is larger than the limit of {limit} bytes when it is unpacked"),
@@ -82,13 +91,14 @@ impl Codings {
             };
             bytes = match unpacked {
                 Ok(Some(unpacked)) => unpacked,
-                Ok(None) => return Err(too_large()),
+                Ok(None) => return Err(Unusable::TooLarge(too_large())),
                 Err(error) => {
                     let name = match coding {
                         Coding::Gzip => "gzip",
                         Coding::Deflate => "deflate",
                     };
-                    return Err(format!("The request says that it is {name}, and cannot be unpacked: {error}"));
+                    let problem = format!("The request says that it is {name}, and cannot be unpacked: {error}");
+                    return Err(Unusable::Broken(problem));
                 }
             };
         }
@@ -243,6 +253,7 @@ mod tests {
             ("deflate", [zlibbed.as_slice(), b"tail"].concat()),
         ] {
             let refusal = codings(&[header]).unwrap().undo(packed, LIMIT).unwrap_err();
+            let Unusable::Broken(refusal) = refusal else { panic!("{refusal}") };
             assert!(refusal.contains(header) && refusal.contains("cannot be unpacked"), "{refusal}");
         }
     }
@@ -251,7 +262,10 @@ mod tests {
     fn bombs_end_at_the_bounds() {
         let bomb = gzipped(&vec![b' '; 64 << 20]);
         assert!(bomb.len() < 70 << 10);
-        let refusal = |header, packed: Vec<u8>, limit| codings(&[header]).unwrap().undo(packed, limit).unwrap_err();
+        let refusal = |header, packed: Vec<u8>, limit| match codings(&[header]).unwrap().undo(packed, limit) {
+            Err(Unusable::TooLarge(text)) => text,
+            other => panic!("{other:?}"),
+        };
         assert!(refusal("gzip", bomb.clone(), LIMIT).contains("more than 200 times"));
         assert!(refusal("gzip", bomb.clone(), 2 << 20).contains("limit of 2097152 bytes"));
         assert!(refusal("gzip, gzip", gzipped(&bomb), LIMIT).contains("more than 200 times"));

@@ -348,7 +348,7 @@ async fn a_body_beyond_the_limit_names_the_limit() {
     let settings = Settings { max_body_bytes: 1000, ..Settings::default() };
     for size in [1001, 100_000] {
         let reply = send(settings.clone(), "POST", SOAP_PATH, &[], vec![b' '; size]).await;
-        assert_eq!(reply.status, 500);
+        assert_eq!(reply.status, 413);
         assert!(reply.text().contains("larger than the limit of 1000 bytes"), "{}", reply.text());
     }
     let reply = send(settings, "POST", SOAP_PATH, &[], vec![b' '; 1000]).await;
@@ -356,6 +356,7 @@ async fn a_body_beyond_the_limit_names_the_limit() {
     let settings = Settings { max_body_bytes: 1000, ..Settings::default() };
     let zipped = gzip::compress(&" ".repeat(1001)).unwrap();
     let reply = send(settings, "POST", SOAP_PATH, &[("Content-Encoding", "gzip")], zipped).await;
+    assert_eq!(reply.status, 413);
     assert!(reply.text().contains("limit of 1000 bytes when it is unpacked"), "{}", reply.text());
 }
 
