@@ -5,6 +5,7 @@
 //! * [`attempt`] carries out one: progress, stop, timeout, panic;
 //! * [`completer`] writes what came of it;
 //! * [`heartbeat`] keeps the leases and hears of stops;
+//! * [`stopper`] stops what is left of jobs with very many runs;
 //! * [`rescuer`] finds runs whose worker is gone;
 //! * [`clients`] goes on without clients that post no more;
 //! * [`janitor`] forgets what has been kept long enough;
@@ -27,6 +28,7 @@ mod policy;
 mod rescuer;
 mod running;
 mod scheduler;
+mod stopper;
 
 pub use crate::model::backoff::Backoff;
 pub use completion::HttpCompletion;
@@ -122,6 +124,7 @@ impl Engine {
         duties.spawn(keep("scheduler", shared.clone(), scheduler::run));
         duties.spawn(keep("dispatcher", shared.clone(), move |shared| dispatcher::run(shared, attempts.clone())));
         duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
+        duties.spawn(keep("stopper", shared.clone(), stopper::run));
         duties.spawn(keep("rescuer", shared.clone(), rescuer::run));
         duties.spawn(keep("clients", shared.clone(), clients::run));
         duties.spawn(keep("notifier", shared.clone(), notifier::run));

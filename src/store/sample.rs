@@ -72,7 +72,7 @@ const RUNS: &[&str] = &[
     numbered!(
         "INSERT INTO instance (id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at,
                                started_at, finished_at, outcome, attempt, lease_owner, lease_expires_at, success_count,
-                               error_count, warning_count)
+                               error_count, warning_count, account_id, submitter_id)
          SELECT n, j.id, j.company_id, j.kind, j.name,
                 j.name || strftime('_%Y-%m-%d-%H:%M:%S', ($5 + n * $6) / 1000, 'unixepoch')
                        || printf('.%03d', ($5 + n * $6) % 1000),
@@ -83,7 +83,8 @@ const RUNS: &[&str] = &[
                      ELSE 'Succeeded' END,
                 state <> 'WaitingCoordinator', CASE state WHEN 'Running' THEN 'sample' END,
                 CASE state WHEN 'Running' THEN $7 END, CASE state WHEN 'Done' THEN n % 50 ELSE 0 END,
-                CASE WHEN n % 200 = 0 THEN n % 7 ELSE 0 END, CASE WHEN n % 20 = 0 THEN n % 3 ELSE 0 END
+                CASE WHEN n % 200 = 0 THEN n % 7 ELSE 0 END, CASE WHEN n % 20 = 0 THEN n % 3 ELSE 0 END,
+                j.account_id, nullif(j.submitter_id, j.account_id)
          FROM (SELECT n, CASE WHEN n <= $2 - $2 / 100 THEN 'Done' WHEN n > $2 - 5 THEN 'Running'
                               ELSE 'WaitingCoordinator' END AS state FROM n) n
          JOIN job j ON j.id = CASE WHEN n % 4 = 2 THEN 1 + n % $4 ELSE n END"

@@ -11,6 +11,8 @@ pub struct Signals {
     pub waiting: Notify,
     /// Somebody asked to stop a run.
     pub stops: Notify,
+    /// A job has more runs to stop than one transaction does.
+    pub stop_orders: Notify,
     /// The outbox has something to deliver.
     pub outbox: Notify,
 }
@@ -21,6 +23,7 @@ pub enum Bell {
     Triggers,
     Waiting,
     Stops,
+    StopOrders,
     Outbox,
 }
 
@@ -30,13 +33,14 @@ impl Signals {
             Bell::Triggers => self.triggers.notify_one(),
             Bell::Waiting => self.waiting.notify_one(),
             Bell::Stops => self.stops.notify_one(),
+            Bell::StopOrders => self.stop_orders.notify_one(),
             Bell::Outbox => self.outbox.notify_one(),
         }
     }
 
     /// Another process changed the database: it could be anything.
     pub fn all(&self) {
-        for bell in [Bell::Triggers, Bell::Waiting, Bell::Stops, Bell::Outbox] {
+        for bell in [Bell::Triggers, Bell::Waiting, Bell::Stops, Bell::StopOrders, Bell::Outbox] {
             self.ring(bell);
         }
     }

@@ -100,9 +100,9 @@ async fn a_long_list_takes_no_more_memory_than_a_page() {
         "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, created_at, trigger_kind, trigger_state)
          SELECT 1000, 47, 'Later', 'uploadDirectoryJob', '{\"uploadDirectoryJob\":{\"serverDir\":\"in\"}}', id, id, 0,
                 'at_once', 'Complete' FROM account WHERE email = 'ada@acme.example'",
-        "INSERT INTO instance (id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at)
+        "INSERT INTO instance (id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at, account_id)
          WITH RECURSIVE n(n) AS (SELECT 1001 UNION ALL SELECT n + 1 FROM n WHERE n < 31000)
-         SELECT n, 1000, 47, 'uploadDirectoryJob', 'Later', 'Later_' || n, 'WaitingCoordinator', n, n, 4000000000000 FROM n",
+         SELECT n, 1000, 47, 'uploadDirectoryJob', 'Later', 'Later_' || n, 'WaitingCoordinator', n, n, 4000000000000, (SELECT account_id FROM job WHERE id = 1000) FROM n",
     ] {
         sqlx::query(sql).execute(&mut database).await.unwrap();
     }

@@ -1,9 +1,10 @@
 //! What people do to jobs.
 
 use prepress::model::firing::{Fate, SkipReason, Slot};
-use prepress::model::id::{AccountId, JobId};
+use prepress::model::id::{AccountId, CompanyId, JobId};
 use prepress::model::outcome::Outcome;
 use prepress::model::state::State;
+use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::control::Control;
 
 use crate::support::{Daemon, Plan, Scripted, World, at, policy, stage};
@@ -112,6 +113,77 @@ async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
     assert_eq!(world.runs_of(job).await.len(), 2, "its log stays");
     daemon.shut_down().await;
     world.check().await;
+}
+
+/// Runs of a job that wait, as many firings would leave them.
+async fn pile_up(world: &World, job: JobId, runs: u32) {
+    world
+        .sql(&format!(
+            "INSERT INTO instance (id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at,
+                                   account_id)
+             WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {runs})
+             SELECT (SELECT coalesce(max(id), 0) FROM instance) + n, id, company_id, kind, name, name || '_' || n || '_' || (SELECT count(*) FROM instance),
+                    'WaitingCoordinator', 0, 0, 0, account_id
+             FROM n, job WHERE id = {job}"
+        ))
+        .await;
+}
+
+const STOPPED: &str = "instance WHERE job_name = 'hourly' AND outcome = 'Stopped'";
+
+#[tokio::test]
+async fn a_job_with_very_many_runs_is_deleted_some_at_a_time() {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    pile_up(&world, job, 1000).await;
+    let namesake = world.run_at_once(1, "hourly").await;
+    let beside = world.run_at_once(1, "beside").await;
+    let store = world.store();
+    assert_eq!(store.delete_namesakes(job, AccountId(1), world.now()).await.unwrap(), Control::Done(()));
+    assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob, "it is deleted");
+    let stopped = world.count(STOPPED).await;
+    assert!((1..1000).contains(&stopped), "one transaction, which others wait for, is of some runs: {stopped}");
+
+    // What is left to stop begins no more; what else there is does, and what comes later under the name.
+    let later = world.run_at_once(1, "hourly").await;
+    let lease = Lease { owner: "a test".to_owned(), expires_at: world.now() };
+    let free = FreeSlots { total: 10, ..FreeSlots::default() };
+    let claims = store.claim(free, CompanyId(0), lease, world.now()).await.unwrap();
+    let claimed: Vec<_> = claims.runs.iter().map(|run| run.fence.instance).collect();
+    assert_eq!(claimed, [beside, later]);
+
+    // Whatever ended the process that was asked, the next one goes on.
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1001, STOPPED).await;
+    world.until_count(0, "stop_order").await;
+    assert_eq!(world.run(namesake).await.outcome, Some(Outcome::Stopped));
+    assert_eq!(world.count("job WHERE name = 'hourly' AND deleted_at IS NULL").await, 1, "that of the later run");
+    world.advance(chrono::TimeDelta::minutes(10));
+    assert_eq!(world.until_done(later).await.outcome, Some(Outcome::Succeeded));
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_keeps_no_other_from_being_stopped() {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    pile_up(&world, job, 300).await;
+    let unreadable = world.submit(1, "hourly", Plan::AtOnce).await;
+    pile_up(&world, job, 300).await;
+    world.sql(&format!("UPDATE job SET spec = '{{}}' WHERE id = {}", unreadable.job)).await;
+    let store = world.store();
+    assert!(store.stop_namesakes(job, AccountId(1), world.now()).await.unwrap());
+    let mut steps = 0;
+    while store.carry_out_stop_orders(world.now()).await.unwrap() {
+        steps += 1;
+        assert!(steps < 1000, "it comes to its end");
+    }
+    assert_eq!(world.count(STOPPED).await, 600);
+    assert_eq!(world.count("job WHERE deleted_at IS NULL").await, 2, "a stop deletes nothing");
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, "instance WHERE outcome = 'Failed'").await;
+    daemon.shut_down().await;
 }
 
 #[tokio::test]

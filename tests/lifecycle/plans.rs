@@ -338,6 +338,26 @@ async fn control(services: &Services, member: &Caller) {
     call("executeJob", services.execute_job(member, job("Often"))).await.unwrap();
     call("deleteJob", services.delete_job(member, job("Later"))).await.unwrap();
     call("deleteJob", services.delete_job(member, job("Often"))).await.unwrap();
+    pile_up(services.store().path()).await;
+    call("deleteJob", services.delete_job(member, job("Piled up"))).await.unwrap();
+    while call("stopper", services.store().carry_out_stop_orders(at(3_000_000_000_000))).await.unwrap() {}
+}
+
+/// A job with more runs than one transaction stops.
+async fn pile_up(path: &Path) {
+    let mut connection = connect(path).await;
+    for sql in [
+        "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, created_at, trigger_kind, trigger_state)
+         SELECT (SELECT max(id) FROM job) + 1, 1, 'Piled up', kind, spec, 1, 1, 0, 'at_once', 'Complete' FROM job WHERE id = 1",
+        "INSERT INTO instance (id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at,
+                               account_id)
+         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
+         SELECT (SELECT max(id) FROM instance) + n, id, 1, kind, name, name || n, 'WaitingCoordinator', 0, 0, 0, 1
+         FROM n, job WHERE name = 'Piled up'",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
 }
 
 fn new_job(name: &str, now: DateTime<Utc>) -> NewJob {
@@ -655,6 +675,19 @@ async fn hot_statements_find_what_they_want_in_any_database() {
                 let picks = sql.contains("json_group_array")
                     && calls.iter().all(|call| call == &format!("getJobLogs by {sort}"));
                 if picks && !plan.iter().any(|step| step.detail.contains(index)) {
+                    wrong.push(format!("does not use {index}"));
+                }
+            }
+            let of_user = sql.contains("json_group_array")
+                && calls.iter().all(|call| call.starts_with("getJobLogs by StartDate of a user"));
+            for index in ["instance_by_account", "instance_by_submitter"] {
+                if of_user && !plan.iter().any(|step| step.detail.contains(index)) {
+                    wrong.push(format!("does not use {index}"));
+                }
+            }
+            if calls.contains("stopper") && sql.starts_with("SELECT id, job_id FROM instance") {
+                let index = "instance_active_by_name";
+                if !plan.iter().any(|step| step.detail.contains(index)) {
                     wrong.push(format!("does not use {index}"));
                 }
             }

@@ -35,8 +35,8 @@ async fn busy_server() -> Server {
     write(&server, "UPDATE job SET description = hex(zeroblob(1000)) WHERE name = 'Later'").await;
     // Runs that wait for a time far away, so that the daemon leaves them alone.
     let runs = format!(
-        "INSERT INTO instance(id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at)
-         {} SELECT n, (SELECT id FROM job WHERE name = 'Later'), 47, 'optimizeImagesJob', 'Later', 'Later_' || n, 'WaitingCoordinator', n, n, 4000000000000 FROM n",
+        "INSERT INTO instance(id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at, account_id)
+         {} SELECT n, (SELECT id FROM job WHERE name = 'Later'), 47, 'optimizeImagesJob', 'Later', 'Later_' || n, 'WaitingCoordinator', n, n, 4000000000000, (SELECT account_id FROM job WHERE name = 'Later') FROM n",
         numbers(RUNS)
     );
     write(&server, &runs).await;

@@ -255,6 +255,11 @@ impl World {
             ("items counted twice", "items_done <> (SELECT count(*) FROM item WHERE instance_id = instance.id)"),
             ("more items done than there are", "items_done > items_total"),
             ("without the name of its job", "job_name <> (SELECT name FROM job WHERE job.id = job_id)"),
+            (
+                "without the users of its job",
+                "(account_id, submitter_id) IS NOT
+                 (SELECT j.account_id, nullif(j.submitter_id, j.account_id) FROM job j WHERE j.id = job_id)",
+            ),
         ];
         for (what, condition) in broken {
             let rows = self.table(&format!("SELECT id, state FROM instance WHERE {condition}")).await;

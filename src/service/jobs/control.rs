@@ -1,6 +1,5 @@
 //! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
 
-use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -8,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{OPERATORS, no_such_job};
 use crate::model::firing::{Fate, SkipReason, Slot};
 use crate::model::handle::{self, JobHandle};
-use crate::model::id::{CompanyId, InstanceId, JobId};
+use crate::model::id::{CompanyId, JobId};
 use crate::model::schedule::Schedule;
 use crate::model::state::State;
 use crate::model::trigger::TriggerState;
 use crate::service::access::Operation;
 use crate::service::{Caller, Denied, Error, Services};
 use crate::store::jobs::control::{Control, Stop};
-use crate::store::jobs::query::{Run, RunFilter, RunOrder, ScheduledJob};
+use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
 
 const STOP_JOB: Operation = Operation { name: "stopJob", roles: OPERATORS };
 const PAUSE_JOB: Operation = Operation { name: "pauseJob", roles: OPERATORS };
@@ -46,21 +45,13 @@ enum Target {
 impl Services {
     pub async fn stop_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
         let (company, handle) = self.job_of(caller, &STOP_JOB, &param).await?;
-        let open: Vec<InstanceId> = match self.find(company, &handle).await? {
+        let now = self.clock.now();
+        let stopped = match self.find(company, &handle).await? {
             None => return Err(no_such_job(&param.job_handle)),
-            Some(Target::Run(run)) => vec![run.id],
+            Some(Target::Run(run)) => self.store.stop_run(run.id, caller.account, now).await? != Stop::AlreadyDone,
             // Jobs of one name share this handle; it stops what getActiveJobs shows for it.
-            Some(Target::Job(_)) => {
-                let mut filter = RunFilter { done: Some(false), order: RunOrder::Number, ..RunFilter::default() };
-                Self::by_handle(Some(&param.job_handle), Some(&[company]), &mut filter)?;
-                self.store.run_numbers(&filter).await?
-            }
+            Some(Target::Job(job)) => self.store.stop_namesakes(job, caller.account, now).await?,
         };
-        let mut stopped = false;
-        for run in open {
-            let stop = self.store.stop_run(run, caller.account, self.clock.now()).await?;
-            stopped |= stop != Stop::AlreadyDone;
-        }
         if stopped {
             return Ok(Nothing {});
         }
@@ -118,32 +109,11 @@ impl Services {
         }
         match self.find(company, &handle).await? {
             None => Err(no_such_job(&param.job_handle)),
+            // Jobs of one name share this handle; all go that wait or run.
             Some(Target::Job(job)) => {
-                // Jobs of one name share this handle; all go that wait or run.
-                let mut jobs = BTreeSet::from([job]);
-                if let JobHandle::Submitted { name, .. } = &handle {
-                    jobs.extend(self.store.open_jobs_named(company, name).await?);
-                }
-                self.delete_jobs(caller, jobs, &param).await
+                deleted(self.store.delete_namesakes(job, caller.account, self.clock.now()).await?, &param)
             }
             Some(Target::Run(run)) => self.delete_run(caller, *run, &param).await,
-        }
-    }
-
-    /// Done if one of them is deleted.
-    async fn delete_jobs(&self, caller: &Caller, jobs: BTreeSet<JobId>, param: &JobParam) -> Result<Nothing, Error> {
-        let (mut deleted, mut is_over) = (false, false);
-        for job in jobs {
-            match self.store.delete_job(job, caller.account, self.clock.now()).await? {
-                Control::Done(()) => deleted = true,
-                Control::NotNow(_) => is_over = true,
-                Control::NoSuchJob => {}
-            }
-        }
-        match (deleted, is_over) {
-            (true, _) => Ok(Nothing {}),
-            (false, true) => Err(nothing_to_delete("the job has ended, and nothing of it waits or runs", param)),
-            (false, false) => Err(no_such_job(&param.job_handle)),
         }
     }
 
@@ -153,7 +123,7 @@ impl Services {
             return Err(nothing_to_delete(is_over, param));
         }
         if self.store.numbered_scheduled_jobs(&[run.job]).await?.is_empty() {
-            return self.delete_jobs(caller, BTreeSet::from([run.job]), param).await;
+            return deleted(self.store.delete_job(run.job, caller.account, self.clock.now()).await?, param);
         }
         match self.store.stop_run(run.id, caller.account, self.clock.now()).await? {
             Stop::Ended | Stop::Asked => Ok(Nothing {}),
@@ -212,6 +182,14 @@ fn settle(control: Control<()>, what: &str, param: &JobParam) -> Result<Nothing,
         Control::Done(()) => Ok(Nothing {}),
         Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
         Control::NotNow(state) => Err(not_now(what, &state, param)),
+    }
+}
+
+fn deleted(control: Control<()>, param: &JobParam) -> Result<Nothing, Error> {
+    match control {
+        Control::Done(()) => Ok(Nothing {}),
+        Control::NotNow(_) => Err(nothing_to_delete("the job has ended, and nothing of it waits or runs", param)),
+        Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
     }
 }
 

@@ -117,7 +117,8 @@ struct Candidate {
     exclusive_key: Option<String>,
 }
 
-/// The waiting runs of each company that could start, enough of each to fill all free slots alone.
+/// The waiting runs of each company that could start, enough of each to fill all free slots alone. Those that are to be
+/// stopped cannot, also if that is still to be done.
 async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
     let open: Vec<&str> = JobKind::ALL.iter().filter(|kind| free.takes(**kind)).map(|kind| kind.element()).collect();
     let rows = sqlx::query(
@@ -133,6 +134,10 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
              SELECT w.id FROM instance w
              WHERE w.state = 'WaitingCoordinator' AND w.company_id = c.id AND w.not_before_at <= $1
                AND w.kind IN (SELECT value FROM json_each($2))
+               AND NOT EXISTS (
+                    SELECT 1 FROM stop_order s
+                    WHERE s.company_id = w.company_id AND s.job_name = w.job_name
+                      AND (s.job_id IS NULL OR s.job_id = w.job_id) AND w.id > s.after_id AND w.id <= s.up_to_id)
                AND (w.exclusive_key IS NULL OR NOT EXISTS (
                     SELECT 1 FROM instance r
                     WHERE r.state IN ('Running', 'Stopping') AND r.exclusive_key = w.exclusive_key))

@@ -1,8 +1,11 @@
 //! What people do to jobs: stop, pause, resume, run now, delete.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
-use super::finish::{self, Ending, Guard};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::finish::{self, Ending, Finish, Guard};
 use super::submit::{RunId, Unnamed, name_runs};
 use super::triggers::{QueuedRun, insert_slots, own_key};
 use crate::model::firing::Slot;
@@ -10,6 +13,17 @@ use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::state::{self, Event, Next, State};
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
+
+/// Runs that are stopped in one transaction.
+const BATCH: u32 = 250;
+
+/// `UPDATE job` so that it is deleted at $2.
+macro_rules! removal {
+    () => {
+        "UPDATE job SET deleted_at = $2, next_fire_at = NULL,
+                        trigger_state = CASE trigger_kind WHEN 'at_once' THEN trigger_state ELSE 'None' END"
+    };
+}
 
 /// What a request to stop came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +50,11 @@ impl Store {
     pub async fn stop_run(&self, instance: InstanceId, by: AccountId, now: DateTime<Utc>) -> Result<Stop, StoreError> {
         let zone = self.zone();
         self.write_and_ring(&[Bell::Stops, Bell::Outbox], move |tx| {
-            Box::pin(async move { stop(tx, instance, by, now, zone).await })
+            Box::pin(async move {
+                let stops = stop_all(tx, &[instance], by, now, now, zone).await?;
+                // One that its retention has removed was over long ago.
+                Ok(stops.first().copied().unwrap_or(Stop::AlreadyDone))
+            })
         })
         .await
     }
@@ -100,84 +118,350 @@ impl Store {
             .await
     }
 
-    /// Removes a job: it fires no more, and its runs that are not done are stopped. Its logs stay. Of one that is over there is
-    /// nothing to remove.
-    pub async fn delete_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Control<()>, StoreError> {
+    /// Asks all runs to stop that are not done, of the job and of all others of its name. False if there are none.
+    ///
+    /// The first of them stop in the transaction that this waits for. Where there are more than one does, the rest are written
+    /// down as a [`StopOrder`] with it, and none of them begins any more; [`Store::carry_out_stop_orders`] stops them.
+    pub async fn stop_namesakes(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Stops, Bell::Triggers, Bell::Outbox], move |tx| {
+        self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Outbox], move |tx| {
             Box::pin(async move {
-                let changed = sqlx::query(
-                    "UPDATE job SET deleted_at = $2, next_fire_at = NULL,
-                                    trigger_state = CASE trigger_kind WHEN 'at_once' THEN trigger_state ELSE 'None' END
-                     WHERE id = $1 AND deleted_at IS NULL
-                       AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete'
-                            OR EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id AND i.state <> 'Done'))",
-                )
+                let Some(order) = StopOrder::about(tx, job, Reach::Name, false, by, now).await? else {
+                    return Ok(false);
+                };
+                order.begin(tx, now, zone).await
+            })
+        })
+        .await
+    }
+
+    /// Removes a job: it fires no more, and its runs that are not done are stopped, as by [`Store::stop_namesakes`]. Its logs
+    /// stay. Of one that is over there is nothing to remove.
+    pub async fn delete_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Control<()>, StoreError> {
+        self.delete(job, Reach::Job, by, now).await
+    }
+
+    /// The same, and with it of all jobs of its name that wait or run.
+    pub async fn delete_namesakes(
+        &self,
+        job: JobId,
+        by: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Control<()>, StoreError> {
+        self.delete(job, Reach::Name, by, now).await
+    }
+
+    async fn delete(
+        &self,
+        job: JobId,
+        reach: Reach,
+        by: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Control<()>, StoreError> {
+        let zone = self.zone();
+        self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Triggers, Bell::Outbox], move |tx| {
+            Box::pin(async move {
+                let Some(order) = StopOrder::about(tx, job, reach, true, by, now).await? else {
+                    return Ok(Control::NoSuchJob);
+                };
+                let removed = sqlx::query(concat!(
+                    removal!(),
+                    " WHERE id = $1 AND deleted_at IS NULL
+                        AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete'
+                             OR EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id AND i.state <> 'Done'))"
+                ))
                 .bind(job.0)
                 .bind(now.timestamp_millis())
                 .execute(&mut *tx)
                 .await
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
-                if changed == 0 {
-                    return not_now(tx, job).await;
+                // Those that could fire before their runs are stopped go at once.
+                let namesakes = match reach {
+                    Reach::Job => 0,
+                    Reach::Name => order.remove_scheduled(tx, now).await?,
+                };
+                let stopped = order.begin(tx, now, zone).await?;
+                if removed + namesakes > 0 || stopped { Ok(Control::Done(())) } else { not_now(tx, job).await }
+            })
+        })
+        .await
+    }
+
+    /// Goes on with what was asked of jobs with very many runs: stops as many as one transaction does. False if nothing
+    /// is left to do.
+    pub async fn carry_out_stop_orders(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        match self.stop_ordered(BATCH, now).await {
+            // One of them cannot be read: it keeps none of the others.
+            Err(StoreError::Corrupt { .. }) => match self.stop_ordered(1, now).await {
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%error, "a stored run cannot be read, and is not stopped; it fails when its turn comes");
+                    self.pass_over_ordered().await
                 }
-                for instance in open_runs(tx, job).await? {
-                    stop(tx, instance, by, now, zone).await?;
-                }
-                Ok(Control::Done(()))
+                other => other,
+            },
+            other => other,
+        }
+    }
+
+    async fn stop_ordered(&self, most: u32, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let zone = self.zone();
+        self.write_and_ring(&[Bell::Stops, Bell::Outbox], move |tx| {
+            Box::pin(async move {
+                let Some(order) = StopOrder::oldest(tx).await? else { return Ok(false) };
+                let step = order.step(tx, most, now, zone).await?;
+                order.go_on(tx, step.rest).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// Leaves the next run of the oldest order as it is.
+    async fn pass_over_ordered(&self) -> Result<bool, StoreError> {
+        self.write_and_ring(&[Bell::Waiting], move |tx| {
+            Box::pin(async move {
+                let Some(order) = StopOrder::oldest(tx).await? else { return Ok(false) };
+                let next = order.open_runs(tx, 1).await?.pop();
+                order.go_on(tx, next.map(|run| run.id)).await?;
+                Ok(true)
             })
         })
         .await
     }
 }
 
-async fn stop(
-    tx: &mut Transaction,
-    instance: InstanceId,
-    by: AccountId,
-    now: DateTime<Utc>,
-    zone: chrono_tz::Tz,
-) -> Result<Stop, StoreError> {
-    let row = sqlx::query("SELECT state FROM instance WHERE id = $1")
-        .bind(instance.0)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(StoreError::doing("read a run"))?;
-    // One that its retention has removed was over long ago.
-    let Some(row) = row else { return Ok(Stop::AlreadyDone) };
-    let from: State = rows::constant(&row, "state")?;
-    let Ok(next) = state::next(from, Event::AskStop) else { return Ok(Stop::AlreadyDone) };
-    let changed = sqlx::query(
-        "UPDATE instance SET stop_asked_at = coalesce(stop_asked_at, $3), stop_asked_by = coalesce(stop_asked_by, $4),
-                             state = CASE state WHEN 'Running' THEN 'Stopping' ELSE state END
-         WHERE id = $1 AND state = $2",
-    )
-    .bind(instance.0)
-    .bind(from.as_str())
-    .bind(now.timestamp_millis())
-    .bind(by.0)
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing("stop a run"))?
-    .rows_affected();
-    match (changed, next) {
-        (1, Next::To(_)) => Ok(Stop::Asked),
-        (1, Next::Ended(_)) => {
-            finish::finish(tx, Guard::Waiting(instance, from), Ending::stopped(), now, zone).await?;
-            Ok(Stop::Ended)
-        }
-        (rows, _) => Err(StoreError::corrupt("a run to be stopped", format!("{rows} rows changed"))),
-    }
+/// Whose runs are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Job,
+    /// All jobs of its name.
+    Name,
 }
 
-async fn open_runs(tx: &mut Transaction, job: JobId) -> Result<Vec<InstanceId>, StoreError> {
-    let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM instance WHERE job_id = $1 AND state <> 'Done' ORDER BY id")
+/// Runs that are to be stopped, from some number on.
+#[derive(Debug, Clone)]
+struct StopOrder {
+    /// Its number, once it is written down.
+    id: i64,
+    company: CompanyId,
+    job_name: String,
+    /// None: all of the name.
+    job: Option<JobId>,
+    deletes: bool,
+    after: InstanceId,
+    up_to: InstanceId,
+    asked_at: DateTime<Utc>,
+    by: AccountId,
+}
+
+/// What one transaction did of an order.
+struct Step {
+    stopped: bool,
+    /// The last run that it came to, if there may be more.
+    rest: Option<InstanceId>,
+}
+
+struct OpenRun {
+    id: InstanceId,
+    job: JobId,
+}
+
+impl StopOrder {
+    /// None if there is no such job.
+    async fn about(
+        tx: &mut Transaction,
+        job: JobId,
+        reach: Reach,
+        deletes: bool,
+        by: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Self>, StoreError> {
+        let row = sqlx::query(
+            "SELECT company_id, name, (SELECT coalesce(max(id), 0) FROM instance) AS newest FROM job
+             WHERE id = $1 AND deleted_at IS NULL",
+        )
         .bind(job.0)
+        .fetch_optional(tx)
+        .await
+        .map_err(StoreError::doing("read a job"))?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self {
+            id: 0,
+            company: CompanyId(rows::get(&row, "company_id")?),
+            job_name: rows::get(&row, "name")?,
+            job: (reach == Reach::Job).then_some(job),
+            deletes,
+            after: InstanceId(0),
+            up_to: InstanceId(rows::get(&row, "newest")?),
+            asked_at: now,
+            by,
+        }))
+    }
+
+    async fn oldest(tx: &mut Transaction) -> Result<Option<Self>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, company_id, job_name, job_id, deletes, after_id, up_to_id, asked_at, asked_by FROM stop_order
+             ORDER BY id LIMIT 1",
+        )
+        .fetch_optional(tx)
+        .await
+        .map_err(StoreError::doing("look for jobs to stop"))?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self {
+            id: rows::get(&row, "id")?,
+            company: CompanyId(rows::get(&row, "company_id")?),
+            job_name: rows::get(&row, "job_name")?,
+            job: rows::get::<Option<i64>>(&row, "job_id")?.map(JobId),
+            deletes: rows::get(&row, "deletes")?,
+            after: InstanceId(rows::get(&row, "after_id")?),
+            up_to: InstanceId(rows::get(&row, "up_to_id")?),
+            asked_at: rows::instant(&row, "asked_at")?,
+            by: AccountId(rows::get(&row, "asked_by")?),
+        }))
+    }
+
+    /// Stops the first runs, and writes the order down if there are more. False if there are none.
+    async fn begin(&self, tx: &mut Transaction, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Result<bool, StoreError> {
+        let step = self.step(tx, BATCH, now, zone).await?;
+        let Some(rest) = step.rest else { return Ok(step.stopped) };
+        sqlx::query(
+            "INSERT INTO stop_order (company_id, job_name, job_id, deletes, after_id, up_to_id, asked_at, asked_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(self.company.0)
+        .bind(&self.job_name)
+        .bind(self.job.map(|job| job.0))
+        .bind(self.deletes)
+        .bind(rest.0)
+        .bind(self.up_to.0)
+        .bind(self.asked_at.timestamp_millis())
+        .bind(self.by.0)
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("write down which runs to stop"))?;
+        Ok(step.stopped)
+    }
+
+    async fn step(
+        &self,
+        tx: &mut Transaction,
+        most: u32,
+        now: DateTime<Utc>,
+        zone: chrono_tz::Tz,
+    ) -> Result<Step, StoreError> {
+        let open = self.open_runs(tx, most).await?;
+        if self.deletes {
+            let jobs: BTreeSet<JobId> = open.iter().map(|run| run.job).collect();
+            sqlx::query(concat!(removal!(), " WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL"))
+                .bind(json!(jobs).to_string())
+                .bind(now.timestamp_millis())
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::doing("delete jobs"))?;
+        }
+        let ids: Vec<InstanceId> = open.iter().map(|run| run.id).collect();
+        let stops = stop_all(tx, &ids, self.by, self.asked_at, now, zone).await?;
+        let rest = ids.last().copied().filter(|_| open.len() as u64 >= u64::from(most));
+        Ok(Step { stopped: stops.iter().any(|stop| *stop != Stop::AlreadyDone), rest })
+    }
+
+    /// Jobs of the name that could fire, and have runs that are not done.
+    async fn remove_scheduled(&self, tx: &mut Transaction, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let removed = sqlx::query(concat!(
+            removal!(),
+            " WHERE company_id = $1 AND name = $3
+                AND trigger_kind <> 'at_once' AND deleted_at IS NULL AND trigger_state <> 'Complete'
+                AND EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id AND i.state <> 'Done')"
+        ))
+        .bind(self.company.0)
+        .bind(now.timestamp_millis())
+        .bind(&self.job_name)
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("delete jobs"))?;
+        Ok(removed.rows_affected())
+    }
+
+    /// The next ones that are meant.
+    async fn open_runs(&self, tx: &mut Transaction, most: u32) -> Result<Vec<OpenRun>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, job_id FROM instance
+             WHERE company_id = $1 AND job_name = $2 AND state <> 'Done' AND id > $3 AND id <= $4
+               AND ($5 IS NULL OR job_id = $5)
+             ORDER BY id LIMIT $6",
+        )
+        .bind(self.company.0)
+        .bind(&self.job_name)
+        .bind(self.after.0)
+        .bind(self.up_to.0)
+        .bind(self.job.map(|job| job.0))
+        .bind(most)
         .fetch_all(tx)
         .await
         .map_err(StoreError::doing("look for runs of a job"))?;
-    Ok(ids.into_iter().map(InstanceId).collect())
+        rows.iter()
+            .map(|row| Ok(OpenRun { id: InstanceId(rows::get(row, "id")?), job: JobId(rows::get(row, "job_id")?) }))
+            .collect()
+    }
+
+    /// Writes down how far it has come, or that it is done.
+    async fn go_on(&self, tx: &mut Transaction, rest: Option<InstanceId>) -> Result<(), StoreError> {
+        let query = match rest {
+            Some(rest) => sqlx::query("UPDATE stop_order SET after_id = $2 WHERE id = $1").bind(self.id).bind(rest.0),
+            None => sqlx::query("DELETE FROM stop_order WHERE id = $1").bind(self.id),
+        };
+        query.execute(tx).await.map(|_| ()).map_err(StoreError::doing("write down which runs were stopped"))
+    }
+}
+
+/// Asks runs to stop, and says what came of each; of those that are gone, nothing.
+async fn stop_all(
+    tx: &mut Transaction,
+    instances: &[InstanceId],
+    by: AccountId,
+    asked_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    zone: chrono_tz::Tz,
+) -> Result<Vec<Stop>, StoreError> {
+    let found = sqlx::query("SELECT id, state FROM instance WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id")
+        .bind(json!(instances).to_string())
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(StoreError::doing("read runs"))?;
+    let (mut stops, mut asked, mut ends) = (Vec::with_capacity(found.len()), Vec::new(), Vec::new());
+    for row in &found {
+        let (instance, from): (_, State) = (InstanceId(rows::get(row, "id")?), rows::constant(row, "state")?);
+        let Ok(next) = state::next(from, Event::AskStop) else {
+            stops.push(Stop::AlreadyDone);
+            continue;
+        };
+        asked.push(instance);
+        stops.push(match next {
+            Next::To(_) => Stop::Asked,
+            Next::Ended(_) => {
+                ends.push(Finish { guard: Guard::Waiting(instance, from), ending: Ending::stopped(), now });
+                Stop::Ended
+            }
+        });
+    }
+    let changed = sqlx::query(
+        "UPDATE instance SET stop_asked_at = coalesce(stop_asked_at, $2), stop_asked_by = coalesce(stop_asked_by, $3),
+                             state = CASE state WHEN 'Running' THEN 'Stopping' ELSE state END
+         WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'Done'",
+    )
+    .bind(json!(asked).to_string())
+    .bind(asked_at.timestamp_millis())
+    .bind(by.0)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("stop runs"))?
+    .rows_affected();
+    if changed != asked.len() as u64 {
+        return Err(StoreError::corrupt("runs to be stopped", format!("{changed} of {} changed", asked.len())));
+    }
+    finish::finish_all(tx, &ends, zone).await?;
+    Ok(stops)
 }
 
 /// Says why a trigger could not be changed.

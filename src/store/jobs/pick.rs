@@ -3,7 +3,8 @@
 //! Every order has an index that gives the runs of one company in it, so that a list of a hundred costs a hundred steps,
 //! however many runs there are. Several companies are asked one by one, each for as many as the list may hold, and what
 //! they give is sorted. Conditions that no index of an order knows (a user, a span of time) are looked at while walking
-//! the order; where they leave few runs, these are looked up first and sorted instead ([`Route`]).
+//! the order; where they leave few runs, these are looked up first and sorted instead ([`Route`]). What a user is asked
+//! for most, the order of beginning, has an index of users as well.
 //!
 //! SQLite guesses what is cheap, and without statistics, or with old ones, it guesses wrong. So the statements leave it
 //! little to choose: `CROSS JOIN` keeps tables in their order, a subselect is done first, a column behind a `+` is not
@@ -12,13 +13,16 @@
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::query::{RunFilter, RunOrder};
-use crate::model::id::CompanyId;
+use crate::model::id::{AccountId, CompanyId};
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
 use crate::store::StoreError;
 
-/// So many runs are sorted in a moment.
+/// So many runs are looked up and sorted in a moment.
 const FEW: i64 = 2_000;
+
+/// The same of a user, whose runs are looked up in an index alone.
+const FEW_OF_USER: i64 = 20_000;
 
 /// What is looked up first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +92,10 @@ pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> 
     if spans && filter.order != RunOrder::StartDate && are_few(reader, filter, Route::Span).await? {
         return Ok(Route::Span);
     }
-    if filter.account.is_some() && are_few(reader, filter, Route::Account).await? {
+    if filter.account.is_some()
+        && filter.order != RunOrder::StartDate
+        && are_few(reader, filter, Route::Account).await?
+    {
         return Ok(Route::Account);
     }
     Ok(Route::Order)
@@ -97,10 +104,11 @@ pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> 
 async fn are_few(reader: &mut SqliteConnection, filter: &RunFilter, route: Route) -> Result<bool, StoreError> {
     let mut query = QueryBuilder::new("SELECT count(*) FROM (");
     looked_up(&mut query, filter, route);
-    query.push(" LIMIT ").push_bind(FEW + 1).push(") found");
+    let few = if route == Route::Account { FEW_OF_USER } else { FEW };
+    query.push(" LIMIT ").push_bind(few + 1).push(") found");
     let found: i64 =
         query.build_query_scalar().fetch_one(reader).await.map_err(StoreError::doing("see how many runs there are"))?;
-    Ok(found <= FEW)
+    Ok(found <= few)
 }
 
 /// Whose runs a subselect is about.
@@ -239,6 +247,9 @@ const fn is_unwell(outcome: Option<Outcome>) -> bool {
 
 /// The runs of a company, by the index of their order.
 fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose) {
+    if let (Some(account), RunOrder::StartDate) = (filter.account, filter.order) {
+        return of_user(query, filter, whose, account);
+    }
     query.push(match filter.order {
         RunOrder::Email => {
             "SELECT w.id FROM account e CROSS JOIN job o CROSS JOIN instance w
@@ -257,20 +268,39 @@ fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose
     ordered(query, filter.order.within(), filter);
 }
 
+/// The runs of a company that a user is responsible for, and those that the user submitted for another: as many as the list
+/// may hold of each, in its order.
+fn of_user(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose, account: AccountId) {
+    query.push("SELECT w.id FROM instance w WHERE w.id IN (");
+    for (union, user) in OF_USER {
+        query.push(union).push("SELECT id FROM (SELECT w.id FROM instance w WHERE w.").push(user);
+        query.push_bind(account.0).push(" AND w.company_id = ");
+        whose.push(query);
+        conditions(query, filter, Route::Account);
+        ordered(query, filter.order.within(), filter);
+        query.push(")");
+    }
+    query.push(")");
+    ordered(query, filter.order.within(), filter);
+}
+
+/// Whose a run is: of the responsible user, or of another who submitted it.
+const OF_USER: [(&str, &str); 2] =
+    [("", "account_id = "), (" UNION ALL ", "submitter_id IS NOT NULL AND submitter_id = ")];
+
 /// The runs that are looked up first.
 fn looked_up(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
     match route {
         Route::Order => {}
         Route::Account => {
             let account = filter.account.map_or(0, |account| account.0);
-            for (union, company, user) in [
-                ("", "p.company_id + 0", "p.account_id"),
-                (" UNION ALL ", "p.company_id", "p.submitter_id <> p.account_id AND p.submitter_id"),
-            ] {
-                query.push(union).push("SELECT n.id FROM job p CROSS JOIN instance n WHERE n.job_id = p.id AND ");
-                query.push(company);
-                among(query, filter.companies.as_deref());
-                query.push(" AND ").push(user).push(" = ").push_bind(account);
+            for (union, user) in OF_USER {
+                query.push(union).push("SELECT n.id FROM instance n WHERE n.").push(user).push_bind(account);
+                if filter.companies.is_some() {
+                    // Behind a plus, because the user is what is to be looked up.
+                    query.push(" AND +n.company_id");
+                    among(query, filter.companies.as_deref());
+                }
             }
         }
         Route::Span => {
@@ -318,8 +348,7 @@ fn conditions(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route
         query.push(" AND w.id < ").push_bind(before.0);
     }
     if let Some(account) = account.filter(|_| route != Route::Account) {
-        query.push(" AND EXISTS (SELECT 1 FROM job u WHERE u.id = w.job_id AND ").push_bind(account.0);
-        query.push(" IN (u.account_id, u.submitter_id))");
+        query.push(" AND ").push_bind(account.0).push(" IN (w.account_id, w.submitter_id)");
     }
     match done {
         Some(true) => query.push(" AND w.state = 'Done'"),

@@ -246,20 +246,6 @@ impl Store {
         Ok(numbers.iter().filter_map(|number| runs.remove(number)).collect())
     }
 
-    /// The jobs of this name that have a run which is not done.
-    pub async fn open_jobs_named(&self, company: CompanyId, name: &str) -> Result<Vec<JobId>, StoreError> {
-        let jobs: Vec<i64> = sqlx::query_scalar(
-            "SELECT DISTINCT job_id FROM instance WHERE company_id = $1 AND job_name = $2 AND state <> 'Done'
-             ORDER BY job_id",
-        )
-        .bind(company.0)
-        .bind(name)
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(StoreError::doing("look for open jobs"))?;
-        Ok(jobs.into_iter().map(JobId).collect())
-    }
-
     pub async fn run(&self, id: InstanceId) -> Result<Option<Run>, StoreError> {
         let filter = RunFilter { instance: Some(id), ..RunFilter::default() };
         Ok(self.runs(&filter).await?.pop())

@@ -289,7 +289,9 @@ async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
             let (new, run) = (job.run.as_ref()?, run.as_ref()?);
             let (due, created) = (new.due_at.timestamp_millis(), job.created_at.timestamp_millis());
             let (kind, key) = (job.spec.kind(), &new.exclusive_key);
-            Some(json!([run.id, id, job.company, kind, run.name, due, created, key, job.name]))
+            let submitter = Some(job.submitter).filter(|submitter| *submitter != job.responsible);
+            let users = (job.responsible, submitter);
+            Some(json!([run.id, id, job.company, kind, run.name, due, created, key, job.name, users.0, users.1]))
         })
         .collect();
     if rows.is_empty() {
@@ -297,9 +299,9 @@ async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
     }
     sqlx::query(
         "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
-                               exclusive_key, job_name)
+                               exclusive_key, job_name, account_id, submitter_id)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'WaitingCoordinator', value ->> 5,
-                value ->> 6, value ->> 5, value ->> 7, value ->> 8
+                value ->> 6, value ->> 5, value ->> 7, value ->> 8, value ->> 9, value ->> 10
          FROM json_each($1)",
     )
     .bind(Value::from(rows).to_string())

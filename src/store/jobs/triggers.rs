@@ -229,10 +229,11 @@ impl QueuedRun {
     ) -> Result<InstanceId, StoreError> {
         let id: i64 = sqlx::query_scalar(concat!(
             "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
-                                   exclusive_key, job_name)
+                                   exclusive_key, job_name, account_id, submitter_id)
              SELECT ",
             next_number!("instance"),
-            ", $1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7, name FROM job WHERE id = $1 RETURNING id"
+            ", $1, $2, $3, $4, 'WaitingCoordinator', $5, $6, $5, $7, name, account_id, nullif(submitter_id, account_id)
+             FROM job WHERE id = $1 RETURNING id"
         ))
         .bind(self.job.0)
         .bind(self.company.0)
