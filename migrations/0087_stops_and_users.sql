@@ -22,3 +22,7 @@ CREATE INDEX instance_by_account ON instance(account_id, company_id, (coalesce(s
 CREATE INDEX instance_by_submitter ON instance(submitter_id, company_id, (coalesce(started_at, created_at)), id)
     WHERE submitter_id IS NOT NULL;
 DROP INDEX job_by_submitter;
+
+-- With the kind, so that those of some kinds are found among all that have a name without looking at each.
+DROP INDEX instance_by_name;
+CREATE INDEX instance_by_name ON instance(company_id, job_name, id, kind);

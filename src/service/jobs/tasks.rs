@@ -127,14 +127,10 @@ impl Services {
         let JobHandle::Submitted { name, .. } = handle else {
             return self.store.runs(&filter).await?.pop().ok_or_else(|| no_such_job(text));
         };
+        // Asked for together, since the runs of a name are mostly of one kind: the others would be looked for among all.
         for done in [Some(false), None] {
-            let mut newest: Option<Run> = None;
-            for kind in UPLOADS {
-                let of_kind = RunFilter { done, kind: Some(kind), ..filter.clone() };
-                let found = self.store.runs(&of_kind).await?.pop();
-                newest = newest.into_iter().chain(found).max_by_key(|run| run.id);
-            }
-            if let Some(run) = newest {
+            let uploads = RunFilter { done, kinds: Some(UPLOADS.to_vec()), ..filter.clone() };
+            if let Some(run) = self.store.runs(&uploads).await?.pop() {
                 return Ok(run);
             }
         }

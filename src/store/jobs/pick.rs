@@ -230,7 +230,7 @@ fn known(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, run
 /// Whether the newest runs of all companies are what is asked for, and most of them fit: they come in the order of their
 /// numbers without an index.
 fn walks_all(filter: &RunFilter) -> bool {
-    let rare = are_indexed(filter) || filter.kind.is_some() || filter.account.is_some();
+    let rare = are_indexed(filter) || filter.kinds.is_some() || filter.account.is_some();
     filter.order == RunOrder::Number && !rare
 }
 
@@ -330,7 +330,7 @@ fn conditions(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route
         account,
         done,
         states,
-        kind,
+        kinds,
         outcome,
         from,
         until,
@@ -363,8 +363,16 @@ fn conditions(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route
             query.push(" AND w.state <> 'Done'");
         }
     }
-    if let Some(kind) = kind {
-        query.push(" AND w.kind = ").push_bind(kind.element());
+    match kinds.as_deref() {
+        // Of one there is an index.
+        Some([kind]) => {
+            query.push(" AND w.kind = ").push_bind(kind.element());
+        }
+        Some(kinds) => {
+            query.push(" AND +w.kind IN (SELECT value FROM json_each(");
+            query.push_bind(serde_json::json!(kinds).to_string()).push("))");
+        }
+        None => {}
     }
     if let Some(outcome) = outcome {
         query.push(" AND w.outcome = ").push_bind(outcome.as_str());

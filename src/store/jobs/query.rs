@@ -154,7 +154,8 @@ pub struct RunFilter {
     /// Done, or not done.
     pub done: Option<bool>,
     pub states: Option<Vec<State>>,
-    pub kind: Option<JobKind>,
+    /// One of these.
+    pub kinds: Option<Vec<JobKind>>,
     pub outcome: Option<Outcome>,
     /// Started, or if it has not, written, at or after this.
     pub from: Option<DateTime<Utc>>,

@@ -91,7 +91,7 @@ impl Services {
             companies: self.companies_of(caller, query.company.as_deref()).await?,
             job_name: query.name.clone(),
             states: query.states.clone(),
-            kind: query.kind,
+            kinds: query.kind.map(|kind| vec![kind]),
             outcome: query.outcome,
             from: query.since,
             until: query.until,
