@@ -472,9 +472,9 @@ fn jobs_from_files() {
     }
     for (text, said) in [
         ("", "it is empty"),
-        ("<submitJobParam>", "is no submitJobParam"),
+        ("<submitJobParam>", "is not a submitJobParam"),
         ("<!DOCTYPE x><submitJobParam/>", "DTD"),
-        ("{\"companyHandle\": ", "is no submitJobParam"),
+        ("{\"companyHandle\": ", "is not a submitJobParam"),
         ("{\"jobName\": \"x\"}", "exactly one is needed"),
         ("{\"jobName\": \"x\", \"imageServingPublishJob\": {\"publishType\": \"Some\"}}", "publishType"),
         ("{\"jobName\": \"a|b\", \"optimizeImagesJob\": {}}", "jobName"),
@@ -592,7 +592,7 @@ fn check_lists_what_is_wrong() {
     assert_eq!(bad.code, Some(1));
     for said in [
         "no.crt cannot be read: No such file",
-        "check.toml is no folder",
+        "check.toml is not a folder",
         "127.0.0.1:1",
         "It does not work: 3 errors, and 1 warning beside.",
     ] {

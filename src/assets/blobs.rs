@@ -48,7 +48,7 @@ pub enum BlobError {
     Full { path: PathBuf },
     #[error("cannot {doing} {path}: {source}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
-    #[error("\"{0}\" is no name of a blob")]
+    #[error("\"{0}\" is not the name of a blob")]
     BadName(String),
     /// Its file is there, but holds something else than what was stored.
     #[error("the stored file {path} was changed or damaged; upload it again, or restore it from a backup")]

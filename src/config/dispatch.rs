@@ -109,7 +109,7 @@ fn bound<E: de::Error>(element: &str, slots: i64) -> Result<(JobKind, NonZeroU32
     let elements = JobKind::ALL.iter().map(|kind| kind.element());
     let Some(kind) = JobKind::from_element(element) else {
         let nearest = nearest(element, elements).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-        return Err(E::custom(format!("`{element}` is no job element of submitJob{nearest}")));
+        return Err(E::custom(format!("`{element}` is not a job element of submitJob{nearest}")));
     };
     match u32::try_from(slots).ok().and_then(NonZeroU32::new) {
         Some(slots) => Ok((kind, slots)),

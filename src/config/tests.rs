@@ -226,7 +226,7 @@ fn bad_values_name_key_value_and_rule() {
         ),
         (
             "[dispatch]\nslots_by_kind = { exprtJob = 1 }",
-            "dispatch.slots_by_kind = { exprtJob = 1 }: `exprtJob` is no job element of submitJob; did you mean `exportJob`?",
+            "dispatch.slots_by_kind = { exprtJob = 1 }: `exprtJob` is not a job element of submitJob; did you mean `exportJob`?",
         ),
         (
             "[fetch]\nallowed_ports = []",

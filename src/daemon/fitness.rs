@@ -35,7 +35,7 @@ pub async fn examine(config: &Config) -> Result<(), Unfit> {
             return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
         }
         Peeked::NoDatabase => {
-            let what = format!("{shown} is no SQLite database");
+            let what = format!("{shown} is not an SQLite database");
             return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
         }
         Peeked::Missing => format!("the database {shown} is missing"),

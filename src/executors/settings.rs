@@ -168,6 +168,6 @@ mod tests {
         assert_ne!(recipe::by_settings(&with), recipe::by_settings(&without));
         config.media.cmyk_profile = Some(at("cmyk.tif").into());
         let error = Settings::new(&config).read_files().unwrap_err();
-        assert!(error.to_string().contains("cmyk.tif is no ICC profile"), "{error}");
+        assert!(error.to_string().contains("cmyk.tif is not an ICC profile"), "{error}");
     }
 }

@@ -277,9 +277,8 @@ impl Writer<'_> {
             facts.push((code::LETTER_LABEL_TOOK, format::duration(took, self.locale)));
         }
         if report.attempt > 1 {
-            let attempts = Message::new(code::LETTER_ATTEMPTS)
-                .with("attempt", report.attempt)
-                .with("attempts", report.attempts.max(report.attempt));
+            let attempts =
+                Message::new(code::LETTER_ATTEMPTS).with("attempt", report.attempt).with("attempts", report.attempts);
             facts.push((code::LETTER_LABEL_ATTEMPTS, self.say(attempts)));
         }
         let labels: Vec<String> = facts.iter().map(|(label, _)| self.word(label)).collect();

@@ -44,7 +44,7 @@ pub struct Sender {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{role} {address:?} is no mail address: {reason}; write it as name@example.com")]
+#[error("{role} {address:?} is not a mail address: {reason}; write it as name@example.com")]
 pub struct SenderError {
     role: &'static str,
     address: String,

@@ -349,7 +349,7 @@ pub fn read_cmyk_profile(path: &Path) -> Result<Arc<[u8]>, MediaError> {
     let failed = |source| MediaError::Io { doing: format!("read the CMYK profile {}", path.display()), source };
     let bytes = std::fs::read(path).map_err(failed)?;
     if transform(&bytes, Layout::Cmyk, Layout::Rgb).is_none() {
-        let what = format!("{} is no ICC profile that turns CMYK into colours", path.display());
+        let what = format!("{} is not an ICC profile that turns CMYK into colours", path.display());
         return Err(MediaError::corrupt(Format::IccProfile, what));
     }
     Ok(bytes.into())

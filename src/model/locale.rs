@@ -56,13 +56,13 @@ impl Locale {
         if !listed(LANGUAGES, language) {
             return Err(Invalid::new(
                 "locale",
-                format!("must be a language that there is; \"{language}\" is none of ISO 639-1"),
+                format!("must be a language that there is; \"{language}\" is not one of ISO 639-1"),
             ));
         }
         match country.filter(|country| !listed(COUNTRIES, country)) {
             Some(country) => Err(Invalid::new(
                 "locale",
-                format!("must be a country that there is; \"{country}\" is none of ISO 3166-1"),
+                format!("must be a country that there is; \"{country}\" is not one of ISO 3166-1"),
             )),
             None => Ok(locale),
         }

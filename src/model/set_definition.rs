@@ -92,11 +92,11 @@ fn place(field: &str, text: &str) -> Result<Place, Invalid> {
     let shown: String = text.chars().take(60).collect();
     let refuse = |rule: &str| Invalid::new(field, format!("{rule}: ${{{shown}}}"));
     let call = text.trim().strip_suffix(')').and_then(|call| call.split_once('('));
-    let (name, arguments) = call.ok_or_else(|| refuse("has a place that is no function with its handles"))?;
+    let (name, arguments) = call.ok_or_else(|| refuse("has a place that is not a function with its handles"))?;
     let known = FUNCTIONS.iter().find(|(known, _)| *known == name.trim());
     let (name, count) = known.ok_or_else(|| {
         let names: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).collect();
-        refuse(&format!("has a function that is none of {}", names.join(", ")))
+        refuse(&format!("has a function that is not one of {}", names.join(", ")))
     })?;
     let bare = |text: &'_ str| {
         let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;

@@ -25,7 +25,7 @@ pub struct Guard {
 /// Why a server may not be talked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("{0} is no http or https address")]
+    #[error("{0} is not an http or https address")]
     Scheme(String),
     #[error("{0} names no host")]
     NoHost(String),

@@ -41,7 +41,7 @@ pub enum Unopened {
     #[error("it is damaged ({0}); stop what works on it and restore a backup")]
     Damaged(String),
     #[error(
-        "it is no SQLite database, or its beginning is damaged; restore a backup, or name another folder with --data"
+        "it is not an SQLite database, or its beginning is damaged; restore a backup, or name another folder with --data"
     )]
     NotADatabase,
     #[error("the disk that holds it is full; free some space, nothing was lost")]

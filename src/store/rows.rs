@@ -17,7 +17,7 @@ pub(super) fn optional_instant(row: &SqliteRow, column: &str) -> Result<Option<D
         None => Ok(None),
         Some(millis) => DateTime::from_timestamp_millis(millis)
             .map(Some)
-            .ok_or_else(|| StoreError::corrupt(column, format!("{millis} is no instant"))),
+            .ok_or_else(|| StoreError::corrupt(column, format!("{millis} is not an instant"))),
     }
 }
 

@@ -42,7 +42,7 @@ fn host_problem(version: Version, headers: &HeaderMap) -> Option<&'static str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Some("There is more than one Host"),
-        (Some(host), None) if !is_host(host) => Some("The Host is none"),
+        (Some(host), None) if !is_host(host) => Some("The Host is not the name of a host"),
         // Older clients have none, and HTTP/2 has an authority instead.
         (None, None) if version == Version::HTTP_11 => Some("There is no Host"),
         _ => None,
@@ -105,7 +105,7 @@ mod tests {
             assert_eq!(problem(Version::HTTP_11, &[host]), None, "{host}");
         }
         for host in ["a b", "a/b", "u@a", "a, b", "<a>"] {
-            assert_eq!(problem(Version::HTTP_11, &[host]), Some("The Host is none"), "{host}");
+            assert_eq!(problem(Version::HTTP_11, &[host]), Some("The Host is not the name of a host"), "{host}");
         }
         assert_eq!(problem(Version::HTTP_11, &[]), Some("There is no Host"));
         assert_eq!(problem(Version::HTTP_10, &[]), None);

@@ -213,7 +213,7 @@ async fn open(
     element: &Element,
 ) -> Result<(Opened, Version), Fault> {
     let version = Version::from_namespace(element.namespace()).ok_or_else(|| {
-        Fault::request_xml(format!("uploadParams: the namespace \"{}\" is none of the API", element.namespace()))
+        Fault::request_xml(format!("uploadParams: the namespace \"{}\" is not one of the API", element.namespace()))
     })?;
     let value: Value = soap::decode(element, &upload_post()?.param, version)?;
     let param: UploadPostParam = operations::read(value).map_err(fault)?;

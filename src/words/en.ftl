@@ -837,7 +837,11 @@ reason-archive-outside = its path leads out of the archive
 reason-archive-method = it is packed in a way that is not read here
 # $handle (Text) as the client gave it
 # $kind (Text) publish context type
-reason-no-context = contextHandle { $handle } is no { $kind } context of the company
+reason-no-context = contextHandle { $handle } is not { $kind ->
+        [ImageServing] an ImageServing
+        [ImageRendering] an ImageRendering
+       *[other] a { $kind }
+    } context of the company
 # $path (Text)
 reason-path-taken = another asset's file or folder is published at { $path }; rename or move one of them
 # $kind (Text) publish context type
@@ -891,7 +895,7 @@ reason-not-for-type = it does not apply to { $type }
 # $asset (Number) of the handle
 reason-profile-gone = the colour profile a|{ $asset } that it is made with is no longer there
 # $profile (Text) name of the asset
-reason-profile-unusable = { $profile }, which it is made with, is no colour profile for gray, RGB or CMYK
+reason-profile-unusable = { $profile }, which it is made with, is not a colour profile for gray, RGB or CMYK
 reason-crop-kept = the crop that it has is kept unless preserveCrop is false
 reason-asset-changed = its master was replaced meanwhile
 reason-page = it is a page and is drawn again with its document
@@ -1370,8 +1374,8 @@ letter-label-ended = Ended
 letter-label-took = Took
 letter-label-attempts = Attempts
 # $attempt (Number) the one that ended the job
-# $attempts (Number) allowed
-letter-attempts = { $attempt } of { $attempts }
+# $attempts (Number) that may fail
+letter-attempts = { $attempt } made; at most { $attempts } may fail
 letter-count-success = Processed
 letter-count-updated = Updated
 letter-count-duplicates = Duplicates skipped

@@ -131,7 +131,7 @@ fn files_without_their_database_are_not_taken_for_nobodys() {
     place.sql("CREATE TABLE company (id INTEGER PRIMARY KEY, motto TEXT)");
     place.is_refused(&["the database of another program"]);
     fs::write(place.database(), "<html>no such file</html>").unwrap();
-    place.is_refused(&["is no SQLite database"]);
+    place.is_refused(&["is not an SQLite database"]);
     fs::remove_file(place.database()).unwrap();
     symlink("/mnt/fast disk/prepress.db", place.database()).unwrap();
     place.is_refused(&["is a link to /mnt/fast disk/prepress.db, where nothing is"]);

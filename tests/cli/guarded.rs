@@ -110,8 +110,8 @@ fn a_database_that_is_no_good_is_called_what_it_is() {
         (&newer, "a newer version of prepress has written it (its schema has number 99999", "start that version"),
         (&altered, "another build of prepress has written it", "use the build that wrote it"),
         (&damaged, "is damaged", "restore a backup"),
-        (&beheaded, "is no SQLite database", "a backup"),
-        (&foreign, "is no SQLite database", "a backup"),
+        (&beheaded, "is not an SQLite database", "a backup"),
+        (&foreign, "is not an SQLite database", "a backup"),
     ];
     for (spoil, said, hint) in cases {
         fs::write(&database, &whole).unwrap();

@@ -95,7 +95,7 @@ async fn the_rendering_context_may_be_named_and_must_be_the_companys() {
     assert_eq!(world.paths_in("image-rendering"), ["a.tif"]);
     let done = world.run(RENDERING, handle("ImageServing")).await;
     let Err(Failure::Fatal(message)) = &done.result else { panic!("{:?}", done.result) };
-    assert!(words(message).contains("is no ImageRendering context of the company"), "{}", words(message));
+    assert!(words(message).contains("is not an ImageRendering context of the company"), "{}", words(message));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -221,7 +221,7 @@ async fn colours_are_converted_by_profiles_that_are_assets() {
     let before = derived(&world, "shoe").await;
     let done = reprocess(&world, &["shoe"], managed(None, &lab)).await;
     let told =
-        "ReoptimizeFailure: shoe could not be processed again: lab, which it is made with, is no colour profile for";
+        "ReoptimizeFailure: shoe could not be processed again: lab, which it is made with, is not a colour profile for";
     assert!(done.text().contains(told), "{}", done.text());
     let done = reprocess(&world, &["shoe"], managed(None, "a|9999")).await;
     assert!(

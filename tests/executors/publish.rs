@@ -222,7 +222,7 @@ async fn the_context_must_be_the_companys_own() {
         order["contextHandle"] = json!(handle);
         let done = world.run(PUBLISH, order).await;
         let Err(Failure::Fatal(message)) = &done.result else { panic!("{:?}", done.result) };
-        let expected = format!("The job failed: contextHandle {handle} is no ImageServing context of the company.");
+        let expected = format!("The job failed: contextHandle {handle} is not an ImageServing context of the company.");
         assert_eq!(words(message), expected);
     }
     upload(&world, &[("a.jpg", 1)]).await;

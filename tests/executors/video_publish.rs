@@ -125,7 +125,7 @@ async fn the_context_may_be_named_and_must_be_of_videos() {
     assert_eq!(world.paths_in("video"), ["film.mp4"]);
     let done = world.run(PUBLISH, handle("ServerDirectory")).await;
     let Err(Failure::Fatal(message)) = &done.result else { panic!("{:?}", done.result) };
-    assert!(words(message).contains("is no Video context of the company"), "{}", words(message));
+    assert!(words(message).contains("is not a Video context of the company"), "{}", words(message));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,7 @@ mod control;
 mod crash;
 mod dispatch;
 mod fences;
+mod lists;
 mod mark;
 mod outbox;
 mod plans;

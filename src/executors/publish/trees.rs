@@ -35,7 +35,7 @@ use crate::store::publishing::{Publication, Seen, Side};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    #[error("\"{0}\" is no name for a folder of published files")]
+    #[error("\"{0}\" is not a name for a folder of published files")]
     BadName(String),
     #[error("{path} is not the link that publishing makes there; move it away, and publish again")]
     NotOurs { path: PathBuf },

@@ -194,7 +194,7 @@ fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Trouble> {
     let refuse = |why: &str| Trouble::Lasting(reason::other(why));
     let location = text(response.headers(), header::LOCATION);
     let location = location.ok_or_else(|| refuse("it was redirected, but not to where"))?;
-    let mut next = url.join(&location).map_err(|_| refuse("it was redirected to something that is no address"))?;
+    let mut next = url.join(&location).map_err(|_| refuse("it was redirected to something that is not an address"))?;
     if next.host() != url.host() {
         // Nobody but the server they were meant for gets them, whatever it asks for.
         let _ = next.set_username("");

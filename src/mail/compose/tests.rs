@@ -154,7 +154,7 @@ Where the results are
   Started      Mon 23 Nov 2026, 10:15:04 CET
   Ended        Mon 23 Nov 2026, 10:18:16 CET
   Took         3 min 12 s
-  Attempts     2 of 5
+  Attempts     2 made; at most 5 may fail
 
 On the server, the whole log is shown by
 

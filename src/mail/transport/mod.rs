@@ -29,7 +29,7 @@ pub enum Receipt {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    #[error("{address:?} is no mail address ({reason}); correct it in the user's account")]
+    #[error("{address:?} is not a mail address ({reason}); correct it in the user's account")]
     Address { address: String, reason: String },
     #[error("mail {id} could not be put together: {reason}")]
     Build { id: i64, reason: String },

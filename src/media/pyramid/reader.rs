@@ -198,7 +198,7 @@ fn bytes(tags: &mut Tags, tag: Tag) -> Result<Option<Vec<u8>>, MediaError> {
 }
 
 fn foreign(what: &str) -> MediaError {
-    MediaError::unsupported(Format::Tiff, format!("a TIFF file with {what}, which is no pyramid of this program,"))
+    MediaError::unsupported(Format::Tiff, format!("a TIFF file with {what}, which is not a pyramid of this program,"))
 }
 
 fn inflate(stream: &[u8], tile: usize, samples: usize) -> Result<Vec<u8>, MediaError> {

@@ -339,7 +339,7 @@ fn a_cmyk_profile_that_is_none_is_refused_by_its_name() {
     let file = shop.file("fallback.icc");
     assert!(read_cmyk_profile(&file).unwrap_err().to_string().contains("fallback.icc"));
     fs::write(&file, b"no profile").unwrap();
-    assert!(read_cmyk_profile(&file).unwrap_err().to_string().contains("fallback.icc is no ICC profile"));
+    assert!(read_cmyk_profile(&file).unwrap_err().to_string().contains("fallback.icc is not an ICC profile"));
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         for property in properties.iter() {
             if !rules.iter().any(|rule| rule.name == property.name) {
                 let known: Vec<&str> = rules.iter().map(|rule| rule.name).collect();
-                let rule = format!("is no property of this type; it has {}", known.join(", "));
+                let rule = format!("is not a property of this type; it has {}", known.join(", "));
                 return Err(Invalid::new(shown(&property.name), rule));
             }
         }

@@ -152,7 +152,7 @@ fn compile(field: &str, source: &str, pattern: &str) -> Result<Regex, Invalid> {
             // The last line says what, those before show where.
             error => error.to_string().lines().next_back().unwrap_or_default().trim_start_matches("error: ").to_owned(),
         };
-        Invalid::new(field, format!("must hold regular expressions; \"{source}\" is none: {why}"))
+        Invalid::new(field, format!("must hold regular expressions; \"{source}\" is not one: {why}"))
     })
 }
 

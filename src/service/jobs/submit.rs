@@ -259,7 +259,7 @@ pub(super) fn instant(field: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>
         Ok(XsdDateTime::Local(wall)) => wall,
         Err(rule) => {
             let shown: String = text.chars().take(60).collect();
-            return Err(Invalid::new(field, format!("{rule}; \"{shown}\" is none")).into());
+            return Err(Invalid::new(field, format!("{rule}; \"{shown}\" is not one")).into());
         }
     };
     let local = |wall: NaiveDateTime| zone.from_local_datetime(&wall).earliest();

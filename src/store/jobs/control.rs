@@ -141,7 +141,8 @@ impl Store {
         self.delete(job, Reach::Job, by, now).await
     }
 
-    /// The same, and with it of all jobs of its name that wait or run.
+    /// The same, and with it of all jobs of its name that wait or run. Of those only one can fire, so that `job` is it if one
+    /// can.
     pub async fn delete_namesakes(
         &self,
         job: JobId,
@@ -176,13 +177,8 @@ impl Store {
                 .await
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
-                // Those that could fire before their runs are stopped go at once.
-                let namesakes = match reach {
-                    Reach::Job => 0,
-                    Reach::Name => order.remove_scheduled(tx, now).await?,
-                };
                 let stopped = order.begin(tx, now, zone).await?;
-                if removed + namesakes > 0 || stopped { Ok(Control::Done(())) } else { not_now(tx, job).await }
+                if removed > 0 || stopped { Ok(Control::Done(())) } else { not_now(tx, job).await }
             })
         })
         .await
@@ -366,27 +362,10 @@ impl StopOrder {
         Ok(Step { stopped: stops.iter().any(|stop| *stop != Stop::AlreadyDone), rest })
     }
 
-    /// Jobs of the name that could fire, and have runs that are not done.
-    async fn remove_scheduled(&self, tx: &mut Transaction, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        let removed = sqlx::query(concat!(
-            removal!(),
-            " WHERE company_id = $1 AND name = $3
-                AND trigger_kind <> 'at_once' AND deleted_at IS NULL AND trigger_state <> 'Complete'
-                AND EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id AND i.state <> 'Done')"
-        ))
-        .bind(self.company.0)
-        .bind(now.timestamp_millis())
-        .bind(&self.job_name)
-        .execute(tx)
-        .await
-        .map_err(StoreError::doing("delete jobs"))?;
-        Ok(removed.rows_affected())
-    }
-
     /// The next ones that are meant.
     async fn open_runs(&self, tx: &mut Transaction, most: u32) -> Result<Vec<OpenRun>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, job_id FROM instance
+            "SELECT id, job_id FROM instance INDEXED BY instance_active_by_name
              WHERE company_id = $1 AND job_name = $2 AND state <> 'Done' AND id > $3 AND id <= $4
                AND ($5 IS NULL OR job_id = $5)
              ORDER BY id LIMIT $6",

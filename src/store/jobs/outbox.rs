@@ -88,13 +88,14 @@ pub(in crate::store) async fn insert(
     .map_err(StoreError::doing("write to the outbox"))
 }
 
-/// Companies with messages in channel $1: one seek each, however many messages there are.
+/// Companies with messages in channel $1: one seek each, however many messages there are. The index is named, here and
+/// below, because statistics of a time without messages make another look as good.
 macro_rules! senders {
     () => {
         "WITH RECURSIVE sender(id) AS (
-             SELECT min(company_id) FROM outbox WHERE state = 'Pending' AND channel = $1
+             SELECT min(company_id) FROM outbox INDEXED BY outbox_due WHERE state = 'Pending' AND channel = $1
              UNION ALL
-             SELECT (SELECT min(company_id) FROM outbox
+             SELECT (SELECT min(company_id) FROM outbox INDEXED BY outbox_due
                      WHERE state = 'Pending' AND channel = $1 AND company_id > sender.id)
              FROM sender WHERE sender.id IS NOT NULL
          ) "
@@ -116,7 +117,7 @@ impl Store {
             senders!(),
             "SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.attempts, o.created_at
              FROM sender s CROSS JOIN outbox o WHERE o.id IN (
-                 SELECT d.id FROM outbox d
+                 SELECT d.id FROM outbox d INDEXED BY outbox_due
                  WHERE d.state = 'Pending' AND d.channel = $1 AND d.company_id = s.id AND d.next_try_at <= $2
                    AND d.id NOT IN (SELECT value FROM json_each($3))
                  ORDER BY d.next_try_at, d.id LIMIT $4)
@@ -131,7 +132,7 @@ impl Store {
         .map_err(StoreError::doing("read the outbox"))?;
         let next: Option<i64> = sqlx::query_scalar(concat!(
             senders!(),
-            "SELECT min((SELECT min(next_try_at) FROM outbox
+            "SELECT min((SELECT min(next_try_at) FROM outbox INDEXED BY outbox_due
                          WHERE state = 'Pending' AND channel = $1 AND company_id = sender.id AND next_try_at > $2))
              FROM sender",
         ))

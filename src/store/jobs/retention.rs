@@ -75,7 +75,7 @@ impl Store {
     pub async fn forget(&self, horizon: Horizon) -> Result<Forgotten, StoreError> {
         let Horizon { logs, instances, outbox } = horizon;
         let messages = "DELETE FROM outbox WHERE id IN (
-             SELECT id FROM outbox
+             SELECT id FROM outbox INDEXED BY outbox_finished
              WHERE state <> 'Pending' AND finished_at < $1 AND id < (SELECT max(id) FROM outbox) LIMIT $2)";
         let lines = "DELETE FROM log_detail WHERE id IN (
              SELECT d.id FROM instance i JOIN log_detail d ON d.instance_id = i.id

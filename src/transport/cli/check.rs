@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -103,7 +104,7 @@ fn data(config: &Config) -> Verdict {
             );
         }
         Ok(facts) if !facts.is_dir() => {
-            return Bad(format!("{shown} is no folder"), "name another with --data".to_owned());
+            return Bad(format!("{shown} is not a folder"), "name another with --data".to_owned());
         }
         Ok(_) => {}
     }
@@ -270,7 +271,7 @@ fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
             Some(why) => Bad(format!("{shown} cannot be made: {why}"), "name another in the configuration".to_owned()),
         },
         Ok(facts) if !facts.is_dir() => {
-            Bad(format!("{shown} is no folder"), "name another in the configuration".to_owned())
+            Bad(format!("{shown} is not a folder"), "name another in the configuration".to_owned())
         }
         Ok(_) => match access(path, rights | Access::EXEC_OK) {
             Ok(()) => Good(shown.to_string()),
@@ -292,8 +293,8 @@ fn listener(config: &Config) -> Verdict {
     if DataLock::holder(config.data()).is_none()
         && let Err(error) = std::net::TcpListener::bind(config.server.listen)
     {
-        let what = format!("{} cannot be listened on: {error}", config.server.listen);
-        return Bad(what, "set server.listen to another address, or end what listens there".to_owned());
+        let is_told = access(config.data(), Access::EXEC_OK) != Err(Errno::ACCESS);
+        return not_bound(config.server.listen, &error, is_told);
     }
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let exposed = scheme == "http" && !config.server.listen.ip().is_loopback();
@@ -302,6 +303,17 @@ fn listener(config: &Config) -> Verdict {
         return Warning(said, "passwords cross the network in the clear: set server.tls_certificate".to_owned());
     }
     Good(said)
+}
+
+/// Another user than the daemon's may not be able to tell whether the daemon itself has the address.
+fn not_bound(listen: SocketAddr, error: &std::io::Error, is_told: bool) -> Verdict {
+    if error.kind() == std::io::ErrorKind::AddrInUse && !is_told {
+        let what =
+            format!("{listen} is listened on, maybe by the daemon: who may not enter the data folder cannot tell");
+        return Warning(what, RIGHTS.to_owned());
+    }
+    let what = format!("{listen} cannot be listened on: {error}");
+    Bad(what, "set server.listen to another address, or end what listens there".to_owned())
 }
 
 /// The pair as a daemon would serve it, and how long that will do.
@@ -360,4 +372,19 @@ fn tool_found(tool: &str, argument: &str, package: &str, what: &str) -> Verdict 
 fn version(said: &str) -> Option<&str> {
     let numbered = |word: &&str| word.contains('.') && word.starts_with(|first: char| first.is_ascii_digit());
     said.split_whitespace().find(numbered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cannot_see_the_daemon_does_not_call_its_port_taken_by_another() {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let taken = || io::Error::from(io::ErrorKind::AddrInUse);
+        let Warning(what, hint) = not_bound(listen, &taken(), false) else { panic!("it may be the daemon itself") };
+        assert!(what.contains("maybe by the daemon") && hint.contains("the daemon's user"), "{what}: {hint}");
+        assert!(matches!(not_bound(listen, &taken(), true), Bad(..)));
+        assert!(matches!(not_bound(listen, &io::Error::from(io::ErrorKind::PermissionDenied), false), Bad(..)));
+    }
 }

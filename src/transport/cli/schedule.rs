@@ -158,7 +158,7 @@ pub fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, Failure> {
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)));
     let wall = wall.ok_or_else(|| {
-        Failure::new(format!("\"{text}\" is no time"))
+        Failure::new(format!("\"{text}\" is not a time"))
             .hint("write 2026-10-24, 2026-10-24T01:30 or 2026-10-24T01:30:00+02:00")
     })?;
     let local = zone.from_local_datetime(&wall).earliest().ok_or_else(|| {

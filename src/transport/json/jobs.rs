@@ -155,7 +155,7 @@ impl Parameters {
     fn finish(self) -> Result<(), Problem> {
         match self.0.into_keys().min() {
             None => Ok(()),
-            Some(name) => Err(Problem::parameter(Invalid::new(name, "is no parameter of this address"))),
+            Some(name) => Err(Problem::parameter(Invalid::new(name, "is not a parameter of this address"))),
         }
     }
 }

@@ -142,7 +142,7 @@ impl Encoder {
             }
             Some(text) => escape_into(&text, &mut self.xml),
             None => {
-                self.defect(&format!("is no {}: {value}", scalar.xsd_name()));
+                self.defect(&format!("is not of the type {}: {value}", scalar.xsd_name()));
                 self.xml.push_str(lexical::zero(scalar));
             }
         }
@@ -291,7 +291,7 @@ mod tests {
         assert!(encoded.xml.contains("<jobHandle/>"));
         assert_eq!(
             encoded.defects,
-            ["submitJobReturn has no field jobhandle", "submitJobReturn/jobHandle is no string: 5"]
+            ["submitJobReturn has no field jobhandle", "submitJobReturn/jobHandle is not of the type string: 5"]
         );
     }
 

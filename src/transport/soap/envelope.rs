@@ -128,7 +128,7 @@ fn foreign(param: &Element) -> Fault {
             "The element {name} has no namespace; it needs one of this API, such as {expected}"
         )),
         other => Fault::request_xml(format!(
-            "The element {name} is in the namespace {:?}, which is none of this API; {expected} is one",
+            "The element {name} is in the namespace {:?}, which is not one of this API; {expected} is",
             shorten(other, 120)
         )),
     }

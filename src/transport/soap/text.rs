@@ -135,7 +135,7 @@ fn single_bytes<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Result<Cow<
     decode(bytes).ok_or_else(|| {
         // With a byte a character, each can be looked at by itself.
         let offset = bytes.chunks(1).position(|byte| decode(byte).is_none()).unwrap_or_default();
-        format!("the byte at offset {offset} is no character of {}", encoding.name())
+        format!("the byte at offset {offset} is not a character of {}", encoding.name())
     })
 }
 
@@ -231,7 +231,7 @@ mod tests {
             assert!(said.contains(name) && said.contains("charset"), "{said}");
         }
         assert!(refusal(b"<a>\xe9</a>", None).contains("offset 3"));
-        assert!(refusal(b"<a>\xd2</a>", Some("windows-1253")).contains("offset 3 is no character of windows-1253"));
+        assert!(refusal(b"<a>\xd2</a>", Some("windows-1253")).contains("offset 3 is not a character of windows-1253"));
         assert!(decode(b"\xff\xfe<", None).is_err());
         assert!(refusal(b"\xff\xfe\0\0<\0\0\0", None).contains("UTF-32"));
         assert!(refusal(b"\xfe\xff\xd8\x00\x00<", None).contains("surrogate"));

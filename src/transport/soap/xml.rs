@@ -182,7 +182,11 @@ fn malformed(error: &Error, offset: u64) -> String {
 fn check_name(name: &str) -> Result<&str, String> {
     let starts_well = name.starts_with(|char: char| char.is_alphabetic() || char == '_');
     let goes_on_well = name.chars().all(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | '.' | '\u{B7}'));
-    if starts_well && goes_on_well { Ok(name) } else { Err(format!("{:?} is no element name", shorten(name, 60))) }
+    if starts_well && goes_on_well {
+        Ok(name)
+    } else {
+        Err(format!("{:?} is not the name of an element", shorten(name, 60)))
+    }
 }
 
 fn resolve(reference: &BytesRef) -> Result<String, String> {
@@ -190,7 +194,7 @@ fn resolve(reference: &BytesRef) -> Result<String, String> {
     if reference.is_char_ref() {
         return match reference.resolve_char_ref() {
             Ok(Some(char)) if is_xml_char(char) => Ok(char.to_string()),
-            _ => Err(format!("&{}; is no character XML allows", shorten(&name, 20))),
+            _ => Err(format!("&{}; is not a character that XML allows", shorten(&name, 20))),
         };
     }
     quick_xml::escape::resolve_xml_entity(&name)

@@ -66,12 +66,12 @@ fn from_file(file: &Path) -> Result<SubmitJobParam, Failure> {
     let bytes = read(file)?;
     let shown = file.display();
     let refuse = |problem: String| {
-        Failure::new(format!("{shown} is no submitJobParam: {problem}"))
+        Failure::new(format!("{shown} is not a submitJobParam: {problem}"))
             .hint("it must hold a submitJobParam as XML, alone or in a SOAP envelope, or as JSON of the same shape")
     };
     // It is one, but something in it is wrong; the problem says where.
     let correct = |problem: String| {
-        Failure::new(format!("{shown} is no submitJobParam that can be submitted: {problem}"))
+        Failure::new(format!("{shown} is not a submitJobParam that can be submitted: {problem}"))
             .hint("nothing was submitted")
     };
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
