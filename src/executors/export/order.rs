@@ -60,7 +60,7 @@ async fn profile(context: &Context, name: &str) -> Result<Option<Asset>, Failure
     let Some(asset) = found.into_iter().find(|asset| asset.asset_type == AssetType::IccProfile) else {
         return match BuiltInProfile::named(name) {
             Some(_) => Ok(None),
-            None => Err(outdated(format_args!("there is not an ICC profile named \"{name}\" any more"))),
+            None => Err(outdated(format_args!("there is no ICC profile named \"{name}\" any more"))),
         };
     };
     if asset.bytes.unsigned_abs() > LONGEST_PROFILE {
