@@ -31,7 +31,7 @@ pub enum Unopened {
     )]
     Newer { found: i64, known: i64 },
     #[error(
-        "it is of an older version of prepress, and cannot be brought up to date by who may not write it; start the daemon of this version on it"
+        "it is of an older version of prepress, and is only read here; `prepress serve` of this version brings it up to date when it starts"
     )]
     Older,
     #[error(
