@@ -33,7 +33,8 @@ pub async fn examine(config: &Config) -> Result<(), Unfit> {
     let what = match found {
         Peeked::Unknown => return Ok(()),
         Peeked::Ours { identity, names_files } => {
-            return if names_files { has_files(config) } else { Ok(()) }.and_then(|()| agrees(config, identity.as_deref()));
+            return if names_files { has_files(config) } else { Ok(()) }
+                .and_then(|()| agrees(config, identity.as_deref()));
         }
         Peeked::Foreign => {
             let what = format!("{shown} is the database of another program, not one of Prepress");

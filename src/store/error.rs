@@ -38,7 +38,9 @@ pub enum Unopened {
         "another build of prepress has written it: number {version} of its schema is not what this one has; use the build that wrote it"
     )]
     Altered { version: i64 },
-    #[error("it is damaged ({0}); stop what works on it and restore a backup")]
+    #[error(
+        "it is damaged ({0}); stop what works on it and restore a backup, without the -wal and -shm files that lie beside it now"
+    )]
     Damaged(String),
     #[error(
         "it is no SQLite database, or its beginning is damaged; restore a backup, or name another folder with --data"

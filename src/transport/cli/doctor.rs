@@ -130,12 +130,14 @@ fn say(message: &Message, place: &Place) -> String {
 fn as_json(report: &Report, place: &Place) -> Value {
     let text = |message| say(message, place);
     let looked = report.looked.iter().map(|looked| worded(looked, [("text", text(&looked.message))]));
-    let findings = report.findings.iter().map(|found| {
-        worded(found, [("text", text(&found.message)), ("remedyText", text(&found.remedy))])
-    });
-    let notices = report.notices.iter().map(|notice| {
-        worded(notice, [("text", text(&notice.message)), ("remedyText", text(&notice.remedy))])
-    });
+    let findings = report
+        .findings
+        .iter()
+        .map(|found| worded(found, [("text", text(&found.message)), ("remedyText", text(&found.remedy))]));
+    let notices = report
+        .notices
+        .iter()
+        .map(|notice| worded(notice, [("text", text(&notice.message)), ("remedyText", text(&notice.remedy))]));
     json!({
         "verdict": if report.is_sound() { "sound" } else { "differences" },
         "looked": looked.collect::<Vec<_>>(),
