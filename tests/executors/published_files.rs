@@ -261,7 +261,8 @@ async fn a_manifest_that_was_altered_is_written_again_and_said() {
         (SERVER_DIRECTORY, "server-directory", ".manifest.jsonl", ["", ""]),
     ] {
         let path = || world.tree(folder).join(name);
-        let good = manifest(path());
+        let line = || manifest(path()).into_iter().find(|(name, _)| name.starts_with("a."));
+        let good = line();
         for (number, publish_type) in publish_types.into_iter().enumerate() {
             let text = String::from_utf8(read(path())).unwrap();
             if number == 0 {
@@ -278,15 +279,14 @@ async fn a_manifest_that_was_altered_is_written_again_and_said() {
             );
             assert!(done.text().contains(" had been changed or removed by somebody"), "{}", done.text());
             assert_eq!((done.counters.warning, done.counters.error), (1, 0), "{}", done.text());
-            assert_eq!(manifest(path()), good);
+            assert_eq!(line(), good);
         }
         // Neither does the other tree bring it back, nor is it said twice.
         for seed in [40, 41, 42] {
             upload(&world, &[("c.jpg", seed)]).await;
             let done = publish(&world, kind, publish_types[1]).await;
             assert_eq!(done.counters.warning, 0, "{}", done.text());
-            assert_eq!(manifest(path()).get("a.tif"), good.get("a.tif"));
-            assert_eq!(manifest(path()).get("a.jpg"), good.get("a.jpg"));
+            assert_eq!(line(), good);
         }
     }
     let done = publish(&world, IMAGE_SERVING, "Full").await;

@@ -229,13 +229,14 @@ impl Trees {
         let mut touched = Touched::new(&tree);
         let mut staged = Staged::default();
         if target.in_full {
+            // Of both trees, before the manifest of the one goes with all that is no published file.
+            let is_own_right = self.is_manifest_right(side, target.held, target)?;
             self.sweep(&tree, target, &mut touched, stop)?;
             staged.strangers = self.strangers(&self.tree(side.other()), target, stop)?;
             staged.is_other_unsound = !staged.strangers.is_empty();
-            let is_right = |side, held| self.is_manifest_right(side, held, target);
-            let is_other_right = is_right(side.other(), target.held_by_other)?;
+            let is_other_right = self.is_manifest_right(side.other(), target.held_by_other, target)?;
             staged.is_other_unsound |= !is_other_right;
-            staged.is_manifest_mended = !is_other_right || !is_right(side, target.held)?;
+            staged.is_manifest_mended = !is_other_right || !is_own_right;
         }
         let mut staging =
             Staging { trees: self, side, blobs, target, stop, placed: HashMap::new(), filled: HashSet::new() };
