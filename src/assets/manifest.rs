@@ -209,7 +209,8 @@ impl Reading {
 
 /// The same, whatever spaces there are.
 fn is_line(found: &str, line: &Value) -> bool {
-    found == line.to_string() || serde_json::from_str::<Value>(found).is_ok_and(|found| found == *line)
+    let text = line.to_string();
+    found == text || serde_json::from_str::<Value>(found).is_ok_and(|found| found == *line)
 }
 
 /// Ends it with the line of totals, and gives it the time of that.
