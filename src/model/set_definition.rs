@@ -153,7 +153,7 @@ mod tests {
         let long = "x".repeat(LONGEST + 1);
         for (text, said) in [
             ("${getCatalogId([a|1])", "closes"),
-            ("${a|1}", "no function"),
+            ("${a|1}", "not a function"),
             ("${drop([a|1])}", "none of getFilePath"),
             ("${getCatalogId(a|1)}", "[ ]"),
             ("${getMetaData([a|1])}", "2 handles"),

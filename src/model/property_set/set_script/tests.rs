@@ -111,7 +111,7 @@ fn a_bad_value_is_named_with_its_rule() {
         (&[("suffix", "%")], "suffix", "%"),
         (&[("folder", "../x")], "folder", ".."),
         (&[("includeDerived", "maybe")], "includeDerived", "true or false"),
-        (&[("colour", "red")], "colour", "no property"),
+        (&[("colour", "red")], "colour", "not a property"),
     ];
     for (extra, field, said) in cases {
         let invalid = script(extra).expect_err(field);
