@@ -33,7 +33,7 @@ use crate::store::jobs::submit::{NewJob, NewRun};
 const UPLOAD_FILE: Operation = Operation { name: "UploadFile", roles: OPERATORS };
 
 /// Room for the head of a part, and for what is no file, when the length of a post is looked at.
-const HEAD_BYTES: u64 = 8 << 10;
+pub const HEAD_BYTES: u64 = 16 << 10;
 const XML_BYTES: u64 = 4 << 20;
 
 /// What the configuration says about posts.
