@@ -48,10 +48,6 @@ const AUTH_LIMITS: soap::Limits = soap::Limits { depth: 16, elements: 500, attri
 /// Largest part `uploadParams`.
 const MOST_PARAMS: usize = 1 << 20;
 
-/// What is sent may be so many times as long as the parts that it stands for: quoted-printable triples bytes, and breaks
-/// lines.
-const MOST_SWOLLEN: u64 = 4;
-
 // What is held of a part's head is room that the length of a post has for it.
 const _: () = assert!(multipart::Limits::DEFAULT.head as u64 <= uploads::HEAD_BYTES);
 
@@ -126,8 +122,7 @@ fn check_head(state: &UploadState, parts: &Parts) -> Result<String, (Option<Stat
 }
 
 async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style) -> Result<String, Fault> {
-    let most = state.uploads.most_sent().saturating_mul(MOST_SWOLLEN);
-    let mut incoming = Incoming::new(body, state.patience, most);
+    let mut incoming = Incoming::new(body, state.patience, state.uploads.most_sent());
     let boundary = match check_head(state, parts) {
         Ok(boundary) => boundary,
         Err((status, fault)) => {

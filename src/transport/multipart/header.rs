@@ -121,11 +121,8 @@ fn unfold(lines: &[u8]) -> Result<Vec<(&[u8], Vec<u8>)>, String> {
         }
         let colon = line.iter().position(|byte| *byte == b':');
         let Some(colon) = colon.filter(|colon| is_token(line[..*colon].trim_ascii_end())) else {
-            let shown: String = String::from_utf8_lossy(line).chars().take(40).collect();
-            return Err(format!(
-                "\"{}\" is no line of a head; an empty line must part head and content",
-                shown.escape_debug()
-            ));
+            let shown = shown(&String::from_utf8_lossy(line));
+            return Err(format!("{shown} is no line of a head; an empty line must part head and content"));
         };
         if fields.len() == MOST_LINES {
             return Err(format!("there are more than {MOST_LINES} lines"));
@@ -133,6 +130,11 @@ fn unfold(lines: &[u8]) -> Result<Vec<(&[u8], Vec<u8>)>, String> {
         fields.push((line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii().to_owned()));
     }
     Ok(fields)
+}
+
+/// What a stranger wrote, as it may stand in a fault.
+pub(super) fn shown(text: &str) -> String {
+    format!("{:?}", text.chars().take(40).collect::<String>())
 }
 
 fn is_token(bytes: &[u8]) -> bool {
@@ -167,14 +169,16 @@ fn parameters(value: &str) -> Result<(&str, Parameters), String> {
         let name = name.trim().to_ascii_lowercase();
         let after = after.trim_start();
         let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => unquote(quoted).ok_or_else(|| format!("the value of {name:?} has no closing quote"))?,
+            Some(quoted) => {
+                unquote(quoted).ok_or_else(|| format!("the value of {} has no closing quote", shown(&name)))?
+            }
             None => {
                 let (value, after) = after.split_once(';').unwrap_or((after, ""));
                 (value.trim_end().to_owned(), after)
             }
         };
         if found.iter().any(|(known, _)| *known == name) {
-            return Err(format!("{name:?} is there twice"));
+            return Err(format!("{} is there twice", shown(&name)));
         }
         if found.len() == MOST_PARAMETERS {
             return Err(format!("there are more than {MOST_PARAMETERS} parameters"));
@@ -215,8 +219,7 @@ fn extended_value(value: &str) -> Result<String, String> {
         // Read as elsewhere: whoever says ISO-8859-1 means windows-1252.
         "iso-8859-1" | "windows-1252" => WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned(),
         other => {
-            let shown: String = other.chars().take(40).collect();
-            return Err(format!("is encoded as {shown:?}, which is not known here: send UTF-8"));
+            return Err(format!("is encoded as {}, which is not known here: send UTF-8", shown(other)));
         }
     };
     plain(&text).map(str::to_owned)

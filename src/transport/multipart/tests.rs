@@ -126,7 +126,9 @@ fn content_is_what_was_sent_to_the_byte() {
 
 #[test]
 fn a_body_cut_anywhere_gives_the_same_parts() {
-    let mut body = b"words before\r\n--edge \r\nContent-Disposition: form-data; name=\"auth\"\r\n\r\n<a/>\r\n--edge--\r\n".to_vec();
+    let mut body =
+        b"words before\r\n--edge \r\nContent-Disposition: form-data; name=\"auth\"\r\n\r\n<a/>\r\n--edge--\r\n"
+            .to_vec();
     body.extend(b"Content-Disposition: form-data; name=\"file\"; filename=\"a b.png\"\r\nContent-Type: image/png\r\n");
     body.extend(b"Content-Transfer-Encoding: base64\r\n\r\niVBORw0K\r\nGgoAAA==\r\n\r\n--edge\nContent-Transfer-Encoding: quoted-printable\n");
     body.extend(b"\n=C3=A4 =\r\n\r\n-=2d\n--edge\r\nX: y\r\n z\r\n\r\n\0\xff\r\n--edg\r\n--edge \r\r\n--edgeX\r\n\r\n--edge--\r\nafter");
@@ -155,8 +157,22 @@ fn a_body_cut_anywhere_gives_the_same_parts() {
 #[test]
 fn odd_bodies_are_read_alike_however_they_come() {
     let tokens: [&[u8]; 16] = [
-        b"--edge", b"--edge--", b"\r\n", b"\n", b"\r", b"--", b" ", b"Content-Disposition: form-data; name=\"a\"\r\n", b"x",
-        b"=", b"Content-Transfer-Encoding: base64\n", b"QUJD", b"--edge\r\n\r\n", b"\r\n--edge\r\n\r\n", b":", b"\xff",
+        b"--edge",
+        b"--edge--",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"--",
+        b" ",
+        b"Content-Disposition: form-data; name=\"a\"\r\n",
+        b"x",
+        b"=",
+        b"Content-Transfer-Encoding: base64\n",
+        b"QUJD",
+        b"--edge\r\n\r\n",
+        b"\r\n--edge\r\n\r\n",
+        b":",
+        b"\xff",
     ];
     let mut seed = 7_u64;
     let mut random = |below: usize| {
@@ -185,14 +201,9 @@ fn encodings_for_the_way_are_undone() {
     for plain in ["7bit", "8BIT", "binary", ""] {
         assert_eq!(decoded(plain, "=41 QUJD").unwrap(), "=41 QUJD", "{plain}");
     }
-    for (content, expected) in [
-        ("", ""),
-        ("QQ==", "A"),
-        ("QUI=", "AB"),
-        ("QUJD", "ABC"),
-        ("Q U\tJ\r\nD\nRA=\r\n=\r\n", "ABCD"),
-        ("QR==", "A"),
-    ] {
+    for (content, expected) in
+        [("", ""), ("QQ==", "A"), ("QUI=", "AB"), ("QUJD", "ABC"), ("Q U\tJ\r\nD\nRA=\r\n=\r\n", "ABCD"), ("QR==", "A")]
+    {
         assert_eq!(decoded("Base64", content).unwrap(), expected, "{content:?}");
     }
     let garbled = |encoding| Err(Malformed::Garbled { part: 1, encoding });
@@ -307,7 +318,9 @@ fn what_is_no_body_of_parts_is_refused_in_words() {
     ] {
         assert_eq!(read(body.as_bytes()), Err(problem), "{body:?}");
     }
-    for (head, word) in [("no colon", "no colon"), (": nameless", "nameless"), ("a b: c", "a b: c"), ("\u{1b}[31m", "\\u{1b}")] {
+    for (head, word) in
+        [("no colon", "no colon"), (": nameless", "nameless"), ("a b: c", "a b: c"), ("\u{1b}[31m", "\\u{1b}")]
+    {
         let problem = read(format!("--edge\r\n{head}\r\n\r\nx\r\n--edge--").as_bytes()).unwrap_err().to_string();
         assert!(problem.contains(word) && problem.contains("part 1"), "{head}: {problem}");
     }
@@ -354,7 +367,8 @@ fn media_types_say_what_parts_them() {
         assert!(boundary(value).unwrap().is_err(), "{value}");
     }
     assert_eq!(boundary("text/xml; boundary=a"), None);
-    let related = MediaType::read(b"multipart/related; boundary=b; type=\"application/xop+xml\"; start-info=\"text/xml\"");
+    let related =
+        MediaType::read(b"multipart/related; boundary=b; type=\"application/xop+xml\"; start-info=\"text/xml\"");
     let related = related.unwrap().unwrap();
     assert_eq!((related.subtype.as_str(), related.root_type.as_deref()), ("related", Some("text/xml")));
 }

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
+use super::header::shown;
+
 /// Bits after the last byte are left over; what they are says nothing.
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
@@ -24,9 +26,8 @@ impl Encoding {
             "base64" => Ok(Self::Base64),
             "quoted-printable" => Ok(Self::QuotedPrintable),
             other => {
-                let shown: String = other.chars().take(40).collect();
                 let known = "7bit, 8bit, binary, base64 and quoted-printable";
-                Err(format!("content-transfer-encoding is {shown:?}, which is not known here; {known} are"))
+                Err(format!("content-transfer-encoding is {}, which is not known here; {known} are", shown(other)))
             }
         }
     }

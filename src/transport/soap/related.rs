@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::xml::shorten;
 use crate::transport::multipart::{Event, Limits, MediaType, Parser};
 
 /// So much is given to the parser at a time, so that it holds no second copy of the request.
@@ -49,7 +50,7 @@ fn only_part<'a>(boundary: &str, bytes: &[u8]) -> Result<Root<'a>, String> {
     loop {
         match parser.next_event().map_err(|problem| problem.to_string())? {
             Some(Event::Begin(head)) if parser.part() > 1 => {
-                let id = head.content_id.map(|id| format!(" ({id})")).unwrap_or_default();
+                let id = head.content_id.map(|id| format!(" ({})", shorten(&id, 60))).unwrap_or_default();
                 return Err(format!(
                     "part {}{id} is an attachment, and no operation takes one: send what is in it as Base64 in its field",
                     parser.part()
@@ -86,7 +87,8 @@ mod tests {
 
     #[test]
     fn the_root_is_the_request() {
-        let related = "multipart/related; type=\"application/xop+xml\"; start=\"<r@c>\"; start-info=\"text/xml\"; boundary=\"b\"";
+        let related =
+            "multipart/related; type=\"application/xop+xml\"; start=\"<r@c>\"; start-info=\"text/xml\"; boundary=\"b\"";
         let part = "--b\r\nContent-Type: application/xop+xml; charset=UTF-8; type=\"text/xml\"\r\n\
             Content-Transfer-Encoding: binary\r\nContent-ID: <r@c>\r\n\r\n<a/>\r\n";
         let content_type = "application/xop+xml; charset=UTF-8; type=\"text/xml\"";
@@ -121,7 +123,9 @@ mod tests {
 
     #[test]
     fn the_version_of_the_envelope_is_told() {
-        assert!(is_soap_12("multipart/related; boundary=b; type=\"application/xop+xml\"; start-info=\"application/soap+xml\""));
+        assert!(is_soap_12(
+            "multipart/related; boundary=b; type=\"application/xop+xml\"; start-info=\"application/soap+xml\""
+        ));
         assert!(is_soap_12("multipart/related; boundary=b; type=\"application/soap+xml; action=x\""));
         assert!(!is_soap_12("multipart/related; boundary=b; type=\"application/xop+xml\"; start-info=\"text/xml\""));
         assert!(!is_soap_12("multipart/related; boundary=b; type=\"text/xml\""));
