@@ -367,9 +367,9 @@ async fn envelopes_come_as_the_root_of_related_parts() {
     let attached = mtom(&soap_11, text)
         .replace("\r\n--uuid:1+id=1--", "\r\n--uuid:1+id=1\r\nContent-ID: <picture@acme>\r\n\r\nx\r\n--uuid:1+id=1--");
     for (content_type, body, word) in [
-        (typed(text), attached, "part 2 (<picture@acme>) is an attachment"),
+        (typed(text), attached, "part 2 (&lt;picture@acme&gt;) is an attachment"),
         (typed(text), mtom(&soap_11, text).replace("8bit", "x-zip"), "x-zip"),
-        (typed(text), soap_11.clone(), "no part"),
+        (typed(text), soap_11.clone(), "before its first part"),
         (typed(text).replace("boundary", "border"), mtom(&soap_11, text), "boundary"),
         (typed(text), format!("--uuid:1+id=1\r\nX: {}", "x".repeat(20_000)), "longer than 16384 bytes"),
     ] {
