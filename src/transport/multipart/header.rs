@@ -106,9 +106,12 @@ impl Parameters {
     }
 }
 
-/// The lines of a head as names and values. A line that begins with a space goes on with the one before it.
-fn unfold(lines: &[u8]) -> Result<Vec<(&[u8], Vec<u8>)>, String> {
-    let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
+/// The name and the value of a line.
+type Field<'a> = (&'a [u8], Vec<u8>);
+
+/// The lines of a head. A line that begins with a space goes on with the one before it.
+fn unfold(lines: &[u8]) -> Result<Vec<Field<'_>>, String> {
+    let mut fields: Vec<Field<'_>> = Vec::new();
     for line in lines.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
         if line.is_empty() {
             continue;
