@@ -97,7 +97,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// Measures how long something takes, for benchmarks and metrics. It never steers anything.
+/// Measures how long something takes: for benchmarks and metrics, and how long a sender was waited for. It knows no time
+/// of day.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);
 

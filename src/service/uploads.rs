@@ -33,7 +33,7 @@ use crate::store::jobs::submit::{NewJob, NewRun};
 const UPLOAD_FILE: Operation = Operation { name: "UploadFile", roles: OPERATORS };
 
 /// Room for the head of a part, and for what is no file, when the length of a post is looked at.
-const HEAD_BYTES: u64 = 8 << 10;
+pub const HEAD_BYTES: u64 = 16 << 10;
 const XML_BYTES: u64 = 4 << 20;
 
 /// What the configuration says about posts.
@@ -115,10 +115,12 @@ impl Uploads {
         self.limits.send_replace(limits);
     }
 
-    /// More than this is too much for any post that is taken: its files, the heads of its parts, and its XML.
+    /// More than this is too much for any post that is taken: its files, the heads of its parts, and its XML. Files in
+    /// base64 are longer by a third, and by their line breaks.
     pub fn most_sent(&self) -> u64 {
-        let heads = (self.limits().max_files as u64).saturating_mul(HEAD_BYTES);
-        self.limits().max_post_bytes.saturating_add(heads).saturating_add(XML_BYTES)
+        let Limits { max_post_bytes, max_files, .. } = self.limits();
+        let heads = (max_files as u64).saturating_mul(HEAD_BYTES);
+        max_post_bytes.saturating_add(max_post_bytes / 2).saturating_add(heads).saturating_add(XML_BYTES)
     }
 
     pub async fn authenticate(&self, credentials: Credentials) -> Result<Caller, Error> {

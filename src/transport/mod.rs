@@ -6,6 +6,7 @@ pub(crate) mod connections;
 pub(crate) mod exports;
 pub(crate) mod front;
 pub mod json;
+pub mod multipart;
 pub(crate) mod proxies;
 pub mod soap;
 pub mod upload;

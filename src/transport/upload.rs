@@ -7,9 +7,11 @@
 //! ```
 //!
 //! The two XML parts come first, so that nothing of a caller who may not is stored. The reply is an XML document without
-//! envelope: `uploadPostReturn`, or one of the three faults.
+//! envelope: `uploadPostReturn`, or one of the three faults. How much is read before the login is accepted, and how long
+//! anybody is waited for, is said in [`incoming`].
 
-use std::borrow::Cow;
+mod incoming;
+
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,32 +24,37 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt};
-use multer::{Field, Multipart};
+use futures_util::FutureExt;
 use serde_json::Value;
 
+use self::incoming::{Cut, Incoming};
+use super::multipart::{self, Event, Head, Malformed, MediaType, Parser};
 use super::proxies;
 use super::soap::operations::{self, fault};
 use super::soap::{self, AuthHeader, Element, Fault, FaultCode, Framing};
 use crate::contract::{Contract, Operation, Version};
 use crate::model::locale::Locale;
-use crate::service::uploads::{Opened, UploadPostParam, Uploads};
+use crate::service::uploads::{self, Opened, UploadPostParam, Uploads};
 use crate::service::{Caller, Credentials};
 
 pub const UPLOAD_PATH: &str = "/scene7/UploadFile";
 
-/// Largest part that is no file.
-const MOST_XML: usize = 1 << 20;
+/// Largest part `auth`. Assertions of other servers that clients put into it (`samlResponse`) have some ten KiB.
+const MOST_AUTH: usize = 128 << 10;
 
-/// What still comes after a refusal is read and thrown away up to here: a client that is cut off while it writes never
-/// reads why.
-const MOST_DRAINED: u64 = 64 << 20;
+/// What the elements of `auth` may grow to. It has ten of them.
+const AUTH_LIMITS: soap::Limits = soap::Limits { depth: 16, elements: 500, attributes: 32, text: MOST_AUTH };
+
+/// Largest part `uploadParams`.
+const MOST_PARAMS: usize = 1 << 20;
+
+// What is held of a part's head is room that the length of a post has for it.
+const _: () = assert!(multipart::Limits::DEFAULT.head as u64 <= uploads::HEAD_BYTES);
 
 /// What the route needs.
 pub struct UploadState {
     pub uploads: Uploads,
-    /// The longest silence in the middle of a post.
+    /// In which a login must have come, and then each further stretch of the post.
     pub patience: Duration,
 }
 
@@ -105,40 +112,38 @@ fn check_head(state: &UploadState, parts: &Parts) -> Result<String, (Option<Stat
         let rule = format!("The post is larger than the limit of {most} bytes for all its files and parts");
         return Err((Some(StatusCode::PAYLOAD_TOO_LARGE), Fault::request_xml(rule)));
     }
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type
-        .and_then(|text| multer::parse_boundary(text).ok())
-        .ok_or_else(|| (None, Fault::request_xml("The request must be multipart/form-data with a boundary")))
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| MediaType::read(value.as_bytes()));
+    let rule = "The request must be multipart/form-data with a boundary";
+    match media_type {
+        Some(Ok(media_type)) if media_type.subtype == "form-data" => Ok(media_type.boundary),
+        Some(Ok(_)) | None => Err((None, Fault::request_xml(rule))),
+        Some(Err(problem)) => Err((None, Fault::request_xml(format!("{rule}; of its Content-Type, {problem}")))),
+    }
 }
 
 async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style) -> Result<String, Fault> {
-    let patience = state.patience;
-    // A client that falls silent is given up, however long it took until then.
-    let patient = futures_util::stream::unfold(body.into_data_stream(), move |mut chunks| async move {
-        match tokio::time::timeout(patience, chunks.next()).await {
-            Ok(Some(Ok(chunk))) => Some((Ok(chunk), chunks)),
-            Ok(Some(Err(error))) => Some((Err(error.to_string()), chunks)),
-            Ok(None) => None,
-            Err(_) => Some((Err(format!("nothing came for {} seconds", patience.as_secs())), chunks)),
-        }
-    });
-    let mut patient = Box::pin(patient);
+    let mut incoming = Incoming::new(body, state.patience, state.uploads.most_sent());
     let boundary = match check_head(state, parts) {
         Ok(boundary) => boundary,
         Err((status, fault)) => {
             style.fault_status = status.map(|status| status.as_u16());
-            if soap::awaits_continue(&parts.headers) {
-                style.closes = soap::closes_unread(parts);
-            } else {
-                discard(&mut patient).await;
-            }
+            let is_read = !soap::awaits_continue(&parts.headers) && incoming.drain().await;
+            style.closes = !is_read && soap::closes_unread(parts);
             return Err(fault);
         }
     };
-    let mut form = Multipart::new(patient, boundary);
+    let mut form = Form {
+        incoming,
+        parser: Parser::new(&boundary, multipart::Limits::DEFAULT),
+        is_over: false,
+        is_too_long: false,
+    };
     let read = read_form(state, parts, &mut form, style).await;
+    if form.is_too_long {
+        style.fault_status.get_or_insert(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+    }
     if read.is_err() {
-        drain(&mut form).await;
+        style.closes = !form.incoming.drain().await && soap::closes_unread(parts);
     }
     let (opened, version) = read?;
     let answer = state.uploads.close(opened).await.map_err(fault)?;
@@ -146,35 +151,96 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
     soap::write_answer(&value, upload_post()?, version)
 }
 
+/// A post, part by part.
+struct Form {
+    incoming: Incoming,
+    parser: Parser,
+    /// The body has ended, and the parser knows.
+    is_over: bool,
+    /// More came than all files and parts may have.
+    is_too_long: bool,
+}
+
+impl Form {
+    /// `None` at the end of the post.
+    async fn next_event(&mut self) -> Result<Option<Event>, Fault> {
+        loop {
+            match self.parser.next_event().map_err(malformed)? {
+                Some(event) => return Ok(Some(event)),
+                None if self.is_over => return Ok(None),
+                None => {}
+            }
+            let taken = self.incoming.take().await;
+            self.is_too_long |= matches!(taken, Err(Cut::Long(_)));
+            match taken.map_err(cut)? {
+                Some(bytes) => self.parser.feed(&bytes),
+                None => {
+                    self.parser.end();
+                    self.is_over = true;
+                }
+            }
+        }
+    }
+
+    async fn next_part(&mut self) -> Result<Option<Head>, Fault> {
+        loop {
+            match self.next_event().await? {
+                Some(Event::Begin(head)) => return Ok(Some(head)),
+                Some(Event::Data(_) | Event::End) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// More of the part that has begun; `None` at its end.
+    async fn content(&mut self) -> Result<Option<bytes::Bytes>, Fault> {
+        match self.next_event().await? {
+            Some(Event::Data(bytes)) => Ok(Some(bytes)),
+            Some(Event::Begin(_) | Event::End) | None => Ok(None),
+        }
+    }
+}
+
 /// Reads all parts. Files are on the disk when it returns, but belong to nothing yet.
 async fn read_form(
     state: &UploadState,
     parts: &Parts,
-    form: &mut Multipart<'_>,
+    form: &mut Form,
     style: &mut Style,
 ) -> Result<(Opened, Version), Fault> {
     let mut caller: Option<Caller> = None;
     let mut opened: Option<(Opened, Version)> = None;
-    while let Some(field) = form.next_field().await.map_err(broken)? {
-        match field.name() {
+    while let Some(head) = form.next_part().await? {
+        match head.name.as_deref() {
+            Some("auth") if caller.is_some() => {
+                return Err(Fault::invalid("auth", "must be the first part, and there once"));
+            }
             Some("auth") => {
-                let auth = AuthHeader::read(&[xml(field, "auth").await?]);
+                let auth = AuthHeader::read(&[xml(form, &head, "auth", MOST_AUTH, &AUTH_LIMITS).await?]);
                 style.fault_status = auth.fault_status;
                 if let Some(problem) = auth.problem {
                     return Err(problem);
                 }
                 caller = Some(log_in(state, parts, auth).await?);
+                form.incoming.accept();
             }
             Some("uploadParams" | "uploadPostParams" | "uploadPostParam") => {
-                let element = xml(field, "uploadParams").await?;
+                if opened.is_some() {
+                    return Err(Fault::invalid("uploadParams", "must be there once"));
+                }
                 let caller = match &caller {
                     Some(caller) => caller,
-                    None => &*caller.insert(log_in(state, parts, AuthHeader::default()).await?),
+                    None => {
+                        let found = log_in(state, parts, AuthHeader::default()).await?;
+                        form.incoming.accept();
+                        &*caller.insert(found)
+                    }
                 };
+                let element = xml(form, &head, "uploadParams", MOST_PARAMS, &soap::Limits::default()).await?;
                 opened = Some(open(state, parts, caller, &element).await?);
             }
             _ => match &mut opened {
-                Some((opened, _)) => take_file(state, opened, field, style).await?,
+                Some((opened, _)) => take_file(state, opened, form, head.file_name.as_deref(), style).await?,
                 None => {
                     let rule = "The parts auth and uploadParams must come before the files";
                     return Err(Fault::new(FaultCode::MissingParameter, rule));
@@ -228,13 +294,13 @@ fn peer(parts: &Parts) -> IpAddr {
 async fn take_file(
     state: &UploadState,
     opened: &mut Opened,
-    mut field: Field<'_>,
+    form: &mut Form,
+    file_name: Option<&str>,
     style: &mut Style,
 ) -> Result<(), Fault> {
-    let name = field.file_name().map(str::to_owned);
-    let mut receiving = state.uploads.begin_file(opened, name.as_deref()).map_err(fault)?;
-    while let Some(chunk) = field.chunk().await.map_err(broken)? {
-        let written = receiving.write(&chunk).await;
+    let mut receiving = state.uploads.begin_file(opened, file_name).map_err(fault)?;
+    while let Some(bytes) = form.content().await? {
+        let written = receiving.write(&bytes).await;
         if receiving.is_too_large() {
             style.fault_status.get_or_insert(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
         }
@@ -244,45 +310,29 @@ async fn take_file(
 }
 
 /// A part that is an XML document.
-async fn xml(mut field: Field<'_>, name: &str) -> Result<Element, Fault> {
-    let media_type = field.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let charset = soap::media_parameter(media_type, "charset").map(Cow::into_owned);
+async fn xml(form: &mut Form, head: &Head, name: &str, most: usize, limits: &soap::Limits) -> Result<Element, Fault> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(broken)? {
-        if bytes.len() + chunk.len() > MOST_XML {
-            return Err(Fault::request_xml(format!("{name} is larger than {MOST_XML} bytes")));
+    while let Some(more) = form.content().await? {
+        if bytes.len() + more.len() > most {
+            return Err(Fault::request_xml(format!("{name} is larger than {most} bytes")));
         }
-        bytes.extend_from_slice(&chunk);
+        bytes.extend_from_slice(&more);
     }
     let unreadable = |problem: String| Fault::request_xml(format!("{name} cannot be read: {problem}"));
+    let charset = soap::media_parameter(head.content_type.as_deref(), "charset");
     // Line breaks before the document are of the form, not of the document.
     let text = soap::decode_text(bytes.trim_ascii_start(), charset.as_deref()).map_err(unreadable)?;
-    soap::parse(text.trim_start(), &soap::Limits::default()).map_err(unreadable)
+    soap::parse(text.trim_start(), limits).map_err(unreadable)
 }
 
-fn broken(error: multer::Error) -> Fault {
-    Fault::request_xml(format!("The post cannot be read: {error}"))
+fn malformed(problem: Malformed) -> Fault {
+    Fault::request_xml(format!("The post cannot be read: {problem}"))
 }
 
-/// As [`drain`], for what was not read as a form.
-async fn discard(chunks: &mut (impl Stream<Item = Result<Bytes, String>> + Unpin)) {
-    let mut drained = 0;
-    while let Some(Ok(chunk)) = chunks.next().await {
-        drained += chunk.len() as u64;
-        if drained > MOST_DRAINED {
-            return;
-        }
-    }
-}
-
-async fn drain(form: &mut Multipart<'_>) {
-    let mut drained = 0;
-    while let Ok(Some(mut field)) = form.next_field().await {
-        while let Ok(Some(chunk)) = field.chunk().await {
-            drained += chunk.len() as u64;
-            if drained > MOST_DRAINED {
-                return;
-            }
-        }
+fn cut(why: Cut) -> Fault {
+    let reason = format!("The post cannot be read: {why}");
+    match why {
+        Cut::SlowLogin(_) | Cut::Slow(_) => Fault::exception(reason),
+        Cut::BrokeOff(_) | Cut::NoLogin | Cut::Long(_) => Fault::request_xml(reason),
     }
 }

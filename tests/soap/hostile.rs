@@ -26,7 +26,7 @@ async fn send(server: &Server, bytes: Vec<u8>, content_type: &str) -> Answer {
     Answer { status: response.status().as_u16(), text: response.text().await.unwrap() }
 }
 
-async fn answers_still(server: &Server) {
+pub async fn answers_still(server: &Server) {
     let body = format!("<getCompanyInfoParam xmlns=\"{NEWEST}\"><companyName>Acme</companyName></getCompanyInfoParam>");
     let answer = server.soap(ADA, &body).await;
     assert!(answer.status == 200 && answer.text.contains("<name>Acme</name>"), "{}", answer.text);
@@ -207,7 +207,7 @@ async fn fields_that_are_wrong_are_named() {
 }
 
 /// Bytes of memory that this process, and the daemon in it, holds.
-fn resident() -> usize {
+pub fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10

@@ -21,6 +21,7 @@ mod metadata;
 mod option_values;
 mod shapes;
 mod upload_file;
+mod upload_forms;
 mod versions;
 mod wire;
 

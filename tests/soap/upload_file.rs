@@ -50,7 +50,7 @@ impl Form {
     }
 }
 
-const OPTIONS: &str = "<uploadParams><overwrite>true</overwrite><readyForPublish>true</readyForPublish>\
+pub const OPTIONS: &str = "<uploadParams><overwrite>true</overwrite><readyForPublish>true</readyForPublish>\
     <createMask>false</createMask><emailSetting>None</emailSetting></uploadParams>";
 
 pub fn png(seed: u8) -> Vec<u8> {
@@ -60,7 +60,7 @@ pub fn png(seed: u8) -> Vec<u8> {
     bytes.into_inner()
 }
 
-async fn server(configure: impl FnOnce(&mut prepress::config::Config)) -> Server {
+pub async fn server(configure: impl FnOnce(&mut prepress::config::Config)) -> Server {
     let server = Server::start_with(None, configure).await;
     server.company("Acme", 47).await;
     server.user(ADA, "Acme", Role::IpsUser).await;
@@ -73,7 +73,7 @@ pub fn handle(answer: &Answer) -> String {
     text.to_owned()
 }
 
-async fn names(server: &Server) -> Vec<String> {
+pub async fn names(server: &Server) -> Vec<String> {
     let found = server.soap(ADA, &format!("<searchAssetsParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle><includeSubfolders>true</includeSubfolders></searchAssetsParam>")).await;
     let field = |rest: &str, name: &str| -> String {
         rest.split_once(&format!("<{name}>")).unwrap().1.split_once('<').unwrap().0.to_owned()

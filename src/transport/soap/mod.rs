@@ -19,6 +19,7 @@ mod fault;
 mod gzip;
 mod lexical;
 pub mod operations;
+mod related;
 mod reply;
 mod router;
 mod text;

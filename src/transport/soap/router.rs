@@ -25,7 +25,7 @@ use super::{
     encode::encode,
     envelope::{self, Endpoint, SOAP_12},
     fault::{Fault, Framing},
-    gzip,
+    gzip, related,
     reply::{self, Listed, Reply},
     text::{self, parameter},
     unpack::{self, Codings, Unusable},
@@ -136,13 +136,15 @@ fn read_call(
     style: &mut Style,
 ) -> Result<Request, Fault> {
     style.guess(bytes);
-    let content_type = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
-    let text = text::decode(bytes, parameter(content_type, "charset").as_deref())
-        .map_err(|problem| Fault::request_xml(format!("The request cannot be read: {problem}")))?;
+    let unreadable = |problem: String| Fault::request_xml(format!("The request cannot be read: {problem}"));
+    let sent_as = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
+    let root = related::root(sent_as, bytes).map_err(unreadable)?;
+    let content_type = root.content_type.as_deref();
+    let text = text::decode(&root.bytes, parameter(content_type, "charset").as_deref()).map_err(unreadable)?;
     style.guess(text.as_bytes());
-    let root = xml::parse(&text, &state.settings.xml)
+    let document = xml::parse(&text, &state.settings.xml)
         .map_err(|problem| Fault::request_xml(format!("The request is refused: {problem}")))?;
-    let opened = envelope::open(root, endpoint)?;
+    let opened = envelope::open(document, endpoint)?;
     style.framing = opened.framing;
     let auth = AuthHeader::read(&opened.headers);
     style.fault_status = auth.fault_status;
@@ -150,8 +152,10 @@ fn read_call(
     if let Some(problem) = auth.problem {
         return Err(problem);
     }
-    let action = header_text(&parts.headers, "soapaction").map(Cow::from);
-    let action = action.or_else(|| parameter(content_type, "action"));
+    let action = header_text(&parts.headers, "soapaction")
+        .map(Cow::from)
+        .or_else(|| parameter(content_type, "action"))
+        .or_else(|| parameter(sent_as, "action"));
     let target = opened.target(action.as_deref().map(envelope::action_name))?;
     style.operation = Some(target.operation.name);
     if !state.dispatch.supports(target.operation) {
@@ -286,7 +290,7 @@ struct Style {
 impl Style {
     fn of(headers: &HeaderMap, endpoint: Endpoint) -> Style {
         let media_type = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
-        let is_soap_12_media = media_type.starts_with("application/soap+xml");
+        let is_soap_12_media = media_type.starts_with("application/soap+xml") || related::is_soap_12(&media_type);
         Style {
             framing: match endpoint {
                 Endpoint::Plain => Framing::Plain,
