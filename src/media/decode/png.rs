@@ -6,20 +6,23 @@ use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Source, pixel_buffer};
+use super::{Decoded, Input, Pixels, Source};
 
-type Input = std::io::BufReader<std::fs::File>;
+/// Bytes that all chunks beside the pixels may come to, unpacked: profiles of presses have a few megabytes. Texts are not kept
+/// here, and how many chunks there are is bounded by the file.
+const MOST_BESIDE: usize = 64 << 20;
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
     open(source).and_then(|reader| describe(reader.info(), limits))
 }
 
-pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
-    let limits = source.limits;
+pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let (limits, share) = (source.limits, source.share.clone());
     let mut reader = open(source)?;
     let picture = describe(reader.info(), limits)?;
     let layout = match reader.output_color_type().0 {
@@ -32,12 +35,12 @@ pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
     let (width, height) = (reader.info().width, reader.info().height);
     let pixels = if reader.info().interlaced {
         let len = reader.output_buffer_size().map_or(u64::MAX, |len| len as u64);
-        let mut pixels = pixel_buffer(len, limits)?;
+        let mut pixels = share.bytes(len)?;
         reader.next_frame(&mut pixels).map_err(refused)?;
         reader.finish().map_err(refused)?;
         Pixels::Whole(Raster::new(width, height, layout, pixels).ok_or_else(wrong_size)?)
     } else {
-        Pixels::Flow(Box::new(Gathered::new(Progress { reader, width, height, layout, done: 0 })))
+        Pixels::Flow(Box::new(Gathered::new(Progress { reader, share, width, height, layout, done: 0 })))
     };
     Ok(Decoded { picture, pixels })
 }
@@ -47,15 +50,16 @@ fn wrong_size() -> MediaError {
 }
 
 /// A picture whose rows come in order.
-struct Progress {
-    reader: Reader<Input>,
+struct Progress<'a> {
+    reader: Reader<Input<'a>>,
+    share: Share,
     width: u32,
     height: u32,
     layout: Layout,
     done: u32,
 }
 
-impl Pieces for Progress {
+impl Pieces for Progress<'_> {
     fn width(&self) -> u32 {
         self.width
     }
@@ -70,6 +74,7 @@ impl Pieces for Progress {
 
     fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
         let stride = self.width as usize * self.layout.samples();
+        self.share.grow(pixels, u64::from(wanted) * stride as u64)?;
         for _ in 0..wanted {
             let row = self.reader.next_row().map_err(refused)?.ok_or_else(wrong_size)?;
             pixels.extend_from_slice(row.data().get(..stride).ok_or_else(wrong_size)?);
@@ -83,11 +88,12 @@ impl Pieces for Progress {
     }
 }
 
-fn open(source: Source<'_>) -> Result<Reader<Input>, MediaError> {
-    let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX);
+fn open(source: Source<'_>) -> Result<Reader<Input<'_>>, MediaError> {
+    let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX).min(MOST_BESIDE);
     let mut decoder = Decoder::new_with_limits(source.file, png::Limits { bytes: limit });
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.ignore_checksums(false);
+    decoder.set_ignore_text_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
     source.limits.check_size(header.width.into(), header.height.into())?;
     decoder.read_info().map_err(refused)
@@ -131,7 +137,9 @@ fn refused(error: DecodingError) -> MediaError {
     match error {
         DecodingError::IoError(error) => MediaError::reading(Format::Png, error),
         DecodingError::LimitsExceeded => {
-            MediaError::corrupt(Format::Png, "a chunk beside the pixels takes more memory than one picture is given")
+            let what =
+                format!("its chunks beside the pixels come to more than {MOST_BESIDE} bytes, or than its memory");
+            MediaError::corrupt(Format::Png, what)
         }
         other => MediaError::corrupt(Format::Png, other.to_string()),
     }
