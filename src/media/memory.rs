@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_list_grows_within_the_share_and_no_further() {
         let share = share(10);
-        let mut bytes = vec![7; 4];
+        let mut bytes = vec![7_u8; 4];
         share.lengthen(&mut bytes, 6).unwrap();
         assert_eq!(bytes, [7, 7, 7, 7, 0, 0, 0, 0, 0, 0]);
         assert!(matches!(share.lengthen(&mut bytes, 1), Err(MediaError::TooMuchMemory { needed: 11, limit: 10 })));

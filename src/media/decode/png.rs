@@ -1,5 +1,7 @@
 //! PNG: every colour type and depth, brought to 8 bits; palettes and transparent colours expanded.
 
+use std::io::{self, Read, Seek};
+
 use png::{BitDepth, ColorType, Decoder, DecodingError, Info, Reader, Transformations, Unit};
 
 use super::super::error::MediaError;
@@ -18,13 +20,13 @@ const MOST_BESIDE: usize = 64 << 20;
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
-    open(source).and_then(|reader| describe(reader.info(), limits))
+    open(source).and_then(|(reader, profile)| describe(reader.info(), profile, limits))
 }
 
 pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let (limits, share) = (source.limits, source.share.clone());
-    let mut reader = open(source)?;
-    let picture = describe(reader.info(), limits)?;
+    let (mut reader, profile) = open(source)?;
+    let picture = describe(reader.info(), profile, limits)?;
     let layout = match reader.output_color_type().0 {
         ColorType::Grayscale => Layout::Gray,
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,
@@ -88,7 +90,12 @@ impl Pieces for Progress<'_> {
     }
 }
 
-fn open(source: Source<'_>) -> Result<Reader<Input<'_>>, MediaError> {
+/// Opens a picture, and says whether it has a profile: one that is damaged, or unpacks to more than is taken, the decoder leaves
+/// out without a word.
+fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, bool), MediaError> {
+    let reading = |error| MediaError::reading(Format::Png, error);
+    let has_profile = has_profile(&mut source.file).map_err(reading)?;
+    source.file.rewind().map_err(reading)?;
     let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX).min(MOST_BESIDE);
     let mut decoder = Decoder::new_with_limits(source.file, png::Limits { bytes: limit });
     decoder.set_transformations(Transformations::normalize_to_color8());
@@ -96,10 +103,32 @@ fn open(source: Source<'_>) -> Result<Reader<Input<'_>>, MediaError> {
     decoder.set_ignore_text_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
     source.limits.check_size(header.width.into(), header.height.into())?;
-    decoder.read_info().map_err(refused)
+    Ok((decoder.read_info().map_err(refused)?, has_profile))
 }
 
-fn describe(info: &Info<'_>, limits: &Limits) -> Result<Picture, MediaError> {
+/// Most chunks in front of the pixels that are looked through for a profile, which comes soon.
+const MOST_IN_FRONT: u32 = 1000;
+
+fn has_profile(input: &mut Input<'_>) -> io::Result<bool> {
+    const CHECKSUM: i64 = 4;
+    input.seek_relative(8)?;
+    for _ in 0..MOST_IN_FRONT {
+        let mut head = [0; 8];
+        match input.read_exact(&mut head) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            read => read?,
+        }
+        let [l0, l1, l2, l3, kind @ ..] = head;
+        match &kind {
+            b"iCCP" => return Ok(true),
+            b"IDAT" => break,
+            _ => input.seek_relative(i64::from(u32::from_be_bytes([l0, l1, l2, l3])) + CHECKSUM)?,
+        }
+    }
+    Ok(false)
+}
+
+fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Picture, MediaError> {
     limits.check_size(info.width.into(), info.height.into())?;
     let (color, alpha) = match info.color_type {
         ColorType::Grayscale => (ColorModel::Gray, false),
@@ -126,7 +155,8 @@ fn describe(info: &Info<'_>, limits: &Limits) -> Result<Picture, MediaError> {
         },
         has_alpha: alpha || info.trns.is_some(),
         is_animated: info.animation_control.is_some_and(|control| control.num_frames > 1),
-        profile: info.icc_profile.as_deref().map(|bytes| Profile::new(bytes.to_vec())),
+        // Nothing is no profile, and is said to have been left out.
+        profile: has_profile.then(|| Profile::new(info.icc_profile.as_deref().unwrap_or_default().to_vec())),
         resolution: density.or(facts.resolution),
         orientation: facts.orientation,
     }

@@ -83,7 +83,7 @@ impl<'a> Chunks<'a> {
         match source {
             Chunked::Jpeg(chunks) => chunks.read(decoder, number, page, place, limits, share),
             Chunked::Plain(strips) => strips.read(decoder, plane, page, place, share),
-            Chunked::Other => Chunk::plain(decoder.read_chunk(number).map_err(refused)?, page, place),
+            Chunked::Other => Chunk::plain(read_other(decoder, number, page, share)?, page, place),
         }
     }
 }
@@ -126,6 +126,17 @@ impl Pieces for Chunks<'_> {
         self.next += 1;
         Ok(())
     }
+}
+
+/// A chunk whose compression the `tiff` crate knows.
+fn read_other(decoder: &mut Input<'_>, number: u32, page: &Page, share: &Share) -> Result<DecodingResult, MediaError> {
+    let length = decoder.image_chunk_buffer_layout(number).map_err(refused)?.len;
+    let mut bytes = share.bytes(length as u64)?;
+    decoder.read_chunk_bytes(number, &mut bytes).map_err(refused)?;
+    Ok(match page.bits {
+        16 => DecodingResult::U16(bytes.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word)).collect()),
+        _ => DecodingResult::U8(bytes),
+    })
 }
 
 /// Rows of uncompressed strips that are read at once.

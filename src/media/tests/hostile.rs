@@ -734,7 +734,8 @@ fn whenever_it_is_told_to_stop_it_stops_and_calls_nothing_damaged() {
                 Err(MediaError::Cancelled) => stops += 1,
                 Err(error) => panic!("{source:?} after {most} questions: {error}"),
             }
-            assert!(asked.get() <= most + 3, "{source:?}: it went on after question {most}");
+            // Tags that may be damaged are passed over one by one.
+            assert!(asked.get() <= most + 20, "{source:?}: it went on after question {most}");
         }
         assert!(stops > 2, "{source:?} asks only {stops} times");
     }
@@ -768,7 +769,7 @@ fn chunks_and_blocks_have_a_number() {
 }
 
 #[test]
-fn a_profile_that_unpacks_without_end_is_refused() {
+fn a_profile_that_unpacks_without_end_is_left_out_with_a_note() {
     let shop = Workshop::new();
     let mut packed = flate2::write::ZlibEncoder::new(b"a\0\0".to_vec(), flate2::Compression::best());
     for _ in 0..65 {
@@ -786,7 +787,7 @@ fn a_profile_that_unpacks_without_end_is_refused() {
     // Packed it has some 70 kB.
     assert!(fs::metadata(&source).unwrap().len() < 200_000);
     let (_, optimized) = shop.optimize(&source, &Options::default()).unwrap();
-    assert!(optimized.picture.profile.is_none_or(|profile| profile.bytes.len() < 1 << 20));
+    assert_eq!(optimized.notes, [Note::ProfileLeftOut]);
 }
 
 #[test]
