@@ -206,6 +206,109 @@ fn each_outside_thing_is_named_in_one_place() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Calls that take memory for a count, and where in their arguments it stands.
+const TAKERS: [(&str, usize); 9] = [
+    ("with_capacity(", 0),
+    (".resize(", 0),
+    (".resize_with(", 0),
+    (".reserve(", 0),
+    (".reserve_exact(", 0),
+    (".try_reserve(", 0),
+    (".try_reserve_exact(", 0),
+    (".repeat(", 0),
+    ("vec![", 1),
+];
+
+/// Calls that read all there is.
+const READERS: [&str; 4] = [".read_to_end(", ".read_to_string(", "fs::read(", "fs::read_to_string("];
+
+/// What stands for the remark that says why a count is bounded.
+const REMARK: char = '\u{1}';
+
+/// The calls in `text` that take memory for what is no literal or constant, and say on their line nothing of why it is bounded.
+fn unbounded(text: &str) -> Vec<String> {
+    let remarked = |line: &str| {
+        let code = without_comment(line);
+        format!(
+            "{code}{}",
+            if line[code.len()..].starts_with("// bounded: ") { String::from(REMARK) } else { String::new() }
+        )
+    };
+    let code = without_tests(&text.lines().map(remarked).collect::<Vec<_>>().join("\n"));
+    let mut found = Vec::new();
+    let takers = TAKERS.iter().map(|(call, place)| (*call, Some(*place)));
+    for (call, place) in takers.chain(READERS.map(|call| (call, None))) {
+        for (at, _) in code.match_indices(call) {
+            let line = code[..at].rfind('\n').map_or(0, |end| end + 1);
+            let line = code[line..].lines().next().unwrap_or_default();
+            let is_fine = match place {
+                Some(place) => is_constant(&code[at + call.len()..], place),
+                None => line.split_once(".take(").is_some_and(|(_, rest)| is_constant(rest, 0)),
+            };
+            if !is_fine && !line.contains(REMARK) {
+                found.push(line.trim().to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Whether the argument at `place` is made of literals and constants alone; so is one that is not there, or is no count.
+fn is_constant(arguments: &str, place: usize) -> bool {
+    let (mut depth, mut argument, mut text) = (0, 0, String::new());
+    for sign in arguments.chars() {
+        match sign {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => break,
+            ')' | ']' | '}' => depth -= 1,
+            ',' | ';' if depth == 0 => argument += usize::from(sign == ';' || place == 0),
+            _ => {}
+        }
+        if argument == place {
+            text.push(sign);
+        }
+    }
+    let mut words = text.split(|sign: char| !sign.is_alphanumeric() && sign != '_').filter(|word| !word.is_empty());
+    text.trim().starts_with('&')
+        || words.all(|word| {
+            let is_name = word.chars().all(|sign| sign.is_ascii_uppercase() || sign.is_ascii_digit() || sign == '_');
+            is_name || word.starts_with(|sign: char| sign.is_ascii_digit()) || ["as", "usize", "u64"].contains(&word)
+        })
+}
+
+#[test]
+fn memory_is_taken_for_files_in_one_place_or_it_is_said_why_not() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.module == "media" && source.path != "src/media/memory.rs") {
+        let text = fs::read_to_string(root().join(&source.path)).unwrap();
+        wrong.extend(unbounded(&text).into_iter().map(|line| format!("{}: {line}", source.path)));
+    }
+    assert!(wrong.is_empty(), "no count of a file's own without src/media/memory.rs, or `// bounded: why`: {wrong:#?}");
+}
+
+#[test]
+fn a_count_that_is_no_literal_is_seen() {
+    let fine = "let a = vec![0; 26];\nlet b = Vec::with_capacity(1 << 16);\nvec![1, len];\ninput.take(HEAD).read_to_end(&mut b);\n\
+        let c = vec![0; PIECE];\nb.resize(len, 0); // bounded: by 8 bits\nresizer.resize(&from, &mut to);\n\
+        #[cfg(test)]\nmod tests {\n    fn f() { vec![0; len]; }\n}\n";
+    assert_eq!(unbounded(fine), [""; 0]);
+    for line in [
+        "let a = vec![0; length as usize];",
+        "let a = vec![[0; 4]; width * height];",
+        "let a = Vec::with_capacity(row.len());",
+        "bytes.resize(start + 5, 0);",
+        "bytes.reserve(more);",
+        "input.take(length).read_to_end(&mut bytes)?;",
+        "input.read_to_end(&mut bytes)?; // it is short",
+        "let bytes = fs::read(path)?;",
+        "let all = line.repeat(count);",
+    ] {
+        let code = line.split("; //").next().unwrap();
+        assert_eq!(unbounded(line).len(), 1, "{line}");
+        assert!(unbounded(line)[0].starts_with(code), "{line}");
+    }
+}
+
 #[test]
 fn nothing_is_left_undone_and_nothing_panics_by_habit() {
     let mut wrong = Vec::new();

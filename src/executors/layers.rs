@@ -144,7 +144,7 @@ impl Work<'_> {
         let bytes = Bytes::of(content, file_name).step("layers");
         let read = self.workshop.work_on(self.context, bytes, move |stop| {
             workshop.blobs.verify(&blob, stop)?;
-            let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits())?;
+            let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits(), stop)?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
             if count > most as usize {
                 let why = Message::new("reason-too-many-layers").with("layers", count).with("limit", most);

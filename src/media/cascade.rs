@@ -91,7 +91,7 @@ impl Cascade {
 pub(crate) fn halve(pixels: &[u8], width: usize, rows: usize, layout: Layout) -> Vec<u8> {
     let samples = layout.samples();
     let stride = width * samples;
-    let mut out = vec![0; (width / 2).max(1) * samples * rows];
+    let mut out = vec![0; (width / 2).max(1) * samples * rows]; // bounded: half of the band there is
     let halve_row = match layout {
         Layout::Gray => mean_row::<1>,
         Layout::GrayAlpha => weighted_row::<2>,

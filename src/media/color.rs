@@ -284,7 +284,7 @@ impl Converter {
     }
 
     fn transformed(&self, transform: &Transform, band: &[u8], samples: usize) -> Result<Vec<u8>, MediaError> {
-        let mut out = vec![0; band.len() / samples * self.layout.samples()];
+        let mut out = vec![0; band.len() / samples * self.layout.samples()]; // bounded: by the band there is
         transform
             .transform(band, &mut out)
             .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
@@ -330,7 +330,7 @@ fn convert(
 }
 
 fn drop_alpha(band: &[u8], samples: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(band.len() / samples * (samples - 1));
+    let mut out = Vec::with_capacity(band.len() / samples * (samples - 1)); // bounded: by the band there is
     for pixel in band.chunks_exact(samples) {
         out.extend_from_slice(&pixel[..samples - 1]);
     }
@@ -347,7 +347,7 @@ fn fitting(layout: Layout, profile: Option<&Profile>) -> (Option<&Profile>, bool
 /// Reads the ICC profile that CMYK pictures without one are taken to have.
 pub fn read_cmyk_profile(path: &Path) -> Result<Arc<[u8]>, MediaError> {
     let failed = |source| MediaError::Io { doing: format!("read the CMYK profile {}", path.display()), source };
-    let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = std::fs::read(path).map_err(failed)?; // bounded: by whoever sets up the server
     if transform(&bytes, Layout::Cmyk, Layout::Rgb).is_none() {
         let what = format!("{} is not an ICC profile that turns CMYK into colours", path.display());
         return Err(MediaError::corrupt(Format::IccProfile, what));

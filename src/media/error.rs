@@ -60,8 +60,17 @@ impl MediaError {
         Self::Unsupported { format, what: what.into() }
     }
 
+    /// As an error of reading, for readers that know no other: [`MediaError::reading`] takes it out again.
+    pub(crate) fn carried(self) -> io::Error {
+        io::Error::other(self)
+    }
+
     /// Sorts an error met while reading a picture: an early end is the file's fault, the rest the machine's.
     pub(crate) fn reading(format: Format, error: io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(carried) => return carried,
+            Err(error) => error,
+        };
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::truncated(format, "data is missing at its end"),
             // Codecs report malformed content through these two.

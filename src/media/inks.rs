@@ -32,7 +32,7 @@ static SHARES: LazyLock<[f32; 256]> = LazyLock::new(|| std::array::from_fn(|samp
 
 /// Pixels of four inks as pixels of three colours.
 pub(super) fn to_srgb(inks: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(inks.len() / 4 * 3);
+    let mut out = Vec::with_capacity(inks.len() / 4 * 3); // bounded: by the band there is
     // Neighbours are often the same.
     let (mut last, mut color) = ([0; 4], SOLIDS[0]);
     for pixel in inks.as_chunks::<4>().0 {

@@ -1,4 +1,40 @@
 //! The bounds within which hostile bytes are looked at.
+//!
+//! Whatever a file claims is held against one of these before memory, time or recursion follow it. Memory is taken by way of
+//! [`Share`](super::memory::Share); the file of a picture is read by way of [`Watched`](super::decode::Watched), which asks
+//! whether to stop at each piece of it, so that a loop that only the file bounds ends when it is told to.
+//!
+//! | what a file has a say in | is bounded by |
+//! |---|---|
+//! | the file itself, its sides and pixels | [`Limits`], against the header |
+//! | pixels and working copies of a picture, in all | `max_memory`, one share for a picture |
+//! | JPEG: segments, bytes in front of a scan | `MOST_SEGMENTS`, `LONGEST_HEADER` in `jpeg/markers.rs` |
+//! | JPEG: ICC segments | 255, each once; one that comes twice leaves the profile out, with a note |
+//! | JPEG: quantisation tables and codes | kept by their numbers; `MOST_TABLES` bytes of them |
+//! | JPEG: EXIF, Adobe's marker | the first; its 12 bytes |
+//! | JPEG: scans | `MAX_SCANS`; other segments between them are taken out before the decoder sees them |
+//! | JPEG: restart markers, coded data that waits | data between any two, and the share |
+//! | PNG: chunks beside the pixels, unpacked (ICC, EXIF) | `MOST_BESIDE` in `png.rs`; texts are not kept; their number by the file |
+//! | TIFF: values of a tag | `MAX_TAG_BYTES`; of the crate, 256 MiB as it keeps them |
+//! | TIFF: sides of tiles, what reaches beyond the page | as pictures; `MOST_PADDED` times the pixels of one |
+//! | TIFF: JPEG chunks | their place and whole units, against their headers; `MOST_IN_UNITS`; `MOST_TABLES` bytes they share |
+//! | TIFF: chunks that share bytes | `MOST_SHARED` times the file, or `HARMLESS` |
+//! | PSD: image resources | `MOST_RESOURCES`, `LARGEST_RESOURCE` bytes of one |
+//! | PSD: layers, channels, groups, blocks, names, texts | the constants in `psd_layers/records.rs` |
+//! | PSD: frames of layers and of their masks | as pictures; a row by the share |
+//! | GIF: blocks and pieces of blocks | `MOST_PIECES`, up to the second frame; the frame as a picture |
+//! | WebP: chunks, those beside the pixels, frames | `MOST_CHUNKS`, `MOST_BESIDE` in `webp_chunks.rs`; as pictures |
+//! | BMP: the header with its palette | `MAX_HEADER`; rows by the share |
+//! | EXIF: tags, bytes of a value, directories | `MOST_TAGS` and 64 KiB in `metadata/tiff.rs`; those that are known, chains are not followed |
+//! | IPTC: data sets | `MOST_SETS` |
+//! | XMP: packet, depth, elements, namespaces | the constants in `metadata/xmp.rs`; no document types |
+//! | metadata: parts of a file, bytes of a block, values | `MOST_PARTS`, `MOST_BYTES`; `MOST_SEEN`, `MOST_VALUES`, `MOST_TEXT` |
+//! | HEIF: boxes, items, extents | `MOST_PARTS` of each; a depth that is fixed |
+//! | ICC profiles | 10 MB, by the crate that reads them |
+//! | clipping paths | `MOST_KNOTS` |
+//! | pyramids: levels, tiles, tags | `MOST_LEVELS`; 4096 pixels a side; `MAX_TAG_BYTES` in `pyramid/reader.rs` |
+//! | archives: entries, depth, sizes, ratio, names, the directory | [`archive::Limits`](super::archive::Limits) and the constants beside it |
+//! | SVG, its fonts, pages of PDF, HEIC, video | a child process with limits of its own |
 
 use std::path::PathBuf;
 
@@ -40,6 +76,7 @@ impl Limits {
         Ok(())
     }
 
+    /// For who takes no memory here. Memory is taken by way of a share.
     pub(crate) fn check_memory(&self, needed: u64) -> Result<(), MediaError> {
         if needed > self.max_memory {
             return Err(MediaError::TooMuchMemory { needed, limit: self.max_memory });

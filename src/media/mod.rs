@@ -25,6 +25,7 @@ mod exif;
 mod format;
 mod inks;
 mod limits;
+mod memory;
 pub mod metadata;
 mod options;
 mod orientation;

@@ -67,7 +67,7 @@ impl Orientation {
             return Cow::Borrowed(&raster.pixels()[rows.start as usize * stride..rows.end as usize * stride]);
         }
         let (seen_width, _) = self.seen_size(raster.width(), raster.height());
-        let mut out = Vec::with_capacity(rows.len() * seen_width as usize * raster.layout().samples());
+        let mut out = Vec::with_capacity(rows.len() * seen_width as usize * raster.layout().samples()); // bounded: by the rows asked for
         self.copy_rows(raster, rows, &mut out);
         Cow::Owned(out)
     }

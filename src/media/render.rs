@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cascade::{Band, Cascade};
 use super::color::{Converter, Note};
-use super::decode::{self, Cancel, Decoded, LayerChoice, LayerPixels, Pixels, check_cancel, guarded};
+use super::decode::{self, Cancel, Decoded, LayerChoice, LayerPixels, Pixels, check_cancel, stoppable};
 use super::error::MediaError;
 use super::format::Format;
 use super::limits::Limits;
@@ -28,14 +28,14 @@ impl<'a> Rendering<'a> {
     pub fn open(
         source: &Path,
         options: &Options,
-        limits: &Limits,
-        cancel: Cancel<'_>,
+        limits: &'a Limits,
+        cancel: Cancel<'a>,
     ) -> Result<(Picture, Self), MediaError> {
         check_cancel(cancel)?;
         if let Some(choice) = options.layer {
             return Self::open_layer(source, choice, options, limits, cancel);
         }
-        let Decoded { picture, pixels } = decode::decode(source, limits)?;
+        let Decoded { picture, pixels } = decode::decode(source, limits, cancel)?;
         let picture = if options.upright { picture.upright() } else { picture };
         let (opaque, rows): (bool, AnyRows<'a>) = match pixels {
             Pixels::Whole(raster) => (raster.is_opaque(), Box::new(Seen::new(raster, picture.orientation))),
@@ -56,11 +56,11 @@ impl<'a> Rendering<'a> {
         source: &Path,
         choice: LayerChoice,
         options: &Options,
-        limits: &Limits,
-        cancel: Cancel<'_>,
+        limits: &'a Limits,
+        cancel: Cancel<'a>,
     ) -> Result<(Picture, Self), MediaError> {
         let opaque = decode::is_layer_opaque(source, choice, limits, cancel)?;
-        let LayerPixels { picture, rows, alpha } = decode::decode_layer(source, choice, limits)?;
+        let LayerPixels { picture, rows, alpha } = decode::decode_layer(source, choice, limits, cancel)?;
         let alpha = alpha.filter(|_| !opaque);
         let mut options = options.clone();
         // Alpha that comes behind the colours wants them in RGB, as that of a mask does.
@@ -139,7 +139,7 @@ impl<'a> Rendering<'a> {
         sink: &mut dyn FnMut(Band<'_>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
         let mut cascade = Cascade::new(self.width(), self.height(), self.layout(), tile);
-        guarded(self.format, || {
+        stoppable(self.format, cancel, || {
             loop {
                 check_cancel(cancel)?;
                 let band = self.rows.read(tile)?;

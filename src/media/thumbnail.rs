@@ -92,7 +92,7 @@ fn fit(width: u32, height: u32, side: u32) -> (u32, u32) {
 }
 
 fn on_white(pixels: &[u8], samples: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(pixels.len() / samples * (samples - 1));
+    let mut out = Vec::with_capacity(pixels.len() / samples * (samples - 1)); // bounded: by the pixels there are
     for pixel in pixels.chunks_exact(samples) {
         let alpha = u32::from(pixel[samples - 1]);
         let blend = |colour: &u8| ((u32::from(*colour) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;

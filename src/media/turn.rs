@@ -57,7 +57,7 @@ impl<R: Rows> Rows for Mirrored<R> {
     fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
         let (stride, samples) = (self.0.width() as usize * self.0.layout().samples(), self.0.layout().samples());
         let band = self.0.read(most)?;
-        let mut out = Vec::with_capacity(band.len());
+        let mut out = Vec::with_capacity(band.len()); // bounded: by the band there is
         for row in band.chunks_exact(stride) {
             row.rchunks_exact(samples).for_each(|pixel| out.extend_from_slice(pixel));
         }
@@ -110,7 +110,7 @@ impl<R: Rows> Turned<R> {
         let (width, height, layout) = (self.rows.width(), self.rows.height(), self.rows.layout());
         let bytes = u64::from(width) * u64::from(height) * layout.samples() as u64;
         let store = if bytes <= self.in_memory {
-            Store::Memory(Vec::with_capacity(bytes as usize))
+            Store::Memory(Vec::with_capacity(bytes as usize)) // bounded: by IN_MEMORY
         } else {
             let file = std::fs::create_dir_all(&self.scratch).and_then(|()| tempfile::tempfile_in(&self.scratch));
             Store::File { file: file.map_err(failed)?, len: 0 }
@@ -182,7 +182,7 @@ impl Aside {
 
     fn rows(&self, from: u32, count: u32) -> io::Result<Vec<u8>> {
         let stride = self.width as usize * self.samples;
-        let mut out = vec![0; stride * count as usize];
+        let mut out = vec![0; stride * count as usize]; // bounded: a band, as high as is asked for
         let mut piece = Vec::new();
         for (Place { columns, rows }, start) in &self.blocks {
             let (first, last) = (rows.start.max(from), rows.end.min(from + count));
@@ -206,7 +206,7 @@ impl Store {
         match self {
             Self::Memory(bytes) => Ok(&bytes[place as usize..][..len]),
             Self::File { file, .. } => {
-                buffer.resize(len, 0);
+                buffer.resize(len, 0); // bounded: part of a band
                 file.read_exact_at(buffer, place)?;
                 Ok(buffer)
             }

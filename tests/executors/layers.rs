@@ -149,6 +149,24 @@ async fn masks_become_alpha_where_they_are_switched_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mask_larger_than_a_picture_costs_its_layer_and_no_more() {
+    let world = world().await;
+    let layers = || {
+        let mut vast = full("Vast", (0, 0, 16, 16), [10, 160, 60]);
+        vast.channels.push(Channel { id: -2, size: (1, 1), samples: vec![51] });
+        let frame = (-1_500_000_000, 0, 3_000_000_000, 16);
+        let mask = Mask { frame, outside: 0, is_off: false };
+        vec![LayerOf { mask: Some(mask), ..vast }, full("Next", (0, 0, 16, 16), [10, 160, 60])]
+    };
+    world.put("in/m.psd", &Psd::rgb((16, 16), layers()).bytes());
+    world.put("in/d.psd", &Psd { depth: 16, ..Psd::rgb((16, 16), layers()) }.bytes());
+    let done = upload(&world, json!({})).await;
+    assert_eq!((done.counters.success, done.counters.error), (4, 2), "{}", done.text());
+    assert_eq!(done.text().matches("3000000000 x 16 pixels").count(), 2, "{}", done.text());
+    assert_eq!(world.asset_names().await, ["d", "d_Next", "m", "m_Next"]);
+}
+
 fn names() -> Vec<LayerOf> {
     vec![
         full("Background", (0, 0, 64, 48), [250; 3]),

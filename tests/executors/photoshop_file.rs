@@ -227,7 +227,7 @@ fn extra(layer: &LayerOf) -> Vec<u8> {
         None => out.extend([0; 4]),
         Some(Mask { frame: (left, top, width, height), outside, is_off }) => {
             out.extend(20_u32.to_be_bytes());
-            for side in [*top, *left, top + *height as i32, left + *width as i32] {
+            for side in [*top, *left, top + *height as i32, left.wrapping_add(*width as i32)] {
                 out.extend(side.to_be_bytes());
             }
             out.extend([*outside, if *is_off { 2 } else { 0 }, 0, 0]);

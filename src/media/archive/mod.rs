@@ -16,6 +16,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use flate2::read::MultiGzDecoder;
 
 use super::Format;
+use super::decode::Watched;
+use super::memory::read_at_most;
 
 /// Sorts of archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,11 @@ pub struct Limits {
 
 /// No archive that comes to less than this is taken for a bomb: blank pictures pack better than any ratio allows.
 const HARMLESS: u64 = 16 << 20;
+
+/// What of a packed file is looked at for the header of a first member, in bytes.
+const LONGEST_BEGINNING: u64 = 1 << 20;
+
+const TAR_HEADER: u64 = 512;
 
 /// Longest path of a member, in bytes.
 const LONGEST_PATH: usize = 4096;
@@ -122,10 +129,10 @@ pub fn kind(file: &mut File, format: Format) -> io::Result<Option<Kind>> {
         Format::Tar => Ok(Some(Kind::Tar)),
         Format::Gz => {
             file.seek(SeekFrom::Start(0))?;
-            let mut head = Vec::new();
-            // What cannot be unpacked is a file like any other.
-            let unpacked = MultiGzDecoder::new(BufReader::new(&mut *file)).take(512).read_to_end(&mut head);
-            let is_tar = unpacked.is_ok() && super::sniff(&head, "") == Format::Tar;
+            // What cannot be unpacked is a file like any other; and so is what unpacks to nothing for long.
+            let beginning = BufReader::new(&mut *file).take(LONGEST_BEGINNING);
+            let head = read_at_most(&mut MultiGzDecoder::new(beginning), TAR_HEADER);
+            let is_tar = head.is_ok_and(|head| super::sniff(&head, "") == Format::Tar);
             Ok(is_tar.then_some(Kind::TarGz))
         }
         _ => Ok(None),
@@ -135,11 +142,19 @@ pub fn kind(file: &mut File, format: Format) -> io::Result<Option<Kind>> {
 /// Goes through an archive.
 pub fn list(file: File, kind: Kind, limits: &Limits, stop: &dyn Fn() -> bool) -> Result<Listing, ArchiveError> {
     let mut gathering = Gathering::new(file.metadata()?.len(), limits, stop);
-    match kind {
-        Kind::Zip => zip::list(file, &mut gathering)?,
-        Kind::Tar | Kind::TarGz => tar::list(unpacked(file, kind)?, &mut gathering)?,
+    let mut file = Watched::new(file, stop);
+    file.seek(SeekFrom::Start(0))?;
+    let file = BufReader::with_capacity(1 << 16, file);
+    let listed = match kind {
+        Kind::Zip => zip::list(file, &mut gathering),
+        Kind::Tar => tar::list(file, &mut gathering),
+        Kind::TarGz => tar::list(MultiGzDecoder::new(file), &mut gathering),
+    };
+    // What is unpacked may come to nothing for long: the file is not read on either, whatever that is taken for.
+    match listed {
+        Err(_) if stop() => Err(ArchiveError::Stopped),
+        listed => listed.map(|()| gathering.listing),
     }
-    Ok(gathering.listing)
 }
 
 /// Reads members of an archive, each further on than the one before.

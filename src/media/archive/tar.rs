@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 use tar::{Archive, Entry, EntryType, PaxExtensions};
 
+use super::super::memory::read_at_most;
 use super::{ArchiveError, Gathering, LONGEST_PATH, Place, Why};
 
 /// Longest set of pax records that is read, in bytes.
@@ -15,7 +16,7 @@ const LONGEST_PAX: u64 = 1 << 16;
 /// Most bytes behind the end of an archive: tools fill up its last record.
 const LONGEST_END: u64 = 1 << 20;
 
-pub fn list(stream: Box<dyn Read + Send>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
+pub fn list(stream: impl Read, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
     let mut archive = Archive::new(stream);
     list_entries(&mut archive, gathering)?;
     // What comes behind the end is of no interest, but a checksum may stand there.
@@ -27,10 +28,7 @@ pub fn list(stream: Box<dyn Read + Send>, gathering: &mut Gathering<'_>) -> Resu
     }
 }
 
-fn list_entries(
-    archive: &mut Archive<Box<dyn Read + Send>>,
-    gathering: &mut Gathering<'_>,
-) -> Result<(), ArchiveError> {
+fn list_entries(archive: &mut Archive<impl Read>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
     let mut ahead = Ahead::default();
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
@@ -62,8 +60,7 @@ impl Ahead {
         if bytes > LONGEST_PAX {
             return Err(ArchiveError::Damaged(format!("a set of pax records has more than {LONGEST_PAX} bytes")));
         }
-        let mut records = Vec::new();
-        entry.take(bytes).read_to_end(&mut records)?;
+        let records = read_at_most(entry, bytes)?;
         for record in PaxExtensions::new(&records) {
             let record = record?;
             match record.key_bytes() {
@@ -80,8 +77,7 @@ fn long_name(entry: &mut impl Read, bytes: u64) -> Result<String, ArchiveError> 
     if bytes > LONGEST_PATH as u64 {
         return Err(ArchiveError::Damaged(format!("a name has more than {LONGEST_PATH} bytes")));
     }
-    let mut name = Vec::new();
-    entry.take(bytes).read_to_end(&mut name)?;
+    let name = read_at_most(entry, bytes)?;
     Ok(super::text(name.split(|byte| *byte == 0).next().unwrap_or_default()))
 }
 

@@ -1,7 +1,7 @@
 //! ZIP. The central directory counts, as it does for everyone who unpacks.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 
 use zip::read::{Config, OwnedZipFileEntry, ZipFileEntry};
 use zip::result::ZipError;
@@ -13,7 +13,7 @@ use super::{ArchiveError, Gathering, Place, Why};
 /// Largest central directory that is kept, in bytes: names, comments and extra fields of all members.
 const LARGEST_DIRECTORY: u64 = 32 << 20;
 
-pub fn list(file: File, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
+pub fn list(file: impl Read + Seek, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
     let mut archive = ZipIterable::try_new(file, Config::default()).map_err(damaged)?;
     gathering.check_count(archive.len())?;
     let mut start = None;

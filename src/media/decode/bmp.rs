@@ -2,7 +2,7 @@
 //! header, with the height changed, are a file that the decoder takes.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::FileExt;
 
 use image::ImageDecoder;
@@ -10,11 +10,12 @@ use image::codecs::bmp::BmpDecoder;
 
 use super::super::error::MediaError;
 use super::super::format::Format;
+use super::super::memory::{Share, read_at_most};
 use super::super::picture::{Picture, Resolution};
 use super::super::raster::Layout;
 use super::gather::{Gathered, Pieces};
 use super::other::{describe, layout, pixels, refused};
-use super::{Decoded, Pixels, Source};
+use super::{Decoded, Input, Pixels, Source};
 
 /// Headers with their palettes are much shorter.
 const MAX_HEADER: u32 = 1 << 16;
@@ -24,22 +25,22 @@ pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
     open(source, &header).map(|(_, picture)| picture)
 }
 
-pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
-    let limits = source.limits;
+pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let (limits, share) = (source.limits, source.share.clone());
     let header = Header::read(&mut source.file).map_err(reading)?;
-    let file = source.file.get_ref().try_clone().map_err(reading)?;
+    let file = source.file.get_ref().get_ref().try_clone().map_err(reading)?;
     let (decoder, picture) = open(source, &header)?;
     let pixels = if header.can_be_cut() {
         let layout = layout(&decoder, Format::Bmp)?;
-        let strips = Strips { header, file, size: (picture.width, picture.height), layout, next: 0 };
+        let strips = Strips { header, file, share, size: (picture.width, picture.height), layout, next: 0 };
         Pixels::Flow(Box::new(Gathered::new(strips)))
     } else {
-        Pixels::Whole(pixels(decoder, Format::Bmp, limits)?)
+        Pixels::Whole(pixels(decoder, Format::Bmp, limits, &share)?)
     };
     Ok(Decoded { picture, pixels })
 }
 
-fn open(mut source: Source<'_>, header: &Header) -> Result<(BmpDecoder<BufReader<File>>, Picture), MediaError> {
+fn open<'a>(mut source: Source<'a>, header: &Header) -> Result<(BmpDecoder<Input<'a>>, Picture), MediaError> {
     source.file.rewind().map_err(reading)?;
     let mut decoder = BmpDecoder::new(source.file).map_err(refused(Format::Bmp))?;
     let picture = describe(&mut decoder, Format::Bmp, source.limits)?;
@@ -60,7 +61,7 @@ impl Header {
         let header = Self(bytes);
         let len = header.number(10).clamp(26, MAX_HEADER);
         let Self(mut bytes) = header;
-        input.take(u64::from(len) - 26).read_to_end(&mut bytes)?;
+        bytes.extend(read_at_most(input, u64::from(len) - 26)?);
         Ok(Self(bytes))
     }
 
@@ -115,6 +116,7 @@ impl Header {
 struct Strips {
     header: Header,
     file: File,
+    share: Share,
     size: (u32, u32),
     layout: Layout,
     /// The next row, from the top.
@@ -142,12 +144,13 @@ impl Pieces for Strips {
         let stride = (u64::from(width) * u64::from(self.header.bits())).div_ceil(32) * 4;
         let mut strip = self.header.with_height(end - self.next);
         let start = strip.len();
-        strip.resize(start + (u64::from(end - self.next) * stride) as usize, 0);
+        self.share.lengthen(&mut strip, u64::from(end - self.next) * stride)?;
+        let _strip = self.share.hold(strip.len() as u64)?;
         let place = start as u64 + u64::from(first) * stride;
         self.file.read_exact_at(&mut strip[start..], place).map_err(reading)?;
         let decoder = BmpDecoder::new(Cursor::new(strip)).map_err(refused(Format::Bmp))?;
         let from = pixels.len();
-        pixels.resize(from + decoder.total_bytes() as usize, 0);
+        self.share.lengthen(pixels, decoder.total_bytes())?;
         decoder.read_image(&mut pixels[from..]).map_err(refused(Format::Bmp))?;
         self.next = end;
         Ok(())

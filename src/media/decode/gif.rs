@@ -1,4 +1,4 @@
-//! GIF: the first frame on its canvas. The blocks are walked here first, to count frames and to find a cut.
+//! GIF: the first frame on its canvas. The blocks are walked here first, to see whether there is a second frame and to find a cut.
 
 use std::io::{self, BufRead, Read, Seek};
 
@@ -8,11 +8,14 @@ use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture};
 use super::{Decoded, Pixels, Source, other};
 
+/// Most blocks, and pieces of blocks, up to the second frame. A piece has 255 bytes at most: more than the largest picture takes.
+const MOST_PIECES: u32 = 4_000_000;
+
 pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
     describe(&mut source)
 }
 
-pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
+pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let picture = describe(&mut source)?;
     source.file.rewind().map_err(|error| MediaError::reading(Format::Gif, error))?;
     Ok(Decoded { pixels: Pixels::Whole(other::gif_pixels(source)?), picture })
@@ -53,10 +56,11 @@ struct Blocks {
     first_frame: (u16, u16),
     frames: u32,
     has_transparency: bool,
+    pieces: u32,
 }
 
 impl Blocks {
-    /// Walks all blocks. An end before the first frame is complete is an error; after it, it is the end.
+    /// Walks the blocks up to the second frame. An end before the first frame is complete is an error; after it, it is the end.
     fn read(input: &mut impl BufRead) -> io::Result<Self> {
         let [_, _, _, _, _, _, w0, w1, h0, h1, flags, _, _] = bytes(input)?;
         let mut blocks =
@@ -64,6 +68,7 @@ impl Blocks {
         skip_palette(input, flags)?;
         loop {
             match blocks.read_block(input) {
+                Ok(true) if blocks.frames > 1 => return Ok(blocks),
                 Ok(true) => {}
                 Ok(false) if blocks.frames == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(false) => return Ok(blocks),
@@ -84,7 +89,7 @@ impl Blocks {
                     self.has_transparency |= self.frames == 0 && flags & 1 == 1;
                     skip(input, 3)?;
                 }
-                skip_sub_blocks(input)?;
+                self.skip_pieces(input)?;
             }
             [b','] => {
                 let [_, _, _, _, w0, w1, h0, h1, flags] = bytes(input)?;
@@ -93,12 +98,26 @@ impl Blocks {
                 }
                 skip_palette(input, flags)?;
                 skip(input, 1)?;
-                skip_sub_blocks(input)?;
+                self.skip_pieces(input)?;
                 self.frames += 1;
             }
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn skip_pieces(&mut self, input: &mut impl BufRead) -> io::Result<()> {
+        loop {
+            self.pieces += 1;
+            if self.pieces > MOST_PIECES {
+                let what = format!("its blocks come in more than {MOST_PIECES} pieces");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            match bytes(input)? {
+                [0] => return Ok(()),
+                [length] => skip(input, length.into())?,
+            }
+        }
     }
 }
 
@@ -115,13 +134,4 @@ fn skip(input: &mut impl BufRead, count: u64) -> io::Result<()> {
 
 fn skip_palette(input: &mut impl BufRead, flags: u8) -> io::Result<()> {
     if flags & 0x80 == 0 { Ok(()) } else { skip(input, 3 << ((flags & 7) + 1)) }
-}
-
-fn skip_sub_blocks(input: &mut impl BufRead) -> io::Result<()> {
-    loop {
-        match bytes(input)? {
-            [0] => return Ok(()),
-            [length] => skip(input, length.into())?,
-        }
-    }
 }

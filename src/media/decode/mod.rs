@@ -14,46 +14,57 @@ mod psd_layers;
 mod tiff;
 mod tiff_chunks;
 mod tiff_palette;
+mod watched;
 mod webp_chunks;
 
 use std::any::Any;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use super::error::MediaError;
 use super::format::{Format, SNIFF_LEN};
 use super::limits::Limits;
+use super::memory::Share;
 use super::picture::Picture;
 use super::raster::{Layout, Raster};
 use super::rows::AnyRows;
 use super::sniff::sniff;
+pub(crate) use watched::Watched;
 
 /// Asked between steps of the work; true means stop.
 pub type Cancel<'a> = &'a dyn Fn() -> bool;
 
 /// A picture's header and its pixels as stored: not turned, in its own colours, but 8 bits deep.
-pub(crate) struct Decoded {
+pub(crate) struct Decoded<'a> {
     pub picture: Picture,
-    pub pixels: Pixels,
+    pub pixels: Pixels<'a>,
 }
 
 /// Pixels come at once or as they are read, whichever takes the decoder less.
-pub(crate) enum Pixels {
+pub(crate) enum Pixels<'a> {
     Whole(Raster),
-    Flow(AnyRows<'static>),
+    Flow(AnyRows<'a>),
 }
 
 /// What every decoder is given.
 pub(crate) struct Source<'a> {
-    pub file: BufReader<File>,
+    pub file: Input<'a>,
     pub bytes: u64,
     pub limits: &'a Limits,
+    /// All that is kept of the picture is taken from it.
+    pub share: Share,
 }
 
+/// The file of a picture, which ends with an error once the work is to stop.
+pub(crate) type Input<'a> = BufReader<Watched<'a, File>>;
+
+/// For what reads no more than headers, which are short by their own limits.
+const NEVER: Cancel<'static> = &|| false;
+
 impl<'a> Source<'a> {
-    fn open(path: &Path, limits: &'a Limits) -> Result<(Self, Format), MediaError> {
+    fn open(path: &Path, limits: &'a Limits, cancel: Cancel<'a>) -> Result<(Self, Format), MediaError> {
         let failed = |source| MediaError::Io { doing: format!("read {}", path.display()), source };
         let mut file = File::open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
@@ -63,25 +74,19 @@ impl<'a> Source<'a> {
         file.rewind().map_err(failed)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let format = sniff(&head, &name);
-        Ok((Self { file: BufReader::with_capacity(1 << 16, file), bytes, limits }, format))
+        let file = BufReader::with_capacity(1 << 16, Watched::new(file, cancel));
+        Ok((Self { file, bytes, limits, share: Share::of(limits) }, format))
     }
 
     /// The whole file. Its size has been checked; memory is taken as bytes arrive.
     fn read_all(&mut self, format: Format) -> Result<Vec<u8>, MediaError> {
-        self.limits.check_memory(self.bytes)?;
-        let mut bytes = Vec::new();
-        self.file
-            .by_ref()
-            .take(self.bytes)
-            .read_to_end(&mut bytes)
-            .map_err(|error| MediaError::reading(format, error))?;
-        Ok(bytes)
+        self.share.read(&mut self.file, self.bytes).map_err(|error| MediaError::reading(format, error))
     }
 }
 
 /// Reads the header of the picture at `path`; decodes no pixel.
 pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
+    let (source, format) = Source::open(path, limits, NEVER)?;
     guarded(format, || match format {
         Format::Jpeg => jpeg::probe(source),
         Format::Png => png::probe(source),
@@ -95,9 +100,9 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
 }
 
 /// Decodes the picture at `path`. The header has passed `limits` before memory is taken for pixels.
-pub(crate) fn decode(path: &Path, limits: &Limits) -> Result<Decoded, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
-    guarded(format, || match format {
+pub(crate) fn decode<'a>(path: &Path, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Decoded<'a>, MediaError> {
+    let (source, format) = Source::open(path, limits, cancel)?;
+    stoppable(format, cancel, || match format {
         Format::Jpeg => jpeg::decode(source),
         Format::Png => png::decode(source),
         Format::Tiff => tiff::decode(source),
@@ -112,8 +117,8 @@ pub(crate) fn decode(path: &Path, limits: &Limits) -> Result<Decoded, MediaError
 /// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after
 /// its last row, which is too late for whoever reads it; but what is not opaque mostly shows it in the first.
 pub(crate) fn is_opaque(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
-    let Decoded { picture, pixels } = decode(path, limits)?;
-    guarded(picture.format, || match pixels {
+    let Decoded { picture, pixels } = decode(path, limits, cancel)?;
+    stoppable(picture.format, cancel, || match pixels {
         Pixels::Whole(raster) => Ok(raster.is_opaque()),
         Pixels::Flow(rows) => all_rows(rows, cancel, |layout, band| layout.all_opaque(band)),
     })
@@ -126,8 +131,10 @@ pub(crate) fn is_layer_opaque(
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<bool, MediaError> {
-    let Some(alpha) = psd_layers::layer_alpha(path, choice, limits)? else { return Ok(true) };
-    guarded(Format::Psd, || all_rows(alpha, cancel, |_, band| band.iter().all(|alpha| *alpha == u8::MAX)))
+    let Some(alpha) = psd_layers::layer_alpha(path, choice, limits, cancel)? else {
+        return Ok(true);
+    };
+    stoppable(Format::Psd, cancel, || all_rows(alpha, cancel, |_, band| band.iter().all(|alpha| *alpha == u8::MAX)))
 }
 
 /// Whether something is so in all rows. It looks no further than to the first in which it is not.
@@ -148,8 +155,9 @@ fn all_rows(
 }
 
 /// A tile of a pyramid: gray, or YCbCr turned to RGB.
-pub(crate) fn jpeg_tile(stream: &[u8], limits: &Limits) -> Result<Vec<u8>, MediaError> {
-    jpeg::decode_embedded(stream, true, limits).map(|tile| tile.pixels)
+pub(crate) fn jpeg_tile(stream: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, MediaError> {
+    let header = jpeg::embedded_header(&stream)?;
+    jpeg::decode_embedded(stream, &header, true, limits, &Share::of(limits)).map(|tile| tile.pixels)
 }
 
 pub(crate) use jpeg::{MOST_HALVINGS, Small as SmallJpeg};
@@ -174,6 +182,15 @@ pub(crate) fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T, MediaE
     })
 }
 
+/// The same for work that may be told to stop, which is what it then ends with, whatever its decoder made of that.
+pub(crate) fn stoppable<T>(
+    format: Format,
+    cancel: Cancel<'_>,
+    work: impl FnOnce() -> Result<T, MediaError>,
+) -> Result<T, MediaError> {
+    guarded(format, work).map_err(|error| if cancel() { MediaError::Cancelled } else { error })
+}
+
 fn panic_message(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&str>()
@@ -184,19 +201,4 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
 
 pub(crate) fn check_cancel(cancel: Cancel<'_>) -> Result<(), MediaError> {
     if cancel() { Err(MediaError::Cancelled) } else { Ok(()) }
-}
-
-/// Memory for `bytes` of pixels, within the limit and without aborting when the machine has none.
-pub(crate) fn pixel_buffer(bytes: u64, limits: &Limits) -> Result<Vec<u8>, MediaError> {
-    limits.check_memory(bytes)?;
-    let refused = || MediaError::Io {
-        doing: format!("get {bytes} bytes of memory for the pixels"),
-        source: io::ErrorKind::OutOfMemory.into(),
-    };
-    let len = usize::try_from(bytes).map_err(|_| refused())?;
-    let mut probe = Vec::<u8>::new();
-    probe.try_reserve_exact(len).map_err(|_| refused())?;
-    drop(probe);
-    // Zeroed by the allocator, which for large blocks costs nothing until they are written.
-    Ok(vec![0; len])
 }

@@ -1,7 +1,6 @@
 //! WebP, and the pixels of BMP and GIF, through the `image` crate.
 
-use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::Seek;
 
 use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::error::ImageError;
@@ -11,29 +10,28 @@ use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Pixels, Source, pixel_buffer, webp_chunks};
-
-type Input = BufReader<File>;
+use super::{Decoded, Input, Pixels, Source, webp_chunks};
 
 pub(super) fn probe_webp(source: Source<'_>) -> Result<Picture, MediaError> {
     webp(source).map(|(_, picture)| picture)
 }
 
-pub(super) fn decode_webp(source: Source<'_>) -> Result<Decoded, MediaError> {
-    let limits = source.limits;
+pub(super) fn decode_webp(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let (limits, share) = (source.limits, source.share.clone());
     let (decoder, picture) = webp(source)?;
-    Ok(Decoded { pixels: Pixels::Whole(pixels(decoder, Format::WebP, limits)?), picture })
+    Ok(Decoded { pixels: Pixels::Whole(pixels(decoder, Format::WebP, limits, &share)?), picture })
 }
 
 /// The first frame, drawn on the canvas.
 pub(super) fn gif_pixels(source: Source<'_>) -> Result<Raster, MediaError> {
     let decoder = GifDecoder::new(source.file).map_err(refused(Format::Gif))?;
-    pixels(decoder, Format::Gif, source.limits)
+    pixels(decoder, Format::Gif, source.limits, &source.share)
 }
 
-fn webp(mut source: Source<'_>) -> Result<(WebPDecoder<Input>, Picture), MediaError> {
+fn webp(mut source: Source<'_>) -> Result<(WebPDecoder<Input<'_>>, Picture), MediaError> {
     webp_chunks::check(&mut source.file, source.bytes, source.limits)?;
     source.file.rewind().map_err(|error| MediaError::reading(Format::WebP, error))?;
     let mut decoder = WebPDecoder::new(source.file).map_err(refused(Format::WebP))?;
@@ -82,14 +80,19 @@ pub(super) fn layout(decoder: &impl ImageDecoder, format: Format) -> Result<Layo
     }
 }
 
-pub(super) fn pixels(decoder: impl ImageDecoder, format: Format, limits: &Limits) -> Result<Raster, MediaError> {
+pub(super) fn pixels(
+    decoder: impl ImageDecoder,
+    format: Format,
+    limits: &Limits,
+    share: &Share,
+) -> Result<Raster, MediaError> {
     let (width, height) = decoder.dimensions();
     limits.check_size(width.into(), height.into())?;
     let layout = layout(&decoder, format)?;
     let len = decoder.total_bytes();
     // The decoders hold a frame of their own beside the canvas.
-    limits.check_memory(len.saturating_mul(2))?;
-    let mut buffer = pixel_buffer(len, limits)?;
+    let _its_own = share.hold(len)?;
+    let mut buffer = share.bytes(len)?;
     decoder.read_image(&mut buffer).map_err(refused(format))?;
     Raster::new(width, height, layout, buffer)
         .ok_or_else(|| MediaError::corrupt(format, "its rows are of another size than its header says"))

@@ -1,27 +1,32 @@
 //! PNG: every colour type and depth, brought to 8 bits; palettes and transparent colours expanded.
 
+use std::io::{self, Read, Seek};
+
 use png::{BitDepth, ColorType, Decoder, DecodingError, Info, Reader, Transformations, Unit};
 
 use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Source, pixel_buffer};
+use super::{Decoded, Input, Pixels, Source};
 
-type Input = std::io::BufReader<std::fs::File>;
+/// Bytes that all chunks beside the pixels may come to, unpacked: profiles of presses have a few megabytes. Texts are not kept
+/// here, and how many chunks there are is bounded by the file.
+const MOST_BESIDE: usize = 64 << 20;
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
-    open(source).and_then(|reader| describe(reader.info(), limits))
+    open(source).and_then(|(reader, profile)| describe(reader.info(), profile, limits))
 }
 
-pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
-    let limits = source.limits;
-    let mut reader = open(source)?;
-    let picture = describe(reader.info(), limits)?;
+pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let (limits, share) = (source.limits, source.share.clone());
+    let (mut reader, profile) = open(source)?;
+    let picture = describe(reader.info(), profile, limits)?;
     let layout = match reader.output_color_type().0 {
         ColorType::Grayscale => Layout::Gray,
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,
@@ -32,12 +37,12 @@ pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
     let (width, height) = (reader.info().width, reader.info().height);
     let pixels = if reader.info().interlaced {
         let len = reader.output_buffer_size().map_or(u64::MAX, |len| len as u64);
-        let mut pixels = pixel_buffer(len, limits)?;
+        let mut pixels = share.bytes(len)?;
         reader.next_frame(&mut pixels).map_err(refused)?;
         reader.finish().map_err(refused)?;
         Pixels::Whole(Raster::new(width, height, layout, pixels).ok_or_else(wrong_size)?)
     } else {
-        Pixels::Flow(Box::new(Gathered::new(Progress { reader, width, height, layout, done: 0 })))
+        Pixels::Flow(Box::new(Gathered::new(Progress { reader, share, width, height, layout, done: 0 })))
     };
     Ok(Decoded { picture, pixels })
 }
@@ -47,15 +52,16 @@ fn wrong_size() -> MediaError {
 }
 
 /// A picture whose rows come in order.
-struct Progress {
-    reader: Reader<Input>,
+struct Progress<'a> {
+    reader: Reader<Input<'a>>,
+    share: Share,
     width: u32,
     height: u32,
     layout: Layout,
     done: u32,
 }
 
-impl Pieces for Progress {
+impl Pieces for Progress<'_> {
     fn width(&self) -> u32 {
         self.width
     }
@@ -70,6 +76,7 @@ impl Pieces for Progress {
 
     fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
         let stride = self.width as usize * self.layout.samples();
+        self.share.grow(pixels, u64::from(wanted) * stride as u64)?;
         for _ in 0..wanted {
             let row = self.reader.next_row().map_err(refused)?.ok_or_else(wrong_size)?;
             pixels.extend_from_slice(row.data().get(..stride).ok_or_else(wrong_size)?);
@@ -83,17 +90,45 @@ impl Pieces for Progress {
     }
 }
 
-fn open(source: Source<'_>) -> Result<Reader<Input>, MediaError> {
-    let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX);
+/// Opens a picture, and says whether it has a profile: one that is damaged, or unpacks to more than is taken, the decoder leaves
+/// out without a word.
+fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, bool), MediaError> {
+    let reading = |error| MediaError::reading(Format::Png, error);
+    let has_profile = has_profile(&mut source.file).map_err(reading)?;
+    source.file.rewind().map_err(reading)?;
+    let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX).min(MOST_BESIDE);
     let mut decoder = Decoder::new_with_limits(source.file, png::Limits { bytes: limit });
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.ignore_checksums(false);
+    decoder.set_ignore_text_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
     source.limits.check_size(header.width.into(), header.height.into())?;
-    decoder.read_info().map_err(refused)
+    Ok((decoder.read_info().map_err(refused)?, has_profile))
 }
 
-fn describe(info: &Info<'_>, limits: &Limits) -> Result<Picture, MediaError> {
+/// Most chunks in front of the pixels that are looked through for a profile, which comes soon.
+const MOST_IN_FRONT: u32 = 1000;
+
+fn has_profile(input: &mut Input<'_>) -> io::Result<bool> {
+    const CHECKSUM: i64 = 4;
+    input.seek_relative(8)?;
+    for _ in 0..MOST_IN_FRONT {
+        let mut head = [0; 8];
+        match input.read_exact(&mut head) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            read => read?,
+        }
+        let [l0, l1, l2, l3, kind @ ..] = head;
+        match &kind {
+            b"iCCP" => return Ok(true),
+            b"IDAT" => break,
+            _ => input.seek_relative(i64::from(u32::from_be_bytes([l0, l1, l2, l3])) + CHECKSUM)?,
+        }
+    }
+    Ok(false)
+}
+
+fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Picture, MediaError> {
     limits.check_size(info.width.into(), info.height.into())?;
     let (color, alpha) = match info.color_type {
         ColorType::Grayscale => (ColorModel::Gray, false),
@@ -120,7 +155,8 @@ fn describe(info: &Info<'_>, limits: &Limits) -> Result<Picture, MediaError> {
         },
         has_alpha: alpha || info.trns.is_some(),
         is_animated: info.animation_control.is_some_and(|control| control.num_frames > 1),
-        profile: info.icc_profile.as_deref().map(|bytes| Profile::new(bytes.to_vec())),
+        // Nothing is no profile, and is said to have been left out.
+        profile: has_profile.then(|| Profile::new(info.icc_profile.as_deref().unwrap_or_default().to_vec())),
         resolution: density.or(facts.resolution),
         orientation: facts.orientation,
     }
@@ -131,7 +167,9 @@ fn refused(error: DecodingError) -> MediaError {
     match error {
         DecodingError::IoError(error) => MediaError::reading(Format::Png, error),
         DecodingError::LimitsExceeded => {
-            MediaError::corrupt(Format::Png, "a chunk beside the pixels takes more memory than one picture is given")
+            let what =
+                format!("its chunks beside the pixels come to more than {MOST_BESIDE} bytes, or than its memory");
+            MediaError::corrupt(Format::Png, what)
         }
         other => MediaError::corrupt(Format::Png, other.to_string()),
     }

@@ -4,43 +4,50 @@
 //! documents (PSB).
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use super::super::error::MediaError;
 use super::super::format::Format;
-use super::super::limits::Limits;
+use super::super::memory::{Held, Share};
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::Layout;
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Source};
+use super::{Decoded, Input as FileInput, Pixels, Source};
 
 /// The largest block beside the pixels that is looked at: profiles of presses have a few megabytes.
-const MOST_RESOURCES: u64 = 64 << 20;
+const LARGEST_RESOURCE: u64 = 64 << 20;
+
+/// Most image resources of a file. Photoshop has some hundred kinds of them, and a thousand numbers for paths.
+const MOST_RESOURCES: usize = 10_000;
 
 pub(super) fn probe(source: Source<'_>, format: Format) -> Result<Picture, MediaError> {
-    Document::read(source.file, format, source.limits).map(|document| document.picture)
+    Document::read(source, format).map(|document| document.picture)
 }
 
-pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded, MediaError> {
-    let Document { mut file, picture, layout, channels, is_on_white } =
-        Document::read(source.file, format, source.limits)?;
+pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded<'_>, MediaError> {
+    let share = source.share.clone();
+    let Document { mut file, picture, layout, channels, is_on_white } = Document::read(source, format)?;
     let (width, height) = (picture.width as usize, picture.height as usize);
     let row = width * usize::from(picture.depth / 8);
     let used = layout.samples();
     let compression = file.read_u16().map_err(reading(format))?;
-    let rows = match compression {
+    // Sides have been checked, but there may be many short rows.
+    let mut rows = share.vec((used * height) as u64)?;
+    let held = share.hold(size_of_val(rows.spare_capacity_mut()) as u64)?;
+    match compression {
         0 => {
-            let start = file.position().map_err(reading(format))?;
-            let spans = (0..used * height).map(|index| (start + (index * row) as u64, row));
-            spans.collect()
+            let start = file.position();
+            rows.extend((0..used * height).map(|index| (start + (index * row) as u64, row)));
         }
-        1 => file.packed_rows(channels * height, used * height, row * 2 + 128, format)?,
+        1 => file.packed_rows(channels * height, used * height, row * 2 + 128, format, &mut rows)?,
         _ => return Err(MediaError::unsupported(format, format!("a {format} file with ZIP-compressed pixels"))),
-    };
+    }
     let planes = Planes {
-        file: file.0.into_inner(),
+        file: file.into_file(),
+        share,
+        _held: held,
         format,
         width: picture.width,
         height: picture.height,
@@ -52,6 +59,11 @@ pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded, Medi
         next: 0,
     };
     Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(planes))) })
+}
+
+/// What has more parts than any program writes.
+pub(super) fn too_many(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 pub(super) fn reading(format: Format) -> impl Fn(io::Error) -> MediaError {
@@ -76,8 +88,9 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads up to where the section of layers and masks begins.
-    pub fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<(Input, Self), MediaError> {
-        let mut file = Input(file);
+    pub fn read<'a>(source: Source<'a>, format: Format) -> Result<(Input<'a>, Self), MediaError> {
+        let Source { file, limits, share, .. } = source;
+        let mut file = Input::new(file, share);
         let failed = reading(format);
         file.skip(12).map_err(&failed)?;
         let channels = file.read_u16().map_err(&failed)?.into();
@@ -142,8 +155,8 @@ impl Header {
 }
 
 /// A file read to where its merged picture begins.
-struct Document {
-    file: Input,
+struct Document<'a> {
+    file: Input<'a>,
     picture: Picture,
     layout: Layout,
     /// All there are, those that are no colours among them.
@@ -151,9 +164,9 @@ struct Document {
     is_on_white: bool,
 }
 
-impl Document {
-    fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<Self, MediaError> {
-        let (mut file, header) = Header::read(file, format, limits)?;
+impl<'a> Document<'a> {
+    fn read(source: Source<'a>, format: Format) -> Result<Self, MediaError> {
+        let (mut file, header) = Header::read(source, format)?;
         let failed = reading(format);
         let layers = file.length(header.is_large()).map_err(&failed)?;
         let is_transparent = file.has_transparency(layers, header.is_large()).map_err(&failed)?;
@@ -184,13 +197,40 @@ struct Resources {
 }
 
 /// A file, whose numbers are big-endian.
-pub(super) struct Input(pub BufReader<File>);
+pub(super) struct Input<'a> {
+    file: FileInput<'a>,
+    share: Share,
+    /// Where it is read, which the system need not be asked for each of many small blocks.
+    at: u64,
+}
 
-impl Input {
+impl<'a> Input<'a> {
+    /// A file that is read from its start.
+    pub fn new(file: FileInput<'a>, share: Share) -> Self {
+        Self { file, share, at: 0 }
+    }
+
+    fn into_file(self) -> File {
+        self.file.into_inner().into_inner()
+    }
+
     pub fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
-        self.0.read_exact(&mut bytes)?;
+        self.file.read_exact(&mut bytes)?;
+        self.at += N as u64;
         Ok(bytes)
+    }
+
+    /// The next bytes, or as many of them as there are.
+    pub fn up_to(&mut self, most: u64) -> io::Result<Vec<u8>> {
+        let bytes = self.share.read(&mut self.file, most)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    pub fn exactly(&mut self, count: u64) -> io::Result<Vec<u8>> {
+        let bytes = self.up_to(count)?;
+        if bytes.len() as u64 == count { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     pub fn read_u16(&mut self) -> io::Result<u16> {
@@ -206,42 +246,49 @@ impl Input {
         if is_large { self.bytes().map(u64::from_be_bytes) } else { self.read_u32().map(u64::from) }
     }
 
-    pub fn position(&mut self) -> io::Result<u64> {
-        self.0.stream_position()
+    pub fn position(&self) -> u64 {
+        self.at
     }
 
     pub fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        let at = self.position()?.checked_add(bytes).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let at = self.at.checked_add(bytes).ok_or(io::ErrorKind::UnexpectedEof)?;
         self.skip_to(at)
     }
 
+    /// What has been read ahead is kept for where it is gone to, if that is near.
     pub fn skip_to(&mut self, at: u64) -> io::Result<()> {
-        self.0.seek(SeekFrom::Start(at)).map(|_| ())
+        match i64::try_from(i128::from(at) - i128::from(self.at)) {
+            Ok(distance) => self.file.seek_relative(distance)?,
+            Err(_) => self.file.seek(SeekFrom::Start(at)).map(|_| ())?,
+        }
+        self.at = at;
+        Ok(())
     }
 
     fn resources(&mut self, length: u64) -> io::Result<Resources> {
         const RESOLUTION: u16 = 1005;
         const PROFILE: u16 = 1039;
         const VERSION_OF_PHOTOSHOP: u16 = 1057;
-        let end = self.position()? + length;
+        let end = self.position() + length;
         let mut found = Resources::default();
-        while self.position()? + 12 <= end {
+        let mut seen = 0;
+        while self.position() + 12 <= end {
             if self.bytes()? != *b"8BIM" {
                 break;
+            }
+            seen += 1;
+            if seen > MOST_RESOURCES {
+                return Err(too_many(format!("it has more than {MOST_RESOURCES} image resources")));
             }
             let id = self.read_u16()?;
             let [name] = self.bytes()?;
             // Names and data are padded to even lengths, the length of the name counted in.
             self.skip(u64::from(name) + u64::from(name % 2 == 0))?;
             let size = u64::from(self.read_u32()?);
-            let next = self.position()? + size + size % 2;
-            if size <= MOST_RESOURCES && next <= end + 1 {
+            let next = self.position() + size + size % 2;
+            if size <= LARGEST_RESOURCE && next <= end + 1 {
                 match id {
-                    PROFILE => {
-                        let mut bytes = Vec::new();
-                        self.0.by_ref().take(size).read_to_end(&mut bytes)?;
-                        found.profile = Some(Profile::new(bytes));
-                    }
+                    PROFILE => found.profile = Some(Profile::new(self.up_to(size)?)),
                     RESOLUTION if size >= 16 => {
                         let fields: [u8; 16] = self.bytes()?;
                         let fixed = |at: usize| {
@@ -254,22 +301,22 @@ impl Input {
                     _ => {}
                 }
             }
-            self.0.seek(SeekFrom::Start(next))?;
+            self.skip_to(next)?;
         }
-        self.0.seek(SeekFrom::Start(end))?;
+        self.skip_to(end)?;
         Ok(found)
     }
 
     /// Whether the first channel behind the colours says what of the merged picture is transparent, and not some
     /// selection: then the number of layers is negative.
     fn has_transparency(&mut self, length: u64, is_large: bool) -> io::Result<bool> {
-        let end = self.position()?.checked_add(length).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = self.position().checked_add(length).ok_or(io::ErrorKind::UnexpectedEof)?;
         // Damaged layers are no fault of the merged picture.
         let is_negative = matches!(self.layer_info_in(length, is_large), Ok(Some(_))) && {
             let [high, _] = self.bytes()?;
             high & 0x80 != 0
         };
-        self.0.seek(SeekFrom::Start(end))?;
+        self.skip_to(end)?;
         Ok(is_negative)
     }
 
@@ -280,13 +327,11 @@ impl Input {
         used: usize,
         longest: usize,
         format: Format,
-    ) -> Result<Vec<(u64, usize)>, MediaError> {
+        rows: &mut Vec<(u64, usize)>,
+    ) -> Result<(), MediaError> {
         let is_large = format == Format::Psb;
         let entry = if is_large { 4 } else { 2 };
-        let table = self.position().map_err(reading(format))?;
-        let mut at = table + all as u64 * entry;
-        // Its length is known from the sides, which have been checked; memory is taken as the file bears it out.
-        let mut rows = Vec::new();
+        let mut at = self.position() + all as u64 * entry;
         for _ in 0..used {
             let length = if is_large { self.read_u32() } else { self.read_u16().map(u32::from) };
             let length = length.map_err(reading(format))? as usize;
@@ -296,13 +341,16 @@ impl Input {
             rows.push((at, length));
             at += length as u64;
         }
-        Ok(rows)
+        Ok(())
     }
 }
 
 /// The channels, one after the other in the file, from which pixels are put together.
 struct Planes {
     file: File,
+    share: Share,
+    /// For `rows`.
+    _held: Held,
     format: Format,
     width: u32,
     height: u32,
@@ -331,9 +379,11 @@ impl Pieces for Planes {
     fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
         let samples = self.layout.samples();
         let end = self.next.saturating_add(wanted).min(self.height);
+        let stride = u64::from(self.width) * samples as u64;
+        self.share.grow(pixels, stride * u64::from(end - self.next))?;
         for y in self.next..end {
             let start = pixels.len();
-            pixels.resize(start + self.width as usize * samples, 0);
+            self.share.lengthen(pixels, stride)?;
             for channel in 0..samples {
                 let row = self.row(channel * self.height as usize + y as usize)?;
                 let places = pixels[start..].iter_mut().skip(channel).step_by(samples);
@@ -350,17 +400,18 @@ impl Pieces for Planes {
 impl Planes {
     fn row(&self, index: usize) -> Result<Vec<u8>, MediaError> {
         let (at, length) = self.rows[index];
-        let mut stored = vec![0; length];
+        let mut stored = self.share.bytes(length as u64)?;
         self.file.read_exact_at(&mut stored, at).map_err(reading(self.format))?;
         let length = self.width as usize * self.bytes_a_sample;
-        if self.is_packed { unpack(&stored, length, self.format) } else { Ok(stored) }
+        if self.is_packed { unpack(&stored, length, self.format, &self.share) } else { Ok(stored) }
     }
 }
 
 /// PackBits: runs of one byte, and bytes as they are.
-pub(super) fn unpack(mut packed: &[u8], length: usize, format: Format) -> Result<Vec<u8>, MediaError> {
+pub(super) fn unpack(mut packed: &[u8], length: usize, format: Format, share: &Share) -> Result<Vec<u8>, MediaError> {
     let wrong = || MediaError::corrupt(format, "a run-length coded row is wrong");
-    let mut row = Vec::with_capacity(length);
+    const LONGEST_RUN: u64 = 129;
+    let mut row = share.vec(length as u64 + LONGEST_RUN)?;
     while row.len() < length {
         let (code, rest) = packed.split_first().ok_or_else(wrong)?;
         match code.cast_signed() {
@@ -372,7 +423,7 @@ pub(super) fn unpack(mut packed: &[u8], length: usize, format: Format) -> Result
             -128 => packed = rest,
             count => {
                 let (byte, rest) = rest.split_first().ok_or_else(wrong)?;
-                row.resize(row.len() + 1 + usize::from(count.unsigned_abs()), *byte);
+                row.extend(std::iter::repeat_n(*byte, 1 + usize::from(count.unsigned_abs())));
                 packed = rest;
             }
         }

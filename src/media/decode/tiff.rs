@@ -17,9 +17,10 @@ use super::super::raster::Layout;
 use super::gather::Gathered;
 use super::tiff_chunks::Chunks;
 use super::tiff_palette::{self, Disguised, Palette};
+use super::watched::Watched;
 use super::{Decoded, Pixels, Source};
 
-pub(super) type Input = Decoder<BufReader<Disguised<File>>>;
+pub(super) type Input<'a> = Decoder<BufReader<Disguised<Watched<'a, File>>>>;
 
 /// Profiles of presses come to some megabytes; strip tables of narrow strips likewise.
 const MAX_TAG_BYTES: usize = 16 << 20;
@@ -48,6 +49,8 @@ pub(super) struct Page {
     pub is_jpeg: bool,
     /// Not compressed.
     pub is_plain: bool,
+    /// The bits of each byte are stored from the last to the first.
+    pub is_reversed: bool,
     /// Zero is white.
     pub is_inverted: bool,
     /// The colours the samples stand for, when they are not colours themselves.
@@ -68,16 +71,16 @@ pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     describe(&mut decoder, &page)
 }
 
-pub(super) fn decode(source: Source<'_>) -> Result<Decoded, MediaError> {
-    let limits = source.limits;
+pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let (limits, share, bytes) = (source.limits, source.share.clone(), source.bytes);
     let mut decoder = open(source)?;
     let page = read_page(&mut decoder, limits)?;
     let picture = describe(&mut decoder, &page)?;
-    let chunks = Chunks::new(decoder, page, limits.clone())?;
+    let chunks = Chunks::new(decoder, page, bytes, limits, share)?;
     Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(chunks))) })
 }
 
-fn open(source: Source<'_>) -> Result<Input, MediaError> {
+fn open(source: Source<'_>) -> Result<Input<'_>, MediaError> {
     let mut limits = TiffLimits::default();
     limits.decoding_buffer_size = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX);
     limits.intermediate_buffer_size = limits.decoding_buffer_size;
@@ -88,10 +91,10 @@ fn open(source: Source<'_>) -> Result<Input, MediaError> {
     Ok(decoder.with_limits(limits))
 }
 
-fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
+fn read_page(decoder: &mut Input<'_>, limits: &Limits) -> Result<Page, MediaError> {
     let (width, height) = decoder.dimensions().map_err(refused)?;
     limits.check_size(width.into(), height.into())?;
-    let number = |decoder: &mut Input, tag| decoder.find_tag_unsigned::<u16>(tag).map_err(refused);
+    let number = |decoder: &mut Input<'_>, tag| decoder.find_tag_unsigned::<u16>(tag).map_err(refused);
     const UNSIGNED: u16 = 1;
     if number(decoder, Tag::SampleFormat).unwrap_or(None).unwrap_or(UNSIGNED) != UNSIGNED {
         return Err(unsupported("signed or floating-point samples"));
@@ -137,6 +140,14 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
     }
     let layout = if palette.is_some() { Layout::Rgb } else { layout };
     let is_plain = compression == NONE;
+    const AS_USUAL: u16 = 1;
+    const REVERSED: u16 = 2;
+    let is_reversed = match number(decoder, Tag::FillOrder)?.unwrap_or(AS_USUAL) {
+        AS_USUAL => false,
+        // JPEG has an order of its own, whatever the tag says.
+        REVERSED => !is_jpeg,
+        other => return Err(unsupported(&format!("bits in an order ({other}) that is unknown"))),
+    };
     const WHITE_IS_ZERO: u16 = 0;
     let is_inverted = number(decoder, Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO);
     if is_inverted && samples > 1 {
@@ -153,12 +164,13 @@ fn read_page(decoder: &mut Input, limits: &Limits) -> Result<Page, MediaError> {
         is_planar,
         is_jpeg,
         is_plain,
+        is_reversed,
         is_inverted,
         palette,
     })
 }
 
-fn read_palette(decoder: &mut Input, bits: u8) -> Result<Option<Palette>, MediaError> {
+fn read_palette(decoder: &mut Input<'_>, bits: u8) -> Result<Option<Palette>, MediaError> {
     if !decoder.inner().get_ref().has_palette() {
         return Ok(None);
     }
@@ -167,12 +179,12 @@ fn read_palette(decoder: &mut Input, bits: u8) -> Result<Option<Palette>, MediaE
     palette.map(Some).ok_or_else(|| MediaError::corrupt(Format::Tiff, "its colour palette has the wrong length"))
 }
 
-fn has_full_chroma(decoder: &mut Input) -> bool {
+fn has_full_chroma(decoder: &mut Input<'_>) -> bool {
     let factors = decoder.find_tag_unsigned_vec::<u16>(Tag::Unknown(530));
     matches!(factors, Ok(Some(factors)) if factors == [1, 1])
 }
 
-fn describe(decoder: &mut Input, page: &Page) -> Result<Picture, MediaError> {
+fn describe(decoder: &mut Input<'_>, page: &Page) -> Result<Picture, MediaError> {
     let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten();
     let orientation = orientation.and_then(|value| Orientation::from_exif(value.into())).unwrap_or_default();
     let icc = decoder.find_tag(Tag::IccProfile).map_err(refused)?;

@@ -11,18 +11,22 @@ use tiff::tags::{ByteOrder, Tag};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::{Held, Share};
 use super::super::raster::Layout;
 use super::gather::Pieces;
 use super::jpeg;
 use super::tiff::{Alpha, Input, Page, refused, unsupported};
 
 /// A page that is decoded one row of strips or tiles after the other.
-pub(super) struct Chunks {
-    decoder: Input,
+pub(super) struct Chunks<'a> {
+    decoder: Input<'a>,
     page: Page,
     grid: Grid,
     source: Chunked,
     limits: Limits,
+    share: Share,
+    /// For the tables of places and lengths.
+    _held: Held,
     /// The next row of chunks.
     next: u32,
 }
@@ -35,12 +39,19 @@ enum Chunked {
     Other,
 }
 
-impl Chunks {
-    pub fn new(mut decoder: Input, page: Page, limits: Limits) -> Result<Self, MediaError> {
-        let grid = Grid::of(&mut decoder, &page)?;
+impl<'a> Chunks<'a> {
+    /// For a file of `bytes`.
+    pub fn new(
+        mut decoder: Input<'a>,
+        page: Page,
+        bytes: u64,
+        limits: &Limits,
+        share: Share,
+    ) -> Result<Self, MediaError> {
+        let grid = Grid::of(&mut decoder, &page, limits)?;
         let is_strip = matches!(decoder.get_chunk_type(), ChunkType::Strip);
         let (source, grid) = if page.is_jpeg {
-            (Chunked::Jpeg(JpegChunks::of(&mut decoder)?), grid)
+            (Chunked::Jpeg(JpegChunks::of(&mut decoder, &page, &grid)?), grid)
         } else if page.is_plain && is_strip {
             let strips = PlainStrips::of(&mut decoder, &page, &grid)?;
             let piece = Grid { chunk_height: grid.chunk_height.min(PLAIN_PIECE), ..grid };
@@ -54,22 +65,30 @@ impl Chunks {
         // A row of chunks, and a chunk as it is decoded, and again with 8 bits a sample.
         let chunk = u64::from(grid.chunk_width) * u64::from(grid.chunk_height) * page.samples as u64;
         let row = u64::from(page.width) * u64::from(grid.chunk_height) * page.layout.samples() as u64;
-        limits.check_memory(row + chunk * if page.bits > 8 { 3 } else { 2 })?;
-        Ok(Self { decoder, page, grid, source, limits, next: 0 })
+        share.check(row + chunk * if page.bits > 8 { 3 } else { 2 })?;
+        let held = share.hold(grid.count(&page) * 2 * size_of::<u64>() as u64)?;
+        if !matches!(source, Chunked::Plain(_)) {
+            check_stored(&mut decoder, bytes)?;
+        }
+        if page.is_reversed {
+            // All tags have been read; what follows begins with going to a chunk, which forgets what was read ahead.
+            decoder.inner().get_mut().reverse_bits();
+        }
+        Ok(Self { decoder, page, grid, source, limits: limits.clone(), share, _held: held, next: 0 })
     }
 
     fn read(&mut self, plane: u32, place: &Place, index: u32) -> Result<Chunk, MediaError> {
-        let Self { decoder, page, grid, source, limits, .. } = self;
+        let Self { decoder, page, grid, source, limits, share, .. } = self;
         let number = plane * grid.across * grid.down + index;
         match source {
-            Chunked::Jpeg(chunks) => chunks.read(decoder, number, page, place, limits),
-            Chunked::Plain(strips) => strips.read(decoder, plane, page, place),
-            Chunked::Other => Chunk::plain(decoder.read_chunk(number).map_err(refused)?, page, place),
+            Chunked::Jpeg(chunks) => chunks.read(decoder, number, page, place, limits, share),
+            Chunked::Plain(strips) => strips.read(decoder, plane, page, place, share),
+            Chunked::Other => Chunk::plain(read_other(decoder, number, page, share)?, page, place),
         }
     }
 }
 
-impl Pieces for Chunks {
+impl Pieces for Chunks<'_> {
     fn width(&self) -> u32 {
         self.page.width
     }
@@ -87,7 +106,7 @@ impl Pieces for Chunks {
         let top = self.next * self.grid.chunk_height;
         let height = self.grid.chunk_height.min(self.page.height - top);
         let start = pixels.len();
-        pixels.resize(start + self.page.width as usize * height as usize * samples, 0);
+        self.share.lengthen(pixels, u64::from(self.page.width) * u64::from(height) * samples as u64)?;
         let row = &mut pixels[start..];
         for plane in 0..self.page.planes() {
             for index in self.next * across..(self.next + 1) * across {
@@ -109,6 +128,17 @@ impl Pieces for Chunks {
     }
 }
 
+/// A chunk whose compression the `tiff` crate knows.
+fn read_other(decoder: &mut Input<'_>, number: u32, page: &Page, share: &Share) -> Result<DecodingResult, MediaError> {
+    let length = decoder.image_chunk_buffer_layout(number).map_err(refused)?.len;
+    let mut bytes = share.bytes(length as u64)?;
+    decoder.read_chunk_bytes(number, &mut bytes).map_err(refused)?;
+    Ok(match page.bits {
+        16 => DecodingResult::U16(bytes.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word)).collect()),
+        _ => DecodingResult::U8(bytes),
+    })
+}
+
 /// Rows of uncompressed strips that are read at once.
 const PLAIN_PIECE: u32 = 64;
 
@@ -121,7 +151,7 @@ struct PlainStrips {
 }
 
 impl PlainStrips {
-    fn of(decoder: &mut Input, page: &Page, grid: &Grid) -> Result<Self, MediaError> {
+    fn of(decoder: &mut Input<'_>, page: &Page, grid: &Grid) -> Result<Self, MediaError> {
         Ok(Self {
             offsets: chunk_offsets(decoder)?,
             rows_per_strip: grid.chunk_height,
@@ -130,13 +160,20 @@ impl PlainStrips {
         })
     }
 
-    fn read(&self, decoder: &mut Input, plane: u32, page: &Page, place: &Place) -> Result<Chunk, MediaError> {
+    fn read(
+        &self,
+        decoder: &mut Input<'_>,
+        plane: u32,
+        page: &Page,
+        place: &Place,
+        share: &Share,
+    ) -> Result<Chunk, MediaError> {
         let samples = if page.is_planar { 1 } else { page.samples };
         let stride = (u64::from(page.width) * samples as u64 * u64::from(page.bits)).div_ceil(8);
         let strip = plane * self.strips_down + place.y / self.rows_per_strip;
         let row = u64::from(place.y % self.rows_per_strip);
         let failed = |error| MediaError::reading(Format::Tiff, error);
-        let mut bytes = vec![0; (u64::from(place.height) * stride) as usize];
+        let mut bytes = share.bytes(u64::from(place.height) * stride)?;
         let offset = self.offsets[strip as usize].saturating_add(row * stride);
         let input = decoder.inner();
         input.seek(SeekFrom::Start(offset)).and_then(|_| input.read_exact(&mut bytes)).map_err(failed)?;
@@ -155,6 +192,8 @@ impl PlainStrips {
 struct Grid {
     chunk_width: u32,
     chunk_height: u32,
+    /// Of a chunk as it is stored: tiles may reach beyond the page.
+    stored: (u32, u32),
     across: u32,
     down: u32,
 }
@@ -168,7 +207,7 @@ struct Place {
 }
 
 impl Grid {
-    fn of(decoder: &mut Input, page: &Page) -> Result<Self, MediaError> {
+    fn of(decoder: &mut Input<'_>, page: &Page, limits: &Limits) -> Result<Self, MediaError> {
         let (width, height) = decoder.chunk_dimensions();
         if width == 0 || height == 0 {
             return Err(MediaError::corrupt(Format::Tiff, "its strips or tiles have no pixels"));
@@ -178,8 +217,13 @@ impl Grid {
             ChunkType::Strip => 1,
             ChunkType::Tile => page.width.div_ceil(width),
         };
-        let grid = Self { chunk_width, chunk_height, across, down: page.height.div_ceil(height) };
-        let needed = u64::from(grid.across) * u64::from(grid.down) * u64::from(page.planes());
+        let stored = match decoder.get_chunk_type() {
+            ChunkType::Strip => (chunk_width, chunk_height),
+            ChunkType::Tile => (width, height),
+        };
+        let grid = Self { chunk_width, chunk_height, stored, across, down: page.height.div_ceil(height) };
+        grid.check_padding(limits)?;
+        let needed = grid.count(page);
         let has = chunk_offsets(decoder)?.len() as u64;
         if needed > has {
             let what = format!("it has {has} of the {needed} strips or tiles it needs");
@@ -188,20 +232,70 @@ impl Grid {
         Ok(grid)
     }
 
+    /// Chunks of all planes.
+    fn count(&self, page: &Page) -> u64 {
+        u64::from(self.across) * u64::from(self.down) * u64::from(page.planes())
+    }
+
+    /// What lies beyond the page is decoded as well, or memory is taken for it.
+    fn check_padding(&self, limits: &Limits) -> Result<(), MediaError> {
+        let (width, height) = (u64::from(self.stored.0), u64::from(self.stored.1));
+        limits.check_size(width, height)?;
+        let chunks = u64::from(self.across) * u64::from(self.down);
+        let (pixels, most) = (chunks.saturating_mul(width * height), limits.max_pixels.saturating_mul(MOST_PADDED));
+        if pixels > most {
+            let what =
+                format!("its tiles have {pixels} pixels with what reaches beyond it; at most {most} are decoded");
+            return Err(MediaError::corrupt(Format::Tiff, what));
+        }
+        Ok(())
+    }
+
     fn place(&self, index: u32, page: &Page) -> Place {
         let (x, y) = (index % self.across * self.chunk_width, index / self.across * self.chunk_height);
         Place { x, y, width: self.chunk_width.min(page.width - x), height: self.chunk_height.min(page.height - y) }
     }
 }
 
-fn chunk_tags(decoder: &Input) -> (Tag, Tag) {
+/// Tiles may come to so many times the pixels that a picture may have, with what of them reaches beyond the page.
+const MOST_PADDED: u64 = 2;
+
+/// Chunks may share bytes, as blank ones do, but all chunks come to no more than so many times the file.
+const MOST_SHARED: u64 = 4;
+
+/// Chunks that come to no more than this are let be.
+const HARMLESS: u64 = 256 << 20;
+
+/// A JPEG chunk may be padded to whole units, which are 32 pixels wide at most.
+const UNIT: u32 = 32;
+
+/// All JPEG chunks may come to so many times the pixels of their places.
+const MOST_IN_UNITS: u64 = 2;
+
+/// What is read for all chunks of a file of `file` bytes.
+fn check_stored(decoder: &mut Input<'_>, file: u64) -> Result<(), MediaError> {
+    let (_, lengths) = chunk_tags(decoder);
+    let offsets = chunk_offsets(decoder)?;
+    let lengths: Vec<u64> = decoder.find_tag_unsigned_vec(lengths).map_err(refused)?.unwrap_or_default();
+    // Nothing is read beyond the end.
+    let there = |(offset, length): (&u64, &u64)| (*length).min(file.saturating_sub(*offset));
+    let all = offsets.iter().zip(&lengths).map(there).fold(0, u64::saturating_add);
+    let most = file.saturating_mul(MOST_SHARED).max(HARMLESS);
+    if all > most {
+        let what = format!("its strips or tiles come to {all} bytes, many times the {file} that the file has");
+        return Err(MediaError::corrupt(Format::Tiff, what));
+    }
+    Ok(())
+}
+
+fn chunk_tags(decoder: &Input<'_>) -> (Tag, Tag) {
     match decoder.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
         ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
     }
 }
 
-fn chunk_offsets(decoder: &mut Input) -> Result<Vec<u64>, MediaError> {
+fn chunk_offsets(decoder: &mut Input<'_>) -> Result<Vec<u64>, MediaError> {
     let (offsets, _) = chunk_tags(decoder);
     Ok(decoder.find_tag_unsigned_vec(offsets).map_err(refused)?.unwrap_or_default())
 }
@@ -271,10 +365,17 @@ struct JpegChunks {
     offsets: Vec<u64>,
     lengths: Vec<u64>,
     tables: Vec<u8>,
+    /// The largest that a chunk may be: its place, and whole units.
+    largest: (u32, u32),
+    /// Pixels that may still be decoded.
+    left: u64,
 }
 
+/// Tables of all kinds that there are, at their longest, have some three thousand bytes.
+const MOST_TABLES: usize = 1 << 16;
+
 impl JpegChunks {
-    fn of(decoder: &mut Input) -> Result<Self, MediaError> {
+    fn of(decoder: &mut Input<'_>, page: &Page, grid: &Grid) -> Result<Self, MediaError> {
         let (_, lengths) = chunk_tags(decoder);
         let offsets = chunk_offsets(decoder)?;
         let lengths: Vec<u64> = decoder.find_tag_unsigned_vec(lengths).map_err(refused)?.unwrap_or_default();
@@ -283,34 +384,57 @@ impl JpegChunks {
         }
         let tables = decoder.find_tag(Tag::JPEGTables).map_err(refused)?;
         let tables = tables.and_then(|value| value.into_u8_vec().ok()).unwrap_or_default();
-        Ok(Self { offsets, lengths, tables })
+        if tables.len() > MOST_TABLES {
+            let what = format!("its JPEG tables have {} bytes; at most {MOST_TABLES} are read", tables.len());
+            return Err(MediaError::corrupt(Format::Tiff, what));
+        }
+        let (width, height) = grid.stored;
+        let largest = (width.next_multiple_of(UNIT), height.next_multiple_of(UNIT));
+        let left = grid.count(page) * u64::from(width) * u64::from(height) * MOST_IN_UNITS;
+        Ok(Self { offsets, lengths, tables, largest, left })
     }
 
     fn read(
-        &self,
-        decoder: &mut Input,
+        &mut self,
+        decoder: &mut Input<'_>,
         number: u32,
         page: &Page,
         place: &Place,
         limits: &Limits,
+        share: &Share,
     ) -> Result<Chunk, MediaError> {
         let (offset, length) = (self.offsets[number as usize], self.lengths[number as usize]);
-        limits.check_memory(length)?;
         let input = decoder.inner();
         let failed = |error| MediaError::reading(Format::Tiff, error);
         input.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        let mut stream = Vec::new();
-        input.take(length).read_to_end(&mut stream).map_err(failed)?;
+        let stream = share.read(input, length).map_err(failed)?;
         if (stream.len() as u64) < length {
             return Err(MediaError::truncated(Format::Tiff, "a strip or tile reaches beyond the end of the file"));
         }
-        let picture =
-            jpeg::decode_embedded(&with_tables(&self.tables, stream), page.is_ycbcr, limits).map_err(in_tiff)?;
+        let stream = with_tables(&self.tables, stream);
+        let header = jpeg::embedded_header(&stream).map_err(in_tiff)?;
+        self.check_size(header.width.into(), header.height.into(), place)?;
+        let picture = jpeg::decode_embedded(stream, &header, page.is_ycbcr, limits, share).map_err(in_tiff)?;
         let samples = if page.is_planar { 1 } else { page.samples };
         if picture.width < place.width || picture.height < place.height || picture.samples != samples {
             return Err(MediaError::corrupt(Format::Tiff, "a JPEG strip or tile has another size than the tags say"));
         }
         Ok(Chunk { width: picture.width as usize, samples, bytes: picture.pixels })
+    }
+}
+
+impl JpegChunks {
+    /// Before it is decoded, so that nothing large is decoded for a small place, or something a little too large for many.
+    fn check_size(&mut self, width: u32, height: u32, place: &Place) -> Result<(), MediaError> {
+        let (most_across, most_down) = self.largest;
+        let pixels = u64::from(width) * u64::from(height);
+        if width > most_across || height > most_down || pixels > self.left {
+            let Place { width: across, height: down, .. } = place;
+            let what = format!("a JPEG strip or tile has {width} x {height} pixels where {across} x {down} belong");
+            return Err(MediaError::corrupt(Format::Tiff, what));
+        }
+        self.left -= pixels;
+        Ok(())
     }
 }
 

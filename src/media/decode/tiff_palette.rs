@@ -1,5 +1,5 @@
 //! Pages with a palette, which the `tiff` crate refuses: the page passes for gray while it is read, and its samples
-//! are looked up in the palette afterwards.
+//! are looked up in the palette afterwards. Pages whose bytes have their last bit first, which it scrambles, pass for others too.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -21,11 +21,11 @@ pub(super) fn from_color_map(map: &[u16], bits: u8) -> Option<Palette> {
 }
 
 /// A file whose first page says gray where it said palette.
-#[derive(Debug)]
 pub(super) struct Disguised<R> {
     inner: R,
     position: u64,
     mask: Option<Mask>,
+    is_reversed: bool,
 }
 
 /// Where a byte of the photometric interpretation lies that is read as another.
@@ -44,7 +44,12 @@ impl<R: Read + Seek> Disguised<R> {
             Err(error) => return Err(error),
         };
         inner.rewind()?;
-        Ok(Self { inner, position: 0, mask })
+        Ok(Self { inner, position: 0, mask, is_reversed: false })
+    }
+
+    /// From now on, all bytes have their bits the other way round: what is read from here is pixels.
+    pub fn reverse_bits(&mut self) {
+        self.is_reversed = true;
     }
 
     pub fn has_palette(&self) -> bool {
@@ -60,6 +65,9 @@ impl<R: Read> Read for Disguised<R> {
             if let Some(byte) = place.and_then(|place| buffer[..count].get_mut(place)) {
                 *byte = mask.byte;
             }
+        }
+        if self.is_reversed {
+            buffer[..count].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
         }
         self.position += count as u64;
         Ok(count)

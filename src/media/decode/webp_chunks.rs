@@ -10,6 +10,12 @@ use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
 
+/// Most chunks of a file, those in its frames among them: of an animation of an hour, 25 frames a second.
+const MOST_CHUNKS: u32 = 100_000;
+
+/// Bytes of a chunk beside the pixels: profiles of presses have a few megabytes.
+const MOST_BESIDE: u64 = 64 << 20;
+
 /// Checks all chunks of a file of `len` bytes. Leaves `input` anywhere.
 pub(super) fn check(input: &mut (impl Read + Seek), len: u64, limits: &Limits) -> Result<(), MediaError> {
     let failed = |error| MediaError::reading(Format::WebP, error);
@@ -19,7 +25,7 @@ pub(super) fn check(input: &mut (impl Read + Seek), len: u64, limits: &Limits) -
         let what = format!("it says it has {said} bytes and has {len}");
         return Err(MediaError::truncated(Format::WebP, what));
     }
-    Walk { input, limits }.chunks(12, said, len, true)
+    Walk { input, limits, seen: 0 }.chunks(12, said, len, true)
 }
 
 /// Chunks that the decoder does something with.
@@ -29,6 +35,8 @@ const KNOWN: [[u8; 4]; 11] =
 struct Walk<'a, R> {
     input: &'a mut R,
     limits: &'a Limits,
+    /// Chunks so far.
+    seen: u32,
 }
 
 impl<R: Read + Seek> Walk<'_, R> {
@@ -38,6 +46,10 @@ impl<R: Read + Seek> Walk<'_, R> {
         const HEADER: u64 = 8;
         while place + HEADER <= end {
             let chunk = self.at::<8>(place)?;
+            self.seen += 1;
+            if self.seen > MOST_CHUNKS {
+                return Err(MediaError::corrupt(Format::WebP, format!("it has more than {MOST_CHUNKS} chunks")));
+            }
             let [_, _, _, _, size @ ..] = chunk;
             let (start, size) = (place + HEADER, u64::from(u32::from_le_bytes(size)));
             if start + size > end {
@@ -47,6 +59,10 @@ impl<R: Read + Seek> Walk<'_, R> {
                 return Err(MediaError::truncated(Format::WebP, "a chunk in it is longer than the rest of the file"));
             }
             match &chunk[..4] {
+                b"ICCP" | b"EXIF" | b"XMP " if size > MOST_BESIDE => {
+                    let what = format!("a chunk beside its pixels has {size} bytes; at most {MOST_BESIDE} are read");
+                    return Err(MediaError::corrupt(Format::WebP, what));
+                }
                 b"VP8X" => {
                     let [_, _, _, _, w0, w1, w2, h0, h1, h2] = self.at(start)?;
                     self.check_size([w0, w1, w2, 0], [h0, h1, h2, 0], 1)?;

@@ -2,6 +2,7 @@
 
 use super::super::error::MediaError;
 use super::super::limits::Limits;
+use super::super::memory::Share;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bitmap {
@@ -16,8 +17,9 @@ impl Bitmap {
     /// All zero, within the limit on memory.
     pub fn new(width: u32, height: u32, limits: &Limits) -> Result<Self, MediaError> {
         let words = (width as usize).div_ceil(64);
-        limits.check_memory(words as u64 * 8 * u64::from(height))?;
-        Ok(Self { width, height, words, bits: vec![0; words * height as usize] })
+        let mut bits = Vec::new();
+        Share::of(limits).lengthen(&mut bits, words as u64 * u64::from(height))?;
+        Ok(Self { width, height, words, bits })
     }
 
     pub fn width(&self) -> u32 {
@@ -43,8 +45,9 @@ impl Bitmap {
     /// Takes the set bits that are joined to (x, y) side by side out of it, and returns them.
     pub fn take_joined(&mut self, x: u32, y: u32, limits: &Limits) -> Result<Self, MediaError> {
         let mut joined = Self { bits: Vec::new(), ..*self };
-        limits.check_memory(self.bits.len() as u64 * 16)?;
-        joined.bits.resize(self.bits.len(), 0);
+        let share = Share::of(limits);
+        let _own = share.hold(size_of_val(&self.bits[..]) as u64)?;
+        share.lengthen(&mut joined.bits, self.bits.len() as u64)?;
         let mut runs = Vec::new();
         if self.get(x, y) {
             runs.push(self.take_run(x, y, &mut joined));

@@ -54,7 +54,7 @@ impl Shape {
     fn along(&self, row: &[u16], step: usize) -> Values {
         let pixels = row.len() / step;
         let at = |pixel: isize, channel: usize| row[pixel.clamp(0, pixels as isize - 1) as usize * step + channel];
-        let mut out = vec![0; row.len()];
+        let mut out = vec![0; row.len()]; // bounded: as long as the row
         match self {
             Self::Bell(weights) => {
                 for pixel in 0..pixels as isize {
@@ -113,7 +113,7 @@ impl Down {
 
     fn push(&mut self, row: Values, out: &mut Vec<Values>) {
         if self.last.is_none() {
-            self.sums = vec![0; row.len()];
+            self.sums = vec![0; row.len()]; // bounded: as long as the row
             for _ in 0..self.shape.reach() {
                 self.enter(row.clone(), out);
             }

@@ -64,8 +64,8 @@ impl<R: Rows> Rows for Masked<'_, R> {
     fn read(&mut self, most: u32) -> Result<Cow<'_, [u8]>, MediaError> {
         let (width, layout) = (self.rows.width() as usize, self.rows.layout());
         let band = self.rows.read(most)?;
-        let mut alpha = vec![u8::MAX; width];
-        let mut out = Vec::with_capacity(band.len() / layout.samples() * 4);
+        let mut alpha = vec![u8::MAX; width]; // bounded: a row of the band there is
+        let mut out = Vec::with_capacity(band.len() / layout.samples() * 4); // bounded: by the band there is
         for row in band.chunks_exact(width * layout.samples()) {
             alpha.fill(u8::MAX);
             (self.mask)(self.next, row, &mut alpha);

@@ -62,7 +62,7 @@ impl ClippingPath {
         }
         edges.retain(|edge| edge.top < edge.bottom);
         edges.sort_by(|a, b| b.top.total_cmp(&a.top));
-        Coverage { width, waiting: edges, active: Vec::new(), sums: vec![0.0; width as usize] }
+        Coverage { width, waiting: edges, active: Vec::new(), sums: vec![0.0; width as usize] } // bounded: a row, whose length has been checked
     }
 }
 
@@ -184,7 +184,7 @@ impl Coverage {
         }
         self.active.retain(|edge| edge.bottom > top);
         self.sums.fill(0.0);
-        let mut crossings = Vec::with_capacity(self.active.len());
+        let mut crossings = Vec::with_capacity(self.active.len()); // bounded: by the edges there are
         for line in 0..LINES {
             let at = top + (line as f32 + 0.5) / LINES as f32;
             let crossed = self.active.iter().filter(|edge| edge.top <= at && at < edge.bottom);

@@ -122,7 +122,7 @@ impl Planes {
     }
 
     fn of(self, row: &[u8]) -> Vec<u16> {
-        let mut values = Vec::with_capacity(row.len() / self.layout.samples() * self.count());
+        let mut values = Vec::with_capacity(row.len() / self.layout.samples() * self.count()); // bounded: by the row there is
         for pixel in row.chunks_exact(self.layout.samples()) {
             let (colours, alpha) = pixel.split_at(self.colours());
             let shown = alpha.first().map_or(255, |alpha| u32::from(*alpha));

@@ -11,6 +11,7 @@ use flate2::read::ZlibDecoder;
 
 use super::super::edit::resource;
 use super::super::format::Format;
+use super::super::memory::read_at_most;
 use super::tiff::{self, Tiff};
 use super::{heif, svg};
 
@@ -19,6 +20,9 @@ pub(super) const MOST_BYTES: u64 = 16 << 20;
 
 /// Most segments or chunks of a file that are looked at.
 pub(super) const MOST_PARTS: usize = 10_000;
+
+/// Most pieces of 255 bytes that the blocks of a GIF file are passed over in.
+const MOST_PIECES: u32 = 4_000_000;
 
 const XMP_TAG: u16 = 700;
 const IPTC_TAG: u16 = 33723;
@@ -116,7 +120,12 @@ impl Blocks {
                 APP13 => {
                     if let Some(resources) = take(input, length)?.strip_prefix(b"Photoshop 3.0\0") {
                         // Resources that do not fit into a segment go on in the next.
-                        self.photoshop.get_or_insert_default().extend_from_slice(resources);
+                        let all = self.photoshop.get_or_insert_default();
+                        if (all.len() + resources.len()) as u64 > MOST_BYTES {
+                            let what = format!("its image resources have more than {MOST_BYTES} bytes");
+                            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                        }
+                        all.extend_from_slice(resources);
                     }
                 }
                 _ => input.seek_relative(length as i64)?,
@@ -140,9 +149,9 @@ impl Blocks {
             let kind: [u8; 4] = array(input)?;
             match &kind {
                 b"eXIf" => self.exif = Some(exif_block(take(input, length)?)),
-                b"iTXt" => {
+                b"iTXt" if self.xmp.is_none() => {
                     if let Some(xmp) = international_text(&take(input, length)?) {
-                        self.xmp.get_or_insert(xmp);
+                        self.xmp = Some(xmp);
                     }
                 }
                 b"IEND" => break,
@@ -176,13 +185,14 @@ impl Blocks {
         input.seek(SeekFrom::Start(10))?;
         let [flags, _, _] = array(input)?;
         skip_color_table(input, flags)?;
+        let mut pieces = 0;
         for _ in 0..MOST_PARTS {
             match array(input)? {
                 [IMAGE] => {
                     let [_, _, _, _, _, _, _, _, flags] = array(input)?;
                     skip_color_table(input, flags)?;
                     let [_code_size] = array(input)?;
-                    skip_blocks(input)?;
+                    skip_blocks(input, &mut pieces)?;
                 }
                 [EXTENSION] => {
                     let [label] = array(input)?;
@@ -193,7 +203,7 @@ impl Blocks {
                         break;
                     }
                     if length > 0 {
-                        skip_blocks(input)?;
+                        skip_blocks(input, &mut pieces)?;
                     }
                 }
                 _ => break,
@@ -252,22 +262,22 @@ fn international_text(chunk: &[u8]) -> Option<Vec<u8>> {
     if compressed == 0 {
         return Some(text.to_vec());
     }
-    let mut packet = Vec::new();
-    ZlibDecoder::new(text).take(MOST_BYTES).read_to_end(&mut packet).ok()?;
-    Some(packet)
+    read_at_most(&mut ZlibDecoder::new(text), MOST_BYTES).ok()
 }
 
 fn skip_color_table(input: &mut Input, flags: u8) -> io::Result<()> {
     if flags & 0x80 != 0 { input.seek_relative(3 << ((flags & 7) + 1)) } else { Ok(()) }
 }
 
-fn skip_blocks(input: &mut Input) -> io::Result<()> {
-    loop {
+fn skip_blocks(input: &mut Input, pieces: &mut u32) -> io::Result<()> {
+    while *pieces < MOST_PIECES {
+        *pieces += 1;
         match array(input)? {
             [0] => return Ok(()),
             [length] => input.seek_relative(length.into())?,
         }
     }
+    Err(io::ErrorKind::UnexpectedEof.into())
 }
 
 /// A packet that stands in the file as it is, without the lengths of blocks: 258 bytes behind it lead every reader who takes its

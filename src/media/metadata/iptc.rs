@@ -4,6 +4,9 @@ use super::{Found, text};
 
 const MARK: u8 = 0x1c;
 
+/// Most data sets that are looked at. Long lists of keywords have some hundred.
+const MOST_SETS: usize = 10_000;
+
 /// Data sets of the application record that XMP has names for.
 const NAMES: &[(u8, &str)] = &[
     (5, "dc.title"),
@@ -36,7 +39,7 @@ pub(super) fn read(block: &[u8], found: &mut Found) {
     const CHARACTER_SET: u8 = 90;
     const UTF_8: &[u8] = b"\x1b%G";
     let mut is_utf8 = false;
-    for DataSet { record, number, value } in DataSets(block) {
+    for DataSet { record, number, value } in DataSets(block).take(MOST_SETS) {
         if (record, number) == (ENVELOPE, CHARACTER_SET) {
             is_utf8 = value == UTF_8;
         }

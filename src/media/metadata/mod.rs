@@ -23,6 +23,7 @@ use std::path::Path;
 
 pub(in crate::media) use blocks::image_resources;
 use blocks::{Blocks, Exif};
+pub(in crate::media) use tiff::{Tiff, Value};
 
 use super::format::Format;
 use super::pdf::Information;
@@ -35,6 +36,9 @@ const LONGEST_VALUE: usize = 10_000;
 
 /// Longest name of a field, in bytes: longer ones are left out.
 const LONGEST_NAME: usize = 120;
+
+/// Most values that are looked at, those that come twice among them: each is compared with all there are.
+const MOST_SEEN: usize = 50_000;
 
 /// Most bytes of all values together.
 const MOST_TEXT: usize = 1 << 20;
@@ -94,6 +98,7 @@ fn found(read: impl FnOnce(&mut Found)) -> Fields {
 #[derive(Default)]
 struct Found {
     fields: Fields,
+    seen: usize,
     values: usize,
     text: usize,
 }
@@ -101,6 +106,10 @@ struct Found {
 impl Found {
     /// Adds a value behind those that the field has. Empty ones are none, and what comes twice comes once.
     fn add(&mut self, field: &str, value: &str) {
+        self.seen += 1;
+        if self.seen > MOST_SEEN {
+            return;
+        }
         let value: String =
             value.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0').chars().take(LONGEST_VALUE).collect();
         let is_too_much = self.values >= MOST_VALUES || self.text + value.len() > MOST_TEXT;

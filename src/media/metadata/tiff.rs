@@ -3,6 +3,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::super::memory::read_at_most;
+
 /// Most tags of a directory that are looked at.
 const MOST_TAGS: u64 = 10_000;
 
@@ -131,7 +133,6 @@ const fn size_of_kind(kind: u16) -> u64 {
 
 /// The next `length` bytes. Memory is taken as they arrive.
 pub fn take(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    input.take(length).read_to_end(&mut bytes)?;
+    let bytes = read_at_most(input, length)?;
     if bytes.len() as u64 == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

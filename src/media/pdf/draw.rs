@@ -233,7 +233,7 @@ impl Rows for PageRows {
 
 /// The samples of each pixel that are wanted, side by side.
 fn gathered<const N: usize>(pixels: &[[u8; 4]], wanted: impl Fn([u8; 4]) -> [u8; N]) -> Cow<'static, [u8]> {
-    let mut samples = vec![0; pixels.len() * N];
+    let mut samples = vec![0; pixels.len() * N]; // bounded: by the pixels there are
     for (to, from) in samples.as_chunks_mut::<N>().0.iter_mut().zip(pixels) {
         *to = wanted(*from);
     }

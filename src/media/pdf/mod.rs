@@ -389,7 +389,7 @@ fn is_plain(path: &Path) -> bool {
 fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     const MOST: u64 = 64 << 20;
     let is_sound = is_plain(path) && fs::metadata(path).ok()?.len() <= MOST;
-    is_sound.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok())?
+    is_sound.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok())? // bounded: by MOST
 }
 
 fn discard(folder: &Folder, page: u32) {

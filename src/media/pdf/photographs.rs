@@ -24,6 +24,7 @@ use hayro::kurbo::{BezPath, Rect};
 
 use super::super::decode::{MOST_HALVINGS, SmallJpeg};
 use super::super::limits::Limits;
+use super::super::memory::Share;
 use super::super::raster::Layout;
 use super::draw::Sheet;
 
@@ -172,7 +173,7 @@ impl<'l> Update<'l> {
         let file = &mut self.file;
         // Besides this copy: the document, for which half of the limit is enough, and the picture as hayro takes it out.
         self.limits.check_memory(file.len() as u64 + 2 * length).ok()?;
-        file.reserve_exact(usize::try_from(length).ok()? + small.surplus() + 1024);
+        Share::of(self.limits).grow(file, length + small.surplus() as u64 + 1024).ok()?;
         write!(file, "{} {} obj\n<</Type/XObject/Subtype/Image", id.obj_number, id.gen_number).ok()?;
         write!(file, "/Width {width}/Height {height}/BitsPerComponent 8/Length {length}/ColorSpace ").ok()?;
         match (dict.get_ref("ColorSpace"), dict.get::<Array<'_>>("ColorSpace"), small.layout) {

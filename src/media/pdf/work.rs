@@ -33,7 +33,7 @@ pub fn work() -> ExitCode {
 }
 
 fn read_orders() -> io::Result<Orders> {
-    Ok(serde_json::from_slice(&fs::read(ORDERS)?)?)
+    Ok(serde_json::from_slice(&fs::read(ORDERS)?)?) // bounded: by the program, which wrote it
 }
 
 fn say(said: &Said) -> io::Result<()> {
@@ -72,7 +72,7 @@ fn open(path: &Path, limits: &Limits) -> io::Result<Result<Pdf, PdfError>> {
     if bytes > limit {
         return Ok(Err(PdfError::TooLarge { bytes, limit }));
     }
-    let bytes = fs::read(path)?;
+    let bytes = fs::read(path)?; // bounded: by half of max_memory
     let opened = panic::catch_unwind(AssertUnwindSafe(|| Pdf::new(bytes)));
     Ok(opened.unwrap_or(Err(LoadPdfError::Invalid)).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => PdfError::Encrypted,

@@ -130,7 +130,7 @@ impl<W: Write + Seek> Container<W> {
                     if value.len() > words.size() {
                         words.offset(self.append(&value)?.offset)
                     } else {
-                        value.resize(words.size(), 0);
+                        value.resize(words.size(), 0); // bounded: by 8 bytes
                         value
                     }
                 }

@@ -144,7 +144,7 @@ impl<'a, W: Write + Seek> Builder<'a, W> {
         page.set(tag::SUBFILE_TYPE, Field::Long(if index == 0 { 0 } else { REDUCED }));
         page.set(tag::WIDTH, Field::Long(width));
         page.set(tag::HEIGHT, Field::Long(height));
-        page.set(tag::BITS, Field::Shorts(vec![8; samples]));
+        page.set(tag::BITS, Field::Shorts(vec![8; samples])); // bounded: by the layout
         page.set(tag::ORIENTATION, Field::short(1));
         page.set(tag::SAMPLES, Field::short(samples as u16));
         page.set(tag::PLANAR, Field::short(1));

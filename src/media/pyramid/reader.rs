@@ -1,7 +1,7 @@
 //! Reads regions out of the levels of a pyramid that was written here: no more tiles are decoded than a region touches.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -15,6 +15,7 @@ use super::super::decode::{self, Cancel, check_cancel, guarded};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::Share;
 use super::super::picture::Resolution;
 use super::super::raster::{Layout, Raster};
 
@@ -124,8 +125,10 @@ impl Pyramid {
         let samples = self.layout.samples();
         let (width, height) = (columns.len() as u32, rows.len() as u32);
         let stride = width as usize * samples;
-        let mut pixels = decode::pixel_buffer(stride as u64 * u64::from(height), limits)?;
+        let share = Share::of(limits);
         let (tile, across) = (level.tile, columns.start / level.tile..columns.end.div_ceil(level.tile));
+        let _row_of_tiles = share.hold(across.len() as u64 * u64::from(tile) * u64::from(tile) * samples as u64)?;
+        let mut pixels = share.bytes(stride as u64 * u64::from(height))?;
         for down in rows.start / tile..rows.end.div_ceil(tile) {
             check_cancel(cancel)?;
             let decoded: Vec<(u32, Vec<u8>)> = across
@@ -153,12 +156,12 @@ impl Pyramid {
         let (Some(offset), Some(length)) = (level.offsets.get(number), level.lengths.get(number)) else {
             return Err(MediaError::corrupt(Format::Tiff, "a tile has no place in the file"));
         };
-        limits.check_memory(*length)?;
-        let mut stream = vec![0; *length as usize];
+        let share = Share::of(limits);
+        let mut stream = share.bytes(*length)?;
         self.file.read_exact_at(&mut stream, *offset).map_err(|error| MediaError::reading(Format::Tiff, error))?;
         let pixels = guarded(Format::Tiff, || match &self.coding {
-            Coding::Jpeg(tables) => decode::jpeg_tile(&decode::with_tables(tables, stream), limits),
-            Coding::Deflate => inflate(&stream, level.tile as usize, self.layout.samples()),
+            Coding::Jpeg(tables) => decode::jpeg_tile(decode::with_tables(tables, stream), limits),
+            Coding::Deflate => inflate(&stream, level.tile as usize, self.layout.samples(), &share),
         })?;
         if pixels.len() != level.tile as usize * level.tile as usize * self.layout.samples() {
             return Err(MediaError::corrupt(Format::Tiff, "a tile has another size than the tags say"));
@@ -201,11 +204,10 @@ fn foreign(what: &str) -> MediaError {
     MediaError::unsupported(Format::Tiff, format!("a TIFF file with {what}, which is not a pyramid of this program,"))
 }
 
-fn inflate(stream: &[u8], tile: usize, samples: usize) -> Result<Vec<u8>, MediaError> {
+fn inflate(stream: &[u8], tile: usize, samples: usize, share: &Share) -> Result<Vec<u8>, MediaError> {
     let len = tile * tile * samples;
-    let mut pixels = Vec::with_capacity(len);
-    let read = ZlibDecoder::new(stream).take(len as u64 + 1).read_to_end(&mut pixels);
-    read.map_err(|error| MediaError::reading(Format::Tiff, error))?;
+    let read = share.read(&mut ZlibDecoder::new(stream), len as u64 + 1);
+    let mut pixels = read.map_err(|error| MediaError::reading(Format::Tiff, error))?;
     for row in pixels.chunks_exact_mut(tile * samples) {
         for i in samples..row.len() {
             row[i] = row[i].wrapping_add(row[i - samples]);

@@ -74,7 +74,7 @@ impl Coder {
     /// The tables every tile's stream needs, as a stream of their own; they depend on nothing but the options.
     pub fn shared_tables(&self) -> Result<Option<Vec<u8>>, MediaError> {
         let Coding::Jpeg { quality, halves_chroma } = self.coding else { return Ok(None) };
-        let blank = vec![0; self.tile as usize * self.tile as usize * self.layout.samples()];
+        let blank = vec![0; self.tile as usize * self.tile as usize * self.layout.samples()]; // bounded: by the largest tile
         self.jpeg(&blank, quality, halves_chroma).map(|stream| Some(Segments::of(&stream).tables()))
     }
 
@@ -84,7 +84,7 @@ impl Coder {
         let stride = band.width as usize * samples;
         let left = column as usize * tile * samples;
         let inside = (tile * samples).min(stride - left);
-        let mut out = Vec::with_capacity(tile * tile * samples);
+        let mut out = Vec::with_capacity(tile * tile * samples); // bounded: by the largest tile
         for row in band.pixels.chunks_exact(stride) {
             let row = &row[left..left + inside];
             out.extend_from_slice(row);
@@ -121,7 +121,7 @@ impl Coder {
 
     #[cfg(not(feature = "turbojpeg"))]
     fn jpeg(&self, pixels: &[u8], quality: u8, halves_chroma: bool) -> Result<Vec<u8>, MediaError> {
-        let mut stream = Vec::with_capacity(pixels.len() / 8);
+        let mut stream = Vec::with_capacity(pixels.len() / 8); // bounded: by the largest tile
         let chroma = if halves_chroma { Chroma::Half } else { Chroma::Full };
         let color =
             if self.layout == Layout::Gray { jpeg_encoder::ColorType::Luma } else { jpeg_encoder::ColorType::Rgb };
@@ -138,7 +138,7 @@ impl Coder {
                 row[i] = row[i].wrapping_sub(row[i - samples]);
             }
         }
-        let mut encoder = ZlibEncoder::new(Vec::with_capacity(pixels.len() / 4), Compression::default());
+        let mut encoder = ZlibEncoder::new(Vec::with_capacity(pixels.len() / 4), Compression::default()); // bounded: by the largest tile
         encoder.write_all(&pixels).and_then(|()| encoder.finish()).map_err(MediaError::writing(FAILED))
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct Drawing {
 impl Product {
     /// The product turned by `turn` (1 is once around) in a frame of the given size.
     pub fn draw(&self, width: u32, height: u32, turn: f32, backdrop: Backdrop) -> Drawing {
-        let mut pixels = vec![[0.0; 4]; width as usize * height as usize];
+        let mut pixels = vec![[0.0; 4]; width as usize * height as usize]; // bounded: by the program, which draws it
         let scale = width.min(height) as f32;
         pixels.par_chunks_exact_mut(width as usize).enumerate().for_each(|(y, row)| {
             for (x, pixel) in row.iter_mut().enumerate() {

@@ -5,10 +5,11 @@ use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions,
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::super::decode::{self, Cancel};
+use super::super::decode::Cancel;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::Share;
 use super::super::orientation::Orientation;
 use super::super::pyramid::Pyramid;
 use super::super::raster::{Layout, Raster};
@@ -255,7 +256,7 @@ fn with_alpha(layout: Layout) -> Layout {
 
 fn blank(plan: &Plan, layout: Layout, limits: &Limits) -> Result<Raster, MediaError> {
     let bytes = u64::from(plan.width) * u64::from(plan.height) * layout.samples() as u64;
-    raster(plan.width, plan.height, layout, decode::pixel_buffer(bytes, limits)?)
+    raster(plan.width, plan.height, layout, Share::of(limits).bytes(bytes)?)
 }
 
 pub(super) fn raster(width: u32, height: u32, layout: Layout, pixels: Vec<u8>) -> Result<Raster, MediaError> {

@@ -175,7 +175,7 @@ impl Colors {
         match &self.alpha {
             None => self.pixels.clone(),
             Some(alpha) => {
-                let mut out = Vec::with_capacity(self.pixels.len() + alpha.len());
+                let mut out = Vec::with_capacity(self.pixels.len() + alpha.len()); // bounded: by the pixels there are
                 for (pixel, alpha) in self.pixels.chunks_exact(self.samples).zip(alpha) {
                     out.extend_from_slice(pixel);
                     out.push(*alpha);
@@ -192,8 +192,8 @@ fn split(view: Raster) -> (Vec<u8>, Option<Vec<u8>>) {
         return (view.into_pixels(), None);
     }
     let samples = layout.samples();
-    let mut colors = Vec::with_capacity(view.pixels().len() / samples * (samples - 1));
-    let mut alpha = Vec::with_capacity(view.pixels().len() / samples);
+    let mut colors = Vec::with_capacity(view.pixels().len() / samples * (samples - 1)); // bounded: by the pixels there are
+    let mut alpha = Vec::with_capacity(view.pixels().len() / samples); // bounded: by the pixels there are
     for pixel in view.pixels().chunks_exact(samples) {
         colors.extend_from_slice(&pixel[..samples - 1]);
         alpha.push(pixel[samples - 1]);
@@ -252,7 +252,7 @@ fn transform(
 }
 
 fn apply(transform: &Transform8BitExecutor, colors: &[u8], from: usize, to: usize) -> Result<Vec<u8>, MediaError> {
-    let mut out = vec![0; colors.len() / from * to];
+    let mut out = vec![0; colors.len() / from * to]; // bounded: by the pixels there are
     guarded(Format::IccProfile, || {
         transform
             .transform(colors, &mut out)

@@ -137,7 +137,7 @@ fn with_profile(file: &[u8], profile: &[u8], colors: &Colors) -> Vec<u8> {
     body.extend(b"ICCP");
     body.extend((profile.len() as u32).to_le_bytes());
     body.extend(profile);
-    body.resize(body.len().next_multiple_of(2), 0);
+    body.resize(body.len().next_multiple_of(2), 0); // bounded: one byte more
     body.extend(chunks);
     let mut out = b"RIFF".to_vec();
     out.extend((body.len() as u32).to_le_bytes());
@@ -150,7 +150,7 @@ fn gif(colors: &Colors) -> Result<Vec<u8>, MediaError> {
     /// From 1 (best) to 30 (fastest).
     const SPEED: i32 = 10;
     let (width, height) = (colors.width as u16, colors.height as u16);
-    let mut pixels = Vec::with_capacity(colors.pixels.len() / colors.samples * 4);
+    let mut pixels = Vec::with_capacity(colors.pixels.len() / colors.samples * 4); // bounded: by the pixels there are
     for (at, pixel) in colors.pixels.chunks_exact(colors.samples).enumerate() {
         let is_shown = colors.alpha.as_ref().is_none_or(|alpha| alpha[at] >= 128);
         let [red, green, blue] = if colors.samples == 1 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
@@ -187,7 +187,7 @@ fn tiff(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u
     let mut page = Page::default();
     page.set(tag::WIDTH, Field::Long(colors.width));
     page.set(tag::HEIGHT, Field::Long(colors.height));
-    page.set(tag::BITS, Field::Shorts(vec![8; samples]));
+    page.set(tag::BITS, Field::Shorts(vec![8; samples])); // bounded: by the layout
     page.set(tag::SAMPLES, Field::short(samples as u16));
     page.set(tag::PLANAR, Field::short(1));
     page.set(tag::ORIENTATION, Field::short(1));

@@ -36,7 +36,7 @@ pub(super) fn unsharp_mask(colors: &mut Colors, mask: &UnsharpMask, scale: f64) 
 pub(super) fn sharpen(colors: &mut Colors) {
     each_plane(colors, false, |plane, apply| {
         let (width, height) = (plane.width, plane.values.len() / plane.width);
-        let mut added = vec![0.0; plane.values.len()];
+        let mut added = vec![0.0; plane.values.len()]; // bounded: by the plane there is
         added.par_chunks_exact_mut(width).enumerate().for_each(|(y, row)| {
             for (x, added) in row.iter_mut().enumerate() {
                 let mut around = 0.0;
@@ -111,7 +111,7 @@ fn blur(plane: &Plane, deviation: f64) -> Plane {
 
 fn transposed(plane: &Plane) -> Plane {
     let height = plane.values.len() / plane.width;
-    let mut values = vec![0.0; plane.values.len()];
+    let mut values = vec![0.0; plane.values.len()]; // bounded: by the plane there is
     values.par_chunks_exact_mut(height).enumerate().for_each(|(x, column)| {
         for (y, value) in column.iter_mut().enumerate() {
             *value = plane.values[y * plane.width + x];
@@ -121,7 +121,7 @@ fn transposed(plane: &Plane) -> Plane {
 }
 
 fn rows(values: &[f32], width: usize, deviation: f64) -> Vec<f32> {
-    let mut out = vec![0.0; values.len()];
+    let mut out = vec![0.0; values.len()]; // bounded: by the plane there is
     if deviation <= LARGEST_KERNEL {
         let kernel = kernel(deviation);
         let pairs = out.par_chunks_exact_mut(width).zip(values.par_chunks_exact(width));

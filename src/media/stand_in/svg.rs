@@ -29,6 +29,7 @@ use super::super::decode::Cancel;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::read_at_most;
 use super::{StandIn, StandInError, StandInLimits};
 
 /// What the other side of the fence knows this work by.
@@ -136,7 +137,7 @@ pub(crate) fn work() -> ExitCode {
 const STACK: usize = 256 << 20;
 
 fn carry_out() -> io::Result<String> {
-    let orders: Orders = serde_json::from_slice(&fs::read(ORDERS)?)?;
+    let orders: Orders = serde_json::from_slice(&fs::read(ORDERS)?)?; // bounded: by the program, which wrote it
     let drawing = thread::Builder::new().stack_size(STACK).spawn(move || {
         panic::catch_unwind(AssertUnwindSafe(|| drawn(&orders)))
             .unwrap_or_else(|_| Ok(Said::Unusable("drawing it failed".to_owned())))
@@ -192,15 +193,16 @@ pub(in crate::media) fn text(path: &Path, most: u64) -> io::Result<Result<String
     let mut magic = [0; 2];
     let is_compressed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
     let file = BufReader::new(File::open(path)?);
-    let mut bytes = Vec::new();
+    // What is compressed to nothing is no longer than what comes of it either.
+    let mut file = file.take(most + 1);
     let read = if is_compressed {
-        MultiGzDecoder::new(file).take(most + 1).read_to_end(&mut bytes)
+        read_at_most(&mut MultiGzDecoder::new(file), most + 1)
     } else {
-        file.take(most + 1).read_to_end(&mut bytes)
+        read_at_most(&mut file, most + 1)
     };
     Ok(match read {
-        Ok(_) if bytes.len() as u64 > most => Err(format!("it has more than {most} bytes")),
-        Ok(_) => Ok(encoding(&bytes).decode(&bytes).0.into_owned()),
+        Ok(bytes) if bytes.len() as u64 > most => Err(format!("it has more than {most} bytes")),
+        Ok(bytes) => Ok(encoding(&bytes).decode(&bytes).0.into_owned()),
         Err(_) if is_compressed => Err("it cannot be decompressed".to_owned()),
         Err(error) => return Err(error),
     })

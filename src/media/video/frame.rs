@@ -1,10 +1,15 @@
 //! A frame as a picture.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::{INPUT, SHORT, Track, VideoError, VideoLimits, complaint, ffmpeg, fit};
 use crate::media::child::{ChildError, Folder, Launcher};
 use crate::media::decode::Cancel;
+use crate::media::memory::read_at_most;
+
+/// The largest JPEG of a frame that is read, in bytes: ffmpeg has been with hostile bytes.
+const LARGEST: u64 = 64 << 20;
 
 /// A JPEG with its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,5 +69,6 @@ fn take(
         Err(error) => return Err(error.into()),
     }
     // Behind the last frame nothing is written, and nothing is complained of.
-    Ok(std::fs::read(folder.path().join(NAME)).ok().filter(|jpeg| !jpeg.is_empty()))
+    let frame = File::open(folder.path().join(NAME)).and_then(|mut file| read_at_most(&mut file, LARGEST + 1));
+    Ok(frame.ok().filter(|jpeg| (1..=LARGEST).contains(&(jpeg.len() as u64))))
 }

@@ -115,7 +115,7 @@ pub fn encode(
         })?;
     let (file, list) = (folder.path().join(STREAM_FILE), folder.path().join(PLAYLIST));
     let bad = |what: String| VideoError::BadResult { tool: "ffmpeg", what };
-    let playlist = std::fs::read_to_string(list).map_err(|error| bad(error.to_string()))?;
+    let playlist = std::fs::read_to_string(list).map_err(|error| bad(error.to_string()))?; // bounded: by the limits of the child, which wrote it
     let segments = Segments::read(&playlist).ok_or_else(|| bad("the playlist has no segments".to_owned()))?;
     let video = video_codec(&file).map_err(|error| bad(error.to_string()))?;
     let video = video.ok_or_else(|| bad("the file names no codec".to_owned()))?;

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
+use super::super::super::error::MediaError;
+use super::super::super::memory::Share;
 use super::markers::EOI;
 
 /// Bytes that may be looked at behind any place that has been [`Entropy::reach`]ed: more than the largest unit of a scan
@@ -16,6 +18,7 @@ const PIECE: usize = 1 << 16;
 
 pub(super) struct Entropy<R> {
     input: R,
+    share: Share,
     piece: Vec<u8>,
     /// The last byte of the piece before was the first of a marker or of a stuffed byte.
     after_ones: bool,
@@ -35,9 +38,10 @@ struct End {
 }
 
 impl<R: Read> Entropy<R> {
-    pub fn new(input: R) -> Self {
+    pub fn new(input: R, share: Share) -> Self {
         Self {
             input,
+            share,
             piece: vec![0; PIECE],
             after_ones: false,
             bytes: Vec::new(),
@@ -57,7 +61,7 @@ impl<R: Read> Entropy<R> {
     fn fill(&mut self, place: u64) -> io::Result<()> {
         while ((place / 8 - self.gone) as usize + AHEAD) > self.bytes.len() {
             if self.end.is_some() {
-                self.bytes.resize((place / 8 - self.gone) as usize + AHEAD, 0);
+                self.bytes.resize((place / 8 - self.gone) as usize + AHEAD, 0); // bounded: by AHEAD
             } else {
                 self.read_piece()?;
             }
@@ -106,6 +110,9 @@ impl<R: Read> Entropy<R> {
     }
 
     fn read_piece(&mut self) -> io::Result<()> {
+        // Coded data of the rows that are not done with, and where restart markers stand in it.
+        let kept = self.bytes.len() + self.restarts.len() * size_of::<u64>() + 2 * PIECE;
+        self.share.check(kept as u64).map_err(MediaError::carried)?;
         let count = self.input.read(&mut self.piece)?;
         if count == 0 {
             self.finish_at(None);
@@ -123,7 +130,14 @@ impl<R: Read> Entropy<R> {
                 self.after_ones = false;
                 match code {
                     0 => self.bytes.push(0xff),
-                    0xd0..=0xd7 => self.restarts.push_back(self.gone + self.bytes.len() as u64),
+                    0xd0..=0xd7 => {
+                        let place = self.gone + self.bytes.len() as u64;
+                        if self.restarts.back() == Some(&place) {
+                            let what = "two restart markers have no data between them";
+                            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                        }
+                        self.restarts.push_back(place);
+                    }
                     marker => {
                         let marker = *marker;
                         self.finish_at(Some(marker));

@@ -69,7 +69,7 @@ impl Code {
 
     /// The word of each symbol up to `last`.
     pub fn words_up_to(&self, last: u8) -> Vec<Word> {
-        let mut words = vec![Word { bits: 0, len: 0 }; usize::from(last) + 1];
+        let mut words = vec![Word { bits: 0, len: 0 }; usize::from(last) + 1]; // bounded: by 8 bits
         for (symbol, word) in self.words().filter(|(symbol, _)| *symbol <= last) {
             words[usize::from(symbol)] = word;
         }

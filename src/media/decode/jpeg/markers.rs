@@ -2,8 +2,12 @@
 //!
 //! The decoder itself is lenient about an early end and fills what is missing with gray, so completeness is settled
 //! here for files that it reads as a whole: they must reach their end-of-image marker.
+//!
+//! Any segment may come any number of times. Kept is what there can be by the standard, however often it comes: tables by
+//! their numbers, of a profile each of its at most 255 segments once.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Read, Seek};
 
 use super::super::super::error::MediaError;
@@ -15,6 +19,24 @@ use super::huffman::Code;
 pub(super) const SOI: u8 = 0xd8;
 pub(super) const EOI: u8 = 0xd9;
 pub(super) const SOS: u8 = 0xda;
+const DHT: u8 = 0xc4;
+const DQT: u8 = 0xdb;
+const APP14: u8 = 0xee;
+
+/// Most segments in front of a scan. Long profiles, histories and previews of a picture come in some hundred.
+const MOST_SEGMENTS: u32 = 10_000;
+
+/// Most bytes in front of the first scan.
+const LONGEST_HEADER: u64 = 256 << 20;
+
+/// Most bytes of tables. A file that gives all it may anew for each of 64 scans has a seventh of it.
+const MOST_TABLES: u64 = 1 << 20;
+
+/// Progressive files have about ten scans; each costs a pass over the picture, however small it is in the file.
+pub(super) const MAX_SCANS: usize = 64;
+
+/// Bytes of Adobe's marker that mean something.
+const ADOBE: usize = 12;
 
 /// A colour component of the frame and its sampling factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +59,12 @@ pub(super) struct ScanComponent {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Header {
+pub(in crate::media::decode) struct Header {
     pub width: u16,
     pub height: u16,
     pub depth: u8,
     pub progressive: bool,
-    pub components: Vec<Component>,
+    pub(super) components: Vec<Component>,
     /// The colour transform of Adobe's marker; its presence also means that CMYK is stored inverted.
     pub adobe_transform: Option<u8>,
     pub icc: Option<Vec<u8>>,
@@ -50,13 +72,15 @@ pub(super) struct Header {
     pub exif: Option<ExifFacts>,
     pub density: Option<Resolution>,
     /// The first scan. Fewer components than the frame has mean that all scans must be kept until the last.
-    pub scan: Vec<ScanComponent>,
+    pub(super) scan: Vec<ScanComponent>,
     /// Huffman codes of differences of means (0 to 3) and of the rest (16 to 19), by their numbers in the file.
-    pub codes: BTreeMap<u8, Code>,
+    pub(super) codes: BTreeMap<u8, Code>,
     /// Minimum coded units from one restart marker to the next; 0 if there are none.
     pub restart_interval: u16,
-    /// The segments that pixels depend on besides: quantisation tables and Adobe's marker, as they are in the file.
-    pub segments: Vec<u8>,
+    /// Quantisation tables by their numbers, each as it stands in its segment.
+    quantization: BTreeMap<u8, Vec<u8>>,
+    /// The content of Adobe's marker.
+    adobe: Vec<u8>,
     /// Where the data of the first scan starts.
     pub scan_start: u64,
 }
@@ -66,6 +90,18 @@ impl Header {
     pub fn is_rgb(&self) -> bool {
         let named = self.components.iter().map(|component| component.id).eq(*b"RGB");
         self.components.len() == 3 && (named || self.adobe_transform == Some(0))
+    }
+
+    /// The segments that pixels depend on beside codes, frame and scan.
+    pub fn tables(&self) -> Vec<u8> {
+        let mut segments = Vec::new();
+        let adobe = (!self.adobe.is_empty()).then_some((APP14, &self.adobe));
+        for (code, body) in self.quantization.values().map(|table| (DQT, table)).chain(adobe) {
+            segments.extend([0xff, code]);
+            segments.extend((body.len() as u16 + 2).to_be_bytes());
+            segments.extend(body);
+        }
+        segments
     }
 
     /// Bytes the decoder keeps of coefficients, beside the pixels it makes.
@@ -83,7 +119,7 @@ impl Header {
 
 /// Reads markers up to the first scan.
 pub(super) fn read_header(input: impl BufRead + Seek) -> Result<Header, MediaError> {
-    let mut reader = Reader { input, offset: 0 };
+    let mut reader = Reader { input, offset: 0, segments: 0, tables: 0 };
     reader.header().map_err(|error| match error {
         HeaderError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             MediaError::truncated(Format::Jpeg, format!("its header breaks off after {} bytes", reader.offset))
@@ -117,6 +153,10 @@ fn corrupt(what: impl Into<String>) -> HeaderError {
 struct Reader<R> {
     input: R,
     offset: u64,
+    /// How many have been met.
+    segments: u32,
+    /// Bytes of those that hold tables.
+    tables: u64,
 }
 
 impl<R: BufRead + Seek> Reader<R> {
@@ -128,9 +168,16 @@ impl<R: BufRead + Seek> Reader<R> {
     }
 
     fn segment(&mut self) -> Result<Vec<u8>, HeaderError> {
-        let mut body = vec![0; self.segment_length()?];
+        let mut body = vec![0; self.segment_length()?]; // bounded: by 16 bits
         self.input.read_exact(&mut body)?;
         self.offset += body.len() as u64;
+        Ok(body)
+    }
+
+    fn table(&mut self) -> Result<Vec<u8>, HeaderError> {
+        let body = self.segment()?;
+        self.tables += body.len() as u64;
+        check_tables(self.tables)?;
         Ok(body)
     }
 
@@ -143,17 +190,23 @@ impl<R: BufRead + Seek> Reader<R> {
 
     fn segment_length(&mut self) -> Result<usize, HeaderError> {
         let length = u16::from_be_bytes(self.bytes()?);
+        self.segments += 1;
+        if self.segments > MOST_SEGMENTS {
+            return Err(corrupt(format!("more than {MOST_SEGMENTS} segments stand in front of its picture")));
+        }
         usize::from(length).checked_sub(2).ok_or_else(|| corrupt(format!("a marker of length {length}")))
     }
 
     fn marker(&mut self) -> Result<u8, HeaderError> {
-        while self.bytes::<1>()? != [0xff] {}
-        loop {
-            let [code] = self.bytes()?;
-            if code != 0xff {
-                return Ok(code);
+        let mut is_marker = false;
+        while self.offset <= LONGEST_HEADER {
+            match self.bytes()? {
+                [0xff] => is_marker = true,
+                [code] if is_marker => return Ok(code),
+                _ => {}
             }
         }
+        Err(corrupt(format!("its picture does not begin in its first {LONGEST_HEADER} bytes")))
     }
 
     fn header(&mut self) -> Result<Header, HeaderError> {
@@ -183,13 +236,13 @@ impl<R: BufRead + Seek> Reader<R> {
                     header.exif = header.exif.or(block.map(ExifFacts::read));
                 }
                 0xe2 => icc.add(&self.segment()?),
-                0xc4 => read_codes(&self.segment()?, &mut header),
-                0xdb => keep_segment(0xdb, &self.segment()?, &mut header),
+                DHT => read_codes(&self.table()?, &mut header),
+                DQT => read_quantization(&self.table()?, &mut header)?,
                 0xdd => {
                     let body = self.segment()?;
                     header.restart_interval = body.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes));
                 }
-                0xee => read_adobe(&self.segment()?, &mut header),
+                APP14 => read_adobe(&self.segment()?, &mut header),
                 SOS if !has_frame => return Err(corrupt("it has a scan but no frame header")),
                 SOS => {
                     read_scan(&self.segment()?, &mut header);
@@ -241,14 +294,29 @@ fn read_jfif(body: &[u8], header: &mut Header) {
 fn read_adobe(body: &[u8], header: &mut Header) {
     if let Some([_, _, _, _, _, _, transform, ..]) = body.strip_prefix(b"Adobe") {
         header.adobe_transform = Some(*transform);
-        keep_segment(0xee, body, header);
+        header.adobe = body[..ADOBE].to_vec();
     }
 }
 
-fn keep_segment(code: u8, body: &[u8], header: &mut Header) {
-    header.segments.extend([0xff, code]);
-    header.segments.extend((body.len() as u16 + 2).to_be_bytes());
-    header.segments.extend(body);
+fn check_tables(bytes: u64) -> Result<(), MediaError> {
+    match bytes {
+        ..=MOST_TABLES => Ok(()),
+        _ => Err(MediaError::corrupt(Format::Jpeg, format!("its tables have more than {MOST_TABLES} bytes"))),
+    }
+}
+
+fn read_quantization(mut body: &[u8], header: &mut Header) -> Result<(), HeaderError> {
+    while let Some(kind) = body.first() {
+        let (precision, number) = (kind >> 4, kind & 0x0f);
+        if precision > 1 || number > 3 {
+            return Err(corrupt("a quantisation table is of a kind that there is not"));
+        }
+        let length = 1 + (64 << precision);
+        let (table, rest) = body.split_at_checked(length).ok_or_else(|| corrupt("a quantisation table breaks off"))?;
+        header.quantization.insert(number, table.to_vec());
+        body = rest;
+    }
+    Ok(())
 }
 
 /// Damage in the codes is left for whoever needs them to find.
@@ -267,47 +335,86 @@ fn read_scan(body: &[u8], header: &mut Header) {
     header.scan = rest.as_chunks().0.iter().take(usize::from(*count)).filter_map(component).collect();
 }
 
-/// An ICC profile comes in up to 255 numbered segments.
+/// An ICC profile comes in up to 255 numbered segments, each of them once.
 #[derive(Default)]
-struct IccChunks(Vec<(u8, u8, Vec<u8>)>);
+struct IccChunks {
+    by_number: BTreeMap<u8, (u8, Vec<u8>)>,
+    comes_twice: bool,
+}
 
 impl IccChunks {
     fn add(&mut self, body: &[u8]) {
         if let Some([number, total, data @ ..]) = body.strip_prefix(b"ICC_PROFILE\0") {
-            self.0.push((*number, *total, data.to_vec()));
+            match self.by_number.entry(*number) {
+                Entry::Vacant(place) => _ = place.insert((*total, data.to_vec())),
+                Entry::Occupied(_) => self.comes_twice = true,
+            }
         }
     }
 
-    /// The profile, if exactly the segments 1 to total are there.
-    fn join(mut self) -> Option<Vec<u8>> {
-        self.0.sort_by_key(|(number, _, _)| *number);
-        let count = self.0.len();
-        let complete = self
-            .0
-            .iter()
-            .enumerate()
-            .all(|(index, (number, total, _))| usize::from(*number) == index + 1 && usize::from(*total) == count);
-        (complete && count > 0).then(|| self.0.into_iter().flat_map(|(_, _, data)| data).collect())
+    /// The profile, if exactly the segments 1 to total are there. Of one that is not whole nothing is left, which no one takes
+    /// for a profile: so it is said that it was left out.
+    fn join(self) -> Option<Vec<u8>> {
+        let count = self.by_number.len();
+        let in_order = |(index, (number, (total, _))): (usize, (&u8, &(u8, Vec<u8>)))| {
+            usize::from(*number) == index + 1 && usize::from(*total) == count
+        };
+        let is_whole = !self.comes_twice && self.by_number.iter().enumerate().all(in_order);
+        let data = self.by_number.into_values().filter(|_| is_whole).flat_map(|(_, data)| data);
+        (count > 0).then(|| data.collect())
     }
 }
 
-/// Checks that the scans in `bytes` run up to an end-of-image marker.
-pub(super) fn check_end(bytes: &[u8], scan_start: u64) -> Result<(), MediaError> {
-    let mut rest = usize::try_from(scan_start).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
-    while let Some(position) = rest.iter().position(|byte| *byte == 0xff) {
-        rest = &rest[position + 1..];
-        match rest {
-            [EOI, ..] => return Ok(()),
-            // A fill byte: the next one may start a marker.
-            [0xff, ..] => {}
-            // A stuffed byte, a restart.
-            [0x00 | 0x01 | 0xd0..=SOI, after @ ..] => rest = after,
-            [_, high, low, ..] => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                rest = rest.get(1 + length..).unwrap_or_default();
+fn move_down(bytes: &mut [u8], range: std::ops::Range<usize>, to: usize) {
+    if range.start != to {
+        bytes.copy_within(range, to);
+    }
+}
+
+/// Takes out of a stream that is decoded as a whole what no pixel depends on: the decoder keeps what it knows of that, as often
+/// as it comes, in front of any scan. Checks that the scans run up to an end-of-image marker.
+pub(super) fn strip(bytes: &mut Vec<u8>) -> Result<(), MediaError> {
+    let (mut from, mut to) = (2.min(bytes.len()), 2.min(bytes.len()));
+    let (mut segments, mut scans, mut tables) = (0, 0, 0);
+    while let Some(position) = bytes[from..].iter().position(|byte| *byte == 0xff) {
+        // Coded data, or nothing.
+        move_down(bytes, from..from + position, to);
+        (from, to) = (from + position, to + position);
+        let length = match bytes[from + 1..] {
+            [EOI, ..] => {
+                bytes[to..to + 2].copy_from_slice(&[0xff, EOI]);
+                bytes.truncate(to + 2);
+                return Ok(());
             }
+            // A fill byte: the next one may start a marker.
+            [0xff, ..] => 1,
+            // A stuffed byte, a restart.
+            [0x00 | 0x01 | 0xd0..=SOI, ..] => 2,
+            [_, high, low, ..] => 2 + usize::from(u16::from_be_bytes([high, low])),
             _ => break,
+        };
+        let is_segment = length > 2;
+        segments += u32::from(is_segment);
+        if segments > MOST_SEGMENTS {
+            return Err(MediaError::corrupt(Format::Jpeg, format!("it has more than {MOST_SEGMENTS} segments")));
         }
+        let end = (from + length).min(bytes.len());
+        let code = bytes[from + 1];
+        if is_segment && code == SOS {
+            scans += 1;
+        } else if is_segment && matches!(code, DHT | DQT) {
+            tables += length as u64;
+        }
+        check_tables(tables)?;
+        if scans > MAX_SCANS {
+            return Err(MediaError::corrupt(Format::Jpeg, format!("it has more than {MAX_SCANS} scans")));
+        }
+        let is_beside = is_segment && matches!(code, 0xe1..=0xed | 0xef | 0xfe);
+        if !is_beside {
+            move_down(bytes, from..end, to);
+            to += end - from;
+        }
+        from = end;
     }
     Err(MediaError::truncated(Format::Jpeg, format!("no end-of-image marker in its {} bytes", bytes.len())))
 }

@@ -21,33 +21,32 @@ use zune_jpeg::errors::DecodeErrors;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::super::memory::{Held, Share};
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Source, pixel_buffer};
-use markers::Header;
+use super::{Decoded, Pixels, Source};
+use markers::{Header, MAX_SCANS};
 pub(crate) use small::{MOST_HALVINGS, Small};
 use strips::Strips;
-
-/// Progressive files have about ten scans; each costs a pass over the picture, however small it is in the file.
-const MAX_SCANS: usize = 64;
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let header = markers::read_header(source.file)?;
     describe(&header, source.limits)
 }
 
-pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
+pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let header = markers::read_header(&mut source.file)?;
     let picture = describe(&header, source.limits)?;
     let coding = Coding::of(&picture, &header);
     // The scan's data follows what has been read.
-    let pixels = match Strips::new(&header, source.file) {
+    let pixels = match Strips::new(&header, source.file, source.share.clone()) {
         Ok(strips) => Pixels::Flow(Box::new(Gathered::new(Sequential {
             size: (header.width.into(), header.height.into()),
             strips,
             coding,
             limits: source.limits.clone(),
+            share: source.share,
         }))),
         Err(file) => Pixels::Whole(whole(Source { file, ..source }, &header, coding)?),
     };
@@ -57,9 +56,10 @@ pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
 fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Raster, MediaError> {
     let failed = |error| MediaError::reading(Format::Jpeg, error);
     source.file.rewind().map_err(failed)?;
-    let bytes = source.read_all(Format::Jpeg)?;
-    check_scans(&bytes, header, source.limits)?;
-    let mut samples = pixel_buffer(coding.bytes(header.width.into(), header.height.into()), source.limits)?;
+    let mut bytes = source.read_all(Format::Jpeg)?;
+    markers::strip(&mut bytes)?;
+    let _held = check_scans(&bytes, header, source.limits, &source.share)?;
+    let mut samples = source.share.bytes(coding.bytes(header.width.into(), header.height.into()))?;
     coding.decode(&bytes, &mut samples, source.limits)?;
     Raster::new(header.width.into(), header.height.into(), coding.layout, samples)
         .ok_or_else(|| MediaError::corrupt(Format::Jpeg, "the scans are of another size than the header says"))
@@ -109,6 +109,7 @@ struct Sequential<R> {
     strips: Strips<R>,
     coding: Coding,
     limits: Limits,
+    share: Share,
 }
 
 impl<R> Sequential<R> {
@@ -146,8 +147,8 @@ impl<R: Read> Pieces for Sequential<R> {
         let strip = self.strips.next(wanted)?;
         let stride = self.coding.bytes(self.size.0, 1) as usize;
         let start = pixels.len();
-        self.limits.check_memory((start + strip.height as usize * stride + strip.stream.len()) as u64)?;
-        pixels.resize(start + strip.height as usize * stride, 0);
+        let _stream = self.share.hold(strip.stream.len() as u64)?;
+        self.share.lengthen(pixels, u64::from(strip.height) * stride as u64)?;
         self.decode(&strip.stream, &mut pixels[start..])?;
         pixels.truncate(start + strip.wanted.end as usize * stride);
         pixels.drain(start..start + strip.wanted.start as usize * stride);
@@ -163,9 +164,20 @@ pub(super) struct Embedded {
     pub pixels: Vec<u8>,
 }
 
-pub(super) fn decode_embedded(bytes: &[u8], ycbcr_to_rgb: bool, limits: &Limits) -> Result<Embedded, MediaError> {
-    let header = markers::read_header(Cursor::new(bytes))?;
-    check_scans(bytes, &header, limits)?;
+/// What a stream inside another file says of itself, before anything of it is decoded.
+pub(super) fn embedded_header(stream: &[u8]) -> Result<Header, MediaError> {
+    markers::read_header(Cursor::new(stream))
+}
+
+pub(super) fn decode_embedded(
+    mut stream: Vec<u8>,
+    header: &Header,
+    ycbcr_to_rgb: bool,
+    limits: &Limits,
+    share: &Share,
+) -> Result<Embedded, MediaError> {
+    markers::strip(&mut stream)?;
+    let _held = check_scans(&stream, header, limits, share)?;
     let target = match header.components.len() {
         1 => ColorSpace::Luma,
         3 if ycbcr_to_rgb || header.is_rgb() => ColorSpace::RGB,
@@ -174,17 +186,16 @@ pub(super) fn decode_embedded(bytes: &[u8], ycbcr_to_rgb: bool, limits: &Limits)
         count => return Err(component_count(count)),
     };
     let (width, height, samples) = (header.width.into(), header.height.into(), header.components.len());
-    let mut pixels = pixel_buffer(u64::from(width) * u64::from(height) * samples as u64, limits)?;
-    decode_into(bytes, target, &mut pixels, limits)?;
+    let mut pixels = share.bytes(u64::from(width) * u64::from(height) * samples as u64)?;
+    decode_into(&stream, target, &mut pixels, limits)?;
     Ok(Embedded { width, height, samples, pixels })
 }
 
-fn check_scans(bytes: &[u8], header: &Header, limits: &Limits) -> Result<(), MediaError> {
+/// Keeps what a stream and its coefficients take while its pixels are decoded.
+fn check_scans(bytes: &[u8], header: &Header, limits: &Limits, share: &Share) -> Result<Held, MediaError> {
     let (width, height) = (u64::from(header.width), u64::from(header.height));
     limits.check_size(width, height)?;
-    let pixels = width * height * header.components.len() as u64;
-    limits.check_memory(pixels + header.coefficient_bytes() + bytes.len() as u64)?;
-    markers::check_end(bytes, header.scan_start)
+    share.hold(header.coefficient_bytes() + bytes.len() as u64)
 }
 
 fn describe(header: &Header, limits: &Limits) -> Result<Picture, MediaError> {
@@ -312,7 +323,7 @@ mod tests {
     }
 
     fn open<'a>(path: &Path, limits: &'a Limits) -> Source<'a> {
-        Source::open(path, limits).unwrap().0
+        Source::open(path, limits, super::super::NEVER).unwrap().0
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use super::super::super::error::MediaError;
 use super::super::super::limits::Limits;
+use super::super::super::memory::Share;
 use super::super::super::raster::Layout;
 use super::strips::{Strip, Strips};
 use super::{Coding, describe, markers};
@@ -23,6 +24,7 @@ pub(crate) struct Small<'a> {
     coding: Coding,
     halvings: u32,
     limits: &'a Limits,
+    share: Share,
 }
 
 impl<'a> Small<'a> {
@@ -34,8 +36,9 @@ impl<'a> Small<'a> {
         let whole = (header.width.into(), header.height.into());
         let layout = coding.layout;
         let is_plain = matches!(layout, Layout::Gray | Layout::Rgb) && halvings <= MOST_HALVINGS;
-        let strips = Strips::new(&header, scan).ok().filter(|_| is_plain);
-        Ok(strips.map(|strips| Self { whole, layout, strips, coding, halvings, limits }))
+        let share = Share::of(limits);
+        let strips = Strips::new(&header, scan, share.clone()).ok().filter(|_| is_plain);
+        Ok(strips.map(|strips| Self { whole, layout, strips, coding, halvings, limits, share }))
     }
 
     /// How large it is made.
@@ -59,7 +62,7 @@ impl<'a> Small<'a> {
         let mut done = 0;
         while done < self.whole.1 {
             let strip = self.strips.next(ROWS)?;
-            self.limits.check_memory(self.coding.bytes(self.whole.0, strip.height) + strip.stream.len() as u64)?;
+            let _stream = self.share.hold(strip.stream.len() as u64)?;
             self.append(&strip, pixels)?;
             done += strip.wanted.end - strip.wanted.start;
         }
@@ -71,7 +74,7 @@ impl<'a> Small<'a> {
     fn append(&self, strip: &Strip, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
         let stride = self.coding.bytes(self.size().0, 1) as usize;
         let start = pixels.len();
-        pixels.resize(start + self.small(strip.height) as usize * stride, 0);
+        self.share.lengthen(pixels, u64::from(self.small(strip.height)) * stride as u64)?;
         let size = (self.size().0 as usize, self.small(strip.height) as usize);
         super::turbo::decode(&strip.stream, size, self.halvings, self.layout, &mut pixels[start..])?;
         pixels.truncate(start + self.small(strip.wanted.end) as usize * stride);
@@ -88,7 +91,7 @@ impl<'a> Small<'a> {
     fn append(&self, strip: &Strip, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
         use super::super::super::cascade::halve;
         let stride = self.coding.bytes(self.whole.0, 1) as usize;
-        let mut rows = vec![0; strip.height as usize * stride];
+        let mut rows = self.share.bytes(u64::from(strip.height) * stride as u64)?;
         self.coding.decode(&strip.stream, &mut rows, self.limits)?;
         let (mut width, mut height) = (self.whole.0, strip.wanted.end - strip.wanted.start);
         let wanted = &rows[strip.wanted.start as usize * stride..strip.wanted.end as usize * stride];

@@ -11,6 +11,7 @@ use std::io::{self, Read};
 
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
+use super::super::super::memory::Share;
 use super::entropy::{BitWriter, Entropy};
 use super::huffman::{Lookup, Skips, Word, ends_block, numbers};
 use super::markers::{Header, SOI, SOS, ScanComponent};
@@ -29,6 +30,7 @@ pub(super) struct Strips<R> {
     components: Vec<Component>,
     restart_interval: u32,
     entropy: Entropy<R>,
+    share: Share,
     place: u64,
     units_to_restart: u32,
     rows: VecDeque<Row>,
@@ -95,7 +97,7 @@ pub(super) struct Strip {
 
 impl<R: Read> Strips<R> {
     /// The strips of a stream whose scan starts in `input`. Gives it back if the stream is not made so that it can be cut.
-    pub fn new(header: &Header, input: R) -> Result<Self, R> {
+    pub fn new(header: &Header, input: R, share: Share) -> Result<Self, R> {
         let (Some(head), Some((components, grid))) = (head(header), read_plan(header)) else { return Err(input) };
         let restart_interval = u32::from(header.restart_interval);
         Ok(Self {
@@ -103,7 +105,8 @@ impl<R: Read> Strips<R> {
             grid,
             components,
             restart_interval,
-            entropy: Entropy::new(input),
+            entropy: Entropy::new(input, share.clone()),
+            share,
             place: 0,
             units_to_restart: restart_interval,
             rows: VecDeque::new(),
@@ -127,6 +130,9 @@ impl<R: Read> Strips<R> {
         while self.first_row + (self.rows.len() as u32) < to {
             let row = self.scan_row()?;
             self.rows.push_back(row);
+            // With restart markers everywhere, more is to be changed than there is data.
+            let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();
+            self.share.check((changes * size_of::<Change>()) as u64)?;
         }
         if end == rows_down && !self.entropy.finish().map_err(reading)? {
             return Err(MediaError::truncated(Format::Jpeg, "no end-of-image marker follows its scan"));
@@ -351,7 +357,7 @@ fn read_plan(header: &Header) -> Option<(Vec<Component>, Grid)> {
 fn head(header: &Header) -> Option<(Vec<u8>, Vec<u8>)> {
     let count = header.components.len() as u8;
     let mut before = vec![0xff, SOI];
-    before.extend(&header.segments);
+    before.extend(header.tables());
     let purposes = header.scan.iter().flat_map(|part| [part.mean_code, part.rest_code]);
     for purpose in purposes.collect::<BTreeSet<u8>>() {
         let code = header.codes.get(&purpose)?;

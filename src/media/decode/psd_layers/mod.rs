@@ -17,8 +17,8 @@ use super::super::raster::Layout;
 use super::super::rows::AnyRows;
 use super::gather::Gathered;
 use super::psd::Header;
-use super::{Source, guarded};
-use pixels::{LayerRows, Wanted};
+use super::{Cancel, Source, stoppable};
+use pixels::{LayerRows, Opening, Wanted};
 use records::read;
 
 /// A rectangle on the canvas, in its pixels. It may reach beyond the canvas.
@@ -115,9 +115,9 @@ pub struct LayerChoice {
 }
 
 /// Reads the records of all layers.
-pub fn layers(path: &Path, limits: &Limits) -> Result<Layers, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
-    guarded(format, || {
+pub fn layers(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<Layers, MediaError> {
+    let (source, format) = Source::open(path, limits, cancel)?;
+    stoppable(format, cancel, || {
         let (header, records) = read(source, format)?;
         let layers = records.into_iter().map(|record| record.layer).collect();
         Ok(Layers { width: header.width, height: header.height, layers })
@@ -125,15 +125,21 @@ pub fn layers(path: &Path, limits: &Limits) -> Result<Layers, MediaError> {
 }
 
 /// A layer's picture. CMYK has no room for alpha: it comes by itself.
-pub(crate) struct LayerPixels {
+pub(crate) struct LayerPixels<'a> {
     pub picture: Picture,
-    pub rows: AnyRows<'static>,
-    pub alpha: Option<AnyRows<'static>>,
+    pub rows: AnyRows<'a>,
+    pub alpha: Option<AnyRows<'a>>,
 }
 
-pub(crate) fn decode_layer(path: &Path, choice: LayerChoice, limits: &Limits) -> Result<LayerPixels, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
-    guarded(format, || {
+pub(crate) fn decode_layer<'a>(
+    path: &Path,
+    choice: LayerChoice,
+    limits: &'a Limits,
+    cancel: Cancel<'a>,
+) -> Result<LayerPixels<'a>, MediaError> {
+    let (source, format) = Source::open(path, limits, cancel)?;
+    let opening = Opening { path, limits, share: source.share.clone(), cancel };
+    stoppable(format, cancel, || {
         let (header, record) = chosen(source, format, choice)?;
         let area = area(&header, &record, choice, limits)?;
         let has_alpha = has_alpha(&record, area);
@@ -144,8 +150,8 @@ pub(crate) fn decode_layer(path: &Path, choice: LayerChoice, limits: &Limits) ->
             (_, false) => Layout::Rgb,
             (_, true) => Layout::Rgba,
         };
-        let rows = |layout, wanted| -> Result<AnyRows<'static>, MediaError> {
-            Ok(Box::new(Gathered::new(LayerRows::open(path, &header, &record, area, layout, wanted)?)))
+        let rows = |layout, wanted| -> Result<AnyRows<'a>, MediaError> {
+            Ok(Box::new(Gathered::new(LayerRows::open(&opening, &header, &record, area, layout, wanted)?)))
         };
         let alpha = if has_alpha && layout == Layout::Cmyk { Some(rows(Layout::Gray, Wanted::Alpha)?) } else { None };
         let rows = rows(layout, if layout.has_alpha() { Wanted::Both } else { Wanted::Colors })?;
@@ -155,20 +161,22 @@ pub(crate) fn decode_layer(path: &Path, choice: LayerChoice, limits: &Limits) ->
 }
 
 /// The alpha of a layer alone; none where there is nothing that could let something through.
-pub(crate) fn layer_alpha(
+pub(crate) fn layer_alpha<'a>(
     path: &Path,
     choice: LayerChoice,
-    limits: &Limits,
-) -> Result<Option<AnyRows<'static>>, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
-    guarded(format, || {
+    limits: &'a Limits,
+    cancel: Cancel<'a>,
+) -> Result<Option<AnyRows<'a>>, MediaError> {
+    let (source, format) = Source::open(path, limits, cancel)?;
+    let opening = Opening { path, limits, share: source.share.clone(), cancel };
+    stoppable(format, cancel, || {
         let (header, record) = chosen(source, format, choice)?;
         let area = area(&header, &record, choice, limits)?;
         if !has_alpha(&record, area) {
             return Ok(None);
         }
-        let rows = LayerRows::open(path, &header, &record, area, Layout::Gray, Wanted::Alpha)?;
-        Ok(Some(Box::new(Gathered::new(rows)) as AnyRows<'static>))
+        let rows = LayerRows::open(&opening, &header, &record, area, Layout::Gray, Wanted::Alpha)?;
+        Ok(Some(Box::new(Gathered::new(rows)) as AnyRows<'a>))
     })
 }
 

@@ -9,9 +9,13 @@ use flate2::read::ZlibDecoder;
 
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
+use super::super::super::limits::Limits;
+use super::super::super::memory::{Held, Share};
 use super::super::super::raster::Layout;
 use super::super::gather::Pieces;
 use super::super::psd::{Header, reading, unpack};
+use super::super::watched::Watched;
+use super::super::{Cancel, check_cancel};
 use super::{Channel, Frame, Mask, Record, TRANSPARENCY, both};
 
 /// What of a layer is wanted.
@@ -22,22 +26,31 @@ pub(super) enum Wanted {
     Both,
 }
 
+/// How the file of a layer is opened: each channel reads it for itself, at a place of its own.
+pub(super) struct Opening<'p, 'a> {
+    pub path: &'p Path,
+    pub limits: &'a Limits,
+    pub share: Share,
+    pub cancel: Cancel<'a>,
+}
+
 /// A layer, or what of it lies in an area, as pixels.
-pub(super) struct LayerRows {
+pub(super) struct LayerRows<'a> {
     area: Frame,
     own: Frame,
     layout: Layout,
-    colors: Vec<Plane>,
+    colors: Vec<Plane<'a>>,
     /// How far the layer covers what is below it: all of its frame, if nothing says otherwise.
-    coverage: Option<Plane>,
-    masks: Vec<(Option<Plane>, u8)>,
+    coverage: Option<Plane<'a>>,
+    masks: Vec<(Option<Plane<'a>>, u8)>,
     wanted: Wanted,
+    share: Share,
     next: u32,
 }
 
-impl LayerRows {
+impl<'a> LayerRows<'a> {
     pub(super) fn open(
-        path: &Path,
+        opening: &Opening<'_, 'a>,
         header: &Header,
         record: &Record,
         area: Frame,
@@ -46,8 +59,8 @@ impl LayerRows {
     ) -> Result<Self, MediaError> {
         let format = header.format;
         let own = record.layer.frame.ok_or_else(|| MediaError::corrupt(format, "the layer has no pixels"))?;
-        let plane = |id: i16, frame: Frame| -> Result<Option<Plane>, MediaError> {
-            record.channel(id).map(|channel| Plane::open(path, header, channel, frame)).transpose()
+        let plane = |id: i16, frame: Frame| -> Result<Option<Plane<'a>>, MediaError> {
+            record.channel(id).map(|channel| Plane::open(opening, header, channel, frame)).transpose()
         };
         let mut colors = Vec::new();
         if wanted != Wanted::Alpha {
@@ -63,7 +76,7 @@ impl LayerRows {
                 masks.push((plane, *outside));
             }
         }
-        Ok(Self { area, own, layout, colors, coverage, masks, wanted, next: 0 })
+        Ok(Self { area, own, layout, colors, coverage, masks, wanted, share: opening.share.clone(), next: 0 })
     }
 
     /// Which pixels of a row of the area the row of a frame has, and where they begin in the frame.
@@ -102,7 +115,7 @@ impl LayerRows {
     }
 
     fn alpha(&mut self, y: i64) -> Result<Vec<u8>, MediaError> {
-        let mut alpha = vec![0; self.area.width as usize];
+        let mut alpha = self.share.bytes(self.area.width.into())?;
         let (start, end, from) = self.overlap(self.own);
         match &mut self.coverage {
             None if (i64::from(self.own.top)..self.own.bottom()).contains(&y) => alpha[start..end].fill(u8::MAX),
@@ -130,7 +143,7 @@ impl LayerRows {
     }
 }
 
-impl Pieces for LayerRows {
+impl Pieces for LayerRows<'_> {
     fn width(&self) -> u32 {
         self.area.width
     }
@@ -144,11 +157,12 @@ impl Pieces for LayerRows {
     }
 
     fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
-        let stride = self.area.width as usize * self.layout.samples();
+        let stride = u64::from(self.area.width) * self.layout.samples() as u64;
         let end = self.next.saturating_add(wanted).min(self.area.height);
+        self.share.grow(pixels, stride * u64::from(end - self.next))?;
         for row in self.next..end {
             let start = pixels.len();
-            pixels.resize(start + stride, 0);
+            self.share.lengthen(pixels, stride)?;
             self.write(i64::from(self.area.top) + i64::from(row), &mut pixels[start..])?;
         }
         self.next = end;
@@ -157,39 +171,52 @@ impl Pieces for LayerRows {
 }
 
 /// The samples of one channel, from the top of its frame.
-struct Plane {
+struct Plane<'a> {
     frame: Frame,
     format: Format,
     bytes_a_sample: usize,
-    samples: Samples,
+    samples: Samples<'a>,
+    share: Share,
+    cancel: Cancel<'a>,
+    /// For the row, as it is stored and as it comes, and for the lengths of all.
+    _held: Held,
     /// The row that comes next, from the top of the frame.
     next: u32,
     /// The last that came, a byte a sample.
     row: Vec<u8>,
 }
 
-enum Samples {
-    Raw(Part),
+enum Samples<'a> {
+    Raw(Part<'a>),
     /// With the length of each row.
-    Packed(Part, std::vec::IntoIter<u32>),
-    Zip(Box<ZlibDecoder<Part>>),
+    Packed(Part<'a>, std::vec::IntoIter<u32>),
+    Zip(Box<ZlibDecoder<Part<'a>>>),
     /// Each sample is the difference to the one on its left.
-    Predicted(Box<ZlibDecoder<Part>>),
+    Predicted(Box<ZlibDecoder<Part<'a>>>),
 }
 
-impl Plane {
-    fn open(path: &Path, header: &Header, channel: &Channel, frame: Frame) -> Result<Self, MediaError> {
+impl<'a> Plane<'a> {
+    fn open(opening: &Opening<'_, 'a>, header: &Header, channel: &Channel, frame: Frame) -> Result<Self, MediaError> {
+        let Opening { path, limits, share, cancel } = opening;
         let format = header.format;
+        // Masks have frames of their own.
+        limits.check_size(frame.width.into(), frame.height.into())?;
+        let row = u64::from(frame.width) * header.bytes_a_sample() as u64;
+        let lengths = u64::from(frame.height) * size_of::<u32>() as u64;
+        let held = share.hold(row * 3 + lengths)?;
         let failed = reading(format);
         let file = File::open(path).map_err(&failed)?;
-        let mut part = BufReader::with_capacity(1 << 14, Section { file, at: channel.at, left: channel.bytes });
+        let mut part = BufReader::with_capacity(
+            1 << 14,
+            Watched::new(Section { file, at: channel.at, left: channel.bytes }, *cancel),
+        );
         let mut compression = [0; 2];
         part.read_exact(&mut compression).map_err(&failed)?;
         let samples = match u16::from_be_bytes(compression) {
             0 => Samples::Raw(part),
             1 => {
                 let longest = frame.width as usize * header.bytes_a_sample() * 2 + 128;
-                let mut lengths = Vec::new();
+                let mut lengths = share.vec(frame.height.into())?;
                 for _ in 0..frame.height {
                     let length = if header.is_large() {
                         let mut bytes = [0; 4];
@@ -215,7 +242,8 @@ impl Plane {
                 ));
             }
         };
-        Ok(Self { frame, format, bytes_a_sample: header.bytes_a_sample(), samples, next: 0, row: Vec::new() })
+        let (bytes_a_sample, share, cancel) = (header.bytes_a_sample(), share.clone(), *cancel);
+        Ok(Self { frame, format, bytes_a_sample, samples, share, cancel, _held: held, next: 0, row: Vec::new() })
     }
 
     /// The row at `y` of the canvas, which comes after the one before; none outside of the frame.
@@ -225,6 +253,8 @@ impl Plane {
             return Ok(None);
         }
         while i64::from(self.next) <= row {
+            // Of a layer that reaches far above the canvas, many are passed over.
+            check_cancel(self.cancel)?;
             self.advance()?;
         }
         Ok(Some(&self.row))
@@ -234,13 +264,14 @@ impl Plane {
         let failed = reading(self.format);
         let length = self.frame.width as usize * self.bytes_a_sample;
         let mut stored = std::mem::take(&mut self.row);
-        stored.resize(length, 0);
+        stored.clear();
+        self.share.lengthen(&mut stored, length as u64)?;
         match &mut self.samples {
             Samples::Raw(part) => part.read_exact(&mut stored).map_err(failed)?,
             Samples::Packed(part, lengths) => {
-                let mut packed = vec![0; lengths.next().unwrap_or(0) as usize];
+                let mut packed = self.share.bytes(lengths.next().unwrap_or(0).into())?;
                 part.read_exact(&mut packed).map_err(failed)?;
-                stored = unpack(&packed, length, self.format)?;
+                stored = unpack(&packed, length, self.format, &self.share)?;
             }
             Samples::Zip(decoder) => decoder.read_exact(&mut stored).map_err(failed)?,
             Samples::Predicted(decoder) => {
@@ -274,7 +305,7 @@ fn undo_prediction(row: &mut [u8], bytes_a_sample: usize) {
     }
 }
 
-type Part = BufReader<Section>;
+type Part<'a> = BufReader<Watched<'a, Section>>;
 
 /// Some bytes of a file, read without moving its position.
 struct Section {

@@ -1,11 +1,11 @@
 //! The records of layers: names, frames, groups, and where the channels lie in the file.
 
-use std::io::{self, Read};
+use std::io;
 
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::Source;
-use super::super::psd::{Header, Input, reading};
+use super::super::psd::{Header, Input, reading, too_many};
 use super::{Blend, Channel, Frame, Layer, MASK, Mask, PAINTED_MASK, Record, both};
 
 /// Photoshop itself makes no more.
@@ -14,9 +14,15 @@ const MOST_LAYERS: u32 = 8000;
 const DEEPEST: usize = 10;
 /// More than Photoshop's 56 and three of masks.
 const MOST_CHANNELS: u16 = 64;
+/// Most blocks of a record, and beside the layers. Photoshop has some sixty kinds of them.
+const MOST_BLOCKS: usize = 1000;
+/// Bytes of the texts of all layers, as they are kept.
+const MOST_TEXT: usize = 16 << 20;
 /// Longest name that is taken, in characters; and longest text.
 const LONGEST_NAME: usize = 255;
 const LONGEST_TEXT: usize = 1 << 16;
+/// What is looked at of the description of a text, in bytes.
+const LONGEST_TYPE_BLOCK: u64 = 4 << 20;
 
 /// What stands in a record for a layer or for the edge of a group.
 enum Entry {
@@ -34,7 +40,7 @@ struct Switches {
 }
 
 pub(super) fn read(source: Source<'_>, format: Format) -> Result<(Header, Vec<Record>), MediaError> {
-    let (mut file, header) = Header::read(source.file, format, source.limits)?;
+    let (mut file, header) = Header::read(source, format)?;
     let entries = match file.layer_info(&header).map_err(reading(format))? {
         Some(end) => entries(&mut file, &header, end)?,
         None => Vec::new(),
@@ -42,7 +48,7 @@ pub(super) fn read(source: Source<'_>, format: Format) -> Result<(Header, Vec<Re
     Ok((header, arranged(entries)))
 }
 
-impl Input {
+impl Input<'_> {
     /// Goes to where the records of layers begin and says where all about them ends, if there are any. Documents of more than 8 bits
     /// keep them in a block of their own.
     fn layer_info(&mut self, header: &Header) -> io::Result<Option<u64>> {
@@ -52,19 +58,24 @@ impl Input {
 
     /// The same for a section whose length has been read.
     pub(in super::super) fn layer_info_in(&mut self, section: u64, is_large: bool) -> io::Result<Option<u64>> {
-        let end = self.position()?.checked_add(section).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = self.position().checked_add(section).ok_or(io::ErrorKind::UnexpectedEof)?;
         if section < 4 {
             return Ok(None);
         }
         let bytes = self.length(is_large)?;
         if bytes > 0 {
-            return Ok(Some(self.position()?.saturating_add(bytes).min(end)));
+            return Ok(Some(self.position().saturating_add(bytes).min(end)));
         }
         let global_mask = self.read_u32()?;
         self.skip(global_mask.into())?;
-        while self.position()? + 12 <= end {
+        let mut seen = 0;
+        while self.position() + 12 <= end {
             let (key, bytes) = self.block(is_large)?;
-            let start = self.position()?;
+            let start = self.position();
+            seen += 1;
+            if seen > MOST_BLOCKS {
+                return Err(too_many(format!("it has more than {MOST_BLOCKS} blocks beside its layers")));
+            }
             if matches!(&key, b"Lr16" | b"Layr") {
                 return Ok(Some(start.saturating_add(bytes).min(end)));
             }
@@ -99,25 +110,32 @@ impl Input {
     }
 
     fn utf16(&mut self, units: usize) -> io::Result<String> {
-        let mut bytes = vec![0; units * 2];
-        self.0.read_exact(&mut bytes)?;
+        let bytes = self.exactly(units as u64 * 2)?;
         let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
         let signs = char::decode_utf16(units).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER));
         Ok(signs.filter(|sign| *sign != '\0').collect())
     }
 }
 
-fn entries(file: &mut Input, header: &Header, end: u64) -> Result<Vec<Entry>, MediaError> {
+fn entries(file: &mut Input<'_>, header: &Header, end: u64) -> Result<Vec<Entry>, MediaError> {
     let format = header.format;
     let count = u32::from(file.read_u16().map_err(reading(format))?.cast_signed().unsigned_abs());
     if count > MOST_LAYERS {
         return Err(MediaError::unsupported(format, format!("a {format} file of {count} layers")));
     }
     let mut entries = Vec::new();
+    let mut texts = 0;
     for _ in 0..count {
-        entries.push(file.record(header, end).map_err(reading(format))?);
+        let (entry, lengths) = file.record(header, end).map_err(reading(format))?;
+        if let Entry::Layer(record, _) = &entry {
+            texts += record.layer.text.as_ref().map_or(0, String::len);
+        }
+        if texts > MOST_TEXT {
+            return Err(MediaError::corrupt(format, format!("its layers hold more than {MOST_TEXT} bytes of text")));
+        }
+        entries.push((entry, lengths));
     }
-    let mut at = file.position().map_err(reading(format))?;
+    let mut at = file.position();
     for (entry, lengths) in &mut entries {
         for (position, bytes) in lengths.iter().enumerate() {
             if let Entry::Layer(record, _) = entry {
@@ -141,7 +159,7 @@ struct Extra {
     text: Option<String>,
 }
 
-impl Input {
+impl Input<'_> {
     /// A record, and how many bytes each of its channels has.
     fn record(&mut self, header: &Header, end: u64) -> io::Result<(Entry, Vec<u64>)> {
         let is_large = header.is_large();
@@ -157,7 +175,7 @@ impl Input {
         }
         let [_, _, _, _, b0, b1, b2, b3, opacity, clipping, flags, _] = self.bytes()?;
         let extra_bytes = self.read_u32()?;
-        let next = self.position()?.saturating_add(extra_bytes.into());
+        let next = self.position().saturating_add(extra_bytes.into());
         if next > end {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -165,8 +183,7 @@ impl Input {
         let blending = self.read_u32()?;
         self.skip(blending.into())?;
         let [name_bytes] = self.bytes()?;
-        let mut name = vec![0; name_bytes.into()];
-        self.0.read_exact(&mut name)?;
+        let name = self.exactly(name_bytes.into())?;
         // The length of the name counted in, it is padded to a multiple of four.
         self.skip((4 - (u64::from(name_bytes) + 1) % 4) % 4)?;
         let extra = self.extra(next, is_large)?;
@@ -202,7 +219,7 @@ impl Input {
     fn masks(&mut self, channels: &[Channel]) -> io::Result<Vec<Mask>> {
         const DISABLED: u8 = 2;
         let bytes = u64::from(self.read_u32()?);
-        let next = self.position()?.saturating_add(bytes);
+        let next = self.position().saturating_add(bytes);
         let mut masks = Vec::new();
         if bytes >= 20 {
             let frame = self.frame()?;
@@ -224,11 +241,16 @@ impl Input {
     /// What tagged blocks say. One that makes no sense ends the search, not the file.
     fn extra(&mut self, end: u64, is_large: bool) -> io::Result<Extra> {
         let mut extra = Extra::default();
-        while self.position()? + 12 <= end {
+        let mut seen = 0;
+        while self.position() + 12 <= end {
             let Ok((key, bytes)) = self.block(is_large) else { break };
-            let next = self.position()?.saturating_add(bytes);
+            let next = self.position().saturating_add(bytes);
             if next > end {
                 break;
+            }
+            seen += 1;
+            if seen > MOST_BLOCKS {
+                return Err(too_many(format!("a layer has more than {MOST_BLOCKS} blocks")));
             }
             match &key {
                 b"luni" if bytes >= 4 => {
@@ -238,8 +260,7 @@ impl Input {
                 b"lyid" if bytes >= 4 => extra.id = Some(self.read_u32()?).filter(|id| *id > 0),
                 b"lsct" | b"lsdk" if bytes >= 4 => extra.section = self.read_u32()?,
                 b"TySh" => {
-                    let mut block = Vec::new();
-                    self.0.by_ref().take(bytes.min(4 << 20)).read_to_end(&mut block)?;
+                    let block = self.up_to(bytes.min(LONGEST_TYPE_BLOCK))?;
                     extra.text = text(&block);
                 }
                 _ => {}
