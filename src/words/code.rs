@@ -123,6 +123,7 @@ codes! {
     MOVED_TO_FOLDER = "moved-to-folder";
     CONTENT_DIFFERS = "content-differs";
     ARCHIVE_UNPACKED = "archive-unpacked";
+    ARCHIVE_NAMES = "archive-names";
 
     // Job log: web addresses
     URL_FETCHED = "url-fetched";
@@ -163,6 +164,7 @@ codes! {
     PDF_RIP_ERROR = "pdf-rip-error";
     EXPORT_FILE_SUCCESS = "export-file-success";
     EXPORT_FILE_ERROR = "export-file-error";
+    EXPORT_NOTE = "export-note";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
     EXPORT_DROPPED = "export-dropped";
     EXPORT_COMMAND_IGNORED = "export-command-ignored";

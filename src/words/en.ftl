@@ -494,6 +494,14 @@ archive-unpacked =
         [one] { $file } was unpacked: 1 file.
        *[other] { $file } was unpacked: { NUMBER($count) } files.
     }
+# $file (Text) archive
+# $count (Number) names
+# $page (Text) code page
+archive-names =
+    { $count ->
+        [one] { $file } has 1 name that does not say how it is written; it was read as { $page }.
+       *[other] { $file } has { NUMBER($count) } names that do not say how they are written; they were read as { $page }.
+    }
 
 ## Job log: web addresses
 
@@ -646,6 +654,9 @@ export-file-success = { $file } is exported to { $name }
 # $file (Text)
 # $reason (Text)
 export-file-error = { $file } could not be exported: { $reason }.
+# $name (Text) file in the archive
+# $reason (Text)
+export-note = { $name }: { $reason }.
 # $count (Number) files in it
 # $bytes (Bytes)
 # $address (Text) where it is

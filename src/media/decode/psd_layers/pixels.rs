@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
-use super::super::super::raster::Layout;
+use super::super::super::raster::{Layout, narrowed_row};
 use super::super::gather::Pieces;
 use super::super::psd::{Header, reading, unpack};
 use super::{Channel, Frame, Mask, Record, TRANSPARENCY, both};
@@ -249,8 +249,7 @@ impl Plane {
             }
         }
         if self.bytes_a_sample == 2 {
-            // The first byte of a sample is the more significant one.
-            stored = stored.into_iter().step_by(2).collect();
+            stored = narrowed_row(&stored).collect();
         }
         self.row = stored;
         self.next += 1;
