@@ -602,7 +602,7 @@ fn inks_become_the_colours_of_their_profile_in_every_format() {
         let seen = bench.shop.vips("extract_band", &file, &bench.name("v"), &["0", "--n", "3"]);
         bench.alike(&seen, &srgb, tolerance, fmt);
     }
-    let seen = bench.shop.vips("copy", &srgb, "seen.png", &[]);
+    let seen = bench.shop.vips("copy", &srgb, "seen.png[strip]", &[]);
     let gray = bench.magick(&seen, &["-grayscale", "Rec601Luma"]);
     bench.same("fmt=png,gray", &gray, CONVERTED);
     let small = bench.shop.vips("resize", &srgb, "small.v", &["0.5"]);
