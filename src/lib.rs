@@ -24,6 +24,9 @@ pub mod contract;
 pub mod daemon;
 pub mod engine;
 pub mod executors;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod mail;
 pub mod media;
 pub mod model;

@@ -143,6 +143,7 @@ fn modules_import_only_what_lies_below_them() {
         ("contract", vec![]),
         ("engine", vec!["clock", "executors", "mail", "model", "outward", "service", "store"]),
         ("executors", vec!["assets", "clock", "config", "media", "model", "outward", "serving", "store"]),
+        ("fuzzing", vec!["contract", "media", "model", "serving", "transport"]),
         ("mail", vec!["model", "words"]),
         ("media", vec!["serving"]),
         ("model", vec![]),

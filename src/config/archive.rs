@@ -1,6 +1,7 @@
 //! `[archive]`: archives that upload jobs unpack (unCompressOptions).
 
-use serde::Deserialize;
+use encoding_rs::Encoding;
+use serde::{Deserialize, Serialize};
 
 use super::{
     read::{Check, Section},
@@ -14,11 +15,43 @@ pub struct Archive {
     pub max_bytes: Size,
     pub max_depth: u32,
     pub max_ratio: u32,
+    pub names: NamePage,
+}
+
+/// The code page of names that do not say it themselves, or `auto`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NamePage(pub String);
+
+impl NamePage {
+    const AUTO: &'static str = "auto";
+}
+
+impl TryFrom<String> for NamePage {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        // Those of DOS are known to us, all others to the web.
+        let is_known = || Encoding::for_label(name.as_bytes()).is_some_and(Encoding::is_ascii_compatible);
+        if [Self::AUTO, "cp437", "cp850"].contains(&name.as_str()) || is_known() {
+            return Ok(Self(name));
+        }
+        Err(format!(
+            "must be {:?}, or a code page such as \"shift_jis\", \"gbk\", \"ibm866\", \"cp437\" or \"cp850\"",
+            Self::AUTO
+        ))
+    }
 }
 
 impl Default for Archive {
     fn default() -> Self {
-        Self { max_files: 10_000, max_bytes: Size::gib(8), max_depth: 16, max_ratio: 200 }
+        Self {
+            max_files: 10_000,
+            max_bytes: Size::gib(8),
+            max_depth: 16,
+            max_ratio: 200,
+            names: NamePage(NamePage::AUTO.to_owned()),
+        }
     }
 }
 

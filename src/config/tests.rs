@@ -236,6 +236,10 @@ fn bad_values_name_key_value_and_rule() {
             "[ingest]\nskip = ['a/b']",
             "ingest.skip = \"a/b\": must hold names of files, in which * stands for any characters and ? for one",
         ),
+        (
+            "[archive]\nnames = 'klingon'",
+            "archive.names = \"klingon\": must be \"auto\", or a code page such as \"shift_jis\", \"gbk\", \"ibm866\", \"cp437\" or \"cp850\"",
+        ),
         ("[archive]\nmax_ratio = 0", "archive.max_ratio = 0: must be from 1 to 2000"),
         ("[media]\ntile = 100", "media.tile = 100: must be a multiple of 16, as TIFF wants it"),
         ("[media]\njpeg_quality = 0", "media.jpeg_quality = 0: must be from 1 to 100"),

@@ -14,7 +14,9 @@ use super::pictures::{self, Unmade};
 use super::process::{self, Subject};
 use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
-use crate::media::archive::{self, ArchiveError, Extractor, Kind, LeftOut, Limits, Listing, Member, Why};
+use crate::media::archive::{
+    self, ArchiveError, CodePage, Extractor, Kind, LeftOut, Limits, Listing, Member, Naming, Why,
+};
 use crate::model::job::{ProcessingOptions, UnCompressProcess};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::name::{FileName, clean_folder};
@@ -84,10 +86,13 @@ pub async fn unpack(
 ) -> Result<(), Failure> {
     let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
     let content = archive.blob.id.clone();
+    let page = CodePage::named(&workshop.settings.archive.names.0);
+    let language = context.run.locale.as_ref().map(ToString::to_string);
     let opened = workshop.work_on(context, Bytes::of(&content, &from.shown).step("list"), move |stop| {
         blobs.verify(&archive.blob.id, stop)?;
         let open = || blobs.read(&archive.blob.id);
-        let listed = archive::list(open()?, kind, &limits, stop);
+        let naming = Naming { page, language: language.as_deref() };
+        let listed = archive::list(open()?, kind, &limits, naming, stop);
         Ok((Extractor::new(open()?, kind), listed))
     });
     let (extractor, listed) = match opened.await {
@@ -145,7 +150,7 @@ impl Unpacking<'_> {
             (extractor, taken) = self.take(extractor, next).await?;
             self.file(taken).await?;
         }
-        self.commit(count, &junk, &listed.left_out).await
+        self.commit(count, &junk, &listed.left_out, listed.names).await
     }
 
     /// Where a member would go if nothing had to be cleaned: beside the archive.
@@ -244,12 +249,22 @@ impl Unpacking<'_> {
     }
 
     /// The archive is done: what was in it, and what was left out.
-    async fn commit(self, count: usize, junk: &[Member], left_out: &[LeftOut]) -> Result<(), Failure> {
+    async fn commit(
+        self,
+        count: usize,
+        junk: &[Member],
+        left_out: &[LeftOut],
+        names: Option<(CodePage, usize)>,
+    ) -> Result<(), Failure> {
         let Self { context, from: Incoming { key, shown, history, stamp, .. }, .. } = self;
         let below = |path: &str| format!("{shown}/{}", path.trim_start_matches('/'));
         let mut lines = history;
         let unpacked = Message::new("archive-unpacked").with("file", shown.clone()).with("count", count);
         lines.push(LogLine::new(LogType::JobInfo, unpacked));
+        lines.extend(names.map(|(page, count)| {
+            let message = Message::new("archive-names").with("file", shown.clone()).with("count", count);
+            LogLine::new(LogType::JobInfo, message.with("page", page.name()))
+        }));
         lines.extend(junk.iter().map(|member| {
             LogLine::new(LogType::UploadWarning, Message::new("junk-skipped").with("file", below(&member.path)))
         }));

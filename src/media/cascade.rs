@@ -98,6 +98,7 @@ pub(crate) fn halve(pixels: &[u8], width: usize, rows: usize, layout: Layout) ->
         Layout::Rgb => mean_row::<3>,
         Layout::Rgba => weighted_row::<4>,
         Layout::Cmyk => mean_row::<4>,
+        Layout::CmykAlpha => weighted_row::<5>,
     };
     let halved = out.par_chunks_exact_mut((width / 2).max(1) * samples);
     halved.zip(pixels.par_chunks(stride * 2)).with_min_len(16).for_each(|(out, pair)| {

@@ -87,7 +87,7 @@ impl IccSpace {
         match layout {
             Layout::Gray | Layout::GrayAlpha => Self::Gray,
             Layout::Rgb | Layout::Rgba => Self::Rgb,
-            Layout::Cmyk => Self::Cmyk,
+            Layout::Cmyk | Layout::CmykAlpha => Self::Cmyk,
         }
     }
 }
@@ -218,7 +218,7 @@ impl Converter {
                 let step = transform.map_or(Step::GraySpread, Step::Icc);
                 Self { layout: Layout::Rgba, profile: None, notes, step }
             }
-            Layout::Cmyk => {
+            Layout::Cmyk | Layout::CmykAlpha => {
                 let own = profile.map(|profile| profile.bytes.as_slice());
                 let (step, note) = cmyk_to_srgb(own.or(cmyk_fallback));
                 notes.push(note);
@@ -236,7 +236,7 @@ impl Converter {
         mut notes: Vec<Note>,
     ) -> Self {
         let (layout, step) = match from {
-            Layout::Cmyk => {
+            Layout::Cmyk | Layout::CmykAlpha => {
                 let (step, note) = cmyk_to_srgb(source.or(cmyk_fallback));
                 notes.push(note);
                 (Layout::Rgb, step)
@@ -313,7 +313,7 @@ fn convert(
     let output = parse(output)?;
     let source = match (source, from) {
         (Some(source), _) => parse(source)?,
-        (None, Layout::Cmyk) => {
+        (None, Layout::Cmyk | Layout::CmykAlpha) => {
             let transform = transform_between(&ColorProfile::new_srgb(), Layout::Rgb, &output, layout)?;
             return Some((layout, Step::Formula(transform)));
         }
@@ -377,6 +377,6 @@ fn icc_layout(layout: Layout) -> IccLayout {
         Layout::Gray => IccLayout::Gray,
         Layout::GrayAlpha => IccLayout::GrayAlpha,
         Layout::Rgb => IccLayout::Rgb,
-        Layout::Rgba | Layout::Cmyk => IccLayout::Rgba,
+        Layout::Rgba | Layout::Cmyk | Layout::CmykAlpha => IccLayout::Rgba,
     }
 }

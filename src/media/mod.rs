@@ -23,6 +23,8 @@ mod edit;
 mod error;
 mod exif;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod inks;
 mod limits;
 mod memory;

@@ -9,6 +9,18 @@ pub(crate) enum Layout {
     Rgba,
     /// 0 is no ink, 255 full ink.
     Cmyk,
+    /// The same in a view that does not show it everywhere; no picture comes so, and none is stored so.
+    CmykAlpha,
+}
+
+/// A sample of 16 bits in 8: the nearest, so that none is darker than it was.
+pub(crate) const fn narrowed(sample: u16) -> u8 {
+    ((sample as u32 * 255 + 32_767) / 65_535) as u8
+}
+
+/// Samples of 16 bits, the more significant byte first, in 8.
+pub(crate) fn narrowed_row(row: &[u8]) -> impl Iterator<Item = u8> {
+    row.as_chunks::<2>().0.iter().map(|sample| narrowed(u16::from_be_bytes(*sample)))
 }
 
 impl Layout {
@@ -18,11 +30,12 @@ impl Layout {
             Self::GrayAlpha => 2,
             Self::Rgb => 3,
             Self::Rgba | Self::Cmyk => 4,
+            Self::CmykAlpha => 5,
         }
     }
 
     pub fn has_alpha(self) -> bool {
-        matches!(self, Self::GrayAlpha | Self::Rgba)
+        matches!(self, Self::GrayAlpha | Self::Rgba | Self::CmykAlpha)
     }
 
     /// True when these pixels have no alpha, or none of it lets anything through.
@@ -36,7 +49,8 @@ impl Layout {
         match self {
             Self::GrayAlpha => Self::Gray,
             Self::Rgba => Self::Rgb,
-            other => other,
+            Self::CmykAlpha => Self::Cmyk,
+            Self::Gray | Self::Rgb | Self::Cmyk => self,
         }
     }
 }
@@ -84,5 +98,18 @@ impl Raster {
     /// True when there is no alpha, or none of it lets anything through.
     pub fn is_opaque(&self) -> bool {
         self.layout.all_opaque(&self.pixels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_bits_become_the_nearest_of_eight() {
+        for sample in 0..=u16::MAX {
+            assert_eq!(narrowed(sample), (f64::from(sample) / 257.0).round() as u8, "{sample}");
+        }
+        assert_eq!(narrowed_row(&[0xff, 0x00, 0x00, 0xff, 0x7f, 0xff]).collect::<Vec<_>>(), [254, 1, 127]);
     }
 }

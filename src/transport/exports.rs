@@ -1,22 +1,30 @@
 //! Downloads of exports: `GET /Exports/<company name>/<run number>/<token>.zip`, without a login.
 //!
-//! The address is the key: whoever was told it may download, until it expires. Ranges and HEAD are answered, so that a
-//! download that broke off can go on.
+//! The address is the key: whoever was told it may download, until it expires. HEAD, conditions and ranges are answered, so
+//! that a download that broke off can go on ([`parts`]).
 
+mod parts;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
+use futures_util::stream;
 
 use crate::model::id::InstanceId;
 use crate::service::Services;
 use crate::service::exports::Download;
+use parts::{Answer, Validators};
 
 /// What the route needs.
 pub struct ExportState {
@@ -29,6 +37,11 @@ pub fn router(state: Arc<ExportState>) -> Router {
     Router::new().route("/Exports/{company}/{run}/{file}", get(download)).with_state(state)
 }
 
+const TYPE: &str = "application/zip";
+
+/// Bytes that are read at a time, and held for a download.
+const PIECE: u64 = 1 << 17;
+
 async fn download(
     State(state): State<Arc<ExportState>>,
     Path((_company, run, file)): Path<(String, String, String)>,
@@ -39,9 +52,14 @@ async fn download(
     match state.services.download(run, token).await {
         Ok(Download::Ready(export)) => {
             let path = state.root.join(run.to_string()).join(format!("{}.zip", export.token));
-            match ServeFile::new(path).oneshot(request).await {
-                Ok(served) => described(served.into_response(), run),
-                Err(never) => match never {},
+            let opened = tokio::task::spawn_blocking(move || Archive::open(&path, export.sha256.as_deref())).await;
+            match opened.map_err(io::Error::other).flatten() {
+                Ok(archive) => described(archive.answer(request.method(), request.headers()), run),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => unknown(),
+                Err(error) => {
+                    tracing::error!(%run, %error, "the archive of an export cannot be read");
+                    plain(StatusCode::INTERNAL_SERVER_ERROR, "The export cannot be read.\n")
+                }
             }
         }
         Ok(Download::Expired) => plain(StatusCode::GONE, "This export has expired. Export the assets again.\n"),
@@ -51,6 +69,118 @@ async fn download(
             plain(StatusCode::SERVICE_UNAVAILABLE, "The export cannot be looked up just now. Try again later.\n")
         }
     }
+}
+
+/// An archive that is handed out. It does not change any more.
+struct Archive {
+    file: File,
+    bytes: u64,
+    validators: Validators,
+}
+
+/// Something of a body.
+enum Piece {
+    Text(String),
+    /// Bytes of the archive.
+    File(Range<u64>),
+}
+
+impl Archive {
+    fn open(path: &std::path::Path, hash: Option<&str>) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let facts = file.metadata()?;
+        let validators = Validators::new(hash, facts.len(), facts.modified()?);
+        Ok(Self { bytes: facts.len(), file, validators })
+    }
+
+    fn answer(self, method: &Method, headers: &HeaderMap) -> Response {
+        let bytes = self.bytes;
+        let answer = self.validators.answer(method, headers, bytes);
+        let all = |range: &Range<u64>| format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
+        let (status, mut more, pieces) = match &answer {
+            Answer::NotModified => (StatusCode::NOT_MODIFIED, vec![], vec![]),
+            Answer::Failed => (StatusCode::PRECONDITION_FAILED, vec![], vec![]),
+            Answer::Unsatisfiable => {
+                let range = (header::CONTENT_RANGE, format!("bytes */{bytes}"));
+                (StatusCode::RANGE_NOT_SATISFIABLE, vec![range], vec![])
+            }
+            Answer::Whole => {
+                let kind = (header::CONTENT_TYPE, TYPE.to_owned());
+                (StatusCode::OK, vec![kind], vec![Piece::File(0..bytes)])
+            }
+            Answer::Parts(ranges) => match &ranges[..] {
+                [range] => {
+                    let described = vec![(header::CONTENT_TYPE, TYPE.to_owned()), (header::CONTENT_RANGE, all(range))];
+                    (StatusCode::PARTIAL_CONTENT, described, vec![Piece::File(range.clone())])
+                }
+                ranges => {
+                    let boundary = self.validators.boundary();
+                    let kind = (header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
+                    let mut pieces = Vec::new();
+                    for range in ranges {
+                        let range_of = all(range);
+                        pieces.push(Piece::Text(format!(
+                            "\r\n--{boundary}\r\nContent-Type: {TYPE}\r\nContent-Range: {range_of}\r\n\r\n"
+                        )));
+                        pieces.push(Piece::File(range.clone()));
+                    }
+                    pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n")));
+                    (StatusCode::PARTIAL_CONTENT, vec![kind], pieces)
+                }
+            },
+        };
+        if !matches!(answer, Answer::NotModified) {
+            let length = pieces.iter().map(Piece::len).sum::<u64>();
+            more.push((header::CONTENT_LENGTH, length.to_string()));
+        }
+        more.push((header::ACCEPT_RANGES, "bytes".to_owned()));
+        more.push((header::ETAG, self.validators.tag.clone()));
+        more.push((header::LAST_MODIFIED, self.validators.date()));
+        let body = if method == Method::HEAD { Body::empty() } else { body(self.file, pieces.into()) };
+        let mut response = (status, body).into_response();
+        for (name, value) in more {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::File(range) => range.end - range.start,
+        }
+    }
+}
+
+/// Reads as it is taken.
+fn body(file: File, pieces: VecDeque<Piece>) -> Body {
+    let file = Arc::new(file);
+    Body::from_stream(stream::try_unfold(pieces, move |mut pieces| {
+        let file = file.clone();
+        async move {
+            match pieces.pop_front() {
+                None => Ok::<_, io::Error>(None),
+                Some(Piece::Text(text)) => Ok(Some((Bytes::from(text), pieces))),
+                Some(Piece::File(range)) => {
+                    let end = range.end.min(range.start + PIECE);
+                    let start = range.start;
+                    let read = move || {
+                        let mut piece = vec![0; (end - start) as usize];
+                        file.read_exact_at(&mut piece, start).map(|()| piece)
+                    };
+                    let piece = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+                    if end < range.end {
+                        pieces.push_front(Piece::File(end..range.end));
+                    }
+                    Ok(Some((Bytes::from(piece), pieces)))
+                }
+            }
+        }
+    }))
 }
 
 fn described(mut response: Response, run: InstanceId) -> Response {

@@ -123,6 +123,7 @@ codes! {
     MOVED_TO_FOLDER = "moved-to-folder";
     CONTENT_DIFFERS = "content-differs";
     ARCHIVE_UNPACKED = "archive-unpacked";
+    ARCHIVE_NAMES = "archive-names";
 
     // Job log: web addresses
     URL_FETCHED = "url-fetched";
@@ -164,6 +165,7 @@ codes! {
     PDF_RIP_ERROR = "pdf-rip-error";
     EXPORT_FILE_SUCCESS = "export-file-success";
     EXPORT_FILE_ERROR = "export-file-error";
+    EXPORT_NOTE = "export-note";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
     EXPORT_DROPPED = "export-dropped";
     EXPORT_COMMAND_IGNORED = "export-command-ignored";
@@ -245,6 +247,8 @@ codes! {
     REASON_FIELD_UNKNOWN = "reason-field-unknown";
     REASON_FIELD_OTHER_TYPE = "reason-field-other-type";
     REASON_FIELD_VALUE = "reason-field-value";
+    REASON_FIELDS_MORE = "reason-fields-more";
+    REASON_CELLS_NAMELESS = "reason-cells-nameless";
     REASON_NAME_TAKEN = "reason-name-taken";
     REASON_SCRIPT_GONE = "reason-script-gone";
     REASON_NO_BASE_NAME = "reason-no-base-name";

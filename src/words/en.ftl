@@ -494,6 +494,14 @@ archive-unpacked =
         [one] { $file } was unpacked: 1 file.
        *[other] { $file } was unpacked: { NUMBER($count) } files.
     }
+# $file (Text) archive
+# $count (Number) names
+# $page (Text) code page
+archive-names =
+    { $count ->
+        [one] { $file } has 1 name that does not say how it is written; it was read as { $page }.
+       *[other] { $file } has { NUMBER($count) } names that do not say how they are written; they were read as { $page }.
+    }
 
 ## Job log: web addresses
 
@@ -648,6 +656,9 @@ export-file-success = { $file } is exported to { $name }
 # $file (Text)
 # $reason (Text)
 export-file-error = { $file } could not be exported: { $reason }.
+# $name (Text) file in the archive
+# $reason (Text)
+export-note = { $name }: { $reason }.
 # $count (Number) files in it
 # $bytes (Bytes)
 # $address (Text) where it is
@@ -878,6 +889,16 @@ reason-field-other-type = the field { $field } is for assets of type { $type }
 # $field (Text)
 # $rule (Text) must be …
 reason-field-value = { $field } { $rule }
+# $count (Number) fields
+reason-fields-more = { $count ->
+        [one] 1 more field was
+       *[other] { NUMBER($count) } more fields were
+    } not stored either
+# $count (Number) cells
+reason-cells-nameless = { $count ->
+        [one] 1 cell stands
+       *[other] { NUMBER($count) } cells stand
+    } under no name of a field
 # $name (Text)
 reason-name-taken = another asset is named { $name }
 reason-script-gone = the company has no such set script any more

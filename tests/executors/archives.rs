@@ -84,6 +84,93 @@ async fn the_members_of_every_sort_of_archive_become_assets() {
     }
 }
 
+/// A member of a ZIP archive: its name as it stands there, its flags, and an extra field.
+struct Packed<'a> {
+    name: &'a [u8],
+    flags: u16,
+    extra: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// An archive with names in any code page, which no tool of this system writes.
+fn zip(members: &[Packed<'_>]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for Packed { name, flags, extra, bytes } in members {
+        let size = (bytes.len() as u32).to_le_bytes();
+        let mut common = [&20_u16.to_le_bytes()[..], &flags.to_le_bytes(), &[0; 6]].concat();
+        common.extend([&crc(bytes).to_le_bytes()[..], &size, &size].concat());
+        common.extend((name.len() as u16).to_le_bytes());
+        common.extend((extra.len() as u16).to_le_bytes());
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &common, &[0; 10]].concat());
+        directory.extend((file.len() as u32).to_le_bytes());
+        directory.extend([name, &extra[..]].concat());
+        file.extend([&b"PK\x03\x04"[..], &common, name, extra, bytes].concat());
+    }
+    let count = (members.len() as u16).to_le_bytes();
+    let end = [&b"PK\x05\x06\0\0\0\0"[..], &count, &count, &(directory.len() as u32).to_le_bytes()].concat();
+    let at = (file.len() as u32).to_le_bytes();
+    [file, directory, end, at.to_vec(), vec![0, 0]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_are_read_in_the_code_page_they_are_in() {
+    let packed = |name: &'static [u8], number| Packed { name, flags: 0, extra: Vec::new(), bytes: jpeg(24, number) };
+    // 写真/赤い靴.jpg and 表/靴.jpg in Shift_JIS, where the second byte of 表 is that of a backslash.
+    let japanese: [&[u8]; 2] = [b"\x8e\xca\x90^/\x90\xd4\x82\xa2\x8cC.jpg", b"\x95\\/\x8cC.jpg"];
+    let said = "has 2 names that do not say how they are written; they were read as Shift_JIS.";
+    let world = World::new().await;
+    world.put("in/a.zip", &zip(&[packed(japanese[0], 1), packed(japanese[1], 2)]));
+    let done = upload(&world).await;
+    assert_eq!(assets(&world).await, ["写真/赤い靴.jpg Image", "表/靴.jpg Image"], "{}", done.text());
+    assert!(done.text().contains(&format!("JobInfo: a.zip {said}")), "{}", done.text());
+
+    // What says that it is UTF-8 is, whatever the rest is; the bytes beside such a field do not count.
+    let world = World::new().await;
+    let utf8 = "Größe.jpg".as_bytes();
+    let field = [&[1][..], &crc(b"Gr?e.jpg").to_le_bytes(), "Grüße.jpg".as_bytes()].concat();
+    let extra = [&0x7075_u16.to_le_bytes()[..], &(field.len() as u16).to_le_bytes(), &field].concat();
+    let members = [
+        packed(japanese[0], 1),
+        Packed { flags: 1 << 11, ..packed(utf8, 2) },
+        Packed { extra, ..packed(b"Gr?e.jpg", 3) },
+        packed(japanese[1], 4),
+    ];
+    world.put("in/a.zip", &zip(&members));
+    let done = upload(&world).await;
+    let names = ["/Größe.jpg Image", "/Grüße.jpg Image", "写真/赤い靴.jpg Image", "表/靴.jpg Image"];
+    assert_eq!(assets(&world).await, names, "{}", done.text());
+    assert!(done.text().contains(said), "{}", done.text());
+
+    // A name alone says little: DOS unless the configuration knows better.
+    for (page, name) in [("auto", "/für.jpg Image"), ("cp437", "/für.jpg Image"), ("shift_jis", "/f〉.jpg Image")] {
+        let world = World::with(|settings| settings.archive.names.0 = page.to_owned()).await;
+        world.put("in/a.zip", &zip(&[packed(b"f\x81r.jpg", 1)]));
+        let done = upload(&world).await;
+        assert_eq!(assets(&world).await, [name], "{page}: {}", done.text());
+        assert!(done.text().contains("a.zip has 1 name that does not say how it is written; it was read as "));
+    }
+
+    // So are names in tar; and those in UTF-8 need no line.
+    let made = tempfile::tempdir().unwrap();
+    fs::write(made.path().join("red.jpg"), jpeg(24, 1)).unwrap();
+    for (name, expected, is_told) in
+        [(r"Gr\366\337e.jpg", "/Größe.jpg Image", true), ("Größe.jpg", "/Größe.jpg Image", false)]
+    {
+        let world = World::new().await;
+        let command = format!("n=$(printf '{name}'); cp red.jpg \"$n\"; tar --format=gnu -cf OUT \"$n\"; rm \"$n\"");
+        pack(&world, made.path(), "a.tar", &command);
+        let done = upload(&world).await;
+        assert_eq!(assets(&world).await, [expected], "{}", done.text());
+        assert_eq!(done.text().contains("it was read as windows-1252"), is_told, "{}", done.text());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_option_an_archive_is_an_asset() {
     let world = World::new().await;

@@ -146,6 +146,24 @@ async fn an_image_format_and_a_profile_of_the_company_are_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inks_that_were_kept_are_exported_as_colours() {
+    let world = World::new().await;
+    std::fs::create_dir_all(world.ingest("in")).unwrap();
+    std::fs::write(world.folder.path().join("inks.raw"), [255, 0, 0, 0].repeat(64 * 64)).unwrap();
+    let (raw, solid) = (world.folder.path().join("inks.raw"), world.ingest("in/cyan.tif"));
+    tool("vips", &["rawload", text(&raw), text(&solid), "64", "64", "4", "--interpretation", "cmyk"]);
+    let mut order = directory("in");
+    order["colorManagementOptions"] = json!({ "colorManagement": "MaintainOriginal" });
+    world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let done = world.run(JobKind::Export, converted(&handles(&world).await, "wid=20&fmt=png")).await.succeeded();
+    let files = unpacked(&world).await;
+    assert_eq!(tool("vips", &["getpoint", text(&files["cyan.png"]), "10", "10"]), "0 160 228", "{}", done.text());
+    let line = "ExportJobWarning: cyan.png: CMYK without a colour profile was turned into sRGB as on coated paper";
+    assert!(done.text().contains(line), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.warning), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_exported_has_its_own_line() {
     let world = uploaded().await;
     let mut assets = handles(&world).await;

@@ -133,6 +133,8 @@ async fn download(server: &Server, address: &str) {
     assert_eq!(part.bytes().await.unwrap(), whole[10..20]);
     let beyond = client.get(address).header("Range", format!("bytes={length}-")).send().await.unwrap();
     assert_eq!(beyond.status(), 416);
+    assert_eq!(beyond.headers()["content-range"].to_str().unwrap(), format!("bytes */{length}"));
+    going_on(&client, address, &whole).await;
     let (folder, token) = address.rsplit_once('/').unwrap();
     let flipped = if token.starts_with('0') { "1" } else { "0" };
     let guesses = [
@@ -152,6 +154,52 @@ async fn download(server: &Server, address: &str) {
     let late = client.get(address).send().await.unwrap();
     assert_eq!(late.status(), 410);
     assert!(late.text().await.unwrap().contains("expired"));
+}
+
+/// A download that broke off goes on with the same file only, and several parts are told as such.
+async fn going_on(client: &reqwest::Client, address: &str, whole: &[u8]) {
+    let head = client.head(address).header("Range", "bytes=10-19").send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    let said = |name: &str| head.headers()[name].to_str().unwrap().to_owned();
+    let (tag, date) = (said("etag"), said("last-modified"));
+    assert!(tag.starts_with('"'), "a strong tag: {tag}");
+    assert_eq!(said("content-length"), whole.len().to_string());
+    let part = |range: &'static str, condition: String| {
+        client.get(address).header("Range", range).header("If-Range", condition).send()
+    };
+    for condition in [&tag, &date] {
+        let response = part("bytes=10-", condition.clone()).await.unwrap();
+        assert_eq!(response.status(), 206, "{condition}");
+        let range = format!("bytes 10-{}/{}", whole.len() - 1, whole.len());
+        assert_eq!(response.headers()["content-range"].to_str().unwrap(), range);
+        assert_eq!(response.bytes().await.unwrap(), whole[10..]);
+    }
+    for condition in [format!("W/{tag}"), "\"other\"".to_owned(), "Sun, 06 Nov 1994 08:49:37 GMT".to_owned()] {
+        for range in ["bytes=10-", "bytes=10-19,900000000-", "bytes=900000000-"] {
+            let response = part(range, condition.clone()).await.unwrap();
+            assert_eq!(response.status(), 200, "{condition}, {range}");
+            assert_eq!(response.bytes().await.unwrap(), whole, "{condition}, {range}");
+        }
+    }
+    let response = client.get(address).header("Range", "bytes=-7, 0-9,900000000-").send().await.unwrap();
+    assert_eq!(response.status(), 206);
+    let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=").expect(&kind).to_owned();
+    let body = response.bytes().await.unwrap();
+    let mut expected = Vec::new();
+    for range in [whole.len() - 7..whole.len(), 0..10] {
+        let place = format!("bytes {}-{}/{}", range.start, range.end - 1, whole.len());
+        expected.extend(
+            format!("\r\n--{boundary}\r\nContent-Type: application/zip\r\nContent-Range: {place}\r\n\r\n").bytes(),
+        );
+        expected.extend(&whole[range]);
+    }
+    expected.extend(format!("\r\n--{boundary}--\r\n").bytes());
+    assert_eq!(body, expected);
+    let same = client.get(address).header("If-None-Match", &tag).send().await.unwrap();
+    assert_eq!(same.status(), 304);
+    let other = client.get(address).header("If-Match", "\"other\"").send().await.unwrap();
+    assert_eq!(other.status(), 412);
 }
 
 #[tokio::test(flavor = "multi_thread")]

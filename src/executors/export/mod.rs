@@ -24,6 +24,7 @@ use super::pictures::Unmade;
 use super::{Bytes, Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::exports::ExportFiles;
+use crate::media::Note;
 use crate::media::serve::Renderer;
 use crate::model::job::ExportJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
@@ -91,7 +92,7 @@ impl Export {
             self.workshop.work(make).await?
         };
         let report = match made {
-            Ok(bytes) => success(&entry, bytes),
+            Ok(made) => success(&entry, made),
             Err(Unmade::Refused(why)) => plan::failure(&entry.shown(), why),
             Err(Unmade::Failed(failure)) => return Err(failure),
         };
@@ -152,37 +153,49 @@ impl Export {
     }
 }
 
-/// Makes the file of an asset, and gives its size. Blocks.
+/// A file that lies beside the others.
+struct Made {
+    bytes: u64,
+    note: Option<Note>,
+}
+
+/// Makes the file of an asset. Blocks.
 fn make(
     workshop: &Workshop,
     entry: &Entry,
     renderer: Option<&Renderer>,
     files: &ExportFiles,
     stop: &dyn Fn() -> bool,
-) -> Result<u64, Unmade> {
+) -> Result<Made, Unmade> {
     match renderer.filter(|_| entry.is_converted) {
         Some(renderer) => {
             workshop.blobs.verify(&entry.blob, stop)?;
             let view =
                 renderer.render(&workshop.blobs.path(&entry.blob)?, &workshop.settings.picture_limits(), stop)?;
             files.keep_part(entry.asset, &view.bytes)?;
-            Ok(view.bytes.len() as u64)
+            Ok(Made { bytes: view.bytes.len() as u64, note: view.note })
         }
         None => {
             files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;
-            Ok(entry.bytes)
+            Ok(Made { bytes: entry.bytes, note: None })
         }
     }
 }
 
-fn success(entry: &Entry, bytes: u64) -> ItemReport {
+fn success(entry: &Entry, Made { bytes, note }: Made) -> ItemReport {
     let message =
         Message::new("export-file-success").with("file", entry.file.clone()).with("name", entry.target.clone());
     let line = LogLine::new(LogType::ExportJobRenderFileSuccess, message);
+    let remark = note.map(|note| {
+        let message =
+            Message::new("export-note").with("name", entry.target.clone()).with("reason", reason::other(note));
+        LogLine::new(LogType::ExportJobWarning, message)
+    });
+    let about = |line: LogLine| line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile);
     ItemReport {
         result: json!(bytes),
-        counters: Counters { success: 1, ..Counters::default() },
-        lines: vec![line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile)],
+        counters: Counters { success: 1, warning: i64::from(note.is_some()), ..Counters::default() },
+        lines: [line].into_iter().chain(remark).map(about).collect(),
     }
 }
 

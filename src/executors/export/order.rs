@@ -39,7 +39,11 @@ pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result
         Some(icc) => profile(context, &icc.profile).await?,
         None => None,
     };
-    let Some(profile) = profile else { return Renderer::new(commands, None).map(Some).map_err(outdated) };
+    let cmyk_profile = export.workshop.settings.picture_options().cmyk_profile;
+    let Some(profile) = profile else {
+        let renderer = Renderer::new(commands, None).map_err(outdated)?;
+        return Ok(Some(renderer.with_cmyk_profile(cmyk_profile)));
+    };
     let (blobs, blob, name) = (export.workshop.blobs.clone(), profile.blob.clone(), profile.name.clone());
     let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |_| {
         let read = blobs.content(&blob, LONGEST_PROFILE);
@@ -47,7 +51,7 @@ pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result
         Ok(read.and_then(|bytes| Renderer::new(commands, Some(&bytes)).map_err(|error| error.to_string())))
     });
     match made.await {
-        Ok(made) => made.map(Some).map_err(outdated),
+        Ok(made) => made.map(|renderer| Some(renderer.with_cmyk_profile(cmyk_profile))).map_err(outdated),
         Err(Unmade::Refused(why)) => Err(Failure::because(why)),
         Err(Unmade::Failed(failure)) => Err(failure),
     }

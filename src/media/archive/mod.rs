@@ -7,6 +7,7 @@
 //! Nothing in an archive is believed: the number of entries is bounded before they are read, names before they are kept,
 //! sizes while they are unpacked. Memory does not grow with what an archive holds, but with `max_files` alone.
 
+mod names;
 mod tar;
 mod zip;
 
@@ -18,6 +19,7 @@ use flate2::read::MultiGzDecoder;
 use super::Format;
 use super::decode::Watched;
 use super::memory::read_at_most;
+pub use names::CodePage;
 
 /// Sorts of archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,18 @@ const LONGEST_PATH: usize = 4096;
 pub struct Listing {
     pub members: Vec<Member>,
     pub left_out: Vec<LeftOut>,
+    /// The code page that was taken for names which do not say it themselves, unless it is UTF-8, and how many of them are not
+    /// in ASCII.
+    pub names: Option<(CodePage, usize)>,
+}
+
+/// What is known of names that do not say how they are written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Naming<'a> {
+    /// The code page, if the configuration says so.
+    pub page: Option<CodePage>,
+    /// The language of who uploads.
+    pub language: Option<&'a str>,
 }
 
 /// A file in an archive.
@@ -140,7 +154,13 @@ pub fn kind(file: &mut File, format: Format) -> io::Result<Option<Kind>> {
 }
 
 /// Goes through an archive.
-pub fn list(file: File, kind: Kind, limits: &Limits, stop: &dyn Fn() -> bool) -> Result<Listing, ArchiveError> {
+pub fn list(
+    file: File,
+    kind: Kind,
+    limits: &Limits,
+    naming: Naming<'_>,
+    stop: &dyn Fn() -> bool,
+) -> Result<Listing, ArchiveError> {
     let mut gathering = Gathering::new(file.metadata()?.len(), limits, stop);
     let mut file = Watched::new(file, stop);
     file.seek(SeekFrom::Start(0))?;
@@ -153,7 +173,7 @@ pub fn list(file: File, kind: Kind, limits: &Limits, stop: &dyn Fn() -> bool) ->
     // What is unpacked may come to nothing for long: the file is not read on either, whatever that is taken for.
     match listed {
         Err(_) if stop() => Err(ArchiveError::Stopped),
-        listed => listed.map(|()| gathering.listing),
+        listed => listed.map(|()| gathering.listed(naming, kind == Kind::Zip)),
     }
 }
 
@@ -201,7 +221,7 @@ fn unpacked(mut file: File, kind: Kind) -> io::Result<Box<dyn Read + Send>> {
 
 /// A list as it grows, and what it must not outgrow.
 struct Gathering<'a> {
-    listing: Listing,
+    found: Vec<Found>,
     limits: &'a Limits,
     stop: &'a dyn Fn() -> bool,
     /// Size of the archive.
@@ -212,7 +232,7 @@ struct Gathering<'a> {
 
 impl<'a> Gathering<'a> {
     fn new(packed: u64, limits: &'a Limits, stop: &'a dyn Fn() -> bool) -> Self {
-        Self { listing: Listing::default(), limits, stop, packed, entries: 0, bytes: 0 }
+        Self { found: Vec::new(), limits, stop, packed, entries: 0, bytes: 0 }
     }
 
     /// To be called before an entry is looked at.
@@ -242,23 +262,77 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn leave_out(&mut self, path: &str, why: Why) {
-        self.listing.left_out.push(LeftOut { path: shortened(path), why });
+    fn leave_out(&mut self, name: Name, why: Why) {
+        self.found.push(Found { name, what: What::LeftOut(why) });
     }
 
-    /// A file; `place` is asked for only if it is taken.
-    fn member(&mut self, path: &str, bytes: u64, place: impl FnOnce() -> Place) {
+    /// A file; `place` is asked for only if it may be taken.
+    fn member(&mut self, name: Name, bytes: u64, place: impl FnOnce() -> Place) {
         let limit = self.limits.max_member_bytes;
-        let folders = path.split('/').filter(|part| !matches!(*part, "" | ".")).count().saturating_sub(1);
-        if path.split(['/', '\\']).any(|part| part == "..") {
-            self.leave_out(path, Why::Outside);
-        } else if path.len() > LONGEST_PATH || folders > self.limits.max_depth {
-            self.leave_out(path, Why::TooDeep);
+        // Longer ones are too long in any code page.
+        if name.bytes.len() > LONGEST_PATH {
+            self.leave_out(name, Why::TooDeep);
         } else if bytes > limit {
-            self.leave_out(path, Why::TooLarge { bytes, limit });
+            self.leave_out(name, Why::TooLarge { bytes, limit });
         } else {
-            self.listing.members.push(Member { path: path.to_owned(), bytes, place: place() });
+            self.found.push(Found { name, what: What::Member { bytes, place: place() } });
         }
+    }
+
+    /// Reads the names, and looks at where they lead.
+    fn listed(self, naming: Naming<'_>, may_be_dos: bool) -> Listing {
+        let Self { found, limits, .. } = self;
+        let unnamed = || found.iter().filter(|found| !found.name.is_utf8).map(|found| found.name.bytes.as_slice());
+        let page = naming.page.unwrap_or_else(|| CodePage::of(unnamed(), may_be_dos, naming.language));
+        let count = unnamed().filter(|name| !name.is_ascii()).count();
+        let names = (count > 0 && page != CodePage::UTF_8).then_some((page, count));
+        let mut listing = Listing { names, ..Listing::default() };
+        for Found { name, what } in found {
+            let path = name.text(page);
+            match what {
+                What::LeftOut(why) => listing.left_out.push(LeftOut { path: shortened(&path), why }),
+                What::Member { bytes, place } => match misplaced(&path, limits) {
+                    Some(why) => listing.left_out.push(LeftOut { path: shortened(&path), why }),
+                    None => listing.members.push(Member { path, bytes, place }),
+                },
+            }
+        }
+        listing
+    }
+}
+
+/// An entry whose name is not read yet.
+struct Found {
+    name: Name,
+    what: What,
+}
+
+enum What {
+    Member { bytes: u64, place: Place },
+    LeftOut(Why),
+}
+
+/// The name of an entry as it stands there.
+struct Name {
+    bytes: Vec<u8>,
+    /// The archive says that it is.
+    is_utf8: bool,
+}
+
+impl Name {
+    fn text(&self, page: CodePage) -> String {
+        let read = if self.is_utf8 { None } else { page.text(&self.bytes) };
+        read.unwrap_or_else(|| text(&self.bytes))
+    }
+}
+
+/// Why a member does not become a file where its path leads to.
+fn misplaced(path: &str, limits: &Limits) -> Option<Why> {
+    let folders = path.split('/').filter(|part| !matches!(*part, "" | ".")).count().saturating_sub(1);
+    if path.split(['/', '\\']).any(|part| part == "..") {
+        Some(Why::Outside)
+    } else {
+        (path.len() > LONGEST_PATH || folders > limits.max_depth).then_some(Why::TooDeep)
     }
 }
 

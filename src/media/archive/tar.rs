@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use tar::{Archive, Entry, EntryType, PaxExtensions};
 
 use super::super::memory::read_at_most;
-use super::{ArchiveError, Gathering, LONGEST_PATH, Place, Why};
+use super::{ArchiveError, Gathering, LONGEST_PATH, Name, Place, Why};
 
 /// Longest set of pax records that is read, in bytes.
 const LONGEST_PAX: u64 = 1 << 16;
@@ -50,7 +50,7 @@ fn list_entries(archive: &mut Archive<impl Read>, gathering: &mut Gathering<'_>)
 /// What entries said of the one that follows them.
 #[derive(Default)]
 struct Ahead {
-    path: Option<String>,
+    path: Option<Name>,
     /// Its size does not fit its header, or it has holes.
     is_odd: bool,
 }
@@ -64,7 +64,7 @@ impl Ahead {
         for record in PaxExtensions::new(&records) {
             let record = record?;
             match record.key_bytes() {
-                b"path" => self.path = Some(super::text(record.value_bytes())),
+                b"path" => self.path = Some(Name { bytes: record.value_bytes().to_vec(), is_utf8: true }),
                 b"size" => self.is_odd = true,
                 key => self.is_odd |= key.starts_with(b"GNU.sparse."),
             }
@@ -73,12 +73,14 @@ impl Ahead {
     }
 }
 
-fn long_name(entry: &mut impl Read, bytes: u64) -> Result<String, ArchiveError> {
+fn long_name(entry: &mut impl Read, bytes: u64) -> Result<Name, ArchiveError> {
     if bytes > LONGEST_PATH as u64 {
         return Err(ArchiveError::Damaged(format!("a name has more than {LONGEST_PATH} bytes")));
     }
-    let name = read_at_most(entry, bytes)?;
-    Ok(super::text(name.split(|byte| *byte == 0).next().unwrap_or_default()))
+    let mut name = read_at_most(entry, bytes)?;
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    name.truncate(end);
+    Ok(Name { bytes: name, is_utf8: false })
 }
 
 fn look_at<R: Read>(
@@ -88,18 +90,18 @@ fn look_at<R: Read>(
     ahead: Ahead,
     gathering: &mut Gathering<'_>,
 ) {
-    let path = ahead.path.unwrap_or_else(|| super::text(&entry.path_bytes()));
+    let name = ahead.path.unwrap_or_else(|| Name { bytes: entry.path_bytes().into_owned(), is_utf8: false });
     // An old tar has folders as files whose names end in a slash.
     match entry_type {
         EntryType::Directory => {}
-        EntryType::Regular | EntryType::Continuous if path.ends_with('/') => {}
-        EntryType::Symlink | EntryType::Link => gathering.leave_out(&path, Why::Link),
-        EntryType::Regular | EntryType::Continuous if ahead.is_odd => gathering.leave_out(&path, Why::Unsupported),
-        EntryType::GNUSparse => gathering.leave_out(&path, Why::Unsupported),
+        EntryType::Regular | EntryType::Continuous if name.bytes.ends_with(b"/") => {}
+        EntryType::Symlink | EntryType::Link => gathering.leave_out(name, Why::Link),
+        EntryType::Regular | EntryType::Continuous if ahead.is_odd => gathering.leave_out(name, Why::Unsupported),
+        EntryType::GNUSparse => gathering.leave_out(name, Why::Unsupported),
         EntryType::Regular | EntryType::Continuous => {
             let start = entry.raw_file_position();
-            gathering.member(&path, bytes, || Place::Tar(start));
+            gathering.member(name, bytes, || Place::Tar(start));
         }
-        _ => gathering.leave_out(&path, Why::Special),
+        _ => gathering.leave_out(name, Why::Special),
     }
 }

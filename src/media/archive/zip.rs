@@ -8,7 +8,10 @@ use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 use zip::{CompressionMethod, ZipReadOptions};
 
-use super::{ArchiveError, Gathering, Place, Why};
+use super::{ArchiveError, Gathering, Name, Place, Why};
+
+/// The flag of names and comments in UTF-8.
+const UTF_8: u16 = 1 << 11;
 
 /// Largest central directory that is kept, in bytes: names, comments and extra fields of all members.
 const LARGEST_DIRECTORY: u64 = 32 << 20;
@@ -30,25 +33,26 @@ pub fn list(file: impl Read + Seek, gathering: &mut Gathering<'_>) -> Result<(),
 }
 
 fn look_at(entry: ZipFileEntry<'static>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
-    let path = entry.name().map_or_else(|_| super::text(entry.name_raw()), |name| name.into_owned());
     if entry.is_dir() {
         return Ok(());
     }
+    // The flag is set as well where a field of its own says the name once more in UTF-8.
+    let name = Name { bytes: entry.name_raw().to_vec(), is_utf8: entry.flags().as_u16() & UTF_8 != 0 };
     let bytes = entry.size();
     gathering.grow(bytes)?;
     // Systems other than Unix have no modes; where there is one, it says what the entry is.
     const FILE: u32 = 0o100_000;
     let file_type = entry.unix_mode().unwrap_or(0) & 0o170_000;
     if entry.is_symlink() {
-        gathering.leave_out(&path, Why::Link);
+        gathering.leave_out(name, Why::Link);
     } else if file_type != 0 && file_type != FILE {
-        gathering.leave_out(&path, Why::Special);
+        gathering.leave_out(name, Why::Special);
     } else if entry.encrypted() {
-        gathering.leave_out(&path, Why::Encrypted);
+        gathering.leave_out(name, Why::Encrypted);
     } else if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
-        gathering.leave_out(&path, Why::Unsupported);
+        gathering.leave_out(name, Why::Unsupported);
     } else {
-        gathering.member(&path, bytes, || Place::Zip(Box::new(entry.into())));
+        gathering.member(name, bytes, || Place::Zip(Box::new(entry.into())));
     }
     Ok(())
 }

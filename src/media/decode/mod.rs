@@ -178,7 +178,7 @@ fn not_a_picture(format: Format) -> MediaError {
 pub(crate) fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T, MediaError>) -> Result<T, MediaError> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         let said = panic_message(payload.as_ref());
-        Err(MediaError::corrupt(format, format!("its decoder gave up ({said})")))
+        Err(MediaError::corrupt(format, format!("{GAVE_UP} ({said})")))
     })
 }
 
@@ -190,6 +190,9 @@ pub(crate) fn stoppable<T>(
 ) -> Result<T, MediaError> {
     guarded(format, work).map_err(|error| if cancel() { MediaError::Cancelled } else { error })
 }
+
+/// How an error of a decoder that panicked begins.
+pub(crate) const GAVE_UP: &str = "its decoder gave up";
 
 fn panic_message(payload: &(dyn Any + Send)) -> &str {
     payload

@@ -10,7 +10,7 @@ use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
-use super::super::raster::{Layout, Raster};
+use super::super::raster::{Layout, Raster, narrowed_row};
 use super::gather::{Gathered, Pieces};
 use super::{Decoded, Input, Pixels, Source};
 
@@ -40,6 +40,9 @@ pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
         let mut pixels = share.bytes(len)?;
         reader.next_frame(&mut pixels).map_err(refused)?;
         reader.finish().map_err(refused)?;
+        if is_deep(&reader) {
+            pixels = narrowed_row(&pixels).collect();
+        }
         Pixels::Whole(Raster::new(width, height, layout, pixels).ok_or_else(wrong_size)?)
     } else {
         Pixels::Flow(Box::new(Gathered::new(Progress { reader, share, width, height, layout, done: 0 })))
@@ -77,9 +80,15 @@ impl Pieces for Progress<'_> {
     fn append(&mut self, wanted: u32, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
         let stride = self.width as usize * self.layout.samples();
         self.share.grow(pixels, u64::from(wanted) * stride as u64)?;
+        let is_deep = is_deep(&self.reader);
         for _ in 0..wanted {
             let row = self.reader.next_row().map_err(refused)?.ok_or_else(wrong_size)?;
-            pixels.extend_from_slice(row.data().get(..stride).ok_or_else(wrong_size)?);
+            let row = row.data().get(..stride * if is_deep { 2 } else { 1 }).ok_or_else(wrong_size)?;
+            if is_deep {
+                pixels.extend(narrowed_row(row));
+            } else {
+                pixels.extend_from_slice(row);
+            }
             self.done += 1;
         }
         if self.done == self.height {
@@ -98,12 +107,18 @@ fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, bool), MediaError>
     source.file.rewind().map_err(reading)?;
     let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX).min(MOST_BESIDE);
     let mut decoder = Decoder::new_with_limits(source.file, png::Limits { bytes: limit });
-    decoder.set_transformations(Transformations::normalize_to_color8());
+    // It would cut 16 bits off to 8, where they are to be rounded.
+    decoder.set_transformations(Transformations::EXPAND);
     decoder.ignore_checksums(false);
     decoder.set_ignore_text_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
     source.limits.check_size(header.width.into(), header.height.into())?;
     Ok((decoder.read_info().map_err(refused)?, has_profile))
+}
+
+/// Whether its rows have 16 bits a sample.
+fn is_deep(reader: &Reader<Input<'_>>) -> bool {
+    reader.output_color_type().1 == BitDepth::Sixteen
 }
 
 /// Most chunks in front of the pixels that are looked through for a profile, which comes soon.

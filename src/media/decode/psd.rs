@@ -12,7 +12,7 @@ use super::super::format::Format;
 use super::super::memory::{Held, Share};
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
-use super::super::raster::Layout;
+use super::super::raster::{Layout, narrowed_row};
 use super::gather::{Gathered, Pieces};
 use super::{Decoded, Input as FileInput, Pixels, Source};
 
@@ -387,8 +387,7 @@ impl Pieces for Planes {
             for channel in 0..samples {
                 let row = self.row(channel * self.height as usize + y as usize)?;
                 let places = pixels[start..].iter_mut().skip(channel).step_by(samples);
-                // The first byte of a sample is the more significant one.
-                places.zip(row.iter().step_by(self.bytes_a_sample)).for_each(|(place, sample)| *place = *sample);
+                places.zip(row).for_each(|(place, sample)| *place = sample);
             }
             finish(&mut pixels[start..], self.layout, self.is_on_white);
         }
@@ -403,7 +402,8 @@ impl Planes {
         let mut stored = self.share.bytes(length as u64)?;
         self.file.read_exact_at(&mut stored, at).map_err(reading(self.format))?;
         let length = self.width as usize * self.bytes_a_sample;
-        if self.is_packed { unpack(&stored, length, self.format, &self.share) } else { Ok(stored) }
+        let row = if self.is_packed { unpack(&stored, length, self.format, &self.share)? } else { stored };
+        Ok(if self.bytes_a_sample == 2 { narrowed_row(&row).collect() } else { row })
     }
 }
 
@@ -435,7 +435,7 @@ pub(super) fn unpack(mut packed: &[u8], length: usize, format: Format, share: &S
 fn finish(row: &mut [u8], layout: Layout, is_on_white: bool) {
     match layout {
         // Stored is what is left of white.
-        Layout::Cmyk => row.iter_mut().for_each(|ink| *ink = u8::MAX - *ink),
+        Layout::Cmyk | Layout::CmykAlpha => row.iter_mut().for_each(|ink| *ink = u8::MAX - *ink),
         Layout::GrayAlpha | Layout::Rgba if is_on_white => row.chunks_exact_mut(layout.samples()).for_each(off_white),
         Layout::Gray | Layout::GrayAlpha | Layout::Rgb | Layout::Rgba => {}
     }
@@ -448,7 +448,25 @@ fn off_white(pixel: &mut [u8]) {
         return;
     }
     for colour in colours {
-        let ink = (255 - u32::from(*colour)) * 255 / alpha;
+        let ink = ((255 - u32::from(*colour)) * 255 + alpha / 2) / alpha;
         *colour = 255_u32.saturating_sub(ink) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_is_taken_off_to_the_nearest() {
+        for alpha in 1..=254_u8 {
+            for stored in 0..=255_u8 {
+                let mut pixel = [stored, alpha];
+                off_white(&mut pixel);
+                let exact = 255.0 - (255.0 - f64::from(stored)) * 255.0 / f64::from(alpha);
+                let error = (f64::from(pixel[0]) - exact.max(0.0)).abs();
+                assert!(error <= 0.5, "{stored} with alpha {alpha} became {}, not {exact}", pixel[0]);
+            }
+        }
     }
 }

@@ -196,7 +196,7 @@ fn describe(decoder: &mut Input<'_>, page: &Page) -> Result<Picture, MediaError>
             _ if page.palette.is_some() => ColorModel::Palette,
             Layout::Gray | Layout::GrayAlpha => ColorModel::Gray,
             Layout::Rgb | Layout::Rgba => ColorModel::Rgb,
-            Layout::Cmyk => ColorModel::Cmyk,
+            Layout::Cmyk | Layout::CmykAlpha => ColorModel::Cmyk,
         },
         depth: page.bits,
         has_alpha: page.layout.has_alpha(),

@@ -12,7 +12,7 @@ use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::memory::{Held, Share};
-use super::super::raster::Layout;
+use super::super::raster::{Layout, narrowed};
 use super::gather::Pieces;
 use super::jpeg;
 use super::tiff::{Alpha, Input, Page, refused, unsupported};
@@ -181,8 +181,8 @@ impl PlainStrips {
             bytes.iter_mut().for_each(|byte| *byte = !*byte);
         }
         if page.bits == 16 {
-            let high = if self.is_big_endian { 0 } else { 1 };
-            bytes = bytes.as_chunks::<2>().0.iter().map(|word| word[high]).collect();
+            let word = if self.is_big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
+            bytes = bytes.as_chunks::<2>().0.iter().map(|stored| narrowed(word(*stored))).collect();
         }
         Chunk::plain(DecodingResult::U8(bytes), page, place)
     }
@@ -314,7 +314,7 @@ impl Chunk {
         let bytes = match data {
             DecodingResult::U8(bytes) if page.bits < 8 => unpack(&bytes, page.bits, width, page.palette.is_none()),
             DecodingResult::U8(bytes) => bytes,
-            DecodingResult::U16(words) => words.into_iter().map(|word| (word >> 8) as u8).collect(),
+            DecodingResult::U16(words) => words.into_iter().map(narrowed).collect(),
             _ => return Err(unsupported("samples that are not unsigned integers")),
         };
         if bytes.len() < width * samples * place.height as usize {

@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tiff::tags::{PhotometricInterpretation, Tag};
 
+use super::super::raster::narrowed;
+
 /// One of up to 256 colours for each value of a sample.
 pub(super) type Palette = Vec<[u8; 3]>;
 
@@ -15,8 +17,11 @@ pub(super) fn from_color_map(map: &[u16], bits: u8) -> Option<Palette> {
         return None;
     }
     // Some writers fill in 8 bits only.
-    let shift = if map.iter().any(|value| *value > 255) { 8 } else { 0 };
-    let part = |plane: usize, index: usize| (map[plane * count + index] >> shift) as u8;
+    let has_16_bits = map.iter().any(|value| *value > 255);
+    let part = |plane: usize, index: usize| {
+        let value = map[plane * count + index];
+        if has_16_bits { narrowed(value) } else { value as u8 }
+    };
     Some((0..count).map(|index| [0, 1, 2].map(|plane| part(plane, index))).collect())
 }
 

@@ -8,6 +8,8 @@
 
 mod blocks;
 mod exif;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::media) mod fuzzing;
 mod heif;
 mod iptc;
 pub mod sheet;

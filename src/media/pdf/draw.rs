@@ -223,7 +223,7 @@ impl Rows for PageRows {
         let rows = &self.pixels[start as usize * stride..self.next as usize * stride];
         let pixels = rows.as_chunks::<4>().0;
         Ok(match self.layout {
-            Layout::Rgba | Layout::Cmyk => rows.into(),
+            Layout::Rgba | Layout::Cmyk | Layout::CmykAlpha => rows.into(),
             Layout::Rgb => gathered(pixels, |[red, green, blue, _]| [red, green, blue]),
             Layout::Gray => gathered(pixels, |pixel| [brightness(pixel)]),
             Layout::GrayAlpha => gathered(pixels, |pixel| [brightness(pixel), pixel[3]]),

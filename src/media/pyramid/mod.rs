@@ -165,10 +165,6 @@ impl<'a, W: Write + Seek> Builder<'a, W> {
     }
 
     fn describe_coding(&self, page: &mut Page, shared: &Shared) {
-        const BLACK_IS_ZERO: u16 = 1;
-        const RGB: u16 = 2;
-        const SEPARATED: u16 = 5;
-        const YCBCR: u16 = 6;
         match self.coder.coding {
             Coding::Jpeg { halves_chroma, .. } => {
                 page.set(tag::COMPRESSION, Field::short(7));
@@ -193,7 +189,7 @@ impl<'a, W: Write + Seek> Builder<'a, W> {
                 let photometric = match layout {
                     Layout::Gray | Layout::GrayAlpha => BLACK_IS_ZERO,
                     Layout::Rgb | Layout::Rgba => RGB,
-                    Layout::Cmyk => SEPARATED,
+                    Layout::Cmyk | Layout::CmykAlpha => SEPARATED,
                 };
                 page.set(tag::PHOTOMETRIC, Field::short(photometric));
                 if layout.has_alpha() {
@@ -208,6 +204,12 @@ struct Shared {
     tables: Option<Span>,
     profile: Option<Span>,
 }
+
+/// What samples are: values of the tag of photometric interpretation.
+const BLACK_IS_ZERO: u16 = 1;
+const RGB: u16 = 2;
+const SEPARATED: u16 = 5;
+const YCBCR: u16 = 6;
 
 pub(crate) mod tag {
     pub const SUBFILE_TYPE: u16 = 254;

@@ -18,6 +18,7 @@ use super::super::limits::Limits;
 use super::super::memory::Share;
 use super::super::picture::Resolution;
 use super::super::raster::{Layout, Raster};
+use super::{BLACK_IS_ZERO, RGB, SEPARATED, YCBCR};
 
 /// More levels than a picture of the longest side has.
 const MOST_LEVELS: usize = 64;
@@ -41,6 +42,12 @@ enum Coding {
     Jpeg(Vec<u8>),
     /// With the horizontal predictor.
     Deflate,
+}
+
+impl Coding {
+    fn jpeg(tags: &mut Tags) -> Result<Self, MediaError> {
+        Ok(Self::Jpeg(bytes(tags, Tag::JPEGTables)?.unwrap_or_default()))
+    }
 }
 
 #[derive(Debug)]
@@ -67,10 +74,13 @@ impl Pyramid {
         bounds.ifd_value_size = MAX_TAG_BYTES;
         let mut tags = Decoder::new(tags).map_err(decode::refused_tiff)?.with_limits(bounds);
         let samples = number(&mut tags, Tag::SamplesPerPixel)?;
-        let (layout, coding) = match (number(&mut tags, Tag::Compression)?, samples) {
-            (7, 1) => (Layout::Gray, Coding::Jpeg(bytes(&mut tags, Tag::JPEGTables)?.unwrap_or_default())),
-            (7, 3) => (Layout::Rgb, Coding::Jpeg(bytes(&mut tags, Tag::JPEGTables)?.unwrap_or_default())),
-            (8, 4) => (Layout::Rgba, Coding::Deflate),
+        let meaning = u16::try_from(number(&mut tags, Tag::PhotometricInterpretation)?).unwrap_or(u16::MAX);
+        // Four samples are three colours and alpha, or four inks.
+        let (layout, coding) = match (number(&mut tags, Tag::Compression)?, meaning, samples) {
+            (7, BLACK_IS_ZERO, 1) => (Layout::Gray, Coding::jpeg(&mut tags)?),
+            (7, YCBCR, 3) => (Layout::Rgb, Coding::jpeg(&mut tags)?),
+            (8, RGB, 4) => (Layout::Rgba, Coding::Deflate),
+            (8, SEPARATED, 4) => (Layout::Cmyk, Coding::Deflate),
             _ => return Err(foreign("its compression or its samples")),
         };
         let profile = bytes(&mut tags, Tag::IccProfile)?;

@@ -27,7 +27,8 @@ pub(super) struct Bounds<'a> {
 pub(super) fn draw(pyramid: &Pyramid, plan: &Plan, mode: ResMode, bounds: Bounds<'_>) -> Result<Raster, MediaError> {
     bounds.limits.check_size(plan.width.into(), plan.height.into())?;
     // The view, once more while it is turned, and what it is encoded from.
-    bounds.limits.check_memory(u64::from(plan.width) * u64::from(plan.height) * 12)?;
+    let samples = with_alpha(pyramid.layout()).samples().max(4) as u64;
+    bounds.limits.check_memory(u64::from(plan.width) * u64::from(plan.height) * samples * 3)?;
     match plan.kind {
         Kind::Nothing => blank(plan, with_alpha(pyramid.layout()), bounds.limits),
         Kind::Straight { columns, rows, turn, place } => {
@@ -89,6 +90,7 @@ fn resize(
         Layout::GrayAlpha => PixelType::U8x2,
         Layout::Rgb => PixelType::U8x3,
         Layout::Rgba | Layout::Cmyk => PixelType::U8x4,
+        Layout::CmykAlpha => return Err(failed(&"inks get their alpha behind it")),
     };
     let (width, height) = (f64::from(source.width()), f64::from(source.height()));
     let from = ImageRef::new(source.width(), source.height(), source.pixels(), kind).map_err(|e| failed(&e))?;
@@ -250,7 +252,8 @@ fn sample(source: &Raster, x: f64, y: f64, out: &mut [u8]) {
 fn with_alpha(layout: Layout) -> Layout {
     match layout {
         Layout::Gray | Layout::GrayAlpha => Layout::GrayAlpha,
-        Layout::Rgb | Layout::Rgba | Layout::Cmyk => Layout::Rgba,
+        Layout::Rgb | Layout::Rgba => Layout::Rgba,
+        Layout::Cmyk | Layout::CmykAlpha => Layout::CmykAlpha,
     }
 }
 

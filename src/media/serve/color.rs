@@ -2,6 +2,9 @@
 //!
 //! Without `icc` the file is in sRGB, whatever the pyramid's profile; gray and CMYK are then made of sRGB by the plain
 //! formulas of the protocol. With it they go through the profile. A pyramid without a profile is taken for sRGB.
+//!
+//! A pyramid in CMYK goes through its own profile, or the one that is taken for those without, or else by how
+//! [`inks`](super::super::inks) look. Where its inks are what is asked for, they stay what they are.
 
 use std::sync::Arc;
 
@@ -9,7 +12,7 @@ use moxcms::{
     ColorProfile, DataColorSpace, Layout as IccLayout, RenderingIntent, Transform8BitExecutor, TransformOptions,
 };
 
-use super::super::color::Converter;
+use super::super::color::{Converter, IccSpace, Note};
 use super::super::decode::guarded;
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -82,10 +85,20 @@ impl Target {
         Ok(Self { pixels, profile: Some(bytes), through, background })
     }
 
-    /// The colours of the view in those of the file, and its alpha if it has any.
-    pub fn convert(&self, view: Raster, profile: Option<&[u8]>) -> Result<Colors, MediaError> {
+    /// The colours of the view in those of the file, and its alpha if it has any. `fallback` is the profile of inks that
+    /// have none.
+    pub fn convert(
+        &self,
+        view: Raster,
+        profile: Option<&[u8]>,
+        fallback: Option<&[u8]>,
+    ) -> Result<(Colors, Option<Note>), MediaError> {
         let (width, height, layout) = (view.width(), view.height(), view.layout());
         let (colors, alpha) = split(view);
+        if layout.opaque() == Layout::Cmyk {
+            let (pixels, note) = self.of_inks(colors, profile.or(fallback))?;
+            return Ok((Colors { width, height, samples: self.samples(), pixels, alpha }, note));
+        }
         let direct = match (&self.through, layout.opaque(), profile) {
             // From one RGB to another without a stop at sRGB, which may be smaller than both.
             (Some(through), Layout::Rgb, Some(profile)) => {
@@ -100,13 +113,42 @@ impl Target {
             Some(direct) => apply(direct.as_ref(), &colors, 3, self.samples())?,
             None => {
                 let srgb = self.srgb(&colors, layout.opaque(), profile)?;
-                match &self.through {
-                    Some(through) => apply(through.transform.as_ref(), &srgb, 3, self.samples())?,
-                    None => self.by_formula(srgb),
-                }
+                self.of_srgb(srgb)?
             }
         };
-        Ok(Colors { width, height, samples: self.samples(), pixels, alpha })
+        Ok((Colors { width, height, samples: self.samples(), pixels, alpha }, None))
+    }
+
+    /// What becomes of inks, and what is to be said of it.
+    fn of_inks(&self, inks: Vec<u8>, profile: Option<&[u8]>) -> Result<(Vec<u8>, Option<Note>), MediaError> {
+        if self.keeps_inks(profile) {
+            return Ok((inks, None));
+        }
+        let profile = profile.filter(|profile| IccSpace::of(profile) == Some(IccSpace::Cmyk));
+        if let (Some(through), Some(source)) = (&self.through, profile.and_then(parse)) {
+            let to = icc_layout(self.pixels);
+            if let Ok(direct) = transform(&source, &through.destination, INKS, to, through.intent) {
+                return Ok((apply(direct.as_ref(), &inks, 4, self.samples())?, None));
+            }
+        }
+        let converter = Converter::to_srgb(Layout::Cmyk, profile, None);
+        let note = converter.notes.iter().find(|note| **note == Note::CmykByFormula).copied();
+        let srgb = converter.apply(Layout::Cmyk, inks.into())?.into_owned();
+        Ok((self.of_srgb(srgb)?, note))
+    }
+
+    /// Whether inks of this profile are those of the file.
+    pub fn keeps_inks(&self, profile: Option<&[u8]>) -> bool {
+        let is_theirs =
+            self.through.is_none() || profile.is_some_and(|profile| self.profile.as_deref() == Some(profile));
+        self.pixels == PixelType::Cmyk && is_theirs
+    }
+
+    fn of_srgb(&self, srgb: Vec<u8>) -> Result<Vec<u8>, MediaError> {
+        match &self.through {
+            Some(through) => apply(through.transform.as_ref(), &srgb, 3, self.samples()),
+            None => Ok(self.by_formula(srgb)),
+        }
     }
 
     fn samples(&self) -> usize {
@@ -227,11 +269,13 @@ const fn rendering_intent(intent: Intent) -> RenderingIntent {
 }
 
 /// Four inks go under the name of the other layout with four samples.
+const INKS: IccLayout = IccLayout::Rgba;
+
 const fn icc_layout(pixels: PixelType) -> IccLayout {
     match pixels {
         PixelType::Gray => IccLayout::Gray,
         PixelType::Rgb => IccLayout::Rgb,
-        PixelType::Cmyk => IccLayout::Rgba,
+        PixelType::Cmyk => INKS,
     }
 }
 

@@ -256,14 +256,15 @@ fn compressed<'a>(
             Cow::Owned(written.map_err(MediaError::writing(FAILED))?)
         }
         Compression::Jpeg => {
-            let kind = match samples {
-                1 => ColorType::Luma,
-                3 => ColorType::Rgb,
-                _ => ColorType::Cmyk,
+            let (rows, kind, chroma) = match samples {
+                1 => (Cow::Borrowed(rows), ColorType::Luma, chroma(commands.qlt)),
+                3 => (Cow::Borrowed(rows), ColorType::Rgb, chroma(commands.qlt)),
+                // A JPEG file has what is left of white, which the encoder makes of inks; a TIFF has inks, and all of their pixels.
+                _ => (rows.iter().map(|ink| u8::MAX - ink).collect(), ColorType::Cmyk, Chroma::Full),
             };
             let mut strip = Vec::new();
-            let encoder = jpeg_encoder(&mut strip, commands.qlt.value, chroma(commands.qlt));
-            encoder.encode(rows, colors.width as u16, (rows.len() / stride) as u16, kind).map_err(failed)?;
+            let encoder = jpeg_encoder(&mut strip, commands.qlt.value, chroma);
+            encoder.encode(&rows, colors.width as u16, (rows.len() / stride) as u16, kind).map_err(failed)?;
             Cow::Owned(strip)
         }
     })

@@ -18,12 +18,15 @@ mod geometry;
 mod sharpen;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::color::Note;
 use super::decode::Cancel;
 use super::error::MediaError;
 use super::limits::Limits;
 use super::picture::Resolution;
 use super::pyramid::Pyramid;
+use super::raster::Layout;
 use crate::serving::Commands;
 use canvas::Bounds;
 pub use color::BadProfile;
@@ -33,6 +36,8 @@ use color::Target;
 pub struct Renderer {
     commands: Commands,
     target: Target,
+    /// Of CMYK without one.
+    cmyk_profile: Option<Arc<[u8]>>,
 }
 
 /// A file that was made.
@@ -41,22 +46,29 @@ pub struct View {
     pub width: u32,
     pub height: u32,
     pub bytes: Vec<u8>,
+    /// What its owner may want to know of its colours.
+    pub note: Option<Note>,
 }
 
 impl Renderer {
     /// `profile` is the content of the profile that `icc` names, unless that one is built in.
     pub fn new(commands: Commands, profile: Option<&[u8]>) -> Result<Self, BadProfile> {
         let target = Target::new(&commands, profile)?;
-        Ok(Self { commands, target })
+        Ok(Self { commands, target, cmyk_profile: None })
+    }
+
+    /// Takes CMYK pictures that bring no profile to be in this one.
+    pub fn with_cmyk_profile(self, cmyk_profile: Option<Arc<[u8]>>) -> Self {
+        Self { cmyk_profile, ..self }
     }
 
     /// The view of a pyramid.
     pub fn render(&self, pyramid: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
-        let Self { commands, target } = self;
+        let Self { commands, target, cmyk_profile } = self;
         let pyramid = Pyramid::open(pyramid, limits)?;
         let plan = geometry::plan(pyramid.size(), commands);
         let drawn = canvas::draw(&pyramid, &plan, commands.res_mode, Bounds { limits, cancel })?;
-        let mut colors = target.convert(drawn, pyramid.profile())?;
+        let (mut colors, note) = target.convert(drawn, pyramid.profile(), cmyk_profile.as_deref())?;
         if !commands.fmt.alpha {
             colors = target.flatten(colors);
         }
@@ -68,8 +80,9 @@ impl Renderer {
         }
         super::decode::check_cancel(cancel)?;
         let resolution = commands.print_res.and_then(|dpi| Resolution::new(dpi, dpi)).or(pyramid.resolution());
-        let profile = target.profile.as_deref().filter(|_| commands.icc_embed);
+        let own = pyramid.profile().filter(|own| pyramid.layout() == Layout::Cmyk && target.keeps_inks(Some(own)));
+        let profile = target.profile.as_deref().or(own).filter(|_| commands.icc_embed);
         let bytes = encode::encode(&colors, commands, &encode::Facts { profile, resolution })?;
-        Ok(View { width: plan.width, height: plan.height, bytes })
+        Ok(View { width: plan.width, height: plan.height, bytes, note })
     }
 }

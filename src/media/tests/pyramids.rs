@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::render::Rendering;
 use super::super::*;
 use super::support::*;
 
@@ -201,6 +202,34 @@ fn planar_16_bit_and_bilevel_tiffs_are_read() {
     let bilevel = shop.vips("copy", &gray, "bilevel.tif[bitdepth=1,compression=none]", &[]);
     let optimized = checked(&shop, &bilevel, path(&bilevel), 5.0);
     assert_eq!((optimized.picture.depth, optimized.picture.color), (1, ColorModel::Gray));
+}
+
+#[test]
+fn sixteen_bits_become_the_nearest_eight_in_every_format() {
+    let shop = Workshop::new();
+    // All values there are.
+    let values: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    std::fs::write(shop.file("values.raw"), values).unwrap();
+    let size = ["256", "256", "1", "--format", "ushort", "--interpretation", "grey16"];
+    let gray = shop.vips("rawload", &shop.file("values.raw"), "values.v", &size);
+    let png = shop.vips("copy", &gray, "deep.png", &[]);
+    let files = [
+        png.clone(),
+        shop.vips("copy", &gray, "woven.png[interlace]", &[]),
+        shop.vips("copy", &gray, "deep.tif", &[]),
+        shop.file("deep.psd"),
+    ];
+    run("convert", &[path(&png), "-depth", "16", path(&files[3])]);
+    for file in files {
+        let (picture, rendering) = Rendering::open(&file, &Options::default(), &Limits::default(), &never).unwrap();
+        assert_eq!(picture.depth, 16, "{}", file.display());
+        let mut rows = rendering.into_rows();
+        let samples = rows.layout().samples();
+        let pixels = rows.read(256).unwrap();
+        for (value, sample) in pixels.iter().step_by(samples).enumerate() {
+            assert_eq!(*sample, (value as f64 / 257.0).round() as u8, "{value} in {}", file.display());
+        }
+    }
 }
 
 #[test]

@@ -79,6 +79,11 @@ impl Bench {
         file
     }
 
+    /// The page in a file that other programs read.
+    fn page_as(&self, name: &str) -> PathBuf {
+        self.shop.vips("copy", &self.page, name, &[])
+    }
+
     fn magick(&self, source: &Path, arguments: &[&str]) -> PathBuf {
         let target = self.shop.file(&self.name("png"));
         run("convert", &[&[path(source)], arguments, &[&format!("png:{}", path(&target))]].concat());
@@ -548,6 +553,139 @@ fn a_press_profile_makes_cmyk() {
     assert!(matches!(view("fmt=tif,gray&icc=press"), Err(BadProfile::Mismatch { wanted: "gray", .. })));
     let commands = resolve("icc=broken", None, &|_| None).unwrap().commands;
     assert!(matches!(Renderer::new(commands, Some(b"no profile")), Err(BadProfile::Unreadable(_))));
+}
+
+/// The profile that Ghostscript takes for CMYK without one.
+const PRESS: &str = "/usr/share/color/icc/ghostscript/default_cmyk.icc";
+
+/// A pyramid of inks, kept as they are, of a picture whose profile is [`PRESS`], and the picture without a profile as well.
+fn inked() -> [Bench; 2] {
+    ["inked.tif", "bare.tif"].map(|name| {
+        let shop = Workshop::new();
+        let source = shop.sample("Ångström.jpg", 400);
+        let inked = shop.vips("icc_transform", &source, "inked.tif", &[PRESS, "--intent", "relative"]);
+        let inked = if name == "bare.tif" { shop.vips("copy", &inked, "bare.tif[strip]", &[]) } else { inked };
+        let options = Options { colors: ColorManagement::Maintain, ..Options::default() };
+        let (made, _) = shop.optimize(&inked, &options).unwrap();
+        let page = shop.file("page.v");
+        run("vips", &["copy", &made.page(0), path(&page)]);
+        assert_eq!(shop.pixels(path(&page)).bands, 4);
+        Bench { shop, pyramid: made.pyramid, page, count: Cell::new(0) }
+    })
+}
+
+#[test]
+fn inks_become_the_colours_of_their_profile_in_every_format() {
+    /// Between two converters of the same profile, in the mean.
+    const CONVERTED: f64 = 2.0;
+    let [bench, bare] = inked();
+    let to_srgb = |file: &Path| {
+        bench.shop.vips("icc_transform", file, &bench.name("v"), &["srgb", "--embedded", "--intent", "relative"])
+    };
+    let srgb = to_srgb(&bench.page);
+    let magick = bench.magick(
+        &bench.page_as("inks.tif"),
+        &["-intent", "relative", "-profile", "/usr/share/color/icc/ghostscript/srgb.icc"],
+    );
+    bench.alike(&srgb, &magick, CONVERTED, "vips and ImageMagick");
+    for (fmt, tolerance) in [
+        ("png", CONVERTED),
+        ("png-alpha", CONVERTED),
+        ("tif", CONVERTED),
+        ("tif,,zip", CONVERTED),
+        ("webp,,lossless", CONVERTED),
+        ("jpeg&qlt=100,1", CONVERTED + 1.0),
+        ("pjpeg&qlt=100,1", CONVERTED + 1.0),
+        ("gif", CONVERTED + 4.0),
+    ] {
+        let file = bench.view(&format!("fmt={fmt}"));
+        let seen = bench.shop.vips("extract_band", &file, &bench.name("v"), &["0", "--n", "3"]);
+        bench.alike(&seen, &srgb, tolerance, fmt);
+    }
+    let seen = bench.shop.vips("copy", &srgb, "seen.png[strip]", &[]);
+    let gray = bench.magick(&seen, &["-grayscale", "Rec601Luma"]);
+    bench.same("fmt=png,gray", &gray, CONVERTED);
+    let small = bench.shop.vips("resize", &srgb, "small.v", &["0.5"]);
+    bench.same(&format!("fmt=png&wid={}", header(&small, "width")), &small, CONVERTED + RESAMPLED);
+    // Through another profile without a stop at sRGB.
+    let wide = bench.view("fmt=png&icc=ProPhoto%20RGB&iccEmbed=1");
+    bench.alike(&to_srgb(&wide), &srgb, CONVERTED + 1.0, "ProPhoto");
+    // Where the view shows nothing of the picture.
+    let turned = bench.shop.pixels(path(&bench.view("fmt=png-alpha&rotate=30&wid=200")));
+    assert_eq!((turned.bands, &turned.bytes[..4]), (4, &[0; 4][..]), "nothing is seen in the corner");
+    let corner = |commands: &str| bench.shop.pixels(path(&bench.view(commands))).bytes[..3].to_vec();
+    assert_eq!(corner("fmt=png&rotate=30&wid=200&bgc=10,20,30"), [10, 20, 30]);
+    assert_eq!(corner("fmt=png&wid=400&hei=100&bgc=10,20,30"), [10, 20, 30]);
+
+    // Without a profile it is the one for those, or how inks look on paper, and then it is said.
+    let render = |renderer: Renderer| {
+        let view = renderer.render(&bare.pyramid, &Limits::default(), &never).unwrap();
+        let file = bare.shop.file(&bare.name("png"));
+        std::fs::write(&file, view.bytes).unwrap();
+        (file, view.note)
+    };
+    let renderer = || Renderer::new(resolve("fmt=png", None, &|_| None).unwrap().commands, None).unwrap();
+    let (file, note) = render(renderer().with_cmyk_profile(Some(std::fs::read(PRESS).unwrap().into())));
+    assert_eq!(note, None);
+    bench.alike(&file, &srgb, CONVERTED, "the profile of those without");
+    let (file, note) = render(renderer());
+    assert_eq!(note, Some(Note::CmykByFormula));
+    bench.alike(&file, &srgb, 25.0, "on coated paper");
+}
+
+#[test]
+fn solid_inks_are_seen_as_the_inks_they_are() {
+    let shop = Workshop::new();
+    for (ink, bytes) in
+        [("cyan", [255, 0, 0, 0]), ("magenta", [0, 255, 0, 0]), ("yellow", [0, 0, 255, 0]), ("black", [0, 0, 0, 255])]
+    {
+        std::fs::write(shop.file("inks.raw"), bytes.repeat(64 * 64)).unwrap();
+        let size = ["64", "64", "4", "--interpretation", "cmyk"];
+        let solid = shop.vips("rawload", &shop.file("inks.raw"), "solid.tif", &size);
+        let options = Options { colors: ColorManagement::Maintain, ..Options::default() };
+        let (made, _) = shop.optimize(&solid, &options).unwrap();
+        let commands = resolve("wid=20&fmt=png", None, &|_| None).unwrap().commands;
+        let view = Renderer::new(commands, None).unwrap().render(&made.pyramid, &Limits::default(), &never).unwrap();
+        std::fs::write(shop.file("solid.png"), view.bytes).unwrap();
+        let seen = shop.pixels(path(&shop.file("solid.png")));
+        let expected = match ink {
+            "cyan" => [0, 160, 228],
+            "magenta" => [230, 12, 128],
+            "yellow" => [255, 238, 0],
+            _ => [43, 43, 42],
+        };
+        assert_eq!((seen.size(), &seen.bytes[..3]), ((20, 20, 3), &expected[..]), "{ink}");
+        assert_eq!(
+            shop.pixels(path(&made.thumbnail)).bytes[0].abs_diff(expected[0]) < 6,
+            true,
+            "{ink} in the thumbnail"
+        );
+    }
+}
+
+#[test]
+fn inks_that_are_asked_for_stay_what_they_are() {
+    for bench in inked() {
+        for fmt in ["tif,cmyk", "tif,cmyk,lzw", "tif,cmyk,jpeg&qlt=100", "jpeg,cmyk&qlt=100,1"] {
+            let file = bench.view(&format!("fmt={fmt}&iccEmbed=1"));
+            assert_eq!(identified(&file, "%[colorspace]"), "CMYK", "{fmt}");
+            bench.alike(&file, &bench.page, if fmt.contains("jpeg") { 2.0 } else { 1e-9 }, fmt);
+            let has_profile = |file: &Path| run("vipsheader", &["-a", path(file)]).contains("icc-profile-data");
+            assert_eq!(has_profile(&file), has_profile(&bench.page), "{fmt}: its own, or none");
+        }
+        // A view that is larger than the picture is paper around it.
+        let file = bench.view("fmt=tif,cmyk&wid=400&hei=100");
+        assert_eq!(bench.shop.pixels(path(&file)).bytes[..4], [0; 4]);
+        let file = bench.view("fmt=tif-alpha,cmyk&wid=400&hei=100");
+        assert_eq!(bench.shop.pixels(path(&file)).bytes[..5], [0; 5]);
+        // The profile that they are in already changes nothing.
+        let commands = resolve("fmt=tif&icc=press", None, &|_| None).unwrap().commands;
+        let renderer = Renderer::new(commands, Some(&std::fs::read(PRESS).unwrap())).unwrap();
+        let renderer = renderer.with_cmyk_profile(Some(std::fs::read(PRESS).unwrap().into()));
+        let file = bench.shop.file("same.tif");
+        std::fs::write(&file, renderer.render(&bench.pyramid, &Limits::default(), &never).unwrap().bytes).unwrap();
+        bench.alike(&file, &bench.page, 1e-9, "the same profile");
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod document;
 mod encode;
 mod envelope;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gzip;
 mod lexical;
 pub mod operations;

@@ -11,7 +11,7 @@ use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::super::limits::Limits;
 use super::super::super::memory::{Held, Share};
-use super::super::super::raster::Layout;
+use super::super::super::raster::{Layout, narrowed_row};
 use super::super::gather::Pieces;
 use super::super::psd::{Header, reading, unpack};
 use super::super::watched::Watched;
@@ -280,8 +280,7 @@ impl<'a> Plane<'a> {
             }
         }
         if self.bytes_a_sample == 2 {
-            // The first byte of a sample is the more significant one.
-            stored = stored.into_iter().step_by(2).collect();
+            stored = narrowed_row(&stored).collect();
         }
         self.row = stored;
         self.next += 1;
