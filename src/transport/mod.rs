@@ -1,5 +1,6 @@
 //! Translates between callers and services: SOAP, JSON and the command line.
 
+pub(crate) mod budget;
 pub(crate) mod certificates;
 pub mod cli;
 pub(crate) mod connections;

@@ -26,6 +26,8 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
+use super::budget::RETRY_AFTER;
+use super::connections::Reserve;
 use super::proxies;
 use super::soap::operations::{self, fault};
 use super::soap::{self, AuthHeader, Element, Fault, FaultCode, Framing};
@@ -81,12 +83,16 @@ async fn receive(State(state): State<Arc<UploadState>>, request: axum::extract::
         Ok(element) => (StatusCode::OK, element),
         Err(fault) => {
             tracing::debug!(%fault, "an upload was refused");
-            let status = style.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
-            (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(Framing::Plain))
+            let asked = style.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
+            let busy = fault.is_busy.then_some(StatusCode::SERVICE_UNAVAILABLE);
+            (busy.or(asked).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(Framing::Plain))
         }
     };
     let xml = HeaderValue::from_static("text/xml;charset=UTF-8");
     let mut response = (status, [(header::CONTENT_TYPE, xml)], soap::wrap(Framing::Plain, &text)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+    }
     if style.closes {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -198,7 +204,11 @@ async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<
         // Nothing that a post makes has an address.
         address: None,
     };
-    state.uploads.authenticate(credentials).await.map_err(fault)
+    let caller = state.uploads.authenticate(credentials).await.map_err(fault)?;
+    if let Some(reserve) = parts.extensions.get::<Reserve>() {
+        reserve.let_in(&caller)?;
+    }
+    Ok(caller)
 }
 
 fn upload_post() -> Result<&'static Operation, Fault> {
