@@ -120,8 +120,7 @@ impl Bound {
         let server = &config.server;
         let patience = server.request_timeout.duration();
         let table = Table::new(most_connections(server.max_connections), patience);
-        let budgets =
-            Budgets::new(server.max_bytes_before_login.get(), server.max_bytes_after_login.get(), patience);
+        let budgets = Budgets::new(server.max_bytes_before_login.get(), server.max_bytes_after_login.get(), patience);
         let soap = watch::Sender::new(Arc::new(SoapState { dispatch, settings, budgets: budgets.clone() }));
         let administrators = JsonState {
             services: services.clone(),
@@ -207,7 +206,7 @@ fn routes(
     administrators: JsonState,
     uploads: Uploads,
 ) -> Router {
-    let http = administrators.http.clone();
+    let (http, budgets) = (administrators.http.clone(), administrators.budgets.clone());
     let downloads = ExportState { services: administrators.services.clone(), root: config.export_root() };
     let router =
         soap::router(soap).merge(json::router(Arc::new(administrators))).merge(exports::router(Arc::new(downloads)));
@@ -216,7 +215,7 @@ fn routes(
     let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest));
     // An upload may take as long as its client goes on sending.
     let patience = config.server.request_timeout.duration();
-    let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience })));
+    let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience, budgets })));
     let router = connections::for_administrators(front::with_host(router));
     let router = proxies::behind(router, config.server.trusted_proxies.clone());
     front::with_plain_paths(json::measured(router, http))

@@ -18,7 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::seldom::Seldom;
 
 /// How long a request waits for room at most. A caller who waits longer is better told to come again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -69,10 +72,7 @@ impl Budgets {
 
     /// A charge for a request that has just come, and holds nothing yet.
     pub fn charge(&self) -> Charge {
-        Charge {
-            part: self.strangers.enter(),
-            callers: Some(self.callers.clone()),
-        }
+        Charge { part: self.strangers.enter(), callers: Some(self.callers.clone()) }
     }
 
     pub fn held(&self) -> [Held; 2] {
@@ -142,6 +142,8 @@ struct Budget {
     freed: Notify,
     waiting: Semaphore,
     turned_away: AtomicU64,
+    /// The line that says so.
+    full: Seldom,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +167,7 @@ impl Budget {
             freed: Notify::new(),
             waiting: Semaphore::new(MOST_WAITING),
             turned_away: AtomicU64::new(0),
+            full: Seldom::default(),
         }
     }
 
@@ -183,6 +186,14 @@ impl Budget {
 
     fn busy(&self) -> Busy {
         Busy { setting: self.setting, limit: self.limit }
+    }
+
+    fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+        if let Some(left_out) = self.full.is_due(Instant::now()) {
+            let (setting, limit) = (self.setting, self.limit);
+            tracing::warn!(setting, limit, left_out, "a request was turned away: all that requests may hold is held");
+        }
     }
 
     fn look(&self) -> Held {
@@ -242,7 +253,7 @@ impl Part {
             Ok(Some(true)) => Ok(()),
             Ok(None) => Err(budget.busy()),
             Ok(Some(false)) | Err(_) => {
-                budget.turned_away.fetch_add(1, Ordering::Relaxed);
+                budget.turn_away();
                 Err(budget.busy())
             }
         }
@@ -266,7 +277,7 @@ impl Part {
                 let Some(largest) = largest else { break };
                 let ((bytes, _), told) = largest.remove_entry();
                 state.coming += bytes;
-                budget.turned_away.fetch_add(1, Ordering::Relaxed);
+                budget.turn_away();
                 told.cancel();
             }
             Err(if more <= free.saturating_add(state.coming) { Full::Coming } else { Full::Taken })
@@ -407,7 +418,9 @@ mod tests {
             charge.grow(1).await.unwrap();
             waiting.push(tokio::spawn(async move { charge.accept().await.map(|()| charge) }));
         }
-        tokio::task::yield_now().await;
+        while budgets.callers.waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
         let mut one_more = budgets.charge();
         one_more.grow(1).await.unwrap();
         assert!(one_more.accept().await.is_err(), "at once");

@@ -27,9 +27,9 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 pub(crate) use reserve::{Crowded, Reserve, for_administrators};
+use stream::Counted;
 pub(crate) use stream::Watched;
 pub(crate) use table::{Counts, RESERVED, Table};
-use stream::Counted;
 
 /// The most of a head of HTTP/1, and of what is read of a body at once. Each connection may hold as much.
 const MOST_READ: usize = 64 << 10;

@@ -8,5 +8,6 @@ pub(crate) mod exports;
 pub(crate) mod front;
 pub mod json;
 pub(crate) mod proxies;
+pub(crate) mod seldom;
 pub mod soap;
 pub mod upload;

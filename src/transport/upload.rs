@@ -26,7 +26,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde_json::Value;
 
-use super::budget::RETRY_AFTER;
+use super::budget::{Budgets, Charge, RETRY_AFTER};
 use super::connections::Reserve;
 use super::proxies;
 use super::soap::operations::{self, fault};
@@ -50,6 +50,8 @@ pub struct UploadState {
     pub uploads: Uploads,
     /// The longest silence in the middle of a post.
     pub patience: Duration,
+    /// Where what is held of a post is charged.
+    pub budgets: Budgets,
 }
 
 pub fn router(state: Arc<UploadState>) -> Router {
@@ -141,7 +143,13 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
         }
     };
     let mut form = Multipart::new(patient, boundary);
-    let read = read_form(state, parts, &mut form, style).await;
+    let charge = state.budgets.charge();
+    let given_up = charge.given_up();
+    let read = tokio::select! {
+        biased;
+        read = read_form(state, parts, &mut form, charge, style) => read,
+        busy = given_up => Err(busy.into()),
+    };
     if read.is_err() {
         drain(&mut form).await;
     }
@@ -156,6 +164,7 @@ async fn read_form(
     state: &UploadState,
     parts: &Parts,
     form: &mut Multipart<'_>,
+    mut charge: Charge,
     style: &mut Style,
 ) -> Result<(Opened, Version), Fault> {
     let mut caller: Option<Caller> = None;
@@ -163,20 +172,24 @@ async fn read_form(
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
             Some("auth") => {
-                let auth = AuthHeader::read(&[xml(field, "auth").await?]);
+                let auth = AuthHeader::read(&[xml(field, "auth", &mut charge).await?]);
                 style.fault_status = auth.fault_status;
                 if let Some(problem) = auth.problem {
                     return Err(problem);
                 }
                 caller = Some(log_in(state, parts, auth).await?);
+                charge.accept().await?;
             }
             Some("uploadParams" | "uploadPostParams" | "uploadPostParam") => {
-                let element = xml(field, "uploadParams").await?;
+                let element = xml(field, "uploadParams", &mut charge).await?;
                 let caller = match &caller {
                     Some(caller) => caller,
                     None => &*caller.insert(log_in(state, parts, AuthHeader::default()).await?),
                 };
+                charge.accept().await?;
                 opened = Some(open(state, parts, caller, &element).await?);
+                // Of the files that follow no more is held than a piece.
+                charge.shrink(u64::MAX);
             }
             _ => match &mut opened {
                 Some((opened, _)) => take_file(state, opened, field).await?,
@@ -244,7 +257,7 @@ async fn take_file(state: &UploadState, opened: &mut Opened, mut field: Field<'_
 }
 
 /// A part that is an XML document.
-async fn xml(mut field: Field<'_>, name: &str) -> Result<Element, Fault> {
+async fn xml(mut field: Field<'_>, name: &str, charge: &mut Charge) -> Result<Element, Fault> {
     let media_type = field.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let charset = soap::media_parameter(media_type, "charset").map(str::to_owned);
     let mut bytes = Vec::new();
@@ -252,12 +265,15 @@ async fn xml(mut field: Field<'_>, name: &str) -> Result<Element, Fault> {
         if bytes.len() + chunk.len() > MOST_XML {
             return Err(Fault::request_xml(format!("{name} is larger than {MOST_XML} bytes")));
         }
+        charge.grow(chunk.len() as u64).await?;
         bytes.extend_from_slice(&chunk);
     }
+    let limits = soap::Limits::default();
+    charge.grow(soap::weight(&bytes, limits.elements)).await?;
     let unreadable = |problem: String| Fault::request_xml(format!("{name} cannot be read: {problem}"));
     // Line breaks before the document are of the form, not of the document.
     let text = soap::decode_text(bytes.trim_ascii_start(), charset.as_deref()).map_err(unreadable)?;
-    soap::parse(text.trim_start(), &soap::Limits::default()).map_err(unreadable)
+    soap::parse(text.trim_start(), &limits).map_err(unreadable)
 }
 
 fn broken(error: multer::Error) -> Fault {

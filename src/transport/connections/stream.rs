@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, Version};
 use futures_util::future::BoxFuture;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -124,6 +124,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let mut under_way = self.place.begin();
+        if request.version() <= Version::HTTP_11 {
+            // To break it off is to end the connection.
+            under_way.complete();
+        }
         if let Some(reserve) = self.place.reserve() {
             request.extensions_mut().insert(reserve.clone());
         }
@@ -142,6 +146,14 @@ struct Answer {
     under_way: table::Request,
 }
 
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if self.body.is_end_stream() {
+            self.under_way.complete();
+        }
+    }
+}
+
 impl HttpBody for Answer {
     type Data = <Body as HttpBody>::Data;
     type Error = <Body as HttpBody>::Error;
@@ -153,6 +165,9 @@ impl HttpBody for Answer {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // It is asked for more when what was before has found room.
         self.under_way.goes_on();
+        if frame.is_none() {
+            self.under_way.complete();
+        }
         Poll::Ready(frame)
     }
 

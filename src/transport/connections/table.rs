@@ -11,16 +11,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reserve::Reserve;
+use crate::transport::seldom::Seldom;
 
 /// Connections beyond the bound, for administrators, and how long each may last.
 pub(crate) const RESERVED: usize = 16;
 const RESERVED_FOR: Duration = Duration::from_secs(2);
 
-/// Requests in a row that a client breaks off before they are answered. Who gives up as many wants to cost, not to know.
+/// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
 const MOST_BROKEN_OFF: u32 = 100;
-
-/// How often the log says that the bound is reached.
-const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What has become of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +45,8 @@ pub(crate) struct Table {
     state: Mutex<State>,
     /// There is something that may be due earlier than what was known.
     changed: Notify,
+    /// The line that says that the bound is reached.
+    full: Seldom,
     made_room: AtomicU64,
     reserved: AtomicU64,
     refused: AtomicU64,
@@ -62,13 +62,6 @@ struct State {
     regular: usize,
     /// Those without a request, of either kind, by since when.
     idle: [BTreeSet<(Instant, u64)>; 2],
-    said: Option<Said>,
-}
-
-#[derive(Debug)]
-struct Said {
-    at: Instant,
-    left_out: u64,
 }
 
 #[derive(Debug)]
@@ -156,6 +149,7 @@ impl Table {
             patience,
             state: Mutex::default(),
             changed: Notify::new(),
+            full: Seldom::default(),
             made_room: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -190,7 +184,7 @@ impl Table {
         let reserve = if state.regular < self.most {
             None
         } else {
-            self.say(&mut state, now);
+            self.say(&state, now);
             if state.close_idle(0) {
                 self.made_room.fetch_add(1, Ordering::Relaxed);
                 None
@@ -226,14 +220,8 @@ impl Table {
         Some(Place { table: self.clone(), id, line, reserve })
     }
 
-    fn say(&self, state: &mut State, now: Instant) {
-        if let Some(said) = &mut state.said
-            && now < said.at + SAID_EVERY
-        {
-            said.left_out += 1;
-            return;
-        }
-        let left_out = state.said.replace(Said { at: now, left_out: 0 }).map_or(0, |said| said.left_out);
+    fn say(&self, state: &State, now: Instant) {
+        let Some(left_out) = self.full.is_due(now) else { return };
         let idle = state.idle[0].len();
         tracing::warn!(
             max_connections = self.most,
@@ -253,8 +241,7 @@ impl Table {
     pub fn sweep(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         let due = |member: &Member| member.due(self.patience).unwrap_or(now + self.patience);
-        let over: Vec<u64> =
-            state.members.iter().filter(|(_, member)| due(member) <= now).map(|(id, _)| *id).collect();
+        let over: Vec<u64> = state.members.iter().filter(|(_, member)| due(member) <= now).map(|(id, _)| *id).collect();
         for id in over {
             // It is counted until it is gone: what it does just now may take a moment to end.
             state.set_busy(id);
@@ -322,7 +309,7 @@ impl Place {
     /// A request has come.
     pub fn begin(self: &Arc<Self>) -> Request {
         self.table.change(self.id, Instant::now(), |member| member.requests += 1);
-        Request { place: self.clone(), is_answered: false }
+        Request { place: self.clone(), is_answered: false, is_complete: false }
     }
 
     /// Whether the kernel takes what is sent.
@@ -342,16 +329,19 @@ impl Drop for Place {
 pub(super) struct Request {
     place: Arc<Place>,
     is_answered: bool,
+    is_complete: bool,
 }
 
 impl Request {
     /// There is an answer, and it is being sent.
     pub fn answered(&mut self) {
         self.is_answered = true;
-        self.place.table.change(self.place.id, Instant::now(), |member| {
-            member.answers += 1;
-            member.broken_off = 0;
-        });
+        self.place.table.change(self.place.id, Instant::now(), |member| member.answers += 1);
+    }
+
+    /// All of it has been sent, or nobody can break it off.
+    pub fn complete(&mut self) {
+        self.is_complete = true;
     }
 
     /// The client has taken some of it.
@@ -362,14 +352,11 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let is_answered = self.is_answered;
+        let Self { is_answered, is_complete, .. } = *self;
         self.place.table.change(self.place.id, Instant::now(), |member| {
             member.requests -= 1;
-            if is_answered {
-                member.answers -= 1;
-            } else {
-                member.broken_off += 1;
-            }
+            member.answers -= u32::from(is_answered);
+            member.broken_off = if is_complete { 0 } else { member.broken_off + 1 };
         });
     }
 }
@@ -504,7 +491,7 @@ mod tests {
         for _ in 1..MOST_BROKEN_OFF {
             place.begin();
         }
-        place.begin().answered();
+        place.begin().complete();
         for _ in 1..MOST_BROKEN_OFF {
             place.begin();
         }

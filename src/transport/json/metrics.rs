@@ -132,7 +132,8 @@ fn register_connections(registry: &mut Registry, counts: &Counts) {
     let Counts { open, made_room, reserved, refused, expired, broken_off } = *counts;
     registry.register("connections", "Connections that are open", gauge(i64::try_from(open).unwrap_or(i64::MAX)));
     let closed = Family::<WhyLabel, Counter>::default();
-    for (why, count) in [("made_room", made_room), ("time", expired), ("broken_off", broken_off), ("refused", refused)] {
+    for (why, count) in [("made_room", made_room), ("time", expired), ("broken_off", broken_off), ("refused", refused)]
+    {
         closed.get_or_create(&WhyLabel { why }).inc_by(count);
     }
     let help = "Connections closed by this server: idle ones for others, those whose time was over, those whose client broke \
@@ -155,7 +156,12 @@ fn register_budgets(registry: &mut Registry, budgets: &[Held]) {
         held.get_or_create(&label).set(i64::try_from(*bytes).unwrap_or(i64::MAX));
         turned_away.get_or_create(&label).inc_by(*count);
     }
-    registry.register_with_unit("requests_held", "What requests hold, by the setting that bounds it", Unit::Bytes, held);
+    registry.register_with_unit(
+        "requests_held",
+        "What requests hold, by the setting that bounds it",
+        Unit::Bytes,
+        held,
+    );
     let help = "Requests that were turned away, by the setting that left no room";
     registry.register("requests_turned_away", help, turned_away);
 }

@@ -46,7 +46,8 @@ pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
 pub use router::{
-    OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, write_answer,
+    OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, weight,
+    write_answer,
 };
 pub use text::{decode as decode_text, parameter as media_parameter};
 pub use unpack::Codings;
@@ -79,7 +80,10 @@ pub struct Admission {
 impl Admission {
     /// To be told when the login has been accepted, and to be kept until the call is answered.
     pub async fn accept(&mut self, caller: &Caller) -> Result<(), Fault> {
-        self.reserve.iter().try_for_each(|reserve| reserve.let_in(caller)).map_err(|crowded: Crowded| Fault::from(crowded))?;
+        self.reserve
+            .iter()
+            .try_for_each(|reserve| reserve.let_in(caller))
+            .map_err(|crowded: Crowded| Fault::from(crowded))?;
         Ok(self.charge.accept().await?)
     }
 }

@@ -45,8 +45,8 @@ const SOAP_12_XML: &str = "application/soap+xml;charset=UTF-8";
 /// it still writes never reads why.
 const DRAIN_FACTOR: usize = 16;
 
-/// What an element of a request takes once it is read, for each of its two tags: itself, its name, its place among its
-/// siblings, and its value. Measured: 230 bytes for `<a/>`.
+/// What an element of a request takes once it is read, for each of its two tags: its 96 bytes, as much again for what a list
+/// that grows keeps free, its name, and its value.
 const TAG: u64 = 256;
 
 /// Requests that are unpacked at the same time. Each may grow to the limit, whatever little its sender spent on it.
@@ -154,7 +154,7 @@ async fn exchange(
 }
 
 /// What a request takes at most while it is read, beside its bytes: its text as it is and as values, and its elements.
-fn weight(bytes: &[u8], most_elements: usize) -> u64 {
+pub fn weight(bytes: &[u8], most_elements: usize) -> u64 {
     let tags = bytes.iter().filter(|byte| **byte == b'<').count().min(2 * most_elements);
     2 * bytes.len() as u64 + tags as u64 * TAG
 }
@@ -271,11 +271,12 @@ async fn collect(body: Body, limit: usize, charge: &mut Charge) -> Result<Vec<u8
     if length > limit { Err(too_large(limit)) } else { Ok(bytes) }
 }
 
-/// Room for so many more, charged before it is taken. It grows as a vector does by itself, but not beyond the limit.
+/// Room for so many more, charged before it is taken. It grows by a quarter at least, so that little is copied and little is
+/// held for nothing, and not beyond the limit.
 async fn make_room(bytes: &mut Vec<u8>, more: usize, limit: usize, charge: &mut Charge) -> Result<(), Fault> {
     let (held, needed) = (bytes.capacity(), bytes.len() + more);
     if needed > held {
-        let wanted = needed.max(held.saturating_mul(2)).min(limit);
+        let wanted = needed.max(held + held / 4).min(limit);
         charge.grow((wanted - held) as u64).await?;
         bytes.reserve_exact(wanted - bytes.len());
     }
