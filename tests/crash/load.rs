@@ -9,8 +9,9 @@ use crate::{PASSWORD, catalogue, serve};
 fn under_load_good_requests_are_answered_and_nothing_grows() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    // Times that are over within those 20 seconds.
-    std::fs::write(data.with_extension("toml"), "[server]\nrequest_timeout = \"5s\"\n").unwrap();
+    // Bounds that are reached within those 20 seconds.
+    let bounds = "request_timeout = \"6s\"\nmax_request_bytes = \"1 MiB\"\nmax_bytes_before_login = \"16 MiB\"\n";
+    std::fs::write(data.with_extension("toml"), format!("[server]\n{bounds}")).unwrap();
     serve(&data).kill();
     catalogue(&data, 0);
     let process = serve(&data);
