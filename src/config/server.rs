@@ -23,6 +23,8 @@ pub struct Server {
     pub max_request_bytes: Size,
     pub request_timeout: Period,
     pub max_connections: u32,
+    pub max_bytes_before_login: Size,
+    pub max_bytes_after_login: Size,
     pub gzip: Gzip,
     pub system_message: String,
 }
@@ -51,6 +53,8 @@ impl Default for Server {
             max_request_bytes: Size::mib(16),
             request_timeout: Period::minutes(1),
             max_connections: 1024,
+            max_bytes_before_login: Size::mib(128),
+            max_bytes_after_login: Size::mib(512),
             gzip: Gzip::Accept,
             system_message: String::new(),
         }
@@ -64,6 +68,8 @@ impl Section for Server {
         check.range("max_request_bytes", self.max_request_bytes, Size::kib(64), Size::gib(1));
         check.range("request_timeout", self.request_timeout, Period::seconds(1), Period::hours(1));
         check.range("max_connections", self.max_connections, 1, 65_536);
+        check.range("max_bytes_before_login", self.max_bytes_before_login, Size::mib(1), Size::gib(1024));
+        check.range("max_bytes_after_login", self.max_bytes_after_login, Size::mib(1), Size::gib(1024));
         for (key, file, other, other_key) in [
             ("tls_certificate", &self.tls_certificate, &self.tls_key, "tls_key"),
             ("tls_key", &self.tls_key, &self.tls_certificate, "tls_certificate"),

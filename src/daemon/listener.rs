@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum_server::{Handle, Server};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsAcceptor;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_http::timeout::TimeoutLayer;
@@ -17,8 +19,9 @@ use crate::clock::SharedClock;
 use crate::config::{Config, Gzip};
 use crate::service::Services;
 use crate::service::uploads::{self, Uploads};
+use crate::transport::budget::Budgets;
 use crate::transport::certificates::{Certificates, Files, Pair};
-use crate::transport::connections::Bounded;
+use crate::transport::connections::{self, LONGEST_HANDSHAKE, RESERVED, Table};
 use crate::transport::exports::{self, ExportState};
 use crate::transport::front;
 use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
@@ -26,6 +29,9 @@ use crate::transport::proxies;
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
 use crate::transport::upload::{self, UploadState};
+
+/// Files that the daemon opens beside its connections: the database's readers, files of jobs, pipes to child processes.
+const OTHER_FILES: u64 = 256;
 
 /// How long requests under way may take when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -42,8 +48,8 @@ pub(super) struct Listener {
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
     accepting: Accepting,
-    /// Looks at the files of the certificate.
-    watch: Option<JoinHandle<()>>,
+    /// What looks at the files of the certificate, and at the time of connections.
+    watches: Vec<JoinHandle<()>>,
     certificates: Option<Arc<Certificates>>,
     soap: watch::Sender<Arc<SoapState>>,
     uploads: Uploads,
@@ -81,20 +87,21 @@ impl Listener {
             certificates.exchange(pair).await;
         }
         self.soap.send_modify(|state| {
-            *state = Arc::new(SoapState { dispatch: state.dispatch.clone(), settings });
+            let SoapState { dispatch, settings: _, budgets } = &**state;
+            *state = Arc::new(SoapState { dispatch: dispatch.clone(), settings, budgets: budgets.clone() });
         });
         self.uploads.follow(uploads);
     }
 
     /// Refuses new connections, and waits for the requests under way.
     pub async fn close(self) {
-        if let Some(watch) = self.watch {
-            watch.abort();
-        }
         self.accepting.end();
         self.handle.graceful_shutdown(Some(LAST_REQUESTS));
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the listener ended badly");
+        }
+        for watch in self.watches {
+            watch.abort();
         }
     }
 }
@@ -110,44 +117,71 @@ impl Bound {
         let Self { socket, address: _, certificates } = self;
         let settings = soap_settings(config, certificates.is_some());
         let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
-        let soap = watch::Sender::new(Arc::new(SoapState { dispatch, settings }));
+        let server = &config.server;
+        let patience = server.request_timeout.duration();
+        let table = Table::new(most_connections(server.max_connections), patience);
+        let budgets = Budgets::new(server.max_bytes_before_login.get(), server.max_bytes_after_login.get(), patience);
+        let soap = watch::Sender::new(Arc::new(SoapState { dispatch, settings, budgets: budgets.clone() }));
         let administrators = JsonState {
             services: services.clone(),
             limits: super::parts::limits(config, true),
             data: config.data().to_owned(),
             accepting: accepting.clone(),
             http: HttpMetrics::default(),
+            connections: table.clone(),
+            budgets,
             certificate_expires: certificates.as_ref().map(|certificates| certificates.expires()),
         };
         let app = routes(config, soap.subscribe(), administrators, uploads.clone())
             .into_make_service_with_connect_info::<SocketAddr>();
         let (tls, closing) = (certificates.as_ref().map(|certificates| certificates.served()), handle.clone());
-        let watch = certificates.clone().map(|certificates| tokio::spawn(certificates.watch()));
-        let (patience, most) = (config.server.request_timeout.duration(), config.server.max_connections);
+        let mut watches = vec![tokio::spawn(connections::watch(table.clone()))];
+        watches.extend(certificates.clone().map(|certificates| tokio::spawn(certificates.watch())));
         let task = tokio::spawn(async move {
-            let served = match tls {
-                None => match axum_server::from_tcp(socket) {
-                    Ok(server) => patient(server, patience, most).handle(closing).serve(app).await,
-                    Err(error) => Err(error),
-                },
-                Some(tls) => match axum_server::from_tcp_rustls(socket, tls) {
-                    Ok(server) => patient(server, patience, most).handle(closing).serve(app).await,
-                    Err(error) => Err(error),
-                },
+            let served = match (axum_server::from_tcp(socket), tls) {
+                (Ok(server), None) => connections::bound(server, &table).handle(closing).serve(app).await,
+                (Ok(server), Some(tls)) => {
+                    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(LONGEST_HANDSHAKE.min(patience));
+                    connections::bound(server.acceptor(acceptor), &table).handle(closing).serve(app).await
+                }
+                (Err(error), _) => Err(error),
             };
             if let Err(error) = served {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        Listener { handle, task, accepting, watch, certificates, soap, uploads }
+        Listener { handle, task, accepting, watches, certificates, soap, uploads }
     }
 }
 
-/// Closes connections that are too many, or whose request does not come.
-fn patient<A>(server: Server<SocketAddr, A>, patience: Duration, most: u32) -> Server<SocketAddr, Bounded<A>> {
-    let mut server = server.first_request_timeout(patience).map(|acceptor| Bounded::new(acceptor, most));
-    server.http_builder().http1().header_read_timeout(patience);
-    server
+/// As many connections as are wanted, if the system lets a process have so many open files. Who could take the last of
+/// them by connecting would keep the daemon from its database and its pictures.
+fn most_connections(wanted: u32) -> u32 {
+    let needed = u64::from(wanted) + RESERVED as u64 + OTHER_FILES;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|soft| soft < needed) {
+        let raised = limit.maximum.map_or(needed, |hard| hard.min(needed));
+        let raised = Rlimit { current: Some(raised), maximum: limit.maximum };
+        match setrlimit(Resource::Nofile, raised.clone()) {
+            Ok(()) => limit = raised,
+            Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
+        }
+    }
+    let room = limit.current.map_or(u64::from(wanted), |files| files.saturating_sub(RESERVED as u64 + OTHER_FILES));
+    // Few are better than none; half of so small a limit is for the connections.
+    let least = limit.current.map_or(1, |files| (files / 2).max(1));
+    let most = u32::try_from(room.max(least)).unwrap_or(u32::MAX).min(wanted);
+    if most < wanted {
+        let open_files = limit.current.unwrap_or_default();
+        tracing::warn!(
+            max_connections = wanted,
+            open_files,
+            most,
+            "fewer connections than server.max_connections are taken: the system's limit of open files (LimitNOFILE, ulimit -n) is \
+             too low for them"
+        );
+    }
+    most
 }
 
 fn soap_settings(config: &Config, https: bool) -> soap::Settings {
@@ -172,7 +206,7 @@ fn routes(
     administrators: JsonState,
     uploads: Uploads,
 ) -> Router {
-    let http = administrators.http.clone();
+    let (http, budgets) = (administrators.http.clone(), administrators.budgets.clone());
     let downloads = ExportState { services: administrators.services.clone(), root: config.export_root() };
     let router =
         soap::router(soap).merge(json::router(Arc::new(administrators))).merge(exports::router(Arc::new(downloads)));
@@ -181,8 +215,9 @@ fn routes(
     let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest));
     // An upload may take as long as its client goes on sending.
     let patience = config.server.request_timeout.duration();
-    let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience })));
-    let router = proxies::behind(front::with_host(router), config.server.trusted_proxies.clone());
+    let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience, budgets })));
+    let router = connections::for_administrators(front::with_host(router));
+    let router = proxies::behind(router, config.server.trusted_proxies.clone());
     front::with_plain_paths(json::measured(router, http))
 }
 

@@ -1,5 +1,6 @@
 //! Translates between callers and services: SOAP, JSON and the command line.
 
+pub(crate) mod budget;
 pub(crate) mod certificates;
 pub mod cli;
 pub(crate) mod connections;
@@ -8,5 +9,6 @@ pub(crate) mod front;
 pub mod json;
 pub mod multipart;
 pub(crate) mod proxies;
+pub(crate) mod seldom;
 pub mod soap;
 pub mod upload;

@@ -28,6 +28,8 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use self::incoming::{Cut, Incoming};
+use super::budget::{Budgets, Charge, RETRY_AFTER};
+use super::connections::Reserve;
 use super::multipart::{self, Event, Head, Malformed, MediaType, Parser};
 use super::proxies;
 use super::soap::operations::{self, fault};
@@ -56,6 +58,8 @@ pub struct UploadState {
     pub uploads: Uploads,
     /// In which a login must have come, and then each further stretch of the post.
     pub patience: Duration,
+    /// Where what is held of a post is charged.
+    pub budgets: Budgets,
 }
 
 pub fn router(state: Arc<UploadState>) -> Router {
@@ -89,12 +93,16 @@ async fn receive(State(state): State<Arc<UploadState>>, request: axum::extract::
         Ok(element) => (StatusCode::OK, element),
         Err(fault) => {
             tracing::debug!(%fault, "an upload was refused");
-            let status = style.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
-            (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(Framing::Plain))
+            let asked = style.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
+            let busy = fault.is_busy.then_some(StatusCode::SERVICE_UNAVAILABLE);
+            (busy.or(asked).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(Framing::Plain))
         }
     };
     let xml = HeaderValue::from_static("text/xml;charset=UTF-8");
     let mut response = (status, [(header::CONTENT_TYPE, xml)], soap::wrap(Framing::Plain, &text)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+    }
     if style.closes {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -138,7 +146,13 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
         is_over: false,
         is_too_long: false,
     };
-    let read = read_form(state, parts, &mut form, style).await;
+    let charge = state.budgets.charge();
+    let given_up = charge.given_up();
+    let read = tokio::select! {
+        biased;
+        read = read_form(state, parts, &mut form, charge, style) => read,
+        busy = given_up => Err(busy.into()),
+    };
     if form.is_too_long {
         style.fault_status.get_or_insert(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
     }
@@ -206,6 +220,7 @@ async fn read_form(
     state: &UploadState,
     parts: &Parts,
     form: &mut Form,
+    mut charge: Charge,
     style: &mut Style,
 ) -> Result<(Opened, Version), Fault> {
     let mut caller: Option<Caller> = None;
@@ -216,13 +231,15 @@ async fn read_form(
                 return Err(Fault::invalid("auth", "must be the first part, and there once"));
             }
             Some("auth") => {
-                let auth = AuthHeader::read(&[xml(form, &head, "auth", MOST_AUTH, &AUTH_LIMITS).await?]);
+                let auth = xml(form, &head, "auth", MOST_AUTH, &AUTH_LIMITS, &mut charge).await?;
+                let auth = AuthHeader::read(&[auth]);
                 style.fault_status = auth.fault_status;
                 if let Some(problem) = auth.problem {
                     return Err(problem);
                 }
                 caller = Some(log_in(state, parts, auth).await?);
                 form.incoming.accept();
+                charge.accept().await?;
             }
             Some("uploadParams" | "uploadPostParams" | "uploadPostParam") => {
                 if opened.is_some() {
@@ -236,8 +253,12 @@ async fn read_form(
                         &*caller.insert(found)
                     }
                 };
-                let element = xml(form, &head, "uploadParams", MOST_PARAMS, &soap::Limits::default()).await?;
+                charge.accept().await?;
+                let limits = soap::Limits::default();
+                let element = xml(form, &head, "uploadParams", MOST_PARAMS, &limits, &mut charge).await?;
                 opened = Some(open(state, parts, caller, &element).await?);
+                // Of the files that follow no more is held than a piece.
+                charge.shrink(u64::MAX);
             }
             _ => match &mut opened {
                 Some((opened, _)) => take_file(state, opened, form, head.file_name.as_deref(), style).await?,
@@ -265,7 +286,11 @@ async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<
         // Nothing that a post makes has an address.
         address: None,
     };
-    state.uploads.authenticate(credentials).await.map_err(fault)
+    let caller = state.uploads.authenticate(credentials).await.map_err(fault)?;
+    if let Some(reserve) = parts.extensions.get::<Reserve>() {
+        reserve.let_in(&caller)?;
+    }
+    Ok(caller)
 }
 
 fn upload_post() -> Result<&'static Operation, Fault> {
@@ -310,14 +335,23 @@ async fn take_file(
 }
 
 /// A part that is an XML document.
-async fn xml(form: &mut Form, head: &Head, name: &str, most: usize, limits: &soap::Limits) -> Result<Element, Fault> {
+async fn xml(
+    form: &mut Form,
+    head: &Head,
+    name: &str,
+    most: usize,
+    limits: &soap::Limits,
+    charge: &mut Charge,
+) -> Result<Element, Fault> {
     let mut bytes = Vec::new();
     while let Some(more) = form.content().await? {
         if bytes.len() + more.len() > most {
             return Err(Fault::request_xml(format!("{name} is larger than {most} bytes")));
         }
+        charge.grow(more.len() as u64).await?;
         bytes.extend_from_slice(&more);
     }
+    charge.grow(soap::weight(&bytes, limits.elements)).await?;
     let unreadable = |problem: String| Fault::request_xml(format!("{name} cannot be read: {problem}"));
     let charset = soap::media_parameter(head.content_type.as_deref(), "charset");
     // Line breaks before the document are of the form, not of the document.

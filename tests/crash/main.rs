@@ -4,6 +4,7 @@
 
 mod disk;
 mod leaks;
+mod load;
 mod loops;
 mod memory;
 mod pages;

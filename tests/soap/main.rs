@@ -6,6 +6,7 @@ mod server;
 
 mod bounds;
 mod built_in;
+mod connections;
 mod export;
 mod faults;
 mod guesses;

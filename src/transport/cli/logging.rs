@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
@@ -29,8 +29,19 @@ impl Level {
     }
 }
 
+/// Libraries that warn of whatever strangers do badly on the wire, once for each of them: the metrics count it, and the log
+/// would be theirs to fill. Of these only errors are logged, unless the level names them or asks for details of everything.
+const OF_THE_WIRE: [(&str, &str); 2] = [("h2", "h2=error"), ("hyper", "hyper=error")];
+
 fn filter(level: &str) -> Result<EnvFilter, LevelError> {
-    EnvFilter::try_new(level).map_err(|source| LevelError::Unreadable { level: level.to_owned(), source })
+    let unreadable = |source| LevelError::Unreadable { level: level.to_owned(), source };
+    let mut filter = EnvFilter::try_new(level).map_err(unreadable)?;
+    if matches!(filter.max_level_hint(), Some(LevelFilter::INFO | LevelFilter::WARN)) {
+        for (_, directive) in OF_THE_WIRE.iter().filter(|(name, _)| !level.contains(name)) {
+            filter = filter.add_directive(directive.parse().map_err(unreadable)?);
+        }
+    }
+    Ok(filter)
 }
 
 /// Sets up the log of this process, once.
@@ -52,4 +63,25 @@ pub fn start(log: &Log) -> Result<Level, Failure> {
     };
     started.map_err(|error| Failure::new(format!("cannot set up the log: {error}")))?;
     Ok(Level(handle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_do_not_fill_the_log_unless_it_is_asked_for() {
+        for (level, expected) in [
+            ("info", ["h2=error", "hyper=error"].as_slice()),
+            ("warn,prepress=info", &["h2=error", "hyper=error"]),
+            ("info,h2=warn", &["h2=warn", "hyper=error"]),
+            ("debug", &[]),
+            ("error", &[]),
+            ("off", &[]),
+        ] {
+            let filter = filter(level).unwrap().to_string();
+            let of_wire: Vec<_> = filter.split(',').filter(|part| part.starts_with('h')).collect();
+            assert!(expected.iter().all(|part| of_wire.contains(part)) && of_wire.len() == expected.len(), "{filter}");
+        }
+    }
 }

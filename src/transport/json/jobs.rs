@@ -21,6 +21,7 @@ use crate::model::log::LogType;
 use crate::model::state::State as RunState;
 use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
 use crate::service::{Caller, Credentials};
+use crate::transport::connections::Reserve;
 use crate::transport::{proxies, soap};
 
 /// Runs, or lines, in a page when the caller does not say.
@@ -41,7 +42,11 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
         let peer = proxies::peer(&parts.extensions);
         let client = peer.map(|peer| peer.to_string());
         let credentials = Credentials { user, password, locale, client, peer, address: None };
-        Ok(state.services.authenticate(credentials).await?)
+        let caller = state.services.authenticate(credentials).await?;
+        if let Some(reserve) = parts.extensions.get::<Reserve>() {
+            reserve.let_in(&caller)?;
+        }
+        Ok(caller)
     }
 }
 

@@ -23,6 +23,8 @@ use super::JsonState;
 use super::problem::Problem;
 use crate::clock::Stopwatch;
 use crate::service::{Error, Overview, Stats};
+use crate::transport::budget::Held;
+use crate::transport::connections::Counts;
 use crate::transport::soap::{OperationName, PLAIN_PATH, SOAP_PATH};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -112,11 +114,56 @@ fn register_process(registry: &mut Registry, state: &JsonState) {
         registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, seconds);
     }
     registry.register("passwords_verified", "Logins that cost a password hash", verified);
+    register_connections(registry, &state.connections.counts());
+    register_budgets(registry, &state.budgets.held());
     let refused = Counter::<u64>::default();
     refused.inc_by(state.services.logins_refused());
     let waiting = gauge(i64::try_from(state.services.logins_waiting()).unwrap_or(i64::MAX));
     registry.register("logins_waiting", "Logins that wait because others failed before them", waiting);
     registry.register("logins_refused", "Logins with a wrong password, or after too many of them", refused);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhyLabel {
+    why: &'static str,
+}
+
+fn register_connections(registry: &mut Registry, counts: &Counts) {
+    let Counts { open, made_room, reserved, refused, expired, broken_off } = *counts;
+    registry.register("connections", "Connections that are open", gauge(i64::try_from(open).unwrap_or(i64::MAX)));
+    let closed = Family::<WhyLabel, Counter>::default();
+    for (why, count) in [("made_room", made_room), ("time", expired), ("broken_off", broken_off), ("refused", refused)]
+    {
+        closed.get_or_create(&WhyLabel { why }).inc_by(count);
+    }
+    let help = "Connections closed by this server: idle ones for others, those whose time was over, those whose client broke \
+                off one request after another, and those for which there was no place";
+    registry.register("connections_closed", help, closed);
+    let beyond = Counter::<u64>::default();
+    beyond.inc_by(reserved);
+    registry.register("connections_reserved", "Connections taken beyond server.max_connections", beyond);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SettingLabel {
+    setting: &'static str,
+}
+
+fn register_budgets(registry: &mut Registry, budgets: &[Held]) {
+    let (held, turned_away) = (Family::<SettingLabel, Gauge>::default(), Family::<SettingLabel, Counter>::default());
+    for Held { setting, bytes, turned_away: count } in budgets {
+        let label = SettingLabel { setting };
+        held.get_or_create(&label).set(i64::try_from(*bytes).unwrap_or(i64::MAX));
+        turned_away.get_or_create(&label).inc_by(*count);
+    }
+    registry.register_with_unit(
+        "requests_held",
+        "What requests hold, by the setting that bounds it",
+        Unit::Bytes,
+        held,
+    );
+    let help = "Requests that were turned away, by the setting that left no room";
+    registry.register("requests_turned_away", help, turned_away);
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -25,6 +25,8 @@ use axum::routing::get;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
+use super::budget::Budgets;
+use super::connections::Table;
 use crate::service::Services;
 use crate::service::jobs::Limits;
 
@@ -39,6 +41,9 @@ pub struct JsonState {
     pub data: PathBuf,
     pub accepting: Accepting,
     pub http: HttpMetrics,
+    /// What the metrics say of connections, and of the bytes of requests.
+    pub(crate) connections: Arc<Table>,
+    pub budgets: Budgets,
     /// When the certificate that is served ends, if one is.
     pub certificate_expires: Option<watch::Receiver<DateTime<Utc>>>,
 }

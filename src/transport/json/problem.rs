@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::model::invalid::Invalid;
 use crate::service::{Denied, Error, NotAuthenticated};
+use crate::transport::budget::RETRY_AFTER;
+use crate::transport::connections::Crowded;
 
 /// Why there is no answer.
 #[derive(Debug, Serialize)]
@@ -67,6 +69,13 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
             }
         }
+    }
+}
+
+impl From<Crowded> for Problem {
+    fn from(crowded: Crowded) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", crowded.to_string());
+        Self { retry_after: Some(u64::from(RETRY_AFTER)), ..problem }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The faults of the API: three elements, seventeen codes, and their XML.
 
 use crate::contract::UNVERSIONED_NAMESPACE;
+use crate::transport::budget::Busy;
+use crate::transport::connections::Crowded;
 
 use super::xml::escape_into;
 
@@ -85,6 +87,20 @@ impl FaultCode {
 pub struct Fault {
     pub code: FaultCode,
     pub reason: String,
+    /// It may be tried again in a while: the reply has status 503 and says when.
+    pub is_busy: bool,
+}
+
+impl From<Busy> for Fault {
+    fn from(busy: Busy) -> Fault {
+        Fault { is_busy: true, ..Fault::exception(busy.to_string()) }
+    }
+}
+
+impl From<Crowded> for Fault {
+    fn from(crowded: Crowded) -> Fault {
+        Fault { is_busy: true, ..Fault::exception(crowded.to_string()) }
+    }
 }
 
 /// The envelope a fault travels in.
@@ -98,7 +114,7 @@ pub enum Framing {
 
 impl Fault {
     pub fn new(code: FaultCode, reason: impl Into<String>) -> Fault {
-        Fault { code, reason: reason.into() }
+        Fault { code, reason: reason.into(), is_busy: false }
     }
 
     /// Something went wrong that is not the caller's doing, or that has no code of its own.

@@ -35,7 +35,10 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+use super::budget::Charge;
+use super::connections::{Crowded, Reserve};
 use crate::contract::{Operation, Version};
+use crate::service::Caller;
 
 pub use address::Origin;
 pub use credentials::{AuthHeader, Credentials, accepted_language, basic};
@@ -46,7 +49,8 @@ pub use envelope::wrap;
 pub use fault::{Fault, FaultCode, Framing};
 pub use gzip::GzipPolicy;
 pub use router::{
-    OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, write_answer,
+    OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, weight,
+    write_answer,
 };
 pub use text::{decode as decode_text, parameter as media_parameter};
 pub use unpack::Codings;
@@ -66,6 +70,25 @@ pub struct Request {
     pub app_name: Option<String>,
     pub app_version: Option<String>,
     pub origin: Origin,
+    pub admission: Admission,
+}
+
+/// What a call holds, and what it came by.
+#[derive(Debug)]
+pub struct Admission {
+    pub charge: Charge,
+    pub(crate) reserve: Option<Reserve>,
+}
+
+impl Admission {
+    /// To be told when the login has been accepted, and to be kept until the call is answered.
+    pub async fn accept(&mut self, caller: &Caller) -> Result<(), Fault> {
+        self.reserve
+            .iter()
+            .try_for_each(|reserve| reserve.let_in(caller))
+            .map_err(|crowded: Crowded| Fault::from(crowded))?;
+        Ok(self.charge.accept().await?)
+    }
 }
 
 /// What a call came to. It is written as the operation's Return element by [`encode`].

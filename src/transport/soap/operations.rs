@@ -163,7 +163,7 @@ impl Dispatch for ServiceDispatch {
         NAMES.contains(&operation.name)
     }
 
-    async fn call(&self, request: Request) -> Result<Answer, Fault> {
+    async fn call(&self, mut request: Request) -> Result<Answer, Fault> {
         let client = request
             .origin
             .peer
@@ -181,6 +181,7 @@ impl Dispatch for ServiceDispatch {
             address: Some(request.origin.base_url.clone()),
         };
         let caller = self.services.authenticate(credentials).await.map_err(fault)?;
+        request.admission.accept(&caller).await?;
         answer(&self.services, &caller, request.operation, request.param).await.map_err(fault)
     }
 }

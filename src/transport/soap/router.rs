@@ -10,15 +10,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
+use crate::transport::budget::{Budgets, Charge, RETRY_AFTER};
+use crate::transport::connections::Reserve;
 use crate::transport::proxies;
 
 use super::{
-    Answer, Dispatch, Request, Settings,
+    Admission, Answer, Dispatch, Request, Settings,
     address::{self, Origin},
     credentials::{self, AuthHeader},
     decode::decode,
@@ -29,7 +31,7 @@ use super::{
     reply::{self, Listed, Reply},
     text::{self, parameter},
     unpack::{self, Codings, Unusable},
-    wsdl::wsdl,
+    wsdl::{pieces, wsdl},
     xml::{self, Element},
 };
 
@@ -43,6 +45,10 @@ const SOAP_12_XML: &str = "application/soap+xml;charset=UTF-8";
 /// it still writes never reads why.
 const DRAIN_FACTOR: usize = 16;
 
+/// What an element of a request takes once it is read, for each of its two tags: its 96 bytes, as much again for what a list
+/// that grows keeps free, its name, and its value.
+const TAG: u64 = 256;
+
 /// Requests that are unpacked at the same time. Each may grow to the limit, whatever little its sender spent on it.
 static UNPACKING: Semaphore = Semaphore::const_new(8);
 
@@ -54,6 +60,8 @@ pub struct OperationName(pub &'static str);
 pub struct SoapState {
     pub dispatch: Arc<dyn Dispatch>,
     pub settings: Settings,
+    /// Where the bytes of requests are charged.
+    pub budgets: Budgets,
 }
 
 type Shared = State<Arc<SoapState>>;
@@ -89,7 +97,16 @@ async fn serve(state: &SoapState, endpoint: Endpoint, request: axum::extract::Re
     let (parts, body) = request.into_parts();
     let mut style = Style::of(&parts.headers, endpoint);
     let patience = state.settings.patience;
-    let exchanged = AssertUnwindSafe(exchange(state, endpoint, &parts, body, &mut style)).catch_unwind();
+    let charge = state.budgets.charge();
+    let given_up = charge.given_up();
+    let exchanged = AssertUnwindSafe(exchange(state, endpoint, &parts, body, charge, &mut style)).catch_unwind();
+    let exchanged = async {
+        tokio::select! {
+            biased;
+            outcome = exchanged => outcome,
+            busy = given_up => Ok(Err(busy.into())),
+        }
+    };
     let outcome = match tokio::time::timeout(patience, exchanged).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_panic)) => {
@@ -102,6 +119,10 @@ async fn serve(state: &SoapState, endpoint: Endpoint, request: axum::extract::Re
             Err(Fault::exception(format!("The request was not read and answered within {seconds} seconds")))
         }
     };
+    if outcome.as_ref().is_err_and(|fault| fault.is_busy) {
+        // Its body may not have been read to the end, and what comes of it is not waited for.
+        style.closes |= closes_unread(&parts);
+    }
     let mut response = style.respond(state.settings.gzip, outcome);
     if let Some(operation) = style.operation {
         response.extensions_mut().insert(OperationName(operation));
@@ -116,10 +137,14 @@ async fn exchange(
     endpoint: Endpoint,
     parts: &Parts,
     body: Body,
+    mut charge: Charge,
     style: &mut Style,
 ) -> Result<Reply, Fault> {
-    let bytes = read_body(parts, body, state.settings.max_body_bytes, style).await?;
-    let call = read_call(state, endpoint, parts, &bytes, style)?;
+    let bytes = read_body(parts, body, state.settings.max_body_bytes, &mut charge, style).await?;
+    charge.grow(weight(&bytes, state.settings.xml.elements)).await?;
+    let admission = Admission { charge, reserve: parts.extensions.get::<Reserve>().cloned() };
+    let mut call = read_call(state, endpoint, parts, &bytes, admission, style)?;
+    call.admission.charge.shrink(bytes.capacity() as u64);
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
     match state.dispatch.call(call).await? {
@@ -128,11 +153,18 @@ async fn exchange(
     }
 }
 
+/// What a request takes at most while it is read, beside its bytes: its text as it is and as values, and its elements.
+pub fn weight(bytes: &[u8], most_elements: usize) -> u64 {
+    let tags = bytes.iter().filter(|byte| **byte == b'<').count().min(2 * most_elements);
+    2 * bytes.len() as u64 + tags as u64 * TAG
+}
+
 fn read_call(
     state: &SoapState,
     endpoint: Endpoint,
     parts: &Parts,
     bytes: &[u8],
+    admission: Admission,
     style: &mut Style,
 ) -> Result<Request, Fault> {
     style.guess(bytes);
@@ -172,6 +204,7 @@ fn read_call(
         app_name: auth.app_name,
         app_version: auth.app_version,
         origin: origin(parts, &state.settings),
+        admission,
     })
 }
 
@@ -181,7 +214,13 @@ pub fn write_answer(answer: &Value, operation: &'static Operation, version: Vers
 }
 
 /// The bytes of the request as they were before they were compressed.
-async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
+async fn read_body(
+    parts: &Parts,
+    body: Body,
+    limit: usize,
+    charge: &mut Charge,
+    style: &mut Style,
+) -> Result<Vec<u8>, Fault> {
     let headers = &parts.headers;
     let codings = Codings::of(headers).map_err(|problem| {
         style.fault_status = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE.as_u16());
@@ -199,26 +238,30 @@ async fn read_body(parts: &Parts, body: Body, limit: usize, style: &mut Style) -
             return Err(fault);
         }
     }
-    let bytes = collect(body, limit, style).await?;
+    let bytes = collect(body, limit, style, charge).await?;
     let codings = codings?;
     if codings.is_empty() {
         return Ok(bytes);
     }
     let turn = UNPACKING.acquire().await;
+    let (sent, most) = (bytes.capacity() as u64, codings.most(bytes.len(), limit) as u64);
+    charge.grow(most).await?;
     let unpacked = tokio::task::spawn_blocking(move || {
         // It is unpacked to the end, also when nobody waits for it any more: the turn lasts as long.
         let _turn = turn;
         codings.undo(bytes, limit)
     });
-    unpacked.await.map_err(|error| Fault::exception(error.to_string()))?.map_err(|problem| {
+    let unpacked = unpacked.await.map_err(|error| Fault::exception(error.to_string()))?.map_err(|problem| {
         if let Unusable::TooLarge(_) = problem {
             style.fault_status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
         }
         Fault::request_xml(problem.to_string())
-    })
+    })?;
+    charge.shrink((sent + most).saturating_sub(unpacked.capacity() as u64));
+    Ok(unpacked)
 }
 
-async fn collect(body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>, Fault> {
+async fn collect(body: Body, limit: usize, style: &mut Style, charge: &mut Charge) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let mut length = 0_usize;
     let mut chunks = body.into_data_stream();
@@ -226,8 +269,10 @@ async fn collect(body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>,
         let chunk = chunk.map_err(|error| Fault::request_xml(format!("The request broke off: {error}")))?;
         length = length.saturating_add(chunk.len());
         if length <= limit {
+            make_room(&mut bytes, chunk.len(), limit, charge).await?;
             bytes.extend_from_slice(&chunk);
         } else if length <= limit.saturating_mul(DRAIN_FACTOR) {
+            charge.shrink(bytes.capacity() as u64);
             bytes = Vec::new();
         } else {
             break;
@@ -238,6 +283,18 @@ async fn collect(body: Body, limit: usize, style: &mut Style) -> Result<Vec<u8>,
         return Err(too_large(limit));
     }
     Ok(bytes)
+}
+
+/// Room for so many more, charged before it is taken. It grows by a quarter at least, so that little is copied and little is
+/// held for nothing, and not beyond the limit.
+async fn make_room(bytes: &mut Vec<u8>, more: usize, limit: usize, charge: &mut Charge) -> Result<(), Fault> {
+    let (held, needed) = (bytes.capacity(), bytes.len() + more);
+    if needed > held {
+        let wanted = needed.max(held + held / 4).min(limit);
+        charge.grow((wanted - held) as u64).await?;
+        bytes.reserve_exact(wanted - bytes.len());
+    }
+    Ok(())
 }
 
 fn too_large(limit: usize) -> Fault {
@@ -329,11 +386,16 @@ impl Style {
             }
             Err(fault) => {
                 tracing::debug!(%fault, "a call was refused");
-                let status = self.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
-                (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(self.framing))
+                let asked = self.fault_status.and_then(|status| StatusCode::from_u16(status).ok());
+                // Proxies and clients are to see it, whatever status a client would like to have for its faults.
+                let busy = fault.is_busy.then_some(StatusCode::SERVICE_UNAVAILABLE);
+                (busy.or(asked).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(self.framing))
             }
         };
         let mut response = document(status, media_type, envelope::wrap(self.framing, &body), compresses);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        }
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             let understood = HeaderValue::from_static(unpack::UNDERSTOOD);
             response.headers_mut().insert(header::ACCEPT_ENCODING, understood);
@@ -407,7 +469,14 @@ fn describe_version(state: &SoapState, version: Version, query: &str, parts: &Pa
         None => format!("{}{SOAP_PATH}", origin(parts, &state.settings).base_url),
     };
     let compresses = state.settings.gzip.compresses(None, gzip::accepts_gzip(&parts.headers));
-    document(StatusCode::OK, XML, wsdl(version, &address), compresses)
+    if compresses {
+        return document(StatusCode::OK, XML, wsdl(version, &address), compresses);
+    }
+    let pieces = pieces(version, &address);
+    let mut headers = document_headers(XML);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(pieces.iter().map(|piece| piece.len()).sum::<usize>()));
+    let pieces = pieces.into_iter().map(Ok::<_, std::convert::Infallible>);
+    (headers, Body::from_stream(stream::iter(pieces))).into_response()
 }
 
 async fn wrong_method(method: Method) -> Response {

@@ -76,9 +76,14 @@ impl Codings {
         self.0.is_empty()
     }
 
+    /// The most bytes that undoing them takes beside what was sent.
+    pub fn most(&self, sent: usize, limit: usize) -> usize {
+        self.0.len() * most_of_layer(sent, limit)
+    }
+
     /// Undoes them, the last step first. It blocks for as long as that takes.
     pub fn undo(&self, sent: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unusable> {
-        let most = limit.min(sent.len().saturating_mul(MOST_RATIO).max(SMALL));
+        let most = most_of_layer(sent.len(), limit);
         let too_large = || match most == limit {
             true => format!("The request is larger than the limit of {limit} bytes when it is unpacked"),
             false => format!("The request unpacks to more than {MOST_RATIO} times its size"),
@@ -104,6 +109,10 @@ impl Codings {
         }
         Ok(bytes)
     }
+}
+
+fn most_of_layer(sent: usize, limit: usize) -> usize {
+    limit.min(sent.saturating_mul(MOST_RATIO).max(SMALL))
 }
 
 /// None if it is more than `most` bytes.

@@ -6,6 +6,8 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
+use bytes::Bytes;
+
 use crate::contract::{
     Contract, Field, FieldType, Header, Occurs, Operation, Structure, UNVERSIONED_NAMESPACE, Version,
 };
@@ -28,9 +30,27 @@ static TEMPLATES: LazyLock<Mutex<BTreeMap<Version, &'static str>>> = LazyLock::n
 
 /// The WSDL of a version with the address of its service.
 pub fn wsdl(version: Version, address: &str) -> String {
+    let pieces = pieces(version, address);
+    pieces.iter().map(|piece| String::from_utf8_lossy(piece)).collect()
+}
+
+/// The same in pieces. What all of them have in common is there once, however many clients take their time to read it.
+pub fn pieces(version: Version, address: &str) -> Vec<Bytes> {
     let mut escaped = String::new();
     escape_into(address, &mut escaped);
-    template(version.schema()).replace(NAMESPACE_MARK, &version.namespace()).replace(ADDRESS_MARK, &escaped)
+    let filled = [(NAMESPACE_MARK, Bytes::from(version.namespace())), (ADDRESS_MARK, Bytes::from(escaped))];
+    let mut rest = template(version.schema());
+    let mut pieces = Vec::new();
+    let next = |rest: &'static str| {
+        let found = filled.iter().filter_map(|(mark, text)| Some((rest.split_once(mark)?, text)));
+        found.min_by_key(|((before, _), _)| before.len())
+    };
+    while let Some(((before, after), text)) = next(rest) {
+        pieces.extend([Bytes::from_static(before.as_bytes()), text.clone()]);
+        rest = after;
+    }
+    pieces.push(Bytes::from_static(rest.as_bytes()));
+    pieces
 }
 
 /// Generates a version's text on its first use. There are as many as the table has versions, so they are kept for good.

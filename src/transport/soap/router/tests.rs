@@ -68,7 +68,10 @@ fn pages(param: &Value) -> BoxStream<'static, Result<Vec<Value>, Fault>> {
 }
 
 fn app(settings: Settings) -> Router {
-    router(watch::Sender::new(Arc::new(SoapState { dispatch: Arc::new(Desk), settings })).subscribe())
+    router(
+        watch::Sender::new(Arc::new(SoapState { dispatch: Arc::new(Desk), settings, budgets: Budgets::default() }))
+            .subscribe(),
+    )
 }
 
 struct Reply {

@@ -1,0 +1,76 @@
+//! The connections beyond the bound: supervision and administrators get through when nobody else does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+
+use crate::service::Caller;
+use crate::transport::budget::RETRY_AFTER;
+use crate::transport::soap::{PLAIN_PATH, SOAP_PATH};
+use crate::transport::upload::UPLOAD_PATH;
+
+/// What is answered to everybody.
+const FOR_ALL: &[&str] = &["/healthz", "/readyz", "/metrics"];
+
+/// Where callers log in, with what all their addresses begin.
+const WITH_LOGIN: &[&str] = &[SOAP_PATH, PLAIN_PATH, UPLOAD_PATH, "/api/"];
+
+/// Goes with a request that came by a connection of the reserve. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reserve(Arc<AtomicBool>);
+
+/// Only administrators are answered just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The server is busy: all connections of server.max_connections have requests under way, and only supervision and \
+     administrators of the server are answered. Try again in {RETRY_AFTER} seconds"
+)]
+pub struct Crowded;
+
+impl Reserve {
+    /// Lets in an administrator of the server, and nobody else.
+    pub fn let_in(&self, caller: &Caller) -> Result<(), Crowded> {
+        if !caller.is_ips_admin {
+            return Err(Crowded);
+        }
+        self.0.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    pub fn has_let_in(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Turns away what comes by the reserve and is neither supervision nor an administrator's. Whoever logs callers in has to ask
+/// [`Reserve::let_in`], for only there is it known who calls: an answer without that is not given.
+pub(crate) fn for_administrators(router: Router) -> Router {
+    router.layer(middleware::from_fn(guard))
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let Some(reserve) = request.extensions().get::<Reserve>().cloned() else { return next.run(request).await };
+    let (version, path) = (request.version(), request.uri().path());
+    let is_for_all = FOR_ALL.contains(&path);
+    let mut answer = if is_for_all || WITH_LOGIN.iter().any(|address| path.starts_with(address)) {
+        let answer = next.run(request).await;
+        if is_for_all || reserve.has_let_in() { answer } else { crowded() }
+    } else {
+        crowded()
+    };
+    if version <= Version::HTTP_11 {
+        // The connection ends soon, whatever comes next.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+fn crowded() -> Response {
+    let headers = [(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, format!("{Crowded}.\n")).into_response()
+}

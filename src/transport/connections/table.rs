@@ -1,0 +1,503 @@
+//! Who is connected, and who goes first.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::reserve::Reserve;
+use crate::transport::seldom::Seldom;
+
+/// Connections beyond the bound, for administrators, and how long each may last.
+pub(crate) const RESERVED: usize = 16;
+const RESERVED_FOR: Duration = Duration::from_secs(2);
+
+/// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
+const MOST_BROKEN_OFF: u32 = 100;
+
+/// What has become of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Open just now, those of the reserve among them.
+    pub open: u64,
+    /// Idle ones that were closed for others.
+    pub made_room: u64,
+    /// Those that came when all had requests under way: to the reserve, and none at all.
+    pub reserved: u64,
+    pub refused: u64,
+    /// Closed because their time was over.
+    pub expired: u64,
+    /// Closed because their client broke off one request after another.
+    pub broken_off: u64,
+}
+
+/// All connections of a listener.
+#[derive(Debug)]
+pub(crate) struct Table {
+    most: usize,
+    /// The longest without a request, and without a byte of an answer being taken.
+    patience: Duration,
+    state: Mutex<State>,
+    /// There is something that may be due earlier than what was known.
+    changed: Notify,
+    /// The line that says that the bound is reached.
+    full: Seldom,
+    made_room: AtomicU64,
+    reserved: AtomicU64,
+    refused: AtomicU64,
+    expired: AtomicU64,
+    broken_off: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next: u64,
+    members: HashMap<u64, Member>,
+    /// Members that are not of the reserve.
+    regular: usize,
+    /// Those without a request, of either kind, by since when.
+    idle: [BTreeSet<(Instant, u64)>; 2],
+}
+
+#[derive(Debug)]
+struct Member {
+    reserve: Option<Reserve>,
+    came: Instant,
+    /// Since when it is idle, or else when it last took something of an answer.
+    since: Instant,
+    requests: u32,
+    /// Of them, those whose answer has begun.
+    answers: u32,
+    /// The kernel takes nothing of what is to be sent.
+    blocked: bool,
+    broken_off: u32,
+    line: Arc<Line>,
+}
+
+/// What a connection and the table share.
+#[derive(Debug, Default)]
+struct Line {
+    closed: AtomicBool,
+    told: CancellationToken,
+}
+
+impl Line {
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.told.cancel();
+    }
+}
+
+impl Member {
+    const fn is_idle(&self) -> bool {
+        self.requests == 0 && !self.blocked
+    }
+
+    const fn kind(&self) -> usize {
+        self.reserve.is_some() as usize
+    }
+
+    /// When its time is over, if nothing happens.
+    fn due(&self, patience: Duration) -> Option<Instant> {
+        let waits_for_client = self.is_idle() || self.blocked || self.answers > 0;
+        let stays = waits_for_client.then(|| self.since + patience);
+        let reserved = self.reserve.as_ref().filter(|reserve| self.requests == 0 || !reserve.has_let_in());
+        stays.into_iter().chain(reserved.map(|_| self.came + RESERVED_FOR)).min()
+    }
+}
+
+impl State {
+    fn set_idle(&mut self, id: u64) {
+        if let Some(member) = self.members.get(&id)
+            && member.is_idle()
+        {
+            self.idle[member.kind()].insert((member.since, id));
+        }
+    }
+
+    fn set_busy(&mut self, id: u64) {
+        if let Some(member) = self.members.get(&id) {
+            self.idle[member.kind()].remove(&(member.since, id));
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Member> {
+        self.set_busy(id);
+        let member = self.members.remove(&id)?;
+        if member.reserve.is_none() {
+            self.regular -= 1;
+        }
+        Some(member)
+    }
+
+    /// Closes the one of a kind that is idle for longest. Its place is free at once; it has nothing more to say.
+    fn close_idle(&mut self, kind: usize) -> bool {
+        let Some((_, id)) = self.idle[kind].first().copied() else { return false };
+        self.remove(id).inspect(|member| member.line.close()).is_some()
+    }
+}
+
+impl Table {
+    pub fn new(most: u32, patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            most: most as usize,
+            patience,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            full: Seldom::default(),
+            made_room: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            broken_off: AtomicU64::new(0),
+        })
+    }
+
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn counts(&self) -> Counts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            open: self.state().members.len() as u64,
+            made_room: count(&self.made_room),
+            reserved: count(&self.reserved),
+            refused: count(&self.refused),
+            expired: count(&self.expired),
+            broken_off: count(&self.broken_off),
+        }
+    }
+
+    /// A place for a connection that has come, if there is one.
+    pub(super) fn take(self: &Arc<Self>, now: Instant) -> Option<Place> {
+        let mut state = self.state();
+        let reserve = if state.regular < self.most {
+            None
+        } else {
+            self.say(&state, now);
+            if state.close_idle(0) {
+                self.made_room.fetch_add(1, Ordering::Relaxed);
+                None
+            } else if state.members.len() - state.regular < RESERVED || state.close_idle(1) {
+                self.reserved.fetch_add(1, Ordering::Relaxed);
+                Some(Reserve::default())
+            } else {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+        };
+        state.next += 1;
+        let (id, line) = (state.next, Arc::<Line>::default());
+        state.regular += usize::from(reserve.is_none());
+        let member = Member {
+            reserve: reserve.clone(),
+            came: now,
+            since: now,
+            requests: 0,
+            answers: 0,
+            blocked: false,
+            broken_off: 0,
+            line: line.clone(),
+        };
+        state.members.insert(id, member);
+        state.set_idle(id);
+        // Otherwise the next look comes early enough: nobody who was there before is due later than this one.
+        let is_due_earlier = reserve.is_some() || state.members.len() == 1;
+        drop(state);
+        if is_due_earlier {
+            self.changed.notify_one();
+        }
+        Some(Place { table: self.clone(), id, line, reserve })
+    }
+
+    fn say(&self, state: &State, now: Instant) {
+        let Some(left_out) = self.full.is_due(now) else { return };
+        let idle = state.idle[0].len();
+        tracing::warn!(
+            max_connections = self.most,
+            idle,
+            left_out,
+            "all connections of server.max_connections are open: the one without a request for longest makes room for a new \
+             one; where none is without, only supervision and administrators are answered"
+        );
+    }
+
+    /// Ends when something may be due earlier than the last look has said. What happens from this call on is not missed.
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Closes those whose time is over. When the next one may be.
+    pub fn sweep(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.state();
+        let due = |member: &Member| member.due(self.patience).unwrap_or(now + self.patience);
+        let over: Vec<u64> = state.members.iter().filter(|(_, member)| due(member) <= now).map(|(id, _)| *id).collect();
+        for id in over {
+            // It is counted until it is gone: what it does just now may take a moment to end.
+            state.set_busy(id);
+            if let Some(member) = state.members.get_mut(&id)
+                && !member.line.closed.load(Ordering::Acquire)
+            {
+                self.expired.fetch_add(1, Ordering::Relaxed);
+                member.line.close();
+            }
+        }
+        let open = state.members.values().filter(|member| !member.line.closed.load(Ordering::Acquire));
+        open.map(due).min()
+    }
+
+    fn change(&self, id: u64, now: Instant, change: impl FnOnce(&mut Member)) {
+        let mut state = self.state();
+        state.set_busy(id);
+        let mut is_due_earlier = false;
+        if let Some(member) = state.members.get_mut(&id) {
+            change(member);
+            member.since = now;
+            is_due_earlier = member.reserve.is_some();
+            if member.broken_off >= MOST_BROKEN_OFF {
+                self.broken_off.fetch_add(1, Ordering::Relaxed);
+                member.line.close();
+            }
+        }
+        if !state.members.get(&id).is_some_and(|member| member.line.closed.load(Ordering::Acquire)) {
+            state.set_idle(id);
+        }
+        drop(state);
+        if is_due_earlier {
+            self.changed.notify_one();
+        }
+    }
+}
+
+/// The place of a connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    table: Arc<Table>,
+    id: u64,
+    line: Arc<Line>,
+    reserve: Option<Reserve>,
+}
+
+impl Place {
+    /// Ends when the connection is to be closed.
+    pub async fn closed(&self) {
+        self.line.told.cancelled().await;
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.line.closed.load(Ordering::Acquire)
+    }
+
+    pub fn told(&self) -> CancellationToken {
+        self.line.told.clone()
+    }
+
+    pub fn reserve(&self) -> Option<&Reserve> {
+        self.reserve.as_ref()
+    }
+
+    /// A request has come.
+    pub fn begin(self: &Arc<Self>) -> Request {
+        self.table.change(self.id, Instant::now(), |member| member.requests += 1);
+        Request { place: self.clone(), is_answered: false, is_complete: false }
+    }
+
+    /// Whether the kernel takes what is sent.
+    pub fn set_blocked(&self, blocked: bool) {
+        self.table.change(self.id, Instant::now(), |member| member.blocked = blocked);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.table.state().remove(self.id);
+    }
+}
+
+/// A request that is under way until this is dropped.
+#[derive(Debug)]
+pub(super) struct Request {
+    place: Arc<Place>,
+    is_answered: bool,
+    is_complete: bool,
+}
+
+impl Request {
+    /// There is an answer, and it is being sent.
+    pub fn answered(&mut self) {
+        self.is_answered = true;
+        self.place.table.change(self.place.id, Instant::now(), |member| member.answers += 1);
+    }
+
+    /// All of it has been sent, or nobody can break it off.
+    pub fn complete(&mut self) {
+        self.is_complete = true;
+    }
+
+    /// The client has taken some of it.
+    pub fn goes_on(&self) {
+        self.place.table.change(self.place.id, Instant::now(), |_| {});
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let Self { is_answered, is_complete, .. } = *self;
+        self.place.table.change(self.place.id, Instant::now(), |member| {
+            member.requests -= 1;
+            member.answers -= u32::from(is_answered);
+            member.broken_off = if is_complete { 0 } else { member.broken_off + 1 };
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    struct Party {
+        table: Arc<Table>,
+        start: Instant,
+    }
+
+    impl Party {
+        fn of(most: u32) -> Self {
+            Self { table: Table::new(most, PATIENCE), start: Instant::now() }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.start + Duration::from_secs(seconds)
+        }
+
+        /// A connection that came at this second.
+        fn comes(&self, second: u64) -> Option<Arc<Place>> {
+            self.table.take(self.at(second)).map(Arc::new)
+        }
+    }
+
+    #[test]
+    fn who_is_idle_for_longest_makes_room_and_nobody_else() {
+        let party = Party::of(3);
+        let [first, second, third] = [0, 1, 2].map(|at| party.comes(at).unwrap());
+        // It was idle for longest, and is not any more.
+        let request = first.begin();
+        let fourth = party.comes(3).unwrap();
+        assert_eq!([&first, &second, &third, &fourth].map(|place| place.is_closed()), [false, true, false, false]);
+        assert!(fourth.reserve().is_none());
+        drop(request);
+        let _busy = (third.begin(), fourth.begin());
+        let fifth = party.comes(4).unwrap();
+        assert!(first.is_closed() && fifth.reserve().is_none(), "idle again, and in its turn");
+        let counts = party.table.counts();
+        assert_eq!((counts.open, counts.made_room, counts.reserved), (3, 2, 0));
+        drop((first, second, third, fourth, fifth));
+        // Requests hold the place of their connection.
+        assert_eq!(party.table.counts().open, 2);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_under_way() {
+        let party = Party::of(1);
+        let first = party.comes(0).unwrap();
+        first.set_blocked(true);
+        assert!(party.comes(1).unwrap().reserve().is_some() && !first.is_closed());
+        first.set_blocked(false);
+        assert!(party.comes(1).unwrap().reserve().is_none() && first.is_closed());
+    }
+
+    #[test]
+    fn beyond_the_bound_there_is_a_reserve_and_beyond_that_nothing() {
+        let party = Party::of(2);
+        let regular = [party.comes(0).unwrap(), party.comes(0).unwrap()];
+        let _busy: Vec<Request> = regular.iter().map(Place::begin).collect();
+        let reserve: Vec<_> = (0..RESERVED as u64).map(|at| party.comes(at).unwrap()).collect();
+        assert!(reserve.iter().all(|place| place.reserve().is_some()));
+        let next = party.comes(20).unwrap();
+        assert!(next.reserve().is_some() && reserve[0].is_closed() && !reserve[1].is_closed());
+        let _more: Vec<Request> = reserve[1..].iter().chain([&next]).map(Place::begin).collect();
+        assert!(party.comes(21).is_none());
+        assert!(!regular[0].is_closed());
+        let counts = party.table.counts();
+        assert_eq!((counts.open, counts.made_room, counts.reserved, counts.refused), (18, 0, 17, 1));
+    }
+
+    #[test]
+    fn whose_time_is_over_is_closed() {
+        let party = Party::of(8);
+        let idle = party.comes(0).unwrap();
+        let [waits, sends, stuck] = [0; 3].map(|at| party.comes(at).unwrap());
+        let _waits = waits.begin();
+        let mut answer = sends.begin();
+        answer.answered();
+        stuck.set_blocked(true);
+        let closed = || [&idle, &waits, &sends, &stuck].map(|place| place.is_closed());
+        assert_eq!(party.table.sweep(party.at(59)), Some(party.at(60)), "the next one to look at");
+        assert_eq!(closed(), [false; 4]);
+        party.table.sweep(party.at(60));
+        assert_eq!(closed(), [true, false, false, false]);
+        // These have just done something, as the real clock has it.
+        party.table.sweep(Instant::now() + PATIENCE);
+        assert_eq!(closed(), [true, false, true, true], "a request has its own limit until it is answered");
+        assert_eq!(party.table.counts().expired, 3);
+        party.table.sweep(Instant::now() + 2 * PATIENCE);
+        assert_eq!(party.table.counts().expired, 3, "each once");
+    }
+
+    #[test]
+    fn the_reserve_is_for_two_seconds_or_the_request_of_an_administrator() {
+        let party = Party::of(1);
+        let _busy = party.comes(0).unwrap().begin();
+        let [stranger, silent, root] = [0; 3].map(|at| party.comes(at).unwrap());
+        let _asks = stranger.begin();
+        let order = root.begin();
+        let caller = |is_ips_admin| crate::service::Caller {
+            account: crate::model::id::AccountId(1),
+            email: String::new(),
+            is_ips_admin,
+            roles: Default::default(),
+            locale: crate::model::locale::Locale::english(),
+            client: None,
+            peer: None,
+            address: None,
+        };
+        stranger.reserve().unwrap().let_in(&caller(false)).unwrap_err();
+        root.reserve().unwrap().let_in(&caller(true)).unwrap();
+        let closed = || [&stranger, &silent, &root].map(|place| place.is_closed());
+        assert_eq!(party.table.sweep(party.at(1)), Some(party.at(2)));
+        assert_eq!(closed(), [false; 3]);
+        party.table.sweep(party.at(2));
+        assert_eq!(closed(), [true, true, false]);
+        drop(order);
+        party.table.sweep(party.at(2));
+        assert_eq!(closed(), [true; 3]);
+    }
+
+    #[test]
+    fn who_breaks_off_one_request_after_another_is_closed() {
+        let party = Party::of(1);
+        let place = party.comes(0).unwrap();
+        for _ in 1..MOST_BROKEN_OFF {
+            place.begin();
+        }
+        place.begin().complete();
+        for _ in 1..MOST_BROKEN_OFF {
+            place.begin();
+        }
+        assert!(!place.is_closed(), "in a row");
+        place.begin();
+        assert!(place.is_closed());
+        assert_eq!(party.table.counts().broken_off, 1);
+    }
+}
