@@ -93,7 +93,8 @@ fn picture(bytes: &[u8], formats: &[Format]) {
 
 fn render(path: &Path, options: &Options) {
     const BAND: u32 = 64;
-    let Some((_, rendering)) = sound(Rendering::open(path, options, &limits(), &never)) else { return };
+    let limits = limits();
+    let Some((_, rendering)) = sound(Rendering::open(path, options, &limits, &never)) else { return };
     let mut rows = rendering.into_rows();
     while sound(rows.read(BAND).map(|band| !band.is_empty())) == Some(true) {}
 }
@@ -102,7 +103,7 @@ fn render(path: &Path, options: &Options) {
 fn layers(bytes: &[u8]) {
     const MOST: usize = 4;
     on_file(bytes, |path| {
-        let Some(layers) = sound(decode::layers(path, &limits())) else { return };
+        let Some(layers) = sound(decode::layers(path, &limits(), &never)) else { return };
         for layer in layers.layers.iter().take(MOST) {
             for extended in [false, true] {
                 let choice = LayerChoice { number: layer.number, extended };

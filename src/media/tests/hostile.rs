@@ -847,7 +847,7 @@ fn an_archive_of_nothing_is_not_unpacked_for_ever() {
     };
     let stopped = |kind| {
         asked.set(0);
-        let listed = archive::list(fs::File::open(&source).unwrap(), kind, &limits, &third);
+        let listed = archive::list(fs::File::open(&source).unwrap(), kind, &limits, archive::Naming::default(), &third);
         assert!(matches!(listed, Err(archive::ArchiveError::Stopped)), "{listed:?}");
         assert!(asked.get() <= 5, "{} questions", asked.get());
     };
