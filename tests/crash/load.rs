@@ -15,7 +15,8 @@ fn under_load_good_requests_are_answered_and_nothing_grows() {
     serve(&data).kill();
     catalogue(&data, 0);
     let process = serve(&data);
-    let python = std::env::var("PREPRESS_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python =
+        std::env::var("PREPRESS_TEST_PYTHON").expect("tests/run.sh names a Python with tests/clients/requirements.txt");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load.py");
     let (pid, user) = (process.id().to_string(), "ada@acme.example");
     let mut load = Command::new(python);
