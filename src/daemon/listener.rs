@@ -162,7 +162,7 @@ fn most_connections(wanted: u32) -> u32 {
     if limit.current.is_some_and(|soft| soft < needed) {
         let raised = limit.maximum.map_or(needed, |hard| hard.min(needed));
         let raised = Rlimit { current: Some(raised), maximum: limit.maximum };
-        match setrlimit(Resource::Nofile, raised.clone()) {
+        match setrlimit(Resource::Nofile, raised) {
             Ok(()) => limit = raised,
             Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
         }
