@@ -5,9 +5,10 @@
 
 The good ones call as clients do, over HTTP/1 and HTTP/2, and must all be answered. The bad ones send what is no request, wrong
 logins, bodies that break off or are too large, resets; they hang up, and do not read. The slow ones send a byte a second, or
-none. Meanwhile memory and open files of the daemon are looked at, and a supervisor asks whether it is alive. Exit code 1, with the
-reason, if a good request or the supervisor was not answered, an answer was an error of the server, or what the daemon holds
-grows after the first third. It uses the standard library and h2.
+none. Meanwhile memory and open files of the daemon are looked at, and a supervisor asks whether it is alive. The time counts
+from when each connection has come to its first end: until then the daemon warms up. Exit code 1, with the reason, if a good
+request or the supervisor was not answered, an answer was an error of the server, or what the daemon holds grows from the first
+half of the time to the second. It uses the standard library and h2.
 """
 
 import argparse
@@ -28,7 +29,7 @@ SOAP = "/scene7/services/IpsApiService"
 UPLOAD = "/scene7/UploadFile"
 NAMESPACE = "http://www.scene7.com/IpsApi/xsd/2014-04-03"
 
-# What may come on top of what the daemon held after the first third of the time.
+# What the daemon may hold in the second half of the time on top of what it held in the first.
 MORE_MEMORY_MIB = 64
 MORE_FILES = 40
 # After all have gone.
@@ -36,6 +37,8 @@ FILES_LEFT = 16
 # Clients of IPS wait a minute. Supervisors have less patience, but this script has to share a machine with the daemon.
 LONGEST_HEALTH = 20.0
 LONGEST_GOOD = 30.0
+# Connections without a request are closed after server.request_timeout, one minute unless it is set.
+LONGEST_WARM_UP = 240.0
 # Seconds between the requests of a good client, and between the connections of a bad one.
 PAUSES = (1.5, 5.0)
 
@@ -110,8 +113,11 @@ class Load:
         self.place = (host, int(port))
         self.pid = options.pid
         self.user, self.password = options.user, options.password
-        self.until = time.monotonic() + options.seconds
+        self.until = None
+        self.begun = time.monotonic()
         self.seconds = options.seconds
+        self.slow = options.slow
+        self.still_cold = options.connections
         login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         self.basic = f"Authorization: Basic {login}\r\n"
         ask = f'<getCompanyInfoParam xmlns="{NAMESPACE}"><companyName>Acme</companyName></getCompanyInfoParam>'
@@ -122,7 +128,13 @@ class Load:
         self.held = []
 
     def over(self):
-        return time.monotonic() >= self.until
+        return self.until is not None and time.monotonic() >= self.until
+
+    def is_warm(self):
+        """Of one connection, once."""
+        self.still_cold -= 1
+        if self.still_cold == 0:
+            self.until = time.monotonic() + self.seconds
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -180,7 +192,7 @@ class Load:
     async def good(self, opened):
         """A client that keeps its connection, and takes another when it finds it closed, as HTTP wants it."""
         await asyncio.sleep(random.uniform(0, PAUSES[1]))
-        client, is_new = None, False
+        client, is_new, is_first = None, False, True
         while not self.over():
             try:
                 if client is None:
@@ -191,6 +203,9 @@ class Load:
                 self.count(f"{opened.__name__} {status}")
                 if status != 200 or not is_right:
                     self.fail(f"a good request: {status} {body[:200]}")
+                if is_first:
+                    is_first = False
+                    self.is_warm()
                 is_new = False
                 await self.pause(random.uniform(*PAUSES))
             except WasClosed as error:
@@ -201,6 +216,8 @@ class Load:
                     self.fail(f"a good request: {error!r}")
             except Exception as error:
                 self.fail(f"a good request: {error!r}")
+                if is_first:
+                    self.is_warm()
                 break
         if client is not None:
             client.writer.close()
@@ -224,6 +241,7 @@ class Load:
 
     async def again(self, act):
         await asyncio.sleep(random.uniform(0, PAUSES[1]))
+        is_first = True
         while not self.over():
             try:
                 reader, writer = await self.connect()
@@ -239,10 +257,13 @@ class Load:
                 self.count(f"{act.__name__}, cut off")
             finally:
                 writer.close()
+            if is_first:
+                is_first = False
+                self.is_warm()
             await self.pause(random.uniform(*PAUSES))
 
     async def pause(self, most):
-        await asyncio.sleep(min(most, max(0.0, self.until - time.monotonic())))
+        await asyncio.sleep(min(most, max(0.0, self.until - time.monotonic())) if self.until else most)
 
     async def garbage(self, reader, writer):
         writer.write(os.urandom(2000))
@@ -310,7 +331,7 @@ class Load:
         await asyncio.wait_for(reader.read(), 8)
 
     async def slow_head(self, reader, writer):
-        for byte in f"POST {SOAP} HTTP/1.1\r\nHost: a\r\nX-Slow: {'x' * 60}":
+        for byte in f"POST {SOAP} HTTP/1.1\r\nHost: a\r\nX-Slow: {'x' * 999}"[: self.slow]:
             if self.over():
                 break
             writer.write(byte.encode())
@@ -321,7 +342,7 @@ class Load:
         path = random.choice([SOAP, UPLOAD])
         kind = "Content-Type: multipart/form-data; boundary=B\r\n" if path == UPLOAD else ""
         writer.write(f"POST {path} HTTP/1.1\r\nHost: a\r\n{kind}Content-Length: 100000\r\n\r\n".encode())
-        for _ in range(60):
+        for _ in range(self.slow):
             if self.over():
                 break
             writer.write(b" ")
@@ -329,7 +350,12 @@ class Load:
             await self.pause(1)
 
     async def silent(self, reader, writer):
-        await asyncio.wait_for(reader.read(), max(1.0, self.until - time.monotonic()))
+        while not self.over():
+            try:
+                if not await asyncio.wait_for(reader.read(65536), 1):
+                    raise ConnectionError("closed")
+            except asyncio.TimeoutError:
+                pass
 
     async def silent_http2(self, reader, writer):
         writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
@@ -345,7 +371,10 @@ class Load:
 
     async def watch(self):
         while not self.over():
-            self.held.append(self.look())
+            if self.until is not None:
+                self.held.append(self.look())
+            elif time.monotonic() > self.begun + LONGEST_WARM_UP:
+                raise SystemExit(f"{self.still_cold} connections have not come to an end within {LONGEST_WARM_UP} s")
             await asyncio.sleep(0.5)
 
     async def log_in(self):
@@ -387,14 +416,14 @@ class Load:
         return after
 
     def report(self, before, after):
-        third = len(self.held) // 3
-        warm, rest = self.held[:third], self.held[third:]
+        half = len(self.held) // 2
+        warm, rest = self.held[:half], self.held[half:]
         most = [max(look[which] for look in warm) for which in (0, 1)]
         last = [max(look[which] for look in rest) for which in (0, 1)]
         if last[0] > most[0] + MORE_MEMORY_MIB:
-            self.fail(f"memory grows: {most[0]:.0f} MiB in the first third, then {last[0]:.0f}")
+            self.fail(f"memory grows: {most[0]:.0f} MiB in the first half, then {last[0]:.0f}")
         if last[1] > most[1] + MORE_FILES:
-            self.fail(f"open files grow: {most[1]} in the first third, then {last[1]}")
+            self.fail(f"open files grow: {most[1]} in the first half, then {last[1]}")
         if after[1] > before[1] + FILES_LEFT:
             self.fail(f"open files stay: {before[1]} before, {after[1]} after")
         figures = {"seconds": self.seconds, "counts": dict(sorted(self.counts.items()))}
@@ -408,7 +437,7 @@ class Load:
                 "99 %": round(times[len(times) * 99 // 100] * 1000, 1),
                 "longest": round(times[-1] * 1000, 1),
             }
-        looks = {"before": before, "first third, most": most, "then, most": last, "after": after}
+        looks = {"before": before, "first half, most": most, "then, most": last, "after": after}
         figures["MiB and open files"] = {name: [round(look[0], 1), look[1]] for name, look in looks.items()}
         print(json.dumps(figures, indent=1))
 
@@ -421,6 +450,7 @@ def main():
     parser.add_argument("password")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--connections", type=int, default=500)
+    parser.add_argument("--slow", type=int, default=70, help="bytes, and seconds, that the slow ones go on for")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

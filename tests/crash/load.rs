@@ -9,17 +9,19 @@ use crate::{PASSWORD, catalogue, serve};
 fn under_load_good_requests_are_answered_and_nothing_grows() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    // Bounds that are reached within those 20 seconds.
-    let bounds = "request_timeout = \"6s\"\nmax_request_bytes = \"1 MiB\"\nmax_bytes_before_login = \"16 MiB\"\n";
+    // Bounds that are reached within so short a time.
+    let bounds = "request_timeout = \"10s\"\nmax_request_bytes = \"1 MiB\"\nmax_bytes_before_login = \"16 MiB\"\n";
     std::fs::write(data.with_extension("toml"), format!("[server]\n{bounds}")).unwrap();
     serve(&data).kill();
     catalogue(&data, 0);
     let process = serve(&data);
-    let python = std::env::var("PREPRESS_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python =
+        std::env::var("PREPRESS_TEST_PYTHON").expect("tests/run.sh names a Python with tests/clients/requirements.txt");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load.py");
     let (pid, user) = (process.id().to_string(), "ada@acme.example");
-    let load = Command::new(python).args([script, &process.address, &pid, user, PASSWORD, "--seconds", "20"]).output();
-    let load = load.unwrap();
+    let mut load = Command::new(python);
+    load.args([script, &process.address, &pid, user, PASSWORD, "--seconds", "20", "--slow", "12"]);
+    let load = load.output().unwrap();
     let [figures, failures] = [load.stdout, load.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(load.status.success(), "{failures}{figures}");
     assert_eq!(process.terminate(), Some(0));
