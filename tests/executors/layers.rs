@@ -163,7 +163,7 @@ async fn a_mask_larger_than_a_picture_costs_its_layer_and_no_more() {
     world.put("in/d.psd", &Psd { depth: 16, ..Psd::rgb((16, 16), layers()) }.bytes());
     let done = upload(&world, json!({})).await;
     assert_eq!((done.counters.success, done.counters.error), (4, 2), "{}", done.text());
-    assert_eq!(done.text().matches("3000000000 x 16 pixels").count(), 2, "{}", done.text());
+    assert_eq!(done.text().matches("3000000000 × 16 pixels").count(), 2, "{}", done.text());
     assert_eq!(world.asset_names().await, ["d", "d_Next", "m", "m_Next"]);
 }
 
