@@ -156,7 +156,7 @@ mod tests {
         vips(&["black", &at("black.v"), "16", "16", "--bands", "3"]);
         vips(&["copy", &at("black.v"), &at("rgb.v"), "--interpretation", "srgb"]);
         vips(&["icc_export", &at("rgb.v"), &at("cmyk.tif"), "--output-profile", "cmyk"]);
-        let picture = media::probe(at("cmyk.tif").as_ref(), &media::Limits::default()).unwrap();
+        let picture = media::probe(Path::new(&at("cmyk.tif")), &media::Limits::default()).unwrap();
         std::fs::write(at("press.icc"), picture.profile.unwrap().bytes).unwrap();
 
         let mut config = Config::default();

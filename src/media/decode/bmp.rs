@@ -1,13 +1,12 @@
 //! BMP, through the `image` crate. What is not run-length coded is decoded in strips: some rows under the file's own
 //! header, with the height changed, are a file that the decoder takes.
 
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
-use std::os::unix::fs::FileExt;
 
 use image::ImageDecoder;
 use image::codecs::bmp::BmpDecoder;
 
+use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::picture::{Picture, Resolution};
@@ -27,7 +26,7 @@ pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
 pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
     let limits = source.limits;
     let header = Header::read(&mut source.file).map_err(reading)?;
-    let file = source.file.get_ref().try_clone().map_err(reading)?;
+    let file = source.file.get_ref().clone();
     let (decoder, picture) = open(source, &header)?;
     let pixels = if header.can_be_cut() {
         let layout = layout(&decoder, Format::Bmp)?;
@@ -39,7 +38,7 @@ pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded, MediaError> {
     Ok(Decoded { picture, pixels })
 }
 
-fn open(mut source: Source<'_>, header: &Header) -> Result<(BmpDecoder<BufReader<File>>, Picture), MediaError> {
+fn open(mut source: Source<'_>, header: &Header) -> Result<(BmpDecoder<BufReader<Reader>>, Picture), MediaError> {
     source.file.rewind().map_err(reading)?;
     let mut decoder = BmpDecoder::new(source.file).map_err(refused(Format::Bmp))?;
     let picture = describe(&mut decoder, Format::Bmp, source.limits)?;
@@ -114,7 +113,7 @@ impl Header {
 
 struct Strips {
     header: Header,
-    file: File,
+    file: Reader,
     size: (u32, u32),
     layout: Layout,
     /// The next row, from the top.

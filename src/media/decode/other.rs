@@ -1,12 +1,12 @@
 //! WebP, and the pixels of BMP and GIF, through the `image` crate.
 
-use std::fs::File;
 use std::io::{BufReader, Seek};
 
 use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::error::ImageError;
 use image::{ColorType, ImageDecoder};
 
+use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
@@ -15,7 +15,7 @@ use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::{Decoded, Pixels, Source, pixel_buffer, webp_chunks};
 
-type Input = BufReader<File>;
+type Input = BufReader<Reader>;
 
 pub(super) fn probe_webp(source: Source<'_>) -> Result<Picture, MediaError> {
     webp(source).map(|(_, picture)| picture)

@@ -2,6 +2,7 @@
 
 use png::{BitDepth, ColorType, Decoder, DecodingError, Info, Reader, Transformations, Unit};
 
+use super::super::content;
 use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
@@ -11,7 +12,7 @@ use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
 use super::{Decoded, Pixels, Source, pixel_buffer};
 
-type Input = std::io::BufReader<std::fs::File>;
+type Input = std::io::BufReader<content::Reader>;
 
 pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;

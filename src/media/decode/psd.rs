@@ -3,10 +3,9 @@
 //! Read are gray, duotone (as gray), RGB and CMYK, 8 and 16 bits, uncompressed and run-length coded, of documents (PSD) and large
 //! documents (PSB).
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 
+use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
@@ -76,7 +75,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads up to where the section of layers and masks begins.
-    pub fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<(Input, Self), MediaError> {
+    pub fn read(file: BufReader<Reader>, format: Format, limits: &Limits) -> Result<(Input, Self), MediaError> {
         let mut file = Input(file);
         let failed = reading(format);
         file.skip(12).map_err(&failed)?;
@@ -152,7 +151,7 @@ struct Document {
 }
 
 impl Document {
-    fn read(file: BufReader<File>, format: Format, limits: &Limits) -> Result<Self, MediaError> {
+    fn read(file: BufReader<Reader>, format: Format, limits: &Limits) -> Result<Self, MediaError> {
         let (mut file, header) = Header::read(file, format, limits)?;
         let failed = reading(format);
         let layers = file.length(header.is_large()).map_err(&failed)?;
@@ -184,7 +183,7 @@ struct Resources {
 }
 
 /// A file, whose numbers are big-endian.
-pub(super) struct Input(pub BufReader<File>);
+pub(super) struct Input(pub BufReader<Reader>);
 
 impl Input {
     pub fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
@@ -302,7 +301,7 @@ impl Input {
 
 /// The channels, one after the other in the file, from which pixels are put together.
 struct Planes {
-    file: File,
+    file: Reader,
     format: Format,
     width: u32,
     height: u32,

@@ -21,11 +21,10 @@ mod path;
 mod sharpen;
 mod survey;
 
-use std::path::Path;
-
 pub(crate) use path::{ClippingPath, resource};
 
 use super::color::Note;
+use super::content::Content;
 use super::decode::{Cancel, guarded, probe};
 use super::error::MediaError;
 use super::limits::Limits;
@@ -90,8 +89,8 @@ pub struct Sharpen {
     pub monochrome: bool,
 }
 
-/// The clipping path of the picture at `source`, as the picture is seen.
-pub(super) fn clipping_path(source: &Path, limits: &Limits) -> Result<Option<ClippingPath>, MediaError> {
+/// The clipping path of a picture, as the picture is seen.
+pub(super) fn clipping_path(source: &Content, limits: &Limits) -> Result<Option<ClippingPath>, MediaError> {
     let Picture { format, orientation, .. } = probe(source, limits)?;
     let resources = image_resources(source, format).map_err(|e| MediaError::reading(format, e))?;
     let path = resources.as_deref().and_then(ClippingPath::read);

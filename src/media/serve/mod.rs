@@ -17,8 +17,7 @@ mod encode;
 mod geometry;
 mod sharpen;
 
-use std::path::Path;
-
+use super::content::Content;
 use super::decode::Cancel;
 use super::error::MediaError;
 use super::limits::Limits;
@@ -51,9 +50,9 @@ impl Renderer {
     }
 
     /// The view of a pyramid.
-    pub fn render(&self, pyramid: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
+    pub fn render(&self, pyramid: impl Into<Content>, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
         let Self { commands, target } = self;
-        let pyramid = Pyramid::open(pyramid, limits)?;
+        let pyramid = Pyramid::open(&pyramid.into(), limits)?;
         let plan = geometry::plan(pyramid.size(), commands);
         let drawn = canvas::draw(&pyramid, &plan, commands.res_mode, Bounds { limits, cancel })?;
         let mut colors = target.convert(drawn, pyramid.profile())?;

@@ -312,7 +312,7 @@ mod tests {
     }
 
     fn open<'a>(path: &Path, limits: &'a Limits) -> Source<'a> {
-        Source::open(path, limits).unwrap().0
+        Source::open(&path.into(), limits).unwrap().0
     }
 
     #[test]

@@ -7,8 +7,7 @@
 mod pixels;
 mod records;
 
-use std::path::Path;
-
+use super::super::content::Content;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
@@ -115,8 +114,8 @@ pub struct LayerChoice {
 }
 
 /// Reads the records of all layers.
-pub fn layers(path: &Path, limits: &Limits) -> Result<Layers, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
+pub fn layers(source: impl Into<Content>, limits: &Limits) -> Result<Layers, MediaError> {
+    let (source, format) = Source::open(&source.into(), limits)?;
     guarded(format, || {
         let (header, records) = read(source, format)?;
         let layers = records.into_iter().map(|record| record.layer).collect();
@@ -131,8 +130,8 @@ pub(crate) struct LayerPixels {
     pub alpha: Option<AnyRows<'static>>,
 }
 
-pub(crate) fn decode_layer(path: &Path, choice: LayerChoice, limits: &Limits) -> Result<LayerPixels, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
+pub(crate) fn decode_layer(content: &Content, choice: LayerChoice, limits: &Limits) -> Result<LayerPixels, MediaError> {
+    let (source, format) = Source::open(content, limits)?;
     guarded(format, || {
         let (header, record) = chosen(source, format, choice)?;
         let area = area(&header, &record, choice, limits)?;
@@ -145,7 +144,7 @@ pub(crate) fn decode_layer(path: &Path, choice: LayerChoice, limits: &Limits) ->
             (_, true) => Layout::Rgba,
         };
         let rows = |layout, wanted| -> Result<AnyRows<'static>, MediaError> {
-            Ok(Box::new(Gathered::new(LayerRows::open(path, &header, &record, area, layout, wanted)?)))
+            Ok(Box::new(Gathered::new(LayerRows::open(content, &header, &record, area, layout, wanted)?)))
         };
         let alpha = if has_alpha && layout == Layout::Cmyk { Some(rows(Layout::Gray, Wanted::Alpha)?) } else { None };
         let rows = rows(layout, if layout.has_alpha() { Wanted::Both } else { Wanted::Colors })?;
@@ -156,18 +155,18 @@ pub(crate) fn decode_layer(path: &Path, choice: LayerChoice, limits: &Limits) ->
 
 /// The alpha of a layer alone; none where there is nothing that could let something through.
 pub(crate) fn layer_alpha(
-    path: &Path,
+    content: &Content,
     choice: LayerChoice,
     limits: &Limits,
 ) -> Result<Option<AnyRows<'static>>, MediaError> {
-    let (source, format) = Source::open(path, limits)?;
+    let (source, format) = Source::open(content, limits)?;
     guarded(format, || {
         let (header, record) = chosen(source, format, choice)?;
         let area = area(&header, &record, choice, limits)?;
         if !has_alpha(&record, area) {
             return Ok(None);
         }
-        let rows = LayerRows::open(path, &header, &record, area, Layout::Gray, Wanted::Alpha)?;
+        let rows = LayerRows::open(content, &header, &record, area, Layout::Gray, Wanted::Alpha)?;
         Ok(Some(Box::new(Gathered::new(rows)) as AnyRows<'static>))
     })
 }

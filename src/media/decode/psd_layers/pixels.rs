@@ -1,12 +1,10 @@
 //! The pixels of layers, row by row: samples of their channels, masks, and what lets something through.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
+use super::super::super::content::{Content, Reader};
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::super::raster::Layout;
@@ -37,7 +35,7 @@ pub(super) struct LayerRows {
 
 impl LayerRows {
     pub(super) fn open(
-        path: &Path,
+        content: &Content,
         header: &Header,
         record: &Record,
         area: Frame,
@@ -47,7 +45,7 @@ impl LayerRows {
         let format = header.format;
         let own = record.layer.frame.ok_or_else(|| MediaError::corrupt(format, "the layer has no pixels"))?;
         let plane = |id: i16, frame: Frame| -> Result<Option<Plane>, MediaError> {
-            record.channel(id).map(|channel| Plane::open(path, header, channel, frame)).transpose()
+            record.channel(id).map(|channel| Plane::open(content, header, channel, frame)).transpose()
         };
         let mut colors = Vec::new();
         if wanted != Wanted::Alpha {
@@ -178,10 +176,10 @@ enum Samples {
 }
 
 impl Plane {
-    fn open(path: &Path, header: &Header, channel: &Channel, frame: Frame) -> Result<Self, MediaError> {
+    fn open(content: &Content, header: &Header, channel: &Channel, frame: Frame) -> Result<Self, MediaError> {
         let format = header.format;
         let failed = reading(format);
-        let file = File::open(path).map_err(&failed)?;
+        let file = content.open().map_err(&failed)?;
         let mut part = BufReader::with_capacity(1 << 14, Section { file, at: channel.at, left: channel.bytes });
         let mut compression = [0; 2];
         part.read_exact(&mut compression).map_err(&failed)?;
@@ -278,7 +276,7 @@ type Part = BufReader<Section>;
 
 /// Some bytes of a file, read without moving its position.
 struct Section {
-    file: File,
+    file: Reader,
     at: u64,
     left: u64,
 }
