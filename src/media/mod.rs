@@ -21,6 +21,7 @@ mod color;
 mod content;
 mod decode;
 mod edit;
+pub mod errand;
 mod error;
 mod exif;
 mod format;
@@ -64,12 +65,13 @@ pub use orientation::Orientation;
 pub use picture::{ColorModel, Picture, Profile, Resolution};
 pub use pyramid::PyramidInfo;
 use render::Rendering;
+use serde::{Deserialize, Serialize};
 pub use sniff::{Nothing, nothing, sniff};
 pub use stand_in::{StandIn, StandInError, StandInLimits, stand_in};
 pub use thumbnail::ThumbnailInfo;
 
 /// What became of a picture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Optimized {
     pub picture: Picture,
     pub pyramid: PyramidInfo,

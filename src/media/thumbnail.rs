@@ -6,6 +6,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use jpeg_encoder::{ColorType, Encoder};
 
+use serde::{Deserialize, Serialize};
+
 use super::cascade::{Band, level_sizes};
 use super::color::Converter;
 use super::content::Content;
@@ -18,7 +20,7 @@ use super::pyramid::jpeg_encoder;
 use super::raster::Layout;
 use super::render::Rendering;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThumbnailInfo {
     pub width: u32,
     pub height: u32,

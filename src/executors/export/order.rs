@@ -6,10 +6,12 @@ use super::plan::Plan;
 use super::{Export, outdated};
 use crate::executors::pictures::Unmade;
 use crate::executors::{Bytes, Context, Failure};
+use crate::media::child::borrowed;
+use crate::media::errand::CheckProfile;
 use crate::media::serve::Renderer;
 use crate::model::asset::AssetType;
 use crate::model::job::{ExportFormat, ExportJob};
-use crate::serving::{BadCommand, BuiltInProfile, Resolved, resolve};
+use crate::serving::{BadCommand, BuiltInProfile, Commands, Resolved, resolve};
 use crate::store::assets::query::Asset;
 use crate::store::image_formats::ImageFormat;
 
@@ -30,8 +32,15 @@ pub fn by_name(formats: Vec<ImageFormat>) -> BTreeMap<String, String> {
     formats.into_iter().map(|format| (format.name.to_lowercase(), format.url_modifier)).collect()
 }
 
+/// How assets are converted, the same for all of them.
+pub struct Conversion {
+    pub commands: Commands,
+    /// Of an asset of the company.
+    pub profile: Option<Vec<u8>>,
+}
+
 /// What makes the conversions.
-pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result<Option<Renderer>, Failure> {
+pub async fn conversion(export: &Export, context: &Context, plan: &Plan) -> Result<Option<Conversion>, Failure> {
     let Some(Resolved { commands, .. }) = commands(&export.order, &plan.formats).map_err(outdated)? else {
         return Ok(None);
     };
@@ -39,12 +48,23 @@ pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result
         Some(icc) => profile(context, &icc.profile).await?,
         None => None,
     };
-    let Some(profile) = profile else { return Renderer::new(commands, None).map(Some).map_err(outdated) };
-    let (blobs, blob, name) = (export.workshop.blobs.clone(), profile.blob.clone(), profile.name.clone());
-    let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |_| {
-        let read = blobs.content(&blob, LONGEST_PROFILE);
-        let read = read.map_err(|error| format!("the profile \"{name}\" cannot be read: {error}"));
-        Ok(read.and_then(|bytes| Renderer::new(commands, Some(&bytes)).map_err(|error| error.to_string())))
+    let Some(profile) = profile else {
+        Renderer::new(commands.clone(), None).map_err(outdated)?;
+        return Ok(Some(Conversion { commands, profile: None }));
+    };
+    let (workshop, blob, name) = (export.workshop.clone(), profile.blob.clone(), profile.name.clone());
+    let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |stop| {
+        let bytes = match workshop.blobs.content(&blob, LONGEST_PROFILE) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Err(format!("the profile \"{name}\" cannot be read: {error}"))),
+        };
+        let file = workshop.blobs.read(&blob)?;
+        let check = CheckProfile { commands: commands.clone() };
+        let unusable = workshop.crew.send(check, &borrowed([&file]), stop)?;
+        Ok(match unusable {
+            None => Ok(Conversion { commands, profile: Some(bytes) }),
+            Some(why) => Err(why),
+        })
     });
     match made.await {
         Ok(made) => made.map(Some).map_err(outdated),

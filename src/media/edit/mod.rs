@@ -23,6 +23,8 @@ mod survey;
 
 pub(crate) use path::{ClippingPath, resource};
 
+use serde::{Deserialize, Serialize};
+
 use super::color::Note;
 use super::content::Content;
 use super::decode::{Cancel, guarded, probe};
@@ -38,7 +40,7 @@ use sharpen::Sharpened;
 use survey::{Knocked, Survey};
 
 /// What is changed. Nothing by default.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Edits {
     pub crop: Option<Crop>,
     /// A clipping path is made alpha, and the alpha that the picture comes to have is written as a mask.
@@ -47,7 +49,7 @@ pub struct Edits {
     pub sharpen: Option<Sharpen>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Crop {
     /// Pixels cut off each side.
     Sides { left: u32, right: u32, top: u32, bottom: u32 },
@@ -57,7 +59,7 @@ pub enum Crop {
     Transparent { tolerance: f64 },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Corner {
     TopLeft,
     TopRight,
@@ -66,7 +68,7 @@ pub enum Corner {
 }
 
 /// Makes transparent what looks like the pixel in a corner.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Knockout {
     pub corner: Corner,
     /// How far a colour may be from the corner's: the root of the mean square of the differences of its samples, where 1 is
@@ -77,7 +79,7 @@ pub struct Knockout {
 }
 
 /// An unsharp mask: what a picture differs from its blurred self by is added to it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sharpen {
     /// How much of the difference is added, from 0 to 5.
     pub amount: f64,

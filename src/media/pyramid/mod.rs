@@ -18,6 +18,8 @@ use std::io::{Seek, Write};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use serde::{Deserialize, Serialize};
+
 use super::cascade::{Band, level_sizes};
 use super::content::Content;
 use super::decode::Cancel;
@@ -32,7 +34,7 @@ pub(crate) use reader::Pyramid;
 pub(crate) use tile::jpeg_encoder;
 use tile::{Coder, Coding};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PyramidInfo {
     /// The size of each level, largest first.
     pub levels: Vec<(u32, u32)>,

@@ -7,6 +7,8 @@
 mod pixels;
 mod records;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::content::Content;
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -21,7 +23,7 @@ use pixels::{LayerRows, Wanted};
 use records::read;
 
 /// A rectangle on the canvas, in its pixels. It may reach beyond the canvas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Frame {
     pub left: i32,
     pub top: i32,
@@ -42,7 +44,7 @@ impl Frame {
 }
 
 /// A layer as its record describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// From 1 at the bottom; groups are not counted.
     pub number: u32,
@@ -65,7 +67,7 @@ pub struct Layer {
 }
 
 /// How a layer is laid on those below it: Photoshop's four letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blend(pub [u8; 4]);
 
 impl Blend {
@@ -96,7 +98,7 @@ impl Blend {
 }
 
 /// The layers of a file, from the bottom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layers {
     /// Of the canvas.
     pub width: u32,
@@ -105,7 +107,7 @@ pub struct Layers {
 }
 
 /// A layer to be made a picture of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerChoice {
     /// As [`Layer::number`].
     pub number: u32,
