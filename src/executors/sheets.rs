@@ -2,8 +2,11 @@
 //!
 //! They are read when all other files have been filed, so that assets of the same job are found. A file is an item under its
 //! path, whose result names the copy that was taken of it: whatever becomes of the file, later attempts read the same rows. Some
-//! rows at a time are an item each, committed with what they change.
+//! rows at a time are an item each, committed with what they change; no others are held. All of a file is read before the first
+//! row of it is done, so that one which breaks off does nothing.
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +15,10 @@ use serde_json::{Value, json};
 
 use super::pictures::Unmade;
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
-use crate::assets::blobs::BlobError;
+use crate::assets::blobs::{BlobError, Blobs};
 use crate::assets::ingest::{self, Found, ServerDirectory, Source};
 use crate::media::SNIFF_LEN;
-use crate::media::metadata::sheet::{self, Form, Row};
+use crate::media::metadata::sheet::{self, Form, Row, Rows, SheetError};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::metadata::with_dot;
 use crate::model::name::{LONGEST_FILE_NAME, check_asset_name};
@@ -25,8 +28,12 @@ use crate::store::assets::metadata::{Described, DescribedAsset, Description, Tro
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 
-/// Rows that are committed at once.
+/// Rows that are committed at once, and what they may take of memory before no more are added, in bytes.
 const AT_ONCE: usize = 100;
+const MOST_AT_ONCE: usize = 1 << 20;
+
+/// Lines of a row about what it could not do; further ones are counted.
+const MOST_TOLD: usize = 20;
 
 /// In the result of an item: the blob that a metadata file was copied to, and its form.
 const SHEET: &str = "metadataFile";
@@ -84,30 +91,118 @@ pub async fn process(
             take_copy(context, workshop, directory.clone(), found, form, key).await?;
         }
     }
-    let done = context.done_items().await?;
+    let done = Arc::new(context.done_items().await?);
     let mut copies: Vec<(&String, &Value)> =
         done.iter().filter_map(|(key, result)| Some((key, result.get(SHEET)?))).collect();
     copies.sort_by_key(|(key, _)| *key);
     for (key, copy) in copies {
-        let rows = match read_copy(context, workshop, copy, key).await {
-            Ok(rows) => rows,
+        match describe(context, workshop, copy, key, &done).await {
+            Ok(()) => {}
             Err(Unmade::Refused(why)) => {
                 let report = refusal(key, why);
                 context.commit(Item(format!("{key}\nrefused")), Effect::Nothing, move |_| report).await?;
-                continue;
             }
             Err(Unmade::Failed(failure)) => return Err(failure),
-        };
-        for (page, rows) in rows.chunks(AT_ONCE).enumerate() {
-            // No path holds a line break.
-            let item = format!("{key}\n{page}");
-            if !done.contains_key(&item) {
-                context.checkpoint()?;
-                commit(context, key, Item(item), rows).await?;
-            }
         }
     }
     Ok(())
+}
+
+/// Does what a copy says, as far as it is not done.
+async fn describe(
+    context: &Context,
+    workshop: &Workshop,
+    copy: &Value,
+    key: &str,
+    done: &Arc<HashMap<String, Value>>,
+) -> Result<(), Unmade> {
+    let form: Form = serde_json::from_value(copy["form"].clone())
+        .map_err(|error| Unmade::Failed(Failure::because(reason::other(error))))?;
+    let blob = copy["blob"].as_str().unwrap_or_default();
+    let mut pages = None;
+    loop {
+        context.checkpoint().map_err(Unmade::Failed)?;
+        let (blobs, id, done, file) = (workshop.blobs.clone(), blob.to_owned(), done.clone(), key.to_owned());
+        let turned = workshop.work_on(context, Bytes::of(blob, key), move |stop| {
+            let mut pages = match pages {
+                Some(pages) => pages,
+                None => Pages::open(&blobs, &id, form, file, stop)?,
+            };
+            let page = pages.next(&done, stop)?;
+            Ok((pages, page))
+        });
+        let (rest, page) = turned.await?;
+        let Some((item, rows)) = page else { return Ok(()) };
+        commit(context, key, item, &rows).await.map_err(Unmade::Failed)?;
+        pages = Some(rest);
+    }
+}
+
+/// The rows of a copy, some at a time: in every attempt the same ones together.
+struct Pages {
+    rows: Rows<File>,
+    file: String,
+    /// How many rows were taken, and how many pages of the last hundred.
+    taken: usize,
+    parts: usize,
+}
+
+impl Pages {
+    /// Blocks.
+    fn open(blobs: &Blobs, id: &str, form: Form, file: String, stop: &dyn Fn() -> bool) -> Result<Self, Unmade> {
+        blobs.verify(id, stop)?;
+        Ok(Self { rows: Rows::open(form, blobs.read(id)?)?, file, taken: 0, parts: 0 })
+    }
+
+    /// The next page that is not done. Blocks.
+    fn next(
+        &mut self,
+        done: &HashMap<String, Value>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<(Item, Vec<Row>)>, Unmade> {
+        while let Some((item, rows)) = self.any()? {
+            if stop() {
+                return Err(Unmade::Failed(Failure::Interrupted));
+            }
+            if !done.contains_key(&item.0) {
+                return Ok(Some((item, rows)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn any(&mut self) -> Result<Option<(Item, Vec<Row>)>, Unmade> {
+        let (mut rows, mut weight) = (Vec::new(), 0);
+        let (hundred, left) = (self.taken / AT_ONCE, AT_ONCE - self.taken % AT_ONCE);
+        for row in self.rows.by_ref().take(left) {
+            let row = row?;
+            weight += row.weight();
+            rows.push(row);
+            if weight > MOST_AT_ONCE {
+                break;
+            }
+        }
+        self.taken += rows.len();
+        // No path holds a line break. The first page of a hundred is called as it was when there was no other.
+        let item = match self.parts {
+            0 => format!("{}\n{hundred}", self.file),
+            part => format!("{}\n{hundred}.{part}", self.file),
+        };
+        self.parts = if self.taken.is_multiple_of(AT_ONCE) { 0 } else { self.parts + 1 };
+        Ok((!rows.is_empty()).then_some((Item(item), rows)))
+    }
+}
+
+impl From<SheetError> for Unmade {
+    fn from(error: SheetError) -> Self {
+        match error {
+            // What is read is a copy of our own.
+            SheetError::Io(source) => {
+                Self::Failed(Failure::of_io(&source, format_args!("cannot read a copy: {source}")))
+            }
+            error => Self::Refused(reason::other(error)),
+        }
+    }
 }
 
 /// Copies a file to the store of files, and says how much it has to say.
@@ -154,14 +249,16 @@ async fn copy(
         })
     });
     let blob = stored.await??.id;
-    let rows = read(context, workshop, &blob, form, key).await?;
-    Ok((blob, rows.len()))
-}
-
-async fn read_copy(context: &Context, workshop: &Workshop, copy: &Value, key: &str) -> Result<Vec<Row>, Unmade> {
-    let form: Form = serde_json::from_value(copy["form"].clone())
-        .map_err(|error| Unmade::Failed(Failure::because(reason::other(error))))?;
-    read(context, workshop, copy["blob"].as_str().unwrap_or_default(), form, key).await
+    let (blobs, id, file) = (workshop.blobs.clone(), blob.clone(), key.to_owned());
+    let count = workshop.work_on(context, Bytes::of(&blob, key), move |stop| {
+        let (mut pages, mut count) = (Pages::open(&blobs, &id, form, file, stop)?, 0);
+        while let Some((_, rows)) = pages.next(&HashMap::new(), stop)? {
+            count += rows.len();
+        }
+        Ok(count)
+    });
+    let count = count.await?;
+    Ok((blob, count))
 }
 
 /// A file of which nothing was done.
@@ -173,15 +270,6 @@ fn refusal(key: &str, why: Message) -> ItemReport {
     ItemReport { counters, lines: vec![line], ..ItemReport::default() }
 }
 
-async fn read(context: &Context, workshop: &Workshop, blob: &str, form: Form, file: &str) -> Result<Vec<Row>, Unmade> {
-    let (blobs, stored) = (workshop.blobs.clone(), blob.to_owned());
-    let read = workshop.work_on(context, Bytes::of(blob, file), move |_| {
-        let bytes = blobs.content(&stored, sheet::LARGEST)?;
-        sheet::read(form, &bytes).map_err(|error| Unmade::Refused(reason::other(error)))
-    });
-    read.await
-}
-
 async fn commit(context: &Context, file: &str, item: Item, rows: &[Row]) -> Result<(), Failure> {
     let change = Change { company: context.run.company, by: context.run.responsible, at: context.clock.now() };
     let (mut descriptions, mut lines) = (Vec::new(), Vec::new());
@@ -191,6 +279,10 @@ async fn commit(context: &Context, file: &str, item: Item, rows: &[Row]) -> Resu
             lines.push(failure(file, row.number, &row.asset, None, reason::other(invalid)));
             None
         });
+        if row.nameless > 0 {
+            let why = Message::new("reason-cells-nameless").with("count", row.nameless);
+            lines.push(failure(file, row.number, &row.asset, None, why));
+        }
         let fields = row.fields.iter().map(|(name, text)| (with_dot(name), text.clone())).collect();
         descriptions.push(Description { row: row.number, asset: row.asset.clone(), new_name, fields });
     }
@@ -228,7 +320,10 @@ fn told(file: &str, described: &Described) -> Vec<LogLine> {
     let success = message.map(|message| {
         LogLine::new(LogType::MetadataSuccess, message).about(Some(*id), shown, FileType::of_master(*asset_type))
     });
-    let failures = troubles.iter().map(|trouble| failure(file, *row, name, Some(asset), why(trouble)));
+    let told = troubles.iter().take(MOST_TOLD).map(why);
+    let more = troubles.len().saturating_sub(MOST_TOLD);
+    let more = (more > 0).then(|| Message::new("reason-fields-more").with("count", more));
+    let failures = told.chain(more).map(|why| failure(file, *row, name, Some(asset), why));
     success.into_iter().chain(failures).collect()
 }
 

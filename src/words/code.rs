@@ -244,6 +244,8 @@ codes! {
     REASON_FIELD_UNKNOWN = "reason-field-unknown";
     REASON_FIELD_OTHER_TYPE = "reason-field-other-type";
     REASON_FIELD_VALUE = "reason-field-value";
+    REASON_FIELDS_MORE = "reason-fields-more";
+    REASON_CELLS_NAMELESS = "reason-cells-nameless";
     REASON_NAME_TAKEN = "reason-name-taken";
     REASON_SCRIPT_GONE = "reason-script-gone";
     REASON_NO_BASE_NAME = "reason-no-base-name";

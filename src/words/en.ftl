@@ -872,6 +872,16 @@ reason-field-other-type = the field { $field } is for assets of type { $type }
 # $field (Text)
 # $rule (Text) must be …
 reason-field-value = { $field } { $rule }
+# $count (Number) fields
+reason-fields-more = { $count ->
+        [one] 1 more field was
+       *[other] { NUMBER($count) } more fields were
+    } not stored either
+# $count (Number) cells
+reason-cells-nameless = { $count ->
+        [one] 1 cell stands
+       *[other] { NUMBER($count) } cells stand
+    } under no name of a field
 # $name (Text)
 reason-name-taken = another asset is named { $name }
 reason-script-gone = the company has no such set script any more

@@ -236,6 +236,39 @@ async fn metadata_files_survive_crashes_and_are_done_once() {
     assert_eq!(items, ["words.txt", "words.txt\n0", "words.txt\n1", "words.txt\n2"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_metadata_files_are_cut_by_their_size_and_refused_as_a_whole() {
+    let world = World::new().await;
+    world.put("in/mug.jpg", &jpeg(24, 1));
+    // Some rows with what a value may be at most, beyond what is done at once, and with line breaks.
+    let long = "x".repeat(9_000);
+    let mut table = "id\tdc:title\tdc:description\t\tdc:rights\n".to_owned();
+    for row in 0..120 {
+        table.push_str(&format!("mug\t\"one\ntwo {row}\"\t{long}\t\t{long}\n"));
+    }
+    table.push_str("mug\tlast\t\tlost\t\tlost too\n");
+    world.put("in/words.txt", table.as_bytes());
+    // It is found out at its end.
+    world.put("in/torn.txt", b"id\tdc:title\nmug\tnever\nmug\t\"torn\n");
+    let unknown: String = (0..30).map(|field| format!("\tno.{field}")).collect();
+    world.put("in/unknown.txt", format!("id{unknown}\nmug{}\n", "\tx".repeat(30)).as_bytes());
+    let done = world.run_with_crashes(UPLOAD, with_sheets()).await.succeeded();
+    let text = done.text();
+    assert_eq!(fields(&world, "mug").await["dc.title"], ["last"], "{text}");
+    assert_eq!(done.of_type("MetadataSuccess").len(), 121, "each row is told once");
+    let pages: Vec<&str> = done.items.iter().filter_map(|key| key.strip_prefix("words.txt\n")).collect();
+    assert_eq!(pages, ["0", "0.1", "1"], "a page ends where it becomes large");
+    for line in [
+        "MetadataFailure: words.txt, row 121, about mug: 2 cells stand under no name of a field.",
+        "UploadError: torn.txt could not be processed: row 2 opens a quotation mark that is not closed.",
+        "MetadataFailure: unknown.txt, row 1, about mug: there is no metadata field no.19.",
+        "MetadataFailure: unknown.txt, row 1, about mug: 10 more fields were not stored either.",
+    ] {
+        assert!(text.contains(line), "no line \"{line}\" in\n{text}");
+    }
+    assert!(!text.contains("no.20"), "{text}");
+}
+
 const PUBLISH: JobKind = JobKind::MetadataPublish;
 
 async fn publish_metadata(world: &World, force: bool) -> crate::world::Done {

@@ -9,16 +9,20 @@
 //! </ips>
 //! ```
 //!
-//! An empty value takes a field away; fields that are not named stay. `newipsid`, or `new_vc_objectname`, renames. A file is in
-//! UTF-8, in UTF-16 with a byte order mark, or else in Windows-1252.
+//! An empty value takes a field away; fields that are not named stay. `newipsid`, or `new_vc_objectname`, renames. A cell in
+//! quotation marks may hold tabs and line breaks; a quotation mark in it is doubled. A file is in UTF-8, in UTF-16 with a byte
+//! order mark, or else in Windows-1252.
+//!
+//! Rows are taken one by one, and no more is held than one of them and a buffer: a file of 64 MB may have a hundred million
+//! cells. What a row may come to is bounded as well.
 
-use std::borrow::Cow;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::text::{self, Utf8};
 
 /// What a file says of one asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,19 +33,31 @@ pub struct Row {
     pub new_name: Option<String>,
     /// Names with values, in the order of the file.
     pub fields: Vec<(String, String)>,
+    /// Cells that say something, but stand under no name.
+    pub nameless: usize,
 }
 
 /// Why a metadata file is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SheetError {
     #[error("it is not well-formed XML: {0}")]
     BadXml(String),
     #[error("it declares a document type, which is not read")]
     DocumentType,
+    #[error("its elements lie in each other more than {limit} levels deep")]
+    TooDeep { limit: usize },
     #[error("it holds more than the {limit} rows allowed")]
     TooManyRows { limit: usize },
     #[error("a row has more than the {limit} fields allowed")]
     TooManyFields { limit: usize },
+    #[error("the name of a field has more than the {limit} bytes allowed")]
+    LongName { limit: usize },
+    #[error("row {row} has more than the {limit} bytes allowed; a quotation mark that is not closed makes one of many")]
+    LongRow { row: usize, limit: usize },
+    #[error("row {row} opens a quotation mark that is not closed")]
+    OpenQuote { row: usize },
+    #[error("it cannot be read: {0}")]
+    Io(#[from] io::Error),
 }
 
 /// Largest file, in bytes.
@@ -50,6 +66,16 @@ pub const LARGEST: u64 = 64 << 20;
 /// Most rows of a file, and most fields of a row.
 const MOST_ROWS: usize = 100_000;
 const MOST_FIELDS: usize = 500;
+
+/// Longest row, or element and what stands between two, in bytes of UTF-8: 400 values of the longest that a field may have.
+const LONGEST_ROW: usize = 4 << 20;
+
+/// Longest name of a field, in bytes. It stands once in the file and with every row that is taken; fields of companies have
+/// at most a hundred characters.
+const LONGEST_NAME: usize = 400;
+
+/// Deepest element: those of assets lie in one other.
+const DEEPEST: usize = 32;
 
 const NEW_NAME: &str = "newipsid";
 const XML_NAME: &str = "vc_objectname";
@@ -78,57 +104,281 @@ pub fn form(extension: &str, head: &[u8]) -> Option<Form> {
     }
 }
 
-/// What a metadata file says.
-pub fn read(form: Form, bytes: &[u8]) -> Result<Vec<Row>, SheetError> {
-    let text = text::guessed(bytes);
-    let rows = match form {
-        Form::TabDelimited => tab_delimited(&text)?,
-        Form::Xml => xml(&text)?,
-    };
-    if rows.len() > MOST_ROWS { Err(SheetError::TooManyRows { limit: MOST_ROWS }) } else { Ok(rows) }
+/// The rows of a metadata file, read as they are asked for. The first error is the last that comes.
+pub struct Rows<R> {
+    source: Source<Utf8<R>>,
+    taken: usize,
+    ended: bool,
+}
+
+enum Source<B> {
+    Table(Table<B>),
+    Xml(Box<Elements<B>>),
+}
+
+impl<R: Read + Seek> Rows<R> {
+    /// Goes through all of `input` once to find out how its text is written.
+    pub fn open(form: Form, mut input: R) -> Result<Self, SheetError> {
+        input.seek(SeekFrom::Start(0))?;
+        let written = text::written_in(&mut input)?;
+        input.seek(SeekFrom::Start(written.mark))?;
+        let text = Utf8::new(input, written.encoding);
+        let source = match form {
+            Form::TabDelimited => Source::Table(Table::open(text)?),
+            Form::Xml => Source::Xml(Box::new(Elements::open(text))),
+        };
+        Ok(Self { source, taken: 0, ended: false })
+    }
+}
+
+impl<R: Read> Iterator for Rows<R> {
+    type Item = Result<Row, SheetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let number = self.taken + 1;
+        let row = match &mut self.source {
+            Source::Table(table) => table.row(number),
+            Source::Xml(elements) => elements.row(number),
+        };
+        let row = match row {
+            Ok(Some(_)) if number > MOST_ROWS => Err(SheetError::TooManyRows { limit: MOST_ROWS }),
+            row => row,
+        };
+        self.taken = number;
+        self.ended = !matches!(row, Ok(Some(_)));
+        row.transpose()
+    }
 }
 
 fn check_fields(count: usize) -> Result<(), SheetError> {
     if count > MOST_FIELDS { Err(SheetError::TooManyFields { limit: MOST_FIELDS }) } else { Ok(()) }
 }
 
-fn tab_delimited(text: &str) -> Result<Vec<Row>, SheetError> {
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let names: Vec<&str> = lines.next().unwrap_or_default().split('\t').map(str::trim).collect();
-    check_fields(names.len())?;
-    let row = |(index, line): (usize, &str)| {
-        let mut cells = line.split('\t');
-        let mut row = Row::new(index + 1, unquoted(cells.next().unwrap_or_default()));
-        for (name, cell) in names.iter().skip(1).zip(cells) {
-            row.add(name, unquoted(cell), NEW_NAME);
-        }
-        row
-    };
-    Ok(lines.take(MOST_ROWS + 1).enumerate().map(row).collect())
+fn check_name(name: &str) -> Result<(), SheetError> {
+    if name.len() > LONGEST_NAME { Err(SheetError::LongName { limit: LONGEST_NAME }) } else { Ok(()) }
 }
 
-/// Spreadsheets put a cell in quotation marks when it holds one, and double those in it.
+/// A tab-delimited file behind its first row.
+struct Table<B> {
+    text: B,
+    names: Vec<String>,
+    /// The cell that is being read.
+    cell: Vec<u8>,
+}
+
+/// What ends at the end of a cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Cell,
+    Row,
+    File,
+}
+
+/// Where in a cell a byte stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Plain,
+    Quoted,
+    /// Behind a quotation mark that closes, unless another follows.
+    Closed,
+}
+
+impl<B: BufRead> Table<B> {
+    fn open(text: B) -> Result<Self, SheetError> {
+        let mut table = Self { text, names: Vec::new(), cell: Vec::new() };
+        let mut names = Vec::new();
+        table.cells(0, &mut |index, name| {
+            check_fields(index + 1)?;
+            check_name(name.trim())?;
+            names.push(name.trim().to_owned());
+            Ok(())
+        })?;
+        Ok(Self { names, ..table })
+    }
+
+    fn row(&mut self, number: usize) -> Result<Option<Row>, SheetError> {
+        let names = std::mem::take(&mut self.names);
+        let mut row = Row::new(number, String::new());
+        let found = self.cells(number, &mut |index, cell| {
+            match names.get(index) {
+                _ if index == 0 => row.asset = unquoted(cell),
+                Some(name) if !name.is_empty() => row.add(name, unquoted(cell), NEW_NAME),
+                _ => row.nameless += usize::from(!unquoted(cell).is_empty()),
+            }
+            Ok(())
+        });
+        self.names = names;
+        found.map(|found| found.then_some(row))
+    }
+
+    /// Hands the cells of the next row that is not blank to `take`, in their order; false: there is none.
+    fn cells(
+        &mut self,
+        number: usize,
+        take: &mut dyn FnMut(usize, &str) -> Result<(), SheetError>,
+    ) -> Result<bool, SheetError> {
+        // Cells are handed on when something is in the row: those before it are counted until then.
+        let (mut bytes, mut count, mut blank) = (0, 0, 0);
+        loop {
+            let end = self.cell(number, &mut bytes)?;
+            let text = String::from_utf8_lossy(&self.cell);
+            if count == blank && text.trim().is_empty() {
+                blank += 1;
+            } else {
+                if count == blank {
+                    (0..blank).try_for_each(|index| take(index, ""))?;
+                }
+                take(count, &text)?;
+            }
+            count += 1;
+            match end {
+                End::Cell => {}
+                End::Row | End::File if count > blank => return Ok(true),
+                End::File => return Ok(false),
+                End::Row => (bytes, count, blank) = (0, 0, 0),
+            }
+        }
+    }
+
+    /// Reads a cell as it stands there. `bytes` is the length of its row so far.
+    fn cell(&mut self, number: usize, bytes: &mut usize) -> Result<End, SheetError> {
+        self.cell.clear();
+        let mut place = Place::Start;
+        loop {
+            let available = match self.text.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                available => available?,
+            };
+            if available.is_empty() {
+                return if place == Place::Quoted { Err(SheetError::OpenQuote { row: number }) } else { Ok(End::File) };
+            }
+            let end = available.iter().position(|byte| {
+                let end = place != Place::Quoted && matches!(byte, b'\t' | b'\n' | b'\r');
+                if !end {
+                    place = place.behind(*byte);
+                }
+                end
+            });
+            let part = &available[..end.unwrap_or(available.len())];
+            *bytes += part.len() + 1;
+            if *bytes > LONGEST_ROW {
+                return Err(SheetError::LongRow { row: number, limit: LONGEST_ROW });
+            }
+            self.cell.extend_from_slice(part);
+            let (used, end) = match end {
+                // A line break of two bytes ends a row, and another one that is blank.
+                Some(at) => (at + 1, Some(if available[at] == b'\t' { End::Cell } else { End::Row })),
+                None => (available.len(), None),
+            };
+            self.text.consume(used);
+            if let Some(end) = end {
+                return Ok(end);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Spreadsheets put a cell in quotation marks when it holds one, a tab or a line break, and double those in it. Where text
+    /// stands beside the marks, they are part of it.
+    const fn behind(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Start, b' ') => Self::Start,
+            (Self::Start | Self::Closed, b'"') => Self::Quoted,
+            (Self::Quoted, b'"') => Self::Closed,
+            (Self::Quoted, _) => Self::Quoted,
+            (Self::Closed, b' ') => Self::Closed,
+            _ => Self::Plain,
+        }
+    }
+}
+
 fn unquoted(cell: &str) -> String {
     let cell = cell.trim();
     match cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inside) => inside.replace("\"\"", "\""),
+        Some(inside) => inside.replace("\"\"", "\"").replace("\r\n", "\n"),
         None => cell.to_owned(),
     }
 }
 
-fn xml(text: &str) -> Result<Vec<Row>, SheetError> {
-    let mut reader = Reader::from_str(text);
-    let mut rows = Vec::new();
-    loop {
-        match reader.read_event().map_err(bad_xml)? {
-            Event::Start(element) | Event::Empty(element) => rows.extend(xml_row(rows.len() + 1, &element)?),
-            Event::DocType(_) => return Err(SheetError::DocumentType),
-            Event::Eof => return Ok(rows),
-            _ => {}
+/// The elements of an XML file.
+struct Elements<B> {
+    reader: Reader<Measured<B>>,
+    /// The one that was read last.
+    element: Vec<u8>,
+    depth: usize,
+}
+
+impl<B: BufRead> Elements<B> {
+    fn open(text: B) -> Self {
+        Self { reader: Reader::from_reader(Measured { text, left: LONGEST_ROW }), element: Vec::new(), depth: 0 }
+    }
+
+    fn row(&mut self, number: usize) -> Result<Option<Row>, SheetError> {
+        loop {
+            self.element.clear();
+            self.reader.get_mut().left = LONGEST_ROW;
+            let event = self.reader.read_event_into(&mut self.element).map_err(|error| match error {
+                quick_xml::Error::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                    SheetError::LongRow { row: number, limit: LONGEST_ROW }
+                }
+                quick_xml::Error::Io(error) => SheetError::Io(io::Error::new(error.kind(), error)),
+                error => bad_xml(error),
+            })?;
+            let element = match event {
+                Event::Start(element) => {
+                    self.depth += 1;
+                    element
+                }
+                Event::Empty(element) => element,
+                Event::End(_) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    continue;
+                }
+                Event::DocType(_) => return Err(SheetError::DocumentType),
+                Event::Eof => return Ok(None),
+                _ => continue,
+            };
+            if self.depth > DEEPEST {
+                return Err(SheetError::TooDeep { limit: DEEPEST });
+            }
+            if let Some(row) = xml_row(number, &element)? {
+                return Ok(Some(row));
+            }
         }
-        if rows.len() > MOST_ROWS {
-            return Ok(rows);
+    }
+}
+
+/// Text of which no more than a measure is taken at a time.
+struct Measured<B> {
+    text: B,
+    left: usize,
+}
+
+impl<B: BufRead> Read for Measured<B> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<B: BufRead> BufRead for Measured<B> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.text.fill_buf()?;
+        if self.left == 0 && !available.is_empty() {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
+        Ok(&available[..available.len().min(self.left)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left -= count;
+        self.text.consume(count);
     }
 }
 
@@ -139,11 +389,12 @@ fn xml_row(number: usize, element: &BytesStart<'_>) -> Result<Option<Row>, Sheet
         check_fields(count + 1)?;
         let attribute = attribute.map_err(bad_xml)?;
         let name: &str = attribute.key.as_ref();
+        check_name(name)?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(bad_xml)?;
         match name {
             XML_NAME => row.asset = value.trim().to_owned(),
             name if name == "xmlns" || name.starts_with("xmlns:") => {}
-            name => row.add(name, Cow::into_owned(value), XML_NEW_NAME),
+            name => row.add(name, value.into_owned(), XML_NEW_NAME),
         }
     }
     Ok((!row.asset.is_empty()).then_some(row))
@@ -155,25 +406,39 @@ fn bad_xml(error: impl std::fmt::Display) -> SheetError {
 
 impl Row {
     const fn new(number: usize, asset: String) -> Self {
-        Self { number, asset, new_name: None, fields: Vec::new() }
+        Self { number, asset, new_name: None, fields: Vec::new(), nameless: 0 }
     }
 
     fn add(&mut self, name: &str, value: String, new_name: &str) {
         if name == new_name {
             self.new_name = Some(value).filter(|name| !name.is_empty());
-        } else if !name.is_empty() {
+        } else {
             self.fields.push((name.to_owned(), value));
         }
+    }
+
+    /// About what it takes of memory, in bytes.
+    pub fn weight(&self) -> usize {
+        const A_FIELD: usize = size_of::<(String, String)>();
+        let texts = self.fields.iter().map(|(name, value)| A_FIELD + name.len() + value.len());
+        size_of::<Self>() + self.asset.len() + self.new_name.as_ref().map_or(0, String::len) + texts.sum::<usize>()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::io::Cursor;
+
     use super::*;
+
+    fn read(form: Form, bytes: &[u8]) -> Result<Vec<Row>, SheetError> {
+        Rows::open(form, Cursor::new(bytes))?.collect()
+    }
 
     fn row(number: usize, asset: &str, new_name: Option<&str>, fields: &[(&str, &str)]) -> Row {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Row { number, asset: asset.to_owned(), new_name: new_name.map(str::to_owned), fields }
+        Row { number, asset: asset.to_owned(), new_name: new_name.map(str::to_owned), fields, nameless: 0 }
     }
 
     #[test]
@@ -201,12 +466,124 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused() {
         let refused = |form, bytes: &[u8]| read(form, bytes).unwrap_err();
-        assert_eq!(refused(Form::Xml, b"<!DOCTYPE ips [<!ENTITY a 'b'>]><ips/>"), SheetError::DocumentType);
+        let with_type = refused(Form::Xml, b"<!DOCTYPE ips [<!ENTITY a 'b'>]><ips/>");
+        assert!(matches!(with_type, SheetError::DocumentType));
         assert!(matches!(refused(Form::Xml, b"<ips><ghw_object vc_objectname='a'</ips>"), SheetError::BadXml(_)));
         let wide = format!("id{}\n", "\tx".repeat(500));
         assert!(matches!(refused(Form::TabDelimited, wide.as_bytes()), SheetError::TooManyFields { .. }));
         let long = format!("id\tx\n{}", "a\tb\n".repeat(100_001));
         assert!(matches!(refused(Form::TabDelimited, long.as_bytes()), SheetError::TooManyRows { .. }));
+        let long_name = "x".repeat(401);
+        let header = format!("id\t{long_name}\n");
+        assert!(matches!(refused(Form::TabDelimited, header.as_bytes()), SheetError::LongName { limit: 400 }));
+        let element = format!("<ips><o vc_objectname='a' {long_name}='b'/></ips>");
+        assert!(matches!(refused(Form::Xml, element.as_bytes()), SheetError::LongName { limit: 400 }));
+        let open = b"id\tx\nmug\t\"a\"\njug\t\"b\nlid\tc\n";
+        assert!(matches!(refused(Form::TabDelimited, open), SheetError::OpenQuote { row: 2 }));
+        let deep = "<ips>".repeat(33);
+        assert!(matches!(refused(Form::Xml, deep.as_bytes()), SheetError::TooDeep { limit: 32 }));
+        assert_eq!(read(Form::Xml, format!("{}{}", "<ips>".repeat(32), "</ips>".repeat(32)).as_bytes()).unwrap(), []);
+    }
+
+    #[test]
+    fn cells_in_quotation_marks_hold_tabs_and_line_breaks() {
+        let table = "id\tNote\tMore\nmug\t\"one\ttwo\nthree \"\"4\"\"\" \t x \njug\t5\" wide\t\"so\" called\n\
+                     lid\t \"\"\t\"\"\"a\"\"\"\npot\t\"a\" or \"b\tc\n";
+        let expected = [
+            row(1, "mug", None, &[("Note", "one\ttwo\nthree \"4\""), ("More", "x")]),
+            row(2, "jug", None, &[("Note", "5\" wide"), ("More", "\"so\" called")]),
+            row(3, "lid", None, &[("Note", ""), ("More", "\"a\"")]),
+            row(4, "pot", None, &[("Note", "\"a\" or \"b"), ("More", "c")]),
+        ];
+        assert_eq!(read(Form::TabDelimited, table.as_bytes()).unwrap(), expected);
+        let windows = table.replace('\n', "\r\n");
+        assert_eq!(read(Form::TabDelimited, windows.as_bytes()).unwrap(), expected);
+        // Line breaks within cells are line feeds wherever.
+        let mac = windows.replace("\r\n", "\r").replace("two\r", "two\n");
+        assert_eq!(read(Form::TabDelimited, mac.as_bytes()).unwrap(), expected);
+        let utf16: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain(windows.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        assert_eq!(read(Form::TabDelimited, &utf16).unwrap(), expected);
+    }
+
+    #[test]
+    fn cells_under_no_name_are_counted() {
+        let rows = read(Form::TabDelimited, b"id\tNote\t\nmug\ta\t\t\njug\ta\tb\t\tc\t\"\"\n\t\t\n").unwrap();
+        let counts: Vec<usize> = rows.iter().map(|row| row.nameless).collect();
+        assert_eq!((counts, rows[1].fields.len()), (vec![0, 2], 1));
+    }
+
+    /// A beginning, and then the same again and again; it tells how much of it was read since it was at the start.
+    struct Repeated<'a> {
+        head: &'a [u8],
+        again: &'a [u8],
+        bytes: u64,
+        at: &'a Cell<u64>,
+    }
+
+    impl Read for Repeated<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let (at, head) = (self.at.get(), self.head.len() as u64);
+            let rest = match at.checked_sub(head) {
+                None => &self.head[at as usize..],
+                Some(behind) => &self.again[(behind % self.again.len() as u64) as usize..],
+            };
+            let count = rest.take(self.bytes - at).read(out)?;
+            self.at.set(at + count as u64);
+            Ok(count)
+        }
+    }
+
+    impl Seek for Repeated<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            let SeekFrom::Start(to) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+            self.at.set(to);
+            Ok(to)
+        }
+    }
+
+    /// What is read ahead of what was taken, beside a row.
+    const AHEAD: u64 = 1 << 15;
+
+    #[test]
+    fn no_more_is_read_than_a_row_and_a_buffer() {
+        let cells = "\t1".repeat(330);
+        let head = format!("id{}\n", (0..499).map(|field| format!("\tdc.{field}")).collect::<String>());
+        let (table, attributes) =
+            (format!("a{cells}\n"), (0..330).map(|field| format!(" f{field}='1'")).collect::<String>());
+        let element = format!("<o vc_objectname='a'{attributes}/>\n");
+        for (form, head, again) in [(Form::TabDelimited, head.as_str(), &table), (Form::Xml, "<ips>", &element)] {
+            let at = Cell::new(0);
+            let bytes = (head.len() + again.len() * 2_000) as u64;
+            let repeated = Repeated { head: head.as_bytes(), again: again.as_bytes(), bytes, at: &at };
+            let (mut count, mut taken) = (0, head.len() as u64);
+            for row in Rows::open(form, repeated).unwrap() {
+                assert_eq!(row.unwrap().fields.len(), 330);
+                count += 1;
+                taken += again.len() as u64;
+                assert!(at.get() <= taken + AHEAD, "{form:?}: {} bytes were read for {count} rows", at.get());
+            }
+            assert_eq!((count, at.get()), (2_000, bytes), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_an_end_is_refused_before_it_is_held() {
+        for (form, head, again) in [
+            (Form::TabDelimited, "id\tNote\nmug\t1\njug\t\"", "a\tb\n"),
+            (Form::TabDelimited, "id\tNote\nmug\t1\njug\t", "abc"),
+            (Form::TabDelimited, "id\tNote\nmug\t1\njug", "\t"),
+            (Form::Xml, "<ips><o vc_objectname='mug'/><o vc_objectname='", "abc "),
+            (Form::Xml, "<ips><o vc_objectname='mug'/><!-- ", "<abc> "),
+            (Form::Xml, "<ips><o vc_objectname='mug'/>", "abc "),
+            (Form::Xml, "<ips><o vc_objectname='mug'/>&", "abc "),
+        ] {
+            let at = Cell::new(0);
+            let repeated = Repeated { head: head.as_bytes(), again: again.as_bytes(), bytes: 16 << 20, at: &at };
+            let rows: Vec<_> = Rows::open(form, repeated).unwrap().collect();
+            assert!(matches!(&rows[..], [Ok(_), Err(SheetError::LongRow { row: 2, .. })]), "{head}: {:?}", rows.last());
+            assert!(at.get() <= LONGEST_ROW as u64 + AHEAD, "{head}: {} bytes were read", at.get());
+        }
     }
 
     #[test]
