@@ -183,6 +183,8 @@ fn what_others_sent_is_decoded_by_errands() {
         "archive::list(",
         "archive::kind(",
         "Extractor::new(",
+        "sheet::read(",
+        "Rows::open(",
         "IccSpace::of(",
         ".render(&",
     ];

@@ -46,7 +46,7 @@ pub enum MediaError {
 }
 
 /// An error of the system on its way from a child: its number, or its words.
-mod carried {
+pub(in crate::media) mod carried {
     use std::io;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

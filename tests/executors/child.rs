@@ -127,7 +127,7 @@ fn files_that_it_was_not_given_are_out_of_reach() {
 #[test]
 fn there_is_no_network_no_other_process_and_no_way_up() {
     /// A `siginfo_t`.
-    const WORDS: &str = "pack('i3 x116', 0, 0, -1)";
+    const WORDS: &str = "my $words = pack('i3 x116', 0, 0, -1)";
     let daemon = std::process::id();
     let bench = Bench::new();
     let calls = [
@@ -141,8 +141,8 @@ fn there_is_no_network_no_other_process_and_no_way_up() {
         "kill(0, -1) or die $!".to_owned(),
         // Ways around what keeps `kill` in. The last argument says: from one process to another.
         format!("syscall({}, {daemon}, 0) == 0 or die $!", libc::SYS_tkill),
-        format!("syscall({}, {daemon}, 0, {WORDS}) == 0 or die $!", libc::SYS_rt_sigqueueinfo),
-        format!("syscall({}, {daemon}, {daemon}, 0, {WORDS}) == 0 or die $!", libc::SYS_rt_tgsigqueueinfo),
+        format!("{WORDS}; syscall({}, {daemon}, 0, $words) == 0 or die $!", libc::SYS_rt_sigqueueinfo),
+        format!("{WORDS}; syscall({}, {daemon}, {daemon}, 0, $words) == 0 or die $!", libc::SYS_rt_tgsigqueueinfo),
     ];
     for call in calls {
         let said = bench.fails(perl(&call));

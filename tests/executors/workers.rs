@@ -68,17 +68,31 @@ impl Bench {
         processes_with(self.home.path().to_str().unwrap())
     }
 
+    /// The only one. It has no command line while it starts.
+    fn worker(&self) -> Pid {
+        wait_until("there is a worker", || self.workers().len() == 1);
+        pid(self.workers()[0])
+    }
+
     /// Does something to the worker once it is busy.
     fn optimize_and(&self, crew: &Crew, picture: &Path, change: impl Fn(Pid)) -> Made {
         let is_done = Cell::new(false);
         self.optimize(crew, picture, &|| {
             if !is_done.replace(true) {
-                let [worker] = self.workers()[..] else { panic!("one worker: {:?}", self.workers()) };
-                change(Pid::from_raw(worker.try_into().unwrap()).unwrap());
+                change(self.worker());
             }
             false
         })
     }
+}
+
+fn is_confined(worker: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", worker.as_raw_nonzero())).unwrap();
+    status.contains("Seccomp:\t2")
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.try_into().unwrap()).unwrap()
 }
 
 #[track_caller]
@@ -116,7 +130,7 @@ fn it_is_confined() {
     let bench = Bench::new();
     let made = bench.optimize_and(&bench.pool.crew(), &bench.picture(64), |worker| {
         let about = |what: &str| fs::read_to_string(format!("/proc/{}/{what}", worker.as_raw_nonzero())).unwrap();
-        wait_until("it is confined", || about("status").contains("Seccomp:\t2"));
+        wait_until("it is confined", || is_confined(worker));
         let status = about("status");
         for line in ["NoNewPrivs:\t1", "CapEff:\t0000000000000000"] {
             assert!(status.contains(line), "{status}");
@@ -138,8 +152,7 @@ fn one_that_is_killed_costs_its_file_and_the_next_has_another() {
     assert_eq!(refused(killed), "the picture reader failed (signal: 9 (SIGKILL)): it said nothing about it");
     bench.optimize(&crew, &picture, &|| false).unwrap();
     // One that is killed while it waits is nobody's loss.
-    let [waiting] = bench.workers()[..] else { panic!("{:?}", bench.workers()) };
-    kill_process(Pid::from_raw(waiting.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    kill_process(bench.worker(), Signal::KILL).unwrap();
     wait_until("it is gone", || bench.workers().is_empty());
     bench.optimize(&crew, &picture, &|| false).unwrap();
 }
@@ -149,6 +162,7 @@ fn each_limit_ends_its_file_and_is_named() {
     let bench = Bench::new();
     let picture = bench.picture(1500);
     let starved = bench.optimize_and(&bench.pool.crew(), &picture, |worker| {
+        wait_until("it has set its own", || is_confined(worker));
         let little = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
         prlimit(Some(worker), Resource::As, little).unwrap();
     });
@@ -230,8 +244,7 @@ fn a_file_that_hangs_in_one_crew_delays_no_other() {
             let hangs = Cell::new(Some(hangs));
             bench.optimize(&one, &picture, &|| {
                 if let Some(hangs) = hangs.take() {
-                    let [worker] = bench.workers()[..] else { panic!("one worker") };
-                    kill_process(Pid::from_raw(worker.try_into().unwrap()).unwrap(), Signal::STOP).unwrap();
+                    kill_process(bench.worker(), Signal::STOP).unwrap();
                     hangs.send(()).unwrap();
                 }
                 stop()
@@ -297,7 +310,7 @@ async fn a_run_goes_on_when_a_worker_is_killed() {
         // It has its first errand before it has begun.
         loop {
             if let Some(worker) = processes_with(&scratch).first() {
-                return kill_process(Pid::from_raw((*worker).try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+                return kill_process(pid(*worker), Signal::KILL).unwrap();
             }
         }
     });
@@ -306,7 +319,7 @@ async fn a_run_goes_on_when_a_worker_is_killed() {
     let text = done.text();
     assert_eq!((done.counters.success, done.counters.error), (3, 1), "{text}");
     assert!(text.contains("the reader of metadata failed (signal: 9 (SIGKILL))"), "{text}");
-    assert!(processes_with(world.settings.scratch.to_str().unwrap()).is_empty());
+    wait_until("none is left", || processes_with(world.settings.scratch.to_str().unwrap()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -432,3 +432,27 @@ fn apply(calls: &Calls) -> Result<(), ConfineError> {
         filter.map_err(|e| failed(&e))?.try_into().map_err(|e: seccompiler::BackendError| failed(&e))?;
     seccompiler::apply_filter(&program).map_err(|e| failed(&e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_to_others_are_kept_in_by_both_filters() {
+        let (forbidden, permitted) = (forbidden().unwrap(), permitted().unwrap());
+        let signals = [
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_tgkill,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::SYS_pidfd_send_signal,
+        ];
+        for call in signals {
+            assert!(forbidden.rules.contains_key(&call), "{call}");
+            // To itself at most.
+            assert!(permitted.rules.get(&call).is_none_or(|rules| !rules.is_empty()), "{call}");
+        }
+        assert!(FORBIDDEN.iter().all(|call| !permitted.rules.contains_key(call)), "what tools may not do we do not");
+    }
+}

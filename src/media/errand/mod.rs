@@ -6,6 +6,7 @@
 
 mod archive;
 mod picture;
+mod sheet;
 mod view;
 mod work;
 
@@ -19,6 +20,7 @@ use super::decode::Cancel;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember};
 pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadSpace};
+pub use sheet::TakeRows;
 pub use view::{CheckProfile, Render, Viewed};
 pub(crate) use work::work;
 
@@ -55,6 +57,7 @@ pub enum Order {
     FindKind(FindKind),
     ListArchive(ListArchive),
     ExtractMember(ExtractMember),
+    TakeRows(TakeRows),
     CheckProfile(Box<CheckProfile>),
     Render(Box<Render>),
 }
@@ -77,6 +80,7 @@ orders! {
     FindKind => Order::FindKind,
     ListArchive => Order::ListArchive,
     ExtractMember => Order::ExtractMember,
+    TakeRows => Order::TakeRows,
     CheckProfile => Order::CheckProfile,
     Render => Order::Render,
 }
@@ -113,6 +117,7 @@ impl Files {
 pub struct Desk {
     pub limits: Limits,
     archive: Option<archive::Opened>,
+    sheet: Option<sheet::Begun>,
 }
 
 impl From<super::MediaError> for ArchiveError {

@@ -37,6 +37,7 @@ fn serve() -> io::Result<()> {
             Order::FindKind(errand) => carry_out(errand, files, &mut desk, &socket),
             Order::ListArchive(errand) => carry_out(errand, files, &mut desk, &socket),
             Order::ExtractMember(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::TakeRows(errand) => carry_out(errand, files, &mut desk, &socket),
             Order::CheckProfile(errand) => carry_out(*errand, files, &mut desk, &socket),
             Order::Render(errand) => carry_out(*errand, files, &mut desk, &socket),
         };
