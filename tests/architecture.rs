@@ -173,6 +173,34 @@ fn what_a_group_names_is_seen() {
 }
 
 #[test]
+fn what_others_sent_is_decoded_by_errands() {
+    // The command line measures, and makes samples; what decodes is in `media`, which carries out errands in children.
+    let decodes = [
+        "media::optimize(",
+        "media::probe(",
+        "media::layers(",
+        "metadata::metadata(",
+        "metadata::of_pdf(",
+        "archive::list(",
+        "archive::kind(",
+        "Extractor::new(",
+        "sheet::read(",
+        "Rows::open(",
+        "IccSpace::of(",
+        ".render(&",
+    ];
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if ["src/media/", "src/transport/cli/"].iter().any(|home| source.path.starts_with(home)) {
+            continue;
+        }
+        let named = decodes.iter().filter(|call| source.code.contains(**call));
+        wrong.extend(named.map(|call| format!("{}: {call}…)", source.path)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn each_outside_thing_is_named_in_one_place() {
     // (name, where it may stand, single files that may as well)
     let rules: [(&str, &str, &[&str]); 8] = [
@@ -194,6 +222,7 @@ fn each_outside_thing_is_named_in_one_place() {
             "src/clock.rs",
             &[
                 "src/mail/transport/smtp.rs",
+                "src/media/child/pool.rs",
                 "src/media/child/watch.rs",
                 "src/store/open.rs",
                 "src/transport/budget.rs",

@@ -486,6 +486,11 @@ impl Draft {
     pub const fn file(&mut self) -> &mut File {
         &mut self.file
     }
+
+    /// A descriptor of it for somebody who is to write it, and to read nothing.
+    pub fn writer(&self) -> Result<File, BlobError> {
+        OpenOptions::new().write(true).open(&self.path).map_err(BlobError::doing("open", &self.path))
+    }
 }
 
 impl Drop for Draft {

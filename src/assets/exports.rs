@@ -10,7 +10,7 @@
 //! whole. A folder belongs to one run.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -40,10 +40,13 @@ impl ExportFiles {
         self.folder.join("parts").join(asset.to_string())
     }
 
-    /// Keeps what was made of an asset.
-    pub fn keep_part(&self, asset: AssetId, bytes: &[u8]) -> Result<(), BlobError> {
-        let path = self.part(asset);
-        whole(&path, |draft| draft.write_all(bytes).map_err(BlobError::doing("write", &path)))
+    /// Keeps what somebody makes of an asset, who writes it into an empty file.
+    pub fn keep_part<T, E: From<BlobError>>(
+        &self,
+        asset: AssetId,
+        write: impl FnOnce(&mut File) -> Result<T, E>,
+    ) -> Result<T, E> {
+        whole(&self.part(asset), write)
     }
 
     /// Keeps an asset's original, even if the asset gets another one meanwhile.
@@ -113,13 +116,14 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn whole(path: &Path, write: impl FnOnce(&mut File) -> Result<(), BlobError>) -> Result<(), BlobError> {
+fn whole<T, E: From<BlobError>>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
     let draft = beside(path);
     let mut file = File::create(&draft).map_err(BlobError::doing("make", &draft))?;
-    write(&mut file)?;
+    let written = write(&mut file)?;
     file.sync_all().map_err(BlobError::doing("write", &draft))?;
     fs::rename(&draft, path).map_err(BlobError::doing("rename a temporary file to", path))?;
-    sync_folder(path.parent().unwrap_or(path))
+    sync_folder(path.parent().unwrap_or(path))?;
+    Ok(written)
 }
 
 fn remove_file(path: &Path) -> Result<(), BlobError> {

@@ -20,6 +20,7 @@ pub struct Media {
     pub memory: Size,
     pub max_pages: u32,
     pub page_time: Period,
+    pub picture_time: Period,
     pub cmyk_profile: Option<PathBuf>,
     pub video_time: Period,
     pub video_memory: Size,
@@ -36,6 +37,7 @@ impl Default for Media {
             memory: Size::mib(512),
             max_pages: 5_000,
             page_time: Period::minutes(1),
+            picture_time: Period::minutes(30),
             cmyk_profile: None,
             video_time: Period::hours(6),
             video_memory: Size::gib(4),
@@ -55,6 +57,7 @@ impl Section for Media {
         check.range("max_side", self.max_side, 1_000, 1_000_000);
         check.range("max_pages", self.max_pages, 1, 100_000);
         check.range("page_time", self.page_time, Period::seconds(1), Period::hours(1));
+        check.range("picture_time", self.picture_time, Period::seconds(1), Period::days(1));
         check.range("memory", self.memory, Size::mib(64), Size::gib(1024));
         check.range("video_time", self.video_time, Period::minutes(1), Period::days(7));
         check.range("video_memory", self.video_memory, Size::gib(1), Size::gib(1024));

@@ -13,10 +13,10 @@ use super::filing::{Fate, Filing, Incoming};
 use super::pictures::{self, Unmade};
 use super::process::{self, Subject};
 use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
-use crate::assets::blobs::{Blob, BlobError, Blobs};
-use crate::media::archive::{
-    self, ArchiveError, CodePage, Extractor, Kind, LeftOut, Limits, Listing, Member, Naming, Why,
-};
+use crate::assets::blobs::Blob;
+use crate::media::archive::{ArchiveError, Kind, LeftOut, Limits, Why};
+use crate::media::child::{ErrandError, borrowed};
+use crate::media::errand::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
 use crate::model::job::{ProcessingOptions, UnCompressProcess};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::name::{FileName, clean_folder};
@@ -58,7 +58,8 @@ pub fn examine(
     if may_be_unpacked(&processing.options, subject.name) {
         let blob = &subject.blob.id;
         let format = pictures::sniff(&workshop.blobs, blob, &subject.name.with_extension())?;
-        if let Some(kind) = archive::kind(&mut workshop.blobs.read(blob)?, format).map_err(BlobError::Source)? {
+        let file = workshop.blobs.read(blob)?;
+        if let Some(kind) = workshop.crew.send(FindKind { format }, &borrowed([&file]), stop)? {
             return Ok(Fate::Archive(Archive { blob: subject.blob.clone(), kind }));
         }
     }
@@ -84,31 +85,35 @@ pub async fn unpack(
     from: Incoming,
     archive: Archive,
 ) -> Result<(), Failure> {
-    let (blobs, limits, kind) = (workshop.blobs.clone(), limits(&workshop.settings), archive.kind);
     let content = archive.blob.id.clone();
-    let page = CodePage::named(&workshop.settings.archive.names.0);
-    let language = context.run.locale.as_ref().map(ToString::to_string);
-    let opened = workshop.work_on(context, Bytes::of(&content, &from.shown).step("list"), move |stop| {
-        blobs.verify(&archive.blob.id, stop)?;
-        let open = || blobs.read(&archive.blob.id);
-        let naming = Naming { page, language: language.as_deref() };
-        let listed = archive::list(open()?, kind, &limits, naming, stop);
-        Ok((Extractor::new(open()?, kind), listed))
+    let list = ListArchive {
+        archive: content.clone(),
+        kind: archive.kind,
+        limits: limits(&workshop.settings),
+        page: workshop.settings.archive.names.0.clone(),
+        language: context.run.locale.as_ref().map(ToString::to_string),
+    };
+    let (hall, errand) = (workshop.clone(), list.clone());
+    let listed = workshop.work_on(context, Bytes::of(&content, &from.shown).step("list"), move |stop| {
+        hall.blobs.verify(&archive.blob.id, stop)?;
+        let file = hall.blobs.read(&archive.blob.id)?;
+        Ok(hall.crew.send(errand, &borrowed([&file]), stop)?)
     });
-    let (extractor, listed) = match opened.await {
-        Ok(opened) => opened,
+    match listed.await {
+        Ok(listed) => Unpacking { filing, context, workshop, from, content, list }.run(listed).await,
         Err(Unmade::Refused(why)) => {
             let fate = from.refuse(why);
-            return Box::pin(filing.file(context, from, fate)).await;
-        }
-        Err(Unmade::Failed(failure)) => return Err(failure),
-    };
-    match listed.and_then(|listed| Ok((extractor?, listed))) {
-        Ok((extractor, listed)) => Unpacking { filing, context, workshop, from, content }.run(extractor, listed).await,
-        Err(ArchiveError::Stopped) => Err(Failure::Interrupted),
-        Err(refused) => {
-            let fate = from.refuse(reason::other(refused));
             Box::pin(filing.file(context, from, fate)).await
+        }
+        Err(Unmade::Failed(failure)) => Err(failure),
+    }
+}
+
+impl From<ArchiveError> for Unmade {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Stopped => Self::Failed(Failure::Interrupted),
+            refused => Self::Refused(reason::other(refused)),
         }
     }
 }
@@ -121,33 +126,39 @@ struct Unpacking<'a> {
     from: Incoming,
     /// What the archive is known by.
     content: String,
+    list: ListArchive,
 }
+
+/// A member, behind its place among all.
+type Placed = (usize, NamedMember);
+
+/// A member that is to come, and its number among those that are taken.
+type Next = (Incoming, usize, Placed);
 
 /// A member as it came out of the archive.
 type Taken = (Incoming, Result<Blob, Message>);
 
 impl Unpacking<'_> {
-    async fn run(self, mut extractor: Extractor, listed: Listing) -> Result<(), Failure> {
+    async fn run(self, listed: Members) -> Result<(), Failure> {
         let done = self.context.done_items().await?;
         let skip = &self.workshop.settings.ingest.skip;
-        let (junk, members): (Vec<Member>, Vec<Member>) =
-            listed.members.into_iter().partition(|member| skip.matches(file_name(&member.path)));
+        let (junk, members): (Vec<Placed>, Vec<Placed>) =
+            listed.members.into_iter().enumerate().partition(|(_, member)| skip.matches(file_name(&member.path)));
         let count = members.len();
-        let sources = Sources::among(members.iter().map(|member| self.source(&member.path)));
+        let sources = Sources::among(members.iter().map(|(_, member)| self.source(&member.path)));
         let numbered = members
             .into_iter()
             .enumerate()
-            .map(|(index, member)| (self.incoming(index, &sources, &member.path), index, member));
-        let mut to_come: VecDeque<(Incoming, usize, Member)> =
+            .map(|(index, (place, member))| (self.incoming(index, &sources, &member.path), index, (place, member)));
+        let mut to_come: VecDeque<Next> =
             numbered.filter(|(incoming, _, _)| !done.contains_key(&incoming.key)).collect();
         while !to_come.is_empty() {
             self.context.checkpoint()?;
             // Cut at the same places in every attempt.
             let first = to_come.front().map_or(0, |(_, index, _)| index / AHEAD);
             let count = to_come.iter().take_while(|(_, index, _)| index / AHEAD == first).count();
-            let next: Vec<(Incoming, usize, Member)> = to_come.drain(..count).collect();
-            let taken;
-            (extractor, taken) = self.take(extractor, next).await?;
+            let next: Vec<Next> = to_come.drain(..count).collect();
+            let taken = self.take(next).await?;
             self.file(taken).await?;
         }
         self.commit(count, &junk, &listed.left_out, listed.names).await
@@ -180,24 +191,20 @@ impl Unpacking<'_> {
     }
 
     /// Stores the next members.
-    async fn take(
-        &self,
-        mut extractor: Extractor,
-        next: Vec<(Incoming, usize, Member)>,
-    ) -> Result<(Extractor, Vec<Taken>), Failure> {
-        let (blobs, folder) = (self.workshop.blobs.clone(), self.from.folder.clone());
+    async fn take(&self, next: Vec<Next>) -> Result<Vec<Taken>, Failure> {
+        let (workshop, folder, list) = (self.workshop.clone(), self.from.folder.clone(), self.list.clone());
         let step = format!("take {}", next.first().map_or(0, |(_, index, _)| index / AHEAD));
         let bytes = Bytes::of(&self.content, &self.from.shown);
         let taken = self.workshop.work_on(self.context, bytes.step(&step), move |stop| {
             let mut taken = Vec::with_capacity(next.len());
-            for (incoming, _, member) in next {
+            for (incoming, _, (place, member)) in next {
                 let blob = match refusal(&incoming, &member, &folder) {
                     Some(why) => Err(why),
-                    None => store(&blobs, &mut extractor, &member, stop)?,
+                    None => store(&workshop, &list, place, &member, stop)?,
                 };
                 taken.push((incoming, blob));
             }
-            Ok((extractor, taken))
+            Ok(taken)
         });
         match taken.await {
             Ok(taken) => Ok(taken),
@@ -252,20 +259,20 @@ impl Unpacking<'_> {
     async fn commit(
         self,
         count: usize,
-        junk: &[Member],
+        junk: &[Placed],
         left_out: &[LeftOut],
-        names: Option<(CodePage, usize)>,
+        names: Option<NamesIn>,
     ) -> Result<(), Failure> {
         let Self { context, from: Incoming { key, shown, history, stamp, .. }, .. } = self;
         let below = |path: &str| format!("{shown}/{}", path.trim_start_matches('/'));
         let mut lines = history;
         let unpacked = Message::new("archive-unpacked").with("file", shown.clone()).with("count", count);
         lines.push(LogLine::new(LogType::JobInfo, unpacked));
-        lines.extend(names.map(|(page, count)| {
+        lines.extend(names.map(|NamesIn { page, count }| {
             let message = Message::new("archive-names").with("file", shown.clone()).with("count", count);
-            LogLine::new(LogType::JobInfo, message.with("page", page.name()))
+            LogLine::new(LogType::JobInfo, message.with("page", page))
         }));
-        lines.extend(junk.iter().map(|member| {
+        lines.extend(junk.iter().map(|(_, member)| {
             LogLine::new(LogType::UploadWarning, Message::new("junk-skipped").with("file", below(&member.path)))
         }));
         lines.extend(left_out.iter().map(|left| {
@@ -286,7 +293,7 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Why a member cannot become an asset, as far as its name and size tell.
-fn refusal(incoming: &Incoming, member: &Member, folder: &str) -> Option<Message> {
+fn refusal(incoming: &Incoming, member: &NamedMember, folder: &str) -> Option<Message> {
     let parent = member.path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
     if member.bytes == 0 {
         Some(Message::new("reason-empty"))
@@ -299,20 +306,24 @@ fn refusal(incoming: &Incoming, member: &Member, folder: &str) -> Option<Message
 
 /// Stores a member. What is wrong with it is its own affair; the store of files is everybody's.
 fn store(
-    blobs: &Blobs,
-    extractor: &mut Extractor,
-    member: &Member,
+    workshop: &Workshop,
+    from: &ListArchive,
+    index: usize,
+    member: &NamedMember,
     stop: &dyn Fn() -> bool,
-) -> Result<Result<Blob, Message>, Failure> {
-    let damaged = |detail: String| {
-        Message::new("reason-other").with("detail", format!("it is damaged inside the archive: {detail}"))
-    };
-    match extractor.read(member, |bytes| blobs.store(&mut &mut *bytes, member.bytes, stop)) {
-        Ok(Ok(blob)) if blob.bytes < member.bytes => Ok(Err(Message::new("reason-truncated"))),
-        Ok(Ok(blob)) => Ok(Ok(blob)),
-        Ok(Err(BlobError::Source(error))) => Ok(Err(damaged(error.to_string()))),
-        Ok(Err(error)) => Err(error.into()),
-        Err(error) => Ok(Err(damaged(error.to_string()))),
+) -> Result<Result<Blob, Message>, Unmade> {
+    let archive = workshop.blobs.read(&from.archive)?;
+    let draft = workshop.blobs.draft()?;
+    let errand = ExtractMember { from: from.clone(), index };
+    match workshop.crew.send(errand, &borrowed([&archive, &draft.writer()?]), stop) {
+        Ok(bytes) if bytes < member.bytes => Ok(Err(Message::new("reason-truncated"))),
+        Ok(_) => Ok(Ok(workshop.blobs.keep(draft)?)),
+        Err(ErrandError::Own(MemberError::Io(error))) => Err(error.into()),
+        Err(ErrandError::Own(error)) => Ok(Err(reason::other(error))),
+        Err(ErrandError::Child(error)) => match error.into() {
+            Unmade::Refused(why) => Ok(Err(why)),
+            failed => Err(failed),
+        },
     }
 }
 

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{Parent, Processing};
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
-use crate::media::{self, Layer, Layers};
+use crate::media::child::borrowed;
+use crate::media::errand::ReadLayers;
+use crate::media::{Layer, Layers};
 use crate::model::asset::{AssetType, LayerFacts, PictureFacts};
 use crate::model::id::AssetId;
 use crate::model::job::{Anchor, LayerNaming, PhotoshopLayerOptions, PhotoshopProcess, ProcessingOptions};
@@ -144,7 +146,8 @@ impl Work<'_> {
         let bytes = Bytes::of(content, file_name).step("layers");
         let read = self.workshop.work_on(self.context, bytes, move |stop| {
             workshop.blobs.verify(&blob, stop)?;
-            let found = media::layers(&workshop.blobs.path(&blob)?, &workshop.settings.picture_limits(), stop)?;
+            let file = workshop.blobs.read(&blob)?;
+            let found = workshop.crew.send(ReadLayers, &borrowed([&file]), stop)?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
             if count > most as usize {
                 let why = Message::new("reason-too-many-layers").with("layers", count).with("limit", most);
@@ -426,7 +429,7 @@ mod tests {
             name: String::new(),
             frame: None,
             opacity: 255,
-            blend: media::Blend(*b"norm"),
+            blend: crate::media::Blend(*b"norm"),
             is_hidden: false,
             is_clipped: false,
             groups: Vec::new(),

@@ -13,6 +13,8 @@ use super::recipe::Recipes;
 use super::{Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::assets::recognize;
+use crate::media::child::ErrandError;
+use crate::media::errand::Optimize;
 use crate::media::{self, Format, MediaError, Nothing, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
@@ -71,6 +73,15 @@ impl From<StandInError> for Unmade {
     }
 }
 
+impl<E: std::error::Error + Into<Self>> From<ErrandError<E>> for Unmade {
+    fn from(error: ErrandError<E>) -> Self {
+        match error {
+            ErrandError::Own(error) => error.into(),
+            ErrandError::Child(error) => error.into(),
+        }
+    }
+}
+
 /// A master that is a picture.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -91,14 +102,19 @@ pub fn make(
     making: &Making,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
-    let Workshop { blobs, settings, launcher, .. } = workshop;
+    let Workshop { blobs, settings, launcher, crew, .. } = workshop;
     let master = absolute(blobs.path(source_blob)?)?;
     let stand_in = media::stand_in(launcher, &master, format, &settings.stand_in_limits(), stop)?;
-    let source = stand_in.as_ref().map_or(&master, |stand_in| &stand_in.path);
-    let (mut pyramid, mut thumbnail, mut mask) = (blobs.draft()?, blobs.draft()?, blobs.draft()?);
-    let outputs = media::Outputs { pyramid: pyramid.file(), thumbnail: thumbnail.file(), mask: mask.file() };
-    let options = media::Options { upright: stand_in.is_some(), ..recipes.options(making)? };
-    let mut made = media::optimize(source, outputs, &options, &settings.picture_limits(), stop)?;
+    let source = match &stand_in {
+        Some(stand_in) => stand_in.open()?,
+        None => blobs.read(source_blob)?,
+    };
+    let (pyramid, thumbnail, mask) = (blobs.draft()?, blobs.draft()?, blobs.draft()?);
+    let mut drafts = [pyramid.writer()?, thumbnail.writer()?, mask.writer()?];
+    let [to_pyramid, to_thumbnail, to_mask] = &mut drafts;
+    let outputs = media::Outputs { pyramid: to_pyramid, thumbnail: to_thumbnail, mask: to_mask };
+    let options = media::Options { upright: stand_in.is_some(), ..recipes.options(making, stop)? };
+    let mut made = Optimize::send(crew, &source, outputs, &options, stop)?;
     if let Some(stand_in) = stand_in {
         made.picture.format = format;
         made.notes.extend(stand_in.notes);

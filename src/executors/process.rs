@@ -20,9 +20,10 @@ use super::recipe::{self, Recipes};
 use super::{Context, Failure, Item, Workshop, layers, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
-use crate::media::child::ChildError;
+use crate::media::Format;
+use crate::media::child::{ChildError, borrowed};
+use crate::media::errand::ReadMetadata;
 use crate::media::pdf::{self, OpenError};
-use crate::media::{self, Format, MediaError};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -161,7 +162,7 @@ fn make(
             ready.warnings.push(Warning::NoPicture(Message::new("reason-format-not-read").with("type", format.name())));
         }
         Format::IccProfile => {
-            let space = recipe::profile_space(&workshop.blobs, &blob.id)?;
+            let space = recipe::profile_space(workshop, &blob.id, stop)?;
             ready.master.facts.colorspace = space.map(|space| space.model().name().to_owned());
         }
         Format::Fxg
@@ -195,12 +196,13 @@ fn make(
 
 /// What a stored file says about itself.
 fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<Fields, Unmade> {
-    let path = workshop.blobs.path(&blob.id)?;
     if !pictures::is_pdf(&workshop.blobs, &blob.id, format)? {
-        return media::metadata::metadata(&path, format).map_err(|error| MediaError::reading(format, error).into());
+        let file = workshop.blobs.read(&blob.id)?;
+        return Ok(workshop.crew.send(ReadMetadata { format }, &borrowed([&file]), stop)?);
     }
+    let path = workshop.blobs.path(&blob.id)?;
     match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(), stop) {
-        Ok(information) => Ok(media::metadata::of_pdf(&information)),
+        Ok(fields) => Ok(fields),
         Err(OpenError::Pdf(damaged)) => Err(Unmade::Refused(reason::damaged(format, &damaged))),
         Err(OpenError::Child(ChildError::Cancelled { .. })) => Err(Unmade::Failed(Failure::Interrupted)),
         Err(OpenError::Child(error)) => Err(Unmade::Failed(Failure::Transient(reason::other(error)))),

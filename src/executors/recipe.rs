@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::pictures::Unmade;
 use super::{Failure, Settings, Workshop, reason};
 use crate::assets::blobs::{BlobError, Blobs};
+use crate::media::child::borrowed;
+use crate::media::errand::ReadSpace;
 use crate::media::{self, IccSpace};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::job::{Corner, FillMethod};
@@ -24,20 +26,19 @@ const MOST_PROFILE_BYTES: u64 = 32 << 20;
 /// Makes recipes. It knows the company's colour profiles as they were when the job looked.
 #[derive(Debug, Clone)]
 pub struct Recipes {
-    settings: Arc<Settings>,
-    blobs: Blobs,
+    workshop: Workshop,
     profiles: Arc<BTreeMap<AssetId, ProfileAsset>>,
 }
 
 impl Recipes {
     pub async fn load(store: &Store, company: CompanyId, workshop: &Workshop) -> Result<Self, Failure> {
         let profiles = Arc::new(store.color_profiles(company).await?);
-        Ok(Self { settings: workshop.settings.clone(), blobs: workshop.blobs.clone(), profiles })
+        Ok(Self { workshop: workshop.clone(), profiles })
     }
 
     /// In words that are the same whenever what is made is the same. Pages are drawn with their document.
     pub fn of(&self, making: &Making) -> String {
-        let mut recipe = by_settings(&self.settings);
+        let mut recipe = by_settings(&self.workshop.settings);
         if *making == Making::default() || making.page.is_some() {
             return recipe;
         }
@@ -50,13 +51,14 @@ impl Recipes {
     }
 
     /// The same for the workshop. Blocks.
-    pub fn options(&self, making: &Making) -> Result<media::Options, Unmade> {
+    pub fn options(&self, making: &Making, stop: &dyn Fn() -> bool) -> Result<media::Options, Unmade> {
+        let profile = |asset| self.profile(asset, stop);
         let colors = match making.colors {
             None => media::ColorManagement::Default,
             Some(Colors::Maintain) => media::ColorManagement::Maintain,
             Some(Colors::Convert { source, output }) => media::ColorManagement::Convert {
-                source: source.map(|asset| self.profile(asset)).transpose()?,
-                output: output.map(|asset| self.profile(asset)).transpose()?,
+                source: source.map(profile).transpose()?,
+                output: output.map(profile).transpose()?,
             },
         };
         let edits = media::Edits {
@@ -66,16 +68,16 @@ impl Recipes {
             sharpen: making.unsharp.map(sharpen),
         };
         let layer = making.layer.map(|LayerShown { number, extended }| media::LayerChoice { number, extended });
-        Ok(media::Options { colors, edits, layer, ..self.settings.picture_options() })
+        Ok(media::Options { colors, edits, layer, ..self.workshop.settings.picture_options() })
     }
 
-    fn profile(&self, asset: AssetId) -> Result<Arc<[u8]>, Unmade> {
+    fn profile(&self, asset: AssetId, stop: &dyn Fn() -> bool) -> Result<Arc<[u8]>, Unmade> {
         let unusable = |name: &str| Unmade::Refused(Message::new("reason-profile-unusable").with("profile", name));
         let Some(profile) = self.profiles.get(&asset) else {
             return Err(Unmade::Refused(Message::new("reason-profile-gone").with("asset", asset.0)));
         };
-        let bytes = read_profile(&self.blobs, &profile.blob)?;
-        IccSpace::of(&bytes).ok_or_else(|| unusable(&profile.name))?;
+        let bytes = read_profile(&self.workshop.blobs, &profile.blob)?;
+        profile_space(&self.workshop, &profile.blob, stop)?.ok_or_else(|| unusable(&profile.name))?;
         Ok(bytes.into())
     }
 }
@@ -103,8 +105,9 @@ pub fn by_settings(settings: &Settings) -> String {
 }
 
 /// The colours that a stored file describes, if it is a profile that pictures can be in. Blocks.
-pub fn profile_space(blobs: &Blobs, blob: &str) -> Result<Option<IccSpace>, Unmade> {
-    Ok(IccSpace::of(&read_profile(blobs, blob)?))
+pub fn profile_space(workshop: &Workshop, blob: &str, stop: &dyn Fn() -> bool) -> Result<Option<IccSpace>, Unmade> {
+    let file = workshop.blobs.read(blob)?;
+    Ok(workshop.crew.send(ReadSpace, &borrowed([&file]), stop)?)
 }
 
 fn read_profile(blobs: &Blobs, blob: &str) -> Result<Vec<u8>, Unmade> {

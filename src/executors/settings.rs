@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use chrono::TimeDelta;
 
 use crate::config::{Archive, Config, Export, Fetch, Ingest, Media};
+use crate::media::child::PoolLimits;
 use crate::media::pdf::PageLimits;
 use crate::media::postscript::PostScriptLimits;
 use crate::media::{self, MediaError};
@@ -132,6 +134,25 @@ impl Settings {
         }
     }
 
+    /// Workers do what is done on the bytes of files: as many as there are places, each with a share of the memory.
+    pub fn pool_limits(&self) -> PoolLimits {
+        /// A pyramid, or a picture set aside: four bytes a pixel, a third more for the smaller levels, and a margin.
+        const BYTES_A_PIXEL: u64 = 8;
+        /// On a machine that does other things as well, or waits for its disks.
+        const SLOWER: u32 = 4;
+        /// Long enough for the next file of a run, and short enough not to keep its memory.
+        const IDLE: Duration = Duration::from_secs(10);
+        let cpu = self.media.picture_time.duration();
+        PoolLimits {
+            places: self.parallel.max(1),
+            picture: self.picture_limits(),
+            file: self.ingest.max_file_bytes.get().max(self.media.max_pixels.saturating_mul(BYTES_A_PIXEL)),
+            cpu,
+            wall: cpu.saturating_mul(SLOWER),
+            idle: IDLE,
+        }
+    }
+
     pub fn picture_limits(&self) -> media::Limits {
         media::Limits {
             max_pixels: self.media.max_pixels,
@@ -156,7 +177,7 @@ mod tests {
         vips(&["black", &at("black.v"), "16", "16", "--bands", "3"]);
         vips(&["copy", &at("black.v"), &at("rgb.v"), "--interpretation", "srgb"]);
         vips(&["icc_export", &at("rgb.v"), &at("cmyk.tif"), "--output-profile", "cmyk"]);
-        let picture = media::probe(at("cmyk.tif").as_ref(), &media::Limits::default()).unwrap();
+        let picture = media::probe(Path::new(&at("cmyk.tif")), &media::Limits::default()).unwrap();
         std::fs::write(at("press.icc"), picture.profile.unwrap().bytes).unwrap();
 
         let mut config = Config::default();

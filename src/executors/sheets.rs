@@ -6,7 +6,6 @@
 //! row of it is done, so that one which breaks off does nothing.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +14,12 @@ use serde_json::{Value, json};
 
 use super::pictures::Unmade;
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
-use crate::assets::blobs::{BlobError, Blobs};
+use crate::assets::blobs::BlobError;
 use crate::assets::ingest::{self, Found, ServerDirectory, Source};
 use crate::media::SNIFF_LEN;
-use crate::media::metadata::sheet::{self, Form, Row, Rows, SheetError};
+use crate::media::child::borrowed;
+use crate::media::errand::TakeRows;
+use crate::media::metadata::sheet::{self, Form, Row, SheetError};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::metadata::with_dot;
 use crate::model::name::{LONGEST_FILE_NAME, check_asset_name};
@@ -122,13 +123,13 @@ async fn describe(
     let mut pages = None;
     loop {
         context.checkpoint().map_err(Unmade::Failed)?;
-        let (blobs, id, done, file) = (workshop.blobs.clone(), blob.to_owned(), done.clone(), key.to_owned());
+        let (hall, id, done, file) = (workshop.clone(), blob.to_owned(), done.clone(), key.to_owned());
         let turned = workshop.work_on(context, Bytes::of(blob, key), move |stop| {
             let mut pages = match pages {
                 Some(pages) => pages,
-                None => Pages::open(&blobs, &id, form, file, stop)?,
+                None => Pages::open(&hall, &id, form, file, stop)?,
             };
-            let page = pages.next(&done, stop)?;
+            let page = pages.next(&hall, &done, stop)?;
             Ok((pages, page))
         });
         let (rest, page) = turned.await?;
@@ -140,7 +141,8 @@ async fn describe(
 
 /// The rows of a copy, some at a time: in every attempt the same ones together.
 struct Pages {
-    rows: Rows<File>,
+    sheet: String,
+    form: Form,
     file: String,
     /// How many rows were taken, and how many pages of the last hundred.
     taken: usize,
@@ -149,18 +151,19 @@ struct Pages {
 
 impl Pages {
     /// Blocks.
-    fn open(blobs: &Blobs, id: &str, form: Form, file: String, stop: &dyn Fn() -> bool) -> Result<Self, Unmade> {
-        blobs.verify(id, stop)?;
-        Ok(Self { rows: Rows::open(form, blobs.read(id)?)?, file, taken: 0, parts: 0 })
+    fn open(workshop: &Workshop, id: &str, form: Form, file: String, stop: &dyn Fn() -> bool) -> Result<Self, Unmade> {
+        workshop.blobs.verify(id, stop)?;
+        Ok(Self { sheet: id.to_owned(), form, file, taken: 0, parts: 0 })
     }
 
     /// The next page that is not done. Blocks.
     fn next(
         &mut self,
+        workshop: &Workshop,
         done: &HashMap<String, Value>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<(Item, Vec<Row>)>, Unmade> {
-        while let Some((item, rows)) = self.any()? {
+        while let Some((item, rows)) = self.any(workshop, stop)? {
             if stop() {
                 return Err(Unmade::Failed(Failure::Interrupted));
             }
@@ -171,17 +174,12 @@ impl Pages {
         Ok(None)
     }
 
-    fn any(&mut self) -> Result<Option<(Item, Vec<Row>)>, Unmade> {
-        let (mut rows, mut weight) = (Vec::new(), 0);
+    fn any(&mut self, workshop: &Workshop, stop: &dyn Fn() -> bool) -> Result<Option<(Item, Vec<Row>)>, Unmade> {
         let (hundred, left) = (self.taken / AT_ONCE, AT_ONCE - self.taken % AT_ONCE);
-        for row in self.rows.by_ref().take(left) {
-            let row = row?;
-            weight += row.weight();
-            rows.push(row);
-            if weight > MOST_AT_ONCE {
-                break;
-            }
-        }
+        let Self { sheet, form, taken, .. } = self;
+        let errand = TakeRows { sheet: sheet.clone(), form: *form, from: *taken, most: left, weight: MOST_AT_ONCE };
+        let copy = workshop.blobs.read(&self.sheet)?;
+        let rows = workshop.crew.send(errand, &borrowed([&copy]), stop)?;
         self.taken += rows.len();
         // No path holds a line break. The first page of a hundred is called as it was when there was no other.
         let item = match self.parts {
@@ -249,10 +247,10 @@ async fn copy(
         })
     });
     let blob = stored.await??.id;
-    let (blobs, id, file) = (workshop.blobs.clone(), blob.clone(), key.to_owned());
+    let (hall, id, file) = (workshop.clone(), blob.clone(), key.to_owned());
     let count = workshop.work_on(context, Bytes::of(&blob, key), move |stop| {
-        let (mut pages, mut count) = (Pages::open(&blobs, &id, form, file, stop)?, 0);
-        while let Some((_, rows)) = pages.next(&HashMap::new(), stop)? {
+        let (mut pages, mut count) = (Pages::open(&hall, &id, form, file, stop)?, 0);
+        while let Some((_, rows)) = pages.next(&hall, &HashMap::new(), stop)? {
             count += rows.len();
         }
         Ok(count)

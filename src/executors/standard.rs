@@ -37,7 +37,9 @@ impl Standard {
 
 impl Registry for Standard {
     fn executor(&self, spec: &JobSpec) -> Box<dyn Executor> {
-        let first = self.work(spec);
+        // An executor serves one attempt of a run.
+        let workshop = self.workshop.for_one_run();
+        let first = work(spec, workshop.clone());
         let options = spec.processing();
         let scripts = options.and_then(|options| options.auto_set_creation_options.clone());
         match scripts.filter(|scripts| !scripts.auto_sets_array.is_empty()) {
@@ -45,44 +47,41 @@ impl Registry for Standard {
                 first,
                 scripts,
                 ready_for_publish: options.and_then(|options| options.ready_for_publish).unwrap_or(false),
-                workshop: self.workshop.clone(),
+                workshop,
             }),
             None => first,
         }
     }
 }
 
-impl Standard {
-    fn work(&self, spec: &JobSpec) -> Box<dyn Executor> {
-        let workshop = self.workshop.clone();
-        match spec {
-            JobSpec::UploadDirectory(order) => Box::new(UploadDirectory { order: order.clone(), workshop }),
-            JobSpec::ImageServingPublish(order) => {
-                publish(&image_serving::RULE, order.publish_type, order.context_handle.as_ref(), workshop)
-            }
-            JobSpec::ImageRenderingPublish(order) => {
-                publish(&image_rendering::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
-            }
-            JobSpec::ServerDirectoryPublish(_) => {
-                publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
-            }
-            JobSpec::AutomatedSetGeneration(order) => Box::new(SetGeneration { order: order.clone(), workshop }),
-            JobSpec::Export(order) => Box::new(Export { order: order.clone(), workshop }),
-            JobSpec::CreateVideoSitemap(order) => Box::new(VideoSitemap { order: *order, workshop }),
-            JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
-            JobSpec::Cleanup(_) => Box::new(Cleanup { workshop }),
-            JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
-            JobSpec::UploadPost(order) => Box::new(UploadPost { order: order.clone(), workshop }),
-            JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
-            JobSpec::ReprocessAssets(order) => Box::new(ReprocessAssets { order: order.clone(), workshop }),
-            JobSpec::VideoPublish(order) => {
-                publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
-            }
-            JobSpec::MetadataPublish(order) => {
-                let is_full = order.force_publish == Some(true);
-                let publish_type = if is_full { PublishType::Full } else { PublishType::Incremental };
-                publish(&metadata::RULE, publish_type, None, workshop)
-            }
+fn work(spec: &JobSpec, workshop: Workshop) -> Box<dyn Executor> {
+    match spec {
+        JobSpec::UploadDirectory(order) => Box::new(UploadDirectory { order: order.clone(), workshop }),
+        JobSpec::ImageServingPublish(order) => {
+            publish(&image_serving::RULE, order.publish_type, order.context_handle.as_ref(), workshop)
+        }
+        JobSpec::ImageRenderingPublish(order) => {
+            publish(&image_rendering::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
+        }
+        JobSpec::ServerDirectoryPublish(_) => {
+            publish(&server_directory::RULE, PublishType::Incremental, None, workshop)
+        }
+        JobSpec::AutomatedSetGeneration(order) => Box::new(SetGeneration { order: order.clone(), workshop }),
+        JobSpec::Export(order) => Box::new(Export { order: order.clone(), workshop }),
+        JobSpec::CreateVideoSitemap(order) => Box::new(VideoSitemap { order: *order, workshop }),
+        JobSpec::OptimizeImages(_) => Box::new(OptimizeImages { workshop }),
+        JobSpec::Cleanup(_) => Box::new(Cleanup { workshop }),
+        JobSpec::RipPdfs(order) => Box::new(RipPdfs { order: order.clone(), workshop }),
+        JobSpec::UploadPost(order) => Box::new(UploadPost { order: order.clone(), workshop }),
+        JobSpec::UploadUrls(order) => Box::new(UploadUrls { order: order.clone(), workshop }),
+        JobSpec::ReprocessAssets(order) => Box::new(ReprocessAssets { order: order.clone(), workshop }),
+        JobSpec::VideoPublish(order) => {
+            publish(&video::RULE, PublishType::Incremental, order.context_handle.as_ref(), workshop)
+        }
+        JobSpec::MetadataPublish(order) => {
+            let is_full = order.force_publish == Some(true);
+            let publish_type = if is_full { PublishType::Full } else { PublishType::Incremental };
+            publish(&metadata::RULE, publish_type, None, workshop)
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{Context, Failure, Settings, failure, reason};
 use crate::assets::blobs::Blobs;
 use crate::assets::marks::{Entered, Mark, MarkError, Marks, Work};
 use crate::clock::{self, SharedClock};
-use crate::media::child::Launcher;
+use crate::media::child::{Crew, Launcher, Pool};
 
 /// Clones share it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,9 @@ pub struct Workshop {
     pub blobs: Blobs,
     /// For tools that work as child processes.
     pub launcher: Launcher,
+    /// Who decodes what others sent.
+    pub crew: Arc<Crew>,
+    pool: Pool,
     benches: Arc<Semaphore>,
     pub(super) marks: Marks,
     /// Held alone by a suspect, and together by everybody else.
@@ -68,7 +71,14 @@ impl Workshop {
     pub fn new(settings: Settings, blobs: Blobs, marks: Marks) -> Self {
         let benches = Arc::new(Semaphore::new(settings.parallel.max(1)));
         let launcher = Launcher::new(&settings.binary, &settings.scratch);
-        Self { settings: Arc::new(settings), blobs, launcher, benches, marks, gate: Arc::default() }
+        let pool = Pool::new(launcher.clone(), settings.pool_limits());
+        let crew = Arc::new(pool.crew());
+        Self { settings: Arc::new(settings), blobs, launcher, crew, pool, benches, marks, gate: Arc::default() }
+    }
+
+    /// The same workshop with a crew of its own, which ends with the last clone of what is returned.
+    pub fn for_one_run(&self) -> Self {
+        Self { crew: Arc::new(self.pool.crew()), ..self.clone() }
     }
 
     /// Does work that blocks or computes on a thread of its own, when there is a free place. It is given a question to ask

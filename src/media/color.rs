@@ -15,6 +15,8 @@ use std::sync::Arc;
 use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, ProfileClass, ProfileText, RenderingIntent};
 use moxcms::{Transform8BitExecutor, TransformOptions};
 
+use serde::{Deserialize, Serialize};
+
 use super::decode::guarded;
 use super::error::MediaError;
 use super::format::Format;
@@ -44,7 +46,7 @@ fn first_text(text: &ProfileText) -> Option<String> {
 }
 
 /// What the numbers of a profile's pixels are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IccSpace {
     Gray,
     Rgb,
@@ -100,7 +102,7 @@ fn parse(bytes: &[u8]) -> Option<ColorProfile> {
 }
 
 /// What happened to a picture's colours or alpha that its owner may want to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 pub enum Note {
     #[error("the colour profile does not fit the picture or cannot be read, and was left out")]
     ProfileLeftOut,

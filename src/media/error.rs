@@ -1,11 +1,14 @@
 //! What can be wrong with a picture, in words for the person who uploaded it.
 
+use std::borrow::Cow;
 use std::io;
+
+use serde::{Deserialize, Serialize};
 
 use super::format::Format;
 
 /// Why a picture was refused. Every message says what was found and, where a limit was hit, the limit.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum MediaError {
     #[error("the file is empty (0 bytes)")]
     Empty,
@@ -29,17 +32,52 @@ pub enum MediaError {
     TooMuchMemory { needed: u64, limit: u64 },
 
     #[error("{what} is {value}; {allowed}")]
-    BadOption { what: &'static str, value: u64, allowed: &'static str },
+    BadOption { what: Cow<'static, str>, value: u64, allowed: Cow<'static, str> },
 
     #[error("stopped before the picture was finished")]
     Cancelled,
 
     #[error("cannot {doing}: {source}")]
-    Io { doing: String, source: io::Error },
+    Io {
+        doing: String,
+        #[serde(with = "carried")]
+        source: io::Error,
+    },
+}
+
+/// An error of the system on its way from a child: its number, or its words.
+pub(in crate::media) mod carried {
+    use std::io;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    enum Carried {
+        Number(i32),
+        OutOfMemory,
+        Words(String),
+    }
+
+    pub fn serialize<S: Serializer>(error: &io::Error, serializer: S) -> Result<S::Ok, S::Error> {
+        let carried = match error.raw_os_error() {
+            Some(number) => Carried::Number(number),
+            None if error.kind() == io::ErrorKind::OutOfMemory => Carried::OutOfMemory,
+            None => Carried::Words(error.to_string()),
+        };
+        carried.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<io::Error, D::Error> {
+        Ok(match Carried::deserialize(deserializer)? {
+            Carried::Number(number) => io::Error::from_raw_os_error(number),
+            Carried::OutOfMemory => io::ErrorKind::OutOfMemory.into(),
+            Carried::Words(words) => io::Error::other(words),
+        })
+    }
 }
 
 /// Which limit on the size in pixels was passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum PixelLimit {
     #[error("at most {0} pixels are allowed")]
     Pixels(u64),

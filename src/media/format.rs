@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How many bytes from the start of a file [`sniff`] makes use of.
 pub const SNIFF_LEN: usize = 8192;
 
 /// A kind of file. Kinds of one family that only their extension tells apart (CSS and JavaScript) are kinds too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Format {
     Jpeg,
     Png,
@@ -52,7 +54,7 @@ pub enum Format {
 }
 
 /// Pictures that other programs make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Foreign {
     Jpeg2000,
     JpegXl,

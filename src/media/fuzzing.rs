@@ -84,7 +84,7 @@ fn picture(bytes: &[u8], formats: &[Format]) {
     }
     on_file(bytes, |path| {
         let _ = metadata::metadata(path, format);
-        let _ = sound(edit::clipping_path(path, &limits()));
+        let _ = sound(edit::clipping_path(&path.into(), &limits()));
         if sound(decode::probe(path, &limits())).is_some() {
             render(path, &Options::default());
         }
@@ -94,7 +94,7 @@ fn picture(bytes: &[u8], formats: &[Format]) {
 fn render(path: &Path, options: &Options) {
     const BAND: u32 = 64;
     let limits = limits();
-    let Some((_, rendering)) = sound(Rendering::open(path, options, &limits, &never)) else { return };
+    let Some((_, rendering)) = sound(Rendering::open(&path.into(), options, &limits, &never)) else { return };
     let mut rows = rendering.into_rows();
     while sound(rows.read(BAND).map(|band| !band.is_empty())) == Some(true) {}
 }

@@ -38,10 +38,12 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::{MediaError, PixelLimit};
 
 /// What one picture may cost. Checked against the header, before any pixel is decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub max_pixels: u64,
     pub max_side: u32,
@@ -49,7 +51,13 @@ pub struct Limits {
     /// Bytes of memory for the decoded pixels and the decoder's working copies of them.
     pub max_memory: u64,
     /// The folder for files that hold what does not fit into memory; they have no name and vanish with their use.
+    #[serde(skip, default = "here")]
     pub scratch: PathBuf,
+}
+
+/// A child works in a private folder.
+fn here() -> PathBuf {
+    ".".into()
 }
 
 impl Default for Limits {

@@ -18,8 +18,10 @@ pub mod archive;
 mod cascade;
 pub mod child;
 mod color;
+mod content;
 mod decode;
 mod edit;
+pub mod errand;
 mod error;
 mod exif;
 mod format;
@@ -51,10 +53,10 @@ mod tests;
 
 use std::cell::Cell;
 use std::io::{self, Seek, Write};
-use std::path::Path;
 
 use cascade::Band;
 pub use color::{IccSpace, Note, read_cmyk_profile};
+pub use content::Content;
 pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, layers, probe};
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
@@ -66,12 +68,13 @@ pub use orientation::Orientation;
 pub use picture::{ColorModel, Picture, Profile, Resolution};
 pub use pyramid::PyramidInfo;
 use render::Rendering;
+use serde::{Deserialize, Serialize};
 pub use sniff::{Nothing, nothing, sniff};
 pub use stand_in::{StandIn, StandInError, StandInLimits, stand_in};
 pub use thumbnail::ThumbnailInfo;
 
 /// What became of a picture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Optimized {
     pub picture: Picture,
     pub pyramid: PyramidInfo,
@@ -90,14 +93,15 @@ pub struct Outputs<'o, P, T, M> {
     pub mask: &'o mut M,
 }
 
-/// Decodes the picture at `source` and writes its pyramid and its thumbnail, as the options want it changed.
+/// Decodes a picture and writes its pyramid and its thumbnail, as the options want it changed.
 pub fn optimize(
-    source: &Path,
+    source: impl Into<Content>,
     outputs: Outputs<'_, impl Write + Seek, impl Write, impl Write + Seek>,
     options: &Options,
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<Optimized, MediaError> {
+    let source = &source.into();
     let path = if options.edits.mask { edit::clipping_path(source, limits)? } else { None };
     // Without a path a mask adds no alpha, and is no reason to give up CMYK.
     let edits = Edits { mask: path.is_some(), ..options.edits.clone() };

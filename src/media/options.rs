@@ -1,5 +1,6 @@
 //! How pyramids and thumbnails are made.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,8 @@ pub enum Chroma {
     Full,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// Written down, it is without its profiles: they are files of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// Side of a pyramid's tile: a multiple of 16 from 64 to 1024.
     pub tile: u32,
@@ -29,6 +31,7 @@ pub struct Options {
     pub thumbnail_side: u32,
     pub thumbnail_quality: u8,
     /// The ICC profile taken for CMYK pictures that bring none.
+    #[serde(skip)]
     pub cmyk_profile: Option<Arc<[u8]>>,
     pub colors: ColorManagement,
     pub edits: Edits,
@@ -39,7 +42,7 @@ pub struct Options {
 }
 
 /// What becomes of a picture's colours.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ColorManagement {
     /// Gray and RGB keep their numbers and their profile; CMYK becomes sRGB, which is what image servers read.
     #[default]
@@ -49,7 +52,9 @@ pub enum ColorManagement {
     /// Everything comes to be in the colours of `output`, or sRGB.
     Convert {
         /// Taken in place of the picture's own profile.
+        #[serde(skip)]
         source: Option<Arc<[u8]>>,
+        #[serde(skip)]
         output: Option<Arc<[u8]>>,
     },
 }
@@ -74,7 +79,13 @@ impl Default for Options {
 impl Options {
     /// Checks that every option is within its range.
     pub fn check(&self) -> Result<(), MediaError> {
-        let bad = |what, value: u32, allowed| Err(MediaError::BadOption { what, value: value.into(), allowed });
+        let bad = |what, value: u32, allowed| {
+            Err(MediaError::BadOption {
+                what: Cow::Borrowed(what),
+                value: value.into(),
+                allowed: Cow::Borrowed(allowed),
+            })
+        };
         if !(64..=1024).contains(&self.tile) || !self.tile.is_multiple_of(16) {
             return bad("the tile size", self.tile, "it must be a multiple of 16 from 64 to 1024");
         }

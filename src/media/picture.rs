@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::format::Format;
 use super::orientation::Orientation;
 
 /// How the samples of a stored pixel are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ColorModel {
     Gray,
     Rgb,
@@ -36,7 +38,7 @@ impl fmt::Display for ColorModel {
 }
 
 /// Pixels an inch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Resolution {
     pub x: f64,
     pub y: f64,
@@ -59,8 +61,10 @@ impl Resolution {
 }
 
 /// An ICC profile and the name it gives itself.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
+    /// They stay where they were read: written down, a profile is its name.
+    #[serde(skip)]
     pub bytes: Vec<u8>,
     /// Empty when the profile has no name or cannot be read.
     pub description: String,
@@ -73,7 +77,7 @@ impl fmt::Debug for Profile {
 }
 
 /// A picture as its header describes it; no pixel has been looked at.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     pub format: Format,
     /// As seen, after `orientation` is applied.

@@ -1,10 +1,9 @@
 //! A picture as rows that a pyramid may hold, with what must be known to make sense of them: opened from a file, turned
 //! upright and brought to gray or RGB; or made of rows from elsewhere, such as a page that was drawn.
 
-use std::path::Path;
-
 use super::cascade::{Band, Cascade};
 use super::color::{Converter, Note};
+use super::content::Content;
 use super::decode::{self, Cancel, Decoded, LayerChoice, LayerPixels, Pixels, check_cancel, stoppable};
 use super::error::MediaError;
 use super::format::Format;
@@ -24,9 +23,9 @@ pub(crate) struct Rendering<'a> {
 }
 
 impl<'a> Rendering<'a> {
-    /// Opens the picture at `source`.
+    /// Opens a picture.
     pub fn open(
-        source: &Path,
+        source: &Content,
         options: &Options,
         limits: &'a Limits,
         cancel: Cancel<'a>,
@@ -53,7 +52,7 @@ impl<'a> Rendering<'a> {
     }
 
     fn open_layer(
-        source: &Path,
+        source: &Content,
         choice: LayerChoice,
         options: &Options,
         limits: &'a Limits,

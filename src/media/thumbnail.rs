@@ -1,14 +1,16 @@
 //! A small JPEG of a picture, in sRGB, what is transparent on white.
 
 use std::io::Write;
-use std::path::Path;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use jpeg_encoder::{ColorType, Encoder};
 
+use serde::{Deserialize, Serialize};
+
 use super::cascade::{Band, level_sizes};
 use super::color::Converter;
+use super::content::Content;
 use super::decode::Cancel;
 use super::error::MediaError;
 use super::format::Format;
@@ -18,23 +20,23 @@ use super::pyramid::jpeg_encoder;
 use super::raster::Layout;
 use super::render::Rendering;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThumbnailInfo {
     pub width: u32,
     pub height: u32,
     pub bytes: u64,
 }
 
-/// Writes a thumbnail of the picture, or of the pyramid, at `source`.
+/// Writes a thumbnail of a picture, or of a pyramid.
 pub fn write(
-    source: &Path,
+    source: impl Into<Content>,
     out: &mut impl Write,
     options: &Options,
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<ThumbnailInfo, MediaError> {
     options.check()?;
-    let (_, rendering) = Rendering::open(source, options, limits, cancel)?;
+    let (_, rendering) = Rendering::open(&source.into(), options, limits, cancel)?;
     let mut collector = Collector::new(&rendering, options);
     rendering.run(options.tile, cancel, &mut |band| {
         collector.add(&band);

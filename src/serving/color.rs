@@ -1,10 +1,12 @@
 //! Colour values: decimal components (`255,128,0`, `50g`, `0,20,100,0k`) or hexadecimal ones (`ff8000`, `0x80`).
 
+use serde::{Deserialize, Serialize};
+
 use super::script::BadCommand;
 use super::values::Values;
 
 /// A colour without its alpha, which none of the commands here has a use for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Color {
     Gray(u8),
     Rgb([u8; 3]),

@@ -1,5 +1,7 @@
 //! The commands that have an effect here: names, ranges, defaults.
 
+use serde::{Deserialize, Serialize};
+
 use super::color::Color;
 use super::script::{BadCommand, Resolved};
 use super::values::Values;
@@ -8,7 +10,7 @@ use super::values::Values;
 pub const LONGEST_SIDE: i64 = 65_535;
 
 /// How a picture is to look. The defaults change nothing: the whole picture, as a JPEG in sRGB.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Commands {
     /// Size of the view, in pixels.
     pub wid: Option<u32>,
@@ -38,13 +40,13 @@ pub struct Commands {
 }
 
 /// How the scale follows from `wid` and `hei`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fit {
     pub mode: FitMode,
     pub upscale: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FitMode {
     /// All of it inside, the rest filled.
     Fit,
@@ -63,7 +65,7 @@ pub enum FitMode {
 }
 
 /// A part of the source picture at full resolution; it may reach beyond it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Crop {
     Pixels(Region),
     /// Relative to the picture's sides.
@@ -75,7 +77,7 @@ pub enum Crop {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
     pub x: i64,
     pub y: i64,
@@ -84,7 +86,7 @@ pub struct Region {
 }
 
 /// Degrees clockwise, from 0 to less than 360.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Angle(f64);
 
 impl Angle {
@@ -99,14 +101,14 @@ impl Angle {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Flip {
     pub left_right: bool,
     pub up_down: bool,
 }
 
 /// `fmt`: the file that is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     pub format: FileFormat,
     pub alpha: bool,
@@ -121,7 +123,7 @@ impl Default for Output {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileFormat {
     Jpeg,
     ProgressiveJpeg,
@@ -144,7 +146,7 @@ impl FileFormat {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PixelType {
     Rgb,
     Gray,
@@ -162,7 +164,7 @@ impl PixelType {
 }
 
 /// Of TIFF, and whether WebP is lossy. The other formats leave no choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Compression {
     None,
     Lzw,
@@ -173,7 +175,7 @@ pub enum Compression {
 }
 
 /// `qlt`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     /// 1 to 100.
     pub value: u8,
@@ -188,7 +190,7 @@ impl Default for Quality {
 }
 
 /// `op_usm` and `op_usmR`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct UnsharpMask {
     /// 0 to 5.
     pub amount: f64,
@@ -202,7 +204,7 @@ pub struct UnsharpMask {
     pub scales: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ResMode {
     Bilin,
     Bicub,
@@ -212,7 +214,7 @@ pub enum ResMode {
 }
 
 /// `icc`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IccTarget {
     /// Of a profile that is built in, or of an asset of the company.
     pub profile: String,
@@ -245,7 +247,7 @@ impl BuiltInProfile {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Intent {
     Perceptual,
     #[default]

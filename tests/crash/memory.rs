@@ -50,11 +50,17 @@ async fn a_hundred_megapixels_fit_and_what_does_not_is_refused_by_its_header() {
     let mut submit = command(&data, &["submit", "-", "--user", "ada@acme.example", "--wait"]);
     let mut submit = submit.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     submit.stdin.take().unwrap().write_all(order.to_string().as_bytes()).unwrap();
-    // Files that are refused are told by its exit code.
-    assert_eq!(submit.wait().unwrap().code(), Some(4));
-    // Pictures are decoded by the daemon itself, and the kernel remembers the most that it has had.
+    // The kernel remembers the most that a process has had as long as it is there, and workers are there as long as the job.
     let mut peak = Peak::default();
-    peak.look(process.id());
+    let ended = loop {
+        peak.look(process.id());
+        match submit.try_wait().unwrap() {
+            Some(ended) => break ended,
+            None => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
+    };
+    // Files that are refused are told by its exit code.
+    assert_eq!(ended.code(), Some(4));
     let mut database = open(&data).await;
     let log = tool(env!("CARGO_BIN_EXE_prepress"), &["--data", text(&data), "jobs", "log", "1"]);
     for line in [

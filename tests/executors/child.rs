@@ -59,7 +59,7 @@ impl Bench {
 }
 
 /// Processes that have this text in their command line.
-fn processes_with(text: &str) -> Vec<u32> {
+pub fn processes_with(text: &str) -> Vec<u32> {
     let is_it = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         *pid != std::process::id() && String::from_utf8_lossy(&line).contains(text)
@@ -126,6 +126,9 @@ fn files_that_it_was_not_given_are_out_of_reach() {
 
 #[test]
 fn there_is_no_network_no_other_process_and_no_way_up() {
+    /// A `siginfo_t`.
+    const WORDS: &str = "my $words = pack('i3 x116', 0, 0, -1)";
+    let daemon = std::process::id();
     let bench = Bench::new();
     let calls = [
         "use Socket; socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!".to_owned(),
@@ -136,6 +139,10 @@ fn there_is_no_network_no_other_process_and_no_way_up() {
         "setpgrp(0, 0) or die $!".to_owned(),
         format!("kill(0, {}) or die $!", std::process::id()),
         "kill(0, -1) or die $!".to_owned(),
+        // Ways around what keeps `kill` in. The last argument says: from one process to another.
+        format!("syscall({}, {daemon}, 0) == 0 or die $!", libc::SYS_tkill),
+        format!("{WORDS}; syscall({}, {daemon}, 0, $words) == 0 or die $!", libc::SYS_rt_sigqueueinfo),
+        format!("{WORDS}; syscall({}, {daemon}, {daemon}, 0, $words) == 0 or die $!", libc::SYS_rt_tgsigqueueinfo),
     ];
     for call in calls {
         let said = bench.fails(perl(&call));
@@ -231,7 +238,7 @@ fn nothing_outlives_a_daemon_that_is_killed() {
 }
 
 /// For what other processes do, which no clock of ours governs.
-fn wait_until(what: &str, happened: impl Fn() -> bool) {
+pub fn wait_until(what: &str, happened: impl Fn() -> bool) {
     for _ in 0..3000 {
         if happened() {
             return;

@@ -32,4 +32,5 @@ mod upload;
 mod urls;
 mod video_publish;
 mod videos;
+mod workers;
 mod world;

@@ -25,13 +25,14 @@ use super::{Bytes, Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::exports::ExportFiles;
 use crate::media::Note;
-use crate::media::serve::Renderer;
+use crate::media::errand::Render;
 use crate::model::job::ExportJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
 use crate::store::exports::Export as Archive;
 use crate::store::jobs::attempt::ItemReport;
+use order::Conversion;
 use plan::{Entry, Plan};
 pub use sweep::remove_expired;
 
@@ -49,7 +50,7 @@ impl Executor for Export {
         remove_expired(context.store(), &settings.export_root, context.clock.now()).await?;
         let done = context.done_items().await?;
         let plan = plan::made(self, context, done.get(plan::KEY)).await?;
-        let renderer = order::renderer(self, context, &plan).await?.map(Arc::new);
+        let conversion = order::conversion(self, context, &plan).await?.map(Arc::new);
         // The plan and the archive are items too.
         context.plan(plan.entries.len() + 2).await?;
         if done.contains_key(ARCHIVE) {
@@ -61,7 +62,7 @@ impl Executor for Export {
         to_do.retain(|entry| !done.contains_key(&entry.key()));
         stream::iter(to_do)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
-            .map(|entry| self.export(context, entry, renderer.clone(), files.clone()))
+            .map(|entry| self.export(context, entry, conversion.clone(), files.clone()))
             .buffer_unordered(settings.parallel * 2)
             .try_collect::<()>()
             .await?;
@@ -76,14 +77,14 @@ impl Export {
         &self,
         context: &Context,
         entry: Entry,
-        renderer: Option<Arc<Renderer>>,
+        conversion: Option<Arc<Conversion>>,
         files: ExportFiles,
     ) -> Result<(), Failure> {
         let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), entry.clone());
-        let is_rendered = entry.is_converted && renderer.is_some();
+        let is_rendered = entry.is_converted && conversion.is_some();
         let make = move |stop: &dyn Fn() -> bool| {
             let _working = progress.working_on(&asset.target);
-            make(&workshop, &asset, renderer.as_deref(), &files, stop)
+            make(&workshop, &asset, conversion.as_deref(), &files, stop)
         };
         // An original is handed out as it is, whatever its bytes do to whoever reads them.
         let made = if is_rendered {
@@ -163,17 +164,19 @@ struct Made {
 fn make(
     workshop: &Workshop,
     entry: &Entry,
-    renderer: Option<&Renderer>,
+    conversion: Option<&Conversion>,
     files: &ExportFiles,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
-    match renderer.filter(|_| entry.is_converted) {
-        Some(renderer) => {
+    match conversion.filter(|_| entry.is_converted) {
+        Some(conversion) => {
             workshop.blobs.verify(&entry.blob, stop)?;
-            let view =
-                renderer.render(&workshop.blobs.path(&entry.blob)?, &workshop.settings.picture_limits(), stop)?;
-            files.keep_part(entry.asset, &view.bytes)?;
-            Ok(Made { bytes: view.bytes.len() as u64, note: view.note })
+            let pyramid = workshop.blobs.read(&entry.blob)?;
+            files.keep_part(entry.asset, |view| {
+                let profiles = conversion.profiles();
+                let viewed = Render::send(&workshop.crew, &conversion.commands, profiles, (&pyramid, view), stop)?;
+                Ok(Made { bytes: viewed.bytes, note: viewed.note })
+            })
         }
         None => {
             files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;

@@ -1,15 +1,18 @@
 //! How the assets of an export are to look.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::plan::Plan;
 use super::{Export, outdated};
 use crate::executors::pictures::Unmade;
 use crate::executors::{Bytes, Context, Failure};
+use crate::media::child::borrowed;
+use crate::media::errand::{CheckProfile, Profiles};
 use crate::media::serve::Renderer;
 use crate::model::asset::AssetType;
 use crate::model::job::{ExportFormat, ExportJob};
-use crate::serving::{BadCommand, BuiltInProfile, Resolved, resolve};
+use crate::serving::{BadCommand, BuiltInProfile, Commands, Resolved, resolve};
 use crate::store::assets::query::Asset;
 use crate::store::image_formats::ImageFormat;
 
@@ -30,8 +33,23 @@ pub fn by_name(formats: Vec<ImageFormat>) -> BTreeMap<String, String> {
     formats.into_iter().map(|format| (format.name.to_lowercase(), format.url_modifier)).collect()
 }
 
+/// How assets are converted, the same for all of them.
+pub struct Conversion {
+    pub commands: Commands,
+    /// Of an asset of the company.
+    pub profile: Option<Vec<u8>>,
+    /// Of CMYK pictures that bring none.
+    pub cmyk_profile: Option<Arc<[u8]>>,
+}
+
+impl Conversion {
+    pub fn profiles(&self) -> Profiles<'_> {
+        Profiles { named: self.profile.as_deref(), cmyk: self.cmyk_profile.as_deref() }
+    }
+}
+
 /// What makes the conversions.
-pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result<Option<Renderer>, Failure> {
+pub async fn conversion(export: &Export, context: &Context, plan: &Plan) -> Result<Option<Conversion>, Failure> {
     let Some(Resolved { commands, .. }) = commands(&export.order, &plan.formats).map_err(outdated)? else {
         return Ok(None);
     };
@@ -41,17 +59,25 @@ pub async fn renderer(export: &Export, context: &Context, plan: &Plan) -> Result
     };
     let cmyk_profile = export.workshop.settings.picture_options().cmyk_profile;
     let Some(profile) = profile else {
-        let renderer = Renderer::new(commands, None).map_err(outdated)?;
-        return Ok(Some(renderer.with_cmyk_profile(cmyk_profile)));
+        Renderer::new(commands.clone(), None).map_err(outdated)?;
+        return Ok(Some(Conversion { commands, profile: None, cmyk_profile }));
     };
-    let (blobs, blob, name) = (export.workshop.blobs.clone(), profile.blob.clone(), profile.name.clone());
-    let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |_| {
-        let read = blobs.content(&blob, LONGEST_PROFILE);
-        let read = read.map_err(|error| format!("the profile \"{name}\" cannot be read: {error}"));
-        Ok(read.and_then(|bytes| Renderer::new(commands, Some(&bytes)).map_err(|error| error.to_string())))
+    let (workshop, blob, name) = (export.workshop.clone(), profile.blob.clone(), profile.name.clone());
+    let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |stop| {
+        let bytes = match workshop.blobs.content(&blob, LONGEST_PROFILE) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Err(format!("the profile \"{name}\" cannot be read: {error}"))),
+        };
+        let file = workshop.blobs.read(&blob)?;
+        let check = CheckProfile { commands: commands.clone() };
+        let unusable = workshop.crew.send(check, &borrowed([&file]), stop)?;
+        Ok(match unusable {
+            None => Ok(Conversion { commands, profile: Some(bytes), cmyk_profile }),
+            Some(why) => Err(why),
+        })
     });
     match made.await {
-        Ok(made) => made.map(|renderer| Some(renderer.with_cmyk_profile(cmyk_profile))).map_err(outdated),
+        Ok(made) => made.map(Some).map_err(outdated),
         Err(Unmade::Refused(why)) => Err(Failure::because(why)),
         Err(Unmade::Failed(failure)) => Err(failure),
     }

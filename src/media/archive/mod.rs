@@ -16,13 +16,15 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::read::MultiGzDecoder;
 
+use serde::{Deserialize, Serialize};
+
 use super::Format;
 use super::decode::Watched;
 use super::memory::read_at_most;
 pub use names::CodePage;
 
 /// Sorts of archives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     Zip,
     Tar,
@@ -30,7 +32,7 @@ pub enum Kind {
 }
 
 /// How much of an archive is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Entries, folders and what is left out included.
     pub max_files: usize,
@@ -91,13 +93,13 @@ enum Place {
 }
 
 /// Something that is not unpacked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     pub path: String,
     pub why: Why,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// A link, also a hard one.
     Link,
@@ -116,7 +118,7 @@ pub enum Why {
 }
 
 /// Why an archive is refused as a whole.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum ArchiveError {
     #[error("the archive holds more than the {limit} entries allowed")]
     TooMany { limit: usize },

@@ -26,8 +26,8 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-use super::super::{pdf, stand_in};
-use super::Limits;
+use super::super::{errand, pdf, stand_in};
+use super::{Limits, WORKER};
 
 const COMMAND: &str = "__confined";
 /// Before the name of work of our own, in the place of a program.
@@ -50,7 +50,7 @@ pub struct Orders<'a> {
 impl Orders<'_> {
     pub fn arguments(self) -> Vec<OsString> {
         let Limits { memory, cpu, file, .. } = self.limits;
-        let cpu = cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0);
+        let cpu = cpu.as_secs().saturating_add(u64::from(cpu.subsec_nanos() > 0));
         let mut all: Vec<OsString> = vec![COMMAND.into()];
         all.extend([memory, cpu.max(1), file, std::process::id().into()].map(|number| number.to_string().into()));
         all.push(self.folder.into());
@@ -100,17 +100,22 @@ fn become_confined(arguments: &[OsString]) -> Result<ExitCode, ConfineError> {
     die_with(number(3)?)?;
     limit(number(0)?, number(1)?, number(2)?)?;
     drop_privileges()?;
-    restrict_files(Path::new(folder), &orders[5..], Path::new(program))?;
-    restrict_calls()?;
-    if program == OWN {
-        return rest.first().and_then(|name| own(name)).ok_or_else(wrong);
+    if program != OWN {
+        restrict_files(Path::new(folder), &orders[5..], Some(Path::new(program)))?;
+        restrict_calls(&forbidden()?)?;
+        return run(program, rest).map(|never| match never {});
     }
-    run(program, rest).map(|never| match never {})
+    let (name, rest) = rest.split_first().ok_or_else(wrong)?;
+    // What a worker works on comes as open files.
+    restrict_files(Path::new(folder), &orders[5..], (name != WORKER).then_some(Path::new("")))?;
+    restrict_calls(&permitted()?)?;
+    own(name, rest).ok_or_else(wrong)
 }
 
 /// Work of our own, by name.
-fn own(name: &OsStr) -> Option<ExitCode> {
+fn own(name: &OsStr, arguments: &[OsString]) -> Option<ExitCode> {
     match name.to_str()? {
+        WORKER => Some(errand::work(arguments.first().map(OsString::as_os_str))),
         pdf::NAME => Some(pdf::work()),
         stand_in::NAME => Some(stand_in::work()),
         _ => None,
@@ -139,7 +144,7 @@ fn limit(memory: u64, cpu: u64, file: u64) -> Result<(), ConfineError> {
     let limits = [
         (Resource::As, exactly(memory)),
         // The first is a signal with a name, the second kills those who do not listen.
-        (Resource::Cpu, Rlimit { current: Some(cpu), maximum: Some(cpu + 1) }),
+        (Resource::Cpu, Rlimit { current: Some(cpu), maximum: Some(cpu.saturating_add(1)) }),
         (Resource::Fsize, exactly(file)),
         (Resource::Core, exactly(0)),
         (Resource::Nofile, exactly(OPEN_FILES)),
@@ -182,23 +187,25 @@ const READABLE: [&str; 18] = [
 /// The newest rules known here; the kernel enforces those it knows.
 const RULES: ABI = ABI::V6;
 
-fn restrict_files(folder: &Path, reads: &[OsString], program: &Path) -> Result<(), ConfineError> {
+/// Without a `program` nothing of the system can be read either.
+fn restrict_files(folder: &Path, reads: &[OsString], program: Option<&Path>) -> Result<(), ConfineError> {
     let read: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let run = read | AccessFs::Execute;
     let own = AccessFs::from_all(RULES) & !BitFlags::from(AccessFs::Execute);
     // A program may bring its libraries along, in a place of its own.
-    let libraries = program.parent().and_then(Path::parent).filter(|prefix| prefix.parent().is_some());
-    let libraries = libraries.map(|prefix| prefix.join("lib"));
+    let prefix = program.and_then(Path::parent).and_then(Path::parent).filter(|prefix| prefix.parent().is_some());
+    let libraries = prefix.map(|prefix| prefix.join("lib"));
+    let (system, readable): (&[&str], &[&str]) = if program.is_some() { (&SYSTEM, &READABLE) } else { (&[], &[]) };
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(RULES))?
         .handle_access(AccessNet::from_all(RULES))?
         .scope(Scope::from_all(RULES))?
         .create()?
-        .add_rules(path_beneath_rules(SYSTEM, run))?
-        .add_rules(path_beneath_rules(program.is_absolute().then_some(program), run))?
+        .add_rules(path_beneath_rules(system, run))?
+        .add_rules(path_beneath_rules(program.filter(|program| program.is_absolute()), run))?
         .add_rules(path_beneath_rules(libraries, run))?
-        .add_rules(path_beneath_rules(READABLE, read))?
+        .add_rules(path_beneath_rules(readable, read))?
         .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(reads, read))?
         .add_rules(path_beneath_rules([folder], own))?
@@ -253,37 +260,199 @@ const FORBIDDEN: [i64; 34] = [
     libc::SYS_open_by_handle_at,
 ];
 
-fn restrict_calls() -> Result<(), ConfineError> {
-    let failed = |error: &dyn std::fmt::Display| ConfineError::Seccomp(error.to_string());
+/// Calls that our own work has need of: memory, threads, files that are open or lie where files may be opened, and the end.
+const PERMITTED: &[i64] = &[
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_pwrite64,
+    libc::SYS_pwritev,
+    libc::SYS_lseek,
+    libc::SYS_close,
+    libc::SYS_dup,
+    libc::SYS_fcntl,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_openat,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_getdents64,
+    libc::SYS_getcwd,
+    libc::SYS_mkdirat,
+    libc::SYS_unlinkat,
+    libc::SYS_ftruncate,
+    libc::SYS_fallocate,
+    libc::SYS_fadvise64,
+    libc::SYS_copy_file_range,
+    libc::SYS_sendfile,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_recvfrom,
+    libc::SYS_sendto,
+    libc::SYS_ppoll,
+    libc::SYS_brk,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mprotect,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    // Answered by the filter beside this one.
+    libc::SYS_clone3,
+    libc::SYS_futex,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_membarrier,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_getcpu,
+    libc::SYS_gettid,
+    libc::SYS_getpid,
+    libc::SYS_getrandom,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_sysinfo,
+    libc::SYS_uname,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_stat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lstat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_access,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_readlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_mkdir,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_unlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_arch_prctl,
+];
+
+/// A call, which of its arguments, how long that is, and what it must be for the rule to hold.
+type Condition = (i64, u8, SeccompCmpArgLen, SeccompCmpOp, u64);
+
+/// Rules by which some calls are answered, and what becomes of the others.
+struct Calls {
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    named: SeccompAction,
+    others: SeccompAction,
+}
+
+const REFUSED: SeccompAction = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+
+fn itself() -> u64 {
+    getpid().as_raw_nonzero().get().unsigned_abs().into()
+}
+
+/// What programs of others may not call.
+fn forbidden() -> Result<Calls, ConfineError> {
+    use SeccompCmpArgLen::{Dword, Qword};
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = FORBIDDEN.map(|call| (call, Vec::new())).into();
     #[cfg(target_arch = "x86_64")]
     rules.extend([libc::SYS_fork, libc::SYS_vfork].map(|call| (call, Vec::new())));
-    let itself = getpid().as_raw_nonzero().get().unsigned_abs().into();
-    let conditional: [(i64, u8, SeccompCmpOp, u64); 5] = [
+    let other = SeccompCmpOp::Ne;
+    let conditions: [Condition; 8] = [
         // Threads are welcome, processes are not.
-        (libc::SYS_clone, 0, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), 0),
-        (libc::SYS_prctl, 0, SeccompCmpOp::Eq, libc::PR_SET_PDEATHSIG as u64),
+        (libc::SYS_clone, 0, Dword, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), 0),
+        (libc::SYS_prctl, 0, Dword, SeccompCmpOp::Eq, libc::PR_SET_PDEATHSIG as u64),
         // Limits may be read, not set.
-        (libc::SYS_prlimit64, 2, SeccompCmpOp::Ne, 0),
-        (libc::SYS_kill, 0, SeccompCmpOp::Ne, itself),
-        (libc::SYS_tgkill, 0, SeccompCmpOp::Ne, itself),
+        (libc::SYS_prlimit64, 2, Qword, other.clone(), 0),
+        // Signals to itself. Kernels before 6.12 have no other way to keep them in.
+        (libc::SYS_kill, 0, Dword, other.clone(), itself()),
+        (libc::SYS_tgkill, 0, Dword, other.clone(), itself()),
+        // Of its threads, the first: nobody can tell whose the others are.
+        (libc::SYS_tkill, 0, Dword, other.clone(), itself()),
+        (libc::SYS_rt_sigqueueinfo, 0, Dword, other.clone(), itself()),
+        (libc::SYS_rt_tgsigqueueinfo, 0, Dword, other, itself()),
     ];
-    for (call, argument, operator, value) in conditional {
-        let length = if call == libc::SYS_prlimit64 { SeccompCmpArgLen::Qword } else { SeccompCmpArgLen::Dword };
-        let condition = SeccompCondition::new(argument, length, operator, value).map_err(|e| failed(&e))?;
-        rules.insert(call, vec![SeccompRule::new(vec![condition]).map_err(|e| failed(&e))?]);
-    }
-    apply(rules, libc::EPERM)?;
-    // Its arguments cannot be looked at; without it, the C library takes the older call.
-    apply([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS)
+    rules.extend(conditional(conditions)?);
+    Ok(Calls { rules, named: REFUSED, others: SeccompAction::Allow })
 }
 
-fn apply(rules: BTreeMap<i64, Vec<SeccompRule>>, answer: i32) -> Result<(), ConfineError> {
+/// All that our own work may call.
+fn permitted() -> Result<Calls, ConfineError> {
+    use SeccompCmpArgLen::{Dword, Qword};
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = PERMITTED.iter().map(|call| (*call, Vec::new())).collect();
+    let thread = libc::CLONE_THREAD as u64;
+    let conditions: [Condition; 4] = [
+        (libc::SYS_clone, 0, Dword, SeccompCmpOp::MaskedEq(thread), thread),
+        (libc::SYS_prctl, 0, Dword, SeccompCmpOp::Eq, libc::PR_SET_NAME as u64),
+        (libc::SYS_prlimit64, 2, Qword, SeccompCmpOp::Eq, 0),
+        // How it gives up.
+        (libc::SYS_tgkill, 0, Dword, SeccompCmpOp::Eq, itself()),
+    ];
+    rules.extend(conditional(conditions)?);
+    Ok(Calls { rules, named: SeccompAction::Allow, others: REFUSED })
+}
+
+fn conditional<const N: usize>(conditions: [Condition; N]) -> Result<Vec<(i64, Vec<SeccompRule>)>, ConfineError> {
+    let rule = |(call, argument, length, operator, value): Condition| {
+        let condition = SeccompCondition::new(argument, length, operator, value)?;
+        Ok((call, vec![SeccompRule::new(vec![condition])?]))
+    };
+    let rules: Result<_, seccompiler::BackendError> = conditions.into_iter().map(rule).collect();
+    rules.map_err(|error| ConfineError::Seccomp(error.to_string()))
+}
+
+fn restrict_calls(calls: &Calls) -> Result<(), ConfineError> {
+    // Its arguments cannot be looked at; without it, the C library takes the older call. This one comes first: what permits
+    // little permits no further filter.
+    let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let older = Calls { rules: [(libc::SYS_clone3, Vec::new())].into(), named: missing, others: SeccompAction::Allow };
+    apply(&older)?;
+    apply(calls)
+}
+
+fn apply(calls: &Calls) -> Result<(), ConfineError> {
     let failed = |error: &dyn std::fmt::Display| ConfineError::Seccomp(error.to_string());
     // An architecture that filters cannot be made for.
     let Ok(architecture) = std::env::consts::ARCH.try_into() else { return Ok(()) };
-    let refuse = SeccompAction::Errno(answer.unsigned_abs());
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, architecture).map_err(|e| failed(&e))?;
-    let program: BpfProgram = filter.try_into().map_err(|e: seccompiler::BackendError| failed(&e))?;
+    let Calls { rules, named, others } = calls;
+    let filter = SeccompFilter::new(rules.clone(), others.clone(), named.clone(), architecture);
+    let program: BpfProgram =
+        filter.map_err(|e| failed(&e))?.try_into().map_err(|e: seccompiler::BackendError| failed(&e))?;
     seccompiler::apply_filter(&program).map_err(|e| failed(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_to_others_are_kept_in_by_both_filters() {
+        let (forbidden, permitted) = (forbidden().unwrap(), permitted().unwrap());
+        let signals = [
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_tgkill,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::SYS_pidfd_send_signal,
+        ];
+        for call in signals {
+            assert!(forbidden.rules.contains_key(&call), "{call}");
+            // To itself at most.
+            assert!(permitted.rules.get(&call).is_none_or(|rules| !rules.is_empty()), "{call}");
+        }
+        assert!(FORBIDDEN.iter().all(|call| !permitted.rules.contains_key(call)), "what tools may not do we do not");
+    }
 }

@@ -12,7 +12,9 @@
 
 mod confine;
 mod folder;
+mod pool;
 mod watch;
+mod wire;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -28,6 +30,9 @@ use std::time::Duration;
 use super::decode::Cancel;
 pub use confine::confined;
 pub use folder::Folder;
+pub(in crate::media) use pool::NAME as WORKER;
+pub use pool::{Crew, ErrandError, Pool, PoolLimits, borrowed, in_memory};
+pub(in crate::media) use wire::{end as say_end, part as say_part, take_order};
 
 /// What a child may use. More ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +135,8 @@ pub enum ChildError {
     TimedOut { tool: &'static str, limit: Duration },
     #[error("{tool} used more than {} s of processor time", .limit.as_secs_f64())]
     TooMuchCpu { tool: &'static str, limit: Duration },
+    #[error("{tool} wanted more than {limit} bytes of memory")]
+    TooMuchMemory { tool: &'static str, limit: u64 },
     #[error("{tool} would write a file of more than {limit} bytes")]
     FileTooLarge { tool: &'static str, limit: u64 },
     #[error("{tool} wrote more than {limit} bytes to its standard output")]
@@ -203,6 +210,20 @@ impl Launcher {
         cancel: Cancel<'_>,
         on_line: Option<&mut dyn FnMut(&str)>,
     ) -> Result<Output, ChildError> {
+        let (program, limits) = (tool.program, tool.limits);
+        let child = self.command(tool, folder)?.spawn();
+        let child = child.map_err(ChildError::doing(format!("start {}", program.name())))?;
+        match watch::watch(program.name(), child, limits, cancel, on_line) {
+            // Tools say so in their own words, and only some of them.
+            Err(ChildError::Failed { tool, .. }) if is_full(folder.path()) => {
+                Err(ChildError::doing(format!("run {tool}"))(io::ErrorKind::StorageFull.into()))
+            }
+            ended => ended,
+        }
+    }
+
+    /// What starts a tool in `folder`, with pipes for what it says.
+    fn command(&self, tool: Tool, folder: &Folder) -> Result<Command, ChildError> {
         warn_without_landlock();
         let Tool { program, arguments, reads, input, limits } = tool;
         let mut command = Command::new(&*self.binary);
@@ -220,14 +241,7 @@ impl Launcher {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        let child = command.spawn().map_err(ChildError::doing(format!("start {}", program.name())))?;
-        match watch::watch(program.name(), child, limits, cancel, on_line) {
-            // Tools say so in their own words, and only some of them.
-            Err(ChildError::Failed { tool, .. }) if is_full(folder.path()) => {
-                Err(ChildError::doing(format!("run {tool}"))(io::ErrorKind::StorageFull.into()))
-            }
-            ended => ended,
-        }
+        Ok(command)
     }
 
     fn find(&self, program: Program) -> Result<confine::Target, ChildError> {

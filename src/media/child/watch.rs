@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ChildStderr, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,7 +13,7 @@ use super::super::decode::Cancel;
 use super::{ChildError, LONGEST_LINE, Limits, Output};
 
 /// How often it is asked whether to stop.
-const ASK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// As much as is kept of what a child says about its troubles.
 const STDERR_KEPT: usize = 1 << 13;
@@ -28,10 +28,8 @@ pub fn watch(
     on_line: OnLine<'_>,
 ) -> Result<Output, ChildError> {
     let failed = |error| ChildError::doing(format!("watch {tool}"))(error);
-    let mut running = Running { child, group: None };
-    let pid = Pid::from_child(&running.child);
-    running.group = Some(pid);
-    let ended = pidfd_open(pid, PidfdFlags::empty()).map_err(|e| failed(e.into()))?;
+    let mut running = Running::new(child);
+    let ended = pidfd_open(running.pid(), PidfdFlags::empty()).map_err(|e| failed(e.into()))?;
     let mut stdout = running.child.stdout.take().map(|pipe| (pipe, Spoken::new(on_line, limits.output)));
     let mut stderr = running.child.stderr.take().map(|pipe| (pipe, Tail::default()));
     let mut output = Output::default();
@@ -65,35 +63,58 @@ pub fn watch(
             output.stderr = stderr.take().map(|(_, tail)| tail.finish()).unwrap_or_default();
         }
     }
-    let status = running.child.wait().map_err(failed)?;
-    running.group = None;
+    let status = running.wait().map_err(failed)?;
     judge(tool, status, limits, output)
 }
 
 /// A child that is killed, and waited for, when nobody watches it any more.
-struct Running {
+#[derive(Debug)]
+pub(super) struct Running {
     child: Child,
     /// Its process group, until it has been waited for.
     group: Option<Pid>,
 }
 
 impl Running {
+    pub(super) fn new(child: Child) -> Self {
+        let group = Some(Pid::from_child(&child));
+        Self { child, group }
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(super) fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait()?;
+        self.group = None;
+        Ok(status)
+    }
+
     /// As long as the child is not waited for, its number belongs to nobody else.
-    fn kill_group(&self) {
+    pub(super) fn kill_group(&self) {
         if let Some(group) = self.group {
             // There may be nobody left.
             let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.kill_group();
+        if self.group.take().is_some() {
+            // It was killed: this takes no time, and an error means that it is gone already.
+            let _ = self.child.wait();
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.kill_group();
-        if self.group.is_some() {
-            // It was killed: this takes no time, and an error means that it is gone already.
-            let _ = self.child.wait();
-        }
+        self.end();
     }
 }
 
@@ -202,22 +223,27 @@ impl<'a> Spoken<'a> {
 
 /// The end of what was said.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+pub(super) struct Tail(Vec<u8>);
 
 impl Tail {
-    fn take(&mut self, pipe: &mut impl Read) -> io::Result<bool> {
+    pub(super) fn take(&mut self, pipe: &mut impl Read) -> io::Result<bool> {
         let goes_on = read_some(pipe, &mut |piece| self.0.extend_from_slice(piece))?;
         let surplus = self.0.len().saturating_sub(STDERR_KEPT);
         self.0.drain(..surplus);
         Ok(goes_on)
     }
 
-    fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 }
 
-fn judge(tool: &'static str, status: ExitStatus, limits: Limits, output: Output) -> Result<Output, ChildError> {
+pub(super) fn judge(
+    tool: &'static str,
+    status: ExitStatus,
+    limits: Limits,
+    output: Output,
+) -> Result<Output, ChildError> {
     if status.success() {
         return Ok(output);
     }
@@ -225,6 +251,10 @@ fn judge(tool: &'static str, status: ExitStatus, limits: Limits, output: Output)
     match signal.flatten() {
         Some(Signal::XCPU) => Err(ChildError::TooMuchCpu { tool, limit: limits.cpu }),
         Some(Signal::XFSZ) => Err(ChildError::FileTooLarge { tool, limit: limits.file }),
+        // What this program says when it gets no memory.
+        Some(Signal::ABORT) if output.stderr.contains("memory allocation of ") => {
+            Err(ChildError::TooMuchMemory { tool, limit: limits.memory })
+        }
         _ => {
             let said = output.stderr.trim();
             let said = if said.is_empty() { "it said nothing about it" } else { last_lines(said) };

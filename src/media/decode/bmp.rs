@@ -1,13 +1,12 @@
 //! BMP, through the `image` crate. What is not run-length coded is decoded in strips: some rows under the file's own
 //! header, with the height changed, are a file that the decoder takes.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
-use std::os::unix::fs::FileExt;
 
 use image::ImageDecoder;
 use image::codecs::bmp::BmpDecoder;
 
+use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::{Share, read_at_most};
@@ -28,7 +27,7 @@ pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
 pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let (limits, share) = (source.limits, source.share.clone());
     let header = Header::read(&mut source.file).map_err(reading)?;
-    let file = source.file.get_ref().get_ref().try_clone().map_err(reading)?;
+    let file = source.file.get_ref().get_ref().clone();
     let (decoder, picture) = open(source, &header)?;
     let pixels = if header.can_be_cut() {
         let layout = layout(&decoder, Format::Bmp)?;
@@ -115,7 +114,7 @@ impl Header {
 
 struct Strips {
     header: Header,
-    file: File,
+    file: Reader,
     share: Share,
     size: (u32, u32),
     layout: Layout,

@@ -18,11 +18,10 @@ mod watched;
 mod webp_chunks;
 
 use std::any::Any;
-use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 
+use super::content::{Content, Reader};
 use super::error::MediaError;
 use super::format::{Format, SNIFF_LEN};
 use super::limits::Limits;
@@ -58,22 +57,21 @@ pub(crate) struct Source<'a> {
 }
 
 /// The file of a picture, which ends with an error once the work is to stop.
-pub(crate) type Input<'a> = BufReader<Watched<'a, File>>;
+pub(crate) type Input<'a> = BufReader<Watched<'a, Reader>>;
 
 /// For what reads no more than headers, which are short by their own limits.
 const NEVER: Cancel<'static> = &|| false;
 
 impl<'a> Source<'a> {
-    fn open(path: &Path, limits: &'a Limits, cancel: Cancel<'a>) -> Result<(Self, Format), MediaError> {
-        let failed = |source| MediaError::Io { doing: format!("read {}", path.display()), source };
-        let mut file = File::open(path).map_err(failed)?;
-        let bytes = file.metadata().map_err(failed)?.len();
+    fn open(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<(Self, Format), MediaError> {
+        let failed = |source| MediaError::Io { doing: format!("read {}", content.shown()), source };
+        let mut file = content.open().map_err(failed)?;
+        let bytes = file.len();
         limits.check_source(bytes)?;
         let mut head = Vec::with_capacity(SNIFF_LEN);
         file.by_ref().take(SNIFF_LEN as u64).read_to_end(&mut head).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let format = sniff(&head, &name);
+        let format = sniff(&head, &content.file_name());
         let file = BufReader::with_capacity(1 << 16, Watched::new(file, cancel));
         Ok((Self { file, bytes, limits, share: Share::of(limits) }, format))
     }
@@ -84,9 +82,9 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Reads the header of the picture at `path`; decodes no pixel.
-pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
-    let (source, format) = Source::open(path, limits, NEVER)?;
+/// Reads the header of a picture; decodes no pixel.
+pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, MediaError> {
+    let (source, format) = Source::open(&source.into(), limits, NEVER)?;
     guarded(format, || match format {
         Format::Jpeg => jpeg::probe(source),
         Format::Png => png::probe(source),
@@ -99,9 +97,9 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<Picture, MediaError> {
     })
 }
 
-/// Decodes the picture at `path`. The header has passed `limits` before memory is taken for pixels.
-pub(crate) fn decode<'a>(path: &Path, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Decoded<'a>, MediaError> {
-    let (source, format) = Source::open(path, limits, cancel)?;
+/// Decodes a picture. The header has passed `limits` before memory is taken for pixels.
+pub(crate) fn decode<'a>(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Decoded<'a>, MediaError> {
+    let (source, format) = Source::open(content, limits, cancel)?;
     stoppable(format, cancel, || match format {
         Format::Jpeg => jpeg::decode(source),
         Format::Png => png::decode(source),
@@ -116,8 +114,8 @@ pub(crate) fn decode<'a>(path: &Path, limits: &'a Limits, cancel: Cancel<'a>) ->
 
 /// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after
 /// its last row, which is too late for whoever reads it; but what is not opaque mostly shows it in the first.
-pub(crate) fn is_opaque(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
-    let Decoded { picture, pixels } = decode(path, limits, cancel)?;
+pub(crate) fn is_opaque(content: &Content, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
+    let Decoded { picture, pixels } = decode(content, limits, cancel)?;
     stoppable(picture.format, cancel, || match pixels {
         Pixels::Whole(raster) => Ok(raster.is_opaque()),
         Pixels::Flow(rows) => all_rows(rows, cancel, |layout, band| layout.all_opaque(band)),
@@ -126,12 +124,12 @@ pub(crate) fn is_opaque(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Res
 
 /// The same of a layer.
 pub(crate) fn is_layer_opaque(
-    path: &Path,
+    content: &Content,
     choice: LayerChoice,
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<bool, MediaError> {
-    let Some(alpha) = psd_layers::layer_alpha(path, choice, limits, cancel)? else {
+    let Some(alpha) = psd_layers::layer_alpha(content, choice, limits, cancel)? else {
         return Ok(true);
     };
     stoppable(Format::Psd, cancel, || all_rows(alpha, cancel, |_, band| band.iter().all(|alpha| *alpha == u8::MAX)))

@@ -3,10 +3,9 @@
 //! Read are gray, duotone (as gray), RGB and CMYK, 8 and 16 bits, uncompressed and run-length coded, of documents (PSD) and large
 //! documents (PSB).
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 
+use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::{Held, Share};
@@ -210,7 +209,7 @@ impl<'a> Input<'a> {
         Self { file, share, at: 0 }
     }
 
-    fn into_file(self) -> File {
+    fn into_file(self) -> Reader {
         self.file.into_inner().into_inner()
     }
 
@@ -347,7 +346,7 @@ impl<'a> Input<'a> {
 
 /// The channels, one after the other in the file, from which pixels are put together.
 struct Planes {
-    file: File,
+    file: Reader,
     share: Share,
     /// For `rows`.
     _held: Held,

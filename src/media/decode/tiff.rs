@@ -1,6 +1,5 @@
 //! TIFF and BigTIFF: the first page, in strips or tiles, chunky or planar.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 
 use tiff::decoder::ifd::Value;
@@ -8,6 +7,7 @@ use tiff::decoder::{Decoder, Limits as TiffLimits};
 use tiff::tags::{CompressionMethod, Tag};
 use tiff::{ColorType, TiffError};
 
+use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
@@ -20,7 +20,7 @@ use super::tiff_palette::{self, Disguised, Palette};
 use super::watched::Watched;
 use super::{Decoded, Pixels, Source};
 
-pub(super) type Input<'a> = Decoder<BufReader<Disguised<Watched<'a, File>>>>;
+pub(super) type Input<'a> = Decoder<BufReader<Disguised<Watched<'a, Reader>>>>;
 
 /// Profiles of presses come to some megabytes; strip tables of narrow strips likewise.
 const MAX_TAG_BYTES: usize = 16 << 20;

@@ -21,11 +21,12 @@ mod path;
 mod sharpen;
 mod survey;
 
-use std::path::Path;
-
 pub(crate) use path::{ClippingPath, resource};
 
+use serde::{Deserialize, Serialize};
+
 use super::color::Note;
+use super::content::Content;
 use super::decode::{Cancel, guarded, probe};
 use super::error::MediaError;
 use super::limits::Limits;
@@ -39,7 +40,7 @@ use sharpen::Sharpened;
 use survey::{Knocked, Survey};
 
 /// What is changed. Nothing by default.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Edits {
     pub crop: Option<Crop>,
     /// A clipping path is made alpha, and the alpha that the picture comes to have is written as a mask.
@@ -48,7 +49,7 @@ pub struct Edits {
     pub sharpen: Option<Sharpen>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Crop {
     /// Pixels cut off each side.
     Sides { left: u32, right: u32, top: u32, bottom: u32 },
@@ -58,7 +59,7 @@ pub enum Crop {
     Transparent { tolerance: f64 },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Corner {
     TopLeft,
     TopRight,
@@ -67,7 +68,7 @@ pub enum Corner {
 }
 
 /// Makes transparent what looks like the pixel in a corner.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Knockout {
     pub corner: Corner,
     /// How far a colour may be from the corner's: the root of the mean square of the differences of its samples, where 1 is
@@ -78,7 +79,7 @@ pub struct Knockout {
 }
 
 /// An unsharp mask: what a picture differs from its blurred self by is added to it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sharpen {
     /// How much of the difference is added, from 0 to 5.
     pub amount: f64,
@@ -90,8 +91,8 @@ pub struct Sharpen {
     pub monochrome: bool,
 }
 
-/// The clipping path of the picture at `source`, as the picture is seen.
-pub(super) fn clipping_path(source: &Path, limits: &Limits) -> Result<Option<ClippingPath>, MediaError> {
+/// The clipping path of a picture, as the picture is seen.
+pub(super) fn clipping_path(source: &Content, limits: &Limits) -> Result<Option<ClippingPath>, MediaError> {
     let Picture { format, orientation, .. } = probe(source, limits)?;
     let resources = image_resources(source, format).map_err(|e| MediaError::reading(format, e))?;
     let path = resources.as_deref().and_then(ClippingPath::read);

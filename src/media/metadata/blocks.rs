@@ -3,12 +3,11 @@
 //! Only headers are read, never pixels. What is damaged is left out: the picture is whole without it. Every length comes
 //! from the file and is held against [`MOST_BYTES`] and against what the file has left.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
+use super::super::content::{Content, Reader};
 use super::super::edit::resource;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
@@ -48,24 +47,24 @@ pub struct Blocks {
     photoshop: Option<Vec<u8>>,
 }
 
-type Input = BufReader<File>;
+type Input = BufReader<Reader>;
 
-/// The image resources of the file at `path`, if it has any.
-pub fn image_resources(path: &Path, format: Format) -> io::Result<Option<Vec<u8>>> {
-    Ok(Blocks::find(path, format)?.photoshop)
+/// The image resources of a file, if it has any.
+pub fn image_resources(content: &Content, format: Format) -> io::Result<Option<Vec<u8>>> {
+    Ok(Blocks::find(content, format)?.photoshop)
 }
 
 impl Blocks {
-    /// Finds them in the file at `path`.
-    pub fn read(path: &Path, format: Format) -> io::Result<Self> {
-        let mut blocks = Self::find(path, format)?;
+    /// Finds them in a file.
+    pub fn read(content: &Content, format: Format) -> io::Result<Self> {
+        let mut blocks = Self::find(content, format)?;
         blocks.open_photoshop();
         Ok(blocks)
     }
 
-    fn find(path: &Path, format: Format) -> io::Result<Self> {
+    fn find(content: &Content, format: Format) -> io::Result<Self> {
         let mut blocks = Self::default();
-        let mut input = BufReader::new(File::open(path)?);
+        let mut input = BufReader::new(content.open()?);
         let found = match format {
             Format::Jpeg => blocks.jpeg(&mut input),
             Format::Png => blocks.png(&mut input),
@@ -74,7 +73,7 @@ impl Blocks {
             Format::Gif => blocks.gif(&mut input),
             Format::Psd | Format::Psb => blocks.psd(&mut input),
             Format::Heic | Format::Avif => blocks.heif(&mut input),
-            Format::Svg => svg::packet(path).map(|packet| blocks.xmp = packet),
+            Format::Svg => svg::packet(content).map(|packet| blocks.xmp = packet),
             _ => Ok(()),
         };
         // A file that breaks off keeps what was found until there.

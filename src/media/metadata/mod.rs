@@ -19,14 +19,13 @@ mod tiff;
 mod xmp;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Cursor};
-use std::path::Path;
 
 pub(in crate::media) use blocks::image_resources;
 use blocks::{Blocks, Exif};
 pub(in crate::media) use tiff::{Tiff, Value};
 
+use super::content::Content;
 use super::format::Format;
 use super::pdf::Information;
 
@@ -48,15 +47,16 @@ const MOST_TEXT: usize = 1 << 20;
 /// Values by the names of their fields.
 pub type Fields = BTreeMap<String, Vec<String>>;
 
-/// Reads what the file at `path` says about itself.
-pub fn metadata(path: &Path, format: Format) -> io::Result<Fields> {
-    let blocks = Blocks::read(path, format)?;
+/// Reads what a file says about itself.
+pub fn metadata(source: impl Into<Content>, format: Format) -> io::Result<Fields> {
+    let content = &source.into();
+    let blocks = Blocks::read(content, format)?;
     let from_xmp = found(|found| blocks.xmp.iter().for_each(|packet| xmp::read(packet, found)));
     let from_iptc = found(|found| blocks.iptc.iter().for_each(|sets| iptc::read(sets, found)));
     let mut fields = match blocks.exif {
         Some(Exif::Block(block)) => found(|found| exif::read(Cursor::new(block), found)),
         Some(Exif::File) => {
-            let file = io::BufReader::new(File::open(path)?);
+            let file = io::BufReader::new(content.open()?);
             found(|found| exif::read(file, found))
         }
         None => Fields::new(),

@@ -22,10 +22,11 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use serde::{Deserialize, Serialize};
 
+use super::super::error::carried;
 use super::text::{self, Utf8};
 
 /// What a file says of one asset.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// Which row of the file, from 1; the one that names fields is not counted.
     pub number: usize,
@@ -38,7 +39,7 @@ pub struct Row {
 }
 
 /// Why a metadata file is refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum SheetError {
     #[error("it is not well-formed XML: {0}")]
     BadXml(String),
@@ -57,7 +58,11 @@ pub enum SheetError {
     #[error("row {row} opens a quotation mark that is not closed")]
     OpenQuote { row: usize },
     #[error("it cannot be read: {0}")]
-    Io(#[from] io::Error),
+    Io(
+        #[from]
+        #[serde(with = "carried")]
+        io::Error,
+    ),
 }
 
 /// Largest file, in bytes.

@@ -1,17 +1,17 @@
 //! SVG: the RDF in its `metadata` element, as Illustrator (an XMP packet) and Inkscape write it.
 
 use std::io;
-use std::path::Path;
 
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
+use super::super::content::Content;
 use super::super::stand_in::svg_text;
 use super::blocks::MOST_BYTES;
 
-/// The RDF of the file at `path` as a document of its own, if it has any.
-pub(super) fn packet(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let text = svg_text(path, MOST_BYTES)?;
+/// The RDF of a file as a document of its own, if it has any.
+pub(super) fn packet(content: &Content) -> io::Result<Option<Vec<u8>>> {
+    let text = svg_text(content, MOST_BYTES)?;
     Ok(text.ok().and_then(|text| document(&text)).map(String::into_bytes))
 }
 

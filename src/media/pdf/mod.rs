@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::child::{ChildError, Folder, Launcher, Limits as ChildLimits, Tool};
 use super::decode::Cancel;
 use super::limits::Limits;
+use super::metadata::Fields;
 use super::options::Options;
 pub(crate) use work::{NAME, work};
 
@@ -263,7 +264,7 @@ pub fn information(
     path: &Path,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-) -> Result<Information, OpenError> {
+) -> Result<Fields, OpenError> {
     let folder = launcher.folder()?;
     let (mut is_there, mut is_damaged) = (false, false);
     let mut hear = |said| match said {
@@ -274,7 +275,7 @@ pub fn information(
     match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
         Err(error) if !is_its_own_fault(&error) => return Err(error.into()),
         _ if is_damaged => return Err(OpenError::Pdf(PdfError::Damaged)),
-        _ if !is_there => return Ok(Information::default()),
+        _ if !is_there => return Ok(Fields::new()),
         _ => {}
     }
     Ok(read_json(&folder.path().join(INFORMATION)).unwrap_or_default())

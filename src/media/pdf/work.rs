@@ -12,6 +12,7 @@ use std::time::Duration;
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use super::super::limits::Limits;
+use super::super::metadata::of_pdf;
 use super::draw::{self, Page};
 use super::{INFORMATION, Orders, PageFiles, PageOrders, PdfError, Said, Task, information};
 
@@ -58,7 +59,7 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
         Task::Count => say(&Said::Pages(u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX))),
         Task::Inform => {
             let information = panic::catch_unwind(AssertUnwindSafe(|| information::read(&pdf))).unwrap_or_default();
-            fs::write(INFORMATION, serde_json::to_vec(&information)?)?;
+            fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
             say(&Said::Informed)
         }
         Task::Draw(pages) => draw(&pdf, pages, &limits),

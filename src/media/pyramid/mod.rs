@@ -15,11 +15,13 @@ mod reader;
 mod tile;
 
 use std::io::{Seek, Write};
-use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use serde::{Deserialize, Serialize};
+
 use super::cascade::{Band, level_sizes};
+use super::content::Content;
 use super::decode::Cancel;
 use super::error::MediaError;
 use super::limits::Limits;
@@ -32,7 +34,7 @@ pub(crate) use reader::Pyramid;
 pub(crate) use tile::jpeg_encoder;
 use tile::{Coder, Coding};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PyramidInfo {
     /// The size of each level, largest first.
     pub levels: Vec<(u32, u32)>,
@@ -43,16 +45,16 @@ pub struct PyramidInfo {
     pub bytes: u64,
 }
 
-/// Writes the pyramid of the picture at `source`.
+/// Writes the pyramid of a picture.
 pub fn write(
-    source: &Path,
+    source: impl Into<Content>,
     out: &mut (impl Write + Seek),
     options: &Options,
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<PyramidInfo, MediaError> {
     options.check()?;
-    let (_, rendering) = Rendering::open(source, options, limits, cancel)?;
+    let (_, rendering) = Rendering::open(&source.into(), options, limits, cancel)?;
     let mut builder = Builder::new(out, &rendering, options)?;
     rendering.run(options.tile, cancel, &mut |band| builder.add(&band))?;
     builder.finish()

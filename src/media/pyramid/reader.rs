@@ -1,16 +1,14 @@
 //! Reads regions out of the levels of a pyramid that was written here: no more tiles are decoded than a region touches.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use tiff::decoder::{Decoder, Limits as TiffLimits};
 use tiff::tags::Tag;
 
+use super::super::content::{Content, Reader};
 use super::super::decode::{self, Cancel, check_cancel, guarded};
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -28,7 +26,7 @@ const MAX_TAG_BYTES: usize = 64 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Pyramid {
-    file: File,
+    file: Reader,
     levels: Vec<Level>,
     layout: Layout,
     coding: Coding,
@@ -59,17 +57,17 @@ struct Level {
     lengths: Vec<u64>,
 }
 
-type Tags = Decoder<BufReader<File>>;
+type Tags = Decoder<BufReader<Reader>>;
 
 impl Pyramid {
-    pub fn open(path: &Path, limits: &Limits) -> Result<Self, MediaError> {
-        let failed = |source| MediaError::Io { doing: format!("read {}", path.display()), source };
-        let file = File::open(path).map_err(failed)?;
-        let tags = BufReader::new(file.try_clone().map_err(failed)?);
+    pub fn open(content: &Content, limits: &Limits) -> Result<Self, MediaError> {
+        let failed = |source| MediaError::Io { doing: format!("read {}", content.shown()), source };
+        let file = content.open().map_err(failed)?;
+        let tags = BufReader::new(file.clone());
         guarded(Format::Tiff, || Self::read(tags, file, limits))
     }
 
-    fn read(tags: BufReader<File>, file: File, limits: &Limits) -> Result<Self, MediaError> {
+    fn read(tags: BufReader<Reader>, file: Reader, limits: &Limits) -> Result<Self, MediaError> {
         let mut bounds = TiffLimits::default();
         bounds.ifd_value_size = MAX_TAG_BYTES;
         let mut tags = Decoder::new(tags).map_err(decode::refused_tiff)?.with_limits(bounds);

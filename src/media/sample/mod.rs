@@ -59,9 +59,9 @@ pub fn write_catalogue(dir: &Path, side: u32) -> Result<Vec<PathBuf>, MediaError
     if !(32..=8192).contains(&side) {
         let allowed = "it must be from 32 to 8192 pixels";
         return Err(MediaError::BadOption {
-            what: "the longer side of the sample pictures",
+            what: "the longer side of the sample pictures".into(),
             value: side.into(),
-            allowed,
+            allowed: allowed.into(),
         });
     }
     let mut catalogue = Catalogue { dir, written: Vec::new() };

@@ -17,10 +17,10 @@ mod encode;
 mod geometry;
 mod sharpen;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::color::Note;
+use super::content::Content;
 use super::decode::Cancel;
 use super::error::MediaError;
 use super::limits::Limits;
@@ -63,9 +63,9 @@ impl Renderer {
     }
 
     /// The view of a pyramid.
-    pub fn render(&self, pyramid: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
+    pub fn render(&self, pyramid: impl Into<Content>, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
         let Self { commands, target, cmyk_profile } = self;
-        let pyramid = Pyramid::open(pyramid, limits)?;
+        let pyramid = Pyramid::open(&pyramid.into(), limits)?;
         let plan = geometry::plan(pyramid.size(), commands);
         let drawn = canvas::draw(&pyramid, &plan, commands.res_mode, Bounds { limits, cancel })?;
         let (mut colors, note) = target.convert(drawn, pyramid.profile(), cmyk_profile.as_deref())?;

@@ -8,6 +8,8 @@
 mod heif;
 mod svg;
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +45,14 @@ pub struct StandIn {
     /// What is not as the file would have it.
     pub notes: Vec<Note>,
     _folder: Folder,
+}
+
+impl StandIn {
+    /// What the child left under its name is opened if it is a file, and nothing that leads to one.
+    pub fn open(&self) -> Result<File, StandInError> {
+        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(&self.path);
+        Ok(opened.map_err(ChildError::doing("open the picture that stands in"))?)
+    }
 }
 
 /// Makes the stand-in for the picture at `path`, an absolute path; none for formats that are read as they are.

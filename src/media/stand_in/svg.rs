@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::child::{ChildError, Launcher, Limits as ChildLimits, Tool};
 use super::super::color::Note;
+use super::super::content::Content;
 use super::super::decode::Cancel;
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -153,7 +154,7 @@ fn drawn(orders: &Orders) -> io::Result<Said> {
         max_memory: orders.max_memory,
         ..Limits::default()
     };
-    let text = match text(&orders.path, orders.max_memory / 4)? {
+    let text = match text(&orders.path.as_path().into(), orders.max_memory / 4)? {
         Ok(text) => text,
         Err(why) => return Ok(Said::Unusable(why)),
     };
@@ -188,11 +189,11 @@ fn complaint(error: &usvg::Error) -> String {
 }
 
 /// The document, at most `most` bytes of it, whatever it is compressed to and encoded in.
-pub(in crate::media) fn text(path: &Path, most: u64) -> io::Result<Result<String, String>> {
-    let mut file = BufReader::new(File::open(path)?);
+pub(in crate::media) fn text(content: &Content, most: u64) -> io::Result<Result<String, String>> {
+    let mut file = BufReader::new(content.open()?);
     let mut magic = [0; 2];
     let is_compressed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-    let file = BufReader::new(File::open(path)?);
+    let file = BufReader::new(content.open()?);
     // What is compressed to nothing is no longer than what comes of it either.
     let mut file = file.take(most + 1);
     let read = if is_compressed {

@@ -222,7 +222,7 @@ fn sixteen_bits_become_the_nearest_eight_in_every_format() {
     run("convert", &[path(&png), "-depth", "16", path(&files[3])]);
     let limits = Limits::default();
     for file in files {
-        let (picture, rendering) = Rendering::open(&file, &Options::default(), &limits, &never).unwrap();
+        let (picture, rendering) = Rendering::open(&(&file).into(), &Options::default(), &limits, &never).unwrap();
         assert_eq!(picture.depth, 16, "{}", file.display());
         let mut rows = rendering.into_rows();
         let samples = rows.layout().samples();

@@ -655,11 +655,7 @@ fn solid_inks_are_seen_as_the_inks_they_are() {
             _ => [43, 43, 42],
         };
         assert_eq!((seen.size(), &seen.bytes[..3]), ((20, 20, 3), &expected[..]), "{ink}");
-        assert_eq!(
-            shop.pixels(path(&made.thumbnail)).bytes[0].abs_diff(expected[0]) < 6,
-            true,
-            "{ink} in the thumbnail"
-        );
+        assert!(shop.pixels(path(&made.thumbnail)).bytes[0].abs_diff(expected[0]) < 6, "{ink} in the thumbnail");
     }
 }
 

@@ -323,7 +323,7 @@ mod tests {
     }
 
     fn open<'a>(path: &Path, limits: &'a Limits) -> Source<'a> {
-        Source::open(path, limits, super::super::NEVER).unwrap().0
+        Source::open(&path.into(), limits, super::super::NEVER).unwrap().0
     }
 
     #[test]

@@ -7,8 +7,9 @@
 mod pixels;
 mod records;
 
-use std::path::Path;
+use serde::{Deserialize, Serialize};
 
+use super::super::content::Content;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
@@ -22,7 +23,7 @@ use pixels::{LayerRows, Opening, Wanted};
 use records::read;
 
 /// A rectangle on the canvas, in its pixels. It may reach beyond the canvas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Frame {
     pub left: i32,
     pub top: i32,
@@ -43,7 +44,7 @@ impl Frame {
 }
 
 /// A layer as its record describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// From 1 at the bottom; groups are not counted.
     pub number: u32,
@@ -66,7 +67,7 @@ pub struct Layer {
 }
 
 /// How a layer is laid on those below it: Photoshop's four letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blend(pub [u8; 4]);
 
 impl Blend {
@@ -97,7 +98,7 @@ impl Blend {
 }
 
 /// The layers of a file, from the bottom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layers {
     /// Of the canvas.
     pub width: u32,
@@ -106,7 +107,7 @@ pub struct Layers {
 }
 
 /// A layer to be made a picture of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerChoice {
     /// As [`Layer::number`].
     pub number: u32,
@@ -115,8 +116,8 @@ pub struct LayerChoice {
 }
 
 /// Reads the records of all layers.
-pub fn layers(path: &Path, limits: &Limits, cancel: Cancel<'_>) -> Result<Layers, MediaError> {
-    let (source, format) = Source::open(path, limits, cancel)?;
+pub fn layers(source: impl Into<Content>, limits: &Limits, cancel: Cancel<'_>) -> Result<Layers, MediaError> {
+    let (source, format) = Source::open(&source.into(), limits, cancel)?;
     stoppable(format, cancel, || {
         let (header, records) = read(source, format)?;
         let layers = records.into_iter().map(|record| record.layer).collect();
@@ -132,13 +133,13 @@ pub(crate) struct LayerPixels<'a> {
 }
 
 pub(crate) fn decode_layer<'a>(
-    path: &Path,
+    content: &Content,
     choice: LayerChoice,
     limits: &'a Limits,
     cancel: Cancel<'a>,
 ) -> Result<LayerPixels<'a>, MediaError> {
-    let (source, format) = Source::open(path, limits, cancel)?;
-    let opening = Opening { path, limits, share: source.share.clone(), cancel };
+    let (source, format) = Source::open(content, limits, cancel)?;
+    let opening = Opening { content, limits, share: source.share.clone(), cancel };
     stoppable(format, cancel, || {
         let (header, record) = chosen(source, format, choice)?;
         let area = area(&header, &record, choice, limits)?;
@@ -162,13 +163,13 @@ pub(crate) fn decode_layer<'a>(
 
 /// The alpha of a layer alone; none where there is nothing that could let something through.
 pub(crate) fn layer_alpha<'a>(
-    path: &Path,
+    content: &Content,
     choice: LayerChoice,
     limits: &'a Limits,
     cancel: Cancel<'a>,
 ) -> Result<Option<AnyRows<'a>>, MediaError> {
-    let (source, format) = Source::open(path, limits, cancel)?;
-    let opening = Opening { path, limits, share: source.share.clone(), cancel };
+    let (source, format) = Source::open(content, limits, cancel)?;
+    let opening = Opening { content, limits, share: source.share.clone(), cancel };
     stoppable(format, cancel, || {
         let (header, record) = chosen(source, format, choice)?;
         let area = area(&header, &record, choice, limits)?;

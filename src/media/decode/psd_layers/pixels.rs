@@ -1,12 +1,10 @@
 //! The pixels of layers, row by row: samples of their channels, masks, and what lets something through.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
+use super::super::super::content::{Content, Reader};
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::super::limits::Limits;
@@ -28,7 +26,7 @@ pub(super) enum Wanted {
 
 /// How the file of a layer is opened: each channel reads it for itself, at a place of its own.
 pub(super) struct Opening<'p, 'a> {
-    pub path: &'p Path,
+    pub content: &'p Content,
     pub limits: &'a Limits,
     pub share: Share,
     pub cancel: Cancel<'a>,
@@ -197,7 +195,7 @@ enum Samples<'a> {
 
 impl<'a> Plane<'a> {
     fn open(opening: &Opening<'_, 'a>, header: &Header, channel: &Channel, frame: Frame) -> Result<Self, MediaError> {
-        let Opening { path, limits, share, cancel } = opening;
+        let Opening { content, limits, share, cancel } = opening;
         let format = header.format;
         // Masks have frames of their own.
         limits.check_size(frame.width.into(), frame.height.into())?;
@@ -205,11 +203,9 @@ impl<'a> Plane<'a> {
         let lengths = u64::from(frame.height) * size_of::<u32>() as u64;
         let held = share.hold(row * 3 + lengths)?;
         let failed = reading(format);
-        let file = File::open(path).map_err(&failed)?;
-        let mut part = BufReader::with_capacity(
-            1 << 14,
-            Watched::new(Section { file, at: channel.at, left: channel.bytes }, *cancel),
-        );
+        let file = content.open().map_err(&failed)?;
+        let section = Section { file, at: channel.at, left: channel.bytes };
+        let mut part = BufReader::with_capacity(1 << 14, Watched::new(section, *cancel));
         let mut compression = [0; 2];
         part.read_exact(&mut compression).map_err(&failed)?;
         let samples = match u16::from_be_bytes(compression) {
@@ -308,7 +304,7 @@ type Part<'a> = BufReader<Watched<'a, Section>>;
 
 /// Some bytes of a file, read without moving its position.
 struct Section {
-    file: File,
+    file: Reader,
     at: u64,
     left: u64,
 }

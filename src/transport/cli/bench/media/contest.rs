@@ -15,6 +15,9 @@ use crate::clock::Stopwatch;
 /// taken just before the end can be missed.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// This program, as an opponent of itself.
+pub const OURSELVES: &str = "prepress";
+
 /// A batch of tasks, each a process: as many side by side as there are cores.
 pub struct Contest {
     pub what: String,
@@ -53,7 +56,7 @@ impl Contest {
             command
         };
         let (present, missing): (Vec<&Opponent>, Vec<_>) =
-            self.theirs.iter().partition(|theirs| is_there(theirs.program));
+            self.theirs.iter().partition(|theirs| theirs.program == OURSELVES || is_there(theirs.program));
         for Opponent { program, package, .. } in missing {
             eprintln!("  {program} is not installed (Debian package {package}): not compared");
         }
@@ -63,6 +66,9 @@ impl Contest {
             self.round(&self.ours, ours, &mut we)?;
             for (opponent, needed) in present.iter().zip(&mut they) {
                 let theirs = |told: &Vec<String>| {
+                    if opponent.program == OURSELVES {
+                        return ours(told);
+                    }
                     let mut command = Command::new(opponent.program);
                     command.args(told).env("VIPS_CONCURRENCY", "1");
                     command

@@ -60,6 +60,13 @@ pub(super) fn measure(plan: &MediaArgs, report: &mut Report) -> Result<(), Bench
 pub enum Alone {
     /// Makes the pyramid and the thumbnail of a picture
     Optimize { source: PathBuf, pyramid: PathBuf },
+    /// Makes the pyramids and the thumbnails of several pictures
+    Batch {
+        /// By a worker, as the daemon has it done
+        #[arg(long)]
+        pool: bool,
+        pictures: Vec<PathBuf>,
+    },
     /// Draws the pages of a PDF
     Pages { document: PathBuf, target: PathBuf },
     /// Makes views of pyramids
@@ -69,6 +76,7 @@ pub enum Alone {
 pub(super) fn alone(task: &Alone) -> Result<(), BenchError> {
     match task {
         Alone::Optimize { source, pyramid } => pictures::optimize(source, pyramid),
+        Alone::Batch { pool, pictures } => pictures::batch(pictures, *pool),
         Alone::Pages { document, target } => pages::draw(document, target),
         Alone::Views { pyramids } => views::render(pyramids),
     }

@@ -4,9 +4,13 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::super::{BenchError, failed};
+use super::contest::OURSELVES;
 use super::{Contest, MediaArgs, Opponent, text};
+use crate::media::child::{Launcher, Pool, PoolLimits, RUNNING_BINARY};
+use crate::media::errand::Optimize;
 use crate::media::{self, Limits, Options, Picture};
 
 /// Formats, and how vips saves them.
@@ -34,6 +38,16 @@ pub(super) fn contests(plan: &MediaArgs, folder: &Path, originals: &[PathBuf]) -
         let side = plan.side;
         contests.push(contest(format!("{format}s of {side} pixels to pyramids"), "pictures/s", sources, |_| 1.0)?);
     }
+    for (kind, side, count) in [("", plan.side, plan.pictures), ("small ", SMALL, plan.pictures.saturating_mul(8))] {
+        let mut sources = Vec::new();
+        for (index, original) in originals.iter().enumerate() {
+            let scale = (f64::from(side) / f64::from(plan.side)).to_string();
+            let source = folder.join(format!("pool-{side}-{index}.jpg"));
+            run(&["resize", text(original), &format!("{}[Q=90]", text(&source)), &scale])?;
+            sources.push(source);
+        }
+        contests.push(against_ourselves(&format!("{kind}JPEGs of {side} pixels"), &sources, count.into()));
+    }
     if plan.large > 0 {
         let first = &originals[0];
         let scale = (f64::from(plan.large) * 1e6 / pixels(&probe(first)?)).sqrt().to_string();
@@ -49,6 +63,29 @@ pub(super) fn contests(plan: &MediaArgs, folder: &Path, originals: &[PathBuf]) -
 pub(super) fn originals(catalogue: &[PathBuf]) -> Vec<PathBuf> {
     let is_spin = |path: &&PathBuf| path.parent().is_some_and(|parent| parent.ends_with("Spin"));
     catalogue.iter().filter(is_spin).take(4).cloned().collect()
+}
+
+/// Longer side of pictures that are soon made.
+const SMALL: u32 = 400;
+
+/// Pictures through workers, as the daemon has them made, against the same in one process.
+fn against_ourselves(pictures: &str, sources: &[PathBuf], count: usize) -> Contest {
+    let batches = rayon::current_num_threads().min(count);
+    let batch = |options: &[&str]| {
+        let task = |first: usize| {
+            let own = sources.iter().cycle().skip(first).step_by(batches).take(count / batches);
+            let told = ["batch"].iter().chain(options).map(|word| (*word).to_owned());
+            told.chain(own.map(|source| text(source).to_owned())).collect()
+        };
+        (0..batches).map(task).collect()
+    };
+    Contest {
+        what: format!("{pictures} to pyramids through the pool"),
+        unit: "pictures/s",
+        amount: (count / batches * batches) as f64,
+        ours: batch(&["--pool"]),
+        theirs: vec![Opponent { program: OURSELVES, package: "prepress", but: " in one process", tasks: batch(&[]) }],
+    }
 }
 
 fn contest<'a>(
@@ -78,6 +115,37 @@ pub(super) fn optimize(source: &Path, pyramid: &Path) -> Result<(), BenchError> 
         .map(|_| ())
         .map_err(failed("optimize a picture"))
 }
+
+/// Makes pyramids and thumbnails one after the other, and throws them away.
+pub(super) fn batch(pictures: &[PathBuf], by_worker: bool) -> Result<(), BenchError> {
+    let folder = tempfile::tempdir().map_err(failed("make a folder"))?;
+    let draft = || tempfile::tempfile_in(folder.path()).map_err(failed("make a file"));
+    let limits = PoolLimits {
+        places: 1,
+        picture: Limits { scratch: folder.path().to_owned(), ..Limits::default() },
+        file: u64::MAX,
+        cpu: FOREVER,
+        wall: FOREVER,
+        idle: FOREVER,
+    };
+    let crew = Pool::new(Launcher::new(Path::new(RUNNING_BINARY), folder.path()), limits.clone()).crew();
+    for picture in pictures {
+        let (mut pyramid, mut thumbnail, mut mask) = (draft()?, draft()?, draft()?);
+        let outputs = media::Outputs { pyramid: &mut pyramid, thumbnail: &mut thumbnail, mask: &mut mask };
+        let source = File::open(picture).map_err(failed("open a picture"))?;
+        if by_worker {
+            Optimize::send(&crew, &source, outputs, &Options::default(), &|| false)
+                .map_err(failed("have a picture optimized"))?;
+        } else {
+            media::optimize(source, outputs, &Options::default(), &limits.picture, &|| false)
+                .map_err(failed("optimize a picture"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Longer than any benchmark.
+const FOREVER: Duration = Duration::from_secs(86_400);
 
 fn probe(source: &Path) -> Result<Picture, BenchError> {
     media::probe(source, &Limits::default()).map_err(failed("look at a picture"))

@@ -1,0 +1,173 @@
+//! Errands over pictures and what they say about themselves.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
+use super::super::color::IccSpace;
+use super::super::decode::{Cancel, Layers, layers};
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::metadata::{Fields, metadata};
+use super::super::options::{ColorManagement, Options};
+use super::super::{Optimized, Outputs, optimize};
+use super::{Desk, Errand, Files};
+
+/// The largest ICC profile that is taken in, in bytes. Those of presses have a few megabytes.
+const LARGEST_PROFILE: u64 = 32 << 20;
+
+/// Makes the pyramid, the thumbnail and the mask of a picture. Files: the picture, then where these three go, then the profiles
+/// that the options name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Optimize {
+    options: Options,
+    /// Which profiles there are, in this order.
+    cmyk: bool,
+    source: bool,
+    output: bool,
+}
+
+impl Optimize {
+    /// Has it done by a worker.
+    pub fn send(
+        crew: &Crew,
+        picture: &File,
+        outputs: Outputs<'_, File, File, File>,
+        options: &Options,
+        cancel: Cancel<'_>,
+    ) -> Result<Optimized, ErrandError<MediaError>> {
+        let (errand, profiles) = Self::of(options).map_err(ChildError::doing("hand on a colour profile"))?;
+        let files = [picture, &*outputs.pyramid, &*outputs.thumbnail, &*outputs.mask].into_iter().chain(&profiles);
+        let files: Vec<BorrowedFd<'_>> = borrowed(files);
+        crew.send(errand, &files, cancel)
+    }
+
+    fn of(options: &Options) -> io::Result<(Self, Vec<File>)> {
+        let (source, output) = match &options.colors {
+            ColorManagement::Convert { source, output } => (source.as_ref(), output.as_ref()),
+            ColorManagement::Default | ColorManagement::Maintain => (None, None),
+        };
+        let cmyk = options.cmyk_profile.as_ref();
+        let profiles = [cmyk, source, output].into_iter().flatten().map(|bytes| in_memory(bytes));
+        let errand =
+            Self { options: options.clone(), cmyk: cmyk.is_some(), source: source.is_some(), output: output.is_some() };
+        Ok((errand, profiles.collect::<io::Result<_>>()?))
+    }
+}
+
+impl Errand for Optimize {
+    const NAME: &'static str = "the picture reader";
+    type Part = ();
+    type Answer = Optimized;
+    type Error = MediaError;
+
+    fn carry_out(
+        self,
+        mut files: Files,
+        desk: &mut Desk,
+        _take: &mut dyn FnMut(()) -> bool,
+        cancel: Cancel<'_>,
+    ) -> Result<Optimized, MediaError> {
+        let picture = files.next("the picture")?;
+        let mut drafts = [files.next("the pyramid")?, files.next("the thumbnail")?, files.next("the mask")?];
+        let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
+        let (cmyk_profile, source, output) = (profile(self.cmyk)?, profile(self.source)?, profile(self.output)?);
+        let colors = match self.options.colors {
+            ColorManagement::Convert { .. } => ColorManagement::Convert { source, output },
+            plain => plain,
+        };
+        let options = Options { cmyk_profile, colors, ..self.options };
+        let [pyramid, thumbnail, mask] = &mut drafts;
+        optimize(picture, Outputs { pyramid, thumbnail, mask }, &options, &desk.limits, cancel).map_err(in_words)
+    }
+}
+
+/// A limit of the process takes the memory away that the limits of the picture would have allowed: that is a matter of the file.
+fn in_words(error: MediaError) -> MediaError {
+    match error {
+        MediaError::Io { doing, source } if source.kind() == io::ErrorKind::OutOfMemory => {
+            MediaError::corrupt(Format::Unknown, format!("cannot {doing}: {source}"))
+        }
+        error => error,
+    }
+}
+
+pub(super) fn read_profile(file: File) -> Result<Arc<[u8]>, MediaError> {
+    let failed = |source| MediaError::Io { doing: "read a colour profile".to_owned(), source };
+    let mut bytes = Vec::new();
+    let mut content = super::super::content::Content::from(file).open().map_err(failed)?.take(LARGEST_PROFILE + 1);
+    content.read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST_PROFILE {
+        return Err(MediaError::SourceTooLarge { bytes: bytes.len() as u64, limit: LARGEST_PROFILE });
+    }
+    Ok(bytes.into())
+}
+
+/// What a file says about itself. File: it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadMetadata {
+    pub format: Format,
+}
+
+impl Errand for ReadMetadata {
+    const NAME: &'static str = "the reader of metadata";
+    type Part = ();
+    type Answer = Fields;
+    type Error = MediaError;
+
+    fn carry_out(
+        self,
+        mut files: Files,
+        _desk: &mut Desk,
+        _take: &mut dyn FnMut(()) -> bool,
+        _cancel: Cancel<'_>,
+    ) -> Result<Fields, MediaError> {
+        metadata(files.next("the file")?, self.format).map_err(|error| MediaError::reading(self.format, error))
+    }
+}
+
+/// The records of all layers of a Photoshop file. File: it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadLayers;
+
+impl Errand for ReadLayers {
+    const NAME: &'static str = "the reader of layers";
+    type Part = ();
+    type Answer = Layers;
+    type Error = MediaError;
+
+    fn carry_out(
+        self,
+        mut files: Files,
+        desk: &mut Desk,
+        _take: &mut dyn FnMut(()) -> bool,
+        cancel: Cancel<'_>,
+    ) -> Result<Layers, MediaError> {
+        layers(files.next("the file")?, &desk.limits, cancel).map_err(in_words)
+    }
+}
+
+/// The colours that an ICC profile describes, if pictures can be in it. File: it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadSpace;
+
+impl Errand for ReadSpace {
+    const NAME: &'static str = "the reader of colour profiles";
+    type Part = ();
+    type Answer = Option<IccSpace>;
+    type Error = MediaError;
+
+    fn carry_out(
+        self,
+        mut files: Files,
+        _desk: &mut Desk,
+        _take: &mut dyn FnMut(()) -> bool,
+        _cancel: Cancel<'_>,
+    ) -> Result<Option<IccSpace>, MediaError> {
+        read_profile(files.next("the profile")?).map(|bytes| IccSpace::of(&bytes))
+    }
+}

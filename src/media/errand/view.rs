@@ -1,0 +1,111 @@
+//! Errands of the image-serving protocol. A pyramid was written here, but it holds profiles that came with pictures, and an
+//! order may name one that was uploaded.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
+use super::super::color::Note;
+use super::super::decode::Cancel;
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::serve::Renderer;
+use super::picture::read_profile;
+use super::{Desk, Errand, Files};
+use crate::serving::Commands;
+
+/// Whether an order can be carried out with an uploaded profile. File: the profile.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CheckProfile {
+    pub commands: Commands,
+}
+
+impl Errand for CheckProfile {
+    const NAME: &'static str = "the reader of colour profiles";
+    type Part = ();
+    /// Why not.
+    type Answer = Option<String>;
+    type Error = MediaError;
+
+    fn carry_out(
+        self,
+        mut files: Files,
+        _desk: &mut Desk,
+        _take: &mut dyn FnMut(()) -> bool,
+        _cancel: Cancel<'_>,
+    ) -> Result<Option<String>, MediaError> {
+        let profile = read_profile(files.next("the profile")?)?;
+        Ok(Renderer::new(self.commands, Some(&profile)).err().map(|error| error.to_string()))
+    }
+}
+
+/// Profiles that a view takes, by their content.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Profiles<'a> {
+    /// Of the asset that the commands name, if they name one.
+    pub named: Option<&'a [u8]>,
+    /// Of CMYK pictures that bring none.
+    pub cmyk: Option<&'a [u8]>,
+}
+
+/// A view of a pyramid. Files: the pyramid, where the view goes, the profile if one is named that is not built in, and the one
+/// of CMYK without a profile if there is one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Render {
+    pub commands: Commands,
+    pub has_profile: bool,
+    pub has_cmyk: bool,
+}
+
+impl Render {
+    /// Has it done by a worker.
+    pub fn send(
+        crew: &Crew,
+        commands: &Commands,
+        profiles: Profiles<'_>,
+        (pyramid, view): (&File, &File),
+        cancel: Cancel<'_>,
+    ) -> Result<Viewed, ErrandError<MediaError>> {
+        let Profiles { named, cmyk } = profiles;
+        let errand = Self { commands: commands.clone(), has_profile: named.is_some(), has_cmyk: cmyk.is_some() };
+        let profiles: io::Result<Vec<File>> = [named, cmyk].into_iter().flatten().map(in_memory).collect();
+        let profiles = profiles.map_err(ChildError::doing("hand on a colour profile"))?;
+        crew.send(errand, &borrowed([pyramid, view].into_iter().chain(&profiles)), cancel)
+    }
+}
+
+/// A view that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewed {
+    pub width: u32,
+    pub height: u32,
+    pub bytes: u64,
+    /// What its owner may want to know of its colours.
+    pub note: Option<Note>,
+}
+
+impl Errand for Render {
+    const NAME: &'static str = "the renderer";
+    type Part = ();
+    type Answer = Viewed;
+    type Error = MediaError;
+
+    fn carry_out(
+        self,
+        mut files: Files,
+        desk: &mut Desk,
+        _take: &mut dyn FnMut(()) -> bool,
+        cancel: Cancel<'_>,
+    ) -> Result<Viewed, MediaError> {
+        let (pyramid, mut out): (File, File) = (files.next("the pyramid")?, files.next("the view")?);
+        let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
+        let (profile, cmyk) = (profile(self.has_profile)?, profile(self.has_cmyk)?);
+        let renderer = Renderer::new(self.commands, profile.as_deref());
+        let renderer = renderer.map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
+        let view = renderer.with_cmyk_profile(cmyk).render(pyramid, &desk.limits, cancel)?;
+        out.write_all(&view.bytes).map_err(MediaError::writing("view"))?;
+        Ok(Viewed { width: view.width, height: view.height, bytes: view.bytes.len() as u64, note: view.note })
+    }
+}

@@ -1,0 +1,62 @@
+//! The side of the worker: takes errands from its standard input until there are no more.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use super::super::child::{say_end, say_part, take_order};
+use super::{Desk, Errand, Order, Orders};
+
+/// Serves the daemon at the other end of the socket. `threads` says on how many threads pictures are worked on.
+pub(crate) fn work(threads: Option<&OsStr>) -> ExitCode {
+    let threads = threads.and_then(|threads| threads.to_str()?.parse().ok()).unwrap_or(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    match pool.map_err(io::Error::other).and_then(|()| serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut desk = Desk::default();
+    while let Some((order, files)) = take_order(&socket)? {
+        let Orders { limits, errand } = serde_json::from_slice(&order)?;
+        desk.limits = limits;
+        let said = match errand {
+            Order::Optimize(errand) => carry_out(*errand, files, &mut desk, &socket),
+            Order::Metadata(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::Layers(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::Space(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::FindKind(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::ListArchive(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::ExtractMember(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::TakeRows(errand) => carry_out(errand, files, &mut desk, &socket),
+            Order::CheckProfile(errand) => carry_out(*errand, files, &mut desk, &socket),
+            Order::Render(errand) => carry_out(*errand, files, &mut desk, &socket),
+        };
+        say_end(&socket, &said?)?;
+    }
+    Ok(())
+}
+
+/// Who cancels an errand kills the worker: it is not asked in between.
+fn carry_out<E: Errand>(errand: E, files: Vec<File>, desk: &mut Desk, socket: &UnixStream) -> io::Result<Vec<u8>> {
+    let mut failed = None;
+    let mut take = |part| {
+        let said = serde_json::to_vec(&part).map_err(io::Error::from).and_then(|json| say_part(socket, &json));
+        failed = said.err();
+        failed.is_none()
+    };
+    let answer = errand.carry_out(files.into(), desk, &mut take, &|| false);
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(serde_json::to_vec(&answer)?),
+    }
+}
