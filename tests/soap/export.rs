@@ -134,7 +134,7 @@ async fn download(server: &Server, address: &str) {
     let beyond = client.get(address).header("Range", format!("bytes={length}-")).send().await.unwrap();
     assert_eq!(beyond.status(), 416);
     assert_eq!(beyond.headers()["content-range"].to_str().unwrap(), format!("bytes */{length}"));
-    going_on(&client, address, &whole).await;
+    going_on(client, address, &whole).await;
     let (folder, token) = address.rsplit_once('/').unwrap();
     let flipped = if token.starts_with('0') { "1" } else { "0" };
     let guesses = [
