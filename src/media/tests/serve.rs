@@ -560,11 +560,11 @@ const PRESS: &str = "/usr/share/color/icc/ghostscript/default_cmyk.icc";
 
 /// A pyramid of inks, kept as they are, of a picture whose profile is [`PRESS`], and the picture without a profile as well.
 fn inked() -> [Bench; 2] {
-    ["inked.tif", "bare.tif"].map(|name| {
-        let shop = Workshop::new();
-        let source = shop.sample("Ångström.jpg", 400);
-        let inked = shop.vips("icc_transform", &source, "inked.tif", &[PRESS, "--intent", "relative"]);
-        let inked = if name == "bare.tif" { shop.vips("copy", &inked, "bare.tif[strip]", &[]) } else { inked };
+    let (first, second) = (Workshop::new(), Workshop::new());
+    let source = first.sample("Ångström.jpg", 400);
+    let inked = first.vips("icc_transform", &source, "inked.tif", &[PRESS, "--intent", "relative"]);
+    let bare = second.vips("copy", &inked, "bare.tif[strip]", &[]);
+    [(first, inked), (second, bare)].map(|(shop, inked)| {
         let options = Options { colors: ColorManagement::Maintain, ..Options::default() };
         let (made, _) = shop.optimize(&inked, &options).unwrap();
         let page = shop.file("page.v");
@@ -612,7 +612,7 @@ fn inks_become_the_colours_of_their_profile_in_every_format() {
     bench.alike(&to_srgb(&wide), &srgb, CONVERTED + 1.0, "ProPhoto");
     // Where the view shows nothing of the picture.
     let turned = bench.shop.pixels(path(&bench.view("fmt=png-alpha&rotate=30&wid=200")));
-    assert_eq!((turned.bands, &turned.bytes[..4]), (4, &[0; 4][..]), "nothing is seen in the corner");
+    assert_eq!((turned.bands, turned.bytes[3]), (4, 0), "nothing is seen in the corner");
     let corner = |commands: &str| bench.shop.pixels(path(&bench.view(commands))).bytes[..3].to_vec();
     assert_eq!(corner("fmt=png&rotate=30&wid=200&bgc=10,20,30"), [10, 20, 30]);
     assert_eq!(corner("fmt=png&wid=400&hei=100&bgc=10,20,30"), [10, 20, 30]);
@@ -630,7 +630,8 @@ fn inks_become_the_colours_of_their_profile_in_every_format() {
     bench.alike(&file, &srgb, CONVERTED, "the profile of those without");
     let (file, note) = render(renderer());
     assert_eq!(note, Some(Note::CmykByFormula));
-    bench.alike(&file, &srgb, 25.0, "on coated paper");
+    // On other paper with other inks, and far from what inks that are taken for light come to.
+    bench.alike(&file, &srgb, 40.0, "on coated paper");
 }
 
 #[test]
@@ -655,7 +656,8 @@ fn solid_inks_are_seen_as_the_inks_they_are() {
             _ => [43, 43, 42],
         };
         assert_eq!((seen.size(), &seen.bytes[..3]), ((20, 20, 3), &expected[..]), "{ink}");
-        assert!(shop.pixels(path(&made.thumbnail)).bytes[0].abs_diff(expected[0]) < 6, "{ink} in the thumbnail");
+        let red = shop.pixels(path(&made.thumbnail)).bytes[0];
+        assert!(red.abs_diff(expected[0]) < 6, "{ink} in the thumbnail: {red}");
     }
 }
 
