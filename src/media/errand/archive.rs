@@ -184,7 +184,6 @@ impl Errand for ExtractMember {
 }
 
 fn copy(from: &mut dyn Read, most: u64, out: &mut File) -> Result<u64, MemberError> {
-    let damaged = |what: String| MemberError::Damaged(what);
     let mut piece = vec![0; 1 << 16];
     let mut copied = 0;
     loop {
@@ -192,11 +191,11 @@ fn copy(from: &mut dyn Read, most: u64, out: &mut File) -> Result<u64, MemberErr
             Ok(0) => return Ok(copied),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(damaged(error.to_string())),
+            Err(error) => return Err(MemberError::Damaged(error.to_string())),
         };
         copied += count as u64;
         if copied > most {
-            return Err(damaged(format!("it has more than the {most} bytes that the list says")));
+            return Err(MemberError::Damaged(format!("it has more than the {most} bytes that the list says")));
         }
         out.write_all(&piece[..count]).map_err(|error| MemberError::Io(MediaError::writing("member")(error)))?;
     }
