@@ -16,7 +16,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -27,6 +27,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::{Engine, Parts};
 use crate::executors::Registry;
+use crate::media::child::RUNNING_BINARY;
 use crate::service::mark::{MarkKeeper, Standing};
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
@@ -177,10 +178,22 @@ async fn meet_mark(services: &Services, blobs: &Blobs, identity: String) -> Resu
     Ok(mark)
 }
 
+/// Who does the jobs.
+enum Executors<'a> {
+    /// Those of this version, whose children start as this binary.
+    Own(&'a Path),
+    Given(Arc<dyn Registry>),
+}
+
 impl Daemon {
     /// Starts with the executors of this version.
     pub async fn start(config: Arc<Config>, clock: SharedClock) -> Result<Self, StartError> {
-        Self::start_locked(config, clock, None).await
+        Self::start_as(config, clock, Path::new(RUNNING_BINARY)).await
+    }
+
+    /// The same in a process that is another program, such as a test: children start as `binary`.
+    pub async fn start_as(config: Arc<Config>, clock: SharedClock, binary: &Path) -> Result<Self, StartError> {
+        Self::start_locked(config, clock, Executors::Own(binary)).await
     }
 
     /// Starts with other executors: for tests.
@@ -189,13 +202,13 @@ impl Daemon {
         clock: SharedClock,
         registry: Arc<dyn Registry>,
     ) -> Result<Self, StartError> {
-        Self::start_locked(config, clock, Some(registry)).await
+        Self::start_locked(config, clock, Executors::Given(registry)).await
     }
 
     async fn start_locked(
         config: Arc<Config>,
         clock: SharedClock,
-        registry: Option<Arc<dyn Registry>>,
+        executors: Executors<'_>,
     ) -> Result<Self, StartError> {
         let data = config.data();
         fitness::examine(&config).await?;
@@ -209,9 +222,9 @@ impl Daemon {
         let listener = listener::Listener::bind(&config, clock.clone())?;
         let address = listener.address();
         let (marks, is_explained) = crashes::take_stock(data, &store, clock.now()).await?;
-        let registry = match registry {
-            Some(registry) => registry,
-            None => parts::registry(&config, blobs.clone(), marks.clone(), address)?,
+        let registry = match executors {
+            Executors::Given(registry) => registry,
+            Executors::Own(binary) => parts::registry(&config, blobs.clone(), marks.clone(), address, binary)?,
         };
         let ways_out = WaysOut::new(parts::notify(&config, &store).await?);
         let parts = Parts {

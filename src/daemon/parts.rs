@@ -1,7 +1,7 @@
 //! What the configuration makes of each part.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StartError;
@@ -212,11 +212,12 @@ pub fn registry(
     blobs: Blobs,
     marks: Marks,
     address: SocketAddr,
+    binary: &Path,
 ) -> Result<Arc<dyn Registry>, StartError> {
     install_crypto();
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let settings = Settings::new(config).read_files().map_err(|e| StartError::Executors(e.to_string()))?;
-    let settings = Settings { own_url: format!("{scheme}://{address}"), ..settings };
+    let settings = Settings { own_url: format!("{scheme}://{address}"), binary: binary.to_owned(), ..settings };
     Launcher::new(&settings.binary, &settings.scratch).sweep().map_err(|e| StartError::Executors(e.to_string()))?;
     Ok(Arc::new(Standard::new(settings, blobs).with_marks(marks)))
 }

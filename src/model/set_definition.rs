@@ -154,7 +154,7 @@ mod tests {
         for (text, said) in [
             ("${getCatalogId([a|1])", "closes"),
             ("${a|1}", "not a function"),
-            ("${drop([a|1])}", "none of getFilePath"),
+            ("${drop([a|1])}", "not one of getFilePath"),
             ("${getCatalogId(a|1)}", "[ ]"),
             ("${getMetaData([a|1])}", "2 handles"),
             ("${getCatalogId([c|1])}", "handle"),

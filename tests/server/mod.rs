@@ -7,6 +7,7 @@
 
 pub mod stage;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -120,7 +121,10 @@ impl Server {
         let config = Arc::new(config);
         let daemon = match registry {
             Some(registry) => Daemon::start_with(config, clock, registry).await.unwrap(),
-            None => Daemon::start(config, clock).await.unwrap(),
+            None => {
+                let binary = Path::new(env!("CARGO_BIN_EXE_prepress"));
+                Daemon::start_as(config, clock, binary).await.unwrap()
+            }
         };
         Self { daemon, client: reqwest::Client::new(), folder }
     }

@@ -212,7 +212,7 @@ async fn what_is_sent_is_bounded_even_if_it_stands_for_nothing() {
         let form = Form::default().auth(ADA, "").params(&format!("<jobName>N</jobName>{OPTIONS}"));
         let answer = form.part(&head, nothing.repeat(3 << 20).as_bytes()).post(&server).await;
         assert_eq!(answer.fault_code(), Some(30003), "{encoding}: {}", answer.text);
-        assert!(answer.reason().contains("larger than 5783552 bytes"), "{}", answer.reason());
+        assert!(answer.reason().contains("larger than the limit of 5783552 bytes"), "{}", answer.reason());
     }
     // A file as long as is allowed may swell.
     let head = "name=\"f\"; filename=\"a.txt\"\r\nContent-Transfer-Encoding: quoted-printable";

@@ -471,7 +471,8 @@ fn wait_for(fds: &mut [PollFd<'_>], time: Duration) -> io::Result<()> {
 fn processor_time(process: Pid) -> Duration {
     /// The kernel counts in hundredths of a second wherever this program runs (`USER_HZ`).
     const TICK: Duration = Duration::from_millis(10);
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    let path = format!("/proc/{}/stat", process.as_raw_nonzero());
+    let stat = fs::read_to_string(path).unwrap_or_default(); // bounded: a line of the kernel's
     // The name of the program comes before, in parentheses; then the third field and those behind it.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());

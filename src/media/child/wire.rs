@@ -40,7 +40,9 @@ pub fn order(mut socket: &UnixStream, order: &[u8], files: &[BorrowedFd<'_>]) ->
     let length = length.ok_or(io::ErrorKind::InvalidInput)?.to_le_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FILES))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
+    // Room for them is rounded up by the system, on both sides.
+    let are_too_many = files.len() > MOST_FILES;
+    if are_too_many || (!files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files))) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let sent = rustix::net::sendmsg(socket, &[IoSlice::new(&length)], &mut control, SendFlags::NOSIGNAL)?;
@@ -76,7 +78,7 @@ pub fn take_order(mut socket: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<Fi
     if length > LONGEST_ORDER {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let mut order = vec![0; length];
+    let mut order = vec![0; length]; // bounded: by LONGEST_ORDER, looked at above
     socket.read_exact(&mut order)?;
     Ok(Some((order, files)))
 }
@@ -122,7 +124,7 @@ impl Answer {
     /// Reads what is there; false when there will be no more.
     pub fn read(&mut self, mut socket: &UnixStream) -> io::Result<bool> {
         let start = self.bytes.len();
-        self.bytes.resize(start + READ, 0);
+        self.bytes.resize(start + READ, 0); // bounded: a piece has LONGEST_PIECE at most, and READ more
         let read = socket.read(&mut self.bytes[start..]);
         self.bytes.truncate(start + *read.as_ref().unwrap_or(&0));
         match read {

@@ -1,7 +1,7 @@
 //! Errands over pictures and what they say about themselves.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::super::color::IccSpace;
 use super::super::decode::{Cancel, Layers, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
+use super::super::memory::read_at_most;
 use super::super::metadata::{Fields, metadata};
 use super::super::options::{ColorManagement, Options};
 use super::super::{Optimized, Outputs, optimize};
@@ -98,9 +99,8 @@ fn in_words(error: MediaError) -> MediaError {
 
 pub(super) fn read_profile(file: File) -> Result<Arc<[u8]>, MediaError> {
     let failed = |source| MediaError::Io { doing: "read a colour profile".to_owned(), source };
-    let mut bytes = Vec::new();
-    let mut content = super::super::content::Content::from(file).open().map_err(failed)?.take(LARGEST_PROFILE + 1);
-    content.read_to_end(&mut bytes).map_err(failed)?;
+    let mut content = super::super::content::Content::from(file).open().map_err(failed)?;
+    let bytes = read_at_most(&mut content, LARGEST_PROFILE + 1).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_PROFILE {
         return Err(MediaError::SourceTooLarge { bytes: bytes.len() as u64, limit: LARGEST_PROFILE });
     }
