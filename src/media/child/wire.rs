@@ -40,7 +40,10 @@ pub fn order(mut socket: &UnixStream, order: &[u8], files: &[BorrowedFd<'_>]) ->
     let length = length.ok_or(io::ErrorKind::InvalidInput)?.to_le_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FILES))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
+    // The buffer has some room to spare.
+    let is_taken =
+        files.len() <= MOST_FILES && (files.is_empty() || control.push(SendAncillaryMessage::ScmRights(files)));
+    if !is_taken {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let sent = rustix::net::sendmsg(socket, &[IoSlice::new(&length)], &mut control, SendFlags::NOSIGNAL)?;
