@@ -214,6 +214,8 @@ async fn what_is_not_there_cannot_be_controlled() {
 #[tokio::test]
 async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {
     let world = World::in_zone("UTC", "2026-01-05T08:00:00Z").await;
+    // The views are in the zone of the server, once a daemon has said which one that is.
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
     let job = world.submit(1, "each second", Plan::Cron("* * * * * ?")).await.job;
     let few = world.submit(1, "hourly", HOURLY).await.job;
     let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();

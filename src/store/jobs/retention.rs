@@ -203,8 +203,8 @@ async fn lines_of_some(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Op
     .map_err(StoreError::doing("look for runs with old lines"))?;
     let Some((last, its_end)) = runs.last() else { return Ok(Some(0)) };
     let removed = remove_of(tx, &LINES, &runs.iter().map(|(run, _)| *run).collect::<Vec<_>>()).await?;
-    if removed > 0 {
-        return Ok(Some(removed));
+    if removed.rows > 0 {
+        return Ok(Some(removed.rows));
     }
     sqlx::query(
         "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -217,24 +217,36 @@ async fn lines_of_some(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Op
     Ok(None)
 }
 
-/// Removes some rows that belong to these runs, and says how many.
-async fn remove_of(tx: &mut Transaction, of: &Belongings, runs: &[i64]) -> Result<u64, StoreError> {
+/// What was removed of a table.
+struct Removed {
+    rows: u64,
+    /// Nothing is left there of the runs.
+    all: bool,
+}
+
+/// Removes some rows that belong to these runs.
+async fn remove_of(tx: &mut Transaction, of: &Belongings, runs: &[i64]) -> Result<Removed, StoreError> {
     let doing = "forget what belongs to old runs";
-    let counts: Vec<(i64, i64)> = sqlx::query_as(of.count)
+    let mut counts: Vec<(i64, i64)> = sqlx::query_as(of.count)
         .bind(json!(runs).to_string())
-        .bind(AT_ONCE)
+        // With one more it is known whether there are more.
+        .bind(AT_ONCE + 1)
         .fetch_all(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?;
-    let mut removed = 0;
+    let all = counts.iter().map(|(_, count)| count).sum::<i64>() <= AT_ONCE;
+    if let (false, Some((_, last))) = (all, counts.last_mut()) {
+        *last -= 1;
+    }
+    let mut rows = 0;
     for (run, count) in counts {
         let done = sqlx::query(of.remove).bind(run).bind(count).execute(&mut *tx).await;
-        removed += done.map_err(StoreError::doing(doing))?.rows_affected();
+        rows += done.map_err(StoreError::doing(doing))?.rows_affected();
     }
-    Ok(removed)
+    Ok(Removed { rows, all })
 }
 
-/// Some of what belongs to the runs that ended first, or some of these runs if nothing does any more; and with the last run of
+/// Some of what belongs to the runs that ended first, and these runs if nothing is left of it; and with the last run of
 /// a job that was due at once the job.
 async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forgotten, StoreError> {
     let runs: Vec<(i64, i64, i64)> = sqlx::query_as(concat!(
@@ -249,13 +261,16 @@ async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forg
     .map_err(StoreError::doing("look for old runs"))?;
     let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(Forgotten::default()) };
     let ids: Vec<i64> = runs.iter().map(|(id, ..)| *id).collect();
+    let lines = remove_of(tx, &LINES, &ids).await?;
+    let checkpoints = remove_of(tx, &CHECKPOINTS, &ids).await?;
+    let posted_files = remove_of(tx, &POSTED_FILES, &ids).await?;
     let forgotten = Forgotten {
-        lines: remove_of(tx, &LINES, &ids).await?,
-        checkpoints: remove_of(tx, &CHECKPOINTS, &ids).await?,
-        posted_files: remove_of(tx, &POSTED_FILES, &ids).await?,
+        lines: lines.rows,
+        checkpoints: checkpoints.rows,
+        posted_files: posted_files.rows,
         ..Forgotten::default()
     };
-    if !forgotten.is_nothing() {
+    if !(lines.all && checkpoints.all && posted_files.all) {
         return Ok(forgotten);
     }
     // The span of their ends is what the index is asked for.
