@@ -142,7 +142,7 @@ async fn an_asset_shows_what_is_known_of_it() {
     let replacement = Replacement {
         company: shop.company,
         asset: shoe,
-        file_name: "My Shoe.png".into(),
+        file_name: Some("My Shoe.png".into()),
         master: master(AssetType::Image, "another shoe", 2000),
         move_to: Some("Boots".into()),
         marked_in: Some(Contexts::All),
@@ -357,6 +357,7 @@ async fn arriving_files_replace_number_or_skip() {
             siblings: Siblings::default(),
             run: InstanceId(1),
             master: master(AssetType::Image, folder, 10),
+            built_on: Default::default(),
             overwrite,
             same_name: SameName::Skip,
             ready_for_publish: true,

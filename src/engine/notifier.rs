@@ -1,9 +1,12 @@
 //! The outbox to the world: mail and completion URLs, each until it is delivered or given up.
 //!
 //! Several messages are under way at the same time, of each company no more than its share: a company with ten thousand
-//! mails, or with a completion URL that never answers, holds up none of the others.
+//! mails, or with a completion URL that never answers, holds up none of the others. Companies take turns, and a company's
+//! hosts as their messages come. A host that has not answered within a moment is slow until it does: what goes to slow hosts
+//! has places of its own, and leaves its place to others as soon as it is known to be slow. So however many receivers
+//! hang, those that answer wait for them no longer than that moment.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,6 +28,20 @@ use crate::store::jobs::outbox::{Channel, Delivery, Outgoing};
 /// Messages of a channel that are under way at the same time: in all, and of one company.
 const AT_ONCE: usize = 16;
 const SHARE: usize = 4;
+
+/// The same of those to hosts that are known to be slow.
+const SLOW_AT_ONCE: usize = 16;
+const SLOW_SHARE: usize = 2;
+
+/// Messages to one host that are under way at the same time, of whichever companies.
+const HOST_SHARE: usize = 8;
+
+/// A host that takes longer is slow. What is under way then goes on until it is answered or its own time is up, so that no
+/// more than [`AT_ONCE`] for each such moment of that time come together, beside those of [`SLOW_AT_ONCE`].
+const SLOW: TimeDelta = TimeDelta::seconds(5);
+
+/// Slow hosts that are remembered. When there are more all are forgotten, and show anew what they are.
+const REMEMBERED: usize = 1024;
 
 /// Why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +111,7 @@ async fn lane(shared: &Shared, channel: Channel, bell: &sync::Notify) {
             return;
         }
         tokio::select! {
-            () = under_way.one_ends(), if !under_way.is_empty() => {}
+            () = under_way.one_ends(shared), if !under_way.is_empty() => {}
             () = shared.clock.sleep_until(look_again) => {}
             () = bell.notified() => {}
             () = shared.closed.cancelled(), if !shared.closed.is_cancelled() => {}
@@ -108,11 +125,21 @@ async fn last_moment(shared: &Shared) {
     clock::sleep(&*shared.clock, LAST_MOMENT).await;
 }
 
-/// The deliveries of a channel that have not ended, and whose they are.
+/// A delivery that has not ended.
+struct Way {
+    company: CompanyId,
+    host: String,
+    begun_at: DateTime<Utc>,
+}
+
+/// The deliveries of a channel that have not ended, whose they are and where they go.
 #[derive(Default)]
 struct UnderWay<'s> {
     deliveries: FuturesUnordered<BoxFuture<'s, i64>>,
-    messages: HashMap<i64, CompanyId>,
+    messages: HashMap<i64, Way>,
+    slow_hosts: HashSet<String>,
+    /// Whose message was begun last.
+    last_served: Option<CompanyId>,
 }
 
 impl<'s> UnderWay<'s> {
@@ -123,36 +150,94 @@ impl<'s> UnderWay<'s> {
     /// Begins what is due and has a place, companies in turn, and says when to look again.
     async fn fill(&mut self, shared: &'s Shared, channel: Channel) -> Result<DateTime<Utc>, StoreError> {
         let now = shared.clock.now();
-        let known: Vec<i64> = self.messages.keys().copied().collect();
-        let (due, next) = shared.store.due_messages(channel, now, &known, SHARE).await?;
-        let mut queues: BTreeMap<CompanyId, VecDeque<Outgoing>> = BTreeMap::new();
-        for message in due {
-            queues.entry(message.company).or_default().push_back(message);
+        self.note_slow_hosts(now);
+        loop {
+            let known: Vec<i64> = self.messages.keys().copied().collect();
+            let (due, next) = shared.store.due_messages(channel, now, &known, &self.full_companies()).await?;
+            if !self.begin_some(shared, due, now) {
+                let slow_at = self.messages.values().filter(|way| !self.is_slow(way)).map(|way| way.begun_at + SLOW);
+                return Ok(next.into_iter().chain(slow_at).fold(now + NET, std::cmp::min));
+            }
         }
-        for share in 1..=SHARE {
-            for (company, queue) in &mut queues {
-                let taken = self.messages.values().filter(|sender| *sender == company).count();
-                if taken < share
-                    && self.messages.len() < AT_ONCE
-                    && let Some(message) = queue.pop_front()
-                {
-                    self.messages.insert(message.id, message.company);
-                    let id = message.id;
-                    self.deliveries.push(Box::pin(async move {
-                        deliver(shared, message).await;
-                        id
-                    }));
+    }
+
+    /// One of each company in turn, as long as there are places. Whether there was one at all.
+    fn begin_some(&mut self, shared: &'s Shared, due: Vec<Outgoing>, now: DateTime<Utc>) -> bool {
+        let mut queues: BTreeMap<(bool, CompanyId), VecDeque<Outgoing>> = BTreeMap::new();
+        for message in due {
+            // Companies after the one served last come first.
+            queues.entry((Some(message.company) <= self.last_served, message.company)).or_default().push_back(message);
+        }
+        let begun_before = self.messages.len();
+        for _ in 0..SHARE {
+            for queue in queues.values_mut() {
+                while let Some(message) = queue.pop_front() {
+                    if self.has_place(&message) {
+                        self.begin(shared, message, now);
+                        break;
+                    }
                 }
             }
         }
-        Ok(next.map_or(now + NET, |next| next.min(now + NET)))
+        self.messages.len() > begun_before
+    }
+
+    fn begin(&mut self, shared: &'s Shared, message: Outgoing, now: DateTime<Utc>) {
+        let way = Way { company: message.company, host: message.host.clone(), begun_at: now };
+        self.last_served = Some(message.company);
+        let id = message.id;
+        self.messages.insert(id, way);
+        self.deliveries.push(Box::pin(async move {
+            deliver(shared, message).await;
+            id
+        }));
+    }
+
+    fn is_slow(&self, way: &Way) -> bool {
+        self.slow_hosts.contains(&way.host)
+    }
+
+    fn has_place(&self, message: &Outgoing) -> bool {
+        let is_slow = self.slow_hosts.contains(&message.host);
+        let (most, share) = if is_slow { (SLOW_AT_ONCE, SLOW_SHARE) } else { (AT_ONCE, SHARE) };
+        let alike = || self.messages.values().filter(|way| self.is_slow(way) == is_slow);
+        alike().count() < most
+            && alike().filter(|way| way.company == message.company).count() < share
+            && self.messages.values().filter(|way| way.host == message.host).count() < HOST_SHARE
+    }
+
+    /// Companies of which nothing more can begin.
+    fn full_companies(&self) -> Vec<CompanyId> {
+        let mut taken: BTreeMap<CompanyId, (usize, usize)> = BTreeMap::new();
+        for way in self.messages.values() {
+            let (quick, slow) = taken.entry(way.company).or_default();
+            *(if self.is_slow(way) { slow } else { quick }) += 1;
+        }
+        let is_full =
+            |(quick, slow): (usize, usize)| quick >= SHARE && (slow >= SLOW_SHARE || self.slow_hosts.is_empty());
+        taken.into_iter().filter(|(_, taken)| is_full(*taken)).map(|(company, _)| company).collect()
+    }
+
+    fn note_slow_hosts(&mut self, now: DateTime<Utc>) {
+        if self.slow_hosts.len() > REMEMBERED {
+            self.slow_hosts.clear();
+        }
+        let hanging = self.messages.values().filter(|way| now - way.begun_at >= SLOW).map(|way| way.host.clone());
+        self.slow_hosts.extend(hanging);
     }
 
     /// Waits until a delivery has ended; others that have ended with it come along.
-    async fn one_ends(&mut self) {
+    async fn one_ends(&mut self, shared: &Shared) {
         let mut ended = self.deliveries.next().await;
+        let now = shared.clock.now();
         while let Some(id) = ended {
-            self.messages.remove(&id);
+            if let Some(way) = self.messages.remove(&id) {
+                if now - way.begun_at < SLOW {
+                    self.slow_hosts.remove(&way.host);
+                } else {
+                    self.slow_hosts.insert(way.host);
+                }
+            }
             ended = self.deliveries.next().now_or_never().flatten();
         }
     }

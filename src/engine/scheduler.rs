@@ -105,14 +105,14 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
     }
 }
 
-/// Schedules are in the server's local time: when its zone has changed since the fire times were computed, they are
-/// computed anew. Those that passed while the daemon was down stay, for they were missed.
+/// Schedules are in the server's local time: when its zone, or the rules of that zone, have changed since the fire times were
+/// computed, they are computed anew. Those that passed while the daemon was down stay, for they were missed.
 pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
     let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
-    store.keep_offsets(schedule::offsets(zone)).await?;
+    let offsets = schedule::offsets(zone);
     match store.known_zone().await? {
-        None => store.remember_zone(zone, Vec::new()).await,
-        Some(before) if before == zone.name() => Ok(()),
+        None => store.remember_zone(zone, offsets, Vec::new()).await,
+        Some(before) if before == zone.name() && store.known_offsets().await? == offsets => Ok(()),
         Some(before) => {
             let triggers = store.scheduled_triggers().await?;
             let to_come = triggers.into_iter().filter(|trigger| trigger.next_fire_at > now);
@@ -122,8 +122,8 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
                 let to = schedule.next_after(now, zone);
                 Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to })
             });
-            store.remember_zone(zone, moved.collect()).await?;
-            tracing::info!(%before, now = %zone, "the server's zone has changed: the fire times of all schedules were computed anew");
+            store.remember_zone(zone, offsets, moved.collect()).await?;
+            tracing::info!(%before, now = %zone, "the server's zone, or its rules, have changed: the fire times of all schedules were computed anew");
             Ok(())
         }
     }

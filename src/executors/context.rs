@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, reason};
 use crate::clock::SharedClock;
-use crate::model::id::{AccountId, CompanyId};
+use crate::model::id::{AccountId, AssetId, CompanyId};
 use crate::model::job::JobSpec;
 use crate::model::locale::Locale;
-use crate::model::log::{LogLine, Message};
+use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::outcome::Counters;
-use crate::store::Store;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::Fence;
-use crate::store::jobs::attempt::{ItemReport, Progress};
+use crate::store::jobs::attempt::{AttemptError, ItemReport, Progress, REFUSED};
+use crate::store::{Store, StoreError};
 
 /// Which run this is.
 #[derive(Debug, Clone)]
@@ -30,6 +30,10 @@ pub struct RunInfo {
     pub responsible: AccountId,
     pub locale: Option<Locale>,
 }
+
+/// How often a unit of work is done again because what it was computed from has changed before it could be committed. Who
+/// changes an asset more often meanwhile is told so.
+pub const ROUNDS: usize = 5;
 
 /// A unit of work: its key is unique in the run and the same in every attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,14 +104,39 @@ impl Context {
     }
 
     /// Commits an item: what it changes, its counters and its lines, all or nothing. `report` sees what the change came to.
-    /// An item that was committed before is not done again, and `None` comes back.
+    /// An item that was committed before is not done again, and `None` comes back. With [`Applied::Overtaken`] it is not
+    /// committed: whoever asked does it again.
+    ///
+    /// What contradicts the database (a constraint fails) would do so in every attempt. It costs this item and never the
+    /// run: the item is committed as refused, with an error that says why.
     pub async fn commit(
         &self,
         item: Item,
         effect: Effect,
         report: impl FnOnce(&Applied) -> ItemReport + Send + 'static,
     ) -> Result<Option<Applied>, Failure> {
-        Ok(self.store.commit_item(self.run.fence, item.0, effect, report, self.clock.now()).await?)
+        let refusal = Refusal::of(&item, &effect);
+        let committed = self.store.commit_item(self.run.fence, item.0, effect, report, self.clock.now()).await;
+        match (committed, refusal) {
+            (Err(AttemptError::Store(error @ StoreError::Constraint { .. })), Some(refusal)) => {
+                self.refuse(refusal, &error).await
+            }
+            (committed, _) => Ok(committed?),
+        }
+    }
+
+    async fn refuse(&self, refusal: Refusal, error: &StoreError) -> Result<Option<Applied>, Failure> {
+        let Refusal { item, log_type, asset, name } = refusal;
+        tracing::error!(run = %self.run.fence.instance, %item, %error, "the database refused what an item changes");
+        let message = Message::new("item-refused").with("item", name.clone()).with("reason", reason::other(error));
+        let report = ItemReport {
+            result: json!({ REFUSED: true }),
+            counters: Counters { error: 1, ..Counters::default() },
+            lines: vec![LogLine::new(log_type, message).about(asset, name, FileType::NoType)],
+        };
+        let refused =
+            self.store.commit_item(self.run.fence, item, Effect::Nothing, |_| report, self.clock.now()).await?;
+        Ok(refused.map(|_| Applied::Refused))
     }
 
     /// Lines and counters of the run itself. They are written again by another attempt: keep to what belongs to an attempt.
@@ -125,6 +154,25 @@ impl Context {
         let name = name.into();
         self.progress.update(|progress| progress.items.push((name.clone(), 0.0)));
         Working { name, board: self.progress.clone() }
+    }
+}
+
+/// What is said of an item that the database refuses.
+struct Refusal {
+    item: String,
+    log_type: LogType,
+    asset: Option<AssetId>,
+    name: String,
+}
+
+impl Refusal {
+    /// None for what the run cannot go on without.
+    fn of(Item(item): &Item, effect: &Effect) -> Option<Self> {
+        let log_type = effect.failure_type()?;
+        let (asset, name) = effect.subject();
+        // Keys of what is made of a file have its own in front.
+        let name = name.unwrap_or_else(|| item.replace('\n', ": "));
+        Some(Self { item: item.clone(), log_type, asset, name })
     }
 }
 

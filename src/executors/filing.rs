@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
 use super::archive::{self, Archive};
-use super::pictures::Ready;
-use super::process::{self, Parts, Processing};
-use super::{Context, Failure, Item, Workshop, reason};
-use crate::assets::blobs::{BlobError, Blobs};
+use super::context::ROUNDS;
+use super::pictures::{Ready, Unmade};
+use super::process::{self, Parts, Processing, Subject};
+use super::{Bytes, Context, Failure, Item, Workshop, reason};
+use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, InstanceId};
@@ -240,20 +241,77 @@ impl Filing {
                 };
                 commit(context, incoming, counters, line).await
             }
-            Fate::Refused(message) => {
-                let incoming = incoming.refused();
-                let counters = Counters { error: 1, ..Counters::default() };
-                let line = LogLine::new(LogType::UploadError, message).about(
-                    None,
-                    incoming.name.stem.clone(),
-                    FileType::NoType,
-                );
-                commit(context, incoming, counters, line).await
-            }
+            Fate::Refused(message) => self.commit_refusal(context, incoming, message).await,
         }
     }
 
-    async fn add(&self, context: &Context, incoming: Incoming, ready: Ready) -> Result<(), Failure> {
+    async fn commit_refusal(&self, context: &Context, incoming: Incoming, message: Message) -> Result<(), Failure> {
+        let incoming = incoming.refused();
+        let counters = Counters { error: 1, ..Counters::default() };
+        let line = LogLine::new(LogType::UploadError, message);
+        let line = line.about(None, incoming.name.stem.clone(), FileType::NoType);
+        commit(context, incoming, counters, line).await
+    }
+
+    /// What goes over from the asset that the file replaces, such as a crop, may have changed while it was made: then it is made
+    /// again, of what is stored of it.
+    async fn add(&self, context: &Context, incoming: Incoming, mut ready: Ready) -> Result<(), Failure> {
+        let (key, format) = (incoming.key.clone(), ready.format);
+        for _ in 0..ROUNDS {
+            let blob = Blob { id: ready.master.blob.clone(), bytes: ready.master.bytes };
+            match self.commit_master(context, &incoming, ready).await? {
+                Some(Applied::Overtaken(_)) => {}
+                Some(Applied::Filed(filed)) if filed.is_master() => {
+                    if process::parts_of(format) == Parts::None {
+                        return Ok(());
+                    }
+                    return self.processing.make_parts(context, &self.workshop, filed.asset(), &key).await;
+                }
+                _ => return Ok(()),
+            }
+            context.checkpoint()?;
+            match self.examine_again(context, &incoming, blob).await {
+                Ok(again) => ready = again,
+                Err(Unmade::Refused(why)) => return self.refuse(context, incoming, why).await,
+                Err(Unmade::Failed(failure)) => return Err(failure),
+            }
+        }
+        self.refuse(context, incoming, Message::new("reason-asset-changing")).await
+    }
+
+    async fn refuse(&self, context: &Context, incoming: Incoming, why: Message) -> Result<(), Failure> {
+        let Fate::Refused(message) = incoming.refuse(why) else { return Ok(()) };
+        self.commit_refusal(context, incoming, message).await
+    }
+
+    async fn examine_again(&self, context: &Context, incoming: &Incoming, blob: Blob) -> Result<Ready, Unmade> {
+        let mut foresight = self.foresee(context, incoming).await?;
+        // With its content, which is known by now, as the transaction that files it will decide.
+        let replaced = match foresight.claim(Some(&blob.id)).settle(&foresight.kin) {
+            Verdict::Replace(asset) | Verdict::ReplaceAndMove(asset) => Some(asset.id),
+            Verdict::Add | Verdict::Number(_) | Verdict::Same(_) | Verdict::LeaveOut(_) => None,
+        };
+        if foresight.replaces.as_ref().map(|known| known.id) != replaced {
+            let replaced = Vec::from_iter(replaced);
+            let known = context.store().assets_numbered(context.run.company, &replaced).await.map_err(Failure::from);
+            foresight.replaces = known?.pop();
+        }
+        let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
+        let (shown, processing, content) = (incoming.shown.clone(), self.processing.clone(), blob.id.clone());
+        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
+            let _working = progress.working_on(shown);
+            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
+            process::examine(&workshop, subject, &processing, stop)
+        });
+        examined.await
+    }
+
+    async fn commit_master(
+        &self,
+        context: &Context,
+        incoming: &Incoming,
+        ready: Ready,
+    ) -> Result<Option<Applied>, Failure> {
         let arrival = Arrival {
             company: context.run.company,
             folder: incoming.folder.clone(),
@@ -262,6 +320,7 @@ impl Filing {
             siblings: incoming.siblings.clone(),
             run: context.run.fence.instance,
             master: ready.master.clone(),
+            built_on: ready.built_on.clone(),
             overwrite: self.overwrite,
             same_name: self.same_name,
             ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
@@ -276,18 +335,8 @@ impl Filing {
         };
         let effect =
             Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone(), brought: Box::new(brought) };
-        let (key, format) = (incoming.key.clone(), ready.format);
-        let told = Told { root: self.company_root.clone(), incoming, ready };
-        let applied = context.commit(Item(key.clone()), effect, move |applied| told.report(applied)).await?;
-        match applied {
-            Some(Applied::Filed(filed)) if filed.is_master() => {
-                if process::parts_of(format) == Parts::None {
-                    return Ok(());
-                }
-                self.processing.make_parts(context, &self.workshop, filed.asset(), &key).await
-            }
-            _ => Ok(()),
-        }
+        let told = Told { root: self.company_root.clone(), incoming: incoming.clone(), ready };
+        context.commit(Item(incoming.key.clone()), effect, move |applied| told.report(applied)).await
     }
 
     /// Goes on where an earlier attempt left off.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
+use super::context::ROUNDS;
 use super::pictures::{self, Made, Unmade};
 use super::recipe::Recipes;
 use super::{Bytes, Context, Executor, Failure, Item, Workshop};
@@ -55,7 +56,35 @@ impl OptimizeImages {
         Ok(())
     }
 
-    async fn optimize(&self, context: &Context, recipes: &Recipes, picture: PictureState) -> Result<(), Failure> {
+    /// Makes it, and makes it again if somebody has given the picture another master, or another crop, meanwhile.
+    async fn optimize(&self, context: &Context, recipes: &Recipes, mut picture: PictureState) -> Result<(), Failure> {
+        for _ in 0..ROUNDS {
+            let asset = picture.id;
+            if !matches!(self.make(context, recipes, picture).await?, Some(Applied::Overtaken(_))) {
+                return Ok(());
+            }
+            context.checkpoint()?;
+            let now = context.store().picture(context.run.company, asset).await?;
+            match now.filter(|now| now.recipe.as_deref() != Some(&recipes.of(&now.making))) {
+                Some(now) => picture = now,
+                // Whoever has replaced or removed it has made what there is to make, and told of it.
+                None => {
+                    let report = ItemReport::default();
+                    context.commit(Item(asset.to_string()), Effect::Nothing, move |_| report).await?;
+                    return Ok(());
+                }
+            }
+        }
+        let report = failure(&picture, Message::new("reason-asset-changing"));
+        context.commit(Item(key(&picture)), Effect::Nothing, move |_| report).await.map(|_| ())
+    }
+
+    async fn make(
+        &self,
+        context: &Context,
+        recipes: &Recipes,
+        picture: PictureState,
+    ) -> Result<Option<Applied>, Failure> {
         let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), picture.clone());
         let recipes = recipes.clone();
         let made = self.workshop.work_on(context, Bytes::of(&picture.blob, &picture.file_name), move |stop| {
@@ -69,23 +98,21 @@ impl OptimizeImages {
                     company: context.run.company,
                     asset: picture.id,
                     source_blob: picture.blob.clone(),
+                    making: Some(Box::new(picture.making.clone())),
                     derived: made.derived.clone(),
                 };
-                context.commit(item, effect, move |applied| success(&picture, &made, applied)).await?;
+                context.commit(item, effect, move |_| success(&picture, &made)).await
             }
             Err(Unmade::Refused(why)) => {
                 let report = failure(&picture, why);
-                context.commit(item, Effect::Nothing, move |_| report).await?;
+                context.commit(item, Effect::Nothing, move |_| report).await
             }
-            Err(Unmade::Failed(failure)) => return Err(failure),
+            Err(Unmade::Failed(failure)) => Err(failure),
         }
-        Ok(())
     }
 }
 
-/// A picture that was replaced or removed meanwhile needs no line: whoever did that has made its own.
-fn success(picture: &PictureState, made: &Made, applied: &Applied) -> ItemReport {
-    let Applied::Derived(_) = applied else { return ItemReport::default() };
+fn success(picture: &PictureState, made: &Made) -> ItemReport {
     let bytes = made.derived.iter().find(|file| file.role == DerivedRole::Pyramid).map_or(0, |file| file.bytes);
     let message = Message::new("optimize-success")
         .with("asset", picture.name.clone())

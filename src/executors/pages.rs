@@ -360,6 +360,7 @@ impl Work<'_> {
             company: self.context.run.company,
             asset: self.parent.asset,
             source_blob: self.parent.blob.clone(),
+            making: None,
             derived: self.derived(&self.parent.blob, first).split_off(1),
         };
         self.context.commit(self.item("thumbnail"), effect, |_| ItemReport::default()).await?;

@@ -175,6 +175,8 @@ pub fn sniff_master(blobs: &Blobs, source_blob: &str, file_name: &str) -> Result
 pub struct Ready {
     pub format: Format,
     pub master: Master,
+    /// How the asset was made whose master it becomes, when this was computed; the default if there was none.
+    pub built_on: Making,
     pub derived: Vec<Derived>,
     /// What the file says about itself.
     pub metadata: Fields,
@@ -230,7 +232,16 @@ impl Ready {
             facts: PictureFacts::default(),
             making,
         };
-        Self { format, master, derived: Vec::new(), metadata: Fields::new(), updates: Vec::new(), warnings: Vec::new() }
+        let built_on = Making::default();
+        Self {
+            format,
+            master,
+            built_on,
+            derived: Vec::new(),
+            metadata: Fields::new(),
+            updates: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -272,6 +283,7 @@ pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &Know
     (is_same && is_complete).then(|| Ready {
         format: *format,
         master: known.master.clone(),
+        built_on: known.master.making.clone(),
         derived: known.derived.clone(),
         metadata: metadata.clone(),
         updates: Vec::new(),

@@ -127,6 +127,7 @@ fn make(
     let making = Making { layer, ..Making::asked(options, known.map(|known| &known.master.making)) };
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
+    ready.built_on = known.map(|known| known.master.making.clone()).unwrap_or_default();
     ready.metadata = metadata(workshop, blob, format, stop)?;
     if layer.is_some() {
         // Where it lay in the file.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
+use super::context::ROUNDS;
 use super::pictures::{Ready, Unmade};
 use super::process::{self, Processing, Subject};
 use super::{Bytes, Context, Executor, Failure, Item, Workshop, options, reason};
@@ -58,7 +59,7 @@ impl Executor for ReprocessAssets {
             .map(|asset| self.process(context, &processing, asset))
             .buffered(self.workshop.settings.parallel * 2);
         while let Some(one) = processed.next().await {
-            self.commit(context, &processing, &marked_in, one?).await?;
+            self.finish(context, &processing, &marked_in, one?).await?;
         }
         context.checkpoint()
     }
@@ -115,28 +116,50 @@ impl ReprocessAssets {
         Ok(Done { asset, known: Some(known), result })
     }
 
-    async fn commit(
+    /// Commits what was made; and makes it again if somebody has given the asset another master, or another crop, meanwhile.
+    async fn finish(
         &self,
         context: &Context,
         processing: &Processing,
         marked_in: &Option<Contexts>,
-        done: Done,
+        mut done: Done,
     ) -> Result<(), Failure> {
+        let asset = done.asset;
+        for _ in 0..ROUNDS {
+            match self.commit(context, marked_in, done).await? {
+                Some(Applied::Overtaken(_)) => {}
+                Some(Applied::Derived(asset)) => {
+                    return processing.make_parts(context, &self.workshop, asset, &asset.to_string()).await;
+                }
+                _ => return Ok(()),
+            }
+            context.checkpoint()?;
+            done = self.process(context, processing, asset).await?;
+        }
+        let result = Err(Message::new("reason-asset-changing"));
+        self.commit(context, marked_in, Done { result, ..done }).await.map(|_| ())
+    }
+
+    async fn commit(
+        &self,
+        context: &Context,
+        marked_in: &Option<Contexts>,
+        done: Done,
+    ) -> Result<Option<Applied>, Failure> {
         let Done { asset, known, result } = done;
         let item = Item(asset.to_string());
         let (known, ready) = match (known, result) {
             (Some(known), Ok(ready)) => (known, ready),
             (known, Err(why)) => {
                 let report = failure(asset, known.as_ref(), why);
-                context.commit(item, Effect::Nothing, move |_| report).await?;
-                return Ok(());
+                return context.commit(item, Effect::Nothing, move |_| report).await;
             }
-            (None, Ok(_)) => return Ok(()),
+            (None, Ok(_)) => return Ok(None),
         };
         let replacement = Replacement {
             company: context.run.company,
             asset,
-            file_name: known.file_name.clone(),
+            file_name: None,
             master: ready.master.clone(),
             move_to: None,
             marked_in: marked_in.clone(),
@@ -147,16 +170,11 @@ impl ReprocessAssets {
         let brought = Brought { fields, keywords: Vec::new(), updates };
         let effect = Effect::Reprocess {
             replacement: Box::new(replacement),
+            making: Box::new(ready.built_on.clone()),
             derived: ready.derived.clone(),
             brought: Box::new(brought),
         };
-        let applied = context.commit(item, effect, move |applied| success(&known, &ready, applied)).await?;
-        match applied {
-            Some(Applied::Derived(asset)) => {
-                processing.make_parts(context, &self.workshop, asset, &asset.to_string()).await
-            }
-            _ => Ok(()),
-        }
+        context.commit(item, effect, move |_| success(&known, &ready)).await
     }
 }
 
@@ -174,10 +192,7 @@ fn examine(
     process::examine(workshop, Subject { blob: &blob, name: &name, known: Some(known) }, processing, stop)
 }
 
-fn success(known: &KnownAsset, ready: &Ready, applied: &Applied) -> ItemReport {
-    if let Applied::Outdated(asset) = applied {
-        return failure(*asset, Some(known), Message::new("reason-asset-changed"));
-    }
+fn success(known: &KnownAsset, ready: &Ready) -> ItemReport {
     let message = Message::new("reprocess-success")
         .with("asset", known.name.clone())
         .with("type", AssetType::as_str(ready.master.asset_type))

@@ -29,6 +29,22 @@ pub struct Slot {
     pub fate: Fate,
 }
 
+/// Very many instants in a row with one fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotRange {
+    pub first: DateTime<Utc>,
+    pub last: DateTime<Utc>,
+    pub count: u64,
+    pub why: SkipReason,
+}
+
+/// Instants that passed without a run: one by one, or as a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missed {
+    Slots(Vec<Slot>),
+    Range(SlotRange),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Runs, in time.

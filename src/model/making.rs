@@ -101,6 +101,12 @@ impl Making {
         }
     }
 
+    /// Whether an asset that gets another master is made of this as it would be of the other: what [`Self::asked`] and the layer
+    /// that it shows take from what is there.
+    pub fn goes_over_as(&self, other: &Self) -> bool {
+        self.crop == other.crop && self.layer == other.layer
+    }
+
     /// The automatic crop that was asked for and gave way to the one that is there.
     pub fn crop_given_up(&self, options: &ProcessingOptions) -> Option<&'static str> {
         match automatic_crop(options)? {

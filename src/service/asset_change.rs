@@ -106,10 +106,8 @@ impl Services {
         let asset = self.store.assets(company.id, &[id]).await?.pop();
         let asset = asset.ok_or_else(|| one_refused(AssetError::NotFound, &param.asset_handle))?;
         let name = new_name(&param.new_name, &asset.file_name)?;
-        // Sets have no file.
-        let file_name = if asset.file_name.is_empty() { String::new() } else { name.with_extension() };
         self.store
-            .rename_asset(self.change(caller, &company), id, name.stem, file_name)
+            .rename_asset(self.change(caller, &company), id, name.stem)
             .await
             .map_err(|error| one_refused(error, &param.asset_handle))?;
         Ok(EmptyReturn {})
@@ -205,7 +203,9 @@ fn one_refused(error: AssetError, text: &str) -> Error {
         AssetError::NameTaken(_) => Error::Refused(format!("newName: {error}")),
         AssetError::NoFolder(_) => Error::Refused(format!("folderHandle: {error}")),
         AssetError::NotFound => Error::Refused(format!("assetHandle: there is no asset {text} in the company")),
-        AssetError::InTrash(_) | AssetError::NotInTrash(_) => Error::Refused(format!("assetHandle: {error}")),
+        AssetError::InTrash(_) | AssetError::NotInTrash(_) | AssetError::Overtaken(_) => {
+            Error::Refused(format!("assetHandle: {error}"))
+        }
     }
 }
 

@@ -15,8 +15,9 @@ impl Services {
         self.store.stats()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and can be written.
     pub async fn ping(&self) -> Result<(), Error> {
-        Ok(self.store.ping().await?)
+        self.store.ping().await?;
+        Ok(self.store.prove_writable(self.clock.now()).await?)
     }
 }

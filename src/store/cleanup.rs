@@ -70,7 +70,7 @@ async fn empty_trash(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64,
 async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     let gone: Vec<i64> = sqlx::query_scalar(
         "SELECT a.id FROM asset a
-         WHERE a.trash_state = 'InEmptiedTrash' AND a.id < (SELECT max(id) FROM asset)
+         WHERE a.trash_state = 'InEmptiedTrash' AND a.id < (SELECT max(id) FROM asset NOT INDEXED)
            AND NOT EXISTS (SELECT 1 FROM publication p WHERE p.asset_id = a.id AND p.present = 1)
          ORDER BY a.id LIMIT $1",
     )

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::id::{AssetId, CompanyId, InstanceId};
+use crate::model::log::LogType;
+use crate::model::making::Making;
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
 use crate::store::assets::change::Change;
@@ -24,10 +26,17 @@ pub enum Effect {
     Nothing,
     /// A file arrived under a name, and these were made from it.
     File { arrival: Box<Arrival>, derived: Vec<Derived>, brought: Box<Brought> },
-    /// These were made from the master that an asset had when the work began.
-    Derive { company: CompanyId, asset: AssetId, source_blob: String, derived: Vec<Derived> },
-    /// The master that an asset had when the work began was processed again.
-    Reprocess { replacement: Box<Replacement>, derived: Vec<Derived>, brought: Box<Brought> },
+    /// These were made from the master that an asset had when the work began, in the way that was then asked for; without
+    /// one it is of the master alone.
+    Derive {
+        company: CompanyId,
+        asset: AssetId,
+        source_blob: String,
+        making: Option<Box<Making>>,
+        derived: Vec<Derived>,
+    },
+    /// The master that an asset had when the work began was processed again; it was made in this way.
+    Reprocess { replacement: Box<Replacement>, making: Box<Making>, derived: Vec<Derived>, brought: Box<Brought> },
     /// A part of an asset was made.
     Part { part: Box<Part>, derived: Vec<Derived> },
     /// A page of a document, or a layer, was drawn, and this was read from it.
@@ -58,6 +67,9 @@ pub enum Applied {
     Derived(AssetId),
     /// The asset got another master meanwhile, or is gone: nothing was written.
     Outdated(AssetId),
+    /// The asset is no longer what this was computed from: nothing was written, and the item is not done. It is to be done
+    /// again from what is there now.
+    Overtaken(AssetId),
     PublishBegun(Begun),
     Grown(Grown),
     /// So many rows.
@@ -70,9 +82,16 @@ pub enum Applied {
         unexpected: u64,
     },
     Described(Vec<Described>),
+    /// It contradicts what the database holds: nothing was written, and the item says why.
+    Refused,
 }
 
 impl Applied {
+    /// Whether the item is done with it.
+    pub const fn is_done(&self) -> bool {
+        !matches!(self, Self::Overtaken(_))
+    }
+
     /// The asset that was made or changed.
     pub fn asset(&self) -> Option<AssetId> {
         match self {
@@ -81,28 +100,69 @@ impl Applied {
             | Self::Removed(_)
             | Self::Orphans(_)
             | Self::OrphansNoted { .. }
-            | Self::Described(_) => None,
+            | Self::Described(_)
+            | Self::Refused => None,
             Self::Filed(filed) => Some(filed.asset()),
-            Self::Derived(asset) | Self::Outdated(asset) => Some(*asset),
+            Self::Derived(asset) | Self::Outdated(asset) | Self::Overtaken(asset) => Some(*asset),
             Self::Grown(grown) => grown.set(),
         }
     }
 }
 
 impl Effect {
+    /// How a log calls the failure of this, if it stands for itself: what else the run does goes on without it. A step of a
+    /// publish does not, for the steps after it are built on it.
+    pub const fn failure_type(&self) -> Option<LogType> {
+        match self {
+            Self::File { .. } | Self::Derive { .. } | Self::Part { .. } | Self::KeepParts { .. } | Self::Set(_) => {
+                Some(LogType::UploadError)
+            }
+            Self::Page { .. } => Some(LogType::PdfRipError),
+            Self::Reprocess { .. } => Some(LogType::ReoptimizeFailure),
+            Self::Grow(_) => Some(LogType::AutomatedSetGenerationError),
+            Self::KeepSheet { .. } | Self::Describe { .. } => Some(LogType::MetadataFailure),
+            Self::Export(_) => Some(LogType::ExportJobRenderFileError),
+            Self::Cleanup(_) => Some(LogType::CleanupFailure),
+            Self::Nothing | Self::Publish(_) => None,
+        }
+    }
+
+    /// The asset that it is about, and what it is called if that is known.
+    pub fn subject(&self) -> (Option<AssetId>, Option<String>) {
+        match self {
+            Self::File { arrival, .. } => (None, Some(arrival.name.with_extension())),
+            Self::Part { part, .. } | Self::Page { part, .. } => (None, Some(part.name.with_extension())),
+            Self::Set(set) => (None, Some(set.name.clone())),
+            Self::Grow(growth) => (None, Some(growth.name.clone())),
+            Self::KeepSheet { path, .. } => (None, Some(path.clone())),
+            Self::Reprocess { replacement, .. } => (Some(replacement.asset), replacement.file_name.clone()),
+            Self::Derive { asset, .. } => (Some(*asset), None),
+            Self::KeepParts { parent, .. } => (Some(*parent), None),
+            Self::Nothing | Self::Describe { .. } | Self::Export(_) | Self::Publish(_) | Self::Cleanup(_) => {
+                (None, None)
+            }
+        }
+    }
+
     pub(super) async fn apply(self, tx: &mut Transaction, now: DateTime<Utc>) -> Result<Applied, StoreError> {
         match self {
             Self::Nothing => Ok(Applied::Nothing),
             Self::File { arrival, derived, brought } => file(tx, *arrival, &derived, &brought, now).await,
-            Self::Derive { company, asset, source_blob, derived } => {
-                if !pictures::has_master(tx, company, asset, &source_blob).await? {
-                    return Ok(Applied::Outdated(asset));
+            Self::Derive { company, asset, source_blob, making, derived } => {
+                match making {
+                    Some(making) if !pictures::is_made_so(tx, company, asset, &source_blob, &making).await? => {
+                        return Ok(Applied::Overtaken(asset));
+                    }
+                    None if !pictures::has_master(tx, company, asset, &source_blob).await? => {
+                        return Ok(Applied::Outdated(asset));
+                    }
+                    Some(_) | None => {}
                 }
                 derive(tx, company, asset, &derived, now).await?;
                 Ok(Applied::Derived(asset))
             }
-            Self::Reprocess { replacement, derived, brought } => {
-                reprocess(tx, &replacement, &derived, &brought, now).await
+            Self::Reprocess { replacement, making, derived, brought } => {
+                reprocess(tx, &replacement, &making, &derived, &brought, now).await
             }
             Self::Part { part, derived } => part_of(tx, *part, &derived, now).await,
             Self::Page { part, derived, text } => {
@@ -143,7 +203,10 @@ async fn file(
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
     let company = arrival.company;
-    let filed = arrival::file(tx, arrival).await.map_err(unexpected)?;
+    let filed = match arrival::file(tx, arrival).await {
+        Err(AssetError::Overtaken(asset)) => return Ok(Applied::Overtaken(asset)),
+        filed => filed.map_err(unexpected)?,
+    };
     if filed.is_master() {
         if !derived.is_empty() {
             derive(tx, company, filed.asset(), derived, now).await?;
@@ -157,13 +220,14 @@ async fn file(
 async fn reprocess(
     tx: &mut Transaction,
     replacement: &Replacement,
+    making: &Making,
     derived: &[Derived],
     brought: &Brought,
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
     let Replacement { company, asset, master, .. } = replacement;
-    if !pictures::has_master(tx, *company, *asset, &master.blob).await? {
-        return Ok(Applied::Outdated(*asset));
+    if !pictures::is_made_so(tx, *company, *asset, &master.blob, making).await? {
+        return Ok(Applied::Overtaken(*asset));
     }
     ingest::replace(tx, replacement).await.map_err(unexpected)?;
     metadata::bring(tx, *asset, brought).await?;
@@ -205,6 +269,6 @@ async fn derive(
 fn unexpected(error: AssetError) -> StoreError {
     match error {
         AssetError::Store(error) => error,
-        error => StoreError::corrupt("assets", error),
+        error => StoreError::Constraint { doing: "write an asset", reason: error.to_string() },
     }
 }

@@ -9,6 +9,9 @@ pub enum StoreError {
     Open { path: PathBuf, reason: Unopened },
     #[error("the database could not {doing}: {reason}")]
     Database { doing: &'static str, reason: String },
+    /// What was to be written contradicts what is there, and will do so again.
+    #[error("the database refused to {doing}: {reason}")]
+    Constraint { doing: &'static str, reason: String },
     #[error("the disk that holds the database is full, so it could not {doing}; free some space, nothing was lost")]
     Full { doing: &'static str },
     #[error("the database cannot be written ({reason}), so it could not {doing}; check the rights of the data folder")]
@@ -64,6 +67,7 @@ enum Kind {
     Damaged,
     NotADatabase,
     Busy,
+    Constraint,
     Other,
 }
 
@@ -73,6 +77,7 @@ const SQLITE_READONLY: i32 = 8;
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_CANTOPEN: i32 = 14;
+const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_NOTADB: i32 = 26;
 
 /// The extended code of an error that has but one cause in practice: there is no room for the index of the log.
@@ -87,6 +92,7 @@ impl Kind {
             Some(SQLITE_CORRUPT) => Self::Damaged,
             Some(SQLITE_NOTADB) => Self::NotADatabase,
             Some(SQLITE_BUSY) => Self::Busy,
+            Some(SQLITE_CONSTRAINT) => Self::Constraint,
             Some(_) | None => Self::Other,
         }
     }
@@ -109,7 +115,7 @@ impl Unopened {
             Kind::Damaged => Self::Damaged(error.to_string()),
             Kind::NotADatabase => Self::NotADatabase,
             Kind::Busy => Self::Busy(error.to_string()),
-            Kind::Other => Self::Other(error.to_string()),
+            Kind::Constraint | Kind::Other => Self::Other(error.to_string()),
         }
     }
 
@@ -135,6 +141,7 @@ impl StoreError {
             Kind::Full => Self::Full { doing },
             Kind::Rights => Self::ReadOnly { doing, reason: error.to_string() },
             Kind::Damaged | Kind::NotADatabase => Self::Damaged { doing, reason: error.to_string() },
+            Kind::Constraint => Self::Constraint { doing, reason: error.to_string() },
             Kind::Busy | Kind::Other => Self::Database { doing, reason: error.to_string() },
         }
     }

@@ -2,6 +2,7 @@
 
 use sqlx::sqlite::SqliteRow;
 
+use super::numbers::next_number;
 use super::rows::get;
 use super::{Store, StoreError};
 use crate::model::id::{CompanyId, ImageFormatId};
@@ -62,10 +63,11 @@ impl Store {
                     return Err(ImageFormatError::NameTaken(name));
                 }
                 let query = match id {
-                    None => sqlx::query_scalar(
-                        "INSERT INTO image_format (company_id, name, folded_name, url_modifier)
-                         VALUES ($1, $2, $3, $4) RETURNING id",
-                    ),
+                    None => sqlx::query_scalar(concat!(
+                        "INSERT INTO image_format (id, company_id, name, folded_name, url_modifier) VALUES (",
+                        next_number!("image_format"),
+                        ", $1, $2, $3, $4) RETURNING id"
+                    )),
                     Some(_) => sqlx::query_scalar(
                         "UPDATE image_format SET name = $2, folded_name = $3, url_modifier = $4
                          WHERE company_id = $1 AND id = $5 RETURNING id",

@@ -84,8 +84,27 @@ impl Store {
         })
     }
 
-    /// Whether the database answers.
+    /// Whether the database can be written: what is written is when that was last so.
+    pub async fn prove_writable(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO system (key, value) VALUES ('writable_at', $1)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                )
+                .bind(now.timestamp_millis().to_string())
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(StoreError::doing("be written"))
+            })
+        })
+        .await
+    }
+
+    /// Whether the database answers, and its writer lives, though there may be no room for it to write.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        self.write(|_| Box::pin(async { Ok::<(), StoreError>(()) })).await?;
         let mut reader = self.pulse().await?;
         let _: i64 = sqlx::query_scalar("SELECT count(*) FROM system")
             .fetch_one(&mut *reader)

@@ -61,6 +61,24 @@ macro_rules! known {
     };
 }
 
+/// Pictures of company $1 of the types $2 that are not in the trash and no page of a document, and meet a condition.
+macro_rules! pictures {
+    ($condition:literal) => {
+        concat!(
+            "SELECT a.id, a.name, a.file_name, a.blob, a.making,
+                    (SELECT CASE WHEN count(*) = 2 AND min(d.recipe) = max(d.recipe) THEN min(d.recipe) END FROM derived d
+                     WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob) AS recipe
+             FROM asset a
+             WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash'
+               AND a.asset_type IN (SELECT value FROM json_each($2))
+               -- Pages are drawn again with their document.
+               AND a.making ->> 'page' IS NULL ",
+            $condition,
+            " ORDER BY a.id"
+        )
+    };
+}
+
 impl Store {
     pub async fn asset_named(&self, company: CompanyId, name: &str) -> Result<Option<KnownAsset>, StoreError> {
         let found = sqlx::query(known!("name = $2")).bind(company.0).bind(name);
@@ -94,24 +112,19 @@ impl Store {
 
     /// Every picture of a company that is not in the trash and no page of a document, in order of numbers.
     pub async fn pictures(&self, company: CompanyId) -> Result<Vec<PictureState>, StoreError> {
-        let types: Vec<AssetType> = AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect();
+        let found = sqlx::query(pictures!("")).bind(company.0).bind(picture_types());
+        self.picture_states(found).await
+    }
+
+    /// One of them.
+    pub async fn picture(&self, company: CompanyId, asset: AssetId) -> Result<Option<PictureState>, StoreError> {
+        let found = sqlx::query(pictures!("AND a.id = $3")).bind(company.0).bind(picture_types()).bind(asset.0);
+        Ok(self.picture_states(found).await?.pop())
+    }
+
+    async fn picture_states(&self, found: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<PictureState>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT a.id, a.name, a.file_name, a.blob, a.making,
-                    (SELECT CASE WHEN count(*) = 2 AND min(d.recipe) = max(d.recipe) THEN min(d.recipe) END FROM derived d
-                     WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob) AS recipe
-             FROM asset a
-             WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash'
-               AND a.asset_type IN (SELECT value FROM json_each($2))
-               -- Pages are drawn again with their document.
-               AND a.making ->> 'page' IS NULL
-             ORDER BY a.id",
-        )
-        .bind(company.0)
-        .bind(json!(types).to_string())
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(StoreError::doing("list pictures"))?;
+        let rows = found.fetch_all(&mut *reader).await.map_err(StoreError::doing("list pictures"))?;
         rows.iter()
             .map(|row| {
                 Ok(PictureState {
@@ -144,6 +157,11 @@ impl Store {
             })
             .collect()
     }
+}
+
+fn picture_types() -> String {
+    let types: Vec<AssetType> = AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect();
+    json!(types).to_string()
 }
 
 /// What was made from these assets, stale or not. `assets` is a JSON array of their numbers.
@@ -226,6 +244,27 @@ pub(super) async fn has_master(
         .fetch_one(tx)
         .await
         .map_err(StoreError::doing("look at the master of an asset"))
+}
+
+/// Whether this is the master of the asset, made in this way, and the asset is not in the trash: what a job has read before
+/// it went to work.
+pub(super) async fn is_made_so(
+    tx: &mut Transaction,
+    company: CompanyId,
+    asset: AssetId,
+    blob: &str,
+    making: &Making,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT making FROM asset WHERE id = $1 AND company_id = $2 AND blob = $3 AND trash_state = 'NotInTrash'",
+    )
+    .bind(asset.0)
+    .bind(company.0)
+    .bind(blob)
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("look at how an asset is made"))?;
+    Ok(row.map(|row| rows::json::<Making>(&row, "making")).transpose()?.is_some_and(|now| now == *making))
 }
 
 /// Forgets the files that were made from an earlier master.

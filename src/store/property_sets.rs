@@ -5,6 +5,7 @@ use serde_json::json;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::numbers::next_number;
 use super::rows::{constant, get, json, optional_constant};
 use super::{Store, StoreError, Transaction};
 use crate::model::id::{AccountId, CompanyId, PropertySetId, PropertySetTypeId};
@@ -71,10 +72,12 @@ impl Store {
     pub async fn add_property_set_type(&self, new: NewPropertySetType) -> Result<PropertySetTypeId, PropertySetError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
-                    "INSERT INTO property_set_type (company_id, name, property_type, allow_multiple, created_at)
-                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id",
-                )
+                sqlx::query(concat!(
+                    "INSERT INTO property_set_type (id, company_id, name, property_type, allow_multiple, created_at)
+                     VALUES (",
+                    next_number!("property_set_type"),
+                    ", $1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id"
+                ))
                 .bind(new.company.map(|company| company.0))
                 .bind(&new.name)
                 .bind(new.property_type.as_str())
@@ -256,12 +259,14 @@ async fn add(
     if set_type.built_in.is_some() {
         check_free_name(tx, type_id, owner, properties, None).await?;
     }
-    sqlx::query(
-        "INSERT INTO property_set (type_id, company_id, account_id, properties, created_at, modified_at)
-         SELECT $1, $2, $3, $4, $5, $5
+    sqlx::query(concat!(
+        "INSERT INTO property_set (id, type_id, company_id, account_id, properties, created_at, modified_at)
+         SELECT ",
+        next_number!("property_set"),
+        ", $1, $2, $3, $4, $5, $5
          WHERE (SELECT count(*) FROM property_set WHERE type_id = $1 AND company_id IS $2 AND account_id IS $3) < $6
-         RETURNING id",
-    )
+         RETURNING id"
+    ))
     .bind(type_id.0)
     .bind(owner.company.map(|company| company.0))
     .bind(owner.account.map(|account| account.0))

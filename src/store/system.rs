@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Transaction};
 
 impl Store {
     /// The value of `key`, which is `fresh` if it had none.
@@ -26,27 +26,15 @@ impl Store {
         .await
     }
 
-    /// Keeps how far local time is from UTC, and from which instant on, for the views that people read.
-    pub async fn keep_offsets(&self, offsets: Vec<(DateTime<Utc>, TimeDelta)>) -> Result<(), StoreError> {
-        let millis = |(from, offset): (DateTime<Utc>, TimeDelta)| (from.timestamp_millis(), offset.num_milliseconds());
-        let rows = json!(offsets.into_iter().map(millis).collect::<Vec<_>>()).to_string();
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query("DELETE FROM zone_offset")
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("forget the offsets of a zone"))?;
-                sqlx::query(
-                    "INSERT INTO zone_offset (from_at, millis) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
-                )
-                .bind(rows)
-                .execute(tx)
-                .await
-                .map(|_| ())
-                .map_err(StoreError::doing("note the offsets of a zone"))
-            })
-        })
-        .await
+    /// How far local time was from UTC, and from which instant on, by the rules that fire times were computed with.
+    pub async fn known_offsets(&self) -> Result<Vec<(DateTime<Utc>, TimeDelta)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT from_at, millis FROM zone_offset ORDER BY from_at")
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("read the offsets of a zone"))?;
+        let instant = |(from, offset)| Some((DateTime::from_timestamp_millis(from)?, TimeDelta::milliseconds(offset)));
+        Ok(rows.into_iter().filter_map(instant).collect())
     }
 
     /// What SQLite finds wrong with the file; nothing when it is sound.
@@ -77,4 +65,24 @@ impl Store {
         .await
         .map_err(StoreError::doing("check its references"))
     }
+}
+
+/// Keeps how far local time is from UTC, and from which instant on: for the views that people read, and to know it when the rules
+/// of the zone change.
+pub(super) async fn keep_offsets(
+    tx: &mut Transaction,
+    offsets: &[(DateTime<Utc>, TimeDelta)],
+) -> Result<(), StoreError> {
+    let millis = |(from, offset): &(DateTime<Utc>, TimeDelta)| (from.timestamp_millis(), offset.num_milliseconds());
+    let rows = json!(offsets.iter().map(millis).collect::<Vec<_>>()).to_string();
+    sqlx::query("DELETE FROM zone_offset")
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("forget the offsets of a zone"))?;
+    sqlx::query("INSERT INTO zone_offset (from_at, millis) SELECT value ->> 0, value ->> 1 FROM json_each($1)")
+        .bind(rows)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note the offsets of a zone"))
 }

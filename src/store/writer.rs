@@ -4,7 +4,7 @@
 //! rings the bells of the engine and answers all of them. While it waits for the disk, the next group gathers. Each
 //! request runs inside a savepoint of its own, so that one that fails, or panics, takes none of its neighbours with it.
 //! Submissions and ends of runs are written by bulk statements, because the price of a statement is its hand-off, not
-//! its rows; when a bulk fails its requests are written one by one, so that only the bad one is refused.
+//! its rows; when a bulk fails, or panics, its requests are written one by one, so that only the bad one is refused.
 //!
 //! The bells are rung here and not by the caller, because a caller may be gone (a client that hung up) by the time its
 //! write is committed.
@@ -185,7 +185,11 @@ async fn in_savepoint<B: Bulk>(
     zone: Tz,
 ) -> Result<Result<Results<B>, StoreError>, StoreError> {
     execute(tx, "SAVEPOINT bulk", "set a savepoint").await?;
-    let result = B::write(tx, requests, zone).await;
+    let result = AssertUnwindSafe(B::write(tx, requests, zone)).catch_unwind().await.unwrap_or_else(|_| {
+        // The panic itself is in the log. It must not be the end of the writer.
+        let reason = "an internal error; the daemon's log says more".to_owned();
+        Err(StoreError::Database { doing: "write what was asked for", reason })
+    });
     if let Err(error) = &result {
         // Without a savepoint to go back to SQLite has undone everything, for the reason that the statement gave.
         execute(tx, "ROLLBACK TO bulk", "undo a bulk").await.map_err(|_| error.clone())?;

@@ -100,6 +100,7 @@ codes! {
     NAME_SHARED = "name-shared";
     JUNK_SKIPPED = "junk-skipped";
     LINK_SKIPPED = "link-skipped";
+    ITEM_REFUSED = "item-refused";
     UPLOAD_ERROR = "upload-error";
     UPLOAD_WARNING = "upload-warning";
     PAGE_PROCESSED = "page-processed";
@@ -262,6 +263,7 @@ codes! {
     REASON_PROFILE_UNUSABLE = "reason-profile-unusable";
     REASON_CROP_KEPT = "reason-crop-kept";
     REASON_ASSET_CHANGED = "reason-asset-changed";
+    REASON_ASSET_CHANGING = "reason-asset-changing";
     REASON_PAGE = "reason-page";
     REASON_RENDITION = "reason-rendition";
     REASON_NO_MASTER = "reason-no-master";

@@ -402,6 +402,9 @@ name-shared = { $file } was stored as { $name }: without the characters that a n
 junk-skipped = { $file } was skipped: it is a file that operating systems and transfer programs leave behind, not content.
 # $path (Text)
 link-skipped = { $path } was skipped: it is a link that leads out of the company's folder.
+# $item (Text) what would have been written: a file, a page, a set
+# $reason (Text)
+item-refused = { $item } was left out: { $reason }.
 # $file (Text)
 # $reason (Text)
 upload-error = { $file } could not be processed: { $reason }.
@@ -921,6 +924,7 @@ reason-profile-gone = the colour profile a|{ $asset } that it is made with is no
 reason-profile-unusable = { $profile }, which it is made with, is not a colour profile for gray, RGB or CMYK
 reason-crop-kept = the crop that it has is kept unless preserveCrop is false
 reason-asset-changed = its master was replaced meanwhile
+reason-asset-changing = somebody changes it again and again while it is made; try again when it is left alone
 reason-page = it is a page and is drawn again with its document
 reason-rendition = it is a rendition and is made again with its video
 reason-no-master = it is a set and has no file of its own

@@ -208,7 +208,7 @@ async fn a_marked_set_is_published_with_its_members() {
     assert_eq!(document(&world, "image-serving/Acme/media.json")["members"][0]["file"], "spin.json");
 
     // A member that is renamed is known by its new name at once.
-    world.store.rename_asset(change(&world), second.asset, "s-9".into(), "s-9.jpg".into()).await.unwrap();
+    world.store.rename_asset(change(&world), second.asset, "s-9".into()).await.unwrap();
     let done = publish(&world, JobKind::ImageServingPublish).await;
     assert_eq!(world.paths_in("image-serving"), ["media.json", "s-1.tif", "s-9.tif", "spin.json"], "{}", done.text());
     assert_eq!(document(&world, "image-serving/Acme/spin.json")["members"][0]["file"], "s-9.tif");
@@ -270,7 +270,7 @@ async fn the_definition_of_an_asset_set_is_published_with_its_answers() {
     // An answer that changes is published, also when it is two sets below.
     world.store.set_metadata(change(&world), vec![(a, vec![title("Cup")])]).await.unwrap();
     assert_eq!(published().await, "{1,Acme/spin;Acme/b},Acme/a.jpg,Cup,.");
-    world.store.rename_asset(change(&world), b.asset, "blue".into(), "blue.jpg".into()).await.unwrap();
+    world.store.rename_asset(change(&world), b.asset, "blue".into()).await.unwrap();
     assert_eq!(published().await, "{1,Acme/spin;Acme/blue},Acme/a.jpg,Cup,.");
     world.store.trash_assets(change(&world), vec![a]).await.unwrap();
     assert_eq!(published().await, "{1,Acme/spin;Acme/blue},,,.");

@@ -19,6 +19,7 @@ mod metadata;
 mod names;
 mod optimize;
 mod options;
+mod overtaken;
 mod pages;
 mod photoshop;
 mod photoshop_file;

@@ -388,6 +388,30 @@ async fn ripping_again_replaces_pages_under_the_same_ids_and_names() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_whose_trash_was_emptied_is_made_again_as_another_asset() {
+    let world = World::new().await;
+    world.put("in/brochure.pdf", &brochure());
+    world.put("in/zebra.txt", b"It stands behind the document.");
+    upload(&world, json!({ "process": "Rasterize" })).await;
+    let change = crate::publish::change(&world);
+    let mut gone = Vec::new();
+    for name in ["brochure-2", "brochure-catalog"] {
+        gone.push(world.store.asset_named(world.company, name).await.unwrap().unwrap().id);
+    }
+    world.store.trash_assets(change, gone.clone()).await.unwrap();
+    world.store.empty_trash(change, gone.clone()).await.unwrap();
+    let done = upload(&world, json!({ "process": "Rasterize" })).await;
+    assert_eq!(done.counters.error, 0, "{}", done.text());
+    for (name, old) in ["brochure-2", "brochure-catalog"].into_iter().zip(gone) {
+        let new = world.store.asset_named(world.company, name).await.unwrap().unwrap().id;
+        assert_ne!(new, old, "{name}: what was given up stays so");
+    }
+    assert!(done.items.contains(&"zebra.txt".to_owned()), "{:?}", done.items);
+    let members = world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY a.id").await;
+    assert!(members.contains(&vec![json!("brochure-2")]), "{members:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_bad_document_has_its_line_and_harms_nobody() {
     let world = World::with(|settings| settings.media.max_pages = 30).await;
     let many: Vec<PageOf> = (0..31).map(|_| page("")).collect();

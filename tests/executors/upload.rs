@@ -97,6 +97,30 @@ async fn a_bad_file_costs_its_own_line() {
     assert_eq!(done.counters.warning, 5, "{text}");
 }
 
+/// What the database refuses it refuses in every attempt: it must not cost the files behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_database_refuses_costs_its_own_line() {
+    let world = World::new().await;
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        world.put(&format!("in/{name}.jpg"), &jpeg(32, seed));
+    }
+    world
+        .execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON derived
+             WHEN (SELECT name FROM asset WHERE id = NEW.asset_id) = 'b' BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+        )
+        .await;
+    let done = world.run(UPLOAD, directory("in")).await.succeeded();
+    let text = done.text();
+    assert_eq!((done.counters.success, done.counters.error), (2, 1), "{text}");
+    assert_eq!(world.asset_names().await, ["a", "c"], "nothing of it is left");
+    assert!(text.contains("UploadError: b.jpg was left out: the database refused to write a derived file: "), "{text}");
+    assert!(text.contains("not this one"), "{text}");
+    assert!(done.items.contains(&"b.jpg".to_owned()), "it is not tried again: {:?}", done.items);
+    let refused = world.query("SELECT result ->> 'refused' FROM item WHERE key = 'b.jpg'").await;
+    assert_eq!(refused, [[json!(1)]]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_outside_the_company_is_read() {
     let world = World::new().await;

@@ -89,7 +89,7 @@ async fn what_is_no_longer_marked_leaves_and_new_names_are_heard_of() {
     let world = world_with_film("film").await;
     publish(&world).await;
     let small = asset(&world, "film-small").await;
-    world.store.rename_asset(change(&world), small, "été 1".into(), "été 1.mp4".into()).await.unwrap();
+    world.store.rename_asset(change(&world), small, "été 1".into()).await.unwrap();
     mark(&world, "film", PublishState::NotMarkedForPublish).await;
     let done = publish(&world).await;
     let paths = world.paths_in("video");

@@ -300,6 +300,29 @@ impl World {
         self.finish(claimed.fence, result, 1).await
     }
 
+    /// The same, but after it has waited so many times something else is done first. Whether it had not ended by then.
+    pub async fn run_broken_off(
+        &self,
+        kind: JobKind,
+        order: Value,
+        waits: usize,
+        meanwhile: impl AsyncFnOnce(),
+    ) -> (Done, bool) {
+        self.submit(kind, order).await;
+        let claimed = self.claim().await;
+        let context = self.context(&claimed, CancellationToken::new());
+        let executor = self.registry().executor(&claimed.spec);
+        let mut work = executor.run(&context);
+        let (result, was_broken_off) = match (Crash { work: &mut work, polls_left: waits }).await {
+            Some(result) => (result, false),
+            None => {
+                meanwhile().await;
+                (work.await, true)
+            }
+        };
+        (self.finish(claimed.fence, result, 1).await, was_broken_off)
+    }
+
     /// The same, but every attempt is dropped a little later than the one before: after each point at which it waits.
     pub async fn run_with_crashes(&self, kind: JobKind, order: Value) -> Done {
         self.run_with_crashes_after(1, kind, order).await

@@ -1,9 +1,13 @@
 //! What people do to jobs.
 
-use prepress::model::firing::{Fate, SkipReason, Slot};
+use chrono::TimeDelta;
+use prepress::model::firing::{Fate, Missed, SkipReason, Slot};
 use prepress::model::id::{AccountId, CompanyId, JobId};
+use prepress::model::locale::Locale;
 use prepress::model::outcome::Outcome;
 use prepress::model::state::State;
+use prepress::service::jobs::JobParam;
+use prepress::service::{Caller, Services, Settings};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::control::Control;
 
@@ -28,12 +32,18 @@ async fn a_paused_job_does_not_fire_and_says_so_for_each_instant() {
         .map(|due| Slot { due_at: at(due), fate: Fate::Skip(SkipReason::Paused) });
     let next = Some(at("2026-01-05T11:00:00Z"));
     // Who read the job before somebody else resumed and paused it must not bring back an instant that has passed.
-    let stale = store.resume_job(job, Some(at("2026-01-05T08:00:00Z")), Vec::new(), next, world.now()).await.unwrap();
+    let stale = store
+        .resume_job(job, Some(at("2026-01-05T08:00:00Z")), Missed::Slots(Vec::new()), next, world.now())
+        .await
+        .unwrap();
     assert!(matches!(stale, Control::NotNow(_)), "{stale:?}");
     let due = Some(at("2026-01-05T09:00:00Z"));
-    assert_eq!(store.resume_job(job, due, missed.to_vec(), next, world.now()).await.unwrap(), Control::Done(()));
+    assert_eq!(
+        store.resume_job(job, due, Missed::Slots(missed.to_vec()), next, world.now()).await.unwrap(),
+        Control::Done(())
+    );
     assert!(matches!(
-        store.resume_job(job, next, Vec::new(), next, world.now()).await.unwrap(),
+        store.resume_job(job, next, Missed::Slots(Vec::new()), next, world.now()).await.unwrap(),
         Control::NotNow(state) if state == "Normal"
     ));
     world.clock.set(at("2026-01-05T11:00:00Z"));
@@ -104,9 +114,10 @@ async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
     assert_eq!(world.until_done(id).await.outcome, Some(Outcome::Stopped));
     world.clock.set(at("2026-01-05T12:00:00Z"));
     world.submit(1, "hourly", HOURLY).await;
-    for refused in
-        [store.pause_job(job).await.unwrap(), store.resume_job(job, None, Vec::new(), None, world.now()).await.unwrap()]
-    {
+    for refused in [
+        store.pause_job(job).await.unwrap(),
+        store.resume_job(job, None, Missed::Slots(Vec::new()), None, world.now()).await.unwrap(),
+    ] {
         assert_eq!(refused, Control::NoSuchJob);
     }
     assert!(matches!(store.run_job_now(job, world.now()).await.unwrap(), Control::NoSuchJob));
@@ -197,4 +208,51 @@ async fn what_is_not_there_cannot_be_controlled() {
     let gone = prepress::model::id::InstanceId(4711);
     let stop = store.stop_run(gone, AccountId(1), world.now()).await.unwrap();
     assert_eq!(stop, prepress::store::jobs::control::Stop::AlreadyDone, "a run whose retention is over");
+}
+
+/// Two days of seconds: none is without an account, and nobody waits while it is written.
+#[tokio::test]
+async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {
+    let world = World::in_zone("UTC", "2026-01-05T08:00:00Z").await;
+    // The views are in the zone of the server, once a daemon has said which one that is.
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let job = world.submit(1, "each second", Plan::Cron("* * * * * ?")).await.job;
+    let few = world.submit(1, "hourly", HOURLY).await.job;
+    let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
+    let caller = Caller {
+        account: AccountId(1),
+        email: "u1@example.com".to_owned(),
+        is_ips_admin: true,
+        roles: Default::default(),
+        locale: Locale::english(),
+        client: None,
+        peer: None,
+        address: None,
+    };
+    let named = |name: &str| JobParam { company_handle: "c|1".to_owned(), job_handle: format!("j|1|{name}||") };
+    for name in ["each second", "hourly"] {
+        services.pause_job(&caller, named(name)).await.unwrap();
+    }
+    world.advance(TimeDelta::days(2));
+    for name in ["each second", "hourly"] {
+        services.resume_job(&caller, named(name)).await.unwrap();
+    }
+    let shown = services.job_slots(&caller, job, 100).await.unwrap();
+    let range = &shown[0];
+    assert_eq!((shown.len(), range.count, range.disposition.as_str()), (1, 172_800, "skipped"));
+    assert_eq!((range.due_at, range.until), (at("2026-01-05T08:00:01Z"), Some(at("2026-01-07T08:00:00Z"))));
+    assert_eq!(
+        world.table("SELECT due, until, instants, reason FROM slot_overview WHERE job = 'each second'").await,
+        ["2026-01-05 08:00:01 2026-01-07 08:00:00 172800 slot-skipped-paused"]
+    );
+    let next = at("2026-01-07T08:00:01Z").timestamp_millis();
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND next_fire_at = {next}")).await, 1);
+    assert_eq!(world.count(&format!("slot WHERE job_id = {few} AND reason = 'slot-skipped-paused'")).await, 48);
+    assert_eq!(world.count(&format!("slot_range WHERE job_id = {few}")).await, 0, "single ones stay slots");
+    // Retention takes it with the rest.
+    world.advance(TimeDelta::days(1000));
+    let now = world.now();
+    let horizon = prepress::store::jobs::retention::Horizon { logs: now, instances: now, outbox: now };
+    while !world.store().forget(horizon).await.unwrap().is_nothing() {}
+    assert_eq!(world.count("slot_range").await, 0);
 }

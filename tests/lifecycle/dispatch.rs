@@ -7,11 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::TimeDelta;
 use prepress::engine::EnginePolicy;
 use prepress::executors::Failure;
+use prepress::model::id::{AccountId, CompanyId, InstanceId};
 use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
 use prepress::model::log::Message;
 use prepress::service::jobs::Limits;
 use prepress::service::{Services, Settings};
+use prepress::store::jobs::Fence;
+use prepress::store::jobs::attempt::Release;
+use prepress::store::jobs::claim::{FreeSlots, Lease};
+use prepress::store::jobs::finish::Ending;
 use serde_json::json;
 
 use crate::support::{Calls, Daemon, Plan, Scripted, World, policy, publish, stage, upload};
@@ -273,5 +278,86 @@ async fn a_run_that_cannot_be_read_fails_alone() {
     world.until_count(1, &failed).await;
     world.until_count(1, &format!("log_detail WHERE instance_id = {bad} AND log_type = 'FatalError'")).await;
     daemon.shut_down().await;
+    world.check().await;
+}
+
+/// Claims what it can, as many as there are.
+async fn claim(world: &World) -> Vec<Fence> {
+    let lease = Lease { owner: "a test".to_owned(), expires_at: world.now() + TimeDelta::seconds(60) };
+    let free = FreeSlots { total: 10, ..FreeSlots::default() };
+    let claims = world.store().claim(free, CompanyId::SYSTEM, lease, world.now()).await.unwrap();
+    claims.runs.into_iter().map(|run| run.fence).collect()
+}
+
+/// However many publishes wait for each other, a claim looks at one of them.
+#[tokio::test]
+async fn what_is_blocked_is_not_looked_at() {
+    let world = World::new().await;
+    let mut runs = Vec::new();
+    for number in 0..20 {
+        runs.push(
+            world.try_submit(1, &format!("publish {number}"), publish(), Plan::AtOnce).await.unwrap().run.unwrap().id,
+        );
+    }
+    const READY: &str = "instance INDEXED BY instance_ready WHERE state = 'WaitingCoordinator' AND blocked = 0";
+    assert_eq!(world.count(READY).await, 1);
+    for run in runs {
+        let claimed = claim(&world).await;
+        assert_eq!(claimed.iter().map(|fence| fence.instance).collect::<Vec<_>>(), [run], "in their order");
+        assert_eq!(world.count(READY).await, 0);
+        world.store().finish_attempt(claimed[0], Ending::succeeded(), world.now()).await.unwrap();
+    }
+    world.check().await;
+}
+
+/// Runs of two keys are submitted, claimed, ended, given back and stopped in any order: whenever a key is free and a run of it is
+/// ready, the next claim gets one.
+#[tokio::test]
+async fn no_run_waits_for_a_key_that_is_free() {
+    let world = World::new().await;
+    let mut random = 42_u64;
+    let mut dice = |sides: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % sides
+    };
+    let mut held: Vec<Fence> = Vec::new();
+    for step in 0..400 {
+        match dice(8) {
+            0..3 => {
+                let company = 1 + i64::try_from(dice(2)).unwrap();
+                world.try_submit(company, &format!("publish {step}"), publish(), Plan::AtOnce).await.unwrap();
+            }
+            3 if !held.is_empty() => {
+                let fence = held.remove(0);
+                world.store().finish_attempt(fence, Ending::succeeded(), world.now()).await.unwrap();
+            }
+            4 if !held.is_empty() => {
+                let not_before = world.now() + TimeDelta::seconds(i64::try_from(dice(30)).unwrap());
+                let release = Release::Retry { reason: Message::new("reason-internal"), not_before };
+                world.store().release_attempt(held.remove(0), release, world.now()).await.unwrap();
+            }
+            5 => {
+                let waiting =
+                    world.table("SELECT id FROM instance WHERE state = 'WaitingCoordinator' ORDER BY id").await;
+                if !waiting.is_empty() {
+                    let which = usize::try_from(dice(waiting.len() as u64)).unwrap();
+                    let run = InstanceId(waiting[which].parse().unwrap());
+                    world.store().stop_run(run, AccountId(1), world.now()).await.unwrap();
+                }
+            }
+            6 => world.advance(TimeDelta::seconds(7)),
+            _ => {}
+        }
+        held.extend(claim(&world).await);
+        let left = world
+            .count(&format!(
+                "instance w WHERE w.state = 'WaitingCoordinator' AND w.not_before_at <= {} AND NOT EXISTS (
+                     SELECT 1 FROM instance r WHERE r.exclusive_key = w.exclusive_key AND r.state IN ('Running', 'Stopping'))",
+                world.now().timestamp_millis()
+            ))
+            .await;
+        assert_eq!(left, 0, "after step {step} a run waits for nothing");
+        assert!(held.len() <= 2, "a key is had by one");
+    }
     world.check().await;
 }

@@ -345,3 +345,43 @@ async fn one_company_does_not_hold_up_the_messages_of_another() {
     daemon.shut_down().await;
     assert_eq!(wire.tried().len(), 104, "each once");
 }
+
+/// As many receivers as there are places hang, of many companies and at many hosts: those that answer are told all the same,
+/// the same companies' others included, and no receiver that hangs is asked again and again.
+#[tokio::test]
+async fn receivers_that_hang_hold_up_none_that_answers() {
+    let world = World::new().await;
+    for id in 4..=9 {
+        world.add_company(id).await;
+    }
+    let (wire, answer) = Wire::silent_at("hangs");
+    let daemon = Daemon::start_with(&world, policy(), Scripted::idle(), wire.notify()).await;
+    let told = async |company: i64, name: &str, url: &str| {
+        let spec = upload(&json!({"emailSetting": "None", "postHttpUrl": url}));
+        world.try_submit(company, name, spec, Plan::AtOnce).await.unwrap();
+    };
+    for company in 1..=6 {
+        for number in 0..6 {
+            let url = format!("https://hangs-{company}-{number}.example.com/done");
+            told(company, &format!("hangs {number}"), &url).await;
+        }
+    }
+    eventually("all places are taken", || async { (wire.tried().len() >= 16).then_some(()) }).await;
+    for company in [1, 6, 9] {
+        told(company, "answers", &format!("https://answers-{company}.example.com/done")).await;
+        for number in 0..3 {
+            told(company, &format!("hangs again {number}"), "https://hangs-1-0.example.com/done").await;
+        }
+    }
+    world.until_count(48, "outbox").await;
+    // It takes a moment to find out who hangs, and nothing of the time after which a delivery is given up.
+    world.advance(TimeDelta::seconds(5));
+    eventually("others have their places", || async { (wire.tried().len() >= 32).then_some(()) }).await;
+    world.advance(TimeDelta::seconds(5));
+    world.until_count(3, "outbox WHERE host LIKE 'answers%' AND state = 'Delivered'").await;
+    assert!(wire.tried().len() <= 36 + 3 + 8, "{} are under way", wire.tried().len());
+    answer.send_replace(true);
+    world.until_count(48, "outbox WHERE state = 'Delivered' AND attempts = 1").await;
+    daemon.shut_down().await;
+    assert_eq!(wire.tried().len(), 48, "each once");
+}

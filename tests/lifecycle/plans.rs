@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use prepress::clock::ManualClock;
 use prepress::model::asset::{AssetType, PictureFacts};
 use prepress::model::backoff::Backoff;
-use prepress::model::firing::{Fate, Slot};
+use prepress::model::firing::{Fate, Missed, SkipReason, Slot, SlotRange};
 use prepress::model::id::{AccountId, AssetId, CompanyId, ContextId, InstanceId, JobId};
 use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
@@ -41,6 +41,7 @@ use prepress::store::assets::query::{Search, Sort};
 use prepress::store::effect::Effect;
 use prepress::store::jobs::attempt::{ItemReport, Progress, Release};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
+use prepress::store::jobs::control::Control;
 use prepress::store::jobs::finish::Ending;
 use prepress::store::jobs::outbox::{Channel, Delivery};
 use prepress::store::jobs::posts::{Post, PostedFile, Upload};
@@ -339,6 +340,12 @@ async fn control(services: &Services, member: &Caller) {
     call("pauseJob", services.pause_job(member, job("no such job"))).await.unwrap_err();
     call("resumeJob", services.resume_job(member, job("Often"))).await.unwrap();
     call("resumeJob", services.resume_job(member, job("Often"))).await.unwrap_err();
+    let range = SlotRange { first: at(1), last: at(2), count: 2, why: SkipReason::Paused };
+    let missed = Missed::Range(range);
+    let never = Some(at(4_000_000_000_000));
+    services.store().pause_job(JobId(1)).await.unwrap();
+    let resumed = call("resumeJob", services.store().resume_job(JobId(1), never, missed, never, at(3))).await.unwrap();
+    assert_eq!(resumed, Control::Done(()), "a range is written");
     call("executeJob", services.execute_job(member, job("Often"))).await.unwrap();
     call("deleteJob", services.delete_job(member, job("Later"))).await.unwrap();
     call("deleteJob", services.delete_job(member, job("Often"))).await.unwrap();
@@ -432,7 +439,7 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     let others = Lost::NotOwnedBy { owner: "plans".to_owned(), is_explained: false };
     call("rescue", store.rescue(others, patience, now)).await.unwrap();
 
-    let (due, _) = call("outbox", store.due_messages(Channel::Mail, now, &[], 10)).await.unwrap();
+    let (due, _) = call("outbox", store.due_messages(Channel::Mail, now, &[], &[])).await.unwrap();
     let retry = Delivery::Retry { at: now, error: "no".to_owned() };
     call("outbox", store.settle_message(due[0].id, retry, now)).await.unwrap();
     call("outbox", store.begin_mail(due[0].instance, &due[0].recipient)).await.unwrap();
@@ -478,6 +485,7 @@ async fn look_at_assets(store: &Store) {
             siblings: Siblings::default(),
             run: InstanceId(1),
             master: master.clone(),
+            built_on: Default::default(),
             overwrite,
             same_name: SameName::Skip,
             ready_for_publish: true,
@@ -556,6 +564,8 @@ struct Step {
     detail: String,
 }
 
+const WHOLE_INDEX: &str = "reads an index as a whole";
+
 /// What is wrong with a plan.
 fn faults(sql: &str, plan: &[Step], partial: &BTreeSet<String>) -> Vec<String> {
     let aliases = aliases(sql);
@@ -571,6 +581,13 @@ fn faults(sql: &str, plan: &[Step], partial: &BTreeSet<String>) -> Vec<String> {
             faults.push(format!("makes an index for itself: {detail}"));
         } else if !of_long || words.iter().any(|word| partial.contains(*word)) {
             // Of a short table, or by an index of few rows.
+        } else if detail.starts_with("SEARCH")
+            && detail.contains(" USING ")
+            && !detail.contains('(')
+            && !detail.contains("PRIMARY KEY")
+        {
+            // The least or the greatest of something that the index does not begin with.
+            faults.push(format!("{WHOLE_INDEX}: {detail}"));
         } else if detail.starts_with("SCAN") && !(ends && sql.contains("ORDER BY w.id")) {
             faults.push(format!("reads a whole table: {detail}"));
         } else if (detail.ends_with("(company_id=?)") || detail.ends_with("(<expr>=?)")) && !ends {
@@ -586,11 +603,7 @@ const ALLOWED: &[(&str, &str)] =
 
 /// The same by statistics of the first day: it is known of these that SQLite prefers a table as a whole to a few numbers in
 /// it, if it had some rows only when the daemon was last ended.
-const ALLOWED_AT_FIRST: &[&str] = &[
-    "DELETE FROM outbox WHERE id IN ( SELECT id FROM outbox INDEXED BY outbox_finished",
-    "FROM sender s CROSS JOIN outbox o WHERE o.id IN (",
-    "WHERE +a.company_id = $1 AND a.id IN (SELECT value FROM json_each($2))",
-];
+const ALLOWED_AT_FIRST: &[&str] = &["WHERE +a.company_id = $1 AND a.id IN (SELECT value FROM json_each($2))"];
 
 /// Statements of the store's jobs that no call of this test sends, and why none need.
 const COLD: &[(&str, &str)] = &[
@@ -598,6 +611,7 @@ const COLD: &[(&str, &str)] = &[
     ("INSERT INTO system (key, value) VALUES ('zone', $1)", "once a start"),
     ("SELECT id, exec_schedule, next_fire_at FROM job", "once a start in another zone"),
     ("UPDATE job SET next_fire_at = $3, trigger_state = CASE", "once a start in another zone"),
+    ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),
     (
         "SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3",
         "of a run that cannot be read, by its number",
@@ -650,7 +664,7 @@ async fn hot_statements_find_what_they_want_in_any_database() {
     assert_eq!(forgotten, Vec::<String>::new(), "make a call above that sends them, or say in COLD why none need");
 
     let mut problems = Vec::new();
-    for statistics in ["none", "good", "old", "first"] {
+    for statistics in ["none", "good", "old", "first", "tiny"] {
         let mut connection = connect(&path).await;
         let prepare: &[&str] = match statistics {
             "none" => &["ANALYZE sqlite_schema", "DELETE FROM sqlite_stat1", "DELETE FROM sqlite_stat4"],
@@ -661,11 +675,19 @@ async fn hot_statements_find_what_they_want_in_any_database() {
                 "INSERT INTO sqlite_stat1 SELECT * FROM old1",
                 "INSERT INTO sqlite_stat4 SELECT * FROM old4",
             ],
-            _ => &[
+            "first" => &[
                 "DELETE FROM sqlite_stat1",
                 "DELETE FROM sqlite_stat4",
                 "INSERT INTO sqlite_stat1 SELECT * FROM first1",
                 "INSERT INTO sqlite_stat4 SELECT * FROM first4",
+            ],
+            // Of an hour in which each table had three rows.
+            _ => &[
+                "DELETE FROM sqlite_stat4",
+                "UPDATE sqlite_stat1
+                 SET stat = '3' || replace(hex(zeroblob(length(stat) - length(replace(stat, ' ', '')))), '00', ' 1')
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = idx AND sql LIKE '% WHERE %')
+                    OR idx = 'instance_finished'",
             ],
         };
         for sql in prepare {
@@ -709,6 +731,10 @@ async fn hot_statements_find_what_they_want_in_any_database() {
                 && !sql.contains("w.state <> 'Done'")
             {
                 wrong.push("looks at each run of the name".to_owned());
+            }
+            // What is done in the writer every hour leaves SQLite no choice at all, and what gives numbers.
+            if statistics == "tiny" && !calls.contains("retention") {
+                wrong.retain(|fault| fault.starts_with(WHOLE_INDEX));
             }
             wrong.retain(|_| !ALLOWED.iter().any(|(allowed, _)| plain(sql).contains(allowed)));
             if statistics == "first" {

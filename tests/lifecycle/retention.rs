@@ -1,7 +1,17 @@
 //! What is old is forgotten, but not how far the numbers had come.
 
 use chrono::TimeDelta;
+use prepress::model::asset::{AssetType, PictureFacts};
+use prepress::model::id::{AccountId, CompanyId};
+use prepress::model::making::Making;
+use prepress::model::property_set::{Properties, PropertyType};
+use prepress::store::Store;
+use prepress::store::accounts::NewAccount;
+use prepress::store::assets::Contexts;
+use prepress::store::assets::ingest::{Master, NewAsset};
+use prepress::store::companies::NewCompany;
 use prepress::store::jobs::retention::{Forgotten, Horizon};
+use prepress::store::property_sets::{NewPropertySetType, Owner};
 use serde_json::json;
 
 use crate::support::{Daemon, Plan, Scripted, World, policy, upload};
@@ -110,4 +120,125 @@ async fn the_number_of_a_row_that_is_gone_is_not_given_again() {
             assert_eq!(world.count(&format!("{table} WHERE id > {first}")).await, 1, "{table}: all but the newest go");
         }
     }
+}
+
+/// Tables whose numbers stand in no handle.
+const WITHOUT_HANDLES: [&str; 3] = ["log_detail", "metadata_field", "stop_order"];
+
+/// A row in each table whose numbers stand in handles.
+async fn one_of_each(world: &World, store: &Store, name: &str) {
+    let at = world.now();
+    let company = NewCompany { id: None, name: name.to_owned(), root_path: name.to_owned(), expires_at: None, at };
+    let company = store.add_company(company).await.unwrap().id;
+    let account = NewAccount {
+        email: format!("{name}@example.com"),
+        first_name: String::new(),
+        last_name: String::new(),
+        password_hash: String::new(),
+        is_ips_admin: false,
+        locale: None,
+        password_expires_at: None,
+        membership: None,
+        at,
+    };
+    store.add_account(account).await.unwrap();
+    let asset = NewAsset {
+        company: CompanyId(1),
+        folder: name.to_owned(),
+        name: name.to_owned(),
+        file_name: format!("{name}.jpg"),
+        master: Master {
+            asset_type: AssetType::Image,
+            blob: name.to_owned(),
+            bytes: 1,
+            pixels: None,
+            facts: PictureFacts::default(),
+            making: Making::default(),
+        },
+        marked_in: Contexts::NONE,
+        by: AccountId(1),
+        at,
+    };
+    store.insert_asset(asset).await.unwrap();
+    store.save_image_format(CompanyId(1), None, name.to_owned(), "wid=400".to_owned()).await.unwrap();
+    let set_type = NewPropertySetType {
+        company: Some(company),
+        name: name.to_owned(),
+        property_type: PropertyType::CompanyProperty,
+        allow_multiple: true,
+        at,
+    };
+    let set_type = store.add_property_set_type(set_type).await.unwrap();
+    let owner = Owner { company: Some(company), account: None };
+    store.add_property_set(set_type, owner, Properties::new(Vec::new()).unwrap(), at).await.unwrap();
+    // A job, its run and the mail about it.
+    let daemon = Daemon::start(world, policy(), Scripted::idle()).await;
+    let spec = upload(&json!({"emailSetting": "JobCompletion"}));
+    let run = world.try_submit(1, name, spec, Plan::AtOnce).await.unwrap().run.unwrap().id;
+    world.until_done(run).await;
+    world.until_count(0, "outbox WHERE state = 'Pending'").await;
+    daemon.shut_down().await;
+}
+
+/// A handle that somebody keeps must never come to name something else, whichever row goes, and whoever was asleep.
+#[tokio::test]
+async fn no_number_of_a_handle_is_given_twice() {
+    let world = World::new().await;
+    let store = world.store();
+    one_of_each(&world, &store, "first").await;
+    one_of_each(&world, &store, "second").await;
+    let tables = world
+        .table(
+            "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+             WHERE m.type = 'table' AND c.name = 'id' AND c.pk = 1 AND c.type = 'INTEGER' ORDER BY m.name",
+        )
+        .await;
+    let tables: Vec<&str> = tables.iter().map(String::as_str).filter(|it| !WITHOUT_HANDLES.contains(it)).collect();
+    assert_eq!(
+        tables,
+        [
+            "account",
+            "asset",
+            "company",
+            "folder",
+            "image_format",
+            "instance",
+            "job",
+            "outbox",
+            "property_set",
+            "property_set_type",
+            "publish_context"
+        ],
+        "a new table with numbers is made in one_of_each, or stands in no handle"
+    );
+    let highest = async || {
+        let mut highest = Vec::new();
+        for table in &tables {
+            highest.push(world.table(&format!("SELECT max(id) FROM {table}")).await[0].parse::<i64>().unwrap());
+        }
+        highest
+    };
+    let given = highest().await;
+    world.advance(TimeDelta::days(1000));
+    let horizon = Horizon { logs: world.now(), instances: world.now(), outbox: world.now() };
+    while !store.forget(horizon).await.unwrap().is_nothing() {}
+    for table in [
+        "property_set",
+        "property_set_type",
+        "image_format",
+        "asset",
+        "folder",
+        "account",
+        "publish_context",
+        "company",
+    ] {
+        world.sql(&format!("DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})")).await;
+    }
+    assert!(highest().await[4] < given[4], "the newest image format is gone");
+    let store = world.open_again().await;
+    one_of_each(&world, &store, "third").await;
+    let again: Vec<_> =
+        tables.iter().zip(given.iter().zip(highest().await)).filter(|(_, (old, new))| *old >= new).collect();
+    assert!(again.is_empty(), "given twice: {again:?}");
+    store.close().await;
 }

@@ -44,7 +44,7 @@ async fn a_bad_submission_is_refused_alone() {
     for (index, result) in results.iter().enumerate() {
         match result {
             Ok(_) => assert_ne!(index % 10, 3),
-            Err(SubmitError::Store(StoreError::Database { .. })) => assert_eq!(index % 10, 3),
+            Err(SubmitError::Store(StoreError::Constraint { .. })) => assert_eq!(index % 10, 3),
             Err(other) => panic!("{other}"),
         }
     }

@@ -84,6 +84,23 @@ async fn another_zone_moves_what_is_to_come_and_keeps_what_was_missed() {
     world.check().await;
 }
 
+/// A country abolishes summer time, and the daemon is brought up to date.
+#[tokio::test]
+async fn new_rules_of_the_same_zone_move_the_fire_times() {
+    let world = World::in_zone("Europe/Berlin", "2026-07-01T08:00:00Z").await;
+    let daily = world.submit(1, "daily", Plan::Cron("0 0 12 * * ?")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let noon = at("2026-07-01T10:00:00Z").timestamp_millis();
+    assert_eq!(world.count(&format!("job WHERE id = {daily} AND next_fire_at = {noon}")).await, 1);
+    // As it was by the rules of before.
+    let spring = at("2026-03-29T01:00:00Z").timestamp_millis();
+    world.sql(&format!("UPDATE zone_offset SET millis = 3600000 WHERE from_at = {spring}")).await;
+    world.sql(&format!("UPDATE job SET next_fire_at = {noon} + 3600000 WHERE id = {daily}")).await;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    assert_eq!(world.count(&format!("job WHERE id = {daily} AND next_fire_at = {noon}")).await, 1);
+    assert_eq!(world.count(&format!("zone_offset WHERE from_at = {spring} AND millis = 7200000")).await, 1);
+}
+
 #[tokio::test]
 async fn a_schedule_without_a_future_in_the_new_zone_is_complete() {
     let mut world = World::in_zone("America/New_York", "2026-01-05T12:00:00Z").await;

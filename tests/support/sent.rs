@@ -25,6 +25,7 @@ pub struct Wire {
     answer: Arc<Answer>,
     /// Messages about runs of this company get no answer until the test lets go.
     silent: Option<(CompanyId, watch::Receiver<bool>)>,
+    silent_at: Option<(&'static str, watch::Receiver<bool>)>,
 }
 
 impl Wire {
@@ -34,13 +35,19 @@ impl Wire {
     }
 
     pub fn that(answer: impl Fn(&Outgoing) -> Result<(), Undelivered> + Send + Sync + 'static) -> Self {
-        Self { tried: Arc::default(), answer: Arc::new(answer), silent: None }
+        Self { tried: Arc::default(), answer: Arc::new(answer), silent: None, silent_at: None }
     }
 
     /// Takes everything, but what is about a company only once the sender says so.
     pub fn silent_for(company: CompanyId) -> (Self, watch::Sender<bool>) {
         let (sender, receiver) = watch::channel(false);
         (Self { silent: Some((company, receiver)), ..Self::open() }, sender)
+    }
+
+    /// Takes everything, but what goes to hosts with this in their names only once the sender says so.
+    pub fn silent_at(hosts: &'static str) -> (Self, watch::Sender<bool>) {
+        let (sender, receiver) = watch::channel(false);
+        (Self { silent_at: Some((hosts, receiver)), ..Self::open() }, sender)
     }
 
     /// Every try, in order.
@@ -63,6 +70,11 @@ impl Wire {
             && *company == message.company
         {
             // A test that has ended without letting go ends the silence too.
+            let _ = cleared.clone().wait_for(|cleared| *cleared).await;
+        }
+        if let Some((hosts, cleared)) = &self.silent_at
+            && message.host.contains(hosts)
+        {
             let _ = cleared.clone().wait_for(|cleared| *cleared).await;
         }
         (self.answer)(message)

@@ -32,6 +32,14 @@ struct Seen {
 
 const LOOKED: &str = "orphans ";
 const SWEPT: &str = "blobs ";
+const GONE: &str = "gone ";
+
+/// What went of a folder.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Gone {
+    files: u64,
+    bytes: u64,
+}
 
 impl Cleanup {
     pub(super) async fn sweep_blobs(&self, context: &Context) -> Result<(), Failure> {
@@ -87,42 +95,48 @@ impl Cleanup {
 
     async fn sweep(&self, context: &Context) -> Result<(), Failure> {
         let done = context.done_below(SWEPT).await?;
-        let (mut files, mut bytes) = (0, 0);
         for prefix in folders() {
             context.checkpoint()?;
-            if done.contains_key(&prefix) {
-                continue;
+            if !done.contains_key(&prefix) {
+                self.sweep_folder(context, prefix).await?;
             }
-            let (more_files, more_bytes) = self.sweep_folder(context, prefix).await?;
-            files += more_files;
-            bytes += more_bytes;
         }
+        // Of all attempts: what went in one that broke off is told by the one that comes to the end, once.
+        let gone = context.done_below(GONE).await?;
+        let gone = gone.into_values().map(|gone| serde_json::from_value::<Gone>(gone).unwrap_or_default());
+        let Gone { files, bytes } = gone
+            .fold(Gone::default(), |sum, gone| Gone { files: sum.files + gone.files, bytes: sum.bytes + gone.bytes });
         if files > 0 {
             let report = removed(files, Message::new("cleanup-blobs").with("count", files).with("bytes", bytes));
-            context.log(report.lines, report.counters).await?;
+            context.commit(Item("swept".to_owned()), Effect::Nothing, move |_| report).await?;
         }
         Ok(())
     }
 
     /// The database says which files have had no name for a day; they are removed after that is written, and looked for
-    /// again tomorrow if this breaks off in between. How many went, and their size.
-    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(u64, u64), Failure> {
+    /// again tomorrow if this breaks off in between.
+    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(), Failure> {
         let before = context.clock.now() - GRACE;
-        let item = Item(format!("{SWEPT}{prefix}"));
+        let (item, told) = (Item(format!("{SWEPT}{prefix}")), Item(format!("{GONE}{prefix}")));
         let step = CleanupStep::FindOrphans { prefix, before };
         let found = context.commit(item, Effect::Cleanup(step), |_| ItemReport::default()).await?;
-        let Some(Applied::Orphans(orphans)) = found else { return Ok((0, 0)) };
+        let Some(Applied::Orphans(orphans)) = found else { return Ok(()) };
         let blobs = self.workshop.blobs.clone();
         let gone = self.workshop.work(move |_| {
-            let (mut files, mut bytes) = (0, 0);
+            let mut gone = Gone::default();
             for orphan in &orphans {
                 if let Some(size) = blobs.remove(orphan, before.into())? {
-                    files += 1;
-                    bytes += size;
+                    gone.files += 1;
+                    gone.bytes += size;
                 }
             }
-            Ok::<_, BlobError>((files, bytes))
+            Ok::<_, BlobError>(gone)
         });
-        Ok(gone.await??)
+        let gone = gone.await??;
+        if gone.files > 0 {
+            let report = ItemReport { result: json!(gone), ..ItemReport::default() };
+            context.commit(told, Effect::Nothing, move |_| report).await?;
+        }
+        Ok(())
     }
 }

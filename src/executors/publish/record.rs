@@ -293,7 +293,8 @@ async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Opti
         Ok(None) => Effect::Nothing,
         Ok(Some(made)) => {
             let (company, source_blob) = (run.context.run.company, state.blob.clone());
-            Effect::Derive { company, asset: state.id, source_blob, derived: made.derived }
+            let making = Some(Box::new(state.making.clone()));
+            Effect::Derive { company, asset: state.id, source_blob, making, derived: made.derived }
         }
         Err(Unmade::Refused(why)) => {
             report.result = json!(why.code);

@@ -43,7 +43,7 @@ mod zone;
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -69,6 +69,75 @@ pub struct Schedule {
     fields: Fields,
     /// The same on a clock that is never moved. Its days are a bound; [`Days::admits`] decides.
     wall: cron::Schedule,
+}
+
+/// Firings in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub last: DateTime<Utc>,
+    pub count: u64,
+    /// The first firing after them.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// The times of a day that a schedule wants.
+struct Times {
+    hours: BTreeSet<u32>,
+    minutes: BTreeSet<u32>,
+    seconds: BTreeSet<u32>,
+}
+
+impl Times {
+    /// How many there are from `at` on within a piece of a day in which the clock is not moved, but not after `until`, and the last
+    /// of them; nothing if the clock is moved in it.
+    fn within(
+        &self,
+        at: DateTime<Utc>,
+        begin: NaiveDateTime,
+        length: TimeDelta,
+        until: DateTime<Utc>,
+        zone: Tz,
+    ) -> Option<(u64, DateTime<Utc>)> {
+        let (Place::Once(from), Place::Once(to)) = (place(begin, zone), place(begin + length, zone)) else {
+            return None;
+        };
+        if to - from != length {
+            return None;
+        }
+        let midnight = from - TimeDelta::seconds(i64::from(begin.num_seconds_from_midnight()));
+        let second = |instant: DateTime<Utc>| u32::try_from((instant - midnight).num_seconds()).unwrap_or(0);
+        // What was put off because the clock was set forward may come at another time than one of these.
+        if !self.contains(second(at)) {
+            return None;
+        }
+        let (count, last) = self.between(second(at), second(to.min(until)))?;
+        Some((count, midnight + TimeDelta::seconds(i64::from(last))))
+    }
+
+    fn contains(&self, second: u32) -> bool {
+        let (minute, second) = (second / 60, second % 60);
+        self.hours.contains(&(minute / 60)) && self.minutes.contains(&(minute % 60)) && self.seconds.contains(&second)
+    }
+
+    /// The same in seconds of a day.
+    fn between(&self, from: u32, to: u32) -> Option<(u64, u32)> {
+        let (mut count, mut last) = (0, None);
+        for hour in self.hours.range(from / 3600..=to / 3600) {
+            for minute in &self.minutes {
+                let begin = hour * 3600 + minute * 60;
+                if begin >= from && begin + 59 <= to {
+                    count += self.seconds.len() as u64;
+                    last = self.seconds.last().map(|second| begin + second);
+                    continue;
+                }
+                for second in self.seconds.iter().map(|second| begin + second).filter(|at| (from..=to).contains(at)) {
+                    count += 1;
+                    last = Some(second);
+                }
+            }
+        }
+        Some((count, last?))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +185,28 @@ impl Schedule {
             }
         }
         self.place(self.next_on_the_wall(just_before(overlap.ends))?, zone)
+    }
+
+    /// The firings from `first`, which is one of them, up to `until`: counted by days and hours, so that a year of seconds costs no
+    /// more than a moment.
+    pub fn span(&self, first: DateTime<Utc>, until: DateTime<Utc>, zone: Tz) -> Span {
+        let times = self.fields.times();
+        let mut span = Span { last: first, count: 0, next: Some(first) };
+        while let Some(at) = span.next.filter(|at| *at <= until) {
+            let shown = wall(at, zone);
+            let day = (shown.date().and_time(NaiveTime::MIN), TimeDelta::seconds(86_399));
+            let hour = (
+                shown - TimeDelta::seconds(i64::from(shown.num_seconds_from_midnight() % 3600)),
+                TimeDelta::seconds(3599),
+            );
+            let many =
+                || [day, hour].into_iter().find_map(|(begin, length)| times.within(at, begin, length, until, zone));
+            let (count, last) = many().unwrap_or((1, at));
+            span.count += count;
+            span.last = last;
+            span.next = self.next_after(last, zone);
+        }
+        span
     }
 
     /// All firings strictly after `from`, in order.
@@ -189,6 +280,10 @@ impl Fields {
             months: Numbers::parse(Field::Month, month)?,
             years: year.map_or(Ok(Numbers::every(Field::Year)), |year| Numbers::parse(Field::Year, year))?,
         })
+    }
+
+    fn times(&self) -> Times {
+        Times { hours: self.hours.values(), minutes: self.minutes.values(), seconds: self.seconds.values() }
     }
 
     /// See the module's documentation.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{OPERATORS, no_such_job};
-use crate::model::firing::{Fate, SkipReason, Slot};
+use crate::model::firing::{Fate, Missed, SkipReason, Slot, SlotRange};
 use crate::model::handle::{self, JobHandle};
 use crate::model::id::{CompanyId, JobId};
 use crate::model::schedule::Schedule;
@@ -22,8 +22,9 @@ const RESUME_JOB: Operation = Operation { name: "resumeJob", roles: OPERATORS };
 const EXECUTE_JOB: Operation = Operation { name: "executeJob", roles: OPERATORS };
 const DELETE_JOB: Operation = Operation { name: "deleteJob", roles: OPERATORS };
 
-/// Most missed instants that resuming a schedule writes down one by one.
-const MOST_MISSED: usize = 100_000;
+/// Most missed instants that resuming a schedule writes down one by one: a transaction of some milliseconds. More become a
+/// range.
+const MOST_SINGLE: u64 = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -68,18 +69,21 @@ impl Services {
     pub async fn resume_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
         let job = self.scheduled(caller, &RESUME_JOB, &param).await?;
         let now = self.clock.now();
-        let (mut missed, mut next) = (Vec::new(), job.next_fire_at);
+        let (mut missed, mut next) = (Missed::Slots(Vec::new()), job.next_fire_at);
         if let Some(text) = &job.exec_schedule {
             let schedule = Schedule::parse(text)
                 .map_err(|error| Error::Internal(format!("the stored schedule \"{text}\" cannot be read: {error}")))?;
             let zone = self.store.zone();
-            while let Some(at) = next.filter(|at| *at <= now) {
-                if missed.len() >= MOST_MISSED {
-                    next = schedule.next_after(now, zone);
-                    break;
-                }
-                missed.push(Slot { due_at: at, fate: Fate::Skip(SkipReason::Paused) });
-                next = schedule.next_after(at, zone);
+            if let Some(first) = next.filter(|at| *at <= now) {
+                let span = schedule.span(first, now, zone);
+                missed = if span.count > MOST_SINGLE {
+                    Missed::Range(SlotRange { first, last: span.last, count: span.count, why: SkipReason::Paused })
+                } else {
+                    let instants = std::iter::once(first).chain(schedule.upcoming(first, zone));
+                    let slot = |due_at| Slot { due_at, fate: Fate::Skip(SkipReason::Paused) };
+                    Missed::Slots(instants.take_while(|at| *at <= now).map(slot).collect())
+                };
+                next = span.next;
             }
         }
         settle(self.store.resume_job(job.id, job.next_fire_at, missed, next, now).await?, "be resumed", &param)

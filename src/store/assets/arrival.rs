@@ -11,10 +11,11 @@ use super::ingest::{self, Master, NewAsset, Replacement};
 use super::{AssetError, Contexts};
 use crate::model::asset::TrashState;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId};
+use crate::model::making::Making;
 use crate::model::name::FileName;
 use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
 use crate::model::source::{Siblings, SourceName};
-use crate::store::rows::{constant, get, instant};
+use crate::store::rows::{constant, get, instant, json};
 use crate::store::{Store, StoreError, Transaction};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Arrival {
     /// The run that it came with.
     pub run: InstanceId,
     pub master: Master,
+    /// How the asset was made whose master it was to replace when its own making was computed; the default if there was none.
+    pub built_on: Making,
     pub overwrite: bool,
     pub same_name: SameName,
     pub ready_for_publish: bool,
@@ -114,6 +117,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
     let rules = overwrite_rules(tx, arrival.company).await?;
     let kin = kin(tx, arrival.company, &arrival.name.stem).await?;
     let verdict = claim(&arrival, rules.mode).settle(&kin);
+    check_basis(tx, &arrival, &verdict).await?;
     match verdict {
         Verdict::Add => {
             let name = arrival.name.stem.clone();
@@ -139,6 +143,24 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
         }
         Verdict::LeaveOut(asset) => Ok(Filed::LeftOut(Box::new(asset.clone()))),
     }
+}
+
+/// What goes over from an asset to the next master must be what that master was computed with: somebody may have set a crop,
+/// or put another asset in the place, while it was made.
+async fn check_basis(tx: &mut Transaction, arrival: &Arrival, verdict: &Verdict<'_>) -> Result<(), AssetError> {
+    let (asset, making) = match verdict {
+        Verdict::Replace(asset) | Verdict::ReplaceAndMove(asset) => {
+            let row = sqlx::query("SELECT making FROM asset WHERE id = $1")
+                .bind(asset.id.0)
+                .fetch_one(tx)
+                .await
+                .map_err(StoreError::doing("look at how an asset is made"))?;
+            (asset.id, json::<Making>(&row, "making")?)
+        }
+        Verdict::Add | Verdict::Number(_) => (AssetId(0), Making::default()),
+        Verdict::Same(_) | Verdict::LeaveOut(_) => return Ok(()),
+    };
+    if making.goes_over_as(&arrival.built_on) { Ok(()) } else { Err(AssetError::Overtaken(asset)) }
 }
 
 fn claim(arrival: &Arrival, mode: OverwriteMode) -> Claim<'_> {
@@ -201,7 +223,7 @@ async fn overwrite(
     let replacement = Replacement {
         company: arrival.company,
         asset: namesake.id,
-        file_name: FileName { stem: namesake.name.clone(), ..arrival.name }.with_extension(),
+        file_name: Some(FileName { stem: namesake.name.clone(), ..arrival.name }.with_extension()),
         master: arrival.master,
         move_to: moved.then_some(arrival.folder),
         marked_in,

@@ -9,6 +9,7 @@ use super::set_change::with_what_belongs;
 use super::{AssetError, Contexts, ids, next_change, set_marks};
 use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
+use crate::model::name::FileName;
 use crate::store::rows::{constant, get};
 use crate::store::{Store, StoreError, Transaction, folders};
 
@@ -24,14 +25,20 @@ pub struct Change {
 pub type Outcomes = Vec<Result<(), AssetError>>;
 
 impl Store {
-    pub async fn rename_asset(
-        &self,
-        change: Change,
-        asset: AssetId,
-        name: String,
-        file_name: String,
-    ) -> Result<(), AssetError> {
-        self.write(move |tx| Box::pin(async move { rename(tx, change, asset, &name, &file_name).await })).await
+    /// The file of the asset is called so too, and keeps the extension that it has.
+    pub async fn rename_asset(&self, change: Change, asset: AssetId, name: String) -> Result<(), AssetError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let file_name: Option<String> = sqlx::query_scalar("SELECT file_name FROM asset WHERE id = $1")
+                    .bind(asset.0)
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("look for the file of an asset"))?;
+                let file_name = renamed_file(&name, &file_name.unwrap_or_default());
+                rename(tx, change, asset, &name, &file_name).await
+            })
+        })
+        .await
     }
 
     /// Moves each asset to the folder with the path beside it.
@@ -164,6 +171,17 @@ pub(super) async fn changed(tx: &mut Transaction, change: Change, assets: &[Asse
     Ok(seq)
 }
 
+/// What the file of an asset with another name is called. Sets have none.
+pub(super) fn renamed_file(name: &str, file_name: &str) -> String {
+    match file_name.rsplit_once('.') {
+        _ if file_name.is_empty() => String::new(),
+        parts => {
+            let extension = parts.map_or("", |(_, extension)| extension).to_owned();
+            FileName { stem: name.to_owned(), extension, changed: false }.with_extension()
+        }
+    }
+}
+
 pub(super) async fn rename(
     tx: &mut Transaction,
     change: Change,
@@ -289,13 +307,15 @@ async fn empty(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Resu
     Ok(outcomes)
 }
 
-/// Frees the names of assets that leave the trash for good: no asset that somebody names has a slash in its name.
+/// Frees the names of assets that leave the trash for good, for no asset that somebody names has a slash in its name, and
+/// the keys of parts: a page that is made again is another asset.
 pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
     if assets.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL, source_path = NULL
+        "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL, source_path = NULL,
+                          part = NULL
          WHERE trash_state = 'InTrash' AND id IN (SELECT value FROM json_each($1))",
     )
     .bind(ids(assets))

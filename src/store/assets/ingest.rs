@@ -46,7 +46,8 @@ pub struct NewAsset {
 pub struct Replacement {
     pub company: CompanyId,
     pub asset: AssetId,
-    pub file_name: String,
+    /// What its file is called now; None leaves it as it is.
+    pub file_name: Option<String>,
     pub master: Master,
     /// Where the asset goes, if it does.
     pub move_to: Option<String>,
@@ -146,7 +147,8 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
     };
     let change = next_change(tx, new.company).await?;
     let row = sqlx::query(
-        "UPDATE asset SET folder_id = coalesce($3, folder_id), asset_type = $4, file_name = $5, blob = $6, bytes = $7,
+        "UPDATE asset SET folder_id = coalesce($3, folder_id), asset_type = $4,
+                          file_name = coalesce($5, file_name), blob = $6, bytes = $7,
                           width = $8, height = $9, info = $10, modified_at = $11, modified_by = $12, change_seq = $13,
                           making = $14
          WHERE id = $1 AND company_id = $2 RETURNING folder_id",

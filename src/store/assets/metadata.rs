@@ -13,7 +13,6 @@ use super::{AssetError, ids};
 use crate::model::asset::AssetType;
 use crate::model::id::{AssetId, CompanyId, InstanceId};
 use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope, Update, Values};
-use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
 use crate::store::{Store, StoreError, Transaction, metadata_fields};
 
@@ -366,14 +365,7 @@ async fn rename(
     new_name: String,
     file_name: &str,
 ) -> Result<(), StoreError> {
-    // Sets have no file.
-    let new_file_name = match file_name.rsplit_once('.') {
-        _ if file_name.is_empty() => String::new(),
-        extension => {
-            let extension = extension.map_or("", |(_, extension)| extension).to_owned();
-            FileName { stem: new_name.clone(), extension, changed: false }.with_extension()
-        }
-    };
+    let new_file_name = change::renamed_file(&new_name, file_name);
     if new_file_name.len() > crate::model::name::LONGEST_FILE_NAME {
         described.troubles.push(Trouble::NameTooLong(new_name));
         return Ok(());

@@ -51,6 +51,9 @@ pub enum AssetError {
     NotInTrash(String),
     #[error("there is no folder \"{0}\"")]
     NoFolder(String),
+    /// It is no longer what the change was computed from.
+    #[error("the asset a|{0} was changed meanwhile; try again")]
+    Overtaken(AssetId),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -77,7 +77,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
     let replacement = Replacement {
         company: part.company,
         asset: held.id,
-        file_name: name.with_extension(),
+        file_name: Some(name.with_extension()),
         master: part.master,
         move_to: None,
         marked_in: part.ready_for_publish.then_some(Contexts::All),

@@ -143,7 +143,8 @@ impl Store {
     }
 
     /// Does `effect` and marks the item done, with its counters and lines: all of it or nothing. `report` sees what the
-    /// effect came to. An item that is done already is not done again: then the answer is `None`.
+    /// effect came to. An item that is done already is not done again: then the answer is `None`. One whose effect was overtaken is
+    /// not done.
     pub async fn commit_item(
         &self,
         fence: Fence,
@@ -159,6 +160,9 @@ impl Store {
                         return Ok(None);
                     }
                     let applied = effect.apply(tx, now).await?;
+                    if let Applied::Overtaken(_) = applied {
+                        return Ok(Some(applied));
+                    }
                     let report = report(&applied);
                     insert_item(tx, fence.instance, &key, &report.result, now).await?;
                     count(tx, fence, &report.counters, 1, now).await?;
@@ -168,7 +172,7 @@ impl Store {
                 })
             })
             .await;
-        if let Ok(Some(_)) = &committed {
+        if committed.as_ref().is_ok_and(|done| done.as_ref().is_some_and(Applied::is_done)) {
             self.stats().items.inc();
         }
         committed

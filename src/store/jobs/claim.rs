@@ -118,21 +118,24 @@ struct Candidate {
 }
 
 /// The waiting runs of each company that could start, enough of each to fill all free slots alone. Those that are to be
-/// stopped cannot, also if that is still to be done.
+/// stopped cannot, also if that is still to be done. Those whose key another run has are not looked at: triggers mark them
+/// `blocked`, and take the mark from the first of them when the key is freed. So a claim costs nothing for them, however
+/// many wait.
 async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
     let open: Vec<&str> = JobKind::ALL.iter().filter(|kind| free.takes(**kind)).map(|kind| kind.element()).collect();
     let rows = sqlx::query(
         "WITH RECURSIVE company_waiting(id) AS (
-             SELECT min(company_id) FROM instance WHERE state = 'WaitingCoordinator'
+             SELECT min(company_id) FROM instance INDEXED BY instance_ready
+             WHERE state = 'WaitingCoordinator' AND blocked = 0
              UNION ALL
-             SELECT (SELECT min(company_id) FROM instance
-                     WHERE state = 'WaitingCoordinator' AND company_id > company_waiting.id)
+             SELECT (SELECT min(company_id) FROM instance INDEXED BY instance_ready
+                     WHERE state = 'WaitingCoordinator' AND blocked = 0 AND company_id > company_waiting.id)
              FROM company_waiting WHERE company_waiting.id IS NOT NULL
          )
          SELECT i.id, i.company_id, i.kind, i.exclusive_key
          FROM company_waiting c CROSS JOIN instance i WHERE i.id IN (
-             SELECT w.id FROM instance w
-             WHERE w.state = 'WaitingCoordinator' AND w.company_id = c.id AND w.not_before_at <= $1
+             SELECT w.id FROM instance w INDEXED BY instance_ready
+             WHERE w.state = 'WaitingCoordinator' AND w.blocked = 0 AND w.company_id = c.id AND w.not_before_at <= $1
                AND w.kind IN (SELECT value FROM json_each($2))
                AND NOT EXISTS (
                     SELECT 1 FROM stop_order s

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::finish::{self, Ending, Finish, Guard};
 use super::submit::{RunId, Unnamed, name_runs};
-use super::triggers::{QueuedRun, insert_slots, own_key};
-use crate::model::firing::Slot;
+use super::triggers::{QueuedRun, insert_range, insert_slots, own_key};
+use crate::model::firing::Missed;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::state::{self, Event, Next, State};
@@ -83,7 +83,7 @@ impl Store {
         &self,
         job: JobId,
         was_due: Option<DateTime<Utc>>,
-        missed: Vec<Slot>,
+        missed: Missed,
         next_fire_at: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<Control<()>, StoreError> {
@@ -104,7 +104,10 @@ impl Store {
                 if changed == 0 {
                     return not_now(tx, job).await;
                 }
-                insert_slots(tx, job, None, &missed, &[], now).await?;
+                match &missed {
+                    Missed::Slots(slots) => insert_slots(tx, job, None, slots, &[], now).await?,
+                    Missed::Range(range) => insert_range(tx, job, range, now).await?,
+                }
                 Ok(Control::Done(()))
             })
         })
@@ -274,7 +277,7 @@ impl StopOrder {
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
         let row = sqlx::query(
-            "SELECT company_id, name, (SELECT coalesce(max(id), 0) FROM instance) AS newest FROM job
+            "SELECT company_id, name, (SELECT coalesce(max(id), 0) FROM instance NOT INDEXED) AS newest FROM job
              WHERE id = $1 AND deleted_at IS NULL",
         )
         .bind(job.0)

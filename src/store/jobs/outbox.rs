@@ -50,6 +50,8 @@ pub struct Outgoing {
     pub channel: Channel,
     pub moment: Moment,
     pub recipient: String,
+    /// Where it goes: host and port of a URL, domain of an address.
+    pub host: String,
     pub attempts: i64,
     pub created_at: DateTime<Utc>,
 }
@@ -62,6 +64,18 @@ pub enum Delivery {
     GivenUp { error: String },
 }
 
+/// Where a message goes, in small letters.
+fn host(channel: Channel, recipient: &str) -> String {
+    let place = match channel {
+        Channel::Mail => recipient,
+        Channel::Url => {
+            let rest = recipient.split_once("://").map_or(recipient, |(_, rest)| rest);
+            rest.split(['/', '?', '#']).next().unwrap_or(rest)
+        }
+    };
+    place.rsplit_once('@').map_or(place, |(_, host)| host).to_ascii_lowercase()
+}
+
 /// Adds a message. One of the same kind for the same run is added once, however often its transaction is repeated.
 pub(in crate::store) async fn insert(
     tx: &mut Transaction,
@@ -72,71 +86,79 @@ pub(in crate::store) async fn insert(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(concat!(
-        "INSERT INTO outbox (id, instance_id, company_id, channel, moment, recipient, next_try_at, created_at)
+        "INSERT INTO outbox (id, instance_id, company_id, channel, moment, recipient, next_try_at, created_at, host)
          SELECT ",
         next_number!("outbox"),
-        ", id, company_id, $2, $3, $4, $5, $5 FROM instance WHERE id = $1 ON CONFLICT DO NOTHING"
+        ", id, company_id, $2, $3, $4, $5, $5, $6 FROM instance WHERE id = $1 ON CONFLICT DO NOTHING"
     ))
     .bind(instance.0)
     .bind(channel.name())
     .bind(moment.name())
     .bind(recipient)
     .bind(now.timestamp_millis())
+    .bind(host(channel, recipient))
     .execute(tx)
     .await
     .map(|_| ())
     .map_err(StoreError::doing("write to the outbox"))
 }
 
-/// Companies with messages in channel $1: one seek each, however many messages there are. The index is named, here and
-/// below, because statistics of a time without messages make another look as good.
+/// Companies with messages in channel $1, and the hosts that these go to: one seek each, however many messages there are, and
+/// one for all of a company of the list $2. The index is named, here and below, because statistics of a time without
+/// messages make another look as good.
 macro_rules! senders {
     () => {
-        "WITH RECURSIVE sender(id) AS (
-             SELECT min(company_id) FROM outbox INDEXED BY outbox_due WHERE state = 'Pending' AND channel = $1
+        "WITH RECURSIVE sender(company, host) AS (
+             SELECT o.company_id, o.host FROM outbox o WHERE o.id = (
+                 SELECT n.id FROM outbox n INDEXED BY outbox_due WHERE n.state = 'Pending' AND n.channel = $1
+                 ORDER BY n.company_id, n.host LIMIT 1)
              UNION ALL
-             SELECT (SELECT min(company_id) FROM outbox INDEXED BY outbox_due
-                     WHERE state = 'Pending' AND channel = $1 AND company_id > sender.id)
-             FROM sender WHERE sender.id IS NOT NULL
+             SELECT o.company_id, o.host FROM sender s CROSS JOIN outbox o WHERE o.id = (
+                 SELECT n.id FROM outbox n INDEXED BY outbox_due WHERE n.state = 'Pending' AND n.channel = $1
+                   AND (n.company_id, n.host) > (s.company, CASE WHEN s.company IN (SELECT value FROM json_each($2))
+                                                                 THEN char(1114111) ELSE s.host END)
+                 ORDER BY n.company_id, n.host LIMIT 1)
          ) "
     };
 }
 
 impl Store {
-    /// The first messages of each company in a channel whose time has come, and when the next one is due of those whose
-    /// time has not. Those `under_way` are left out.
+    /// The first message of each company to each host in a channel whose time has come, and when the next one is due of those
+    /// whose time has not. Messages `under_way` are left out, and those of companies that are `full`.
     pub async fn due_messages(
         &self,
         channel: Channel,
         now: DateTime<Utc>,
         under_way: &[i64],
-        most_of_a_company: usize,
+        full: &[CompanyId],
     ) -> Result<(Vec<Outgoing>, Option<DateTime<Utc>>), StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(concat!(
             senders!(),
-            "SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.attempts, o.created_at
-             FROM sender s CROSS JOIN outbox o WHERE o.id IN (
+            "SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.host, o.attempts, o.created_at
+             FROM sender s CROSS JOIN outbox o WHERE s.company NOT IN (SELECT value FROM json_each($2)) AND o.id = (
                  SELECT d.id FROM outbox d INDEXED BY outbox_due
-                 WHERE d.state = 'Pending' AND d.channel = $1 AND d.company_id = s.id AND d.next_try_at <= $2
-                   AND d.id NOT IN (SELECT value FROM json_each($3))
-                 ORDER BY d.next_try_at, d.id LIMIT $4)
+                 WHERE d.state = 'Pending' AND d.channel = $1 AND d.company_id = s.company AND d.host = s.host
+                   AND d.next_try_at <= $3 AND d.id NOT IN (SELECT value FROM json_each($4))
+                 ORDER BY d.next_try_at, d.id LIMIT 1)
              ORDER BY o.next_try_at, o.id",
         ))
         .bind(channel.name())
+        .bind(json!(full).to_string())
         .bind(now.timestamp_millis())
         .bind(json!(under_way).to_string())
-        .bind(i64::try_from(most_of_a_company).unwrap_or(i64::MAX))
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("read the outbox"))?;
         let next: Option<i64> = sqlx::query_scalar(concat!(
             senders!(),
-            "SELECT min((SELECT min(next_try_at) FROM outbox INDEXED BY outbox_due
-                         WHERE state = 'Pending' AND channel = $1 AND company_id = sender.id AND next_try_at > $2))
-             FROM sender",
+            "SELECT min((SELECT min(n.next_try_at) FROM outbox n INDEXED BY outbox_due
+                         WHERE n.state = 'Pending' AND n.channel = $1 AND n.company_id = s.company AND n.host = s.host
+                           AND n.next_try_at > $3))
+             FROM sender s",
         ))
         .bind(channel.name())
+        .bind(json!(full).to_string())
         .bind(now.timestamp_millis())
         .fetch_one(&mut *reader)
         .await
@@ -190,7 +212,26 @@ fn read(row: &SqliteRow) -> Result<Outgoing, StoreError> {
             other => return Err(StoreError::corrupt("an outbox moment", other)),
         },
         recipient: rows::get(row, "recipient")?,
+        host: rows::get(row, "host")?,
         attempts: rows::get(row, "attempts")?,
         created_at: rows::instant(row, "created_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_goes_to_a_host() {
+        for (channel, recipient, expected) in [
+            (Channel::Mail, "Ann@Example.COM", "example.com"),
+            (Channel::Url, "https://Hooks.Example.com:8443/a/b?c@d", "hooks.example.com:8443"),
+            (Channel::Url, "http://user:word@example.com?x=/y", "example.com"),
+            (Channel::Url, "http://example.com", "example.com"),
+            (Channel::Url, "nothing of the kind", "nothing of the kind"),
+        ] {
+            assert_eq!(host(channel, recipient), expected, "{recipient}");
+        }
+    }
 }

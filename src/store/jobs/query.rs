@@ -114,6 +114,10 @@ pub struct Notice {
 #[derive(Debug, Clone)]
 pub struct SlotRecord {
     pub due_at: DateTime<Utc>,
+    /// The last of several instants with one fate; `due_at` is the first.
+    pub until: Option<DateTime<Utc>>,
+    /// How many there are.
+    pub count: i64,
     pub disposition: Disposition,
     pub reason: Option<Message>,
     pub instance: Option<InstanceId>,
@@ -457,12 +461,18 @@ impl Store {
             .collect()
     }
 
-    /// What became of the expected firings of a job, newest first.
+    /// What became of the expected firings of a job, newest first: single ones, and ranges.
     pub async fn slots(&self, job: JobId, limit: u32) -> Result<Vec<SlotRecord>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT due_at, disposition, reason, params, instance_id, decided_at FROM slot
-             WHERE job_id = $1 ORDER BY due_at DESC LIMIT $2",
+            "SELECT * FROM (
+                 SELECT due_at, NULL AS last_at, 1 AS count, disposition, reason, params, instance_id, decided_at FROM slot
+                 WHERE job_id = $1 ORDER BY due_at DESC LIMIT $2)
+             UNION ALL
+             SELECT * FROM (
+                 SELECT first_at, last_at, count, disposition, reason, '{}', NULL, decided_at FROM slot_range
+                 WHERE job_id = $1 ORDER BY first_at DESC LIMIT $2)
+             ORDER BY due_at DESC LIMIT $2",
         )
         .bind(job.0)
         .bind(limit)
@@ -475,6 +485,8 @@ impl Store {
                 let reason: Option<String> = rows::get(row, "reason")?;
                 Ok(SlotRecord {
                     due_at: rows::instant(row, "due_at")?,
+                    until: rows::optional_instant(row, "last_at")?,
+                    count: rows::get(row, "count")?,
                     disposition: rows::constant(row, "disposition")?,
                     reason: reason.map(|code| Message { code, params }),
                     instance: rows::get::<Option<i64>>(row, "instance_id")?.map(InstanceId),

@@ -75,6 +75,9 @@ impl Store {
         let rescued = self
             .write(move |tx| {
                 Box::pin(async move {
+                    if let Lost::NotOwnedBy { .. } = lost {
+                        unblock_first(tx).await?;
+                    }
                     let mut rescued = Vec::new();
                     for found in find(tx, &lost, now).await? {
                         let fate = settle(tx, &found, &lost, patience, now, zone).await?;
@@ -207,4 +210,24 @@ async fn requeue(
         .with("at", not_before.timestamp_millis());
     let line = LogLine::new(LogType::JobInfo, message);
     lines::insert(tx, std::iter::once((found.fence.instance, &line)), now).await
+}
+
+/// Lets a claim look at the first run of each key that waits for it. The triggers see to that; this is the net under them, at each
+/// start: should a key have been freed unnoticed, its runs would wait for ever.
+async fn unblock_first(tx: &mut Transaction) -> Result<(), StoreError> {
+    let first: Vec<i64> = sqlx::query_scalar(
+        "SELECT min(b.id) FROM instance b INDEXED BY instance_blocked
+         WHERE b.state = 'WaitingCoordinator' AND b.blocked = 1 GROUP BY b.exclusive_key",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for runs that wait for a key"))?;
+    for run in first {
+        sqlx::query("UPDATE instance SET blocked = 0 WHERE id = $1")
+            .bind(run)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("let a run go on"))?;
+    }
+    Ok(())
 }

@@ -1,16 +1,16 @@
 //! Due triggers to runs: slot, run and next fire time in one transaction.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteRow;
 
 use super::submit::{self, RunId, Unnamed};
-use crate::model::firing::{Fate, SkipReason, Slot};
+use crate::model::firing::{Fate, SkipReason, Slot, SlotRange};
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::store::numbers::next_number;
-use crate::store::{Bell, Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Store, StoreError, Transaction, rows, system};
 
 /// A job whose fire time has come.
 #[derive(Debug, Clone)]
@@ -289,6 +289,31 @@ pub(super) async fn insert_slots(
     .map_err(StoreError::doing("write slots"))
 }
 
+/// Writes down what became of very many instants in a row.
+pub(super) async fn insert_range(
+    tx: &mut Transaction,
+    job: JobId,
+    range: &SlotRange,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let fate = Fate::Skip(range.why);
+    sqlx::query(
+        "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(job.0)
+    .bind(range.first.timestamp_millis())
+    .bind(range.last.timestamp_millis())
+    .bind(i64::try_from(range.count).unwrap_or(i64::MAX))
+    .bind(fate.disposition().as_str())
+    .bind(range.why.code())
+    .bind(now.timestamp_millis())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("write a range of slots"))
+}
+
 /// What the message of a slot needs: the run, and how late it was noticed.
 fn slot_params(slot: &Slot, run: Option<&RunId>, now: DateTime<Utc>) -> Map<String, Value> {
     let mut params = Map::new();
@@ -342,13 +367,19 @@ impl Store {
             .map_err(StoreError::doing("read the zone"))
     }
 
-    /// Notes the zone that fire times are computed in, with the fire times that it moves: all of it or nothing.
-    pub async fn remember_zone(&self, zone: chrono_tz::Tz, moved: Vec<Reschedule>) -> Result<(), StoreError> {
+    /// Notes the zone that fire times are computed in and its rules, with the fire times that it moves: all of it or nothing.
+    pub async fn remember_zone(
+        &self,
+        zone: chrono_tz::Tz,
+        offsets: Vec<(DateTime<Utc>, TimeDelta)>,
+        moved: Vec<Reschedule>,
+    ) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
                 for trigger in moved {
                     reschedule(tx, trigger).await?;
                 }
+                system::keep_offsets(tx, &offsets).await?;
                 sqlx::query(
                     "INSERT INTO system (key, value) VALUES ('zone', $1)
                      ON CONFLICT (key) DO UPDATE SET value = excluded.value",

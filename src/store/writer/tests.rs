@@ -1,7 +1,10 @@
 //! A disk without space, played by a limit on the writer's own connection, which only the store can reach.
 
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, Connection};
+use futures_util::FutureExt;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+
+use super::{Batch, Bell, Bulk, Results};
 
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::job::JobSpec;
@@ -123,4 +126,43 @@ async fn another_process_that_holds_the_file_delays_and_does_not_lose() {
     sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     submit.await.unwrap();
     assert_eq!((count(&store, "job").await, count(&store, "system").await), (1, 1));
+}
+
+/// A request that panics for one number, after it has written.
+struct Numbered(i64);
+
+impl Bulk for Numbered {
+    type Done = i64;
+    type Error = StoreError;
+
+    async fn write(
+        tx: &mut super::Transaction,
+        requests: &[Self],
+        _zone: chrono_tz::Tz,
+    ) -> Result<Results<Self>, StoreError> {
+        for Self(number) in requests {
+            let insert = sqlx::query("INSERT INTO written VALUES ($1)").bind(number);
+            insert.execute(&mut *tx).await.map_err(StoreError::doing("test"))?;
+            assert_ne!(*number, 3, "a bulk that panics");
+        }
+        Ok(requests.iter().map(|request| Ok(request.0)).collect())
+    }
+
+    fn bells(_: &i64) -> impl Iterator<Item = Bell> {
+        std::iter::empty()
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_that_panics_costs_its_own_request() {
+    let mut connection = SqliteConnection::connect(":memory:").await.unwrap();
+    sqlx::query("CREATE TABLE written (n); BEGIN").execute(&mut connection).await.unwrap();
+    let batch = Batch { requests: (1..=5).map(Numbered).collect(), replies: Vec::new() };
+    let results = std::panic::AssertUnwindSafe(batch.write(&mut connection, chrono_tz::UTC)).catch_unwind().await;
+    let results = results.expect("the writer lives").unwrap();
+    let fates: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(fates, [true, true, false, true, true]);
+    let written: Vec<i64> =
+        sqlx::query_scalar("SELECT n FROM written ORDER BY n").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(written, [1, 2, 4, 5], "nothing of it is left");
 }

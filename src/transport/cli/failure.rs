@@ -157,7 +157,9 @@ impl From<StoreError> for Failure {
             StoreError::Corrupt { .. } => {
                 return Self::unfit(format!("{error}; use the version of prepress that wrote it, or a newer one"));
             }
-            StoreError::Database { .. } => Some("`prepress check` looks at the database"),
+            StoreError::Database { .. } | StoreError::Constraint { .. } => {
+                Some("`prepress check` looks at the database")
+            }
             StoreError::Damaged { .. } => return Self::unfit(error),
             StoreError::Open { reason, .. } if reason.needs_a_person() => return Self::unfit(error),
             StoreError::Open { .. } | StoreError::Full { .. } | StoreError::ReadOnly { .. } | StoreError::Closed => {

@@ -46,8 +46,8 @@ pub async fn ready(State(state): State<Arc<JsonState>>) -> Response {
 /// What exactly is wrong is for the log, not for whoever asks.
 async fn database(state: &JsonState) -> Result<(), String> {
     state.services.ping().await.map_err(|error| {
-        tracing::error!(%error, "the database does not answer");
-        "it does not answer; the server's log says more".to_owned()
+        tracing::error!(%error, "the database does not answer, or cannot be written");
+        "it does not answer, or cannot be written; the server's log says more".to_owned()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Days on which the clock is moved.
 
-use chrono::Offset;
+use chrono::{Offset, TimeDelta};
 use chrono_tz::{America::New_York, Australia::Lord_Howe, Europe::Berlin, Pacific::Apia, Tz};
 
 use super::{instant, schedule};
@@ -145,4 +145,52 @@ fn odd_changes() {
 fn rules_hold_to_the_last_year() {
     let firings = |from, to| firings("0 30 2 * * ?", New_York, from, to);
     assert_eq!(firings("2098-03-09T00:00:00Z", "2098-03-10T00:00:00Z"), ["09 03:00-4"]);
+}
+
+/// Counted by days and hours, and one by one.
+#[test]
+fn a_span_counts_every_firing() {
+    let expressions = [
+        "* * * * * ?",
+        "0 * * * * ?",
+        "*/7 3,59 * * * ?",
+        "0 30 2 * * ?",
+        "0 0/20 1-3 * * ?",
+        "5 0 0 ? * MON-FRI",
+        "0 0 12 L * ?",
+        "59 59 23 * * ?",
+    ];
+    let spans = [
+        ("2026-03-29T00:30:00Z", "2026-03-29T02:10:07Z"),
+        ("2026-10-24T23:30:00Z", "2026-10-25T02:20:00Z"),
+        ("2026-07-01T22:59:30Z", "2026-07-02T00:10:00Z"),
+        ("2026-04-04T14:30:00Z", "2026-04-04T15:45:00Z"),
+        ("2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z"),
+        ("2026-03-27T10:00:00Z", "2026-04-06T13:30:00Z"),
+        ("2026-10-23T10:00:00Z", "2026-11-02T13:30:00Z"),
+    ];
+    for zone in [Berlin, Lord_Howe, New_York, Tz::Asia__Kolkata, Tz::UTC] {
+        for expression in expressions {
+            let schedule = schedule(expression);
+            for (from, until) in spans {
+                let until = instant(until);
+                if expression.starts_with("* *") && until - instant(from) > TimeDelta::days(1) {
+                    // Too many to be counted one by one.
+                    continue;
+                }
+                let Some(first) = schedule.next_after(instant(from), zone).filter(|at| *at <= until) else { continue };
+                let all: Vec<_> = std::iter::once(first)
+                    .chain(schedule.upcoming(first, zone))
+                    .take_while(|at| *at <= until)
+                    .collect();
+                let span = schedule.span(first, until, zone);
+                assert_eq!(span.count, all.len() as u64, "{expression} in {zone} from {from}");
+                assert_eq!(Some(&span.last), all.last(), "{expression} in {zone} from {from}");
+                assert_eq!(span.next, schedule.next_after(span.last, zone), "{expression} in {zone} from {from}");
+            }
+        }
+    }
+    let seconds = schedule("* * * * * ?");
+    let (first, until) = (instant("2026-01-01T00:00:00Z"), instant("2036-01-01T00:00:00Z"));
+    assert_eq!(seconds.span(first, until, Berlin).count, 3652 * 86_400 + 1, "ten years, in a moment");
 }

@@ -223,6 +223,8 @@ impl Services {
     fn slot_view(&self, caller: &Caller, slot: &SlotRecord) -> SlotView {
         SlotView {
             due_at: slot.due_at,
+            until: slot.until,
+            count: slot.count,
             disposition: slot.disposition,
             reason: slot.reason.as_ref().map(|reason| self.in_words(caller, reason)),
             run: slot.instance.map(|run| run.0),

@@ -187,6 +187,11 @@ impl ScheduleView {
 #[serde(rename_all = "camelCase")]
 pub struct SlotView {
     pub due_at: DateTime<Utc>,
+    /// The last of several instants with one fate; `due_at` is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// How many there are.
+    pub count: i64,
     pub disposition: Disposition,
     pub reason: Option<Said>,
     pub run: Option<i64>,

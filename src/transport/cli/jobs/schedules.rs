@@ -140,9 +140,17 @@ fn slot_table(slots: &[SlotView], times: Times) -> Table {
             Disposition::late | Disposition::coalesced => Paint::Yellow,
             Disposition::skipped => Paint::Red,
         };
+        let due = match slot.until {
+            Some(last) => format!("{} to {}", times.local(slot.due_at), times.local(last)),
+            None => times.local(slot.due_at),
+        };
+        let became = match slot.count {
+            1 => slot.disposition.as_str().to_owned(),
+            count => format!("{count} times {}", slot.disposition.as_str()),
+        };
         table.row([
-            times.local(slot.due_at).into(),
-            Value::painted(paint, slot.disposition.as_str()),
+            due.into(),
+            Value::painted(paint, became),
             slot.run.map(|run| run.to_string()).unwrap_or_default().into(),
             slot.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default().into(),
         ]);

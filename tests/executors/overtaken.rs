@@ -1,0 +1,122 @@
+//! Somebody changes an asset while a job works on it: what was answered as done stays, and the job does its part with it.
+
+use prepress::model::kind::JobKind;
+use serde_json::{Value, json};
+
+use crate::publish::change;
+use crate::world::{Done, World, directory, jpeg, with};
+
+/// Most points at which a job of one small picture waits.
+const MOST: usize = 300;
+
+async fn number(world: &World, name: &str) -> i64 {
+    world.store.asset_named(world.company, name).await.unwrap().unwrap().id.0
+}
+
+/// A picture of 64 by 64 pixels.
+async fn uploaded(world: &World, name: &str) -> i64 {
+    world.put(&format!("{name}/{name}.jpg"), &jpeg(64, 7));
+    world.run(JobKind::UploadDirectory, directory(name)).await.succeeded();
+    number(world, name).await
+}
+
+/// Leaves 44 by 64 of it.
+async fn crop(world: &World, asset: i64) {
+    let order = json!({
+        "assetHandleArray": [format!("a|{asset}")], "emailSetting": "None",
+        "manualCropOptions": { "left": 10, "right": 10, "top": 0, "bottom": 0 },
+    });
+    let done = world.run(JobKind::ReprocessAssets, order).await.succeeded();
+    assert_eq!(done.counters.success, 1, "{}", done.text());
+}
+
+/// That the asset has the crop, and its files are what it says.
+async fn check_crop(world: &World, asset: i64, done: &Done, at: usize) {
+    let known = world.store.assets_numbered(world.company, &[prepress::model::id::AssetId(asset)]).await.unwrap();
+    let known = known.into_iter().next().unwrap();
+    assert!(known.master.making.crop.is_some(), "after {at}: the crop is lost\n{}", done.text());
+    assert_eq!(known.master.pixels, Some((44, 64)), "after {at}");
+    for derived in &known.derived {
+        assert_eq!(derived.source_blob, known.master.blob, "after {at}: {:?} is of another master", derived.role);
+    }
+    let pyramid = known.derived.iter().find(|file| file.role.as_str() == "Pyramid").unwrap();
+    assert_eq!(pyramid.pixels, (44, 64), "after {at}: the pyramid is not cropped");
+}
+
+/// Breaks a job off at each point at which it waits, one after the other, and does something else meanwhile.
+async fn at_each_point(
+    world: &World,
+    kind: JobKind,
+    order: impl Fn(&str, i64) -> Value,
+    check: impl AsyncFn(i64, &str, &Done, usize),
+    meanwhile: impl AsyncFn(i64, &str),
+) {
+    for at in 0..MOST {
+        let name = format!("{}-{at}", kind.element());
+        let asset = uploaded(world, &name).await;
+        let (done, was_broken_off) =
+            world.run_broken_off(kind, order(&name, asset), at, async || meanwhile(asset, &name).await).await;
+        if !was_broken_off {
+            assert!(at > 3, "it waits at {at} points only");
+            return;
+        }
+        check(asset, &name, &done.succeeded(), at).await;
+    }
+    panic!("the job makes no headway");
+}
+
+#[tokio::test]
+async fn reprocessing_undoes_nothing() {
+    let world = World::new().await;
+    let order = |_: &str, asset: i64| json!({ "assetHandleArray": [format!("a|{asset}")], "createMask": true, "emailSetting": "None" });
+    at_each_point(
+        &world,
+        JobKind::ReprocessAssets,
+        order,
+        async |asset, name, done, at| {
+            check_crop(&world, asset, done, at).await;
+            let now = world.store.asset_named(world.company, &format!("new-{name}")).await.unwrap();
+            let file_name = now.map(|now| now.file_name);
+            assert_eq!(file_name, Some(format!("new-{name}.jpg")), "after {at}: the name of its file is lost");
+            assert_eq!(done.counters.success, 1, "{}", done.text());
+        },
+        async |asset, name| {
+            let id = prepress::model::id::AssetId(asset);
+            world.store.rename_asset(change(&world), id, format!("new-{name}")).await.unwrap();
+            crop(&world, asset).await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn optimizing_undoes_nothing() {
+    let world = World::new().await;
+    at_each_point(
+        &world,
+        JobKind::OptimizeImages,
+        |_, _| json!({ "emailSetting": "None" }),
+        async |asset, _, done, at| check_crop(&world, asset, done, at).await,
+        async |asset, _| crop(&world, asset).await,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_overwrites_keeps_a_crop_that_was_set_meanwhile() {
+    let world = World::new().await;
+    at_each_point(
+        &world,
+        JobKind::UploadDirectory,
+        |name, _| {
+            world.put(&format!("{name}/{name}.jpg"), &jpeg(64, 9));
+            with(directory(name), json!({ "overwrite": true }))
+        },
+        async |asset, name, done, at| {
+            assert_eq!((done.counters.update, number(&world, name).await), (1, asset), "{}", done.text());
+            check_crop(&world, asset, done, at).await;
+        },
+        async |asset, _| crop(&world, asset).await,
+    )
+    .await;
+}
