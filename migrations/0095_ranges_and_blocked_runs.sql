@@ -12,8 +12,9 @@ CREATE TABLE slot_range (
 ) WITHOUT ROWID;
 CREATE INDEX slot_range_by_end ON slot_range(last_at);
 
--- For people with sqlite3: what became of every expected firing.
 DROP VIEW slot_overview;
+
+-- For people with sqlite3: what became of every expected firing, single ones and ranges.
 CREATE VIEW slot_overview AS
 SELECT c.name AS company, j.name AS job,
        datetime((s.due_at + (SELECT millis FROM zone_offset WHERE from_at <= s.due_at
