@@ -123,8 +123,11 @@ struct Unpacking<'a> {
     list: ListArchive,
 }
 
-/// A member that is to come, its number among those that are taken, and its place among all.
-type Next = (Incoming, usize, (usize, NamedMember));
+/// A member, behind its place among all.
+type Placed = (usize, NamedMember);
+
+/// A member that is to come, behind its number among those that are taken.
+type Next = (Incoming, usize, Placed);
 
 /// A member as it came out of the archive.
 type Taken = (Incoming, Result<Blob, Message>);
@@ -133,7 +136,7 @@ impl Unpacking<'_> {
     async fn run(self, listed: Members) -> Result<(), Failure> {
         let done = self.context.done_items().await?;
         let skip = &self.workshop.settings.ingest.skip;
-        let (junk, members): (Vec<(usize, NamedMember)>, Vec<(usize, NamedMember)>) =
+        let (junk, members): (Vec<Placed>, Vec<Placed>) =
             listed.members.into_iter().enumerate().partition(|(_, member)| skip.matches(file_name(&member.path)));
         let count = members.len();
         let sources = Sources::among(members.iter().map(|(_, member)| self.source(&member.path)));
@@ -247,7 +250,7 @@ impl Unpacking<'_> {
     }
 
     /// The archive is done: what was in it, and what was left out.
-    async fn commit(self, count: usize, junk: &[(usize, NamedMember)], left_out: &[LeftOut]) -> Result<(), Failure> {
+    async fn commit(self, count: usize, junk: &[Placed], left_out: &[LeftOut]) -> Result<(), Failure> {
         let Self { context, from: Incoming { key, shown, history, stamp, .. }, .. } = self;
         let below = |path: &str| format!("{shown}/{}", path.trim_start_matches('/'));
         let mut lines = history;
