@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod exports;
 pub mod ingest;
+pub mod manifest;
 pub mod mark;
 pub mod marks;
 pub mod published;

@@ -28,6 +28,13 @@ impl Stamp {
         }
     }
 
+    /// Whether size and time of writing are those that were kept. They are the same for all copies of a file.
+    pub fn resembles(&self, kept: &str) -> bool {
+        let own = self.to_string();
+        let told = |stamp: &str| stamp.split(' ').skip(1).take(2).map(str::to_owned).collect::<Vec<_>>();
+        told(&own) == told(kept)
+    }
+
     /// Of what is at a path: of a link itself, if there is one.
     pub fn at(path: &Path) -> io::Result<Self> {
         fs::symlink_metadata(path).map(|found| Self::of(&found))

@@ -1,8 +1,11 @@
-//! Whether a data folder may be worked on: the files in it have their database.
+//! Whether a data folder may be worked on: the files in it have their database, and the database has its files.
 //!
 //! A database that is missing, empty, or not theirs would take the files for nobody's, and Cleanup would remove them.
 //! So files of ours without their database are a mistake that a person has to mend, and nothing is written until then.
 //! Empty folders, and what lies in the ingest folder, are no files of ours.
+//!
+//! A database whose files are all gone is most often on a machine that lacks a disk just now. What would be stored until it
+//! is back would then lie where nobody finds it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +32,10 @@ pub async fn examine(config: &Config) -> Result<(), Unfit> {
     let found = peek::peek(&Options::new(&path, config.zone())).await;
     let what = match found {
         Peeked::Unknown => return Ok(()),
-        Peeked::Ours { identity } => return agrees(config, identity.as_deref()),
+        Peeked::Ours { identity, names_files } => {
+            return if names_files { has_files(config) } else { Ok(()) }
+                .and_then(|()| agrees(config, identity.as_deref()));
+        }
         Peeked::Foreign => {
             let what = format!("{shown} is the database of another program, not one of Prepress");
             return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
@@ -73,6 +79,26 @@ fn agrees(config: &Config, identity: Option<&str>) -> Result<(), Unfit> {
     Err(Unfit { what, remedy })
 }
 
+/// There must be a stored file, or at least the mark that lies beside them.
+fn has_files(config: &Config) -> Result<(), Unfit> {
+    let root = parts::blob_root(config);
+    // Who may not look does not know what is there.
+    let is_empty = fs::read_dir(&root).map_or_else(|error| peek::is_absence(&error), |_| true);
+    if !is_empty || mark::read(&root) != Found::Nothing || blobs_in(&root).next().is_some() {
+        return Ok(());
+    }
+    let shown = root.display();
+    let what = format!(
+        "the database {} has assets, but none of their files is in {shown}, nor the mark that lies beside them",
+        database(config.data()).display(),
+    );
+    let remedy = format!(
+        "mount the disk that they are on, or restore them from a backup; to go on without them, make an empty file {}",
+        mark::path(&root).display()
+    );
+    Err(Unfit { what, remedy })
+}
+
 fn remedy(lying: &Lying, config: &Config) -> String {
     let (data, mut away) = (config.data(), lying.folders.clone());
     away.extend(lying.log.clone());
@@ -101,7 +127,7 @@ struct Lying {
 impl Lying {
     fn below(config: &Config) -> Self {
         let (root, published) = (parts::blob_root(config), config.publish_root());
-        let blobs = count_blobs(&root);
+        let blobs = blobs_in(&root).count();
         let has_mark = mark::read(&root) != Found::Nothing;
         let manifests = count_manifests(&published);
         let log = peek::orphaned_log(&database(config.data()));
@@ -150,14 +176,14 @@ fn name_of(entry: &fs::DirEntry) -> String {
     entry.file_name().to_string_lossy().into_owned()
 }
 
-fn count_blobs(root: &Path) -> usize {
-    let is_digit = |sign: u8| matches!(sign, b'0'..=b'9' | b'a'..=b'f');
-    let is_hex = |name: &str, length: usize| name.len() == length && name.bytes().all(is_digit);
+fn blobs_in(root: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+    let is_hex = |name: &str, length: usize| {
+        name.len() == length && name.bytes().all(|sign| matches!(sign, b'0'..=b'9' | b'a'..=b'f'))
+    };
     entries(root)
-        .filter(|folder| is_hex(&name_of(folder), 2))
+        .filter(move |folder| is_hex(&name_of(folder), 2))
         .flat_map(|folder| entries(&folder.path()))
-        .filter(|file| is_hex(&name_of(file), 64))
-        .count()
+        .filter(move |file| is_hex(&name_of(file), 64))
 }
 
 /// `publish/<context>/.<company>.<a or b>/` with a manifest in it.

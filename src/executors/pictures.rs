@@ -263,6 +263,12 @@ pub fn unchanged(ready: &Ready, recipes: &Recipes, file_name: &str, known: &Know
     })
 }
 
+/// Whether the files of these are there, as long as they should be. They are not read.
+pub fn has_files(blobs: &Blobs, derived: &[Derived]) -> bool {
+    let is_there = |made: &Derived| blobs.inspect(&made.blob, Some(made.bytes), false, &|| false);
+    derived.iter().all(|made| matches!(is_there(made), Ok(None)))
+}
+
 pub fn sniff(blobs: &Blobs, blob: &str, file_name: &str) -> Result<Format, BlobError> {
     let head = head(blobs.read(blob)?).map_err(BlobError::Source)?;
     Ok(media::sniff(&head, file_name))

@@ -133,7 +133,9 @@ fn make(
     }
     let given_up = given_up.map(|option| Warning::NoEffect { option, why: Message::new("reason-crop-kept") });
     ready.warnings.extend(given_up);
-    if let Some(ready) = known.and_then(|known| pictures::unchanged(&ready, recipes, &file_name, known)) {
+    let unchanged = known.and_then(|known| pictures::unchanged(&ready, recipes, &file_name, known));
+    // What is gone or cut is made again.
+    if let Some(ready) = unchanged.filter(|ready| pictures::has_files(&workshop.blobs, &ready.derived)) {
         return Ok(ready);
     }
     if !recognize::extension_fits(&name.extension, format) {

@@ -12,6 +12,7 @@ pub mod id;
 pub mod invalid;
 pub mod job;
 pub mod kind;
+pub mod listing;
 pub mod locale;
 pub mod log;
 pub mod making;

@@ -117,6 +117,13 @@ pub struct Kin {
     pub run: Option<InstanceId>,
 }
 
+impl Kin {
+    /// Whether it is called otherwise than the file that it was made of.
+    fn has_number_of(&self, source: &SourceName) -> bool {
+        source.name().is_some_and(|name| name.stem != self.name)
+    }
+}
+
 /// A file that asks for a name.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
@@ -155,19 +162,23 @@ enum Owner<'a> {
     Claimant,
     /// It belongs to a file that has this name only because names are cleaned.
     Other(&'a SourceName),
+    /// It has this name only because the name of its own file, of the same job, was taken.
+    Numbered,
     Open,
 }
 
 impl<'a> Claim<'a> {
     /// Decides by the assets that there are. It is done again in the transaction that files the file.
     pub fn settle(&self, kin: &'a [Kin]) -> Verdict<'a> {
-        let namesake = kin.iter().find(|kin| self.is_namesake(kin));
-        let found = if self.overwrite { self.replaced(kin) } else { self.twin(kin, namesake.is_some()) };
+        let kin: Vec<&Kin> = kin.iter().filter(|kin| self.concerns(kin)).collect();
+        let namesake = kin.iter().copied().find(|kin| self.is_namesake(kin));
+        let found = if self.overwrite { self.replaced(&kin) } else { self.twin(&kin, namesake.is_some()) };
         if let Some(verdict) = found {
             return verdict;
         }
         let owner = match namesake.map(|namesake| self.owner(namesake)) {
             Some(Owner::Other(source)) => Some(source),
+            Some(Owner::Numbered) => None,
             Some(Owner::Claimant | Owner::Open) | None => self.siblings.rightful(self.source),
         };
         if namesake.is_some() || owner.is_some() { Verdict::Number(owner) } else { Verdict::Add }
@@ -175,6 +186,14 @@ impl<'a> Claim<'a> {
 
     fn is_namesake(&self, kin: &Kin) -> bool {
         kin.name == self.name.stem
+    }
+
+    /// What got a number when it came under this name may have become the asset of a file of another name since.
+    fn concerns(&self, kin: &Kin) -> bool {
+        self.is_namesake(kin)
+            || kin.source.as_ref().is_none_or(|source| {
+                source == self.source || source.name().is_none_or(|name| name.stem == self.name.stem)
+            })
     }
 
     /// Whether a file may have the name of another one is asked of the files of one job: who gives the same file another name
@@ -187,6 +206,9 @@ impl<'a> Claim<'a> {
                     && (!self.is_namesake(kin) || kin.run == Some(self.run) || self.siblings.holds(source)) =>
             {
                 return Owner::Other(source);
+            }
+            Some(source) if kin.run == Some(self.run) && self.is_namesake(kin) && kin.has_number_of(source) => {
+                return Owner::Numbered;
             }
             None if self.content == Some(kin.blob.as_str()) => return Owner::Claimant,
             Some(_) | None => {}
@@ -207,11 +229,11 @@ impl<'a> Claim<'a> {
     }
 
     /// The asset whose master it replaces: best its own, then the one that has the name, then one that stays where it is.
-    fn replaced(&self, kin: &'a [Kin]) -> Option<Verdict<'a>> {
-        let candidates = kin.iter().filter_map(|kin| {
+    fn replaced(&self, kin: &[&'a Kin]) -> Option<Verdict<'a>> {
+        let candidates = kin.iter().copied().filter_map(|kin| {
             let owner = self.owner(kin);
             let moves = match (owner, self.mode.resolve(true, self.clash(kin))) {
-                (Owner::Other(_), _) | (_, Resolution::Rename | Resolution::Skip) => return None,
+                (Owner::Other(_) | Owner::Numbered, _) | (_, Resolution::Rename | Resolution::Skip) => return None,
                 (_, Resolution::Replace) => false,
                 (_, Resolution::ReplaceAndMove) => true,
             };
@@ -222,10 +244,16 @@ impl<'a> Claim<'a> {
     }
 
     /// Nothing may be replaced: the asset that has the content, or at least the name.
-    fn twin(&self, kin: &'a [Kin], is_taken: bool) -> Option<Verdict<'a>> {
-        let mut near: Vec<(Owner<'_>, &'a Kin)> = kin.iter().map(|kin| (self.owner(kin), kin)).collect();
+    fn twin(&self, kin: &[&'a Kin], is_taken: bool) -> Option<Verdict<'a>> {
+        let mut near: Vec<(Owner<'_>, &'a Kin)> = kin.iter().map(|kin| (self.owner(kin), *kin)).collect();
         near.retain(|(owner, kin)| {
-            !kin.in_trash && (*owner == Owner::Claimant || is_taken && !matches!(owner, Owner::Other(_)))
+            let is_near = match owner {
+                Owner::Claimant => true,
+                Owner::Open => is_taken,
+                Owner::Numbered => self.content == Some(kin.blob.as_str()),
+                Owner::Other(_) => false,
+            };
+            is_near && !kin.in_trash
         });
         near.sort_by_key(|(owner, kin)| (*owner != Owner::Claimant, !self.is_namesake(kin), kin.id));
         let same = near.iter().find(|(_, kin)| self.content == Some(kin.blob.as_str()));
@@ -365,6 +393,29 @@ mod tests {
         assert_eq!(told(THEIRS, "new", &[], false, SameName::Skip, &there), "left out for cd");
         // But not if the job has both.
         assert_eq!(told(THEIRS, "new", &[MINE], true, SameName::Skip, &there), "number for c&d.jpg");
+    }
+
+    #[test]
+    fn a_number_given_to_one_file_of_a_job_is_not_the_name_of_another_one() {
+        for overwrite in [true, false] {
+            let settle = |source, content, kin: &[Kin]| told(source, content, &[], overwrite, SameName::Skip, kin);
+            // It is called cd-1 itself, and comes behind the one that got that name.
+            let numbered = [kin(1, "cd-1", Some(MINE), 2)];
+            assert_eq!(settle("cd-1.jpg", "new", &numbered), "number");
+            let known = if overwrite { "number" } else { "same as cd-1" };
+            assert_eq!(settle("cd-1.jpg", MINE, &numbered), known);
+            let both = [kin(1, "cd-1", Some(MINE), 2), kin(2, "cd-1-1", Some("cd-1.jpg"), 1)];
+            let own = if overwrite { "replace cd-1-1" } else { "same as cd-1-1" };
+            assert_eq!(settle("cd-1.jpg", "cd-1.jpg", &both), own);
+            // Of an earlier job it is the asset that is called so.
+            let earlier = [kin(1, "cd-1", Some(MINE), 1)];
+            let meant = if overwrite { "replace cd-1" } else { "left out for cd-1" };
+            assert_eq!(settle("cd-1.jpg", "new", &earlier), meant);
+            // Since then it has nothing to do with the name under which it once came.
+            let since = [kin(1, "cd-1", Some("cd-1.jpg"), 1)];
+            assert_eq!(settle(THEIRS, THEIRS, &since), "add");
+            assert_eq!(settle(THEIRS, "cd-1.jpg", &since), "add");
+        }
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl Services {
         }
     }
 
+    /// Whether the files have seen more than the database, as far as that can be seen or was noticed, and nobody has settled it.
+    pub async fn is_older_than(&self, blobs: &Path) -> Result<bool, Error> {
+        Ok(self.restored().await?.is_some() || self.standing(blobs).await? == Standing::Behind)
+    }
+
     /// That the database was found to be older than the files, and nobody has settled it.
     pub async fn restored(&self) -> Result<Option<Restored>, Error> {
         Ok(self.store.restored().await?)

@@ -31,14 +31,16 @@ pub enum Unopened {
     )]
     Newer { found: i64, known: i64 },
     #[error(
-        "it is of an older version of prepress, and cannot be brought up to date by who may not write it; start the daemon of this version on it"
+        "it is of an older version of prepress, and is only read here; `prepress serve` of this version brings it up to date when it starts"
     )]
     Older,
     #[error(
         "another build of prepress has written it: number {version} of its schema is not what this one has; use the build that wrote it"
     )]
     Altered { version: i64 },
-    #[error("it is damaged ({0}); stop what works on it and restore a backup")]
+    #[error(
+        "it is damaged ({0}); stop what works on it and restore a backup, without the -wal and -shm files that lie beside it now"
+    )]
     Damaged(String),
     #[error(
         "it is not an SQLite database, or its beginning is damaged; restore a backup, or name another folder with --data"

@@ -1,5 +1,6 @@
 //! What the database says of stored files: which there should be, how long, and whose they are.
 
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::assets::next_change;
@@ -95,6 +96,21 @@ impl Store {
             .await
             .map_err(StoreError::doing("look whose a file is"))?;
         rows.iter().map(owner).collect()
+    }
+
+    /// The masters of these assets.
+    pub async fn masters_of(&self, assets: &[AssetId]) -> Result<Vec<(AssetId, NamedFile)>, StoreError> {
+        let rows: Vec<(i64, String, i64)> = sqlx::query_as(
+            "SELECT a.id, a.blob, a.bytes FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value WHERE a.blob <> ''",
+        )
+        .bind(json!(assets).to_string())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for the masters of assets"))?;
+        let named = |(id, blob, bytes): (i64, String, i64)| {
+            (AssetId(id), NamedFile { blob, bytes: Some(bytes.unsigned_abs()) })
+        };
+        Ok(rows.into_iter().map(named).collect())
     }
 
     /// Forgets that assets have this derived file, so that it counts as not made yet. How many rows went.

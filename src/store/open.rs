@@ -237,15 +237,17 @@ fn newest() -> i64 {
 
 /// That the schema is the one this version knows, where it cannot be brought up to date.
 async fn check_schema(connection: &mut SqliteConnection) -> Result<(), Unopened> {
-    let done = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version");
-    let done: Vec<i64> = done.fetch_all(connection).await.map_err(|e| Unopened::by(&e))?;
-    let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
-    match done.iter().copied().find(|version| !known.contains(version)) {
-        Some(found) if found > newest() => return Err(Unopened::Newer { found, known: newest() }),
-        Some(version) => return Err(Unopened::Altered { version }),
+    let done = sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version");
+    let done: Vec<(i64, Vec<u8>)> = done.fetch_all(connection).await.map_err(|e| Unopened::by(&e))?;
+    let is_ours = |(version, checksum): &(i64, Vec<u8>)| {
+        MIGRATIONS.iter().any(|known| known.version == *version && known.checksum.as_ref() == checksum.as_slice())
+    };
+    match done.iter().find(|done| !is_ours(done)) {
+        Some((found, _)) if *found > newest() => return Err(Unopened::Newer { found: *found, known: newest() }),
+        Some((version, _)) => return Err(Unopened::Altered { version: *version }),
         None => {}
     }
-    if done.len() < known.len() { Err(Unopened::Older) } else { Ok(()) }
+    if done.len() < MIGRATIONS.iter().count() { Err(Unopened::Older) } else { Ok(()) }
 }
 
 /// Keeps others that open the database at the same moment waiting while it is made and its schema is brought up to date:
@@ -317,7 +319,8 @@ mod tests {
         let options = Options::new(folder.path().join("test.db"), Tz::UTC);
         Store::open(options.clone()).await.unwrap().close().await;
         alter(&options, "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2").await;
-        assert_eq!(reason(Store::open(options).await).await, Unopened::Altered { version: 2 });
+        assert_eq!(reason(Store::open(options.clone()).await).await, Unopened::Altered { version: 2 });
+        assert_eq!(reason(Store::open_read_only(options).await).await, Unopened::Altered { version: 2 });
     }
 
     #[tokio::test]

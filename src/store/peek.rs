@@ -24,6 +24,8 @@ pub enum Peeked {
     /// Ours, with its random name if it has one yet.
     Ours {
         identity: Option<String>,
+        /// Whether there is an asset that has a stored file.
+        names_files: bool,
     },
     /// It could not be looked into: whoever opens it will hear why.
     Unknown,
@@ -101,5 +103,7 @@ async fn whose(connection: &mut SqliteConnection) -> Result<Peeked, sqlx::Error>
         return Ok(Peeked::Foreign);
     }
     let identity = sqlx::query_scalar("SELECT value FROM system WHERE key = 'installation'");
-    Ok(Peeked::Ours { identity: identity.fetch_optional(connection).await? })
+    let identity = identity.fetch_optional(&mut *connection).await?;
+    let names_files = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM asset WHERE blob > '')");
+    Ok(Peeked::Ours { identity, names_files: names_files.fetch_one(connection).await? })
 }

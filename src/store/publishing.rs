@@ -19,6 +19,7 @@ use super::{Store, StoreError, Transaction, contexts, metadata_fields, pictures,
 use crate::model::asset::{AssetType, ContextKind, LayerFacts, PictureFacts, TrashState, VideoFacts};
 use crate::model::constants;
 use crate::model::id::{AssetId, CompanyId, ContextId};
+use crate::model::listing::{Entry, Listed};
 use crate::model::log::FileType;
 use crate::model::making::Making;
 use crate::model::metadata::{Field, FieldDefinition, Fields};
@@ -179,6 +180,19 @@ pub struct Publication {
     pub published_at: DateTime<Utc>,
 }
 
+impl Publication {
+    /// Its line in the manifest.
+    pub fn entry(&self) -> Entry<'_> {
+        let listed = Listed {
+            content: (!self.blob.is_empty()).then_some((self.bytes, self.blob.as_str())),
+            asset: self.asset,
+            asset_name: &self.asset_name,
+            detail: self.detail.as_ref(),
+        };
+        Entry { name: &self.file_name, file: self.present.then_some(listed) }
+    }
+}
+
 /// A published file that was found to be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -276,7 +290,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT x.id, x.name, x.kind, x.file_count, x.side_a_seq, x.side_b_seq, x.owns_files, x.publish_seq,
                     c.name AS company, c.root_path
-             FROM publish_context x JOIN company c ON c.id = x.company_id WHERE x.kind <> 'Metadata' ORDER BY x.id",
+             FROM publish_context x JOIN company c ON c.id = x.company_id ORDER BY x.id",
         )
         .fetch_all(&mut *self.reader().await?)
         .await
@@ -453,6 +467,28 @@ impl Store {
         self.publications(ALL, context, 0).await
     }
 
+    /// Some of what a context publishes, at most so many: others in each turn, and all in turns.
+    pub async fn publications_in_turn(
+        &self,
+        context: &ContextState,
+        turn: i64,
+        most: i64,
+    ) -> Result<Vec<Publication>, StoreError> {
+        const SOME: &str = "SELECT p.* FROM (SELECT file_name FROM publication WHERE context_id = $1
+                                             ORDER BY seq, file_name LIMIT $3 OFFSET $2) turn
+                            CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = turn.file_name";
+        let begin = turn.wrapping_mul(most).rem_euclid(context.file_count.max(1));
+        let begin = if context.file_count > most { begin } else { 0 };
+        let rows = sqlx::query(SOME)
+            .bind(context.id.0)
+            .bind(begin)
+            .bind(most)
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("read some of what is published"))?;
+        rows.iter().map(publication).collect()
+    }
+
     async fn publications(
         &self,
         sql: &'static str,
@@ -466,24 +502,24 @@ impl Store {
             .fetch_all(&mut *reader)
             .await
             .map_err(StoreError::doing("read what is published"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(Publication {
-                    file_name: rows::get(row, "file_name")?,
-                    asset: AssetId(rows::get(row, "asset_id")?),
-                    asset_name: rows::get(row, "asset_name")?,
-                    file_type: rows::constant(row, "file_type")?,
-                    detail: detail(row)?,
-                    blob: rows::get(row, "blob")?,
-                    bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
-                    present: rows::get(row, "present")?,
-                    seq: rows::get(row, "seq")?,
-                    stamp: rows::get(row, "stamp")?,
-                    published_at: rows::instant(row, "published_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(publication).collect()
     }
+}
+
+fn publication(row: &SqliteRow) -> Result<Publication, StoreError> {
+    Ok(Publication {
+        file_name: rows::get(row, "file_name")?,
+        asset: AssetId(rows::get(row, "asset_id")?),
+        asset_name: rows::get(row, "asset_name")?,
+        file_type: rows::constant(row, "file_type")?,
+        detail: detail(row)?,
+        blob: rows::get(row, "blob")?,
+        bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
+        present: rows::get(row, "present")?,
+        seq: rows::get(row, "seq")?,
+        stamp: rows::get(row, "stamp")?,
+        published_at: rows::instant(row, "published_at")?,
+    })
 }
 
 fn context_state(row: &SqliteRow) -> Result<ContextState, StoreError> {

@@ -144,6 +144,7 @@ codes! {
     PUBLISH_WARNING = "publish-warning";
     PUBLISH_NOTHING = "publish-nothing";
     PUBLISH_MENDED = "publish-mended";
+    PUBLISH_MANIFEST_MENDED = "publish-manifest-mended";
     PUBLISH_STRANGERS = "publish-strangers";
     PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
@@ -313,6 +314,7 @@ codes! {
     DOCTOR_TREES_ANEW = "doctor-trees-anew";
     DOCTOR_PUBLISHED_GONE = "doctor-published-gone";
     DOCTOR_PUBLISHED_CHANGED = "doctor-published-changed";
+    DOCTOR_MANIFEST_CHANGED = "doctor-manifest-changed";
     DOCTOR_PUBLISHED_STRANGER = "doctor-published-stranger";
     DOCTOR_PUBLISHED_MORE = "doctor-published-more";
     DOCTOR_PUBLISHED_LINKED = "doctor-published-linked";
@@ -337,9 +339,12 @@ codes! {
     REMEDY_PUBLISH = "remedy-publish";
     REMEDY_FORGET = "remedy-forget";
     REMEDY_FORGOTTEN = "remedy-forgotten";
+    REMEDY_MASTER_FIRST = "remedy-master-first";
     REMEDY_MAKE_AGAIN = "remedy-make-again";
     REMEDY_PUT_BACK = "remedy-put-back";
     REMEDY_WAS_PUT_BACK = "remedy-was-put-back";
+    REMEDY_WRITE_MANIFEST = "remedy-write-manifest";
+    REMEDY_MANIFEST_WRITTEN = "remedy-manifest-written";
     REMEDY_NO_BLOB = "remedy-no-blob";
     REMEDY_PART = "remedy-part";
     REMEDY_PARTED = "remedy-parted";

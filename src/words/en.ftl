@@ -560,6 +560,8 @@ publish-nothing = Nothing has changed in { $context } since the last publish.
 # $file (Text)
 # $context (Text) publish context
 publish-mended = { $file } in { $context } had been changed or removed by somebody since it was published, and was put back.
+# $context (Text) publish context
+publish-manifest-mended = The manifest of { $context } had been changed or removed by somebody since it was published, and was written again.
 # $count (Number) files
 # $file (Text) one of them
 # $context (Text) publish context
@@ -1079,6 +1081,9 @@ doctor-published-gone = { $file } was published to { $context } of { $company },
 # $context (Text) publish context
 # $company (Text)
 doctor-published-changed = { $file } in { $context } of { $company } is not what was published.
+# $context (Text) publish context
+# $company (Text)
+doctor-manifest-changed = The manifest of what was published to { $context } of { $company } does not say what was published.
 # $file (Text) in the tree
 # $context (Text) publish context
 # $company (Text)
@@ -1163,11 +1168,14 @@ remedy-publish = a full publish of { $company } makes it again
 remedy-forget = prepress doctor --repair has it count as not made yet; then { made-again-by }
 # $maker (Text) what makes it again
 remedy-forgotten = it counts as not made yet: { made-again-by }
+remedy-master-first = its master is not what it should be either: bring that one again first. Nothing else can make this file, and it stays as it is
 # $maker (Text) what makes it again
 remedy-make-again = { made-again-by }
 remedy-put-back = prepress doctor --repair puts it back from its stored file; so does a full publish
 remedy-was-put-back = it was put back from its stored file
 remedy-no-blob = its stored file is not what it should be either: bring that one again, then publish in full
+remedy-write-manifest = prepress doctor --repair writes it again; so does a full publish
+remedy-manifest-written = it was written again
 remedy-part = prepress doctor --repair gives it room of its own; so does a Full publish
 remedy-parted = it has room of its own now
 remedy-stranger = move it away if it is needed; a full publish removes it

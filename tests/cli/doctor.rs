@@ -25,6 +25,15 @@ impl Place {
         self.run(&[&order[..], &["--publish", "Incremental", "--wait"]].concat()).ok();
     }
 
+    /// What a command says that says beside it that the database is older than its files.
+    fn run_on_older(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.starts_with("warning: the database is older than the stored files"), "{}", ran.err);
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+        ran.out
+    }
+
     fn draw(&self, path: &str, shade: u8) {
         let picture = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([x as u8 * 3, y as u8 * 5, shade]));
         let path = self.data.join("ingest/Acme").join(path);
@@ -212,15 +221,68 @@ fn a_tree_of_published_files_a_mark_or_a_log_alone_is_reason_enough() {
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+#[test]
+fn who_only_looks_brings_no_schema_up_to_date() {
+    let place = Place::lived();
+    place.sql("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)");
+    let before = (place.sql(".dump"), place.listing());
+    for command in [&["doctor"][..], &["doctor", "--json"], &["doctor", "--repair"]] {
+        let told = place.run(command).refused();
+        assert!(told.contains("it is of an older version of prepress"), "{told}");
+        assert!(told.contains("`prepress serve` of this version brings it up to date"), "{told}");
+    }
+    let check = place.run(&["check"]).ok();
+    assert!(check.contains("warning  database") && check.contains("of an older version"), "{check}");
+    assert!((place.sql(".dump"), place.listing()) == before, "nothing is written");
+}
+
+#[test]
+fn what_this_version_cannot_read_is_for_a_person_to_mend() {
+    let place = Place::lived();
+    place.sql("INSERT INTO system (key, value) VALUES ('restored', 'long ago')");
+    let refused = place.start();
+    assert_eq!(refused.code, UNFIT, "{}", refused.err);
+    assert!(refused.err.contains("a restoration that this version cannot read"), "{}", refused.err);
+    assert!(refused.err.contains("hint: use the version of prepress that wrote it"), "{}", refused.err);
+}
+
+#[test]
+fn a_database_without_its_files_is_not_worked_on_either() {
+    let place = Place::lived();
+    let (blobs, away) = (place.data.join("blobs"), place.data.with_extension("away"));
+    fs::rename(&blobs, &away).unwrap();
+    place.is_refused(&["has assets, but none of their files is in", "mount the disk", "/blobs/.prepress"]);
+    // Where the disk is to be mounted.
+    fs::create_dir_all(blobs.join("3f")).unwrap();
+    place.is_refused(&["has assets, but none of their files is in"]);
+    // Who knows that they are lost goes on with what there is.
+    fs::write(blobs.join(".prepress"), []).unwrap();
+    let daemon = place.serve();
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(place.run(&["doctor"]).code, Some(1));
+    fs::remove_dir_all(&blobs).unwrap();
+    fs::rename(&away, &blobs).unwrap();
+    // An earlier version made no mark.
+    fs::remove_file(blobs.join(".prepress")).unwrap();
+    let daemon = place.serve();
+    assert_eq!(daemon.terminate(), Some(0));
+    place.run(&["doctor", "--verify"]).ok();
+}
+
 /// Runs Cleanup at once, and gives its log.
 fn clean(place: &Place) -> String {
-    place.run(&["jobs", "run", "Cleanup"]).ok();
-    let done = || {
-        let run = &place.json(&["jobs", "list", "--company", "prepress", "--json"])["jobs"][0];
-        (run["state"] == "Done").then(|| run["run"].to_string())
+    let run = |arguments: &[&str]| {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+        ran.out
     };
-    let run = service::until("Cleanup is done", done);
-    place.run(&["jobs", "log", &run]).ok()
+    run(&["jobs", "run", "Cleanup"]);
+    let done = || {
+        let list: Value = serde_json::from_str(&run(&["jobs", "list", "--company", "prepress", "--json"])).unwrap();
+        let last = &list["jobs"][0];
+        (last["state"] == "Done").then(|| last["run"].to_string())
+    };
+    run(&["jobs", "log", &service::until("Cleanup is done", done)])
 }
 
 #[test]
@@ -254,8 +316,10 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     assert!(!looked.out.contains("Cleanup removes them.") && !looked.out.contains("published."), "{}", looked.out);
     assert!(place.sql(".dump") == before, "without --repair nothing is written");
     let order = ["submit", "--kind", "imageServingPublish", "--publish", "Full", "--user", "ada@acme.example"];
-    place.run(&order).ok();
+    place.run_on_older(&order);
     assert_eq!(place.sql("SELECT max(id) FROM instance").parse(), Ok(last_run + 1));
+    let list = place.run_on_older(&["jobs", "list", "--json"]);
+    serde_json::from_str::<Value>(&list).expect("the answer is what it was");
 
     let log = place.data.with_extension("log");
     let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
@@ -273,7 +337,8 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
 
     // The trees are of a later time: they are made anew, and numbers of publishes go on.
     place.draw("third/cap.png", 200);
-    place.upload("third");
+    let order = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "third"];
+    place.run_on_older(&[&order[..], &["--publish", "Incremental", "--wait"]].concat());
     assert_eq!(place.sql("SELECT id FROM asset WHERE name = 'cap'").parse(), Ok(last_asset + 1));
     let manifest = fs::read_to_string(place.data.join("publish/image-serving/Acme/manifest.jsonl")).unwrap();
     assert!(!manifest.contains("boot"), "{manifest}");
@@ -299,6 +364,7 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     let repaired = place.run(&["doctor", "--repair"]).ok();
     assert!(repaired.contains("settled"), "{repaired}");
     place.run(&["doctor"]).ok();
+    place.run(&["jobs", "list"]).ok();
     let daemon = place.serve();
     let swept = clean(&place);
     assert!(swept.contains("1 file that nothing refers to was removed"), "{swept}");
@@ -334,6 +400,10 @@ fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
     assert!(quick.out.contains("The Thumbnail of shoe (company Acme, folder Acme/) is gone"), "{}", quick.out);
     assert!(quick.out.contains("2 differences."), "{}", quick.out);
     let report: Value = serde_json::from_str(&place.run(&["doctor", "--verify", "--json"]).out).unwrap();
+    assert_eq!(report["verdict"], "differences", "{report}");
+    let found = &report["findings"][0];
+    assert!(found["text"].as_str().unwrap().contains(" of shoe (company Acme, folder Acme/) "), "{report}");
+    assert!(found["remedyText"].as_str().unwrap().len() > 20, "{report}");
     let codes: Vec<_> = report["findings"].as_array().unwrap().iter().map(|found| &found["message"]["code"]).collect();
     assert_eq!(codes.len(), 3, "{report}");
     assert!(codes.contains(&&Value::from("damage-changed")), "{report}");
@@ -341,9 +411,12 @@ fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
 
     let repaired = place.run(&["doctor", "--verify", "--repair"]);
     assert_eq!(repaired.code, Some(1), "a master cannot be made again: {}", repaired.out);
-    assert!(repaired.out.contains("3 differences, of which 2 repaired."), "{}", repaired.out);
+    // What was made of a master that is damaged too is not given up for nothing.
+    assert!(repaired.out.contains("3 differences.\n"), "{}", repaired.out);
+    assert_eq!(repaired.out.matches("its master is not what it should be either").count(), 2, "{}", repaired.out);
     assert!(repaired.out.contains("upload the same file again with overwrite"), "{}", repaired.out);
     assert_eq!(fs::read(&master).unwrap(), changed, "nothing is deleted");
+    assert_eq!(place.sql("SELECT count(*) FROM derived"), "2");
 
     // The same file again heals the master, and the upload makes the rest.
     let daemon = place.serve();
@@ -351,6 +424,7 @@ fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
     place.run(&[&order[..], &["--wait"]].concat()).ok();
     let healed = place.run(&["doctor", "--verify"]).ok();
     assert!(healed.contains("3 files"), "{healed}");
+    assert_eq!(place.json(&["doctor", "--json"])["verdict"], "sound");
     assert_eq!([&master, &pyramid, &thumbnail].map(|path| fs::read(path).unwrap()), whole);
 
     // What counts as not made yet is made by optimizeImagesJob.
@@ -461,6 +535,35 @@ fn the_damaged_document_of_a_set_is_made_again_by_a_full_publish() {
         place.run(&["doctor", "--verify"]).ok();
         assert_eq!([&document, &published].map(|path| fs::read(path).unwrap()), [whole.clone(), whole.clone()]);
     }
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn a_manifest_that_does_not_say_what_is_published_is_a_difference_and_is_written_again() {
+    let place = Place::lived();
+    let manifest = place.data.join("publish/image-serving/Acme/manifest.jsonl");
+    let whole = fs::read_to_string(&manifest).unwrap();
+    let said = "The manifest of what was published to ImageServing of Acme does not say what was published.";
+    let entries = |text: &str| text.lines().filter(|line| line.contains("name")).map(str::to_owned).collect::<Vec<_>>();
+    for altered in [Some(whole.replace("\"bytes\":", "\"bytes\":1")), Some(whole.replace("shoe", "boot")), None] {
+        match &altered {
+            Some(text) => fs::write(&manifest, text).unwrap(),
+            None => fs::remove_file(&manifest).unwrap(),
+        }
+        let found = place.run(&["doctor"]);
+        assert_eq!(found.code, Some(1), "{}", found.out);
+        assert!(found.out.contains(said) && found.out.contains("1 difference."), "{}", found.out);
+        assert_eq!(fs::read_to_string(&manifest).ok(), altered, "it only looks");
+        let repaired = place.run(&["doctor", "--repair"]).ok();
+        assert!(repaired.contains("1 difference repaired"), "{repaired}");
+        assert_eq!(entries(&fs::read_to_string(&manifest).unwrap()), entries(&whole));
+        place.run(&["doctor"]).ok();
+    }
+    // The publishes after it go on from there.
+    place.draw("more/boot.png", 120);
+    let daemon = place.serve();
+    place.upload("more");
+    place.run(&["doctor", "--verify"]).ok();
     assert_eq!(daemon.terminate(), Some(0));
 }
 

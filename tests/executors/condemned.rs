@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::pages::brochure;
+use crate::photoshop_file::{LayerOf, Psd};
+use crate::urls::serve_bytes;
+use crate::videos::{self, film, preset};
 use crate::world::{Done, World, directory, jpeg, png, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
@@ -159,6 +162,60 @@ async fn what_is_there_already_is_not_touched_either() {
     let text = done.text();
     assert!(done.result.is_ok() && text.contains(&format!("doctor --clear {}", &content[..16])), "{text}");
     assert!(world.published_names().contains(&"hat.tif".to_owned()), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_from_an_address_is_refused_like_what_lies_in_a_folder() {
+    let world = World::with(|settings| settings.reachable = |_| true).await;
+    let poison = jpeg(24, 1);
+    condemn(&world, &Blobs::id_of(&poison)).await;
+    let order = json!({
+        "urlArray": [{ "sourceUrl": serve_bytes(poison.clone()).await, "destPath": "shoe.jpg" }], "overwrite": false,
+        "readyForPublish": true, "emailSetting": "None"
+    });
+    refused(&world.run(JobKind::UploadUrls, order).await, "UploadError", &Blobs::id_of(&poison));
+    assert_eq!(world.asset_names().await, Vec::<String>::new());
+}
+
+/// The file had become an asset when one of its parts ended the daemon, for the second time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_a_file_that_ended_the_daemon_are_refused_and_those_of_others_made() {
+    let world = World::new().await;
+    let psd = |shade: u8| {
+        let layer = |name: &str| LayerOf::painted(name, (0, 0, 16, 16), &[0, 1, 2], |_, _, _| shade);
+        Psd::rgb((16, 16), vec![layer("One"), layer("Two")]).bytes()
+    };
+    let (poison, good, movie) = (psd(10), psd(20), film("160x90", 1));
+    world.put("in/ad.psd", &poison);
+    world.put("in/film.mp4", &movie);
+    world.run(UPLOAD, directory("in")).await.succeeded();
+    for content in [&poison, &movie] {
+        condemn(&world, &Blobs::id_of(content)).await;
+    }
+    world.put("in/good.psd", &good);
+    let presets = preset(&world, "Small", &[]).await;
+    let mut order = videos::order(videos::by(&[&presets]));
+    order["photoshopOptions"] =
+        json!({ "process": "MaintainLayers", "layerOptions": { "layerNaming": "AppendNumber" } });
+    world.submit(UPLOAD, order).await;
+    let claimed = world.claim().await;
+    world
+        .execute(
+            "INSERT INTO item (instance_id, key, result, done_at)
+             SELECT (SELECT max(id) FROM instance), file_name, json_object('parent', id), 1 FROM asset
+             WHERE file_name IN ('ad.psd', 'film.mp4')",
+        )
+        .await;
+    let context = world.context(&claimed, CancellationToken::new());
+    let result = world.registry().executor(&claimed.spec).run(&context).await;
+    let done = world.finish(claimed.fence, result, 1).await;
+    let text = done.text();
+    assert_eq!((&done.result, done.counters.error), (&Ok(()), 2), "{text}");
+    for content in [&poison, &movie] {
+        let clear = format!("prepress doctor --clear {}\"", &Blobs::id_of(content)[..16]);
+        assert_eq!(text.matches(&clear).count(), 1, "{clear}: {text}");
+    }
+    assert_eq!(world.asset_names().await, ["ad", "film", "good", "good_1", "good_2"], "{text}");
 }
 
 /// Marks of a daemon that was killed while it worked on these contents.

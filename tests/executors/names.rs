@@ -189,6 +189,37 @@ async fn names_that_cleaning_makes_one_get_numbers_and_keep_them() {
     }
 }
 
+/// The number that one file gets is the name of another one of the job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_file_takes_the_asset_of_another_one_whose_number_it_is_called_by() {
+    for (overwrite, files) in [
+        (true, ["c&d.jpg", "cd-1.jpg", "cd.jpg"]),
+        (false, ["c&d.jpg", "cd-1.jpg", "cd.jpg"]),
+        (true, ["A/cd.jpg", "B/cd.jpg", "B/cd-1.jpg"]),
+        (false, ["A/cd.jpg", "B/cd.jpg", "B/cd-1.jpg"]),
+    ] {
+        let world = World::new().await;
+        let order = with(directory("in"), json!({ "overwrite": overwrite, "sameName": "number" }));
+        let mut contents = Vec::new();
+        for (seed, file) in (1..).zip(files) {
+            world.put(&format!("in/{file}"), &jpeg(24, seed));
+            contents.push(Blobs::id_of(&jpeg(24, seed)));
+        }
+        contents.sort();
+        let mut names = Vec::new();
+        for _ in 0..2 {
+            let done = world.run_with_crashes_after(2, UPLOAD, order.clone()).await.succeeded();
+            let rows = world.query("SELECT blob, name FROM asset ORDER BY blob").await;
+            let kept: Vec<_> = rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect();
+            assert_eq!(kept, contents, "{files:?} {overwrite}: {}", done.text());
+            assert!(rows.iter().any(|row| row[1] == "cd"), "{}", done.text());
+            // The same folder a second time changes none.
+            assert!(names.is_empty() || names == rows, "{}", done.text());
+            names = rows;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_file_of_the_name_joins_later_and_takes_nothing_away() {
     let world = World::new().await;

@@ -11,7 +11,7 @@ use prepress::assets::blobs::Blobs;
 use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
-use crate::publish::{asset, upload};
+use crate::publish::{asset, manifest, upload};
 use crate::world::{Done, World, directory, jpeg, read};
 
 const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
@@ -210,6 +210,109 @@ async fn a_full_publish_puts_back_whatever_was_changed() {
     assert_eq!(["a.tif", "b.tif", "c.tif"].map(|name| read(path(name))), good);
     assert!(!path("stray").exists());
     world.check_apart();
+}
+
+/// It looks at files that did not change as well, but does not read them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incremental_publish_notices_an_edit_and_puts_everything_right() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    let path = world.published().join("a.tif");
+    let good = read(&path);
+    assert_eq!(publish(&world, IMAGE_SERVING, "Incremental").await.codes(), ["publish-nothing"]);
+    for round in 0..4 {
+        match round {
+            0 => fs::write(&path, spoilt(&good, false)).unwrap(),
+            1 => overwrite(&path, &spoilt(&good, true)),
+            _ => fs::remove_file(&path).unwrap(),
+        }
+        if round % 2 == 1 {
+            // With something to do, and with nothing.
+            upload(&world, &[("c.jpg", 30 + round)]).await;
+        }
+        let order = json!({ "publishType": "Incremental", "emailSetting": "None" });
+        let done = world.run_with_crashes(IMAGE_SERVING, order).await.succeeded();
+        assert_eq!(read(world.published().join("a.tif")), good, "{round}: {}", done.text());
+        assert_eq!(done.codes().iter().filter(|code| **code == "publish-mended").count(), 1, "{}", done.text());
+        assert_eq!((done.counters.warning, done.counters.error), (1, 0), "{}", done.text());
+        assert_eq!(publish(&world, IMAGE_SERVING, "Incremental").await.codes(), ["publish-nothing"]);
+        world.check_apart();
+        // Neither does the other tree bring it back.
+        upload(&world, &[("d.jpg", 50 + round)]).await;
+        let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+        assert_eq!(
+            (done.counters.warning, read(world.published().join("a.tif")) == good),
+            (0, true),
+            "{}",
+            done.text()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_that_was_altered_is_written_again_and_said() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    publish(&world, IMAGE_SERVING, "Full").await;
+    publish(&world, SERVER_DIRECTORY, "").await;
+    for (kind, folder, name, publish_types) in [
+        (IMAGE_SERVING, "image-serving", "manifest.jsonl", ["Full", "Incremental"]),
+        (SERVER_DIRECTORY, "server-directory", ".manifest.jsonl", ["", ""]),
+    ] {
+        let path = || world.tree(folder).join(name);
+        let line = || manifest(path()).into_iter().find(|(name, _)| name.starts_with("a."));
+        let good = line();
+        for (number, publish_type) in publish_types.into_iter().enumerate() {
+            let text = String::from_utf8(read(path())).unwrap();
+            if number == 0 {
+                fs::write(path(), text.replace("\"asset\":\"a\"", "\"asset\":\"z\"")).unwrap();
+            } else {
+                fs::remove_file(path()).unwrap();
+            }
+            let done = publish(&world, kind, publish_type).await;
+            assert_eq!(
+                done.codes().iter().filter(|code| **code == "publish-manifest-mended").count(),
+                1,
+                "{}",
+                done.text()
+            );
+            assert!(done.text().contains(" had been changed or removed by somebody"), "{}", done.text());
+            assert_eq!((done.counters.warning, done.counters.error), (1, 0), "{}", done.text());
+            assert_eq!(line(), good);
+        }
+        // Neither does the other tree bring it back, nor is it said twice.
+        for seed in [40, 41, 42] {
+            upload(&world, &[("c.jpg", seed)]).await;
+            let done = publish(&world, kind, publish_types[1]).await;
+            assert_eq!(done.counters.warning, 0, "{}", done.text());
+            assert_eq!(line(), good);
+        }
+    }
+    let done = publish(&world, IMAGE_SERVING, "Full").await;
+    assert_eq!(done.counters.warning, 0, "{}", done.text());
+}
+
+/// Neither what is published nor what it was made from is right, but the master is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_file_whose_stored_one_is_damaged_is_made_of_its_master_again() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    publish(&world, IMAGE_SERVING, "Full").await;
+    for is_cut in [false, true] {
+        let (stored, published) = (world.pyramid("a").await, world.published().join("a.tif"));
+        let good = read(&stored);
+        overwrite(&stored, &spoilt(&good, is_cut));
+        overwrite(&published, &spoilt(&good, is_cut));
+        let order = json!({ "publishType": "Full", "emailSetting": "None" });
+        let done = world.run_with_crashes(IMAGE_SERVING, order).await.succeeded();
+        assert_eq!((done.counters.warning, done.counters.error), (1, 0), "{}", done.text());
+        assert!(done.text().contains("a.tif in ImageServing had been changed"), "{}", done.text());
+        assert_eq!(world.published_names(), ["a.tif", "b.tif"], "{}", done.text());
+        assert_eq!(read(world.published().join("a.tif")), good);
+        assert_eq!(read(&stored), good);
+        world.check_apart();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,8 @@
 //! 5. *Tell* writes the lines of what readers now see and no longer see.
 //!
 //! An incremental publish thereby costs what changed since the standby tree was last written, which is the changes of two
-//! publishes, and never what exists. Each step is an item and can be done again: whichever of them a crash falls
+//! publishes, and never what exists; beside that it looks whether some of the other files, more than most contexts have, still
+//! have their sizes and times. If one has not, it looks at all of them, as a full one. Each step is an item and can be done again: whichever of them a crash falls
 //! between, the next attempt repeats at most the last one. The link is the truth about what is live, and the rows are
 //! written before the first file is touched.
 //!
@@ -27,7 +28,6 @@
 mod clash;
 pub mod image_rendering;
 pub mod image_serving;
-mod manifest;
 pub mod metadata;
 mod record;
 mod rule;
@@ -55,7 +55,7 @@ use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::publishing::{Begun, ContextState, Publication, PublishStep, Side, Withdrawn};
 pub use rule::Rule;
-use trees::{Search, Staged, Target, TreeError, Trees};
+use trees::{Closeness, Search, Staged, Target, TreeError, Trees};
 
 /// A publish job of any kind.
 pub struct Publish {
@@ -65,6 +65,9 @@ pub struct Publish {
     pub context_handle: Option<String>,
     pub workshop: Workshop,
 }
+
+/// Files that did not change, and that an incremental publish looks at.
+const LOOKED_AT: i64 = 2000;
 
 /// Assets, or lines, that are written in one transaction.
 const PAGE: usize = 500;
@@ -204,23 +207,32 @@ impl<'a> Run<'a> {
     async fn changes_anything(&self) -> Result<bool, Failure> {
         let store = self.context.store();
         let is_shown = self.start.live_seq > 0 && self.trees.live()?.is_some_and(|side| self.tree_exists(side));
+        // What an earlier attempt staged may be what readers see now: then nothing tells any more why.
         Ok(self.publish.is_full()
+            || self.is_done(STAGED)
             || !is_shown
             || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty()
             || self.is_meddled_with().await?)
     }
 
-    /// Whether somebody has touched what readers see, in a context in which no order can ask for a full publish.
+    /// Whether somebody has touched what readers see. All of it is looked at where no order can ask for a full publish, and
+    /// else no more than costs little.
     async fn is_meddled_with(&self) -> Result<bool, Failure> {
-        let Some(live) = self.trees.live()?.filter(|_| self.publish.rule.looks_at_all) else { return Ok(false) };
+        let Some(live) = self.trees.live()?.filter(|_| self.start.live_seq > 0) else { return Ok(false) };
+        let store = self.context.store();
+        let (mut rows, closeness) = if self.publish.rule.looks_at_all {
+            (store.publications_present(self.state.id).await?, Closeness::Stamp)
+        } else {
+            let turn = self.start.begun.seq;
+            (store.publications_in_turn(&self.state, turn, LOOKED_AT).await?, Closeness::SizeAndTime)
+        };
         // What this publish writes down is not there yet.
-        let mut rows = self.context.store().publications_present(self.state.id).await?;
         rows.retain(|row| row.seq <= self.start.live_seq);
         let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
         let untouched = self
             .publish
             .workshop
-            .work(move |abandoned| trees.is_untouched(live, &rows, &|| abandoned() || stop.is_cancelled()));
+            .work(move |abandoned| trees.is_untouched(live, &rows, closeness, &|| abandoned() || stop.is_cancelled()));
         Ok(!untouched.await??)
     }
 
@@ -296,6 +308,18 @@ impl<'a> Run<'a> {
 
     /// Brings a tree that nobody reads up to this publish.
     async fn stage(&self, state: &ContextState, side: Side, item: &str) -> Result<(), Failure> {
+        let mut staged = self.bring_up(state, side, item).await?;
+        // A file that was changed, and whose stored one is damaged as well, can be made of its master.
+        let lost: Vec<Publication> = staged.refused.iter().map(|(row, _)| row.clone()).collect();
+        if !lost.is_empty() && record::make_again(self, &lost).await? {
+            let is_manifest_mended = staged.is_manifest_mended;
+            staged = self.bring_up(&self.state().await?, side, item).await?;
+            staged.is_manifest_mended |= is_manifest_mended;
+        }
+        self.note_staged(side, item, staged).await
+    }
+
+    async fn bring_up(&self, state: &ContextState, side: Side, item: &str) -> Result<Staged, Failure> {
         let (store, held) = (self.context.store(), state.seq_of(side));
         let totals = self.trees.totals(side)?;
         // A tree that does not know of what the database says it holds is not the tree that was written.
@@ -311,10 +335,10 @@ impl<'a> Run<'a> {
             store.publications_after(state.id, held).await?
         };
         let held_by_other = state.seq_of(side.other());
-        let mut leaving = HashSet::new();
+        let mut leaving = HashMap::new();
         if in_full {
-            let changed = store.publications_after(state.id, held_by_other).await?;
-            leaving.extend(changed.into_iter().filter(|row| !row.present).map(|row| row.file_name));
+            let changed = store.publications_after(state.id, held.min(held_by_other)).await?;
+            leaving.extend(changed.into_iter().filter(|row| !row.present).map(|row| (row.file_name, row.seq)));
         }
         let is_long = totals.is_some_and(|totals| totals.is_worth_compacting(rows.len(), state.file_count));
         let compact = if is_long && !in_full { Some(store.publications_present(state.id).await?) } else { None };
@@ -323,6 +347,7 @@ impl<'a> Run<'a> {
             seq: self.start.begun.seq,
             rows,
             in_full,
+            held,
             held_by_other,
             leaving,
             compact,
@@ -336,7 +361,7 @@ impl<'a> Run<'a> {
             .publish
             .workshop
             .work(move |abandoned| trees.stage(side, &blobs, &target, &|| abandoned() || stop.is_cancelled()));
-        self.note_staged(side, item, staged.await??).await
+        Ok(staged.await??)
     }
 
     /// Commits that a tree holds this publish, with the lines of what was found out about its files.
@@ -359,7 +384,7 @@ impl<'a> Run<'a> {
     }
 
     fn staged_report(&self, staged: &Staged) -> Result<ItemReport, Failure> {
-        let Staged { seen: _, mended, refused, strangers, is_other_unsound } = staged;
+        let Staged { seen: _, mended, refused, strangers, is_manifest_mended, is_other_unsound } = staged;
         let types = &self.publish.rule.types;
         let mut lines: Vec<LogLine> =
             mended.iter().map(|row| self.line(row, types.warning, "publish-mended")).collect();
@@ -374,6 +399,10 @@ impl<'a> Run<'a> {
                 row.file_type,
             ));
         }
+        if *is_manifest_mended {
+            let message = Message::new("publish-manifest-mended").with("context", self.state.name.clone());
+            lines.push(LogLine::new(types.warning, message));
+        }
         if let Some(first) = strangers.first() {
             let message = Message::new("publish-strangers")
                 .with("count", strangers.len())
@@ -381,7 +410,7 @@ impl<'a> Run<'a> {
                 .with("context", self.state.name.clone());
             lines.push(LogLine::new(LogType::JobInfo, message));
         }
-        let (warning, error) = (mended.len() as i64, refused.len() as i64);
+        let (warning, error) = (mended.len() as i64 + i64::from(*is_manifest_mended), refused.len() as i64);
         let counters =
             Counters { warning, transfer_warning: warning, error, transfer_error: error, ..Counters::default() };
         let is_new = |row: &&Publication| row.seq == self.start.begun.seq;

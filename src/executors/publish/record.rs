@@ -11,7 +11,7 @@ use super::clash;
 use super::rule::{Content, Given};
 use super::trees::TreeError;
 use super::{PAGE, Run};
-use crate::assets::blobs::Blobs;
+use crate::assets::blobs::{BlobError, Blobs};
 use crate::executors::pictures::{self, Unmade};
 use crate::executors::{Bytes, Failure, Item, reason};
 use crate::model::asset::DerivedRole;
@@ -21,7 +21,7 @@ use crate::model::log::{FileType, LogLine, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
-use crate::store::publishing::{AssetState, PublishStep, Wanted, WantedFile};
+use crate::store::publishing::{AssetState, Publication, PublishStep, Wanted, WantedFile};
 
 /// Goes through the assets in the order of their numbers. A page is an item, and its result is where it ended, so that a
 /// later attempt goes on behind it even if the list is another one by then.
@@ -60,14 +60,14 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
     let to_do: Vec<AssetState> = states.iter().filter(|state| files(run, state).is_none()).cloned().collect();
     let mut refused = Refused::new();
     if !to_do.is_empty() {
-        refused.extend(supply(run, to_do).await?);
+        refused.extend(supply(run, to_do, MADE).await?);
         states = store.publish_states(company, run.state.id, page).await?;
     }
     let damaged = bring(run, &states, &refused).await?;
     if !damaged.is_empty() {
         // What was made from a master can be made from it again.
         let to_do = states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
-        refused.extend(supply(run, to_do).await?);
+        refused.extend(supply(run, to_do, MADE).await?);
         states = store.publish_states(company, run.state.id, page).await?;
     }
     let mut report = ItemReport { result: json!(page.last()), ..ItemReport::default() };
@@ -202,13 +202,45 @@ fn beside(state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
     Some((made.blob.clone(), made.bytes))
 }
 
+/// Makes again what files in the trees were made of, for which the stored ones are no help any more. Whether anything was
+/// made. What was damaged with its master is left as it is.
+pub async fn make_again(run: &Run<'_>, lost: &[Publication]) -> Result<bool, Failure> {
+    let mut assets: Vec<AssetId> = lost.iter().map(|row| row.asset).collect();
+    assets.sort_unstable();
+    assets.dedup();
+    let mut is_made = false;
+    for page in assets.chunks(PAGE) {
+        let mut states = run.context.store().publish_states(run.context.run.company, run.state.id, page).await?;
+        states.retain(|state| given(run, state).iter().any(|given| matches!(given.content, Content::Made(_))));
+        let blobs = run.publish.workshop.blobs.clone();
+        let sound = run.publish.workshop.work(move |stop| {
+            let mut sound = Vec::new();
+            for state in states {
+                match blobs.verify(&state.blob, stop) {
+                    Err(error) if error.is_of_file() => {}
+                    verified => verified.map(|()| sound.push(state))?,
+                }
+            }
+            Ok::<_, BlobError>(sound)
+        });
+        let sound = sound.await??;
+        let tried = sound.len();
+        is_made |= supply(run, sound, MADE_AGAIN).await?.len() < tried;
+    }
+    Ok(is_made)
+}
+
+/// What the keys of items begin with that make what is missing, and of those that make it once more.
+const MADE: &str = "/made:";
+const MADE_AGAIN: &str = "/made again:";
+
 /// Makes what is missing, a few assets at a time, and gives those that it cannot be made for. The log has their lines.
-async fn supply(run: &Run<'_>, states: Vec<AssetState>) -> Result<Refused, Failure> {
+async fn supply(run: &Run<'_>, states: Vec<AssetState>, item: &str) -> Result<Refused, Failure> {
     let supplied: Vec<Option<(AssetId, String)>> = stream::iter(states)
         .take_while(|_| std::future::ready(!run.context.stop_token().is_cancelled()))
         .map(|state| async move {
             let asset = state.id;
-            Ok::<_, Failure>(supply_one(run, state).await?.map(|code| (asset, code)))
+            Ok::<_, Failure>(supply_one(run, state, item).await?.map(|code| (asset, code)))
         })
         .buffer_unordered(run.publish.workshop.settings.parallel * 2)
         .try_collect()
@@ -218,8 +250,8 @@ async fn supply(run: &Run<'_>, states: Vec<AssetState>) -> Result<Refused, Failu
 }
 
 /// The code of the reason, if it was refused: by this attempt or by an earlier one.
-async fn supply_one(run: &Run<'_>, state: AssetState) -> Result<Option<String>, Failure> {
-    let key = format!("/made:{}", state.id);
+async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Option<String>, Failure> {
+    let key = format!("{item}{}", state.id);
     if let Some(result) = run.done.get(&key) {
         return Ok(result.as_str().map(str::to_owned));
     }

@@ -26,11 +26,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::manifest::{Manifest, Totals};
 use crate::assets::blobs::{self, BlobError, Blobs};
+use crate::assets::manifest::{Manifest, Totals};
 use crate::assets::published::{self, Expected, Look, Parted, SEARCH, TEMPORARY, is_same_file, remove_file, walk};
 use crate::assets::stamp::Stamp;
 use crate::model::asset::ContextKind;
+use crate::model::listing::Entry;
 use crate::store::publishing::{Publication, Seen, Side};
 
 #[derive(Debug, thiserror::Error)]
@@ -70,16 +71,34 @@ pub struct Target {
     pub rows: Vec<Publication>,
     /// Whatever the tree has, only what these rows name stays, and only if it is what they say.
     pub in_full: bool,
-    /// Number of the publish that the other tree holds, which has the files of all rows up to it. 0: nothing is known of it.
+    /// Number of the publish that the tree holds. 0: nothing is known of it.
+    pub held: i64,
+    /// The same of the other tree, which has the files of all rows up to it.
     pub held_by_other: i64,
-    /// Names of files that leave, and that the other tree may still have.
-    pub leaving: HashSet<String>,
+    /// Names of files that leave, each with the number of the publish that it left.
+    pub leaving: HashMap<String, i64>,
     /// All rows, if the manifest is to be written anew.
     pub compact: Option<Vec<Publication>>,
     /// Files it then has.
     pub files: i64,
     pub search: Search,
     pub at: String,
+}
+
+impl Target {
+    /// Whether a tree that holds a publish may still have what left later.
+    fn may_have(&self, name: &str, held: i64) -> bool {
+        self.leaving.get(name).is_some_and(|left| *left > held)
+    }
+}
+
+/// How closely published files are looked at, none of which is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closeness {
+    /// Nobody has touched them.
+    Stamp,
+    /// Their sizes and times of writing are the same.
+    SizeAndTime,
 }
 
 /// What staging came to.
@@ -93,6 +112,8 @@ pub struct Staged {
     pub refused: Vec<(Publication, BlobError)>,
     /// Files in the other tree that no publish put there.
     pub strangers: Vec<String>,
+    /// Whether a manifest was not what was written, and is again.
+    pub is_manifest_mended: bool,
     /// Whether the other tree has files that it should not have as they are.
     pub is_other_unsound: bool,
 }
@@ -208,9 +229,14 @@ impl Trees {
         let mut touched = Touched::new(&tree);
         let mut staged = Staged::default();
         if target.in_full {
+            // Of both trees, before the manifest of the one goes with all that is no published file.
+            let is_own_right = self.is_manifest_right(side, target.held, target)?;
             self.sweep(&tree, target, &mut touched, stop)?;
             staged.strangers = self.strangers(&self.tree(side.other()), target, stop)?;
             staged.is_other_unsound = !staged.strangers.is_empty();
+            let is_other_right = self.is_manifest_right(side.other(), target.held_by_other, target)?;
+            staged.is_other_unsound |= !is_other_right;
+            staged.is_manifest_mended = !is_other_right || !is_own_right;
         }
         let mut staging =
             Staging { trees: self, side, blobs, target, stop, placed: HashMap::new(), filled: HashSet::new() };
@@ -238,25 +264,56 @@ impl Trees {
         let refused: HashSet<&str> = staged.refused.iter().map(|(row, _)| row.file_name.as_str()).collect();
         let manifest = Manifest::of(tree, self.manifest);
         let written = match (&target.compact, target.in_full) {
-            (Some(all), _) => manifest.write(&without(all, &refused), target.seq, &target.at),
-            (None, true) => manifest.write(&without(&target.rows, &refused), target.seq, &target.at),
+            (Some(all), _) => manifest.write(entries(&without(all, &refused)), target.seq, &target.at),
+            (None, true) => manifest.write(entries(&without(&target.rows, &refused)), target.seq, &target.at),
             (None, false) => {
                 let files = target.files - refused.len() as i64;
-                manifest.append(&without(&target.rows, &refused), target.seq, files, &target.at)
+                manifest.append(entries(&without(&target.rows, &refused)), target.seq, files, &target.at)
             }
         };
         written.map_err(doing("write the manifest in", tree))
     }
 
-    /// Whether the files of these rows are all as they were when they were last found to be right. Nothing is read.
-    pub fn is_untouched(&self, side: Side, rows: &[Publication], stop: &dyn Fn() -> bool) -> Result<bool, TreeError> {
+    /// Whether the manifest of a tree that holds a publish says of all rows up to it what they say.
+    fn is_manifest_right(&self, side: Side, held: i64, target: &Target) -> Result<bool, TreeError> {
         let tree = self.tree(side);
+        if held == 0 || !tree.is_dir() {
+            return Ok(true);
+        }
+        let reading = Manifest::of(&tree, self.manifest).read().map_err(doing("read the manifest in", &tree))?;
+        let later: HashSet<&str> =
+            target.rows.iter().filter(|row| row.seq > held).map(|row| row.file_name.as_str()).collect();
+        let is_open = |name: &str| later.contains(name) || target.may_have(name, held);
+        Ok(reading.agrees(entries(&target.rows), is_open, held))
+    }
+
+    /// Whether the files of these rows, and the manifest, are all as they were when they were last found to be right. Nothing
+    /// is read.
+    pub fn is_untouched(
+        &self,
+        side: Side,
+        rows: &[Publication],
+        closeness: Closeness,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, TreeError> {
+        let tree = self.tree(side);
+        let manifest = Manifest::of(&tree, self.manifest).is_untouched();
+        if !manifest.map_err(doing("look at the manifest in", &tree))? {
+            return Ok(false);
+        }
         for row in rows.iter().filter(|row| row.present && !row.blob.is_empty()) {
             if stop() {
                 return Err(TreeError::Stopped);
             }
-            let found = Stamp::at(&tree.join(&row.file_name)).ok().map(|stamp| stamp.to_string());
-            if found.is_none() || found != row.stamp {
+            let found = Stamp::at(&tree.join(&row.file_name)).ok();
+            let is_same = match (found, &row.stamp, closeness) {
+                (None, ..) => false,
+                (Some(found), Some(kept), Closeness::SizeAndTime) => found.resembles(kept),
+                // It was published by a version that kept no stamps.
+                (Some(_), None, Closeness::SizeAndTime) => true,
+                (Some(found), kept, Closeness::Stamp) => Some(found.to_string()) == *kept,
+            };
+            if !is_same {
                 return Ok(false);
             }
         }
@@ -300,7 +357,7 @@ impl Trees {
                 return Ok(true);
             }
             let is_ours = published::is_ours(name, self.manifest, self.guest);
-            if !is_ours && !named.files.contains(name) && !target.leaving.contains(name) {
+            if !is_ours && !named.files.contains(name) && !target.may_have(name, target.held_by_other) {
                 strangers.push(name.to_owned());
             }
             Ok::<_, TreeError>(false)
@@ -530,6 +587,10 @@ impl<'a> Staging<'a> {
     }
 }
 
+fn entries(rows: &[Publication]) -> impl Iterator<Item = Entry<'_>> {
+    rows.iter().map(Publication::entry)
+}
+
 /// Rows as they are without the files that were refused.
 fn without<'a>(rows: &'a [Publication], refused: &HashSet<&str>) -> Cow<'a, [Publication]> {
     if refused.is_empty() {
@@ -664,8 +725,9 @@ mod tests {
                 seq,
                 rows: rows.to_vec(),
                 in_full: seq == 1,
+                held: 0,
                 held_by_other: 0,
-                leaving: HashSet::new(),
+                leaving: HashMap::new(),
                 compact: None,
                 files: 3,
                 search: Search::Keep,

@@ -1,5 +1,6 @@
 //! Whether every file that assets have is in the blob store, as long as it should be and, if all bytes are read, the same.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Error, Examination, Message, Section, off_thread};
@@ -80,12 +81,17 @@ async fn judge(exam: &mut Examination<'_>, blob: &str, first: &Damage) -> Result
     };
     let damage = off_thread(move || store.inspect(&name, bytes, verify, &|| false)).await?;
     let Some(damage) = damage else { return Ok(()) };
+    let mut to_forget: Vec<&FileOwner> = owners.iter().filter(|owner| is_forgotten(owner)).collect();
+    let unsound = unsound_masters(exam, &to_forget).await?;
+    to_forget.retain(|owner| !unsound.contains(&owner.asset));
     if exam.order.repair {
-        forget(exam, blob, &owners).await?;
+        forget(exam, blob, &to_forget).await?;
     }
     for owner in &owners {
         let message = damage.message(owner, blob);
-        if exam.order.repair && is_forgotten(owner) {
+        if is_forgotten(owner) && unsound.contains(&owner.asset) {
+            exam.found(Section::Blobs, message, Message::new("remedy-master-first"));
+        } else if exam.order.repair && is_forgotten(owner) {
             exam.repaired(Section::Blobs, message, remade(owner, "remedy-forgotten"));
         } else {
             exam.found(Section::Blobs, message, remedy(owner, blob));
@@ -100,9 +106,26 @@ const fn is_forgotten(owner: &FileOwner) -> bool {
     matches!(owner.role, FileRole::Derived(DerivedRole::Pyramid | DerivedRole::Thumbnail | DerivedRole::Mask))
 }
 
+/// Those whose masters are not what they should be: nothing can be made of them. They are read.
+async fn unsound_masters(exam: &Examination<'_>, owners: &[&FileOwner]) -> Result<HashSet<AssetId>, Error> {
+    let assets: Vec<AssetId> = owners.iter().map(|owner| owner.asset).collect();
+    let masters = exam.services.store().masters_of(&assets).await?;
+    let store = exam.places.blobs.clone();
+    off_thread(move || {
+        let mut unsound = HashSet::new();
+        for (asset, NamedFile { blob, bytes }) in masters {
+            if store.inspect(&blob, bytes, true, &|| false)?.is_some() {
+                unsound.insert(asset);
+            }
+        }
+        Ok(unsound)
+    })
+    .await
+}
+
 /// Has files made again by forgetting that they were made. The file itself goes with the next Cleanups, or is replaced.
-async fn forget(exam: &Examination<'_>, blob: &str, owners: &[FileOwner]) -> Result<(), Error> {
-    let assets: Vec<AssetId> = owners.iter().filter(|owner| is_forgotten(owner)).map(|owner| owner.asset).collect();
+async fn forget(exam: &Examination<'_>, blob: &str, owners: &[&FileOwner]) -> Result<(), Error> {
+    let assets: Vec<AssetId> = owners.iter().map(|owner| owner.asset).collect();
     if !assets.is_empty() {
         exam.services.store().forget_derived(blob.to_owned(), assets).await?;
     }

@@ -127,7 +127,7 @@ impl Examination<'_> {
 
     /// Whether the files have seen more than the database, and nobody has settled it.
     async fn is_older(&self) -> Result<bool, Error> {
-        Ok(self.services.restored().await?.is_some() || self.is_behind().await?)
+        self.services.is_older_than(self.places.blobs.root()).await
     }
 
     /// Whether the database still has to learn what the files have seen.

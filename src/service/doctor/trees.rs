@@ -1,4 +1,4 @@
-//! Whether every published file is there, is what was published, and is no stored file.
+//! Whether every published file is there, is what was published, and is no stored file; and whether manifests say so.
 //!
 //! What was not touched since it was last found to be right is believed, unless all bytes are to be read. Both trees of a
 //! context are looked at: readers see the other one after the next publish.
@@ -8,8 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::SecondsFormat;
+
 use super::{Error, Examination, Message, Places, Section, Services, off_thread};
 use crate::assets::blobs::{BlobError, Blobs, sync_folder};
+use crate::assets::manifest::{Manifest, Reading};
 use crate::assets::published::{self, Expected, Look, TEMPORARY};
 use crate::store::publishing::{Publication, Side, Site};
 
@@ -85,11 +88,13 @@ struct Seen {
     wrong: Vec<(Publication, Wrong, Vec<Side>)>,
     linked: (u64, u64),
     strangers: Vec<String>,
+    /// Sides whose manifest does not say what the rows say.
+    manifests: Vec<Side>,
 }
 
 impl Seen {
     fn is_sound(&self) -> bool {
-        self.wrong.is_empty() && self.strangers.is_empty() && self.linked.0 == 0
+        self.wrong.is_empty() && self.strangers.is_empty() && self.linked.0 == 0 && self.manifests.is_empty()
     }
 }
 
@@ -145,6 +150,9 @@ async fn compare(exam: &Examination<'_>, site: &Site) -> Result<Seen, Error> {
         let names: HashSet<&str> = rows.iter().map(|row| row.file_name.as_str()).collect();
         for side in Side::ALL.iter().copied().filter(|side| site.state.seq_of(*side) > 0) {
             find_strangers(&mut seen, &trees.tree(side), &site, &names)?;
+            if !is_manifest_right(&trees.tree(side), &site, site.state.seq_of(side), &rows)? {
+                seen.manifests.push(side);
+            }
         }
         seen.strangers.sort();
         seen.strangers.dedup();
@@ -213,6 +221,38 @@ fn find_strangers(seen: &mut Seen, tree: &Path, site: &Site, names: &HashSet<&st
     })
 }
 
+fn is_manifest_right(tree: &Path, site: &Site, held: i64, rows: &[Publication]) -> Result<bool, BlobError> {
+    let reading = read_manifest(tree, site)?;
+    let later = later(rows, held);
+    Ok(reading.agrees(rows.iter().map(Publication::entry), |name| later.contains(name), held))
+}
+
+fn read_manifest(tree: &Path, site: &Site) -> Result<Reading, BlobError> {
+    Manifest::of(tree, published::manifest(site.kind)).read().map_err(BlobError::doing("read the manifest in", tree))
+}
+
+/// Names that a tree which holds a publish has heard less of than the rows know.
+fn later(rows: &[Publication], held: i64) -> HashSet<&str> {
+    rows.iter().filter(|row| row.seq > held).map(|row| row.file_name.as_str()).collect()
+}
+
+/// Writes the manifest of a tree again.
+async fn write_manifest(exam: &Examination<'_>, site: &Site, side: Side) -> Result<(), Error> {
+    let rows = exam.services.store().publications_after(site.state.id, 0).await?;
+    let at = exam.services.clock().now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let (tree, site, held) = (Trees::of(exam, site).tree(side), site.clone(), site.state.seq_of(side));
+    off_thread(move || {
+        fs::create_dir_all(&tree).map_err(BlobError::doing("make the folder", &tree))?;
+        let later = later(&rows, held);
+        let kept = read_manifest(&tree, &site)?.lines_of(|name| later.contains(name));
+        let known = rows.iter().map(Publication::entry).filter(|entry| !later.contains(entry.name));
+        let written = Manifest::of(&tree, published::manifest(site.kind)).write_with(known, &kept, held, &at);
+        written.map_err(BlobError::doing("write the manifest in", &tree))?;
+        sync_folder(&tree)
+    })
+    .await
+}
+
 async fn judge(exam: &mut Examination<'_>, site: &Site, seen: &Seen) -> Result<(), Error> {
     let say =
         |code: &str| Message::new(code).with("context", site.state.name.clone()).with("company", site.company.clone());
@@ -251,6 +291,17 @@ async fn judge(exam: &mut Examination<'_>, site: &Site, seen: &Seen) -> Result<(
             exam.repaired(Section::Trees, message, Message::new("remedy-was-put-back"));
         } else {
             exam.found(Section::Trees, message, Message::new("remedy-put-back"));
+        }
+    }
+    if !seen.manifests.is_empty() {
+        let message = say("doctor-manifest-changed");
+        if exam.order.repair {
+            for side in &seen.manifests {
+                write_manifest(exam, site, *side).await?;
+            }
+            exam.repaired(Section::Trees, message, Message::new("remedy-manifest-written"));
+        } else {
+            exam.found(Section::Trees, message, Message::new("remedy-write-manifest"));
         }
     }
     for name in seen.strangers.iter().take(MOST_TOLD) {

@@ -1,6 +1,5 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -14,17 +13,15 @@ use rustix::io::Errno;
 use super::checklist::Verdict::{self, Bad, Good, Warning};
 use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
-use super::place::{PlaceArgs, open_store};
+use super::place::{PlaceArgs, open_to_read};
 use super::screen::{Paint, Screen};
-use crate::assets::mark::{self, Found};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
-use crate::service::Services;
-use crate::store::numbers::is_behind;
+use crate::service::{Error, Services};
 use crate::store::peek::{Peeked, is_absence, peek};
-use crate::store::{Options, Store, StoreError, open_to_others};
+use crate::store::{Options, StoreError, Unopened, open_to_others};
 use crate::transport::certificates::{Files, Nearness};
 use crate::words::format;
 
@@ -200,8 +197,9 @@ async fn database(config: &Config) -> Verdict {
     }
     let restore = "stop the daemon and restore a backup".to_owned();
     let checked = async {
-        let store = open_store(config).await?;
-        Ok::<_, StoreError>((store.check_integrity().await?, is_older(config, &store).await?))
+        let services = services(config).await?;
+        let found = services.store().check_integrity().await?;
+        Ok::<_, Error>((found, services.is_older_than(&parts::blob_root(config)).await?))
     };
     match checked.await {
         Ok((found, false)) if found.is_empty() => Good(shown.to_string()),
@@ -215,9 +213,16 @@ async fn database(config: &Config) -> Verdict {
         Err(error) => {
             let said = error.to_string();
             let (what, hint) = said.rsplit_once("; ").unwrap_or((&said, "check its rights"));
-            Bad(what.to_owned(), hint.to_owned())
+            let (what, hint) = (what.to_owned(), hint.to_owned());
+            let is_older = matches!(error, Error::Store(StoreError::Open { reason: Unopened::Older, .. }));
+            if is_older { Warning(what, hint) } else { Bad(what, hint) }
         }
     }
+}
+
+/// To look, and no more.
+async fn services(config: &Config) -> Result<Services, Error> {
+    Services::new(open_to_read(config).await?, SystemClock::shared(), parts::service_settings(config))
 }
 
 /// What parting the trees of an earlier version from the stored files takes. None if there is nothing to part.
@@ -227,10 +232,8 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
         return None;
     }
     let counted = async {
-        let store = open_store(config).await.map_err(|error| error.to_string())?;
-        let services = Services::new(store, SystemClock::shared(), parts::service_settings(config))
-            .map_err(|error| error.to_string())?;
-        services.links_to_blobs(&parts::places(config, false)).await.map_err(|error| error.to_string())
+        let services = services(config).await?;
+        services.links_to_blobs(&parts::places(config, false)).await
     };
     let (files, bytes) = match counted.await {
         // What is wrong with the database has a line of its own.
@@ -251,15 +254,6 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
         return Some(Bad(what, format!("free some space first: publishes wait while the disk is full; {hint}")));
     }
     Some(Warning(what, hint.to_owned()))
-}
-
-/// Whether the files have seen more than the database, as far as anybody has noticed or can see.
-async fn is_older(config: &Config, store: &Store) -> Result<bool, StoreError> {
-    let seen = match mark::read(&parts::blob_root(config)) {
-        Found::Mark(mark) => mark.numbers,
-        Found::Nothing | Found::Unreadable(_) => BTreeMap::new(),
-    };
-    Ok(store.restored().await?.is_some() || is_behind(&store.highest_numbers().await?, &seen))
 }
 
 fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {

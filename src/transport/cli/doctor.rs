@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::checklist::Verdict::{self, Bad, Good, Told, Warning};
 use super::checklist::{List, count};
@@ -49,11 +51,13 @@ pub async fn run(args: DoctorArgs, place: &PlaceArgs, screen: &Screen) -> Result
         return clear(named, &place.open().await?, screen).await;
     }
     let _lock = if args.repair { Some(alone(place).await?) } else { None };
-    let place = if args.repair { place.open().await? } else { place.open_to_look().await? };
+    // A database of an earlier version is none that can be repaired: it is refused before anything is changed.
+    let looked = place.open_to_look().await?;
+    let place = if args.repair { place.open_to_repair().await? } else { looked };
     let order = Order { verify: args.verify, repair: args.repair };
     let report = examine(&place, order).await?;
     if args.json {
-        screen.json(&report)?
+        screen.json(&as_json(&report, &place))?
     } else {
         show(&report, &place, screen)?
     }
@@ -118,8 +122,40 @@ impl Watch for Progress {
     }
 }
 
+fn say(message: &Message, place: &Place) -> String {
+    words::harmless(&words::say(message, "en", place.config.zone()))
+}
+
+/// The report, with what it comes to and the words of its codes.
+fn as_json(report: &Report, place: &Place) -> Value {
+    let text = |message| say(message, place);
+    let looked = report.looked.iter().map(|looked| worded(looked, [("text", text(&looked.message))]));
+    let findings = report
+        .findings
+        .iter()
+        .map(|found| worded(found, [("text", text(&found.message)), ("remedyText", text(&found.remedy))]));
+    let notices = report
+        .notices
+        .iter()
+        .map(|notice| worded(notice, [("text", text(&notice.message)), ("remedyText", text(&notice.remedy))]));
+    json!({
+        "verdict": if report.is_sound() { "sound" } else { "differences" },
+        "looked": looked.collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+        "notices": notices.collect::<Vec<_>>(),
+    })
+}
+
+fn worded<const N: usize>(part: &impl Serialize, texts: [(&str, String); N]) -> Value {
+    let mut part = json!(part);
+    for (name, text) in texts {
+        part[name] = text.into();
+    }
+    part
+}
+
 fn show(report: &Report, place: &Place, screen: &Screen) -> Result<(), Failure> {
-    let say = |message: &Message| words::harmless(&words::say(message, "en", place.config.zone()));
+    let say = |message: &Message| say(message, place);
     let mut list = List::new(screen);
     for section in Section::ALL {
         let is_sound = report.findings.iter().all(|finding| finding.section != *section);

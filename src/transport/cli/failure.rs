@@ -41,7 +41,7 @@ Exit codes:
   4  the job that was waited for is done, but some of its files had errors, or were left out because
       assets with other content have their names
   78  the data folder's database is missing, empty, damaged, of a newer or another build of prepress,
-      or not the one that its files belong to
+      or not the one that its files belong to; or all of its files are missing
   130  interrupted by a signal (Ctrl-C)";
 }
 
@@ -127,6 +127,12 @@ fn told(what: &str, hint: Option<&str>, exit: Exit) -> ExitCode {
     exit.into()
 }
 
+/// What somebody should know, and is no part of the answer.
+pub fn warn(what: &str) {
+    let style = Style::of(&io::stderr());
+    tell(&format!("{} {what}\n", style.paint(Paint::Yellow, "warning:")));
+}
+
 /// Where it cannot be written there is nobody to tell.
 fn tell(text: &str) {
     let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
@@ -147,7 +153,10 @@ impl From<ConfigError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
-            StoreError::Corrupt { .. } => Some("use the version of prepress that wrote it, or a newer one"),
+            // What this version cannot read it cannot read the next time either.
+            StoreError::Corrupt { .. } => {
+                return Self::unfit(format!("{error}; use the version of prepress that wrote it, or a newer one"));
+            }
             StoreError::Database { .. } => Some("`prepress check` looks at the database"),
             StoreError::Damaged { .. } => return Self::unfit(error),
             StoreError::Open { reason, .. } if reason.needs_a_person() => return Self::unfit(error),

@@ -6,7 +6,7 @@ use clap::Args;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::failure::Failure;
+use super::failure::{Failure, warn};
 use super::times::Times;
 use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
@@ -62,9 +62,22 @@ impl PlaceArgs {
     }
 
     /// Opens the database of an existing data folder: to read only, if the folder may not be written. It takes no lock:
-    /// SQLite keeps writers apart.
+    /// SQLite keeps writers apart. A database that is older than its files is one of which not everything can be told.
     pub async fn open(&self) -> Result<Place, Failure> {
-        let place = self.open_to_look().await?;
+        let place = self.open_to_repair().await?;
+        if place.services.is_older_than(&parts::blob_root(&place.config)).await? {
+            warn(
+                "the database is older than the stored files, as one that was restored from a backup: what came since is \
+                 not in it, and Cleanup removes nothing until `prepress doctor --repair` has ended with 0",
+            );
+        }
+        Ok(place)
+    }
+
+    /// The same, and says nothing.
+    pub async fn open_to_repair(&self) -> Result<Place, Failure> {
+        let config = self.existing().await?;
+        let place = Place::of(open_store(&config).await?, config)?;
         let config = &place.config;
         // Numbers that the files have seen are not given again, even before the daemon has started.
         if may_write(config) && DataLock::holder(config.data()).is_none_or(|holder| holder == std::process::id()) {
@@ -73,22 +86,33 @@ impl PlaceArgs {
         Ok(place)
     }
 
-    /// Opens it for who gives no numbers, and leaves a database that is older than its files as it is.
+    /// Opens it for who only looks: it stays as it is, also where it is older than its files or of an earlier version.
     pub async fn open_to_look(&self) -> Result<Place, Failure> {
+        let config = self.existing().await?;
+        Place::of(open_to_read(&config).await?, config)
+    }
+
+    /// The configuration of a data folder that may be worked on.
+    async fn existing(&self) -> Result<Config, Failure> {
         let config = self.config()?;
         fitness::examine(&config).await.map_err(Failure::Unfit)?;
         self.require_database(&config)?;
-        let store = open_store(&config).await?;
-        let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
-        Ok(Place { config, services })
+        Ok(config)
     }
 }
 
+fn options(config: &Config) -> Options {
+    Options { readers: 2, keeps_statistics: false, ..Options::new(database(config.data()), config.zone()) }
+}
+
 /// Opens the database: to read only, if it or its folder may not be written.
-pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
-    let path = database(config.data());
-    let options = Options { readers: 2, keeps_statistics: false, ..Options::new(path, config.zone()) };
-    if may_write(config) { Store::open(options).await } else { Store::open_read_only(options).await }
+async fn open_store(config: &Config) -> Result<Store, StoreError> {
+    if may_write(config) { Store::open(options(config)).await } else { open_to_read(config).await }
+}
+
+/// Opens the database, and changes nothing in it.
+pub async fn open_to_read(config: &Config) -> Result<Store, StoreError> {
+    Store::open_read_only(options(config)).await
 }
 
 fn may_write(config: &Config) -> bool {
@@ -102,6 +126,11 @@ pub struct Place {
 }
 
 impl Place {
+    pub fn of(store: Store, config: Config) -> Result<Self, Failure> {
+        let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
+        Ok(Self { config, services })
+    }
+
     pub fn data(&self) -> &Path {
         self.config.data()
     }

@@ -1,0 +1,393 @@
+//! The manifest of a tree: one JSON object a line, that names every published file.
+//!
+//! ```text
+//! {"name":"mug.tif","bytes":48211,"sha256":"9f86…","asset":"mug","id":12}
+//! {"name":"old.tif","removed":true}
+//! {"publish":7,"files":1041,"lines":1103,"at":"2026-11-23T09:15:04.120Z"}
+//! ```
+//!
+//! A line may say more of its file than the example does, and a line without `bytes` and `sha256` is about no file at
+//! all: it says something of its asset. Of several lines about a name the last one counts. Every publish appends what it changed and closes with a line of
+//! totals, so that its price is what changed; lines without one behind them were left by a publish that broke off, and
+//! the next one cuts them off. When there are more than twice as many lines as files, the manifest is written anew.
+//!
+//! The file has the time that its last line names, so that a look tells whether somebody else has written to it.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::model::listing::{Entry, Listed};
+
+/// Small manifests are not worth writing anew.
+const SPARE_LINES: u64 = 1000;
+
+/// The line that closes a publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Number of the publish.
+    pub publish: i64,
+    /// Files in the tree.
+    pub files: i64,
+    /// Lines about files, those before included.
+    pub lines: u64,
+    pub at: String,
+}
+
+impl Totals {
+    /// Whether so many more lines make it too long for what it says.
+    pub fn is_worth_compacting(&self, more: usize, files: i64) -> bool {
+        self.lines + more as u64 > 2 * files.unsigned_abs() + SPARE_LINES
+    }
+}
+
+pub struct Manifest {
+    path: PathBuf,
+}
+
+impl Manifest {
+    pub fn of(tree: &Path, name: &str) -> Self {
+        Self { path: tree.join(name) }
+    }
+
+    /// The totals of the last publish that was finished.
+    pub fn totals(&self) -> io::Result<Option<Totals>> {
+        match File::open(&self.path) {
+            Ok(mut file) => Ok(last_totals(&mut file)?.map(|(totals, _)| totals)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes it anew: names that are not there are left out.
+    pub fn write<'a>(&self, entries: impl Iterator<Item = Entry<'a>>, publish: i64, at: &str) -> io::Result<()> {
+        self.write_with(entries, &[], publish, at)
+    }
+
+    /// The same, with lines of an earlier one.
+    pub fn write_with<'a>(
+        &self,
+        entries: impl Iterator<Item = Entry<'a>>,
+        kept: &[String],
+        publish: i64,
+        at: &str,
+    ) -> io::Result<()> {
+        let temporary = self.path.with_extension("new");
+        let mut out = BufWriter::new(File::create(&temporary)?);
+        let mut lines = write_lines(&mut out, entries.filter(|entry| entry.file.is_some()))?;
+        for line in kept {
+            writeln!(out, "{line}")?;
+            lines += 1;
+        }
+        close(out, &Totals { publish, files: lines.cast_signed(), lines, at: at.to_owned() })?;
+        fs::rename(temporary, &self.path)
+    }
+
+    /// Adds what changed.
+    pub fn append<'a>(
+        &self,
+        entries: impl Iterator<Item = Entry<'a>>,
+        publish: i64,
+        files: i64,
+        at: &str,
+    ) -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
+        let (before, end) = last_totals(&mut file)?.map_or((0, 0), |(totals, end)| (totals.lines, end));
+        file.set_len(end)?;
+        file.seek(SeekFrom::Start(end))?;
+        let mut out = BufWriter::new(file);
+        let lines = before + write_lines(&mut out, entries)?;
+        close(out, &Totals { publish, files, lines, at: at.to_owned() })
+    }
+
+    /// Whether nobody has written to it since the publish that it ends with, as far as its time tells.
+    pub fn is_untouched(&self) -> io::Result<bool> {
+        let modified = match fs::metadata(&self.path) {
+            Ok(found) => found.modified()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let closed = self.totals()?.and_then(|totals| time_of(&totals.at));
+        Ok(closed.is_some_and(|closed| {
+            let apart = modified.duration_since(closed).unwrap_or_else(|earlier| earlier.duration());
+            apart <= COARSEST
+        }))
+    }
+
+    /// What it says, read in full.
+    pub fn read(&self) -> io::Result<Reading> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Reading::default()),
+            Err(error) => return Err(error),
+        };
+        let mut reading = Reading::default();
+        let mut behind = Vec::new();
+        for line in BufReader::new(file).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            if let Ok(totals) = serde_json::from_str::<Totals>(&line) {
+                reading.take(behind.drain(..));
+                reading.publish = Some(totals.publish);
+            } else {
+                behind.push(line);
+            }
+        }
+        Ok(reading)
+    }
+}
+
+/// File systems round times to that.
+const COARSEST: Duration = Duration::from_secs(2);
+
+/// What a manifest was found to say.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Number of the publish that it ends with.
+    publish: Option<i64>,
+    /// The last line about each name.
+    lines: HashMap<String, String>,
+    /// Whether there was a line that nobody of ours wrote.
+    has_other: bool,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    #[serde(default)]
+    removed: bool,
+}
+
+impl Reading {
+    fn take(&mut self, lines: impl Iterator<Item = String>) {
+        for line in lines {
+            match serde_json::from_str::<Named>(&line) {
+                Ok(Named { name, removed: false }) => drop(self.lines.insert(name, line)),
+                Ok(Named { name, removed: true }) => drop(self.lines.remove(&name)),
+                Err(_) => self.has_other = true,
+            }
+        }
+    }
+
+    /// Whether it says of these names what it should, and nothing of others but those that are `open`. It is that of a tree
+    /// that holds all up to `publish`.
+    pub fn agrees<'a>(
+        &self,
+        entries: impl Iterator<Item = Entry<'a>>,
+        is_open: impl Fn(&str) -> bool,
+        publish: i64,
+    ) -> bool {
+        if self.has_other || self.publish.is_none_or(|found| found < publish) {
+            return false;
+        }
+        let mut met = 0;
+        for entry in entries.filter(|entry| !is_open(entry.name)) {
+            let found = self.lines.get(entry.name);
+            met += usize::from(found.is_some());
+            match (entry.file, found) {
+                (None, None) => {}
+                (Some(_), Some(found)) if is_line(found, &line(entry)) => {}
+                (None, Some(_)) | (Some(_), None | Some(_)) => return false,
+            }
+        }
+        self.lines.keys().filter(|name| !is_open(name)).count() == met
+    }
+
+    /// The lines about names of which only it may know.
+    pub fn lines_of(&self, is_open: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.lines.iter().filter(|(name, _)| is_open(name)).map(|(_, line)| line.clone()).collect();
+        lines.sort();
+        lines
+    }
+}
+
+/// The same, whatever spaces there are.
+fn is_line(found: &str, line: &Value) -> bool {
+    let text = line.to_string();
+    found == text || serde_json::from_str::<Value>(found).is_ok_and(|found| found == *line)
+}
+
+/// Ends it with the line of totals, and gives it the time of that.
+fn close(mut out: BufWriter<File>, totals: &Totals) -> io::Result<()> {
+    write_line(&mut out, totals)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    if let Some(at) = time_of(&totals.at) {
+        file.set_modified(at)?;
+    }
+    file.sync_all()
+}
+
+fn time_of(at: &str) -> Option<SystemTime> {
+    DateTime::parse_from_rfc3339(at).ok().map(SystemTime::from)
+}
+
+/// How many there are.
+fn write_lines<'a>(out: &mut impl Write, entries: impl Iterator<Item = Entry<'a>>) -> io::Result<u64> {
+    let mut count = 0;
+    for entry in entries {
+        write_line(out, &line(entry))?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn line(Entry { name, file }: Entry<'_>) -> Value {
+    let Some(Listed { content, asset, asset_name, detail }) = file else {
+        return json!({ "name": name, "removed": true });
+    };
+    let mut line = match content {
+        None => json!({ "name": name }),
+        Some((bytes, sha256)) => json!({ "name": name, "bytes": bytes, "sha256": sha256 }),
+    };
+    line["asset"] = json!(asset_name);
+    line["id"] = json!(asset);
+    for (name, value) in detail.into_iter().filter_map(Value::as_object).flatten() {
+        line[name] = value.clone();
+    }
+    line
+}
+
+fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+/// The last line of totals and where it ends, searched from the end backwards: what is read in vain is no more than
+/// what a publish that broke off has left.
+fn last_totals(file: &mut File) -> io::Result<Option<(Totals, u64)>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut window = 1 << 12;
+    loop {
+        let start = length.saturating_sub(window);
+        file.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        Read::take(&mut *file, length - start).read_to_end(&mut tail)?;
+        if let Some((totals, end)) = totals_in(&tail, start == 0) {
+            return Ok(Some((totals, start + end)));
+        }
+        if start == 0 {
+            return Ok(None);
+        }
+        window *= 4;
+    }
+}
+
+/// The last line of totals in a piece of the file, and the offset behind it.
+fn totals_in(tail: &[u8], is_whole: bool) -> Option<(Totals, u64)> {
+    let mut end = tail.len();
+    while let Some(newline) = tail[..end].iter().rposition(|byte| *byte == b'\n') {
+        let before = tail[..newline].iter().rposition(|byte| *byte == b'\n');
+        let start = match before {
+            Some(before) => before + 1,
+            None if is_whole => 0,
+            None => return None,
+        };
+        let line = &tail[start..newline];
+        if line.starts_with(b"{\"publish\":")
+            && let Ok(totals) = serde_json::from_slice(line)
+        {
+            return Some((totals, newline as u64 + 1));
+        }
+        end = newline;
+        before?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::AssetId;
+
+    fn entry(name: &str, is_there: bool) -> Entry<'_> {
+        let listed = Listed { content: Some((3, "ab")), asset: AssetId(1), asset_name: "mug", detail: None };
+        Entry { name, file: is_there.then_some(listed) }
+    }
+
+    fn manifest() -> (tempfile::TempDir, Manifest) {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = Manifest::of(folder.path(), "manifest.jsonl");
+        (folder, manifest)
+    }
+
+    #[test]
+    fn a_publish_appends_what_changed() {
+        let (_folder, manifest) = manifest();
+        assert_eq!(manifest.totals().unwrap(), None);
+        manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), 1, "then").unwrap();
+        manifest.append([entry("a.tif", false)].into_iter(), 2, 1, "now").unwrap();
+        let text = fs::read_to_string(&manifest.path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], r#"{"name":"a.tif","bytes":3,"sha256":"ab","asset":"mug","id":1}"#);
+        assert_eq!(lines[2], r#"{"publish":1,"files":2,"lines":2,"at":"then"}"#);
+        assert_eq!(lines[3], r#"{"name":"a.tif","removed":true}"#);
+        assert_eq!(lines[4], r#"{"publish":2,"files":1,"lines":3,"at":"now"}"#);
+        assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_cut_off_wherever_it_broke() {
+        let (_folder, manifest) = manifest();
+        manifest.write([entry("a.tif", true)].into_iter(), 1, "then").unwrap();
+        let whole = fs::read(&manifest.path).unwrap();
+        let names: Vec<String> = (0..500).map(|number| format!("{number}.tif")).collect();
+        let many = || names.iter().map(|name| entry(name, true));
+        manifest.append(many(), 2, 501, "now").unwrap();
+        let appended = fs::read(&manifest.path).unwrap();
+        for length in [whole.len(), whole.len() + 1, whole.len() + 70, appended.len() - 20, appended.len() - 1] {
+            fs::write(&manifest.path, &appended[..length]).unwrap();
+            assert_eq!(manifest.totals().unwrap().unwrap().publish, 1, "{length}");
+            manifest.append(many(), 2, 501, "now").unwrap();
+            assert_eq!(fs::read(&manifest.path).unwrap(), appended, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_to_it_is_seen() {
+        let (_folder, manifest) = manifest();
+        let at = "2026-11-23T09:15:04.120Z";
+        assert!(!manifest.is_untouched().unwrap(), "there is none");
+        manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), 1, at).unwrap();
+        manifest.append([entry("a.tif", false), entry("c.tif", true)].into_iter(), 2, 2, at).unwrap();
+        assert!(manifest.is_untouched().unwrap());
+        let whole = fs::read_to_string(&manifest.path).unwrap();
+        let agrees = |open: &'static str| {
+            let entries = [entry("a.tif", false), entry("b.tif", true), entry("c.tif", true)];
+            manifest.read().unwrap().agrees(entries.into_iter(), |name| name == open, 2)
+        };
+        assert!(agrees(""));
+        for (from, to, open) in [
+            (
+                "\"bytes\":3,\"sha256\":\"ab\",\"asset\":\"mug\",\"id\":1}\n{\"publish\":2",
+                "\"bytes\":4}\n{\"publish\":2",
+                "c.tif",
+            ),
+            ("{\"name\":\"a.tif\",\"removed\":true}\n", "", "a.tif"),
+            ("\"publish\":2", "\"publish\":1", ""),
+            ("{\"publish\":1", "not ours\n{\"publish\":1", ""),
+            ("b.tif", "x.tif", ""),
+        ] {
+            assert!(whole.contains(from), "{from}");
+            fs::write(&manifest.path, whole.replace(from, to)).unwrap();
+            assert!(!manifest.is_untouched().unwrap());
+            assert!(!agrees(""), "{from}");
+            assert_eq!(agrees(open), !open.is_empty(), "{from}");
+        }
+        // Lines that a publish which broke off has left say nothing.
+        fs::write(&manifest.path, format!("{whole}{{\"name\":\"d.tif\"}}\n{{\"na")).unwrap();
+        assert!(agrees(""));
+    }
+
+    #[test]
+    fn it_is_written_anew_when_it_says_too_much() {
+        let totals = Totals { publish: 1, files: 10, lines: 1000, at: String::new() };
+        assert!(!totals.is_worth_compacting(20, 10));
+        assert!(totals.is_worth_compacting(21, 10));
+    }
+}
