@@ -271,10 +271,11 @@ async fn what_came_after_staging_is_for_the_next_publish() {
     assert!(world.again(waiting, None).await);
     world.check_sides(SERVING, "continued").await;
     assert_eq!(world.published_names(), ["a.tif", "b.tif"]);
-    for _ in 0..2 {
+    for names in [vec!["a.tif", "b.tif", "c.tif"], vec!["a.tif", "b.tif", "c.tif", "d.tif"]] {
         assert_eq!(world.begin(SERVING, "Incremental", None).await, None);
-        assert_eq!(world.published_names(), ["a.tif", "b.tif", "c.tif"]);
+        assert_eq!(world.published_names(), names);
         world.check_sides(SERVING, "published").await;
+        upload(&world, &[("d.jpg", 4)]).await;
     }
     // Behind the executor's back the transaction itself refuses.
     let state = world.state(SERVING).await;
@@ -367,7 +368,7 @@ async fn what_was_made_and_is_stale_again_is_made_again() {
     upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
     world.execute("DELETE FROM derived").await;
     let waiting = world.begin(SERVING, "Incremental", Some("/recorded:")).await.unwrap();
-    assert_eq!(world.query("SELECT count(*) FROM derived").await, [[json!(2)]], "it was made");
+    assert_eq!(world.query("SELECT count(*) FROM derived WHERE role = 'Pyramid'").await, [[json!(2)]], "it was made");
     world.execute("UPDATE derived SET recipe = 'of other settings'").await;
     assert!(world.again(waiting, None).await);
     assert_eq!(world.published_names(), ["a.tif", "b.tif"]);
@@ -433,7 +434,7 @@ async fn errors_found_before_a_publish_began_anew_count_once() {
 }
 
 /// How many short stories of two contexts are told.
-const STORIES: usize = 200;
+const STORIES: usize = 120;
 
 /// Where an attempt may end: before one of its commits, with all done that belongs to it.
 const ENDS: [Option<&str>; 12] = [
@@ -588,7 +589,7 @@ impl Story {
 async fn whatever_passes_what_both_sides_say_the_same_as_the_rows() {
     let mut story = Story::new(0x5eed_cafe).await;
     for _ in 0..STORIES {
-        for _ in 0..3 + story.chance.below(5) {
+        for _ in 0..3 + story.chance.below(4) {
             story.step().await;
         }
         story.come_to_rest().await;

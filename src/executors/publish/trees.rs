@@ -16,7 +16,6 @@
 //! more, but has not noticed yet, apart from the one that came after it. The lock says whose turn it is: an attempt that has
 //! a successor finds another name in it, and touches nothing any more.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -307,11 +306,11 @@ impl Trees {
         let refused: HashSet<&str> = staged.refused.iter().map(|(row, _)| row.file_name.as_str()).collect();
         let manifest = Manifest::of(tree, self.manifest);
         let written = match (&target.compact, target.in_full) {
-            (Some(all), _) => manifest.write(entries(&without(all, &refused)), target.seq, &target.at),
-            (None, true) => manifest.write(entries(&without(&target.rows, &refused)), target.seq, &target.at),
+            (Some(all), _) => manifest.write(entries_without(all, &refused), target.seq, &target.at),
+            (None, true) => manifest.write(entries_without(&target.rows, &refused), target.seq, &target.at),
             (None, false) => {
                 let files = target.files - refused.len() as i64;
-                manifest.append(entries(&without(&target.rows, &refused)), target.seq, files, &target.at)
+                manifest.append(entries_without(&target.rows, &refused), target.seq, files, &target.at)
             }
         };
         written.map_err(doing("write the manifest in", tree))
@@ -640,13 +639,12 @@ fn entries(rows: &[Publication]) -> impl Iterator<Item = Entry<'_>> {
     rows.iter().map(Publication::entry)
 }
 
-/// Rows as they are without the files that were refused.
-fn without<'a>(rows: &'a [Publication], refused: &HashSet<&str>) -> Cow<'a, [Publication]> {
-    if refused.is_empty() {
-        return Cow::Borrowed(rows);
-    }
-    let is_there = |row: &Publication| row.present && !refused.contains(row.file_name.as_str());
-    rows.iter().map(|row| Publication { present: is_there(row), ..row.clone() }).collect()
+/// The same without the files that were refused.
+fn entries_without<'a>(rows: &'a [Publication], refused: &'a HashSet<&str>) -> impl Iterator<Item = Entry<'a>> {
+    rows.iter().map(|row| {
+        let entry = row.entry();
+        if refused.contains(row.file_name.as_str()) { Entry { file: None, ..entry } } else { entry }
+    })
 }
 
 /// The names of published files, and of the folders that they lie in.
