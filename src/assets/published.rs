@@ -200,38 +200,49 @@ impl Parting {
     }
 }
 
-/// Puts a link to a file in the place of another.
+/// Puts a link to a file in the place of another; a copy where there can be no link: not every file system has them, and none
+/// has any number of them to a file.
 pub fn replace_by_link(path: &Path, temporary: &Path, target: &Path) -> Result<(), BlobError> {
     remove_file(temporary)?;
-    fs::hard_link(path, temporary).map_err(BlobError::doing("link", temporary))?;
+    if fs::hard_link(path, temporary).is_err() {
+        let copied = copy_file(path, temporary, &|| false).map_err(BlobError::doing("copy", path))?;
+        if !copied {
+            return Err(BlobError::Stopped);
+        }
+    }
     fs::rename(temporary, target).map_err(BlobError::doing("write", target))
 }
 
 /// Puts a copy of a file in its place.
 fn part_file(path: &Path, temporary: &Path, stop: &dyn Fn() -> bool) -> Result<(), BlobError> {
-    const PIECE: usize = 1 << 18;
     remove_file(temporary)?;
-    let copied = (|| {
-        let mut source = File::open(path)?;
-        let mut out = OpenOptions::new().write(true).create_new(true).open(temporary)?;
-        if ioctl_ficlone(&out, &source).is_err() {
-            let mut piece = vec![0; PIECE];
-            loop {
-                if stop() {
-                    return Ok(false);
-                }
-                match source.read(&mut piece)? {
-                    0 => break,
-                    count => out.write_all(&piece[..count])?,
-                }
+    let copied = copy_file(path, temporary, stop).map_err(BlobError::doing("copy", path))?;
+    if !copied {
+        return Err(BlobError::Stopped);
+    }
+    fs::rename(temporary, path).map_err(BlobError::doing("write", path))
+}
+
+/// Makes a file with the content and the time of another, which survives a power cut. False when it was stopped.
+fn copy_file(path: &Path, copy: &Path, stop: &dyn Fn() -> bool) -> io::Result<bool> {
+    const PIECE: usize = 1 << 18;
+    let mut source = File::open(path)?;
+    let mut out = OpenOptions::new().write(true).create_new(true).open(copy)?;
+    if ioctl_ficlone(&out, &source).is_err() {
+        let mut piece = vec![0; PIECE];
+        loop {
+            if stop() {
+                return Ok(false);
+            }
+            match source.read(&mut piece)? {
+                0 => break,
+                count => out.write_all(&piece[..count])?,
             }
         }
-        blobs::keep_time(&source, &out)?;
-        out.sync_all()?;
-        fs::rename(temporary, path)?;
-        Ok(true)
-    })();
-    if copied.map_err(BlobError::doing("copy", path))? { Ok(()) } else { Err(BlobError::Stopped) }
+    }
+    blobs::keep_time(&source, &out)?;
+    out.sync_all()?;
+    Ok(true)
 }
 
 /// Removes a file, if it is there.
@@ -239,5 +250,30 @@ pub fn remove_file(path: &Path) -> Result<(), BlobError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::doing("remove", path)(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_copied_where_it_cannot_be_linked() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
+        let (path, target) = (there.path().join("search.jsonl"), here.path().join("search.jsonl"));
+        fs::write(&path, "found").unwrap();
+        fs::write(&target, "of before").unwrap();
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        let is_elsewhere = device(here.path()) != device(there.path());
+        assert_eq!(
+            fs::hard_link(&path, here.path().join("link")).is_err(),
+            is_elsewhere,
+            "a link leads to no other disk"
+        );
+        replace_by_link(&path, &here.path().join(TEMPORARY), &target).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "found");
+        assert_eq!(is_same_file(&path, &target), !is_elsewhere);
+        let time = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+        assert_eq!(time(&path), time(&target));
     }
 }

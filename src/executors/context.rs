@@ -97,6 +97,30 @@ impl Context {
         Ok(self.store.done_items_below(self.run.fence.instance, prefix).await?)
     }
 
+    /// The same for the items with these keys.
+    pub async fn done_of(&self, keys: &[&str]) -> Result<HashMap<String, Value>, Failure> {
+        Ok(self.store.done_items_of(self.run.fence.instance, keys).await?)
+    }
+
+    /// The last of the items whose keys begin with `prefix`: the rest of its key, and its result.
+    pub async fn last_below(&self, prefix: &str) -> Result<Option<(String, Value)>, Failure> {
+        Ok(self.store.last_item_below(self.run.fence.instance, prefix).await?)
+    }
+
+    /// Forgets what was done, but for the items whose keys begin with one of `kept`.
+    pub async fn forget(&self, kept: &'static [&'static str]) -> Result<(), Failure> {
+        while self.store.forget_items(self.run.fence, kept).await? {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Says that there are so many items beside those that are done.
+    pub async fn plan_more(&self, more: usize) -> Result<(), Failure> {
+        let done = self.store.count_items(self.run.fence.instance).await?;
+        Ok(self.store.plan_items(self.run.fence, done.saturating_add_unsigned(more as u64)).await?)
+    }
+
     /// Says how many items there are in all.
     pub async fn plan(&self, total: usize) -> Result<(), Failure> {
         let total = i64::try_from(total).unwrap_or(i64::MAX);

@@ -94,12 +94,15 @@ pub fn of_blob(error: &BlobError) -> Message {
 pub const FILE_DAMAGED: &str = "reason-file-damaged";
 pub const LOST_FILE: &str = "reason-lost-file";
 pub const PAGE_LOST: &str = "reason-page-lost";
+pub const CHANGED_MEANWHILE: &str = "reason-changed-meanwhile";
 pub const CONDEMNED: &str = "reason-condemned";
 
 /// Whether it may pass without a change of the asset: a file that is put back or cleared, a path that becomes free, a tool
-/// that is installed.
+/// that is installed, somebody who goes on changing it.
 pub fn may_pass(code: &str) -> bool {
-    [FILE_DAMAGED, LOST_FILE, PAGE_LOST, CONDEMNED, "reason-path-taken", "reason-tool-missing"].contains(&code)
+    const OF_ITSELF: [&str; 7] =
+        [FILE_DAMAGED, LOST_FILE, PAGE_LOST, CONDEMNED, CHANGED_MEANWHILE, "reason-path-taken", "reason-tool-missing"];
+    OF_ITSELF.contains(&code)
 }
 
 /// A tool that is not there can be had.

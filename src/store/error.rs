@@ -22,6 +22,10 @@ pub enum StoreError {
     Damaged { doing: &'static str, reason: String },
     #[error("the database is being closed")]
     Closed,
+    #[error(
+        "another publish of the context has begun since, or a tree holds this one already, so publish {seq} could not {doing}; it begins anew"
+    )]
+    Passed { seq: i64, doing: &'static str },
     #[error("the database holds {what} that this version cannot read: {reason}")]
     Corrupt { what: String, reason: String },
 }

@@ -184,7 +184,11 @@ async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), 
     for (name, sql) in [
         (CHANGE, "UPDATE company SET change_seq = max(change_seq, $1)"),
         // The trees are written anew by the next publish: what they hold is of a later time.
-        (PUBLISH, "UPDATE publish_context SET publish_seq = max(publish_seq, $1), side_a_seq = 0, side_b_seq = 0"),
+        (
+            PUBLISH,
+            "UPDATE publish_context SET publish_seq = max(publish_seq, $1), side_a_seq = 0, side_b_seq = 0,
+                                     shown_seq = 0, told_seq = 0",
+        ),
     ] {
         sqlx::query(sql)
             .bind(seen.get(name).copied().unwrap_or(0))

@@ -2,7 +2,11 @@
 //!
 //! `publication` is written before any file is touched, and each change carries the number of the publish that made it
 //! (`seq`). A tree that holds everything up to a number is brought up to date by the rows with a higher one, however
-//! often that is begun. Rows of files that leave stay until both trees have heard of them.
+//! often that is begun. Rows of files that leave stay until both trees have heard of them, and a log has named them.
+//!
+//! A number is good for one turn. It is checked in each transaction that writes under it: once another publish has taken
+//! the next one, or a tree holds this one, a row that was still written under it would never come to that tree. Whoever
+//! finds that it was passed takes a new number and begins anew.
 
 use std::collections::HashMap;
 
@@ -18,7 +22,7 @@ use super::effect::Applied;
 use super::{Store, StoreError, Transaction, contexts, metadata_fields, pictures, rows, set_definitions};
 use crate::model::asset::{AssetType, ContextKind, LayerFacts, PictureFacts, TrashState, VideoFacts};
 use crate::model::constants;
-use crate::model::id::{AssetId, CompanyId, ContextId};
+use crate::model::id::{AssetId, CompanyId, ContextId, InstanceId};
 use crate::model::listing::{Entry, Listed};
 use crate::model::log::FileType;
 use crate::model::making::Making;
@@ -57,6 +61,12 @@ pub struct ContextState {
     pub side_b_seq: i64,
     /// Whether no file of its trees is a link to a blob, as those of earlier versions were.
     pub owns_files: bool,
+    /// Number of the last publish that began.
+    pub publish_seq: i64,
+    /// Number of the publish up to which the history knows what readers were given.
+    pub shown_seq: i64,
+    /// Number of the publish up to which logs name what readers were given, and what left.
+    pub told_seq: i64,
 }
 
 impl ContextState {
@@ -77,18 +87,17 @@ pub struct Site {
     pub company: String,
     /// As its trees are called.
     pub root_path: String,
-    /// Number of the last publish that began.
-    pub publish_seq: i64,
 }
 
 impl Site {
     /// Whether neither tree has what the last publish began with: it is under way, or broke off.
     pub const fn is_being_published(&self) -> bool {
-        self.publish_seq > self.state.side_a_seq && self.publish_seq > self.state.side_b_seq
+        self.state.publish_seq > self.state.side_a_seq && self.state.publish_seq > self.state.side_b_seq
     }
 }
 
-/// What a publish began with. Kept with its first item, so that later attempts go on with the same numbers.
+/// What a publish began with. Kept with its first item, so that later attempts go on with the same numbers for as long as
+/// nobody passes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
     /// Number of this publish.
@@ -193,6 +202,21 @@ impl Publication {
     }
 }
 
+/// How far somebody has come in the rows of a context, in order of numbers and names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cursor {
+    pub seq: i64,
+    pub file_name: String,
+}
+
+impl Cursor {
+    /// Behind everything that a publish changed.
+    pub const fn behind(seq: i64) -> Self {
+        // The first row of the next number is greater.
+        Self { seq: seq + 1, file_name: String::new() }
+    }
+}
+
 /// A published file that was found to be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -208,25 +232,31 @@ pub struct Withdrawn {
     pub asset: AssetId,
 }
 
-/// What a publish writes.
+/// What a publish writes. `seq` is its number: who was passed writes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishStep {
-    /// Takes the next number.
-    Begin { context: ContextId },
+    /// Takes the next number. What the run began with under an earlier one is forgotten, and what it found wrong then is not
+    /// counted: it is looked for again.
+    Begin { context: ContextId, run: InstanceId },
     /// The files of the trees are no links to blobs any more.
     Parted { context: ContextId },
+    /// Readers see this tree since a publish that broke off before it said so.
+    Shown { context: ContextId, side: Side },
     /// Writes down what the trees shall hold of these assets, and of which ones it could not be had just now.
     Record { context: ContextId, seq: i64, wanted: Vec<Wanted>, refused: Vec<AssetId> },
     /// This tree holds nothing that can be relied on.
-    Reset { context: ContextId, side: Side },
+    Reset { context: ContextId, seq: i64, side: Side },
     /// These files are right.
-    Seen { context: ContextId, seen: Vec<Seen> },
+    Seen { context: ContextId, seq: i64, seen: Vec<Seen> },
     /// This tree holds everything up to `seq`, but for what was withdrawn from the publish.
-    Staged { context: ContextId, side: Side, seq: i64, seen: Vec<Seen>, withdrawn: Vec<Withdrawn> },
-    /// Readers see this tree, and with it what is newer than publish `since`. The other tree may not be what it should be.
-    Switched { context: ContextId, side: Side, until: i64, since: i64, is_other_sound: bool },
+    Staged { context: ContextId, seq: i64, side: Side, seen: Vec<Seen>, withdrawn: Vec<Withdrawn> },
+    /// Readers see this tree, and with it what is new in it, or everything once more. The other tree may not be what it
+    /// should be.
+    Switched { context: ContextId, seq: i64, side: Side, until: i64, in_full: bool, is_other_sound: bool },
+    /// A log names what readers see of it, and what left. It may have been passed meanwhile.
+    Told { context: ContextId, seq: i64 },
     /// There was nothing to publish.
-    Looked { context: ContextId, until: i64 },
+    Looked { context: ContextId, seq: i64, until: i64 },
 }
 
 /// Contexts whose marks count in the one with the number in a parameter: itself, and for metadata all of its company.
@@ -273,8 +303,8 @@ impl Store {
     ) -> Result<Option<ContextState>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
-            "SELECT id, name, file_count, side_a_seq, side_b_seq, owns_files FROM publish_context
-             WHERE company_id = $1 AND kind = $2 AND ($3 IS NULL OR id = $3)",
+            "SELECT id, name, file_count, side_a_seq, side_b_seq, owns_files, publish_seq, shown_seq, told_seq
+             FROM publish_context WHERE company_id = $1 AND kind = $2 AND ($3 IS NULL OR id = $3)",
         )
         .bind(company.0)
         .bind(kind.as_str())
@@ -289,7 +319,7 @@ impl Store {
     pub async fn publish_sites(&self) -> Result<Vec<Site>, StoreError> {
         let rows = sqlx::query(
             "SELECT x.id, x.name, x.kind, x.file_count, x.side_a_seq, x.side_b_seq, x.owns_files, x.publish_seq,
-                    c.name AS company, c.root_path
+                    x.shown_seq, x.told_seq, c.name AS company, c.root_path
              FROM publish_context x JOIN company c ON c.id = x.company_id ORDER BY x.id",
         )
         .fetch_all(&mut *self.reader().await?)
@@ -302,7 +332,6 @@ impl Store {
                     kind: rows::constant(row, "kind")?,
                     company: rows::get(row, "company")?,
                     root_path: rows::get(row, "root_path")?,
-                    publish_seq: rows::get(row, "publish_seq")?,
                 })
             })
             .collect()
@@ -467,6 +496,86 @@ impl Store {
         self.publications(ALL, context, 0).await
     }
 
+    /// The next of what a context publishes, in order of names: behind `after`, up to publish `until`, at most so many.
+    pub async fn next_present(
+        &self,
+        context: ContextId,
+        until: i64,
+        after: &str,
+        most: usize,
+    ) -> Result<Vec<Publication>, StoreError> {
+        // The `+` keeps it from the index of numbers, in which it would have to look at all of them.
+        let rows = sqlx::query(
+            "SELECT * FROM publication WHERE context_id = $1 AND file_name > $2 AND present = 1 AND +seq <= $3
+             ORDER BY file_name LIMIT $4",
+        )
+        .bind(context.0)
+        .bind(after)
+        .bind(until)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read what is published"))?;
+        rows.iter().map(publication).collect()
+    }
+
+    /// The next rows that changed after a publish, in order of numbers and names, up to publish `until`: those that are
+    /// `present`, or those that left.
+    pub async fn next_changed(
+        &self,
+        context: ContextId,
+        after: &Cursor,
+        until: i64,
+        present: bool,
+        most: usize,
+    ) -> Result<Vec<Publication>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM publication INDEXED BY publication_by_seq
+             WHERE context_id = $1 AND (seq, file_name) > ($2, $3) AND seq >= $2 AND seq <= $4 AND present = $5
+             ORDER BY seq, file_name LIMIT $6",
+        )
+        .bind(context.0)
+        .bind(after.seq)
+        .bind(&after.file_name)
+        .bind(until)
+        .bind(present)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read what changed in a publish"))?;
+        rows.iter().map(publication).collect()
+    }
+
+    /// Whether anything changed after a publish.
+    pub async fn has_changed_after(&self, context: ContextId, seq: i64) -> Result<bool, StoreError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM publication WHERE context_id = $1 AND seq > $2)")
+            .bind(context.0)
+            .bind(seq)
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look whether anything changed in a publish"))
+    }
+
+    /// The next assets that a context publishes files of, in order of numbers.
+    pub async fn next_published_assets(
+        &self,
+        context: ContextId,
+        after: AssetId,
+        most: usize,
+    ) -> Result<Vec<AssetId>, StoreError> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT DISTINCT asset_id FROM publication INDEXED BY publication_by_asset
+             WHERE asset_id > $2 AND context_id = $1 AND present = 1 ORDER BY asset_id LIMIT $3",
+        )
+        .bind(context.0)
+        .bind(after.0)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list published assets"))?;
+        Ok(ids.into_iter().map(AssetId).collect())
+    }
+
     /// Some of what a context publishes, at most so many: others in each turn, and all in turns.
     pub async fn publications_in_turn(
         &self,
@@ -530,6 +639,9 @@ fn context_state(row: &SqliteRow) -> Result<ContextState, StoreError> {
         side_a_seq: rows::get(row, "side_a_seq")?,
         side_b_seq: rows::get(row, "side_b_seq")?,
         owns_files: rows::get(row, "owns_files")?,
+        publish_seq: rows::get(row, "publish_seq")?,
+        shown_seq: rows::get(row, "shown_seq")?,
+        told_seq: rows::get(row, "told_seq")?,
     })
 }
 
@@ -627,48 +739,139 @@ fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
 
 pub(super) async fn apply(tx: &mut Transaction, step: PublishStep, now: DateTime<Utc>) -> Result<Applied, StoreError> {
     match step {
-        PublishStep::Begin { context } => begin(tx, context).await.map(Applied::PublishBegun),
-        PublishStep::Parted { context } => {
-            parted(tx, context).await?;
-            Ok(Applied::Nothing)
+        PublishStep::Begin { context, run } => return begin(tx, context, run).await.map(Applied::PublishBegun),
+        PublishStep::Parted { context } => parted(tx, context).await?,
+        PublishStep::Shown { context, side } => {
+            let since = Turn::read(tx, context).await?.shown;
+            shown(tx, context, side, since, now).await?;
         }
         PublishStep::Record { context, seq, wanted, refused } => {
+            Turn::check(tx, context, seq, "write down what is published").await?.check_open()?;
             record(tx, context, seq, &wanted, now).await?;
             note_refused(tx, context, &wanted, &refused).await?;
-            Ok(Applied::Nothing)
         }
-        PublishStep::Seen { context, seen } => {
+        PublishStep::Seen { context, seq, seen } => {
+            Turn::check(tx, context, seq, "note what published files are like").await?;
             note_seen(tx, context, &seen).await?;
-            Ok(Applied::Nothing)
         }
-        PublishStep::Reset { context, side } => {
+        PublishStep::Reset { context, seq, side } => {
+            Turn::check(tx, context, seq, "begin a tree anew").await?;
             set_side(tx, context, side, 0).await?;
-            Ok(Applied::Nothing)
         }
-        PublishStep::Staged { context, side, seq, seen, withdrawn } => {
-            withdraw(tx, context, seq, &withdrawn, now).await?;
+        PublishStep::Staged { context, seq, side, seen, withdrawn } => {
+            let turn = Turn::check(tx, context, seq, "note what a tree holds").await?;
+            if !withdrawn.is_empty() {
+                let number = turn.number_of_withdrawal(tx, side).await?;
+                withdraw(tx, context, number, &withdrawn, now).await?;
+            }
             note_seen(tx, context, &seen).await?;
-            staged(tx, context, side, seq).await?;
-            Ok(Applied::Nothing)
+            forgetting(tx, context, News::Side(side, seq)).await?;
         }
-        PublishStep::Switched { context, side, until, since, is_other_sound } => {
+        PublishStep::Switched { context, seq, side, until, in_full, is_other_sound } => {
+            let turn = Turn::check(tx, context, seq, "note which tree readers see").await?;
             looked(tx, context, until).await?;
-            contexts::note_published(tx, context, since, now).await?;
-            switched(tx, context, side, now).await?;
+            shown(tx, context, side, if in_full { 0 } else { turn.shown }, now).await?;
             if !is_other_sound {
                 // The publish that writes to it next makes it in full.
                 set_side(tx, context, side.other(), 0).await?;
             }
-            Ok(Applied::Nothing)
         }
-        PublishStep::Looked { context, until } => {
+        PublishStep::Told { context, seq } => forgetting(tx, context, News::Told(seq)).await?,
+        PublishStep::Looked { context, seq, until } => {
+            Turn::check(tx, context, seq, "note how far a publish has looked").await?;
             looked(tx, context, until).await?;
-            Ok(Applied::Nothing)
         }
+    }
+    Ok(Applied::Nothing)
+}
+
+/// The numbers of a context, as the transaction finds them.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    context: ContextId,
+    /// The last that was taken.
+    newest: i64,
+    side_a: i64,
+    side_b: i64,
+    shown: i64,
+    doing: &'static str,
+}
+
+impl Turn {
+    async fn read(tx: &mut Transaction, context: ContextId) -> Result<Self, StoreError> {
+        let row =
+            sqlx::query("SELECT publish_seq, side_a_seq, side_b_seq, shown_seq FROM publish_context WHERE id = $1")
+                .bind(context.0)
+                .fetch_one(tx)
+                .await
+                .map_err(StoreError::doing("read whose turn it is to publish"))?;
+        Ok(Self {
+            context,
+            newest: rows::get(&row, "publish_seq")?,
+            side_a: rows::get(&row, "side_a_seq")?,
+            side_b: rows::get(&row, "side_b_seq")?,
+            shown: rows::get(&row, "shown_seq")?,
+            doing: "publish",
+        })
+    }
+
+    /// Fails when another publish has taken a number since.
+    async fn check(
+        tx: &mut Transaction,
+        context: ContextId,
+        seq: i64,
+        doing: &'static str,
+    ) -> Result<Self, StoreError> {
+        let turn = Self { doing, ..Self::read(tx, context).await? };
+        if turn.newest == seq { Ok(turn) } else { Err(StoreError::Passed { seq, doing }) }
+    }
+
+    /// Fails when a tree holds everything up to the number: what is still written under it would not come there.
+    fn check_open(self) -> Result<(), StoreError> {
+        let Self { newest: seq, side_a, side_b, doing, .. } = self;
+        if side_a < seq && side_b < seq { Ok(()) } else { Err(StoreError::Passed { seq, doing }) }
+    }
+
+    /// The number of what leaves while a tree is staged: the other tree has to hear of it, so where that holds the number
+    /// of the publish already it is a new one.
+    async fn number_of_withdrawal(self, tx: &mut Transaction, side: Side) -> Result<i64, StoreError> {
+        let held_by_other = match side {
+            Side::A => self.side_b,
+            Side::B => self.side_a,
+        };
+        if held_by_other < self.newest {
+            return Ok(self.newest);
+        }
+        sqlx::query_scalar(
+            "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1 RETURNING publish_seq",
+        )
+        .bind(self.context.0)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("withdraw files from a publish"))
     }
 }
 
-async fn begin(tx: &mut Transaction, context: ContextId) -> Result<Begun, StoreError> {
+async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Result<Begun, StoreError> {
+    let forgotten = sqlx::query("DELETE FROM item WHERE instance_id = $1 AND key >= '/begin' AND key < '/begio'")
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("begin a publish anew"))?
+        .rows_affected();
+    if forgotten > 0 {
+        // To have begun is no headway, however often it happens.
+        sqlx::query(
+            "UPDATE instance SET items_done = items_done - $2, error_count = 0, transfer_error_count = 0,
+                                 items_at_claim = items_done - $2 + 1
+             WHERE id = $1",
+        )
+        .bind(run.0)
+        .bind(i64::try_from(forgotten).unwrap_or(i64::MAX))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("begin a publish anew"))?;
+    }
     let row = sqlx::query(
         "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1
          RETURNING publish_seq, scanned_seq, (SELECT change_seq FROM company WHERE company.id = company_id) AS until",
@@ -787,9 +990,6 @@ async fn withdraw(
     withdrawn: &[Withdrawn],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if withdrawn.is_empty() {
-        return Ok(());
-    }
     let names: Vec<&str> = withdrawn.iter().map(|file| file.file_name.as_str()).collect();
     let gone = sqlx::query(
         "UPDATE publication SET present = 0, seq = $2, published_at = $4
@@ -872,10 +1072,23 @@ async fn set_side(tx: &mut Transaction, context: ContextId, side: Side, seq: i64
         .map_err(StoreError::doing("note what a tree holds"))
 }
 
-async fn staged(tx: &mut Transaction, context: ContextId, side: Side, seq: i64) -> Result<(), StoreError> {
-    let known_before = known_to_both(tx, context).await?;
-    set_side(tx, context, side, seq).await?;
-    let known_now = known_to_both(tx, context).await?;
+/// What came to be known.
+#[derive(Debug, Clone, Copy)]
+enum News {
+    /// What a tree holds.
+    Side(Side, i64),
+    /// Up to where logs name what readers were given.
+    Told(i64),
+}
+
+/// Notes it, and forgets what no longer is published once both trees and a log know.
+async fn forgetting(tx: &mut Transaction, context: ContextId, news: News) -> Result<(), StoreError> {
+    let known_before = known_to_all(tx, context).await?;
+    match news {
+        News::Side(side, seq) => set_side(tx, context, side, seq).await?,
+        News::Told(seq) => told(tx, context, seq).await?,
+    }
+    let known_now = known_to_all(tx, context).await?;
     // Only the rows that came into reach, so that this costs what changed and not what exists.
     sqlx::query("DELETE FROM publication WHERE context_id = $1 AND present = 0 AND seq > $2 AND seq <= $3")
         .bind(context.0)
@@ -887,13 +1100,23 @@ async fn staged(tx: &mut Transaction, context: ContextId, side: Side, seq: i64) 
         .map_err(StoreError::doing("forget what is no longer published"))
 }
 
-async fn known_to_both(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {
-    sqlx::query("SELECT min(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1")
+async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {
+    sqlx::query("SELECT min(side_a_seq, side_b_seq, told_seq) FROM publish_context WHERE id = $1")
         .bind(context.0)
         .fetch_one(tx)
         .await
         .map(|row| row.get(0))
         .map_err(StoreError::doing("read what the trees hold"))
+}
+
+async fn told(tx: &mut Transaction, context: ContextId, seq: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET told_seq = max(told_seq, $2) WHERE id = $1")
+        .bind(context.0)
+        .bind(seq)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note what logs name of a publish"))
 }
 
 async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<(), StoreError> {
@@ -906,10 +1129,25 @@ async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<
         .map_err(StoreError::doing("note how far a publish has looked"))
 }
 
-async fn switched(tx: &mut Transaction, context: ContextId, side: Side, now: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query("UPDATE publish_context SET live_side = $2, last_publish_at = $3 WHERE id = $1")
+/// Notes which tree readers see, and in the history that they were given what is newer in it than publish `since`.
+async fn shown(
+    tx: &mut Transaction,
+    context: ContextId,
+    side: Side,
+    since: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    contexts::note_published(tx, context, since, now).await?;
+    let sql = match side {
+        Side::A => {
+            "UPDATE publish_context SET live_side = 'a', shown_seq = side_a_seq, last_publish_at = $2 WHERE id = $1"
+        }
+        Side::B => {
+            "UPDATE publish_context SET live_side = 'b', shown_seq = side_b_seq, last_publish_at = $2 WHERE id = $1"
+        }
+    };
+    sqlx::query(sql)
         .bind(context.0)
-        .bind(side.letter())
         .bind(now.timestamp_millis())
         .execute(tx)
         .await

@@ -145,6 +145,9 @@ codes! {
     PUBLISH_ERROR = "publish-error";
     PUBLISH_WARNING = "publish-warning";
     PUBLISH_NOTHING = "publish-nothing";
+    PUBLISH_BEGUN_ANEW = "publish-begun-anew";
+    PUBLISH_FOUND_SHOWN = "publish-found-shown";
+    PUBLISH_TOLD = "publish-told";
     PUBLISH_MENDED = "publish-mended";
     PUBLISH_MANIFEST_MENDED = "publish-manifest-mended";
     PUBLISH_STRANGERS = "publish-strangers";
@@ -293,6 +296,7 @@ codes! {
     REASON_TEMPLATE_ORIGINAL = "reason-template-original";
     REASON_LOST_FILE = "reason-lost-file";
     REASON_FILE_DAMAGED = "reason-file-damaged";
+    REASON_CHANGED_MEANWHILE = "reason-changed-meanwhile";
     REASON_PAGE_LOST = "reason-page-lost";
     REASON_EXPORTS_ORIGINALS = "reason-exports-originals";
     REASON_INTERNAL = "reason-internal";

@@ -568,6 +568,12 @@ publish-error = { $file } could not be published to { $context }: { $reason }.
 publish-warning = { $file } was published to { $context }, but { $reason }.
 # $context (Text) publish context
 publish-nothing = Nothing has changed in { $context } since the last publish.
+# $context (Text) publish context
+publish-begun-anew = Another publish to { $context } came in between, so this one begins anew. Errors named before this line are looked for again, and count no more.
+# $context (Text) publish context
+publish-found-shown = An earlier publish had reached the readers of { $context } before it broke off without saying so. What it changed is named here.
+# $context (Text) publish context
+publish-told = A later publish to { $context } has named what else this one changed.
 # $file (Text)
 # $context (Text) publish context
 publish-mended = { $file } in { $context } had been changed or removed by somebody since it was published, and was put back.
@@ -958,6 +964,7 @@ reason-no-pyramid = there is no pyramid to convert it from; optimize it first
 reason-template-original = templates cannot be exported as originals
 reason-lost-file = its file is missing from the store of files; upload it again
 reason-file-damaged = the stored file was changed or damaged since it came in; upload it again, or restore it from a backup
+reason-changed-meanwhile = it was changed again while it was made ready, as often as that was tried; the next publish takes it
 reason-page-lost = what was drawn of it is missing, damaged, or of other settings; draw its document again with ripPdfsJob
 reason-exports-originals = originals were asked for
 reason-internal = an internal error, whose details are in the log of the daemon

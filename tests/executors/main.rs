@@ -24,6 +24,7 @@ mod pages;
 mod photoshop;
 mod photoshop_file;
 mod publish;
+mod publish_turns;
 mod published_files;
 mod real;
 mod served;

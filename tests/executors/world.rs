@@ -31,7 +31,7 @@ use prepress::store::jobs::submit::{NewJob, NewRun};
 use prepress::store::{Options, Store};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 /// A message in words.
@@ -232,10 +232,10 @@ impl World {
     }
 
     /// Changes the database behind the program's back.
-    pub async fn execute(&self, sql: &'static str) {
+    pub async fn execute(&self, sql: impl Into<String>) {
         let mut connection = self.pool.acquire().await.unwrap();
         let connection: &mut SqliteConnection = &mut connection;
-        sqlx::query(sql).execute(connection).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.into())).execute(connection).await.unwrap();
     }
 
     pub async fn asset_names(&self) -> Vec<String> {

@@ -12,12 +12,15 @@ use crate::model::id::AssetId;
 use crate::store::publishing::AssetState;
 
 /// Assets of a page that cannot have the path they ask for, with that path.
-pub async fn clashing(run: &Run<'_>, page: &[AssetState]) -> Result<HashMap<AssetId, String>, Failure> {
+pub async fn clashing(
+    run: &Run<'_>,
+    page: impl Iterator<Item = &AssetState>,
+) -> Result<HashMap<AssetId, String>, Failure> {
     if !run.publish.rule.keeps_folders {
         return Ok(HashMap::new());
     }
     let asked: Vec<(AssetId, String)> =
-        page.iter().flat_map(|state| paths(run, state).into_iter().map(|path| (state.id, path))).collect();
+        page.flat_map(|state| paths(run, state).into_iter().map(|path| (state.id, path))).collect();
     let mut taken = held(run, &asked).await?;
     let mut clashing = HashMap::new();
     for (asset, path) in asked {

@@ -1,6 +1,8 @@
 //! Publish jobs: what is marked in a context goes to the context's trees, what is not leaves them.
 //!
-//! 1. *Begin* takes a number for the publish and notes how far the company's changes are looked at.
+//! 1. *Begin* takes a number for the publish and notes how far the company's changes are looked at. An attempt that finds that
+//!    another publish took the next one while it waited begins anew with a number of its own: what it had written down under
+//!    the old one may be out of date, and would not come to a tree that holds more already.
 //! 2. *Record* goes through the assets that changed (Full: all that are marked or published), builds pyramids that are
 //!    missing, and writes down in the database what the trees shall hold, a page of assets at a time. Each row carries
 //!    the number of the publish that changed it.
@@ -10,7 +12,8 @@
 //!    A full publish looks at every file of both trees instead: what is changed or missing is made again from the blobs,
 //!    and what nobody put there goes.
 //! 4. *Switch* points the readers' link at it by a rename. A reader sees the old publish or the new one, never some of both.
-//! 5. *Tell* writes the lines of what readers now see and no longer see.
+//! 5. *Tell* writes the lines of what readers now see and no longer see. The context knows up to which number that was done,
+//!    so that the next publish tells what one that was killed here did not.
 //!
 //! An incremental publish thereby costs what changed since the standby tree was last written, which is the changes of two
 //! publishes, and never what exists; beside that it looks whether some of the other files, more than most contexts have, still
@@ -38,6 +41,7 @@ pub mod video;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use chrono::SecondsFormat;
@@ -53,7 +57,7 @@ use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
-use crate::store::publishing::{Begun, ContextState, Publication, PublishStep, Side, Withdrawn};
+use crate::store::publishing::{Begun, ContextState, Cursor, Publication, PublishStep, Side, Withdrawn};
 pub use rule::Rule;
 use trees::{Closeness, Search, Staged, Target, TreeError, Trees};
 
@@ -67,7 +71,7 @@ pub struct Publish {
 }
 
 /// Files that did not change, and that an incremental publish looks at.
-const LOOKED_AT: i64 = 2000;
+const LOOKED_AT: usize = 2000;
 
 /// Assets, or lines, that are written in one transaction.
 const PAGE: usize = 500;
@@ -78,8 +82,12 @@ impl Executor for Publish {
         let run = Run::begin(self, context).await?;
         if !run.is_done(SWITCHED) {
             run.part().await?;
+            run.note_shown().await?;
             context.say(Message::new("progress-publishing"));
-            record::record(&run).await?;
+            // A tree that was staged would not hear of what is written down after it.
+            if !run.is_done(STAGED) {
+                record::record(&run).await?;
+            }
             if !run.changes_anything().await? {
                 return run.end_unchanged().await;
             }
@@ -87,7 +95,7 @@ impl Executor for Publish {
         }
         run.mirror_first().await?;
         run.clear_tray().await?;
-        run.tell().await
+        run.tell(run.start.begun.seq).await
     }
 }
 
@@ -120,6 +128,8 @@ impl From<TreeError> for Failure {
         match error {
             TreeError::Stopped => Self::Interrupted,
             TreeError::Blob(error) => error.into(),
+            // The next attempt finds out whose turn it is.
+            TreeError::Passed { .. } | TreeError::Live { .. } => Self::Transient(reason::other(error)),
             TreeError::NotOurs { .. } | TreeError::BadName(_) => Self::because(reason::other(error)),
             TreeError::Io { ref source, .. } => Self::of_io(source, &error),
         }
@@ -133,8 +143,13 @@ const RESET: &str = "/reset";
 const STAGED: &str = "/staged";
 const SWITCHED: &str = "/switched";
 const MIRRORED: &str = "/mirrored";
+const TOLD: &str = "/told";
 
-/// What the first attempt of a run found, for all of its attempts.
+/// Pages of lines, each with how far it came.
+const PUBLISHED_LINES: &str = "/lines:published:";
+const REMOVED_LINES: &str = "/lines:removed:";
+
+/// What the first attempt of a run found, for all that are not passed by another publish.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Start {
     begun: Begun,
@@ -150,6 +165,14 @@ struct Outcome {
     never_shown: HashSet<String>,
 }
 
+/// How far the log tells what changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Pages {
+    cursor: Cursor,
+    /// Files named.
+    count: i64,
+}
+
 /// A publish under way.
 struct Run<'a> {
     publish: &'a Publish,
@@ -159,8 +182,13 @@ struct Run<'a> {
     state: ContextState,
     trees: Trees,
     start: Start,
+    /// Readers saw it, but another publish has begun before all was told.
+    is_passed: bool,
+    /// Steps that an earlier attempt did, as long as nobody passed it.
     done: HashMap<String, Value>,
     recipes: Recipes,
+    /// How often something was made in this attempt.
+    made: AtomicUsize,
 }
 
 impl<'a> Run<'a> {
@@ -169,25 +197,44 @@ impl<'a> Run<'a> {
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
         let state = publish.find_context(context).await?;
-        let trees = Trees::of(&publish.workshop.settings.publish_root, publish.rule.kind, &company_root)?;
-        let mut done = context.done_items().await?;
-        if !done.contains_key(BEGIN) {
-            let live = trees.live()?;
-            let live_seq = live.map_or(0, |side| state.seq_of(side));
-            let report = move |applied: &Applied| match applied {
-                Applied::PublishBegun(begun) => {
-                    ItemReport { result: json!(Start { begun: *begun, live_seq }), ..ItemReport::default() }
-                }
-                _ => ItemReport::default(),
-            };
-            let step = PublishStep::Begin { context: state.id };
-            context.commit(Item(BEGIN.to_owned()), Effect::Publish(step), report).await?;
-            done = context.done_items().await?;
+        let attempt = format!("run {}, attempt {}", context.run.fence.instance, context.run.fence.attempt);
+        let root = &publish.workshop.settings.publish_root;
+        let trees = Trees::of(root, publish.rule.kind, &company_root)?.in_turn(&attempt);
+        let mut done = context.done_of(&[STAGED, SWITCHED, MIRRORED]).await?;
+        let before = match context.last_below(BEGIN).await? {
+            Some((_, start)) => Some(read_start(start)?),
+            None => None,
+        };
+        let is_passed = before.is_some_and(|start| start.begun.seq != state.publish_seq);
+        let is_switched = done.contains_key(SWITCHED);
+        let start = match before {
+            Some(start) if !is_passed || is_switched => start,
+            before => {
+                done.clear();
+                take_number(publish, context, &trees, &state, before.is_some()).await?
+            }
+        };
+        let is_passed = is_passed && is_switched;
+        if !is_passed {
+            let trees = trees.clone();
+            publish.workshop.work(move |_| trees.take_turn()).await??;
+            // Who has lost the run meanwhile ends here. Its successor takes its turn after this.
+            context.plan_more(1).await?;
         }
-        let start = done.get(BEGIN).cloned().unwrap_or_default();
-        let start = serde_json::from_value(start).map_err(|error| Failure::because(reason::other(error)))?;
         let recipes = Recipes::load(context.store(), context.run.company, &publish.workshop).await?;
-        Ok(Self { publish, context, company_root, state, trees, start, done, recipes })
+        let made = AtomicUsize::new(0);
+        Ok(Self { publish, context, company_root, state, trees, start, is_passed, done, recipes, made })
+    }
+
+    /// A number for something that is made, its own in this attempt.
+    fn next_made(&self) -> usize {
+        self.made.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The tree that readers see.
+    async fn live(&self) -> Result<Option<Side>, Failure> {
+        let trees = self.trees.clone();
+        Ok(self.publish.workshop.work(move |_| trees.live()).await??)
     }
 
     fn is_done(&self, item: &str) -> bool {
@@ -204,40 +251,69 @@ impl<'a> Run<'a> {
         self.publish.find_context(self.context).await
     }
 
+    /// What an earlier publish gave to readers, and broke off before it said so, is noted before it is written over.
+    async fn note_shown(&self) -> Result<(), Failure> {
+        if self.start.live_seq <= self.state.shown_seq {
+            return Ok(());
+        }
+        let Some(side) = self.live().await? else { return Ok(()) };
+        let message = Message::new("publish-found-shown").with("context", self.state.name.clone());
+        let report = ItemReport { lines: vec![LogLine::new(LogType::JobInfo, message)], ..ItemReport::default() };
+        let step = PublishStep::Shown { context: self.state.id, side };
+        self.context.commit(Item("/shown".to_owned()), Effect::Publish(step), move |_| report).await?;
+        Ok(())
+    }
+
     async fn changes_anything(&self) -> Result<bool, Failure> {
         let store = self.context.store();
-        let is_shown = self.start.live_seq > 0 && self.trees.live()?.is_some_and(|side| self.tree_exists(side));
+        let trees = self.trees.clone();
+        let is_there = self.publish.workshop.work(move |_| {
+            let live = trees.live()?;
+            Ok::<_, TreeError>(live.is_some_and(|side| trees.tree(side).is_dir()))
+        });
+        let is_shown = self.start.live_seq > 0 && is_there.await??;
         // What an earlier attempt staged may be what readers see now: then nothing tells any more why.
         Ok(self.publish.is_full()
             || self.is_done(STAGED)
             || !is_shown
-            || !store.publications_after(self.state.id, self.start.live_seq).await?.is_empty()
+            || store.has_changed_after(self.state.id, self.start.live_seq).await?
             || self.is_meddled_with().await?)
     }
 
     /// Whether somebody has touched what readers see. All of it is looked at where no order can ask for a full publish, and
     /// else no more than costs little.
     async fn is_meddled_with(&self) -> Result<bool, Failure> {
-        let Some(live) = self.trees.live()?.filter(|_| self.start.live_seq > 0) else { return Ok(false) };
-        let store = self.context.store();
-        let (mut rows, closeness) = if self.publish.rule.looks_at_all {
-            (store.publications_present(self.state.id).await?, Closeness::Stamp)
-        } else {
-            let turn = self.start.begun.seq;
-            (store.publications_in_turn(&self.state, turn, LOOKED_AT).await?, Closeness::SizeAndTime)
-        };
         // What this publish writes down is not there yet.
-        rows.retain(|row| row.seq <= self.start.live_seq);
+        let until = self.start.live_seq;
+        let Some(live) = self.live().await?.filter(|_| until > 0) else { return Ok(false) };
+        let (store, context) = (self.context.store(), self.state.id);
+        if !self.publish.rule.looks_at_all {
+            let turn = self.start.begun.seq;
+            let mut rows = store.publications_in_turn(&self.state, turn, LOOKED_AT as i64).await?;
+            rows.retain(|row| row.seq <= until);
+            return Ok(!self.is_untouched(live, rows, Closeness::SizeAndTime).await?);
+        }
+        let mut after = String::new();
+        loop {
+            let rows = store.next_present(context, until, &after, LOOKED_AT).await?;
+            let last = rows.last().map(|row| row.file_name.clone());
+            if !self.is_untouched(live, rows, Closeness::Stamp).await? {
+                return Ok(true);
+            }
+            match last {
+                Some(last) => after = last,
+                None => return Ok(false),
+            }
+        }
+    }
+
+    async fn is_untouched(&self, side: Side, rows: Vec<Publication>, closeness: Closeness) -> Result<bool, Failure> {
         let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
         let untouched = self
             .publish
             .workshop
-            .work(move |abandoned| trees.is_untouched(live, &rows, closeness, &|| abandoned() || stop.is_cancelled()));
-        Ok(!untouched.await??)
-    }
-
-    fn tree_exists(&self, side: Side) -> bool {
-        self.trees.tree(side).is_dir()
+            .work(move |abandoned| trees.is_untouched(side, &rows, closeness, &|| abandoned() || stop.is_cancelled()));
+        Ok(untouched.await??)
     }
 
     /// Parts the trees of earlier versions from the blobs, once.
@@ -262,22 +338,28 @@ impl<'a> Run<'a> {
     }
 
     async fn clear_tray(&self) -> Result<(), Failure> {
+        if self.is_passed {
+            return Ok(());
+        }
         let trees = self.trees.clone();
         Ok(self.publish.workshop.work(move |_| trees.clear_tray()).await??)
     }
 
     async fn end_unchanged(&self) -> Result<(), Failure> {
         self.clear_tray().await?;
-        let step = PublishStep::Looked { context: self.state.id, until: self.start.begun.until };
+        let Begun { seq, until, .. } = self.start.begun;
+        let is_untold = self.start.live_seq > self.state.told_seq;
         let message = Message::new("publish-nothing").with("context", self.state.name.clone());
-        let report = ItemReport { lines: vec![LogLine::new(LogType::JobInfo, message)], ..ItemReport::default() };
+        let lines = if is_untold { Vec::new() } else { vec![LogLine::new(LogType::JobInfo, message)] };
+        let report = ItemReport { lines, ..ItemReport::default() };
+        let step = PublishStep::Looked { context: self.state.id, seq, until };
         self.context.commit(Item("/unchanged".to_owned()), Effect::Publish(step), move |_| report).await?;
-        Ok(())
+        if is_untold { self.tell(self.start.live_seq).await } else { Ok(()) }
     }
 
     async fn stage_and_switch(&self) -> Result<(), Failure> {
         let (state, begun) = (self.state().await?, self.start.begun);
-        let live = self.trees.live()?;
+        let live = self.live().await?;
         let side = match live {
             // The link was switched just before an attempt ended: nothing is left to do but to note it.
             Some(live) if state.seq_of(live) == begun.seq => live,
@@ -288,21 +370,30 @@ impl<'a> Run<'a> {
                 }
                 self.context.checkpoint()?;
                 self.context.say(Message::new("progress-switching"));
-                let trees = self.trees.clone();
-                self.publish.workshop.work(move |_| trees.switch(standby)).await??;
+                let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
+                let switched = self
+                    .publish
+                    .workshop
+                    .work(move |abandoned| trees.switch(standby, &|| abandoned() || stop.is_cancelled()));
+                switched.await??;
                 standby
             }
         };
-        // A full publish gives readers everything once more.
-        let since = if self.publish.is_full() { 0 } else { self.start.live_seq };
-        let is_other_sound = !self.outcome().await?.is_other_unsound;
-        let step = PublishStep::Switched { context: state.id, side, until: begun.until, since, is_other_sound };
+        let step = PublishStep::Switched {
+            context: state.id,
+            seq: begun.seq,
+            side,
+            until: begun.until,
+            // A full publish gives readers everything once more.
+            in_full: self.publish.is_full() || self.start.live_seq == 0,
+            is_other_sound: !self.outcome().await?.is_other_unsound,
+        };
         self.step(SWITCHED, step).await
     }
 
     /// What staging came to, in whichever attempt.
     async fn outcome(&self) -> Result<Outcome, Failure> {
-        let done = self.context.done_items().await?.remove(STAGED).unwrap_or_default();
+        let done = self.context.done_of(&[STAGED]).await?.remove(STAGED).unwrap_or_default();
         Ok(serde_json::from_value(done).unwrap_or_default())
     }
 
@@ -321,13 +412,14 @@ impl<'a> Run<'a> {
 
     async fn bring_up(&self, state: &ContextState, side: Side, item: &str) -> Result<Staged, Failure> {
         let (store, held) = (self.context.store(), state.seq_of(side));
-        let totals = self.trees.totals(side)?;
+        let trees = self.trees.clone();
+        let totals = self.publish.workshop.work(move |_| trees.totals(side)).await??;
         // A tree that does not know of what the database says it holds is not the tree that was written.
         let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
         let asks_for_all = item == STAGED && (self.publish.is_full() || self.is_meddled_with().await?);
         let in_full = !is_sound || asks_for_all;
         if in_full {
-            self.step(RESET, PublishStep::Reset { context: state.id, side }).await?;
+            self.step(RESET, PublishStep::Reset { context: state.id, seq: self.start.begun.seq, side }).await?;
         }
         let rows = if in_full {
             store.publications_present(state.id).await?
@@ -337,8 +429,9 @@ impl<'a> Run<'a> {
         let held_by_other = state.seq_of(side.other());
         let mut leaving = HashMap::new();
         if in_full {
-            let changed = store.publications_after(state.id, held.min(held_by_other)).await?;
-            leaving.extend(changed.into_iter().filter(|row| !row.present).map(|row| (row.file_name, row.seq)));
+            let since = Cursor::behind(held.min(held_by_other));
+            let left = store.next_changed(state.id, &since, i64::MAX, false, usize::MAX).await?;
+            leaving.extend(left.into_iter().map(|row| (row.file_name, row.seq)));
         }
         let is_long = totals.is_some_and(|totals| totals.is_worth_compacting(rows.len(), state.file_count));
         let compact = if is_long && !in_full { Some(store.publications_present(state.id).await?) } else { None };
@@ -366,19 +459,19 @@ impl<'a> Run<'a> {
 
     /// Commits that a tree holds this publish, with the lines of what was found out about its files.
     async fn note_staged(&self, side: Side, item: &str, staged: Staged) -> Result<(), Failure> {
-        let context = self.state.id;
+        let (context, seq) = (self.state.id, self.start.begun.seq);
         let report = self.staged_report(&staged)?;
         let mut pages = staged.seen.chunks(PAGE).map(<[_]>::to_vec).collect::<Vec<_>>();
         let last = pages.pop().unwrap_or_default();
         for (number, seen) in pages.into_iter().enumerate() {
-            self.step(&format!("{item}/seen:{number}"), PublishStep::Seen { context, seen }).await?;
+            self.step(&format!("{item}/seen:{number}"), PublishStep::Seen { context, seq, seen }).await?;
         }
         let withdrawn = staged
             .refused
             .into_iter()
             .map(|(row, _)| Withdrawn { file_name: row.file_name, asset: row.asset })
             .collect();
-        let step = PublishStep::Staged { context, side, seq: self.start.begun.seq, seen: last, withdrawn };
+        let step = PublishStep::Staged { context, seq, side, seen: last, withdrawn };
         self.context.commit(Item(item.to_owned()), Effect::Publish(step), move |_| report).await?;
         Ok(())
     }
@@ -423,8 +516,10 @@ impl<'a> Run<'a> {
     async fn search(&self, item: &str) -> Result<Search, Failure> {
         match self.publish.publish_type {
             PublishType::FullWithSearch if item == STAGED => {
-                let lines = record::search_lines(self, self.trees.scratch()?).await?;
-                Ok(Search::Write(Arc::new(lines)))
+                let trees = self.trees.clone();
+                let file = Arc::new(self.publish.workshop.work(move |_| trees.scratch()).await??);
+                record::search_lines(self, &file).await?;
+                Ok(Search::Write(file))
             }
             PublishType::Full | PublishType::FullWithSearch | PublishType::Incremental => Ok(Search::Keep),
         }
@@ -433,59 +528,135 @@ impl<'a> Run<'a> {
     /// After the first publish of all, the other tree is made too: nobody reads it, and the next publish is not the one that
     /// pays for it.
     async fn mirror_first(&self) -> Result<(), Failure> {
+        if self.is_passed {
+            return Ok(());
+        }
         let state = self.state().await?;
-        let Some(standby) = self.trees.live()?.map(Side::other) else { return Ok(()) };
+        let Some(standby) = self.live().await?.map(Side::other) else { return Ok(()) };
         if self.start.live_seq == 0 && state.seq_of(standby) == 0 && !self.is_done(MIRRORED) {
             self.stage(&state, standby, MIRRORED).await?;
         }
         Ok(())
     }
 
-    /// Says what readers see now.
-    async fn tell(&self) -> Result<(), Failure> {
-        let store = self.context.store();
-        let changed = store.publications_after(self.state.id, self.start.live_seq).await?;
-        let never_shown = self.outcome().await?.never_shown;
-        let is_gone = |row: &&Publication| !row.present && !never_shown.contains(&row.file_name);
-        let removed: Vec<Publication> = changed.iter().filter(is_gone).cloned().collect();
-        let published = if self.publish.is_full() {
-            store.publications_present(self.state.id).await?
-        } else {
-            changed.into_iter().filter(|row| row.present).collect()
-        };
-        let mut lines: Vec<LogLine> =
-            published.iter().map(|row| self.line(row, self.publish.rule.types.success, "publish-success")).collect();
-        if !removed.is_empty() {
-            lines.extend(self.removal_lines(&removed));
+    /// Says what readers see now, up to a publish.
+    async fn tell(&self, until: i64) -> Result<(), Failure> {
+        let state = self.state().await?;
+        // Who passed this publish told what it had not told by then. Only a full one names more than what changed.
+        let is_told = self.is_passed && state.told_seq >= until;
+        let since = if self.start.live_seq == 0 && !self.is_passed { 0 } else { state.told_seq };
+        if !is_told || self.publish.is_full() {
+            self.tell_rows(true, since, until).await?;
+        }
+        let removed = if is_told { 0 } else { self.tell_rows(false, since, until).await? };
+        let mut lines = Vec::new();
+        if let Some(types) = self.publish.rule.types.cleanup.as_ref().filter(|_| removed > 0) {
+            lines.push(LogLine::new(types.end.0, Message::new(types.end.1).with("count", removed)));
+        }
+        if is_told {
+            let message = Message::new("publish-told").with("context", state.name.clone());
+            lines.push(LogLine::new(LogType::JobInfo, message));
         }
         let manifest = self.trees.link().join(published::manifest(self.publish.rule.kind)).display().to_string();
-        let count = self.state().await?.file_count;
-        let message = Message::new("publish-manifest").with("count", count).with("path", manifest);
+        let message = Message::new("publish-manifest").with("count", state.file_count).with("path", manifest);
         lines.push(LogLine::new(LogType::JobInfo, message));
-        for (number, page) in lines.chunks(PAGE).enumerate() {
-            let is_success = |line: &&LogLine| line.log_type == self.publish.rule.types.success;
-            let success = page.iter().filter(is_success).count() as i64;
-            let counters = Counters { success, transfer_success: success, ..Counters::default() };
-            let report = ItemReport { counters, lines: page.to_vec(), ..ItemReport::default() };
-            self.context.commit(Item(format!("/lines:{number}")), Effect::Nothing, move |_| report).await?;
-        }
+        let report = ItemReport { lines, ..ItemReport::default() };
+        let step = PublishStep::Told { context: state.id, seq: until };
+        self.context.commit(Item(TOLD.to_owned()), Effect::Publish(step), move |_| report).await?;
         Ok(())
     }
 
-    fn removal_lines(&self, removed: &[Publication]) -> Vec<LogLine> {
-        let lines = |log_type| removed.iter().map(move |row| self.line(row, log_type, "publish-removed"));
-        let Some(types) = &self.publish.rule.types.cleanup else { return lines(LogType::JobInfo).collect() };
-        let (begin, end) = (&types.begin, &types.end);
-        let first = Message::new(begin.1).with("context", self.state.name.clone());
-        let last = Message::new(end.1).with("count", removed.len());
-        std::iter::once(LogLine::new(begin.0, first))
-            .chain(lines(types.success))
-            .chain(std::iter::once(LogLine::new(end.0, last)))
-            .collect()
+    /// Names files that are published, or that left: a page in each transaction, and only that in memory. How many it named,
+    /// those of earlier attempts included.
+    async fn tell_rows(&self, present: bool, since: i64, until: i64) -> Result<i64, Failure> {
+        let (store, context) = (self.context.store(), self.state.id);
+        let prefix = if present { PUBLISHED_LINES } else { REMOVED_LINES };
+        let never_shown = if present { HashSet::new() } else { self.outcome().await?.never_shown };
+        let (mut number, mut told) = match self.context.last_below(prefix).await? {
+            Some((number, told)) => {
+                let told = serde_json::from_value(told).map_err(|error| Failure::because(reason::other(error)))?;
+                (number.parse().map_or(0, |number: u64| number + 1), told)
+            }
+            None => (0, Pages { cursor: Cursor::behind(since), count: 0 }),
+        };
+        loop {
+            let mut rows = if present && self.publish.is_full() {
+                store.next_present(context, until, &told.cursor.file_name, PAGE).await?
+            } else {
+                store.next_changed(context, &told.cursor, until, present, PAGE).await?
+            };
+            let Some(last) = rows.last() else { return Ok(told.count) };
+            told.cursor = Cursor { seq: last.seq, file_name: last.file_name.clone() };
+            rows.retain(|row| !never_shown.contains(&row.file_name));
+            let lines = if present { self.success_lines(&rows) } else { self.removal_lines(&rows, told.count == 0) };
+            let count = rows.len() as i64;
+            told.count += count;
+            let counters = Counters { success: count, transfer_success: count, ..Counters::default() };
+            let counters = if present || self.counts_removals() { counters } else { Counters::default() };
+            let result = serde_json::to_value(&told).map_err(|error| Failure::because(reason::other(error)))?;
+            let report = ItemReport { result, counters, lines };
+            self.context.commit(Item(format!("{prefix}{number:010}")), Effect::Nothing, move |_| report).await?;
+            number += 1;
+        }
+    }
+
+    /// Whether what left has a line of the same type as what is published.
+    fn counts_removals(&self) -> bool {
+        let types = &self.publish.rule.types;
+        types.cleanup.as_ref().is_some_and(|cleanup| cleanup.success == types.success)
+    }
+
+    fn success_lines(&self, rows: &[Publication]) -> Vec<LogLine> {
+        rows.iter().map(|row| self.line(row, self.publish.rule.types.success, "publish-success")).collect()
+    }
+
+    fn removal_lines(&self, rows: &[Publication], are_first: bool) -> Vec<LogLine> {
+        let lines = |log_type| rows.iter().map(move |row| self.line(row, log_type, "publish-removed"));
+        let Some(types) = self.publish.rule.types.cleanup.as_ref().filter(|_| !rows.is_empty()) else {
+            return lines(LogType::JobInfo).collect();
+        };
+        let first = Message::new(types.begin.1).with("context", self.state.name.clone());
+        let first = are_first.then(|| LogLine::new(types.begin.0, first));
+        first.into_iter().chain(lines(types.success)).collect()
     }
 
     fn line(&self, row: &Publication, log_type: LogType, code: &str) -> LogLine {
         let message = Message::new(code).with("file", row.file_name.clone()).with("context", self.state.name.clone());
         LogLine::new(log_type, message).about(Some(row.asset), row.asset_name.clone(), row.file_type)
     }
+}
+
+fn read_start(start: Value) -> Result<Start, Failure> {
+    serde_json::from_value(start).map_err(|error| Failure::because(reason::other(error)))
+}
+
+/// Takes a number; a new one for a run that was passed, which then forgets what it did.
+async fn take_number(
+    publish: &Publish,
+    context: &Context,
+    trees: &Trees,
+    state: &ContextState,
+    is_anew: bool,
+) -> Result<Start, Failure> {
+    let trees = trees.clone();
+    let live = publish.workshop.work(move |_| trees.live()).await??;
+    let live_seq = live.map_or(0, |side| state.seq_of(side));
+    let mut lines = Vec::new();
+    if is_anew {
+        context.forget(&[BEGIN, PARTED]).await?;
+        let message = Message::new("publish-begun-anew").with("context", state.name.clone());
+        lines.push(LogLine::new(LogType::JobInfo, message));
+    }
+    let report = move |applied: &Applied| match applied {
+        Applied::PublishBegun(begun) => {
+            ItemReport { result: json!(Start { begun: *begun, live_seq }), lines, ..ItemReport::default() }
+        }
+        _ => ItemReport::default(),
+    };
+    let (context_id, run) = (state.id, context.run.fence.instance);
+    let step = PublishStep::Begin { context: context_id, run };
+    let item = if is_anew { format!("{BEGIN}:{}", context.run.fence.attempt) } else { BEGIN.to_owned() };
+    context.commit(Item(item), Effect::Publish(step), report).await?;
+    let (_, start) = context.last_below(BEGIN).await?.unwrap_or_default();
+    read_start(start)
 }

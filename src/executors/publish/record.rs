@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::clash;
-use super::rule::{Content, Given};
+use super::rule::{Content, Given, Rule};
 use super::trees::TreeError;
 use super::{PAGE, Run};
 use crate::assets::blobs::{BlobError, Blobs};
 use crate::executors::pictures::{self, Unmade};
+use crate::executors::recipe::Recipes;
 use crate::executors::{Bytes, Failure, Item, reason};
 use crate::model::asset::DerivedRole;
 use crate::model::handle;
@@ -37,10 +40,9 @@ pub async fn record(run: &Run<'_>) -> Result<(), Failure> {
         assets.dedup();
         assets
     };
-    let pages = run.done.iter().filter(|(key, _)| key.starts_with(RECORDED));
-    let reached = pages.filter_map(|(_, result)| result.as_i64()).max().unwrap_or(0);
-    let rest: Vec<AssetId> = assets.into_iter().filter(|asset| asset.0 > reached).collect();
-    run.context.plan(run.done.len() + rest.len().div_ceil(PAGE) + ITEMS_AFTERWARDS).await?;
+    let reached = run.context.last_below(RECORDED).await?.and_then(|(_, result)| result.as_i64()).unwrap_or(0);
+    let rest = &assets[assets.partition_point(|asset| asset.0 <= reached)..];
+    run.context.plan_more(rest.len().div_ceil(PAGE) + ITEMS_AFTERWARDS).await?;
     for page in rest.chunks(PAGE) {
         run.context.checkpoint()?;
         record_page(run, page).await?;
@@ -53,57 +55,90 @@ const RECORDED: &str = "/recorded:";
 /// Staged, switched, and at least one page of lines.
 const ITEMS_AFTERWARDS: usize = 3;
 
+/// How often what an asset lacks is made: it may be changed while that is done.
+const MOST_ROUNDS: usize = 3;
+
+/// What assets give to the trees. It looks for stored files, and so it blocks.
+#[derive(Clone)]
+struct Giver {
+    rule: &'static Rule,
+    recipes: Recipes,
+    blobs: Blobs,
+}
+
+/// An asset, with its files in the trees; None if they have to be made first.
+struct Asset {
+    state: AssetState,
+    files: Option<Vec<WantedFile>>,
+}
+
+async fn look(run: &Run<'_>, page: &[AssetId]) -> Result<Vec<Asset>, Failure> {
+    let states = run.context.store().publish_states(run.context.run.company, run.state.id, page).await?;
+    let giver =
+        Giver { rule: run.publish.rule, recipes: run.recipes.clone(), blobs: run.publish.workshop.blobs.clone() };
+    let found = run.publish.workshop.work(move |_| {
+        let asset = |state: AssetState| Asset { files: giver.files(&state), state };
+        states.into_iter().map(asset).collect()
+    });
+    found.await
+}
+
 async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
-    let store = run.context.store();
-    let company = run.context.run.company;
-    let mut states = store.publish_states(company, run.state.id, page).await?;
-    let to_do: Vec<AssetState> = states.iter().filter(|state| files(run, state).is_none()).cloned().collect();
+    let mut assets = look(run, page).await?;
     let mut refused = Refused::new();
-    if !to_do.is_empty() {
+    for _ in 0..MOST_ROUNDS {
+        let lacks = |asset: &&Asset| asset.files.is_none() && !refused.contains_key(&asset.state.id);
+        let to_do: Vec<AssetState> = assets.iter().filter(lacks).map(|asset| asset.state.clone()).collect();
+        if to_do.is_empty() {
+            break;
+        }
         refused.extend(supply(run, to_do, MADE).await?);
-        states = store.publish_states(company, run.state.id, page).await?;
-    }
-    let damaged = bring(run, &states, &refused).await?;
-    if !damaged.is_empty() {
-        // What was made from a master can be made from it again.
-        let to_do = states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
-        refused.extend(supply(run, to_do, MADE).await?);
-        states = store.publish_states(company, run.state.id, page).await?;
+        assets = look(run, page).await?;
     }
     let mut report = ItemReport { result: json!(page.last()), ..ItemReport::default() };
+    let damaged = bring(run, &assets, &refused).await?;
     if !damaged.is_empty() {
-        let again: Vec<AssetState> = states.iter().filter(|state| damaged.contains_key(&state.id)).cloned().collect();
-        for (asset, why) in bring(run, &again, &refused).await? {
-            if let Some(state) = states.iter().find(|state| state.id == asset) {
-                refuse(run, state, why.clone(), &mut report);
+        // What was made from a master can be made from it again.
+        let is_damaged = |asset: &Asset| damaged.contains_key(&asset.state.id);
+        let to_do = assets.iter().filter(|asset| is_damaged(asset)).map(|asset| asset.state.clone()).collect();
+        refused.extend(supply(run, to_do, MADE).await?);
+        assets = look(run, page).await?;
+        for (asset, why) in bring(run, assets.iter().filter(|asset| is_damaged(asset)), &refused).await? {
+            if let Some(asset) = assets.iter().find(|found| found.state.id == asset) {
+                refuse(run, &asset.state, why.clone(), &mut report);
             }
             refused.insert(asset, why.code);
         }
     }
-    let clashing = clash::clashing(run, &states).await?;
+    let clashing = clash::clashing(run, assets.iter().map(|asset| &asset.state)).await?;
+    let mut assets: HashMap<AssetId, Asset> = assets.into_iter().map(|asset| (asset.state.id, asset)).collect();
     let mut wanted = Vec::with_capacity(page.len());
-    for asset in page {
-        let Some(state) = states.iter().find(|state| state.id == *asset) else {
+    for id in page {
+        let Some(Asset { state, files }) = assets.remove(id) else {
             // It is gone altogether.
-            wanted.push(Wanted { asset: *asset, files: Vec::new(), forced: false });
+            wanted.push(Wanted { asset: *id, files: Vec::new(), forced: false });
             continue;
         };
         // What cannot be published now stays as it is published, if it is.
-        if refused.contains_key(asset) {
+        if refused.contains_key(id) {
             continue;
         }
-        if let Some(path) = clashing.get(asset) {
-            let why = Message::new("reason-path-taken").with("path", path.clone());
-            refused.insert(*asset, why.code.clone());
-            refuse(run, state, why, &mut report);
-        } else if let Some(files) = files(run, state) {
-            wanted.push(Wanted { asset: *asset, files, forced: state.forced > run.start.begun.scanned });
-        }
+        let why = match (clashing.get(id), files) {
+            (Some(path), _) => Message::new("reason-path-taken").with("path", path.clone()),
+            (None, Some(files)) => {
+                wanted.push(Wanted { asset: *id, files, forced: state.forced > run.start.begun.scanned });
+                continue;
+            }
+            (None, None) => Message::new(reason::CHANGED_MEANWHILE),
+        };
+        refused.insert(*id, why.code.clone());
+        refuse(run, &state, why, &mut report);
     }
-    let Some(first) = page.first() else { return Ok(()) };
+    let Some(last) = page.last() else { return Ok(()) };
     let refused = refused.into_iter().filter(|(_, code)| reason::may_pass(code)).map(|(asset, _)| asset).collect();
     let step = PublishStep::Record { context: run.state.id, seq: run.start.begun.seq, wanted, refused };
-    run.context.commit(Item(format!("{RECORDED}{first}")), Effect::Publish(step), move |_| report).await?;
+    // In the order of numbers, so that the last one tells how far it came.
+    run.context.commit(Item(format!("{RECORDED}{:020}", last.0)), Effect::Publish(step), move |_| report).await?;
     Ok(())
 }
 
@@ -111,14 +146,17 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
 type Refused = HashMap<AssetId, String>;
 
 /// Brings what is new in these assets to the disk of the trees; gives those that have a file which is not what was stored.
-async fn bring(run: &Run<'_>, states: &[AssetState], refused: &Refused) -> Result<HashMap<AssetId, Message>, Failure> {
-    let assets: Vec<AssetId> = states.iter().map(|state| state.id).collect();
-    let there = run.context.store().published_blobs(run.state.id, &assets).await?;
-    let is_new = |file: &WantedFile| !file.blob.is_empty() && there.get(&file.file_name) != Some(&file.blob);
-    let new = states.iter().filter(|state| !refused.contains_key(&state.id)).filter_map(|state| {
-        let files = files(run, state)?;
-        let blobs: Vec<String> = files.into_iter().filter(is_new).map(|file| file.blob).collect();
-        (!blobs.is_empty()).then(|| (state.id, state.name.clone(), blobs))
+async fn bring<'a>(
+    run: &Run<'_>,
+    assets: impl IntoIterator<Item = &'a Asset> + Clone,
+    refused: &Refused,
+) -> Result<HashMap<AssetId, Message>, Failure> {
+    let ids: Vec<AssetId> = assets.clone().into_iter().map(|asset| asset.state.id).collect();
+    let there = run.context.store().published_blobs(run.state.id, &ids).await?;
+    let is_new = |file: &&WantedFile| !file.blob.is_empty() && there.get(&file.file_name) != Some(&file.blob);
+    let new = assets.into_iter().filter(|asset| !refused.contains_key(&asset.state.id)).filter_map(|asset| {
+        let blobs: Vec<String> = asset.files.iter().flatten().filter(is_new).map(|file| file.blob.clone()).collect();
+        (!blobs.is_empty()).then(|| (asset.state.id, asset.state.name.clone(), blobs))
     });
     let brought: Vec<(AssetId, Option<Message>)> = stream::iter(new.collect::<Vec<_>>())
         .take_while(|_| std::future::ready(!run.context.stop_token().is_cancelled()))
@@ -148,52 +186,58 @@ async fn bring(run: &Run<'_>, states: &[AssetState], refused: &Refused) -> Resul
 
 /// What an asset gives to the context as it is marked now.
 pub fn given(run: &Run<'_>, state: &AssetState) -> Vec<Given> {
-    if state.is_wanted { (run.publish.rule.files)(state) } else { Vec::new() }
+    given_by(run.publish.rule, state)
 }
 
-/// The files of an asset in the trees; None if they have to be made first.
-fn files(run: &Run<'_>, state: &AssetState) -> Option<Vec<WantedFile>> {
-    let mut files = Vec::new();
-    for given in given(run, state) {
-        let (blob, bytes) = match given.content {
-            Content::Master => (state.blob.clone(), state.bytes),
-            Content::Made(role) => fresh(run, state, role)?,
-            Content::IfMade(role) => match fresh(run, state, role) {
-                Some(made) => made,
-                None => continue,
-            },
-            Content::Beside(role) => match beside(state, role) {
-                Some(made) => made,
-                None => continue,
-            },
-            Content::Text(text) => {
-                let (blob, bytes) = (Blobs::id_of(text.as_bytes()), text.len() as u64);
-                // It is short, and made at once where it was damaged.
-                run.publish.workshop.blobs.content(&blob, bytes).ok()?;
-                (blob, bytes)
+fn given_by(rule: &Rule, state: &AssetState) -> Vec<Given> {
+    if state.is_wanted { (rule.files)(state) } else { Vec::new() }
+}
+
+impl Giver {
+    /// The files of an asset in the trees; None if they have to be made first.
+    fn files(&self, state: &AssetState) -> Option<Vec<WantedFile>> {
+        let mut files = Vec::new();
+        for given in given_by(self.rule, state) {
+            let (blob, bytes) = match given.content {
+                Content::Master => (state.blob.clone(), state.bytes),
+                Content::Made(role) => self.fresh(state, role)?,
+                Content::IfMade(role) => match self.fresh(state, role) {
+                    Some(made) => made,
+                    None => continue,
+                },
+                Content::Beside(role) => match beside(state, role) {
+                    Some(made) => made,
+                    None => continue,
+                },
+                Content::Text(text) => {
+                    let (blob, bytes) = (Blobs::id_of(text.as_bytes()), text.len() as u64);
+                    // It is short, and made at once where it was damaged.
+                    self.blobs.content(&blob, bytes).ok()?;
+                    (blob, bytes)
+                }
+                Content::Nothing => (String::new(), 0),
+            };
+            if !blob.is_empty() && !self.blobs.contains(&blob) {
+                return None;
             }
-            Content::Nothing => (String::new(), 0),
-        };
-        if !blob.is_empty() && !run.publish.workshop.blobs.contains(&blob) {
-            return None;
+            files.push(WantedFile {
+                file_name: given.file_name,
+                blob,
+                bytes,
+                asset_name: state.name.clone(),
+                file_type: given.file_type,
+                detail: (!given.detail.is_empty()).then(|| given.detail.into()),
+            });
         }
-        files.push(WantedFile {
-            file_name: given.file_name,
-            blob,
-            bytes,
-            asset_name: state.name.clone(),
-            file_type: given.file_type,
-            detail: (!given.detail.is_empty()).then(|| given.detail.into()),
-        });
+        Some(files)
     }
-    Some(files)
-}
 
-/// What was made of the present master in the way it would be now: blob and size.
-fn fresh(run: &Run<'_>, state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
-    let recipe = run.recipes.of(&state.making);
-    let made = state.derived.iter().find(|made| made.role == role)?;
-    (made.source_blob == state.blob && made.recipe == recipe).then(|| (made.blob.clone(), made.bytes))
+    /// What was made of the present master in the way it would be now: blob and size.
+    fn fresh(&self, state: &AssetState, role: DerivedRole) -> Option<(String, u64)> {
+        let recipe = self.recipes.of(&state.making);
+        let made = state.derived.iter().find(|made| made.role == role)?;
+        (made.source_blob == state.blob && made.recipe == recipe).then(|| (made.blob.clone(), made.bytes))
+    }
 }
 
 /// What was made from the present master, in whatever way: blob and size.
@@ -234,6 +278,14 @@ pub async fn make_again(run: &Run<'_>, lost: &[Publication]) -> Result<bool, Fai
 const MADE: &str = "/made:";
 const MADE_AGAIN: &str = "/made again:";
 
+/// What could not be made, and why: the result of the item.
+#[derive(Serialize, Deserialize)]
+struct Unmakeable {
+    /// What it would have been made of.
+    of: String,
+    code: String,
+}
+
 /// Makes what is missing, a few assets at a time, and gives those that it cannot be made for. The log has their lines.
 async fn supply(run: &Run<'_>, states: Vec<AssetState>, item: &str) -> Result<Refused, Failure> {
     let supplied: Vec<Option<(AssetId, String)>> = stream::iter(states)
@@ -249,12 +301,23 @@ async fn supply(run: &Run<'_>, states: Vec<AssetState>, item: &str) -> Result<Re
     Ok(supplied.into_iter().flatten().collect())
 }
 
-/// The code of the reason, if it was refused: by this attempt or by an earlier one.
+/// All that an asset's files are made of, in short.
+fn ingredients(run: &Run<'_>, state: &AssetState) -> String {
+    let contents: Vec<Content> = given(run, state).into_iter().map(|given| given.content).collect();
+    Blobs::id_of(format!("{} {} {contents:?}", state.blob, run.recipes.of(&state.making)).as_bytes())
+}
+
+/// The code of the reason, if it was refused: now, or before when it would have been made of the same. What was made before
+/// and is missing now is made once more.
 async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Option<String>, Failure> {
-    let key = format!("{item}{}", state.id);
-    if let Some(result) = run.done.get(&key) {
-        return Ok(result.as_str().map(str::to_owned));
+    let (of, below) = (ingredients(run, &state), format!("{item}{}:", state.id));
+    let before = run.context.done_below(&below).await?;
+    let refused = before.into_values().filter_map(|result| serde_json::from_value::<Unmakeable>(result).ok());
+    if let Some(refused) = refused.into_iter().find(|refused| refused.of == of) {
+        return Ok(Some(refused.code));
     }
+    // Its own in every attempt: what a later one makes is written down as well.
+    let key = format!("{below}{}.{}", run.context.run.fence.attempt, run.next_made());
     let (workshop, recipes, progress) = (run.publish.workshop.clone(), run.recipes.clone(), run.context.clone());
     let (asset, given) = (state.clone(), given(run, &state));
     let (mut texts, mut is_published, mut is_made) = (Vec::new(), false, false);
@@ -288,7 +351,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Opti
         }
         Ok(()) => Ok(None),
     };
-    let mut report = ItemReport::default();
+    let (mut report, mut code) = (ItemReport::default(), None);
     let effect = match made {
         Ok(None) => Effect::Nothing,
         Ok(Some(made)) => {
@@ -297,13 +360,13 @@ async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Opti
             Effect::Derive { company, asset: state.id, source_blob, making, derived: made.derived }
         }
         Err(Unmade::Refused(why)) => {
-            report.result = json!(why.code);
+            code = Some(why.code.clone());
+            report.result = json!(Unmakeable { of, code: why.code.clone() });
             refuse(run, &state, why, &mut report);
             Effect::Nothing
         }
         Err(Unmade::Failed(failure)) => return Err(failure),
     };
-    let code = report.result.as_str().map(str::to_owned);
     run.context.commit(Item(key), effect, move |_| report).await?;
     Ok(code)
 }
@@ -322,20 +385,18 @@ fn refuse(run: &Run<'_>, state: &AssetState, why: Message, report: &mut ItemRepo
 /// Assets whose words are in memory at once: a page may have 20,000.
 const SEARCHED: usize = 20;
 
-/// What is known of every asset published, for search: a line of JSON each, in `file`.
-pub async fn search_lines(run: &Run<'_>, file: File) -> Result<File, Failure> {
+/// Search data that is written in one go.
+const WRITTEN: usize = 1 << 20;
+
+/// Writes what is known of every asset published, for search: a line of JSON each.
+pub async fn search_lines(run: &Run<'_>, file: &Arc<File>) -> Result<(), Failure> {
     let store = run.context.store();
-    let failed = |error: io::Error| Failure::Transient(reason::other(format!("cannot write search data: {error}")));
-    let mut lines = BufWriter::new(file);
-    let mut assets: Vec<AssetId> =
-        store.publications_present(run.state.id).await?.iter().map(|row| row.asset).collect();
-    // Some have several files.
-    assets.sort_unstable();
-    assets.dedup();
-    for assets in assets.chunks(SEARCHED) {
+    let (mut reached, mut text) = (AssetId(0), String::new());
+    loop {
         run.context.checkpoint()?;
-        let (words, maps) = (store.words_of(assets).await?, store.image_maps_of(assets).await?);
-        for state in store.publish_states(run.context.run.company, run.state.id, assets).await? {
+        let assets = store.next_published_assets(run.state.id, reached, SEARCHED).await?;
+        let (words, maps) = (store.words_of(&assets).await?, store.image_maps_of(&assets).await?);
+        for state in store.publish_states(run.context.run.company, run.state.id, &assets).await? {
             let mut line = json!({
                 "asset": state.name,
                 "id": state.id,
@@ -351,8 +412,16 @@ pub async fn search_lines(run: &Run<'_>, file: File) -> Result<File, Failure> {
             if let Some(maps) = maps.get(&state.id) {
                 line["imageMaps"] = json!(maps);
             }
-            writeln!(lines, "{line}").map_err(failed)?;
+            text += &format!("{line}\n");
+        }
+        if text.len() >= WRITTEN || assets.is_empty() {
+            let (file, text) = (file.clone(), std::mem::take(&mut text));
+            let written = run.publish.workshop.work(move |_| (&*file).write_all(text.as_bytes())).await?;
+            written.map_err(|error| Failure::of_io(&error, format!("cannot write search data: {error}")))?;
+        }
+        match assets.last() {
+            Some(last) => reached = *last,
+            None => return Ok(()),
         }
     }
-    lines.into_inner().map_err(|error| failed(error.into_error()))
 }

@@ -13,12 +13,12 @@
 //! [`Stamp`] or else by its hash. One that is not is made again from its blob, and said.
 //!
 //! Whatever is done here can be done again after it broke off anywhere. A lock keeps a worker that nobody waits for any
-//! more, but has not noticed yet, apart from the one that came after it.
+//! more, but has not noticed yet, apart from the one that came after it. The lock says whose turn it is: an attempt that has
+//! a successor finds another name in it, and touches nothing any more.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +42,10 @@ pub enum TreeError {
     NotOurs { path: PathBuf },
     #[error("stopped before the new publish was complete")]
     Stopped,
+    #[error("another attempt has taken its turn at the published files in {path}; this one leaves them alone")]
+    Passed { path: PathBuf },
+    #[error("readers see {path}, which was to be brought up to date; the link was switched meanwhile, try again")]
+    Live { path: PathBuf },
     #[error("cannot {doing} {path}: {source}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -125,6 +129,8 @@ pub struct Trees {
     name: String,
     manifest: &'static str,
     guest: Option<&'static str>,
+    /// Who writes to them; None for who needs no turn.
+    turn: Option<Arc<str>>,
 }
 
 impl Trees {
@@ -137,10 +143,35 @@ impl Trees {
     /// `folder` holds the trees of all companies; `manifest` is the name of the manifest in each.
     fn new(folder: PathBuf, name: &str, manifest: &'static str) -> Result<Self, TreeError> {
         if is_plain(name) {
-            Ok(Self { folder, name: name.to_owned(), manifest, guest: None })
+            Ok(Self { folder, name: name.to_owned(), manifest, guest: None, turn: None })
         } else {
             Err(TreeError::BadName(name.to_owned()))
         }
+    }
+
+    /// The same for an attempt, which is named as no other is.
+    pub fn in_turn(self, attempt: &str) -> Self {
+        Self { turn: Some(attempt.into()), ..self }
+    }
+
+    /// Begins the turn of this attempt, and ends that of any other.
+    pub fn take_turn(&self) -> Result<(), TreeError> {
+        fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
+        let (mut lock, path) = (self.lock()?, self.hidden("lock"));
+        let turn = self.turn.as_deref().unwrap_or_default();
+        let written = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(turn.as_bytes()));
+        written.map_err(doing("write", &path))
+    }
+
+    /// The lock, for the attempt whose turn it is.
+    fn lock_in_turn(&self) -> Result<File, TreeError> {
+        /// No name of an attempt is longer.
+        const LONGEST: u64 = 200;
+        let (lock, path) = (self.lock()?, self.hidden("lock"));
+        let Some(turn) = self.turn.as_deref() else { return Ok(lock) };
+        let mut found = String::new();
+        (&lock).take(LONGEST).read_to_string(&mut found).map_err(doing("read", &path))?;
+        if found == turn { Ok(lock) } else { Err(TreeError::Passed { path: self.link() }) }
     }
 
     /// What readers open.
@@ -204,6 +235,10 @@ impl Trees {
 
     /// Removes what was brought and is not needed any more.
     pub fn clear_tray(&self) -> Result<(), TreeError> {
+        if !self.folder.is_dir() {
+            return Ok(());
+        }
+        let _lock = self.lock_in_turn()?;
         let tray = self.tray();
         match fs::remove_dir_all(&tray) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(doing("remove", &tray)(error)),
@@ -220,8 +255,15 @@ impl Trees {
         stop: &dyn Fn() -> bool,
     ) -> Result<Staged, TreeError> {
         fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
-        let _lock = self.lock()?;
+        let _lock = self.lock_in_turn()?;
         let tree = self.tree(side);
+        // What was found out before it had the lock may be true no more.
+        if self.live()? == Some(side) {
+            return Err(TreeError::Live { path: tree });
+        }
+        if stop() {
+            return Err(TreeError::Stopped);
+        }
         if tree.is_symlink() {
             remove_file(&tree)?;
         }
@@ -264,11 +306,11 @@ impl Trees {
         let refused: HashSet<&str> = staged.refused.iter().map(|(row, _)| row.file_name.as_str()).collect();
         let manifest = Manifest::of(tree, self.manifest);
         let written = match (&target.compact, target.in_full) {
-            (Some(all), _) => manifest.write(entries(&without(all, &refused)), target.seq, &target.at),
-            (None, true) => manifest.write(entries(&without(&target.rows, &refused)), target.seq, &target.at),
+            (Some(all), _) => manifest.write(entries_without(all, &refused), target.seq, &target.at),
+            (None, true) => manifest.write(entries_without(&target.rows, &refused), target.seq, &target.at),
             (None, false) => {
                 let files = target.files - refused.len() as i64;
-                manifest.append(entries(&without(&target.rows, &refused)), target.seq, files, &target.at)
+                manifest.append(entries_without(&target.rows, &refused), target.seq, files, &target.at)
             }
         };
         written.map_err(doing("write the manifest in", tree))
@@ -370,7 +412,7 @@ impl Trees {
         if !self.folder.is_dir() {
             return Ok(Parted::default());
         }
-        let _lock = self.lock()?;
+        let _lock = self.lock_in_turn()?;
         Ok(published::part([&self.tree(Side::A), &self.tree(Side::B)], stop)?)
     }
 
@@ -385,9 +427,12 @@ impl Trees {
     }
 
     /// Shows readers a tree, all of it at once.
-    pub fn switch(&self, side: Side) -> Result<(), TreeError> {
-        let _lock = self.lock()?;
+    pub fn switch(&self, side: Side, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
+        let _lock = self.lock_in_turn()?;
         self.live()?;
+        if stop() {
+            return Err(TreeError::Stopped);
+        }
         let (next, link) = (self.hidden("next"), self.link());
         remove_file(&next)?;
         let tree = self.tree(side);
@@ -398,7 +443,7 @@ impl Trees {
 
     fn lock(&self) -> Result<File, TreeError> {
         let path = self.hidden("lock");
-        let file = File::options().write(true).create(true).truncate(false).open(&path);
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(doing("open the lock", &path))?;
         flock(&file, FlockOperation::LockExclusive).map_err(|error| doing("take the lock", &path)(error.into()))?;
         Ok(file)
@@ -432,8 +477,11 @@ impl Trees {
 
     /// Puts the guest into both trees, so that no switch takes it back. False without a tree that readers see.
     pub fn place_guest(&self, name: &str, text: &str) -> Result<bool, TreeError> {
-        let Some(live) = self.live()? else { return Ok(false) };
+        if !self.folder.is_dir() {
+            return Ok(false);
+        }
         let _lock = self.lock()?;
+        let Some(live) = self.live()? else { return Ok(false) };
         for tree in [live.other(), live].map(|side| self.tree(side)).into_iter().filter(|tree| tree.is_dir()) {
             write(&tree, name, text.as_bytes())?;
             blobs::sync_folder(&tree)?;
@@ -591,13 +639,12 @@ fn entries(rows: &[Publication]) -> impl Iterator<Item = Entry<'_>> {
     rows.iter().map(Publication::entry)
 }
 
-/// Rows as they are without the files that were refused.
-fn without<'a>(rows: &'a [Publication], refused: &HashSet<&str>) -> Cow<'a, [Publication]> {
-    if refused.is_empty() {
-        return Cow::Borrowed(rows);
-    }
-    let is_there = |row: &Publication| row.present && !refused.contains(row.file_name.as_str());
-    rows.iter().map(|row| Publication { present: is_there(row), ..row.clone() }).collect()
+/// The same without the files that were refused.
+fn entries_without<'a>(rows: &'a [Publication], refused: &'a HashSet<&str>) -> impl Iterator<Item = Entry<'a>> {
+    rows.iter().map(|row| {
+        let entry = row.entry();
+        if refused.contains(row.file_name.as_str()) { Entry { file: None, ..entry } } else { entry }
+    })
 }
 
 /// The names of published files, and of the folders that they lie in.
@@ -789,13 +836,53 @@ mod tests {
         world.stage(1, &[world.row("a.tif", "a")], &|| false).unwrap();
         // A switch that broke off between its two steps.
         symlink(".Acme.b", world.trees.hidden("next")).unwrap();
-        world.trees.switch(Side::A).unwrap();
+        world.trees.switch(Side::A, &|| false).unwrap();
         assert_eq!(world.trees.live().unwrap(), Some(Side::A));
         assert_eq!(fs::read_to_string(world.trees.link().join("a.tif")).unwrap(), "a");
         fs::remove_file(world.trees.link()).unwrap();
         symlink("/etc", world.trees.link()).unwrap();
         assert!(matches!(world.trees.live(), Err(TreeError::NotOurs { .. })));
-        assert!(matches!(world.trees.switch(Side::A), Err(TreeError::NotOurs { .. })));
+        assert!(matches!(world.trees.switch(Side::A, &|| false), Err(TreeError::NotOurs { .. })));
+    }
+
+    #[test]
+    fn who_has_a_successor_touches_nothing_any_more() {
+        let mut world = world();
+        let all = world.trees.clone();
+        let (first, second) = (all.clone().in_turn("run 1, attempt 1"), all.in_turn("run 2, attempt 1"));
+        world.trees = first.clone();
+        first.take_turn().unwrap();
+        world.stage(1, &[world.row("a.tif", "a")], &|| false).unwrap();
+        // The first was told to leave off, and stands before the lock with all that it was to do.
+        second.take_turn().unwrap();
+        let is_passed = |tried: Result<(), TreeError>| matches!(tried, Err(TreeError::Passed { .. }));
+        assert!(is_passed(first.switch(Side::A, &|| false)));
+        assert!(is_passed(world.stage(2, &[world.row("b.tif", "b")], &|| false).map(drop)));
+        assert!(is_passed(first.clear_tray()));
+        assert!(is_passed(first.part(&|| false).map(drop)));
+        assert_eq!(first.live().unwrap(), None);
+        assert!(!world.texts().contains_key("b.tif"));
+        world.trees = second.clone();
+        world.stage(2, &[world.row("b.tif", "b")], &|| false).unwrap();
+        second.switch(Side::A, &|| false).unwrap();
+        assert_eq!(second.live().unwrap(), Some(Side::A));
+        // An earlier attempt of the same run is another one as well.
+        let again = second.clone().in_turn("run 2, attempt 2");
+        again.take_turn().unwrap();
+        assert!(is_passed(second.switch(Side::A, &|| false)));
+    }
+
+    #[test]
+    fn what_readers_see_is_not_written_to() {
+        let world = world();
+        world.stage(1, &[world.row("a.tif", "a")], &|| false).unwrap();
+        assert!(matches!(world.trees.switch(Side::A, &|| true), Err(TreeError::Stopped)));
+        assert_eq!(world.trees.live().unwrap(), None, "nobody waits for the switch any more");
+        world.trees.switch(Side::A, &|| false).unwrap();
+        let before = world.texts();
+        let staged = world.stage(2, &[world.row("a.tif", "another")], &|| false);
+        assert!(matches!(staged, Err(TreeError::Live { .. })), "{staged:?}");
+        assert_eq!(world.texts(), before);
     }
 
     #[test]

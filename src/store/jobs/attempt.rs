@@ -122,6 +122,86 @@ impl Store {
         rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
     }
 
+    /// Items with these keys that are done, with their results.
+    pub async fn done_items_of(
+        &self,
+        instance: InstanceId,
+        keys: &[&str],
+    ) -> Result<HashMap<String, Value>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT i.key, i.result FROM json_each($2) k JOIN item i ON i.instance_id = $1 AND i.key = k.value",
+        )
+        .bind(instance.0)
+        .bind(json!(keys).to_string())
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read checkpoints"))?;
+        rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
+    }
+
+    /// The last item in the order of keys that begin with `prefix`: the rest of its key, and its result.
+    pub async fn last_item_below(
+        &self,
+        instance: InstanceId,
+        prefix: &str,
+    ) -> Result<Option<(String, Value)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT substr(key, length($2) + 1) AS key, result FROM item
+             WHERE instance_id = $1 AND key >= $2 AND key < $2 || char(1114111) ORDER BY key DESC LIMIT 1",
+        )
+        .bind(instance.0)
+        .bind(prefix)
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read a checkpoint"))?;
+        row.map(|row| Ok((row.get("key"), rows::json(&row, "result")?))).transpose()
+    }
+
+    /// How many items of the run are done.
+    pub async fn count_items(&self, instance: InstanceId) -> Result<i64, StoreError> {
+        sqlx::query_scalar("SELECT coalesce((SELECT items_done FROM instance WHERE id = $1), 0)")
+            .bind(instance.0)
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("count checkpoints"))
+    }
+
+    /// Forgets items of the run, so that they are done anew: some at a time, and never those whose keys begin with one of
+    /// `kept`. Whether there may be more.
+    pub async fn forget_items(&self, fence: Fence, kept: &'static [&'static str]) -> Result<bool, AttemptError> {
+        /// In one transaction, so that others write in between.
+        const SOME: i64 = 5_000;
+        self.write(move |tx| {
+            Box::pin(async move {
+                is_done(tx, fence, "").await?;
+                let forgotten = sqlx::query(
+                    "DELETE FROM item WHERE instance_id = $1 AND key IN (
+                         SELECT key FROM item i WHERE instance_id = $1 AND NOT EXISTS (
+                             SELECT 1 FROM json_each($2) k WHERE substr(i.key, 1, length(k.value)) = k.value)
+                         LIMIT $3)",
+                )
+                .bind(fence.instance.0)
+                .bind(json!(kept).to_string())
+                .bind(SOME)
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::doing("forget checkpoints"))?
+                .rows_affected()
+                .cast_signed();
+                sqlx::query("UPDATE instance SET items_done = items_done - $2 WHERE id = $1")
+                    .bind(fence.instance.0)
+                    .bind(forgotten)
+                    .execute(tx)
+                    .await
+                    .map_err(StoreError::doing("forget checkpoints"))?;
+                Ok(forgotten >= SOME)
+            })
+        })
+        .await
+    }
+
     /// Says how many units of work the run has, those done before included.
     pub async fn plan_items(&self, fence: Fence, total: i64) -> Result<(), AttemptError> {
         self.write(move |tx| {

@@ -162,9 +162,11 @@ impl From<StoreError> for Failure {
             }
             StoreError::Damaged { .. } => return Self::unfit(error),
             StoreError::Open { reason, .. } if reason.needs_a_person() => return Self::unfit(error),
-            StoreError::Open { .. } | StoreError::Full { .. } | StoreError::ReadOnly { .. } | StoreError::Closed => {
-                None
-            }
+            StoreError::Open { .. }
+            | StoreError::Full { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Closed
+            | StoreError::Passed { .. } => None,
         };
         match hint {
             Some(hint) => Self::new(error.to_string()).hint(hint),
