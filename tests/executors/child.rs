@@ -237,6 +237,12 @@ fn nothing_outlives_a_daemon_that_is_killed() {
     launcher(home.path()).sweep().unwrap();
 }
 
+/// Children end, and their folders go, soon after who needed them is done.
+pub fn nothing_is_left_in(folder: &Path) {
+    let left = || fs::read_dir(folder).map_or(0, Iterator::count);
+    wait_until(&format!("nothing is left in {}", folder.display()), || left() == 0);
+}
+
 /// For what other processes do, which no clock of ours governs.
 pub fn wait_until(what: &str, happened: impl Fn() -> bool) {
     for _ in 0..3000 {

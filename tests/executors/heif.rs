@@ -6,6 +6,7 @@ use std::process::Command;
 use prepress::model::kind::JobKind;
 use serde_json::json;
 
+use crate::child::nothing_is_left_in;
 use crate::likeness::{mean_delta_e, pyramid, size, text, tool};
 use crate::world::{Done, World, directory, read};
 
@@ -215,7 +216,7 @@ async fn damaged_and_large_ones_cost_their_own_lines() {
     }
     assert_eq!(done.counters.success + done.counters.error, 17, "{log}");
     assert!(done.counters.success >= 2, "{log}");
-    assert_eq!(std::fs::read_dir(&world.settings.scratch).unwrap().count(), 0);
+    nothing_is_left_in(&world.settings.scratch);
 }
 
 /// Run by the test below, in a process that finds no tools.

@@ -7,6 +7,7 @@ use std::process::Command;
 use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
+use crate::child::nothing_is_left_in;
 use crate::world::{Done, World, directory};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
@@ -351,7 +352,7 @@ async fn pages_survive_crashes_and_are_drawn_once() {
         world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY position").await;
     let expected: Vec<_> = (1..=20).map(|n| vec![json!(format!("book-{n}"))]).collect();
     assert_eq!(members, expected);
-    assert_eq!(std::fs::read_dir(&world.settings.scratch).map_or(0, Iterator::count), 0);
+    nothing_is_left_in(&world.settings.scratch);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -469,7 +470,7 @@ async fn hostile_mutations_cost_at_most_their_own_lines() {
         assert_eq!(filed + refused, 1, "{name}: {log}");
     }
     assert!(documents.len() > 20, "most of them can be read still: {log}");
-    assert_eq!(std::fs::read_dir(&world.settings.scratch).map_or(0, Iterator::count), 0);
+    nothing_is_left_in(&world.settings.scratch);
 }
 
 pub const EPS: &[u8] = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 100 100 400 300\n%%EndComments\n\

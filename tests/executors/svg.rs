@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use prepress::model::kind::JobKind;
 use serde_json::json;
 
+use crate::child::nothing_is_left_in;
 use crate::likeness::{derived, mean_delta_e, pyramid, size, text, tool};
 use crate::world::{Done, World, directory, png, read};
 
@@ -303,7 +304,7 @@ async fn bombs_cost_their_own_lines() {
         assert!(line.is_some_and(|line| line.contains(why)), "{name}: {why}\n{log}");
     }
     assert_eq!((done.counters.success, done.counters.error), (2, cases.len() as i64), "{log}");
-    assert_eq!(std::fs::read_dir(&world.settings.scratch).unwrap().count(), 0);
+    nothing_is_left_in(&world.settings.scratch);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -332,5 +333,5 @@ async fn drawing_that_takes_too_long_is_ended() {
     world.put("in/slow.svg", svg("width='1000' height='1000'", &slow).as_bytes());
     let done = upload(&world).await;
     assert!(done.text().contains("slow.svg could not be processed: resvg took longer than 1 s"), "{}", done.text());
-    assert_eq!(std::fs::read_dir(&world.settings.scratch).unwrap().count(), 0);
+    nothing_is_left_in(&world.settings.scratch);
 }

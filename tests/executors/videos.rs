@@ -16,6 +16,7 @@ use prepress::store::property_sets::Owner;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::child::nothing_is_left_in;
 use crate::world::{Done, World, directory, read, start};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
@@ -465,8 +466,7 @@ fn encoders(world: &World, text: &str) -> Vec<u32> {
 fn nothing_is_left(world: &World) {
     assert_eq!(encoders(world, ""), Vec::<u32>::new());
     for folder in ["scratch", "blobs/tmp"] {
-        let left = fs::read_dir(world.folder.path().join(folder)).unwrap().count();
-        assert_eq!(left, 0, "{folder}");
+        nothing_is_left_in(&world.folder.path().join(folder));
     }
 }
 

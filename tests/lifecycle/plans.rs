@@ -424,6 +424,10 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("attempt", store.show_progress(fence, Progress::default(), now)).await.unwrap();
     call("attempt", store.done_items(fence.instance)).await.unwrap();
     call("attempt", store.done_items_below(fence.instance, "o")).await.unwrap();
+    call("attempt", store.done_items_of(fence.instance, &["one", "two"])).await.unwrap();
+    call("attempt", store.last_item_below(fence.instance, "o")).await.unwrap();
+    call("attempt", store.count_items(fence.instance)).await.unwrap();
+    call("attempt", store.forget_items(fence, &["o"])).await.unwrap();
     let ending = Ending { outcome: Outcome::Succeeded, reason: None };
     call("attempt", store.finish_attempt(fence, ending, now)).await.unwrap();
     let retry = Release::Retry { reason: Message::new("reason-internal"), not_before: now };
@@ -612,6 +616,7 @@ const COLD: &[(&str, &str)] = &[
     ("SELECT id, exec_schedule, next_fire_at FROM job", "once a start in another zone"),
     ("UPDATE job SET next_fire_at = $3, trigger_state = CASE", "once a start in another zone"),
     ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),
+    ("INSERT INTO system (key, value) VALUES ($1, $2)", "by its key, when a stretch of old lines is gone"),
     (
         "SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3",
         "of a run that cannot be read, by its number",
