@@ -9,8 +9,8 @@
 //! The login of a SOAP request stands inside of its body, so that whoever sends one is a stranger until the whole of it has
 //! been read. What does not fit waits a while for others to end. A stranger need not wait for another that holds more
 //! than itself: the one that holds most gives way, and is told to try again. So a few that send much, or slowly, do not
-//! shut out the many that send little; and to fill the budget with little ones takes more requests than there can be at a
-//! time (see [`super::connections`]).
+//! shut out the many that send little. To fill the budget with little ones takes thousands of requests at a time, which
+//! HTTP/2 allows on some hundred connections (see [`super::connections`]): then strangers wait, and are told to come again.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

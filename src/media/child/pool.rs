@@ -191,6 +191,8 @@ impl Pool {
         let Inner { launcher, limits, yard, .. } = &*self.0;
         let folder = launcher.folder()?;
         let (socket, theirs) = UnixStream::pair().map_err(failed)?;
+        // One that takes no orders any more must not hold up who gives them.
+        socket.set_write_timeout(Some(LONGEST_WRITE)).map_err(failed)?;
         let memory = limits.picture.max_memory.saturating_add(PROGRAM);
         // Each errand has its own limits of time, which are watched from here.
         let forever = Duration::from_secs(u64::MAX);
@@ -207,6 +209,9 @@ impl Pool {
         Ok(Worker { running, ended, socket, stderr, keeps: None, yard: yard.clone(), _folder: folder })
     }
 }
+
+/// How long a worker may take to make room for an order. It is at rest when it gets one.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Most threads of a worker: each takes address space.
 const MOST_THREADS: usize = 16;
@@ -312,7 +317,9 @@ impl Crew {
                 return self.pool.start().inspect_err(|_| yard.forget_one()).map(|worker| (worker, true));
             }
             if !state.idle.is_empty() {
-                let other = state.idle.remove(0);
+                // One that has nothing at hand costs whoever sent it nothing but a start.
+                let at = state.idle.iter().position(|idle| idle.worker.keeps.is_none()).unwrap_or(0);
+                let other = state.idle.remove(at);
                 drop(state);
                 drop(other);
             } else {

@@ -345,6 +345,7 @@ impl<B: BufRead> Elements<B> {
                     continue;
                 }
                 Event::DocType(_) => return Err(SheetError::DocumentType),
+                Event::Eof if self.depth > 0 => return Err(bad_xml("it ends before its elements do")),
                 Event::Eof => return Ok(None),
                 _ => continue,
             };
@@ -474,6 +475,8 @@ mod tests {
         let with_type = refused(Form::Xml, b"<!DOCTYPE ips [<!ENTITY a 'b'>]><ips/>");
         assert!(matches!(with_type, SheetError::DocumentType));
         assert!(matches!(refused(Form::Xml, b"<ips><ghw_object vc_objectname='a'</ips>"), SheetError::BadXml(_)));
+        let cut = refused(Form::Xml, b"<ips><ghw_object vc_objectname='a' x='b'/>\n");
+        assert!(matches!(cut, SheetError::BadXml(_)), "{cut}");
         let wide = format!("id{}\n", "\tx".repeat(500));
         assert!(matches!(refused(Form::TabDelimited, wide.as_bytes()), SheetError::TooManyFields { .. }));
         let long = format!("id\tx\n{}", "a\tb\n".repeat(100_001));

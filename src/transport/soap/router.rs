@@ -243,9 +243,10 @@ async fn read_body(
     if codings.is_empty() {
         return Ok(bytes);
     }
-    let turn = UNPACKING.acquire().await;
     let (sent, most) = (bytes.capacity() as u64, codings.most(bytes.len(), limit) as u64);
+    // Before the turn: who waits for room keeps no other from being unpacked.
     charge.grow(most).await?;
+    let turn = UNPACKING.acquire().await;
     let unpacked = tokio::task::spawn_blocking(move || {
         // It is unpacked to the end, also when nobody waits for it any more: the turn lasts as long.
         let _turn = turn;
