@@ -120,7 +120,8 @@ struct Candidate {
 /// The waiting runs of each company that could start, enough of each to fill all free slots alone. Those that are to be
 /// stopped cannot, also if that is still to be done. Those whose key another run has are not looked at: triggers mark them
 /// `blocked`, and take the mark from the first of them when the key is freed. So a claim costs nothing for them, however
-/// many wait.
+/// many wait. The indexes are named: by statistics of a time when there was one run, a table as a whole looks as good, and is read
+/// once for each run that waits.
 async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
     let open: Vec<&str> = JobKind::ALL.iter().filter(|kind| free.takes(**kind)).map(|kind| kind.element()).collect();
     let rows = sqlx::query(
@@ -133,7 +134,8 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
              FROM company_waiting WHERE company_waiting.id IS NOT NULL
          )
          SELECT i.id, i.company_id, i.kind, i.exclusive_key
-         FROM company_waiting c CROSS JOIN instance i WHERE i.id IN (
+         FROM company_waiting c CROSS JOIN instance i INDEXED BY instance_ready
+         WHERE i.state = 'WaitingCoordinator' AND i.blocked = 0 AND i.company_id = c.id AND i.id IN (
              SELECT w.id FROM instance w INDEXED BY instance_ready
              WHERE w.state = 'WaitingCoordinator' AND w.blocked = 0 AND w.company_id = c.id AND w.not_before_at <= $1
                AND w.kind IN (SELECT value FROM json_each($2))
@@ -142,8 +144,9 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
                     WHERE s.company_id = w.company_id AND s.job_name = w.job_name
                       AND (s.job_id IS NULL OR s.job_id = w.job_id) AND w.id > s.after_id AND w.id <= s.up_to_id)
                AND (w.exclusive_key IS NULL OR NOT EXISTS (
-                    SELECT 1 FROM instance r
-                    WHERE r.state IN ('Running', 'Stopping') AND r.exclusive_key = w.exclusive_key))
+                    SELECT 1 FROM instance r INDEXED BY instance_by_key
+                    WHERE r.state <> 'Done' AND r.blocked = 0
+                      AND r.state IN ('Running', 'Stopping') AND r.exclusive_key = w.exclusive_key))
              ORDER BY w.id LIMIT $3)
          ORDER BY i.company_id, i.id",
     )

@@ -49,7 +49,7 @@ impl Store {
     /// Asks a run to stop.
     pub async fn stop_run(&self, instance: InstanceId, by: AccountId, now: DateTime<Utc>) -> Result<Stop, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Stops, Bell::Outbox], move |tx| {
+        self.write_and_ring(&[Bell::Stops, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
                 let stops = stop_all(tx, &[instance], by, now, now, zone).await?;
                 // One that its retention has removed was over long ago.
@@ -127,7 +127,7 @@ impl Store {
     /// down as a [`StopOrder`] with it, and none of them begins any more; [`Store::carry_out_stop_orders`] stops them.
     pub async fn stop_namesakes(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Outbox], move |tx| {
+        self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
                 let Some(order) = StopOrder::about(tx, job, Reach::Name, false, by, now).await? else {
                     return Ok(false);
@@ -163,7 +163,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Control<()>, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Triggers, Bell::Outbox], move |tx| {
+        self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Triggers, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
                 let Some(order) = StopOrder::about(tx, job, reach, true, by, now).await? else {
                     return Ok(Control::NoSuchJob);
@@ -205,7 +205,7 @@ impl Store {
 
     async fn stop_ordered(&self, most: u32, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Stops, Bell::Outbox], move |tx| {
+        self.write_and_ring(&[Bell::Stops, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
                 let Some(order) = StopOrder::oldest(tx).await? else { return Ok(false) };
                 let step = order.step(tx, most, now, zone).await?;
