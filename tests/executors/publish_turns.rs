@@ -434,7 +434,7 @@ async fn errors_found_before_a_publish_began_anew_count_once() {
 }
 
 /// How many short stories of two contexts are told.
-const STORIES: usize = 120;
+const STORIES: usize = 100;
 
 /// Where an attempt may end: before one of its commits, with all done that belongs to it.
 const ENDS: [Option<&str>; 12] = [

@@ -790,7 +790,8 @@ mod tests {
                 Some((path.file_name().unwrap().to_string_lossy().into_owned(), text))
             };
             let tree = self.trees.tree(Side::A);
-            fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join("content")).unwrap()).filter_map(read).collect()
+            let content = fs::read_dir(tree.join("content")).into_iter().flatten();
+            fs::read_dir(&tree).unwrap().chain(content).filter_map(read).collect()
         }
     }
 
