@@ -560,7 +560,7 @@ mod tests {
         let (table, attributes) =
             (format!("a{cells}\n"), (0..330).map(|field| format!(" f{field}='1'")).collect::<String>());
         let element = format!("<o vc_objectname='a'{attributes}/>\n");
-        for (form, head, again) in [(Form::TabDelimited, head.as_str(), &table), (Form::Xml, "<ips>", &element)] {
+        for (form, head, again) in [(Form::TabDelimited, head.as_str(), &table), (Form::Xml, "<ips/>", &element)] {
             let at = Cell::new(0);
             let bytes = (head.len() + again.len() * 2_000) as u64;
             let repeated = Repeated { head: head.as_bytes(), again: again.as_bytes(), bytes, at: &at };
