@@ -1,0 +1,432 @@
+//! What a publish writes, a step in each transaction, and whether it still is its turn.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use super::{Begun, PublishStep, Seen, Side, Wanted, WantedFile, Withdrawn};
+use crate::model::id::{AssetId, ContextId, InstanceId};
+use crate::store::effect::Applied;
+use crate::store::{StoreError, Transaction, contexts, rows};
+
+pub(in crate::store) async fn apply(
+    tx: &mut Transaction,
+    step: PublishStep,
+    now: DateTime<Utc>,
+) -> Result<Applied, StoreError> {
+    match step {
+        PublishStep::Begin { context, run } => return begin(tx, context, run).await.map(Applied::PublishBegun),
+        PublishStep::Parted { context } => parted(tx, context).await?,
+        PublishStep::Shown { context, side } => {
+            let since = Turn::read(tx, context).await?.shown;
+            shown(tx, context, side, since, now).await?;
+        }
+        PublishStep::Record { context, seq, wanted, refused } => {
+            Turn::check(tx, context, seq, "write down what is published").await?.check_open()?;
+            record(tx, context, seq, &wanted, now).await?;
+            note_refused(tx, context, &wanted, &refused).await?;
+        }
+        PublishStep::Seen { context, seq, seen } => {
+            Turn::check(tx, context, seq, "note what published files are like").await?;
+            note_seen(tx, context, &seen).await?;
+        }
+        PublishStep::Reset { context, seq, side } => {
+            Turn::check(tx, context, seq, "begin a tree anew").await?;
+            set_side(tx, context, side, 0).await?;
+        }
+        PublishStep::Staged { context, seq, side, seen, withdrawn } => {
+            let turn = Turn::check(tx, context, seq, "note what a tree holds").await?;
+            if !withdrawn.is_empty() {
+                let number = turn.number_of_withdrawal(tx, side).await?;
+                withdraw(tx, context, number, &withdrawn, now).await?;
+            }
+            note_seen(tx, context, &seen).await?;
+            forgetting(tx, context, News::Side(side, seq)).await?;
+        }
+        PublishStep::Switched { context, seq, side, until, in_full, is_other_sound } => {
+            let turn = Turn::check(tx, context, seq, "note which tree readers see").await?;
+            looked(tx, context, until).await?;
+            shown(tx, context, side, if in_full { 0 } else { turn.shown }, now).await?;
+            if !is_other_sound {
+                // The publish that writes to it next makes it in full.
+                set_side(tx, context, side.other(), 0).await?;
+            }
+        }
+        PublishStep::Told { context, seq } => forgetting(tx, context, News::Told(seq)).await?,
+        PublishStep::Looked { context, seq, until } => {
+            Turn::check(tx, context, seq, "note how far a publish has looked").await?;
+            looked(tx, context, until).await?;
+        }
+    }
+    Ok(Applied::Nothing)
+}
+
+/// The numbers of a context, as the transaction finds them.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    context: ContextId,
+    /// The last that was taken.
+    newest: i64,
+    side_a: i64,
+    side_b: i64,
+    shown: i64,
+    doing: &'static str,
+}
+
+impl Turn {
+    async fn read(tx: &mut Transaction, context: ContextId) -> Result<Self, StoreError> {
+        let row =
+            sqlx::query("SELECT publish_seq, side_a_seq, side_b_seq, shown_seq FROM publish_context WHERE id = $1")
+                .bind(context.0)
+                .fetch_one(tx)
+                .await
+                .map_err(StoreError::doing("read whose turn it is to publish"))?;
+        Ok(Self {
+            context,
+            newest: rows::get(&row, "publish_seq")?,
+            side_a: rows::get(&row, "side_a_seq")?,
+            side_b: rows::get(&row, "side_b_seq")?,
+            shown: rows::get(&row, "shown_seq")?,
+            doing: "publish",
+        })
+    }
+
+    /// Fails when another publish has taken a number since.
+    async fn check(
+        tx: &mut Transaction,
+        context: ContextId,
+        seq: i64,
+        doing: &'static str,
+    ) -> Result<Self, StoreError> {
+        let turn = Self { doing, ..Self::read(tx, context).await? };
+        if turn.newest == seq { Ok(turn) } else { Err(StoreError::Passed { seq, doing }) }
+    }
+
+    /// Fails when a tree holds everything up to the number: what is still written under it would not come there.
+    fn check_open(self) -> Result<(), StoreError> {
+        let Self { newest: seq, side_a, side_b, doing, .. } = self;
+        if side_a < seq && side_b < seq { Ok(()) } else { Err(StoreError::Passed { seq, doing }) }
+    }
+
+    /// The number of what leaves while a tree is staged: the other tree has to hear of it, so where that holds the number
+    /// of the publish already it is a new one.
+    async fn number_of_withdrawal(self, tx: &mut Transaction, side: Side) -> Result<i64, StoreError> {
+        let held_by_other = match side {
+            Side::A => self.side_b,
+            Side::B => self.side_a,
+        };
+        if held_by_other < self.newest {
+            return Ok(self.newest);
+        }
+        sqlx::query_scalar(
+            "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1 RETURNING publish_seq",
+        )
+        .bind(self.context.0)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("withdraw files from a publish"))
+    }
+}
+
+async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Result<Begun, StoreError> {
+    let forgotten = sqlx::query("DELETE FROM item WHERE instance_id = $1 AND key >= '/begin' AND key < '/begio'")
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("begin a publish anew"))?
+        .rows_affected();
+    if forgotten > 0 {
+        // To have begun is no headway, however often it happens.
+        sqlx::query(
+            "UPDATE instance SET items_done = items_done - $2, error_count = 0, transfer_error_count = 0,
+                                 items_at_claim = items_done - $2 + 1
+             WHERE id = $1",
+        )
+        .bind(run.0)
+        .bind(i64::try_from(forgotten).unwrap_or(i64::MAX))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("begin a publish anew"))?;
+    }
+    let row = sqlx::query(
+        "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1
+         RETURNING publish_seq, scanned_seq, (SELECT change_seq FROM company WHERE company.id = company_id) AS until",
+    )
+    .bind(context.0)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("begin a publish"))?;
+    Ok(Begun {
+        seq: rows::get(&row, "publish_seq")?,
+        scanned: rows::get(&row, "scanned_seq")?,
+        until: rows::get(&row, "until")?,
+    })
+}
+
+async fn record(
+    tx: &mut Transaction,
+    context: ContextId,
+    seq: i64,
+    wanted: &[Wanted],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let assets = json!(wanted.iter().map(|wanted| wanted.asset).collect::<Vec<_>>()).to_string();
+    let files: Vec<Value> = wanted
+        .iter()
+        .flat_map(|wanted| {
+            wanted.files.iter().map(|file| {
+                let WantedFile { file_name, blob, bytes, asset_name, file_type, detail } = file;
+                let detail = detail.as_ref().map(Value::to_string);
+                json!([file_name, wanted.asset, blob, bytes, wanted.forced, asset_name, file_type, detail])
+            })
+        })
+        .collect();
+    let files = Value::from(files).to_string();
+    let before = present(tx, context, &assets, &files).await?;
+    // First what leaves: two assets may have swapped their names.
+    sqlx::query(
+        "UPDATE publication SET present = 0, seq = $2, published_at = $5
+         WHERE context_id = $1 AND present = 1 AND asset_id IN (SELECT value FROM json_each($3))
+           AND (file_name, asset_id) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each($4))",
+    )
+    .bind(context.0)
+    .bind(seq)
+    .bind(&assets)
+    .bind(&files)
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("write down what leaves a publish"))?;
+    sqlx::query(
+        "INSERT INTO publication (context_id, file_name, asset_id, asset_name, file_type, detail, blob, bytes, present,
+                                  seq, published_at)
+         SELECT $1, value ->> 0, value ->> 1, value ->> 5, value ->> 6, value ->> 7, value ->> 2, value ->> 3, 1, $2, $4
+         FROM json_each($3) AS f WHERE true
+         ON CONFLICT (context_id, file_name) DO UPDATE
+         SET asset_id = excluded.asset_id, asset_name = excluded.asset_name, file_type = excluded.file_type,
+             detail = excluded.detail, blob = excluded.blob, bytes = excluded.bytes, present = 1,
+             stamp = CASE WHEN publication.blob = excluded.blob THEN publication.stamp END,
+             seq = excluded.seq, published_at = excluded.published_at
+         WHERE publication.present = 0 OR publication.blob <> excluded.blob
+            OR publication.asset_id <> excluded.asset_id OR publication.detail IS NOT excluded.detail
+            OR publication.asset_id IN (SELECT value ->> 1 FROM json_each($3) WHERE value ->> 4)",
+    )
+    .bind(context.0)
+    .bind(seq)
+    .bind(&files)
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("write down what is published"))?;
+    let after = present(tx, context, &assets, &files).await?;
+    sqlx::query("UPDATE publish_context SET file_count = file_count + $2 WHERE id = $1")
+        .bind(context.0)
+        .bind(after - before)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("count what is published"))
+}
+
+/// Which assets the next publish looks at again, whether or not they change.
+async fn note_refused(
+    tx: &mut Transaction,
+    context: ContextId,
+    wanted: &[Wanted],
+    refused: &[AssetId],
+) -> Result<(), StoreError> {
+    let doing = "note what could not be published";
+    let had: Vec<AssetId> = wanted.iter().map(|wanted| wanted.asset).collect();
+    sqlx::query("DELETE FROM publish_refused WHERE context_id = $1 AND asset_id IN (SELECT value FROM json_each($2))")
+        .bind(context.0)
+        .bind(json!(had).to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    if refused.is_empty() {
+        return Ok(());
+    }
+    // Who is gone meanwhile is not waited for.
+    sqlx::query(
+        "INSERT INTO publish_refused (context_id, asset_id)
+         SELECT $1, a.id FROM json_each($2) f JOIN asset a ON a.id = f.value WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(context.0)
+    .bind(json!(refused).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing(doing))
+}
+
+async fn withdraw(
+    tx: &mut Transaction,
+    context: ContextId,
+    seq: i64,
+    withdrawn: &[Withdrawn],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let names: Vec<&str> = withdrawn.iter().map(|file| file.file_name.as_str()).collect();
+    let gone = sqlx::query(
+        "UPDATE publication SET present = 0, seq = $2, published_at = $4
+         WHERE context_id = $1 AND present = 1 AND file_name IN (SELECT value FROM json_each($3))",
+    )
+    .bind(context.0)
+    .bind(seq)
+    .bind(json!(names).to_string())
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("withdraw files from a publish"))?
+    .rows_affected();
+    sqlx::query("UPDATE publish_context SET file_count = file_count - $2 WHERE id = $1")
+        .bind(context.0)
+        .bind(i64::try_from(gone).unwrap_or(i64::MAX))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("count what is published"))?;
+    let assets: Vec<AssetId> = withdrawn.iter().map(|file| file.asset).collect();
+    note_refused(tx, context, &[], &assets).await
+}
+
+async fn note_seen(tx: &mut Transaction, context: ContextId, seen: &[Seen]) -> Result<(), StoreError> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let seen: Vec<Value> = seen.iter().map(|seen| json!([seen.file_name, seen.blob, seen.stamp])).collect();
+    sqlx::query(
+        "UPDATE publication SET stamp = f.value ->> 2 FROM json_each($2) f
+         WHERE context_id = $1 AND file_name = f.value ->> 0 AND blob = f.value ->> 1",
+    )
+    .bind(context.0)
+    .bind(Value::from(seen).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note what published files are like"))
+}
+
+async fn parted(tx: &mut Transaction, context: ContextId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET owns_files = 1 WHERE id = $1")
+        .bind(context.0)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note that published files are no links"))
+}
+
+/// How many files there are among those that these assets have or want.
+async fn present(tx: &mut Transaction, context: ContextId, assets: &str, files: &str) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM (
+             SELECT p.file_name FROM json_each($2) a
+             JOIN publication p ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
+             UNION
+             SELECT p.file_name FROM json_each($3) f
+             JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.present = 1
+         )",
+    )
+    .bind(context.0)
+    .bind(assets)
+    .bind(files)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("count what is published"))
+}
+
+async fn set_side(tx: &mut Transaction, context: ContextId, side: Side, seq: i64) -> Result<(), StoreError> {
+    let sql = match side {
+        Side::A => "UPDATE publish_context SET side_a_seq = $2 WHERE id = $1",
+        Side::B => "UPDATE publish_context SET side_b_seq = $2 WHERE id = $1",
+    };
+    sqlx::query(sql)
+        .bind(context.0)
+        .bind(seq)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note what a tree holds"))
+}
+
+/// What came to be known.
+#[derive(Debug, Clone, Copy)]
+enum News {
+    /// What a tree holds.
+    Side(Side, i64),
+    /// Up to where logs name what readers were given.
+    Told(i64),
+}
+
+/// Notes it, and forgets what no longer is published once both trees and a log know.
+async fn forgetting(tx: &mut Transaction, context: ContextId, news: News) -> Result<(), StoreError> {
+    let known_before = known_to_all(tx, context).await?;
+    match news {
+        News::Side(side, seq) => set_side(tx, context, side, seq).await?,
+        News::Told(seq) => told(tx, context, seq).await?,
+    }
+    let known_now = known_to_all(tx, context).await?;
+    // Only the rows that came into reach, so that this costs what changed and not what exists.
+    sqlx::query("DELETE FROM publication WHERE context_id = $1 AND present = 0 AND seq > $2 AND seq <= $3")
+        .bind(context.0)
+        .bind(known_before)
+        .bind(known_now)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("forget what is no longer published"))
+}
+
+async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {
+    sqlx::query("SELECT min(side_a_seq, side_b_seq, told_seq) FROM publish_context WHERE id = $1")
+        .bind(context.0)
+        .fetch_one(tx)
+        .await
+        .map(|row| row.get(0))
+        .map_err(StoreError::doing("read what the trees hold"))
+}
+
+async fn told(tx: &mut Transaction, context: ContextId, seq: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET told_seq = max(told_seq, $2) WHERE id = $1")
+        .bind(context.0)
+        .bind(seq)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note what logs name of a publish"))
+}
+
+async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE publish_context SET scanned_seq = max(scanned_seq, $2) WHERE id = $1")
+        .bind(context.0)
+        .bind(until)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note how far a publish has looked"))
+}
+
+/// Notes which tree readers see, and in the history that they were given what is newer in it than publish `since`.
+async fn shown(
+    tx: &mut Transaction,
+    context: ContextId,
+    side: Side,
+    since: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    contexts::note_published(tx, context, since, now).await?;
+    let sql = match side {
+        Side::A => {
+            "UPDATE publish_context SET live_side = 'a', shown_seq = side_a_seq, last_publish_at = $2 WHERE id = $1"
+        }
+        Side::B => {
+            "UPDATE publish_context SET live_side = 'b', shown_seq = side_b_seq, last_publish_at = $2 WHERE id = $1"
+        }
+    };
+    sqlx::query(sql)
+        .bind(context.0)
+        .bind(now.timestamp_millis())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note which tree readers see"))
+}
