@@ -19,5 +19,6 @@ mod plans;
 mod posts;
 mod retention;
 mod schedule;
+mod upgrade;
 mod writer;
 mod zones;

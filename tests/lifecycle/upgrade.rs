@@ -1,0 +1,44 @@
+//! A database of an earlier version, as the one that follows finds it.
+
+use std::path::Path;
+
+use prepress::store::{Options, Store};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+
+/// Makes a database as it was before migration `version`, and opens it.
+async fn before(version: i64, path: &Path) -> SqliteConnection {
+    let mut connection = SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap();
+    let all = Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations")).await.unwrap();
+    let earlier = all.iter().filter(|migration| migration.version < version).cloned().collect();
+    Migrator::with_migrations(earlier).run_direct(None, &mut connection, false).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_publish_that_was_still_to_tell_what_it_published_tells_it_after_an_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let mut connection = before(90, &path).await;
+    let sql = "INSERT INTO company (id, name, root_path, created_at) VALUES (1, 'c', 'c', 0), (2, 'd', 'd', 0);
+               INSERT INTO account (id, email, password_hash, created_at, password_changed_at) VALUES (1, 'u@x.de', '', 0, 0);
+               INSERT INTO publish_context (id, company_id, kind, name, publish_seq, live_side, side_a_seq, side_b_seq) VALUES
+                   (71, 1, 'ImageServing', 'x', 5, 'a', 5, 4), (72, 2, 'ImageServing', 'x', 5, 'b', 3, 5),
+                   (73, 1, 'Video', 'x', 0, NULL, 0, 0);
+               INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, created_at, trigger_kind, trigger_state)
+                   VALUES (1, 1, 'p', 'imageServingPublishJob', '{}', 1, 1, 0, 'at_once', 'None');
+               INSERT INTO instance (id, job_id, company_id, kind, job_name, run_name, state, due_at, created_at, not_before_at,
+                                     account_id)
+                   VALUES (1, 1, 1, 'imageServingPublishJob', 'p', 'p_1', 'WaitingCoordinator', 0, 0, 0, 1);
+               INSERT INTO item (instance_id, key, result, done_at) VALUES
+                   (1, '/begin', '{\"begun\":{\"seq\":5,\"scanned\":0,\"until\":9},\"live_seq\":3}', 0), (1, '/switched', 'null', 0);";
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = Store::open(Options::new(&path, chrono_tz::Tz::UTC)).await.unwrap();
+    let sites = store.publish_sites().await.unwrap();
+    let numbers: Vec<_> =
+        sites.iter().map(|site| (site.state.id.0, site.state.shown_seq, site.state.told_seq)).collect();
+    assert!([(71, 5, 3), (72, 5, 5), (73, 0, 0)].iter().all(|numbers_of| numbers.contains(numbers_of)), "{numbers:?}");
+}
