@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use rustix::fs::{FlockOperation, flock};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::jobs::finish::{Finish, Finished};
@@ -64,6 +64,31 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// Removes what SQLite noted, as a daemon ended, of tables that were short then. It would read such a table as a whole, and go
+/// on so when that has long become a million rows; of a table that it knows nothing of it thinks that it is long.
+async fn forget_small_statistics(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    const SHORT: &str = "SELECT tbl FROM sqlite_stat1 GROUP BY tbl HAVING max(CAST(stat AS INTEGER)) < 1000";
+    let noted: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema WHERE name IN ('sqlite_stat1', 'sqlite_stat4') ORDER BY name DESC",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    if noted.last().is_none_or(|name| name != "sqlite_stat1") {
+        return Ok(());
+    }
+    let short: Vec<String> = sqlx::query_scalar(SHORT).fetch_all(&mut *connection).await?;
+    if short.is_empty() {
+        return Ok(());
+    }
+    let short = serde_json::json!(short).to_string();
+    for table in noted {
+        let sql = format!("DELETE FROM {table} WHERE tbl IN (SELECT value FROM json_each($1))");
+        sqlx::query(AssertSqlSafe(sql)).bind(&short).execute(&mut *connection).await?;
+    }
+    // What this connection has read of them already is read again.
+    sqlx::query("ANALYZE sqlite_schema").execute(connection).await.map(|_| ())
+}
+
 impl Store {
     /// Opens the database, makes it if needed, and brings its schema up to date.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
@@ -79,6 +104,10 @@ impl Store {
         // Not `run`, whose future the compiler cannot prove to be Send.
         let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
         migrated.map_err(|e| refuse(Unopened::by_migration(&e, newest())))?;
+        if let Err(error) = forget_small_statistics(&mut connection).await {
+            // It works without, only slower if tables have grown.
+            tracing::debug!(%error, "statistics of short tables were not removed");
+        }
         drop(alone);
         let reading = connect.create_if_missing(false).pragma("query_only", "on").optimize_on_close(false, None);
         Self::of(options, connection, reading).await
