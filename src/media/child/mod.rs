@@ -32,7 +32,7 @@ pub use confine::confined;
 pub use folder::Folder;
 pub(in crate::media) use pool::NAME as WORKER;
 pub use pool::{Crew, ErrandError, Pool, PoolLimits, borrowed, in_memory};
-pub(in crate::media) use wire::{end as say_end, part as say_part, take_order};
+pub(in crate::media) use wire::{answer, take_order};
 
 /// What a child may use. More ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ use super::super::decode::Cancel;
 use super::super::errand::{Errand, Orders};
 use super::super::limits::Limits;
 use super::watch::{ASK_EVERY, Running, Tail, judge};
-use super::wire::{self, Answer, Heard, Unheard};
+use super::wire::{self, Answer, Unheard};
 use super::{ChildError, Folder, Launcher, Limits as ChildLimits, Output, Tool};
 
 /// What the other side of the fence knows this work by.
@@ -240,32 +240,10 @@ impl Crew {
         files: &[BorrowedFd<'_>],
         cancel: Cancel<'_>,
     ) -> Result<E::Answer, ErrandError<E::Error>> {
-        self.send_for_parts(errand, files, &mut |_| true, cancel)
-    }
-
-    /// The same for an errand whose answer comes in parts, which are handed out as they come. False says that no more are
-    /// wanted, and ends the worker.
-    pub fn send_for_parts<E: Errand>(
-        &self,
-        errand: E,
-        files: &[BorrowedFd<'_>],
-        take: &mut dyn FnMut(E::Part) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<E::Answer, ErrandError<E::Error>> {
         let keeps = errand.keeps().map(str::to_owned);
         let orders = Orders { limits: self.pool.0.limits.picture.clone(), errand: errand.into() };
         let told = serde_json::to_vec(&orders).map_err(|error| ChildError::doing("write an order")(error.into()))?;
-        let mut on_part = |json: &[u8]| match serde_json::from_slice(json) {
-            Ok(part) => {
-                if take(part) {
-                    Ok(())
-                } else {
-                    Err(ChildError::Cancelled { tool: E::NAME })
-                }
-            }
-            Err(error) => Err(gibberish(E::NAME, &error)),
-        };
-        let (worker, said) = self.ask(E::NAME, keeps.as_deref(), &told, files, &mut on_part, cancel)?;
+        let (worker, said) = self.ask(E::NAME, keeps.as_deref(), &told, files, cancel)?;
         let answer: Result<E::Answer, E::Error> =
             serde_json::from_slice(&said).map_err(|error| gibberish(E::NAME, &error))?;
         self.give_back(worker, keeps);
@@ -278,7 +256,6 @@ impl Crew {
         keeps: Option<&str>,
         order: &[u8],
         files: &[BorrowedFd<'_>],
-        on_part: OnPart<'_>,
         cancel: Cancel<'_>,
     ) -> Result<(Worker, Vec<u8>), ChildError> {
         let limits = &self.pool.0.limits;
@@ -291,7 +268,7 @@ impl Crew {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(worker.last_words(tool, limits)),
                 Err(error) => return Err(ChildError::doing(format!("tell {tool}"))(error)),
             }
-            let said = worker.listen(tool, limits, on_part, cancel)?;
+            let said = worker.listen(tool, limits, cancel)?;
             return Ok((worker, said));
         }
     }
@@ -354,8 +331,6 @@ fn gibberish(tool: &'static str, why: &dyn std::fmt::Display) -> ChildError {
     ChildError::Failed { tool, status: "it answered what nobody can read".to_owned(), said: why.to_string() }
 }
 
-type OnPart<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), ChildError>;
-
 #[derive(Debug)]
 struct Worker {
     running: Running,
@@ -377,13 +352,7 @@ impl Drop for Worker {
 
 impl Worker {
     /// Waits for the answer.
-    fn listen(
-        &mut self,
-        tool: &'static str,
-        limits: &PoolLimits,
-        on_part: OnPart<'_>,
-        cancel: Cancel<'_>,
-    ) -> Result<Vec<u8>, ChildError> {
+    fn listen(&mut self, tool: &'static str, limits: &PoolLimits, cancel: Cancel<'_>) -> Result<Vec<u8>, ChildError> {
         let failed = |error| ChildError::doing(format!("listen to {tool}"))(error);
         let (mut answer, mut tail) = (Answer::default(), Tail::default());
         let deadline = Instant::now() + limits.wall;
@@ -412,17 +381,13 @@ impl Worker {
                 continue;
             }
             let goes_on = answer.read(&self.socket).map_err(failed)?;
-            loop {
-                match answer.next() {
-                    Ok(Some(Heard::Part(json))) => on_part(&json)?,
-                    Ok(Some(Heard::End(_))) if answer.goes_on() => return Err(gibberish(tool, &"it went on")),
-                    Ok(Some(Heard::End(json))) => return Ok(json),
-                    Ok(None) => break,
-                    Err(Unheard::TooLong) => {
-                        return Err(ChildError::TooMuchOutput { tool, limit: wire::LONGEST_PIECE });
-                    }
-                    Err(Unheard::Gibberish) => return Err(gibberish(tool, &"it is no piece of an answer")),
+            match answer.take() {
+                Ok(Some(json)) => return Ok(json),
+                Ok(None) => {}
+                Err(Unheard::TooLong) => {
+                    return Err(ChildError::TooMuchOutput { tool, limit: wire::LONGEST_ANSWER });
                 }
+                Err(Unheard::WentOn) => return Err(gibberish(tool, &"it went on")),
             }
             if !goes_on {
                 return Err(self.ending(tool, limits, tail));

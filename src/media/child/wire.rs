@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! to the worker   length, JSON; the first byte brings open descriptors along
-//! from it         "+" length JSON    a part of the answer
-//!                 "." length JSON    the end of it
+//! from it         length, JSON
 //! ```
 //!
 //! Lengths are four bytes, the least one first. They speak in turn.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -25,14 +25,11 @@ pub const MOST_FILES: usize = 8;
 /// writes one never waits.
 pub const LONGEST_ORDER: usize = 1 << 16;
 
-/// Longest piece of an answer, in bytes. The list of an archive with as many members as are allowed has some megabytes.
-pub const LONGEST_PIECE: usize = 64 << 20;
+/// Longest answer, in bytes. The list of an archive with as many members as are allowed has some megabytes.
+pub const LONGEST_ANSWER: usize = 64 << 20;
 
 /// How much is read at once.
 const READ: usize = 1 << 16;
-
-const PART: u8 = b'+';
-const END: u8 = b'.';
 
 /// Writes an order.
 pub fn order(mut socket: &UnixStream, order: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -83,38 +80,22 @@ pub fn take_order(mut socket: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<Fi
     Ok(Some((order, files)))
 }
 
-/// Says a part of the answer.
-pub fn part(socket: &UnixStream, json: &[u8]) -> io::Result<()> {
-    piece(socket, PART, json)
-}
-
-/// Says the end of the answer.
-pub fn end(socket: &UnixStream, json: &[u8]) -> io::Result<()> {
-    piece(socket, END, json)
-}
-
-fn piece(mut socket: &UnixStream, kind: u8, json: &[u8]) -> io::Result<()> {
+/// Says the answer.
+pub fn answer(mut socket: &UnixStream, json: &[u8]) -> io::Result<()> {
     let length = u32::try_from(json.len()).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes();
-    socket.write_all(&[&[kind], &length[..]].concat())?;
+    socket.write_all(&length)?;
     socket.write_all(json)
-}
-
-/// What was heard.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
-    Part(Vec<u8>),
-    End(Vec<u8>),
 }
 
 /// Why what a worker says is not listened to any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unheard {
     TooLong,
-    /// Nobody of ours speaks like that.
-    Gibberish,
+    /// It said more than it announced.
+    WentOn,
 }
 
-/// An answer as it arrives. The worker has been with hostile bytes: no length is believed beyond [`LONGEST_PIECE`].
+/// An answer as it arrives. The worker has been with hostile bytes: no length is believed beyond [`LONGEST_ANSWER`].
 #[derive(Debug, Default)]
 pub struct Answer {
     bytes: Vec<u8>,
@@ -124,7 +105,7 @@ impl Answer {
     /// Reads what is there; false when there will be no more.
     pub fn read(&mut self, mut socket: &UnixStream) -> io::Result<bool> {
         let start = self.bytes.len();
-        self.bytes.resize(start + READ, 0); // bounded: a piece has LONGEST_PIECE at most, and READ more
+        self.bytes.resize(start + READ, 0); // bounded: a piece has LONGEST_ANSWER at most, and READ more
         let read = socket.read(&mut self.bytes[start..]);
         self.bytes.truncate(start + *read.as_ref().unwrap_or(&0));
         match read {
@@ -135,28 +116,18 @@ impl Answer {
         }
     }
 
-    /// The next piece, once all of it has arrived.
-    pub fn next(&mut self) -> Result<Option<Heard>, Unheard> {
-        let Some((&[kind, ref length @ ..], rest)) = self.bytes.split_first_chunk::<5>() else { return Ok(None) };
+    /// All of it, once it has arrived.
+    pub fn take(&mut self) -> Result<Option<Vec<u8>>, Unheard> {
+        let Some((length, said)) = self.bytes.split_first_chunk() else { return Ok(None) };
         let length = u32::from_le_bytes(*length) as usize;
-        if length > LONGEST_PIECE {
+        if length > LONGEST_ANSWER {
             return Err(Unheard::TooLong);
         }
-        if rest.len() < length {
-            return Ok(None);
+        match said.len().cmp(&length) {
+            Ordering::Less => Ok(None),
+            Ordering::Equal => Ok(Some(self.bytes.split_off(size_of::<u32>()))),
+            Ordering::Greater => Err(Unheard::WentOn),
         }
-        let json = rest[..length].to_vec();
-        self.bytes.drain(..length + 5);
-        match kind {
-            PART => Ok(Some(Heard::Part(json))),
-            END => Ok(Some(Heard::End(json))),
-            _ => Err(Unheard::Gibberish),
-        }
-    }
-
-    /// Whether more was said than was asked for.
-    pub fn goes_on(&self) -> bool {
-        !self.bytes.is_empty()
     }
 }
 
@@ -186,28 +157,26 @@ mod tests {
     }
 
     #[test]
-    fn answers_come_in_pieces_and_have_an_end() {
+    fn an_answer_is_there_when_all_of_it_is() {
         let (daemon, worker) = UnixStream::pair().unwrap();
-        let mut answer = Answer::default();
-        assert_eq!(answer.next(), Ok(None));
-        part(&worker, b"one").unwrap();
-        end(&worker, b"two").unwrap();
+        let mut heard = Answer::default();
+        assert_eq!(heard.take(), Ok(None));
+        answer(&worker, b"one").unwrap();
         drop(worker);
-        while answer.read(&daemon).unwrap() {}
-        assert_eq!(answer.next(), Ok(Some(Heard::Part(b"one".to_vec()))));
-        assert!(answer.goes_on());
-        assert_eq!(answer.next(), Ok(Some(Heard::End(b"two".to_vec()))));
-        assert!(!answer.goes_on());
+        while heard.read(&daemon).unwrap() {}
+        assert_eq!(heard.take(), Ok(Some(b"one".to_vec())));
     }
 
     #[test]
     fn lengths_that_nobody_says_are_not_believed() {
-        let heard = |bytes: &[u8]| Answer { bytes: bytes.to_vec() }.next();
-        assert_eq!(heard(&[b'+', 0, 0, 0]), Ok(None));
-        assert_eq!(heard(&[b'.', 0xff, 0xff, 0xff, 0xff]), Err(Unheard::TooLong));
-        let longest = u32::try_from(LONGEST_PIECE).unwrap();
-        assert_eq!(heard(&[&b"."[..], &longest.to_le_bytes()].concat()), Ok(None));
-        assert_eq!(heard(&[&b"."[..], &(longest + 1).to_le_bytes()].concat()), Err(Unheard::TooLong));
-        assert_eq!(heard(&[b'?', 0, 0, 0, 0]), Err(Unheard::Gibberish));
+        let heard = |bytes: &[u8]| Answer { bytes: bytes.to_vec() }.take();
+        assert_eq!(heard(&[3, 0, 0]), Ok(None));
+        assert_eq!(heard(&[0xff, 0xff, 0xff, 0xff]), Err(Unheard::TooLong));
+        let longest = u32::try_from(LONGEST_ANSWER).unwrap();
+        assert_eq!(heard(&longest.to_le_bytes()), Ok(None));
+        assert_eq!(heard(&(longest + 1).to_le_bytes()), Err(Unheard::TooLong));
+        assert_eq!(heard(b"\x03\0\0\0on"), Ok(None));
+        assert_eq!(heard(b"\x03\0\0\0one"), Ok(Some(b"one".to_vec())));
+        assert_eq!(heard(b"\x03\0\0\0one."), Err(Unheard::WentOn));
     }
 }

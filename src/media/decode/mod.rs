@@ -59,8 +59,8 @@ pub(crate) struct Source<'a> {
 /// The file of a picture, which ends with an error once the work is to stop.
 pub(crate) type Input<'a> = BufReader<Watched<'a, Reader>>;
 
-/// For what reads no more than headers, which are short by their own limits.
-const NEVER: Cancel<'static> = &|| false;
+/// For what reads no more than headers, which are short by their own limits; and for workers, which are killed.
+pub(crate) const NEVER: Cancel<'static> = &|| false;
 
 impl<'a> Source<'a> {
     fn open(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<(Self, Format), MediaError> {

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::super::archive::{self, ArchiveError, CodePage, Extractor, Kind, LeftOut, Limits, Member, Naming};
-use super::super::decode::Cancel;
+use super::super::decode::NEVER;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::{Desk, Errand, Files};
@@ -20,17 +20,10 @@ pub struct FindKind {
 
 impl Errand for FindKind {
     const NAME: &'static str = "the archive reader";
-    type Part = ();
     type Answer = Option<Kind>;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        _desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        _cancel: Cancel<'_>,
-    ) -> Result<Option<Kind>, MediaError> {
+    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Option<Kind>, MediaError> {
         let mut file = files.next("the file")?;
         archive::kind(&mut file, self.format).map_err(|error| MediaError::reading(self.format, error))
     }
@@ -88,9 +81,9 @@ struct Beside {
 }
 
 impl ListArchive {
-    fn open(&self, file: File, cancel: Cancel<'_>) -> Result<(Opened, Beside), ArchiveError> {
+    fn open(&self, file: File) -> Result<(Opened, Beside), ArchiveError> {
         let naming = Naming { page: CodePage::named(&self.page), language: self.language.as_deref() };
-        let listing = archive::list(file.try_clone()?, self.kind, &self.limits, naming, cancel)?;
+        let listing = archive::list(file.try_clone()?, self.kind, &self.limits, naming, NEVER)?;
         let extractor = Extractor::new(file, self.kind)?;
         let names = listing.names.map(|(page, count)| NamesIn { page: page.name().to_owned(), count });
         let opened = Opened { archive: self.archive.clone(), members: listing.members, extractor, next: 0 };
@@ -100,7 +93,6 @@ impl ListArchive {
 
 impl Errand for ListArchive {
     const NAME: &'static str = "the archive reader";
-    type Part = ();
     type Answer = Members;
     type Error = ArchiveError;
 
@@ -108,16 +100,10 @@ impl Errand for ListArchive {
         Some(&self.archive)
     }
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<Members, ArchiveError> {
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Members, ArchiveError> {
         // What was at hand makes room first.
         desk.archive = None;
-        let (opened, Beside { left_out, names }) = self.open(files.next("the archive")?, cancel)?;
+        let (opened, Beside { left_out, names }) = self.open(files.next("the archive")?)?;
         let named = |member: &Member| NamedMember { path: member.path.clone(), bytes: member.bytes };
         let members = opened.members.iter().map(named).collect();
         desk.archive = Some(opened);
@@ -148,7 +134,6 @@ pub enum MemberError {
 
 impl Errand for ExtractMember {
     const NAME: &'static str = "the archive reader";
-    type Part = ();
     /// How many bytes it has, which may be fewer than the list says.
     type Answer = u64;
     type Error = MemberError;
@@ -157,19 +142,13 @@ impl Errand for ExtractMember {
         Some(&self.from.archive)
     }
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<u64, MemberError> {
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<u64, MemberError> {
         let file = files.next("the archive").map_err(MemberError::Io)?;
         let mut out = files.next("the member").map_err(MemberError::Io)?;
         let is_at_hand = |opened: &Opened| opened.archive == self.from.archive && opened.next <= self.index;
         let mut opened = match desk.archive.take().filter(is_at_hand) {
             Some(opened) => opened,
-            None => self.from.open(file, cancel)?.0,
+            None => self.from.open(file)?.0,
         };
         let gone = || MemberError::Damaged(format!("it has no member {}", self.index));
         let member = opened.members.get(self.index).ok_or_else(gone)?;

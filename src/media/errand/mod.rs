@@ -16,7 +16,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::archive::ArchiveError;
-use super::decode::Cancel;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
 pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadSpace};
@@ -28,8 +27,6 @@ pub(crate) use work::work;
 pub trait Errand: Into<Order> {
     /// Who does it, in messages.
     const NAME: &'static str;
-    /// Of an answer that comes in parts.
-    type Part: Serialize + DeserializeOwned;
     type Answer: Serialize + DeserializeOwned;
     type Error: Serialize + DeserializeOwned + std::error::Error + 'static;
 
@@ -38,13 +35,8 @@ pub trait Errand: Into<Order> {
         None
     }
 
-    fn carry_out(
-        self,
-        files: Files,
-        desk: &mut Desk,
-        take: &mut dyn FnMut(Self::Part) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<Self::Answer, Self::Error>;
+    /// Whoever cancels it kills the worker: it is not asked in between.
+    fn carry_out(self, files: Files, desk: &mut Desk) -> Result<Self::Answer, Self::Error>;
 }
 
 /// All errands there are.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
 use super::super::color::IccSpace;
-use super::super::decode::{Cancel, Layers, layers};
+use super::super::decode::{Cancel, Layers, NEVER, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
@@ -62,17 +62,10 @@ impl Optimize {
 
 impl Errand for Optimize {
     const NAME: &'static str = "the picture reader";
-    type Part = ();
     type Answer = Optimized;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<Optimized, MediaError> {
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Optimized, MediaError> {
         let picture = files.next("the picture")?;
         let mut drafts = [files.next("the pyramid")?, files.next("the thumbnail")?, files.next("the mask")?];
         let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
@@ -83,7 +76,7 @@ impl Errand for Optimize {
         };
         let options = Options { cmyk_profile, colors, ..self.options };
         let [pyramid, thumbnail, mask] = &mut drafts;
-        optimize(picture, Outputs { pyramid, thumbnail, mask }, &options, &desk.limits, cancel).map_err(in_words)
+        optimize(picture, Outputs { pyramid, thumbnail, mask }, &options, &desk.limits, NEVER).map_err(in_words)
     }
 }
 
@@ -115,17 +108,10 @@ pub struct ReadMetadata {
 
 impl Errand for ReadMetadata {
     const NAME: &'static str = "the reader of metadata";
-    type Part = ();
     type Answer = Fields;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        _desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        _cancel: Cancel<'_>,
-    ) -> Result<Fields, MediaError> {
+    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Fields, MediaError> {
         metadata(files.next("the file")?, self.format).map_err(|error| MediaError::reading(self.format, error))
     }
 }
@@ -136,18 +122,11 @@ pub struct ReadLayers;
 
 impl Errand for ReadLayers {
     const NAME: &'static str = "the reader of layers";
-    type Part = ();
     type Answer = Layers;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<Layers, MediaError> {
-        layers(files.next("the file")?, &desk.limits, cancel).map_err(in_words)
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Layers, MediaError> {
+        layers(files.next("the file")?, &desk.limits, NEVER).map_err(in_words)
     }
 }
 
@@ -157,17 +136,10 @@ pub struct ReadSpace;
 
 impl Errand for ReadSpace {
     const NAME: &'static str = "the reader of colour profiles";
-    type Part = ();
     type Answer = Option<IccSpace>;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        _desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        _cancel: Cancel<'_>,
-    ) -> Result<Option<IccSpace>, MediaError> {
+    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Option<IccSpace>, MediaError> {
         read_profile(files.next("the profile")?).map(|bytes| IccSpace::of(&bytes))
     }
 }

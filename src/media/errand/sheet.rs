@@ -4,7 +4,6 @@ use std::fs::File;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::decode::Cancel;
 use super::super::error::MediaError;
 use super::super::metadata::sheet::{Form, Row, Rows, SheetError};
 use super::{Desk, Errand, Files};
@@ -41,7 +40,6 @@ impl TakeRows {
 
 impl Errand for TakeRows {
     const NAME: &'static str = "the reader of metadata files";
-    type Part = ();
     type Answer = Vec<Row>;
     type Error = SheetError;
 
@@ -49,13 +47,7 @@ impl Errand for TakeRows {
         Some(&self.sheet)
     }
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        _cancel: Cancel<'_>,
-    ) -> Result<Vec<Row>, SheetError> {
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Vec<Row>, SheetError> {
         let missing = |error: MediaError| SheetError::Io(std::io::Error::other(error));
         let file = files.next("the metadata file").map_err(missing)?;
         let is_at_hand = |begun: &Begun| begun.sheet == self.sheet && begun.taken == self.from;
@@ -93,7 +85,7 @@ mod tests {
             let sheet = "1".to_owned();
             let errand = TakeRows { sheet, form: Form::TabDelimited, from, most: 4, weight };
             let files = vec![File::open(file.path()).unwrap()].into();
-            let rows = errand.carry_out(files, desk, &mut |()| true, &|| false).unwrap();
+            let rows = errand.carry_out(files, desk).unwrap();
             rows.into_iter().map(|row| row.number).collect::<Vec<_>>()
         };
         let much = usize::MAX;

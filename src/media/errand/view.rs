@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
 use super::super::color::Note;
-use super::super::decode::Cancel;
+use super::super::decode::{Cancel, NEVER};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::serve::Renderer;
@@ -24,18 +24,11 @@ pub struct CheckProfile {
 
 impl Errand for CheckProfile {
     const NAME: &'static str = "the reader of colour profiles";
-    type Part = ();
     /// Why not.
     type Answer = Option<String>;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        _desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        _cancel: Cancel<'_>,
-    ) -> Result<Option<String>, MediaError> {
+    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Option<String>, MediaError> {
         let profile = read_profile(files.next("the profile")?)?;
         Ok(Renderer::new(self.commands, Some(&profile)).err().map(|error| error.to_string()))
     }
@@ -88,23 +81,16 @@ pub struct Viewed {
 
 impl Errand for Render {
     const NAME: &'static str = "the renderer";
-    type Part = ();
     type Answer = Viewed;
     type Error = MediaError;
 
-    fn carry_out(
-        self,
-        mut files: Files,
-        desk: &mut Desk,
-        _take: &mut dyn FnMut(()) -> bool,
-        cancel: Cancel<'_>,
-    ) -> Result<Viewed, MediaError> {
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Viewed, MediaError> {
         let (pyramid, mut out): (File, File) = (files.next("the pyramid")?, files.next("the view")?);
         let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
         let (profile, cmyk) = (profile(self.has_profile)?, profile(self.has_cmyk)?);
         let renderer = Renderer::new(self.commands, profile.as_deref());
         let renderer = renderer.map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
-        let view = renderer.with_cmyk_profile(cmyk).render(pyramid, &desk.limits, cancel)?;
+        let view = renderer.with_cmyk_profile(cmyk).render(pyramid, &desk.limits, NEVER)?;
         out.write_all(&view.bytes).map_err(MediaError::writing("view"))?;
         Ok(Viewed { width: view.width, height: view.height, bytes: view.bytes.len() as u64, note: view.note })
     }

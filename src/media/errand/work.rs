@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use super::super::child::{say_end, say_part, take_order};
+use super::super::child::{answer, take_order};
 use super::{Desk, Errand, Order, Orders};
 
 /// Serves the daemon at the other end of the socket. `threads` says on how many threads pictures are worked on.
@@ -30,33 +30,22 @@ fn serve() -> io::Result<()> {
         let Orders { limits, errand } = serde_json::from_slice(&order)?;
         desk.limits = limits;
         let said = match errand {
-            Order::Optimize(errand) => carry_out(*errand, files, &mut desk, &socket),
-            Order::Metadata(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::Layers(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::Space(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::FindKind(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::ListArchive(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::ExtractMember(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::TakeRows(errand) => carry_out(errand, files, &mut desk, &socket),
-            Order::CheckProfile(errand) => carry_out(*errand, files, &mut desk, &socket),
-            Order::Render(errand) => carry_out(*errand, files, &mut desk, &socket),
+            Order::Optimize(errand) => carry_out(*errand, files, &mut desk),
+            Order::Metadata(errand) => carry_out(errand, files, &mut desk),
+            Order::Layers(errand) => carry_out(errand, files, &mut desk),
+            Order::Space(errand) => carry_out(errand, files, &mut desk),
+            Order::FindKind(errand) => carry_out(errand, files, &mut desk),
+            Order::ListArchive(errand) => carry_out(errand, files, &mut desk),
+            Order::ExtractMember(errand) => carry_out(errand, files, &mut desk),
+            Order::TakeRows(errand) => carry_out(errand, files, &mut desk),
+            Order::CheckProfile(errand) => carry_out(*errand, files, &mut desk),
+            Order::Render(errand) => carry_out(*errand, files, &mut desk),
         };
-        say_end(&socket, &said?)?;
+        answer(&socket, &said?)?;
     }
     Ok(())
 }
 
-/// Who cancels an errand kills the worker: it is not asked in between.
-fn carry_out<E: Errand>(errand: E, files: Vec<File>, desk: &mut Desk, socket: &UnixStream) -> io::Result<Vec<u8>> {
-    let mut failed = None;
-    let mut take = |part| {
-        let said = serde_json::to_vec(&part).map_err(io::Error::from).and_then(|json| say_part(socket, &json));
-        failed = said.err();
-        failed.is_none()
-    };
-    let answer = errand.carry_out(files.into(), desk, &mut take, &|| false);
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(serde_json::to_vec(&answer)?),
-    }
+fn carry_out<E: Errand>(errand: E, files: Vec<File>, desk: &mut Desk) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(&errand.carry_out(files.into(), desk))?)
 }
