@@ -10,6 +10,7 @@
 //! by `kill -9`. Where the kernel has no Landlock (before 5.13), the rights of the daemon's user are what bounds its
 //! view of files; a line in the daemon's log says so.
 
+mod again;
 mod confine;
 mod folder;
 mod pool;
@@ -141,6 +142,8 @@ pub enum ChildError {
     FileTooLarge { tool: &'static str, limit: u64 },
     #[error("{tool} wrote more than {limit} bytes to its standard output")]
     TooMuchOutput { tool: &'static str, limit: usize },
+    #[error("{tool} was killed (SIGKILL), as the system does when memory runs out")]
+    Killed { tool: &'static str },
     #[error("{tool} failed ({status}): {said}")]
     Failed { tool: &'static str, status: String, said: String },
     #[error("cannot {doing}: {source}")]

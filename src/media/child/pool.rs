@@ -9,7 +9,8 @@
 //! A worker sees no file but those that come with its errand, as open descriptors: what it reads, to be read only, and what
 //! it writes, to be written only. Its address space is bounded by the kernel; the processor time and the time of each errand are
 //! bounded from here. It ends when its crew ends, when it has had nothing to do for a while, when another crew needs the place,
-//! and by a kill when its errand is cancelled or takes too much. A worker that dies costs the errand that it was on.
+//! and by a kill when its errand is cancelled or takes too much. A worker that dies costs the errand that it was on; one that was
+//! killed from outside, as the system does when memory runs out, costs it when that happens a second time.
 //!
 //! One thread, the keeper, starts all of them: the kernel ends a child with the thread that started it, and other threads come
 //! and go. The keeper ends with the pool, and all workers with it.
@@ -31,6 +32,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::super::decode::Cancel;
 use super::super::errand::{Errand, Orders};
 use super::super::limits::Limits;
+use super::again::Before;
 use super::watch::{ASK_EVERY, Running, Tail, judge};
 use super::wire::{self, Answer, Unheard};
 use super::{ChildError, Folder, Launcher, Limits as ChildLimits, Output, Tool};
@@ -243,7 +245,16 @@ impl Crew {
         let keeps = errand.keeps().map(str::to_owned);
         let orders = Orders { limits: self.pool.0.limits.picture.clone(), errand: errand.into() };
         let told = serde_json::to_vec(&orders).map_err(|error| ChildError::doing("write an order")(error.into()))?;
-        let (worker, said) = self.ask(E::NAME, keeps.as_deref(), &told, files, cancel)?;
+        let before = Before::of(files).map_err(ChildError::doing("look at the files of an errand"))?;
+        let asked = match self.ask(E::NAME, keeps.as_deref(), &told, files, cancel) {
+            Err(ChildError::Killed { tool }) => {
+                tracing::warn!("{tool} was killed (SIGKILL): its errand begins once more");
+                before.restore(files).map_err(ChildError::doing("begin an errand once more"))?;
+                self.ask(E::NAME, keeps.as_deref(), &told, files, cancel)
+            }
+            asked => asked,
+        };
+        let (worker, said) = asked?;
         let answer: Result<E::Answer, E::Error> =
             serde_json::from_slice(&said).map_err(|error| gibberish(E::NAME, &error))?;
         self.give_back(worker, keeps);

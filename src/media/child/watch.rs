@@ -251,6 +251,7 @@ pub(super) fn judge(
     match signal.flatten() {
         Some(Signal::XCPU) => Err(ChildError::TooMuchCpu { tool, limit: limits.cpu }),
         Some(Signal::XFSZ) => Err(ChildError::FileTooLarge { tool, limit: limits.file }),
+        Some(Signal::KILL) => Err(ChildError::Killed { tool }),
         // What this program says when it gets no memory.
         Some(Signal::ABORT) if output.stderr.contains("memory allocation of ") => {
             Err(ChildError::TooMuchMemory { tool, limit: limits.memory })
