@@ -91,6 +91,12 @@ fn is_confined(worker: Pid) -> bool {
     status.contains("Seccomp:\t2")
 }
 
+/// It has started all threads that it works on: as many as the processors that it sees, beside its first.
+fn has_begun(worker: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", worker.as_raw_nonzero())).unwrap().count();
+    is_confined(worker) && threads > std::thread::available_parallelism().unwrap().get()
+}
+
 fn pid(number: u32) -> Pid {
     Pid::from_raw(number.try_into().unwrap()).unwrap()
 }
@@ -184,7 +190,7 @@ fn each_limit_ends_its_file_and_is_named() {
     let bench = Bench::new();
     let picture = bench.picture(1500);
     let starved = bench.optimize_and(&bench.pool.crew(), &picture, |worker| {
-        wait_until("it has set its own", || is_confined(worker));
+        wait_until("it has begun", || has_begun(worker));
         let little = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
         prlimit(Some(worker), Resource::As, little).unwrap();
     });
@@ -213,7 +219,7 @@ fn each_limit_ends_its_file_and_is_named() {
 fn an_errand_that_is_cancelled_kills_its_worker() {
     let bench = Bench::new();
     let crew = bench.pool.crew();
-    let cancelled = bench.optimize(&crew, &bench.picture(64), &|| !bench.workers().is_empty());
+    let cancelled = bench.optimize(&crew, &bench.picture(3000), &|| !bench.workers().is_empty());
     assert!(matches!(cancelled, Err(ErrandError::Child(ChildError::Cancelled { .. }))), "{cancelled:?}");
     assert_eq!((bench.workers(), bench.pool.workers()), (vec![], 0));
 }

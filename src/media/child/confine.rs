@@ -64,6 +64,9 @@ impl Orders<'_> {
     }
 }
 
+/// How a child ends that got from the system not what it needs to begin: `EX_OSERR` of sysexits.h. No file is to blame.
+pub const COULD_NOT_BEGIN: u8 = 71;
+
 /// Carries out the orders in the arguments of this process, if it was started with any: to be called before all else.
 pub fn confined(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut arguments = arguments.into_iter().skip(1);
@@ -71,7 +74,7 @@ pub fn confined(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCod
         let arguments: Vec<OsString> = arguments.collect();
         become_confined(&arguments).unwrap_or_else(|error| {
             eprintln!("prepress: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(COULD_NOT_BEGIN)
         })
     })
 }

@@ -29,6 +29,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::decode::Cancel;
+pub(crate) use confine::COULD_NOT_BEGIN;
 pub use confine::confined;
 pub use folder::Folder;
 pub(in crate::media) use pool::NAME as WORKER;

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::super::decode::Cancel;
+use super::confine::COULD_NOT_BEGIN;
 use super::{ChildError, LONGEST_LINE, Limits, Output};
 
 /// How often it is asked whether to stop.
@@ -247,6 +248,10 @@ pub(super) fn judge(
     if status.success() {
         return Ok(output);
     }
+    if status.code() == Some(COULD_NOT_BEGIN.into()) {
+        let why = io::Error::other(last_lines(&output.stderr).to_owned());
+        return Err(ChildError::doing(format!("start {tool}"))(why));
+    }
     let signal = status.signal().map(Signal::from_named_raw);
     match signal.flatten() {
         Some(Signal::XCPU) => Err(ChildError::TooMuchCpu { tool, limit: limits.cpu }),
@@ -267,6 +272,30 @@ pub(super) fn judge(
 /// Enough of what a tool complained about for a line of a log.
 fn last_lines(said: &str) -> &str {
     const ENOUGH: usize = 500;
+    let said = said.trim();
     let start = said.ceil_char_boundary(said.len().saturating_sub(ENOUGH));
-    said[start..].trim()
+    said[start..].trim_start()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn ended(script: &str) -> ChildError {
+        let output = Command::new("sh").args(["-c", script]).output().unwrap();
+        let second = Duration::from_secs(1);
+        let limits = Limits { wall: second, cpu: second, memory: 1, file: 1, output: 1 };
+        let said = Output { stdout: output.stdout, stderr: String::from_utf8(output.stderr).unwrap() };
+        judge("the tool", output.status, limits, said).unwrap_err()
+    }
+
+    #[test]
+    fn what_got_no_threads_blames_no_file() {
+        let error = ended("echo 'cannot start 2 threads' >&2; exit 71");
+        assert!(matches!(error, ChildError::Io { .. }), "{error:?}");
+        assert_eq!(error.to_string(), "cannot start the tool: cannot start 2 threads");
+        assert_eq!(ended("echo 'no picture' >&2; exit 1").to_string(), "the tool failed (exit status: 1): no picture");
+    }
 }

@@ -7,14 +7,17 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use super::super::child::{answer, take_order};
+use super::super::child::{COULD_NOT_BEGIN, answer, take_order};
 use super::{Desk, Errand, Order, Orders};
 
 /// Serves the daemon at the other end of the socket. `threads` says on how many threads pictures are worked on.
 pub(crate) fn work(threads: Option<&OsStr>) -> ExitCode {
     let threads = threads.and_then(|threads| threads.to_str()?.parse().ok()).unwrap_or(1);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    match pool.map_err(io::Error::other).and_then(|()| serve()) {
+    if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        eprintln!("cannot start {threads} threads: {error}");
+        return ExitCode::from(COULD_NOT_BEGIN);
+    }
+    match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
