@@ -14,6 +14,7 @@ use prepress::service::{Denied, Error};
 use prepress::store::assets::Contexts;
 use prepress::store::assets::arrival::{Arrival, Filed};
 use prepress::store::assets::ingest::{Derived, Replacement};
+use prepress::store::assets::marking::Marking;
 use prepress::store::companies::Settings;
 use serde_json::{Value, json};
 use tenants::shop::Shop;
@@ -360,8 +361,8 @@ async fn arriving_files_replace_number_or_skip() {
             built_on: Default::default(),
             overwrite,
             same_name: SameName::Skip,
-            ready_for_publish: true,
-            preserve_publish_state: None,
+            marking: Marking::of_upload(Some(true), None),
+            brings_forth: Vec::new(),
             by: shop.ada.account,
             at,
         };
@@ -383,7 +384,10 @@ async fn arriving_files_replace_number_or_skip() {
     assert_eq!(file("A", "shoe.jpg", false).await, Filed::Duplicate { asset, name: name() });
     let Filed::LeftOut(there) = file("B", "shoe.jpg", false).await else { panic!("other content") };
     assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
-    assert_eq!(file("A", "shoe.jpg", true).await, Filed::Updated { asset, name: name(), moved_from: None });
+    assert_eq!(
+        file("A", "shoe.jpg", true).await,
+        Filed::Updated { asset, name: name(), moved_from: None, part_of: None, parts_gone: 0 }
+    );
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
     for (number, folder) in (1..).zip(["B", "C", "D", "E", "F"]) {
         let Filed::AddedWithNumber { name, .. } = file(folder, "shoe.jpg", true).await else {
@@ -396,7 +400,7 @@ async fn arriving_files_replace_number_or_skip() {
     set_mode(OverwriteMode::OverwriteAnyExtAnyFolder, false).await;
     assert_eq!(
         file("B", "shoe.png", true).await,
-        Filed::Updated { asset, name: name(), moved_from: Some("A".to_owned()) }
+        Filed::Updated { asset, name: name(), moved_from: Some("A".to_owned()), part_of: None, parts_gone: 0 }
     );
     let moved = shop.one(asset).await;
     assert_eq!((&moved["folder"], &moved["fileName"]), (&json!("Acme/B/"), &json!("shoe.png")));

@@ -198,7 +198,7 @@ impl Filing {
             overwrite,
             overwrite_mode: company.settings.overwrite_mode,
             same_name: options.same_name.or(company.same_name).unwrap_or(workshop.settings.ingest.same_name),
-            processing: Processing::new(context, workshop, options).await?,
+            processing: Processing::of_upload(context, workshop, options).await?,
             workshop: workshop.clone(),
         })
     }
@@ -323,8 +323,8 @@ impl Filing {
             built_on: ready.built_on.clone(),
             overwrite: self.overwrite,
             same_name: self.same_name,
-            ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
-            preserve_publish_state: self.processing.options.preserve_publish_state,
+            marking: self.processing.marking,
+            brings_forth: process::brings_forth(ready.format, &self.processing.options).to_vec(),
             by: context.run.responsible,
             at: context.clock.now(),
         };
@@ -407,7 +407,7 @@ impl Told {
                 };
                 lines.push(self.line(LogType::UploadWarning, name, message));
             }
-            Filed::Updated { name, moved_from, .. } => {
+            Filed::Updated { name, moved_from, part_of, parts_gone, .. } => {
                 counters.update = 1;
                 let message =
                     Message::new("file-updated").with("file", self.path(name)).with("bytes", self.ready.master.bytes);
@@ -418,6 +418,17 @@ impl Told {
                         .with("from", handle::folder_path(&self.root, from))
                         .with("folder", handle::folder_path(&self.root, &self.incoming.folder));
                     lines.push(self.line(LogType::JobInfo, name, message));
+                }
+                if let Some(parent) = part_of {
+                    let message =
+                        Message::new("part-replaced").with("asset", name.clone()).with("file", parent.clone());
+                    lines.push(self.line(LogType::UploadWarning, name, message));
+                }
+                if *parts_gone > 0 {
+                    let message = Message::new("parts-of-earlier-gone")
+                        .with("asset", name.clone())
+                        .with("count", *parts_gone as i64);
+                    lines.push(self.line(LogType::UploadWarning, name, message));
                 }
             }
             Filed::Duplicate { asset, name } => {

@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::pictures::{self, Made, Source, Unmade};
-use super::process::{Parent, Processing};
+use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::media::child::borrowed;
 use crate::media::errand::ReadLayers;
@@ -61,6 +61,11 @@ impl Plan {
             extended: extend_layers.unwrap_or(false),
         })
     }
+}
+
+/// What the keys of the parts begin with that the options have made of a Photoshop file.
+pub fn prefixes(options: &ProcessingOptions) -> &'static [&'static str] {
+    if Plan::of(options).is_some() { &["layer:", "template"] } else { &[] }
 }
 
 /// Makes what the options ask of a Photoshop file that has been filed.
@@ -121,9 +126,9 @@ impl Work<'_> {
             assets.insert(key.clone(), asset);
         }
         self.context.checkpoint()?;
-        let made = |at: &usize| Some((keys[*at].clone(), assets.get(&keys[*at]).copied().flatten()?));
-        let (kept, members) = shown.iter().filter_map(made).unzip();
-        self.commit_end_of_layers(kept).await?;
+        let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
+        // A layer that could not be drawn is still one of the file's.
+        self.commit_end_of_layers(shown.iter().map(|at| keys[*at].clone()).collect()).await?;
         self.commit_template(members, &found).await?;
         Ok(self.remarks(&found))
     }
@@ -187,7 +192,8 @@ impl Work<'_> {
         found: &Layers,
     ) -> Result<Option<AssetId>, Failure> {
         let part = self.part(key, layer, &made, found);
-        let (company, planned, extension) = (part.company, part.folder.as_deref(), part.name.extension.clone());
+        let (company, planned) = (part.company, part.folder.as_deref());
+        let FileName { stem: wanted, extension, .. } = part.name.clone();
         let folder = self.context.store().folder_of_part(company, part.parent, key, planned).await?;
         let text = self.words(layer, &made);
         let Made { derived, notes, .. } = made;
@@ -201,6 +207,7 @@ impl Work<'_> {
                     LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
                 };
                 let message = |code| Message::new(code).with("file", file.clone()).with("layer", shown.clone());
+                let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
                 let name = FileName { stem: filed.name().to_owned(), extension, changed: false };
                 let processed = Message::new("layer-processed")
                     .with("file", format!("{folder}{}", name.with_extension()))
@@ -209,7 +216,8 @@ impl Work<'_> {
                 lines.extend(notes.iter().map(|note| {
                     line(LogType::UploadWarning, message("layer-note").with("reason", reason::other(note)))
                 }));
-                let counters = Counters { success: 1, warning: notes.len() as i64, ..Counters::default() };
+                lines.extend(numbered.map(|message| line(LogType::UploadWarning, message)));
+                let counters = Counters { success: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
                 ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
             };
         Ok(match self.context.commit(self.item(key), effect, report).await? {
@@ -219,14 +227,16 @@ impl Work<'_> {
     }
 
     async fn commit_failure(&self, key: &str, layer: &Layer, why: Message) -> Result<Option<AssetId>, Failure> {
-        let message = self.message("layer-failed").with("layer", shown(layer)).with("reason", why);
+        let kept = self.context.store().part(self.context.run.company, self.parent.asset, key).await?;
+        let code = if kept.is_some() { "layer-failed-kept" } else { "layer-failed" };
+        let message = self.message(code).with("layer", shown(layer)).with("reason", why);
         let report = ItemReport {
-            result: json!({ "asset": null }),
+            result: json!({ "asset": kept }),
             counters: Counters { error: 1, ..Counters::default() },
             lines: vec![self.line(LogType::UploadError, message)],
         };
         self.context.commit(self.item(key), Effect::Nothing, move |_| report).await?;
-        Ok(None)
+        Ok(kept)
     }
 
     fn part(&self, key: &str, layer: &Layer, made: &Made, found: &Layers) -> Part {
@@ -248,7 +258,7 @@ impl Work<'_> {
                 },
                 making: self.making(layer),
             },
-            ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
+            marking: self.processing.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),
         }
@@ -317,7 +327,8 @@ impl Work<'_> {
             prefix: "layer:".to_owned(),
             keys,
         };
-        self.context.commit(self.item("layers"), effect, |_| ItemReport::default()).await?;
+        let parent = self.parent.clone();
+        self.context.commit(self.item("layers"), effect, move |applied| process::parts_gone(&parent, applied)).await?;
         Ok(())
     }
 
@@ -333,8 +344,8 @@ impl Work<'_> {
                 set_type: AssetType::Template,
                 made_from: Some((parent, KEY.to_owned())),
                 pixels: Some((found.width, found.height)),
-                members: layers.into_iter().map(|asset| Member { asset, row: None, col: None }).collect(),
-                ready_for_publish: self.processing.options.ready_for_publish.unwrap_or(false),
+                members: layers.into_iter().map(Member::of).collect(),
+                marking: self.processing.marking,
                 by: self.context.run.responsible,
                 at: self.context.clock.now(),
             }))

@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::pictures::{self, Unmade};
-use super::process::{Parent, Processing};
+use super::process::{self, Parent, Processing};
 use super::recipe;
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
@@ -35,6 +35,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::ingest::{Derived, Master};
+use crate::store::assets::marking::Marking;
 use crate::store::assets::pages::{Area, PageLink, PageText, PageWord};
 use crate::store::assets::parts::Part;
 use crate::store::assets::sets::{Member, NewSet};
@@ -61,7 +62,7 @@ struct Plan {
 
 impl Plan {
     /// Nothing is made of a document for which an order has no options; options without a process mean Rasterize.
-    fn of(parent: &Parent, options: &ProcessingOptions) -> Option<Self> {
+    fn of(format: Format, options: &ProcessingOptions) -> Option<Self> {
         let plan = |process: Option<PageProcess>, resolution: Option<f64>, colorspace: Option<PageColorspace>| Self {
             process: process.unwrap_or(PageProcess::Rasterize),
             resolution: resolution.unwrap_or(DEFAULT_RESOLUTION),
@@ -71,7 +72,7 @@ impl Plan {
             words: false,
             links: false,
         };
-        let plan = match parent.format {
+        let plan = match format {
             Format::Pdf => options.pdf_options.map(|asked| Self {
                 catalog: asked.pdf_catalog.unwrap_or(true),
                 words: asked.extract_search_words.unwrap_or(false),
@@ -108,6 +109,14 @@ impl Plan {
     }
 }
 
+/// What the keys of the parts begin with that the options have made of a document.
+pub fn prefixes(format: Format, options: &ProcessingOptions) -> &'static [&'static str] {
+    match Plan::of(format, options).map(|plan| plan.process) {
+        Some(PageProcess::Rasterize) => &["page:", "catalog"],
+        Some(PageProcess::Thumbnail | PageProcess::None) | None => &[],
+    }
+}
+
 /// Makes what the options ask of a document that has been filed.
 pub async fn make_pages(
     context: &Context,
@@ -115,12 +124,12 @@ pub async fn make_pages(
     parent: &Parent,
     processing: &Processing,
 ) -> Result<(), Failure> {
-    let Some(plan) = Plan::of(parent, &processing.options) else { return Ok(()) };
+    let Some(plan) = Plan::of(parent.format, &processing.options) else { return Ok(()) };
     let done = context.done_below(&parent.prefix).await?;
     if done.contains_key("end") {
         return Ok(());
     }
-    let work = Work { context, workshop, parent, plan, ready: processing.options.ready_for_publish.unwrap_or(false) };
+    let work = Work { context, workshop, parent, plan, marking: processing.marking };
     match work.make(&done).await {
         Ok(()) => work.end(Vec::new()).await,
         Err(Unmade::Refused(why)) => work.end(vec![work.refused(why)]).await,
@@ -148,7 +157,7 @@ struct Work<'a> {
     workshop: &'a Workshop,
     parent: &'a Parent,
     plan: Plan,
-    ready: bool,
+    marking: Marking,
 }
 
 type Pages = BTreeMap<u32, Option<AssetId>>;
@@ -179,7 +188,7 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
-        self.commit_end_of_pages(&pages).await?;
+        self.commit_end_of_pages(document.pages).await?;
         Ok(self.commit_catalog(&pages).await?)
     }
 
@@ -261,31 +270,32 @@ impl Work<'_> {
         let stored = match outcome {
             Ok(stored) => stored,
             Err(why) => {
-                let message = Message::new("page-failed")
-                    .with("file", shown)
-                    .with("page", page)
-                    .with("reason", reason::other(why));
+                let kept = self.context.store().part(self.context.run.company, self.parent.asset, &key).await?;
+                let code = if kept.is_some() { "page-failed-kept" } else { "page-failed" };
+                let message =
+                    Message::new(code).with("file", shown).with("page", page).with("reason", reason::other(why));
                 let report = ItemReport {
-                    result: json!({ "asset": null }),
+                    result: json!({ "asset": kept }),
                     counters: Counters { error: 1, ..Counters::default() },
                     lines: vec![self.line(LogType::PdfRipError, message)],
                 };
                 self.context.commit(item, Effect::Nothing, move |_| report).await?;
-                return Ok(None);
+                return Ok(kept);
             }
         };
         let part = self.part(page, key, &stored.facts);
         let folder = self.folder(&part.key).await?;
-        let extension = part.name.extension.clone();
+        let FileName { stem: wanted, extension, .. } = part.name.clone();
         let derived = self.derived(&self.parent.blob, &stored);
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text(&stored.facts)) };
         let notes = stored.facts.notes;
         let applied = self.context.commit(item, effect, move |applied| {
             // Who has given the document another master meanwhile has made other pages.
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
-            let name = FileName { stem: filed.name().to_owned(), extension, changed: false };
+            let name = FileName { stem: filed.name().to_owned(), extension: extension.clone(), changed: false };
             let path = format!("{folder}{}", name.with_extension());
-            page_report(&shown, &path, page, &notes, filed)
+            let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
+            page_report(&shown, &path, page, &notes, filed, numbered)
         });
         Ok(match applied.await? {
             Some(Applied::Filed(filed)) => Some(filed.asset()),
@@ -331,7 +341,7 @@ impl Work<'_> {
                     ..Making::default()
                 },
             },
-            ready_for_publish: self.ready,
+            marking: self.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),
         }
@@ -367,8 +377,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn commit_end_of_pages(&self, pages: &Pages) -> Result<(), Failure> {
-        let keys = pages.iter().filter(|(_, asset)| asset.is_some()).map(|(page, _)| format!("page:{page}")).collect();
+    /// A page that could not be drawn is still one of the document's.
+    async fn commit_end_of_pages(&self, pages: u32) -> Result<(), Failure> {
+        let keys = (1..=pages).map(|page| format!("page:{page}")).collect();
         let effect = Effect::KeepParts {
             company: self.context.run.company,
             parent: self.parent.asset,
@@ -382,9 +393,13 @@ impl Work<'_> {
                 .with("reason", Message::new("reason-pages-not-cmyk"));
             lines.push(self.line(LogType::UploadWarning, message));
         }
-        let counters = Counters { warning: lines.len() as i64, ..Counters::default() };
-        let report = ItemReport { counters, lines, ..ItemReport::default() };
-        self.context.commit(self.item("pages"), effect, move |_| report).await?;
+        let parent = self.parent.clone();
+        let report = move |applied: &Applied| {
+            let counters = Counters { warning: lines.len() as i64, ..Counters::default() };
+            lines.extend(process::parts_gone(&parent, applied).lines);
+            ItemReport { counters, lines, ..ItemReport::default() }
+        };
+        self.context.commit(self.item("pages"), effect, report).await?;
         Ok(())
     }
 
@@ -392,8 +407,7 @@ impl Work<'_> {
     async fn commit_catalog(&self, pages: &Pages) -> Result<(), Failure> {
         const KEY: &str = "catalog";
         let (company, parent) = (self.context.run.company, self.parent.asset);
-        let members: Vec<Member> =
-            pages.values().flatten().map(|asset| Member { asset: *asset, row: None, col: None }).collect();
+        let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
         let (folder, count) = (self.folder(KEY).await?, members.len());
         let effect = if self.plan.catalog && count > 1 {
             Effect::Set(Box::new(NewSet {
@@ -404,7 +418,7 @@ impl Work<'_> {
                 made_from: Some((parent, KEY.to_owned())),
                 pixels: None,
                 members,
-                ready_for_publish: self.ready,
+                marking: self.marking,
                 by: self.context.run.responsible,
                 at: self.context.clock.now(),
             }))
@@ -478,7 +492,14 @@ fn text(facts: &PageFacts) -> PageText {
 }
 
 /// The lines of a page: `path` is where it is.
-fn page_report(file: &str, path: &str, page: u32, notes: &[String], filed: &Filed) -> ItemReport {
+fn page_report(
+    file: &str,
+    path: &str,
+    page: u32,
+    notes: &[String],
+    filed: &Filed,
+    numbered: Option<Message>,
+) -> ItemReport {
     let about = |log_type, message| {
         LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
     };
@@ -489,7 +510,8 @@ fn page_report(file: &str, path: &str, page: u32, notes: &[String], filed: &File
             Message::new("page-note").with("page", page).with("file", file).with("reason", reason::other(note));
         about(LogType::UploadWarning, message)
     }));
-    let warning = notes.len() as i64;
+    lines.extend(numbered.map(|message| about(LogType::UploadWarning, message)));
+    let warning = lines.len() as i64 - 1;
     let counters = Counters { success: 1, warning, ..Counters::default() };
     ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }

@@ -33,7 +33,9 @@ use crate::model::making::Making;
 use crate::model::metadata::{Field, FieldDefinition, Fields, MetadataUpdate, NoField, Update};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
-use crate::store::effect::Effect;
+use crate::store::assets::arrival::Filed;
+use crate::store::assets::marking::Marking;
+use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
 
@@ -41,19 +43,46 @@ use crate::store::pictures::KnownAsset;
 #[derive(Debug, Clone)]
 pub struct Processing {
     pub options: Arc<ProcessingOptions>,
+    /// Of the masters and of what is made of them.
+    pub marking: Marking,
     pub recipes: Recipes,
     /// The company's metadata fields, if the job sets some.
     definitions: Arc<[FieldDefinition]>,
 }
 
 impl Processing {
-    pub async fn new(context: &Context, workshop: &Workshop, options: &ProcessingOptions) -> Result<Self, Failure> {
+    /// Of an upload.
+    pub async fn of_upload(
+        context: &Context,
+        workshop: &Workshop,
+        options: &ProcessingOptions,
+    ) -> Result<Self, Failure> {
+        let marking = Marking::of_upload(options.ready_for_publish, options.preserve_publish_state);
+        Self::new(context, workshop, options, marking).await
+    }
+
+    /// Of what is there already.
+    pub async fn of_known(
+        context: &Context,
+        workshop: &Workshop,
+        options: &ProcessingOptions,
+    ) -> Result<Self, Failure> {
+        let marking = Marking { ready: options.ready_for_publish, preserve: options.preserve_publish_state };
+        Self::new(context, workshop, options, marking).await
+    }
+
+    async fn new(
+        context: &Context,
+        workshop: &Workshop,
+        options: &ProcessingOptions,
+        marking: Marking,
+    ) -> Result<Self, Failure> {
         let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
         let definitions = match &options.metadata_options {
             Some(_) => context.store().metadata_fields(context.run.company).await?,
             None => Vec::new(),
         };
-        Ok(Self { options: Arc::new(options.clone()), recipes, definitions: definitions.into() })
+        Ok(Self { options: Arc::new(options.clone()), marking, recipes, definitions: definitions.into() })
     }
 
     /// Notes what metadataOptions sets on an asset of this type, and what of it such an asset does not have.
@@ -264,6 +293,37 @@ pub const fn parts_of(format: Format) -> Parts {
     }
 }
 
+/// What the keys of the parts begin with that the options have made of a master.
+pub fn brings_forth(format: Format, options: &ProcessingOptions) -> &'static [&'static str] {
+    match parts_of(format) {
+        Parts::Pages => pages::prefixes(format, options),
+        Parts::Renditions => videos::prefixes(options),
+        Parts::Layers => layers::prefixes(options),
+        Parts::None => &[],
+    }
+}
+
+/// The line about a part that got a number because its name was taken.
+pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
+    let Filed::AddedWithNumber { name, .. } = filed else { return None };
+    let message = Message::new("duplicate-renamed").with("file", file).with("asset", wanted).with("name", name.clone());
+    Some(message)
+}
+
+/// The line about parts that a file does not have any more.
+pub fn parts_gone(parent: &Parent, applied: &Applied) -> ItemReport {
+    let lines = match applied {
+        Applied::Removed(count) if *count > 0 => {
+            let message =
+                Message::new("parts-gone").with("file", parent.file_name.clone()).with("count", *count as i64);
+            let file_type = if parent.format == Format::Pdf { FileType::Pdf } else { FileType::NoType };
+            vec![LogLine::new(LogType::JobInfo, message).about(Some(parent.asset), parent.name.clone(), file_type)]
+        }
+        _ => Vec::new(),
+    };
+    ItemReport { lines, ..ItemReport::default() }
+}
+
 /// A master that has been filed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
@@ -366,7 +426,7 @@ async fn make_parts(
 ) -> Result<(), Failure> {
     match parts_of(parent.format) {
         Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
-        Parts::Renditions => videos::make_renditions(context, workshop, parent, &processing.options).await,
+        Parts::Renditions => videos::make_renditions(context, workshop, parent, processing).await,
         Parts::Layers => layers::make_layers(context, workshop, parent, processing).await,
         Parts::None => Ok(()),
     }

@@ -43,7 +43,7 @@ struct Done {
 #[async_trait]
 impl Executor for ReprocessAssets {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let processing = Processing::new(context, &self.workshop, &self.order.options).await?;
+        let processing = Processing::of_known(context, &self.workshop, &self.order.options).await?;
         let company = context.store().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let marked_in = self.marked_in(company.ok_or_else(gone)?.settings.retain_publish_state);

@@ -29,7 +29,7 @@ impl Executor for RipPdfs {
         context.plan(handles.len() + usize::from(has_beginning)).await?;
         context.say(Message::new("progress-ripping"));
         let options = rasterizing(&self.order.options);
-        let processing = Processing::new(context, &self.workshop, &options).await?;
+        let processing = Processing::of_known(context, &self.workshop, &options).await?;
         for handle in handles {
             context.checkpoint()?;
             match self.parent(context, handle).await? {

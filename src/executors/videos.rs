@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::pictures::{self, Ready, Unmade, Warning};
-use super::process::Parent;
+use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::child::ChildError;
@@ -30,6 +30,7 @@ use crate::model::outcome::Counters;
 use crate::model::property_set::{BuiltIn, Codec, EncodingPreset, Profile};
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::ingest::{Derived, Master};
+use crate::store::assets::marking::Marking;
 use crate::store::assets::parts::Part;
 use crate::store::assets::sets::{Member, NewSet};
 use crate::store::effect::{Applied, Effect};
@@ -135,14 +136,20 @@ pub async fn make_renditions(
     context: &Context,
     workshop: &Workshop,
     parent: &Parent,
-    options: &ProcessingOptions,
+    processing: &Processing,
 ) -> Result<(), Failure> {
+    let options = &*processing.options;
     let presets = presets(options);
     if presets.is_empty() {
         return Ok(());
     }
     let done = context.done_below(&parent.prefix).await?;
-    Work { context, workshop, parent, options }.make(&presets, &done).await
+    Work { context, workshop, parent, options, marking: processing.marking }.make(&presets, &done).await
+}
+
+/// What the keys of the parts begin with that the options have made of a video.
+pub fn prefixes(options: &ProcessingOptions) -> &'static [&'static str] {
+    if presets(options).is_empty() { &[] } else { &[PREFIX] }
 }
 
 /// The presets that a job names, each once. Their handles were checked when the job was submitted.
@@ -170,6 +177,7 @@ struct Work<'a> {
     workshop: &'a Workshop,
     parent: &'a Parent,
     options: &'a ProcessingOptions,
+    marking: Marking,
 }
 
 /// A rendition whose files are in the store.
@@ -273,7 +281,7 @@ impl Work<'_> {
                 facts: PictureFacts { video: Some(Box::new(facts)), ..PictureFacts::default() },
                 making: Making::default(),
             },
-            ready_for_publish: self.options.ready_for_publish.unwrap_or(false),
+            marking: self.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),
         };
@@ -287,6 +295,7 @@ impl Work<'_> {
         }];
         let company = self.context.run.company;
         let folder = self.context.store().folder_of_part(company, self.parent.asset, &part.key, None).await?;
+        let wanted = part.name.stem.clone();
         let (bytes, seconds) = (file.bytes, made.duration / 1000);
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
@@ -304,10 +313,12 @@ impl Work<'_> {
                 let why = Message::new("reason-video-cut-off").with("seconds", seconds).with("expected", expected);
                 line(LogType::UploadWarning, Message::new("upload-warning").with("file", path).with("reason", why))
             }));
+            let numbered = process::numbered(&format!("{wanted}.mp4"), &wanted, filed);
+            lines.extend(numbered.map(|message| line(LogType::UploadWarning, message)));
             let counters = Counters {
                 success: i64::from(is_new),
                 update: i64::from(!is_new),
-                warning: i64::from(cut_off.is_some()),
+                warning: lines.len() as i64 - 1,
                 ..Counters::default()
             };
             ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
@@ -344,8 +355,7 @@ impl Work<'_> {
         }
         let with_master = self.options.exclude_master_video_from_avs == Some(false);
         let master = with_master.then_some(self.parent.asset);
-        let member = |asset| Member { asset, row: None, col: None };
-        let members: Vec<Member> = made.into_iter().chain(master).map(member).collect();
+        let members: Vec<Member> = made.into_iter().chain(master).map(Member::of).collect();
         let count = members.len();
         let set = NewSet {
             company: self.context.run.company,
@@ -355,7 +365,7 @@ impl Work<'_> {
             made_from: Some((self.parent.asset, SET.to_owned())),
             pixels: None,
             members,
-            ready_for_publish: self.options.ready_for_publish.unwrap_or(false),
+            marking: self.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),
         };
@@ -384,7 +394,9 @@ impl Work<'_> {
             prefix: PREFIX.to_owned(),
             keys,
         };
-        self.context.commit(self.item("renditions"), effect, |_| ItemReport::default()).await?;
+        let parent = self.parent.clone();
+        let report = move |applied: &Applied| process::parts_gone(&parent, applied);
+        self.context.commit(self.item("renditions"), effect, report).await?;
         Ok(())
     }
 }

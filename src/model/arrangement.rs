@@ -48,40 +48,59 @@ pub enum Why {
     TooMany,
 }
 
-/// Puts members in the order of the script: those that a set has, and those that are added. Of two in one cell the one that
-/// was there stays.
+/// Adds to the members of a set, each where the script's order has it among them. Those that are there stay, in the order that
+/// they are in and as often as they are in it: somebody may have put them so.
 pub fn arrange<T: Copy>(script: &SetScript, members: Vec<Named<T>>, added: Vec<Named<T>>) -> Arrangement<T> {
     let mut left_out = Vec::new();
     let mut taken: HashMap<Cell, String> = HashMap::new();
-    let mut placed = Vec::new();
-    for one in in_order(members).into_iter().chain(in_order(added)) {
-        let why = match script.cell(&one.name).transpose() {
+    let mut placed: Vec<Place<T>> = Vec::new();
+    for named in members {
+        // Without a cell of its own it stands behind the grid.
+        let cell = script.cell(&named.name).transpose().ok().flatten().filter(|cell| !taken.contains_key(cell));
+        taken.extend(cell.map(|cell| (cell, named.name.clone())));
+        placed.push(Place { cell, rank: script.rank(&named.name), named });
+    }
+    for named in in_order(added) {
+        let why = match script.cell(&named.name).transpose() {
             Ok(Some(cell)) if taken.contains_key(&cell) => {
                 Some(Why::Taken { row: cell.row, column: cell.column, by: taken[&cell].clone() })
             }
-            Ok(_) if placed.len() == MOST_MEMBERS => Some(Why::TooMany),
+            Ok(_) if placed.len() >= MOST_MEMBERS => Some(Why::TooMany),
             Ok(cell) => {
-                if let Some(cell) = cell {
-                    taken.insert(cell, one.name.clone());
-                }
-                placed.push((cell, script.rank(&one.name), one.clone()));
+                taken.extend(cell.map(|cell| (cell, named.name.clone())));
+                let place = Place { cell, rank: script.rank(&named.name), named: named.clone() };
+                let behind = placed.iter().rposition(|other| other.order(&place) == Ordering::Less);
+                placed.insert(behind.map_or(0, |before| before + 1), place);
                 None
             }
             Err(CellError::NoRow) => Some(Why::NoRow),
             Err(CellError::NoColumn) => Some(Why::NoColumn),
         };
-        left_out.extend(why.map(|why| LeftOut { name: one.name, why }));
+        left_out.extend(why.map(|why| LeftOut { name: named.name, why }));
     }
-    placed.sort_by(|(cell, rank, one), (other_cell, other_rank, other)| {
-        cell.cmp(other_cell).then(rank.cmp(other_rank)).then_with(|| natural(&one.name, &other.name))
-    });
-    let cells: Vec<Cell> = placed.iter().filter_map(|(cell, ..)| *cell).collect();
+    // The players of a grid go by the cells.
+    placed.sort_by_key(|place| (place.cell.is_none(), place.cell));
+    let cells: Vec<Cell> = placed.iter().filter_map(|place| place.cell).collect();
     let rows: BTreeSet<u32> = cells.iter().map(|cell| cell.row).collect();
     let columns: BTreeSet<u32> = cells.iter().map(|cell| cell.column).collect();
     let index = |all: &BTreeSet<u32>, number: u32| u32::try_from(all.range(..number).count()).unwrap_or(u32::MAX);
     let dense = |cell: Cell| Cell { row: index(&rows, cell.row), column: index(&columns, cell.column) };
-    let members = placed.iter().map(|(cell, _, one)| Placed { id: one.id, cell: cell.map(dense) }).collect();
+    let members = placed.iter().map(|place| Placed { id: place.named.id, cell: place.cell.map(dense) }).collect();
     Arrangement { members, left_out }
+}
+
+/// A member on its way to its place.
+struct Place<T> {
+    cell: Option<Cell>,
+    /// By the sequence of the script.
+    rank: usize,
+    named: Named<T>,
+}
+
+impl<T> Place<T> {
+    fn order(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank).then_with(|| natural(&self.named.name, &other.named.name))
+    }
 }
 
 fn in_order<T>(mut all: Vec<Named<T>>) -> Vec<Named<T>> {
@@ -155,9 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn what_users_have_arranged_stays() {
+        let script = script(&[("setType", "ImageSet")]);
+        let there = named(&["x-3", "x-1", "foreign", "x-3", "x-9"]);
+        let grown = arrange(&script, there, named(&["x-10", "x-2", "a"]));
+        assert_eq!(order(&grown), ["a", "x-3", "x-1", "foreign", "x-2", "x-3", "x-9", "x-10"]);
+        let script =
+            self::script(&[("setType", "MultiAxisSpinSet"), ("row", r".*-R(\d+)C.*"), ("column", r".*-R\d+C(\d+)")]);
+        let grown = arrange(&script, named(&["cover", "s-R1C2"]), named(&["s-R1C1"]));
+        assert_eq!((order(&grown), grown.left_out), (vec!["s-R1C1", "s-R1C2", "cover"], vec![]));
+    }
+
+    #[test]
     fn a_sequence_comes_before_the_alphabet() {
         let script = script(&[("setType", "SpinSet"), ("sequence", ".*_main,.*_alt[0-9]+")]);
-        let set = arrange(&script, named(&["x-z", "x-a_alt10", "x-b_alt2", "x-c_main", "x-b"]), Vec::new());
+        let set = arrange(&script, Vec::new(), named(&["x-z", "x-a_alt10", "x-b_alt2", "x-c_main", "x-b"]));
         assert_eq!(order(&set), ["x-c_main", "x-a_alt10", "x-b_alt2", "x-b", "x-z"]);
     }
 

@@ -118,6 +118,11 @@ pub struct Kin {
 }
 
 impl Kin {
+    /// A set has no master that a file could replace.
+    pub const fn is_set(&self) -> bool {
+        self.blob.is_empty()
+    }
+
     /// Whether it is called otherwise than the file that it was made of.
     fn has_number_of(&self, source: &SourceName) -> bool {
         source.name().is_some_and(|name| name.stem != self.name)
@@ -230,7 +235,7 @@ impl<'a> Claim<'a> {
 
     /// The asset whose master it replaces: best its own, then the one that has the name, then one that stays where it is.
     fn replaced(&self, kin: &[&'a Kin]) -> Option<Verdict<'a>> {
-        let candidates = kin.iter().copied().filter_map(|kin| {
+        let candidates = kin.iter().copied().filter(|kin| !kin.is_set()).filter_map(|kin| {
             let owner = self.owner(kin);
             let moves = match (owner, self.mode.resolve(true, self.clash(kin))) {
                 (Owner::Other(_) | Owner::Numbered, _) | (_, Resolution::Rename | Resolution::Skip) => return None,

@@ -173,8 +173,7 @@ impl Effect {
                 Ok(applied)
             }
             Self::KeepParts { company, parent, prefix, keys } => {
-                parts::keep_only(tx, company, parent, &prefix, &keys, now).await?;
-                Ok(Applied::Nothing)
+                parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::Removed)
             }
             Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
             Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),

@@ -8,7 +8,7 @@ use super::assets::next_change;
 use super::rows::{get, instant};
 use super::{Store, StoreError, Transaction};
 use crate::model::asset::AssetType;
-use crate::model::id::{AccountId, CompanyId, FolderId};
+use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::store::numbers::next_number;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +204,27 @@ pub(in crate::store) async fn ensure(
     .await
     .map_err(StoreError::doing("make a folder"))?;
     find(tx, company, path).await?.ok_or_else(|| StoreError::corrupt("a folder", "it is gone right after it was made"))
+}
+
+/// Brings the folders of assets back, if they were removed.
+pub(in crate::store) async fn bring_back(
+    tx: &mut Transaction,
+    company: CompanyId,
+    assets: &[AssetId],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let paths: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT f.path FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value
+         CROSS JOIN folder f ON f.id = a.folder_id WHERE f.deleted_at IS NOT NULL",
+    )
+    .bind(json!(assets).to_string())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for the folders of assets"))?;
+    for path in paths {
+        ensure(tx, company, &path, at).await?;
+    }
+    Ok(())
 }
 
 pub(in crate::store) async fn find(

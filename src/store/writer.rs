@@ -330,14 +330,17 @@ struct Done {
 
 /// Does a whole group in one transaction. An error means that nothing of it was done.
 async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
-    execute(connection, "BEGIN IMMEDIATE", "begin a transaction").await?;
-    let result = match within(connection, group, zone).await {
-        Ok(done) => execute(connection, "COMMIT", "commit").await.map(|()| done),
+    let result = match execute(connection, "BEGIN IMMEDIATE", "begin a transaction").await {
+        Ok(()) => match within(connection, group, zone).await {
+            Ok(done) => execute(connection, "COMMIT", "commit").await.map(|()| done),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     if let Err(error) = &result {
         tracing::error!(%error, "a group of writes was undone");
-        // SQLite may have rolled back by itself (disk full, I/O error); then this says so, which changes nothing.
+        // SQLite may have rolled back by itself (disk full, I/O error); then this says so, which changes nothing. Where a
+        // transaction could not begin, one may have been left open that could not be undone either.
         let _ = sqlx::query("ROLLBACK").execute(connection).await;
     }
     result

@@ -108,6 +108,7 @@ codes! {
     PAGE_MADE = "page-made";
     PAGE_NOTE = "page-note";
     PAGE_FAILED = "page-failed";
+    PAGE_FAILED_KEPT = "page-failed-kept";
     PAGES_FAILED = "pages-failed";
     CATALOG_PROCESSED = "catalog-processed";
     CATALOG_MADE = "catalog-made";
@@ -115,6 +116,10 @@ codes! {
     LAYER_MADE = "layer-made";
     LAYER_NOTE = "layer-note";
     LAYER_FAILED = "layer-failed";
+    LAYER_FAILED_KEPT = "layer-failed-kept";
+    PARTS_GONE = "parts-gone";
+    PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";
+    PART_REPLACED = "part-replaced";
     LAYERS_FAILED = "layers-failed";
     LAYERS_NONE = "layers-none";
     LAYERS_WITHOUT_PIXELS = "layers-without-pixels";

@@ -430,6 +430,11 @@ page-note = Page { NUMBER($page) } of { $file }: { $reason }.
 # $file (Text) the document
 # $reason (Text)
 page-failed = Page { NUMBER($page) } of { $file } could not be drawn: { $reason }.
+# $file (Text) the document
+# $page (Number)
+# $reason (Text)
+page-failed-kept =
+    Page { NUMBER($page) } of { $file } could not be drawn: { $reason }. It stays as it was drawn before.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
@@ -455,6 +460,32 @@ layer-note = Layer { $layer } of { $file }: { $reason }.
 # $file (Text) the Photoshop file
 # $reason (Text)
 layer-failed = Layer { $layer } of { $file } could not be made a picture: { $reason }.
+# $file (Text) the Photoshop file
+# $layer (Text) its name
+# $reason (Text)
+layer-failed-kept =
+    Layer { $layer } of { $file } could not be made a picture: { $reason }. It stays as it was made before.
+# $file (Text) the document, Photoshop file or film
+# $count (Number) assets that were made of it
+parts-gone =
+    { $count ->
+        [one] 1 asset that was made of { $file } before went to the trash: the file does not bring it forth any more.
+       *[other]
+            { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them
+            forth any more.
+    }
+# $asset (Text)
+# $count (Number) assets that were made of its earlier file
+parts-of-earlier-gone =
+    { $count ->
+        [one] 1 asset that was made of the earlier file of { $asset } went to the trash.
+       *[other] { NUMBER($count) } assets that were made of the earlier file of { $asset } went to the trash.
+    }
+# $asset (Text)
+# $file (Text) asset that it was a part of
+part-replaced =
+    { $asset } was made of { $file } and is now an asset of its own. When { $file } is processed again, its part gets
+    another name.
 # $file (Text) the Photoshop file
 # $reason (Text)
 layers-failed = { $file }: its layers could not be made pictures: { $reason }.

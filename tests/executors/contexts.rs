@@ -36,7 +36,7 @@ async fn mark_in(world: &World, kind: &str, name: &str, state: PublishState) {
 }
 
 async fn member(world: &World, name: &str) -> Member {
-    Member { asset: asset(world, name).await, row: None, col: None }
+    Member::of(asset(world, name).await)
 }
 
 fn document(world: &World, path: &str) -> Value {
@@ -281,8 +281,8 @@ async fn sets_that_hold_each_other_are_published_all_the_same() {
     let world = World::new().await;
     upload(&world, &[("a.jpg", 1)]).await;
     let one = world.set("", "one", AssetType::AssetSet, vec![member(&world, "a").await], true).await;
-    let two = world.set("", "two", AssetType::AssetSet, vec![Member { asset: one, row: None, col: None }], false).await;
-    world.set("", "one", AssetType::AssetSet, vec![Member { asset: two, row: None, col: None }], true).await;
+    let two = world.set("", "two", AssetType::AssetSet, vec![Member::of(one)], false).await;
+    world.set("", "one", AssetType::AssetSet, vec![Member::of(two)], true).await;
     publish(&world, JobKind::ImageServingPublish).await;
     assert_eq!(world.paths_in("image-serving"), ["a.tif", "one.json", "two.json"]);
 }

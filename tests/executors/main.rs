@@ -17,6 +17,7 @@ mod layers;
 mod likeness;
 mod metadata;
 mod names;
+mod neighbours;
 mod optimize;
 mod options;
 mod overtaken;

@@ -84,6 +84,15 @@ pub fn brochure() -> Vec<u8> {
     pdf(&[first, second])
 }
 
+/// A document with a word a page; the pages with these numbers are larger than anything that can be drawn.
+pub fn booklet(words: &[&str], too_large: &[usize]) -> Vec<u8> {
+    let mut pages: Vec<PageOf> = words.iter().map(|word| page(&text(word, 20, 100))).collect();
+    for number in too_large {
+        pages[number - 1].size = (2_000_000, 2_000_000);
+    }
+    pdf(&pages)
+}
+
 pub fn order(block: &str, options: Value) -> Value {
     let mut order = directory("in");
     order.as_object_mut().unwrap().insert(block.to_owned(), options);

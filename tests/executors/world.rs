@@ -20,6 +20,7 @@ use prepress::model::log::Message;
 use prepress::model::outcome::Counters;
 use prepress::model::trigger::Trigger;
 use prepress::store::accounts::NewAccount;
+use prepress::store::assets::marking::Marking;
 use prepress::store::assets::sets::{Member, NewSet};
 use prepress::store::companies::NewCompany;
 use prepress::store::effect::Effect;
@@ -197,7 +198,7 @@ impl World {
             made_from: None,
             pixels: None,
             members,
-            ready_for_publish: ready,
+            marking: Marking { ready: ready.then_some(true), preserve: Some(false) },
             by: self.account,
             at: self.clock.now(),
         };

@@ -37,6 +37,7 @@ use prepress::service::jobs::{
 use prepress::service::{Caller, Services, Settings};
 use prepress::store::assets::arrival::Arrival;
 use prepress::store::assets::ingest::Master;
+use prepress::store::assets::marking::Marking;
 use prepress::store::assets::query::{Search, Sort};
 use prepress::store::effect::Effect;
 use prepress::store::jobs::attempt::{ItemReport, Progress, Release};
@@ -492,8 +493,8 @@ async fn look_at_assets(store: &Store) {
             built_on: Default::default(),
             overwrite,
             same_name: SameName::Skip,
-            ready_for_publish: true,
-            preserve_publish_state: None,
+            marking: Marking::of_upload(Some(true), None),
+            brings_forth: Vec::new(),
             by,
             at: at(1_500_000_000_000),
         };

@@ -8,7 +8,8 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::ingest::{self, Master, NewAsset, Replacement};
-use super::{AssetError, Contexts};
+use super::marking::Marking;
+use super::{AssetError, parts};
 use crate::model::asset::TrashState;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId};
 use crate::model::making::Making;
@@ -34,9 +35,9 @@ pub struct Arrival {
     pub built_on: Making,
     pub overwrite: bool,
     pub same_name: SameName,
-    pub ready_for_publish: bool,
-    /// Whether an overwritten asset keeps its marks; None leaves it to the company.
-    pub preserve_publish_state: Option<bool>,
+    pub marking: Marking,
+    /// What the keys of parts begin with that the job goes on to make of it.
+    pub brings_forth: Vec<&'static str>,
     pub by: AccountId,
     pub at: DateTime<Utc>,
 }
@@ -60,6 +61,10 @@ pub enum Filed {
         name: String,
         /// The folder it was in, if it moved.
         moved_from: Option<String>,
+        /// The asset that it was a part of until now.
+        part_of: Option<String>,
+        /// How many of its parts went to the trash, which the new master does not bring forth.
+        parts_gone: u64,
     },
     /// `asset` has the name, or got a number when it came under it, and the same content.
     Duplicate {
@@ -114,9 +119,9 @@ impl Store {
 }
 
 pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Result<Filed, AssetError> {
-    let rules = overwrite_rules(tx, arrival.company).await?;
+    let mode = overwrite_mode(tx, arrival.company).await?;
     let kin = kin(tx, arrival.company, &arrival.name.stem).await?;
-    let verdict = claim(&arrival, rules.mode).settle(&kin);
+    let verdict = claim(&arrival, mode).settle(&kin);
     check_basis(tx, &arrival, &verdict).await?;
     match verdict {
         Verdict::Add => {
@@ -129,11 +134,11 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
         }
         Verdict::Replace(asset) => {
             let asset = asset.clone();
-            overwrite(tx, arrival, &asset, &rules, false).await
+            overwrite(tx, arrival, &asset, false).await
         }
         Verdict::ReplaceAndMove(asset) => {
             let asset = asset.clone();
-            overwrite(tx, arrival, &asset, &rules, true).await
+            overwrite(tx, arrival, &asset, true).await
         }
         Verdict::Same(asset) => {
             if asset.source.is_none() {
@@ -197,7 +202,7 @@ async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetErr
         file_name: arrival.name.with_extension(),
         name: arrival.name.stem,
         master: arrival.master,
-        marked_in: if arrival.ready_for_publish { Contexts::All } else { Contexts::NONE },
+        marked_in: arrival.marking.of_new(),
         by: arrival.by,
         at: arrival.at,
     };
@@ -206,20 +211,9 @@ async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetErr
     Ok(asset)
 }
 
-async fn overwrite(
-    tx: &mut Transaction,
-    arrival: Arrival,
-    namesake: &Kin,
-    rules: &OverwriteRules,
-    moved: bool,
-) -> Result<Filed, AssetError> {
-    let marked_in = if arrival.preserve_publish_state.unwrap_or(rules.retain_publish_state) {
-        None
-    } else if arrival.ready_for_publish {
-        Some(Contexts::All)
-    } else {
-        Some(Contexts::NONE)
-    };
+async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved: bool) -> Result<Filed, AssetError> {
+    let marked_in = arrival.marking.of_known(tx, arrival.company).await?;
+    let is_other = arrival.master.blob != namesake.blob;
     let replacement = Replacement {
         company: arrival.company,
         asset: namesake.id,
@@ -233,7 +227,13 @@ async fn overwrite(
     ingest::replace(tx, &replacement).await?;
     note_source(tx, namesake.id, &arrival.source, arrival.run, arrival.at).await?;
     let moved_from = moved.then(|| namesake.folder.clone());
-    Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from })
+    let part_of = parts::release(tx, namesake.id).await?;
+    let parts_gone = if is_other {
+        parts::keep_kinds(tx, replacement.company, namesake.id, &arrival.brings_forth, arrival.at).await?
+    } else {
+        0
+    };
+    Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from, part_of, parts_gone })
 }
 
 /// Notes which file the master of an asset is.
@@ -255,21 +255,13 @@ async fn note_source(
         .map_err(StoreError::doing("note where a file came from"))
 }
 
-struct OverwriteRules {
-    mode: OverwriteMode,
-    retain_publish_state: bool,
-}
-
-async fn overwrite_rules(tx: &mut Transaction, company: CompanyId) -> Result<OverwriteRules, StoreError> {
-    let row = sqlx::query("SELECT overwrite_mode, retain_publish_state FROM company WHERE id = $1")
+async fn overwrite_mode(tx: &mut Transaction, company: CompanyId) -> Result<OverwriteMode, StoreError> {
+    let row = sqlx::query("SELECT overwrite_mode FROM company WHERE id = $1")
         .bind(company.0)
         .fetch_one(tx)
         .await
         .map_err(StoreError::doing("read the overwrite mode of a company"))?;
-    Ok(OverwriteRules {
-        mode: constant(&row, "overwrite_mode")?,
-        retain_publish_state: get(&row, "retain_publish_state")?,
-    })
+    constant(&row, "overwrite_mode")
 }
 
 /// The asset that has this name, wherever it is, and then those whose files came under it and got a number.

@@ -283,16 +283,7 @@ async fn restore(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Re
     changed(tx, change, &accepted).await?;
     let held: HashSet<FolderId> =
         accepted.iter().filter_map(|asset| candidates.0.get(asset)).map(|held| held.folder).collect();
-    let paths: Vec<String> = sqlx::query_scalar(
-        "SELECT path FROM folder WHERE deleted_at IS NOT NULL AND id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(json!(held).to_string())
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(StoreError::doing("look for the folders of assets"))?;
-    for path in paths {
-        folders::ensure(tx, change.company, &path, change.at).await?;
-    }
+    folders::bring_back(tx, change.company, &accepted, change.at).await?;
     folders::touch(tx, &held.into_iter().collect::<Vec<_>>(), change.at).await?;
     Ok(outcomes)
 }
@@ -308,7 +299,7 @@ async fn empty(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Resu
 }
 
 /// Frees the names of assets that leave the trash for good, for no asset that somebody names has a slash in its name, and
-/// the keys of parts: a page that is made again is another asset.
+/// the keys of parts: a page that is made again is another asset. They leave the sets that they were in.
 pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
     if assets.is_empty() {
         return Ok(());
@@ -319,10 +310,43 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
          WHERE trash_state = 'InTrash' AND id IN (SELECT value FROM json_each($1))",
     )
     .bind(ids(assets))
-    .execute(tx)
+    .execute(&mut *tx)
     .await
-    .map(|_| ())
-    .map_err(StoreError::doing("empty the trash"))
+    .map_err(StoreError::doing("empty the trash"))?;
+    leave_sets(tx, assets).await
+}
+
+/// The sets have changed by it, for the next publishes.
+async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
+    let sets: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT DISTINCT s.company_id, s.id FROM json_each($1) i CROSS JOIN set_member m ON m.asset_id = i.value
+         CROSS JOIN asset s ON s.id = m.set_id ORDER BY 1, 2",
+    )
+    .bind(ids(assets))
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for the sets of assets"))?;
+    for of_company in sets.chunk_by(|one, other| one.0 == other.0) {
+        let seq = next_change(tx, CompanyId(of_company[0].0)).await?;
+        let numbers: Vec<AssetId> = of_company.iter().map(|(_, set)| AssetId(*set)).collect();
+        sqlx::query("UPDATE asset SET change_seq = $2 WHERE id IN (SELECT value FROM json_each($1))")
+            .bind(ids(&numbers))
+            .bind(seq)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("note a change of sets"))?;
+    }
+    for statement in [
+        "DELETE FROM set_member WHERE asset_id IN (SELECT value FROM json_each($1))",
+        "UPDATE set_detail SET thumb_id = NULL WHERE thumb_id IN (SELECT value FROM json_each($1))",
+    ] {
+        sqlx::query(statement)
+            .bind(ids(assets))
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("take assets out of sets"))?;
+    }
+    Ok(())
 }
 
 /// The outcome of each, and those that can be changed.

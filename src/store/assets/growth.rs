@@ -9,7 +9,7 @@ use sqlx::Row;
 
 use super::change::{Change, changed, held};
 use super::ingest::{self, Master, NewAsset};
-use super::set_change::{describe, with_what_belongs};
+use super::set_change::{Seat, describe, with_what_belongs};
 use super::sets::{Member, set_members};
 use super::{AssetError, Contexts, ids, set_marks};
 use crate::model::arrangement::{Arrangement, LeftOut, Named, Placed, arrange};
@@ -131,8 +131,8 @@ async fn namesake(tx: &mut Transaction, growth: &Growth) -> Result<Option<Namesa
 }
 
 /// Members that a set has, those in the trash included: they may come back.
-async fn members(tx: &mut Transaction, set: AssetId) -> Result<Vec<Placed<AssetId>>, StoreError> {
-    let rows = sqlx::query("SELECT asset_id, row, col FROM set_member WHERE set_id = $1 ORDER BY position")
+async fn members(tx: &mut Transaction, set: AssetId) -> Result<Vec<Placed<Seat>>, StoreError> {
+    let rows = sqlx::query("SELECT asset_id, row, col, page_reset FROM set_member WHERE set_id = $1 ORDER BY position")
         .bind(set.0)
         .fetch_all(tx)
         .await
@@ -141,7 +141,8 @@ async fn members(tx: &mut Transaction, set: AssetId) -> Result<Vec<Placed<AssetI
         .map(|row| {
             let (row_number, column): (Option<u32>, Option<u32>) = (get(row, "row")?, get(row, "col")?);
             let cell = row_number.zip(column).map(|(row, column)| Cell { row, column });
-            Ok(Placed { id: AssetId(get(row, "asset_id")?), cell })
+            let seat = Seat { asset: AssetId(get(row, "asset_id")?), page_reset: get(row, "page_reset")? };
+            Ok(Placed { id: seat, cell })
         })
         .collect()
 }
@@ -149,18 +150,17 @@ async fn members(tx: &mut Transaction, set: AssetId) -> Result<Vec<Placed<AssetI
 async fn arrangement(
     tx: &mut Transaction,
     growth: &Growth,
-    before: &[Placed<AssetId>],
-) -> Result<Arrangement<AssetId>, StoreError> {
-    let mut seen = HashSet::new();
-    let old: Vec<AssetId> = before.iter().map(|placed| placed.id).filter(|id| seen.insert(*id)).collect();
+    before: &[Placed<Seat>],
+) -> Result<Arrangement<Seat>, StoreError> {
+    let old: Vec<AssetId> = before.iter().map(|placed| placed.id.asset).collect();
+    let mut seen: HashSet<AssetId> = old.iter().copied().collect();
     let new: Vec<AssetId> = growth.assets.iter().copied().filter(|id| seen.insert(*id)).collect();
     let mut known = held(tx, growth.company, &[old.as_slice(), new.as_slice()].concat()).await?;
     // What went to the trash or away since it was looked for does not join.
-    known.retain(|id, held| held.trash_state == TrashState::NotInTrash || old.contains(id));
-    let mut named = |all: Vec<AssetId>| -> Vec<Named<AssetId>> {
-        all.into_iter().filter_map(|id| Some(Named { id, name: known.remove(&id)?.name })).collect()
-    };
-    let (old, new) = (named(old), named(new));
+    known.retain(|id, held| held.trash_state == TrashState::NotInTrash || !new.contains(id));
+    let named = |seat: Seat| Some(Named { id: seat, name: known.get(&seat.asset)?.name.clone() });
+    let old = before.iter().filter_map(|placed| named(placed.id)).collect();
+    let new = new.into_iter().filter_map(|asset| named(Seat { asset, page_reset: true })).collect();
     Ok(arrange(&growth.script, old, new))
 }
 
@@ -187,18 +187,14 @@ async fn add(tx: &mut Transaction, growth: &Growth) -> Result<AssetId, AssetErro
     Ok(set)
 }
 
-async fn fill(
-    tx: &mut Transaction,
-    growth: &Growth,
-    set: AssetId,
-    members: &[Placed<AssetId>],
-) -> Result<(), StoreError> {
-    let member = |placed: &Placed<AssetId>| Member {
-        asset: placed.id,
+async fn fill(tx: &mut Transaction, growth: &Growth, set: AssetId, members: &[Placed<Seat>]) -> Result<(), StoreError> {
+    let member = |placed: &Placed<Seat>| Member {
+        asset: placed.id.asset,
         row: placed.cell.map(|cell| cell.row),
         col: placed.cell.map(|cell| cell.column),
+        page_reset: Some(placed.id.page_reset),
     };
-    set_members(tx, set, &members.iter().map(member).collect::<Vec<_>>()).await?;
+    set_members(tx, change(growth), set, &members.iter().map(member).collect::<Vec<_>>()).await?;
     if growth.script.kind.asset_type() == AssetType::AssetSet {
         let definition = definition(tx, growth.company, members).await?;
         sqlx::query("UPDATE set_detail SET definition = $2 WHERE set_id = $1")
@@ -208,7 +204,6 @@ async fn fill(
             .await
             .map_err(StoreError::doing("define a set"))?;
     }
-    note(tx, growth, &[set]).await?;
     let folder = sqlx::query("SELECT folder_id FROM asset WHERE id = $1")
         .bind(set.0)
         .fetch_one(&mut *tx)
@@ -218,17 +213,13 @@ async fn fill(
 }
 
 /// Rows of a spin with two axes.
-async fn definition(
-    tx: &mut Transaction,
-    company: CompanyId,
-    members: &[Placed<AssetId>],
-) -> Result<String, StoreError> {
-    let numbers: Vec<AssetId> = members.iter().map(|placed| placed.id).collect();
+async fn definition(tx: &mut Transaction, company: CompanyId, members: &[Placed<Seat>]) -> Result<String, StoreError> {
+    let numbers: Vec<AssetId> = members.iter().map(|placed| placed.id.asset).collect();
     let known = held(tx, company, &numbers).await?;
     let mut rows: Vec<(u32, Vec<String>)> = Vec::new();
     for placed in members {
-        let (Some(cell), Some(held)) = (placed.cell, known.get(&placed.id)) else { continue };
-        let handle = handle::asset(placed.id, held.asset_type);
+        let (Some(cell), Some(held)) = (placed.cell, known.get(&placed.id.asset)) else { continue };
+        let handle = handle::asset(placed.id.asset, held.asset_type);
         match rows.last_mut() {
             Some((row, handles)) if *row == cell.row => handles.push(handle),
             _ => rows.push((cell.row, vec![handle])),
@@ -254,10 +245,9 @@ async fn mark(tx: &mut Transaction, growth: &Growth, set: AssetId) -> Result<(),
         return Ok(());
     }
     set_marks(tx, growth.company, &unmarked, &Contexts::All, true).await?;
-    note(tx, growth, &unmarked).await
+    changed(tx, change(growth), &unmarked).await.map(|_| ())
 }
 
-async fn note(tx: &mut Transaction, growth: &Growth, assets: &[AssetId]) -> Result<(), StoreError> {
-    let change = Change { company: growth.company, by: growth.by, at: growth.at };
-    changed(tx, change, assets).await.map(|_| ())
+const fn change(growth: &Growth) -> Change {
+    Change { company: growth.company, by: growth.by, at: growth.at }
 }

@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod change;
 pub mod growth;
 pub mod ingest;
+pub mod marking;
 pub mod metadata;
 pub mod pages;
 pub mod parts;

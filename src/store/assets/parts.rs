@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
+use super::marking::Marking;
 use super::{AssetError, Contexts, next_change};
 use crate::model::handle;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
@@ -29,7 +30,7 @@ pub struct Part {
     /// Where a part that is new goes, below the company root; otherwise beside its parent.
     pub folder: Option<String>,
     pub master: Master,
-    pub ready_for_publish: bool,
+    pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
 }
@@ -42,6 +43,20 @@ struct Held {
 }
 
 impl Store {
+    /// What was made of `parent` under a key, unless it is in the trash.
+    pub async fn part(&self, company: CompanyId, parent: AssetId, key: &str) -> Result<Option<AssetId>, StoreError> {
+        sqlx::query_scalar(
+            "SELECT id FROM asset WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state = 'NotInTrash'",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .bind(key)
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .map(|id| id.map(AssetId))
+        .map_err(StoreError::doing("look for a part of an asset"))
+    }
+
     /// The folder of what is made of `parent` under `key`, as a client sees it: where it is, or else `planned`, or else where its
     /// parent is.
     pub async fn folder_of_part(
@@ -74,20 +89,26 @@ impl Store {
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
     let name = FileName { stem: held.name.clone(), ..part.name };
+    let marked_in = part.marking.of_known(tx, part.company).await?;
     let replacement = Replacement {
         company: part.company,
         asset: held.id,
         file_name: Some(name.with_extension()),
         master: part.master,
         move_to: None,
-        marked_in: part.ready_for_publish.then_some(Contexts::All),
+        marked_in,
         by: part.by,
         at: part.at,
     };
     ingest::replace(tx, &replacement).await?;
-    restore(tx, held.id).await?;
+    restore(tx, part.company, held.id, part.at).await?;
     folders::touch(tx, &[held.folder], part.at).await?;
-    Ok(Filed::Updated { asset: held.id, name: held.name, moved_from: None })
+    Ok(updated(held.id, held.name))
+}
+
+/// A part that was there, and is made anew where it is.
+pub(super) const fn updated(asset: AssetId, name: String) -> Filed {
+    Filed::Updated { asset, name, moved_from: None, part_of: None, parts_gone: 0 }
 }
 
 async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
@@ -105,13 +126,14 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
             file_name: name.with_extension(),
             name: name.stem.clone(),
             master: part.master,
-            marked_in: if part.ready_for_publish { Contexts::All } else { Contexts::NONE },
+            marked_in: Contexts::NONE,
             by: part.by,
             at: part.at,
         },
     )
     .await?;
     belong(tx, asset, part.parent, &part.key).await?;
+    part.marking.mark_part(tx, part.company, asset, part.parent).await?;
     let name = name.stem;
     Ok(if name == wanted {
         Filed::Added { asset, name }
@@ -158,18 +180,77 @@ async fn folder_of(tx: &mut Transaction, asset: AssetId) -> Result<String, Store
         .map_err(StoreError::doing("look for the folder of an asset"))
 }
 
-/// A part that is made again comes back from the trash.
-pub(super) async fn restore(tx: &mut Transaction, asset: AssetId) -> Result<(), StoreError> {
+/// A part that is made again comes back from the trash, and its folder with it.
+pub(super) async fn restore(
+    tx: &mut Transaction,
+    company: CompanyId,
+    asset: AssetId,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id = $1")
         .bind(asset.0)
-        .execute(tx)
+        .execute(&mut *tx)
         .await
-        .map(|_| ())
-        .map_err(StoreError::doing("bring a part back from the trash"))
+        .map_err(StoreError::doing("bring a part back from the trash"))?;
+    folders::bring_back(tx, company, &[asset], at).await
+}
+
+/// A part that somebody gives a master of its own is a part no longer: another is made in its place, under another name. Gives
+/// the name of the asset that it was made from.
+pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Option<String>, StoreError> {
+    let parent: Option<String> = sqlx::query_scalar(
+        "SELECT coalesce(parent.name, '') FROM asset a LEFT JOIN asset parent ON parent.id = a.parent_id
+         WHERE a.id = $1 AND a.parent_id IS NOT NULL",
+    )
+    .bind(asset.0)
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for what an asset was made from"))?;
+    if parent.is_some() {
+        // What was read from the page it showed went with the page.
+        for statement in [
+            "UPDATE asset SET parent_id = NULL, part = NULL WHERE id = $1",
+            "DELETE FROM page_word WHERE asset_id = $1",
+            "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
+        ] {
+            sqlx::query(statement)
+                .bind(asset.0)
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::doing("part an asset from what it was made from"))?;
+        }
+    }
+    Ok(parent)
+}
+
+/// Moves the parts of a parent whose keys begin with none of `prefixes` to the trash: it has another master, of which they were
+/// not made and will not be. Says how many.
+pub(super) async fn keep_kinds(
+    tx: &mut Transaction,
+    company: CompanyId,
+    parent: AssetId,
+    prefixes: &[&str],
+    at: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let change = next_change(tx, company).await?;
+    sqlx::query(
+        "UPDATE asset SET trash_state = 'InTrash', trashed_at = $4, change_seq = $5
+         WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
+           AND NOT EXISTS (SELECT 1 FROM json_each($3) kept WHERE substr(part, 1, length(kept.value)) = kept.value)",
+    )
+    .bind(company.0)
+    .bind(parent.0)
+    .bind(json!(prefixes).to_string())
+    .bind(at.timestamp_millis())
+    .bind(change)
+    .execute(tx)
+    .await
+    .map(|moved| moved.rows_affected())
+    .map_err(StoreError::doing("move parts of an earlier master to the trash"))
 }
 
 /// Moves the parts of a parent whose keys begin with `prefix` and are not among `keys` to the trash: its master has fewer
-/// of them now. They come back when it has them again.
+/// of them now. They come back when it has them again. Says how many.
 pub(in crate::store) async fn keep_only(
     tx: &mut Transaction,
     company: CompanyId,
@@ -177,7 +258,7 @@ pub(in crate::store) async fn keep_only(
     prefix: &str,
     keys: &[String],
     at: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let change = next_change(tx, company).await?;
     sqlx::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, change_seq = $6
@@ -192,6 +273,6 @@ pub(in crate::store) async fn keep_only(
     .bind(change)
     .execute(tx)
     .await
-    .map(|_| ())
+    .map(|moved| moved.rows_affected())
     .map_err(StoreError::doing("move parts of an asset to the trash"))
 }

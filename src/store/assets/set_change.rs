@@ -1,10 +1,10 @@
 //! Sets that users put together.
 
-use serde_json::json;
 use sqlx::Row;
 
 use super::change::{Change, Held, changed, held};
 use super::ingest::{self, Master, NewAsset};
+use super::sets::{Member, set_members};
 use super::{AssetError, Contexts, ids};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::AssetId;
@@ -144,7 +144,9 @@ async fn fill(
         check_members(tx, change, set, seats).await?;
         // Only swatch sets and eCatalogs have groups.
         let has_groups = matches!(set_type, AssetType::RenderSet | AssetType::Catalog);
-        sit(tx, set, seats.iter().map(|seat| Seat { page_reset: seat.page_reset || !has_groups, ..*seat })).await?;
+        let member =
+            |seat: &Seat| Member { page_reset: Some(seat.page_reset || !has_groups), ..Member::of(seat.asset) };
+        set_members(tx, change, set, &seats.iter().map(member).collect::<Vec<_>>()).await?;
     }
     sqlx::query(
         "UPDATE set_detail SET definition = coalesce($2, definition), thumb_id = coalesce($3, thumb_id) WHERE set_id = $1",
@@ -180,24 +182,6 @@ async fn check_members(tx: &mut Transaction, change: Change, set: AssetId, seats
         Some(index) => Err(SetError::Cycle(index)),
         None => Ok(()),
     }
-}
-
-async fn sit(tx: &mut Transaction, set: AssetId, seats: impl Iterator<Item = Seat>) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM set_member WHERE set_id = $1")
-        .bind(set.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("empty a set"))?;
-    sqlx::query(
-        "INSERT INTO set_member (set_id, position, asset_id, page_reset)
-         SELECT $1, key, value ->> 'asset', value ->> 'page_reset' FROM json_each($2)",
-    )
-    .bind(set.0)
-    .bind(json!(seats.collect::<Vec<_>>()).to_string())
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("fill a set"))
 }
 
 fn usable<H: std::borrow::Borrow<Held>>(held: Option<H>) -> Result<H, AssetError> {

@@ -1,11 +1,15 @@
 //! Sets: assets without a master, which have members in an order instead.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::arrival::{self, Filed};
+use super::change::{Change, changed};
 use super::ingest::{self, Master, NewAsset};
-use super::{AssetError, Contexts, next_change, parts, set_marks};
+use super::marking::Marking;
+use super::{AssetError, Contexts, parts, set_marks};
 use crate::model::asset::{AssetType, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId};
 use crate::model::making::Making;
@@ -20,6 +24,14 @@ pub struct Member {
     /// Of spins with two axes, from 0.
     pub row: Option<u32>,
     pub col: Option<u32>,
+    /// Begins a page of an eCatalog, or a group of a swatch set; None: as it was, and a new one does.
+    pub page_reset: Option<bool>,
+}
+
+impl Member {
+    pub const fn of(asset: AssetId) -> Self {
+        Self { asset, row: None, col: None, page_reset: None }
+    }
 }
 
 /// A set as it shall be.
@@ -35,7 +47,7 @@ pub struct NewSet {
     /// Width and height, of sets whose members lie on a canvas.
     pub pixels: Option<(u32, u32)>,
     pub members: Vec<Member>,
-    pub ready_for_publish: bool,
+    pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
 }
@@ -45,28 +57,43 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
     let filed = match held(tx, &set).await? {
         Some((asset, name)) => {
             touch(tx, &set, asset).await?;
-            Filed::Updated { asset, name, moved_from: None }
+            parts::updated(asset, name)
         }
         None => add(tx, &set).await?,
     };
-    set_members(tx, filed.asset(), &set.members).await?;
+    let change = Change { company: set.company, by: set.by, at: set.at };
+    set_members(tx, change, filed.asset(), &set.members).await?;
     Ok(filed)
 }
 
-/// Puts these members in the place of those that a set has. Those that leave are looked at by the next publishes, like the
-/// set: it may be that they were published only with it.
-pub(in crate::store) async fn set_members(
+/// Puts these members in the place of those that a set has: the one way in which sets change. Those that leave are looked at by the
+/// next publishes, like the set: it may be that they were published only with it.
+pub(super) async fn set_members(
     tx: &mut Transaction,
+    change: Change,
     set: AssetId,
     members: &[Member],
 ) -> Result<(), StoreError> {
+    let seq = changed(tx, change, &[set]).await?;
+    let before: Vec<(i64, bool)> = sqlx::query_as("SELECT asset_id, page_reset FROM set_member WHERE set_id = $1")
+        .bind(set.0)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(StoreError::doing("read the members of a set"))?;
+    let before: HashMap<i64, bool> = before.into_iter().collect();
+    let members = members.iter().map(|member| Member {
+        page_reset: member.page_reset.or_else(|| before.get(&member.asset.0).copied()).or(Some(true)),
+        ..*member
+    });
+    let members = json!(members.collect::<Vec<_>>()).to_string();
     sqlx::query(
-        "UPDATE asset SET change_seq = (SELECT change_seq FROM asset WHERE id = $1)
+        "UPDATE asset SET change_seq = $3
          WHERE id IN (SELECT asset_id FROM set_member WHERE set_id = $1)
            AND id NOT IN (SELECT value ->> 'asset' FROM json_each($2))",
     )
     .bind(set.0)
-    .bind(json!(members).to_string())
+    .bind(&members)
+    .bind(seq)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("note which members leave a set"))?;
@@ -76,11 +103,12 @@ pub(in crate::store) async fn set_members(
         .await
         .map_err(StoreError::doing("empty a set"))?;
     sqlx::query(
-        "INSERT INTO set_member (set_id, position, asset_id, row, col)
-         SELECT $1, key, value ->> 'asset', value ->> 'row', value ->> 'col' FROM json_each($2)",
+        "INSERT INTO set_member (set_id, position, asset_id, row, col, page_reset)
+         SELECT $1, key, value ->> 'asset', value ->> 'row', value ->> 'col', value ->> 'page_reset'
+         FROM json_each($2)",
     )
     .bind(set.0)
-    .bind(json!(members).to_string())
+    .bind(&members)
     .execute(tx)
     .await
     .map(|_| ())
@@ -106,22 +134,17 @@ async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<(AssetId, Str
 }
 
 async fn touch(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(), AssetError> {
-    let change = next_change(tx, set.company).await?;
-    sqlx::query(
-        "UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4, width = $5, height = $6 WHERE id = $1",
-    )
-    .bind(asset.0)
-    .bind(change)
-    .bind(set.at.timestamp_millis())
-    .bind(set.by.0)
-    .bind(set.pixels.map(|(width, _)| width))
-    .bind(set.pixels.map(|(_, height)| height))
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing("note a change of a set"))?;
-    parts::restore(tx, asset).await?;
-    if set.ready_for_publish {
-        set_marks(tx, set.company, &[asset], &Contexts::All, true).await?;
+    sqlx::query("UPDATE asset SET width = $2, height = $3 WHERE id = $1")
+        .bind(asset.0)
+        .bind(set.pixels.map(|(width, _)| width))
+        .bind(set.pixels.map(|(_, height)| height))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("note a change of a set"))?;
+    parts::restore(tx, set.company, asset, set.at).await?;
+    if let Some(contexts) = set.marking.of_known(tx, set.company).await? {
+        set_marks(tx, set.company, &[asset], &Contexts::All, false).await?;
+        set_marks(tx, set.company, &[asset], &contexts, true).await?;
     }
     Ok(())
 }
@@ -145,13 +168,17 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
             facts: PictureFacts::default(),
             making: Making::default(),
         },
-        marked_in: if set.ready_for_publish { Contexts::All } else { Contexts::NONE },
+        marked_in: Contexts::NONE,
         by: set.by,
         at: set.at,
     };
     let asset = ingest::insert(tx, &new).await?;
-    if let Some((parent, key)) = &set.made_from {
-        parts::belong(tx, asset, *parent, key).await?;
+    match &set.made_from {
+        Some((parent, key)) => {
+            parts::belong(tx, asset, *parent, key).await?;
+            set.marking.mark_part(tx, set.company, asset, *parent).await?;
+        }
+        None => set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await?,
     }
     Ok(if name == set.name {
         Filed::Added { asset, name }

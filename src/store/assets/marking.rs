@@ -1,0 +1,69 @@
+//! Where what a job makes is marked for publishing.
+
+use super::{Contexts, set_marks};
+use crate::model::id::{AssetId, CompanyId};
+use crate::store::{StoreError, Transaction};
+
+/// What an order says of the marks of its assets: those of a master, and those of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marking {
+    /// `readyForPublish`; None leaves the marks of what is there.
+    pub ready: Option<bool>,
+    /// `preservePublishState`; None leaves it to the company.
+    pub preserve: Option<bool>,
+}
+
+impl Marking {
+    /// Of an upload: what it does not call ready is not.
+    pub fn of_upload(ready: Option<bool>, preserve: Option<bool>) -> Self {
+        Self { ready: Some(ready.unwrap_or(false)), preserve }
+    }
+
+    /// Where an asset that is new is marked.
+    pub fn of_new(self) -> Contexts {
+        if self.ready == Some(true) { Contexts::All } else { Contexts::NONE }
+    }
+
+    /// Where an asset that was there is marked, and nowhere else; None keeps its marks.
+    pub(in crate::store) async fn of_known(
+        self,
+        tx: &mut Transaction,
+        company: CompanyId,
+    ) -> Result<Option<Contexts>, StoreError> {
+        Ok(if self.keeps(tx, company).await? { None } else { self.ready.map(|_| self.of_new()) })
+    }
+
+    async fn keeps(self, tx: &mut Transaction, company: CompanyId) -> Result<bool, StoreError> {
+        match self.preserve {
+            Some(preserve) => Ok(preserve),
+            None => sqlx::query_scalar("SELECT retain_publish_state FROM company WHERE id = $1")
+                .bind(company.0)
+                .fetch_one(tx)
+                .await
+                .map_err(StoreError::doing("look whether a company keeps marks")),
+        }
+    }
+
+    /// Marks what was made from `parent` for the first time: as that is, where its marks are kept.
+    pub(super) async fn mark_part(
+        self,
+        tx: &mut Transaction,
+        company: CompanyId,
+        part: AssetId,
+        parent: AssetId,
+    ) -> Result<(), StoreError> {
+        if self.ready.is_none() || !self.keeps(tx, company).await? {
+            return set_marks(tx, company, &[part], &self.of_new(), true).await;
+        }
+        sqlx::query(
+            "INSERT INTO publish_mark (asset_id, context_id, marked)
+             SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1",
+        )
+        .bind(part.0)
+        .bind(parent.0)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("mark a part as its asset"))
+    }
+}

@@ -1,0 +1,488 @@
+//! What a change of an asset, a set, a part or a folder means for everything that refers to it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use prepress::model::asset::{AssetType, PublishState};
+use prepress::model::id::AssetId;
+use prepress::model::kind::JobKind;
+use prepress::store::assets::set_change::{Seat, SetContent};
+use prepress::store::assets::sets::Member;
+use serde_json::{Value, json};
+
+use crate::layers::poster;
+use crate::pages::{booklet, brochure};
+use crate::publish::{asset, change, mark};
+use crate::world::{Done, World, directory, jpeg, read};
+
+const UPLOAD: JobKind = JobKind::UploadDirectory;
+
+async fn publish(world: &World, publish_type: &str) {
+    let order = json!({ "publishType": publish_type, "emailSetting": "None" });
+    world.run(JobKind::ImageServingPublish, order).await.succeeded();
+}
+
+/// What readers see: each file by its name.
+fn shown(world: &World) -> BTreeMap<String, Vec<u8>> {
+    let names = world.paths_in("image-serving");
+    let bytes = |name: &String| read(world.tree("image-serving").join(PathBuf::from(name)));
+    names.iter().map(|name| (name.clone(), bytes(name))).collect()
+}
+
+/// Names of what is published after an incremental publish; a Full one changes nothing of it.
+async fn settled(world: &World) -> Vec<String> {
+    publish(world, "Incremental").await;
+    let incremental = shown(world);
+    publish(world, "Full").await;
+    let full = shown(world);
+    let differing: Vec<&String> = incremental
+        .keys()
+        .chain(full.keys())
+        .filter(|name| *name != "search.jsonl" && incremental.get(*name) != full.get(*name))
+        .collect();
+    assert_eq!(differing, Vec::<&String>::new(), "a Full publish changes what an incremental one left");
+    let names = full.into_keys().filter(|name| name != "search.jsonl");
+    let stem = |name: String| name.rsplit_once('.').map_or(name.clone(), |(stem, _)| stem.to_owned());
+    let mut names: Vec<String> = names.map(stem).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Uploads a file over what has its name, with what the order says beside.
+async fn upload(world: &World, name: &str, bytes: &[u8], more: Value) -> Done {
+    let _ = std::fs::remove_dir_all(world.ingest("in"));
+    world.put(&format!("in/{name}"), bytes);
+    let mut order = directory("in");
+    order["overwrite"] = json!(true);
+    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    world.run(UPLOAD, order).await.succeeded()
+}
+
+fn pdf_options() -> Value {
+    json!({ "pdfOptions": { "process": "Rasterize", "resolution": 36 } })
+}
+
+fn layer_options() -> Value {
+    json!({ "photoshopOptions": { "process": "MaintainLayers", "layerOptions": { "createTemplate": true } } })
+}
+
+async fn trash_state(world: &World, name: &str) -> String {
+    let rows = world.query("SELECT name, trash_state FROM asset").await;
+    let row = rows.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("no {name} in {rows:?}"));
+    row[1].as_str().unwrap().to_owned()
+}
+
+async fn members(world: &World, set: &str) -> Vec<String> {
+    let set = asset(world, set).await;
+    let members = world.store.set_members(world.company, set).await.unwrap();
+    members.into_iter().map(|member| member.asset.name).collect()
+}
+
+async fn is_marked(world: &World, name: &str) -> bool {
+    let id = asset(world, name).await;
+    let rows = world.query("SELECT asset_id, max(marked) FROM publish_mark GROUP BY 1").await;
+    rows.iter().any(|row| row[0] == id.0 && row[1] == 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_never_takes_the_place_of_a_set() {
+    for mode in ["OverwriteFullName", "OverwriteAnyExt", "OverwriteFullNameAnyFolder", "OverwriteAnyExtAnyFolder"] {
+        let world = World::new().await;
+        world.execute(format!("UPDATE company SET overwrite_mode = '{mode}'")).await;
+        crate::publish::upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+        let both = vec![Member::of(asset(&world, "a").await), Member::of(asset(&world, "b").await)];
+        world.set("in", "pair", AssetType::ImageSet, both, true).await;
+        for name in ["pair.jpg", "pair"] {
+            let done = upload(&world, name, &jpeg(20, 9), json!({})).await;
+            assert_eq!(done.counters.success + done.counters.update, 1, "{mode} {name}: {}", done.text());
+            assert!(done.text().contains("Acme/pair-"), "{mode} {name}: {}", done.text());
+        }
+        assert_eq!(members(&world, "pair").await, ["a", "b"], "{mode}");
+        let done = upload(&world, "pair.jpg", &jpeg(20, 10), json!({ "overwrite": false })).await;
+        assert_eq!((done.counters.success, done.counters.left_out), (0, 1), "{mode}: {}", done.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_cannot_be_drawn_again_stays_as_it_was() {
+    let world = World::new().await;
+    upload(&world, "book.pdf", &booklet(&["one", "two", "three"], &[]), pdf_options()).await;
+    let (before, catalog) = (asset(&world, "book-2").await, members(&world, "book-catalog").await);
+    let drawn = settled(&world).await;
+    let done = upload(&world, "book.pdf", &booklet(&["uno", "due", "tre"], &[2]), pdf_options()).await;
+    let log = done.text();
+    assert!(log.contains("PdfRipError: Page 2 of book.pdf could not be drawn"), "{log}");
+    assert!(log.contains("It stays as it was drawn before."), "{log}");
+    assert_eq!(done.counters.error, 1, "{log}");
+    assert_eq!((asset(&world, "book-2").await, members(&world, "book-catalog").await), (before, catalog));
+    assert_eq!(settled(&world).await, drawn);
+    // What is gone from the document is another matter.
+    let done = upload(&world, "book.pdf", &booklet(&["only"], &[]), pdf_options()).await;
+    assert!(done.text().contains("2 assets that were made of book.pdf before went to the trash"), "{}", done.text());
+    assert_eq!(trash_state(&world, "book-2").await, "InTrash");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_marked_by_the_rule_of_their_master() {
+    let parts = ["book", "book-1", "book-2", "book-catalog"];
+    for (preserve, ready, marked) in
+        [(true, true, "before"), (true, false, "before"), (false, true, "all"), (false, false, "none")]
+    {
+        let world = World::new().await;
+        upload(&world, "book.pdf", &booklet(&["one", "two"], &[]), pdf_options()).await;
+        mark(&world, "book-2", PublishState::NotMarkedForPublish).await;
+        let mut more = pdf_options();
+        more["preservePublishState"] = json!(preserve);
+        more["readyForPublish"] = json!(ready);
+        upload(&world, "book.pdf", &booklet(&["uno", "due", "tre"], &[]), more).await;
+        for part in parts {
+            let expected = match marked {
+                "before" => part != "book-2",
+                "all" => true,
+                _ => false,
+            };
+            assert_eq!(is_marked(&world, part).await, expected, "preserve {preserve}, ready {ready}: {part}");
+        }
+        assert_eq!(is_marked(&world, "book-3").await, marked != "none", "a new page is as its document");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_is_made_again_brings_its_folder_back() {
+    let world = World::new().await;
+    upload(&world, "book.pdf", &booklet(&["one", "two"], &[]), pdf_options()).await;
+    world
+        .store
+        .create_folder(world.company, "pages".to_owned(), prepress::clock::Clock::now(&*world.clock))
+        .await
+        .unwrap();
+    let page = asset(&world, "book-2").await;
+    world.store.move_assets(change(&world), vec![(page, "pages".to_owned())]).await.unwrap().remove(0).unwrap();
+    let gone = world.store.delete_folder(world.company, "pages".to_owned(), world.account, change(&world).at).await;
+    gone.unwrap();
+    assert_eq!(trash_state(&world, "book-2").await, "InTrash");
+    upload(&world, "book.pdf", &booklet(&["uno", "due"], &[]), pdf_options()).await;
+    assert_eq!(trash_state(&world, "book-2").await, "NotInTrash");
+    assert!(world.store.folder_exists(world.company, "pages").await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_in_the_place_of_a_page_belongs_to_the_customer() {
+    let world = World::new().await;
+    upload(&world, "book.pdf", &booklet(&["one", "two"], &[]), pdf_options()).await;
+    let page = asset(&world, "book-2").await;
+    world.execute("UPDATE company SET overwrite_mode = 'OverwriteAnyExt'").await;
+    let done = upload(&world, "book-2.jpg", &jpeg(40, 3), json!({})).await;
+    assert!(done.text().contains("book-2 was made of book and is now an asset of its own"), "{}", done.text());
+    assert_eq!(asset(&world, "book-2").await, page);
+    let done = upload(&world, "book.pdf", &booklet(&["uno", "due"], &[]), pdf_options()).await;
+    let log = done.text();
+    assert!(log.contains("was stored as book-2-1, because book-2 is taken"), "{log}");
+    let theirs = world.store.assets_numbered(world.company, &[page]).await.unwrap().remove(0);
+    assert_eq!((theirs.name.as_str(), theirs.master.pixels), ("book-2", Some((40, 40))));
+    assert_eq!(members(&world, "book-catalog").await, ["book-1", "book-2-1"]);
+    let words =
+        world.query("SELECT count(*) FROM page_word w JOIN asset a ON a.id = w.asset_id AND a.name = 'book-2'").await;
+    assert_eq!(words, [[json!(0)]]);
+    settled(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_an_earlier_master_do_not_live_on() {
+    let world = World::new().await;
+    world.execute("UPDATE company SET overwrite_mode = 'OverwriteAnyExt'").await;
+    upload(&world, "book.pdf", &booklet(&["one", "two"], &[]), pdf_options()).await;
+    assert_eq!(settled(&world).await, ["book-1", "book-2", "book-catalog", "content/book"]);
+    // The same once more, with nothing asked of it: nothing has changed.
+    let done = upload(&world, "book.pdf", &booklet(&["one", "two"], &[]), json!({})).await;
+    assert_eq!(done.counters.warning, 0, "{}", done.text());
+    let done = upload(&world, "book.pdf", &booklet(&["uno", "due"], &[]), json!({})).await;
+    let told = "UploadWarning: 3 assets that were made of the earlier file of book went to the trash.";
+    assert!(done.text().contains(told), "{}", done.text());
+    assert_eq!(settled(&world).await, ["content/book"]);
+    upload(&world, "book.pdf", &booklet(&["uno", "due"], &[]), pdf_options()).await;
+    let all = ["book-1", "book-2", "book-catalog", "content/book"];
+    assert_eq!(settled(&world).await, all, "they come back when they are made again");
+    let done = upload(&world, "book.jpg", &jpeg(30, 1), pdf_options()).await;
+    assert!(done.text().contains(told), "{}", done.text());
+    assert_eq!(settled(&world).await, ["book"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_a_set_is_not_published_with_it_any_more() {
+    let world = World::new().await;
+    crate::publish::upload(&world, &[("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3)]).await;
+    for name in ["a", "b", "c"] {
+        mark(&world, name, PublishState::NotMarkedForPublish).await;
+    }
+    let of = async |names: &[&str]| {
+        let mut members = Vec::new();
+        for name in names {
+            members.push(asset(&world, name).await);
+        }
+        members
+    };
+    let all = of(&["a", "b", "c"]).await;
+    let set = world.set("in", "trio", AssetType::ImageSet, all.iter().copied().map(Member::of).collect(), true).await;
+    for name in ["a", "b", "c"] {
+        mark(&world, name, PublishState::NotMarkedForPublish).await;
+    }
+    assert_eq!(settled(&world).await, ["a", "b", "c", "trio"]);
+    let seats = |members: Vec<AssetId>| {
+        let seats = members.into_iter().map(|asset| Seat { asset, page_reset: true }).collect();
+        SetContent { seats: Some(seats), ..SetContent::default() }
+    };
+    world.store.change_set(change(&world), set, &[AssetType::ImageSet], seats(of(&["a", "b"]).await)).await.unwrap();
+    assert_eq!(settled(&world).await, ["a", "b", "trio"]);
+    // As a job has it.
+    world.set("in", "trio", AssetType::ImageSet, vec![Member::of(all[0])], true).await;
+    assert_eq!(settled(&world).await, ["a", "trio"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_given_up_leaves_the_sets() {
+    let world = World::new().await;
+    crate::publish::upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    let both = vec![Member::of(asset(&world, "a").await), Member::of(asset(&world, "b").await)];
+    world.set("in", "pair", AssetType::ImageSet, both, true).await;
+    assert_eq!(settled(&world).await, ["a", "b", "pair"]);
+    let gone = vec![asset(&world, "b").await];
+    world.store.trash_assets(change(&world), gone.clone()).await.unwrap();
+    world.store.empty_trash(change(&world), gone).await.unwrap();
+    let left = world.query("SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id").await;
+    assert_eq!(left, [[json!("a")]]);
+    assert_eq!(settled(&world).await, ["a", "pair"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crop_belongs_to_the_asset_that_a_file_replaces() {
+    let world = World::new().await;
+    world.put("A/shoe.jpg", &jpeg(60, 1));
+    world.put("B/shoe.jpg", &jpeg(60, 2));
+    for folder in ["A", "B"] {
+        let mut order = directory(folder);
+        order["overwrite"] = json!(true);
+        order["destFolder"] = json!(folder);
+        world.run(UPLOAD, order).await.succeeded();
+    }
+    let numbered = asset(&world, "shoe-1").await;
+    let cut = json!({ "left": 10, "right": 10, "top": 10, "bottom": 10 });
+    let order =
+        json!({ "assetHandleArray": [format!("a|{numbered}")], "manualCropOptions": cut, "emailSetting": "None" });
+    world.run(JobKind::ReprocessAssets, order).await.succeeded();
+    world.put("B/shoe.jpg", &jpeg(60, 5));
+    let mut order = directory("B");
+    order["overwrite"] = json!(true);
+    order["destFolder"] = json!("B");
+    order["preserveCrop"] = json!(true);
+    world.run(UPLOAD, order).await.succeeded();
+    let known = world.store.assets_numbered(world.company, &[numbered]).await.unwrap().remove(0);
+    let pixels: Vec<(u32, u32)> =
+        known.derived.iter().filter(|file| file.role.as_str() == "Pyramid").map(|file| file.pixels).collect();
+    assert_eq!(pixels, [(40, 40)]);
+}
+
+/// An object of each kind that has neighbours: how it is made, and its master's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Image,
+    Document,
+    Layered,
+    Set,
+    Catalog,
+    Folder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Deed {
+    ReplaceBySame,
+    ReplaceByOther,
+    Rename,
+    Move,
+    Trash,
+    Restore,
+    Empty,
+    Unmark,
+    Reprocess,
+    Edit,
+}
+
+use Deed::{Edit, Empty, Move, Rename, ReplaceByOther, ReplaceBySame, Reprocess, Restore, Trash, Unmark};
+use Kind::{Catalog, Document, Folder, Image, Layered, Set};
+
+/// What is published after it. A member that is marked itself stays published without its set.
+const CONSEQUENCES: &[(Kind, Deed, &[&str])] = &[
+    (Image, ReplaceBySame, &["other", "pair", "shoe"]),
+    (Image, ReplaceByOther, &["content/shoe", "other", "pair"]),
+    (Image, Rename, &["boot", "other", "pair"]),
+    (Image, Move, &["other", "pair", "shoe"]),
+    (Image, Trash, &["other", "pair"]),
+    (Image, Restore, &["other", "pair", "shoe"]),
+    (Image, Empty, &["other", "pair"]),
+    (Image, Unmark, &["other", "pair", "shoe"]),
+    (Image, Reprocess, &["other", "pair", "shoe"]),
+    (Document, ReplaceBySame, &["book-1", "book-2", "book-catalog", "content/book"]),
+    (Document, ReplaceByOther, &["book"]),
+    (Document, Rename, &["book-1", "book-2", "book-catalog", "content/boot"]),
+    (Document, Move, &["book-1", "book-2", "book-catalog", "content/book"]),
+    (Document, Trash, &["book-1", "book-2", "book-catalog"]),
+    (Document, Restore, &["book-1", "book-2", "book-catalog", "content/book"]),
+    (Document, Empty, &["book-1", "book-2", "book-catalog"]),
+    (Document, Unmark, &["book-1", "book-2", "book-catalog"]),
+    (Document, Reprocess, &["book-1", "book-2", "book-catalog", "content/book"]),
+    (Layered, ReplaceBySame, &["ad", "ad-template", "ad_1", "ad_Seal", "ad_Words"]),
+    (Layered, ReplaceByOther, &["ad"]),
+    (Layered, Rename, &["ad-template", "ad_1", "ad_Seal", "ad_Words", "boot"]),
+    (Layered, Trash, &["ad-template", "ad_1", "ad_Seal", "ad_Words"]),
+    (Layered, Restore, &["ad", "ad-template", "ad_1", "ad_Seal", "ad_Words"]),
+    (Layered, Unmark, &["ad-template", "ad_1", "ad_Seal", "ad_Words"]),
+    (Layered, Reprocess, &["ad", "ad-template", "ad_1", "ad_Seal", "ad_Words"]),
+    (Set, ReplaceByOther, &["other", "pair", "pair-1", "shoe"]),
+    (Set, Rename, &["boot", "other", "shoe"]),
+    (Set, Move, &["other", "pair", "shoe"]),
+    (Set, Trash, &["other", "shoe"]),
+    (Set, Restore, &["other", "pair", "shoe"]),
+    (Set, Empty, &["other", "shoe"]),
+    (Set, Unmark, &["other", "shoe"]),
+    (Set, Edit, &["other", "pair", "shoe"]),
+    (Catalog, ReplaceByOther, &["book-1", "book-2", "book-catalog", "book-catalog-1", "content/book"]),
+    (Catalog, Rename, &["book-1", "book-2", "boot", "content/book"]),
+    (Catalog, Trash, &["book-1", "book-2", "content/book"]),
+    (Catalog, Restore, &["book-1", "book-2", "book-catalog", "content/book"]),
+    (Catalog, Empty, &["book-1", "book-2", "content/book"]),
+    (Catalog, Unmark, &["book-1", "book-2", "content/book"]),
+    (Catalog, Edit, &["book-1", "book-2", "book-catalog", "content/book"]),
+    (Folder, Trash, &["pair"]),
+    (Folder, Restore, &["other", "pair", "shoe"]),
+];
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Image | Folder => "shoe",
+            Document => "book",
+            Layered => "ad",
+            Set => "pair",
+            Catalog => "book-catalog",
+        }
+    }
+
+    async fn make(self, world: &World) {
+        match self {
+            Image | Set | Folder => {
+                crate::publish::upload(world, &[("shoe.jpg", 1), ("other.jpg", 2)]).await;
+                let both = vec![Member::of(asset(world, "shoe").await), Member::of(asset(world, "other").await)];
+                world.set("sets", "pair", AssetType::ImageSet, both.clone(), true).await;
+                if self == Folder {
+                    world.store.create_folder(world.company, "in".to_owned(), change(world).at).await.unwrap();
+                    let moves = both.iter().map(|member| (member.asset, "in".to_owned())).collect();
+                    world.store.move_assets(change(world), moves).await.unwrap();
+                }
+            }
+            Document | Catalog => {
+                upload(world, "book.pdf", &booklet(&["one", "two"], &[]), pdf_options()).await;
+            }
+            Layered => {
+                upload(world, "ad.psd", &poster().bytes(), layer_options()).await;
+            }
+        }
+    }
+
+    /// Its file with other content, or a file of another kind under its name.
+    async fn replace(self, world: &World, by_same: bool) {
+        world.execute("UPDATE company SET overwrite_mode = 'OverwriteAnyExt'").await;
+        let name = self.name();
+        match (self, by_same) {
+            (Image, true) => upload(world, "shoe.jpg", &jpeg(30, 7), json!({})).await,
+            (Document, true) => upload(world, "book.pdf", &brochure(), pdf_options()).await,
+            (Layered, true) => {
+                let mut bytes = poster().bytes();
+                // Behind all that is read.
+                bytes.push(0);
+                upload(world, "ad.psd", &bytes, layer_options()).await
+            }
+            (Image, _) => upload(world, "shoe.txt", b"It was a picture.", json!({})).await,
+            _ => {
+                let _ = std::fs::remove_dir_all(world.ingest("in"));
+                upload(world, &format!("{name}.jpg"), &jpeg(30, 7), json!({})).await
+            }
+        };
+    }
+}
+
+async fn carry_out(world: &World, kind: Kind, deed: Deed) {
+    let (change, name) = (change(world), kind.name());
+    let id = asset(world, name).await;
+    let store = &world.store;
+    match (kind, deed) {
+        (_, ReplaceBySame | ReplaceByOther) => kind.replace(world, deed == ReplaceBySame).await,
+        (_, Rename) => store.rename_asset(change, id, "boot".to_owned()).await.unwrap(),
+        (_, Move) => {
+            store.create_folder(world.company, "elsewhere".to_owned(), change.at).await.unwrap();
+            store.move_assets(change, vec![(id, "elsewhere".to_owned())]).await.unwrap().remove(0).unwrap();
+        }
+        (Folder, Trash | Restore) => {
+            store.delete_folder(world.company, "in".to_owned(), world.account, change.at).await.unwrap();
+            if deed == Restore {
+                settled(world).await;
+                let all = vec![id, asset(world, "other").await];
+                store.restore_assets(change, all).await.unwrap().into_iter().for_each(|one| one.unwrap());
+            }
+        }
+        (_, Trash | Restore | Empty) => {
+            store.trash_assets(change, vec![id]).await.unwrap().remove(0).unwrap();
+            if deed != Trash {
+                settled(world).await;
+            }
+            let outcome = match deed {
+                Restore => store.restore_assets(change, vec![id]).await.unwrap(),
+                Empty => store.empty_trash(change, vec![id]).await.unwrap(),
+                _ => return,
+            };
+            outcome.into_iter().for_each(|one| one.unwrap());
+        }
+        (_, Unmark) => mark(world, name, PublishState::NotMarkedForPublish).await,
+        (_, Reprocess) => {
+            let mut order = json!({ "assetHandleArray": [format!("a|{id}")], "emailSetting": "None" });
+            let options = match kind {
+                Document => pdf_options(),
+                Layered => layer_options(),
+                _ => json!({}),
+            };
+            order.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+            let done = world.run(JobKind::ReprocessAssets, order).await.succeeded();
+            assert_eq!(done.counters.error, 0, "{}", done.text());
+        }
+        (_, Edit) => {
+            let first = store.set_members(world.company, id).await.unwrap().remove(0).asset.id;
+            let seats = vec![Seat { asset: first, page_reset: true }];
+            let content = SetContent { seats: Some(seats), ..SetContent::default() };
+            store.change_set(change, id, &[AssetType::ImageSet, AssetType::Catalog], content).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_change_has_its_consequences() {
+    let mut wrong = Vec::new();
+    for (kind, deed, expected) in CONSEQUENCES {
+        let world = World::new().await;
+        kind.make(&world).await;
+        settled(&world).await;
+        carry_out(&world, *kind, *deed).await;
+        let found = settled(&world).await;
+        if found != *expected {
+            wrong.push(format!("{kind:?} {deed:?}: {found:?} instead of {expected:?}"));
+        }
+        let dangling = world
+            .query(
+                "SELECT 'member' FROM set_member m JOIN asset a ON a.id = m.asset_id WHERE a.trash_state = 'InEmptiedTrash'
+                 UNION ALL SELECT 'shown' FROM publication p LEFT JOIN asset a ON a.id = p.asset_id
+                 WHERE p.present = 1 AND (a.id IS NULL OR a.trash_state <> 'NotInTrash')",
+            )
+            .await;
+        assert_eq!(dangling, Vec::<Vec<Value>>::new(), "{kind:?} {deed:?}");
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
