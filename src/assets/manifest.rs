@@ -97,13 +97,32 @@ impl Manifest {
         files: i64,
         at: &str,
     ) -> io::Result<()> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
+        let mut file = self.open_own()?;
         let (before, end) = last_totals(&mut file)?.map_or((0, 0), |(totals, end)| (totals.lines, end));
         file.set_len(end)?;
         file.seek(SeekFrom::Start(end))?;
         let mut out = BufWriter::new(file);
         let lines = before + write_lines(&mut out, entries)?;
         close(out, &Totals { publish, files, lines, at: at.to_owned() })
+    }
+
+    /// To be written to, and to be given a time. One of somebody else, as may come from a backup, is replaced by a copy: only
+    /// who owns a file sets its time.
+    fn open_own(&self) -> io::Result<File> {
+        let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path);
+        let opened = open().and_then(|file| {
+            file.set_modified(file.metadata()?.modified()?)?;
+            Ok(file)
+        });
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let temporary = self.path.with_extension("new");
+                io::copy(&mut File::open(&self.path)?, &mut File::create(&temporary)?)?;
+                fs::rename(&temporary, &self.path)?;
+                open()
+            }
+            opened => opened,
+        }
     }
 
     /// Whether nobody has written to it since the publish that it ends with, as far as its time tells.
@@ -302,7 +321,11 @@ fn totals_in(tail: &[u8], is_whole: bool) -> Option<(Totals, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use crate::assets::nobody::as_nobody;
     use crate::model::id::AssetId;
 
     fn entry(name: &str, is_there: bool) -> Entry<'_> {
@@ -382,6 +405,23 @@ mod tests {
         // Lines that a publish which broke off has left say nothing.
         fs::write(&manifest.path, format!("{whole}{{\"name\":\"d.tif\"}}\n{{\"na")).unwrap();
         assert!(agrees(""));
+    }
+
+    #[test]
+    fn one_of_somebody_else_goes_on_as_our_own() {
+        let (folder, manifest) = manifest();
+        let at = "2026-11-23T09:15:04.120Z";
+        for (publish, mode) in [(2, 0o666), (4, 0o644)] {
+            manifest.write([entry("a.tif", true)].into_iter(), publish - 1, at).unwrap();
+            fs::set_permissions(&manifest.path, Permissions::from_mode(mode)).unwrap();
+            as_nobody(folder.path(), || {
+                manifest.append([entry("b.tif", true)].into_iter(), publish, 2, at).unwrap();
+                assert!(manifest.is_untouched().unwrap());
+                let totals = manifest.totals().unwrap().unwrap();
+                assert_eq!((totals.publish, totals.lines), (publish, 2), "{mode:o}");
+            });
+            fs::remove_file(&manifest.path).unwrap();
+        }
     }
 
     #[test]
