@@ -125,14 +125,16 @@ impl Manifest {
         }
     }
 
-    /// Whether nobody has written to it since the publish that it ends with, as far as its time tells.
-    pub fn is_untouched(&self) -> io::Result<bool> {
+    /// Whether nobody has written to it since the publish that it ends with, as far as its time tells, and that is no earlier one
+    /// than `publish`: a tree that was put back from a backup has the times of then.
+    pub fn is_untouched(&self, publish: i64) -> io::Result<bool> {
         let modified = match fs::metadata(&self.path) {
             Ok(found) => found.modified()?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let closed = self.totals()?.and_then(|totals| time_of(&totals.at));
+        let totals = self.totals()?.filter(|totals| totals.publish >= publish);
+        let closed = totals.and_then(|totals| time_of(&totals.at));
         Ok(closed.is_some_and(|closed| {
             let apart = modified.duration_since(closed).unwrap_or_else(|earlier| earlier.duration());
             apart <= COARSEST
@@ -375,10 +377,11 @@ mod tests {
     fn what_somebody_else_wrote_to_it_is_seen() {
         let (_folder, manifest) = manifest();
         let at = "2026-11-23T09:15:04.120Z";
-        assert!(!manifest.is_untouched().unwrap(), "there is none");
+        assert!(!manifest.is_untouched(1).unwrap(), "there is none");
         manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), 1, at).unwrap();
         manifest.append([entry("a.tif", false), entry("c.tif", true)].into_iter(), 2, 2, at).unwrap();
-        assert!(manifest.is_untouched().unwrap());
+        assert!(manifest.is_untouched(2).unwrap());
+        assert!(!manifest.is_untouched(3).unwrap(), "it is of an earlier publish");
         let whole = fs::read_to_string(&manifest.path).unwrap();
         let agrees = |open: &'static str| {
             let entries = [entry("a.tif", false), entry("b.tif", true), entry("c.tif", true)];
@@ -398,7 +401,7 @@ mod tests {
         ] {
             assert!(whole.contains(from), "{from}");
             fs::write(&manifest.path, whole.replace(from, to)).unwrap();
-            assert!(!manifest.is_untouched().unwrap());
+            assert!(!manifest.is_untouched(0).unwrap());
             assert!(!agrees(""), "{from}");
             assert_eq!(agrees(open), !open.is_empty(), "{from}");
         }
@@ -416,7 +419,7 @@ mod tests {
             fs::set_permissions(&manifest.path, Permissions::from_mode(mode)).unwrap();
             as_nobody(folder.path(), || {
                 manifest.append([entry("b.tif", true)].into_iter(), publish, 2, at).unwrap();
-                assert!(manifest.is_untouched().unwrap());
+                assert!(manifest.is_untouched(publish).unwrap());
                 let totals = manifest.totals().unwrap().unwrap();
                 assert_eq!((totals.publish, totals.lines), (publish, 2), "{mode:o}");
             });

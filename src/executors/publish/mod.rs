@@ -309,10 +309,10 @@ impl<'a> Run<'a> {
 
     async fn is_untouched(&self, side: Side, rows: Vec<Publication>, closeness: Closeness) -> Result<bool, Failure> {
         let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
-        let untouched = self
-            .publish
-            .workshop
-            .work(move |abandoned| trees.is_untouched(side, &rows, closeness, &|| abandoned() || stop.is_cancelled()));
+        let held = self.start.live_seq;
+        let untouched = self.publish.workshop.work(move |abandoned| {
+            trees.is_untouched(side, held, &rows, closeness, &|| abandoned() || stop.is_cancelled())
+        });
         Ok(untouched.await??)
     }
 
