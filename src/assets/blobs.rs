@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, ioctl_ficlone, utimensat};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::stamp::Stamp;
@@ -294,9 +295,8 @@ impl Blobs {
         };
         let _found = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let is_there = is_sound && Stamp::at(&path).is_ok_and(|found| self.is_verified(&blob.id, found));
-        if is_there {
-            // It may be one that nothing refers to any more: as fresh as a new one it is not removed.
-            touch(&path)?;
+        // It may be one that nothing refers to any more: as fresh as a new one it is not removed.
+        if is_there && touch(&path)? {
             self.remember(&blob.id, Stamp::at(&path).map_err(BlobError::doing("look at", &path))?);
         } else {
             close_file(&draft.file, &draft.path)?;
@@ -556,11 +556,16 @@ fn measure(source: &mut impl Read, stop: &dyn Fn() -> bool) -> io::Result<Option
     Ok(None)
 }
 
-fn touch(path: &Path) -> Result<(), BlobError> {
+/// Makes a file as fresh as a new one. False if it is somebody else's, as may come from a backup: only who owns a file sets its
+/// time.
+fn touch(path: &Path) -> Result<bool, BlobError> {
     let keep = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-    utimensat(CWD, path, &Timestamps { last_access: keep, last_modification: now }, AtFlags::empty())
-        .map_err(|error| BlobError::doing("touch", path)(error.into()))
+    match utimensat(CWD, path, &Timestamps { last_access: keep, last_modification: now }, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::PERM | Errno::ACCESS) => Ok(false),
+        Err(error) => Err(BlobError::doing("touch", path)(error.into())),
+    }
 }
 
 /// The size of a file that was removed, since nobody has written to it since `before`.
@@ -589,6 +594,7 @@ fn hex(hash: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assets::nobody::as_nobody;
 
     fn opened() -> (tempfile::TempDir, Blobs) {
         let folder = tempfile::tempdir().unwrap();
@@ -640,6 +646,22 @@ mod tests {
         for name in ["", "..", "../../etc/passwd", &"A".repeat(64)] {
             assert!(matches!(blobs.path(name), Err(BlobError::BadName(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_somebody_elses_is_stored_again() {
+        use std::os::unix::fs::MetadataExt;
+        let (folder, blobs) = opened();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        let path = blobs.path(&blob.id).unwrap();
+        // Two daemons of two users, one after the other; the first had all the rights.
+        as_nobody(folder.path(), || {
+            let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
+            assert_eq!(blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap(), blob);
+            assert_ne!(fs::metadata(&path).unwrap().uid(), 0, "as fresh as a new one");
+        });
+        assert_eq!(blobs.inspect(&blob.id, Some(5), true, &|| false).unwrap(), None);
+        assert_eq!(temporary_files(&blobs), 0);
     }
 
     #[test]

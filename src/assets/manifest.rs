@@ -97,7 +97,7 @@ impl Manifest {
         files: i64,
         at: &str,
     ) -> io::Result<()> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
+        let mut file = self.open_own()?;
         let (before, end) = last_totals(&mut file)?.map_or((0, 0), |(totals, end)| (totals.lines, end));
         file.set_len(end)?;
         file.seek(SeekFrom::Start(end))?;
@@ -106,14 +106,35 @@ impl Manifest {
         close(out, &Totals { publish, files, lines, at: at.to_owned() })
     }
 
-    /// Whether nobody has written to it since the publish that it ends with, as far as its time tells.
-    pub fn is_untouched(&self) -> io::Result<bool> {
+    /// To be written to, and to be given a time. One of somebody else, as may come from a backup, is replaced by a copy: only
+    /// who owns a file sets its time.
+    fn open_own(&self) -> io::Result<File> {
+        let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path);
+        let opened = open().and_then(|file| {
+            file.set_modified(file.metadata()?.modified()?)?;
+            Ok(file)
+        });
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let temporary = self.path.with_extension("new");
+                io::copy(&mut File::open(&self.path)?, &mut File::create(&temporary)?)?;
+                fs::rename(&temporary, &self.path)?;
+                open()
+            }
+            opened => opened,
+        }
+    }
+
+    /// Whether nobody has written to it since the publish that it ends with, as far as its time tells, and that is no earlier one
+    /// than `publish`: a tree that was put back from a backup has the times of then.
+    pub fn is_untouched(&self, publish: i64) -> io::Result<bool> {
         let modified = match fs::metadata(&self.path) {
             Ok(found) => found.modified()?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let closed = self.totals()?.and_then(|totals| time_of(&totals.at));
+        let totals = self.totals()?.filter(|totals| totals.publish >= publish);
+        let closed = totals.and_then(|totals| time_of(&totals.at));
         Ok(closed.is_some_and(|closed| {
             let apart = modified.duration_since(closed).unwrap_or_else(|earlier| earlier.duration());
             apart <= COARSEST
@@ -302,7 +323,11 @@ fn totals_in(tail: &[u8], is_whole: bool) -> Option<(Totals, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use crate::assets::nobody::as_nobody;
     use crate::model::id::AssetId;
 
     fn entry(name: &str, is_there: bool) -> Entry<'_> {
@@ -352,10 +377,11 @@ mod tests {
     fn what_somebody_else_wrote_to_it_is_seen() {
         let (_folder, manifest) = manifest();
         let at = "2026-11-23T09:15:04.120Z";
-        assert!(!manifest.is_untouched().unwrap(), "there is none");
+        assert!(!manifest.is_untouched(1).unwrap(), "there is none");
         manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), 1, at).unwrap();
         manifest.append([entry("a.tif", false), entry("c.tif", true)].into_iter(), 2, 2, at).unwrap();
-        assert!(manifest.is_untouched().unwrap());
+        assert!(manifest.is_untouched(2).unwrap());
+        assert!(!manifest.is_untouched(3).unwrap(), "it is of an earlier publish");
         let whole = fs::read_to_string(&manifest.path).unwrap();
         let agrees = |open: &'static str| {
             let entries = [entry("a.tif", false), entry("b.tif", true), entry("c.tif", true)];
@@ -375,13 +401,30 @@ mod tests {
         ] {
             assert!(whole.contains(from), "{from}");
             fs::write(&manifest.path, whole.replace(from, to)).unwrap();
-            assert!(!manifest.is_untouched().unwrap());
+            assert!(!manifest.is_untouched(0).unwrap());
             assert!(!agrees(""), "{from}");
             assert_eq!(agrees(open), !open.is_empty(), "{from}");
         }
         // Lines that a publish which broke off has left say nothing.
         fs::write(&manifest.path, format!("{whole}{{\"name\":\"d.tif\"}}\n{{\"na")).unwrap();
         assert!(agrees(""));
+    }
+
+    #[test]
+    fn one_of_somebody_else_goes_on_as_our_own() {
+        let (folder, manifest) = manifest();
+        let at = "2026-11-23T09:15:04.120Z";
+        for (publish, mode) in [(2, 0o666), (4, 0o644)] {
+            manifest.write([entry("a.tif", true)].into_iter(), publish - 1, at).unwrap();
+            fs::set_permissions(&manifest.path, Permissions::from_mode(mode)).unwrap();
+            as_nobody(folder.path(), || {
+                manifest.append([entry("b.tif", true)].into_iter(), publish, 2, at).unwrap();
+                assert!(manifest.is_untouched(publish).unwrap());
+                let totals = manifest.totals().unwrap().unwrap();
+                assert_eq!((totals.publish, totals.lines), (publish, 2), "{mode:o}");
+            });
+            fs::remove_file(&manifest.path).unwrap();
+        }
     }
 
     #[test]

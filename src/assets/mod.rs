@@ -6,6 +6,8 @@ pub mod ingest;
 pub mod manifest;
 pub mod mark;
 pub mod marks;
+#[cfg(test)]
+mod nobody;
 pub mod published;
 pub mod recognize;
 pub mod stamp;

@@ -4,7 +4,8 @@
 //! mails, or with a completion URL that never answers, holds up none of the others. Companies take turns, and a company's
 //! hosts as their messages come. A host that has not answered within a moment is slow until it does: what goes to slow hosts
 //! has places of its own, and leaves its place to others as soon as it is known to be slow. So however many receivers
-//! hang, those that answer wait for them no longer than that moment.
+//! hang, other companies wait for them no longer than that moment, and the company itself that long for each share of
+//! its hosts that turns out to hang.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;

@@ -78,7 +78,8 @@ pub(super) async fn note_published(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO publish_history (asset_id, context_id, published_at)
-         SELECT DISTINCT p.asset_id, p.context_id, $3 FROM publication p JOIN asset a ON a.id = p.asset_id
+         SELECT DISTINCT p.asset_id, p.context_id, $3
+         FROM publication p INDEXED BY publication_by_seq CROSS JOIN asset a ON a.id = p.asset_id
          WHERE p.context_id = $1 AND p.present = 1 AND p.seq > $2
          ON CONFLICT (asset_id, context_id) DO UPDATE SET published_at = excluded.published_at",
     )

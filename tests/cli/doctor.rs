@@ -686,6 +686,24 @@ fn published_files_that_are_not_what_was_published_are_told_and_put_back() {
     place.run(&["doctor", "--verify"]).ok();
     assert!(!place.run(&["check"]).out.contains("stored files; the next publish"));
 
+    // What left is a stranger where it left, also while the other tree has still to hear of it.
+    let withdrawn = fs::read(published("two.tif")).unwrap();
+    place.sql(
+        "UPDATE publish_mark SET marked = 0 WHERE asset_id = (SELECT id FROM asset WHERE name = 'two');
+         UPDATE company SET change_seq = change_seq + 1;
+         UPDATE asset SET change_seq = (SELECT change_seq FROM company c WHERE c.id = company_id) WHERE name = 'two'",
+    );
+    let daemon = place.serve();
+    let order = ["submit", "--kind", "imageServingPublish", "--user", "ada@acme.example", "--publish", "Incremental"];
+    place.run(&[&order[..], &["--wait"]].concat()).ok();
+    assert_eq!(daemon.terminate(), Some(0));
+    assert!(!published("two.tif").exists());
+    place.run(&["doctor"]).ok();
+    fs::write(published("two.tif"), withdrawn).unwrap();
+    let found = place.run(&["doctor"]);
+    assert!(found.out.contains("two.tif in ImageServing of Acme was put there by no publish."), "{}", found.out);
+    fs::remove_file(published("two.tif")).unwrap();
+
     // Nothing right is left of one whose stored file is damaged too.
     fs::set_permissions(&stored, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(&stored, "damaged").unwrap();

@@ -19,6 +19,10 @@ const SIZE: u64 = 64 << 20;
 
 impl SmallDisk {
     fn mount() -> Self {
+        Self::of(SIZE)
+    }
+
+    fn of(size: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -29,7 +33,7 @@ impl SmallDisk {
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
         }
-        let script = format!("mount -t tmpfs -o size={SIZE} small '{}' && echo mounted && exec cat", data.display());
+        let script = format!("mount -t tmpfs -o size={size} small '{}' && echo mounted && exec cat", data.display());
         command.args(["sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let hint = "this test mounts a tmpfs in a namespace: install util-linux and mount, and run it as root or allow user \
                     namespaces (sysctl kernel.unprivileged_userns_clone=1; in a container: CAP_SYS_ADMIN)";
@@ -233,6 +237,44 @@ async fn on_a_full_disk_nothing_answered_is_lost_and_all_goes_on_when_there_is_r
     let said = String::from_utf8_lossy(&refusal.stderr).into_owned();
     assert_eq!(refusal.status.code(), Some(1), "{said}");
     assert!(said.contains(&disk.data.display().to_string()) && said.contains("ead-only"), "{said}");
+}
+
+/// Whether a daemon says that it is ready, and of which of its checks it says that they fail.
+async fn readiness(address: &str) -> (u16, Vec<String>) {
+    let answer = reqwest::get(format!("http://{address}/readyz")).await.unwrap();
+    let status = answer.status().as_u16();
+    let said: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let checks = said["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 3, "{said}");
+    let failing: Vec<&serde_json::Value> = checks.iter().filter(|check| check["ok"] != true).collect();
+    assert!(failing.iter().all(|check| check["detail"].is_string()), "{said}");
+    (status, failing.iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect())
+}
+
+/// Who asks whether the daemon is ready hears that the disk is almost full, that the database cannot be written any more, and
+/// that all is well again; and the daemon lives on.
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_tells_a_disk_that_fills_from_one_that_is_full() {
+    prepress::daemon::parts::install_crypto();
+    let disk = SmallDisk::of(2 * SIZE);
+    let process = disk.serve();
+    assert_eq!(readiness(&process.address).await, (200, vec![]));
+    disk.fill(SIZE / 2);
+    assert_eq!(readiness(&process.address).await, (503, vec!["disk".to_owned()]), "it can be written still");
+    for round in 0.. {
+        disk.fill(0);
+        let said = readiness(&process.address).await;
+        if said.1.len() == 2 {
+            assert_eq!(said, (503, vec!["database".to_owned(), "disk".to_owned()]));
+            break;
+        }
+        // What was allotted to the log of the database before is used up first.
+        assert!(round < 5000, "the database can be written on a full disk");
+    }
+    assert_eq!(status(&process.address, "/healthz").await, 200);
+    disk.clear();
+    assert_eq!(readiness(&process.address).await, (200, vec![]));
+    assert_eq!(process.terminate(), Some(0));
 }
 
 /// A start on a full disk says that it is full, on a new folder and on one that is in use; nothing is lost by it.

@@ -260,6 +260,22 @@ async fn what_left_while_a_publish_waited_stays_away() {
 }
 
 /// What is written down after a tree was staged would never come to it, also when nobody passes.
+/// What files are like is noted in pages. An attempt that ends between them leaves the rest to the next one, and that has other
+/// pages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_files_are_like_is_noted_of_all_of_them_wherever_an_attempt_ends() {
+    const FILES: usize = 1100;
+    let world = World::new().await;
+    (0..FILES).for_each(|number| world.put(&format!("in/{number}.txt"), number.to_string().as_bytes()));
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let waiting = world.begin(SERVING, "Incremental", Some("/staged/seen:1.1")).await.unwrap();
+    let noted = "SELECT count(*) FROM publication WHERE stamp IS NOT NULL";
+    assert_eq!(world.query(noted).await[0][0], 500, "a page of them");
+    assert!(world.again(waiting, None).await);
+    assert_eq!(world.query(noted).await[0][0], FILES);
+    world.check_sides(SERVING, "noted").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_came_after_staging_is_for_the_next_publish() {
     let world = World::new().await;

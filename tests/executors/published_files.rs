@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use prepress::assets::blobs::Blobs;
+use prepress::model::asset::PublishState;
 use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
-use crate::publish::{asset, manifest, upload};
+use crate::publish::{asset, manifest, mark, upload};
 use crate::world::{Done, World, directory, jpeg, read};
 
 const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
@@ -248,6 +249,33 @@ async fn an_incremental_publish_notices_an_edit_and_puts_everything_right() {
             done.text()
         );
     }
+}
+
+/// A tree that was put back from a backup looks as nobody had touched it, with all that was withdrawn since: what readers see
+/// is of an earlier publish than the database knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_from_a_backup_is_not_taken_for_what_was_published_last() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3)]).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    let kept = world.published().with_file_name("kept");
+    let copy = |from: &Path, to: &Path| {
+        assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(&fs::canonicalize(world.published()).unwrap(), &kept);
+    for name in ["a", "b"] {
+        mark(&world, name, PublishState::NotMarkedForPublish).await;
+        publish(&world, IMAGE_SERVING, "Incremental").await;
+    }
+    assert_eq!(world.published_names(), ["c.tif"]);
+    let live = fs::canonicalize(world.published()).unwrap();
+    fs::remove_dir_all(&live).unwrap();
+    copy(&kept, &live);
+    assert_eq!(world.published_names(), ["a.tif", "b.tif", "c.tif"]);
+    let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(world.published_names(), ["c.tif"], "{}", done.text());
+    assert!(done.codes().contains(&"publish-manifest-mended"), "{}", done.text());
+    assert!(done.text().contains("2 files in ImageServing that no publish put there"), "{}", done.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

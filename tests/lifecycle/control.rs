@@ -249,6 +249,23 @@ async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {
     assert_eq!(world.count(&format!("job WHERE id = {job} AND next_fire_at = {next}")).await, 1);
     assert_eq!(world.count(&format!("slot WHERE job_id = {few} AND reason = 'slot-skipped-paused'")).await, 48);
     assert_eq!(world.count(&format!("slot_range WHERE job_id = {few}")).await, 0, "single ones stay slots");
+
+    // A trigger that is set back into the range, by whatever fault: what was decided stands.
+    world.sql(&format!("UPDATE job SET next_fire_at = {next} - 5000 WHERE id = {job}")).await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, &format!("job WHERE id = {job} AND next_fire_at = {next}")).await;
+    daemon.shut_down().await;
+    assert_eq!(world.count(&format!("instance WHERE job_id = {job}")).await, 0);
+    assert_eq!(world.count(&format!("slot WHERE job_id = {job}")).await, 0);
+    // And to its beginning: all that is missed from there has an account, and no instant has two.
+    services.pause_job(&caller, named("each second")).await.unwrap();
+    let first = at("2026-01-05T08:00:01Z").timestamp_millis();
+    world.sql(&format!("UPDATE job SET next_fire_at = {first} WHERE id = {job}")).await;
+    world.advance(TimeDelta::hours(1));
+    services.resume_job(&caller, named("each second")).await.unwrap();
+    let shown = services.job_slots(&caller, job, 100).await.unwrap();
+    assert_eq!((shown.len(), shown[0].count), (1, 172_800 + 3_600));
+    assert_eq!(shown[0].until, Some(at("2026-01-07T09:00:00Z")));
     // Retention takes it with the rest.
     world.advance(TimeDelta::days(1000));
     let now = world.now();

@@ -309,10 +309,10 @@ impl<'a> Run<'a> {
 
     async fn is_untouched(&self, side: Side, rows: Vec<Publication>, closeness: Closeness) -> Result<bool, Failure> {
         let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
-        let untouched = self
-            .publish
-            .workshop
-            .work(move |abandoned| trees.is_untouched(side, &rows, closeness, &|| abandoned() || stop.is_cancelled()));
+        let held = self.start.live_seq;
+        let untouched = self.publish.workshop.work(move |abandoned| {
+            trees.is_untouched(side, held, &rows, closeness, &|| abandoned() || stop.is_cancelled())
+        });
         Ok(untouched.await??)
     }
 
@@ -463,8 +463,10 @@ impl<'a> Run<'a> {
         let report = self.staged_report(&staged)?;
         let mut pages = staged.seen.chunks(PAGE).map(<[_]>::to_vec).collect::<Vec<_>>();
         let last = pages.pop().unwrap_or_default();
+        // Their own in every attempt: what a later one has still to note is cut into pages anew.
+        let attempt = self.context.run.fence.attempt;
         for (number, seen) in pages.into_iter().enumerate() {
-            self.step(&format!("{item}/seen:{number}"), PublishStep::Seen { context, seq, seen }).await?;
+            self.step(&format!("{item}/seen:{attempt}.{number}"), PublishStep::Seen { context, seq, seen }).await?;
         }
         let withdrawn = staged
             .refused

@@ -147,8 +147,10 @@ async fn compare(exam: &Examination<'_>, site: &Site) -> Result<Seen, Error> {
             look_at_file(&mut seen, &trees, &site, row, &blobs, verify)?;
             watch.at(seen.bytes, total);
         }
-        let names: HashSet<&str> = rows.iter().map(|row| row.file_name.as_str()).collect();
         for side in Side::ALL.iter().copied().filter(|side| site.state.seq_of(*side) > 0) {
+            // What left later than the publish that it holds may still be there.
+            let may_be = |row: &&Publication| row.present || row.seq > site.state.seq_of(side);
+            let names: HashSet<&str> = rows.iter().filter(may_be).map(|row| row.file_name.as_str()).collect();
             find_strangers(&mut seen, &trees.tree(side), &site, &names)?;
             if !is_manifest_right(&trees.tree(side), &site, site.state.seq_of(side), &rows)? {
                 seen.manifests.push(side);

@@ -130,7 +130,7 @@ impl Store {
     ) -> Result<HashMap<String, Value>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT i.key, i.result FROM json_each($2) k JOIN item i ON i.instance_id = $1 AND i.key = k.value",
+            "SELECT i.key, i.result FROM json_each($2) k CROSS JOIN item i ON i.instance_id = $1 AND i.key = k.value",
         )
         .bind(instance.0)
         .bind(json!(keys).to_string())

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::finish::{self, Ending, Finish, Guard};
 use super::submit::{RunId, Unnamed, name_runs};
-use super::triggers::{QueuedRun, insert_range, insert_slots, own_key};
+use super::triggers::{QueuedRun, insert_range, insert_slots, own_key, undecided};
 use crate::model::firing::Missed;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
@@ -104,9 +104,12 @@ impl Store {
                 if changed == 0 {
                     return not_now(tx, job).await;
                 }
-                match &missed {
-                    Missed::Slots(slots) => insert_slots(tx, job, None, slots, &[], now).await?,
-                    Missed::Range(range) => insert_range(tx, job, range, now).await?,
+                match missed {
+                    Missed::Slots(slots) => {
+                        let slots = undecided(tx, job, slots).await?;
+                        insert_slots(tx, job, None, &slots, &[], now).await?;
+                    }
+                    Missed::Range(range) => insert_range(tx, job, &range, now).await?,
                 }
                 Ok(Control::Done(()))
             })

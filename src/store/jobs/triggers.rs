@@ -1,5 +1,7 @@
 //! Due triggers to runs: slot, run and next fire time in one transaction.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteRow;
@@ -91,7 +93,8 @@ impl Store {
                     if !advance(tx, &job, &firing).await? {
                         return Ok::<_, StoreError>(false);
                     }
-                    let firing = undecided(tx, job.id, firing).await?;
+                    let slots = undecided(tx, job.id, firing.slots).await?;
+                    let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
                     if let (true, Some(run)) = (job.merging, runs.first()) {
@@ -160,18 +163,22 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
-/// Without the instants that have a slot already: what was decided once stands, and does not happen again.
-async fn undecided(tx: &mut Transaction, job: JobId, mut firing: Firing) -> Result<Firing, StoreError> {
-    let instants: Vec<i64> = firing.slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
-    let decided: Vec<i64> =
-        sqlx::query_scalar("SELECT due_at FROM slot WHERE job_id = $1 AND due_at IN (SELECT value FROM json_each($2))")
-            .bind(job.0)
-            .bind(json!(instants).to_string())
-            .fetch_all(tx)
-            .await
-            .map_err(StoreError::doing("look for slots"))?;
-    firing.slots.retain(|slot| !decided.contains(&slot.due_at.timestamp_millis()));
-    Ok(firing)
+/// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again.
+pub(super) async fn undecided(tx: &mut Transaction, job: JobId, mut slots: Vec<Slot>) -> Result<Vec<Slot>, StoreError> {
+    let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
+    let decided: Vec<i64> = sqlx::query_scalar(
+        "SELECT w.value FROM json_each($2) w
+         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value)
+            OR EXISTS (SELECT 1 FROM slot_range r WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value)",
+    )
+    .bind(job.0)
+    .bind(json!(instants).to_string())
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("look for slots"))?;
+    let decided: HashSet<i64> = decided.into_iter().collect();
+    slots.retain(|slot| !decided.contains(&slot.due_at.timestamp_millis()));
+    Ok(slots)
 }
 
 /// Queues a run for each slot that fires, in the order of the slots.
@@ -289,7 +296,7 @@ pub(super) async fn insert_slots(
     .map_err(StoreError::doing("write slots"))
 }
 
-/// Writes down what became of very many instants in a row.
+/// Writes down what became of very many instants in a row. Of two ranges that begin alike the longer one has the other in it.
 pub(super) async fn insert_range(
     tx: &mut Transaction,
     job: JobId,
@@ -299,7 +306,8 @@ pub(super) async fn insert_range(
     let fate = Fate::Skip(range.why);
     sqlx::query(
         "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO UPDATE
+         SET last_at = max(last_at, excluded.last_at), count = max(count, excluded.count)",
     )
     .bind(job.0)
     .bind(range.first.timestamp_millis())

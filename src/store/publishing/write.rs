@@ -185,7 +185,7 @@ async fn record(
     let before = present(tx, context, &assets, &files).await?;
     // First what leaves: two assets may have swapped their names.
     sqlx::query(
-        "UPDATE publication SET present = 0, seq = $2, published_at = $5
+        "UPDATE publication INDEXED BY publication_by_asset SET present = 0, seq = $2, published_at = $5
          WHERE context_id = $1 AND present = 1 AND asset_id IN (SELECT value FROM json_each($3))
            AND (file_name, asset_id) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each($4))",
     )
@@ -249,7 +249,7 @@ async fn note_refused(
     // Who is gone meanwhile is not waited for.
     sqlx::query(
         "INSERT INTO publish_refused (context_id, asset_id)
-         SELECT $1, a.id FROM json_each($2) f JOIN asset a ON a.id = f.value WHERE true ON CONFLICT DO NOTHING",
+         SELECT $1, a.id FROM json_each($2) f CROSS JOIN asset a ON a.id = f.value WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(context.0)
     .bind(json!(refused).to_string())
@@ -294,9 +294,13 @@ async fn note_seen(tx: &mut Transaction, context: ContextId, seen: &[Seen]) -> R
         return Ok(());
     }
     let seen: Vec<Value> = seen.iter().map(|seen| json!([seen.file_name, seen.blob, seen.stamp])).collect();
+    // All of them are there: an UPDATE could not say that the list comes first.
     sqlx::query(
-        "UPDATE publication SET stamp = f.value ->> 2 FROM json_each($2) f
-         WHERE context_id = $1 AND file_name = f.value ->> 0 AND blob = f.value ->> 1",
+        "INSERT INTO publication (context_id, file_name, asset_id, blob, bytes, present, seq, published_at, stamp)
+         SELECT p.context_id, p.file_name, p.asset_id, p.blob, p.bytes, p.present, p.seq, p.published_at, f.value ->> 2
+         FROM json_each($2) f
+         CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.blob = f.value ->> 1
+         WHERE true ON CONFLICT (context_id, file_name) DO UPDATE SET stamp = excluded.stamp",
     )
     .bind(context.0)
     .bind(Value::from(seen).to_string())
@@ -320,10 +324,10 @@ async fn present(tx: &mut Transaction, context: ContextId, assets: &str, files: 
     sqlx::query_scalar(
         "SELECT count(*) FROM (
              SELECT p.file_name FROM json_each($2) a
-             JOIN publication p ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
+             CROSS JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
              UNION
              SELECT p.file_name FROM json_each($3) f
-             JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.present = 1
+             CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.present = 1
          )",
     )
     .bind(context.0)
@@ -366,14 +370,17 @@ async fn forgetting(tx: &mut Transaction, context: ContextId, news: News) -> Res
     }
     let known_now = known_to_all(tx, context).await?;
     // Only the rows that came into reach, so that this costs what changed and not what exists.
-    sqlx::query("DELETE FROM publication WHERE context_id = $1 AND present = 0 AND seq > $2 AND seq <= $3")
-        .bind(context.0)
-        .bind(known_before)
-        .bind(known_now)
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::doing("forget what is no longer published"))
+    sqlx::query(
+        "DELETE FROM publication INDEXED BY publication_by_seq
+         WHERE context_id = $1 AND present = 0 AND seq > $2 AND seq <= $3",
+    )
+    .bind(context.0)
+    .bind(known_before)
+    .bind(known_now)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("forget what is no longer published"))
 }
 
 async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {

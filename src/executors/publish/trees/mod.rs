@@ -332,17 +332,18 @@ impl Trees {
         Ok(reading.agrees(entries(&target.rows), is_open, held))
     }
 
-    /// Whether the files of these rows, and the manifest, are all as they were when they were last found to be right. Nothing
-    /// is read.
+    /// Whether the files of these rows, and the manifest of the publish that the tree holds, are all as they were when they were
+    /// last found to be right. No file is read.
     pub fn is_untouched(
         &self,
         side: Side,
+        held: i64,
         rows: &[Publication],
         closeness: Closeness,
         stop: &dyn Fn() -> bool,
     ) -> Result<bool, TreeError> {
         let tree = self.tree(side);
-        let manifest = Manifest::of(&tree, self.manifest).is_untouched();
+        let manifest = Manifest::of(&tree, self.manifest).is_untouched(held);
         if !manifest.map_err(doing("look at the manifest in", &tree))? {
             return Ok(false);
         }
