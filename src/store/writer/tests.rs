@@ -166,3 +166,19 @@ async fn a_bulk_that_panics_costs_its_own_request() {
         sqlx::query_scalar("SELECT n FROM written ORDER BY n").fetch_all(&mut connection).await.unwrap();
     assert_eq!(written, [1, 2, 4, 5], "nothing of it is left");
 }
+
+/// Under load all readers are taken. Who had waited for the turn to read a list waited in their line once more.
+#[tokio::test]
+async fn lists_and_short_questions_do_not_wait_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    let (mut short, mut long) = (Vec::new(), Vec::new());
+    for _ in 0..Options::new("", chrono_tz::UTC).readers {
+        short.push(store.reader().await.unwrap());
+    }
+    while long.len() < short.len() / 2 {
+        long.push(store.list_reader().await.expect("it does not wait for those"));
+    }
+    drop(short);
+    assert!(store.account_with_email("u@example.com").await.unwrap().is_some());
+}
