@@ -429,6 +429,8 @@ const BEFORE_LOGIN: &str = "prepress_requests_held_bytes{setting=\"max_bytes_bef
 
 /// Requests that do not end, as many as may be, each no larger than a call may well be; and another for each that is refused.
 async fn flood(mut raw: Raw) {
+    // Until then the window of the connection is smaller.
+    raw.next_of(WINDOW_UPDATE).await;
     let mut begun = 0;
     loop {
         let stream = 2 * begun + 1;
