@@ -1,7 +1,6 @@
 //! Opening the database.
 
 use std::fs::{self, File};
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +11,6 @@ use rustix::fs::{FlockOperation, flock};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
@@ -50,8 +48,9 @@ pub struct Store {
     readers: SqlitePool,
     /// One connection for asking whether the database answers, which must not wait behind readers of long lists.
     pulse: SqlitePool,
-    /// For readers of long lists: half of the connections at most, so that who submits a job always finds one.
-    lists: Arc<Semaphore>,
+    /// For readers of long lists. They have connections of their own, half as many: who submits a job does not wait behind
+    /// them, and who has the turn to read a list does not wait in the line of everybody else.
+    lists: SqlitePool,
     signals: Arc<Signals>,
     stats: Arc<Stats>,
     path: Arc<Path>,
@@ -130,16 +129,18 @@ impl Store {
         reading: SqliteConnectOptions,
     ) -> Result<Self, StoreError> {
         let refuse = |e: sqlx::Error| StoreError::Open { path: options.path.clone(), reason: Unopened::by(&e) };
-        let pool = SqlitePoolOptions::new().acquire_timeout(BUSY);
+        // There is no wire to this database that could have been cut: to ask first would double the price of a short question.
+        let pool = SqlitePoolOptions::new().acquire_timeout(BUSY).test_before_acquire(false);
         let readers = pool.clone().max_connections(options.readers).min_connections(1);
         let readers = readers.connect_with(reading.clone()).await.map_err(refuse)?;
+        let lists = pool.clone().max_connections((options.readers / 2).max(1)).connect_lazy_with(reading.clone());
         let pulse = pool.max_connections(1).connect_lazy_with(reading);
         let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
             writer: Writer::start(connection, options.zone, signals.clone(), stats.clone()),
             readers,
             pulse,
-            lists: Arc::new(Semaphore::new((options.readers as usize / 2).max(1))),
+            lists,
             signals,
             stats,
             path: options.path.into(),
@@ -171,9 +172,8 @@ impl Store {
     }
 
     /// A connection for a question whose answer may be long, or may take long to find.
-    pub(super) async fn list_reader(&self) -> Result<ListReader, StoreError> {
-        let turn = self.lists.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        Ok(ListReader { connection: self.reader().await?, _turn: turn })
+    pub(super) async fn list_reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.lists.acquire().await.map_err(StoreError::doing("get a connection"))
     }
 
     pub(super) async fn pulse(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
@@ -217,28 +217,9 @@ impl Store {
     /// Does what waits and closes the database for all clones. What is asked of it afterwards is refused.
     pub async fn close(self) {
         self.pulse.close().await;
+        self.lists.close().await;
         self.readers.close().await;
         self.writer.close().await;
-    }
-}
-
-/// One of the connections that read long lists.
-pub(super) struct ListReader {
-    connection: PoolConnection<Sqlite>,
-    _turn: OwnedSemaphorePermit,
-}
-
-impl Deref for ListReader {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for ListReader {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
     }
 }
 

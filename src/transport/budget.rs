@@ -1,27 +1,32 @@
 //! Bytes that requests hold, all of them together.
 //!
 //! ```text
-//! a request comes          -> a charge on the strangers' budget, which grows with what is held of it
+//! a request comes          -> a charge on the strangers' budget, which grows with what is held of it: its head first
 //! its login is accepted    -> the same charge, on the budget of those who have logged in
 //! it is answered, or gone  -> the charge is given back
 //! ```
 //!
 //! The login of a SOAP request stands inside of its body, so that whoever sends one is a stranger until the whole of it has
-//! been read. What does not fit waits a while for others to end. A stranger need not wait for another that holds more
-//! than itself: the one that holds most gives way, and is told to try again. So a few that send much, or slowly, do not
-//! shut out the many that send little. To fill the budget with little ones takes thousands of requests at a time, which
-//! HTTP/2 allows on some hundred connections (see [`super::connections`]): then strangers wait, and are told to come again.
+//! been read. What does not fit waits a while for others to end. A stranger need not wait for those who hold more than it
+//! does: of the address that holds most ([`ranking`](super::ranking)), the connection that holds most, and of that the
+//! largest request, gives way, and is told to try again. So neither a few that send much, or slowly, nor thousands that send
+//! little, on hundreds of connections of HTTP/2, shut out who has one request to make.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::ConnectionId;
+use super::proxies;
+use super::ranking::Ranking;
 use super::seldom::Seldom;
+use crate::model::network::Network;
 
 /// How long a request waits for room at most. A caller who waits longer is better told to come again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -31,6 +36,12 @@ const MOST_WAITING: usize = 64;
 
 /// Seconds after which a caller that was turned away may try again, as `Retry-After` says it.
 pub const RETRY_AFTER: u32 = 5;
+
+/// What a request takes by being there, whatever it says: the tasks, buffers and routes that it passes.
+const PRESENCE: u64 = 4 << 10;
+
+/// What a header takes beside its name and its value.
+const HEADER: u64 = 100;
 
 /// There is no room for the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +81,14 @@ impl Budgets {
         }
     }
 
-    /// A charge for a request that has just come, and holds nothing yet.
-    pub fn charge(&self) -> Charge {
-        Charge { part: self.strangers.enter(), callers: Some(self.callers.clone()) }
+    /// A charge for a request that has just come. It holds nothing before [`Charge::grow`] is called, with [`weight_of_head`]
+    /// first.
+    pub fn charge(&self, parts: &Parts) -> Charge {
+        self.charge_to(Sender::of(parts))
+    }
+
+    fn charge_to(&self, sender: Sender) -> Charge {
+        Charge { part: self.strangers.enter(sender), callers: Some(self.callers.clone()) }
     }
 
     pub fn held(&self) -> [Held; 2] {
@@ -84,6 +100,29 @@ impl Default for Budgets {
     /// Of any size, for tests of other things.
     fn default() -> Self {
         Self::new(u64::MAX, u64::MAX, LONGEST_WAIT)
+    }
+}
+
+/// What a request holds before any of its body has been read.
+pub fn weight_of_head(parts: &Parts) -> u64 {
+    let headers = parts.headers.iter().map(|(name, value)| HEADER + (name.as_str().len() + value.len()) as u64);
+    let path = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    PRESENCE + path as u64 + headers.sum::<u64>()
+}
+
+/// By whom and by what a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Sender {
+    /// None where it was not told.
+    network: Option<Network>,
+    /// A trusted proxy sends the requests of many by one.
+    connection: Option<ConnectionId>,
+}
+
+impl Sender {
+    fn of(parts: &Parts) -> Self {
+        let network = proxies::peer(&parts.extensions).map(Network::of_caller);
+        Self { network, connection: parts.extensions.get::<ConnectionId>().copied() }
     }
 }
 
@@ -110,7 +149,7 @@ impl Charge {
     /// The login has been accepted.
     pub async fn accept(&mut self) -> Result<(), Busy> {
         let Some(callers) = &self.callers else { return Ok(()) };
-        let mut part = callers.enter();
+        let mut part = callers.enter(self.part.sender);
         part.grow(self.part.bytes).await?;
         // It may have been told to give way while it waited.
         self.part.leave()?;
@@ -134,7 +173,7 @@ impl Charge {
 struct Budget {
     setting: &'static str,
     limit: u64,
-    /// The largest gives way to a smaller one.
+    /// Who holds more gives way to who holds less.
     yields: bool,
     longest_wait: Duration,
     state: Mutex<State>,
@@ -151,9 +190,47 @@ struct State {
     held: u64,
     /// Of what is held, the part of those who were told to give way.
     coming: u64,
-    /// Those who were not, by what they hold; and with what they are told.
-    holders: BTreeMap<(u64, u64), CancellationToken>,
+    /// Those who were not, and with what they are told.
+    holders: HashMap<u64, CancellationToken>,
+    /// What those hold: addresses, the connections of an address, and the requests of a connection.
+    networks: Ranking<(), Option<Network>>,
+    connections: Ranking<Option<Network>, Sender>,
+    requests: Ranking<Sender, u64>,
     next: u64,
+}
+
+impl State {
+    fn count(&mut self, sender: Sender, id: u64, bytes: u64) {
+        self.requests.set(sender, id, bytes);
+        self.connections.set(sender.network, sender, self.requests.sum(&sender));
+        self.networks.set((), sender.network, self.connections.sum(&sender.network));
+    }
+
+    /// The request that is to give way to this one, if it is to hold so many more: the largest of the connection that holds
+    /// most, of the address that does. None if the one who asks would then itself hold no less, by address if that is another,
+    /// or else by connection, or else by request.
+    fn greediest(&self, sender: Sender, id: u64, more: u64) -> Option<(Sender, u64)> {
+        let (most, network) = self.networks.greediest(&())?;
+        let (most_of_connection, connection) = self.connections.greediest(&network)?;
+        let (most_of_request, request) = self.requests.greediest(&connection)?;
+        let (theirs, mine) = if network != sender.network {
+            (most, self.networks.of(&(), &sender.network))
+        } else if connection != sender {
+            (most_of_connection, self.connections.of(&sender.network, &sender))
+        } else {
+            (most_of_request, self.requests.of(&sender, &id))
+        };
+        (theirs > mine.saturating_add(more)).then_some((connection, request))
+    }
+
+    /// Takes it out of those who may be told, with what it holds.
+    fn tell(&mut self, sender: Sender, id: u64) {
+        self.coming += self.requests.of(&sender, &id);
+        self.count(sender, id, 0);
+        if let Some(told) = self.holders.remove(&id) {
+            told.cancel();
+        }
+    }
 }
 
 impl Budget {
@@ -175,13 +252,13 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(self: &Arc<Self>) -> Part {
+    fn enter(self: &Arc<Self>, sender: Sender) -> Part {
         let mut state = self.state();
         state.next += 1;
-        let part = Part { budget: self.clone(), id: state.next, bytes: 0, gives_way: CancellationToken::new() };
-        state.holders.insert(part.key(), part.gives_way.clone());
+        let (id, gives_way) = (state.next, CancellationToken::new());
+        state.holders.insert(id, gives_way.clone());
         drop(state);
-        part
+        Part { budget: self.clone(), sender, id, bytes: 0, gives_way }
     }
 
     fn busy(&self) -> Busy {
@@ -215,16 +292,13 @@ enum Full {
 #[derive(Debug)]
 struct Part {
     budget: Arc<Budget>,
+    sender: Sender,
     id: u64,
     bytes: u64,
     gives_way: CancellationToken,
 }
 
 impl Part {
-    const fn key(&self) -> (u64, u64) {
-        (self.bytes, self.id)
-    }
-
     async fn grow(&mut self, bytes: u64) -> Result<(), Busy> {
         let budget = self.budget.clone();
         let grown = async {
@@ -263,39 +337,36 @@ impl Part {
         let Budget { limit, yields, .. } = *self.budget;
         let budget = self.budget.clone();
         let mut state = budget.state();
-        let Some(token) = state.holders.remove(&self.key()) else { return Err(Full::GivenUp) };
+        if !state.holders.contains_key(&self.id) {
+            return Err(Full::GivenUp);
+        }
         let wanted = self.bytes.saturating_add(bytes).min(limit).max(self.bytes);
         let more = wanted - self.bytes;
         let free = limit - state.held.min(limit);
-        let outcome = if more <= free {
+        if more <= free {
             state.held += more;
             self.bytes = wanted;
-            Ok(())
-        } else {
-            while yields && more > free.saturating_add(state.coming) {
-                let largest = state.holders.last_entry().filter(|largest| largest.key().0 > wanted);
-                let Some(largest) = largest else { break };
-                let ((bytes, _), told) = largest.remove_entry();
-                state.coming += bytes;
-                budget.turn_away();
-                told.cancel();
-            }
-            Err(if more <= free.saturating_add(state.coming) { Full::Coming } else { Full::Taken })
-        };
-        state.holders.insert(self.key(), token);
-        outcome
+            state.count(self.sender, self.id, wanted);
+            return Ok(());
+        }
+        while yields && more > free.saturating_add(state.coming) {
+            let Some((sender, id)) = state.greediest(self.sender, self.id, more) else { break };
+            state.tell(sender, id);
+            budget.turn_away();
+        }
+        Err(if more <= free.saturating_add(state.coming) { Full::Coming } else { Full::Taken })
     }
 
     fn shrink(&mut self, bytes: u64) {
         let less = bytes.min(self.bytes);
         let budget = self.budget.clone();
         let mut state = budget.state();
-        let token = state.holders.remove(&self.key());
         self.bytes -= less;
         state.held -= less;
-        match token {
-            Some(token) => drop(state.holders.insert(self.key(), token)),
-            None => state.coming -= less,
+        if state.holders.contains_key(&self.id) {
+            state.count(self.sender, self.id, self.bytes);
+        } else {
+            state.coming -= less;
         }
         drop(state);
         budget.freed.notify_waiters();
@@ -311,7 +382,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         self.shrink(self.bytes);
-        self.budget.state().holders.remove(&self.key());
+        self.budget.state().holders.remove(&self.id);
     }
 }
 
@@ -322,6 +393,16 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(20);
+
+    /// Of a connection that is always the same.
+    fn charge(budgets: &Budgets) -> Charge {
+        budgets.charge_to(sender("192.0.2.1", 1))
+    }
+
+    fn sender(address: &str, connection: u64) -> Sender {
+        let network = Some(Network::of_caller(address.parse().unwrap()));
+        Sender { network, connection: Some(ConnectionId(connection)) }
+    }
 
     fn turned_away(budgets: &Budgets) -> [u64; 2] {
         budgets.held().map(|held| held.turned_away)
@@ -334,7 +415,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_held_is_counted_until_it_is_given_back() {
         let budgets = Budgets::new(100, 50, PATIENCE);
-        let (mut one, mut other) = (budgets.charge(), budgets.charge());
+        let (mut one, mut other) = (charge(&budgets), charge(&budgets));
         one.grow(60).await.unwrap();
         other.grow(40).await.unwrap();
         assert_eq!(bytes(&budgets), [100, 0]);
@@ -351,7 +432,7 @@ mod tests {
     #[tokio::test]
     async fn the_largest_stranger_gives_way_to_a_smaller_one() {
         let budgets = Budgets::new(100, 100, Duration::from_secs(60));
-        let (mut large, mut middle, mut little) = (budgets.charge(), budgets.charge(), budgets.charge());
+        let (mut large, mut middle, mut little) = (charge(&budgets), charge(&budgets), charge(&budgets));
         large.grow(60).await.unwrap();
         middle.grow(40).await.unwrap();
         let (told, spared) = (large.given_up(), middle.given_up());
@@ -369,9 +450,53 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_connection_and_the_address_that_hold_most_give_way_whatever_each_request_holds() {
+        let budgets = Budgets::new(1000, 1000, Duration::from_secs(60));
+        let mut held = Vec::new();
+        // A connection with many little ones, and others of the same address; another address with few.
+        for (from, bytes) in [(sender("192.0.2.1", 1), 10), (sender("192.0.2.1", 2), 20), (sender("192.0.2.2", 3), 70)]
+        {
+            for _ in 0..(if bytes == 70 { 4 } else { 24 }) {
+                let mut charge = budgets.charge_to(from);
+                charge.grow(bytes).await.unwrap();
+                held.push(charge);
+            }
+        }
+        assert_eq!(bytes(&budgets), [1000, 0]);
+        let told = |held: &[Charge]| -> Vec<usize> {
+            let told = held.iter().enumerate().filter(|(_, charge)| charge.part.gives_way.is_cancelled());
+            told.map(|(index, _)| index).collect()
+        };
+        let ask = |from: Sender, bytes: u64| {
+            let budgets = budgets.clone();
+            let mut charge = budgets.charge_to(from);
+            async move {
+                let grown = charge.grow(bytes).now_or_never();
+                assert!(grown.is_none(), "nothing was given back yet");
+            }
+        };
+        // The second connection of the first address holds most of the address that does; its oldest goes first.
+        ask(sender("192.0.2.3", 4), 50).await;
+        assert_eq!(told(&held), [24, 25, 26]);
+        // A larger request of another connection of that address, which holds less; and one of the very connection.
+        ask(sender("192.0.2.1", 5), 79).await;
+        assert_eq!(told(&held), [24, 25, 26, 27]);
+        // The connection asks itself: all of its requests are equal, and it is not to hold more.
+        ask(sender("192.0.2.1", 2), 19).await;
+        assert_eq!(told(&held).len(), 4, "the room of those who were told will do");
+        ask(sender("192.0.2.1", 2), 81).await;
+        assert_eq!(told(&held).len(), 4);
+        // The second address is not to hold more than the first; less it may.
+        ask(sender("192.0.2.2", 6), 400).await;
+        assert_eq!(told(&held).len(), 4);
+        ask(sender("192.0.2.2", 6), 100).await;
+        assert_eq!(told(&held), [24, 25, 26, 27, 28]);
+    }
+
+    #[tokio::test]
     async fn who_holds_most_waits_and_is_turned_away() {
         let budgets = Budgets::new(100, 100, PATIENCE);
-        let (mut one, mut other) = (budgets.charge(), budgets.charge());
+        let (mut one, mut other) = (charge(&budgets), charge(&budgets));
         one.grow(50).await.unwrap();
         other.grow(50).await.unwrap();
         let busy = one.grow(1).await.unwrap_err().to_string();
@@ -386,7 +511,7 @@ mod tests {
     #[tokio::test]
     async fn callers_do_not_give_way_to_each_other() {
         let budgets = Budgets::new(100, 100, PATIENCE);
-        let (mut one, mut other) = (budgets.charge(), budgets.charge());
+        let (mut one, mut other) = (charge(&budgets), charge(&budgets));
         one.grow(90).await.unwrap();
         one.accept().await.unwrap();
         other.grow(20).await.unwrap();
@@ -397,11 +522,11 @@ mod tests {
     #[tokio::test]
     async fn a_request_larger_than_the_budget_has_it_alone() {
         let budgets = Budgets::new(100, 100, PATIENCE);
-        let mut large = budgets.charge();
+        let mut large = charge(&budgets);
         large.grow(1000).await.unwrap();
         assert_eq!(bytes(&budgets), [100, 0]);
         large.shrink(1000);
-        let mut little = budgets.charge();
+        let mut little = charge(&budgets);
         little.grow(1).await.unwrap();
         assert!(large.grow(1000).await.is_err());
     }
@@ -409,19 +534,19 @@ mod tests {
     #[tokio::test]
     async fn few_wait_at_a_time() {
         let budgets = Budgets::new(100, 100, Duration::from_secs(60));
-        let mut first = budgets.charge();
+        let mut first = charge(&budgets);
         first.grow(100).await.unwrap();
         first.accept().await.unwrap();
         let mut waiting = Vec::new();
         for _ in 0..MOST_WAITING {
-            let mut charge = budgets.charge();
+            let mut charge = charge(&budgets);
             charge.grow(1).await.unwrap();
             waiting.push(tokio::spawn(async move { charge.accept().await.map(|()| charge) }));
         }
         while budgets.callers.waiting.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let mut one_more = budgets.charge();
+        let mut one_more = charge(&budgets);
         one_more.grow(1).await.unwrap();
         assert!(one_more.accept().await.is_err(), "at once");
         drop(first);

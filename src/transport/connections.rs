@@ -7,6 +7,10 @@
 //!                    -> those are taken as well                  -> closed as it comes, before it costs anything
 //! ```
 //!
+//! For its first second a connection is arriving, and makes no room: its handshake may take as long, and who comes often
+//! would break off those of all others. Only an address that has more connections than the newcomer's, and will still have no fewer,
+//! loses arriving ones to it, and in the reserve also those with requests that are not an administrator's.
+//!
 //! A connection without a request under way is idle: also one that shakes hands, or has sent a part of a head. It is closed
 //! after as long as a request may take, whatever it speaks and however nicely it answers pings. A request is under
 //! way until the last of its answer has been handed to the kernel; a connection that takes none of an answer for as long is
@@ -24,12 +28,15 @@ use std::time::Duration;
 use axum_server::Server;
 use axum_server::accept::Accept;
 use futures_util::future::BoxFuture;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use crate::model::network::Network;
 
 pub(crate) use reserve::{Crowded, Reserve, for_administrators};
 use stream::Counted;
 pub(crate) use stream::Watched;
-pub(crate) use table::{Counts, RESERVED, Table};
+pub(crate) use table::{ConnectionId, Counts, RESERVED, Table};
 
 /// The most of a head of HTTP/1, and of what is read of a body at once. Each connection may hold as much.
 const MOST_READ: usize = 64 << 10;
@@ -104,9 +111,9 @@ pub(crate) struct Bounded<A> {
     table: Arc<Table>,
 }
 
-impl<A, I, S> Accept<I, S> for Bounded<A>
+impl<A, S> Accept<TcpStream, S> for Bounded<A>
 where
-    A: Accept<I, S>,
+    A: Accept<TcpStream, S>,
     A::Future: Send + 'static,
     A::Stream: Send,
     A::Service: Send,
@@ -115,8 +122,9 @@ where
     type Service = Counted<A::Service>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let Some(place) = self.table.take(Instant::now()) else {
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let network = stream.peer_addr().ok().map(|peer| Network::of_caller(peer.ip()));
+        let Some(place) = self.table.take(network, Instant::now()) else {
             return Box::pin(async { Err(io::Error::other("too many connections")) });
         };
         let accepted = self.inner.accept(stream, service);

@@ -9,6 +9,7 @@ pub(crate) mod front;
 pub mod json;
 pub mod multipart;
 pub(crate) mod proxies;
+mod ranking;
 pub(crate) mod seldom;
 pub mod soap;
 pub mod upload;

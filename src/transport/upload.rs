@@ -28,7 +28,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use self::incoming::{Cut, Incoming};
-use super::budget::{Budgets, Charge, RETRY_AFTER};
+use super::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
 use super::connections::Reserve;
 use super::multipart::{self, Event, Head, Malformed, MediaType, Parser};
 use super::proxies;
@@ -130,6 +130,28 @@ fn check_head(state: &UploadState, parts: &Parts) -> Result<String, (Option<Stat
 }
 
 async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style) -> Result<String, Fault> {
+    let charge = state.budgets.charge(parts);
+    let given_up = charge.given_up();
+    let taken = tokio::select! {
+        biased;
+        taken = read_and_close(state, parts, body, charge, style) => taken,
+        busy = given_up => Err(busy.into()),
+    };
+    if taken.as_ref().is_err_and(|fault| fault.is_busy) {
+        // What comes of the rest is not waited for.
+        style.closes |= soap::closes_unread(parts);
+    }
+    taken
+}
+
+async fn read_and_close(
+    state: &UploadState,
+    parts: &Parts,
+    body: Body,
+    mut charge: Charge,
+    style: &mut Style,
+) -> Result<String, Fault> {
+    charge.grow(weight_of_head(parts)).await?;
     let mut incoming = Incoming::new(body, state.patience, state.uploads.most_sent());
     let boundary = match check_head(state, parts) {
         Ok(boundary) => boundary,
@@ -140,24 +162,14 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
             return Err(fault);
         }
     };
-    let mut form = Form {
-        incoming,
-        parser: Parser::new(&boundary, multipart::Limits::DEFAULT),
-        is_over: false,
-        is_too_long: false,
-    };
-    let charge = state.budgets.charge();
-    let given_up = charge.given_up();
-    let read = tokio::select! {
-        biased;
-        read = read_form(state, parts, &mut form, charge, style) => read,
-        busy = given_up => Err(busy.into()),
-    };
+    let parser = Parser::new(&boundary, multipart::Limits::DEFAULT);
+    let mut form = Form { incoming, parser, charge: Some(charge), charged: 0, is_over: false, is_too_long: false };
+    let read = read_form(state, parts, &mut form, style).await;
     if form.is_too_long {
         style.fault_status.get_or_insert(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
     }
-    if read.is_err() {
-        style.closes = !form.incoming.drain().await && soap::closes_unread(parts);
+    if read.as_ref().is_err_and(|fault| !fault.is_busy) {
+        style.closes = !form.drain().await && soap::closes_unread(parts);
     }
     let (opened, version) = read?;
     let answer = state.uploads.close(opened).await.map_err(fault)?;
@@ -169,6 +181,10 @@ async fn take(state: &UploadState, parts: &Parts, body: Body, style: &mut Style)
 struct Form {
     incoming: Incoming,
     parser: Parser,
+    /// None once the files come, of which no more is held than a piece.
+    charge: Option<Charge>,
+    /// Of the charge, what the parser holds.
+    charged: u64,
     /// The body has ended, and the parser knows.
     is_over: bool,
     /// More came than all files and parts may have.
@@ -184,16 +200,50 @@ impl Form {
                 None if self.is_over => return Ok(None),
                 None => {}
             }
+            self.charge_for(0).await?;
             let taken = self.incoming.take().await;
             self.is_too_long |= matches!(taken, Err(Cut::Long(_)));
             match taken.map_err(cut)? {
-                Some(bytes) => self.parser.feed(&bytes),
+                Some(bytes) => {
+                    self.charge_for(bytes.len()).await?;
+                    self.parser.feed(&bytes);
+                }
                 None => {
                     self.parser.end();
                     self.is_over = true;
                 }
             }
         }
+    }
+
+    /// The parser holds what it has not given out, and is about to be fed so many bytes more.
+    async fn charge_for(&mut self, more: usize) -> Result<(), Fault> {
+        let Some(charge) = &mut self.charge else { return Ok(()) };
+        let held = (self.parser.held() + more) as u64;
+        match held.checked_sub(self.charged) {
+            Some(more) => charge.grow(more).await?,
+            None => charge.shrink(self.charged - held),
+        }
+        self.charged = held;
+        Ok(())
+    }
+
+    async fn grow(&mut self, bytes: u64) -> Result<(), Fault> {
+        let Some(charge) = &mut self.charge else { return Ok(()) };
+        Ok(charge.grow(bytes).await?)
+    }
+
+    /// Somebody answers for all of it.
+    async fn accept(&mut self) -> Result<(), Fault> {
+        self.incoming.accept();
+        let Some(charge) = &mut self.charge else { return Ok(()) };
+        Ok(charge.accept().await?)
+    }
+
+    /// Of the rest nothing is held. True if all of it has come.
+    async fn drain(self) -> bool {
+        let Self { mut incoming, charge: _charge, .. } = self;
+        incoming.drain().await
     }
 
     async fn next_part(&mut self) -> Result<Option<Head>, Fault> {
@@ -220,7 +270,6 @@ async fn read_form(
     state: &UploadState,
     parts: &Parts,
     form: &mut Form,
-    mut charge: Charge,
     style: &mut Style,
 ) -> Result<(Opened, Version), Fault> {
     let mut caller: Option<Caller> = None;
@@ -231,15 +280,14 @@ async fn read_form(
                 return Err(Fault::invalid("auth", "must be the first part, and there once"));
             }
             Some("auth") => {
-                let auth = xml(form, &head, "auth", MOST_AUTH, &AUTH_LIMITS, &mut charge).await?;
+                let auth = xml(form, &head, "auth", MOST_AUTH, &AUTH_LIMITS).await?;
                 let auth = AuthHeader::read(&[auth]);
                 style.fault_status = auth.fault_status;
                 if let Some(problem) = auth.problem {
                     return Err(problem);
                 }
                 caller = Some(log_in(state, parts, auth).await?);
-                form.incoming.accept();
-                charge.accept().await?;
+                form.accept().await?;
             }
             Some("uploadParams" | "uploadPostParams" | "uploadPostParam") => {
                 if opened.is_some() {
@@ -249,16 +297,14 @@ async fn read_form(
                     Some(caller) => caller,
                     None => {
                         let found = log_in(state, parts, AuthHeader::default()).await?;
-                        form.incoming.accept();
+                        form.accept().await?;
                         &*caller.insert(found)
                     }
                 };
-                charge.accept().await?;
                 let limits = soap::Limits::default();
-                let element = xml(form, &head, "uploadParams", MOST_PARAMS, &limits, &mut charge).await?;
+                let element = xml(form, &head, "uploadParams", MOST_PARAMS, &limits).await?;
                 opened = Some(open(state, parts, caller, &element).await?);
-                // Of the files that follow no more is held than a piece.
-                charge.shrink(u64::MAX);
+                form.charge = None;
             }
             _ => match &mut opened {
                 Some((opened, _)) => take_file(state, opened, form, head.file_name.as_deref(), style).await?,
@@ -335,23 +381,16 @@ async fn take_file(
 }
 
 /// A part that is an XML document.
-async fn xml(
-    form: &mut Form,
-    head: &Head,
-    name: &str,
-    most: usize,
-    limits: &soap::Limits,
-    charge: &mut Charge,
-) -> Result<Element, Fault> {
+async fn xml(form: &mut Form, head: &Head, name: &str, most: usize, limits: &soap::Limits) -> Result<Element, Fault> {
     let mut bytes = Vec::new();
     while let Some(more) = form.content().await? {
         if bytes.len() + more.len() > most {
             return Err(Fault::request_xml(format!("{name} is larger than {most} bytes")));
         }
-        charge.grow(more.len() as u64).await?;
+        form.grow(more.len() as u64).await?;
         bytes.extend_from_slice(&more);
     }
-    charge.grow(soap::weight(&bytes, limits.elements)).await?;
+    form.grow(soap::weight(&bytes, limits.elements)).await?;
     let unreadable = |problem: String| Fault::request_xml(format!("{name} cannot be read: {problem}"));
     let charset = soap::media_parameter(head.content_type.as_deref(), "charset");
     // Line breaks before the document are of the form, not of the document.

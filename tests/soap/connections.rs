@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::server::{PASSWORD, Server, envelope};
+use crate::upload_file::{Form, OPTIONS, png};
 use crate::{ADA, NEWEST};
 
 const SOAP: &str = "/scene7/services/IpsApiService";
@@ -132,13 +133,33 @@ fn call(user: &str) -> String {
 
 /// A request of which the server has read the head, and waits for the rest.
 async fn under_way(server: &Server, length: usize) -> TcpStream {
+    under_way_with(server, length, "").await
+}
+
+async fn under_way_with(server: &Server, length: usize, more: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let head = format!("POST {SOAP} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n");
+    let head =
+        format!("POST {SOAP} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n{more}Content-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 25];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream
+}
+
+/// Somebody with another address, which all belong to who asks himself.
+async fn from_elsewhere(server: &Server, request: &str) -> String {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut stream = socket.connect(server.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    end(&mut stream).await
+}
+
+fn basic(user: &str) -> String {
+    use base64::Engine;
+    let login = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{PASSWORD}"));
+    format!("Authorization: Basic {login}\r\n")
 }
 
 async fn end(stream: &mut TcpStream) -> String {
@@ -242,11 +263,6 @@ async fn beyond_the_bound_supervision_and_administrators_are_answered() {
         assert_eq!(server.soap(user, &inside()).await.status, 200);
     }
     let mut busy = [under_way(&server, 1000).await, under_way(&server, 1000).await];
-    let basic = |user: &str| {
-        use base64::Engine;
-        let login = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{PASSWORD}"));
-        format!("Authorization: Basic {login}\r\n")
-    };
     let soap = async |body: String| {
         let head = format!("POST {SOAP} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         server.raw(head.as_bytes()).await
@@ -281,6 +297,23 @@ async fn beyond_the_bound_supervision_and_administrators_are_answered() {
     let begun = std::time::Instant::now();
     assert!(!end(&mut under_way(&server, 1000).await).await.contains("200"));
     assert!(begun.elapsed() < Duration::from_secs(20), "request_timeout is a minute");
+    // An administrator whose login stands in the head is let in by it, and may take longer for the rest.
+    let mut order = under_way_with(&server, 1000, &basic(ROOT)).await;
+    let mut upload = TcpStream::connect(server.address()).await.unwrap();
+    let form = Form::default()
+        .params(&format!("<jobName>Late</jobName><endJob>true</endJob>{OPTIONS}"))
+        .file("a.png", &png(1));
+    let (head, form) = form.request(&basic(ROOT));
+    let (begin, rest) = form.split_at(form.len() - 100);
+    upload.write_all(&[head.as_bytes(), begin].concat()).await.unwrap();
+    assert_eq!(end(&mut TcpStream::connect(server.address()).await.unwrap()).await, "", "two seconds later");
+    let body = envelope("", &inside());
+    let body = format!("{body}{}", " ".repeat(1000 - body.len()));
+    order.write_all(body.as_bytes()).await.unwrap();
+    upload.write_all(rest).await.unwrap();
+    for answer in [end(&mut order).await, end(&mut upload).await] {
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
     // The first two were not touched.
     for stream in &mut busy {
         stream.write_all(&[b' '; 1000]).await.unwrap();
@@ -392,6 +425,104 @@ async fn strangers_share_a_budget_and_the_largest_gives_way() {
     server.shut_down().await;
 }
 
+const BEFORE_LOGIN: &str = "prepress_requests_held_bytes{setting=\"max_bytes_before_login\"}";
+
+/// Requests that do not end, as many as may be, each no larger than a call may well be; and another for each that is refused.
+async fn flood(mut raw: Raw) {
+    // Until then the window of the connection is smaller.
+    raw.next_of(WINDOW_UPDATE).await;
+    let mut begun = 0;
+    loop {
+        let stream = 2 * begun + 1;
+        raw.send(HEADERS, END_HEADERS, stream, POST_SOAP).await;
+        raw.send(DATA, 0, stream, &[b' '; 14_000]).await;
+        begun += 1;
+        if begun >= 16 && raw.next_of(RST_STREAM).await.is_none() {
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn little_requests_by_hundreds_do_not_shut_out_a_login() {
+    let server = server(|config| config.server.max_bytes_before_login = "2 MiB".parse().unwrap()).await;
+    assert_eq!(server.soap(ADA, &inside()).await.status, 200);
+    let mut floods = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        floods.spawn(flood(Raw::connect(&server).await));
+    }
+    let turned_away = "prepress_requests_turned_away_total{setting=\"max_bytes_before_login\"}";
+    while metric(&server, turned_away).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Calls that hold less than one of those requests, and more, but less than one of those connections.
+    for bytes in [0, 5_000, 20_000] {
+        let answer = server.soap(ADA, &padded(bytes)).await;
+        assert_eq!(answer.status, 200, "{bytes}: {}", answer.text);
+    }
+    // One that holds more than any of those connections, but comes from elsewhere.
+    let body = call(ADA).replace("</env:Body>", &format!("<!--{}--></env:Body>", "x".repeat(200_000)));
+    let head =
+        format!("POST {SOAP} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = from_elsewhere(&server, &format!("{head}{body}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    floods.shutdown().await;
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_of_requests_and_of_parts_are_charged() {
+    /// A header without tables: its name is a letter.
+    fn header(name: &str, value: &str) -> Vec<u8> {
+        let mut length = vec![127];
+        let mut rest = value.len() - 127;
+        while rest >= 128 {
+            length.push((rest % 128 + 128) as u8);
+            rest /= 128;
+        }
+        length.push(rest as u8);
+        [&[0, name.len() as u8][..], name.as_bytes(), &length, value.as_bytes()].concat()
+    }
+    let server = server(|_| {}).await;
+    let mut raw = Raw::connect(&server).await;
+    for stream in (1..=31).step_by(2) {
+        raw.send(HEADERS, 0, stream, POST_SOAP).await;
+        raw.send(CONTINUATION, 0, stream, &header("a", &"a".repeat(15_000))).await;
+        raw.send(CONTINUATION, END_HEADERS, stream, &header("b", &"b".repeat(15_000))).await;
+    }
+    while metric(&server, BEFORE_LOGIN).await < 16 * 30_000 {
+        tokio::task::yield_now().await;
+    }
+    drop(raw);
+    while metric(&server, BEFORE_LOGIN).await > 0 {
+        tokio::task::yield_now().await;
+    }
+    // The head of a part that does not end, and, in the last, of a post that is refused by its head but goes on.
+    let post = |media_type: &str| {
+        format!(
+            "POST /scene7/UploadFile HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nContent-Type: {media_type}\r\n"
+        )
+    };
+    let mut posts = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let part = format!("--B\r\nContent-Disposition: form-data; name=\"{}", "x".repeat(15_000));
+        stream.write_all(format!("{}\r\n{part}", post("multipart/form-data; boundary=B")).as_bytes()).await.unwrap();
+        posts.push(stream);
+    }
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(format!("{}X: {}\r\n\r\n", post("text/plain"), "x".repeat(40_000)).as_bytes()).await.unwrap();
+    posts.push(stream);
+    while metric(&server, BEFORE_LOGIN).await < 4 * 15_000 + 40_000 {
+        tokio::task::yield_now().await;
+    }
+    drop(posts);
+    while metric(&server, BEFORE_LOGIN).await > 0 {
+        tokio::task::yield_now().await;
+    }
+    server.shut_down().await;
+}
+
 /// A call with a comment of so many bytes.
 fn padded(bytes: usize) -> String {
     format!("{}<!--{}-->", inside(), "x".repeat(bytes))
@@ -414,7 +545,7 @@ async fn bodies_of_one_connection_take_no_more_than_the_budget() {
         raw.send(HEADERS, END_HEADERS, *stream, POST_SOAP).await;
     }
     // As much as the windows let through, until the first is refused.
-    let held = "prepress_requests_held_bytes{setting=\"max_bytes_before_login\"}";
+    let held = BEFORE_LOGIN;
     let (mut most, mut is_refused, mut window, mut windows) = (0, false, 65_535_i64, [131_072_i64; 16]);
     let piece = vec![b' '; 8 << 10];
     let length = piece.len() as i64;

@@ -41,6 +41,17 @@ impl Form {
         self.part(&format!("name=\"file1\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream"), bytes)
     }
 
+    /// Head and body of a request, with `more` in the head.
+    pub fn request(mut self, more: &str) -> (String, Vec<u8>) {
+        self.0.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let media_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let head = format!(
+            "POST /scene7/UploadFile HTTP/1.1\r\nHost: a\r\nContent-Type: {media_type}\r\n{more}Content-Length: {}\r\n\r\n",
+            self.0.len()
+        );
+        (head, self.0)
+    }
+
     pub async fn post(mut self, server: &Server) -> Answer {
         self.0.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
         let request = server.client().post(server.url("/scene7/UploadFile")).body(self.0);

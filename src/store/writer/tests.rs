@@ -176,3 +176,19 @@ async fn a_transaction_that_was_left_open_does_not_block_the_writer_for_good() {
     assert!(blocked.unwrap_err().to_string().contains("begin a transaction"));
     super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await.map(|_| ()).unwrap();
 }
+
+/// Under load all readers are taken. Who had waited for the turn to read a list waited in their line once more.
+#[tokio::test]
+async fn lists_and_short_questions_do_not_wait_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    let (mut short, mut long) = (Vec::new(), Vec::new());
+    for _ in 0..Options::new("", chrono_tz::UTC).readers {
+        short.push(store.reader().await.unwrap());
+    }
+    while long.len() < short.len() / 2 {
+        long.push(store.list_reader().await.expect("it does not wait for those"));
+    }
+    drop(short);
+    assert!(store.account_with_email("u@example.com").await.unwrap().is_some());
+}

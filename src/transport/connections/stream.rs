@@ -128,6 +128,7 @@ where
             // To break it off is to end the connection.
             under_way.complete();
         }
+        request.extensions_mut().insert(self.place.id());
         if let Some(reserve) = self.place.reserve() {
             request.extensions_mut().insert(reserve.clone());
         }

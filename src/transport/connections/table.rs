@@ -1,5 +1,6 @@
 //! Who is connected, and who goes first.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +12,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reserve::Reserve;
+use crate::model::network::Network;
 use crate::transport::seldom::Seldom;
 
 /// Connections beyond the bound, for administrators, and how long each may last.
 pub(crate) const RESERVED: usize = 16;
 const RESERVED_FOR: Duration = Duration::from_secs(2);
+
+/// How long a new connection has for its handshake and its first request before others may take its place.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(1);
 
 /// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
 const MOST_BROKEN_OFF: u32 = 100;
@@ -35,6 +40,10 @@ pub(crate) struct Counts {
     /// Closed because their client broke off one request after another.
     pub broken_off: u64,
 }
+
+/// A connection, among all that this process has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnectionId(pub u64);
 
 /// All connections of a listener.
 #[derive(Debug)]
@@ -58,16 +67,21 @@ pub(crate) struct Table {
 struct State {
     next: u64,
     members: HashMap<u64, Member>,
-    /// Members that are not of the reserve.
-    regular: usize,
+    /// Those of the reserve.
+    reserved: BTreeSet<u64>,
+    /// Members by where they come from; None where that could not be told.
+    networks: HashMap<Option<Network>, usize>,
     /// Those without a request, of either kind, by since when.
     idle: [BTreeSet<(Instant, u64)>; 2],
 }
 
 #[derive(Debug)]
 struct Member {
+    network: Option<Network>,
     reserve: Option<Reserve>,
     came: Instant,
+    /// It has had a request.
+    has_asked: bool,
     /// Since when it is idle, or else when it last took something of an answer.
     since: Instant,
     requests: u32,
@@ -102,11 +116,20 @@ impl Member {
         self.reserve.is_some() as usize
     }
 
+    fn is_let_in(&self) -> bool {
+        self.reserve.as_ref().is_some_and(Reserve::has_let_in)
+    }
+
+    /// Perhaps it still shakes hands.
+    fn arrives(&self, now: Instant) -> bool {
+        !self.has_asked && now < self.came + ARRIVES_WITHIN
+    }
+
     /// When its time is over, if nothing happens.
     fn due(&self, patience: Duration) -> Option<Instant> {
         let waits_for_client = self.is_idle() || self.blocked || self.answers > 0;
         let stays = waits_for_client.then(|| self.since + patience);
-        let reserved = self.reserve.as_ref().filter(|reserve| self.requests == 0 || !reserve.has_let_in());
+        let reserved = self.reserve.as_ref().filter(|_| self.requests == 0 || !self.is_let_in());
         stays.into_iter().chain(reserved.map(|_| self.came + RESERVED_FOR)).min()
     }
 }
@@ -126,19 +149,60 @@ impl State {
         }
     }
 
+    fn add(&mut self, id: u64, member: Member) {
+        if member.reserve.is_some() {
+            self.reserved.insert(id);
+        }
+        *self.networks.entry(member.network).or_default() += 1;
+        self.members.insert(id, member);
+        self.set_idle(id);
+    }
+
     fn remove(&mut self, id: u64) -> Option<Member> {
         self.set_busy(id);
         let member = self.members.remove(&id)?;
-        if member.reserve.is_none() {
-            self.regular -= 1;
+        self.reserved.remove(&id);
+        if let Some(count) = self.networks.get_mut(&member.network) {
+            *count -= 1;
+            if *count == 0 {
+                self.networks.remove(&member.network);
+            }
         }
         Some(member)
     }
 
-    /// Closes the one of a kind that is idle for longest. Its place is free at once; it has nothing more to say.
-    fn close_idle(&mut self, kind: usize) -> bool {
-        let Some((_, id)) = self.idle[kind].first().copied() else { return false };
-        self.remove(id).inspect(|member| member.line.close()).is_some()
+    fn regular(&self) -> usize {
+        self.members.len() - self.reserved.len()
+    }
+
+    fn of(&self, network: Option<Network>) -> usize {
+        self.networks.get(&network).copied().unwrap_or_default()
+    }
+
+    /// Closes one of a kind for a connection that has come from `network`. Its place is free at once; it has nothing more to
+    /// say.
+    fn make_room(&mut self, kind: usize, network: Option<Network>, now: Instant) -> bool {
+        let closed = self.idle_for_longest(kind, now).or_else(|| self.of_the_greediest(kind, network));
+        closed.and_then(|id| self.remove(id)).inspect(|member| member.line.close()).is_some()
+    }
+
+    /// The one that had no request for longest. Those that have only just come are no idle ones: who comes often could
+    /// otherwise keep all others from ever getting through a handshake.
+    fn idle_for_longest(&self, kind: usize, now: Instant) -> Option<u64> {
+        let mut idle = self.idle[kind].iter().map(|(_, id)| *id);
+        idle.find(|id| self.members.get(id).is_some_and(|member| !member.arrives(now)))
+    }
+
+    /// One of the network that has most connections, if that remains no smaller than the one of the newcomer: in the reserve
+    /// any that is not an administrator's, else one that has only just come.
+    fn of_the_greediest(&self, kind: usize, network: Option<Network>) -> Option<u64> {
+        let idle = self.idle[kind].iter().map(|(_, id)| *id);
+        let candidates: Vec<u64> = if kind == 0 { idle.collect() } else { self.reserved.iter().copied().collect() };
+        let members = candidates.into_iter().filter_map(|id| Some((id, self.members.get(&id)?)));
+        let members = members.filter(|(_, member)| !member.is_let_in());
+        let counted = members.map(|(id, member)| (self.of(member.network), Reverse(id)));
+        let (count, Reverse(id)) = counted.max()?;
+        (count > self.of(network) + 1).then_some(id)
     }
 }
 
@@ -179,16 +243,16 @@ impl Table {
     }
 
     /// A place for a connection that has come, if there is one.
-    pub(super) fn take(self: &Arc<Self>, now: Instant) -> Option<Place> {
+    pub(super) fn take(self: &Arc<Self>, network: Option<Network>, now: Instant) -> Option<Place> {
         let mut state = self.state();
-        let reserve = if state.regular < self.most {
+        let reserve = if state.regular() < self.most {
             None
         } else {
             self.say(&state, now);
-            if state.close_idle(0) {
+            if state.make_room(0, network, now) {
                 self.made_room.fetch_add(1, Ordering::Relaxed);
                 None
-            } else if state.members.len() - state.regular < RESERVED || state.close_idle(1) {
+            } else if state.reserved.len() < RESERVED || state.make_room(1, network, now) {
                 self.reserved.fetch_add(1, Ordering::Relaxed);
                 Some(Reserve::default())
             } else {
@@ -198,10 +262,11 @@ impl Table {
         };
         state.next += 1;
         let (id, line) = (state.next, Arc::<Line>::default());
-        state.regular += usize::from(reserve.is_none());
         let member = Member {
+            network,
             reserve: reserve.clone(),
             came: now,
+            has_asked: false,
             since: now,
             requests: 0,
             answers: 0,
@@ -209,8 +274,7 @@ impl Table {
             broken_off: 0,
             line: line.clone(),
         };
-        state.members.insert(id, member);
-        state.set_idle(id);
+        state.add(id, member);
         // Otherwise the next look comes early enough: nobody who was there before is due later than this one.
         let is_due_earlier = reserve.is_some() || state.members.len() == 1;
         drop(state);
@@ -298,6 +362,10 @@ impl Place {
         self.line.closed.load(Ordering::Acquire)
     }
 
+    pub const fn id(&self) -> ConnectionId {
+        ConnectionId(self.id)
+    }
+
     pub fn told(&self) -> CancellationToken {
         self.line.told.clone()
     }
@@ -308,7 +376,10 @@ impl Place {
 
     /// A request has come.
     pub fn begin(self: &Arc<Self>) -> Request {
-        self.table.change(self.id, Instant::now(), |member| member.requests += 1);
+        self.table.change(self.id, Instant::now(), |member| {
+            member.requests += 1;
+            member.has_asked = true;
+        });
         Request { place: self.clone(), is_answered: false, is_complete: false }
     }
 
@@ -383,7 +454,12 @@ mod tests {
 
         /// A connection that came at this second.
         fn comes(&self, second: u64) -> Option<Arc<Place>> {
-            self.table.take(self.at(second)).map(Arc::new)
+            self.comes_from("192.0.2.1", second)
+        }
+
+        fn comes_from(&self, address: &str, second: u64) -> Option<Arc<Place>> {
+            let network = Network::of_caller(address.parse().unwrap());
+            self.table.take(Some(network), self.at(second)).map(Arc::new)
         }
     }
 
@@ -431,6 +507,28 @@ mod tests {
         assert!(!regular[0].is_closed());
         let counts = party.table.counts();
         assert_eq!((counts.open, counts.made_room, counts.reserved, counts.refused), (18, 0, 17, 1));
+    }
+
+    #[test]
+    fn who_comes_often_takes_no_place_of_who_comes_once() {
+        const OFTEN: &str = "203.0.113.1";
+        let party = Party::of(3);
+        let _busy: Vec<Request> = (0..2).map(|_| party.comes_from(OFTEN, 0).unwrap().begin()).collect();
+        let flood = party.comes_from(OFTEN, 100).unwrap();
+        // A place that is not the reserve's: the last one of the flood has to go for it, though it has just come.
+        let once = party.comes(100).unwrap();
+        assert!(flood.is_closed() && once.reserve().is_none());
+        let flood: Vec<_> = (0..RESERVED).map(|_| party.comes_from(OFTEN, 100).unwrap()).collect();
+        assert!(flood.iter().all(|place| place.reserve().is_some()), "the handshake is not broken off for them");
+        let _asks: Vec<Request> = flood[1..].iter().map(Place::begin).collect();
+        assert!(party.comes_from(OFTEN, 100).is_none(), "nor do they take each other's places");
+        // The reserve, too, has room for who is not of the flood, whether its requests are under way or not.
+        let _orders = once.begin();
+        let others = ["192.0.2.2", "192.0.2.3"].map(|address| party.comes_from(address, 100).unwrap());
+        assert_eq!([&flood[0], &flood[1], &flood[2]].map(|place| place.is_closed()), [true, true, false]);
+        assert!([&once, &others[0], &others[1]].iter().all(|place| !place.is_closed()));
+        // After a second nobody is arriving any more.
+        assert!(party.comes_from(OFTEN, 101).is_some() && others[0].is_closed());
     }
 
     #[test]

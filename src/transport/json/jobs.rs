@@ -21,6 +21,7 @@ use crate::model::log::LogType;
 use crate::model::state::State as RunState;
 use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
 use crate::service::{Caller, Credentials};
+use crate::transport::budget::weight_of_head;
 use crate::transport::connections::Reserve;
 use crate::transport::{proxies, soap};
 
@@ -42,7 +43,19 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
         let peer = proxies::peer(&parts.extensions);
         let client = peer.map(|peer| peer.to_string());
         let credentials = Credentials { user, password, locale, client, peer, address: None };
-        let caller = state.services.authenticate(credentials).await?;
+        // Logins may wait for each other.
+        let mut charge = state.budgets.charge(parts);
+        let given_up = charge.given_up();
+        let weight = weight_of_head(parts);
+        let log_in = async {
+            charge.grow(weight).await?;
+            Ok::<_, Problem>(state.services.authenticate(credentials).await?)
+        };
+        let caller = tokio::select! {
+            biased;
+            caller = log_in => caller?,
+            busy = given_up => return Err(busy.into()),
+        };
         if let Some(reserve) = parts.extensions.get::<Reserve>() {
             reserve.let_in(&caller)?;
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::model::invalid::Invalid;
 use crate::service::{Denied, Error, NotAuthenticated};
-use crate::transport::budget::RETRY_AFTER;
+use crate::transport::budget::{Busy, RETRY_AFTER};
 use crate::transport::connections::Crowded;
 
 /// Why there is no answer.
@@ -36,6 +36,11 @@ impl Problem {
         let detail = invalid.to_string();
         let problem = Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is wrong", detail);
         Self { field: Some(invalid.field), ..problem }
+    }
+
+    fn busy(detail: String) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", detail);
+        Self { retry_after: Some(u64::from(RETRY_AFTER)), ..problem }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -74,8 +79,13 @@ impl From<Error> for Problem {
 
 impl From<Crowded> for Problem {
     fn from(crowded: Crowded) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", crowded.to_string());
-        Self { retry_after: Some(u64::from(RETRY_AFTER)), ..problem }
+        Self::busy(crowded.to_string())
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(busy: Busy) -> Self {
+        Self::busy(busy.to_string())
     }
 }
 

@@ -115,6 +115,9 @@ pub trait Dispatch: Send + Sync {
     /// False for an operation that this server does not have. Its parameter is then not even looked at.
     fn supports(&self, operation: &Operation) -> bool;
 
+    /// Whose login it is that stands in the head of a request.
+    async fn log_in(&self, credentials: Credentials, origin: &Origin) -> Result<Caller, Fault>;
+
     async fn call(&self, request: Request) -> Result<Answer, Fault>;
 }
 

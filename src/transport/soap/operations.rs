@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Answer, Dispatch, Fault, FaultCode, Request};
+use super::{Answer, Credentials, Dispatch, Fault, FaultCode, Origin, Request};
 use crate::contract::Operation;
 use crate::model::locale::Locale;
 use crate::service::pages::{Pages, Rest};
@@ -161,6 +161,17 @@ fn write_all<T: Serialize>(items: Vec<T>) -> Result<Vec<Value>, Error> {
 impl Dispatch for ServiceDispatch {
     fn supports(&self, operation: &Operation) -> bool {
         NAMES.contains(&operation.name)
+    }
+
+    async fn log_in(&self, credentials: Credentials, origin: &Origin) -> Result<service::Caller, Fault> {
+        let credentials = service::Credentials {
+            user: Some(credentials.user),
+            password: Some(credentials.password),
+            client: origin.peer.map(|peer| peer.to_string()),
+            peer: origin.peer,
+            ..service::Credentials::default()
+        };
+        self.services.authenticate(credentials).await.map_err(fault)
     }
 
     async fn call(&self, mut request: Request) -> Result<Answer, Fault> {

@@ -15,8 +15,8 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
-use crate::transport::budget::{Budgets, Charge, RETRY_AFTER};
-use crate::transport::connections::Reserve;
+use crate::transport::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
+use crate::transport::connections::{Crowded, Reserve};
 use crate::transport::proxies;
 
 use super::{
@@ -97,7 +97,7 @@ async fn serve(state: &SoapState, endpoint: Endpoint, request: axum::extract::Re
     let (parts, body) = request.into_parts();
     let mut style = Style::of(&parts.headers, endpoint);
     let patience = state.settings.patience;
-    let charge = state.budgets.charge();
+    let charge = state.budgets.charge(&parts);
     let given_up = charge.given_up();
     let exchanged = AssertUnwindSafe(exchange(state, endpoint, &parts, body, charge, &mut style)).catch_unwind();
     let exchanged = async {
@@ -137,19 +137,43 @@ async fn exchange(
     endpoint: Endpoint,
     parts: &Parts,
     body: Body,
-    mut charge: Charge,
+    charge: Charge,
     style: &mut Style,
 ) -> Result<Reply, Fault> {
-    let bytes = read_body(parts, body, state.settings.max_body_bytes, &mut charge, style).await?;
-    charge.grow(weight(&bytes, state.settings.xml.elements)).await?;
-    let admission = Admission { charge, reserve: parts.extensions.get::<Reserve>().cloned() };
-    let mut call = read_call(state, endpoint, parts, &bytes, admission, style)?;
+    let mut admission = Admission { charge, reserve: parts.extensions.get::<Reserve>().cloned() };
+    admission.charge.grow(weight_of_head(parts)).await?;
+    let early = log_in_early(state, parts, admission.reserve.as_ref()).await;
+    let bytes = read_body(parts, body, state.settings.max_body_bytes, &mut admission.charge, style).await?;
+    admission.charge.grow(weight(&bytes, state.settings.xml.elements)).await?;
+    let mut call = read_call(state, endpoint, parts, &bytes, (admission, early), style)?;
     call.admission.charge.shrink(bytes.capacity() as u64);
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
     match state.dispatch.call(call).await? {
         Answer::Whole(answer) => write_answer(&answer, operation, version).map(Reply::Whole),
         Answer::Listed { field, pages } => Ok(Reply::Listed(Listed::new(operation, field, version, pages)?)),
+    }
+}
+
+/// What came of the login in the head of a request.
+enum Early {
+    /// There is none, it has not been looked at, or it is good.
+    Open,
+    /// It was refused. The body may have another login; if not, this one is not tried again, which would count twice.
+    Refused(Fault),
+}
+
+/// Lets a request in by its head where the body may come too late: on the reserve, whose connections are not open for long to
+/// others than administrators. Elsewhere a login in the head is not looked at if the body has one: it may be for a proxy.
+async fn log_in_early(state: &SoapState, parts: &Parts, reserve: Option<&Reserve>) -> Early {
+    let Some(reserve) = reserve else { return Early::Open };
+    let Some(credentials) = credentials::basic(&parts.headers) else { return Early::Open };
+    match state.dispatch.log_in(credentials, &origin(parts, &state.settings)).await {
+        Ok(caller) => match reserve.let_in(&caller) {
+            // Who is no administrator is told so when all is read.
+            Ok(()) | Err(Crowded) => Early::Open,
+        },
+        Err(refusal) => Early::Refused(refusal),
     }
 }
 
@@ -164,7 +188,7 @@ fn read_call(
     endpoint: Endpoint,
     parts: &Parts,
     bytes: &[u8],
-    admission: Admission,
+    (admission, early): (Admission, Early),
     style: &mut Style,
 ) -> Result<Request, Fault> {
     style.guess(bytes);
@@ -195,10 +219,15 @@ fn read_call(
     }
     let param =
         opened.param.unwrap_or_else(|| Element { name: target.operation.param.name.clone(), ..Element::default() });
+    let credentials = match (auth.credentials, early) {
+        (Some(credentials), _) => Some(credentials),
+        (None, Early::Open) => credentials::basic(&parts.headers),
+        (None, Early::Refused(refusal)) => return Err(refusal),
+    };
     Ok(Request {
         operation: target.operation,
         version: target.version,
-        credentials: auth.credentials.or_else(|| credentials::basic(&parts.headers)),
+        credentials,
         locale: auth.locale.or_else(|| credentials::accepted_language(&parts.headers)),
         param: decode(&param, &target.operation.param, target.version)?,
         app_name: auth.app_name,

@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use super::*;
-use crate::transport::soap::{GzipPolicy, credentials::Credentials};
+use crate::service::Caller;
+use crate::transport::soap::{FaultCode, GzipPolicy, credentials::Credentials};
 
 const V2014: &str = "http://www.scene7.com/IpsApi/xsd/2014-04-03";
 
@@ -22,6 +23,23 @@ struct Desk;
 impl Dispatch for Desk {
     fn supports(&self, operation: &Operation) -> bool {
         operation.name != "getAllCompanies"
+    }
+
+    /// Everybody is known but who says no.
+    async fn log_in(&self, credentials: Credentials, _: &Origin) -> Result<Caller, Fault> {
+        if credentials.password == "no" {
+            return Err(Fault::new(FaultCode::InvalidCredentials, "said no at the head"));
+        }
+        Ok(Caller {
+            account: crate::model::id::AccountId(1),
+            email: credentials.user,
+            is_ips_admin: false,
+            roles: Default::default(),
+            locale: crate::model::locale::Locale::english(),
+            client: None,
+            peer: None,
+            address: None,
+        })
     }
 
     async fn call(&self, request: Request) -> Result<Answer, Fault> {
@@ -213,6 +231,27 @@ async fn basic_authentication_alone_is_a_login() {
     let reply = post_soap(&[], body).await;
     assert_eq!(reply.status, 500, "never 401");
     assert!(reply.text().contains("<faultstring>authenticationFault</faultstring>") && reply.text().contains("10000"));
+}
+
+#[tokio::test]
+async fn on_the_reserve_a_login_in_the_head_is_looked_at_first_and_once() {
+    let post = async |login: &str, header: &str| {
+        let body = format!(
+            "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Header>{header}</e:Header><e:Body>\
+             <getActiveJobsParam xmlns='{V2014}'><companyHandle>c|1</companyHandle></getActiveJobsParam></e:Body></e:Envelope>"
+        );
+        let request = HttpRequest::post(SOAP_PATH).header("Authorization", login).extension(Reserve::default());
+        let response = app(Settings::default()).oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    // u:p, and u:no.
+    let (right, wrong) = ("Basic dTpw", "Basic dTpubw==");
+    assert!(post(right, "").await.contains("</getActiveJobsReturn>"));
+    let refused = post(wrong, "").await;
+    assert!(refused.contains("said no at the head") && refused.contains("10001"), "{refused}");
+    let in_body = format!("<authHeader xmlns='{V2014}'><user>u</user><password>p</password></authHeader>");
+    assert!(post(wrong, &in_body).await.contains("</getActiveJobsReturn>"), "it may be for a proxy");
 }
 
 #[tokio::test]
