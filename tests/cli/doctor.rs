@@ -179,6 +179,46 @@ fn what_is_no_file_of_ours_is_no_reason_to_refuse_a_start() {
 }
 
 #[test]
+fn a_log_that_lies_beside_a_restored_database_is_not_mixed_into_it() {
+    let place = Place::lived();
+    let log = place.data.join("prepress.db-wal");
+    let backup = place.data.with_extension("backup");
+    fs::copy(place.database(), &backup).unwrap();
+    let daemon = place.serve();
+    place.draw("summer/hat.png", 9);
+    place.upload("summer");
+    assert_eq!(daemon.terminate(), Some(0));
+    let daemon = place.serve();
+    place.draw("autumn/coat.png", 40);
+    place.upload("autumn");
+    // Its own log is carried out, as after every crash.
+    daemon.signal(rustix::process::Signal::KILL);
+    drop(daemon);
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    let killed = [place.database(), log.clone()].map(|path| (fs::read(&path).unwrap(), path));
+    let put_back = || killed.iter().for_each(|(content, path)| fs::write(path, content).unwrap());
+    place.run(&["company", "list"]).ok();
+    put_back();
+
+    fs::copy(&backup, place.database()).unwrap();
+    place.is_refused(&["prepress.db-wal holds changes of another database, or of another time of it", "move away"]);
+    // Each of the two ways out that it names.
+    put_back();
+    let daemon = place.serve();
+    assert_eq!(place.sql("SELECT group_concat(name) FROM asset"), "shoe,hat,coat");
+    daemon.signal(rustix::process::Signal::KILL);
+    drop(daemon);
+    fs::copy(&backup, place.database()).unwrap();
+    fs::rename(&log, log.with_extension("kept")).unwrap();
+    fs::remove_file(place.data.join("prepress.db-shm")).unwrap();
+    let daemon = place.serve();
+    assert_eq!(place.sql("SELECT group_concat(name) FROM asset"), "shoe");
+    assert_eq!(place.sql("PRAGMA integrity_check"), "ok");
+    place.run_on_older(&["jobs", "list"]);
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
 fn a_database_may_lie_elsewhere_behind_a_link() {
     let place = Place::lived();
     let elsewhere = place.data.with_extension("fast");
