@@ -383,7 +383,10 @@ async fn arriving_files_replace_number_or_skip() {
     assert_eq!(file("A", "shoe.jpg", false).await, Filed::Duplicate { asset, name: name() });
     let Filed::LeftOut(there) = file("B", "shoe.jpg", false).await else { panic!("other content") };
     assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
-    assert_eq!(file("A", "shoe.jpg", true).await, Filed::Updated { asset, name: name(), moved_from: None });
+    assert_eq!(
+        file("A", "shoe.jpg", true).await,
+        Filed::Updated { asset, name: name(), moved_from: None, in_place_of: None }
+    );
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
     for (number, folder) in (1..).zip(["B", "C", "D", "E", "F"]) {
         let Filed::AddedWithNumber { name, .. } = file(folder, "shoe.jpg", true).await else {
@@ -394,9 +397,10 @@ async fn arriving_files_replace_number_or_skip() {
     let Filed::Updated { name: again, .. } = file("B", "shoe.jpg", true).await else { panic!("it has its number") };
     assert_eq!(again, "shoe-1");
     set_mode(OverwriteMode::OverwriteAnyExtAnyFolder, false).await;
+    let in_place_of = Some(SourceName::of_path("A/shoe.jpg"));
     assert_eq!(
         file("B", "shoe.png", true).await,
-        Filed::Updated { asset, name: name(), moved_from: Some("A".to_owned()) }
+        Filed::Updated { asset, name: name(), moved_from: Some("A".to_owned()), in_place_of }
     );
     let moved = shop.one(asset).await;
     assert_eq!((&moved["folder"], &moved["fileName"]), (&json!("Acme/B/"), &json!("shoe.png")));

@@ -407,7 +407,7 @@ impl Told {
                 };
                 lines.push(self.line(LogType::UploadWarning, name, message));
             }
-            Filed::Updated { name, moved_from, .. } => {
+            Filed::Updated { name, moved_from, in_place_of, .. } => {
                 counters.update = 1;
                 let message =
                     Message::new("file-updated").with("file", self.path(name)).with("bytes", self.ready.master.bytes);
@@ -418,6 +418,14 @@ impl Told {
                         .with("from", handle::folder_path(&self.root, from))
                         .with("folder", handle::folder_path(&self.root, &self.incoming.folder));
                     lines.push(self.line(LogType::JobInfo, name, message));
+                }
+                if let Some(other) = in_place_of {
+                    // Whoever asks to overwrite means what was there before.
+                    let message = Message::new("replaced-of-same-job")
+                        .with("file", self.incoming.shown.clone())
+                        .with("asset", name.clone())
+                        .with("other", other.path());
+                    lines.push(self.line(LogType::UploadWarning, name, message));
                 }
             }
             Filed::Duplicate { asset, name } => {

@@ -122,6 +122,7 @@ codes! {
     TEMPLATE_MADE = "template-made";
     NAME_CLEANED = "name-cleaned";
     MOVED_TO_FOLDER = "moved-to-folder";
+    REPLACED_OF_SAME_JOB = "replaced-of-same-job";
     CONTENT_DIFFERS = "content-differs";
     ARCHIVE_UNPACKED = "archive-unpacked";
     ARCHIVE_NAMES = "archive-names";

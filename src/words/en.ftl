@@ -481,6 +481,10 @@ template-made = { $template } is the template of { $file }, with { NUMBER($layer
 # $file (Text) as it was called
 # $name (Text) as it is stored
 name-cleaned = { $file } is stored as { $name }, without the characters that a name may not have.
+# $file (Text)
+# $other (Text) the file whose content the asset had
+# $asset (Text)
+replaced-of-same-job = { $file } took the place of { $other }, which came in the same job and is no asset any more: both are called { $asset }, and the job overwrites.
 # $asset (Text)
 # $from (Text) folder
 # $folder (Text) folder

@@ -60,6 +60,8 @@ pub enum Filed {
         name: String,
         /// The folder it was in, if it moved.
         moved_from: Option<String>,
+        /// The file whose content it had until now, if that came in the same run: no asset has it any more.
+        in_place_of: Option<SourceName>,
     },
     /// `asset` has the name, or got a number when it came under it, and the same content.
     Duplicate {
@@ -220,6 +222,7 @@ async fn overwrite(
     } else {
         Some(Contexts::NONE)
     };
+    let is_other = namesake.blob != arrival.master.blob;
     let replacement = Replacement {
         company: arrival.company,
         asset: namesake.id,
@@ -233,7 +236,8 @@ async fn overwrite(
     ingest::replace(tx, &replacement).await?;
     note_source(tx, namesake.id, &arrival.source, arrival.run, arrival.at).await?;
     let moved_from = moved.then(|| namesake.folder.clone());
-    Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from })
+    let in_place_of = namesake.source.clone().filter(|_| namesake.run == Some(arrival.run) && is_other);
+    Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from, in_place_of })
 }
 
 /// Notes which file the master of an asset is.

@@ -87,7 +87,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
     ingest::replace(tx, &replacement).await?;
     restore(tx, held.id).await?;
     folders::touch(tx, &[held.folder], part.at).await?;
-    Ok(Filed::Updated { asset: held.id, name: held.name, moved_from: None })
+    Ok(Filed::Updated { asset: held.id, name: held.name, moved_from: None, in_place_of: None })
 }
 
 async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {

@@ -45,7 +45,7 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
     let filed = match held(tx, &set).await? {
         Some((asset, name)) => {
             touch(tx, &set, asset).await?;
-            Filed::Updated { asset, name, moved_from: None }
+            Filed::Updated { asset, name, moved_from: None, in_place_of: None }
         }
         None => add(tx, &set).await?,
     };
