@@ -178,15 +178,18 @@ mod tests {
             Self { folder, store }
         }
 
+        async fn execute(&self, sql: &'static str) {
+            let done = self.store.write(move |tx| {
+                Box::pin(
+                    async move { sqlx::query(sql).execute(tx).await.map(|_| ()).map_err(StoreError::doing("test")) },
+                )
+            });
+            done.await.unwrap();
+        }
+
         /// A transaction that fills some pages.
         async fn write(&self) {
-            let insert = "INSERT INTO system (key, value) VALUES (hex(randomblob(8)), hex(randomblob(30000)))";
-            let work = |tx: &mut SqliteConnection| -> futures_util::future::BoxFuture<'_, Result<(), StoreError>> {
-                Box::pin(
-                    async move { sqlx::query(insert).execute(tx).await.map(|_| ()).map_err(StoreError::doing("test")) },
-                )
-            };
-            self.store.write(work).await.unwrap();
+            self.execute("INSERT INTO system (key, value) VALUES (hex(randomblob(8)), hex(randomblob(30000)))").await;
         }
 
         /// The database and its log as a process leaves them that is killed now.
@@ -259,16 +262,7 @@ mod tests {
         let lived = Lived::new().await;
         lived.write().await;
         let before = lived.killed();
-        let look = |tx: &mut SqliteConnection| -> futures_util::future::BoxFuture<'_, Result<(), StoreError>> {
-            Box::pin(async move {
-                sqlx::query("DELETE FROM system WHERE key = 'no such key'")
-                    .execute(tx)
-                    .await
-                    .map(|_| ())
-                    .map_err(StoreError::doing("test"))
-            })
-        };
-        lived.store.write(look).await.unwrap();
+        lived.execute("DELETE FROM system WHERE key = 'no such key'").await;
         assert!(lived.killed() == before, "nothing is written to the disk");
         lived.store.close().await;
     }

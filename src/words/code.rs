@@ -342,6 +342,7 @@ codes! {
     DOCTOR_MARK_AHEAD = "doctor-mark-ahead";
     DOCTOR_MARK = "doctor-mark";
     DOCTOR_RESTORED = "doctor-restored";
+    DOCTOR_MARK_LOST = "doctor-mark-lost";
     MADE_AGAIN_BY = "made-again-by";
     REMEDY_CLEAR = "remedy-clear";
     REMEDY_SUSPECT = "remedy-suspect";
