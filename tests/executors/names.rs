@@ -264,6 +264,25 @@ async fn an_archive_beside_the_file_whose_name_it_has_inside() {
     }
 }
 
+/// Files are told apart by what their names are, and not by how those are shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_whose_names_look_the_same_are_two() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new().await;
+    let names: [&[u8]; 4] = [b"b\\xFE.jpg", b"b\xFE.jpg", b"line\nbreak.jpg", b"line\\x0Abreak.jpg"];
+    std::fs::create_dir_all(world.ingest("in")).unwrap();
+    for (seed, name) in (1..).zip(names) {
+        std::fs::write(world.ingest("in").join(OsStr::from_bytes(name)), jpeg(24, seed)).unwrap();
+    }
+    let order = with(directory("in"), json!({ "sameName": "number" }));
+    for expected in [(4, 0, 0), (0, 4, 0)] {
+        let done = world.run_with_crashes_after(2, UPLOAD, order.clone()).await.succeeded();
+        assert_eq!(counted(&done), expected, "{}", done.text());
+        assert_eq!(world.asset_names().await, ["bxFE", "bxFE-1", "linebreak", "linex0Abreak"], "{}", done.text());
+    }
+}
+
 /// What is overwritten by a file of the same job is nowhere any more, and whoever uploaded it believes that it is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_takes_the_place_of_another_one_of_its_job_has_a_warning() {
