@@ -5,7 +5,10 @@
 //! transaction of the writer counts one further in a field that the first page of every database has for its users
 //! (`user_version`), and that page is in the log with each of them. The database itself was left by the last transaction that
 //! was taken over from the log, or by the one before the first of the log: any other number is of another time, or of another
-//! database, for a new one begins anywhere.
+//! database, for a new one begins anywhere. A copy that `VACUUM INTO` made is told by the number of its schema: it is one higher
+//! than that of the original, and its pages lie otherwise.
+//!
+//! What others write by hand is not counted, and counts as done with the transaction before it.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,8 +19,9 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::StoreError;
 
-/// Of SQLite's file formats: where the first page has `user_version`, and the size of a page.
+/// Of SQLite's file formats: where the first page has `user_version`, the number of its schema, and the size of a page.
 const VERSION_AT: u64 = 60;
+const SCHEMA_AT: u64 = 40;
 const PAGE_SIZE_AT: u64 = 16;
 
 /// The head of a log and of a page in it.
@@ -53,13 +57,13 @@ pub(super) fn stray(database: &Path) -> io::Result<Option<Stray>> {
             // Nothing was ever taken over: all that there is is in the log.
             return Ok(None);
         }
-        let left_at = number(&file, VERSION_AT, 4)?;
-        let versions = before.versions()?;
+        let (left_at, schema) = (number(&file, VERSION_AT, 4)?, number(&file, SCHEMA_AT, 4)?);
+        let span = before.span()?;
         if Head::of(&log)?.is_some_and(|after| after.salts == before.salts) {
-            let is_own = versions.is_none_or(|(first, last)| {
+            let is_own = span.is_none_or(|span| {
                 // Numbers that begin again behind the highest are as near to each other as others.
-                let before_first = first.wrapping_sub(1);
-                left_at.wrapping_sub(before_first) <= last.wrapping_sub(before_first)
+                let before_first = span.first.wrapping_sub(1);
+                schema <= span.schema && left_at.wrapping_sub(before_first) <= span.last.wrapping_sub(before_first)
             });
             return Ok((!is_own).then_some(Stray { log }));
         }
@@ -90,20 +94,29 @@ impl Head {
         Ok((page.is_power_of_two() && page <= 1 << 16).then_some(Self { file, page, salts }))
     }
 
-    /// What the first page counts where the log has it first and last; None if it does not have it.
-    fn versions(&self) -> io::Result<Option<(u32, u32)>> {
+    /// None if the log does not have the first page.
+    fn span(&self) -> io::Result<Option<Span>> {
         let length = self.file.metadata()?.len();
-        let mut found = None;
+        let mut span: Option<Span> = None;
         let mut at = LOG_HEAD;
         while at + FRAME_HEAD + self.page <= length && salts(&self.file, at + 8)? == self.salts {
             if number(&self.file, at, 4)? == 1 {
-                let version = number(&self.file, at + FRAME_HEAD + VERSION_AT, 4)?;
-                found = Some((found.map_or(version, |(first, _)| first), version));
+                let last = number(&self.file, at + FRAME_HEAD + VERSION_AT, 4)?;
+                let schema = number(&self.file, at + FRAME_HEAD + SCHEMA_AT, 4)?;
+                span = Some(Span { first: span.map_or(last, |span| span.first), last, schema });
             }
             at += FRAME_HEAD + self.page;
         }
-        Ok(found)
+        Ok(span)
     }
+}
+
+/// What the first page counts where the log has it first and last, and the number of its last schema.
+#[derive(Clone, Copy)]
+struct Span {
+    first: u32,
+    last: u32,
+    schema: u32,
 }
 
 fn number(file: &File, at: u64, bytes: usize) -> io::Result<u32> {
@@ -232,12 +245,15 @@ mod tests {
                 moments.push((database, log));
             }
         }
-        other.write().await;
+        for _ in 0..80 {
+            other.write().await;
+        }
         let (first, last) = (moments.first().unwrap(), moments.last().unwrap());
         assert!(!moments.iter().any(|moment| moment.1[16..24] == other.killed().1[16..24]));
         assert!(moments.windows(2).all(|two| two[0].1[16..24] != two[1].1[16..24]), "each has a log of its own");
         assert!(is_stray(&first.0, &last.1) && is_stray(&last.0, &first.1), "an earlier or later database");
         assert!(is_stray(&backups[0], &last.1) && is_stray(&backups[0], &moments[2].1), "a backup");
+        assert!(is_stray(backups.last().unwrap(), &last.1), "a backup that is not made page by page, of the same hour");
         assert!(is_stray(&last.0, &other.killed().1) && is_stray(&other.killed().0, &last.1), "another database");
         assert!(!is_stray(&last.0, &last.1[..32]) && !is_stray(&last.0, b""), "nothing is in it");
 

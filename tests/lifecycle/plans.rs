@@ -615,6 +615,10 @@ fn faults(sql: &str, plan: &[Step], partial: &BTreeSet<String>) -> Vec<String> {
 const ALLOWED: &[(&str, &str)] =
     &[("SELECT count(*) FROM asset a JOIN folder f", "a search says how much there is in all")];
 
+/// The same by statistics of the first day: it is known of these that SQLite prefers a table as a whole to a few numbers in
+/// it, if it had some rows only when the daemon was last ended. The next one forgets that as it begins ("first, opened").
+const ALLOWED_AT_FIRST: &[&str] = &["WHERE +a.company_id = $1 AND a.id IN (SELECT value FROM json_each($2))"];
+
 /// Statements of the store's jobs that no call of this test sends, and why none need.
 const COLD: &[(&str, &str)] = &[
     ("SELECT value FROM system WHERE key = 'zone'", "once a start"),
@@ -769,6 +773,9 @@ async fn hot_statements_find_what_they_want_in_any_database() {
                 wrong.retain(|fault| fault.starts_with(WHOLE_INDEX));
             }
             wrong.retain(|_| !ALLOWED.iter().any(|(allowed, _)| plain(sql).contains(allowed)));
+            if statistics == "first" {
+                wrong.retain(|_| !ALLOWED_AT_FIRST.iter().any(|allowed| plain(sql).contains(allowed)));
+            }
             if !wrong.is_empty() {
                 let plan: Vec<&str> = plan.iter().map(|step| step.detail.as_str()).collect();
                 let plan = plan.join("\n");

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use prepress::assets::blobs::Blobs;
-use prepress::clock::{Clock, SystemClock};
+use prepress::clock::SystemClock;
 use prepress::model::id::{CompanyId, InstanceId};
 use prepress::model::role::Role;
 use prepress::model::state::State;
