@@ -386,7 +386,7 @@ async fn arriving_files_replace_number_or_skip() {
     assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
     assert_eq!(
         file("A", "shoe.jpg", true).await,
-        Filed::Updated { asset, name: name(), moved_from: None, part_of: None, parts_gone: 0 }
+        Filed::Updated { asset, name: name(), moved_from: None, in_place_of: None, part_of: None, parts_gone: 0 }
     );
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
     for (number, folder) in (1..).zip(["B", "C", "D", "E", "F"]) {
@@ -398,9 +398,17 @@ async fn arriving_files_replace_number_or_skip() {
     let Filed::Updated { name: again, .. } = file("B", "shoe.jpg", true).await else { panic!("it has its number") };
     assert_eq!(again, "shoe-1");
     set_mode(OverwriteMode::OverwriteAnyExtAnyFolder, false).await;
+    let in_place_of = Some(SourceName::of_path("A/shoe.jpg"));
     assert_eq!(
         file("B", "shoe.png", true).await,
-        Filed::Updated { asset, name: name(), moved_from: Some("A".to_owned()), part_of: None, parts_gone: 0 }
+        Filed::Updated {
+            asset,
+            name: name(),
+            moved_from: Some("A".to_owned()),
+            in_place_of,
+            part_of: None,
+            parts_gone: 0
+        }
     );
     let moved = shop.one(asset).await;
     assert_eq!((&moved["folder"], &moved["fileName"]), (&json!("Acme/B/"), &json!("shoe.png")));

@@ -169,7 +169,8 @@ impl Blobs {
     }
 
     /// What is wrong with a blob that should be `bytes` long, if that is known; with `thoroughly` all of it is read and its
-    /// hash compared. None: it is sound.
+    /// hash compared. None: it is sound. For who reports on all files: what cannot be opened is one more of them, and nothing that
+    /// was known before counts. Who goes on with the content asks [`Blobs::verify`].
     pub fn inspect(
         &self,
         id: &str,

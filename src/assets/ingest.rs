@@ -333,12 +333,29 @@ fn why(error: &io::Error) -> Why {
     if leads_out(error) { Why::LinkLeadsOut } else { Why::Unreadable(error.to_string()) }
 }
 
-/// A path as text. Bytes that are no text become `\xNN`, so that two different paths stay two.
+/// A path as text that is the same for no other path: bytes that are no text, what would break a line, and the sign that says
+/// so become `\xNN`.
 pub fn display(path: &Path) -> String {
+    as_text(path, |sign| sign.is_control() || sign == '\\')
+}
+
+/// What a name says, whoever else says the same: only bytes that are no text become `\xNN`.
+pub fn name_text(path: &Path) -> String {
+    as_text(path, |_| false)
+}
+
+fn as_text(path: &Path, is_escaped: impl Fn(char) -> bool) -> String {
     let mut text = String::new();
+    let escape = |text: &mut String, bytes: &[u8]| text.extend(bytes.iter().map(|byte| format!("\\x{byte:02X}")));
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+        for sign in chunk.valid().chars() {
+            if is_escaped(sign) {
+                escape(&mut text, sign.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                text.push(sign);
+            }
+        }
+        escape(&mut text, chunk.invalid());
     }
     text
 }
@@ -482,7 +499,13 @@ mod tests {
         for byte in [0xfe, 0xff] {
             fs::write(tree.path("in").join(OsStr::from_bytes(&[b'b', byte, b'.', b'j'])), "x").unwrap();
         }
-        assert_eq!(names(&tree.walk("in", false).unwrap()), ["a.jpg", "b\\xFE.j", "b\\xFF.j"]);
+        for name in ["b\\xFE.j", "b\n.j"] {
+            std::fs::write(tree.path("in").join(name), "x").unwrap();
+        }
+        let found = tree.walk("in", false).unwrap();
+        assert_eq!(names(&found), ["a.jpg", "b\\x0A.j", "b\\x5CxFE.j", "b\\xFE.j", "b\\xFF.j"]);
+        let called: Vec<String> = found.files.iter().map(|file| name_text(&file.relative)).collect();
+        assert_eq!(called, ["a.jpg", "b\n.j", "b\\xFE.j", "b\\xFE.j", "b\\xFF.j"]);
     }
 
     #[test]

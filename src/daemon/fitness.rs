@@ -6,6 +6,8 @@
 //!
 //! A database whose files are all gone is most often on a machine that lacks a disk just now. What would be stored until it
 //! is back would then lie where nobody finds it.
+//!
+//! A write-ahead log of another database, or of another time of it, is what a restored backup finds beside it after a crash.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,8 @@ use std::path::{Path, PathBuf};
 use super::{database, parts};
 use crate::assets::mark::{self, Found};
 use crate::config::Config;
-use crate::store::Options;
 use crate::store::peek::{self, Peeked};
+use crate::store::{Options, Stray};
 
 /// Why a data folder may not be worked on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,7 @@ pub async fn examine(config: &Config) -> Result<(), Unfit> {
             let what = format!("{shown} is not an SQLite database");
             return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
         }
+        Peeked::BesideStrayLog(Stray { log }) => return Err(beside_stray(&log, &path)),
         Peeked::Missing => format!("the database {shown} is missing"),
         Peeked::LinkToNowhere(target) => {
             format!("the database {shown} is a link to {}, where nothing is", target.display())
@@ -97,6 +100,21 @@ fn has_files(config: &Config) -> Result<(), Unfit> {
         mark::path(&root).display()
     );
     Err(Unfit { what, remedy })
+}
+
+/// What the log holds is not in the database, and SQLite would write it over what is.
+fn beside_stray(log: &Path, database: &Path) -> Unfit {
+    let (log, database) = (log.display(), database.display());
+    Unfit {
+        what: format!(
+            "{log} holds changes of another database, or of another time of it, than {database}: together they would be \
+             neither"
+        ),
+        remedy: format!(
+            "if {database} was restored from a backup, move away {log} and the -shm file beside it; if not, restore the \
+             database that {log} belongs to"
+        ),
+    }
 }
 
 fn remedy(lying: &Lying, config: &Config) -> String {

@@ -45,6 +45,7 @@ pub(super) struct Bound {
 
 /// A server that answers.
 pub(super) struct Listener {
+    address: SocketAddr,
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
     accepting: Accepting,
@@ -77,7 +78,11 @@ impl Listener {
     pub fn prepare(&self, config: &Config) -> Result<Replacement, StartError> {
         let pair = pair(config)?.filter(|_| self.certificates.is_some());
         let https = self.certificates.is_some();
-        Ok(Replacement { pair, soap: soap_settings(config, https), uploads: super::parts::upload_limits(config) })
+        Ok(Replacement {
+            pair,
+            soap: soap_settings(config, self.address, https),
+            uploads: super::parts::upload_limits(config),
+        })
     }
 
     /// From now on these hold, for requests and handshakes that begin.
@@ -114,8 +119,8 @@ impl Bound {
     pub fn serve(self, config: &Config, services: Services, uploads: Uploads) -> Listener {
         let accepting = Accepting::default();
         let handle = Handle::new();
-        let Self { socket, address: _, certificates } = self;
-        let settings = soap_settings(config, certificates.is_some());
+        let Self { socket, address, certificates } = self;
+        let settings = soap_settings(config, address, certificates.is_some());
         let dispatch = Arc::new(ServiceDispatch::new(services.clone()));
         let server = &config.server;
         let patience = server.request_timeout.duration();
@@ -150,7 +155,7 @@ impl Bound {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        Listener { handle, task, accepting, watches, certificates, soap, uploads }
+        Listener { address, handle, task, accepting, watches, certificates, soap, uploads }
     }
 }
 
@@ -184,7 +189,7 @@ fn most_connections(wanted: u32) -> u32 {
     most
 }
 
-fn soap_settings(config: &Config, https: bool) -> soap::Settings {
+fn soap_settings(config: &Config, address: SocketAddr, https: bool) -> soap::Settings {
     soap::Settings {
         gzip: match config.server.gzip {
             Gzip::Never => GzipPolicy::Never,
@@ -195,6 +200,7 @@ fn soap_settings(config: &Config, https: bool) -> soap::Settings {
         max_body_bytes: usize::try_from(config.server.max_request_bytes.get()).unwrap_or(usize::MAX),
         patience: config.server.request_timeout.duration(),
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        port: address.port(),
         https,
         ..soap::Settings::default()
     }
@@ -216,7 +222,7 @@ fn routes(
     // An upload may take as long as its client goes on sending.
     let patience = config.server.request_timeout.duration();
     let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience, budgets })));
-    let router = connections::for_administrators(front::with_host(router));
+    let router = connections::for_administrators(front::with_plain_heads(router));
     let router = proxies::behind(router, config.server.trusted_proxies.clone());
     front::with_plain_paths(json::measured(router, http))
 }

@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Parts};
 use crate::executors::Registry;
 use crate::media::child::RUNNING_BINARY;
-use crate::service::mark::{MarkKeeper, Standing};
+use crate::service::mark::{Age, MarkKeeper, Standing};
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
@@ -162,12 +162,14 @@ async fn meet_mark(services: &Services, blobs: &Blobs, identity: String) -> Resu
     }
     services.meet_mark(blobs.root()).await?;
     if let Some(restored) = services.restored().await? {
+        let (since, run, seen_run) = (restored.found_at, restored.run, restored.seen_run);
+        let age = Age::from(restored);
         tracing::warn!(
-            since = %restored.found_at,
-            run = restored.run,
-            seen_run = restored.seen_run,
-            "the database is older than the stored files, as one that was restored from a backup: Cleanup removes nothing \
-             until `prepress doctor --repair` has ended with 0; what ran or was mailed since the backup may be again"
+            %since,
+            run,
+            seen_run,
+            "the database {age}: Cleanup removes nothing until `prepress doctor --repair` has ended with 0; what ran or was \
+             mailed since the backup may be again"
         );
     }
     let mark = MarkKeeper::new(services.store().clone(), blobs.root(), identity);

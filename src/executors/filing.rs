@@ -407,7 +407,7 @@ impl Told {
                 };
                 lines.push(self.line(LogType::UploadWarning, name, message));
             }
-            Filed::Updated { name, moved_from, part_of, parts_gone, .. } => {
+            Filed::Updated { name, moved_from, in_place_of, part_of, parts_gone, .. } => {
                 counters.update = 1;
                 let message =
                     Message::new("file-updated").with("file", self.path(name)).with("bytes", self.ready.master.bytes);
@@ -428,6 +428,14 @@ impl Told {
                     let message = Message::new("parts-of-earlier-gone")
                         .with("asset", name.clone())
                         .with("count", *parts_gone as i64);
+                    lines.push(self.line(LogType::UploadWarning, name, message));
+                }
+                if let Some(other) = in_place_of {
+                    // Whoever asks to overwrite means what was there before.
+                    let message = Message::new("replaced-of-same-job")
+                        .with("file", self.incoming.shown.clone())
+                        .with("asset", name.clone())
+                        .with("other", other.path());
                     lines.push(self.line(LogType::UploadWarning, name, message));
                 }
             }

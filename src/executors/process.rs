@@ -391,7 +391,7 @@ impl Processing {
             Err(Unmade::Failed(failure)) => return Err(failure),
         };
         let parent = Parent {
-            // No path and no address holds a line break.
+            // No key of a file holds a line break.
             prefix: format!("{key}\n"),
             asset,
             format,

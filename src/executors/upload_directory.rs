@@ -219,8 +219,8 @@ fn refuse_size(bytes: u64, limit: u64) -> Option<Message> {
 
 /// Where a file of the directory would go if nothing had to be cleaned.
 fn source(destination: &str, relative: &Path) -> SourceName {
-    let raw_name = relative.file_name().map(|name| ingest::display(Path::new(name))).unwrap_or_default();
-    let parent = relative.parent().map(ingest::display).unwrap_or_default();
+    let raw_name = relative.file_name().map(|name| ingest::name_text(Path::new(name))).unwrap_or_default();
+    let parent = relative.parent().map(ingest::name_text).unwrap_or_default();
     SourceName::new(&format!("{destination}/{parent}"), &raw_name)
 }
 

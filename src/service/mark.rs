@@ -1,6 +1,7 @@
 //! The mark beside the blobs, kept up with the database.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,14 +29,19 @@ impl MarkKeeper {
     /// Writes what is new; nothing, if nothing is.
     pub async fn keep(&self) -> Result<(), Error> {
         let numbers = self.store.highest_numbers().await?;
-        if self.written.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&numbers) {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Somebody may have tidied up.
+        if written.as_ref() == Some(&numbers) && mark::path(&self.blobs).exists() {
             return Ok(());
         }
         let mark = Mark { identity: self.identity.clone(), numbers: numbers.clone() };
         let blobs = self.blobs.clone();
-        let written = tokio::task::spawn_blocking(move || mark.write(&blobs)).await;
-        let written = written.map_err(|error| Error::Internal(format!("the mark was not written: {error}")))?;
-        written.map_err(|error| Error::Refused(error.to_string()))?;
+        let done = tokio::task::spawn_blocking(move || mark.write(&blobs)).await;
+        let done = done.map_err(|error| Error::Internal(format!("the mark was not written: {error}")))?;
+        done.map_err(|error| Error::Refused(error.to_string()))?;
+        if written.is_none() {
+            self.store.note_mark().await?;
+        }
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(numbers);
         Ok(())
     }
@@ -54,6 +60,30 @@ pub enum Standing {
     Stranger,
     /// The mark has seen more.
     Behind,
+}
+
+/// What is known of a database that may not know all that the files have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    Older,
+    /// The mark beside the files is gone.
+    Unknown,
+}
+
+/// As the rest of a sentence about the database.
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Older => "is older than the stored files, as one that was restored from a backup",
+            Self::Unknown => "may be older than the stored files: the mark that lay beside them is gone",
+        })
+    }
+}
+
+impl From<Restored> for Age {
+    fn from(restored: Restored) -> Self {
+        if restored.seen_run.is_some() { Self::Older } else { Self::Unknown }
+    }
 }
 
 impl Services {
@@ -78,13 +108,26 @@ impl Services {
             Found::Mark(mark) if self.store.identity().await?.as_ref() == Some(&mark.identity) => {
                 Ok(self.store.catch_up(mark.numbers, self.clock.now()).await?)
             }
+            // Who copies the folder of the files may leave out what begins with a dot.
+            Found::Nothing if self.store.is_marked().await? => {
+                self.store.miss_mark(self.clock.now()).await?;
+                Ok(self.restored().await?)
+            }
             Found::Mark(_) | Found::Nothing | Found::Unreadable(_) => Ok(None),
         }
     }
 
-    /// Whether the files have seen more than the database, as far as that can be seen or was noticed, and nobody has settled it.
-    pub async fn is_older_than(&self, blobs: &Path) -> Result<bool, Error> {
-        Ok(self.restored().await?.is_some() || self.standing(blobs).await? == Standing::Behind)
+    /// Whether the files may have seen more than the database, as far as that can be seen or was noticed, and nobody has settled
+    /// it.
+    pub async fn age(&self, blobs: &Path) -> Result<Option<Age>, Error> {
+        if let Some(restored) = self.restored().await? {
+            return Ok(Some(restored.into()));
+        }
+        Ok(match self.standing(blobs).await? {
+            Standing::Behind => Some(Age::Older),
+            Standing::Unmarked if self.store.is_marked().await? => Some(Age::Unknown),
+            Standing::Agrees | Standing::Unmarked | Standing::Unreadable(_) | Standing::Stranger => None,
+        })
     }
 
     /// That the database was found to be older than the files, and nobody has settled it.

@@ -16,6 +16,7 @@ mod set_definitions;
 mod signal;
 mod stats;
 mod system;
+mod wal;
 mod writer;
 
 pub mod accounts;
@@ -42,4 +43,5 @@ pub use open::{Options, Store};
 pub use rights::open_to_others;
 pub use signal::{Bell, Signals};
 pub use stats::{AttemptResult, Stats};
+pub use wal::Stray;
 pub use writer::Transaction;

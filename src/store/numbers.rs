@@ -56,15 +56,18 @@ const RESTORED: &str = "restored";
 /// The key of the database's random name. It also keeps the identities of mails apart.
 const IDENTITY: &str = "installation";
 
-/// That the database is older than the files, and nobody has examined yet what that means.
+/// The key under which a database is known whose mark has been written once.
+const MARKED: &str = "marked";
+
+/// That the database is older than the files, or that nobody can tell, and nobody has examined yet what that means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restored {
     /// When it was noticed.
     pub found_at: DateTime<Utc>,
     /// The run that it had come to.
     pub run: i64,
-    /// The run that the files had seen.
-    pub seen_run: i64,
+    /// The run that the files had seen; None: the mark that would say so is gone.
+    pub seen_run: Option<i64>,
 }
 
 impl Store {
@@ -101,9 +104,36 @@ impl Store {
                 }
                 keep(tx, &seen).await?;
                 let number = |of: &BTreeMap<String, i64>| of.get("run").copied().unwrap_or(0);
-                let restored = Restored { found_at: now, run: number(&own), seen_run: number(&seen) };
+                let restored = Restored { found_at: now, run: number(&own), seen_run: Some(number(&seen)) };
                 note(tx, &restored).await?;
                 Ok(Some(restored))
+            })
+        })
+        .await
+    }
+
+    /// Notes that the mark was written beside the files: from now on there is one.
+    pub async fn note_mark(&self) -> Result<(), StoreError> {
+        self.remember_once(MARKED, "1".to_owned()).await.map(|_| ())
+    }
+
+    /// Whether the mark was ever written.
+    pub async fn is_marked(&self) -> Result<bool, StoreError> {
+        Ok(fact(&mut *self.reader().await?, MARKED).await?.is_some())
+    }
+
+    /// Learns that the mark is gone, so that the files may have seen more: publish contexts forget what their trees hold, and it is
+    /// noted, unless the database is known to be older already.
+    pub async fn miss_mark(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                if fact(&mut *tx, RESTORED).await?.is_some() {
+                    return Ok(());
+                }
+                let own = highest(&mut *tx).await?;
+                keep(tx, &own).await?;
+                let run = own.get("run").copied().unwrap_or(0);
+                note(tx, &Restored { found_at: now, run, seen_run: None }).await
             })
         })
         .await

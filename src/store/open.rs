@@ -1,6 +1,6 @@
 //! Opening the database.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
-use super::{Signals, Stats, StoreError, Unopened, rights};
+use super::{Signals, Stats, StoreError, Unopened, rights, wal};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -100,6 +100,7 @@ impl Store {
         let alone = alone_at(&options.path).await;
         rights::settle(&options.path);
         let mut connection = connect.connect().await.map_err(|e| refuse(Unopened::by(&e)))?;
+        wal::begin_counting(&mut connection).await.map_err(|e| refuse(Unopened::by(&e)))?;
         // Not `run`, whose future the compiler cannot prove to be Send.
         let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
         migrated.map_err(|e| refuse(Unopened::by_migration(&e, newest())))?;
@@ -117,7 +118,7 @@ impl Store {
         let refuse = |reason: Unopened| StoreError::Open { path: options.path.clone(), reason };
         // SQLite reads a database beside its write-ahead log, and where there is none it would make one. But then nobody
         // has the database open, and all of it is in its one file.
-        let reading = connecting(&options).read_only(true).immutable(!write_ahead_log(&options.path).exists());
+        let reading = connecting(&options).read_only(true).immutable(!wal::path_of(&options.path).exists());
         let mut connection = reading.connect().await.map_err(|e| refuse(Unopened::by(&e)))?;
         check_schema(&mut connection).await.map_err(refuse)?;
         Self::of(options, connection, reading).await
@@ -231,15 +232,6 @@ pub(super) fn connecting(options: &Options) -> SqliteConnectOptions {
         .pragma("temp_store", "memory")
 }
 
-/// It lies beside the file itself, wherever a link leads to it.
-pub(super) fn write_ahead_log(path: &Path) -> PathBuf {
-    let aimed_at = || Some(path.parent()?.join(fs::read_link(path).ok()?));
-    let path = fs::canonicalize(path).ok().or_else(aimed_at).unwrap_or_else(|| path.to_owned());
-    let mut name = path.into_os_string();
-    name.push("-wal");
-    name.into()
-}
-
 /// The number of the schema that this version knows.
 fn newest() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
@@ -309,7 +301,7 @@ mod tests {
         assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
         beside.close().await;
         store.close().await;
-        assert!(!write_ahead_log(&options.path).exists());
+        assert!(!wal::path_of(&options.path).exists());
         let alone = Store::open_read_only(options.clone()).await.unwrap();
         assert_eq!(alone.companies().await.unwrap(), []);
         alone.close().await;

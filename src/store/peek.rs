@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::open::{Options, connecting, write_ahead_log};
+use super::open::{Options, connecting};
+use super::wal::{self, Stray};
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Peeked {
     NoDatabase,
     /// The database of another program.
     Foreign,
+    /// A write-ahead log lies beside it that is not its own: whoever opens it mixes the two.
+    BesideStrayLog(Stray),
     /// Ours, with its random name if it has one yet.
     Ours {
         identity: Option<String>,
@@ -36,15 +39,19 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Looks at the database file of a data folder.
 pub async fn peek(options: &Options) -> Peeked {
-    match before_opening(&options.path) {
-        Some(found) => found,
-        None => inside(options).await.unwrap_or(Peeked::Unknown),
+    if let Some(found) = before_opening(&options.path) {
+        return found;
+    }
+    match wal::stray(&options.path) {
+        Ok(Some(stray)) => Peeked::BesideStrayLog(stray),
+        // Who may not look at the log hears more when it is opened.
+        Ok(None) | Err(_) => inside(options).await.unwrap_or(Peeked::Unknown),
     }
 }
 
 /// The write-ahead log of a database that is not there, if it holds anything.
 pub fn orphaned_log(database: &Path) -> Option<PathBuf> {
-    let log = write_ahead_log(database);
+    let log = wal::path_of(database);
     fs::metadata(&log).is_ok_and(|found| found.len() > 0).then_some(log)
 }
 
@@ -81,7 +88,7 @@ fn before_opening(path: &Path) -> Option<Peeked> {
 }
 
 async fn inside(options: &Options) -> Result<Peeked, sqlx::Error> {
-    let immutable = !write_ahead_log(&options.path).exists();
+    let immutable = !wal::path_of(&options.path).exists();
     let mut connection = connecting(options).read_only(true).immutable(immutable).connect().await?;
     let found = whose(&mut connection).await;
     connection.close().await?;

@@ -26,6 +26,7 @@ use super::jobs::finish::{self, Finish, Finished};
 use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
 use super::signal::{Bell, Signals};
 use super::stats::Stats;
+use super::wal;
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
 const QUEUE: usize = 4096;
@@ -330,13 +331,13 @@ struct Done {
 
 /// Does a whole group in one transaction. An error means that nothing of it was done.
 async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
-    let result = match execute(connection, "BEGIN IMMEDIATE", "begin a transaction").await {
-        Ok(()) => match within(connection, group, zone).await {
-            Ok(done) => execute(connection, "COMMIT", "commit").await.map(|()| done),
-            Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
+    let result = async {
+        let begun = wal::begin(connection).await?;
+        let done = within(connection, group, zone).await?;
+        begun.commit(connection).await?;
+        Ok(done)
     };
+    let result = result.await;
     if let Err(error) = &result {
         tracing::error!(%error, "a group of writes was undone");
         // SQLite may have rolled back by itself (disk full, I/O error); then this says so, which changes nothing. Where a

@@ -1,5 +1,5 @@
-//! What every request passes before it comes to a route: its `Host` must be plain, and the slashes of its path are put in
-//! order.
+//! What every request passes before it comes to a route: its head must say plainly whom it is for and where its body ends, and
+//! the slashes of its path are put in order.
 
 use axum::Router;
 use axum::extract::Request;
@@ -13,9 +13,10 @@ use tower::ServiceExt;
 const TOLERANT: &str = "/scene7/";
 
 /// Refuses requests that do not say, or say twice, whom they are for: two servers in a row could each take another for
-/// meant, and see another request in the bytes that follow.
-pub(crate) fn with_host(router: Router) -> Router {
-    router.layer(middleware::from_fn(check_host))
+/// meant, and see another request in the bytes that follow. And those whose body is wrapped in more than pieces: nobody here
+/// unwraps it, and what is in it would be read as it is.
+pub(crate) fn with_plain_heads(router: Router) -> Router {
+    router.layer(middleware::from_fn(check_head))
 }
 
 /// Puts the paths in order before they are routed.
@@ -23,19 +24,31 @@ pub(crate) fn with_plain_paths(router: Router) -> Router {
     Router::new().fallback_service(router.map_request(in_order))
 }
 
-async fn check_host(request: Request, next: Next) -> Response {
-    match host_problem(request.version(), request.headers()) {
-        None => next.run(request).await,
-        Some(problem) => {
-            let text = format!("{problem}: a request must name the host that it is for, once (RFC 9112, 3.2).\n");
-            let mut response = (StatusCode::BAD_REQUEST, text).into_response();
-            if request.version() <= Version::HTTP_11 {
-                // What follows on this connection may not be what its sender thinks.
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            response
-        }
+async fn check_head(request: Request, next: Next) -> Response {
+    let has_connection = request.version() <= Version::HTTP_11;
+    let (status, text) = if let Some(problem) = host_problem(request.version(), request.headers()) {
+        let rule = "a request must name the host that it is for, once (RFC 9112, 3.2)";
+        (StatusCode::BAD_REQUEST, format!("{problem}: {rule}.\n"))
+    } else if is_wrapped(request.headers()) {
+        let rule = "send it as chunked or with a length; a compressed one says so as its Content-Encoding";
+        (StatusCode::NOT_IMPLEMENTED, format!("Of Transfer-Encoding only chunked is known here: {rule}.\n"))
+    } else {
+        return next.run(request).await;
+    };
+    let mut response = (status, text).into_response();
+    if has_connection {
+        // What follows on this connection may not be what its sender thinks.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    response
+}
+
+/// Whether the body comes in another wrapping than pieces.
+fn is_wrapped(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TRANSFER_ENCODING).iter().map(|value| value.as_bytes().trim_ascii());
+    let mut codings = values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    // Of several the last one is chunked: HTTP has seen to that.
+    codings.next().is_some_and(|first| !first.eq_ignore_ascii_case(b"chunked")) || codings.next().is_some()
 }
 
 fn host_problem(version: Version, headers: &HeaderMap) -> Option<&'static str> {
@@ -92,6 +105,20 @@ mod tests {
         }
         for given in ["/scene7/services/IpsApiService", "/", "//", "/api/jobs/", "/scene7", "*", "/Exports//1/a.zip"] {
             assert_eq!(plain(&given.parse().unwrap()), None, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_body_may_only_be_in_pieces() {
+        let is_wrapped = |values: &[&str]| {
+            let headers = values.iter().map(|value| (header::TRANSFER_ENCODING, value.parse().unwrap()));
+            is_wrapped(&headers.collect())
+        };
+        for values in [&[][..], &["chunked"], &[" Chunked "]] {
+            assert!(!is_wrapped(values), "{values:?}");
+        }
+        for values in [&["gzip, chunked"][..], &["gzip", "chunked"], &["chunked, chunked"], &["identity,chunked"]] {
+            assert!(is_wrapped(values), "{values:?}");
         }
     }
 

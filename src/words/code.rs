@@ -127,6 +127,7 @@ codes! {
     TEMPLATE_MADE = "template-made";
     NAME_CLEANED = "name-cleaned";
     MOVED_TO_FOLDER = "moved-to-folder";
+    REPLACED_OF_SAME_JOB = "replaced-of-same-job";
     CONTENT_DIFFERS = "content-differs";
     ARCHIVE_UNPACKED = "archive-unpacked";
     ARCHIVE_NAMES = "archive-names";
@@ -346,6 +347,7 @@ codes! {
     DOCTOR_MARK_AHEAD = "doctor-mark-ahead";
     DOCTOR_MARK = "doctor-mark";
     DOCTOR_RESTORED = "doctor-restored";
+    DOCTOR_MARK_LOST = "doctor-mark-lost";
     MADE_AGAIN_BY = "made-again-by";
     REMEDY_CLEAR = "remedy-clear";
     REMEDY_SUSPECT = "remedy-suspect";

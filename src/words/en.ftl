@@ -324,7 +324,7 @@ end-cleanup = Cleanup ended: { $success ->
         [one] 1 error
        *[other] { NUMBER($errors) } errors
     }.
-cleanup-held = Nothing was removed: the database is older than the stored files, as one that was restored from a backup, and what it does not know may have been uploaded since. Stop the daemon and run prepress doctor --repair; once it has ended with 0, Cleanup removes again.
+cleanup-held = Nothing was removed: the database is, or may be, older than the stored files, as one that was restored from a backup, and what it does not know may have been uploaded since. Stop the daemon and run prepress doctor --repair; once it has ended with 0, Cleanup removes again.
 # $count (Number) files that nothing refers to
 # $files (Number) files in the store
 # $percent (Number) share
@@ -512,6 +512,10 @@ template-made = { $template } is the template of { $file }, with { NUMBER($layer
 # $file (Text) as it was called
 # $name (Text) as it is stored
 name-cleaned = { $file } is stored as { $name }, without the characters that a name may not have.
+# $file (Text)
+# $other (Text) the file whose content the asset had
+# $asset (Text)
+replaced-of-same-job = { $file } took the place of { $other }, which came in the same job and is no asset any more: both are called { $asset }, and the job overwrites.
 # $asset (Text)
 # $from (Text) folder
 # $folder (Text) folder
@@ -1210,6 +1214,8 @@ doctor-mark = The mark beside the stored files was compared with the database.
 # $run (Number) highest number of a run in the database
 # $seen (Number) highest number that the files have seen
 doctor-restored = The database is older than the stored files, as one that was restored from a backup: it had come to run { $run }, and they have seen run { $seen }. That was noticed on { TIME($at, $zone) }; Cleanup removes nothing since.
+# $at (Time) when it was noticed
+doctor-mark-lost = The mark beside the stored files was gone on { TIME($at, $zone) }: nobody can tell whether the database is older than they are, as one that was restored from a backup. Cleanup removes nothing since.
 # $maker (Text) what makes it again
 made-again-by =
     { $maker ->

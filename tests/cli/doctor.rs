@@ -179,6 +179,46 @@ fn what_is_no_file_of_ours_is_no_reason_to_refuse_a_start() {
 }
 
 #[test]
+fn a_log_that_lies_beside_a_restored_database_is_not_mixed_into_it() {
+    let place = Place::lived();
+    let log = place.data.join("prepress.db-wal");
+    let backup = place.data.with_extension("backup");
+    fs::copy(place.database(), &backup).unwrap();
+    let daemon = place.serve();
+    place.draw("summer/hat.png", 9);
+    place.upload("summer");
+    assert_eq!(daemon.terminate(), Some(0));
+    let daemon = place.serve();
+    place.draw("autumn/coat.png", 40);
+    place.upload("autumn");
+    // Its own log is carried out, as after every crash.
+    daemon.signal(rustix::process::Signal::KILL);
+    drop(daemon);
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    let killed = [place.database(), log.clone()].map(|path| (fs::read(&path).unwrap(), path));
+    let put_back = || killed.iter().for_each(|(content, path)| fs::write(path, content).unwrap());
+    place.run(&["company", "list"]).ok();
+    put_back();
+
+    fs::copy(&backup, place.database()).unwrap();
+    place.is_refused(&["prepress.db-wal holds changes of another database, or of another time of it", "move away"]);
+    // Each of the two ways out that it names.
+    put_back();
+    let daemon = place.serve();
+    assert_eq!(place.sql("SELECT group_concat(name) FROM asset"), "coat,hat,shoe");
+    daemon.signal(rustix::process::Signal::KILL);
+    drop(daemon);
+    fs::copy(&backup, place.database()).unwrap();
+    fs::rename(&log, log.with_extension("kept")).unwrap();
+    fs::remove_file(place.data.join("prepress.db-shm")).unwrap();
+    let daemon = place.serve();
+    assert_eq!(place.sql("SELECT group_concat(name) FROM asset"), "shoe");
+    assert_eq!(place.sql("PRAGMA integrity_check"), "ok");
+    place.run_on_older(&["jobs", "list"]);
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
 fn a_database_may_lie_elsewhere_behind_a_link() {
     let place = Place::lived();
     let elsewhere = place.data.with_extension("fast");
@@ -264,6 +304,7 @@ fn a_database_without_its_files_is_not_worked_on_either() {
     fs::rename(&away, &blobs).unwrap();
     // An earlier version made no mark.
     fs::remove_file(blobs.join(".prepress")).unwrap();
+    place.sql("DELETE FROM system WHERE key = 'marked'");
     let daemon = place.serve();
     assert_eq!(daemon.terminate(), Some(0));
     place.run(&["doctor", "--verify"]).ok();
@@ -331,7 +372,7 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     let name = boot.file_name().unwrap().to_str().unwrap();
     place.sql(&format!("INSERT INTO orphaned_blob (blob, since_at) VALUES ('{name}', 0)"));
     let held = clean(&place);
-    assert!(held.contains("Nothing was removed: the database is older"), "{held}");
+    assert!(held.contains("Nothing was removed: the database is, or may be, older"), "{held}");
     assert!(held.contains("1 warning"), "{held}");
     assert!(boot.exists() && archive.exists());
 
@@ -370,6 +411,49 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     assert!(swept.contains("1 file that nothing refers to was removed"), "{swept}");
     assert!(!boot.exists(), "{swept}");
     assert!(!archive.exists(), "{swept}");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// A copy of `blobs/*` leaves out what begins with a dot.
+#[test]
+fn nothing_is_removed_when_the_mark_that_would_tell_of_an_older_database_is_gone() {
+    let place = Place::lived();
+    let backup = place.data.with_extension("backup");
+    fs::copy(place.database(), &backup).unwrap();
+    place.draw("later/boot.png", 120);
+    let daemon = place.serve();
+    place.upload("later");
+    assert_eq!(daemon.terminate(), Some(0));
+    let boot = place.blob("SELECT blob FROM asset WHERE name = 'boot'");
+    fs::copy(&backup, place.database()).unwrap();
+    let mark = place.data.join("blobs/.prepress");
+    fs::remove_file(&mark).unwrap();
+
+    let check = place.run(&["check"]).ok();
+    assert!(check.contains("may be older than the stored files: the mark that lay beside them is gone"), "{check}");
+    let log = place.data.with_extension("log");
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.stderr(fs::File::create(&log).unwrap()));
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.contains("the database may be older than the stored files"), "{said}");
+    assert!(mark.exists(), "from now on there is one again");
+    fs::File::options().write(true).open(&boot).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    let name = boot.file_name().unwrap().to_str().unwrap();
+    place.sql(&format!("INSERT INTO orphaned_blob (blob, since_at) VALUES ('{name}', 0)"));
+    let held = clean(&place);
+    assert!(held.contains("Nothing was removed: the database is, or may be, older"), "{held}");
+    assert!(boot.exists());
+    // The file comes again, as whoever uploaded it does it, and all agrees.
+    let order = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "later"];
+    let ran = place.run(&[&order[..], &["--publish", "Incremental", "--wait"]].concat());
+    assert_eq!((ran.code, ran.err.contains("may be older")), (Some(0), true), "{}{}", ran.out, ran.err);
+    assert_eq!(daemon.terminate(), Some(0));
+    let repaired = place.run(&["doctor", "--repair"]).ok();
+    assert!(repaired.contains("nobody can tell whether") && repaired.contains("settled"), "{repaired}");
+    assert!(place.run(&["jobs", "list"]).err.is_empty());
+    let daemon = place.serve();
+    let swept = clean(&place);
+    assert!(!swept.contains("Nothing was removed") && boot.exists(), "{swept}");
     assert_eq!(daemon.terminate(), Some(0));
 }
 

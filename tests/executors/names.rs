@@ -264,6 +264,53 @@ async fn an_archive_beside_the_file_whose_name_it_has_inside() {
     }
 }
 
+/// Files are told apart by what their names are, and not by how those are shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_whose_names_look_the_same_are_two() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new().await;
+    let names: [&[u8]; 4] = [b"b\\xFE.jpg", b"b\xFE.jpg", b"line\nbreak.jpg", b"line\\x0Abreak.jpg"];
+    std::fs::create_dir_all(world.ingest("in")).unwrap();
+    for (seed, name) in (1..).zip(names) {
+        std::fs::write(world.ingest("in").join(OsStr::from_bytes(name)), jpeg(24, seed)).unwrap();
+    }
+    let order = with(directory("in"), json!({ "sameName": "number" }));
+    for expected in [(4, 0, 0), (0, 4, 0)] {
+        let done = world.run_with_crashes_after(2, UPLOAD, order.clone()).await.succeeded();
+        assert_eq!(counted(&done), expected, "{}", done.text());
+        assert_eq!(world.asset_names().await, ["bxFE", "bxFE-1", "linebreak", "linex0Abreak"], "{}", done.text());
+    }
+}
+
+/// What is overwritten by a file of the same job is nowhere any more, and whoever uploaded it believes that it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_takes_the_place_of_another_one_of_its_job_has_a_warning() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shoe.jpg"), jpeg(24, 2)).unwrap();
+    let zip = world.ingest("in/z.zip");
+    std::fs::create_dir_all(zip.parent().unwrap()).unwrap();
+    let packed = std::process::Command::new("zip").arg("-qr").arg(&zip).arg(".").current_dir(folder.path()).status();
+    assert!(packed.unwrap().success());
+    world.put("in/shoe.jpg", &jpeg(24, 1));
+    world.put("in/A/hat.jpg", &jpeg(24, 3));
+    world.put("in/B/hat.jpg", &jpeg(24, 4));
+    world.put("in/C/hat.jpg", &jpeg(24, 4));
+    world.execute("UPDATE company SET overwrite_mode = 'OverwriteFullNameAnyFolder'").await;
+    let more = json!({ "unCompressOptions": { "process": "UnCompress" }, "overwrite": true });
+    let order = with(directory("in"), more);
+    for night in 0..2 {
+        let done = world.run_with_crashes_after(2, UPLOAD, order.clone()).await.succeeded();
+        let text = done.text();
+        assert_eq!((world.asset_names().await.len(), done.counters.warning), (2, 2), "{text}");
+        for (file, other) in [("z.zip/shoe.jpg", "shoe.jpg"), ("B/hat.jpg", "A/hat.jpg")] {
+            let line = format!("UploadWarning: {file} took the place of {other}, which came in the same job");
+            assert_eq!(text.matches(&line).count(), 1, "{night}: {line}\n in \n{text}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_jobs_side_by_side_make_each_asset_once() {
     let world = World::new().await;

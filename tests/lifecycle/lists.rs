@@ -63,7 +63,13 @@ async fn each_order_of_each_choice_is_the_plain_one() {
     let store = Store::open(Options::new(&path, Tz::UTC)).await.unwrap();
     let at = |millis: i64| DateTime::from_timestamp_millis(millis);
     let companies = [None, Some(vec![CompanyId(1)]), Some(vec![CompanyId(2), CompanyId(4)]), Some(Vec::new())];
-    let spans = [(None, None), (at(1_500_010_000_000), None), (at(1_500_010_000_000), at(1_500_011_000_000))];
+    let spans = [
+        (None, None),
+        (at(1_500_010_000_000), None),
+        (at(1_500_010_000_000), at(1_500_011_000_000)),
+        (None, at(1_500_040_000_000)),
+        (at(1_500_005_000_000), at(1_500_050_000_000)),
+    ];
     let mut found = 0;
     for (order, columns) in ORDERS {
         for companies in &companies {

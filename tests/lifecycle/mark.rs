@@ -32,6 +32,9 @@ async fn it_is_written_when_numbers_have_changed_and_only_then() {
     let mark = read(&blobs).unwrap();
     assert_eq!((mark.identity.as_str(), mark.numbers["run"]), ("6f2e", run.0));
     assert_ne!(inode(), first, "it is renamed into place");
+    std::fs::remove_file(mark::path(&blobs)).unwrap();
+    keeper.keep().await.unwrap();
+    assert_eq!(read(&blobs), Some(mark), "whoever knows what it said writes it again");
 }
 
 #[tokio::test]
@@ -59,7 +62,7 @@ async fn numbers_that_files_have_seen_are_not_given_again() {
     assert_eq!(store.catch_up(own.clone(), world.now()).await.unwrap(), None);
     let seen = own.iter().map(|(name, number)| (name.clone(), number + 100)).collect();
     let restored = store.catch_up(seen, world.now()).await.unwrap().expect("it is older");
-    assert_eq!((restored.run, restored.seen_run), (own["run"], own["run"] + 100));
+    assert_eq!((restored.run, restored.seen_run), (own["run"], Some(own["run"] + 100)));
     let next = world.submit(1, "again", Plan::AtOnce).await;
     assert_eq!((next.job.0, next.run.unwrap().id.0), (own["job"] + 101, own["run"] + 101));
     let higher = store.highest_numbers().await.unwrap();

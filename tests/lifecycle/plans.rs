@@ -229,6 +229,14 @@ async fn look_at_runs(services: &Services, admin: &Caller, member: &Caller) {
             assert!(!page.jobs.is_empty(), "{query:?}");
         }
     }
+    let long_ago = JobsQuery { until: Some(at(1_500_100_000_000)), limit: 20, ..JobsQuery::default() };
+    for company in [Some("1".to_owned()), None] {
+        for before in [None, Some(InstanceId(RUNS / 100))] {
+            let query = JobsQuery { company: company.clone(), before, ..long_ago.clone() };
+            let page = call(LONG_AGO, services.list_jobs(admin, &query)).await.unwrap();
+            assert_eq!(page.jobs.len(), 20, "{query:?}");
+        }
+    }
     let limits = Limits { slots: 8, slots_by_kind: BTreeMap::new(), max_attempts: 5, daemon_runs: true };
     for text in ["70000", "Upload 50001", "j|1|Nightly upload||", "Recurring 5", "no such job"] {
         if let Ok(found) = call("jobs show", services.find_job(admin, None, text)).await
@@ -242,6 +250,8 @@ async fn look_at_runs(services: &Services, admin: &Caller, member: &Caller) {
     call("overview", services.overview()).await.unwrap();
     call("readyz", services.ping()).await.unwrap();
 }
+
+const LONG_AGO: &str = "jobs list until long ago";
 
 /// The full handle of a run.
 async fn run_handle(services: &Services, run: i64) -> String {
@@ -661,7 +671,7 @@ const ALLOWED: &[(&str, &str)] =
     &[("SELECT count(*) FROM asset a JOIN folder f", "a search says how much there is in all")];
 
 /// The same by statistics of the first day: it is known of these that SQLite prefers a table as a whole to a few numbers in
-/// it, if it had some rows only when the daemon was last ended.
+/// it, if it had some rows only when the daemon was last ended. The next one forgets that as it begins ("first, opened").
 const ALLOWED_AT_FIRST: &[&str] = &["WHERE +a.company_id = $1 AND a.id IN (SELECT value FROM json_each($2))"];
 
 /// Statements of the store's jobs that no call of this test sends, and why none need.
@@ -805,6 +815,13 @@ async fn hot_statements_find_what_they_want_in_any_database() {
                 && !sql.contains("w.state <> 'Done'")
             {
                 wrong.push("looks at each run of the name".to_owned());
+            }
+            // They begin with the newest run of the span, and not with the newest of all.
+            let lists_long_ago = calls.iter().all(|call| call == LONG_AGO) && sql.contains("ORDER BY w.id DESC");
+            if lists_long_ago
+                && !plan.iter().any(|step| step.detail.contains("(rowid<?)") || step.detail.contains("id<?)"))
+            {
+                wrong.push("walks through all that came since".to_owned());
             }
             // What is done in the writer every hour leaves SQLite no choice at all, and what gives numbers.
             if statistics == "tiny" && !calls.contains("retention") {

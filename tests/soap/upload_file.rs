@@ -2,8 +2,12 @@
 
 use std::io::Cursor;
 
+use prepress::assets::blobs::Blobs;
+use prepress::clock::SystemClock;
+use prepress::model::id::{CompanyId, InstanceId};
 use prepress::model::role::Role;
 use prepress::model::state::State;
+use prepress::store::condemned::CondemnedFile;
 
 use crate::server::{Answer, PASSWORD, Server};
 use crate::{ADA, NEWEST};
@@ -233,6 +237,53 @@ async fn a_post_that_is_refused_says_why_in_a_bare_fault_and_leaves_nothing() {
     assert_eq!(server.all_done().await.pop().unwrap().state, State::Done);
     let answer = server.client().get(server.url("/scene7/UploadFile")).send().await.unwrap();
     assert_eq!(answer.status(), 405);
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_posted_file_that_ended_the_daemon_is_not_tried_again_until_it_is_cleared() {
+    let server = server(|_| {}).await;
+    let (poison, good) = (png(1), png(2));
+    let content = Blobs::id_of(&poison);
+    let store = server.services().store();
+    let file = CondemnedFile {
+        content: content.clone(),
+        file: "poison.png".to_owned(),
+        company: CompanyId(47),
+        run: InstanceId(1),
+        at: SystemClock::shared().now(),
+    };
+    store.condemn_file(file).await.unwrap();
+    let order = format!("<jobName>Posted</jobName><endJob>true</endJob>{OPTIONS}");
+    let post = async || {
+        let form = Form::default().auth(ADA, "").params(&order);
+        handle(&form.file("other name.png", &poison).file("good.png", &good).post(&server).await)
+    };
+    let job = post().await;
+    let counters = server.all_done().await.pop().unwrap().counters;
+    assert_eq!((counters.success, counters.error), (1, 1), "{counters:?}");
+    assert_eq!(names(&server).await, ["Acme/good"], "the other file of the post is taken in");
+    let log = server
+        .soap(
+            ADA,
+            &format!("<getJobLogDetailsParam xmlns=\"{NEWEST}\"><companyHandle>c|47</companyHandle><jobHandle>{job}</jobHandle></getJobLogDetailsParam>"),
+        )
+        .await
+        .text;
+    assert!(log.contains("<logType>UploadError</logType>") && log.contains("other name.png"), "{log}");
+    assert!(log.contains(&format!("prepress doctor --clear {}", &content[..16])), "{log}");
+    let tasks = server
+        .soap(ADA, &format!("<getUploadTaskStatusParam xmlns=\"http://www.scene7.com/IpsApi/xsd/2017-10-29-beta\"><jobHandle>{job}</jobHandle></getUploadTaskStatusParam>"))
+        .await
+        .text;
+    for status in ["Failed", "Done"] {
+        assert_eq!(tasks.matches(&format!("<processingStatus>{status}</processingStatus>")).count(), 1, "{tasks}");
+    }
+
+    assert!(store.pardon_file(content).await.unwrap());
+    post().await;
+    server.all_done().await;
+    assert_eq!(names(&server).await, ["Acme/good", "Acme/other name"]);
     server.shut_down().await;
 }
 

@@ -290,6 +290,38 @@ async fn a_request_names_its_host_once() {
         let answer = server.raw(format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
     }
+    let location = format!("location=\"http://localhost:{}/", server.address().port());
+    for head in ["HTTP/1.1\r\nHost:", "HTTP/1.0"] {
+        let request = format!("GET /scene7/IpsApi.wsdl {head}\r\nConnection: close\r\n\r\n");
+        let wsdl = server.raw(request.as_bytes()).await;
+        assert!(wsdl.contains(" 200 OK") && wsdl.contains(&location), "{location}: {wsdl}");
+    }
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_a_wrapping_that_is_not_known_is_not_read_as_it_is() {
+    let server = server().await;
+    let body = envelope(&login(), &submit("Wrapped"));
+    let request = |path: &str, codings: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: text/xml\r\n\
+             Transfer-Encoding: {codings}\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+            body.len()
+        )
+        .into_bytes()
+    };
+    for path in [SOAP, "/scene7/UploadFile", "/api/jobs"] {
+        for codings in ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked", "chunked, chunked", "identity, chunked"]
+        {
+            let answer = server.raw(&request(path, codings)).await;
+            assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("connection: close"), "{codings}: {answer}");
+            assert!(answer.contains("Content-Encoding"), "it says what would be understood: {answer}");
+        }
+    }
+    assert!(!named_jobs(&server).await.contains("Wrapped"), "nothing of them was carried out");
+    let answer = server.raw(&request(SOAP, "Chunked")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("j|47|Wrapped||"), "{answer}");
     server.shut_down().await;
 }
 

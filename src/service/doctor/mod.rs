@@ -127,7 +127,7 @@ impl Examination<'_> {
 
     /// Whether the files have seen more than the database, and nobody has settled it.
     async fn is_older(&self) -> Result<bool, Error> {
-        self.services.is_older_than(self.places.blobs.root()).await
+        Ok(self.services.age(self.places.blobs.root()).await?.is_some())
     }
 
     /// Whether the database still has to learn what the files have seen.

@@ -61,6 +61,8 @@ pub enum Filed {
         name: String,
         /// The folder it was in, if it moved.
         moved_from: Option<String>,
+        /// The file whose content it had until now, if that came in the same run: no asset has it any more.
+        in_place_of: Option<SourceName>,
         /// The asset that it was a part of until now.
         part_of: Option<String>,
         /// How many of its parts went to the trash, which the new master does not bring forth.
@@ -233,7 +235,9 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
     } else {
         0
     };
-    Ok(Filed::Updated { asset: namesake.id, name: namesake.name.clone(), moved_from, part_of, parts_gone })
+    let in_place_of = namesake.source.clone().filter(|_| namesake.run == Some(arrival.run) && is_other);
+    let name = namesake.name.clone();
+    Ok(Filed::Updated { asset: namesake.id, name, moved_from, in_place_of, part_of, parts_gone })
 }
 
 /// Notes which file the master of an asset is.

@@ -108,7 +108,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
 
 /// A part that was there, and is made anew where it is.
 pub(super) const fn updated(asset: AssetId, name: String) -> Filed {
-    Filed::Updated { asset, name, moved_from: None, part_of: None, parts_gone: 0 }
+    Filed::Updated { asset, name, moved_from: None, in_place_of: None, part_of: None, parts_gone: 0 }
 }
 
 async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {

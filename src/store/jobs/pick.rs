@@ -13,7 +13,7 @@
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::query::{RunFilter, RunOrder};
-use crate::model::id::{AccountId, CompanyId};
+use crate::model::id::{AccountId, CompanyId, InstanceId};
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
 use crate::store::StoreError;
@@ -99,6 +99,31 @@ pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> 
         return Ok(Route::Account);
     }
     Ok(Route::Order)
+}
+
+/// The same list, asked for without the runs that are newer than all of the span: who lists the runs up to a time long ago by
+/// their numbers would walk through all that came since. Runs wait, and clocks are set back, so that no number follows from a
+/// time: the newest of the span is looked up among those of the span.
+pub(super) async fn narrowed(
+    reader: &mut SqliteConnection,
+    filter: &RunFilter,
+    route: Route,
+) -> Result<RunFilter, StoreError> {
+    let mut narrowed = filter.clone();
+    if route != Route::Order || filter.until.is_none() || filter.order != RunOrder::Number || !filter.descending {
+        return Ok(narrowed);
+    }
+    let mut query = QueryBuilder::new("SELECT max(id) FROM (");
+    looked_up(&mut query, filter, Route::Span);
+    query.push(")");
+    let newest: Option<i64> = query
+        .build_query_scalar()
+        .fetch_one(reader)
+        .await
+        .map_err(StoreError::doing("look for the newest run of a span"))?;
+    let behind = InstanceId(newest.unwrap_or(0) + 1);
+    narrowed.before = Some(filter.before.map_or(behind, |before| before.min(behind)));
+    Ok(narrowed)
 }
 
 async fn are_few(reader: &mut SqliteConnection, filter: &RunFilter, route: Route) -> Result<bool, StoreError> {

@@ -215,6 +215,7 @@ impl Store {
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
         let mut reader = self.list_reader().await?;
         let route = pick::route(&mut reader, filter).await?;
+        let filter = &pick::narrowed(&mut reader, filter, route).await?;
         let mut query = QueryBuilder::new(RUN);
         pick::push(&mut query, filter, route);
         query.push(")");
@@ -227,6 +228,7 @@ impl Store {
     pub async fn run_numbers(&self, filter: &RunFilter) -> Result<Vec<InstanceId>, StoreError> {
         let mut reader = self.list_reader().await?;
         let route = pick::route(&mut reader, filter).await?;
+        let filter = &pick::narrowed(&mut reader, filter, route).await?;
         // As one text, because the price of a row is its hand-off.
         let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (");
         pick::push(&mut query, filter, route);

@@ -199,14 +199,12 @@ async fn database(config: &Config) -> Verdict {
     let checked = async {
         let services = services(config).await?;
         let found = services.store().check_integrity().await?;
-        Ok::<_, Error>((found, services.is_older_than(&parts::blob_root(config)).await?))
+        Ok::<_, Error>((found, services.age(&parts::blob_root(config)).await?))
     };
     match checked.await {
-        Ok((found, false)) if found.is_empty() => Good(shown.to_string()),
-        Ok((found, true)) if found.is_empty() => Warning(
-            format!(
-                "{shown} is older than the stored files, as one that was restored from a backup: Cleanup removes nothing"
-            ),
+        Ok((found, None)) if found.is_empty() => Good(shown.to_string()),
+        Ok((found, Some(age))) if found.is_empty() => Warning(
+            format!("{shown} {age}; Cleanup removes nothing"),
             "stop the daemon, and run: prepress doctor --repair".to_owned(),
         ),
         Ok((found, _)) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),

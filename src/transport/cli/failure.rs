@@ -41,7 +41,7 @@ Exit codes:
   4  the job that was waited for is done, but some of its files had errors, or were left out because
       assets with other content have their names
   78  the data folder's database is missing, empty, damaged, of a newer or another build of prepress,
-      or not the one that its files belong to; or all of its files are missing
+      not the one that its files belong to, or beside the log of another; or all of its files are missing
   130  interrupted by a signal (Ctrl-C)";
 }
 

@@ -65,11 +65,11 @@ impl PlaceArgs {
     /// SQLite keeps writers apart. A database that is older than its files is one of which not everything can be told.
     pub async fn open(&self) -> Result<Place, Failure> {
         let place = self.open_to_repair().await?;
-        if place.services.is_older_than(&parts::blob_root(&place.config)).await? {
-            warn(
-                "the database is older than the stored files, as one that was restored from a backup: what came since is \
-                 not in it, and Cleanup removes nothing until `prepress doctor --repair` has ended with 0",
-            );
+        if let Some(age) = place.services.age(&parts::blob_root(&place.config)).await? {
+            warn(&format!(
+                "the database {age}: what came since is not in it, and Cleanup removes nothing until `prepress doctor \
+                 --repair` has ended with 0"
+            ));
         }
         Ok(place)
     }

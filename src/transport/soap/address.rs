@@ -16,13 +16,21 @@ pub struct Origin {
     pub base_url: String,
 }
 
-/// The address a caller used: what a trusted proxy says, else its `Host`.
-pub fn base_url(headers: &HeaderMap, authority: Option<&str>, https: bool, proxy: Option<&Addressed>) -> String {
+/// The address a caller used: what a trusted proxy says, else its `Host`. Who names none, or none that could be one, is told of
+/// the port at least.
+pub fn base_url(
+    headers: &HeaderMap,
+    authority: Option<&str>,
+    (https, port): (bool, u16),
+    proxy: Option<&Addressed>,
+) -> String {
     let scheme = proxy.and_then(|proxy| proxy.scheme).unwrap_or(if https { "https" } else { "http" });
     let own = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::trim);
     let hosts = [proxy.and_then(|proxy| proxy.host.as_deref()), own, authority];
-    let host = hosts.into_iter().flatten().find(|host| is_host(host)).unwrap_or("localhost");
-    format!("{scheme}://{host}")
+    match hosts.into_iter().flatten().find(|host| is_host(host)) {
+        Some(host) => format!("{scheme}://{host}"),
+        None => format!("{scheme}://localhost:{port}"),
+    }
 }
 
 fn is_host(text: &str) -> bool {
@@ -54,12 +62,13 @@ mod tests {
             (&untrusted[..], false, None, "http://in:1"),
             (&untrusted[..], false, Some(&proxy), "https://ips.example.com"),
             (&untrusted[..], true, Some(&odd), "https://in:1"),
-            (&[("host", "a\"><b")][..], false, None, "http://localhost"),
-            (&[][..], false, None, "http://localhost"),
+            (&[("host", "a\"><b")][..], false, None, "http://localhost:8080"),
+            (&[("host", "")][..], false, None, "http://localhost:8080"),
+            (&[][..], false, None, "http://localhost:8080"),
         ] {
-            assert_eq!(base_url(&headers(pairs), None, https, proxy), expected);
+            assert_eq!(base_url(&headers(pairs), None, (https, 8080), proxy), expected);
         }
-        assert_eq!(base_url(&HeaderMap::new(), Some("h2:443"), true, None), "https://h2:443");
+        assert_eq!(base_url(&HeaderMap::new(), Some("h2:443"), (true, 8080), None), "https://h2:443");
     }
 
     #[test]

@@ -131,6 +131,8 @@ pub struct Settings {
     pub xml: Limits,
     /// How clients reach this server, without a slash at the end; else it is what each of them says.
     pub public_url: Option<String>,
+    /// Where this server listens: for who asks without naming it.
+    pub port: u16,
     /// True if the server itself speaks TLS; a trusted proxy that does says so.
     pub https: bool,
 }
@@ -143,6 +145,7 @@ impl Default for Settings {
             patience: Duration::from_secs(60),
             xml: Limits::default(),
             public_url: None,
+            port: 8080,
             https: false,
         }
     }

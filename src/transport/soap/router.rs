@@ -355,7 +355,7 @@ fn origin(parts: &Parts, settings: &Settings) -> Origin {
         peer: proxies::peer(&parts.extensions),
         base_url: settings.public_url.clone().unwrap_or_else(|| {
             let authority = parts.uri.authority().map(|authority| authority.as_str());
-            address::base_url(&parts.headers, authority, settings.https, proxies::addressed(parts))
+            address::base_url(&parts.headers, authority, (settings.https, settings.port), proxies::addressed(parts))
         }),
     }
 }
