@@ -151,6 +151,12 @@ impl Parser {
         self.is_over = true;
     }
 
+    /// Bytes that have come and were not given out.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The part that is read, or was read last, from 1 on.
     pub fn part(&self) -> usize {
         self.part
