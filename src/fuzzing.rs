@@ -13,8 +13,13 @@ pub use media::fuzzing::Reader;
 
 /// By the folders of their corpora.
 pub fn readers() -> Vec<(&'static str, Reader)> {
-    let others: [(&str, Reader); 4] =
-        [("cron", cron), ("handle", handles), ("modifier", modifier), ("soap", transport::soap::fuzzing::request)];
+    let others: [(&str, Reader); 5] = [
+        ("cron", cron),
+        ("handle", handles),
+        ("modifier", modifier),
+        ("multipart", transport::multipart::fuzzing::body),
+        ("soap", transport::soap::fuzzing::request),
+    ];
     media::fuzzing::READERS.iter().copied().chain(others).collect()
 }
 

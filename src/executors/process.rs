@@ -23,6 +23,7 @@ use crate::assets::recognize;
 use crate::media::Format;
 use crate::media::child::{ChildError, borrowed};
 use crate::media::errand::ReadMetadata;
+use crate::media::metadata::Metadata;
 use crate::media::pdf::{self, OpenError};
 use crate::model::asset::AssetType;
 use crate::model::handle;
@@ -30,7 +31,7 @@ use crate::model::id::AssetId;
 use crate::model::job::ProcessingOptions;
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
-use crate::model::metadata::{Field, FieldDefinition, Fields, MetadataUpdate, NoField, Update};
+use crate::model::metadata::{Field, FieldDefinition, MetadataUpdate, NoField, Update};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
@@ -157,7 +158,8 @@ fn make(
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
     ready.built_on = known.map(|known| known.master.making.clone()).unwrap_or_default();
-    ready.metadata = metadata(workshop, blob, format, stop)?;
+    let Metadata { fields, left_out } = metadata(workshop, blob, format, stop)?;
+    ready.metadata = fields;
     if layer.is_some() {
         // Where it lay in the file.
         ready.master.facts.layer = known.and_then(|known| known.master.facts.layer.clone());
@@ -169,6 +171,7 @@ fn make(
     if let Some(ready) = unchanged.filter(|ready| pictures::has_files(&workshop.blobs, &ready.derived)) {
         return Ok(ready);
     }
+    ready.warnings.extend(left_out.iter().map(|what| Warning::Remark(reason::other(what))));
     if !recognize::extension_fits(&name.extension, format) {
         ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
     }
@@ -225,7 +228,7 @@ fn make(
 }
 
 /// What a stored file says about itself.
-fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<Fields, Unmade> {
+fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<Metadata, Unmade> {
     if !pictures::is_pdf(&workshop.blobs, &blob.id, format)? {
         let file = workshop.blobs.read(&blob.id)?;
         return Ok(workshop.crew.send(ReadMetadata { format }, &borrowed([&file]), stop)?);

@@ -144,6 +144,11 @@ pub(crate) struct Converter {
 
 enum Step {
     Keep,
+    /// Inks have their alpha behind them: it is taken off, and put behind what comes of them, unless it is opaque throughout.
+    Inks {
+        converter: Box<Converter>,
+        keeps_alpha: bool,
+    },
     /// The alpha is opaque throughout.
     DropAlpha,
     GraySpread,
@@ -157,6 +162,9 @@ enum Step {
 
 impl Converter {
     pub fn new(from: Layout, opaque: bool, profile: Option<&Profile>, options: &Options) -> Self {
+        if from == Layout::CmykAlpha {
+            return Self::of_inks(opaque, profile, options);
+        }
         let (own, left_out) = fitting(from, profile);
         let mut notes: Vec<Note> = left_out.then_some(Note::ProfileLeftOut).into_iter().collect();
         let fallback = options.cmyk_profile.as_deref();
@@ -198,6 +206,16 @@ impl Converter {
                 Self::by_default(from, opaque, own, fallback, notes)
             }
         }
+    }
+
+    /// Of inks with alpha, which stands beside RGB only.
+    fn of_inks(opaque: bool, profile: Option<&Profile>, options: &Options) -> Self {
+        let mut options = options.clone();
+        options.edits.mask |= !opaque;
+        let mut converter = Self::new(Layout::Cmyk, true, profile, &options);
+        let (profile, notes) = (converter.profile.take(), std::mem::take(&mut converter.notes));
+        let layout = if opaque { converter.layout } else { Layout::Rgba };
+        Self { layout, profile, notes, step: Step::Inks { converter: Box::new(converter), keeps_alpha: !opaque } }
     }
 
     fn by_default(
@@ -268,6 +286,10 @@ impl Converter {
     pub fn apply<'a>(&self, from: Layout, band: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, MediaError> {
         let converted = match &self.step {
             Step::Keep => return Ok(band),
+            Step::Inks { converter, keeps_alpha } => {
+                let colors = converter.apply(Layout::Cmyk, drop_alpha(&band, from.samples()).into())?.into_owned();
+                if *keeps_alpha { with_alpha_of(&colors, &band, from.samples()) } else { colors }
+            }
             Step::DropAlpha => drop_alpha(&band, from.samples()),
             Step::GraySpread => {
                 band.as_chunks::<2>().0.iter().flat_map(|[gray, alpha]| [*gray, *gray, *gray, *alpha]).collect()
@@ -337,6 +359,12 @@ fn drop_alpha(band: &[u8], samples: usize) -> Vec<u8> {
         out.extend_from_slice(&pixel[..samples - 1]);
     }
     out
+}
+
+/// RGB with the alpha of as many pixels.
+fn with_alpha_of(colors: &[u8], pixels: &[u8], samples: usize) -> Vec<u8> {
+    let (colors, alpha) = (colors.as_chunks::<3>().0, pixels.chunks_exact(samples).map(|pixel| pixel[samples - 1]));
+    colors.iter().zip(alpha).flat_map(|([red, green, blue], alpha)| [*red, *green, *blue, alpha]).collect()
 }
 
 /// `profile` if it describes pixels of this layout, and whether one was there that does not.

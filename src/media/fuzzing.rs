@@ -178,7 +178,7 @@ fn profile(bytes: &[u8]) {
         ColorManagement::Convert { source: None, output: Some(output) },
     ] {
         let options = Options { colors, ..Options::default() };
-        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba, Layout::Cmyk] {
+        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba, Layout::Cmyk, Layout::CmykAlpha] {
             let converter = Converter::new(layout, false, Some(&own), &options);
             let band: Vec<u8> = (0..16 * layout.samples()).map(|at| (at * 37 % 256) as u8).collect();
             let _ = sound(decode::guarded(Format::IccProfile, || converter.apply(layout, band.into()).map(drop)));

@@ -19,7 +19,7 @@
 //! | TIFF: sides of tiles, what reaches beyond the page | as pictures; `MOST_PADDED` times the pixels of one |
 //! | TIFF: JPEG chunks | their place and whole units, against their headers; `MOST_IN_UNITS`; `MOST_TABLES` bytes they share |
 //! | TIFF: chunks that share bytes | `MOST_SHARED` times the file, or `HARMLESS` |
-//! | PSD: image resources | `MOST_RESOURCES`, `LARGEST_RESOURCE` bytes of one |
+//! | PSD: image resources | `MOST_RESOURCES`, `LARGEST_RESOURCE` bytes of one; for metadata `MOST_BYTES` of those that are looked at |
 //! | PSD: layers, channels, groups, blocks, names, texts | the constants in `psd_layers/records.rs` |
 //! | PSD: frames of layers and of their masks | as pictures; a row by the share |
 //! | GIF: blocks and pieces of blocks | `MOST_PIECES`, up to the second frame; the frame as a picture |
@@ -27,8 +27,8 @@
 //! | BMP: the header with its palette | `MAX_HEADER`; rows by the share |
 //! | EXIF: tags, bytes of a value, directories | `MOST_TAGS` and 64 KiB in `metadata/tiff.rs`; those that are known, chains are not followed |
 //! | IPTC: data sets | `MOST_SETS` |
-//! | XMP: packet, depth, elements, namespaces | the constants in `metadata/xmp.rs`; no document types |
-//! | metadata: parts of a file, bytes of a block, values | `MOST_PARTS`, `MOST_BYTES`; `MOST_SEEN`, `MOST_VALUES`, `MOST_TEXT` |
+//! | XMP: packet, depth, elements, namespaces and their names | the constants in `metadata/xmp.rs`; no document types |
+//! | metadata: parts of a file, bytes of a block, values | `MOST_PARTS`, `MOST_BYTES`; `MOST_SEEN`, `MOST_VALUES`, `MOST_TEXT`; packed XMP of a PNG once |
 //! | HEIF: boxes, items, extents | `MOST_PARTS` of each; a depth that is fixed |
 //! | ICC profiles | 10 MB, by the crate that reads them |
 //! | clipping paths | `MOST_KNOTS` |

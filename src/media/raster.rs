@@ -9,7 +9,7 @@ pub(crate) enum Layout {
     Rgba,
     /// 0 is no ink, 255 full ink.
     Cmyk,
-    /// The same in a view that does not show it everywhere; no picture comes so, and none is stored so.
+    /// The same with alpha behind it: of TIFF files, and of views that do not show it everywhere. None is stored so.
     CmykAlpha,
 }
 

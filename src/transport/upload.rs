@@ -45,7 +45,8 @@ pub const UPLOAD_PATH: &str = "/scene7/UploadFile";
 const MOST_AUTH: usize = 128 << 10;
 
 /// What the elements of `auth` may grow to. It has ten of them.
-const AUTH_LIMITS: soap::Limits = soap::Limits { depth: 16, elements: 500, attributes: 32, text: MOST_AUTH };
+const AUTH_LIMITS: soap::Limits =
+    soap::Limits { depth: 16, elements: 500, attributes: 32, text: MOST_AUTH, namespace: 1000 };
 
 /// Largest part `uploadParams`.
 const MOST_PARAMS: usize = 1 << 20;

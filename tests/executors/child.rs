@@ -170,6 +170,19 @@ fn each_limit_ends_it_and_is_named() {
     assert!(matches!(file, Err(ChildError::FileTooLarge { .. })), "{file:?}");
     assert!(fs::metadata(bench.folder.path().join("large")).unwrap().len() <= LIMITS.file);
     assert!(bench.fails(perl("my $much = 'x' x (2 << 30)")).contains("Out of memory"));
+    // It goes on until it is ended.
+    let many = bench.run(shell("i=0; while :; do : > $i; i=$((i + 1)); done", LIMITS));
+    assert!(matches!(many, Err(ChildError::TooManyFiles { limit: 1000, .. })), "{many:?}");
+}
+
+/// Each of them takes an inode that nothing would count.
+#[test]
+fn it_makes_nothing_but_files() {
+    let bench = Bench::new();
+    for made in ["mkdir('folder')", "symlink('away', 'link')", "use POSIX; POSIX::mkfifo('pipe', 0600)"] {
+        assert!(bench.fails(perl(&format!("{made} or die $!"))).contains("not permitted"), "{made}");
+    }
+    assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -7,7 +7,9 @@
 #   READER=sheet …/reader FILE    one input again
 set -eu
 cd "$(dirname "$0")"
-target=${CARGO_TARGET_DIR:-target}
+# What the program depends on is built here as for its tests, and is there already when they have been built.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/../../target}
+target=$CARGO_TARGET_DIR
 # Only the program itself is instrumented unless INSTRUMENT=all, which builds all dependencies anew.
 flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"

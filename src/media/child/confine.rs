@@ -6,12 +6,14 @@
 //!
 //! What each step keeps out: the death signal and the check of the parent, children that outlive the daemon; the limits,
 //! use without bound; the empty set of capabilities, root's ways around all of it; Landlock, files, TCP, and signals to
-//! others; seccomp, sockets of all kinds, new processes, and the ways back: out of the group, out of the death signal, to
-//! higher limits.
+//! others; seccomp, sockets of all kinds, new processes, folders and whatever else is no file, and the ways back: out of the
+//! group, out of the death signal, to higher limits.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -195,6 +197,9 @@ fn restrict_files(folder: &Path, reads: &[OsString], program: Option<&Path>) -> 
     let read: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let run = read | AccessFs::Execute;
     let own = AccessFs::from_all(RULES) & !BitFlags::from(AccessFs::Execute);
+    // A worker has files without names, so that none it makes outlasts its use, whoever looks after it meanwhile.
+    let is_worker = program.is_none();
+    let own = if is_worker && has_nameless_files(folder) { own & !BitFlags::from(AccessFs::MakeReg) } else { own };
     // A program may bring its libraries along, in a place of its own.
     let prefix = program.and_then(Path::parent).and_then(Path::parent).filter(|prefix| prefix.parent().is_some());
     let libraries = prefix.map(|prefix| prefix.join("lib"));
@@ -216,6 +221,11 @@ fn restrict_files(folder: &Path, reads: &[OsString], program: Option<&Path>) -> 
     Ok(())
 }
 
+/// Whether the file system can do without names. On one that cannot, files get one for a moment.
+fn has_nameless_files(folder: &Path) -> bool {
+    OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).open(folder).is_ok()
+}
+
 /// Asks the kernel, and restricts nothing.
 pub fn has_landlock() -> bool {
     let asked = Ruleset::default()
@@ -226,7 +236,7 @@ pub fn has_landlock() -> bool {
 }
 
 /// Calls that a tool for pictures has no need of.
-const FORBIDDEN: [i64; 34] = [
+const FORBIDDEN: [i64; 36] = [
     libc::SYS_socket,
     libc::SYS_socketpair,
     libc::SYS_io_uring_setup,
@@ -259,6 +269,8 @@ const FORBIDDEN: [i64; 34] = [
     libc::SYS_finit_module,
     libc::SYS_reboot,
     libc::SYS_swapon,
+    libc::SYS_mkdirat,
+    libc::SYS_symlinkat,
     libc::SYS_mknodat,
     libc::SYS_open_by_handle_at,
 ];
@@ -288,7 +300,6 @@ const PERMITTED: &[i64] = &[
     libc::SYS_readlinkat,
     libc::SYS_getdents64,
     libc::SYS_getcwd,
-    libc::SYS_mkdirat,
     libc::SYS_unlinkat,
     libc::SYS_ftruncate,
     libc::SYS_fallocate,
@@ -341,8 +352,6 @@ const PERMITTED: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_readlink,
     #[cfg(target_arch = "x86_64")]
-    libc::SYS_mkdir,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_unlink,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
@@ -371,7 +380,10 @@ fn forbidden() -> Result<Calls, ConfineError> {
     use SeccompCmpArgLen::{Dword, Qword};
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = FORBIDDEN.map(|call| (call, Vec::new())).into();
     #[cfg(target_arch = "x86_64")]
-    rules.extend([libc::SYS_fork, libc::SYS_vfork].map(|call| (call, Vec::new())));
+    rules.extend(
+        [libc::SYS_fork, libc::SYS_vfork, libc::SYS_mkdir, libc::SYS_symlink, libc::SYS_mknod]
+            .map(|call| (call, Vec::new())),
+    );
     let other = SeccompCmpOp::Ne;
     let conditions: [Condition; 8] = [
         // Threads are welcome, processes are not.
@@ -439,6 +451,27 @@ fn apply(calls: &Calls) -> Result<(), ConfineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_worker_makes_has_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(has_nameless_files(folder.path()), "the tests want a file system that has them");
+        let made = |program: Option<&Path>| {
+            std::thread::scope(|scope| {
+                // Only the thread is restricted, and threads that it begins.
+                let work = || {
+                    restrict_files(folder.path(), &[], program).unwrap();
+                    let nameless = tempfile::tempfile_in(folder.path()).map(drop);
+                    let named = std::fs::write(folder.path().join("named"), "");
+                    (nameless.is_ok(), named.map_err(|error| error.kind()))
+                };
+                scope.spawn(work).join().unwrap()
+            })
+        };
+        assert_eq!(made(None), (true, Err(std::io::ErrorKind::PermissionDenied)));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(made(Some(Path::new(""))), (true, Ok(())));
+    }
 
     #[test]
     fn signals_to_others_are_kept_in_by_both_filters() {

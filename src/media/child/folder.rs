@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ChildError;
 
+/// Files that a child may have in its folder. Pages, of which it draws some at a time, come to three each.
+const MOST_FILES: usize = 1000;
+
 /// A private folder. Dropped, it is gone with all that is in it.
 #[derive(Debug)]
 pub struct Folder {
@@ -29,6 +32,14 @@ impl Folder {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Holds a child to [`MOST_FILES`], which no limit of the kernel's does. It makes no folders, so that all it has made lies
+    /// side by side. What has no name is bounded by how many files it may hold open.
+    pub(super) fn check(&self, tool: &'static str) -> Result<(), ChildError> {
+        let entries = fs::read_dir(&self.path).map_err(ChildError::doing(format!("look at the files of {tool}")))?;
+        let is_crowded = entries.take(MOST_FILES + 1).count() > MOST_FILES;
+        if is_crowded { Err(ChildError::TooManyFiles { tool, limit: MOST_FILES }) } else { Ok(()) }
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A child has a private folder as its working directory and its home, an empty environment, and limits on time, memory
-//! and file sizes. It sees the system's programs and libraries, the files it is given, and nothing else; it has no network, no
+//! and on the sizes and the number of files. It makes no folders. It sees the system's programs and libraries, the files it is given, and nothing else; it has no network, no
 //! capabilities, and makes no processes. It ends when it is cancelled, when its time is over, and when the daemon ends, even
 //! by `kill -9`. Where the kernel has no Landlock (before 5.13), the rights of the daemon's user are what bounds its
 //! view of files; a line in the daemon's log says so.
@@ -141,6 +141,8 @@ pub enum ChildError {
     TooMuchMemory { tool: &'static str, limit: u64 },
     #[error("{tool} would write a file of more than {limit} bytes")]
     FileTooLarge { tool: &'static str, limit: u64 },
+    #[error("{tool} made more than {limit} files")]
+    TooManyFiles { tool: &'static str, limit: usize },
     #[error("{tool} wrote more than {limit} bytes to its standard output")]
     TooMuchOutput { tool: &'static str, limit: usize },
     #[error("{tool} was killed (SIGKILL), as the system does when memory runs out")]
@@ -217,7 +219,7 @@ impl Launcher {
         let (program, limits) = (tool.program, tool.limits);
         let child = self.command(tool, folder)?.spawn();
         let child = child.map_err(ChildError::doing(format!("start {}", program.name())))?;
-        match watch::watch(program.name(), child, limits, cancel, on_line) {
+        match watch::watch(program.name(), child, folder, limits, cancel, on_line) {
             // Tools say so in their own words, and only some of them.
             Err(ChildError::Failed { tool, .. }) if is_full(folder.path()) => {
                 Err(ChildError::doing(format!("run {tool}"))(io::ErrorKind::StorageFull.into()))

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A worker sees no file but those that come with its errand, as open descriptors: what it reads, to be read only, and what
-//! it writes, to be written only. Its address space is bounded by the kernel; the processor time and the time of each errand are
-//! bounded from here. It ends when its crew ends, when it has had nothing to do for a while, when another crew needs the place,
+//! it writes, to be written only. Its address space is bounded by the kernel; the processor time and the time of each errand, and how many
+//! files a worker makes in its folder, are bounded from here. It ends when its crew ends, when it has had nothing to do for a while, when another crew needs the place,
 //! and by a kill when its errand is cancelled or takes too much. A worker that dies costs the errand that it was on; one that was
 //! killed from outside, as the system does when memory runs out, costs it when that happens a second time.
 //!
@@ -208,7 +208,7 @@ impl Pool {
         let mut running = Running::new(child);
         let ended = pidfd_open(running.pid(), PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
         let stderr = running.take_stderr();
-        Ok(Worker { running, ended, socket, stderr, keeps: None, yard: yard.clone(), _folder: folder })
+        Ok(Worker { running, ended, socket, stderr, keeps: None, yard: yard.clone(), folder })
     }
 }
 
@@ -351,7 +351,7 @@ struct Worker {
     /// What of an earlier errand it still has at hand.
     keeps: Option<String>,
     yard: Arc<Yard>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Drop for Worker {
@@ -380,6 +380,7 @@ impl Worker {
                 if processor_time(self.running.pid()).saturating_sub(used_before) > limits.cpu {
                     return Err(ChildError::TooMuchCpu { tool, limit: limits.cpu });
                 }
+                self.folder.check(tool)?;
             }
             let (speaks, complains) = self.wait(ASK_EVERY).map_err(failed)?;
             if complains

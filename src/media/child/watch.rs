@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::super::decode::Cancel;
 use super::confine::COULD_NOT_BEGIN;
-use super::{ChildError, LONGEST_LINE, Limits, Output};
+use super::{ChildError, Folder, LONGEST_LINE, Limits, Output};
 
 /// How often it is asked whether to stop.
 pub(super) const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -24,6 +24,7 @@ type OnLine<'a> = Option<&'a mut dyn FnMut(&str)>;
 pub fn watch(
     tool: &'static str,
     child: Child,
+    folder: &Folder,
     limits: Limits,
     cancel: Cancel<'_>,
     on_line: OnLine<'_>,
@@ -35,7 +36,7 @@ pub fn watch(
     let mut stderr = running.child.stderr.take().map(|pipe| (pipe, Tail::default()));
     let mut output = Output::default();
     let deadline = Instant::now() + limits.wall;
-    let mut has_ended = false;
+    let (mut has_ended, mut looked) = (false, Instant::now());
     while !has_ended || stdout.is_some() || stderr.is_some() {
         if cancel() {
             return Err(ChildError::Cancelled { tool });
@@ -43,6 +44,10 @@ pub fn watch(
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ChildError::TimedOut { tool, limit: limits.wall });
+        }
+        if looked.elapsed() >= ASK_EVERY {
+            looked = Instant::now();
+            folder.check(tool)?;
         }
         let ready = wait(stdout.as_ref(), stderr.as_ref(), (!has_ended).then_some(&ended), left.min(ASK_EVERY));
         let ready = ready.map_err(failed)?;

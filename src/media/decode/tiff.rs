@@ -116,7 +116,8 @@ fn read_page(decoder: &mut Input<'_>, limits: &Limits) -> Result<Page, MediaErro
         ColorType::RGBA(_) if declared_alpha == Alpha::None => (Layout::Rgb, 4),
         ColorType::RGBA(_) => (Layout::Rgba, 4),
         ColorType::CMYK(_) => (Layout::Cmyk, 4),
-        ColorType::CMYKA(_) => (Layout::Cmyk, 5),
+        ColorType::CMYKA(_) if declared_alpha == Alpha::None => (Layout::Cmyk, 5),
+        ColorType::CMYKA(_) => (Layout::CmykAlpha, 5),
         other => return Err(unsupported(&format!("{other:?} pixels"))),
     };
     let bits = color.bit_depth();

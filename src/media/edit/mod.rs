@@ -21,7 +21,7 @@ mod path;
 mod sharpen;
 mod survey;
 
-pub(crate) use path::{ClippingPath, resource};
+pub(crate) use path::{ClippingPath, is_of_path, resource};
 
 use serde::{Deserialize, Serialize};
 

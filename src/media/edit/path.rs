@@ -11,6 +11,14 @@ use super::super::orientation::Orientation;
 /// Most knots of a path: far more than anyone draws.
 const MOST_KNOTS: usize = 10_000;
 
+const NAME_OF_CLIPPING_PATH: u16 = 2999;
+const PATHS: std::ops::RangeInclusive<u16> = 2000..=2997;
+
+/// Whether an image resource tells of paths.
+pub(crate) fn is_of_path(resource: u16) -> bool {
+    resource == NAME_OF_CLIPPING_PATH || PATHS.contains(&resource)
+}
+
 /// A point as fractions of the width and the height.
 type Point = (f32, f32);
 
@@ -30,8 +38,6 @@ struct Knot {
 impl ClippingPath {
     /// Finds the path in a block of image resources. None when there is none, or it surrounds nothing.
     pub fn read(resources: &[u8]) -> Option<Self> {
-        const NAME_OF_CLIPPING_PATH: u16 = 2999;
-        const PATHS: std::ops::RangeInclusive<u16> = 2000..=2997;
         let all: Vec<Resource<'_>> = Resources(resources).collect();
         let named = all.iter().find(|one| one.id == NAME_OF_CLIPPING_PATH)?;
         let length = usize::from(*named.data.first()?);

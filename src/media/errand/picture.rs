@@ -13,7 +13,7 @@ use super::super::decode::{Cancel, Layers, NEVER, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
-use super::super::metadata::{Fields, metadata};
+use super::super::metadata::{Metadata, metadata};
 use super::super::options::{ColorManagement, Options};
 use super::super::{Optimized, Outputs, optimize};
 use super::{Desk, Errand, Files};
@@ -108,10 +108,10 @@ pub struct ReadMetadata {
 
 impl Errand for ReadMetadata {
     const NAME: &'static str = "the reader of metadata";
-    type Answer = Fields;
+    type Answer = Metadata;
     type Error = MediaError;
 
-    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Fields, MediaError> {
+    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Metadata, MediaError> {
         metadata(files.next("the file")?, self.format).map_err(|error| MediaError::reading(self.format, error))
     }
 }

@@ -3,16 +3,17 @@
 //! Only headers are read, never pixels. What is damaged is left out: the picture is whole without it. Every length comes
 //! from the file and is held against [`MOST_BYTES`] and against what the file has left.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::read::ZlibDecoder;
 
 use super::super::content::{Content, Reader};
-use super::super::edit::resource;
+use super::super::edit::{is_of_path, resource};
 use super::super::format::Format;
 use super::super::memory::read_at_most;
 use super::tiff::{self, Tiff};
-use super::{heif, svg};
+use super::{LeftOut, heif, svg};
 
 /// The largest block that is looked at. Image resources with thumbnails and long edit histories stay far below.
 pub(super) const MOST_BYTES: u64 = 16 << 20;
@@ -22,6 +23,14 @@ pub(super) const MOST_PARTS: usize = 10_000;
 
 /// Most pieces of 255 bytes that the blocks of a GIF file are passed over in.
 const MOST_PIECES: u32 = 4_000_000;
+
+/// The kind of an error that says that there are more parts than are looked at.
+const BEYOND: io::ErrorKind = io::ErrorKind::QuotaExceeded;
+
+/// Image resources that hold other kinds.
+const IPTC: u16 = 1028;
+const EXIF: u16 = 1058;
+const XMP: u16 = 1060;
 
 const XMP_TAG: u16 = 700;
 const IPTC_TAG: u16 = 33723;
@@ -45,24 +54,42 @@ pub struct Blocks {
     pub iptc: Option<Vec<u8>>,
     /// Image resources of Photoshop.
     photoshop: Option<Vec<u8>>,
+    /// One of these but the last was there and is beyond [`MOST_BYTES`].
+    has_large: bool,
+    /// So it is with the last.
+    has_large_resources: bool,
 }
 
 type Input = BufReader<Reader>;
 
-/// The image resources of a file, if it has any.
+/// The image resources of a file that tell of its clipping path, if it has any; others may be among them.
 pub fn image_resources(content: &Content, format: Format) -> io::Result<Option<Vec<u8>>> {
-    Ok(Blocks::find(content, format)?.photoshop)
+    let Blocks { photoshop, has_large_resources, .. } =
+        Blocks::find(content, format, is_of_path, &mut BTreeSet::new())?;
+    // A path that is there must not be missed.
+    if has_large_resources { Err(large_resources()) } else { Ok(photoshop) }
+}
+
+fn large_resources() -> io::Error {
+    let what = format!("its image resources have more than {MOST_BYTES} bytes");
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 impl Blocks {
     /// Finds them in a file.
-    pub fn read(content: &Content, format: Format) -> io::Result<Self> {
-        let mut blocks = Self::find(content, format)?;
+    pub fn read(content: &Content, format: Format, left_out: &mut BTreeSet<LeftOut>) -> io::Result<Self> {
+        let mut blocks = Self::find(content, format, |resource| matches!(resource, IPTC | EXIF | XMP), left_out)?;
         blocks.open_photoshop();
         Ok(blocks)
     }
 
-    fn find(content: &Content, format: Format) -> io::Result<Self> {
+    /// `wanted` says which image resources are; others are among them where they need not be gone through.
+    fn find(
+        content: &Content,
+        format: Format,
+        wanted: fn(u16) -> bool,
+        left_out: &mut BTreeSet<LeftOut>,
+    ) -> io::Result<Self> {
         let mut blocks = Self::default();
         let mut input = BufReader::new(content.open()?);
         let found = match format {
@@ -71,23 +98,37 @@ impl Blocks {
             Format::Tiff => blocks.tiff(&mut input),
             Format::WebP => blocks.webp(&mut input),
             Format::Gif => blocks.gif(&mut input),
-            Format::Psd | Format::Psb => blocks.psd(&mut input),
+            Format::Psd | Format::Psb => blocks.psd(&mut input, wanted),
             Format::Heic | Format::Avif => blocks.heif(&mut input),
             Format::Svg => svg::packet(content).map(|packet| blocks.xmp = packet),
             _ => Ok(()),
         };
-        // A file that breaks off keeps what was found until there.
-        match found {
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-            _ => Ok(blocks),
+        match found.map_err(|error| (error.kind(), error)) {
+            Ok(()) => {}
+            // A file that breaks off keeps what was found until there.
+            Err((io::ErrorKind::UnexpectedEof, _)) => {}
+            Err((io::ErrorKind::FileTooLarge, _)) => blocks.has_large = true,
+            Err((BEYOND, _)) => drop(left_out.insert(LeftOut::ManyParts)),
+            Err((_, error)) => return Err(error),
         }
+        if blocks.has_large || blocks.has_large_resources {
+            left_out.insert(LeftOut::LargeBlock);
+        }
+        Ok(blocks)
+    }
+
+    /// The next bytes, if they are no more than are looked at.
+    fn block(&mut self, input: &mut Input, length: u64) -> io::Result<Option<Vec<u8>>> {
+        if length <= MOST_BYTES {
+            return tiff::take(input, length).map(Some);
+        }
+        self.has_large = true;
+        input.seek_relative(length as i64)?;
+        Ok(None)
     }
 
     /// Image resources hold the other kinds as well. What stands in the file itself comes first.
     fn open_photoshop(&mut self) {
-        const IPTC: u16 = 1028;
-        const EXIF: u16 = 1058;
-        const XMP: u16 = 1060;
         let resource = |id| resource(self.photoshop.as_deref()?, id).map(<[u8]>::to_vec);
         self.iptc = self.iptc.take().or_else(|| resource(IPTC));
         self.exif = self.exif.take().or_else(|| resource(EXIF).map(Exif::Block));
@@ -102,7 +143,7 @@ impl Blocks {
         for _ in 0..MOST_PARTS {
             let [mark, code] = array(input)?;
             if mark != 0xff || code == START_OF_SCAN {
-                break;
+                return Ok(());
             }
             if code == 0xff {
                 // Padding before the code.
@@ -115,14 +156,13 @@ impl Blocks {
             }
             let length = u64::from(u16::from_be_bytes(array(input)?).saturating_sub(2));
             match code {
-                APP1 => self.app1(&take(input, length)?),
+                APP1 => self.app1(&tiff::take(input, length)?),
                 APP13 => {
-                    if let Some(resources) = take(input, length)?.strip_prefix(b"Photoshop 3.0\0") {
+                    if let Some(resources) = tiff::take(input, length)?.strip_prefix(b"Photoshop 3.0\0") {
                         // Resources that do not fit into a segment go on in the next.
                         let all = self.photoshop.get_or_insert_default();
                         if (all.len() + resources.len()) as u64 > MOST_BYTES {
-                            let what = format!("its image resources have more than {MOST_BYTES} bytes");
-                            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                            return Err(large_resources());
                         }
                         all.extend_from_slice(resources);
                     }
@@ -130,7 +170,7 @@ impl Blocks {
                 _ => input.seek_relative(length as i64)?,
             }
         }
-        Ok(())
+        Err(BEYOND.into())
     }
 
     fn app1(&mut self, segment: &[u8]) {
@@ -143,23 +183,35 @@ impl Blocks {
 
     fn png(&mut self, input: &mut Input) -> io::Result<()> {
         input.seek(SeekFrom::Start(8))?;
+        let mut has_packet = false;
         for _ in 0..MOST_PARTS {
             let length = u64::from(u32::from_be_bytes(array(input)?));
             let kind: [u8; 4] = array(input)?;
             match &kind {
-                b"eXIf" => self.exif = Some(exif_block(take(input, length)?)),
-                b"iTXt" if self.xmp.is_none() => {
-                    if let Some(xmp) = international_text(&take(input, length)?) {
-                        self.xmp = Some(xmp);
-                    }
+                b"eXIf" => self.exif = self.block(input, length)?.map(exif_block).or(self.exif.take()),
+                // The first packet is the only one, whatever comes of it: each may take long to unpack.
+                b"iTXt" if !has_packet => {
+                    let text = self.block(input, length)?.and_then(International::read);
+                    has_packet = text.is_some();
+                    self.xmp = text.and_then(|text| self.unpacked(text));
                 }
-                b"IEND" => break,
+                b"IEND" => return Ok(()),
                 _ => input.seek_relative(length as i64)?,
             }
             // The checksum.
             input.seek_relative(4)?;
         }
-        Ok(())
+        Err(BEYOND.into())
+    }
+
+    fn unpacked(&mut self, International { text, is_packed }: International) -> Option<Vec<u8>> {
+        if !is_packed {
+            return Some(text);
+        }
+        let text = read_at_most(&mut ZlibDecoder::new(&*text), MOST_BYTES + 1).ok()?;
+        let is_large = text.len() as u64 > MOST_BYTES;
+        self.has_large |= is_large;
+        (!is_large).then_some(text)
     }
 
     fn webp(&mut self, input: &mut Input) -> io::Result<()> {
@@ -168,13 +220,13 @@ impl Blocks {
             let kind: [u8; 4] = array(input)?;
             let length = u64::from(u32::from_le_bytes(array(input)?));
             match &kind {
-                b"EXIF" => self.exif = Some(exif_block(take(input, length)?)),
-                b"XMP " => self.xmp = Some(take(input, length)?),
+                b"EXIF" => self.exif = self.block(input, length)?.map(exif_block).or(self.exif.take()),
+                b"XMP " => self.xmp = self.block(input, length)?.or(self.xmp.take()),
                 _ => input.seek_relative(length as i64)?,
             }
             input.seek_relative((length % 2) as i64)?;
         }
-        Ok(())
+        Err(BEYOND.into())
     }
 
     fn gif(&mut self, input: &mut Input) -> io::Result<()> {
@@ -196,34 +248,74 @@ impl Blocks {
                 [EXTENSION] => {
                     let [label] = array(input)?;
                     let [length] = array(input)?;
-                    let application = take(input, length.into())?;
+                    let application = tiff::take(input, length.into())?;
                     if label == APPLICATION && application == b"XMP DataXMP" {
-                        self.xmp = Some(packet_in_blocks(input)?);
-                        break;
+                        self.xmp = packet_in_blocks(input)?;
+                        self.has_large = self.xmp.is_none();
+                        return Ok(());
                     }
                     if length > 0 {
                         skip_blocks(input, &mut pieces)?;
                     }
                 }
-                _ => break,
+                _ => return Ok(()),
             }
         }
-        Ok(())
+        Err(BEYOND.into())
     }
 
-    fn psd(&mut self, input: &mut Input) -> io::Result<()> {
+    fn psd(&mut self, input: &mut Input, wanted: fn(u16) -> bool) -> io::Result<()> {
         const COLOR_MODE_DATA: u64 = 26;
         input.seek(SeekFrom::Start(COLOR_MODE_DATA))?;
         let color_mode = u32::from_be_bytes(array(input)?);
         input.seek_relative(i64::from(color_mode))?;
         let length = u64::from(u32::from_be_bytes(array(input)?));
-        self.photoshop = Some(take(input, length)?);
-        Ok(())
+        let mut resources = Vec::new();
+        let read = self.resources(input, length, wanted, &mut resources);
+        self.photoshop = Some(resources);
+        read
+    }
+
+    /// Keeps those image resources that are wanted. Previews and histories, which may be large, are passed over.
+    fn resources(
+        &mut self,
+        input: &mut Input,
+        mut left: u64,
+        wanted: fn(u16) -> bool,
+        kept: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        const HEAD: usize = 7;
+        for _ in 0..MOST_PARTS {
+            if left < 12 {
+                return Ok(());
+            }
+            let head: [u8; HEAD] = array(input)?;
+            let [b'8', b'B', b'I', b'M', high, low, name] = head else { return Ok(()) };
+            // A length and a name together fill an even number of bytes, and so does the data.
+            let name = tiff::take(input, u64::from(name) + u64::from(name % 2 == 0))?;
+            let size: [u8; 4] = array(input)?;
+            let length = u64::from(u32::from_be_bytes(size));
+            left = left.saturating_sub((HEAD + name.len() + size.len()) as u64);
+            if length > left {
+                return Ok(());
+            }
+            let padded = length.next_multiple_of(2).min(left);
+            left -= padded;
+            let is_wanted = wanted(u16::from_be_bytes([high, low]));
+            if is_wanted && kept.len() as u64 + padded <= MOST_BYTES {
+                kept.extend([&head[..], &name, &size, &tiff::take(input, padded)?].concat());
+            } else {
+                self.has_large_resources |= is_wanted;
+                input.seek_relative(padded as i64)?;
+            }
+        }
+        Err(BEYOND.into())
     }
 
     fn heif(&mut self, input: &mut Input) -> io::Result<()> {
         // Whatever goes wrong there, a place that no file has among it, the picture is whole without it.
-        let heif::Items { exif, xmp } = heif::read(input).unwrap_or_default();
+        let heif::Items { exif, xmp, has_large } = heif::read(input).unwrap_or_default();
+        self.has_large = has_large;
         self.exif = exif.map(Exif::Block);
         self.xmp = xmp;
         Ok(())
@@ -236,8 +328,11 @@ impl Blocks {
         let tags = tiff.first_directory()?;
         let slots = [(XMP_TAG, &mut self.xmp), (IPTC_TAG, &mut self.iptc), (PHOTOSHOP_TAG, &mut self.photoshop)];
         for (number, slot) in slots {
-            if let Some(tag) = tags.iter().find(|tag| tag.number == number) {
-                *slot = Some(tiff.bytes(*tag, MOST_BYTES)?);
+            match tags.iter().find(|tag| tag.number == number) {
+                Some(tag) if tag.length() > MOST_BYTES && number == PHOTOSHOP_TAG => self.has_large_resources = true,
+                Some(tag) if tag.length() > MOST_BYTES => self.has_large = true,
+                Some(tag) => *slot = Some(tiff.bytes(*tag, MOST_BYTES)?),
+                None => {}
             }
         }
         Ok(())
@@ -252,16 +347,21 @@ fn exif_block(bytes: Vec<u8>) -> Exif {
     }
 }
 
-/// The XMP packet of a PNG chunk, if the chunk is one.
-fn international_text(chunk: &[u8]) -> Option<Vec<u8>> {
-    let rest = chunk.strip_prefix(b"XML:com.adobe.xmp\0")?;
-    let (&[compressed, _method], rest) = rest.split_first_chunk::<2>()?;
-    // A language and a translated keyword, both ended by a zero.
-    let text = rest.splitn(3, |byte| *byte == 0).nth(2)?;
-    if compressed == 0 {
-        return Some(text.to_vec());
+/// The XMP packet of a PNG chunk, as it is stored.
+struct International {
+    text: Vec<u8>,
+    is_packed: bool,
+}
+
+impl International {
+    /// None if the chunk is of another kind.
+    fn read(chunk: Vec<u8>) -> Option<Self> {
+        let rest = chunk.strip_prefix(b"XML:com.adobe.xmp\0")?;
+        let (&[compressed, _method], rest) = rest.split_first_chunk::<2>()?;
+        // A language and a translated keyword, both ended by a zero.
+        let text = rest.splitn(3, |byte| *byte == 0).nth(2)?.to_vec();
+        Some(Self { text, is_packed: compressed != 0 })
     }
-    read_at_most(&mut ZlibDecoder::new(text), MOST_BYTES).ok()
 }
 
 fn skip_color_table(input: &mut Input, flags: u8) -> io::Result<()> {
@@ -276,26 +376,26 @@ fn skip_blocks(input: &mut Input, pieces: &mut u32) -> io::Result<()> {
             [length] => input.seek_relative(length.into())?,
         }
     }
-    Err(io::ErrorKind::UnexpectedEof.into())
+    Err(BEYOND.into())
 }
 
 /// A packet that stands in the file as it is, without the lengths of blocks: 258 bytes behind it lead every reader who takes its
-/// text for lengths to its end.
-fn packet_in_blocks(input: &mut Input) -> io::Result<Vec<u8>> {
+/// text for lengths to its end. None if it is larger than is looked at.
+fn packet_in_blocks(input: &mut Input) -> io::Result<Option<Vec<u8>>> {
     let mut packet = Vec::new();
     loop {
         match array(input)? {
             [0] => {
                 packet.truncate(packet.len().saturating_sub(257));
-                return Ok(packet);
+                return Ok(Some(packet));
             }
             [length] => {
                 packet.push(length);
-                packet.extend(take(input, length.into())?);
+                packet.extend(tiff::take(input, length.into())?);
             }
         }
         if packet.len() as u64 > MOST_BYTES {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Ok(None);
         }
     }
 }
@@ -304,8 +404,4 @@ fn array<const N: usize>(input: &mut Input) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     input.read_exact(&mut bytes)?;
     Ok(bytes)
-}
-
-fn take(input: &mut Input, length: u64) -> io::Result<Vec<u8>> {
-    if length > MOST_BYTES { Err(io::ErrorKind::UnexpectedEof.into()) } else { tiff::take(input, length) }
 }

@@ -11,10 +11,19 @@ pub(super) struct Items {
     /// From its TIFF header on.
     pub exif: Option<Vec<u8>>,
     pub xmp: Option<Vec<u8>>,
+    /// One of them, or what leads to them, is larger than is looked at.
+    pub has_large: bool,
 }
 
 pub(super) fn read(input: &mut (impl Read + Seek)) -> io::Result<Items> {
-    let Some(meta) = meta(input)? else { return Ok(Items::default()) };
+    let mut has_large = false;
+    let mut unless_large = |read: io::Result<Vec<u8>>| {
+        has_large |= read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge);
+        read.ok()
+    };
+    let Some(meta) = meta(input).transpose().and_then(&mut unless_large) else {
+        return Ok(Items { has_large, ..Items::default() });
+    };
     // Before its boxes stand a version and flags.
     let boxes = Bytes(&meta).skip(4)?.boxes();
     let inner = |kind: &[u8; 4]| boxes.iter().find(|(name, _)| name == kind).map(|(_, content)| *content);
@@ -25,9 +34,10 @@ pub(super) fn read(input: &mut (impl Read + Seek)) -> io::Result<Items> {
     let mut content = |wanted: Kind| {
         let (id, _) = kinds.iter().find(|(_, kind)| *kind == wanted)?;
         let place = places.iter().find(|place| place.item == *id)?;
-        place.content(input, inner(b"idat").unwrap_or_default()).ok()
+        unless_large(place.content(input, inner(b"idat").unwrap_or_default()))
     };
-    Ok(Items { exif: content(Kind::Exif).and_then(|item| from_tiff_header(&item)), xmp: content(Kind::Xmp) })
+    let (exif, xmp) = (content(Kind::Exif).and_then(|item| from_tiff_header(&item)), content(Kind::Xmp));
+    Ok(Items { exif, xmp, has_large })
 }
 
 /// In front of the EXIF stands where in the rest its TIFF header is.
@@ -64,7 +74,7 @@ fn meta(input: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn bounded(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
-    if length > MOST_BYTES { Err(broken_off()) } else { tiff::take(input, length) }
+    if length > MOST_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { tiff::take(input, length) }
 }
 
 fn broken_off() -> io::Error {
@@ -121,7 +131,7 @@ impl Place {
                 content.extend(bounded(input, *length)?);
             }
             if content.len() as u64 > MOST_BYTES {
-                return Err(broken_off());
+                return Err(io::ErrorKind::FileTooLarge.into());
             }
         }
         Ok(content)

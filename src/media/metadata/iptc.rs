@@ -1,6 +1,6 @@
 //! IPTC-IIM: data sets one after the other.
 
-use super::{Found, text};
+use super::{Found, LeftOut, text};
 
 const MARK: u8 = 0x1c;
 
@@ -39,7 +39,10 @@ pub(super) fn read(block: &[u8], found: &mut Found) {
     const CHARACTER_SET: u8 = 90;
     const UTF_8: &[u8] = b"\x1b%G";
     let mut is_utf8 = false;
-    for DataSet { record, number, value } in DataSets(block).take(MOST_SETS) {
+    for (index, DataSet { record, number, value }) in DataSets(block).enumerate() {
+        if index == MOST_SETS {
+            return found.leave_out(LeftOut::ManyValues);
+        }
         if (record, number) == (ENVELOPE, CHARACTER_SET) {
             is_utf8 = value == UTF_8;
         }

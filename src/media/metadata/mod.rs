@@ -4,7 +4,10 @@
 //! IPTC have a place for in XMP goes by that name. If a field is in several of them, XMP is believed first, then IPTC, then
 //! EXIF. Structures are left out: they have no value of their own.
 //!
-//! All of it is hostile. What is damaged says nothing: a file is whole without its metadata.
+//! All of it is hostile. What is damaged says nothing: a file is whole without its metadata. What is sound and beyond a limit is
+//! left out, and that is told ([`LeftOut`]).
+//!
+//! Nothing in here is asked whether to stop: it is the work of children, which are killed.
 
 mod blocks;
 mod exif;
@@ -18,8 +21,10 @@ mod text;
 mod tiff;
 mod xmp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor};
+
+use serde::{Deserialize, Serialize};
 
 pub(in crate::media) use blocks::image_resources;
 use blocks::{Blocks, Exif};
@@ -47,28 +52,54 @@ const MOST_TEXT: usize = 1 << 20;
 /// Values by the names of their fields.
 pub type Fields = BTreeMap<String, Vec<String>>;
 
+/// What a file says about itself, as far as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Metadata {
+    pub fields: Fields,
+    pub left_out: BTreeSet<LeftOut>,
+}
+
+/// What of it is beyond a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error, Serialize, Deserialize)]
+pub enum LeftOut {
+    #[error("its metadata could not be read")]
+    All,
+    #[error("a part of its metadata has more than {} MB, and was left out", blocks::MOST_BYTES >> 20)]
+    LargeBlock,
+    #[error("its metadata was looked for in its first {} parts, and it has more", blocks::MOST_PARTS)]
+    ManyParts,
+    #[error("its XMP packet is larger, deeper or has more names than is read, and was left out")]
+    Packet,
+    #[error("it has more metadata than the {MOST_VALUES} values or {} MB that are kept", MOST_TEXT >> 20)]
+    ManyValues,
+    #[error("a value of its metadata has more than {LONGEST_VALUE} characters, and its end was left out")]
+    LongValue,
+    #[error("a field of its metadata has a name of more than {LONGEST_NAME} bytes, and was left out")]
+    LongName,
+}
+
 /// Reads what a file says about itself.
-pub fn metadata(source: impl Into<Content>, format: Format) -> io::Result<Fields> {
+pub(in crate::media) fn metadata(source: impl Into<Content>, format: Format) -> io::Result<Metadata> {
     let content = &source.into();
-    let blocks = Blocks::read(content, format)?;
-    let from_xmp = found(|found| blocks.xmp.iter().for_each(|packet| xmp::read(packet, found)));
-    let from_iptc = found(|found| blocks.iptc.iter().for_each(|sets| iptc::read(sets, found)));
-    let mut fields = match blocks.exif {
-        Some(Exif::Block(block)) => found(|found| exif::read(Cursor::new(block), found)),
+    let mut said = Metadata::default();
+    let blocks = Blocks::read(content, format, &mut said.left_out)?;
+    match blocks.exif {
+        Some(Exif::Block(block)) => said.add(|found| exif::read(Cursor::new(block), found)),
         Some(Exif::File) => {
             let file = io::BufReader::new(content.open()?);
-            found(|found| exif::read(file, found))
+            said.add(|found| exif::read(file, found));
         }
-        None => Fields::new(),
-    };
-    fields.extend(from_iptc);
-    fields.extend(from_xmp);
-    Ok(fields)
+        None => {}
+    }
+    said.add(|found| blocks.iptc.iter().for_each(|sets| iptc::read(sets, found)));
+    said.add(|found| blocks.xmp.iter().for_each(|packet| xmp::read(packet, found)));
+    Ok(said)
 }
 
 /// What a PDF says: its XMP packet, and for what is not in that, its information dictionary.
-pub fn of_pdf(information: &Information) -> Fields {
-    let mut fields = found(|found| {
+pub fn of_pdf(information: &Information) -> Metadata {
+    let mut said = Metadata::default();
+    said.add(|found| {
         for (key, value) in &information.entries {
             let name = match key.as_str() {
                 "Title" => "dc.title",
@@ -85,21 +116,26 @@ pub fn of_pdf(information: &Information) -> Fields {
         }
     });
     if let Some(packet) = &information.xmp {
-        fields.extend(found(|found| xmp::read(packet.as_bytes(), found)));
+        said.add(|found| xmp::read(packet.as_bytes(), found));
     }
-    fields
+    said
 }
 
-fn found(read: impl FnOnce(&mut Found)) -> Fields {
-    let mut found = Found::default();
-    read(&mut found);
-    found.fields
+impl Metadata {
+    /// What is read now is believed before what was read earlier.
+    fn add(&mut self, read: impl FnOnce(&mut Found)) {
+        let mut found = Found::default();
+        read(&mut found);
+        self.fields.extend(found.fields);
+        self.left_out.extend(found.left_out);
+    }
 }
 
 /// Fields as they are found, within limits.
 #[derive(Default)]
 struct Found {
     fields: Fields,
+    left_out: BTreeSet<LeftOut>,
     seen: usize,
     values: usize,
     text: usize,
@@ -110,22 +146,34 @@ impl Found {
     fn add(&mut self, field: &str, value: &str) {
         self.seen += 1;
         if self.seen > MOST_SEEN {
+            return self.leave_out(LeftOut::ManyValues);
+        }
+        let whole = value.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0');
+        let value: String = whole.chars().take(LONGEST_VALUE).collect();
+        if value.is_empty() {
             return;
         }
-        let value: String =
-            value.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0').chars().take(LONGEST_VALUE).collect();
-        let is_too_much = self.values >= MOST_VALUES || self.text + value.len() > MOST_TEXT;
-        if value.is_empty() || is_too_much || field.len() > LONGEST_NAME {
-            return;
+        if field.len() > LONGEST_NAME {
+            return self.leave_out(LeftOut::LongName);
+        }
+        if value.len() < whole.len() {
+            self.leave_out(LeftOut::LongValue);
         }
         // Control characters have no place in replies.
         let value = value.replace(|sign: char| sign.is_control() && sign != '\n' && sign != '\t', " ");
-        let values = self.fields.entry(field.to_owned()).or_default();
-        if !values.contains(&value) {
-            self.values += 1;
-            self.text += value.len();
-            values.push(value);
+        if self.fields.get(field).is_some_and(|values| values.contains(&value)) {
+            return;
         }
+        if self.values >= MOST_VALUES || self.text + value.len() > MOST_TEXT {
+            return self.leave_out(LeftOut::ManyValues);
+        }
+        self.values += 1;
+        self.text += value.len();
+        self.fields.entry(field.to_owned()).or_default().push(value);
+    }
+
+    fn leave_out(&mut self, what: LeftOut) {
+        self.left_out.insert(what);
     }
 }
 

@@ -6,13 +6,16 @@ use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
 use super::super::content::Content;
-use super::super::stand_in::svg_text;
+use super::super::stand_in::{NoSvgText, svg_text};
 use super::blocks::MOST_BYTES;
 
-/// The RDF of a file as a document of its own, if it has any.
+/// The RDF of a file as a document of its own, if it has any. A file that is larger than is looked at is an error of that kind.
 pub(super) fn packet(content: &Content) -> io::Result<Option<Vec<u8>>> {
-    let text = svg_text(content, MOST_BYTES)?;
-    Ok(text.ok().and_then(|text| document(&text)).map(String::into_bytes))
+    match svg_text(content, MOST_BYTES)? {
+        Ok(text) => Ok(document(&text).map(String::into_bytes)),
+        Err(NoSvgText::TooLarge(_)) => Err(io::ErrorKind::FileTooLarge.into()),
+        Err(NoSvgText::Compressed) => Ok(None),
+    }
 }
 
 fn document(text: &str) -> Option<String> {

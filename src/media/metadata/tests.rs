@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::super::format::Format;
 use super::super::sniff;
+use super::blocks::{MOST_BYTES, MOST_PARTS};
 use super::*;
 
 fn exiftool(arguments: &[&str], path: &Path) -> String {
@@ -31,7 +32,9 @@ fn picture(folder: &Path, name: &str) -> PathBuf {
 fn read(path: &Path) -> Fields {
     let bytes = fs::read(path).unwrap();
     let head = &bytes[..bytes.len().min(super::super::SNIFF_LEN)];
-    metadata(path, sniff(head, path.to_str().unwrap())).unwrap()
+    let said = metadata(path, sniff(head, path.to_str().unwrap())).unwrap();
+    assert_eq!(said.left_out, BTreeSet::new());
+    said.fields
 }
 
 fn one<'a>(fields: &'a Fields, name: &str) -> &'a str {
@@ -213,7 +216,13 @@ fn packet(inside: &str) -> Vec<u8> {
 }
 
 fn of_packet(packet: &[u8]) -> Fields {
-    found(|found| xmp::read(packet, found))
+    said_in(packet).fields
+}
+
+fn said_in(packet: &[u8]) -> Metadata {
+    let mut said = Metadata::default();
+    said.add(|found| xmp::read(packet, found));
+    said
 }
 
 #[test]
@@ -222,20 +231,185 @@ fn hostile_packets_say_little_and_cost_little() {
     let bomb = b"<!DOCTYPE a [<!ENTITY b 'x'><!ENTITY c '&b;&b;&b;'>]>".to_vec();
     assert_eq!(of_packet(&[bomb, packet("<dc:source>&c;</dc:source>")].concat()), Fields::new());
     assert_eq!(of_packet(&packet("<dc:source>&unknown;</dc:source>")), Fields::new());
+    let limited = |packet: &[u8], what: LeftOut| {
+        let Metadata { fields, left_out } = said_in(packet);
+        assert_eq!(left_out, [what].into());
+        fields
+    };
     let deep = format!("<dc:source>{}{}</dc:source>", "<my:a>".repeat(100_000), "</my:a>".repeat(100_000));
-    assert_eq!(of_packet(&packet(&deep)), Fields::new());
     let spaces: String = (0..100_000).map(|number| format!(" xmlns:n{number}='u{number}'")).collect();
-    assert_eq!(of_packet(&packet(&format!("<my:a{spaces}/>"))), Fields::new());
+    let bound: String = (0..200).map(|number| format!(" xmlns:n{number}='u{number}'")).collect();
     let attributes: String = (0..200_000).map(|number| format!(" my:a{number}='x'")).collect();
-    assert_eq!(of_packet(&packet(&format!("<my:a{attributes}/>"))), Fields::new());
+    // Each of its elements is in a namespace whose name is as long as all of them together.
+    let space = "u".repeat(1 << 20);
+    let children = "<long:a/>".repeat(10_000);
+    for beyond in [
+        deep,
+        format!("<my:a{spaces}/>"),
+        format!("<my:a{bound}/>"),
+        format!("<my:a{attributes}/>"),
+        format!("<my:a xmlns:long='{space}'>{children}</my:a>"),
+        format!("<dc:source>{}</dc:source>", "x".repeat(8 << 20)),
+    ] {
+        assert_eq!(limited(&packet(&beyond), LeftOut::Packet), Fields::new());
+    }
     let many: String = (0..40_000).map(|number| format!("<my:f{number}>{number}</my:f{number}>")).collect();
-    assert_eq!(of_packet(&packet(&many)).len(), MOST_VALUES);
-    let long = of_packet(&packet(&format!("<dc:source>{}</dc:source>", "é".repeat(1 << 20))));
+    assert_eq!(limited(&packet(&many), LeftOut::ManyValues).len(), MOST_VALUES);
+    let long = format!("<dc:source>{}</dc:source>", "é".repeat(1 << 20));
+    let long = limited(&packet(&long), LeftOut::LongValue);
     assert_eq!(one(&long, "dc.source").chars().count(), LONGEST_VALUE);
     let texts: String = (0..1000).map(|number| format!("<my:f{number}>{}</my:f{number}>", "x".repeat(5_000))).collect();
-    let total: usize = of_packet(&packet(&texts)).values().flatten().map(String::len).sum();
-    assert!(total <= MOST_TEXT, "{total}");
+    let total: usize = limited(&packet(&texts), LeftOut::ManyValues).values().flatten().map(String::len).sum();
+    assert!((MOST_TEXT - 5_000..=MOST_TEXT).contains(&total), "{total}");
+    let name = "n".repeat(LONGEST_NAME);
+    let named = limited(&packet(&format!("<my:{name}>x</my:{name}><dc:source>y</dc:source>")), LeftOut::LongName);
+    assert_eq!(named, Fields::from([("dc.source".to_owned(), vec!["y".to_owned()])]));
+    // The same again is nothing more.
+    let again = said_in(&packet(&"<dc:subject>again</dc:subject>".repeat(MOST_VALUES + 1)));
+    assert_eq!((again.fields["dc.subject"].len(), again.left_out), (1, BTreeSet::new()));
     assert_eq!(of_packet(&packet("<dc:source>a\u{7}b</dc:source>"))["dc.source"], ["a b"]);
+}
+
+/// An image resource of Photoshop.
+fn resource(id: u16, data: &[u8]) -> Vec<u8> {
+    let padding = vec![0; data.len() % 2];
+    [b"8BIM", &id.to_be_bytes()[..], &[0, 0], &(data.len() as u32).to_be_bytes(), data, &padding].concat()
+}
+
+/// A Photoshop file up to its image resources.
+fn photoshop(resources: &[u8]) -> Vec<u8> {
+    let header = b"8BPS\0\x01\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x08\0\x01\0\0\0\0";
+    [&header[..], &(resources.len() as u32).to_be_bytes(), resources].concat()
+}
+
+#[test]
+fn parts_that_are_too_large_are_told_and_cost_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let said = |bytes: &[u8], format| {
+        fs::write(&path, bytes).unwrap();
+        metadata(&path, format).unwrap()
+    };
+    let large = vec![0; MOST_BYTES as usize + 1];
+    let headline = b"\x1c\x02\x69\0\x02Hi";
+    let fields = Fields::from([("photoshop.Headline".to_owned(), vec!["Hi".to_owned()])]);
+    // Photoshop: what is not looked at may have any size.
+    let (preview, history) = (resource(1036, &large), resource(1034, &large));
+    let resources = [preview.clone(), resource(1028, headline), history].concat();
+    let whole = Metadata { fields: fields.clone(), left_out: BTreeSet::new() };
+    assert_eq!(said(&photoshop(&resources), Format::Psd), whole);
+    // The last one may lack its padding.
+    assert_eq!(said(&photoshop(&[&preview, &resource(1028, headline)[..19]].concat()), Format::Psd), whole);
+    let told = Metadata { fields, left_out: [LeftOut::LargeBlock].into() };
+    let resources = [resource(1060, &large), resource(1028, headline)].concat();
+    assert_eq!(said(&photoshop(&resources), Format::Psd), told);
+    assert_eq!(LeftOut::LargeBlock.to_string(), "a part of its metadata has more than 16 MB, and was left out");
+    // A path that may be among them is not missed.
+    fs::write(&path, photoshop(&resource(2999, &large))).unwrap();
+    let error = image_resources(&path.as_path().into(), Format::Psd).unwrap_err().to_string();
+    assert!(error.contains("more than 16777216 bytes"), "{error}");
+    assert_eq!(said(&photoshop(&resource(2999, &large)), Format::Psd), Metadata::default());
+    fs::write(&path, photoshop(&[resource(1060, &large), resource(2999, b"\x01a")].concat())).unwrap();
+    let paths = image_resources(&path.as_path().into(), Format::Psd).unwrap();
+    assert_eq!(paths, Some(resource(2999, b"\x01a")));
+    // PNG, plain and packed; the EXIF behind it is read.
+    let exif = b"II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0abc\0\0\0\0\0";
+    let chunk = |kind: &[u8], data: &[u8]| [&(data.len() as u32).to_be_bytes()[..], kind, data, &[0; 4]].concat();
+    let made = Fields::from([("tiff.Make".to_owned(), vec!["abc".to_owned()])]);
+    let told = Metadata { fields: made, left_out: [LeftOut::LargeBlock].into() };
+    let packed = {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &large).unwrap();
+        encoder.finish().unwrap()
+    };
+    let texts = [
+        [&b"XML:com.adobe.xmp\0\0\0\0\0"[..], &large].concat(),
+        [&b"XML:com.adobe.xmp\0\x01\0\0\0"[..], &packed].concat(),
+    ];
+    for text in texts {
+        let chunks = [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"iTXt", &text), chunk(b"eXIf", exif), chunk(b"IEND", b"")];
+        assert_eq!(said(&chunks.concat(), Format::Png), told);
+    }
+    // WebP.
+    let chunk =
+        |kind: &[u8], data: &[u8]| [kind, &(data.len() as u32).to_le_bytes(), data, &vec![0; data.len() % 2]].concat();
+    let chunks = [b"RIFF\0\0\0\0WEBP".to_vec(), chunk(b"XMP ", &large), chunk(b"EXIF", exif)];
+    assert_eq!(said(&chunks.concat(), Format::WebP), told);
+    // TIFF: a tag of its only directory.
+    let tag = |number: u16, kind: u16, count: u32, value: u32| {
+        [&number.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat()
+    };
+    let make = u32::from_le_bytes(*b"abc\0");
+    let tags = [tag(271, 2, 4, make), tag(700, 7, large.len() as u32, 64)].concat();
+    let file = [&b"II*\0\x08\0\0\0\x02\0"[..], &tags, &[0; 4]].concat();
+    assert_eq!(said(&file, Format::Tiff), told);
+    // GIF: its packet stands there without lengths.
+    let lengths = vec![b'x'; large.len() + 200];
+    let gif = [&b"GIF89a\x01\0\x01\0\0\0\0\x21\xff\x0bXMP DataXMP"[..], &lengths, &[0]].concat();
+    let told = Metadata { left_out: [LeftOut::LargeBlock].into(), ..Metadata::default() };
+    assert_eq!(said(&gif, Format::Gif), told);
+    let svg = ["<svg><metadata/>".to_owned(), " ".repeat(large.len()), "</svg>".to_owned()].concat();
+    assert_eq!(said(svg.as_bytes(), Format::Svg), told);
+    // HEIF: what describes its items.
+    let heif = [&b"\0\0\0\x10ftypheic\0\0\0\0"[..], &(large.len() as u32 + 8).to_be_bytes(), b"meta", &large].concat();
+    assert_eq!(said(&heif, Format::Heic), told);
+}
+
+#[test]
+fn what_stands_behind_too_many_parts_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let said = |bytes: Vec<u8>, format| {
+        fs::write(&path, bytes).unwrap();
+        metadata(&path, format).unwrap().left_out
+    };
+    let files = |parts: usize| {
+        [
+            (Format::Jpeg, [b"\xff\xd8".to_vec(), b"\xff\xe0\0\x02".repeat(parts), b"\xff\xda".to_vec()].concat()),
+            (
+                Format::Png,
+                [
+                    b"\x89PNG\r\n\x1a\n".to_vec(),
+                    b"\0\0\0\0tEXt\0\0\0\0".repeat(parts),
+                    b"\0\0\0\0IEND\0\0\0\0".to_vec(),
+                ]
+                .concat(),
+            ),
+            (Format::WebP, [b"RIFF\0\0\0\0WEBP".to_vec(), b"TEXT\0\0\0\0".repeat(parts)].concat()),
+            (
+                Format::Gif,
+                [b"GIF89a\x01\0\x01\0\0\0\0".to_vec(), b"\x21\xfe\0".repeat(parts), b"\x3b".to_vec()].concat(),
+            ),
+            (Format::Psd, photoshop(&resource(1000, b"").repeat(parts))),
+        ]
+    };
+    for (format, bytes) in files(MOST_PARTS - 1) {
+        assert_eq!(said(bytes, format), BTreeSet::new(), "{format}");
+    }
+    for (format, bytes) in files(MOST_PARTS + 1) {
+        assert_eq!(said(bytes, format), [LeftOut::ManyParts].into(), "{format}");
+    }
+}
+
+/// A text that unpacks to almost as much as is looked at, and then is damaged, again and again.
+#[test]
+fn packed_texts_are_unpacked_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    let chunk = |kind: &[u8], data: &[u8]| [&(data.len() as u32).to_be_bytes()[..], kind, data, &[0; 4]].concat();
+    let text = |packet: &[u8]| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, packet).unwrap();
+        chunk(b"iTXt", &[&b"XML:com.adobe.xmp\0\x01\0\0\0"[..], &encoder.finish().unwrap()].concat())
+    };
+    let sound = text(&packet("<dc:source>x</dc:source>"));
+    let damaged = chunk(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0nothing of zlib");
+    let file = |chunks: &[&[u8]]| {
+        fs::write(&path, [b"\x89PNG\r\n\x1a\n", &chunks.concat()[..], &chunk(b"IEND", b"")].concat()).unwrap();
+        read(&path)
+    };
+    assert_eq!(one(&file(&[&chunk(b"iTXt", b"Comment\0\0\0\0\0a"), &sound]), "dc.source"), "x");
+    assert_eq!(file(&[&damaged, &sound]), Fields::new());
 }
 
 /// A HEIC file whose items have these locations: the content of `iloc` behind its version and flags.
@@ -261,7 +435,7 @@ fn locations_that_no_file_has_are_nothing() {
         [&[0x88, 0x80, 0, 1, 0, 1, 0, 0][..], &[0xff; 8], &[0, 1], &[0xff; 8], &[0, 0, 0, 0, 0, 0, 0, 9]].concat();
     for locations in [greedy, far] {
         fs::write(&path, heic_with(&locations)).unwrap();
-        assert_eq!(metadata(&path, Format::Heic).unwrap(), Fields::new());
+        assert_eq!(metadata(&path, Format::Heic).unwrap(), Metadata::default());
     }
     // And one that is there.
     let near = [0x44, 0x00, 0, 1, 0, 1, 0, 0, 0, 1];

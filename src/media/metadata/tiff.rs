@@ -23,6 +23,13 @@ pub struct Tag {
     value_at: u64,
 }
 
+impl Tag {
+    /// Bytes of its value.
+    pub fn length(self) -> u64 {
+        self.count.saturating_mul(size_of_kind(self.kind))
+    }
+}
+
 /// A value of a tag.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -84,7 +91,7 @@ impl<R: Read + Seek> Tiff<R> {
 
     /// The bytes of a value, whatever they are, if there are no more than `most`.
     pub fn bytes(&mut self, tag: Tag, most: u64) -> io::Result<Vec<u8>> {
-        let length = tag.count.saturating_mul(size_of_kind(tag.kind));
+        let length = tag.length();
         if length > most {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

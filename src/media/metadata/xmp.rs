@@ -1,12 +1,13 @@
 //! XMP packets: RDF in XML.
 
 use quick_xml::XmlVersion;
+use quick_xml::errors::Error;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::name::{NamespaceError, ResolveResult};
 use quick_xml::reader::NsReader;
 
-use super::{Found, text};
+use super::{Found, LeftOut, text};
 
 /// Deepest nesting that is followed.
 const DEEPEST: usize = 32;
@@ -16,6 +17,9 @@ const MOST_NODES: usize = 50_000;
 
 /// Most declarations of namespaces: each is looked through for every name.
 const MOST_NAMESPACES: usize = 500;
+
+/// Longest name of a namespace, in bytes. It is kept for every element and attribute that is in it.
+const LONGEST_NAMESPACE: usize = 400;
 
 /// Largest packet, in bytes of UTF-8.
 const LARGEST: usize = 8 << 20;
@@ -77,23 +81,34 @@ impl Element {
     }
 }
 
+/// Why a packet has no fields.
+enum Unread {
+    Damaged,
+    Beyond,
+}
+
 /// Adds the fields of a packet. One that is damaged, or beyond the limits, has none.
 pub(super) fn read(packet: &[u8], found: &mut Found) {
-    if let Some(root) = decoded(packet).and_then(|text| Parser::default().run(&text)) {
-        visit(&root, found);
+    match decoded(packet).and_then(|text| Parser::default().run(&text)) {
+        Ok(root) => visit(&root, found),
+        Err(Unread::Beyond) => found.leave_out(LeftOut::Packet),
+        Err(Unread::Damaged) => {}
     }
 }
 
 /// UTF-8, or UTF-16 with a mark.
-fn decoded(packet: &[u8]) -> Option<String> {
+fn decoded(packet: &[u8]) -> Result<String, Unread> {
     if packet.len() > LARGEST {
-        return None;
+        return Err(Unread::Beyond);
     }
     let text = match text::marked(packet) {
         Some(text) => text,
-        None => std::str::from_utf8(packet).ok()?.trim_end_matches('\0').to_owned(),
+        None => std::str::from_utf8(packet).map_err(|_| Unread::Damaged)?.trim_end_matches('\0').to_owned(),
     };
-    (text.len() <= LARGEST && text.matches("xmlns").count() <= MOST_NAMESPACES).then_some(text)
+    if text.len() > LARGEST || text.matches("xmlns").count() > MOST_NAMESPACES {
+        return Err(Unread::Beyond);
+    }
+    Ok(text)
 }
 
 /// Whether it holds properties of the file. Inkscape calls what others describe a work.
@@ -143,30 +158,30 @@ struct Parser {
 
 impl Parser {
     /// The root of a document, if it is sound and within limits.
-    fn run(mut self, text: &str) -> Option<Element> {
+    fn run(mut self, text: &str) -> Result<Element, Unread> {
         let mut reader = NsReader::from_str(text);
         loop {
-            match reader.read_event().ok()? {
+            match reader.read_event().map_err(unread)? {
                 Event::Start(tag) => {
                     let element = self.element(&reader, &tag)?;
                     self.open.push(element);
                 }
                 Event::Empty(tag) => {
                     let element = self.element(&reader, &tag)?;
-                    self.open.last_mut()?.children.push(element);
+                    self.open.last_mut().ok_or(Unread::Damaged)?.children.push(element);
                 }
                 Event::End(_) => {
-                    let element = self.open.pop()?;
+                    let element = self.open.pop().ok_or(Unread::Damaged)?;
                     match self.open.last_mut() {
                         Some(parent) => parent.children.push(element),
-                        None => return Some(element),
+                        None => return Ok(element),
                     }
                 }
                 Event::Text(text) => self.push_text(&text.xml10_content()),
                 Event::CData(text) => self.push_text(&text.xml10_content()),
                 Event::GeneralRef(reference) => self.push_text(&resolved(&reference)?),
                 // Packets have no document types; what has one is not read on.
-                Event::DocType(_) | Event::Eof => return None,
+                Event::DocType(_) | Event::Eof => return Err(Unread::Damaged),
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         }
@@ -178,45 +193,54 @@ impl Parser {
         }
     }
 
-    fn count(&mut self) -> Option<()> {
+    fn count(&mut self) -> Result<(), Unread> {
         self.nodes += 1;
-        (self.nodes <= MOST_NODES).then_some(())
+        if self.nodes > MOST_NODES { Err(Unread::Beyond) } else { Ok(()) }
     }
 
-    fn element(&mut self, reader: &NsReader<&[u8]>, tag: &BytesStart<'_>) -> Option<Element> {
+    fn element(&mut self, reader: &NsReader<&[u8]>, tag: &BytesStart<'_>) -> Result<Element, Unread> {
         self.count()?;
         if self.open.len() >= DEEPEST {
-            return None;
+            return Err(Unread::Beyond);
         }
         let (space, local) = reader.resolver().resolve_element(tag.name());
         let prefix = tag.name().prefix();
-        let name = name(space, local.as_ref(), prefix.as_ref().map(|prefix| prefix.as_ref()));
+        let name = name(space, local.as_ref(), prefix.as_ref().map(|prefix| prefix.as_ref()))?;
         let mut attributes = Vec::new();
         // Not checked for names that come twice: each would be compared with all before it.
         for attribute in tag.attributes().with_checks(false) {
             self.count()?;
-            let attribute = attribute.ok()?;
+            let attribute = attribute.map_err(|_| Unread::Damaged)?;
             let (space, local) = reader.resolver().resolve_attribute(attribute.key);
             let prefix = attribute.key.prefix();
-            let name = self::name(space, local.as_ref(), prefix.as_ref().map(|prefix| prefix.as_ref()));
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+            let name = self::name(space, local.as_ref(), prefix.as_ref().map(|prefix| prefix.as_ref()))?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| Unread::Damaged)?;
             attributes.push((name, value.into_owned()));
         }
-        Some(Element { name, attributes, text: String::new(), children: Vec::new() })
+        Ok(Element { name, attributes, text: String::new(), children: Vec::new() })
     }
 }
 
-fn resolved(reference: &BytesRef<'_>) -> Option<String> {
-    if reference.is_char_ref() {
-        return reference.resolve_char_ref().ok().flatten().map(String::from);
+fn unread(error: Error) -> Unread {
+    match error {
+        Error::Namespace(NamespaceError::TooManyBindings(_)) => Unread::Beyond,
+        _ => Unread::Damaged,
     }
-    resolve_xml_entity(&reference.xml10_content()).map(str::to_owned)
 }
 
-fn name(space: ResolveResult<'_>, local: &str, prefix: Option<&str>) -> Name {
+fn resolved(reference: &BytesRef<'_>) -> Result<String, Unread> {
+    let resolved = match reference.is_char_ref() {
+        true => reference.resolve_char_ref().ok().flatten().map(String::from),
+        false => resolve_xml_entity(&reference.xml10_content()).map(str::to_owned),
+    };
+    resolved.ok_or(Unread::Damaged)
+}
+
+fn name(space: ResolveResult<'_>, local: &str, prefix: Option<&str>) -> Result<Name, Unread> {
     let space = match space {
+        ResolveResult::Bound(space) if space.as_ref().len() > LONGEST_NAMESPACE => return Err(Unread::Beyond),
         ResolveResult::Bound(space) => space.as_ref().to_owned(),
         ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
     };
-    Name { space, prefix: prefix.unwrap_or_default().to_owned(), local: local.to_owned() }
+    Ok(Name { space, prefix: prefix.unwrap_or_default().to_owned(), local: local.to_owned() })
 }

@@ -6,10 +6,6 @@ use hayro::hayro_syntax::object::{DateTime, Dict, Stream};
 
 use super::Information;
 
-/// Largest packet, and longest text, in bytes.
-const LARGEST_PACKET: usize = 8 << 20;
-const LONGEST_TEXT: usize = 100_000;
-
 pub fn read(pdf: &Pdf) -> Information {
     let known = pdf.metadata();
     let texts = [
@@ -22,8 +18,7 @@ pub fn read(pdf: &Pdf) -> Information {
     ];
     let mut entries: Vec<(String, String)> = Vec::new();
     for (key, value) in texts {
-        let value = value.as_deref().filter(|value| value.len() <= LONGEST_TEXT);
-        entries.extend(value.map(|value| (key.to_owned(), text(value))));
+        entries.extend(value.as_deref().map(|value| (key.to_owned(), text(value))));
     }
     for (key, value) in [("CreationDate", known.creation_date), ("ModDate", known.modification_date)] {
         entries.extend(value.map(|value| (key.to_owned(), date(value))));
@@ -34,8 +29,7 @@ pub fn read(pdf: &Pdf) -> Information {
 fn packet(pdf: &Pdf) -> Option<String> {
     let root: Dict<'_> = pdf.xref().get(pdf.xref().root_id())?;
     let stream: Stream<'_> = root.get(keys::METADATA)?;
-    let packet = stream.decoded_data().ok()?;
-    (packet.len() <= LARGEST_PACKET).then(|| String::from_utf8(packet.into_owned()).ok())?
+    String::from_utf8(stream.decoded_data().ok()?.into_owned()).ok()
 }
 
 /// A text string: UTF-16 or UTF-8 by its mark, else PDFDocEncoding, whose letters are those of Latin-1.

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::child::{ChildError, Folder, Launcher, Limits as ChildLimits, Tool};
 use super::decode::Cancel;
 use super::limits::Limits;
-use super::metadata::Fields;
+use super::metadata::{LeftOut, Metadata};
 use super::options::Options;
 pub(crate) use work::{NAME, work};
 
@@ -264,7 +264,7 @@ pub fn information(
     path: &Path,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-) -> Result<Fields, OpenError> {
+) -> Result<Metadata, OpenError> {
     let folder = launcher.folder()?;
     let (mut is_there, mut is_damaged) = (false, false);
     let mut hear = |said| match said {
@@ -272,13 +272,14 @@ pub fn information(
         Said::Unreadable(PdfError::Damaged) => is_damaged = true,
         Said::Unreadable(_) | Said::Pages(_) | Said::Drawn(_) | Said::Failed(..) => {}
     };
+    let nothing = || Metadata { left_out: [LeftOut::All].into(), ..Metadata::default() };
     match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
-        Err(error) if !is_its_own_fault(&error) => return Err(error.into()),
-        _ if is_damaged => return Err(OpenError::Pdf(PdfError::Damaged)),
-        _ if !is_there => return Ok(Fields::new()),
-        _ => {}
+        Err(error) if !is_its_own_fault(&error) => Err(error.into()),
+        _ if is_damaged => Err(OpenError::Pdf(PdfError::Damaged)),
+        Ok(()) if !is_there => Ok(Metadata::default()),
+        Ok(()) => Ok(read_json(&folder.path().join(INFORMATION)).unwrap_or_else(nothing)),
+        Err(_) => Ok(nothing()),
     }
-    Ok(read_json(&folder.path().join(INFORMATION)).unwrap_or_default())
 }
 
 /// Draws pages `first` to `last`, and hands each out in turn: the page, or why it cannot be drawn.

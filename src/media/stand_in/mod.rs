@@ -19,8 +19,8 @@ use super::decode::Cancel;
 use super::error::MediaError;
 use super::format::Format;
 use super::limits::Limits;
-pub(in crate::media) use svg::text as svg_text;
 pub(crate) use svg::{NAME, work};
+pub(in crate::media) use svg::{NoText as NoSvgText, text as svg_text};
 
 /// What a stand-in may cost.
 #[derive(Debug, Clone, PartialEq)]

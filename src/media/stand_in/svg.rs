@@ -156,7 +156,7 @@ fn drawn(orders: &Orders) -> io::Result<Said> {
     };
     let text = match text(&orders.path.as_path().into(), orders.max_memory / 4)? {
         Ok(text) => text,
-        Err(why) => return Ok(Said::Unusable(why)),
+        Err(why) => return Ok(Said::Unusable(why.to_string())),
     };
     let remarks = Mutex::default();
     let tree = match Tree::from_str(&text, &options(&remarks, &text)) {
@@ -188,8 +188,17 @@ fn complaint(error: &usvg::Error) -> String {
     }
 }
 
+/// Why a file has no text.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::media) enum NoText {
+    #[error("it has more than {0} bytes")]
+    TooLarge(u64),
+    #[error("it cannot be decompressed")]
+    Compressed,
+}
+
 /// The document, at most `most` bytes of it, whatever it is compressed to and encoded in.
-pub(in crate::media) fn text(content: &Content, most: u64) -> io::Result<Result<String, String>> {
+pub(in crate::media) fn text(content: &Content, most: u64) -> io::Result<Result<String, NoText>> {
     let mut file = BufReader::new(content.open()?);
     let mut magic = [0; 2];
     let is_compressed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
@@ -202,9 +211,9 @@ pub(in crate::media) fn text(content: &Content, most: u64) -> io::Result<Result<
         read_at_most(&mut file, most + 1)
     };
     Ok(match read {
-        Ok(bytes) if bytes.len() as u64 > most => Err(format!("it has more than {most} bytes")),
+        Ok(bytes) if bytes.len() as u64 > most => Err(NoText::TooLarge(most)),
         Ok(bytes) => Ok(encoding(&bytes).decode(&bytes).0.into_owned()),
-        Err(_) if is_compressed => Err("it cannot be decompressed".to_owned()),
+        Err(_) if is_compressed => Err(NoText::Compressed),
         Err(error) => return Err(error),
     })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jpeg_encoder::{ColorType, Encoder};
 
+use super::super::metadata::{LeftOut, Metadata};
 use super::super::*;
 use super::support::*;
 
@@ -806,7 +807,8 @@ fn what_pictures_say_of_themselves_has_bounds() {
     };
     for (count, is_seen) in [(9_999, true), (10_000, false)] {
         let sets = [set(25, b"again").repeat(count), set(105, b"at the end")].concat();
-        let fields = said(&resources(&sets)).unwrap();
+        let Metadata { fields, left_out } = said(&resources(&sets)).unwrap();
+        assert_eq!(left_out.contains(&LeftOut::ManyValues), !is_seen);
         assert_eq!(fields["dc.subject"], ["again"]);
         assert_eq!(fields.contains_key("photoshop.Headline"), is_seen, "{count}");
     }

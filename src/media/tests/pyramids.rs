@@ -1,6 +1,7 @@
 //! What other programs see in the pyramids.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::super::render::Rendering;
 use super::super::*;
@@ -124,6 +125,43 @@ fn cmyk_goes_through_its_profile() {
         assert_eq!((optimized.picture.color, optimized.notes), (ColorModel::Cmyk, vec![Note::CmykConverted]));
         assert!(!optimized.pyramid.has_profile);
     }
+}
+
+/// The pictures behind each other, the last as alpha.
+fn with_alpha(shop: &Workshop, colors: &Path, alpha: &Path, name: &str) -> PathBuf {
+    let out = shop.file(name);
+    run("vips", &["bandjoin", &format!("{} {}", path(colors), path(alpha)), path(&out)]);
+    out
+}
+
+#[test]
+fn cmyk_with_alpha_keeps_what_it_can() {
+    let shop = Workshop::new();
+    let rgb = shop.sample("قميص.tif", 300);
+    let inks = shop.vips("icc_export", &rgb, "inks.tif", &["--output-profile", "cmyk"]);
+    let colors = shop.vips("icc_transform", &inks, "colors.v", &["srgb", "--embedded"]);
+    let profile = probe(&inks, &Limits::default()).unwrap().profile.expect("vips embeds it").bytes;
+    let wash = shop.vips("extract_band", &inks, "wash.v", &["0"]);
+    let kept = Options { colors: ColorManagement::Maintain, ..Options::default() };
+    // Alpha that shows wants RGB, whatever is asked for.
+    let transparent = with_alpha(&shop, &inks, &wash, "transparent.tif");
+    assert!(probe(&transparent, &Limits::default()).unwrap().has_alpha);
+    let reference = with_alpha(&shop, &colors, &wash, "reference.v");
+    for options in [&Options::default(), &kept] {
+        let (made, optimized) = shop.optimize(&transparent, options).unwrap();
+        assert_eq!(optimized.notes, [Note::CmykConverted]);
+        assert!(optimized.pyramid.has_alpha && !optimized.pyramid.has_profile);
+        let error = shop.pixels(&made.page(0)).visible().mean_error(&shop.pixels(path(&reference)).visible());
+        assert!(error < 3.0, "{error}");
+    }
+    // Alpha that does not is left out, and the inks and their profile may stay.
+    let full = shop.vips("linear", &wash, "full.v", &["0", "255", "--uchar"]);
+    let opaque = with_alpha(&shop, &inks, &full, "opaque.tif");
+    let (made, optimized) = shop.optimize(&opaque, &kept).unwrap();
+    assert_eq!((optimized.notes, optimized.pyramid.has_alpha), (vec![], false));
+    assert_eq!(probe(&made.pyramid, &Limits::default()).unwrap().profile.map(|profile| profile.bytes), Some(profile));
+    assert!(shop.pixels(&made.page(0)).mean_error(&shop.pixels(path(&inks))) < 1e-9);
+    checked(&shop, &opaque, path(&colors), 3.0);
 }
 
 #[test]

@@ -663,19 +663,20 @@ fn solid_inks_are_seen_as_the_inks_they_are() {
 
 #[test]
 fn inks_that_are_asked_for_stay_what_they_are() {
+    let has_profile = |file: &Path| run("vipsheader", &["-a", path(file)]).contains("icc-profile-data");
     for bench in inked() {
-        for fmt in ["tif,cmyk", "tif,cmyk,lzw", "tif,cmyk,jpeg&qlt=100", "jpeg,cmyk&qlt=100,1"] {
+        for fmt in ["tif,cmyk", "tif,cmyk,lzw", "tif,cmyk,jpeg&qlt=100", "jpeg,cmyk&qlt=100,1", "tif-alpha,cmyk"] {
             let file = bench.view(&format!("fmt={fmt}&iccEmbed=1"));
             assert_eq!(identified(&file, "%[colorspace]"), "CMYK", "{fmt}");
             bench.alike(&file, &bench.page, if fmt.contains("jpeg") { 2.0 } else { 1e-9 }, fmt);
-            let has_profile = |file: &Path| run("vipsheader", &["-a", path(file)]).contains("icc-profile-data");
             assert_eq!(has_profile(&file), has_profile(&bench.page), "{fmt}: its own, or none");
         }
         // A view that is larger than the picture is paper around it.
         let file = bench.view("fmt=tif,cmyk&wid=400&hei=100");
         assert_eq!(bench.shop.pixels(path(&file)).bytes[..4], [0; 4]);
-        let file = bench.view("fmt=tif-alpha,cmyk&wid=400&hei=100");
+        let file = bench.view("fmt=tif-alpha,cmyk&wid=400&hei=100&iccEmbed=1");
         assert_eq!(bench.shop.pixels(path(&file)).bytes[..5], [0; 5]);
+        assert_eq!(has_profile(&file), has_profile(&bench.page), "with alpha as well");
         // The profile that they are in already changes nothing.
         let commands = resolve("fmt=tif&icc=press", None, &|_| None).unwrap().commands;
         let renderer = Renderer::new(commands, Some(&std::fs::read(PRESS).unwrap())).unwrap();

@@ -11,6 +11,8 @@
 //! boundary, and a boundary that is closed after each part and not only after the last one, as the reference of IPS
 //! prints it. What is damaged is refused, not guessed at.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod header;
 mod parser;
 mod transfer;

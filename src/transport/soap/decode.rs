@@ -92,7 +92,10 @@ impl Decoder {
 
     fn scalar(&mut self, element: &Element, scalar: Scalar, is_required: bool) -> Result<Option<Value>, Fault> {
         if let Some(child) = element.children.first() {
-            return Err(Fault::invalid(&self.path, format!("must hold text, and holds the element {}", child.name)));
+            return Err(Fault::invalid(
+                &self.path,
+                format!("must hold text, and holds the element {}", shorten(&child.name, 60)),
+            ));
         }
         let is_empty = scalar != Scalar::String && element.text.trim().is_empty();
         if is_empty && !is_required {

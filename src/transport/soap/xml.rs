@@ -1,5 +1,6 @@
 //! XML in: a small tree within limits. XML out: escaping.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use quick_xml::{
@@ -23,11 +24,13 @@ pub struct Limits {
     pub attributes: usize,
     /// Bytes of text directly in one element.
     pub text: usize,
+    /// Bytes of the name of a namespace. It is looked at for each element that is in it.
+    pub namespace: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { depth: 64, elements: 200_000, attributes: 32, text: 4 << 20 }
+        Limits { depth: 64, elements: 200_000, attributes: 32, text: 4 << 20, namespace: 1000 }
     }
 }
 
@@ -53,12 +56,17 @@ impl Element {
 
 /// Reads one document. DTDs, processing instructions and entities other than the five of XML are refused.
 pub fn parse(text: &str, limits: &Limits) -> Result<Element, String> {
-    Parser { limits, elements: 0, open: Vec::new(), root: None }.run(text)
+    /// Names that stand in the reason may be as long as the document.
+    const LONGEST_REASON: usize = 400;
+    let parser = Parser { limits, elements: 0, namespaces: HashSet::new(), open: Vec::new(), root: None };
+    parser.run(text).map_err(|reason| shorten(&reason, LONGEST_REASON))
 }
 
 struct Parser<'a> {
     limits: &'a Limits,
     elements: usize,
+    /// Each is kept once, however many elements are in it.
+    namespaces: HashSet<Arc<str>>,
     open: Vec<Element>,
     root: Option<Element>,
 }
@@ -104,7 +112,7 @@ impl Parser<'_> {
         let name = check_name(local.as_ref())?.to_owned();
         let namespace = match namespace {
             ResolveResult::Unbound => None,
-            ResolveResult::Bound(namespace) => Some(self.shared(namespace.as_ref())),
+            ResolveResult::Bound(namespace) => Some(self.shared(namespace.as_ref())?),
             ResolveResult::Unknown(prefix) => return Err(format!("the prefix {prefix} is not bound to a namespace")),
         };
         let is_nil = self.read_attributes(reader, tag, &name)?;
@@ -112,12 +120,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Most elements share their parent's namespace; so its name is kept once.
-    fn shared(&self, namespace: &str) -> Arc<str> {
-        match self.open.last().and_then(|parent| parent.namespace.as_ref()) {
-            Some(known) if known.as_ref() == namespace => Arc::clone(known),
-            _ => Arc::from(namespace),
+    fn shared(&mut self, namespace: &str) -> Result<Arc<str>, String> {
+        if namespace.len() > self.limits.namespace {
+            return Err(format!("the name of a namespace is longer than {} bytes", self.limits.namespace));
         }
+        if let Some(known) = self.namespaces.get(namespace) {
+            return Ok(Arc::clone(known));
+        }
+        let namespace: Arc<str> = Arc::from(namespace);
+        self.namespaces.insert(Arc::clone(&namespace));
+        Ok(namespace)
     }
 
     fn read_attributes(&self, reader: &NsReader<&[u8]>, tag: &BytesStart, name: &str) -> Result<bool, String> {
@@ -290,7 +302,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let limits = Limits { depth: 3, elements: 5, attributes: 2, text: 4 };
+        let limits = Limits { depth: 3, elements: 5, attributes: 2, text: 4, namespace: 5 };
         let refusal = |text: &str| parse(text, &limits).err().unwrap_or_default();
         assert_eq!(refusal("<a><a><a/></a></a>"), "");
         assert!(refusal("<a><a><a><a/></a></a></a>").contains("3 deep"));
@@ -299,7 +311,40 @@ mod tests {
         assert!(refusal("<a>abc<b/>de</a>").contains("4 bytes"));
         let bindings: String = (0..1000).map(|index| format!(" xmlns:a{index}='urn:x'")).collect();
         assert!(refusal(&format!("<a{bindings}/>")).contains("namespaces are bound"));
+        assert_eq!(refusal("<a xmlns='urn:x'><b xmlns='urn:y'/></a>"), "");
+        assert!(refusal("<a xmlns:long='urn:long' xmlns='urn:x'><long:b/></a>").contains("longer than 5 bytes"));
         assert!(super::parse(&"<a>".repeat(1_000_000), &Limits::default()).unwrap_err().contains("deep"));
+    }
+
+    /// Nothing in it is longer than it may be, and all of it is the names of two namespaces that children of one element are in.
+    #[test]
+    fn a_namespace_is_kept_once() {
+        let long = |sign: &str| sign.repeat(Limits::default().namespace);
+        let children = "<p:b/><q:b/>".repeat(50_000);
+        let text = format!("<a xmlns:p='{}' xmlns:q='{}'>{children}</a>", long("p"), long("q"));
+        let root = read(&text).unwrap();
+        let of = |index: usize| root.children[index].namespace.clone().unwrap();
+        for index in 2..root.children.len() {
+            assert!(Arc::ptr_eq(&of(index % 2), &of(index)), "the name of child {index} is a copy");
+        }
+        assert_eq!((root.children.len(), of(0), of(1)), (100_000, long("p").into(), long("q").into()));
+    }
+
+    #[test]
+    fn reasons_are_short_whatever_they_name() {
+        let long = "x".repeat(1 << 20);
+        for text in [
+            format!("<{long}:a/>"),
+            format!("<a></{long}>"),
+            format!("<{long} b=''>&lol;</{long}>"),
+            format!("<{long} b=1/>"),
+            format!("<{long} a='' a=''/>"),
+            format!("<{long}>"),
+            format!("<a>&{long};</a>"),
+        ] {
+            let found = refusal(&text);
+            assert!((10..500).contains(&found.chars().count()), "{} characters", found.len());
+        }
     }
 
     #[test]
