@@ -40,11 +40,11 @@ async fn write(exam: &mut Examination<'_>, message: Message) -> Result<(), Error
 /// Cleanup holds until everything agrees.
 async fn settle(exam: &mut Examination<'_>) -> Result<(), Error> {
     let Some(restored) = exam.services.store().restored().await? else { return Ok(()) };
+    let at = restored.found_at.timestamp_millis();
     let message = match restored.seen_run {
-        Some(seen) => Message::new("doctor-restored").with("run", restored.run).with("seen", seen),
-        None => Message::new("doctor-mark-lost"),
+        Some(seen) => Message::new("doctor-restored").with("run", restored.run).with("seen", seen).with("at", at),
+        None => Message::new("doctor-mark-lost").with("at", at),
     };
-    let message = message.with("at", restored.found_at.timestamp_millis());
     if exam.order.repair && exam.report.is_sound() {
         exam.services.store().settle_restoration().await?;
         exam.repaired(Section::Mark, message, Message::new("remedy-restored-settled"));

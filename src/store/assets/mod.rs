@@ -1,4 +1,20 @@
 //! Assets. Whatever a publish must look at raises the company's `change_seq`, and the asset carries the new value.
+//!
+//! What a change of one means for what refers to it (`tests/executors/neighbours.rs` has each with what is published after it):
+//!
+//! | change | marks | parts (pages, layers, renditions, their set) | sets that it is in |
+//! |---|---|---|---|
+//! | replaced by a file | by the order ([`marking`]) | made again under their numbers; what cannot be made stays; what the file does not bring forth goes to the trash | stays in |
+//! | a part replaced by a file | as any | belongs to nothing any more; another part is made, under another name | stays in until its own is made again |
+//! | a set's name uploaded | untouched: the file gets a number | | |
+//! | renamed, moved | kept | keep their names and folders | stays in |
+//! | into the trash | kept | stay | stays in, not shown |
+//! | out of the trash, made again | kept; by the order | | is shown again; the folder comes back |
+//! | given up | gone with the row | belong to nothing when the row goes | leaves, at once |
+//! | unmarked | its own alone | keep theirs | is published with a marked set |
+//! | marked | those of all that belongs to it | as it | |
+//! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |
+//! | its folder removed | as into the trash | | |
 
 pub mod arrival;
 pub mod change;

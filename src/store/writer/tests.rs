@@ -171,7 +171,7 @@ async fn a_bulk_that_panics_costs_its_own_request() {
 async fn a_transaction_that_was_left_open_does_not_block_the_writer_for_good() {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
-    let mut nothing = || super::Group { jobs: Batch::new(), finishes: Batch::new(), ops: Vec::new() };
+    let nothing = || super::Group { jobs: Batch::new(), finishes: Batch::new(), ops: Vec::new() };
     let blocked = super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await.map(|_| ());
     assert!(blocked.unwrap_err().to_string().contains("begin a transaction"));
     super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await.map(|_| ()).unwrap();
