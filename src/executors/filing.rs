@@ -265,7 +265,8 @@ impl Filing {
                     if process::parts_of(format) == Parts::None {
                         return Ok(());
                     }
-                    return self.processing.make_parts(context, &self.workshop, filed.asset(), &key).await;
+                    let filed = (filed.asset(), Some(blob.id.as_str()));
+                    return self.processing.make_parts(context, &self.workshop, filed, &key).await;
                 }
                 _ => return Ok(()),
             }
@@ -457,7 +458,7 @@ impl Told {
         counters.warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
         let mut result = self.incoming.stamp;
         if filed.is_master() {
-            process::note_parent(&mut result, filed.asset(), self.ready.format);
+            process::note_parent(&mut result, filed.asset(), &self.ready.master.blob, self.ready.format);
         }
         ItemReport { result, counters, lines }
     }

@@ -84,7 +84,9 @@ pub async fn make_layers(
     match work.make(&done).await {
         Ok(lines) => work.end(lines).await,
         Err(Unmade::Refused(why)) => {
-            let message = work.message("layers-failed").with("reason", why);
+            let keeps = context.store().has_parts(context.run.company, parent.asset).await?;
+            let code = if keeps { "layers-failed-kept" } else { "layers-failed" };
+            let message = work.message(code).with("reason", why);
             work.end(vec![work.line(LogType::UploadError, message)]).await
         }
         Err(Unmade::Failed(failure)) => Err(failure),
@@ -227,7 +229,7 @@ impl Work<'_> {
     }
 
     async fn commit_failure(&self, key: &str, layer: &Layer, why: Message) -> Result<Option<AssetId>, Failure> {
-        let kept = self.context.store().part(self.context.run.company, self.parent.asset, key).await?;
+        let kept = self.parent.part(self.context, key).await?;
         let code = if kept.is_some() { "layer-failed-kept" } else { "layer-failed" };
         let message = self.message(code).with("layer", shown(layer)).with("reason", why);
         let report = ItemReport {
@@ -324,6 +326,7 @@ impl Work<'_> {
         let effect = Effect::KeepParts {
             company: self.context.run.company,
             parent: self.parent.asset,
+            parent_blob: self.parent.blob.clone(),
             prefix: "layer:".to_owned(),
             keys,
         };
@@ -342,7 +345,7 @@ impl Work<'_> {
                 folder: self.parent.folder.clone(),
                 name: format!("{}-template", self.parent.name),
                 set_type: AssetType::Template,
-                made_from: Some((parent, KEY.to_owned())),
+                made_from: Some(self.parent.origin(KEY)),
                 pixels: Some((found.width, found.height)),
                 members: layers.into_iter().map(Member::of).collect(),
                 marking: self.processing.marking,
@@ -350,7 +353,13 @@ impl Work<'_> {
                 at: self.context.clock.now(),
             }))
         } else {
-            Effect::KeepParts { company, parent, prefix: KEY.to_owned(), keys: Vec::new() }
+            Effect::KeepParts {
+                company,
+                parent,
+                parent_blob: self.parent.blob.clone(),
+                prefix: KEY.to_owned(),
+                keys: Vec::new(),
+            }
         };
         let folder = self.context.store().folder_of_part(company, parent, KEY, None).await?;
         let report = move |applied: &Applied| {

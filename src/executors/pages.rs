@@ -132,7 +132,7 @@ pub async fn make_pages(
     let work = Work { context, workshop, parent, plan, marking: processing.marking };
     match work.make(&done).await {
         Ok(()) => work.end(Vec::new()).await,
-        Err(Unmade::Refused(why)) => work.end(vec![work.refused(why)]).await,
+        Err(Unmade::Refused(why)) => work.end(vec![work.refused(why).await?]).await,
         Err(Unmade::Failed(failure)) => Err(failure),
     }
 }
@@ -202,10 +202,12 @@ impl Work<'_> {
     }
 
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
-    fn refused(&self, why: Message) -> LogLine {
+    async fn refused(&self, why: Message) -> Result<LogLine, Failure> {
         let log_type = if why.code == "reason-tool-missing" { LogType::UploadWarning } else { LogType::PdfRipError };
-        let message = Message::new("pages-failed").with("file", self.parent.file_name.clone()).with("reason", why);
-        self.line(log_type, message)
+        let keeps = self.context.store().has_parts(self.context.run.company, self.parent.asset).await?;
+        let code = if keeps { "pages-failed-kept" } else { "pages-failed" };
+        let message = Message::new(code).with("file", self.parent.file_name.clone()).with("reason", why);
+        Ok(self.line(log_type, message))
     }
 
     async fn open(&self) -> Result<Document, Unmade> {
@@ -270,7 +272,7 @@ impl Work<'_> {
         let stored = match outcome {
             Ok(stored) => stored,
             Err(why) => {
-                let kept = self.context.store().part(self.context.run.company, self.parent.asset, &key).await?;
+                let kept = self.parent.part(self.context, &key).await?;
                 let code = if kept.is_some() { "page-failed-kept" } else { "page-failed" };
                 let message =
                     Message::new(code).with("file", shown).with("page", page).with("reason", reason::other(why));
@@ -383,6 +385,7 @@ impl Work<'_> {
         let effect = Effect::KeepParts {
             company: self.context.run.company,
             parent: self.parent.asset,
+            parent_blob: self.parent.blob.clone(),
             prefix: "page:".to_owned(),
             keys,
         };
@@ -395,9 +398,10 @@ impl Work<'_> {
         }
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let counters = Counters { warning: lines.len() as i64, ..Counters::default() };
-            lines.extend(process::parts_gone(&parent, applied).lines);
-            ItemReport { counters, lines, ..ItemReport::default() }
+            let mut report = process::parts_gone(&parent, applied);
+            report.counters.warning += lines.len() as i64;
+            report.lines.splice(0..0, lines);
+            report
         };
         self.context.commit(self.item("pages"), effect, report).await?;
         Ok(())
@@ -415,7 +419,7 @@ impl Work<'_> {
                 folder: self.parent.folder.clone(),
                 name: format!("{}-catalog", self.parent.name),
                 set_type: AssetType::Catalog,
-                made_from: Some((parent, KEY.to_owned())),
+                made_from: Some(self.parent.origin(KEY)),
                 pixels: None,
                 members,
                 marking: self.marking,
@@ -423,7 +427,13 @@ impl Work<'_> {
                 at: self.context.clock.now(),
             }))
         } else {
-            Effect::KeepParts { company, parent, prefix: KEY.to_owned(), keys: Vec::new() }
+            Effect::KeepParts {
+                company,
+                parent,
+                parent_blob: self.parent.blob.clone(),
+                prefix: KEY.to_owned(),
+                keys: Vec::new(),
+            }
         };
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };

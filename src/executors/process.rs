@@ -36,6 +36,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::marking::Marking;
+use crate::store::assets::sets::Origin;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -313,18 +314,28 @@ pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
     Some(message)
 }
 
-/// The line about parts that a file does not have any more.
+/// The line about parts that a file does not have any more, or that are not made because the asset has another file.
 pub fn parts_gone(parent: &Parent, applied: &Applied) -> ItemReport {
-    let lines = match applied {
+    let line = |log_type, message| {
+        let file_type = if parent.format == Format::Pdf { FileType::Pdf } else { FileType::NoType };
+        vec![LogLine::new(log_type, message).about(Some(parent.asset), parent.name.clone(), file_type)]
+    };
+    match applied {
         Applied::Removed(count) if *count > 0 => {
             let message =
                 Message::new("parts-gone").with("file", parent.file_name.clone()).with("count", *count as i64);
-            let file_type = if parent.format == Format::Pdf { FileType::Pdf } else { FileType::NoType };
-            vec![LogLine::new(LogType::JobInfo, message).about(Some(parent.asset), parent.name.clone(), file_type)]
+            ItemReport { lines: line(LogType::JobInfo, message), ..ItemReport::default() }
         }
-        _ => Vec::new(),
-    };
-    ItemReport { lines, ..ItemReport::default() }
+        Applied::Outdated(_) => {
+            let lines = line(LogType::UploadWarning, outdated(&parent.file_name));
+            ItemReport { lines, counters: Counters { warning: 1, ..Counters::default() }, ..ItemReport::default() }
+        }
+        _ => ItemReport::default(),
+    }
+}
+
+fn outdated(file: &str) -> Message {
+    Message::new("parts-outdated").with("file", file)
 }
 
 /// A master that has been filed.
@@ -344,13 +355,26 @@ pub struct Parent {
     pub format: Format,
 }
 
-/// In the result of an item: the asset whose parts are to be made.
+impl Parent {
+    pub fn origin(&self, key: &str) -> Origin {
+        Origin { parent: self.asset, blob: self.blob.clone(), key: key.to_owned() }
+    }
+
+    /// What an earlier job made of it under a key.
+    pub async fn part(&self, context: &Context, key: &str) -> Result<Option<AssetId>, Failure> {
+        Ok(context.store().part(context.run.company, self.asset, &self.blob, key).await?)
+    }
+}
+
+/// In the result of an item: the asset whose parts are to be made, and the master that they are to be made of.
 const PARENT: &str = "parent";
+const PARENT_BLOB: &str = "parent_blob";
 
 /// Notes in the result of a master's item that it may bring forth parts.
-pub fn note_parent(result: &mut Value, asset: AssetId, format: Format) {
+pub fn note_parent(result: &mut Value, asset: AssetId, blob: &str, format: Format) {
     if let (Value::Object(result), true) = (result, parts_of(format) != Parts::None) {
         result.insert(PARENT.to_owned(), json!(asset));
+        result.insert(PARENT_BLOB.to_owned(), json!(blob));
     }
 }
 
@@ -362,21 +386,25 @@ impl Processing {
         workshop: &Workshop,
         done: &HashMap<String, Value>,
     ) -> Result<(), Failure> {
-        let parent = |(key, result): (&String, &Value)| Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone()));
-        let mut parents: Vec<(AssetId, String)> = done.iter().filter_map(parent).collect();
+        let parent = |(key, result): (&String, &Value)| {
+            let blob = result.get(PARENT_BLOB).and_then(Value::as_str).map(str::to_owned);
+            Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone(), blob))
+        };
+        let mut parents: Vec<(AssetId, String, Option<String>)> = done.iter().filter_map(parent).collect();
         parents.sort();
-        for (asset, key) in parents {
-            self.make_parts(context, workshop, asset, &key).await?;
+        for (asset, key, blob) in parents {
+            self.make_parts(context, workshop, (asset, blob.as_deref()), &key).await?;
         }
         Ok(())
     }
 
-    /// Makes what the master of an asset brings forth, once the item `key` that filed it is done.
+    /// Makes what the master of an asset brings forth, once the item `key` that filed it is done; nothing if somebody has given
+    /// the asset another master since.
     pub async fn make_parts(
         &self,
         context: &Context,
         workshop: &Workshop,
-        asset: AssetId,
+        (asset, filed): (AssetId, Option<&str>),
         key: &str,
     ) -> Result<(), Failure> {
         context.checkpoint()?;
@@ -386,6 +414,9 @@ impl Processing {
         if known.master.making.layer.is_some() {
             // It is a part itself.
             return Ok(());
+        }
+        if filed.is_some_and(|filed| filed != known.master.blob) {
+            return leave_to_others(context, &known, key).await;
         }
         let (blobs, blob, file_name) = (workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());
         let format = match workshop.work(move |_| pictures::sniff_master(&blobs, &blob, &file_name)).await? {
@@ -406,6 +437,16 @@ impl Processing {
         };
         make_parts(context, workshop, &parent, self).await
     }
+}
+
+/// The line of a master that is not the asset's any more.
+async fn leave_to_others(context: &Context, known: &KnownAsset, key: &str) -> Result<(), Failure> {
+    let line = LogLine::new(LogType::UploadWarning, outdated(&known.file_name));
+    let line = line.about(Some(known.id), known.name.clone(), FileType::of_master(known.master.asset_type));
+    let counters = Counters { warning: 1, ..Counters::default() };
+    let report = ItemReport { counters, lines: vec![line], ..ItemReport::default() };
+    context.commit(Item(format!("{key}\noutdated")), Effect::Nothing, move |_| report).await?;
+    Ok(())
 }
 
 /// The line of a master that cannot be read any more to make its parts.

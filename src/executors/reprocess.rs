@@ -126,10 +126,12 @@ impl ReprocessAssets {
     ) -> Result<(), Failure> {
         let asset = done.asset;
         for _ in 0..ROUNDS {
+            let blob = done.result.as_ref().ok().map(|ready| ready.master.blob.clone());
             match self.commit(context, marked_in, done).await? {
                 Some(Applied::Overtaken(_)) => {}
                 Some(Applied::Derived(asset)) => {
-                    return processing.make_parts(context, &self.workshop, asset, &asset.to_string()).await;
+                    let filed = (asset, blob.as_deref());
+                    return processing.make_parts(context, &self.workshop, filed, &asset.to_string()).await;
                 }
                 _ => return Ok(()),
             }
@@ -203,7 +205,7 @@ fn success(known: &KnownAsset, ready: &Ready) -> ItemReport {
     let warnings = ready.warnings.iter().map(|warning| warning.told_of(&known.name));
     lines.extend(warnings.map(|message| line(LogType::UploadWarning, message)));
     let mut result = json!({});
-    process::note_parent(&mut result, known.id, ready.format);
+    process::note_parent(&mut result, known.id, &ready.master.blob, ready.format);
     let counters = Counters { success: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
     ItemReport { result, counters, lines }
 }

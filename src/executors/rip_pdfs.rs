@@ -97,7 +97,8 @@ impl RipPdfs {
 
 fn parent(asset: AssetId, known: KnownAsset, format: Format) -> Parent {
     Parent {
-        prefix: format!("{asset}\n"),
+        // Pages of another master are others, in a later attempt too.
+        prefix: format!("{asset}\n{}\n", known.master.blob),
         asset,
         name: known.name,
         file_name: known.file_name,

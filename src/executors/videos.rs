@@ -362,7 +362,7 @@ impl Work<'_> {
             folder: self.parent.folder.clone(),
             name: format!("{}-AVS", self.parent.name),
             set_type: AssetType::AssetSet,
-            made_from: Some((self.parent.asset, SET.to_owned())),
+            made_from: Some(self.parent.origin(SET)),
             pixels: None,
             members,
             marking: self.marking,
@@ -391,6 +391,7 @@ impl Work<'_> {
         let effect = Effect::KeepParts {
             company: self.context.run.company,
             parent: self.parent.asset,
+            parent_blob: self.parent.blob.clone(),
             prefix: PREFIX.to_owned(),
             keys,
         };

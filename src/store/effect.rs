@@ -13,7 +13,7 @@ use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
-use crate::store::assets::sets::{self, NewSet};
+use crate::store::assets::sets::{self, NewSet, Origin};
 use crate::store::cleanup::{self, CleanupStep};
 use crate::store::exports::{self, Export};
 use crate::store::publishing::{self, Begun, PublishStep};
@@ -41,9 +41,9 @@ pub enum Effect {
     Part { part: Box<Part>, derived: Vec<Derived> },
     /// A page of a document, or a layer, was drawn, and this was read from it.
     Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
-    /// Parts whose keys begin so are these and no others: the rest goes to the trash.
-    KeepParts { company: CompanyId, parent: AssetId, prefix: String, keys: Vec<String> },
-    /// A set was put together.
+    /// Parts whose keys begin so are these and no others, of this master: the rest goes to the trash.
+    KeepParts { company: CompanyId, parent: AssetId, parent_blob: String, prefix: String, keys: Vec<String> },
+    /// A set was put together, of a master or by itself.
     Set(Box<NewSet>),
     /// Assets join a set by a script.
     Grow(Box<Growth>),
@@ -172,10 +172,20 @@ impl Effect {
                 }
                 Ok(applied)
             }
-            Self::KeepParts { company, parent, prefix, keys } => {
+            Self::KeepParts { company, parent, parent_blob, prefix, keys } => {
+                if !pictures::has_master(tx, company, parent, &parent_blob).await? {
+                    return Ok(Applied::Outdated(parent));
+                }
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::Removed)
             }
-            Self::Set(set) => sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected),
+            Self::Set(set) => {
+                if let Some(Origin { parent, blob, .. }) = &set.made_from
+                    && !pictures::has_master(tx, set.company, *parent, blob).await?
+                {
+                    return Ok(Applied::Outdated(*parent));
+                }
+                sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected)
+            }
             Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),
             Self::KeepSheet { run, path, blob } => {
                 metadata::keep_sheet(tx, run, &path, &blob).await?;

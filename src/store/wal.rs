@@ -58,6 +58,10 @@ pub(super) fn stray(database: &Path) -> io::Result<Option<Stray>> {
             return Ok(None);
         }
         let (left_at, schema) = (number(&file, VERSION_AT, 4)?, number(&file, SCHEMA_AT, 4)?);
+        if schema == 0 {
+            // No table has reached it yet: its first taking over was cut.
+            return Ok(None);
+        }
         let span = before.span()?;
         if Head::of(&log)?.is_some_and(|after| after.salts == before.salts) {
             let is_own = span.is_none_or(|span| {

@@ -110,6 +110,7 @@ codes! {
     PAGE_FAILED = "page-failed";
     PAGE_FAILED_KEPT = "page-failed-kept";
     PAGES_FAILED = "pages-failed";
+    PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";
     CATALOG_MADE = "catalog-made";
     LAYER_PROCESSED = "layer-processed";
@@ -118,9 +119,11 @@ codes! {
     LAYER_FAILED = "layer-failed";
     LAYER_FAILED_KEPT = "layer-failed-kept";
     PARTS_GONE = "parts-gone";
+    PARTS_OUTDATED = "parts-outdated";
     PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";
     PART_REPLACED = "part-replaced";
     LAYERS_FAILED = "layers-failed";
+    LAYERS_FAILED_KEPT = "layers-failed-kept";
     LAYERS_NONE = "layers-none";
     LAYERS_WITHOUT_PIXELS = "layers-without-pixels";
     TEMPLATE_PROCESSED = "template-processed";

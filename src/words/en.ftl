@@ -438,6 +438,10 @@ page-failed-kept =
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
+# $file (Text) the document
+# $reason (Text)
+pages-failed-kept =
+    { $file }: its pages could not be drawn: { $reason }. What was made of it before stays as it was.
 # $file (Text) path of the eCatalog with the company root folder first
 # $pages (Number)
 catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.
@@ -474,6 +478,10 @@ parts-gone =
             { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them
             forth any more.
     }
+# $file (Text) the document, Photoshop file or film
+parts-outdated =
+    { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job
+    brought.
 # $asset (Text)
 # $count (Number) assets that were made of its earlier file
 parts-of-earlier-gone =
@@ -489,6 +497,10 @@ part-replaced =
 # $file (Text) the Photoshop file
 # $reason (Text)
 layers-failed = { $file }: its layers could not be made pictures: { $reason }.
+# $file (Text) the Photoshop file
+# $reason (Text)
+layers-failed-kept =
+    { $file }: its layers could not be made pictures: { $reason }. What was made of it before stays as it was.
 # $file (Text) the Photoshop file
 layers-none = { $file } has no layers.
 # $file (Text) the Photoshop file

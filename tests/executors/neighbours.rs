@@ -283,6 +283,105 @@ async fn a_crop_belongs_to_the_asset_that_a_file_replaces() {
     assert_eq!(pixels, [(40, 40)]);
 }
 
+/// An upload of a document, of which another job makes another one while it is under way.
+fn of_book(folder: &str, more: Value) -> Value {
+    let mut order = directory(folder);
+    order["overwrite"] = json!(true);
+    order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    order
+}
+
+/// The pages and the catalog are those of the document that the asset has now.
+async fn agrees(world: &World, pages_of_theirs: usize, their_blob: &str, what: &str) -> bool {
+    let book = asset(world, "book").await;
+    let blob = world.store.assets_numbered(world.company, &[book]).await.unwrap().remove(0).master.blob;
+    let is_theirs = blob == their_blob;
+    let there: Vec<String> = world
+        .query("SELECT name FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash' ORDER BY name")
+        .await
+        .into_iter()
+        .map(|row| row[0].as_str().unwrap().to_owned())
+        .collect();
+    let pages = if is_theirs { pages_of_theirs } else { 2 };
+    let expected: Vec<String> = (1..=pages).map(|page| format!("book-{page}")).collect();
+    assert_eq!(there, expected, "{what}");
+    if pages > 0 {
+        assert_eq!(members(world, "book-catalog").await, expected, "{what}");
+        assert_eq!(trash_state(world, "book-catalog").await, "NotInTrash", "{what}");
+    }
+    let stale = world
+        .query("SELECT a.name FROM asset a JOIN asset p ON p.id = a.parent_id AND p.blob <> a.blob WHERE a.trash_state = 'NotInTrash' AND a.part LIKE 'page:%'")
+        .await;
+    assert_eq!(stale, Vec::<Vec<Value>>::new(), "{what}");
+    is_theirs
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_second_leaves_the_parts_of_another_document_alone() {
+    let (ours, theirs) = (booklet(&["one", "two"], &[]), booklet(&["uno", "due", "tre"], &[]));
+    let mut overtaken = 0;
+    for waits in (1..400).step_by(7) {
+        let world = World::new().await;
+        world.put("ours/book.pdf", &ours);
+        world.put("theirs/book.pdf", &theirs);
+        let meanwhile = async || {
+            world.run(UPLOAD, of_book("theirs", pdf_options())).await.succeeded();
+        };
+        let (done, was_broken_off) =
+            world.run_broken_off(UPLOAD, of_book("ours", pdf_options()), waits, meanwhile).await;
+        assert_eq!(done.result, Ok(()), "{waits}: {}", done.text());
+        if !was_broken_off {
+            break;
+        }
+        if agrees(&world, 3, &digest(&theirs), &format!("{waits}: {}", done.text())).await {
+            overtaken += 1;
+            assert!(done.codes().contains(&"parts-outdated") || done.counters.success == 0, "{waits}: {}", done.text());
+        }
+    }
+    assert!(overtaken > 0, "no document was replaced while its pages were made");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_attempt_makes_nothing_of_another_document() {
+    let (ours, theirs) = (booklet(&["one", "two"], &[]), booklet(&["uno", "due", "tre"], &[]));
+    let mut overtaken = 0;
+    for waits in (1..400).step_by(7) {
+        let world = World::new().await;
+        world.put("ours/book.pdf", &ours);
+        world.put("theirs/book.pdf", &theirs);
+        let meanwhile = async || {
+            world.run(UPLOAD, of_book("theirs", json!({}))).await.succeeded();
+        };
+        let (done, was_broken_off) = world.run_in_two(UPLOAD, of_book("ours", pdf_options()), waits, meanwhile).await;
+        assert_eq!(done.result, Ok(()), "{waits}: {}", done.text());
+        if !was_broken_off {
+            break;
+        }
+        if agrees(&world, 0, &digest(&theirs), &format!("{waits}: {}", done.text())).await {
+            overtaken += 1;
+            assert!(done.codes().contains(&"parts-outdated"), "{waits}: {}", done.text());
+            let catalogs =
+                world.query("SELECT 1 FROM asset WHERE part = 'catalog' AND trash_state = 'NotInTrash'").await;
+            assert_eq!(catalogs, Vec::<Vec<Value>>::new(), "{waits}");
+        }
+    }
+    assert!(overtaken > 0, "no attempt ended between the document and its pages");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_made_before_a_document_that_cannot_be_drawn_is_told_of() {
+    let world = World::new().await;
+    upload(&world, "book.pdf", &booklet(&["one", "two"], &[]), pdf_options()).await;
+    let done = upload(&world, "book.pdf", &booklet(&[], &[]), pdf_options()).await;
+    assert!(done.text().contains("What was made of it before stays as it was."), "{}", done.text());
+    assert_eq!(members(&world, "book-catalog").await, ["book-1", "book-2"]);
+}
+
 /// An object of each kind that has neighbours: how it is made, and its master's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {

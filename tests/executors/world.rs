@@ -324,6 +324,33 @@ impl World {
         (self.finish(claimed.fence, result, 1).await, was_broken_off)
     }
 
+    /// The same, but the first attempt is dropped after so many waits, and something else is done before the second. Whether the
+    /// first was dropped.
+    pub async fn run_in_two(
+        &self,
+        kind: JobKind,
+        order: Value,
+        waits: usize,
+        meanwhile: impl AsyncFnOnce(),
+    ) -> (Done, bool) {
+        self.submit(kind, order).await;
+        let claimed = self.claim().await;
+        let context = self.context(&claimed, CancellationToken::new());
+        let executor = self.registry().executor(&claimed.spec);
+        if let Some(result) = (Crash { work: executor.run(&context), polls_left: waits }).await {
+            return (self.finish(claimed.fence, result, 1).await, false);
+        }
+        self.store.release_attempt(claimed.fence, Release::Shutdown, self.clock.now()).await.unwrap();
+        // The run itself waits behind what is done meanwhile.
+        self.execute("UPDATE instance SET not_before_at = not_before_at + 3600000 WHERE state <> 'Done'").await;
+        meanwhile().await;
+        self.clock.advance(TimeDelta::hours(2));
+        let claimed = self.claim().await;
+        let context = self.context(&claimed, CancellationToken::new());
+        let result = self.registry().executor(&claimed.spec).run(&context).await;
+        (self.finish(claimed.fence, result, 2).await, true)
+    }
+
     /// The same, but every attempt is dropped a little later than the one before: after each point at which it waits.
     pub async fn run_with_crashes(&self, kind: JobKind, order: Value) -> Done {
         self.run_with_crashes_after(1, kind, order).await

@@ -90,6 +90,13 @@ impl Tool {
         Self { program, arguments: Vec::new(), reads: Vec::new(), input: None, limits }
     }
 
+    /// The same once more, unless it has read its input.
+    fn again(&self) -> Option<Self> {
+        let Self { program, arguments, reads, input, limits } = self;
+        let (arguments, reads) = (arguments.clone(), reads.clone());
+        input.is_none().then(|| Self { program: *program, arguments, reads, input: None, limits: *limits })
+    }
+
     #[must_use]
     pub fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
@@ -194,7 +201,14 @@ impl Launcher {
 
     /// Runs a tool in `folder` until it ends, and blocks as long.
     pub fn run(&self, tool: Tool, folder: &Folder, cancel: Cancel<'_>) -> Result<Output, ChildError> {
-        self.start(tool, folder, cancel, None)
+        let again = tool.again();
+        match (self.start(tool, folder, cancel, None), again) {
+            (Err(ChildError::Killed { tool }), Some(again)) => {
+                tracing::warn!("{tool} was killed (SIGKILL): it runs once more");
+                self.start(again, folder, cancel, None)
+            }
+            (ended, _) => ended,
+        }
     }
 
     /// The same, and hands out what it writes to its standard output line by line, as soon as it comes. Lines that are

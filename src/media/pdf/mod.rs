@@ -292,15 +292,17 @@ pub fn draw_pages<E: From<ChildError>>(
     cancel: Cancel<'_>,
     take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut next = first;
+    let (mut next, mut killed_at) = (first, None);
     while next <= last {
         let end = last.min(next.saturating_add(AT_ONCE - 1));
-        next = draw_some(launcher, path, (next, end), drawing, limits, cancel, take)?;
+        next = draw_some(launcher, path, (next, end), drawing, limits, cancel, take, &mut killed_at)?;
     }
     Ok(())
 }
 
-/// Draws some pages with one child, and says where to go on.
+/// Draws some pages with one child, and says where to go on: at the page whose child was killed from outside, as happens when
+/// memory runs out, once more.
+#[expect(clippy::too_many_arguments, reason = "what draw_pages has, and where it stands")]
 fn draw_some<E: From<ChildError>>(
     launcher: &Launcher,
     path: &Path,
@@ -309,6 +311,7 @@ fn draw_some<E: From<ChildError>>(
     limits: &PageLimits,
     cancel: Cancel<'_>,
     take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
+    killed_at: &mut Option<u32>,
 ) -> Result<u32, E> {
     let folder = launcher.folder()?;
     let milliseconds = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
@@ -331,6 +334,11 @@ fn draw_some<E: From<ChildError>>(
     let ended = start(launcher, &folder, path, Task::Draw(orders), limits, cancel, &mut hear);
     taken?;
     match ended {
+        Err(ChildError::Killed { tool }) if next <= last && *killed_at != Some(next) => {
+            tracing::warn!("{tool} was killed (SIGKILL): page {next} is drawn once more");
+            *killed_at = Some(next);
+            Ok(next)
+        }
         // The page it was at is the one that ended it.
         Err(error) if next <= last && is_its_own_fault(&error) => {
             take(next, Err(error.to_string()))?;

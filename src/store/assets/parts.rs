@@ -43,18 +43,38 @@ struct Held {
 }
 
 impl Store {
-    /// What was made of `parent` under a key, unless it is in the trash.
-    pub async fn part(&self, company: CompanyId, parent: AssetId, key: &str) -> Result<Option<AssetId>, StoreError> {
+    /// What was made of `parent` under a key, unless it is in the trash, or the parent has another master by now.
+    pub async fn part(
+        &self,
+        company: CompanyId,
+        parent: AssetId,
+        parent_blob: &str,
+        key: &str,
+    ) -> Result<Option<AssetId>, StoreError> {
         sqlx::query_scalar(
-            "SELECT id FROM asset WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state = 'NotInTrash'",
+            "SELECT id FROM asset a WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state = 'NotInTrash'
+             AND EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.blob = $4)",
         )
         .bind(company.0)
         .bind(parent.0)
         .bind(key)
+        .bind(parent_blob)
         .fetch_optional(&mut *self.reader().await?)
         .await
         .map(|id| id.map(AssetId))
         .map_err(StoreError::doing("look for a part of an asset"))
+    }
+
+    /// Whether anything that was made of `parent` is there, outside of the trash.
+    pub async fn has_parts(&self, company: CompanyId, parent: AssetId) -> Result<bool, StoreError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM asset WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash')",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .fetch_one(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for parts of an asset"))
     }
 
     /// The folder of what is made of `parent` under `key`, as a client sees it: where it is, or else `planned`, or else where its

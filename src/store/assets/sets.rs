@@ -28,6 +28,16 @@ pub struct Member {
     pub page_reset: Option<bool>,
 }
 
+/// What a set was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub parent: AssetId,
+    /// The master of the parent: with another one by now nothing is written.
+    pub blob: String,
+    /// Which of the things made from it this is.
+    pub key: String,
+}
+
 impl Member {
     pub const fn of(asset: AssetId) -> Self {
         Self { asset, row: None, col: None, page_reset: None }
@@ -42,8 +52,7 @@ pub struct NewSet {
     /// Without what a name may not hold. A set that belongs to an asset gets a number if it is taken.
     pub name: String,
     pub set_type: AssetType,
-    /// The asset that it was made from, and which of the things made from it this is.
-    pub made_from: Option<(AssetId, String)>,
+    pub made_from: Option<Origin>,
     /// Width and height, of sets whose members lie on a canvas.
     pub pixels: Option<(u32, u32)>,
     pub members: Vec<Member>,
@@ -116,7 +125,7 @@ pub(super) async fn set_members(
 }
 
 async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<(AssetId, String)>, StoreError> {
-    let (parent, part) = set.made_from.clone().unzip();
+    let (parent, part) = set.made_from.as_ref().map(|origin| (origin.parent, &origin.key)).unzip();
     let row = sqlx::query(
         "SELECT id, name FROM asset
          WHERE company_id = $1 AND asset_type = $2 AND blob = '' AND trash_state <> 'InEmptiedTrash'
@@ -174,7 +183,7 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
     };
     let asset = ingest::insert(tx, &new).await?;
     match &set.made_from {
-        Some((parent, key)) => {
+        Some(Origin { parent, key, .. }) => {
             parts::belong(tx, asset, *parent, key).await?;
             set.marking.mark_part(tx, set.company, asset, *parent).await?;
         }
