@@ -130,7 +130,10 @@ impl Work<'_> {
         self.context.checkpoint()?;
         let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
         // A layer that could not be drawn is still one of the file's.
-        self.commit_end_of_layers(shown.iter().map(|at| keys[*at].clone()).collect()).await?;
+        let ended = self.commit_end_of_layers(shown.iter().map(|at| keys[*at].clone()).collect()).await?;
+        if process::is_outdated(&ended) {
+            return Ok(Vec::new());
+        }
         self.commit_template(members, &found).await?;
         Ok(self.remarks(&found))
     }
@@ -322,7 +325,7 @@ impl Work<'_> {
         PageText { words: text.split_whitespace().map(word).collect(), links: Vec::new() }
     }
 
-    async fn commit_end_of_layers(&self, keys: Vec<String>) -> Result<(), Failure> {
+    async fn commit_end_of_layers(&self, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
         let effect = Effect::KeepParts {
             company: self.context.run.company,
             parent: self.parent.asset,
@@ -331,8 +334,7 @@ impl Work<'_> {
             keys,
         };
         let parent = self.parent.clone();
-        self.context.commit(self.item("layers"), effect, move |applied| process::parts_gone(&parent, applied)).await?;
-        Ok(())
+        self.context.commit(self.item("layers"), effect, move |applied| process::parts_gone(&parent, applied)).await
     }
 
     async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<(), Failure> {
@@ -362,8 +364,9 @@ impl Work<'_> {
             }
         };
         let folder = self.context.store().folder_of_part(company, parent, KEY, None).await?;
+        let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let Applied::Filed(filed) = applied else { return process::parts_gone(&parent, applied) };
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("template-processed").with("file", path).with("layers", count);
             let line = LogLine::new(LogType::UploadSuccess, message);

@@ -188,7 +188,9 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
-        self.commit_end_of_pages(document.pages).await?;
+        if process::is_outdated(&self.commit_end_of_pages(document.pages).await?) {
+            return Ok(());
+        }
         Ok(self.commit_catalog(&pages).await?)
     }
 
@@ -380,7 +382,7 @@ impl Work<'_> {
     }
 
     /// A page that could not be drawn is still one of the document's.
-    async fn commit_end_of_pages(&self, pages: u32) -> Result<(), Failure> {
+    async fn commit_end_of_pages(&self, pages: u32) -> Result<Option<Applied>, Failure> {
         let keys = (1..=pages).map(|page| format!("page:{page}")).collect();
         let effect = Effect::KeepParts {
             company: self.context.run.company,
@@ -403,8 +405,7 @@ impl Work<'_> {
             report.lines.splice(0..0, lines);
             report
         };
-        self.context.commit(self.item("pages"), effect, report).await?;
-        Ok(())
+        self.context.commit(self.item("pages"), effect, report).await
     }
 
     /// A document of one page is shown by that page.
@@ -435,8 +436,9 @@ impl Work<'_> {
                 keys: Vec::new(),
             }
         };
+        let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let Applied::Filed(filed) = applied else { return process::parts_gone(&parent, applied) };
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("catalog-processed").with("file", path).with("pages", count);
             let line = LogLine::new(LogType::UploadSuccess, message);

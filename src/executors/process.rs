@@ -334,6 +334,11 @@ pub fn parts_gone(parent: &Parent, applied: &Applied) -> ItemReport {
     }
 }
 
+/// Whether somebody has given the asset another master meanwhile: then nothing more is made of this one.
+pub const fn is_outdated(applied: &Option<Applied>) -> bool {
+    matches!(applied, Some(Applied::Outdated(_)))
+}
+
 fn outdated(file: &str) -> Message {
     Message::new("parts-outdated").with("file", file)
 }

@@ -201,7 +201,9 @@ impl Work<'_> {
             };
             made.extend(asset);
         }
-        self.gather(made, done).await?;
+        if process::is_outdated(&self.gather(made, done).await?) {
+            return Ok(());
+        }
         self.put_away_others(presets).await
     }
 
@@ -349,9 +351,9 @@ impl Work<'_> {
     }
 
     /// Puts renditions into their adaptive set.
-    async fn gather(&self, made: Vec<AssetId>, done: &BTreeMap<String, Value>) -> Result<(), Failure> {
+    async fn gather(&self, made: Vec<AssetId>, done: &BTreeMap<String, Value>) -> Result<Option<Applied>, Failure> {
         if made.len() < 2 || done.contains_key(SET) {
-            return Ok(());
+            return Ok(None);
         }
         let with_master = self.options.exclude_master_video_from_avs == Some(false);
         let master = with_master.then_some(self.parent.asset);
@@ -369,8 +371,9 @@ impl Work<'_> {
             by: self.context.run.responsible,
             at: self.context.clock.now(),
         };
+        let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let Applied::Filed(filed) = applied else { return process::parts_gone(&parent, applied) };
             let name = filed.name();
             let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let code = if is_new { "set-created" } else { "set-updated" };
@@ -379,8 +382,7 @@ impl Work<'_> {
             let lines = vec![line.about(Some(filed.asset()), name, FileType::of_master(AssetType::AssetSet))];
             ItemReport { lines, ..ItemReport::default() }
         };
-        self.context.commit(self.item(SET), Effect::Set(Box::new(set)), report).await?;
-        Ok(())
+        self.context.commit(self.item(SET), Effect::Set(Box::new(set)), report).await
     }
 
     async fn put_away_others(&self, presets: &[PropertySetId]) -> Result<(), Failure> {
