@@ -270,7 +270,7 @@ async fn layers_are_extended_to_the_canvas() {
 }
 
 /// A poster: a background, and an offer of a picture and a text in a group, one of them hidden.
-fn poster() -> Psd {
+pub fn poster() -> Psd {
     let text = LayerOf {
         text: Some("Only 9.90\rtoday".into()),
         blend: *b"mul ",
