@@ -101,6 +101,24 @@ pub fn check_asset_name_part(field: &str, part: &str) -> Result<(), Invalid> {
     }
 }
 
+/// A file name in a form that every Windows can unpack: there, some characters, dots and blanks at the end, and the names of
+/// devices, whatever extension they have, are for no file.
+pub fn for_windows(name: &str) -> String {
+    const REFUSED: &[char] = &['<', '>', ':', '"', '/', '\\', '|', '?', '*'];
+    let fit = name.chars().map(|c| if REFUSED.contains(&c) || c.is_control() { '_' } else { c }).collect::<String>();
+    let fit = fit.trim_end_matches(['.', ' ']);
+    if fit.is_empty() || is_device(fit) { format!("_{fit}") } else { fit.to_owned() }
+}
+
+fn is_device(name: &str) -> bool {
+    let base = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    let is_port = |kind: &str| {
+        let port = base.strip_prefix(kind).map(|rest| rest.chars().collect::<Vec<_>>());
+        port.is_some_and(|port| matches!(port[..], ['0'..='9' | '¹' | '²' | '³']))
+    };
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&base.as_str()) || is_port("COM") || is_port("LPT")
+}
+
 /// Drops what a name may not hold, composes accents, and trims spaces and dots off its ends.
 fn clean_component(raw: &str) -> String {
     let kept: String = raw.nfc().filter(|c| !DROPPED.contains(c) && !c.is_control()).collect();
@@ -161,6 +179,29 @@ mod tests {
         }
         for raw in ["", "%%%.jpg", "???", "...", &"x".repeat(300)] {
             assert_eq!(FileName::clean("file", raw).unwrap_err().field, "file", "{raw}");
+        }
+    }
+
+    #[test]
+    fn names_that_windows_refuses_get_another_form() {
+        let table = [
+            ("CON.jpg", "_CON.jpg"),
+            ("nul", "_nul"),
+            ("Aux.tar.gz", "_Aux.tar.gz"),
+            ("com1 .png", "_com1 .png"),
+            ("LPT².tif", "_LPT².tif"),
+            ("a.b. .", "a.b"),
+            ("...", "_"),
+            ("con. ", "_con"),
+            ("<a>:\"b\"|?*\\/.jpg", "_a___b______.jpg"),
+            ("tab\there", "tab_here"),
+        ];
+        for (name, expected) in table {
+            assert_eq!(for_windows(name), expected, "{name}");
+            assert_eq!(for_windows(expected), expected, "{name}");
+        }
+        for name in ["shoe.jpg", "CONE.jpg", "a.con", "COM.jpg", "COM10.jpg", "console", "Кружка.png", "a .jpg"] {
+            assert_eq!(for_windows(name), name);
         }
     }
 

@@ -139,6 +139,8 @@ codes! {
     URL_FETCHED = "url-fetched";
     URL_FAILED = "url-failed";
     URL_RETRIED = "url-retried";
+    URL_DECODED = "url-decoded";
+    URL_LENGTH_UNSAID = "url-length-unsaid";
 
     // Job log: optimization
     OPTIMIZE_SUCCESS = "optimize-success";
@@ -177,6 +179,7 @@ codes! {
     PDF_RIPPED = "pdf-ripped";
     PDF_RIP_ERROR = "pdf-rip-error";
     EXPORT_FILE_SUCCESS = "export-file-success";
+    EXPORT_NAME_CHANGED = "export-name-changed";
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_NOTE = "export-note";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
@@ -254,6 +257,10 @@ codes! {
     REASON_PRIVATE_ADDRESS = "reason-private-address";
     REASON_TOO_MANY_REDIRECTS = "reason-too-many-redirects";
     REASON_CONNECTION = "reason-connection";
+    REASON_OTHER_PART = "reason-other-part";
+    REASON_CUT_SHORT = "reason-cut-short";
+    REASON_CONTENT_CODING = "reason-content-coding";
+    REASON_CODING_DAMAGED = "reason-coding-damaged";
     REASON_TOOL_MISSING = "reason-tool-missing";
     REASON_ASSET_UNKNOWN = "reason-asset-unknown";
     REASON_ASSET_IN_TRASH = "reason-asset-in-trash";

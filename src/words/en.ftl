@@ -568,6 +568,10 @@ url-failed = { $url } could not be fetched: { $reason }.
 # $attempts (Number) allowed
 # $at (Time) of the next attempt
 url-retried = { $url } could not be fetched (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is on { TIME($at, $zone) }.
+# $url (Text)
+url-decoded = { $url } came encoded as gzip, which was not asked for; it was decoded.
+# $url (Text)
+url-length-unsaid = The server did not say how long { $url } is: if the connection was cut, the file lacks its end.
 
 ## Job log: optimization
 
@@ -709,6 +713,10 @@ pdf-rip-error = { $file } could not be ripped: { $reason }.
 # $file (Text) original
 # $name (Text) exported file
 export-file-success = { $file } is exported to { $name }
+# $file (Text) original
+# $name (Text) in the archive
+# $wanted (Text) what it would be called
+export-name-changed = { $file } is called { $name } in the archive, because Windows cannot unpack a file called { $wanted }.
 # $file (Text)
 # $reason (Text)
 export-file-error = { $file } could not be exported: { $reason }.
@@ -932,6 +940,15 @@ reason-private-address = { $host } is at the private address { $address }, which
 reason-too-many-redirects = it was redirected more than { $limit } times
 # $detail (Text) what the network said
 reason-connection = the connection failed: { $detail }
+reason-other-part = the server sent another part of the file than was asked for
+# $bytes (Number) that came
+# $length (Number) bytes of the file
+reason-cut-short = only { NUMBER($bytes) } of { NUMBER($length) } bytes came
+# $coding (Text) as the server calls it
+reason-content-coding = it came encoded as { $coding }, which was not asked for and is not decoded
+# $coding (Text) as the server calls it
+# $detail (Text)
+reason-coding-damaged = it came encoded as { $coding }, which was not asked for, and cannot be decoded: { $detail }
 # $tool (Text) program
 # $package (Text) Debian package
 reason-tool-missing = { $tool } is not installed (package { $package })

@@ -13,9 +13,12 @@ use prepress::store::assets::set_change::{Seat, SetContent, UserSet};
 use prepress::store::assets::sets::Member;
 use serde_json::{Value, json};
 
+use crate::layers::poster;
+use crate::likeness::derived;
+use crate::pages::{self, brochure};
 use crate::publish::{asset, change, manifest, mark, upload};
 use crate::videos::film;
-use crate::world::{Done, World, directory, read, words};
+use crate::world::{Done, World, directory, read, with, words};
 
 const RENDERING: JobKind = JobKind::ImageRenderingPublish;
 const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
@@ -126,6 +129,43 @@ async fn a_server_directory_keeps_the_companys_folders() {
     publish(&world, SERVER_DIRECTORY).await;
     assert_eq!(world.paths_in("server-directory"), ["Autumn/Shoes/b.jpg", "a.jpg"]);
     assert!(!world.tree("server-directory").join("Spring").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_directory_has_each_master_once_and_pictures_of_its_parts() {
+    let world = World::new().await;
+    world.put("in/a/brochure.pdf", &brochure());
+    world.put("in/ad.psd", &poster().bytes());
+    let photoshop = json!({ "process": "MaintainLayers", "layerOptions": { "createTemplate": true } });
+    let order =
+        with(pages::order("pdfOptions", json!({ "process": "Rasterize" })), json!({ "photoshopOptions": photoshop }));
+    world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let done = publish(&world, SERVER_DIRECTORY).await;
+    let files = [
+        "a/brochure-1.tif",
+        "a/brochure-2.tif",
+        "a/brochure-catalog.json",
+        "a/brochure.pdf",
+        "ad-template.json",
+        "ad.psd",
+        "ad_1.tif",
+        "ad_Seal.tif",
+        "ad_Words.tif",
+    ];
+    assert_eq!(world.paths_in("server-directory"), files, "{}", done.text());
+    let tree = world.tree("server-directory");
+    assert_eq!(read(tree.join("a/brochure.pdf")), brochure());
+    assert_eq!(read(tree.join("a/brochure-2.tif")), read(derived(&world, "brochure-2", "Pyramid").await.unwrap()));
+    assert_eq!(read(tree.join("ad_Seal.tif")), read(derived(&world, "ad_Seal", "Pyramid").await.unwrap()));
+    let catalog = document(&world, "server-directory/Acme/a/brochure-catalog.json");
+    assert_eq!(catalog["members"][0]["file"], "a/brochure-1.tif");
+    // A page is a picture also where its document is not published.
+    mark_in(&world, "ServerDirectory", "brochure", PublishState::NotMarkedForPublish).await;
+    publish(&world, SERVER_DIRECTORY).await;
+    assert_eq!(
+        world.paths_in("server-directory"),
+        files.into_iter().filter(|path| !path.ends_with(".pdf")).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

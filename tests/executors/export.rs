@@ -194,6 +194,30 @@ async fn what_cannot_be_exported_has_its_own_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_windows_cannot_unpack_are_changed_and_told() {
+    let world = World::new().await;
+    for (seed, name) in ["CON.jpg", "_con.jpg", "Con cave.jpg"].into_iter().enumerate() {
+        world.put(&format!("in/{name}"), &jpeg(24, seed as u8));
+    }
+    world.put("in/nul.txt", b"text");
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let done = world.run(JobKind::Export, originals(&handles(&world).await)).await.succeeded();
+    let files = unpacked(&world).await;
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["Con cave.jpg", "_CON.jpg", "_con-1.jpg", "_nul.txt"]);
+    for (name, original) in [("_CON.jpg", "CON.jpg"), ("_con-1.jpg", "_con.jpg"), ("_nul.txt", "nul.txt")] {
+        assert_eq!(read(&files[name]), read(world.ingest(&format!("in/{original}"))), "{name}");
+    }
+    let warnings = done.of_type("ExportJobWarning").len();
+    assert_eq!((warnings, done.counters.warning, done.counters.success), (2, 2, 5), "{}", done.text());
+    for line in [
+        "ExportJobWarning: Acme/CON.jpg is called _CON.jpg in the archive, because Windows cannot unpack a file called CON.jpg.",
+        "ExportJobWarning: Acme/nul.txt is called _nul.txt in the archive",
+    ] {
+        assert!(done.text().contains(line), "{}", done.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_after_the_first_goes_on_and_makes_the_same_archive() {
     let world = uploaded().await;
     let assets = handles(&world).await;

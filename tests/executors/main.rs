@@ -16,6 +16,7 @@ mod heif;
 mod layers;
 mod likeness;
 mod metadata;
+mod misbehaving;
 mod names;
 mod neighbours;
 mod optimize;

@@ -193,6 +193,29 @@ async fn metadata_files_speak_of_assets_by_name() {
     assert_eq!(done.of_type("MetadataFailure").len() as i64 + 2, done.counters.error, "{text}");
 }
 
+/// As spreadsheets save them, and as somebody does who thinks of inches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn line_breaks_in_cells_belong_to_the_cell() {
+    let world = World::new().await;
+    for (seed, name) in ["mug", "jug", "lid"].into_iter().enumerate() {
+        world.put(&format!("in/{name}.jpg"), &jpeg(24, seed as u8));
+    }
+    let table = "\"The\r\nasset\"\tdc:title\tdc:description\r\n\
+                 mug\t\"one\r\njug\tx\"\t\"\"\"best\"\" mug\"\r\n\
+                 jug\tplain\t\r\n";
+    world.put("in/words.txt", table.as_bytes());
+    world.put("in/torn.txt", b"id\tdc:creator\nmug\t\"blue\njug\t\"red\nlid\tcap\n");
+    let done = world.run(UPLOAD, with_sheets()).await.succeeded();
+    let text = done.text();
+    assert_eq!(world.asset_names().await, ["jug", "lid", "mug"], "{text}");
+    let (mug, jug) = (fields(&world, "mug").await, fields(&world, "jug").await);
+    assert_eq!((&mug["dc.title"][0][..], &mug["dc.description"][0][..]), ("one\njug\tx", "\"best\" mug"), "{text}");
+    assert_eq!(jug["dc.title"], ["plain"], "{text}");
+    let refused = "UploadError: torn.txt could not be processed: row 1 has text behind the quotation mark that closes";
+    assert!(text.contains(refused), "{text}");
+    assert!(!fields(&world, "lid").await.contains_key("dc.creator"), "nothing of a file that is refused is done");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_option_metadata_files_are_assets() {
     let world = World::new().await;

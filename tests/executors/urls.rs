@@ -42,7 +42,7 @@ fn picture() -> Router {
 }
 
 /// A world whose fetches may go to this machine, and whose clock runs ahead while somebody waits.
-async fn world(change: impl FnOnce(&mut Settings)) -> World {
+pub async fn world(change: impl FnOnce(&mut Settings)) -> World {
     let world = World::with(|settings| {
         settings.reachable = |_| true;
         settings.fetch.read_timeout = "300ms".parse().unwrap();
@@ -64,7 +64,7 @@ fn order(urls: &[(String, &str)]) -> Value {
     json!({ "urlArray": items, "overwrite": false, "readyForPublish": true, "emailSetting": "None" })
 }
 
-async fn fetch(world: &World, urls: &[(String, &str)]) -> Done {
+pub async fn fetch(world: &World, urls: &[(String, &str)]) -> Done {
     world.run(JobKind::UploadUrls, order(urls)).await.succeeded()
 }
 

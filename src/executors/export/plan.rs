@@ -13,6 +13,7 @@ use crate::model::handle;
 use crate::model::id::AssetId;
 use crate::model::job::ExportJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
 use crate::serving::Resolved;
 use crate::store::assets::query::Asset;
@@ -95,7 +96,7 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
             }
         }
     }
-    number_duplicates(&mut entries);
+    report.lines.extend(name_for_archives(&mut entries));
     check_size(
         entries.iter().filter(|entry| !entry.is_converted).map(|entry| entry.bytes).sum(),
         &export.workshop.settings,
@@ -246,6 +247,28 @@ const fn is_convertible(kind: AssetType) -> bool {
     )
 }
 
+/// Gives entries names that every system can unpack, and no two the same; a line for each that is not called as it was.
+fn name_for_archives(entries: &mut [Entry]) -> Vec<LogLine> {
+    let unfit: Vec<Option<String>> = entries
+        .iter_mut()
+        .map(|entry| {
+            let fit = for_windows(&entry.target);
+            (fit != entry.target).then(|| std::mem::replace(&mut entry.target, fit))
+        })
+        .collect();
+    number_duplicates(entries);
+    let changed = entries.iter().zip(unfit).filter_map(|(entry, wanted)| Some((entry, wanted?)));
+    let line = |(entry, wanted): (&Entry, String)| {
+        let message = Message::new("export-name-changed")
+            .with("file", entry.file.clone())
+            .with("name", entry.target.clone())
+            .with("wanted", wanted);
+        let line = LogLine::new(LogType::ExportJobWarning, message);
+        line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile)
+    };
+    changed.map(line).collect()
+}
+
 /// Gives names that differ in nothing but the case of their letters numbers: not every file system tells them apart.
 fn number_duplicates(entries: &mut [Entry]) {
     let mut taken = HashSet::new();
@@ -255,7 +278,8 @@ fn number_duplicates(entries: &mut [Entry]) {
             None => (entry.target.clone(), String::new()),
         };
         let mut number = 0;
-        while !taken.insert(entry.target.to_lowercase()) {
+        // Both ways, for what one way tells apart: Windows compares large letters.
+        while !taken.insert(entry.target.to_uppercase().to_lowercase()) {
             number += 1;
             entry.target = format!("{stem}-{number}{extension}");
         }

@@ -1,5 +1,7 @@
 //! serverDirectoryPublishJob: plain files in the folders that the company keeps them in, `<folder>/<file>`, for programs
-//! that know nothing of assets. A set gives its [definition](super::rule::definition), `<folder>/<set>.json`. The manifest is hidden (`.manifest.jsonl`), as no asset can be.
+//! that know nothing of assets. A page or a layer gives the picture of it, `<folder>/<page>.tif`: the file that it was drawn
+//! from is there once, if that is marked. A set gives its [definition](super::rule::definition), `<folder>/<set>.json`. The
+//! manifest is hidden (`.manifest.jsonl`), as no asset can be.
 
 use super::rule::{Content, Given, LogTypes, Rule, definition, is_set};
 use crate::model::asset::ContextKind;
@@ -22,10 +24,18 @@ pub static RULE: Rule = Rule {
 fn files(asset: &AssetState) -> Vec<Given> {
     if is_set(asset) {
         vec![definition(asset, path(asset, &format!("{}.json", asset.name)), files)]
+    } else if is_drawn(asset) {
+        let pyramid = Given::pyramid(asset);
+        vec![Given { file_name: path(asset, &pyramid.file_name), ..pyramid }]
     } else {
         let file_type = FileType::of_master(asset.asset_type);
         vec![Given::new(path(asset, &asset.file_name), file_type, Content::Master)]
     }
+}
+
+/// Whether its master is that of the asset it was drawn from.
+fn is_drawn(asset: &AssetState) -> bool {
+    asset.parent.is_some() && (asset.making.page.is_some() || asset.making.layer.is_some())
 }
 
 /// Where a file of the asset lies.

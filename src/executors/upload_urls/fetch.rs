@@ -4,17 +4,22 @@
 //! * The size is bounded by what the server announces and by what comes; the time by a limit on the whole and a limit on
 //!   silence.
 //! * What may pass is tried again after a while. If the server can prove that it is still the same file, the fetch goes on
-//!   where it broke off.
+//!   where it broke off. An answer that does not fit to what is there is not taken: the fetch begins anew.
+//! * A file is complete when all that the server said it has is there.
 
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use flate2::read::MultiGzDecoder;
 use reqwest::header::{self, HeaderMap};
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Version as Protocol};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use url::Url;
 
+use super::part::{Coding, ContentRange, Validator, date, text};
 use crate::assets::blobs::{BlobError, Draft};
 use crate::clock::SharedClock;
 use crate::executors::{Failure, Settings, reason};
@@ -46,14 +51,138 @@ impl Trouble {
 pub struct Download {
     pub draft: Draft,
     bytes: u64,
-    /// What the server knows this version of the file by, if it does.
-    validator: Option<String>,
-    pub media_type: Option<String>,
+    /// What it is a part of; None if nothing of it can be used.
+    version: Option<Version>,
+}
+
+/// A file, as a server has it.
+struct Version {
+    /// Where: what proves something of a file at one address proves nothing of others.
+    url: Url,
+    validator: Option<Validator>,
+    /// How many bytes it has, encoded as it comes.
+    length: Option<u64>,
+    /// Its bytes come in frames: their end is no connection that was cut.
+    is_framed: bool,
+    coding: Coding,
+    media_type: Option<String>,
+}
+
+impl Version {
+    fn of(url: Url, response: &Response, length: Option<u64>) -> Result<Self, Trouble> {
+        let headers = response.headers();
+        let coding = Coding::of(headers)
+            .map_err(|coding| Trouble::Lasting(Message::new("reason-content-coding").with("coding", coding)))?;
+        let is_framed = headers.contains_key(header::TRANSFER_ENCODING) || response.version() > Protocol::HTTP_11;
+        Ok(Self {
+            url,
+            validator: Validator::of(headers),
+            length,
+            is_framed,
+            coding,
+            media_type: text(headers, header::CONTENT_TYPE),
+        })
+    }
 }
 
 impl Download {
     pub const fn new(draft: Draft) -> Self {
-        Self { draft, bytes: 0, validator: None, media_type: None }
+        Self { draft, bytes: 0, version: None }
+    }
+
+    pub fn media_type(&self) -> Option<&str> {
+        self.version.as_ref()?.media_type.as_deref()
+    }
+
+    /// Nothing told its end from a connection that was cut.
+    pub fn is_endless(&self) -> bool {
+        self.version.as_ref().is_some_and(|version| version.length.is_none() && !version.is_framed)
+    }
+
+    pub fn is_encoded(&self) -> bool {
+        self.version.as_ref().is_some_and(|version| version.coding != Coding::Plain)
+    }
+
+    /// Replaces it by what it is when it is decoded, in `plain`. Blocks.
+    pub fn decode(&mut self, mut plain: Draft, limit: u64, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
+        let encoded = self.draft.file();
+        encoded.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
+        unpack(encoded, plain.file(), limit, stop)?;
+        self.draft = plain;
+        Ok(())
+    }
+
+    fn begin(&mut self, version: Version) {
+        (self.bytes, self.version) = (0, Some(version));
+    }
+
+    fn forget(&mut self) {
+        (self.bytes, self.version) = (0, None);
+    }
+
+    /// What a request to this address can go on from.
+    fn validator(&self, url: &Url) -> Option<&Validator> {
+        let version = self.version.as_ref().filter(|version| self.bytes > 0 && version.url == *url)?;
+        version.validator.as_ref()
+    }
+
+    /// The range that an answer brings, and how many bytes the file has, if it fits to what is there: behind it, or anew.
+    fn fitting(&self, url: &Url, response: &Response) -> Option<(ContentRange, u64)> {
+        let headers = response.headers();
+        let range = ContentRange::of(headers)?;
+        let is_whole_range = response.content_length().is_none_or(|sent| sent == range.end - range.first);
+        if !is_whole_range {
+            return None;
+        }
+        if range.first == 0 {
+            return Some((range, range.complete?));
+        }
+        let is_next = range.first == self.bytes && self.validator(url)?.is_of(headers);
+        let version = self.version.as_ref().filter(|_| is_next)?;
+        // An answer with a part need not repeat what it is a part of.
+        if headers.contains_key(header::CONTENT_ENCODING) && Coding::of(headers) != Ok(version.coding) {
+            return None;
+        }
+        let length = range.complete.or(version.length).filter(|length| range.end <= *length)?;
+        version.length.is_none_or(|known| known == length).then_some((range, length))
+    }
+
+    /// What is still missing, when an answer has come to its end.
+    fn check_complete(&self) -> Result<(), Trouble> {
+        match self.version.as_ref().and_then(|version| version.length) {
+            Some(length) if self.bytes != length => {
+                let why = Message::new("reason-cut-short").with("bytes", self.bytes).with("length", length);
+                Err(Trouble::passing(why))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How much is decoded between two looks at whether to stop.
+const PIECE: usize = 1 << 18;
+
+fn unpack(from: &mut File, to: &mut File, limit: u64, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
+    let damaged = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Trouble::Lasting(
+            Message::new("reason-coding-damaged").with("coding", "gzip").with("detail", error.to_string()),
+        ),
+        _ => Trouble::writing(error),
+    };
+    let (mut plain, mut piece, mut bytes) = (MultiGzDecoder::new(BufReader::new(from)), vec![0; PIECE], 0);
+    loop {
+        if stop() {
+            return Err(Trouble::Ours(Failure::Interrupted));
+        }
+        let count = plain.read(&mut piece).map_err(damaged)?;
+        if count == 0 {
+            return Ok(());
+        }
+        bytes += count as u64;
+        if bytes > limit {
+            return Err(Trouble::Lasting(reason::too_large(bytes, limit)));
+        }
+        to.write_all(&piece[..count]).map_err(Trouble::writing)?;
     }
 }
 
@@ -84,7 +213,7 @@ impl Fetcher {
             let response = self.ask(&url, download).await?;
             match next_hop(&url, &response)? {
                 Some(next) => url = next,
-                None => return self.receive(response, download).await,
+                None => return self.receive(url, response, download).await,
             }
         }
         let limit = self.settings.fetch.max_redirects;
@@ -94,49 +223,66 @@ impl Fetcher {
     async fn ask(&self, url: &Url, download: &Download) -> Result<Response, Trouble> {
         // What is stored is what was sent, so it must not come in a wrapping.
         let mut request = self.client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity");
-        if let (1.., Some(validator)) = (download.bytes, &download.validator) {
-            request =
-                request.header(header::RANGE, format!("bytes={}-", download.bytes)).header(header::IF_RANGE, validator);
+        if let Some(validator) = download.validator(url) {
+            let range = format!("bytes={}-", download.bytes);
+            request = request.header(header::RANGE, range).header(header::IF_RANGE, validator.as_str());
         }
         request.send().await.map_err(|error| self.network(error))
     }
 
-    async fn receive(&self, mut response: Response, download: &mut Download) -> Result<(), Trouble> {
-        let start = self.start_of(&response, download)?;
-        let announced = response.content_length().map_or(0, |length| start.saturating_add(length));
-        self.check_size(announced)?;
-        download.bytes = start;
-        download.validator = validator(response.headers());
-        download.media_type = text(response.headers(), header::CONTENT_TYPE);
+    async fn receive(&self, url: Url, mut response: Response, download: &mut Download) -> Result<(), Trouble> {
+        let end = self.place(url, &response, download)?;
+        let start = download.bytes;
         let file = download.draft.file().try_clone().map_err(Trouble::writing)?;
         let mut file = tokio::fs::File::from_std(file);
         file.set_len(start).await.map_err(Trouble::writing)?;
-        file.seek(std::io::SeekFrom::Start(start)).await.map_err(Trouble::writing)?;
+        file.seek(SeekFrom::Start(start)).await.map_err(Trouble::writing)?;
         let received = loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
-                    self.check_size(download.bytes + chunk.len() as u64)?;
+                    let bytes = download.bytes + chunk.len() as u64;
+                    self.check_size(bytes)?;
+                    if end.is_some_and(|end| bytes > end) {
+                        download.forget();
+                        break Err(other_part());
+                    }
                     file.write_all(&chunk).await.map_err(Trouble::writing)?;
-                    download.bytes += chunk.len() as u64;
+                    download.bytes = bytes;
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(self.network(error)),
             }
         };
+        // Before anything else is written there: what is on its way to the disk comes there even if nobody waits.
         file.flush().await.map_err(Trouble::writing)?;
-        received
+        received?;
+        download.check_complete()
     }
 
-    /// At which byte of the file the answer begins.
-    fn start_of(&self, response: &Response, download: &mut Download) -> Result<u64, Trouble> {
+    /// Makes ready for the bytes of an answer: behind those that are there, up to this one if it says so.
+    fn place(&self, url: Url, response: &Response, download: &mut Download) -> Result<Option<u64>, Trouble> {
         match response.status() {
-            StatusCode::OK => Ok(0),
-            StatusCode::PARTIAL_CONTENT if content_start(response.headers()) == Some(download.bytes) => {
-                Ok(download.bytes)
+            StatusCode::OK => {
+                let length = response.content_length();
+                self.check_size(length.unwrap_or_default())?;
+                download.begin(Version::of(url, response, length)?);
+                Ok(length)
             }
-            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
-                (download.bytes, download.validator) = (0, None);
-                Err(Trouble::passing(reason::other("the server sent another part of the file than was asked for")))
+            StatusCode::PARTIAL_CONTENT => {
+                let Some((range, length)) = download.fitting(&url, response) else {
+                    download.forget();
+                    return Err(other_part());
+                };
+                self.check_size(length)?;
+                match &mut download.version {
+                    Some(version) if range.first > 0 => version.length = Some(length),
+                    _ => download.begin(Version::of(url, response, Some(length))?),
+                }
+                Ok(Some(range.end))
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if download.bytes > 0 => {
+                download.forget();
+                Err(other_part())
             }
             status => Err(self.bad_status(status, response.headers())),
         }
@@ -203,20 +349,9 @@ fn next_hop(url: &Url, response: &Response) -> Result<Option<Url>, Trouble> {
     Ok(Some(next))
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-/// What proves that a file is byte for byte the same: a strong tag, or else a date of change.
-fn validator(headers: &HeaderMap) -> Option<String> {
-    let tag = text(headers, header::ETAG).filter(|tag| !tag.starts_with("W/"));
-    tag.or_else(|| text(headers, header::LAST_MODIFIED))
-}
-
-/// `bytes 200-999/1000` begins at 200.
-fn content_start(headers: &HeaderMap) -> Option<u64> {
-    let range = text(headers, header::CONTENT_RANGE)?;
-    range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
+/// It is not what was asked for, or does not fit to what is there.
+fn other_part() -> Trouble {
+    Trouble::passing(Message::new("reason-other-part"))
 }
 
 /// How long the server wants to be left alone: so many seconds, or until a date. A date is counted from the one that the
@@ -226,8 +361,8 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = httpdate::parse_http_date(value.trim()).ok()?;
-    let sent = text(headers, header::DATE).and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+    let at = date(&value)?;
+    let sent = text(headers, header::DATE).and_then(|sent| date(&sent));
     Some(at.duration_since(sent.unwrap_or_else(|| now.into())).unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod name;
+mod part;
 
 use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
@@ -135,15 +136,34 @@ impl UploadUrls {
         let limit = self.workshop.settings.fetch.total_timeout.duration();
         let tries = self.try_repeatedly(context, fetcher, url, &mut download, incoming);
         tokio::select! {
-            () = context.cut_off_token().cancelled() => Err(Trouble::Ours(Failure::Interrupted)),
+            () = context.cut_off_token().cancelled() => return Err(Trouble::Ours(Failure::Interrupted)),
             tried = tokio::time::timeout(limit, tries) => match tried {
-                Ok(tried) => tried.map(|()| download),
+                Ok(tried) => tried?,
                 Err(_) => {
                     let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                    Err(Trouble::Lasting(Message::new("reason-timeout").with("milliseconds", milliseconds)))
+                    return Err(Trouble::Lasting(Message::new("reason-timeout").with("milliseconds", milliseconds)));
                 }
             },
         }
+        let mut note = |code: &str| {
+            let message = Message::new(code).with("url", incoming.shown.clone());
+            incoming.history.push(LogLine::new(LogType::JobInfo, message));
+        };
+        if download.is_endless() {
+            note("url-length-unsaid");
+        }
+        if download.is_encoded() {
+            download = self.decoded(download).await?;
+            note("url-decoded");
+        }
+        Ok(download)
+    }
+
+    /// What was encoded on its way though nobody asked for it.
+    async fn decoded(&self, mut download: Download) -> Result<Download, Trouble> {
+        let (plain, limit) = (self.workshop.blobs.draft()?, self.workshop.settings.fetch.max_bytes.get());
+        let decoded = self.workshop.work(move |stop| download.decode(plain, limit, stop).map(|()| download));
+        decoded.await.map_err(Trouble::Ours)?
     }
 
     async fn try_repeatedly(
@@ -189,7 +209,8 @@ impl UploadUrls {
         download: Download,
         destination: &Destination,
     ) -> Result<(Incoming, Fate), Failure> {
-        let Download { mut draft, media_type, .. } = download;
+        let media_type = download.media_type().map(str::to_owned);
+        let Download { mut draft, .. } = download;
         let head = self.workshop.work(move |_| {
             let mut head = Vec::with_capacity(media::SNIFF_LEN);
             let file = draft.file();

@@ -57,6 +57,8 @@ pub enum SheetError {
     LongRow { row: usize, limit: usize },
     #[error("row {row} opens a quotation mark that is not closed")]
     OpenQuote { row: usize },
+    #[error("row {row} has text behind the quotation mark that closes a cell with tabs or line breaks")]
+    TornCell { row: usize },
     #[error("it cannot be read: {0}")]
     Io(
         #[from]
@@ -101,12 +103,20 @@ pub const EXTENSIONS: &[&str] = &["txt", "tsv", "tab", "xml"];
 pub fn form(extension: &str, head: &[u8]) -> Option<Form> {
     let head = text::guessed(head);
     match extension {
-        "txt" | "tsv" | "tab" => {
-            head.lines().next().is_some_and(|line| line.contains('\t')).then_some(Form::TabDelimited)
-        }
+        "txt" | "tsv" | "tab" => first_end(&head).is_some_and(|byte| byte == b'\t').then_some(Form::TabDelimited),
         "xml" => head.contains("<ips").then_some(Form::Xml),
         _ => None,
     }
+}
+
+/// What ends the first cell of a table.
+fn first_end(head: &str) -> Option<u8> {
+    let mut place = Place::Start;
+    head.bytes().find(|byte| {
+        let is_end = place.is_ended_by(*byte);
+        place = place.behind(*byte);
+        is_end
+    })
 }
 
 /// The rows of a metadata file, read as they are asked for. The first error is the last that comes.
@@ -252,7 +262,7 @@ impl<B: BufRead> Table<B> {
     /// Reads a cell as it stands there. `bytes` is the length of its row so far.
     fn cell(&mut self, number: usize, bytes: &mut usize) -> Result<End, SheetError> {
         self.cell.clear();
-        let mut place = Place::Start;
+        let (mut place, mut is_wide, mut is_torn) = (Place::Start, false, false);
         loop {
             let available = match self.text.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -262,12 +272,19 @@ impl<B: BufRead> Table<B> {
                 return if place == Place::Quoted { Err(SheetError::OpenQuote { row: number }) } else { Ok(End::File) };
             }
             let end = available.iter().position(|byte| {
-                let end = place != Place::Quoted && matches!(byte, b'\t' | b'\n' | b'\r');
+                let end = place.is_ended_by(*byte);
                 if !end {
-                    place = place.behind(*byte);
+                    is_wide |= place == Place::Quoted && is_break(*byte);
+                    let behind = place.behind(*byte);
+                    is_torn |= is_wide && (place, behind) == (Place::Closed, Place::Plain);
+                    place = behind;
                 }
                 end
             });
+            // No spreadsheet writes this: two marks that stand there for themselves would swallow what is between them.
+            if is_torn {
+                return Err(SheetError::TornCell { row: number });
+            }
             let part = &available[..end.unwrap_or(available.len())];
             *bytes += part.len() + 1;
             if *bytes > LONGEST_ROW {
@@ -287,7 +304,16 @@ impl<B: BufRead> Table<B> {
     }
 }
 
+/// What stands between cells and rows.
+const fn is_break(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
 impl Place {
+    fn is_ended_by(self, byte: u8) -> bool {
+        self != Self::Quoted && is_break(byte)
+    }
+
     /// Spreadsheets put a cell in quotation marks when it holds one, a tab or a line break, and double those in it. Where text
     /// stands beside the marks, they are part of it.
     const fn behind(self, byte: u8) -> Self {
@@ -488,6 +514,11 @@ mod tests {
         assert!(matches!(refused(Form::Xml, element.as_bytes()), SheetError::LongName { limit: 400 }));
         let open = b"id\tx\nmug\t\"a\"\njug\t\"b\nlid\tc\n";
         assert!(matches!(refused(Form::TabDelimited, open), SheetError::OpenQuote { row: 2 }));
+        // Marks of two rows, or of two cells, that are no pair: what is between them is no value.
+        for (torn, row) in [("mug\t1\njug\t\"blue\nlid\t\"red\n", 2), ("mug\t\"blue\t\"red\n", 1)] {
+            let error = refused(Form::TabDelimited, format!("id\tx\ty\n{torn}").as_bytes());
+            assert!(matches!(error, SheetError::TornCell { row: found } if found == row), "{torn}: {error}");
+        }
         let deep = "<ips>".repeat(33);
         assert!(matches!(refused(Form::Xml, deep.as_bytes()), SheetError::TooDeep { limit: 32 }));
         assert_eq!(read(Form::Xml, format!("{}{}", "<ips>".repeat(32), "</ips>".repeat(32)).as_bytes()).unwrap(), []);
@@ -617,6 +648,8 @@ mod tests {
     fn metadata_files_are_known_by_name_and_beginning() {
         assert_eq!(form("txt", b"id\tNote\nmug\tx"), Some(Form::TabDelimited));
         assert_eq!(form("txt", b"Read me\nmug\tx"), None);
+        assert_eq!(form("txt", b"\"the\nid\"\tNote\nmug\tx"), Some(Form::TabDelimited));
+        assert_eq!(form("txt", b"\"Read\tme\"\nmug\tx"), None);
         assert_eq!(form("xml", b"<?xml version='1.0'?>\n<ips>"), Some(Form::Xml));
         assert_eq!(form("xml", b"<catalog/>"), None);
         assert_eq!(form("jpg", b"id\tNote"), None);
