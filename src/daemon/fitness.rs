@@ -111,7 +111,7 @@ fn beside_stray(log: &Path, database: &Path) -> Unfit {
              neither"
         ),
         remedy: format!(
-            "if the file {database} was copied from a backup, move {log} and the -shm file beside it away, and keep them; if it was \
+            "if the file {database} was copied from a backup, move away {log} and the -shm file beside it, and keep them; if it was \
              restored by the sqlite3 shell, the restored state lies in {log}: open it once with sqlite3 and close it; otherwise \
              put back the database that {log} belongs to"
         ),
