@@ -1,5 +1,6 @@
 //! Tools as child processes: real ones, which are held to their limits and leave nothing behind.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prepress::media::child::{ChildError, Folder, Launcher, Limits, Output, Tool};
+use rustix::process::{Pid, Signal, kill_process};
 
 const LIMITS: Limits = Limits {
     wall: Duration::from_secs(60),
@@ -183,6 +185,39 @@ fn it_makes_nothing_but_files() {
         assert!(bench.fails(perl(&format!("{made} or die $!"))).contains("not permitted"), "{made}");
     }
     assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn one_that_is_killed_begins_once_more() {
+    let bench = Bench::new();
+    // It is found by its text.
+    let name = bench.home.path().to_str().unwrap().to_owned();
+    let kill = || {
+        for number in processes_with(&name) {
+            // It may be gone by now.
+            let _ = kill_process(Pid::from_raw(number as i32).unwrap(), Signal::KILL);
+        }
+    };
+    let begun = bench.folder.path().join("begun");
+    let tool = perl(&format!(
+        "if (-e 'begun') {{ print 'done' }} else {{ open my $file, '>', 'begun'; close $file; sleep 60 }} # {name}"
+    ));
+    let is_killed = Cell::new(false);
+    let stop = || {
+        if begun.exists() && !is_killed.replace(true) {
+            kill();
+        }
+        false
+    };
+    assert_eq!(bench.launcher.run(tool, &bench.folder, &stop).unwrap().stdout, b"done");
+    assert!(is_killed.get());
+    let stop = || {
+        kill();
+        false
+    };
+    let always = bench.launcher.run(perl(&format!("sleep 60 # {name}")), &bench.folder, &stop);
+    let said = always.unwrap_err().to_string();
+    assert_eq!(said, "perl was killed (SIGKILL), as the system does when memory runs out");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use prepress::model::kind::JobKind;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::child::nothing_is_left_in;
+use crate::child::{nothing_is_left_in, processes_with};
 use crate::world::{Done, World, directory};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
@@ -362,6 +363,33 @@ async fn pages_survive_crashes_and_are_drawn_once() {
     let expected: Vec<_> = (1..=20).map(|n| vec![json!(format!("book-{n}"))]).collect();
     assert_eq!(members, expected);
     nothing_is_left_in(&world.settings.scratch);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_whose_child_is_killed_are_drawn_all_the_same() {
+    let world = World::new().await;
+    world.put("in/book.pdf", &booklet(&["one", "two", "three", "four", "five", "six", "seven", "eight"], &[]));
+    let scratch = world.settings.scratch.clone();
+    // The first that has drawn a page.
+    let has_drawn = |folder: &Path| {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.path().extension().is_some_and(|extension| extension == "tif"))
+    };
+    let killer = std::thread::spawn(move || {
+        loop {
+            let folders = std::fs::read_dir(&scratch).into_iter().flatten().flatten();
+            for folder in folders.map(|folder| folder.path()).filter(|folder| has_drawn(folder)) {
+                if let [child] = processes_with(folder.to_str().unwrap())[..] {
+                    return kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
+                }
+            }
+        }
+    });
+    let done = upload(&world, json!({ "process": "Rasterize" })).await;
+    killer.join().unwrap();
+    assert_eq!((done.counters.error, done.counters.success), (0, 9), "{}", done.text());
+    let pages = world.query("SELECT count(*) FROM asset WHERE part LIKE 'page:%'").await;
+    assert_eq!(pages, [[json!(8)]]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -201,14 +201,7 @@ impl Launcher {
 
     /// Runs a tool in `folder` until it ends, and blocks as long.
     pub fn run(&self, tool: Tool, folder: &Folder, cancel: Cancel<'_>) -> Result<Output, ChildError> {
-        let again = tool.again();
-        match (self.start(tool, folder, cancel, None), again) {
-            (Err(ChildError::Killed { tool }), Some(again)) => {
-                tracing::warn!("{tool} was killed (SIGKILL): it runs once more");
-                self.start(again, folder, cancel, None)
-            }
-            (ended, _) => ended,
-        }
+        self.start(tool, folder, cancel, None)
     }
 
     /// The same, and hands out what it writes to its standard output line by line, as soon as it comes. Lines that are
@@ -223,7 +216,26 @@ impl Launcher {
         self.start(tool, folder, cancel, Some(on_line))
     }
 
+    /// One that is killed from outside, as happens when memory runs out, begins once more, and repeats what it said.
     fn start(
+        &self,
+        tool: Tool,
+        folder: &Folder,
+        cancel: Cancel<'_>,
+        mut on_line: Option<&mut dyn FnMut(&str)>,
+    ) -> Result<Output, ChildError> {
+        let again = tool.again();
+        let hear = on_line.as_mut().map(|hear| &mut **hear as &mut dyn FnMut(&str));
+        match (self.start_once(tool, folder, cancel, hear), again) {
+            (Err(ChildError::Killed { tool }), Some(again)) => {
+                tracing::warn!("{tool} was killed (SIGKILL): it begins once more");
+                self.start_once(again, folder, cancel, on_line)
+            }
+            (ended, _) => ended,
+        }
+    }
+
+    fn start_once(
         &self,
         tool: Tool,
         folder: &Folder,

@@ -292,17 +292,15 @@ pub fn draw_pages<E: From<ChildError>>(
     cancel: Cancel<'_>,
     take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut next, mut killed_at) = (first, None);
+    let mut next = first;
     while next <= last {
         let end = last.min(next.saturating_add(AT_ONCE - 1));
-        next = draw_some(launcher, path, (next, end), drawing, limits, cancel, take, &mut killed_at)?;
+        next = draw_some(launcher, path, (next, end), drawing, limits, cancel, take)?;
     }
     Ok(())
 }
 
-/// Draws some pages with one child, and says where to go on: at the page whose child was killed from outside, as happens when
-/// memory runs out, once more.
-#[expect(clippy::too_many_arguments, reason = "what draw_pages has, and where it stands")]
+/// Draws some pages with one child, and says where to go on.
 fn draw_some<E: From<ChildError>>(
     launcher: &Launcher,
     path: &Path,
@@ -311,7 +309,6 @@ fn draw_some<E: From<ChildError>>(
     limits: &PageLimits,
     cancel: Cancel<'_>,
     take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
-    killed_at: &mut Option<u32>,
 ) -> Result<u32, E> {
     let folder = launcher.folder()?;
     let milliseconds = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
@@ -325,6 +322,7 @@ fn draw_some<E: From<ChildError>>(
             Said::Unreadable(why) => (next, Err(why.to_string())),
             Said::Pages(_) | Said::Informed => return,
         };
+        // A child that was killed and begins once more repeats what was taken.
         if page == next && taken.is_ok() {
             next += 1;
             taken = take(page, outcome);
@@ -334,11 +332,6 @@ fn draw_some<E: From<ChildError>>(
     let ended = start(launcher, &folder, path, Task::Draw(orders), limits, cancel, &mut hear);
     taken?;
     match ended {
-        Err(ChildError::Killed { tool }) if next <= last && *killed_at != Some(next) => {
-            tracing::warn!("{tool} was killed (SIGKILL): page {next} is drawn once more");
-            *killed_at = Some(next);
-            Ok(next)
-        }
         // The page it was at is the one that ended it.
         Err(error) if next <= last && is_its_own_fault(&error) => {
             take(next, Err(error.to_string()))?;
