@@ -219,6 +219,15 @@ mod tests {
             (fs::read(self.folder.path().join("a.db")).unwrap(), fs::read(self.folder.path().join("a.db-wal")).unwrap())
         }
 
+        /// The same, after the log was taken over as a whole.
+        async fn taken_over(&self) -> (Vec<u8>, Vec<u8>) {
+            let mut connection = SqliteConnection::connect(self.store.path().to_str().unwrap()).await.unwrap();
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await.unwrap();
+            let found = self.killed();
+            connection.close().await.unwrap();
+            found
+        }
+
         async fn backup(&self) -> Vec<u8> {
             let target = tempfile::tempdir().unwrap();
             let path = target.path().join("backup.db");
@@ -280,6 +289,24 @@ mod tests {
         assert!(!is_stray(&database, &log));
         lived.store.close().await;
         other.store.close().await;
+    }
+
+    /// A large transaction that was undone after it had begun to write leaves pages behind those that are written in its place.
+    #[tokio::test]
+    async fn what_was_undone_does_not_count() {
+        let lived = Lived::new().await;
+        for _ in 0..3 {
+            lived.write().await;
+        }
+        let (_, log) = lived.killed();
+        let page = u32::from_be_bytes(log[8..12].try_into().unwrap()) as usize;
+        let frames = log[LOG_HEAD as usize..].chunks_exact(FRAME_HEAD as usize + page);
+        let first = frames.into_iter().find(|frame| frame[..4] == [0, 0, 0, 1]).unwrap().to_vec();
+        lived.write().await;
+        let (database, log) = lived.taken_over().await;
+        assert!(!is_stray(&database, &log));
+        assert!(!is_stray(&database, &[log, first].concat()), "the highest counts, wherever it lies");
+        lived.store.close().await;
     }
 
     #[tokio::test]
