@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use prepress::model::id::{AssetId, CompanyId};
 use prepress::store::{Options, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -41,4 +42,26 @@ async fn a_publish_that_was_still_to_tell_what_it_published_tells_it_after_an_up
     let numbers: Vec<_> =
         sites.iter().map(|site| (site.state.id.0, site.state.shown_seq, site.state.told_seq)).collect();
     assert!([(71, 5, 3), (72, 5, 5), (73, 0, 0)].iter().all(|numbers_of| numbers.contains(numbers_of)), "{numbers:?}");
+}
+
+#[tokio::test]
+async fn pages_and_layers_are_published_anew_after_an_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let mut connection = before(96, &path).await;
+    let sql = "INSERT INTO company (id, name, root_path, created_at, change_seq) VALUES (1, 'c', 'c', 0, 9), (2, 'd', 'd', 0, 9);
+               INSERT INTO account (id, email, password_hash, created_at, password_changed_at) VALUES (1, 'u@x.de', '', 0, 0);
+               INSERT INTO folder (id, company_id, path, created_at, modified_at) VALUES (1, 1, '', 0, 0), (2, 2, '', 0, 0);
+               INSERT INTO asset (id, company_id, folder_id, name, asset_type, file_name, blob, bytes, created_at, created_by,
+                                  modified_at, modified_by, change_seq, parent_id, part) VALUES
+                   (1, 1, 1, 'book', 'Pdf', 'book.pdf', 'x', 1, 0, 1, 0, 1, 5, NULL, NULL),
+                   (2, 1, 1, 'book-1', 'Image', 'book-1.pdf', 'x', 1, 0, 1, 0, 1, 5, 1, 'page:1'),
+                   (3, 1, 1, 'film-a', 'Video', 'film-a.mp4', 'y', 1, 0, 1, 0, 1, 5, 1, 'rendition:3'),
+                   (4, 2, 2, 'shoe', 'Image', 'shoe.jpg', 'z', 1, 0, 1, 0, 1, 5, NULL, NULL);";
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = Store::open(Options::new(&path, chrono_tz::Tz::UTC)).await.unwrap();
+    assert_eq!(store.assets_changed(CompanyId(1), 9).await.unwrap(), [AssetId(2)]);
+    assert_eq!(store.assets_changed(CompanyId(2), 9).await.unwrap(), []);
 }
