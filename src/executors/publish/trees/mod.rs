@@ -503,6 +503,7 @@ impl Trees {
         }
     }
 }
+
 fn entries(rows: &[Publication]) -> impl Iterator<Item = Entry<'_>> {
     rows.iter().map(Publication::entry)
 }

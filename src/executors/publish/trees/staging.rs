@@ -150,6 +150,7 @@ impl<'a> Staging<'a> {
         Ok(published::look(path, expected, self.stop)?)
     }
 }
+
 /// Folders of a tree that something was changed in, to be made to survive a power cut.
 pub(super) struct Touched<'a> {
     tree: &'a Path,
