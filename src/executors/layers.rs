@@ -326,15 +326,11 @@ impl Work<'_> {
     }
 
     async fn commit_end_of_layers(&self, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
-        let effect = Effect::KeepParts {
-            company: self.context.run.company,
-            parent: self.parent.asset,
-            parent_blob: self.parent.blob.clone(),
-            prefix: "layer:".to_owned(),
-            keys,
-        };
+        let effect = self.parent.keep(self.context.run.company, "layer:", keys);
         let parent = self.parent.clone();
-        self.context.commit(self.item("layers"), effect, move |applied| process::parts_gone(&parent, applied)).await
+        self.context
+            .commit(self.item("layers"), effect, move |applied| process::report_of_parts(&parent, applied))
+            .await
     }
 
     async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<(), Failure> {
@@ -355,18 +351,12 @@ impl Work<'_> {
                 at: self.context.clock.now(),
             }))
         } else {
-            Effect::KeepParts {
-                company,
-                parent,
-                parent_blob: self.parent.blob.clone(),
-                prefix: KEY.to_owned(),
-                keys: Vec::new(),
-            }
+            self.parent.keep(company, KEY, Vec::new())
         };
         let folder = self.context.store().folder_of_part(company, parent, KEY, None).await?;
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::parts_gone(&parent, applied) };
+            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("template-processed").with("file", path).with("layers", count);
             let line = LogLine::new(LogType::UploadSuccess, message);

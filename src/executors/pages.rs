@@ -199,8 +199,11 @@ impl Work<'_> {
     }
 
     fn line(&self, log_type: LogType, message: Message) -> LogLine {
-        let file_type = if self.parent.format == Format::Pdf { FileType::Pdf } else { FileType::NoType };
-        LogLine::new(log_type, message).about(Some(self.parent.asset), self.parent.name.clone(), file_type)
+        LogLine::new(log_type, message).about(
+            Some(self.parent.asset),
+            self.parent.name.clone(),
+            self.parent.file_type(),
+        )
     }
 
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
@@ -384,13 +387,7 @@ impl Work<'_> {
     /// A page that could not be drawn is still one of the document's.
     async fn commit_end_of_pages(&self, pages: u32) -> Result<Option<Applied>, Failure> {
         let keys = (1..=pages).map(|page| format!("page:{page}")).collect();
-        let effect = Effect::KeepParts {
-            company: self.context.run.company,
-            parent: self.parent.asset,
-            parent_blob: self.parent.blob.clone(),
-            prefix: "page:".to_owned(),
-            keys,
-        };
+        let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {
             let message = Message::new("upload-warning")
@@ -400,7 +397,7 @@ impl Work<'_> {
         }
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let mut report = process::parts_gone(&parent, applied);
+            let mut report = process::report_of_parts(&parent, applied);
             report.counters.warning += lines.len() as i64;
             report.lines.splice(0..0, lines);
             report
@@ -411,7 +408,7 @@ impl Work<'_> {
     /// A document of one page is shown by that page.
     async fn commit_catalog(&self, pages: &Pages) -> Result<(), Failure> {
         const KEY: &str = "catalog";
-        let (company, parent) = (self.context.run.company, self.parent.asset);
+        let company = self.context.run.company;
         let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
         let (folder, count) = (self.folder(KEY).await?, members.len());
         let effect = if self.plan.catalog && count > 1 {
@@ -428,17 +425,11 @@ impl Work<'_> {
                 at: self.context.clock.now(),
             }))
         } else {
-            Effect::KeepParts {
-                company,
-                parent,
-                parent_blob: self.parent.blob.clone(),
-                prefix: KEY.to_owned(),
-                keys: Vec::new(),
-            }
+            self.parent.keep(company, KEY, Vec::new())
         };
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::parts_gone(&parent, applied) };
+            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("catalog-processed").with("file", path).with("pages", count);
             let line = LogLine::new(LogType::UploadSuccess, message);

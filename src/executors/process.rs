@@ -27,7 +27,7 @@ use crate::media::metadata::Metadata;
 use crate::media::pdf::{self, OpenError};
 use crate::model::asset::AssetType;
 use crate::model::handle;
-use crate::model::id::AssetId;
+use crate::model::id::{AssetId, CompanyId};
 use crate::model::job::ProcessingOptions;
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
@@ -315,10 +315,9 @@ pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
 }
 
 /// The line about parts that a file does not have any more, or that are not made because the asset has another file.
-pub fn parts_gone(parent: &Parent, applied: &Applied) -> ItemReport {
+pub fn report_of_parts(parent: &Parent, applied: &Applied) -> ItemReport {
     let line = |log_type, message| {
-        let file_type = if parent.format == Format::Pdf { FileType::Pdf } else { FileType::NoType };
-        vec![LogLine::new(log_type, message).about(Some(parent.asset), parent.name.clone(), file_type)]
+        vec![LogLine::new(log_type, message).about(Some(parent.asset), parent.name.clone(), parent.file_type())]
     };
     match applied {
         Applied::Removed(count) if *count > 0 => {
@@ -361,6 +360,22 @@ pub struct Parent {
 }
 
 impl Parent {
+    /// Of lines about it.
+    pub const fn file_type(&self) -> FileType {
+        match (parts_of(self.format), self.format) {
+            (Parts::Pages, Format::Pdf) => FileType::Pdf,
+            (Parts::Layers, _) => FileType::MasterImage,
+            (Parts::Renditions, _) => FileType::Video,
+            (Parts::Pages | Parts::None, _) => FileType::NoType,
+        }
+    }
+
+    /// Parts whose keys begin so are these and no others.
+    pub fn keep(&self, company: CompanyId, prefix: &str, keys: Vec<String>) -> Effect {
+        let (parent, parent_blob, prefix) = (self.asset, self.blob.clone(), prefix.to_owned());
+        Effect::KeepParts { company, parent, parent_blob, prefix, keys }
+    }
+
     pub fn origin(&self, key: &str) -> Origin {
         Origin { parent: self.asset, blob: self.blob.clone(), key: key.to_owned() }
     }
@@ -409,6 +424,7 @@ impl Processing {
         &self,
         context: &Context,
         workshop: &Workshop,
+        // The asset, and the master that was filed; an earlier version of the program did not note that.
         (asset, filed): (AssetId, Option<&str>),
         key: &str,
     ) -> Result<(), Failure> {

@@ -2,7 +2,8 @@
 //!
 //! Each preset of a job gives one rendition: an asset that belongs to the master under `rendition:<preset>`, so that another
 //! job replaces what an earlier one made by the same preset. What is made by presets that the job does not name goes
-//! to the trash; a job that names none leaves all as it is. What could not be made again stays as it was.
+//! to the trash; a job that names none leaves all as it is, unless it brings another film. What could not be made again stays
+//! as it was.
 //!
 //! Renditions of more than one preset are the members of an adaptive set, in the order of the job: players begin with the
 //! first.
@@ -337,7 +338,8 @@ impl Work<'_> {
     async fn refuse(&self, id: PropertySetId, preset: &str, why: Message) -> Result<Option<AssetId>, Failure> {
         let is_missing = why.code == "reason-tool-missing";
         let log_type = if is_missing { LogType::UploadWarning } else { LogType::UploadError };
-        let message = Message::new("rendition-failed")
+        let kept = self.parent.part(self.context, &key(id)).await?;
+        let message = Message::new(if kept.is_some() { "rendition-failed-kept" } else { "rendition-failed" })
             .with("file", self.parent.file_name.clone())
             .with("preset", preset)
             .with("reason", why);
@@ -345,9 +347,9 @@ impl Work<'_> {
         let lines = vec![line.about(Some(self.parent.asset), self.parent.name.clone(), FileType::Video)];
         let counters =
             Counters { error: i64::from(!is_missing), warning: i64::from(is_missing), ..Counters::default() };
-        let report = ItemReport { result: json!({ "asset": null }), counters, lines };
+        let report = ItemReport { result: json!({ "asset": kept }), counters, lines };
         self.context.commit(self.item(&key(id)), Effect::Nothing, move |_| report).await?;
-        Ok(None)
+        Ok(kept)
     }
 
     /// Puts renditions into their adaptive set.
@@ -373,7 +375,7 @@ impl Work<'_> {
         };
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::parts_gone(&parent, applied) };
+            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
             let name = filed.name();
             let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let code = if is_new { "set-created" } else { "set-updated" };
@@ -390,15 +392,9 @@ impl Work<'_> {
         if keys.len() > 1 {
             keys.push(SET.to_owned());
         }
-        let effect = Effect::KeepParts {
-            company: self.context.run.company,
-            parent: self.parent.asset,
-            parent_blob: self.parent.blob.clone(),
-            prefix: PREFIX.to_owned(),
-            keys,
-        };
+        let effect = self.parent.keep(self.context.run.company, PREFIX, keys);
         let parent = self.parent.clone();
-        let report = move |applied: &Applied| process::parts_gone(&parent, applied);
+        let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
         self.context.commit(self.item("renditions"), effect, report).await?;
         Ok(())
     }

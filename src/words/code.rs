@@ -171,6 +171,7 @@ codes! {
 
     // Job log: sets, pages, export, metadata
     RENDITION_FAILED = "rendition-failed";
+    RENDITION_FAILED_KEPT = "rendition-failed-kept";
     SET_CREATED = "set-created";
     SET_UPDATED = "set-updated";
     SET_UNCHANGED = "set-unchanged";

@@ -433,15 +433,13 @@ page-failed = Page { NUMBER($page) } of { $file } could not be drawn: { $reason 
 # $file (Text) the document
 # $page (Number)
 # $reason (Text)
-page-failed-kept =
-    Page { NUMBER($page) } of { $file } could not be drawn: { $reason }. It stays as it was drawn before.
+page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $reason }. It stays as it was drawn before.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
 # $file (Text) the document
 # $reason (Text)
-pages-failed-kept =
-    { $file }: its pages could not be drawn: { $reason }. What was made of it before stays as it was.
+pages-failed-kept = { $file }: its pages could not be drawn: { $reason }. What was made of it before stays as it was.
 # $file (Text) path of the eCatalog with the company root folder first
 # $pages (Number)
 catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.
@@ -467,21 +465,16 @@ layer-failed = Layer { $layer } of { $file } could not be made a picture: { $rea
 # $file (Text) the Photoshop file
 # $layer (Text) its name
 # $reason (Text)
-layer-failed-kept =
-    Layer { $layer } of { $file } could not be made a picture: { $reason }. It stays as it was made before.
+layer-failed-kept = Layer { $layer } of { $file } could not be made a picture: { $reason }. It stays as it was made before.
 # $file (Text) the document, Photoshop file or film
 # $count (Number) assets that were made of it
 parts-gone =
     { $count ->
         [one] 1 asset that was made of { $file } before went to the trash: the file does not bring it forth any more.
-       *[other]
-            { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them
-            forth any more.
+       *[other] { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them forth any more.
     }
 # $file (Text) the document, Photoshop file or film
-parts-outdated =
-    { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job
-    brought.
+parts-outdated = { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job brought.
 # $asset (Text)
 # $count (Number) assets that were made of its earlier file
 parts-of-earlier-gone =
@@ -491,16 +484,13 @@ parts-of-earlier-gone =
     }
 # $asset (Text)
 # $file (Text) asset that it was a part of
-part-replaced =
-    { $asset } was made of { $file } and is now an asset of its own. When { $file } is processed again, its part gets
-    another name.
+part-replaced = { $asset } was made of { $file } and is now an asset of its own. When { $file } is processed again, its part gets another name.
 # $file (Text) the Photoshop file
 # $reason (Text)
 layers-failed = { $file }: its layers could not be made pictures: { $reason }.
 # $file (Text) the Photoshop file
 # $reason (Text)
-layers-failed-kept =
-    { $file }: its layers could not be made pictures: { $reason }. What was made of it before stays as it was.
+layers-failed-kept = { $file }: its layers could not be made pictures: { $reason }. What was made of it before stays as it was.
 # $file (Text) the Photoshop file
 layers-none = { $file } has no layers.
 # $file (Text) the Photoshop file
@@ -672,6 +662,10 @@ publish-manifest =
 # $preset (Text) name of the video encoding preset
 # $reason (Text)
 rendition-failed = { $file }: no rendition could be made by the preset { $preset }: { $reason }.
+# $file (Text) the film
+# $preset (Text)
+# $reason (Text)
+rendition-failed-kept = { $file }: no rendition could be made by the preset { $preset }: { $reason }. The one that was made before stays as it was.
 # $name (Text) set
 # $count (Number) members
 set-created =

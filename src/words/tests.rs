@@ -110,6 +110,8 @@ fn every_code_formats_with_its_parameters() {
                     entry.documented.iter().map(|(name, kind)| (name.clone(), sample(kind, count))).collect();
                 let shown = text(&code, &params, locale);
                 assert!(!shown.is_empty(), "{locale} {code}");
+                // A line of a log is one line.
+                assert!(!shown.contains('\n'), "{locale} {code}: {shown}");
                 assert!(!shown.contains(['{', '}', '$']), "{locale} {code}: {shown}");
                 assert!(!shown.contains("NUMBER") && !shown.contains("SIZE"), "{locale} {code}: {shown}");
                 assert_ne!(shown, code);

@@ -451,6 +451,32 @@ async fn a_preset_that_is_gone_costs_its_own_line() {
     assert_eq!(world.asset_names().await, ["film", "film-kept"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rendition_that_cannot_be_made_again_stays_as_it_was_and_in_its_set() {
+    let world = World::new().await;
+    world.put("in/film.mp4", &film("64x48", 1));
+    let presets = [preset(&world, "a", &[]).await, preset(&world, "b", &[]).await, preset(&world, "c", &[]).await];
+    let all = by(&presets.each_ref().map(String::as_str));
+    upload(&world, all.clone()).await;
+    let (before, there) = (members(&world).await, present(&world).await);
+    assert_eq!(before.len(), 3);
+    let id = prepress::model::handle::parse_property_set("", &presets[1]).unwrap();
+    world.store.remove_property_set(id).await.unwrap();
+    world.put("in/film.mp4", &film("80x48", 1));
+    let done = upload(&world, all).await;
+    assert!(done.text().contains("The one that was made before stays as it was."), "{}", done.text());
+    assert_eq!((done.counters.error, members(&world).await, present(&world).await), (1, before, there));
+    // Another film for which nothing is asked has none of them.
+    world.put("in/film.mp4", &film("96x48", 1));
+    let done = upload(&world, json!({})).await;
+    assert!(
+        done.text().contains("4 assets that were made of the earlier file of film went to the trash"),
+        "{}",
+        done.text()
+    );
+    assert_eq!(present(&world).await.len(), 1);
+}
+
 /// Processes of ffmpeg that read files of this world, with this text in their command line.
 fn encoders(world: &World, text: &str) -> Vec<u32> {
     let blobs = world.folder.path().join("blobs").display().to_string();

@@ -292,11 +292,16 @@ impl World {
         Standard::new(self.settings.clone(), self.blobs.clone())
     }
 
-    /// Submits a job and carries it out.
-    pub async fn run(&self, kind: JobKind, order: Value) -> Done {
+    async fn started(&self, kind: JobKind, order: Value) -> (Claimed, Context) {
         self.submit(kind, order).await;
         let claimed = self.claim().await;
         let context = self.context(&claimed, CancellationToken::new());
+        (claimed, context)
+    }
+
+    /// Submits a job and carries it out.
+    pub async fn run(&self, kind: JobKind, order: Value) -> Done {
+        let (claimed, context) = self.started(kind, order).await;
         let result = self.registry().executor(&claimed.spec).run(&context).await;
         self.finish(claimed.fence, result, 1).await
     }
@@ -309,9 +314,7 @@ impl World {
         waits: usize,
         meanwhile: impl AsyncFnOnce(),
     ) -> (Done, bool) {
-        self.submit(kind, order).await;
-        let claimed = self.claim().await;
-        let context = self.context(&claimed, CancellationToken::new());
+        let (claimed, context) = self.started(kind, order).await;
         let executor = self.registry().executor(&claimed.spec);
         let mut work = executor.run(&context);
         let (result, was_broken_off) = match (Crash { work: &mut work, polls_left: waits }).await {
@@ -333,9 +336,7 @@ impl World {
         waits: usize,
         meanwhile: impl AsyncFnOnce(),
     ) -> (Done, bool) {
-        self.submit(kind, order).await;
-        let claimed = self.claim().await;
-        let context = self.context(&claimed, CancellationToken::new());
+        let (claimed, context) = self.started(kind, order).await;
         let executor = self.registry().executor(&claimed.spec);
         if let Some(result) = (Crash { work: executor.run(&context), polls_left: waits }).await {
             return (self.finish(claimed.fence, result, 1).await, false);
