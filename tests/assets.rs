@@ -11,7 +11,6 @@ use prepress::model::name::FileName;
 use prepress::model::overwrite::{OverwriteMode, SameName};
 use prepress::model::source::{Siblings, SourceName};
 use prepress::service::{Denied, Error};
-use prepress::store::assets::Contexts;
 use prepress::store::assets::arrival::{Arrival, Filed};
 use prepress::store::assets::ingest::{Derived, Replacement};
 use prepress::store::assets::marking::Marking;
@@ -146,7 +145,7 @@ async fn an_asset_shows_what_is_known_of_it() {
         file_name: Some("My Shoe.png".into()),
         master: master(AssetType::Image, "another shoe", 2000),
         move_to: Some("Boots".into()),
-        marked_in: Some(Contexts::All),
+        marking: Marking { ready: Some(true), preserve: Some(false) },
         by: shop.ada.account,
         at,
     };

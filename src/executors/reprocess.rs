@@ -21,7 +21,6 @@ use crate::model::job::ReprocessAssetsJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
-use crate::store::assets::Contexts;
 use crate::store::assets::ingest::Replacement;
 use crate::store::assets::metadata::Brought;
 use crate::store::effect::{Applied, Effect};
@@ -44,9 +43,6 @@ struct Done {
 impl Executor for ReprocessAssets {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let processing = Processing::of_known(context, &self.workshop, &self.order.options).await?;
-        let company = context.store().company(context.run.company).await?;
-        let gone = || Failure::because(reason::other("the company of the job is no longer there"));
-        let marked_in = self.marked_in(company.ok_or_else(gone)?.settings.retain_publish_state);
         let assets = self.assets()?;
         let done = context.done_items().await?;
         let has_beginning = options::log_beginning(context, Vec::new()).await?;
@@ -59,7 +55,7 @@ impl Executor for ReprocessAssets {
             .map(|asset| self.process(context, &processing, asset))
             .buffered(self.workshop.settings.parallel * 2);
         while let Some(one) = processed.next().await {
-            self.finish(context, &processing, &marked_in, one?).await?;
+            self.finish(context, &processing, one?).await?;
         }
         context.checkpoint()
     }
@@ -74,17 +70,6 @@ impl ReprocessAssets {
         let mut assets = assets.collect::<Result<Vec<_>, _>>().map_err(|e| Failure::because(reason::other(e)))?;
         assets.retain(|asset| seen.insert(*asset));
         Ok(assets)
-    }
-
-    /// The marks the assets get; None leaves them what they have.
-    fn marked_in(&self, retain_publish_state: bool) -> Option<Contexts> {
-        let options = &self.order.options;
-        let is_kept = options.preserve_publish_state.unwrap_or(retain_publish_state);
-        match options.ready_for_publish {
-            Some(true) if !is_kept => Some(Contexts::All),
-            Some(false) if !is_kept => Some(Contexts::NONE),
-            _ => None,
-        }
     }
 
     async fn process(&self, context: &Context, processing: &Processing, asset: AssetId) -> Result<Done, Failure> {
@@ -117,17 +102,11 @@ impl ReprocessAssets {
     }
 
     /// Commits what was made; and makes it again if somebody has given the asset another master, or another crop, meanwhile.
-    async fn finish(
-        &self,
-        context: &Context,
-        processing: &Processing,
-        marked_in: &Option<Contexts>,
-        mut done: Done,
-    ) -> Result<(), Failure> {
+    async fn finish(&self, context: &Context, processing: &Processing, mut done: Done) -> Result<(), Failure> {
         let asset = done.asset;
         for _ in 0..ROUNDS {
             let blob = done.result.as_ref().ok().map(|ready| ready.master.blob.clone());
-            match self.commit(context, marked_in, done).await? {
+            match self.commit(context, processing, done).await? {
                 Some(Applied::Overtaken(_)) => {}
                 Some(Applied::Derived(asset)) => {
                     let filed = (asset, blob.as_deref());
@@ -139,15 +118,10 @@ impl ReprocessAssets {
             done = self.process(context, processing, asset).await?;
         }
         let result = Err(Message::new("reason-asset-changing"));
-        self.commit(context, marked_in, Done { result, ..done }).await.map(|_| ())
+        self.commit(context, processing, Done { result, ..done }).await.map(|_| ())
     }
 
-    async fn commit(
-        &self,
-        context: &Context,
-        marked_in: &Option<Contexts>,
-        done: Done,
-    ) -> Result<Option<Applied>, Failure> {
+    async fn commit(&self, context: &Context, processing: &Processing, done: Done) -> Result<Option<Applied>, Failure> {
         let Done { asset, known, result } = done;
         let item = Item(asset.to_string());
         let (known, ready) = match (known, result) {
@@ -164,7 +138,7 @@ impl ReprocessAssets {
             file_name: None,
             master: ready.master.clone(),
             move_to: None,
-            marked_in: marked_in.clone(),
+            marking: processing.marking,
             by: context.run.responsible,
             at: context.clock.now(),
         };

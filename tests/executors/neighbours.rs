@@ -321,58 +321,60 @@ fn digest(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_second_leaves_the_parts_of_another_document_alone() {
+/// Two jobs bring the same document, the second at each of many moments of the first, as `run` has it.
+async fn at_many_moments(
+    pages_of_theirs: usize,
+    run: impl AsyncFn(&World, usize) -> (Done, bool),
+    look: impl Fn(&Done, &str),
+) {
     let (ours, theirs) = (booklet(&["one", "two"], &[]), booklet(&["uno", "due", "tre"], &[]));
     let mut overtaken = 0;
     for waits in (1..400).step_by(7) {
         let world = World::new().await;
         world.put("ours/book.pdf", &ours);
         world.put("theirs/book.pdf", &theirs);
-        let meanwhile = async || {
-            world.run(UPLOAD, of_book("theirs", pdf_options())).await.succeeded();
-        };
-        let (done, was_broken_off) =
-            world.run_broken_off(UPLOAD, of_book("ours", pdf_options()), waits, meanwhile).await;
-        assert_eq!(done.result, Ok(()), "{waits}: {}", done.text());
+        let (done, was_broken_off) = run(&world, waits).await;
+        let what = format!("{waits}: {}", done.text());
+        assert_eq!(done.result, Ok(()), "{what}");
         if !was_broken_off {
             break;
         }
-        if agrees(&world, 3, &digest(&theirs), &format!("{waits}: {}", done.text())).await {
+        if agrees(&world, pages_of_theirs, &digest(&theirs), &what).await {
             overtaken += 1;
-            let told = done.codes().iter().filter(|code| **code == "parts-outdated").count();
-            let was_whole = done.codes().contains(&"catalog-processed") || done.counters.success == 0;
-            assert_eq!(told, usize::from(!was_whole), "{waits}: {}", done.text());
+            look(&done, &what);
         }
     }
     assert!(overtaken > 0, "no document was replaced while its pages were made");
 }
 
+fn times_told(done: &Done) -> usize {
+    done.codes().iter().filter(|code| **code == "parts-outdated").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_second_leaves_the_parts_of_another_document_alone() {
+    let run = async |world: &World, waits: usize| {
+        let meanwhile = async || drop(world.run(UPLOAD, of_book("theirs", pdf_options())).await.succeeded());
+        world.run_broken_off(UPLOAD, of_book("ours", pdf_options()), waits, meanwhile).await
+    };
+    let look = |done: &Done, what: &str| {
+        let was_whole = done.codes().contains(&"catalog-processed") || done.counters.success == 0;
+        assert_eq!(times_told(done), usize::from(!was_whole), "{what}");
+    };
+    at_many_moments(3, run, look).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_attempt_makes_nothing_of_another_document() {
-    let (ours, theirs) = (booklet(&["one", "two"], &[]), booklet(&["uno", "due", "tre"], &[]));
-    let mut overtaken = 0;
-    for waits in (1..400).step_by(7) {
-        let world = World::new().await;
-        world.put("ours/book.pdf", &ours);
-        world.put("theirs/book.pdf", &theirs);
-        let meanwhile = async || {
-            world.run(UPLOAD, of_book("theirs", json!({}))).await.succeeded();
-        };
+    let run = async |world: &World, waits: usize| {
+        let meanwhile = async || drop(world.run(UPLOAD, of_book("theirs", json!({}))).await.succeeded());
         let (done, was_broken_off) = world.run_in_two(UPLOAD, of_book("ours", pdf_options()), waits, meanwhile).await;
-        assert_eq!(done.result, Ok(()), "{waits}: {}", done.text());
-        if !was_broken_off {
-            break;
-        }
-        if agrees(&world, 0, &digest(&theirs), &format!("{waits}: {}", done.text())).await {
-            overtaken += 1;
-            assert!(done.codes().contains(&"parts-outdated"), "{waits}: {}", done.text());
-            let catalogs =
-                world.query("SELECT 1 FROM asset WHERE part = 'catalog' AND trash_state = 'NotInTrash'").await;
-            assert_eq!(catalogs, Vec::<Vec<Value>>::new(), "{waits}");
-        }
-    }
-    assert!(overtaken > 0, "no attempt ended between the document and its pages");
+        let all = "SELECT 1 FROM asset WHERE part = 'catalog' AND trash_state = 'NotInTrash'
+                   AND NOT EXISTS (SELECT 1 FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash')";
+        assert_eq!(world.query(all).await, Vec::<Vec<Value>>::new(), "{waits}: a catalog without pages");
+        (done, was_broken_off)
+    };
+    at_many_moments(0, run, |done, what| assert_eq!(times_told(done), 1, "{what}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

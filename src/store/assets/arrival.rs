@@ -214,7 +214,6 @@ async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetErr
 }
 
 async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved: bool) -> Result<Filed, AssetError> {
-    let marked_in = arrival.marking.of_known(tx, arrival.company).await?;
     let is_other = arrival.master.blob != namesake.blob;
     let replacement = Replacement {
         company: arrival.company,
@@ -222,7 +221,7 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
         file_name: Some(FileName { stem: namesake.name.clone(), ..arrival.name }.with_extension()),
         master: arrival.master,
         move_to: moved.then_some(arrival.folder),
-        marked_in,
+        marking: arrival.marking,
         by: arrival.by,
         at: arrival.at,
     };

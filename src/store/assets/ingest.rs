@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::Row;
 
+use super::marking::Marking;
 use super::{AssetError, Contexts, next_change, set_marks};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
@@ -51,8 +52,7 @@ pub struct Replacement {
     pub master: Master,
     /// Where the asset goes, if it does.
     pub move_to: Option<String>,
-    /// Marked in these contexts and in no other; None keeps the marks.
-    pub marked_in: Option<Contexts>,
+    pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
 }
@@ -171,10 +171,7 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
     .await
     .map_err(StoreError::doing("replace the master of an asset"))?
     .ok_or(AssetError::NotFound)?;
-    if let Some(contexts) = &new.marked_in {
-        set_marks(tx, new.company, &[new.asset], &Contexts::All, false).await?;
-        set_marks(tx, new.company, &[new.asset], contexts, true).await?;
-    }
+    new.marking.mark_known(tx, new.company, new.asset).await?;
     touched.push(FolderId(row.get(0)));
     Ok(folders::touch(tx, &touched, new.at).await?)
 }

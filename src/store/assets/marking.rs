@@ -5,7 +5,7 @@ use crate::model::id::{AssetId, CompanyId};
 use crate::store::{StoreError, Transaction};
 
 /// What an order says of the marks of its assets: those of a master, and those of its parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marking {
     /// `readyForPublish`; None leaves the marks of what is there.
     pub ready: Option<bool>,
@@ -24,13 +24,18 @@ impl Marking {
         if self.ready == Some(true) { Contexts::All } else { Contexts::NONE }
     }
 
-    /// Where an asset that was there is marked, and nowhere else; None keeps its marks.
-    pub(in crate::store) async fn of_known(
+    /// Marks an asset that was there so, and nowhere else, unless its marks are kept.
+    pub(super) async fn mark_known(
         self,
         tx: &mut Transaction,
         company: CompanyId,
-    ) -> Result<Option<Contexts>, StoreError> {
-        Ok(if self.keeps(tx, company).await? { None } else { self.ready.map(|_| self.of_new()) })
+        asset: AssetId,
+    ) -> Result<(), StoreError> {
+        if self.ready.is_none() || self.keeps(tx, company).await? {
+            return Ok(());
+        }
+        set_marks(tx, company, &[asset], &Contexts::All, false).await?;
+        set_marks(tx, company, &[asset], &self.of_new(), true).await
     }
 
     async fn keeps(self, tx: &mut Transaction, company: CompanyId) -> Result<bool, StoreError> {

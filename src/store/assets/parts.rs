@@ -109,14 +109,13 @@ impl Store {
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
     let name = FileName { stem: held.name.clone(), ..part.name };
-    let marked_in = part.marking.of_known(tx, part.company).await?;
     let replacement = Replacement {
         company: part.company,
         asset: held.id,
         file_name: Some(name.with_extension()),
         master: part.master,
         move_to: None,
-        marked_in,
+        marking: part.marking,
         by: part.by,
         at: part.at,
     };
@@ -216,29 +215,27 @@ pub(super) async fn restore(
 }
 
 /// A part that somebody gives a master of its own is a part no longer: another is made in its place, under another name. Gives
-/// the name of the asset that it was made from.
+/// the name of the asset that it was made from, if it is still there.
 pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Option<String>, StoreError> {
     let parent: Option<String> = sqlx::query_scalar(
-        "SELECT coalesce(parent.name, '') FROM asset a LEFT JOIN asset parent ON parent.id = a.parent_id
-         WHERE a.id = $1 AND a.parent_id IS NOT NULL",
+        "SELECT parent.name FROM asset a JOIN asset parent ON parent.id = a.parent_id
+         WHERE a.id = $1 AND parent.trash_state <> 'InEmptiedTrash'",
     )
     .bind(asset.0)
     .fetch_optional(&mut *tx)
     .await
     .map_err(StoreError::doing("look for what an asset was made from"))?;
-    if parent.is_some() {
-        // What was read from the page it showed went with the page.
-        for statement in [
-            "UPDATE asset SET parent_id = NULL, part = NULL WHERE id = $1",
-            "DELETE FROM page_word WHERE asset_id = $1",
-            "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
-        ] {
-            sqlx::query(statement)
-                .bind(asset.0)
-                .execute(&mut *tx)
-                .await
-                .map_err(StoreError::doing("part an asset from what it was made from"))?;
-        }
+    // What was read from the page that it showed goes with the page.
+    for statement in [
+        "UPDATE asset SET parent_id = NULL, part = NULL WHERE id = $1",
+        "DELETE FROM page_word WHERE asset_id = $1",
+        "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
+    ] {
+        sqlx::query(statement)
+            .bind(asset.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("part an asset from what it was made from"))?;
     }
     Ok(parent)
 }

@@ -151,11 +151,7 @@ async fn touch(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(),
         .await
         .map_err(StoreError::doing("note a change of a set"))?;
     parts::restore(tx, set.company, asset, set.at).await?;
-    if let Some(contexts) = set.marking.of_known(tx, set.company).await? {
-        set_marks(tx, set.company, &[asset], &Contexts::All, false).await?;
-        set_marks(tx, set.company, &[asset], &contexts, true).await?;
-    }
-    Ok(())
+    Ok(set.marking.mark_known(tx, set.company, asset).await?)
 }
 
 async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
