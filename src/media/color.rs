@@ -122,6 +122,14 @@ pub enum Note {
     NothingToMask,
     #[error("16 bits a sample were reduced to 8")]
     DepthReduced,
+    #[error("floating-point samples were taken from 0 (black) to 1 (white); what lies beyond was cut off")]
+    FloatCut,
+    #[error("L*a*b* colours were turned into sRGB")]
+    LabConverted,
+    #[error("{}", channels_left_out(*.0))]
+    ChannelsLeftOut(u32),
+    #[error("{}", pages_left_out(*.0))]
+    PagesLeftOut(u32),
     #[error("only the first frame was taken")]
     FirstFrameOnly,
     #[error("only the primary picture of the file was taken")]
@@ -132,6 +140,15 @@ pub enum Note {
     OtherFont,
     #[error("it refers to pictures outside of the file, which were left out")]
     OutsideLeftOut,
+}
+
+fn channels_left_out(count: u32) -> String {
+    let channels = if count == 1 { "a channel".to_owned() } else { format!("{count} channels") };
+    format!("{channels} beside its colours and transparency (saved selections, spot inks) were left out")
+}
+
+fn pages_left_out(count: u32) -> String {
+    format!("only the first of its {} pages was taken", u64::from(count) + 1)
 }
 
 /// Turns bands of pixels of one layout into those of another, which it names with their profile.

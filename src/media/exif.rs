@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor};
 
-use super::metadata::{Tiff, Value};
+use super::directory::{Tiff, Value};
 use super::orientation::Orientation;
 use super::picture::Resolution;
 

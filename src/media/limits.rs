@@ -15,7 +15,8 @@
 //! | JPEG: scans | `MAX_SCANS`; other segments between them are taken out before the decoder sees them |
 //! | JPEG: restart markers, coded data that waits | data between any two, and the share |
 //! | PNG: chunks beside the pixels, unpacked (ICC, EXIF) | `MOST_BESIDE` in `png.rs`; texts are not kept; their number by the file |
-//! | TIFF: values of a tag | `MAX_TAG_BYTES`; of the crate, 256 MiB as it keeps them |
+//! | TIFF: values of a tag | `MAX_TAG_BYTES` in `tiff/tags.rs` |
+//! | TIFF: pages that are counted, tags of all of them | `MOST_PAGES`, `MOST_TAGS` in `tiff/tags.rs` |
 //! | TIFF: sides of tiles, what reaches beyond the page | as pictures; `MOST_PADDED` times the pixels of one |
 //! | TIFF: JPEG chunks | their place and whole units, against their headers; `MOST_IN_UNITS`; `MOST_TABLES` bytes they share |
 //! | TIFF: chunks that share bytes | `MOST_SHARED` times the file, or `HARMLESS` |
@@ -25,7 +26,7 @@
 //! | GIF: blocks and pieces of blocks | `MOST_PIECES`, up to the second frame; the frame as a picture |
 //! | WebP: chunks, those beside the pixels, frames | `MOST_CHUNKS`, `MOST_BESIDE` in `webp_chunks.rs`; as pictures |
 //! | BMP: the header with its palette | `MAX_HEADER`; rows by the share |
-//! | EXIF: tags, bytes of a value, directories | `MOST_TAGS` and 64 KiB in `metadata/tiff.rs`; those that are known, chains are not followed |
+//! | EXIF: tags, bytes of a value, directories | `MOST_TAGS` and 64 KiB in `directory.rs`; those that are known, chains are not followed |
 //! | IPTC: data sets | `MOST_SETS` |
 //! | XMP: packet, depth, elements, namespaces and their names | the constants in `metadata/xmp.rs`; no document types |
 //! | metadata: parts of a file, bytes of a block, values | `MOST_PARTS`, `MOST_BYTES`; `MOST_SEEN`, `MOST_VALUES`, `MOST_TEXT`; packed XMP of a PNG once |

@@ -20,6 +20,7 @@ pub mod child;
 mod color;
 mod content;
 mod decode;
+mod directory;
 mod edit;
 pub mod errand;
 mod error;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::color::Note;
 use super::format::Format;
 use super::orientation::Orientation;
 
@@ -17,6 +18,8 @@ pub enum ColorModel {
     Cmyk,
     /// Cmyk stored as luma, chroma and black.
     Ycck,
+    /// CIE 1976 L*a*b*.
+    Lab,
 }
 
 impl ColorModel {
@@ -27,6 +30,7 @@ impl ColorModel {
             Self::Palette => "palette",
             Self::Cmyk => "CMYK",
             Self::Ycck => "YCCK",
+            Self::Lab => "L*a*b*",
         }
     }
 }
@@ -49,6 +53,17 @@ impl Resolution {
     pub(crate) fn new(x: f64, y: f64) -> Option<Self> {
         let sane = |dpi: f64| (0.1..=100_000.0).contains(&dpi);
         (sane(x) && sane(y)).then_some(Self { x, y })
+    }
+
+    /// From the values of TIFF's tags; without a unit they say but how the sides of pixels relate.
+    pub(crate) fn of_tiff(x: f64, y: f64, unit: Option<u64>) -> Option<Self> {
+        const NO_UNIT: u64 = 1;
+        const CENTIMETRE: u64 = 3;
+        match unit {
+            Some(NO_UNIT) => None,
+            Some(CENTIMETRE) => Self::per_centimetre(x, y),
+            _ => Self::new(x, y),
+        }
     }
 
     pub(crate) fn per_centimetre(x: f64, y: f64) -> Option<Self> {
@@ -94,6 +109,8 @@ pub struct Picture {
     pub resolution: Option<Resolution>,
     /// How the stored pixels must be turned to be seen upright.
     pub orientation: Orientation,
+    /// What of the file is not in its pixels, or was not taken as it is.
+    pub notes: Vec<Note>,
 }
 
 impl Picture {
@@ -101,7 +118,7 @@ impl Picture {
     pub fn channels(&self) -> u8 {
         let colours = match self.color {
             ColorModel::Gray => 1,
-            ColorModel::Rgb | ColorModel::Palette => 3,
+            ColorModel::Rgb | ColorModel::Palette | ColorModel::Lab => 3,
             ColorModel::Cmyk | ColorModel::Ycck => 4,
         };
         colours + u8::from(self.has_alpha)

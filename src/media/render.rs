@@ -48,6 +48,7 @@ impl<'a> Rendering<'a> {
             Self::new(picture.format, rows, opaque, picture.profile.as_ref(), options).with_resolution(resolution);
         rendering.notes.extend((picture.depth > 8).then_some(Note::DepthReduced));
         rendering.notes.extend(picture.is_animated.then_some(Note::FirstFrameOnly));
+        rendering.notes.extend(&picture.notes);
         Ok((picture, rendering))
     }
 

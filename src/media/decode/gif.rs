@@ -42,6 +42,7 @@ fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {
         depth: 8,
         has_alpha: blocks.has_transparency,
         is_animated: blocks.frames > 1,
+        notes: Vec::new(),
         profile: None,
         resolution: None,
         orientation: Orientation::Upright,

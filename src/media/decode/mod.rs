@@ -12,8 +12,6 @@ mod png;
 mod psd;
 mod psd_layers;
 mod tiff;
-mod tiff_chunks;
-mod tiff_palette;
 mod watched;
 mod webp_chunks;
 
@@ -161,8 +159,7 @@ pub(crate) fn jpeg_tile(stream: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, Med
 pub(crate) use jpeg::{MOST_HALVINGS, Small as SmallJpeg};
 pub use psd_layers::{Blend, Frame, Layer, LayerChoice, Layers, layers};
 pub(crate) use psd_layers::{LayerPixels, decode_layer};
-pub(crate) use tiff::{read_resolution as tiff_resolution, refused as refused_tiff};
-pub(crate) use tiff_chunks::with_tables;
+pub(crate) use tiff::{refused as refused_tiff, with_tables};
 
 fn not_a_picture(format: Format) -> MediaError {
     let what = match format {

@@ -63,6 +63,7 @@ pub(super) fn describe(
         depth: 8,
         has_alpha: color.has_alpha(),
         is_animated: false,
+        notes: Vec::new(),
         profile,
         resolution: facts.resolution,
         orientation: facts.orientation,

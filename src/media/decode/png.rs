@@ -170,6 +170,7 @@ fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Pictu
         },
         has_alpha: alpha || info.trns.is_some(),
         is_animated: info.animation_control.is_some_and(|control| control.num_frames > 1),
+        notes: Vec::new(),
         // Nothing is no profile, and is said to have been left out.
         profile: has_profile.then(|| Profile::new(info.icc_profile.as_deref().unwrap_or_default().to_vec())),
         resolution: density.or(facts.resolution),

@@ -146,6 +146,7 @@ impl Header {
             depth: self.depth,
             has_alpha: false,
             is_animated: false,
+            notes: Vec::new(),
             profile: self.profile,
             resolution: self.resolution,
             orientation: Orientation::default(),

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::super::error::MediaError;
 use super::Cancel;
 
+#[derive(Clone)]
 pub(crate) struct Watched<'a, R> {
     inner: R,
     cancel: Cancel<'a>,

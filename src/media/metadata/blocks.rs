@@ -9,10 +9,10 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use flate2::read::ZlibDecoder;
 
 use super::super::content::{Content, Reader};
+use super::super::directory::{self, Tiff};
 use super::super::edit::{is_of_path, resource};
 use super::super::format::Format;
 use super::super::memory::read_at_most;
-use super::tiff::{self, Tiff};
 use super::{LeftOut, heif, svg};
 
 /// The largest block that is looked at. Image resources with thumbnails and long edit histories stay far below.
@@ -120,7 +120,7 @@ impl Blocks {
     /// The next bytes, if they are no more than are looked at.
     fn block(&mut self, input: &mut Input, length: u64) -> io::Result<Option<Vec<u8>>> {
         if length <= MOST_BYTES {
-            return tiff::take(input, length).map(Some);
+            return directory::take(input, length).map(Some);
         }
         self.has_large = true;
         input.seek_relative(length as i64)?;
@@ -156,9 +156,9 @@ impl Blocks {
             }
             let length = u64::from(u16::from_be_bytes(array(input)?).saturating_sub(2));
             match code {
-                APP1 => self.app1(&tiff::take(input, length)?),
+                APP1 => self.app1(&directory::take(input, length)?),
                 APP13 => {
-                    if let Some(resources) = tiff::take(input, length)?.strip_prefix(b"Photoshop 3.0\0") {
+                    if let Some(resources) = directory::take(input, length)?.strip_prefix(b"Photoshop 3.0\0") {
                         // Resources that do not fit into a segment go on in the next.
                         let all = self.photoshop.get_or_insert_default();
                         if (all.len() + resources.len()) as u64 > MOST_BYTES {
@@ -248,7 +248,7 @@ impl Blocks {
                 [EXTENSION] => {
                     let [label] = array(input)?;
                     let [length] = array(input)?;
-                    let application = tiff::take(input, length.into())?;
+                    let application = directory::take(input, length.into())?;
                     if label == APPLICATION && application == b"XMP DataXMP" {
                         self.xmp = packet_in_blocks(input)?;
                         self.has_large = self.xmp.is_none();
@@ -292,7 +292,7 @@ impl Blocks {
             let head: [u8; HEAD] = array(input)?;
             let [b'8', b'B', b'I', b'M', high, low, name] = head else { return Ok(()) };
             // A length and a name together fill an even number of bytes, and so does the data.
-            let name = tiff::take(input, u64::from(name) + u64::from(name % 2 == 0))?;
+            let name = directory::take(input, u64::from(name) + u64::from(name % 2 == 0))?;
             let size: [u8; 4] = array(input)?;
             let length = u64::from(u32::from_be_bytes(size));
             left = left.saturating_sub((HEAD + name.len() + size.len()) as u64);
@@ -303,7 +303,7 @@ impl Blocks {
             left -= padded;
             let is_wanted = wanted(u16::from_be_bytes([high, low]));
             if is_wanted && kept.len() as u64 + padded <= MOST_BYTES {
-                kept.extend([&head[..], &name, &size, &tiff::take(input, padded)?].concat());
+                kept.extend([&head[..], &name, &size, &directory::take(input, padded)?].concat());
             } else {
                 self.has_large_resources |= is_wanted;
                 input.seek_relative(padded as i64)?;
@@ -391,7 +391,7 @@ fn packet_in_blocks(input: &mut Input) -> io::Result<Option<Vec<u8>>> {
             }
             [length] => {
                 packet.push(length);
-                packet.extend(tiff::take(input, length.into())?);
+                packet.extend(directory::take(input, length.into())?);
             }
         }
         if packet.len() as u64 > MOST_BYTES {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek};
 
-use super::tiff::{Tag, Tiff, Value};
+use super::super::directory::{Tag, Tiff, Value};
 use super::{Found, text};
 
 /// Tags of the first directory that describe the picture rather than how its pixels are stored.

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::super::directory;
 use super::blocks::{MOST_BYTES, MOST_PARTS};
-use super::tiff;
 
 /// What a file of pictures holds beside them.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ fn meta(input: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn bounded(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
-    if length > MOST_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { tiff::take(input, length) }
+    if length > MOST_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { directory::take(input, length) }
 }
 
 fn broken_off() -> io::Error {

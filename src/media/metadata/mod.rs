@@ -18,7 +18,6 @@ mod iptc;
 pub mod sheet;
 mod svg;
 mod text;
-mod tiff;
 mod xmp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +27,6 @@ use serde::{Deserialize, Serialize};
 
 pub(in crate::media) use blocks::image_resources;
 use blocks::{Blocks, Exif};
-pub(in crate::media) use tiff::{Tiff, Value};
 
 use super::content::Content;
 use super::format::Format;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use flate2::read::ZlibDecoder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, Limits as TiffLimits};
 use tiff::tags::Tag;
 
@@ -82,7 +83,7 @@ impl Pyramid {
             _ => return Err(foreign("its compression or its samples")),
         };
         let profile = bytes(&mut tags, Tag::IccProfile)?;
-        let resolution = decode::tiff_resolution(&mut tags);
+        let resolution = resolution(&mut tags);
         let mut levels = vec![Level::read(&mut tags, limits)?];
         while tags.more_images() && levels.len() < MOST_LEVELS {
             tags.next_image().map_err(decode::refused_tiff)?;
@@ -202,6 +203,15 @@ fn overlap(range: &Range<u32>, index: u32, tile: u32) -> Range<u32> {
 fn number(tags: &mut Tags, tag: Tag) -> Result<u32, MediaError> {
     let number = tags.find_tag_unsigned::<u32>(tag).map_err(decode::refused_tiff)?;
     number.ok_or_else(|| foreign("tags that are missing"))
+}
+
+fn resolution(tags: &mut Tags) -> Option<Resolution> {
+    let mut rational = |tag| match tags.find_tag(tag).ok().flatten()? {
+        Value::Rational(above, below) => Some(f64::from(above) / f64::from(below)),
+        _ => None,
+    };
+    let (x, y) = (rational(Tag::XResolution)?, rational(Tag::YResolution)?);
+    Resolution::of_tiff(x, y, tags.find_tag_unsigned(Tag::ResolutionUnit).ok().flatten())
 }
 
 fn bytes(tags: &mut Tags, tag: Tag) -> Result<Option<Vec<u8>>, MediaError> {

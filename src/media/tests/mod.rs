@@ -5,3 +5,4 @@ mod pyramids;
 mod samples;
 mod serve;
 mod support;
+mod tiffs;

@@ -19,7 +19,7 @@ pub fn run(tool: &str, args: &[&str]) -> String {
         "vips" | "vipsheader" => "libvips-tools",
         "convert" | "identify" => "imagemagick",
         "exiftool" => "libimage-exiftool-perl",
-        "tiffinfo" | "tiffcp" | "tiffmedian" => "libtiff-tools",
+        "tiffinfo" | "tiffcp" | "tiffmedian" | "tiffset" | "tiff2rgba" => "libtiff-tools",
         other => panic!("{other} belongs to no known package"),
     };
     let output = Command::new(tool)

@@ -78,7 +78,7 @@ impl Coding {
     fn of(picture: &Picture, header: &Header) -> Self {
         let (layout, target) = match picture.color {
             ColorModel::Gray => (Layout::Gray, ColorSpace::Luma),
-            ColorModel::Rgb | ColorModel::Palette => (Layout::Rgb, ColorSpace::RGB),
+            ColorModel::Rgb | ColorModel::Palette | ColorModel::Lab => (Layout::Rgb, ColorSpace::RGB),
             ColorModel::Cmyk => (Layout::Cmyk, ColorSpace::CMYK),
             ColorModel::Ycck => (Layout::Cmyk, ColorSpace::YCCK),
         };
@@ -221,6 +221,7 @@ fn describe(header: &Header, limits: &Limits) -> Result<Picture, MediaError> {
         depth: header.depth,
         has_alpha: false,
         is_animated: false,
+        notes: Vec::new(),
         profile: header.icc.clone().map(Profile::new),
         resolution: facts.resolution.or(header.density),
         orientation: facts.orientation,

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::super::memory::read_at_most;
+use super::memory::read_at_most;
 
 /// Most tags of a directory that are looked at.
 const MOST_TAGS: u64 = 10_000;
@@ -65,11 +65,31 @@ impl<R: Read + Seek> Tiff<R> {
         if self.is_big { 8 } else { 4 }
     }
 
-    pub fn first_directory(&mut self) -> io::Result<Vec<Tag>> {
+    pub const fn is_little_endian(&self) -> bool {
+        self.is_little
+    }
+
+    /// Where the first directory lies.
+    pub fn first(&mut self) -> io::Result<u64> {
         let word = self.word();
         self.input.seek(SeekFrom::Start(if self.is_big { 8 } else { 4 }))?;
-        let offset = self.number(word)?;
+        self.number(word)
+    }
+
+    pub fn first_directory(&mut self) -> io::Result<Vec<Tag>> {
+        let offset = self.first()?;
         self.directory(offset)
+    }
+
+    /// Where the one behind this lies; 0 if it is the last.
+    pub fn next(&mut self, offset: u64) -> io::Result<u64> {
+        let word = self.word();
+        let count_bytes = if self.is_big { 8 } else { 2 };
+        self.input.seek(SeekFrom::Start(offset))?;
+        let entries = self.number(count_bytes)?.saturating_mul(4 + 2 * word as u64);
+        let behind = offset.saturating_add(count_bytes as u64).saturating_add(entries);
+        self.input.seek(SeekFrom::Start(behind))?;
+        self.number(word)
     }
 
     pub fn directory(&mut self, offset: u64) -> io::Result<Vec<Tag>> {
@@ -101,6 +121,19 @@ impl<R: Read + Seek> Tiff<R> {
             self.input.seek(SeekFrom::Start(offset))?;
         }
         take(&mut self.input, length)
+    }
+
+    /// A value of whole numbers of any width, none of them negative, if it has no more than `most` bytes.
+    pub fn numbers(&mut self, tag: Tag, most: u64) -> io::Result<Option<Vec<u64>>> {
+        let width = match tag.kind {
+            1 => 1,
+            3 => 2,
+            4 | 13 => 4,
+            16 | 18 => 8,
+            _ => return Ok(None),
+        };
+        let bytes = self.bytes(tag, most)?;
+        Ok(Some(bytes.chunks_exact(width).map(|number| self.join(number)).collect()))
     }
 
     /// A value that is worth telling: texts and a few numbers.

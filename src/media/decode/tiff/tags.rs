@@ -1,0 +1,163 @@
+//! The directory of the page that is read, and how many others there are.
+
+use std::collections::HashSet;
+use std::io::{self, BufReader};
+
+use super::super::super::directory::{self, Tiff, Value};
+use super::super::super::error::MediaError;
+use super::super::super::format::Format;
+use super::{File, corrupt};
+
+/// The numbers of tags.
+pub mod tag {
+    pub const NEW_SUBFILE_TYPE: u16 = 254;
+    pub const SUBFILE_TYPE: u16 = 255;
+    pub const WIDTH: u16 = 256;
+    pub const HEIGHT: u16 = 257;
+    pub const BITS_PER_SAMPLE: u16 = 258;
+    pub const COMPRESSION: u16 = 259;
+    pub const PHOTOMETRIC: u16 = 262;
+    pub const FILL_ORDER: u16 = 266;
+    pub const STRIP_OFFSETS: u16 = 273;
+    pub const ORIENTATION: u16 = 274;
+    pub const SAMPLES_PER_PIXEL: u16 = 277;
+    pub const ROWS_PER_STRIP: u16 = 278;
+    pub const STRIP_BYTE_COUNTS: u16 = 279;
+    pub const X_RESOLUTION: u16 = 282;
+    pub const Y_RESOLUTION: u16 = 283;
+    pub const PLANAR_CONFIGURATION: u16 = 284;
+    pub const T4_OPTIONS: u16 = 292;
+    pub const T6_OPTIONS: u16 = 293;
+    pub const RESOLUTION_UNIT: u16 = 296;
+    pub const PREDICTOR: u16 = 317;
+    pub const COLOR_MAP: u16 = 320;
+    pub const TILE_WIDTH: u16 = 322;
+    pub const TILE_HEIGHT: u16 = 323;
+    pub const TILE_OFFSETS: u16 = 324;
+    pub const TILE_BYTE_COUNTS: u16 = 325;
+    pub const INK_SET: u16 = 332;
+    pub const NUMBER_OF_INKS: u16 = 334;
+    pub const EXTRA_SAMPLES: u16 = 338;
+    pub const SAMPLE_FORMAT: u16 = 339;
+    pub const JPEG_TABLES: u16 = 347;
+    pub const YCBCR_COEFFICIENTS: u16 = 529;
+    pub const YCBCR_SUBSAMPLING: u16 = 530;
+    pub const REFERENCE_BLACK_WHITE: u16 = 532;
+    pub const ICC_PROFILE: u16 = 34_675;
+}
+
+/// Profiles of presses come to some megabytes; strip tables of narrow strips likewise.
+const MAX_TAG_BYTES: u64 = 16 << 20;
+
+/// Most pages that are counted, and tags of all of them that are looked at.
+const MOST_PAGES: usize = 10_000;
+const MOST_TAGS: usize = 1_000_000;
+
+pub struct Tags<'a> {
+    tiff: Tiff<BufReader<File<'a>>>,
+    page: Vec<directory::Tag>,
+    pub is_little_endian: bool,
+    pub pages_left_out: u32,
+}
+
+/// What the pixels of a directory are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Page,
+    /// A smaller version of another page, or its mask.
+    Beside,
+    /// It has no pixels.
+    None,
+}
+
+impl<'a> Tags<'a> {
+    pub fn open(file: File<'a>) -> Result<Self, MediaError> {
+        let tiff = Tiff::open(BufReader::with_capacity(1 << 16, file)).map_err(failed)?;
+        let is_little_endian = tiff.is_little_endian();
+        let mut tags = Self { tiff, page: Vec::new(), is_little_endian, pages_left_out: 0 };
+        tags.find_page()?;
+        Ok(tags)
+    }
+
+    /// The first page; if all are smaller versions of something, the first of them.
+    fn find_page(&mut self) -> Result<(), MediaError> {
+        let (mut next, mut seen, mut looked_at) = (self.tiff.first().map_err(failed)?, HashSet::new(), 0);
+        let (mut pages, mut fallback) = (Vec::new(), None);
+        while next != 0 && seen.len() < MOST_PAGES && looked_at < MOST_TAGS && seen.insert(next) {
+            let found = self.tiff.directory(next).and_then(|tags| Ok((tags, self.tiff.next(next)?)));
+            let (found, behind) = match found {
+                Ok(found) => found,
+                // The page that is read is whole: what is damaged behind it is not missed.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && pages.len() + seen.len() > 1 => break,
+                Err(error) => return Err(failed(error)),
+            };
+            looked_at += found.len();
+            self.page = found;
+            match self.role()? {
+                Role::Page if pages.is_empty() => pages.push(std::mem::take(&mut self.page)),
+                Role::Page => self.pages_left_out += 1,
+                Role::Beside => fallback = fallback.or_else(|| Some(std::mem::take(&mut self.page))),
+                Role::None => {}
+            }
+            next = behind;
+        }
+        self.page = pages.pop().or(fallback).ok_or_else(|| corrupt("it has no page"))?;
+        Ok(())
+    }
+
+    fn role(&mut self) -> Result<Role, MediaError> {
+        const REDUCED_OR_MASK: u64 = 0b101;
+        const OLD_REDUCED: u64 = 2;
+        if self.find(tag::WIDTH).is_none() {
+            return Ok(Role::None);
+        }
+        let is_beside = self.number(tag::NEW_SUBFILE_TYPE)?.is_some_and(|kind| kind & REDUCED_OR_MASK != 0)
+            || self.number(tag::SUBFILE_TYPE)? == Some(OLD_REDUCED);
+        Ok(if is_beside { Role::Beside } else { Role::Page })
+    }
+
+    fn find(&self, number: u16) -> Option<directory::Tag> {
+        self.page.iter().find(|tag| tag.number == number).copied()
+    }
+
+    pub fn has(&self, number: u16) -> bool {
+        self.find(number).is_some()
+    }
+
+    /// Whole numbers; none if the tag is not there.
+    pub fn numbers(&mut self, number: u16) -> Result<Vec<u64>, MediaError> {
+        let Some(tag) = self.find(number) else { return Ok(Vec::new()) };
+        check_length(tag)?;
+        Ok(self.tiff.numbers(tag, MAX_TAG_BYTES).map_err(failed)?.unwrap_or_default())
+    }
+
+    /// The first of them.
+    pub fn number(&mut self, number: u16) -> Result<Option<u64>, MediaError> {
+        Ok(self.numbers(number)?.first().copied())
+    }
+
+    pub fn bytes(&mut self, number: u16) -> Result<Option<Vec<u8>>, MediaError> {
+        let Some(tag) = self.find(number) else { return Ok(None) };
+        check_length(tag)?;
+        self.tiff.bytes(tag, MAX_TAG_BYTES).map(Some).map_err(failed)
+    }
+
+    pub fn fractions(&mut self, number: u16) -> Result<Vec<f64>, MediaError> {
+        let Some(tag) = self.find(number) else { return Ok(Vec::new()) };
+        check_length(tag)?;
+        let Some(Value::Fractions(fractions)) = self.tiff.value(tag).map_err(failed)? else { return Ok(Vec::new()) };
+        Ok(fractions.iter().map(|(above, below)| *above as f64 / *below as f64).collect())
+    }
+}
+
+fn check_length(tag: directory::Tag) -> Result<(), MediaError> {
+    if tag.length() <= MAX_TAG_BYTES {
+        return Ok(());
+    }
+    let directory::Tag { number, .. } = tag;
+    Err(corrupt(format!("its tag {number} has {} bytes; at most {MAX_TAG_BYTES} are read", tag.length())))
+}
+
+fn failed(error: io::Error) -> MediaError {
+    MediaError::reading(Format::Tiff, error)
+}
