@@ -164,6 +164,7 @@ codes! {
     PUBLISH_STRANGERS = "publish-strangers";
     PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
+    PUBLISH_STRANGER = "publish-stranger";
     SITEMAP_UNCHANGED = "sitemap-unchanged";
     SITEMAP_NOTHING = "sitemap-nothing";
     SITEMAP_TOO_LONG = "sitemap-too-long";

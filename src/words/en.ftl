@@ -636,6 +636,9 @@ publish-parted =
         [one] 1 file in { $context } ({ SIZE($bytes) }) was a link to a stored file and got room of its own.
        *[other] { NUMBER($count) } files in { $context } ({ SIZE($bytes) }) were links to stored files and got room of their own.
     }
+# $file (Text)
+# $context (Text) publish context
+publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is not shown any more.
 # $count (Number) videos
 # $path (Text)
 sitemap-written =
