@@ -419,6 +419,8 @@ codes! {
     WAIT_PAUSED = "wait-paused";
     WAIT_SCHEDULE = "wait-schedule";
     WAIT_DAEMON = "wait-daemon";
+    WAIT_NO_ROOM = "wait-no-room";
+    WAIT_NO_ROOM_FOR_FILES = "wait-no-room-for-files";
     WAIT_CLIENT = "wait-client";
 
     // What became of a slot of a schedule

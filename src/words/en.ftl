@@ -1351,6 +1351,14 @@ wait-client = The upload is open for more files; without any it is closed on { T
 
 # $run (Text) running name
 slot-fired = Fired on time as { $run }.
+# $what (Text) what is written to the disk
+# $bytes (Bytes) free
+# $needed (Bytes) that jobs need
+wait-no-room = Waits for room: the disk of the { $what } has { SIZE($bytes) } free, and jobs need { SIZE($needed) }. Freeing some is all it needs; it goes on by itself.
+# $what (Text) what is written to the disk
+# $bytes (Bytes) free
+# $needed (Bytes) that jobs need
+wait-no-room-for-files = Waits for room: the disk of the { $what } can take hardly any more files (it has no inodes left), though { SIZE($bytes) } of the { SIZE($needed) } that jobs need are free. Removing files there is all it needs; it goes on by itself.
 # $run (Text) running name
 # $milliseconds (Milliseconds) late
 slot-late = Fired { DURATION($milliseconds) } late as { $run }.
