@@ -96,6 +96,8 @@ codes! {
     FILE_UPDATED = "file-updated";
     DUPLICATE_SKIPPED = "duplicate-skipped";
     DUPLICATE_LEFT_OUT = "duplicate-left-out";
+    DUPLICATE_LEFT_OUT_SET = "duplicate-left-out-set";
+    DUPLICATE_LEFT_OUT_APART = "duplicate-left-out-apart";
     DUPLICATE_RENAMED = "duplicate-renamed";
     NAME_SHARED = "name-shared";
     JUNK_SKIPPED = "junk-skipped";

@@ -390,6 +390,18 @@ duplicate-skipped = { $file } was skipped: an asset named { $asset } is there al
 # $at (Time) when that came
 duplicate-left-out = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }). Overwrite it, or number such files: prepress company same-name.
 # $file (Text)
+# $bytes (Bytes) its size
+# $asset (Text) path of the set that has its name, with the company root folder first
+# $at (Time) when that came
+duplicate-left-out-set = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and is a set, or another asset without a file, there since { TIME($at, $zone) }. No file takes the place of such an asset: rename one of the two, or number such files: prepress company same-name.
+# $file (Text)
+# $bytes (Bytes) its size
+# $asset (Text) path of the asset that has its name, with the company root folder first
+# $asset-bytes (Bytes) size of the asset's file
+# $at (Time) when that came
+# $mode (Text) overwrite mode of the company
+duplicate-left-out-apart = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }), in another folder or with another extension. The company's overwrite mode, { $mode }, replaces no such asset: rename or move one of the two, or number such files: prepress company same-name.
+# $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead
 duplicate-renamed = { $file } was stored as { $name }, because { $asset } is taken.
