@@ -199,6 +199,7 @@ codes! {
 
     // Job log: how a run went
     STOP_REQUESTED = "stop-requested";
+    EXEC_TIME_PASSED = "exec-time-passed";
     JOB_STOPPED = "job-stopped";
     ATTEMPT_FAILED = "attempt-failed";
     DISK_FULL = "disk-full";

@@ -777,6 +777,8 @@ metadata-row-failed = { $file }, row { $row }, about { $asset }: { $reason }.
 stop-requested = { $user } asked the job to stop.
 # $user (Text) who asked
 # $done (Number) items done
+# $at (Time) when it was to run
+exec-time-passed = The job was to run on { TIME($at, $zone) }. That had passed when it was submitted, so it runs at once.
 # $total (Number) items in all
 job-stopped = Stopped by { $user } after { NUMBER($done) } of { $total ->
         [one] 1 item

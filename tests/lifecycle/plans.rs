@@ -400,7 +400,7 @@ fn new_job(name: &str, now: DateTime<Utc>) -> NewJob {
         created_at: now,
         trigger: Trigger::AtOnce,
         next_fire_at: None,
-        run: Some(NewRun { due_at: now, exclusive_key: None }),
+        run: Some(NewRun::at(now, None)),
         parent: None,
     }
 }
