@@ -111,6 +111,7 @@ codes! {
     PAGE_NOTE = "page-note";
     PAGE_FAILED = "page-failed";
     PAGE_FAILED_KEPT = "page-failed-kept";
+    PAGES_MISSING = "pages-missing";
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";

@@ -446,6 +446,10 @@ page-failed = Page { NUMBER($page) } of { $file } could not be drawn: { $reason 
 # $page (Number)
 # $reason (Text)
 page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $reason }. It stays as it was drawn before.
+# $file (Text) the document
+# $pages (Number) that it says it has
+# $count (Number) that can be found
+pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
