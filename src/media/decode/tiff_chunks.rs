@@ -132,11 +132,29 @@ impl Pieces for Chunks<'_> {
 fn read_other(decoder: &mut Input<'_>, number: u32, page: &Page, share: &Share) -> Result<DecodingResult, MediaError> {
     let length = decoder.image_chunk_buffer_layout(number).map_err(refused)?.len;
     let mut bytes = share.bytes(length as u64)?;
-    decoder.read_chunk_bytes(number, &mut bytes).map_err(refused)?;
+    decoder
+        .read_chunk_bytes(number, &mut bytes)
+        .map_err(refused)
+        .or_else(|error| told_apart(decoder, number, error))?;
     Ok(match page.bits {
         16 => DecodingResult::U16(bytes.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word)).collect()),
         _ => DecodingResult::U8(bytes),
     })
+}
+
+/// Decoders say that data is missing at the end of a chunk as they do at the end of the file.
+fn told_apart(decoder: &mut Input<'_>, number: u32, error: MediaError) -> Result<(), MediaError> {
+    if !matches!(error, MediaError::Truncated { .. }) {
+        return Err(error);
+    }
+    let (_, lengths) = chunk_tags(decoder);
+    let offset = chunk_offsets(decoder)?.get(number as usize).copied();
+    let length = decoder.find_tag_unsigned_vec::<u64>(lengths).map_err(refused)?.unwrap_or_default();
+    let length = length.get(number as usize).copied();
+    let file = decoder.inner().seek(SeekFrom::End(0)).map_err(|error| MediaError::reading(Format::Tiff, error))?;
+    let is_there = offset.zip(length).is_some_and(|(offset, length)| offset.saturating_add(length) <= file);
+    let damaged = || MediaError::corrupt(Format::Tiff, "a strip or tile holds too few pixels");
+    Err(if is_there { damaged() } else { error })
 }
 
 /// Rows of uncompressed strips that are read at once.
@@ -227,7 +245,7 @@ impl Grid {
         let has = chunk_offsets(decoder)?.len() as u64;
         if needed > has {
             let what = format!("it has {has} of the {needed} strips or tiles it needs");
-            return Err(MediaError::truncated(Format::Tiff, what));
+            return Err(MediaError::corrupt(Format::Tiff, what));
         }
         Ok(grid)
     }
@@ -318,7 +336,7 @@ impl Chunk {
             _ => return Err(unsupported("samples that are not unsigned integers")),
         };
         if bytes.len() < width * samples * place.height as usize {
-            return Err(MediaError::truncated(Format::Tiff, "a strip or tile holds too few pixels"));
+            return Err(MediaError::corrupt(Format::Tiff, "a strip or tile holds too few pixels"));
         }
         Ok(Self { width, samples, bytes })
     }
@@ -449,11 +467,9 @@ pub(crate) fn with_tables(tables: &[u8], stream: Vec<u8>) -> Vec<u8> {
 
 fn in_tiff(error: MediaError) -> MediaError {
     match error {
-        MediaError::Corrupt { what, .. } => {
+        // All of the strip or tile was there to be read.
+        MediaError::Corrupt { what, .. } | MediaError::Truncated { what, .. } => {
             MediaError::corrupt(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
-        }
-        MediaError::Truncated { what, .. } => {
-            MediaError::truncated(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
         }
         other => other,
     }
