@@ -164,10 +164,10 @@ codes! {
     PUBLISH_TOLD = "publish-told";
     PUBLISH_MENDED = "publish-mended";
     PUBLISH_MANIFEST_MENDED = "publish-manifest-mended";
+    PUBLISH_STRANGER = "publish-stranger";
     PUBLISH_STRANGERS = "publish-strangers";
     PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
-    PUBLISH_STRANGER = "publish-stranger";
     SITEMAP_UNCHANGED = "sitemap-unchanged";
     SITEMAP_NOTHING = "sitemap-nothing";
     SITEMAP_TOO_LONG = "sitemap-too-long";
@@ -199,8 +199,8 @@ codes! {
     METADATA_ROW_FAILED = "metadata-row-failed";
 
     // Job log: how a run went
-    STOP_REQUESTED = "stop-requested";
     EXEC_TIME_PASSED = "exec-time-passed";
+    STOP_REQUESTED = "stop-requested";
     JOB_STOPPED = "job-stopped";
     ATTEMPT_FAILED = "attempt-failed";
     DISK_FULL = "disk-full";
@@ -419,12 +419,12 @@ codes! {
     WAIT_PUBLISH_CONTEXT = "wait-publish-context";
     WAIT_RETRY = "wait-retry";
     WAIT_DISK_FULL = "wait-disk-full";
+    WAIT_NO_ROOM = "wait-no-room";
+    WAIT_NO_ROOM_FOR_FILES = "wait-no-room-for-files";
     WAIT_TURN = "wait-turn";
     WAIT_PAUSED = "wait-paused";
     WAIT_SCHEDULE = "wait-schedule";
     WAIT_DAEMON = "wait-daemon";
-    WAIT_NO_ROOM = "wait-no-room";
-    WAIT_NO_ROOM_FOR_FILES = "wait-no-room-for-files";
     WAIT_CLIENT = "wait-client";
 
     // What became of a slot of a schedule

@@ -636,6 +636,9 @@ publish-told = A later publish to { $context } has named what else this one chan
 publish-mended = { $file } in { $context } had been changed or removed by somebody since it was published, and was put back.
 # $context (Text) publish context
 publish-manifest-mended = The manifest of { $context } had been changed or removed by somebody since it was published, and was written again.
+# $file (Text)
+# $context (Text) publish context
+publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is not shown any more.
 # $count (Number) files
 # $file (Text) one of them
 # $context (Text) publish context
@@ -652,9 +655,6 @@ publish-parted =
         [one] 1 file in { $context } ({ SIZE($bytes) }) was a link to a stored file and got room of its own.
        *[other] { NUMBER($count) } files in { $context } ({ SIZE($bytes) }) were links to stored files and got room of their own.
     }
-# $file (Text)
-# $context (Text) publish context
-publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is not shown any more.
 # $count (Number) videos
 # $path (Text)
 sitemap-written =
@@ -777,12 +777,12 @@ metadata-row-failed = { $file }, row { $row }, about { $asset }: { $reason }.
 
 ## Job log: how a run went
 
+# $at (Time) when it was to run
+exec-time-passed = The job was to run on { TIME($at, $zone) }. That had passed when it was submitted, so it runs at once.
 # $user (Text) who asked
 stop-requested = { $user } asked the job to stop.
 # $user (Text) who asked
 # $done (Number) items done
-# $at (Time) when it was to run
-exec-time-passed = The job was to run on { TIME($at, $zone) }. That had passed when it was submitted, so it runs at once.
 # $total (Number) items in all
 job-stopped = Stopped by { $user } after { NUMBER($done) } of { $total ->
         [one] 1 item
@@ -1351,6 +1351,14 @@ wait-retry =
     } of at most { $attempts } failed, the last one because of this: { $reason }.
 # $at (Time) when it looks for room
 wait-disk-full = Waits because the disk is full. It looks again on { TIME($at, $zone) }; freeing some room is all it needs.
+# $what (Text) what is written to the disk
+# $bytes (Bytes) free
+# $needed (Bytes) that jobs need
+wait-no-room = Waits for room: the disk of the { $what } has { SIZE($bytes) } free, and jobs need { SIZE($needed) }. Freeing some is all it needs; it goes on by itself.
+# $what (Text) what is written to the disk
+# $bytes (Bytes) free
+# $needed (Bytes) that jobs need
+wait-no-room-for-files = Waits for room: the disk of the { $what } can take hardly any more files (it has no inodes left), though { SIZE($bytes) } of the { SIZE($needed) } that jobs need are free. Removing files there is all it needs; it goes on by itself.
 # $ahead (Number) jobs that come first
 wait-turn =
     { $ahead ->
@@ -1369,14 +1377,6 @@ wait-client = The upload is open for more files; without any it is closed on { T
 
 # $run (Text) running name
 slot-fired = Fired on time as { $run }.
-# $what (Text) what is written to the disk
-# $bytes (Bytes) free
-# $needed (Bytes) that jobs need
-wait-no-room = Waits for room: the disk of the { $what } has { SIZE($bytes) } free, and jobs need { SIZE($needed) }. Freeing some is all it needs; it goes on by itself.
-# $what (Text) what is written to the disk
-# $bytes (Bytes) free
-# $needed (Bytes) that jobs need
-wait-no-room-for-files = Waits for room: the disk of the { $what } can take hardly any more files (it has no inodes left), though { SIZE($bytes) } of the { SIZE($needed) } that jobs need are free. Removing files there is all it needs; it goes on by itself.
 # $run (Text) running name
 # $milliseconds (Milliseconds) late
 slot-late = Fired { DURATION($milliseconds) } late as { $run }.
