@@ -451,6 +451,64 @@ fn a_file_that_is_left_out_for_its_name_is_told_everywhere() {
 }
 
 #[test]
+fn a_document_that_lacks_pages_is_told_everywhere() {
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    let folder = place.data.join("ingest/Acme/papers");
+    fs::create_dir_all(&folder).unwrap();
+    let page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 72 72] >>";
+    let objects = ["<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [3 0 R 4 0 R] /Count 5 >>", page, page];
+    let mut pdf = "%PDF-1.7\n".to_owned();
+    let mut table = "xref\n0 5\n0000000000 65535 f \n".to_owned();
+    for (number, object) in objects.iter().enumerate() {
+        table += &format!("{:010} 00000 n \n", pdf.len());
+        pdf += &format!("{} 0 obj\n{object}\nendobj\n", number + 1);
+    }
+    let start = pdf.len();
+    fs::write(
+        folder.join("report.pdf"),
+        format!("{pdf}{table}trailer << /Size 5 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"),
+    )
+    .unwrap();
+    let order = r#"{"companyHandle": "c|47", "jobName": "Papers", "uploadDirectoryJob": {"serverDir": "papers",
+        "emailSetting": "Error", "pdfOptions": {"process": "Rasterize"}}}"#;
+    let ran = place.run_with_input(&["submit", "-", "--wait", "--user", "ada@acme.example"], order);
+    let said = "report.pdf says that it has 5 pages, but only 2 can be found in it";
+    assert_eq!(ran.code, Some(4), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("done, errors") && ran.out.contains("1 err"), "{}", ran.out);
+    for flag in ["--problems", "--errors"] {
+        let problems = place.run(&["jobs", "log", "1", flag]).ok();
+        assert!(problems.contains("PdfRipError") && problems.contains(said), "{problems}");
+    }
+    let told = service::until("the mail", || mails(&place).pop());
+    assert!(told.contains("1 error"), "{told}");
+    assert!(told.replace("=\r\n", "").replace("=\n", "").contains("says that it has 5 pages"), "{told}");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn a_time_that_has_passed_is_said_to_mean_at_once() {
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    let order = ["submit", "--kind", "optimizeImages", "--at", "2020-01-02T03:04:00Z"];
+    let said = place.run(&order).ok();
+    assert!(said.contains("at once, because its time has passed: ") && said.contains("2020-01-0"), "{said}");
+    let log =
+        service::until("the log", || Some(place.run(&["jobs", "log", "1"]).out).filter(|log| log.contains("JobInfo")));
+    assert!(log.contains("The job was to run on ") && log.contains(" Jan 2020, "), "{log}");
+    assert!(log.contains("had passed when it was submitted, so it runs at once"), "{log}");
+    let dry = place.run(&[&order[..], &["--dry-run"]].concat()).ok();
+    assert!(dry.contains("at once, because its time has passed"), "{dry}");
+    let json = place.json(&[&order[..], &["--json"]].concat());
+    assert_eq!(json["passed"], "2020-01-02T03:04:00Z", "{json}");
+    let now = place.json(&["submit", "--kind", "optimizeImages", "--json"]);
+    assert!(now["passed"].is_null(), "{now}");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
 fn jobs_from_files() {
     let place = Place::new();
     let daemon = place.serve();

@@ -11,13 +11,13 @@
 //! totals, so that its price is what changed; lines without one behind them were left by a publish that broke off, and
 //! the next one cuts them off. When there are more than twice as many lines as files, the manifest is written anew.
 //!
-//! The file has the time that its last line names, so that a look tells whether somebody else has written to it.
+//! The file ends with that line, and has the time that it names, so that a look tells whether somebody else has written to it.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -125,20 +125,20 @@ impl Manifest {
         }
     }
 
-    /// Whether nobody has written to it since the publish that it ends with, as far as its time tells, and that is no earlier one
-    /// than `publish`: a tree that was put back from a backup has the times of then.
+    /// Whether nobody has written to it since the publish that it ends with, as far as its size and its time tell, and that is no
+    /// earlier one than `publish`: a tree that was put back from a backup has the times of then.
     pub fn is_untouched(&self, publish: i64) -> io::Result<bool> {
-        let modified = match fs::metadata(&self.path) {
-            Ok(found) => found.modified()?,
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let totals = self.totals()?.filter(|totals| totals.publish >= publish);
-        let closed = totals.and_then(|totals| time_of(&totals.at));
-        Ok(closed.is_some_and(|closed| {
-            let apart = modified.duration_since(closed).unwrap_or_else(|earlier| earlier.duration());
-            apart <= COARSEST
-        }))
+        let found = file.metadata()?;
+        let Some((totals, end)) = last_totals(&mut file)? else { return Ok(false) };
+        let closed = time_of(&totals.at);
+        let modified = found.modified()?;
+        let has_its_time = closed.is_some_and(|closed| is_time_of(modified, closed));
+        Ok(totals.publish >= publish && end == found.len() && has_its_time)
     }
 
     /// What it says, read in full.
@@ -149,22 +149,28 @@ impl Manifest {
             Err(error) => return Err(error),
         };
         let mut reading = Reading::default();
-        let mut behind = Vec::new();
-        for line in BufReader::new(file).split(b'\n') {
-            let line = String::from_utf8_lossy(&line?).into_owned();
-            if let Ok(totals) = serde_json::from_str::<Totals>(&line) {
-                reading.take(behind.drain(..));
-                reading.publish = Some(totals.publish);
-            } else {
-                behind.push(line);
-            }
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            reading.take(text);
+            line.clear();
         }
         Ok(reading)
     }
 }
 
-/// File systems round times to that.
-const COARSEST: Duration = Duration::from_secs(2);
+/// What file systems round times to.
+const GRAINS: [Duration; 4] =
+    [Duration::from_millis(1), Duration::from_millis(10), Duration::from_secs(1), Duration::from_secs(2)];
+
+/// Whether a file has this time, as far as its file system could keep it. Whoever writes to it gives it one that is not round.
+fn is_time_of(found: SystemTime, given: SystemTime) -> bool {
+    let nanos = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let (found, given) = (nanos(found), nanos(given));
+    let is_rounded_to = |grain: u128| found.is_multiple_of(grain) && found.abs_diff(given) < grain;
+    GRAINS.iter().any(|grain| is_rounded_to(grain.as_nanos()))
+}
 
 /// What a manifest was found to say.
 #[derive(Debug, Default)]
@@ -175,6 +181,8 @@ pub struct Reading {
     lines: HashMap<String, String>,
     /// Whether there was a line that nobody of ours wrote.
     has_other: bool,
+    /// What follows the last line of totals, line by line.
+    behind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -185,8 +193,13 @@ struct Named {
 }
 
 impl Reading {
-    fn take(&mut self, lines: impl Iterator<Item = String>) {
-        for line in lines {
+    /// Takes the next line, with its end. Lines count once one of totals closes them.
+    fn take(&mut self, line: String) {
+        let totals = line.ends_with('\n').then(|| serde_json::from_str::<Totals>(&line).ok()).flatten();
+        let Some(totals) = totals else { return self.behind.push(line) };
+        self.publish = Some(totals.publish);
+        for mut line in self.behind.drain(..) {
+            line.truncate(line.trim_end_matches('\n').len());
             match serde_json::from_str::<Named>(&line) {
                 Ok(Named { name, removed: false }) => drop(self.lines.insert(name, line)),
                 Ok(Named { name, removed: true }) => drop(self.lines.remove(&name)),
@@ -196,14 +209,18 @@ impl Reading {
     }
 
     /// Whether it says of these names what it should, and nothing of others but those that are `open`. It is that of a tree
-    /// that holds all up to `publish`.
+    /// that holds all up to `publish`. Only one that a publish may have broken off in may go on behind its last line of totals.
     pub fn agrees<'a>(
         &self,
         entries: impl Iterator<Item = Entry<'a>>,
         is_open: impl Fn(&str) -> bool,
         publish: i64,
+        may_break_off: bool,
     ) -> bool {
         if self.has_other || self.publish.is_none_or(|found| found < publish) {
+            return false;
+        }
+        if !self.behind.iter().all(|line| may_break_off && is_begun(line, &is_open)) {
             return false;
         }
         let mut met = 0;
@@ -226,6 +243,28 @@ impl Reading {
         lines.sort();
         lines
     }
+}
+
+/// Whether a publish that broke off may have left this line: one about a name that it was to write of, which may be cut.
+fn is_begun(line: &str, is_open: impl Fn(&str) -> bool) -> bool {
+    const NAME: &str = "{\"name\":";
+    const TOTALS: &str = "{\"publish\":";
+    if let Ok(named) = serde_json::from_str::<Named>(line) {
+        return is_open(&named.name);
+    }
+    // After a power cut there are zeros where nothing had been written yet.
+    let begun = line.trim_end_matches('\0');
+    let is_cut = !line.ends_with('\n');
+    let names_open = |rest: &str| {
+        let mut names = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+        // A name that is cut itself could be any.
+        names.next().is_none_or(|name| name.map_or_else(|error| error.is_eof(), |name| is_open(&name)))
+    };
+    is_cut
+        && (NAME.starts_with(begun)
+            || TOTALS.starts_with(begun)
+            || begun.starts_with(TOTALS)
+            || begun.strip_prefix(NAME).is_some_and(names_open))
 }
 
 /// The same, whatever spaces there are.
@@ -385,7 +424,7 @@ mod tests {
         let whole = fs::read_to_string(&manifest.path).unwrap();
         let agrees = |open: &'static str| {
             let entries = [entry("a.tif", false), entry("b.tif", true), entry("c.tif", true)];
-            manifest.read().unwrap().agrees(entries.into_iter(), |name| name == open, 2)
+            manifest.read().unwrap().agrees(entries.into_iter(), |name| name == open, 2, false)
         };
         assert!(agrees(""));
         for (from, to, open) in [
@@ -405,9 +444,63 @@ mod tests {
             assert!(!agrees(""), "{from}");
             assert_eq!(agrees(open), !open.is_empty(), "{from}");
         }
-        // Lines that a publish which broke off has left say nothing.
-        fs::write(&manifest.path, format!("{whole}{{\"name\":\"d.tif\"}}\n{{\"na")).unwrap();
-        assert!(agrees(""));
+    }
+
+    #[test]
+    fn what_somebody_wrote_behind_its_end_is_seen_at_any_time() {
+        let (_folder, manifest) = manifest();
+        let at = "2026-11-23T09:15:04.120Z";
+        let own = || [entry("a.tif", true)].into_iter();
+        let agrees =
+            |may_break_off: bool| manifest.read().unwrap().agrees(own(), |name| name == "d.tif", 1, may_break_off);
+        manifest.write(own(), 1, at).unwrap();
+        let whole = fs::read_to_string(&manifest.path).unwrap();
+        let behind = |text: &str| {
+            fs::write(&manifest.path, format!("{whole}{text}")).unwrap();
+            // As if it had been done in the moment of the publish.
+            File::open(&manifest.path).unwrap().set_modified(time_of(at).unwrap()).unwrap();
+            assert!(!manifest.is_untouched(1).unwrap(), "{text}");
+            assert!(!agrees(false), "readers see it: no publish has broken off there: {text}");
+            agrees(true)
+        };
+        for strange in [
+            "{\"name\":\"other.tif\",\"bytes\":3}\n",
+            "{\"name\":\"other.tif\",\"by",
+            "{\"name\":\"d.tif\"}\nnot ours",
+            "# a remark\n",
+            "\n",
+            "x",
+        ] {
+            assert!(!behind(strange), "{strange}");
+        }
+        // What a publish that broke off was to write.
+        for begun in [
+            "{\"name\":\"d.tif\"}\n{\"na",
+            "{\"name\":\"d.t",
+            "{\"name\":\"d.tif\",\"by",
+            "{\"publish\":2,\"fi",
+            "\0\0\0",
+        ] {
+            assert!(behind(begun), "{begun}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_not_the_one_it_was_given_is_seen_in_the_same_second() {
+        let (_folder, manifest) = manifest();
+        let at = "2026-11-23T09:15:04.120Z";
+        manifest.write([entry("a.tif", true)].into_iter(), 1, at).unwrap();
+        let given = time_of(at).unwrap();
+        let found_at = |time: SystemTime| {
+            File::open(&manifest.path).unwrap().set_modified(time).unwrap();
+            manifest.is_untouched(1).unwrap()
+        };
+        assert!(found_at(given));
+        assert!(!found_at(given + Duration::from_nanos(70_300_400)));
+        assert!(!found_at(given - Duration::from_micros(1)));
+        // As file systems keep it that know only seconds, or even ones.
+        assert!(found_at(given - Duration::from_millis(120)));
+        assert!(!found_at(given - Duration::from_millis(3120)));
     }
 
     #[test]

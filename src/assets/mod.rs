@@ -10,4 +10,5 @@ pub mod marks;
 mod nobody;
 pub mod published;
 pub mod recognize;
+pub mod room;
 pub mod stamp;

@@ -40,24 +40,25 @@ pub async fn examine(config: &Config) -> Result<(), Unfit> {
         }
         Peeked::Foreign => {
             let what = format!("{shown} is the database of another program, not one of Prepress");
-            return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
+            return Err(Unfit { what, remedy: remedy(&Lying::below(config), Some(&path), config) });
         }
         Peeked::NoDatabase => {
             let what = format!("{shown} is not an SQLite database");
-            return Err(Unfit { what, remedy: remedy(&Lying::below(config), config) });
+            return Err(Unfit { what, remedy: remedy(&Lying::below(config), Some(&path), config) });
         }
         Peeked::BesideStrayLog(Stray { log }) => return Err(beside_stray(&log, &path)),
         Peeked::Missing => format!("the database {shown} is missing"),
-        Peeked::LinkToNowhere(target) => {
+        Peeked::LinkToNowhere(ref target) => {
             format!("the database {shown} is a link to {}, where nothing is", target.display())
         }
         Peeked::Empty => format!("the database {shown} is empty"),
     };
+    let in_the_way = matches!(found, Peeked::LinkToNowhere(_)).then_some(path.as_path());
     let lying = Lying::below(config);
     if lying.is_nothing() {
         return Ok(());
     }
-    Err(Unfit { what: format!("{what}, but {lying}"), remedy: remedy(&lying, config) })
+    Err(Unfit { what: format!("{what}, but {lying}"), remedy: remedy(&lying, in_the_way, config) })
 }
 
 /// A database of ours must be the one that the files belong to.
@@ -118,13 +119,21 @@ fn beside_stray(log: &Path, database: &Path) -> Unfit {
     }
 }
 
-fn remedy(lying: &Lying, config: &Config) -> String {
-    let (data, mut away) = (config.data(), lying.folders.clone());
+/// What `in_the_way` names is no database of ours.
+fn remedy(lying: &Lying, in_the_way: Option<&Path>, config: &Config) -> String {
+    let path = database(config.data());
+    let (path, mut away) = (path.display(), lying.folders.clone());
+    away.extend(in_the_way.map(Path::to_owned));
     away.extend(lying.log.clone());
-    let mut said = format!("restore {} from a backup", database(data).display());
-    if lying.log.is_some() {
-        said.push_str(", together with its -wal file");
-    }
+    let mut said = match &lying.log {
+        None => format!("restore {path} from a backup"),
+        // A backup needs none of it: SQLite would write it over what is restored.
+        Some(log) => format!(
+            "put back the {path} that {log} belongs to; or move away {log} and the -shm file beside it, keep them, and \
+             restore {path} from a backup",
+            log = log.display()
+        ),
+    };
     if !away.is_empty() {
         let away: Vec<String> = away.iter().map(|path| path.display().to_string()).collect();
         said.push_str(&format!("; to begin anew without these files, move away {}", away.join(", ")));

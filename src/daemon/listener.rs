@@ -130,7 +130,6 @@ impl Bound {
         let administrators = JsonState {
             services: services.clone(),
             limits: super::parts::limits(config, true),
-            data: config.data().to_owned(),
             accepting: accepting.clone(),
             http: HttpMetrics::default(),
             connections: table.clone(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::StartError;
 use crate::assets::blobs::{BlobError, Blobs};
 use crate::assets::marks::Marks;
+use crate::assets::room::{Use, Written};
 use crate::config::{Config, MailTls};
 use crate::engine::{Backoff, EnginePolicy, HttpCompletion, JobLetters, Notify, Retention};
 use crate::executors::{Registry, Settings, Standard};
@@ -65,7 +66,27 @@ pub fn limits(config: &Config, daemon_runs: bool) -> service::jobs::Limits {
         slots_by_kind: policy.slots_by_kind,
         max_attempts: policy.max_attempts,
         daemon_runs,
+        written: written(config),
     }
+}
+
+/// Where a daemon writes.
+pub fn written(config: &Config) -> Vec<Written> {
+    let at = |what: Use, folder: PathBuf| Written { what, folder };
+    // The database itself may lie elsewhere, behind a link.
+    let database = std::fs::canonicalize(super::database(config.data())).ok();
+    let database = database.and_then(|path| path.parent().map(Path::to_owned));
+    let mut written = vec![
+        at(Use::Database, database.unwrap_or_else(|| config.data().to_owned())),
+        at(Use::Files, blob_root(config)),
+        at(Use::Publish, config.publish_root()),
+        at(Use::Exports, config.export_root()),
+        at(Use::Scratch, Settings::new(config).scratch),
+    ];
+    if config.mail.smtp_host.is_none() {
+        written.push(at(Use::Mails, config.eml_dir()));
+    }
+    written
 }
 
 pub fn service_settings(config: &Config) -> service::Settings {

@@ -16,7 +16,7 @@ use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, InstanceId};
 use crate::model::job::ProcessingOptions;
-use crate::model::log::{FileType, LEFT_OUT, LogLine, LogType, Message};
+use crate::model::log::{FileType, LEFT_OUT, LEFT_OUT_APART, LEFT_OUT_FOR_SET, LogLine, LogType, Message};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
@@ -237,7 +237,7 @@ impl Filing {
                 let (counters, line) = if is_same {
                     duplicate(&incoming, asset.id, &asset.name)
                 } else {
-                    left_out(&self.company_root, &incoming, bytes, &asset)
+                    left_out(&self.company_root, self.overwrite_mode, &incoming, bytes, &asset)
                 };
                 commit(context, incoming, counters, line).await
             }
@@ -336,7 +336,8 @@ impl Filing {
         };
         let effect =
             Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone(), brought: Box::new(brought) };
-        let told = Told { root: self.company_root.clone(), incoming: incoming.clone(), ready };
+        let told =
+            Told { root: self.company_root.clone(), mode: self.overwrite_mode, incoming: incoming.clone(), ready };
         context.commit(Item(incoming.key.clone()), effect, move |applied| told.report(applied)).await
     }
 
@@ -362,14 +363,23 @@ fn duplicate(incoming: &Incoming, asset: AssetId, name: &str) -> (Counters, LogL
 }
 
 /// Its content is nowhere: whoever uploaded it believes that it is there now.
-fn left_out(root: &str, incoming: &Incoming, bytes: u64, asset: &Kin) -> (Counters, LogLine) {
+fn left_out(root: &str, mode: OverwriteMode, incoming: &Incoming, bytes: u64, asset: &Kin) -> (Counters, LogLine) {
     let file_name = if asset.file_name.is_empty() { &asset.name } else { &asset.file_name };
-    let message = Message::new(LEFT_OUT)
-        .with("file", incoming.shown.clone())
-        .with("bytes", bytes)
-        .with("asset", format!("{}{file_name}", handle::folder_path(root, &asset.folder)))
-        .with("asset-bytes", asset.bytes)
-        .with("at", asset.since.timestamp_millis());
+    let say = |code: &str| {
+        Message::new(code)
+            .with("file", incoming.shown.clone())
+            .with("bytes", bytes)
+            .with("asset", format!("{}{file_name}", handle::folder_path(root, &asset.folder)))
+            .with("at", asset.since.timestamp_millis())
+    };
+    // What helps is said, and nothing else.
+    let message = if asset.is_set() {
+        say(LEFT_OUT_FOR_SET)
+    } else if asset.gives_way_to(&incoming.folder, &incoming.name, mode) {
+        say(LEFT_OUT).with("asset-bytes", asset.bytes)
+    } else {
+        say(LEFT_OUT_APART).with("asset-bytes", asset.bytes).with("mode", mode.as_str())
+    };
     let line = LogLine::new(LogType::DuplicateSkipped, message).about(Some(asset.id), &asset.name, FileType::NoType);
     (Counters { duplicate: 1, left_out: 1, ..Counters::default() }, line)
 }
@@ -377,6 +387,7 @@ fn left_out(root: &str, incoming: &Incoming, bytes: u64, asset: &Kin) -> (Counte
 /// All that the lines of a filed file are made from.
 struct Told {
     root: String,
+    mode: OverwriteMode,
     incoming: Incoming,
     ready: Ready,
 }
@@ -447,7 +458,7 @@ impl Told {
             }
             Filed::LeftOut(asset) => {
                 let line;
-                (counters, line) = left_out(&self.root, &self.incoming, self.ready.master.bytes, asset);
+                (counters, line) = left_out(&self.root, self.mode, &self.incoming, self.ready.master.bytes, asset);
                 lines.push(line);
             }
         }

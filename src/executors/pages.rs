@@ -24,7 +24,7 @@ use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::Format;
 use crate::media::child::{ChildError, Folder};
-use crate::media::pdf::{self, Drawing, DrawnPage, LinkTarget, OpenError, PageColor, PageFacts, PixelBox};
+use crate::media::pdf::{self, Drawing, DrawnPage, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox};
 use crate::media::postscript;
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::AssetId;
@@ -143,6 +143,8 @@ struct Document {
     /// Holds the file while it is needed.
     _folder: Option<Folder>,
     pages: u32,
+    /// Pages that it says it has beside those.
+    missing: u32,
 }
 
 /// A page whose files are in the store.
@@ -188,7 +190,7 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
-        if process::is_outdated(&self.commit_end_of_pages(document.pages).await?) {
+        if process::is_outdated(&self.commit_end_of_pages(&document).await?) {
             return Ok(());
         }
         Ok(self.commit_catalog(&pages).await?)
@@ -233,13 +235,13 @@ impl Work<'_> {
                     Some(folder),
                 )
             };
-            let pages = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
+            let PageCount { found: pages, missing } = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
             let most = workshop.settings.media.max_pages;
             if pages > most {
                 let why = Message::new("reason-too-many-pages").with("pages", pages).with("limit", most);
                 return Err(Unmade::Refused(why));
             }
-            Ok(Document { path, _folder: folder, pages })
+            Ok(Document { path, _folder: folder, pages, missing })
         });
         opened.await
     }
@@ -385,8 +387,8 @@ impl Work<'_> {
     }
 
     /// A page that could not be drawn is still one of the document's.
-    async fn commit_end_of_pages(&self, pages: u32) -> Result<Option<Applied>, Failure> {
-        let keys = (1..=pages).map(|page| format!("page:{page}")).collect();
+    async fn commit_end_of_pages(&self, document: &Document) -> Result<Option<Applied>, Failure> {
+        let keys = (1..=document.pages).map(|page| format!("page:{page}")).collect();
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {
@@ -395,11 +397,19 @@ impl Work<'_> {
                 .with("reason", Message::new("reason-pages-not-cmyk"));
             lines.push(self.line(LogType::UploadWarning, message));
         }
+        if document.missing > 0 {
+            let message = Message::new("pages-missing")
+                .with("file", self.parent.file_name.clone())
+                .with("pages", u64::from(document.pages) + u64::from(document.missing))
+                .with("count", document.pages);
+            lines.push(self.line(LogType::PdfRipError, message));
+        }
         let parent = self.parent.clone();
+        let problems = ItemReport::of_problems(lines);
         let report = move |applied: &Applied| {
             let mut report = process::report_of_parts(&parent, applied);
-            report.counters.warning += lines.len() as i64;
-            report.lines.splice(0..0, lines);
+            report.counters += problems.counters;
+            report.lines.splice(0..0, problems.lines);
             report
         };
         self.context.commit(self.item("pages"), effect, report).await

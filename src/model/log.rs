@@ -145,6 +145,11 @@ impl LogLine {
 /// as the API has it; its code is what tells them apart.
 pub const LEFT_OUT: &str = "duplicate-left-out";
 
+/// The same where nothing that an upload says would put the file in the place of what has its name: a set, or an asset that the
+/// company's overwrite mode lets be.
+pub const LEFT_OUT_FOR_SET: &str = "duplicate-left-out-set";
+pub const LEFT_OUT_APART: &str = "duplicate-left-out-apart";
+
 /// How much a line matters to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -155,7 +160,7 @@ pub enum Severity {
 
 impl Severity {
     pub fn of(log_type: LogType, code: &str) -> Option<Self> {
-        if code == LEFT_OUT { Some(Self::Error) } else { Self::of_type(log_type) }
+        if Self::CODES.contains(&code) { Some(Self::Error) } else { Self::of_type(log_type) }
     }
 
     fn of_type(log_type: LogType) -> Option<Self> {
@@ -176,5 +181,5 @@ impl Severity {
     }
 
     /// Codes of lines that are errors, whatever their log type.
-    pub const CODES: &[&str] = &[LEFT_OUT];
+    pub const CODES: &[&str] = &[LEFT_OUT, LEFT_OUT_FOR_SET, LEFT_OUT_APART];
 }

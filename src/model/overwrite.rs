@@ -123,6 +123,22 @@ impl Kin {
         self.blob.is_empty()
     }
 
+    /// How a file that goes to this folder under this name relates to it.
+    fn clash(&self, folder: &str, name: &FileName) -> Clash {
+        let extension = self.file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        Clash {
+            same_folder: self.folder == folder,
+            same_extension: extension == name.extension,
+            in_trash: self.in_trash,
+        }
+    }
+
+    /// Whether a file that goes to this folder under this name takes its place if somebody asks for that.
+    pub fn gives_way_to(&self, folder: &str, name: &FileName, mode: OverwriteMode) -> bool {
+        let resolution = mode.resolve(true, self.clash(folder, name));
+        !self.is_set() && matches!(resolution, Resolution::Replace | Resolution::ReplaceAndMove)
+    }
+
     /// Whether it is called otherwise than the file that it was made of.
     fn has_number_of(&self, source: &SourceName) -> bool {
         source.name().is_some_and(|name| name.stem != self.name)
@@ -224,20 +240,11 @@ impl<'a> Claim<'a> {
         }
     }
 
-    fn clash(&self, kin: &Kin) -> Clash {
-        let extension = kin.file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        Clash {
-            same_folder: kin.folder == self.folder,
-            same_extension: extension == self.name.extension,
-            in_trash: kin.in_trash,
-        }
-    }
-
     /// The asset whose master it replaces: best its own, then the one that has the name, then one that stays where it is.
     fn replaced(&self, kin: &[&'a Kin]) -> Option<Verdict<'a>> {
         let candidates = kin.iter().copied().filter(|kin| !kin.is_set()).filter_map(|kin| {
             let owner = self.owner(kin);
-            let moves = match (owner, self.mode.resolve(true, self.clash(kin))) {
+            let moves = match (owner, self.mode.resolve(true, kin.clash(self.folder, self.name))) {
                 (Owner::Other(_) | Owner::Numbered, _) | (_, Resolution::Rename | Resolution::Skip) => return None,
                 (_, Resolution::Replace) => false,
                 (_, Resolution::ReplaceAndMove) => true,

@@ -191,7 +191,7 @@ impl Uploads {
         Ok(NewJob {
             company: company.id,
             name: job_name,
-            run: Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(company.id) }),
+            run: Some(NewRun::at(now, spec.exclusive_key(company.id))),
             spec,
             responsible: caller.account,
             submitter: caller.account,

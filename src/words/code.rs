@@ -96,6 +96,8 @@ codes! {
     FILE_UPDATED = "file-updated";
     DUPLICATE_SKIPPED = "duplicate-skipped";
     DUPLICATE_LEFT_OUT = "duplicate-left-out";
+    DUPLICATE_LEFT_OUT_SET = "duplicate-left-out-set";
+    DUPLICATE_LEFT_OUT_APART = "duplicate-left-out-apart";
     DUPLICATE_RENAMED = "duplicate-renamed";
     NAME_SHARED = "name-shared";
     JUNK_SKIPPED = "junk-skipped";
@@ -109,6 +111,7 @@ codes! {
     PAGE_NOTE = "page-note";
     PAGE_FAILED = "page-failed";
     PAGE_FAILED_KEPT = "page-failed-kept";
+    PAGES_MISSING = "pages-missing";
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";
@@ -161,6 +164,7 @@ codes! {
     PUBLISH_TOLD = "publish-told";
     PUBLISH_MENDED = "publish-mended";
     PUBLISH_MANIFEST_MENDED = "publish-manifest-mended";
+    PUBLISH_STRANGER = "publish-stranger";
     PUBLISH_STRANGERS = "publish-strangers";
     PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
@@ -195,6 +199,7 @@ codes! {
     METADATA_ROW_FAILED = "metadata-row-failed";
 
     // Job log: how a run went
+    EXEC_TIME_PASSED = "exec-time-passed";
     STOP_REQUESTED = "stop-requested";
     JOB_STOPPED = "job-stopped";
     ATTEMPT_FAILED = "attempt-failed";
@@ -414,6 +419,8 @@ codes! {
     WAIT_PUBLISH_CONTEXT = "wait-publish-context";
     WAIT_RETRY = "wait-retry";
     WAIT_DISK_FULL = "wait-disk-full";
+    WAIT_NO_ROOM = "wait-no-room";
+    WAIT_NO_ROOM_FOR_FILES = "wait-no-room-for-files";
     WAIT_TURN = "wait-turn";
     WAIT_PAUSED = "wait-paused";
     WAIT_SCHEDULE = "wait-schedule";

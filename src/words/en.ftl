@@ -390,6 +390,18 @@ duplicate-skipped = { $file } was skipped: an asset named { $asset } is there al
 # $at (Time) when that came
 duplicate-left-out = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }). Overwrite it, or number such files: prepress company same-name.
 # $file (Text)
+# $bytes (Bytes) its size
+# $asset (Text) path of the set that has its name, with the company root folder first
+# $at (Time) when that came
+duplicate-left-out-set = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and is a set, or another asset without a file, there since { TIME($at, $zone) }. No file takes the place of such an asset: rename one of the two, or number such files: prepress company same-name.
+# $file (Text)
+# $bytes (Bytes) its size
+# $asset (Text) path of the asset that has its name, with the company root folder first
+# $asset-bytes (Bytes) size of the asset's file
+# $at (Time) when that came
+# $mode (Text) overwrite mode of the company
+duplicate-left-out-apart = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }), in another folder or with another extension. The company's overwrite mode, { $mode }, replaces no such asset: rename or move one of the two, or number such files: prepress company same-name.
+# $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead
 duplicate-renamed = { $file } was stored as { $name }, because { $asset } is taken.
@@ -434,6 +446,10 @@ page-failed = Page { NUMBER($page) } of { $file } could not be drawn: { $reason 
 # $page (Number)
 # $reason (Text)
 page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $reason }. It stays as it was drawn before.
+# $file (Text) the document
+# $pages (Number) that it says it has
+# $count (Number) that can be found
+pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
@@ -620,6 +636,9 @@ publish-told = A later publish to { $context } has named what else this one chan
 publish-mended = { $file } in { $context } had been changed or removed by somebody since it was published, and was put back.
 # $context (Text) publish context
 publish-manifest-mended = The manifest of { $context } had been changed or removed by somebody since it was published, and was written again.
+# $file (Text)
+# $context (Text) publish context
+publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is not shown any more.
 # $count (Number) files
 # $file (Text) one of them
 # $context (Text) publish context
@@ -758,6 +777,8 @@ metadata-row-failed = { $file }, row { $row }, about { $asset }: { $reason }.
 
 ## Job log: how a run went
 
+# $at (Time) when it was to run
+exec-time-passed = The job was to run on { TIME($at, $zone) }. That had passed when it was submitted, so it runs at once.
 # $user (Text) who asked
 stop-requested = { $user } asked the job to stop.
 # $user (Text) who asked
@@ -1330,6 +1351,14 @@ wait-retry =
     } of at most { $attempts } failed, the last one because of this: { $reason }.
 # $at (Time) when it looks for room
 wait-disk-full = Waits because the disk is full. It looks again on { TIME($at, $zone) }; freeing some room is all it needs.
+# $what (Text) what is written to the disk
+# $bytes (Bytes) free
+# $needed (Bytes) that jobs need
+wait-no-room = Waits for room: the disk of the { $what } has { SIZE($bytes) } free, and jobs need { SIZE($needed) }. Freeing some is all it needs; it goes on by itself.
+# $what (Text) what is written to the disk
+# $bytes (Bytes) free
+# $needed (Bytes) that jobs need
+wait-no-room-for-files = Waits for room: the disk of the { $what } can take hardly any more files (it has no inodes left), though { SIZE($bytes) } of the { SIZE($needed) } that jobs need are free. Removing files there is all it needs; it goes on by itself.
 # $ahead (Number) jobs that come first
 wait-turn =
     { $ahead ->

@@ -254,11 +254,77 @@ fn a_tree_of_published_files_a_mark_or_a_log_alone_is_reason_enough() {
     place.is_refused(&["the mark of its file store is there"]);
     fs::remove_file(place.data.join("blobs/.prepress")).unwrap();
     fs::write(place.data.join("prepress.db-wal"), "what was not yet in the database").unwrap();
-    place.is_refused(&["prepress.db-wal is there", "together with its -wal file"]);
+    place.is_refused(&["prepress.db-wal is there", "prepress.db that", "belongs to; or move away"]);
     fs::remove_file(place.data.join("prepress.db-wal")).unwrap();
     // All that was named is moved away: now it is really new.
     let daemon = place.serve();
     assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// What a hint says to move away, all of it.
+fn move_away(place: &Place, hint: &str) {
+    let (_, named) = hint.rsplit_once("to begin anew without these files, move away ").unwrap();
+    let kept = place.data.with_extension("moved");
+    fs::create_dir_all(&kept).unwrap();
+    for path in named.trim().split(", ") {
+        fs::rename(path, kept.join(Path::new(path).file_name().unwrap())).unwrap();
+    }
+}
+
+/// Each way out that the hint for a missing database names is followed to the letter.
+#[test]
+fn the_hint_for_a_missing_database_leads_out_of_it() {
+    let place = Place::lived();
+    let (log, shm) = (place.data.join("prepress.db-wal"), place.data.join("prepress.db-shm"));
+    let backup = place.data.with_extension("backup");
+    fs::copy(place.database(), &backup).unwrap();
+    let daemon = place.serve();
+    place.draw("summer/hat.png", 9);
+    place.upload("summer");
+    daemon.signal(rustix::process::Signal::KILL);
+    drop(daemon);
+    let lost = place.data.with_extension("lost");
+    fs::rename(place.database(), &lost).unwrap();
+    place.is_refused(&[
+        "prepress.db is missing",
+        "put back the ",
+        "or move away ",
+        "and the -shm file beside it, keep them",
+    ]);
+
+    // The database turns up again.
+    let copy = place.data.with_extension("copy");
+    fs::copy(&log, &copy).unwrap();
+    fs::copy(&lost, place.database()).unwrap();
+    assert_eq!(place.sql("SELECT group_concat(name) FROM asset"), "hat,shoe");
+    fs::remove_file(place.database()).unwrap();
+    fs::copy(&copy, &log).unwrap();
+
+    // It is restored from a backup, to which the log does not belong.
+    for path in [&log, &shm] {
+        if path.exists() {
+            fs::rename(path, path.with_extension("kept")).unwrap();
+        }
+    }
+    fs::copy(&backup, place.database()).unwrap();
+    let daemon = place.serve();
+    assert_eq!(place.sql("SELECT group_concat(name) FROM asset"), "shoe");
+    assert_eq!(daemon.terminate(), Some(0));
+
+    // It is given up, whatever lies in its place.
+    fs::remove_file(place.database()).unwrap();
+    fs::copy(&copy, &log).unwrap();
+    move_away(&place, &place.start().err);
+    let daemon = place.serve();
+    assert_eq!(place.sql("SELECT count(*) FROM asset"), "0");
+    assert_eq!(daemon.terminate(), Some(0));
+    for foreign in ["<html>no such file</html>", ""] {
+        let place = Place::lived();
+        fs::write(place.database(), foreign).unwrap();
+        move_away(&place, &place.start().err);
+        let daemon = place.serve();
+        assert_eq!(daemon.terminate(), Some(0));
+    }
 }
 
 #[test]

@@ -33,7 +33,8 @@ impl SmallDisk {
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
         }
-        let script = format!("mount -t tmpfs -o size={size} small '{}' && echo mounted && exec cat", data.display());
+        let script =
+            format!("mount -t tmpfs -o size={size},mode=0750 small '{}' && echo mounted && exec cat", data.display());
         command.args(["sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let hint = "this test mounts a tmpfs in a namespace: install util-linux and mount, and run it as root or allow user \
                     namespaces (sysctl kernel.unprivileged_userns_clone=1; in a container: CAP_SYS_ADMIN)";
@@ -274,6 +275,67 @@ async fn readiness_tells_a_disk_that_fills_from_one_that_is_full() {
     assert_eq!(status(&process.address, "/healthz").await, 200);
     disk.clear();
     assert_eq!(readiness(&process.address).await, (200, vec![]));
+    assert_eq!(process.terminate(), Some(0));
+}
+
+/// Why nothing gets on is to be seen at once: which disk is full, how much room it has, and what is needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_sees_at_once_that_a_disk_is_full_and_which() {
+    prepress::daemon::parts::install_crypto();
+    let disk = SmallDisk::of(2 * SIZE);
+    let process = disk.serve();
+    disk.run(&["company", "add", "Acme", "--id", "47"], "");
+    disk.run(
+        &["user", "add", "ada@acme.example", "--company", "Acme", "--role", "IpsUser", "--password-stdin"],
+        crate::PASSWORD,
+    );
+    let folder = disk.seen().join("ingest/Acme/in");
+    std::fs::create_dir_all(&folder).unwrap();
+    for number in 0..10 {
+        noise(&folder.join(format!("picture-{number}.png")), number);
+    }
+    let told = |arguments: &[&str]| {
+        let output = disk.prepress(arguments, "");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let data = disk.data.display().to_string();
+    let (code, said) = told(&["check"]);
+    assert!(code == Some(0) && said.contains("It works"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("warning") && line.contains(&format!("{data}, "))), "{said}");
+
+    // More than there is room for.
+    disk.fill(512 << 10);
+    disk.run(&["submit", "--kind", "uploadDirectory", "--dir", "in", "--user", "ada@acme.example"], "");
+    for room in [512 << 10, 0] {
+        disk.fill(room);
+        for arguments in [&["jobs", "list"][..], &["jobs", "show", "1"]] {
+            let (code, said) = told(arguments);
+            assert_eq!(code, Some(0), "{said}");
+            assert!(said.contains("Waits for room: the disk of the database, stored files, published files"), "{said}");
+            assert!(said.contains(" free, and jobs need 67 MB"), "{said}");
+        }
+        let (code, said) = told(&["check"]);
+        assert_eq!(code, Some(1), "{said}");
+        let line = said.lines().find(|line| line.starts_with("error")).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.contains(&format!("{data}, ")) && line.contains(": jobs need 67 MB"), "{line}");
+        assert!(said.contains(&format!("free some space on {data}; until then jobs wait")), "{said}");
+        assert!(said.contains("It does not work: 1 error"), "{said}");
+    }
+    assert_eq!(readiness(&process.address).await.0, 503);
+    disk.clear();
+
+    // Only what tools write has no room.
+    std::fs::create_dir_all(disk.seen().join("scratch")).unwrap();
+    let scratch = disk.data.join("scratch");
+    let mounted = disk.inside("mount").args(["-t", "tmpfs", "-o", "size=32k", "tiny"]).arg(&scratch).output().unwrap();
+    assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
+    let (code, said) = told(&["check"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("{}, ", scratch.display())) && said.contains("for scratch files: jobs need"),
+        "{said}"
+    );
+    assert_eq!(readiness(&process.address).await, (503, vec!["disk".to_owned()]));
     assert_eq!(process.terminate(), Some(0));
 }
 

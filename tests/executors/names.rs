@@ -2,8 +2,11 @@
 
 use prepress::assets::blobs::Blobs;
 use prepress::executors::Registry;
+use prepress::model::asset::AssetType;
 use prepress::model::kind::JobKind;
+use prepress::model::outcome::Counters;
 use prepress::model::overwrite::SameName;
+use prepress::store::assets::sets::Member;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +43,7 @@ async fn two_cards_of_a_camera_are_not_taken_for_one() {
     assert_eq!(
         skipped(&done),
         [
-            ("duplicate-left-out".to_owned(), json!("B/IMG_0001.JPG")),
+            ("duplicate-left-out-apart".to_owned(), json!("B/IMG_0001.JPG")),
             ("duplicate-skipped".to_owned(), json!("C/IMG_0001.JPG"))
         ],
         "{text}"
@@ -61,21 +64,65 @@ async fn two_cards_of_a_camera_are_not_taken_for_one() {
     assert!(!world.blobs.contains(&Blobs::id_of(&other)), "what is only compared is not stored");
 }
 
+/// The line of a file that is left out says what helps, and nothing that does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_advised_helps() {
+    let world = World::new().await;
+    world.put("in/member.jpg", &jpeg(24, 1));
+    world.run(UPLOAD, directory("in")).await.succeeded();
+    let member = world.store.asset_named(world.company, "member").await.unwrap().unwrap().id;
+    world.set("Sets", "shoe", AssetType::SpinSet, vec![Member::of(member)], true).await;
+    for (seed, (file, code, said)) in (10..).zip([
+        (
+            "shoe.jpg",
+            "duplicate-left-out-set",
+            "Acme/Sets/shoe has its name and is a set, or another asset without a file",
+        ),
+        ("member.jpg", "duplicate-left-out", "Overwrite it, or number such files"),
+        (
+            "deep/member.jpg",
+            "duplicate-left-out-apart",
+            "The company's overwrite mode, OverwriteFullName, replaces no such",
+        ),
+        ("member.png", "duplicate-left-out-apart", "The company's overwrite mode, OverwriteFullName, replaces no such"),
+    ]) {
+        let folder = format!("of {code} {}", file.replace('/', " "));
+        let picture = if file.ends_with("png") { png(20, seed) } else { jpeg(20, seed) };
+        world.put(&format!("{folder}/{file}"), &picture);
+        let done = world.run(UPLOAD, directory(&folder)).await.succeeded();
+        assert_eq!(skipped(&done), [(code.to_owned(), json!(file))], "{}", done.text());
+        assert_eq!(counted(&done), (0, 1, 1), "{}", done.text());
+        let text = done.text();
+        assert!(text.contains(said) && text.contains("number such files"), "{text}");
+        assert_eq!(text.contains("Overwrite it"), code == "duplicate-left-out", "{text}");
+        // Overwriting does what the line says of it, and numbers are given where they are asked for.
+        let overwritten = world.run(UPLOAD, with(directory(&folder), json!({ "overwrite": true }))).await.succeeded();
+        let expected = if code == "duplicate-left-out" { (0, 1) } else { (1, 0) };
+        let Counters { success, update, .. } = overwritten.counters;
+        assert_eq!((success, update), expected, "{}", overwritten.text());
+        world.put(&format!("{folder}/{file}"), &[picture.clone(), b"more".to_vec()].concat());
+        let numbered = world.run(UPLOAD, with(directory(&folder), json!({ "sameName": "number" }))).await.succeeded();
+        assert_eq!((numbered.counters.success, numbered.counters.left_out), (1, 0), "{}", numbered.text());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn addresses_and_archives_are_compared_as_well() {
     let world = World::with(|settings| settings.reachable = |_| true).await;
     world.put("in/shoe.jpg", &jpeg(24, 1));
     world.run(UPLOAD, directory("in")).await.succeeded();
-    for (picture, code, expected) in
-        [(jpeg(24, 1), "duplicate-skipped", (0, 1, 0)), (jpeg(24, 2), "duplicate-left-out", (0, 1, 1))]
-    {
+    // The address goes to another folder than the file, and the archive to the same.
+    for (picture, [of_address, of_member], expected) in [
+        (jpeg(24, 1), ["duplicate-skipped", "duplicate-skipped"], (0, 1, 0)),
+        (jpeg(24, 2), ["duplicate-left-out-apart", "duplicate-left-out"], (0, 1, 1)),
+    ] {
         let url = serve_bytes(picture.clone()).await;
         let order = json!({
             "urlArray": [{ "sourceUrl": url, "destPath": "Elsewhere/shoe.jpg" }], "overwrite": false,
             "readyForPublish": true, "emailSetting": "None"
         });
         let done = world.run(JobKind::UploadUrls, order).await.succeeded();
-        assert_eq!((counted(&done), skipped(&done)[0].0.as_str()), (expected, code), "{}", done.text());
+        assert_eq!((counted(&done), skipped(&done)[0].0.as_str()), (expected, of_address), "{}", done.text());
 
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("shoe.jpg"), picture).unwrap();
@@ -88,7 +135,7 @@ async fn addresses_and_archives_are_compared_as_well() {
         let order = with(directory("packed"), json!({ "unCompressOptions": { "process": "UnCompress" } }));
         let done = world.run(UPLOAD, order).await.succeeded();
         assert_eq!(counted(&done), expected, "{}", done.text());
-        assert_eq!(skipped(&done), [(code.to_owned(), json!("all.zip/shoe.jpg"))], "{}", done.text());
+        assert_eq!(skipped(&done), [(of_member.to_owned(), json!("all.zip/shoe.jpg"))], "{}", done.text());
     }
     assert_eq!(world.asset_names().await, ["shoe"]);
 }

@@ -476,6 +476,29 @@ async fn each_bad_document_has_its_line_and_harms_nobody() {
     assert_eq!(names, ["many", "none", "partly", "partly-1", "partly-3", "partly-catalog", "secret"]);
 }
 
+/// What cannot be found of a document is a problem, though all that can be found is drawn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_that_a_document_says_it_has_are_missed() {
+    let world = World::new().await;
+    let pages: Vec<PageOf> = (1..=3).map(|number| page(&text(&format!("Page {number}"), 20, 100))).collect();
+    let whole = String::from_utf8(pdf(&pages)).unwrap();
+    world.put("in/promising.pdf", whole.replace("/Count 3", "/Count 9").as_bytes());
+    // The object of the second page is no page any more; everything else is where it was.
+    world.put("in/holed.pdf", whole.replace("12 0 obj\n<< /Type /Page ", "12 0 obj\n(( /Type /Page ").as_bytes());
+    world.put("in/whole.pdf", whole.as_bytes());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let log = done.text();
+    for line in [
+        "PdfRipError: promising.pdf says that it has 9 pages, but only 3 can be found in it: it is damaged.",
+        "PdfRipError: holed.pdf says that it has 3 pages, but only 2 can be found in it: it is damaged.",
+    ] {
+        assert!(log.contains(line), "{line}\n in \n{log}");
+    }
+    assert_eq!(done.counters.error, 2, "{log}");
+    let found = world.query("SELECT count(*) FROM asset WHERE part LIKE 'page:%'").await;
+    assert_eq!(found, [[json!(8)]], "{log}");
+}
+
 /// A PDF that says it is encrypted with a user password that is not empty.
 fn encrypted() -> Vec<u8> {
     let plain = String::from_utf8(brochure()).unwrap();

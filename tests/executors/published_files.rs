@@ -205,7 +205,9 @@ async fn a_full_publish_puts_back_whatever_was_changed() {
     let done = publish(&world, IMAGE_SERVING, "Full").await;
     assert_eq!(["a.tif", "b.tif", "c.tif"].map(|name| read(path(name))), good);
     assert_eq!(done.codes().iter().filter(|code| **code == "publish-mended").count(), 3, "{}", done.text());
-    assert!(done.text().contains("1 file in ImageServing that no publish put there"), "{}", done.text());
+    let strange = "stray/x.tif in ImageServing was put there by somebody, and by no publish: it is not shown any more.";
+    assert!(done.text().contains(&format!("ImageServingPublishWarning: {strange}")), "{}", done.text());
+    assert_eq!((done.counters.warning, done.counters.transfer_warning), (4, 4), "{}", done.text());
     upload(&world, &[("d.jpg", 4)]).await;
     publish(&world, IMAGE_SERVING, "Incremental").await;
     assert_eq!(["a.tif", "b.tif", "c.tif"].map(|name| read(path(name))), good);
@@ -275,7 +277,7 @@ async fn a_tree_from_a_backup_is_not_taken_for_what_was_published_last() {
     let done = publish(&world, IMAGE_SERVING, "Incremental").await;
     assert_eq!(world.published_names(), ["c.tif"], "{}", done.text());
     assert!(done.codes().contains(&"publish-manifest-mended"), "{}", done.text());
-    assert!(done.text().contains("2 files in ImageServing that no publish put there"), "{}", done.text());
+    assert_eq!(done.codes().iter().filter(|code| **code == "publish-stranger").count(), 2, "{}", done.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -319,6 +321,91 @@ async fn a_manifest_that_was_altered_is_written_again_and_said() {
     }
     let done = publish(&world, IMAGE_SERVING, "Full").await;
     assert_eq!(done.counters.warning, 0, "{}", done.text());
+}
+
+/// Appends to a file as if that had been done in the moment in which it was written.
+fn append(path: &Path, text: &str) {
+    let found = fs::metadata(path).unwrap();
+    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    file.set_modified(found.modified().unwrap()).unwrap();
+}
+
+/// Neither its time nor what it says of any file tells that there is more in it; and it may be the tree that readers see next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_wrote_behind_the_end_of_a_manifest_is_never_cut_off_in_silence() {
+    const STRANGE: &str = "{\"name\":\"other.tif\",\"bytes\":3,\"sha256\":\"ab\",\"asset\":\"other\",\"id\":9}\n";
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
+    let metadata = JobKind::MetadataPublish;
+    let mut seed = 60;
+    for (kind, folder, name, publish_types) in [
+        (IMAGE_SERVING, "image-serving", "manifest.jsonl", ["Full", "Incremental"]),
+        (SERVER_DIRECTORY, "server-directory", ".manifest.jsonl", ["", ""]),
+        (metadata, "metadata", "metadata.jsonl", ["", ""]),
+    ] {
+        publish(&world, kind, publish_types[0]).await;
+        for publish_type in publish_types {
+            for (is_seen, text) in [(true, STRANGE), (false, STRANGE), (true, "{\"name\":\"b"), (false, "# a remark\n")]
+            {
+                let live = fs::canonicalize(world.tree(folder)).unwrap();
+                let letter = if live.ends_with(".Acme.a") { 'b' } else { 'a' };
+                let tree = if is_seen { live } else { world.side(folder, letter) };
+                append(&tree.join(name), text);
+                // An incremental publish with nothing to do writes to no tree, and so looks at the one that readers see.
+                seed += 1;
+                upload(&world, &[(format!("c{seed}.jpg").as_str(), seed)]).await;
+                let done = publish(&world, kind, publish_type).await;
+                let log = done.text();
+                assert_eq!(done.codes().iter().filter(|code| **code == "publish-manifest-mended").count(), 1, "{log}");
+                // The API has no type for a warning about metadata.
+                let expected = if kind == metadata { (0, 1) } else { (1, 0) };
+                assert_eq!((done.counters.warning, done.counters.error), expected, "{folder} {is_seen} {text}: {log}");
+                assert!(!manifest(world.tree(folder).join(name)).contains_key("other.tif"), "{log}");
+                for _ in 0..2 {
+                    seed += 1;
+                    upload(&world, &[(format!("c{seed}.jpg").as_str(), seed)]).await;
+                    let done = publish(&world, kind, publish_type).await;
+                    assert_eq!(done.counters.warning + done.counters.error, 0, "once is enough: {}", done.text());
+                }
+            }
+        }
+        append(&world.tree(folder).join(name), STRANGE);
+        let done = publish(&world, kind, publish_types[1]).await;
+        assert!(done.codes().contains(&"publish-manifest-mended"), "though nothing else has changed: {}", done.text());
+    }
+}
+
+/// Each that can be named is a warning, in whichever tree it lies, and however often the publish is begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_no_publish_put_there_do_not_go_in_silence() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1)]).await;
+    publish(&world, IMAGE_SERVING, "Full").await;
+    let live = fs::canonicalize(world.published()).unwrap();
+    let standby = world.side("image-serving", if live.ends_with(".Acme.a") { 'b' } else { 'a' });
+    fs::write(live.join("seen.tif"), "x").unwrap();
+    fs::create_dir_all(standby.join("deep")).unwrap();
+    fs::write(standby.join("deep/hidden.tif"), "x").unwrap();
+    let order = json!({ "publishType": "Full", "emailSetting": "None" });
+    let done = world.run_with_crashes(IMAGE_SERVING, order).await.succeeded();
+    let told: Vec<_> = done.lines.iter().filter(|line| line.code == "publish-stranger").collect();
+    let names: Vec<&Value> = told.iter().map(|line| &line.params["file"]).collect();
+    assert_eq!(names, [&json!("deep/hidden.tif"), &json!("seen.tif")], "{}", done.text());
+    assert!(told.iter().all(|line| line.log_type == "ImageServingPublishWarning"));
+    assert_eq!((done.counters.warning, done.counters.transfer_warning), (2, 2), "{}", done.text());
+    assert!(!standby.join("deep").exists());
+    let again = publish(&world, IMAGE_SERVING, "Full").await;
+    assert_eq!(again.counters.warning, 0, "they are told once: {}", again.text());
+    assert!(!live.join("seen.tif").exists());
+
+    for number in 0..25 {
+        fs::write(world.published().join(format!("{number:02}.tif")), "x").unwrap();
+    }
+    let done = publish(&world, IMAGE_SERVING, "Full").await;
+    let others = "5 files in ImageServing that no publish put there are not shown any more, 20.tif among them.";
+    assert!(done.text().contains(others), "{}", done.text());
+    assert_eq!(done.counters.warning, 21, "as many as there are lines: {}", done.text());
 }
 
 /// Neither what is published nor what it was made from is right, but the master is.

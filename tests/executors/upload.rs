@@ -63,6 +63,7 @@ async fn a_bad_file_costs_its_own_line() {
     let good = jpeg(64, 1);
     world.put("in/good.jpg", &good);
     world.put("in/truncated.jpg", &good[..good.len() / 2]);
+    world.put("in/holed.jpg", &[&good[..good.len() * 2 / 3], &good[good.len() * 3 / 4..]].concat());
     world.put("in/empty.jpg", b"");
     world.put("in/large.bin", &vec![7; 20_001]);
     world.put("in/liar.png", &good);
@@ -76,10 +77,12 @@ async fn a_bad_file_costs_its_own_line() {
     world.put(&format!("in/{name}"), &good);
     let done = world.run(UPLOAD, directory("in")).await.succeeded();
     let text = done.text();
-    assert_eq!((done.counters.success, done.counters.error), (3, 6), "{text}");
+    assert_eq!((done.counters.success, done.counters.error), (3, 7), "{text}");
     assert_eq!(world.asset_names().await, ["ab", "good", "liar"]);
     let lines = [
-        "UploadError: truncated.jpg could not be processed: the ",
+        "UploadError: truncated.jpg could not be processed: the file ends in the middle of its content.",
+        "UploadError: holed.jpg could not be processed: the JPEG is damaged: ",
+        ", noticed at row ",
         "UploadError: empty.jpg could not be processed: the file is empty.",
         "UploadError: large.bin could not be processed: 20 kB are more than the 20 kB allowed.",
         "UploadError: %%%.jpg could not be processed: nothing is left of its name",

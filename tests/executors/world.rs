@@ -260,7 +260,7 @@ impl World {
             created_at: now,
             trigger: Trigger::AtOnce,
             next_fire_at: None,
-            run: Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(self.company) }),
+            run: Some(NewRun::at(now, spec.exclusive_key(self.company))),
             parent: None,
             spec,
         };

@@ -76,7 +76,8 @@ async fn a_full_disk_is_waited_for_and_uses_up_no_attempt() {
     let daemon = Daemon::start(&world, policy(), registry).await;
     let id = world.run_at_once(1, "large").await;
     let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
-    let limits = Limits { slots: 4, slots_by_kind: BTreeMap::new(), max_attempts: 3, daemon_runs: true };
+    let limits =
+        Limits { slots: 4, slots_by_kind: BTreeMap::new(), max_attempts: 3, daemon_runs: true, written: Vec::new() };
     for attempt in 1..=10 {
         let call = calls.next().await;
         if attempt == 6 {

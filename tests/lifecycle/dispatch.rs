@@ -199,7 +199,7 @@ async fn whoever_asks_is_told_what_a_run_waits_for() {
     let daemon =
         Daemon::start(&world, EnginePolicy { slots: 3, slots_by_kind: slots.clone(), ..policy() }, registry).await;
     let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
-    let mut limits = Limits { slots: 3, slots_by_kind: slots, max_attempts: 3, daemon_runs: true };
+    let mut limits = Limits { slots: 3, slots_by_kind: slots, max_attempts: 3, daemon_runs: true, written: Vec::new() };
     let optimize = || JobSpec::parse(JobKind::OptimizeImages, &json!({})).unwrap();
     let submit = async |company, name: &str, spec| {
         world.try_submit(company, name, spec, Plan::AtOnce).await.unwrap().run.unwrap().id

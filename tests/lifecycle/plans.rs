@@ -237,7 +237,8 @@ async fn look_at_runs(services: &Services, admin: &Caller, member: &Caller) {
             assert_eq!(page.jobs.len(), 20, "{query:?}");
         }
     }
-    let limits = Limits { slots: 8, slots_by_kind: BTreeMap::new(), max_attempts: 5, daemon_runs: true };
+    let limits =
+        Limits { slots: 8, slots_by_kind: BTreeMap::new(), max_attempts: 5, daemon_runs: true, written: Vec::new() };
     for text in ["70000", "Upload 50001", "j|1|Nightly upload||", "Recurring 5", "no such job"] {
         if let Ok(found) = call("jobs show", services.find_job(admin, None, text)).await
             && let Some(run) = found.into_run()
@@ -399,7 +400,7 @@ fn new_job(name: &str, now: DateTime<Utc>) -> NewJob {
         created_at: now,
         trigger: Trigger::AtOnce,
         next_fire_at: None,
-        run: Some(NewRun { due_at: now, exclusive_key: None }),
+        run: Some(NewRun::at(now, None)),
         parent: None,
     }
 }

@@ -30,7 +30,7 @@ fn first(world: &World) -> Upload {
         created_at: world.now(),
         trigger: Trigger::AtOnce,
         next_fire_at: None,
-        run: Some(NewRun { due_at: world.now(), exclusive_key: None }),
+        run: Some(NewRun::at(world.now(), None)),
         parent: None,
     }))
 }

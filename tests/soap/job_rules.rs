@@ -379,6 +379,8 @@ async fn start_times_are_read_in_their_zone_or_the_servers() {
         acme.submit("Past", &format!("<execTime>{past}</execTime>{PUBLISH}")).await;
     }
     assert_eq!(acme.server.all_done().await.len(), 3, "what is past runs at once");
+    let log = acme.call("getJobLogDetails", "<originalName>Past</originalName>").await.text;
+    assert!(log.contains("That had passed when it was submitted, so it runs at once."), "{log}");
     for wrong in
         ["2098-01-15", "2098-02-30T00:00:00Z", "12:00:00", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "now"]
     {

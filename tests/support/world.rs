@@ -144,8 +144,7 @@ impl World {
             }
         };
         let company = CompanyId(company);
-        let run =
-            matches!(plan, Plan::AtOnce).then(|| NewRun { due_at: now, exclusive_key: spec.exclusive_key(company) });
+        let run = matches!(plan, Plan::AtOnce).then(|| NewRun::at(now, spec.exclusive_key(company)));
         NewJob {
             company,
             name: name.to_owned(),

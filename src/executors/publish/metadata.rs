@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     types: LogTypes {
         success: LogType::MetadataSuccess,
         error: LogType::MetadataFailure,
-        // It publishes no files that anybody could change.
+        // The API has none of its own for warnings.
         warning: LogType::MetadataFailure,
         cleanup: None,
     },

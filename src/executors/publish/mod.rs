@@ -53,13 +53,13 @@ use super::{Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::published;
 use crate::model::handle;
 use crate::model::job::PublishType;
-use crate::model::log::{LogLine, LogType, Message};
+use crate::model::log::{LogLine, LogType, Message, Severity};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::publishing::{Begun, ContextState, Cursor, Publication, PublishStep, Side, Withdrawn};
 pub use rule::Rule;
-use trees::{Closeness, Search, Staged, Target, TreeError, Trees};
+use trees::{Closeness, Meddling, Search, Staged, Target, TreeError, Trees};
 
 /// A publish job of any kind.
 pub struct Publish {
@@ -75,6 +75,9 @@ const LOOKED_AT: usize = 2000;
 
 /// Assets, or lines, that are written in one transaction.
 const PAGE: usize = 500;
+
+/// Files that no publish put there and that the log names, each in a line; one more counts the others.
+const MOST_STRANGERS: usize = 20;
 
 #[async_trait]
 impl Executor for Publish {
@@ -403,9 +406,7 @@ impl<'a> Run<'a> {
         // A file that was changed, and whose stored one is damaged as well, can be made of its master.
         let lost: Vec<Publication> = staged.refused.iter().map(|(row, _)| row.clone()).collect();
         if !lost.is_empty() && record::make_again(self, &lost).await? {
-            let is_manifest_mended = staged.is_manifest_mended;
             staged = self.bring_up(&self.state().await?, side, item).await?;
-            staged.is_manifest_mended |= is_manifest_mended;
         }
         self.note_staged(side, item, staged).await
     }
@@ -416,11 +417,9 @@ impl<'a> Run<'a> {
         let totals = self.publish.workshop.work(move |_| trees.totals(side)).await??;
         // A tree that does not know of what the database says it holds is not the tree that was written.
         let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
-        let asks_for_all = item == STAGED && (self.publish.is_full() || self.is_meddled_with().await?);
+        let asks_for_all = item == STAGED
+            && (self.publish.is_full() || self.is_meddled_with().await? || !self.may_append(side, held).await?);
         let in_full = !is_sound || asks_for_all;
-        if in_full {
-            self.step(RESET, PublishStep::Reset { context: state.id, seq: self.start.begun.seq, side }).await?;
-        }
         let rows = if in_full {
             store.publications_present(state.id).await?
         } else {
@@ -448,13 +447,70 @@ impl<'a> Run<'a> {
             search: self.search(item).await?,
             at: self.context.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true),
         };
+        let target = Arc::new(target);
+        let is_other_unsound = in_full && self.begin_anew(side, &target).await?;
         let (trees, blobs, stop) =
             (self.trees.clone(), self.publish.workshop.blobs.clone(), self.context.stop_token().clone());
         let staged = self
             .publish
             .workshop
             .work(move |abandoned| trees.stage(side, &blobs, &target, &|| abandoned() || stop.is_cancelled()));
-        Ok(staged.await??)
+        let mut staged = staged.await??;
+        staged.is_other_unsound |= is_other_unsound;
+        Ok(staged)
+    }
+
+    /// Whether a publish can go on where the manifest of a tree ends: what somebody else wrote to it would go without a word.
+    async fn may_append(&self, side: Side, held: i64) -> Result<bool, Failure> {
+        if held == 0 {
+            return Ok(false);
+        }
+        let trees = self.trees.clone();
+        Ok(self.publish.workshop.work(move |_| trees.is_manifest_untouched(side, held)).await??)
+    }
+
+    /// Notes that nothing is known any more of a tree that is to be made in full, with the lines of what somebody else has
+    /// done to both: once it is made, nobody can tell. Whether the other tree is not as it should be.
+    async fn begin_anew(&self, side: Side, target: &Arc<Target>) -> Result<bool, Failure> {
+        let (trees, target, stop) = (self.trees.clone(), target.clone(), self.context.stop_token().clone());
+        let meddling = self
+            .publish
+            .workshop
+            .work(move |abandoned| trees.meddling(side, &target, &|| abandoned() || stop.is_cancelled()));
+        let meddling = meddling.await??;
+        let report = self.meddling_report(&meddling);
+        let step = PublishStep::Reset { context: self.state.id, seq: self.start.begun.seq, side };
+        self.context.commit(Item(RESET.to_owned()), Effect::Publish(step), move |_| report).await?;
+        Ok(meddling.is_other_unsound)
+    }
+
+    fn meddling_report(&self, meddling: &Meddling) -> ItemReport {
+        let Meddling { strangers, is_manifest_altered, is_other_unsound: _ } = meddling;
+        let say = |code: &str| Message::new(code).with("context", self.state.name.clone());
+        let mut messages = Vec::new();
+        if *is_manifest_altered {
+            messages.push(say("publish-manifest-mended"));
+        }
+        let (named, others) = strangers.split_at(strangers.len().min(MOST_STRANGERS));
+        messages.extend(named.iter().map(|name| say("publish-stranger").with("file", name.clone())));
+        if let Some(first) = others.first() {
+            messages.push(say("publish-strangers").with("count", others.len()).with("file", first.clone()));
+        }
+        let log_type = self.publish.rule.types.warning;
+        let lines: Vec<LogLine> = messages.into_iter().map(|message| LogLine::new(log_type, message)).collect();
+        ItemReport { counters: self.counters_of_warnings(lines.len()), lines, ..ItemReport::default() }
+    }
+
+    /// Lines of the type for warnings, counted as what a reader of the log takes them for: not every kind of context has such a
+    /// type in the API.
+    fn counters_of_warnings(&self, count: usize) -> Counters {
+        let count = count as i64;
+        match Severity::of(self.publish.rule.types.warning, "") {
+            Some(Severity::Error) => Counters { error: count, transfer_error: count, ..Counters::default() },
+            Some(Severity::Warning) | None => {
+                Counters { warning: count, transfer_warning: count, ..Counters::default() }
+            }
+        }
     }
 
     /// Commits that a tree holds this publish, with the lines of what was found out about its files.
@@ -479,7 +535,7 @@ impl<'a> Run<'a> {
     }
 
     fn staged_report(&self, staged: &Staged) -> Result<ItemReport, Failure> {
-        let Staged { seen: _, mended, refused, strangers, is_manifest_mended, is_other_unsound } = staged;
+        let Staged { seen: _, mended, refused, is_other_unsound } = staged;
         let types = &self.publish.rule.types;
         let mut lines: Vec<LogLine> =
             mended.iter().map(|row| self.line(row, types.warning, "publish-mended")).collect();
@@ -494,20 +550,9 @@ impl<'a> Run<'a> {
                 row.file_type,
             ));
         }
-        if *is_manifest_mended {
-            let message = Message::new("publish-manifest-mended").with("context", self.state.name.clone());
-            lines.push(LogLine::new(types.warning, message));
-        }
-        if let Some(first) = strangers.first() {
-            let message = Message::new("publish-strangers")
-                .with("count", strangers.len())
-                .with("file", first.clone())
-                .with("context", self.state.name.clone());
-            lines.push(LogLine::new(LogType::JobInfo, message));
-        }
-        let (warning, error) = (mended.len() as i64 + i64::from(*is_manifest_mended), refused.len() as i64);
-        let counters =
-            Counters { warning, transfer_warning: warning, error, transfer_error: error, ..Counters::default() };
+        let error = refused.len() as i64;
+        let mut counters = self.counters_of_warnings(mended.len());
+        counters += Counters { error, transfer_error: error, ..Counters::default() };
         let is_new = |row: &&Publication| row.seq == self.start.begun.seq;
         let never_shown = refused.iter().map(|(row, _)| row).filter(is_new).map(|row| row.file_name.clone()).collect();
         let outcome = Outcome { is_other_unsound: *is_other_unsound, never_shown };

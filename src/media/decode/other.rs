@@ -101,6 +101,10 @@ pub(super) fn pixels(
 
 pub(super) fn refused(format: Format) -> impl Fn(ImageError) -> MediaError {
     move |error| match error {
+        // That all of its chunks are there was looked at before.
+        error if format == Format::WebP && early_end(&error) => {
+            MediaError::corrupt(format, "the data of its pixels is used up too early, though the file is whole")
+        }
         ImageError::IoError(error) => MediaError::reading(format, error),
         ImageError::Unsupported(what) => MediaError::unsupported(format, format!("a {format} file ({what})")),
         other => match early_end(&other) {

@@ -202,8 +202,7 @@ struct PageOrders {
 /// What the child says, a line each.
 #[derive(Debug, Serialize, Deserialize)]
 enum Said {
-    /// It has so many pages.
-    Pages(u32),
+    Pages(PageCount),
     /// What it says about itself is in the file for that.
     Informed,
     Unreadable(PdfError),
@@ -233,15 +232,24 @@ const AT_ONCE: u32 = 16;
 /// Address space for the program itself and its threads, beside what pages may take.
 const PROGRAM: u64 = 512 << 20;
 
+/// The pages of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageCount {
+    /// Those that can be found.
+    pub found: u32,
+    /// How many more the file says that it has.
+    pub missing: u32,
+}
+
 /// Counts the pages of the file at `path`, an absolute path.
 pub fn count_pages(
     launcher: &Launcher,
     path: &Path,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-) -> Result<u32, OpenError> {
+) -> Result<PageCount, OpenError> {
     let folder = launcher.folder()?;
-    let mut counted = Ok(0);
+    let mut counted = Ok(PageCount::default());
     let mut hear = |said| match said {
         Said::Pages(count) => counted = Ok(count),
         Said::Unreadable(why) => counted = Err(OpenError::Pdf(why)),
@@ -249,7 +257,7 @@ pub fn count_pages(
     };
     start(launcher, &folder, path, Task::Count, limits, cancel, &mut hear)?;
     match counted? {
-        0 => Err(OpenError::Pdf(PdfError::NoPages)),
+        PageCount { found: 0, .. } => Err(OpenError::Pdf(PdfError::NoPages)),
         count => Ok(count),
     }
 }

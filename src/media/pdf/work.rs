@@ -9,12 +9,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use hayro::hayro_syntax::object::Dict;
+use hayro::hayro_syntax::object::dict::keys;
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use super::super::limits::Limits;
 use super::super::metadata::of_pdf;
 use super::draw::{self, Page};
-use super::{INFORMATION, Orders, PageFiles, PageOrders, PdfError, Said, Task, information};
+use super::{INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information};
 
 /// What the other side of the fence knows this work by.
 pub const NAME: &str = "pdf";
@@ -56,7 +58,7 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
         Err(why) => return say(&Said::Unreadable(why)),
     };
     match &orders.task {
-        Task::Count => say(&Said::Pages(u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX))),
+        Task::Count => say(&Said::Pages(count(&pdf))),
         Task::Inform => {
             let information = panic::catch_unwind(AssertUnwindSafe(|| information::read(&pdf))).unwrap_or_default();
             fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
@@ -64,6 +66,17 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
         }
         Task::Draw(pages) => draw(&pdf, pages, &limits),
     }
+}
+
+fn count(pdf: &Pdf) -> PageCount {
+    let found = u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX);
+    // What cannot be read of the tree of pages is passed over in silence; its root says how many there should be.
+    let told = panic::catch_unwind(AssertUnwindSafe(|| {
+        let catalogue = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id())?;
+        catalogue.get::<Dict<'_>>(keys::PAGES)?.get::<i32>(keys::COUNT)
+    }));
+    let told = told.ok().flatten().and_then(|count| u32::try_from(count).ok());
+    PageCount { found, missing: told.map_or(0, |told| told.saturating_sub(found)) }
 }
 
 /// Reads all of the file: pages refer to each other's parts.

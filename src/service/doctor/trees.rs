@@ -134,6 +134,12 @@ impl Trees {
     fn tree(&self, side: Side) -> PathBuf {
         published::hidden(&self.folder, &self.company, side.letter())
     }
+
+    /// Whether readers see this one.
+    fn are_read(&self, side: Side) -> bool {
+        let target = fs::read_link(self.folder.join(&self.company)).ok();
+        target.is_some_and(|target| self.tree(side).file_name() == Some(target.as_os_str()))
+    }
 }
 
 async fn compare(exam: &Examination<'_>, site: &Site) -> Result<Seen, Error> {
@@ -152,7 +158,7 @@ async fn compare(exam: &Examination<'_>, site: &Site) -> Result<Seen, Error> {
             let may_be = |row: &&Publication| row.present || row.seq > site.state.seq_of(side);
             let names: HashSet<&str> = rows.iter().filter(may_be).map(|row| row.file_name.as_str()).collect();
             find_strangers(&mut seen, &trees.tree(side), &site, &names)?;
-            if !is_manifest_right(&trees.tree(side), &site, site.state.seq_of(side), &rows)? {
+            if !is_manifest_right(&trees, side, &site, &rows)? {
                 seen.manifests.push(side);
             }
         }
@@ -223,10 +229,12 @@ fn find_strangers(seen: &mut Seen, tree: &Path, site: &Site, names: &HashSet<&st
     })
 }
 
-fn is_manifest_right(tree: &Path, site: &Site, held: i64, rows: &[Publication]) -> Result<bool, BlobError> {
-    let reading = read_manifest(tree, site)?;
+fn is_manifest_right(trees: &Trees, side: Side, site: &Site, rows: &[Publication]) -> Result<bool, BlobError> {
+    let (tree, held) = (trees.tree(side), site.state.seq_of(side));
+    let reading = read_manifest(&tree, site)?;
     let later = later(rows, held);
-    Ok(reading.agrees(rows.iter().map(Publication::entry), |name| later.contains(name), held))
+    let may_break_off = !trees.are_read(side);
+    Ok(reading.agrees(rows.iter().map(Publication::entry), |name| later.contains(name), held, may_break_off))
 }
 
 fn read_manifest(tree: &Path, site: &Site) -> Result<Reading, BlobError> {

@@ -19,7 +19,7 @@ pub use logs::{
     GetJobLogsParam, JobLog, JobLogDetail,
 };
 pub use scheduled::{GetScheduledJobsParam, ScheduledJobInfo};
-pub use submit::{Checked, SubmitJobParam, SubmitJobReturn};
+pub use submit::{Accepted, Checked, SubmitJobParam, SubmitJobReturn};
 pub use tasks::{GetUploadTaskStatusParam, GetUploadTaskStatusReturn};
 pub use waiting::Limits;
 

@@ -55,20 +55,33 @@ pub struct Checked {
     pub job: NewJob,
 }
 
+impl Checked {
+    /// When the job was to run, if it runs at once because that has passed.
+    pub fn passed(&self) -> Option<DateTime<Utc>> {
+        self.job.run.as_ref().and_then(|run| run.passed)
+    }
+}
+
+/// A submission that was written down.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    pub job_handle: String,
+    pub submitted: Submitted,
+    /// When it was to run, if it runs at once because that has passed.
+    pub passed: Option<DateTime<Utc>>,
+}
+
 impl Services {
     pub async fn submit_job(&self, caller: &Caller, param: SubmitJobParam) -> Result<SubmitJobReturn, Error> {
-        let (job_handle, _) = self.submit_job_numbered(caller, param).await?;
+        let Accepted { job_handle, .. } = self.submit_job_numbered(caller, param).await?;
         Ok(SubmitJobReturn { job_handle })
     }
 
-    /// The same, with the numbers that only administrators see.
-    pub async fn submit_job_numbered(
-        &self,
-        caller: &Caller,
-        param: SubmitJobParam,
-    ) -> Result<(String, Submitted), Error> {
+    /// The same, with what only administrators see.
+    pub async fn submit_job_numbered(&self, caller: &Caller, param: SubmitJobParam) -> Result<Accepted, Error> {
         let checked = self.check_job(caller, param).await?;
         let job_handle = handle::submitted_job(checked.company.id, &checked.job.name);
+        let passed = checked.passed();
         let submitted = self.store.submit(checked.job).await.map_err(|error| match error {
             SubmitError::NameTaken(name) => {
                 Invalid::new("jobName", format!("must be another: a scheduled job named \"{name}\" already exists"))
@@ -76,7 +89,7 @@ impl Services {
             }
             SubmitError::Store(error) => Error::from(error),
         })?;
-        Ok((job_handle, submitted))
+        Ok(Accepted { job_handle, submitted, passed })
     }
 
     /// Everything that submitJob checks, without submitting.
@@ -94,9 +107,13 @@ impl Services {
         let trigger = trigger(given(&param.exec_time), schedule, self.store.zone())?;
         let spec = job_element(&param.elements)?;
         self.check_order(&company, &spec).await?;
+        let passed = match &trigger {
+            Trigger::ExecTime(at) if *at <= now => Some(*at),
+            Trigger::ExecTime(_) | Trigger::AtOnce | Trigger::ExecSchedule(_) => None,
+        };
         let (trigger, next_fire_at) = first_fire_time(trigger, now, self.store.zone())?;
         let run = match next_fire_at {
-            None => Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(company.id) }),
+            None => Some(NewRun { passed, ..NewRun::at(now, spec.exclusive_key(company.id)) }),
             Some(_) => None,
         };
         let job = NewJob {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::assets::room::{self, Written};
 use crate::model::kind::JobKind;
 use crate::model::log::Message;
 use crate::model::state::State;
@@ -16,13 +17,35 @@ pub struct Limits {
     pub slots_by_kind: BTreeMap<JobKind, usize>,
     pub max_attempts: i64,
     pub daemon_runs: bool,
+    /// Where the daemon writes: without room there, no job gets on.
+    pub written: Vec<Written>,
+}
+
+impl Limits {
+    /// Says which disk is full, if one is, whether or not a job has met that yet.
+    pub fn shortage(&self) -> Option<Message> {
+        let disks = match room::disks(&self.written) {
+            Ok(disks) => disks,
+            Err(error) => {
+                // Who may not look says nothing of it; a job that cannot write says so itself.
+                tracing::debug!(%error, "whether there is room cannot be seen");
+                return None;
+            }
+        };
+        let disk = disks.into_iter().find(room::Disk::is_full)?;
+        let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
+        let code = if disk.free < room::NEEDED { "wait-no-room" } else { "wait-no-room-for-files" };
+        let message = Message::new(code).with("what", uses.join(", ")).with("needed", room::NEEDED);
+        Some(message.with("bytes", disk.free))
+    }
 }
 
 impl Services {
-    /// Says why a run that has not begun waits. `None` when it does not wait.
+    /// Says why a run waits: to begin, or for room to go on. `None` when it does not wait.
     pub async fn why_waiting(&self, run: &Run, limits: &Limits) -> Result<Option<Message>, Error> {
         match run.state {
-            State::Running | State::Stopping | State::Done => return Ok(None),
+            State::Done => return Ok(None),
+            State::Running | State::Stopping => return Ok(limits.shortage()),
             State::New | State::WaitingClient => {
                 return Ok(Some(Message::new("wait-client").with("at", run.not_before_at.timestamp_millis())));
             }
@@ -30,6 +53,9 @@ impl Services {
         }
         if !limits.daemon_runs {
             return Ok(Some(Message::new("wait-daemon")));
+        }
+        if let Some(shortage) = limits.shortage() {
+            return Ok(Some(shortage));
         }
         if run.not_before_at > self.clock.now() {
             return Ok(Some(self.why_retry(run, limits).await?));

@@ -303,7 +303,7 @@ async fn follow_up(
             created_at: now,
             trigger: Trigger::AtOnce,
             next_fire_at: None,
-            run: Some(NewRun { due_at: now, exclusive_key: spec.exclusive_key(run.company) }),
+            run: Some(NewRun::at(now, spec.exclusive_key(run.company))),
             parent: Some(run.instance),
             spec,
         };

@@ -10,7 +10,9 @@ use sqlx::Row;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::locale::Locale;
+use crate::model::log::{LogLine, LogType, Message};
 use crate::model::trigger::Trigger;
+use crate::store::jobs::lines;
 use crate::store::numbers::next_number;
 use crate::store::{StoreError, Transaction};
 
@@ -45,6 +47,14 @@ pub struct NewRun {
     pub due_at: DateTime<Utc>,
     /// Never runs while another run with this key does.
     pub exclusive_key: Option<String>,
+    /// When it was to run, if that had passed already.
+    pub passed: Option<DateTime<Utc>>,
+}
+
+impl NewRun {
+    pub fn at(due_at: DateTime<Utc>, exclusive_key: Option<String>) -> Self {
+        Self { due_at, exclusive_key, passed: None }
+    }
 }
 
 /// What became of a submission.
@@ -102,6 +112,7 @@ pub(in crate::store) async fn insert(
     }
     insert_jobs(tx, &accepted).await?;
     insert_runs(tx, &accepted).await?;
+    note_passed(tx, &accepted).await?;
     let submitted = |index: usize| Submitted { job: accepted[index].id, run: accepted[index].run.clone() };
     Ok(results.into_iter().map(|result| result.map(submitted)).collect())
 }
@@ -280,6 +291,19 @@ async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
     .await
     .map(|_| ())
     .map_err(StoreError::doing("write a job"))
+}
+
+/// The log of a run says so when it comes later than it was ordered for.
+async fn note_passed(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
+    for Accepted { job, run, .. } in accepted {
+        let passed = job.run.as_ref().and_then(|run| run.passed);
+        if let (Some(at), Some(run)) = (passed, run) {
+            let message = Message::new("exec-time-passed").with("at", at.timestamp_millis());
+            let line = LogLine::new(LogType::JobInfo, message);
+            lines::insert(tx, std::iter::once((run.id, &line)), job.created_at).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {

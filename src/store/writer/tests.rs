@@ -71,7 +71,7 @@ fn job(size: usize) -> NewJob {
         created_at: now(),
         trigger: Trigger::AtOnce,
         next_fire_at: None,
-        run: Some(NewRun { due_at: now(), exclusive_key: None }),
+        run: Some(NewRun::at(now(), None)),
         parent: None,
     }
 }

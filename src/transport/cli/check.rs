@@ -15,6 +15,7 @@ use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_to_read};
 use super::screen::{Paint, Screen};
+use crate::assets::room::{self, Disk};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
@@ -54,6 +55,9 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     )?;
     list.line("zone", Good(format!("{}, {}", config.zone(), config.local_zone().origin)))?;
     list.line("data", data(&config))?;
+    for verdict in rooms(&config) {
+        list.line("room", verdict)?;
+    }
     list.line("daemon", runs(&config))?;
     list.line("database", database(&config).await)?;
     list.line("ingest", folder(&config.ingest_root(), Access::READ_OK, "made with the first company"))?;
@@ -111,14 +115,30 @@ fn data(config: &Config) -> Verdict {
     if let Some(open) = too_open(config) {
         return open;
     }
-    match statvfs(path) {
-        Err(error) => Warning(format!("{shown}: its free space is unknown: {error}"), String::new()),
-        Ok(space) => {
-            let free = space.f_bavail * space.f_frsize;
-            let said = format!("{shown}, {} free", format::size(free, "en"));
-            if free < LITTLE_SPACE { Warning(said, "jobs fail when the disk is full".to_owned()) } else { Good(said) }
-        }
+    Good(shown.to_string())
+}
+
+/// The disks that a daemon writes to, each with what it is for.
+fn rooms(config: &Config) -> Vec<Verdict> {
+    match room::disks(&parts::written(config)) {
+        Ok(disks) => disks.iter().map(room_on).collect(),
+        Err(error) => vec![Warning(format!("how much there is cannot be seen: {}", error.kind()), RIGHTS.to_owned())],
     }
+}
+
+fn room_on(disk: &Disk) -> Verdict {
+    let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
+    let (mount, free, needed) = (disk.mount.display(), format::size(disk.free, "en"), format::size(room::NEEDED, "en"));
+    let said = format!("{mount}, {free} free, for {}", uses.join(", "));
+    let meanwhile = "until then jobs wait, and what cannot be written down is refused; nothing is lost";
+    if disk.free < room::NEEDED {
+        return Bad(format!("{said}: jobs need {needed}"), format!("free some space on {mount}; {meanwhile}"));
+    }
+    if let Some(files) = disk.files.filter(|_| disk.lacks_files()) {
+        let what = format!("{said}: there is room for {files} more files only (no inodes are left)");
+        return Bad(what, format!("remove files from {mount}; {meanwhile}"));
+    }
+    if disk.free < LITTLE_SPACE { Warning(said, "jobs wait when a disk is full".to_owned()) } else { Good(said) }
 }
 
 /// Whether others than the owner of the data folder and its group get at what it holds.

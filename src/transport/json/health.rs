@@ -10,9 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::JsonState;
-
-/// With less free space than this no job could be carried out.
-const LEAST_SPACE: u64 = 64 << 20;
+use crate::assets::room;
 
 /// The process answers; that is all it says.
 pub async fn alive() -> Response {
@@ -51,10 +49,18 @@ async fn database(state: &JsonState) -> Result<(), String> {
     })
 }
 
+/// Where things lie is not for whoever asks either.
 fn space(state: &JsonState) -> Result<(), String> {
-    let space = rustix::fs::statvfs(&state.data).map_err(|error| format!("cannot look at the data folder: {error}"))?;
-    match space.f_bavail * space.f_frsize {
-        LEAST_SPACE.. => Ok(()),
-        free => Err(format!("only {} MiB are free on the disk of the data folder", free >> 20)),
-    }
+    let disks = room::disks(&state.limits.written).map_err(|error| {
+        tracing::error!(%error, "whether there is room cannot be seen");
+        "whether there is room cannot be seen; the server's log says more".to_owned()
+    })?;
+    let Some(disk) = disks.iter().find(|disk| disk.is_full()) else { return Ok(()) };
+    let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
+    let left = if disk.lacks_files() {
+        "hardly any more files fit".to_owned()
+    } else {
+        format!("only {} MiB are free", disk.free >> 20)
+    };
+    Err(format!("{left} on the disk of the {}", uses.join(", ")))
 }

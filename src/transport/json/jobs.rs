@@ -83,7 +83,7 @@ pub async fn list(
         limit: parameters.limit()?,
     };
     parameters.finish()?;
-    Ok(Json(state.services.list_jobs(&caller, &query).await?))
+    Ok(Json(state.services.list_jobs_within(&caller, &query, &state.limits).await?))
 }
 
 pub async fn show(

@@ -6,7 +6,7 @@
 //! | `GET /api/jobs/{id}` | Basic | one run, or a scheduled job by its handle or name |
 //! | `GET /api/jobs/{id}/log` | Basic | its log |
 //! | `GET /healthz` | none | the process is alive |
-//! | `GET /readyz` | none | it can work: database, engine, disk |
+//! | `GET /readyz` | none | it can work: database, engine, disks |
 //! | `GET /metrics` | none | OpenMetrics text |
 //!
 //! A login is that of a user of the API, and shows what that user may see. Errors are problem details (RFC 9457).
@@ -16,7 +16,6 @@ mod jobs;
 mod metrics;
 mod problem;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,8 +36,6 @@ pub struct JsonState {
     pub services: Services,
     /// What bounds the running jobs, for saying why one waits.
     pub limits: Limits,
-    /// The data folder, whose disk must have room.
-    pub data: PathBuf,
     pub accepting: Accepting,
     pub http: HttpMetrics,
     /// What the metrics say of connections, and of the bytes of requests.

@@ -117,11 +117,18 @@ pub struct Staged {
     pub mended: Vec<Publication>,
     /// Files that the tree does not have, because their blobs are not what they should be.
     pub refused: Vec<(Publication, BlobError)>,
-    /// Files in the other tree that no publish put there.
-    pub strangers: Vec<String>,
-    /// Whether a manifest was not what was written, and is again.
-    pub is_manifest_mended: bool,
     /// Whether the other tree has files that it should not have as they are.
+    pub is_other_unsound: bool,
+}
+
+/// What somebody else has done to the trees, beside changing files that were published.
+#[derive(Debug, Default)]
+pub struct Meddling {
+    /// Files that no publish put there, in their order.
+    pub strangers: Vec<String>,
+    /// Whether a manifest is not what was written.
+    pub is_manifest_altered: bool,
+    /// Whether any of that is so in the tree that is not to be written to.
     pub is_other_unsound: bool,
 }
 
@@ -274,14 +281,7 @@ impl Trees {
         let mut touched = Touched::new(&tree);
         let mut staged = Staged::default();
         if target.in_full {
-            // Of both trees, before the manifest of the one goes with all that is no published file.
-            let is_own_right = self.is_manifest_right(side, target.held, target)?;
             self.sweep(&tree, target, &mut touched, stop)?;
-            staged.strangers = self.strangers(&self.tree(side.other()), target, stop)?;
-            staged.is_other_unsound = !staged.strangers.is_empty();
-            let is_other_right = self.is_manifest_right(side.other(), target.held_by_other, target)?;
-            staged.is_other_unsound |= !is_other_right;
-            staged.is_manifest_mended = !is_other_right || !is_own_right;
         }
         let mut staging =
             Staging { trees: self, side, blobs, target, stop, placed: HashMap::new(), filled: HashSet::new() };
@@ -319,6 +319,22 @@ impl Trees {
         written.map_err(doing("write the manifest in", tree))
     }
 
+    /// Looks what somebody else has done to both trees, before the one is made in full and all that goes.
+    pub fn meddling(&self, side: Side, target: &Target, stop: &dyn Fn() -> bool) -> Result<Meddling, TreeError> {
+        if !self.folder.is_dir() {
+            return Ok(Meddling::default());
+        }
+        let _lock = self.lock_in_turn()?;
+        let mut strangers = self.strangers(side.other(), target.held_by_other, target, stop)?;
+        let is_other_altered = !self.is_manifest_right(side.other(), target.held_by_other, target)?;
+        let is_other_unsound = is_other_altered || !strangers.is_empty();
+        strangers.extend(self.strangers(side, target.held, target, stop)?);
+        strangers.sort_unstable();
+        strangers.dedup();
+        let is_manifest_altered = is_other_altered || !self.is_manifest_right(side, target.held, target)?;
+        Ok(Meddling { strangers, is_manifest_altered, is_other_unsound })
+    }
+
     /// Whether the manifest of a tree that holds a publish says of all rows up to it what they say.
     fn is_manifest_right(&self, side: Side, held: i64, target: &Target) -> Result<bool, TreeError> {
         let tree = self.tree(side);
@@ -329,7 +345,15 @@ impl Trees {
         let later: HashSet<&str> =
             target.rows.iter().filter(|row| row.seq > held).map(|row| row.file_name.as_str()).collect();
         let is_open = |name: &str| later.contains(name) || target.may_have(name, held);
-        Ok(reading.agrees(entries(&target.rows), is_open, held))
+        // What readers see was finished.
+        let may_break_off = self.live()? != Some(side);
+        Ok(reading.agrees(entries(&target.rows), is_open, held, may_break_off))
+    }
+
+    /// Whether the manifest of a tree is as the publish left it that the tree holds. It is not read.
+    pub fn is_manifest_untouched(&self, side: Side, held: i64) -> Result<bool, TreeError> {
+        let tree = self.tree(side);
+        Manifest::of(&tree, self.manifest).is_untouched(held).map_err(doing("look at the manifest in", &tree))
     }
 
     /// Whether the files of these rows, and the manifest of the publish that the tree holds, are all as they were when they were
@@ -343,8 +367,7 @@ impl Trees {
         stop: &dyn Fn() -> bool,
     ) -> Result<bool, TreeError> {
         let tree = self.tree(side);
-        let manifest = Manifest::of(&tree, self.manifest).is_untouched(held);
-        if !manifest.map_err(doing("look at the manifest in", &tree))? {
+        if !self.is_manifest_untouched(side, held)? {
             return Ok(false);
         }
         for row in rows.iter().filter(|row| row.present && !row.blob.is_empty()) {
@@ -392,18 +415,24 @@ impl Trees {
         })
     }
 
-    /// What a tree has that neither is published nor was when it was written.
-    fn strangers(&self, tree: &Path, target: &Target, stop: &dyn Fn() -> bool) -> Result<Vec<String>, TreeError> {
-        let (named, mut strangers) = (Named::of(&target.rows), Vec::new());
-        if target.held_by_other == 0 || !tree.is_dir() {
+    /// What a tree that holds a publish has, and that neither is published nor was when it was written.
+    fn strangers(
+        &self,
+        side: Side,
+        held: i64,
+        target: &Target,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<String>, TreeError> {
+        let (tree, named, mut strangers) = (self.tree(side), Named::of(&target.rows), Vec::new());
+        if held == 0 || tree.is_symlink() || !tree.is_dir() {
             return Ok(strangers);
         }
-        walk(tree, stop, &mut |_, name, found| {
+        walk(&tree, stop, &mut |_, name, found| {
             if found.is_dir() {
                 return Ok(true);
             }
             let is_ours = published::is_ours(name, self.manifest, self.guest);
-            if !is_ours && !named.files.contains(name) && !target.may_have(name, target.held_by_other) {
+            if !is_ours && !named.files.contains(name) && !target.may_have(name, held) {
                 strangers.push(name.to_owned());
             }
             Ok::<_, TreeError>(false)

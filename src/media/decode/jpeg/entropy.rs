@@ -85,6 +85,11 @@ impl<R: Read> Entropy<R> {
         next.map(|place| place * 8)
     }
 
+    /// Whether the file itself ends where the data does, with no marker behind it.
+    pub fn is_cut_off(&self) -> bool {
+        self.restarts.is_empty() && self.end.is_some_and(|end| end.marker.is_none())
+    }
+
     /// Takes the restart marker that follows `place` or a little filling: data goes on at the place returned, in bits.
     pub fn take_restart(&mut self, place: u64) -> io::Result<Option<u64>> {
         self.reach(place)?;

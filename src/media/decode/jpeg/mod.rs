@@ -251,9 +251,11 @@ fn decode_into(stream: &[u8], target: ColorSpace, pixels: &mut [u8], limits: &Li
 
 fn refused(error: DecodeErrors) -> MediaError {
     match error {
-        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
-            MediaError::truncated(Format::Jpeg, "a scan breaks off before the last pixel")
-        }
+        // Whatever comes here has its end-of-image marker.
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => MediaError::corrupt(
+            Format::Jpeg,
+            "the data of a scan is used up too early, though the file goes on behind it",
+        ),
         DecodeErrors::Unsupported(scheme) => {
             MediaError::unsupported(Format::Jpeg, format!("a JPEG file coded as {scheme:?}"))
         }
@@ -361,17 +363,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_scan_that_ends_too_early_is_found_out_though_it_is_closed() {
+    /// Why a stream is refused, however it is decoded.
+    fn refusal(stream: &[u8]) -> MediaError {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jpg");
-        let make = Make { color: ColorType::Rgb, sampling: SamplingFactor::F_2_2, restart: 0, optimized: false };
-        let whole = stream(&make, 80);
-        fs::write(&path, [&whole[..whole.len() * 3 / 4], &[0xff, markers::EOI]].concat()).unwrap();
+        fs::write(&path, stream).unwrap();
         let limits = Limits::default();
-        let Pixels::Flow(mut rows) = decode(open(&path, &limits)).unwrap().pixels else { panic!("cut") };
-        let error = (0..5).find_map(|_| rows.read(64).err()).expect("an error");
-        assert!(error.to_string().contains("ends too early"), "{error}");
+        let refused = match decode(open(&path, &limits)) {
+            Ok(Decoded { pixels: Pixels::Flow(mut rows), .. }) => (0..5).find_map(|_| rows.read(64).err()),
+            Ok(Decoded { pixels: Pixels::Whole(_), .. }) => None,
+            Err(error) => Some(error),
+        };
+        refused.expect("an error")
+    }
+
+    #[test]
+    fn only_a_file_that_breaks_off_is_said_to_end_too_early() {
+        for restart in [0, 26] {
+            let make = Make { color: ColorType::Rgb, sampling: SamplingFactor::F_2_2, restart, optimized: false };
+            let whole = stream(&make, 80);
+            let (half, three_quarters) = (whole.len() / 2, whole.len() * 3 / 4);
+            assert!(matches!(refusal(&whole[..three_quarters]), MediaError::Truncated { .. }), "{restart}");
+            // Closed all the same, and with a piece taken out of its middle.
+            for damaged in [
+                [&whole[..three_quarters], &[0xff, markers::EOI]].concat(),
+                [&whole[..half], &whole[three_quarters..]].concat(),
+            ] {
+                let error = refusal(&damaged).to_string();
+                let row = error.split_once("noticed at row ").and_then(|(_, row)| row.split_once(" of 301"));
+                let row: u32 = row.unwrap_or_else(|| panic!("{error}")).0.parse().unwrap();
+                assert!(error.contains("is damaged") && (100..=301).contains(&row), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -128,7 +128,10 @@ impl<R: Read> Strips<R> {
             self.entropy.forget(row.start);
         }
         while self.first_row + (self.rows.len() as u32) < to {
-            let row = self.scan_row()?;
+            let row = match self.scan_row() {
+                Ok(row) => row,
+                Err(error) => return Err(self.located(error)),
+            };
             self.rows.push_back(row);
             // With restart markers everywhere, more is to be changed than there is data.
             let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();
@@ -207,6 +210,25 @@ impl<R: Read> Strips<R> {
         Ok(row)
     }
 
+    /// Says at which row of pixels damage was noticed. It lies there or before: what follows damaged bits can be read on for a while.
+    fn located(&self, error: MediaError) -> MediaError {
+        let row = (self.first_row + self.rows.len() as u32) * self.grid.unit_height + 1;
+        match error {
+            MediaError::Corrupt { what, .. } => {
+                MediaError::corrupt(Format::Jpeg, format!("{what}, noticed at row {row} of {}", self.grid.height))
+            }
+            other => other,
+        }
+    }
+
+    /// There are no bits for the next unit.
+    fn used_up(&self) -> MediaError {
+        if self.entropy.is_cut_off() {
+            return MediaError::truncated(Format::Jpeg, "a scan breaks off before the last pixel");
+        }
+        MediaError::corrupt(Format::Jpeg, "the data of a scan is used up too early, though the file goes on behind it")
+    }
+
     fn last_means(&self) -> Vec<i32> {
         self.components.iter().map(|component| component.last_mean).collect()
     }
@@ -216,7 +238,8 @@ impl<R: Read> Strips<R> {
     }
 
     fn restart(&mut self) -> Result<(), MediaError> {
-        self.place = self.entropy.take_restart(self.place).map_err(reading)?.ok_or_else(broken_off)?;
+        let taken = self.entropy.take_restart(self.place).map_err(reading)?;
+        self.place = taken.ok_or_else(|| self.used_up())?;
         self.units_to_restart = self.restart_interval;
         self.components.iter_mut().for_each(|component| component.last_mean = 0);
         Ok(())
@@ -239,7 +262,7 @@ impl<R: Read> Strips<R> {
             }
         }
         if self.entropy.boundary().is_some_and(|boundary| place > boundary) {
-            return Err(broken_off());
+            return Err(self.used_up());
         }
         self.place = place;
         self.units_to_restart = self.units_to_restart.wrapping_sub(1);
@@ -383,10 +406,6 @@ fn head(header: &Header) -> Option<(Vec<u8>, Vec<u8>)> {
 
 fn reading(error: io::Error) -> MediaError {
     MediaError::reading(Format::Jpeg, error)
-}
-
-fn broken_off() -> MediaError {
-    MediaError::truncated(Format::Jpeg, "a scan breaks off before the last pixel")
 }
 
 fn no_word() -> MediaError {

@@ -113,8 +113,12 @@ impl<'a> Chunks<'a> {
         } else {
             (u64::from(grid.stored.0.div_ceil(across)) * u64::from(across * down + 2), place.height.div_ceil(down))
         };
+        let (offset, length) = stored.places[number];
+        let is_there = offset.saturating_add(length) <= file.get_ref().len();
         let mut packed = share.bytes(stride * u64::from(rows))?;
         bytes.read_exact(&mut packed).map_err(|error| match error.kind() {
+            // Only what reaches beyond the end of the file is missing there.
+            io::ErrorKind::UnexpectedEof if is_there => corrupt("a strip or tile holds too few pixels"),
             io::ErrorKind::UnexpectedEof => MediaError::truncated(Format::Tiff, "a strip or tile holds too few pixels"),
             _ => failed(error),
         })?;
@@ -304,7 +308,7 @@ impl Stored {
         let needed = grid.in_plane() * page.all_planes();
         if offsets.len() < needed {
             let what = format!("it has {} of the {needed} strips or tiles it needs", offsets.len());
-            return Err(MediaError::truncated(Format::Tiff, what));
+            return Err(corrupt(what));
         }
         // What is not compressed is as long as its pixels, whatever is said; and a single strip ends with the file.
         if page.compression == Compression::None || (lengths.is_empty() && needed == 1) {
@@ -402,9 +406,9 @@ pub(crate) fn with_tables(tables: &[u8], stream: Vec<u8>) -> Vec<u8> {
 
 fn in_tiff(error: MediaError) -> MediaError {
     match error {
-        MediaError::Corrupt { what, .. } => corrupt(format!("in a JPEG strip or tile, {what}")),
-        MediaError::Truncated { what, .. } => {
-            MediaError::truncated(Format::Tiff, format!("in a JPEG strip or tile, {what}"))
+        // All of the strip or tile was there to be read.
+        MediaError::Corrupt { what, .. } | MediaError::Truncated { what, .. } => {
+            corrupt(format!("in a JPEG strip or tile, {what}"))
         }
         other => other,
     }

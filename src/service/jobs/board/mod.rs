@@ -106,7 +106,20 @@ impl Services {
         let more = runs.len() > limit as usize;
         runs.truncate(limit as usize);
         let next = runs.last().filter(|_| more).map(|run| run.id.0);
-        Ok(JobsPage { jobs: runs.iter().map(|run| self.job_view(caller, run)).collect(), next })
+        Ok(JobsPage { jobs: runs.iter().map(|run| self.job_view(caller, run)).collect(), next, held_by: None })
+    }
+
+    /// The same, with what holds up all of them that are not done.
+    pub async fn list_jobs_within(
+        &self,
+        caller: &Caller,
+        query: &JobsQuery,
+        limits: &Limits,
+    ) -> Result<JobsPage, Error> {
+        let page = self.list_jobs(caller, query).await?;
+        let is_any_open = page.jobs.iter().any(|job| job.state != State::Done);
+        let shortage = is_any_open.then(|| limits.shortage()).flatten();
+        Ok(JobsPage { held_by: shortage.map(|message| self.in_words(caller, &message)), ..page })
     }
 
     /// Everything about a run.

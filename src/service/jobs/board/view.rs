@@ -37,10 +37,14 @@ pub struct CompanyView {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct JobsPage {
     pub jobs: Vec<JobView>,
     /// The `before` of the next page, if there is one.
     pub next: Option<i64>,
+    /// What keeps all of them that are not done from getting on, if anything does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Said>,
 }
 
 /// A run.

@@ -90,12 +90,14 @@ pub async fn run(args: ListArgs, place: &Place, screen: &Screen) -> Result<Exit,
         ..JobsQuery::default()
     };
     (query.states, query.outcome) = wanted(&args.state)?;
-    let mut page = place.services.list_jobs(&caller, &query).await?;
+    let limits = place.limits();
+    let mut page = place.services.list_jobs_within(&caller, &query, &limits).await?;
     while let Some(next) = page.next.filter(|_| args.all) {
         let query = JobsQuery { before: Some(InstanceId(next)), ..query.clone() };
-        let further = place.services.list_jobs(&caller, &query).await?;
+        let further = place.services.list_jobs_within(&caller, &query, &limits).await?;
         page.jobs.extend(further.jobs);
         page.next = further.next;
+        page.held_by = page.held_by.or(further.held_by);
     }
     if args.json {
         screen.json(&page)?;
@@ -109,6 +111,9 @@ pub async fn run(args: ListArgs, place: &Place, screen: &Screen) -> Result<Exit,
     if let Some(next) = page.next {
         let more = format!("More: --before {next}, a larger --limit, or --all");
         screen.line(format!("\n{}", screen.paint(Paint::Dim, more)))?;
+    }
+    if let Some(held_by) = &page.held_by {
+        screen.line(format!("\n{}", screen.paint(Paint::Yellow, &held_by.text)))?;
     }
     if !place.daemon_runs() && page.jobs.iter().any(|job| job.state != State::Done) {
         screen.line(format!("\n{}", screen.paint(Paint::Yellow, NO_DAEMON)))?;

@@ -5,6 +5,7 @@ mod order;
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
@@ -13,6 +14,7 @@ use super::jobs;
 use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen, without_nulls};
 use super::serve::Signals;
+use super::times::Times;
 use super::watch;
 use crate::assets::ingest::{CompanyFolder, IngestError};
 use crate::model::email_setting::EmailSetting;
@@ -24,7 +26,7 @@ use crate::model::overwrite::SameName;
 use crate::model::schedule::Schedule;
 use crate::model::trigger::Trigger;
 use crate::service::jobs::board::JobsQuery;
-use crate::service::jobs::{Checked, SubmitJobParam, shown_order};
+use crate::service::jobs::{Accepted, Checked, SubmitJobParam, shown_order};
 use crate::service::{Caller, Denied, Error};
 use crate::store::companies::Company;
 use crate::store::jobs::query::Run;
@@ -117,7 +119,8 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
         return dry_run(checked, &caller, args.json, place, screen).await;
     }
     let schedule = param.exec_schedule.clone();
-    let (job_handle, submitted) = place.services.submit_job_numbered(&caller, param).await.map_err(refused)?;
+    let accepted = place.services.submit_job_numbered(&caller, param).await.map_err(refused)?;
+    let Accepted { job_handle, submitted, passed } = accepted;
     place.ring();
     if args.wait {
         let mut signals = Signals::listen()?;
@@ -144,6 +147,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
             "job": submitted.job,
             "run": run.map(|run| run.id),
             "runName": run.map(|run| &run.name),
+            "passed": passed,
             "daemonRuns": daemon_runs,
         }))?;
         return Ok(Exit::Done);
@@ -158,7 +162,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
     let means = schedule.as_ref().map(|schedule| format!("{} ({})", schedule.describe(), times.zone));
     let next = schedule.and_then(|schedule| schedule.next_after(times.now, times.zone));
     screen.facts([
-        ("runs", means.unwrap_or_default()),
+        ("runs", means.or_else(|| passed.map(|at| at_once(at, times))).unwrap_or_default()),
         ("next", next.map(|at| times.both(at)).unwrap_or_default()),
         ("look", look),
     ])?;
@@ -167,6 +171,11 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
         screen.line(screen.paint(Paint::Yellow, what))?;
     }
     Ok(Exit::Done)
+}
+
+/// How a job runs whose time has passed.
+fn at_once(passed: DateTime<Utc>, times: Times) -> String {
+    format!("at once, because its time has passed: {}", times.both(passed))
 }
 
 /// A refusal that concerns what was submitted, with a place to look things up.
@@ -230,6 +239,7 @@ async fn dry_run(
     place: &Place,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
+    let passed = checked.passed();
     let Checked { company, job } = checked;
     if job.next_fire_at.is_some() {
         let waiting = place.services.list_schedules(caller, Some(&handle::company(company.id))).await?;
@@ -251,13 +261,13 @@ async fn dry_run(
             "company": {"id": company.id, "name": company.name},
             "kind": job.spec.kind(),
             "fires": firings,
+            "passed": passed,
             "order": order,
         }))?;
         return Ok(Exit::Done);
     }
     let when = match &job.trigger {
-        Trigger::AtOnce => "at once".to_owned(),
-        Trigger::ExecTime(at) if *at < times.now => "at once, because its time has passed".to_owned(),
+        Trigger::AtOnce => passed.map_or_else(|| "at once".to_owned(), |at| at_once(at, times)),
         Trigger::ExecTime(_) => "once".to_owned(),
         Trigger::ExecSchedule(schedule) => format!("{} ({})", schedule.describe(), times.zone),
     };

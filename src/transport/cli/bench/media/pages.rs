@@ -28,7 +28,8 @@ pub(super) fn contest(plan: &MediaArgs, folder: &Path, catalogue: &[PathBuf]) ->
     let count = documents.len().max(DOCUMENTS);
     for (index, document) in documents.iter().cycle().take(count).enumerate() {
         let target = folder.join(format!("pages-{index}"));
-        pages += pdf::count_pages(&launcher(&target), document, &limits(), &|| false).map_err(failed("open a PDF"))?;
+        pages +=
+            pdf::count_pages(&launcher(&target), document, &limits(), &|| false).map_err(failed("open a PDF"))?.found;
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         ours.push(words(&["pages", text(document), text(&target)]));
         poppler.push(words(&["-jpeg", "-r", RESOLUTION, text(document), text(&target)]));
@@ -59,7 +60,7 @@ pub(super) fn draw(document: &Path, target: &Path) -> Result<(), BenchError> {
         links: false,
         options: Options::default(),
     };
-    let count = pdf::count_pages(&launcher, document, &limits, &|| false).map_err(failed("open a PDF"))?;
+    let count = pdf::count_pages(&launcher, document, &limits, &|| false).map_err(failed("open a PDF"))?.found;
     pdf::draw_pages(&launcher, document, (1, count), &drawing, &limits, &|| false, &mut |page, drawn| {
         drawn.map(|_| ()).map_err(|why| failed("draw a page")(format!("page {page}: {why}")))
     })
