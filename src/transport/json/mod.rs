@@ -16,7 +16,6 @@ mod jobs;
 mod metrics;
 mod problem;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,6 +29,7 @@ use super::connections::Table;
 use crate::service::Services;
 use crate::service::jobs::Limits;
 
+pub use health::Disk;
 pub use metrics::{HttpMetrics, measured};
 
 /// What the routes share.
@@ -37,8 +37,7 @@ pub struct JsonState {
     pub services: Services,
     /// What bounds the running jobs, for saying why one waits.
     pub limits: Limits,
-    /// The data folder, whose disk must have room.
-    pub data: PathBuf,
+    pub disk: Disk,
     pub accepting: Accepting,
     pub http: HttpMetrics,
     /// What the metrics say of connections, and of the bytes of requests.
