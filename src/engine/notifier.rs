@@ -1,13 +1,17 @@
 //! The outbox to the world: mail and completion URLs, each until it is delivered or given up.
 //!
 //! Several messages are under way at the same time, of each company no more than its share: a company with ten thousand
-//! mails, or with a completion URL that never answers, holds up none of the others. Companies take turns, and a company's
-//! hosts as their messages come. A host that has not answered within a moment is slow until it does: what goes to slow hosts
+//! mails, or with a completion URL that never answers, holds up none of the others. Companies take turns, and so do a company's
+//! hosts. A host that has not answered within a moment is slow until it does: what goes to slow hosts
 //! has places of its own, and leaves its place to others as soon as it is known to be slow. So however many receivers
 //! hang, other companies wait for them no longer than that moment, and the company itself that long for each share of
 //! its hosts that turns out to hang.
+//!
+//! A look at the outbox costs places, and not messages or hosts: it goes from company to company and from host to host, and ends when
+//! there is one for each place. Beside those it passes over what has no place just then, hosts that are known to be slow above
+//! all, of which no more than [`REMEMBERED`] are known.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,7 +28,7 @@ use crate::clock;
 use crate::model::id::CompanyId;
 use crate::outward;
 use crate::store::StoreError;
-use crate::store::jobs::outbox::{Channel, Delivery, Outgoing};
+use crate::store::jobs::outbox::{Channel, Delivery, Outgoing, Share};
 
 /// Messages of a channel that are under way at the same time: in all, and of one company.
 const AT_ONCE: usize = 16;
@@ -41,8 +45,9 @@ const HOST_SHARE: usize = 8;
 /// more than [`AT_ONCE`] for each such moment of that time come together, beside those of [`SLOW_AT_ONCE`].
 const SLOW: TimeDelta = TimeDelta::seconds(5);
 
-/// Slow hosts that are remembered. When there are more all are forgotten, and show anew what they are.
-const REMEMBERED: usize = 1024;
+/// Slow hosts that are remembered, and companies with the host that was served last. When there are more all are forgotten: hosts show
+/// anew what they are, and turns begin with the first host.
+const REMEMBERED: usize = 256;
 
 /// Why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +146,12 @@ struct UnderWay<'s> {
     slow_hosts: HashSet<String>,
     /// Whose message was begun last.
     last_served: Option<CompanyId>,
+    /// The host to which the last message of a company was begun.
+    last_hosts: HashMap<CompanyId, String>,
 }
+
+/// What companies have ready, in the order of their turns.
+type Ready = Vec<VecDeque<Outgoing>>;
 
 impl<'s> UnderWay<'s> {
     fn is_empty(&self) -> bool {
@@ -152,27 +162,60 @@ impl<'s> UnderWay<'s> {
     async fn fill(&mut self, shared: &'s Shared, channel: Channel) -> Result<DateTime<Utc>, StoreError> {
         let now = shared.clock.now();
         self.note_slow_hosts(now);
-        loop {
-            let known: Vec<i64> = self.messages.keys().copied().collect();
-            let (due, next) = shared.store.due_messages(channel, now, &known, &self.full_companies()).await?;
-            if !self.begin_some(shared, due, now) {
-                let slow_at = self.messages.values().filter(|way| !self.is_slow(way)).map(|way| way.begun_at + SLOW);
-                return Ok(next.into_iter().chain(slow_at).fold(now + NET, std::cmp::min));
+        let next = shared.store.ready_messages(channel, now).await?;
+        // What goes to slow hosts is found beside what does not: a place of those that are not slow is free after a moment.
+        while self.taken(false, |_| true) < AT_ONCE {
+            let ready = self.look(shared, channel).await?;
+            if !self.begin_some(shared, ready, now) {
+                break;
             }
         }
+        let slow_at = self.messages.values().filter(|way| !self.is_slow(way)).map(|way| way.begun_at + SLOW);
+        Ok(next.into_iter().chain(slow_at).fold(now + NET, std::cmp::min))
+    }
+
+    /// What is ready and has a place, of so many companies as there are places: those after the one served last first.
+    async fn look(&mut self, shared: &Shared, channel: Channel) -> Result<Ready, StoreError> {
+        let under_way: Vec<i64> = self.messages.keys().copied().collect();
+        let (mut ready, mut after, mut is_round) = (Ready::new(), self.last_served, self.last_served.is_none());
+        while ready.len() < AT_ONCE {
+            let Some(company) = shared.store.next_sender(channel, after).await? else {
+                if is_round {
+                    break;
+                }
+                (after, is_round) = (None, true);
+                continue;
+            };
+            if is_round && self.last_served.is_some_and(|last| company > last) {
+                break;
+            }
+            after = Some(company);
+            let of_company = self.taken(false, |way| way.company == company);
+            if of_company >= SHARE {
+                continue;
+            }
+            let share = Share {
+                company,
+                after: self.last_hosts.get(&company).map(String::as_str),
+                full: &self.full_hosts(company),
+                under_way: &under_way,
+                // Those to which all that is ready is under way give nothing.
+                hosts: SHARE + self.messages.values().filter(|way| way.company == company).count(),
+            };
+            let messages = shared.store.messages_in_turn(channel, share).await?;
+            if !messages.is_empty() {
+                ready.push(messages.into());
+            }
+        }
+        Ok(ready)
     }
 
     /// One of each company in turn, as long as there are places. Whether there was one at all.
-    fn begin_some(&mut self, shared: &'s Shared, due: Vec<Outgoing>, now: DateTime<Utc>) -> bool {
-        let mut queues: BTreeMap<(bool, CompanyId), VecDeque<Outgoing>> = BTreeMap::new();
-        for message in due {
-            // Companies after the one served last come first.
-            queues.entry((Some(message.company) <= self.last_served, message.company)).or_default().push_back(message);
-        }
+    fn begin_some(&mut self, shared: &'s Shared, mut ready: Ready, now: DateTime<Utc>) -> bool {
         let begun_before = self.messages.len();
         for _ in 0..SHARE {
-            for queue in queues.values_mut() {
-                while let Some(message) = queue.pop_front() {
+            for messages in &mut ready {
+                while let Some(message) = messages.pop_front() {
                     if self.has_place(&message) {
                         self.begin(shared, message, now);
                         break;
@@ -186,6 +229,10 @@ impl<'s> UnderWay<'s> {
     fn begin(&mut self, shared: &'s Shared, message: Outgoing, now: DateTime<Utc>) {
         let way = Way { company: message.company, host: message.host.clone(), begun_at: now };
         self.last_served = Some(message.company);
+        if self.last_hosts.len() >= REMEMBERED && !self.last_hosts.contains_key(&message.company) {
+            self.last_hosts.clear();
+        }
+        self.last_hosts.insert(message.company, message.host.clone());
         let id = message.id;
         self.messages.insert(id, way);
         self.deliveries.push(Box::pin(async move {
@@ -198,25 +245,30 @@ impl<'s> UnderWay<'s> {
         self.slow_hosts.contains(&way.host)
     }
 
+    /// Messages under way to hosts that are known to be slow, or to others, and are like this.
+    fn taken(&self, are_slow: bool, is_like_it: impl Fn(&Way) -> bool) -> usize {
+        self.messages.values().filter(|way| self.is_slow(way) == are_slow && is_like_it(way)).count()
+    }
+
     fn has_place(&self, message: &Outgoing) -> bool {
         let is_slow = self.slow_hosts.contains(&message.host);
         let (most, share) = if is_slow { (SLOW_AT_ONCE, SLOW_SHARE) } else { (AT_ONCE, SHARE) };
-        let alike = || self.messages.values().filter(|way| self.is_slow(way) == is_slow);
-        alike().count() < most
-            && alike().filter(|way| way.company == message.company).count() < share
+        self.taken(is_slow, |_| true) < most
+            && self.taken(is_slow, |way| way.company == message.company) < share
             && self.messages.values().filter(|way| way.host == message.host).count() < HOST_SHARE
     }
 
-    /// Companies of which nothing more can begin.
-    fn full_companies(&self) -> Vec<CompanyId> {
-        let mut taken: BTreeMap<CompanyId, (usize, usize)> = BTreeMap::new();
+    /// Hosts to which nothing more of a company can begin.
+    fn full_hosts(&self, company: CompanyId) -> Vec<String> {
+        let mut under_way: HashMap<&str, usize> = HashMap::new();
         for way in self.messages.values() {
-            let (quick, slow) = taken.entry(way.company).or_default();
-            *(if self.is_slow(way) { slow } else { quick }) += 1;
+            *under_way.entry(&way.host).or_default() += 1;
         }
-        let is_full =
-            |(quick, slow): (usize, usize)| quick >= SHARE && (slow >= SLOW_SHARE || self.slow_hosts.is_empty());
-        taken.into_iter().filter(|(_, taken)| is_full(*taken)).map(|(company, _)| company).collect()
+        let has_slow_place =
+            self.taken(true, |_| true) < SLOW_AT_ONCE && self.taken(true, |way| way.company == company) < SLOW_SHARE;
+        let slow = self.slow_hosts.iter().map(String::as_str).filter(|_| !has_slow_place);
+        let taken = under_way.into_iter().filter(|(_, count)| *count >= HOST_SHARE).map(|(host, _)| host);
+        slow.chain(taken).map(str::to_owned).collect()
     }
 
     fn note_slow_hosts(&mut self, now: DateTime<Utc>) {

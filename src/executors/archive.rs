@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::filing::{Fate, Filing, Incoming};
+use super::filing::{self, Fate, Filing, Incoming};
 use super::pictures::{self, Unmade};
 use super::process::{self, Subject};
 use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
@@ -280,7 +280,7 @@ impl Unpacking<'_> {
             let line = LogLine::new(LogType::UploadError, message);
             line.about(None, file_name(&left.path), FileType::NoType)
         }));
-        let (error, warning) = (left_out.len() as i64, junk.len() as i64);
+        let (error, warning) = (left_out.len() as i64, filing::warnings_among(&lines));
         let counters = Counters { error, warning, ..Counters::default() };
         let report = ItemReport { result: stamp, counters, lines };
         context.commit(Item(key), Effect::Nothing, move |_| report).await?;

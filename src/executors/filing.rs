@@ -347,12 +347,18 @@ impl Filing {
     }
 }
 
-async fn commit(context: &Context, incoming: Incoming, counters: Counters, line: LogLine) -> Result<(), Failure> {
+async fn commit(context: &Context, incoming: Incoming, mut counters: Counters, line: LogLine) -> Result<(), Failure> {
     let mut lines = incoming.history;
+    counters.warning += warnings_among(&lines);
     lines.push(line);
     let report = ItemReport { result: incoming.stamp, counters, lines };
     context.commit(Item(incoming.key), Effect::Nothing, move |_| report).await?;
     Ok(())
+}
+
+/// What is counted of lines about a file.
+pub fn warnings_among(lines: &[LogLine]) -> i64 {
+    lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64
 }
 
 /// Its content is there already.
@@ -466,7 +472,7 @@ impl Told {
             let name = filed.name();
             lines.extend(self.warnings(filed).map(|message| self.line(LogType::UploadWarning, name, message)));
         }
-        counters.warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
+        counters.warning = warnings_among(&lines);
         let mut result = self.incoming.stamp;
         if filed.is_master() {
             process::note_parent(&mut result, filed.asset(), &self.ready.master.blob, self.ready.format);

@@ -201,13 +201,13 @@ impl Entrance {
     async fn enter(self) -> Result<Turn, Failure> {
         if self.marks.is_suspect(&self.work) {
             let guard = self.gate.clone().write_owned().await;
-            let entered = Arc::new(self.mark()?);
+            let entered = Arc::new(self.mark().await?);
             let _task = AbortOnDropHandle::new(tokio::spawn(hold(guard, Arc::downgrade(&entered), self.clock)));
             return Ok(Turn { entered, _gate: Gate::Alone { _task } });
         }
         // A mark is made while no suspect is alone, however long it stays.
         let guard = self.gate.clone().read_owned().await;
-        let entered = Arc::new(self.mark()?);
+        let entered = Arc::new(self.mark().await?);
         let gate = match self.beside {
             Beside::Others => Gate::Together { _guard: guard },
             Beside::Everybody => Gate::Open,
@@ -215,9 +215,11 @@ impl Entrance {
         Ok(Turn { entered, _gate: gate })
     }
 
-    fn mark(&self) -> Result<Entered, Failure> {
+    async fn mark(&self) -> Result<Entered, Failure> {
         let failed = |error: MarkError| Failure::of_io(&error.source, &error);
-        let entered = self.marks.enter(&self.work, &self.mark).map_err(failed)?;
+        let (marks, work, mark) = (self.marks.clone(), self.work.clone(), self.mark.clone());
+        let entered = tokio::task::spawn_blocking(move || marks.enter(&work, &mark)).await;
+        let entered = entered.map_err(failure::internal)?.map_err(failed)?;
         if entered.is_alone() {
             let Mark { file, run, .. } = &self.mark;
             tracing::info!(work = %self.work, file, run = %run, "was in work when the daemon ended: it is tried alone");
@@ -228,7 +230,8 @@ impl Entrance {
 
 async fn hold(guard: OwnedRwLockWriteGuard<()>, entered: Weak<Entered>, clock: SharedClock) {
     clock::sleep(&*clock, LONGEST_ALONE).await;
-    if let Some(Err(error)) = entered.upgrade().map(|entered| entered.admit_others()) {
+    let admitted = tokio::task::spawn_blocking(move || entered.upgrade().map(|entered| entered.admit_others())).await;
+    if let Ok(Some(Err(error))) = admitted {
         tracing::warn!(%error, "a file stays marked as the only one in work, and is not any more");
     }
     drop(guard);

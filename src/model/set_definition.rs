@@ -35,14 +35,15 @@ pub enum Question {
 
 enum Piece<'a> {
     Text(&'a str),
-    Place(Place),
+    /// With how it is written.
+    Place(Place, &'a str),
 }
 
 /// The assets that a definition names, each once, in their order.
 pub fn assets(field: &str, definition: &str) -> Result<Vec<AssetId>, Invalid> {
     let mut found = Vec::new();
     for piece in pieces(field, definition)? {
-        if let Piece::Place(Place { asset, .. }) = piece
+        if let Piece::Place(Place { asset, .. }, _) = piece
             && !found.contains(&asset)
         {
             found.push(asset);
@@ -60,13 +61,50 @@ pub fn resolved(definition: &str, answer: impl Fn(&Place) -> String) -> String {
     for piece in &pieces {
         match piece {
             Piece::Text(text) => resolved.push_str(text),
-            Piece::Place(place) => resolved.push_str(&answer(place)),
+            Piece::Place(place, _) => resolved.push_str(&answer(place)),
         }
         if resolved.len() > LONGEST_RESOLVED {
             return definition.to_owned();
         }
     }
     resolved
+}
+
+/// A definition without assets that are gone. Rows of images close up; anywhere else nothing stands at their places, as in what is
+/// published of them. None if it names none of them, or cannot be read.
+pub fn without(definition: &str, is_gone: impl Fn(AssetId) -> bool) -> Option<String> {
+    let pieces = pieces("setDefinition", definition).ok()?;
+    let is_left = |piece: &&Piece| !matches!(piece, Piece::Place(place, _) if is_gone(place.asset));
+    if pieces.iter().all(|piece| is_left(&piece)) {
+        return None;
+    }
+    if let Some(rows) = rows(&pieces) {
+        let left = |row: &[&Piece]| -> Vec<String> { row.iter().copied().filter(is_left).map(written).collect() };
+        let rows = rows.iter().map(|row| left(row)).filter(|row| !row.is_empty());
+        return Some(join(rows));
+    }
+    Some(pieces.iter().filter(is_left).map(written).collect())
+}
+
+fn written(piece: &Piece) -> String {
+    match piece {
+        Piece::Text(text) | Piece::Place(_, text) => (*text).to_owned(),
+    }
+}
+
+/// The places of a definition that is nothing but rows of them, as [`of_rows`] writes them.
+fn rows<'p, 'a>(pieces: &'p [Piece<'a>]) -> Option<Vec<Vec<&'p Piece<'a>>>> {
+    let mut rows: Vec<Vec<&Piece>> = Vec::new();
+    for pair in pieces.chunks(2) {
+        match pair {
+            [Piece::Text("{"), place] if rows.is_empty() => rows.push(vec![place]),
+            [Piece::Text("},{"), place] if !rows.is_empty() => rows.push(vec![place]),
+            [Piece::Text(";"), place] => rows.last_mut()?.push(place),
+            [Piece::Text("}")] if !rows.is_empty() => return Some(rows),
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn pieces<'a>(field: &str, definition: &'a str) -> Result<Vec<Piece<'a>>, Invalid> {
@@ -80,7 +118,8 @@ fn pieces<'a>(field: &str, definition: &'a str) -> Result<Vec<Piece<'a>>, Invali
         let (call, after) =
             inside.split_once('}').ok_or_else(|| Invalid::new(field, format!("has no }} that closes ${{{shown}")))?;
         found.push(Piece::Text(text));
-        found.push(Piece::Place(place(field, call)?));
+        let written = &rest[text.len()..rest.len() - after.len()];
+        found.push(Piece::Place(place(field, call)?, written));
         rest = after;
     }
     found.push(Piece::Text(rest));
@@ -118,8 +157,11 @@ fn place(field: &str, text: &str) -> Result<Place, Invalid> {
 /// The definition of a spin with two axes: images of a row between semicolons, rows between commas.
 pub fn of_rows(rows: &[Vec<String>]) -> String {
     let place = |handle: &String| format!("${{getCatalogId([{handle}])}}");
-    let row = |row: &Vec<String>| format!("{{{}}}", row.iter().map(place).collect::<Vec<_>>().join(";"));
-    rows.iter().map(row).collect::<Vec<_>>().join(",")
+    join(rows.iter().map(|row| row.iter().map(place).collect()))
+}
+
+fn join(rows: impl Iterator<Item = Vec<String>>) -> String {
+    rows.map(|row| format!("{{{}}}", row.join(";"))).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -135,6 +177,27 @@ mod tests {
         let rows = of_rows(&[vec!["a|1|1|1".into(), "a|2|1|2".into()], vec!["a|3|1|3".into()]]);
         assert_eq!(rows, "{${getCatalogId([a|1|1|1])};${getCatalogId([a|2|1|2])}},{${getCatalogId([a|3|1|3])}}");
         assert_eq!(assets("setDefinition", &rows).unwrap(), [AssetId(1), AssetId(2), AssetId(3)]);
+    }
+
+    #[test]
+    fn what_is_gone_leaves_a_definition() {
+        let place = |number: i64| format!("${{getCatalogId([a|{number}|1|{number}])}}");
+        let row = |numbers: &[i64]| numbers.iter().map(|number| format!("a|{number}|1|{number}")).collect::<Vec<_>>();
+        let spin = of_rows(&[row(&[1, 2]), row(&[3])]);
+        let table = [
+            (spin.clone(), vec![9], None),
+            (spin.clone(), vec![1], Some(of_rows(&[row(&[2]), row(&[3])]))),
+            (spin.clone(), vec![2], Some(of_rows(&[row(&[1]), row(&[3])]))),
+            (spin.clone(), vec![3], Some(of_rows(&[row(&[1, 2])]))),
+            (spin.clone(), vec![1, 2, 3], Some(String::new())),
+            (format!("{};img,{};", place(1), place(2)), vec![1], Some(format!(";img,{};", place(2)))),
+            (format!("{{{},{}}}", place(1), place(2)), vec![2], Some(format!("{{{},}}", place(1)))),
+            (format!("{} ${{", place(1)), vec![1], None),
+            ("plain".to_owned(), vec![1], None),
+        ];
+        for (definition, gone, expected) in table {
+            assert_eq!(without(&definition, |asset| gone.contains(&asset.0)), expected, "{definition} {gone:?}");
+        }
     }
 
     #[test]

@@ -30,14 +30,14 @@ impl MarkKeeper {
     pub async fn keep(&self) -> Result<(), Error> {
         let numbers = self.store.highest_numbers().await?;
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Somebody may have tidied up.
-        if written.as_ref() == Some(&numbers) && mark::path(&self.blobs).exists() {
-            return Ok(());
-        }
+        let is_known = written.as_ref() == Some(&numbers);
         let mark = Mark { identity: self.identity.clone(), numbers: numbers.clone() };
         let blobs = self.blobs.clone();
-        let done = tokio::task::spawn_blocking(move || mark.write(&blobs)).await;
-        let done = done.map_err(|error| Error::Internal(format!("the mark was not written: {error}")))?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Somebody may have tidied up.
+            if is_known && mark::path(&blobs).exists() { Ok(()) } else { mark.write(&blobs) }
+        });
+        let done = done.await.map_err(|error| Error::Internal(format!("the mark was not written: {error}")))?;
         done.map_err(|error| Error::Refused(error.to_string()))?;
         if written.is_none() {
             self.store.note_mark().await?;

@@ -207,7 +207,7 @@ impl Uploads {
     }
 
     /// Begins a file of the post. `file_name` is what its part says, maybe with a path.
-    pub fn begin_file(&self, opened: &Opened, file_name: Option<&str>) -> Result<Receiving, Error> {
+    pub async fn begin_file(&self, opened: &Opened, file_name: Option<&str>) -> Result<Receiving, Error> {
         let most = self.limits().max_files;
         if opened.files.len() >= most {
             return Err(Invalid::new("the post", format!("must hold at most {most} files")).into());
@@ -223,7 +223,10 @@ impl Uploads {
                 return Err(Error::missing("filename", "the part of a file, or fileName, says what it is called"));
             }
         };
-        let mut draft = self.blobs.draft().map_err(blob_error)?;
+        let blobs = self.blobs.clone();
+        let draft = tokio::task::spawn_blocking(move || blobs.draft()).await;
+        let draft = draft.map_err(|error| Error::Internal(format!("a posted file was not begun: {error}")))?;
+        let mut draft = draft.map_err(blob_error)?;
         let file = draft
             .file()
             .try_clone()

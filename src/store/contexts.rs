@@ -69,22 +69,20 @@ impl Store {
     }
 }
 
-/// Notes that readers are given what is published and newer than publish `since`.
+/// Notes that readers are given these assets. Those that are gone have no history.
 pub(super) async fn note_published(
     tx: &mut Transaction,
     context: ContextId,
-    since: i64,
+    assets: &[AssetId],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO publish_history (asset_id, context_id, published_at)
-         SELECT DISTINCT p.asset_id, p.context_id, $3
-         FROM publication p INDEXED BY publication_by_seq CROSS JOIN asset a ON a.id = p.asset_id
-         WHERE p.context_id = $1 AND p.present = 1 AND p.seq > $2
+         SELECT DISTINCT a.id, $1, $3 FROM json_each($2) f CROSS JOIN asset a ON a.id = f.value WHERE true
          ON CONFLICT (asset_id, context_id) DO UPDATE SET published_at = excluded.published_at",
     )
     .bind(context.0)
-    .bind(since)
+    .bind(json!(assets).to_string())
     .bind(at.timestamp_millis())
     .execute(tx)
     .await

@@ -48,7 +48,7 @@ impl Store {
         .await
         .map_err(StoreError::doing("count scheduled jobs"))?;
         let messages = sqlx::query_as(
-            "SELECT channel, count(*) FROM outbox INDEXED BY outbox_due WHERE state = 'Pending' GROUP BY channel",
+            "SELECT channel, count(*) FROM outbox INDEXED BY outbox_pending WHERE state = 'Pending' GROUP BY channel",
         )
         .fetch_all(&mut *reader)
         .await
@@ -56,7 +56,9 @@ impl Store {
         let facts = sqlx::query(
             "SELECT (SELECT min(not_before_at) FROM instance INDEXED BY instance_waiting
                      WHERE state = 'WaitingCoordinator' AND not_before_at <= $1) AS waiting_since,
-                    (SELECT min(created_at) FROM outbox INDEXED BY outbox_due WHERE state = 'Pending') AS messages_since,
+                    (SELECT min((SELECT min(o.created_at) FROM outbox o INDEXED BY outbox_pending
+                                 WHERE o.state = 'Pending' AND o.channel = c.channel))
+                     FROM (SELECT 'mail' AS channel UNION ALL SELECT 'url') c) AS messages_since,
                     (SELECT count(*) FROM company WHERE id <> 0) AS companies,
                     (SELECT count(*) FROM account) AS accounts",
         )

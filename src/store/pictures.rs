@@ -230,20 +230,23 @@ impl From<DerivedRow> for Derived {
     }
 }
 
-/// Whether this is the master of the asset.
+/// Whether this is the master of the asset, and the asset is not in the trash: who has put it there meanwhile does not wait for what is
+/// made of it, and may have put that there as well.
 pub(super) async fn has_master(
     tx: &mut Transaction,
     company: CompanyId,
     asset: AssetId,
     blob: &str,
 ) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM asset WHERE id = $1 AND company_id = $2 AND blob = $3)")
-        .bind(asset.0)
-        .bind(company.0)
-        .bind(blob)
-        .fetch_one(tx)
-        .await
-        .map_err(StoreError::doing("look at the master of an asset"))
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM asset WHERE id = $1 AND company_id = $2 AND blob = $3 AND trash_state = 'NotInTrash')",
+    )
+    .bind(asset.0)
+    .bind(company.0)
+    .bind(blob)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("look at the master of an asset"))
 }
 
 /// Whether this is the master of the asset, made in this way, and the asset is not in the trash: what a job has read before

@@ -370,7 +370,7 @@ async fn take_file(
     file_name: Option<&str>,
     style: &mut Style,
 ) -> Result<(), Fault> {
-    let mut receiving = state.uploads.begin_file(opened, file_name).map_err(fault)?;
+    let mut receiving = state.uploads.begin_file(opened, file_name).await.map_err(fault)?;
     while let Some(bytes) = form.content().await? {
         let written = receiving.write(&bytes).await;
         if receiving.is_too_large() {

@@ -142,8 +142,11 @@ codes! {
     URL_FETCHED = "url-fetched";
     URL_FAILED = "url-failed";
     URL_RETRIED = "url-retried";
+    URL_CODING_STRANGE = "url-coding-strange";
     URL_DECODED = "url-decoded";
     URL_LENGTH_UNSAID = "url-length-unsaid";
+    URL_NOT_ENCODED = "url-not-encoded";
+    URL_PACKED_BY_ITSELF = "url-packed-by-itself";
 
     // Job log: optimization
     OPTIMIZE_SUCCESS = "optimize-success";

@@ -490,7 +490,7 @@ parts-gone =
        *[other] { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them forth any more.
     }
 # $file (Text) the document, Photoshop file or film
-parts-outdated = { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job brought.
+parts-outdated = { $file } was replaced by another file, or went to the trash, while its parts were made: nothing more is made of the one that this job brought.
 # $asset (Text)
 # $count (Number) assets that were made of its earlier file
 parts-of-earlier-gone =
@@ -575,7 +575,17 @@ url-failed = { $url } could not be fetched: { $reason }.
 # $at (Time) of the next attempt
 url-retried = { $url } could not be fetched (attempt { $attempt } of { $attempts }): { $reason }. The next attempt is on { TIME($at, $zone) }.
 # $url (Text)
-url-decoded = { $url } came encoded as gzip, which was not asked for; it was decoded.
+# $coding (Text) gzip or deflate
+url-decoded = { $url } came encoded as { $coding }, which was not asked for; it was decoded.
+# $url (Text)
+# $coding (Text) gzip or deflate
+url-packed-by-itself = The server calls { $url } encoded as { $coding }, which it is by itself: it was taken as it is.
+# $url (Text)
+# $coding (Text) gzip or deflate
+url-not-encoded = The server calls { $url } encoded as { $coding }, and it is not: it was taken as it came.
+# $url (Text)
+# $coding (Text) as the server calls it
+url-coding-strange = The server calls { $url } encoded as { $coding }, which is no encoding of HTTP: it was taken as it came.
 # $url (Text)
 url-length-unsaid = The server did not say how long { $url } is: if the connection was cut, the file lacks its end.
 

@@ -233,6 +233,25 @@ async fn an_asset_set_is_what_its_definition_says() {
 }
 
 #[tokio::test]
+async fn what_is_given_up_leaves_the_definitions_that_named_it() {
+    let Views { shop, pictures: [front, side, _], .. } = Views::new("ImageSet").await;
+    let place = |asset: AssetId| format!("${{getCatalogId([{}])}}", asset_handle(asset));
+    let definition = format!("{};{};img,{};", place(front), place(front), place(side));
+    let order = json!({"folderHandle": "Shoes", "name": "media", "subType": "MediaSet", "setDefinition": definition});
+    let set = shop.call("createAssetSet", order).await.unwrap()["assetHandle"].as_str().unwrap().to_owned();
+    let defined = async || shop.one(number(&set)).await["assetSetInfo"]["setDefinition"].as_str().unwrap().to_owned();
+    shop.call("deleteAsset", json!({"assetHandle": asset_handle(front)})).await.unwrap();
+    assert_eq!(defined().await, definition, "it may come back");
+    shop.call("emptyAssetsFromTrash", json!({"assetHandleArray": [asset_handle(front)]})).await.unwrap();
+    let left = defined().await;
+    assert_eq!(left, format!(";;img,{};", place(side)));
+    shop.call("setAssetSetDefinition", json!({"assetHandle": set, "setDefinition": left})).await.unwrap();
+    assert_eq!(names(&shop, &set).await, ["side"]);
+    let why = shop.refused("setAssetSetDefinition", json!({"assetHandle": set, "setDefinition": definition})).await;
+    assert_eq!(why, "setDefinition: asset 1: there is no such asset");
+}
+
+#[tokio::test]
 async fn assets_tell_what_they_belong_to_and_what_they_were_made_from() {
     let Views { shop, set, pictures: [front, side, back] } = Views::new("ImageSet").await;
     let related = shop.call("getAssociatedAssets", json!({"assetHandle": asset_handle(front)})).await.unwrap();

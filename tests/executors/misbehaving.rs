@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +29,8 @@ struct Files {
     one: Vec<u8>,
     two: Vec<u8>,
     packed: Vec<u8>,
+    /// A drawing that is packed by itself.
+    drawing: Vec<u8>,
 }
 
 impl Files {
@@ -38,7 +40,8 @@ impl Files {
         one.resize(length, 0);
         two.resize(length, 0);
         let packed = gzip(&one);
-        Self { one, two, packed }
+        let drawing = b"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"8\" height=\"8\"><rect width=\"5\" height=\"5\"/></svg>";
+        Self { one, two, packed, drawing: gzip(drawing) }
     }
 }
 
@@ -91,9 +94,10 @@ const PACKED: &str = "\r\nETag: \"v1\"\r\nContent-Encoding: gzip";
 enum Expected {
     One,
     Two,
+    Drawing,
     Refused(&'static str),
 }
-use Expected::{One, Refused, Two};
+use Expected::{Drawing, One, Refused, Two};
 
 /// A server by its answers. How it is called, what is to come of it, how many ranges it is asked for, and what it answers.
 type Case = (&'static str, Expected, usize, fn(&Ask) -> Vec<u8>);
@@ -212,11 +216,44 @@ const CASES: &[Case] = &[
     }),
     ("gzip-huge", Refused("more than the 1.0 MB allowed"), 0, |_| whole(PACKED, &gzip(&vec![0; 3_000_000]))),
     ("unknown-coding", Refused("it came encoded as br"), 0, |ask| whole("\r\nContent-Encoding: br", &ask.files.one)),
+    ("label-charset", One, 0, |ask| whole("\r\nContent-Encoding: UTF-8", &ask.files.one)),
+    ("label-binary", One, 0, |ask| whole("\r\nContent-Encoding: binary", &ask.files.one)),
+    ("label-of-a-bucket", One, 0, |ask| whole("\r\nContent-Encoding: aws-chunked,gzip", &ask.files.packed)),
+    ("label-none", One, 0, |ask| whole("\r\nContent-Encoding: none", &ask.files.one)),
+    ("label-identity-twice", One, 0, |ask| whole("\r\nContent-Encoding: identity, identity", &ask.files.one)),
+    ("label-gzip-on-plain", One, 0, |ask| whole("\r\nContent-Encoding: gzip", &ask.files.one)),
+    ("label-deflate-on-plain", Refused("came encoded as deflate, which was not asked for, and cannot"), 0, |ask| {
+        whole("\r\nContent-Encoding: deflate", &ask.files.one)
+    }),
+    ("label-goes-on", One, 1, |ask| {
+        const LABEL: &str = "\r\nETag: \"v1\"\r\nContent-Encoding: utf-8";
+        let one = &ask.files.one;
+        broken(ask, cut(LABEL, one), |from| part(LABEL, from, one), whole(LABEL, one))
+    }),
+    ("gzip-twice", One, 0, |ask| {
+        whole("\r\nContent-Encoding: gzip\r\nContent-Encoding: x-gzip", &gzip(&ask.files.packed))
+    }),
+    ("deflate-with-header", One, 0, |ask| {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&ask.files.one).unwrap();
+        whole("\r\nContent-Encoding: deflate", &encoder.finish().unwrap())
+    }),
+    ("deflate-without-header", One, 0, |ask| {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&ask.files.one).unwrap();
+        whole("\r\nContent-Encoding: deflate", &encoder.finish().unwrap())
+    }),
+    ("packed-by-name.svgz", Drawing, 0, |ask| whole("\r\nContent-Encoding: x-gzip", &ask.files.drawing)),
+    ("packed-for-the-way.svgz", Drawing, 0, |ask| whole("\r\nContent-Encoding: gzip", &gzip(&ask.files.drawing))),
     ("nothing-again-and-again", Refused("the connection failed"), 0, |ask| {
         let answer = whole(V1, &ask.files.one);
         answer[..answer.len() - ask.files.one.len()].to_vec()
     }),
 ];
+
+fn file_name(case: &str) -> String {
+    if case.contains('.') { case.to_owned() } else { format!("{case}.jpg") }
+}
 
 /// How often each was asked for, and how often for a range.
 #[derive(Default)]
@@ -281,21 +318,22 @@ async fn what_comes_of_a_bad_server_is_right_or_refused() {
     let (files, asked) = (Files::new(), Arc::new(Mutex::new(Asked::default())));
     let server = serve(asked.clone()).await;
     let urls: Vec<(String, &str)> =
-        CASES.iter().map(|(name, ..)| (format!("http://{server}/{name}.jpg"), "")).collect();
+        CASES.iter().map(|(name, ..)| (format!("http://{server}/{}", file_name(name)), "")).collect();
     let done = fetch(&world, &urls).await;
     let text = done.text();
     let refused = CASES.iter().filter(|(_, expected, ..)| matches!(expected, Refused(_))).count() as i64;
     assert_eq!((done.counters.error, done.counters.success), (refused, CASES.len() as i64 - refused), "{text}");
     let masters = masters(&world).await;
     for (name, expected, ranges, _) in CASES {
-        let found = masters.get(*name);
+        let found = masters.get(name.trim_end_matches(".svgz"));
         match expected {
+            Drawing => assert!(found == Some(&files.drawing), "{name}\n{text}"),
             One => assert!(found == Some(&files.one), "{name}\n{text}"),
             Two => assert!(found == Some(&files.two), "{name}\n{text}"),
             Refused(why) => {
                 assert_eq!(found, None, "{name}\n{text}");
                 let mut errors = text.lines().filter(|line| line.starts_with("UploadError"));
-                let line = errors.find(|line| line.contains(&format!("/{name}.jpg could not be fetched")));
+                let line = errors.find(|line| line.contains(&format!("/{} could not be fetched", file_name(name))));
                 assert!(line.is_some_and(|line| line.contains(why)), "{name}: {line:?}\n{text}");
             }
         }
@@ -303,7 +341,28 @@ async fn what_comes_of_a_bad_server_is_right_or_refused() {
         assert_eq!(asked.ranges[*name], *ranges, "{name}\n{text}");
         assert!(asked.all[*name] <= 4, "{name}");
     }
-    assert_eq!(text.matches("came encoded as gzip, which was not asked for; it was decoded").count(), 2, "{text}");
+    let told = |name: &str, log_type: &str, what: &str| {
+        let name = file_name(name);
+        let is_it =
+            |line: &&str| line.starts_with(log_type) && line.contains(&format!("/{name} ")) && line.contains(what);
+        assert_eq!(text.lines().filter(is_it).count(), 1, "{name}: {what}\n{text}");
+    };
+    const DECODED: &str = "which was not asked for; it was decoded";
+    for name in ["gzip", "gzip-goes-on", "label-of-a-bucket", "deflate-with-header", "packed-for-the-way.svgz"] {
+        told(name, "JobInfo", DECODED);
+    }
+    assert_eq!(text.matches(DECODED).count(), 5 + 2 + 1, "gzip-twice, deflate-without-header\n{text}");
+    told("packed-by-name.svgz", "JobInfo", "encoded as gzip, which it is by itself");
+    told("label-gzip-on-plain", "UploadWarning", "encoded as gzip, and it is not");
+    for (name, label) in [
+        ("label-charset", "utf-8"),
+        ("label-binary", "binary"),
+        ("label-of-a-bucket", "aws-chunked"),
+        ("label-goes-on", "utf-8"),
+    ] {
+        told(name, "UploadWarning", &format!("encoded as {label}, which is no encoding of HTTP"));
+    }
+    assert_eq!(done.counters.warning, 5, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -317,10 +317,50 @@ async fn what_came_after_staging_is_for_the_next_publish() {
     assert_eq!(world.state(SERVING).await, state);
 }
 
+/// Readers are given more than one page of assets: the history has all of them, wherever the publish ends, and whoever goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_of_many_assets_is_noted_in_pages() {
+    const MORE: i64 = 520;
+    for is_killed in [false, true] {
+        let world = World::new().await;
+        world.put("in/a.txt", b"The same for all.");
+        world.run(JobKind::UploadDirectory, crate::world::directory("in")).await.succeeded();
+        for sql in [
+            format!("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MORE})
+                     INSERT INTO asset (company_id, folder_id, name, asset_type, file_name, blob, bytes, created_at, created_by,
+                                        modified_at, modified_by, change_seq)
+                     SELECT a.company_id, a.folder_id, 'more-' || n, a.asset_type, 'more-' || n || '.txt', a.blob, a.bytes, 0,
+                            a.created_by, 0, a.modified_by, a.change_seq
+                     FROM n JOIN asset a ON a.name = 'a'"),
+            "INSERT INTO publish_mark (asset_id, context_id, marked)
+             SELECT m.id, k.context_id, 1 FROM asset m JOIN asset a ON a.name = 'a'
+             JOIN publish_mark k ON k.asset_id = a.id WHERE m.name LIKE 'more-%'"
+                .to_owned(),
+        ] {
+            world.execute(sql).await;
+        }
+        let noted = async || world.query("SELECT count(*), count(DISTINCT published_at) FROM publish_history").await;
+        let waiting = world.begin(SERVING, "Full", Some("/given:now:0000000001")).await.unwrap();
+        assert_eq!(world.published_names().len() as i64, MORE + 1, "readers see it");
+        assert_eq!(noted().await, [[json!(500), json!(1)]], "a page of it");
+        if is_killed {
+            world.stop(waiting).await;
+            let done = world.run(JobKind::ImageServingPublish, SERVING.order("Incremental")).await.succeeded();
+            assert!(done.codes().contains(&"publish-found-shown"), "{}", done.text());
+            assert_eq!(done.items.iter().filter(|item| item.starts_with("/given:found:")).count(), 2);
+        } else {
+            assert!(world.again(waiting, None).await);
+        }
+        assert_eq!(noted().await[0][0], json!(MORE + 1), "killed: {is_killed}");
+        let done = world.run(JobKind::ImageServingPublish, SERVING.order("Incremental")).await.succeeded();
+        assert_eq!(done.codes(), ["publish-nothing"], "{}", done.text());
+    }
+}
+
 /// The link is switched, and the run is stopped before it says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_readers_saw_of_a_publish_that_was_killed_is_told_by_the_next() {
-    for breaks_at in ["/switched", "/lines:published:", "/lines:removed:", "/told"] {
+    for breaks_at in ["/given:now:", "/switched", "/lines:published:", "/lines:removed:", "/told"] {
         let world = World::new().await;
         upload(&world, &[("a.jpg", 1), ("b.jpg", 2)]).await;
         assert_eq!(world.begin(SERVING, "Incremental", None).await, None);
@@ -345,7 +385,11 @@ async fn what_readers_saw_of_a_publish_that_was_killed_is_told_by_the_next() {
         let published = if changed { BTreeSet::from(["c.tif", "d.tif"]) } else { BTreeSet::from(["c.tif"]) };
         assert_eq!(of("publish-success"), published, "{breaks_at}: {text}");
         assert_eq!(of("publish-removed"), BTreeSet::from(["b.tif"]), "{breaks_at}: {text}");
-        assert_eq!(done.codes().contains(&"publish-found-shown"), breaks_at == "/switched", "{text}");
+        assert_eq!(
+            done.codes().contains(&"publish-found-shown"),
+            ["/given:now:", "/switched"].contains(&breaks_at),
+            "{text}"
+        );
         assert_eq!(done.counters.success, published.len() as i64, "{text}");
         assert_eq!(world.published_names(), names);
         let c = asset(&world, "c").await;
@@ -453,13 +497,15 @@ async fn errors_found_before_a_publish_began_anew_count_once() {
 const STORIES: usize = 100;
 
 /// Where an attempt may end: before one of its commits, with all done that belongs to it.
-const ENDS: [Option<&str>; 12] = [
+const ENDS: [Option<&str>; 14] = [
     Some("/begin"),
     Some("/recorded:"),
     Some("/staged"),
     Some("/staged"),
     Some("/switched"),
     Some("/switched"),
+    Some("/given:found:"),
+    Some("/given:now:"),
     Some("/shown"),
     Some("/lines:"),
     Some("/told"),

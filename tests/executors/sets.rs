@@ -8,6 +8,7 @@ use prepress::model::property_set::{BuiltIn, Properties, Property};
 use prepress::store::property_sets::Owner;
 use serde_json::{Value, json};
 
+use super::publish::change;
 use super::world::{Done, World, directory, jpeg};
 
 impl World {
@@ -198,6 +199,57 @@ async fn a_spin_with_two_axes_is_an_asset_set_with_cells() {
         world.script("Lost", &[&values[1..], &[("setType", "MultiAxisSpinSet"), ("prefix", "no ")]].concat()).await;
     let done = world.generate(&[&lost], &["spin-x-01"], json!({})).await;
     assert_eq!((errors(&done).len(), world.members("no spin").await.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn who_is_given_up_leaves_the_definition_and_the_ranks_of_a_spin() {
+    let world = World::new().await;
+    let values = [
+        ("setType", "MultiAxisSpinSet"),
+        ("match", r"(\w+)-\w+-\w+"),
+        ("row", r"\w+-(\d+)-\w+"),
+        ("column", r"\w+-\w+-(\d+)"),
+    ];
+    let script = world.script("Globe", &values).await;
+    let names = ["spin-01-01", "spin-01-02", "spin-03-01"];
+    world.pictures(&names).await;
+    world.generate(&[&script], &names, json!({})).await;
+    let [first, second, third] = {
+        let mut places = Vec::new();
+        for name in names {
+            places.push(format!("${{getCatalogId([{}])}}", world.handle_of(name).await));
+        }
+        <[String; 3]>::try_from(places).unwrap()
+    };
+    for (gone, is_emptied, definition, cells) in [
+        (
+            "spin-01-01",
+            false,
+            format!("{{{first};{second}}},{{{third}}}"),
+            json!([["spin-01-01", 0, 0], ["spin-01-02", 0, 1], ["spin-03-01", 1, 0]]),
+        ),
+        ("spin-01-01", true, format!("{{{second}}},{{{third}}}"), json!([["spin-01-02", 0, 1], ["spin-03-01", 1, 0]])),
+        ("spin-03-01", true, format!("{{{second}}}"), json!([["spin-01-02", 0, 0]])),
+    ] {
+        let id = world.store.asset_named(world.company, gone).await.unwrap().unwrap().id;
+        world.store.trash_assets(change(&world), vec![id]).await.unwrap();
+        if is_emptied {
+            world.store.empty_trash(change(&world), vec![id]).await.unwrap();
+        }
+        let set = world.asset("spin").await;
+        assert_eq!(set.definition, Some(definition), "{gone}");
+        let found = world
+            .query(
+                "SELECT a.name, s.row, s.col FROM set_member s JOIN asset a ON a.id = s.asset_id ORDER BY s.position",
+            )
+            .await;
+        assert_eq!(json!(found), cells, "{gone}");
+        // What is in the definition may be set again, and the script finds nothing to do.
+        if is_emptied {
+            let done = world.generate(&[&script], &["spin-01-02"], json!({})).await;
+            assert!(done.codes().contains(&"set-unchanged"), "{}", done.text());
+        }
+    }
 }
 
 #[tokio::test]

@@ -385,3 +385,48 @@ async fn receivers_that_hang_hold_up_none_that_answers() {
     daemon.shut_down().await;
     assert_eq!(wire.tried().len(), 48, "each once");
 }
+
+/// Thousands of hosts are to be tried again later, and one has hundreds of messages: whatever comes now goes out in its turn.
+#[tokio::test]
+async fn what_waits_and_what_has_many_messages_holds_up_no_other_host() {
+    let world = World::new().await;
+    let wire = Wire::open();
+    let spec = upload(&json!({"emailSetting": "None", "postHttpUrl": "https://a.example.com/0"}));
+    world.try_submit(1, "told", spec, Plan::AtOnce).await.unwrap();
+    let daemon = Daemon::start_with(&world, policy(), Scripted::idle(), wire.notify()).await;
+    world.until_count(1, "outbox WHERE state = 'Delivered'").await;
+    daemon.shut_down().await;
+    let later = (world.now() + TimeDelta::hours(1)).timestamp_millis();
+    let many = |count: i64, url: &str, host: &str, ready: i64, at: i64| {
+        format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count})
+             INSERT INTO outbox (instance_id, company_id, channel, moment, recipient, host, state, ready, attempts, next_try_at, created_at)
+             SELECT o.instance_id, o.company_id, 'url', 'end', 'https://' || {host} || '/{url}' || n, {host}, 'Pending', {ready},
+                    1 - {ready}, {at}, o.created_at
+             FROM n JOIN (SELECT * FROM outbox LIMIT 1) o"
+        )
+    };
+    let now = world.now().timestamp_millis();
+    for sql in [
+        many(2_000, "w", "'b' || n || '.example.com'", 0, later),
+        many(300, "m", "'a.example.com'", 1, now),
+        many(1, "c", "'c.example.com'", 1, now),
+        many(1, "z", "'z.example.com'", 1, now),
+    ] {
+        world.sql(&sql).await;
+    }
+    let before = wire.tried().len();
+    let daemon = Daemon::start_with(&world, policy(), Scripted::idle(), wire.notify()).await;
+    world.until_count(303, "outbox WHERE state = 'Delivered'").await;
+    let tried: Vec<String> = wire.tried().into_iter().skip(before).map(|sent| sent.recipient).collect();
+    for host in ["c.example.com", "z.example.com"] {
+        let turn = tried.iter().position(|url| url.contains(host)).unwrap();
+        assert!(turn < 8, "{host} comes as number {turn}");
+    }
+    assert_eq!(tried.len(), 302, "nothing before its time, and each once");
+    // Their time has come.
+    world.advance(TimeDelta::hours(1));
+    world.until_count(2_303, "outbox WHERE state = 'Delivered'").await;
+    daemon.shut_down().await;
+    assert_eq!(wire.tried().len(), 2_303);
+}

@@ -46,7 +46,7 @@ use prepress::store::jobs::attempt::{ItemReport, Progress, Release};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::control::Control;
 use prepress::store::jobs::finish::Ending;
-use prepress::store::jobs::outbox::{Channel, Delivery};
+use prepress::store::jobs::outbox::{Channel, Delivery, Share};
 use prepress::store::jobs::posts::{Post, PostedFile, Upload};
 use prepress::store::jobs::query::RunFilter;
 use prepress::store::jobs::rescue::{Lost, Patience};
@@ -459,9 +459,13 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     let others = Lost::NotOwnedBy { owner: "plans".to_owned(), is_explained: false };
     call("rescue", store.rescue(others, patience, now)).await.unwrap();
 
-    let (due, _) = call("outbox", store.due_messages(Channel::Mail, now, &[], &[])).await.unwrap();
+    call("outbox", store.ready_messages(Channel::Mail, now)).await.unwrap();
+    let company = call("outbox", store.next_sender(Channel::Mail, None)).await.unwrap().unwrap();
+    let share = Share { company, after: Some("a"), full: &["b".to_owned()], under_way: &[1], hosts: 4 };
+    let due = call("outbox", store.messages_in_turn(Channel::Mail, share)).await.unwrap();
     let retry = Delivery::Retry { at: now, error: "no".to_owned() };
     call("outbox", store.settle_message(due[0].id, retry, now)).await.unwrap();
+    call("outbox", store.ready_messages(Channel::Mail, now)).await.unwrap();
     call("outbox", store.begin_mail(due[0].instance, &due[0].recipient)).await.unwrap();
 }
 
@@ -495,8 +499,8 @@ async fn publish(store: &Store, fence: Fence, now: DateTime<Utc>) {
     step("/reset", PublishStep::Reset { context, seq, side: Side::A }).await;
     let withdrawn = vec![Withdrawn { file_name: file.file_name, asset: AssetId(11) }];
     step("/staged", PublishStep::Staged { context, seq, side: Side::A, seen: Vec::new(), withdrawn }).await;
-    let switched =
-        PublishStep::Switched { context, seq, side: Side::A, until: begun.until, in_full: false, is_other_sound: true };
+    let switched = PublishStep::Switched { context, seq, side: Side::A, until: begun.until, is_other_sound: true };
+    step("/given:now:0", PublishStep::Given { context, seq, assets: vec![AssetId(11)] }).await;
     step("/switched", switched).await;
     step("/told", PublishStep::Told { context, seq }).await;
 }
@@ -580,6 +584,8 @@ async fn look_at_assets(store: &Store) {
     call("publish", store.next_present(context, ASSETS, "asset-11", 10)).await.unwrap();
     call("publish", store.next_changed(context, &Cursor::behind(1), ASSETS, true, 10)).await.unwrap();
     call("publish", store.next_published_assets(context, AssetId(11), 10)).await.unwrap();
+    call("site map", store.publications_of(context, &[AssetId(11), AssetId(15)])).await.unwrap();
+    call("site map", store.with_masters(COMPANY, &[AssetId(11), AssetId(15)])).await.unwrap();
 }
 
 /// Tables of the sample that are long.

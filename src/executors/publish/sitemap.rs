@@ -52,7 +52,7 @@ impl Executor for VideoSitemap {
         let kind = video::RULE.kind;
         let state = context.store().context_state(context.run.company, kind, None).await?;
         let none = || Failure::because(Message::new("reason-no-default-context").with("kind", kind.as_str()));
-        let entries = entries(context, &state.ok_or_else(none)?).await?;
+        let (entries, count) = entries(context, &state.ok_or_else(none)?).await?;
         let trees = Trees::of(&settings.publish_root, kind, &company_root)?;
         let text = document(&format!("{root}/{}", video::address(&company_root)), &entries);
         let force = self.order.force_update == Some(true);
@@ -64,7 +64,7 @@ impl Executor for VideoSitemap {
             let is_placed = trees.place_guest(SITEMAP, &text)?;
             Ok::<_, Failure>(if is_placed { Outcome::Written } else { Outcome::NoTree })
         });
-        let report = report(outcome.await??, entries.len(), &path);
+        let report = report(outcome.await??, count, &path);
         context.commit(Item(ITEM.to_owned()), Effect::Nothing, move |_| report).await?;
         Ok(())
     }
@@ -111,29 +111,43 @@ struct Entry {
     published_at: String,
 }
 
-/// What is published, in the order of the masters' numbers.
-async fn entries(context: &Context, state: &ContextState) -> Result<Vec<Entry>, Failure> {
+/// What is published, in the order of the masters' numbers: as many entries as a site map may have, and how many there are. Of the
+/// assets that are published only the numbers are in memory as a whole, and of a page of them all that is known.
+async fn entries(context: &Context, state: &ContextState) -> Result<(Vec<Entry>, usize), Failure> {
     let (store, company) = (context.store(), context.run.company);
-    let mut rows: BTreeMap<AssetId, Vec<Publication>> = BTreeMap::new();
-    for row in store.publications_present(state.id).await? {
-        rows.entry(row.asset).or_default().push(row);
-    }
-    let published: Vec<AssetId> = rows.keys().copied().collect();
-    let mut states: HashMap<AssetId, AssetState> = HashMap::new();
-    for page in published.chunks(PAGE) {
+    let mut published: Vec<(AssetId, AssetId)> = Vec::new();
+    let mut after = AssetId(0);
+    loop {
         context.checkpoint()?;
-        let found = store.publish_states(company, state.id, page).await?;
-        let parents: Vec<AssetId> = found.iter().filter_map(|asset| asset.parent).collect();
+        let page = store.next_published_assets(state.id, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = *last;
+        published.extend(store.with_masters(company, &page).await?);
+    }
+    published.sort_unstable();
+    let (mut entries, mut count) = (Vec::new(), 0);
+    let groups: Vec<&[(AssetId, AssetId)]> = published.chunk_by(|one, other| one.0 == other.0).collect();
+    for page in groups.chunks(PAGE) {
+        context.checkpoint()?;
         // A title and a length come from the master, whether or not it is published itself.
-        let parents = store.publish_states(company, state.id, &parents).await?;
-        states.extend(found.into_iter().chain(parents).map(|asset| (asset.id, asset)));
+        let mut assets: Vec<AssetId> = page.iter().flat_map(|group| group.iter().flat_map(|of| [of.0, of.1])).collect();
+        assets.sort_unstable();
+        assets.dedup();
+        let found = store.publish_states(company, state.id, &assets).await?;
+        let states: HashMap<AssetId, AssetState> = found.into_iter().map(|asset| (asset.id, asset)).collect();
+        let mut rows: BTreeMap<AssetId, Vec<Publication>> = BTreeMap::new();
+        for row in store.publications_of(state.id, &assets).await? {
+            rows.entry(row.asset).or_default().push(row);
+        }
+        for group in page {
+            let parts: Vec<&AssetState> = group.iter().filter_map(|(_, asset)| states.get(asset)).collect();
+            let master = group.first().and_then(|(master, _)| states.get(master));
+            let entry = entry(master, &parts, &rows);
+            count += usize::from(entry.is_some());
+            entries.extend(entry.filter(|_| count <= MOST_ENTRIES));
+        }
     }
-    let mut groups: BTreeMap<AssetId, Vec<&AssetState>> = BTreeMap::new();
-    for asset in published.iter().filter_map(|id| states.get(id)) {
-        groups.entry(asset.parent.unwrap_or(asset.id)).or_default().push(asset);
-    }
-    let entry = |(master, group): (AssetId, Vec<&AssetState>)| entry(states.get(&master), &group, &rows);
-    Ok(groups.into_iter().filter_map(entry).collect())
+    Ok((entries, count))
 }
 
 /// The entry of a master and what was made of it; None if none of it can be played.
@@ -171,7 +185,7 @@ fn document(root: &str, entries: &[Entry]) -> String {
          <urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
          xmlns:video=\"http://www.google.com/schemas/sitemap-video/1.1\">\n",
     );
-    for entry in entries.iter().take(MOST_ENTRIES) {
+    for entry in entries {
         let address = escape(&format!("{root}/{}", video::address(&entry.path)));
         let title = escape(&entry.title.chars().take(LONGEST_TITLE).collect::<String>());
         text += &format!("<url><loc>{address}</loc><video:video>");

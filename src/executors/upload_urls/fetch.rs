@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use flate2::read::MultiGzDecoder;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode, Version as Protocol};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use url::Url;
 
-use super::part::{Coding, ContentRange, Validator, date, text};
+use super::part::{Coding, Codings, ContentRange, Validator, date, text};
 use crate::assets::blobs::{BlobError, Draft};
 use crate::clock::SharedClock;
 use crate::executors::{Failure, Settings, reason};
@@ -64,14 +64,14 @@ struct Version {
     length: Option<u64>,
     /// Its bytes come in frames: their end is no connection that was cut.
     is_framed: bool,
-    coding: Coding,
+    codings: Codings,
     media_type: Option<String>,
 }
 
 impl Version {
     fn of(url: Url, response: &Response, length: Option<u64>) -> Result<Self, Trouble> {
         let headers = response.headers();
-        let coding = Coding::of(headers)
+        let codings = Codings::of(headers)
             .map_err(|coding| Trouble::Lasting(Message::new("reason-content-coding").with("coding", coding)))?;
         let is_framed = headers.contains_key(header::TRANSFER_ENCODING) || response.version() > Protocol::HTTP_11;
         Ok(Self {
@@ -79,7 +79,7 @@ impl Version {
             validator: Validator::of(headers),
             length,
             is_framed,
-            coding,
+            codings,
             media_type: text(headers, header::CONTENT_TYPE),
         })
     }
@@ -99,17 +99,43 @@ impl Download {
         self.version.as_ref().is_some_and(|version| version.length.is_none() && !version.is_framed)
     }
 
-    pub fn is_encoded(&self) -> bool {
-        self.version.as_ref().is_some_and(|version| version.coding != Coding::Plain)
+    /// How the server says that it is encoded.
+    pub fn codings(&self) -> Codings {
+        self.version.as_ref().map(|version| version.codings.clone()).unwrap_or_default()
     }
 
-    /// Replaces it by what it is when it is decoded, in `plain`. Blocks.
-    pub fn decode(&mut self, mut plain: Draft, limit: u64, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
+    /// Whether its address is that of a file which is compressed by itself: servers name the coding of such a file after its
+    /// extension, and send it as it is (Apache's `AddEncoding x-gzip .tgz`). Browsers save it so.
+    fn is_packed_by_name(&self) -> bool {
+        let path = self.version.as_ref().map_or("", |version| version.url.path());
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+        ["gz", "tgz", "svgz"].iter().any(|packed| extension.eq_ignore_ascii_case(packed))
+    }
+
+    /// Replaces it by what it is without this coding, in `plain`. It stays as it is where the coding is that of the file itself, or
+    /// of nothing that came. Blocks.
+    pub fn decode(
+        &mut self,
+        coding: Coding,
+        mut plain: Draft,
+        limit: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Decoded, Trouble> {
         let encoded = self.draft.file();
-        encoded.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
-        unpack(encoded, plain.file(), limit, stop)?;
+        if coding == Coding::Gzip && !is_gzip(encoded)? {
+            return Ok(Decoded::NotAtAll);
+        }
+        let unpacked = unpack(coding, encoded, plain.file(), limit, stop);
+        // What is still packed was packed for the way, beside what its name says.
+        if coding == Coding::Gzip && self.is_packed_by_name() && !(unpacked.is_ok() && is_gzip(plain.file())?) {
+            return match unpacked {
+                Err(Trouble::Ours(failure)) => Err(Trouble::Ours(failure)),
+                _ => Ok(Decoded::OfTheFile),
+            };
+        }
+        unpacked?;
         self.draft = plain;
-        Ok(())
+        Ok(Decoded::Yes)
     }
 
     fn begin(&mut self, version: Version) {
@@ -140,7 +166,7 @@ impl Download {
         let is_next = range.first == self.bytes && self.validator(url)?.is_of(headers);
         let version = self.version.as_ref().filter(|_| is_next)?;
         // An answer with a part need not repeat what it is a part of.
-        if headers.contains_key(header::CONTENT_ENCODING) && Coding::of(headers) != Ok(version.coding) {
+        if headers.contains_key(header::CONTENT_ENCODING) && Codings::of(headers).as_ref() != Ok(&version.codings) {
             return None;
         }
         let length = range.complete.or(version.length).filter(|length| range.end <= *length)?;
@@ -159,17 +185,51 @@ impl Download {
     }
 }
 
+/// What became of a coding that a server named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded {
+    Yes,
+    /// The file is of this kind by itself.
+    OfTheFile,
+    /// What came is not encoded so.
+    NotAtAll,
+}
+
 /// How much is decoded between two looks at whether to stop.
 const PIECE: usize = 1 << 18;
 
-fn unpack(from: &mut File, to: &mut File, limit: u64, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
+/// The first bytes of a file, as many as there are.
+fn beginning(file: &mut File) -> Result<[u8; 2], Trouble> {
+    let mut head = Vec::new();
+    file.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
+    Read::take(&mut *file, 2).read_to_end(&mut head).map_err(Trouble::writing)?;
+    head.resize(2, 0);
+    Ok([head[0], head[1]])
+}
+
+fn is_gzip(file: &mut File) -> Result<bool, Trouble> {
+    Ok(beginning(file)? == [0x1f, 0x8b])
+}
+
+fn unpack(coding: Coding, from: &mut File, to: &mut File, limit: u64, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
     let damaged = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Trouble::Lasting(
-            Message::new("reason-coding-damaged").with("coding", "gzip").with("detail", error.to_string()),
+            Message::new("reason-coding-damaged").with("coding", coding.name()).with("detail", error.to_string()),
         ),
         _ => Trouble::writing(error),
     };
-    let (mut plain, mut piece, mut bytes) = (MultiGzDecoder::new(BufReader::new(from)), vec![0; PIECE], 0);
+    let [first, second] = beginning(from)?;
+    // Many servers leave out the header, which the name of the coding asks for (RFC 1950, 2.2).
+    let is_zlib = first & 0x0f == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0;
+    from.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
+    to.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
+    let from = BufReader::new(from);
+    let mut plain: Box<dyn Read + '_> = match coding {
+        Coding::Gzip => Box::new(MultiGzDecoder::new(from)),
+        Coding::Deflate if is_zlib => Box::new(ZlibDecoder::new(from)),
+        Coding::Deflate => Box::new(DeflateDecoder::new(from)),
+    };
+    let (mut piece, mut bytes) = (vec![0; PIECE], 0);
     loop {
         if stop() {
             return Err(Trouble::Ours(Failure::Interrupted));

@@ -20,6 +20,7 @@ use super::filing::{Fate, Filing, Incoming};
 use super::pictures::Unmade;
 use super::process::Subject;
 use super::{Bytes, Context, Executor, Failure, Workshop, archive, options, reason};
+use crate::assets::blobs::Draft;
 use crate::assets::recognize;
 use crate::clock;
 use crate::media;
@@ -27,8 +28,9 @@ use crate::model::job::{UploadUrl, UploadUrlsJob};
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::name::FileName;
 use crate::model::source::{Siblings, SourceName, Sources};
-use fetch::{Download, Fetcher, Trouble};
+use fetch::{Decoded, Download, Fetcher, Trouble};
 use name::Destination;
+use part::Codings;
 
 pub struct UploadUrls {
     pub order: UploadUrlsJob,
@@ -124,6 +126,11 @@ impl UploadUrls {
         }
     }
 
+    async fn draft(&self) -> Result<Draft, Trouble> {
+        let blobs = self.workshop.blobs.clone();
+        Ok(self.workshop.work(move |_| blobs.draft()).await.map_err(Trouble::Ours)??)
+    }
+
     /// Tries until the file is there, the trouble lasts, or time or tries are used up.
     async fn fetch(
         &self,
@@ -132,7 +139,7 @@ impl UploadUrls {
         url: &Url,
         incoming: &mut Incoming,
     ) -> Result<Download, Trouble> {
-        let mut download = Download::new(self.workshop.blobs.draft()?);
+        let mut download = Download::new(self.draft().await?);
         let limit = self.workshop.settings.fetch.total_timeout.duration();
         let tries = self.try_repeatedly(context, fetcher, url, &mut download, incoming);
         tokio::select! {
@@ -145,25 +152,33 @@ impl UploadUrls {
                 }
             },
         }
-        let mut note = |code: &str| {
-            let message = Message::new(code).with("url", incoming.shown.clone());
-            incoming.history.push(LogLine::new(LogType::JobInfo, message));
-        };
         if download.is_endless() {
-            note("url-length-unsaid");
+            note(incoming, LogType::JobInfo, Message::new("url-length-unsaid"));
         }
-        if download.is_encoded() {
-            download = self.decoded(download).await?;
-            note("url-decoded");
-        }
-        Ok(download)
+        self.decoded(download, incoming).await
     }
 
-    /// What was encoded on its way though nobody asked for it.
-    async fn decoded(&self, mut download: Download) -> Result<Download, Trouble> {
-        let (plain, limit) = (self.workshop.blobs.draft()?, self.workshop.settings.fetch.max_bytes.get());
-        let decoded = self.workshop.work(move |stop| download.decode(plain, limit, stop).map(|()| download));
-        decoded.await.map_err(Trouble::Ours)?
+    /// What was encoded on its way though nobody asked for it, or is said to be.
+    async fn decoded(&self, mut download: Download, incoming: &mut Incoming) -> Result<Download, Trouble> {
+        let Codings { known, strange } = download.codings();
+        for coding in strange {
+            note(incoming, LogType::UploadWarning, Message::new("url-coding-strange").with("coding", coding));
+        }
+        for coding in known.into_iter().rev() {
+            let (plain, limit) = (self.draft().await?, self.workshop.settings.fetch.max_bytes.get());
+            let decode = move |stop: &dyn Fn() -> bool| {
+                download.decode(coding, plain, limit, stop).map(|decoded| (download, decoded))
+            };
+            let decoded;
+            (download, decoded) = self.workshop.work(decode).await.map_err(Trouble::Ours)??;
+            let (log_type, code) = match decoded {
+                Decoded::Yes => (LogType::JobInfo, "url-decoded"),
+                Decoded::OfTheFile => (LogType::JobInfo, "url-packed-by-itself"),
+                Decoded::NotAtAll => (LogType::UploadWarning, "url-not-encoded"),
+            };
+            note(incoming, log_type, Message::new(code).with("coding", coding.name()));
+        }
+        Ok(download)
     }
 
     async fn try_repeatedly(
@@ -265,6 +280,11 @@ impl UploadUrls {
             Err(Unmade::Failed(failure)) => Err(failure),
         }
     }
+}
+
+fn note(incoming: &mut Incoming, log_type: LogType, message: Message) {
+    let line = LogLine::new(log_type, message.with("url", incoming.shown.clone()));
+    incoming.history.push(line);
 }
 
 fn not_fetched(incoming: &Incoming, why: Message) -> Fate {

@@ -74,26 +74,62 @@ impl ContentRange {
     }
 }
 
-/// How a file was encoded on its way, though nobody asked for it.
+/// A coding that is decoded here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
-    Plain,
     Gzip,
+    /// With the header of zlib, or without it.
+    Deflate,
 }
 
 impl Coding {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+}
+
+/// How a server says that a file is encoded, though nobody asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Codings {
+    /// In the order in which they were applied.
+    pub known: Vec<Coding>,
+    /// What is no coding at all, such as `utf-8`, `binary` or `aws-chunked`: browsers pass over it.
+    pub strange: Vec<String>,
+}
+
+/// Most codings of one file: curl has as many.
+const MOST_CODINGS: usize = 5;
+
+impl Codings {
     /// An error is what it is called, and cannot be decoded here.
     pub fn of(headers: &HeaderMap) -> Result<Self, String> {
         let values = headers.get_all(header::CONTENT_ENCODING).iter();
         let text = values.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
         let text = text.collect::<Vec<_>>().join(",");
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "identity");
-        match names.collect::<Vec<_>>()[..] {
-            [] => Ok(Self::Plain),
-            ["gzip" | "x-gzip"] => Ok(Self::Gzip),
-            ref others => Err(others.join(", ").chars().filter(|c| !c.is_control()).take(80).collect()),
+        let mut codings = Self::default();
+        for name in text.split(',').map(|name| name.trim_matches(|c: char| c.is_whitespace() || c == '"')) {
+            match name {
+                "" | "identity" | "none" => {}
+                "gzip" | "x-gzip" => codings.known.push(Coding::Gzip),
+                "deflate" => codings.known.push(Coding::Deflate),
+                // The others of the registry of HTTP (IANA).
+                "br" | "zstd" | "compress" | "x-compress" | "dcb" | "dcz" | "exi" | "pack200-gzip" | "aes128gcm" => {
+                    return Err(shown(&text));
+                }
+                strange => codings.strange.push(shown(strange)),
+            }
         }
+        let count = codings.known.len().max(codings.strange.len());
+        if count > MOST_CODINGS { Err(shown(&text)) } else { Ok(codings) }
     }
+}
+
+/// What a server wrote, fit for a line.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
 pub fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
@@ -162,16 +198,26 @@ mod tests {
 
     #[test]
     fn codings_are_known_or_named() {
+        let codings = |known: &[Coding], strange: &[&str]| {
+            Ok(Codings { known: known.to_vec(), strange: strange.iter().map(|name| (*name).to_owned()).collect() })
+        };
         let table = [
-            ("", Ok(Coding::Plain)),
-            ("identity", Ok(Coding::Plain)),
-            ("X-GZip", Ok(Coding::Gzip)),
-            ("identity, gzip", Ok(Coding::Gzip)),
-            ("gzip, gzip", Err("gzip, gzip".to_owned())),
+            ("", codings(&[], &[])),
+            ("identity", codings(&[], &[])),
+            ("identity, Identity,", codings(&[], &[])),
+            ("none", codings(&[], &[])),
+            ("X-GZip", codings(&[Coding::Gzip], &[])),
+            ("identity, \"gzip\"", codings(&[Coding::Gzip], &[])),
+            ("deflate, gzip", codings(&[Coding::Deflate, Coding::Gzip], &[])),
+            ("gzip, gzip", codings(&[Coding::Gzip, Coding::Gzip], &[])),
+            ("UTF-8", codings(&[], &["utf-8"])),
+            ("aws-chunked,gzip", codings(&[Coding::Gzip], &["aws-chunked"])),
             ("br", Err("br".to_owned())),
+            ("gzip, br", Err("gzip, br".to_owned())),
+            ("gzip,gzip,gzip,gzip,gzip,gzip", Err("gzip,gzip,gzip,gzip,gzip,gzip".to_owned())),
         ];
         for (value, expected) in table {
-            assert_eq!(Coding::of(&headers(&[(header::CONTENT_ENCODING, value)])), expected, "{value}");
+            assert_eq!(Codings::of(&headers(&[(header::CONTENT_ENCODING, value)])), expected, "{value}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{AssetError, Contexts, ids, next_change, set_marks};
 use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
 use crate::model::name::FileName;
+use crate::model::set_definition;
 use crate::store::rows::{constant, get};
 use crate::store::{Store, StoreError, Transaction, folders};
 
@@ -299,7 +300,7 @@ async fn empty(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Resu
 }
 
 /// Frees the names of assets that leave the trash for good, for no asset that somebody names has a slash in its name, and
-/// the keys of parts: a page that is made again is another asset. They leave the sets that they were in.
+/// the keys of parts: a page that is made again is another asset. They leave the sets that they were in, and their definitions.
 pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
     if assets.is_empty() {
         return Ok(());
@@ -345,6 +346,48 @@ async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), Stor
             .execute(&mut *tx)
             .await
             .map_err(StoreError::doing("take assets out of sets"))?;
+    }
+    let sets: Vec<AssetId> = sets.iter().map(|(_, set)| AssetId(*set)).collect();
+    close_ranks(tx, &sets).await?;
+    leave_definitions(tx, &sets, assets).await
+}
+
+/// Rows and columns of spins with two axes are counted, as by the script that extends them.
+async fn close_ranks(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE set_member SET row = counted.row, col = counted.col
+         FROM (SELECT m.set_id, m.position, dense_rank() OVER (PARTITION BY m.set_id ORDER BY m.row) - 1 AS row,
+                      dense_rank() OVER (PARTITION BY m.set_id ORDER BY m.col) - 1 AS col
+               FROM json_each($1) s CROSS JOIN set_member m ON m.set_id = s.value
+               WHERE m.row IS NOT NULL AND m.col IS NOT NULL) counted
+         WHERE set_member.set_id = counted.set_id AND set_member.position = counted.position",
+    )
+    .bind(ids(sets))
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("count the rows of sets anew"))
+}
+
+/// No definition names who is gone: nobody could set it again as it is.
+async fn leave_definitions(tx: &mut Transaction, sets: &[AssetId], gone: &[AssetId]) -> Result<(), StoreError> {
+    let defined: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT d.set_id, d.definition FROM json_each($1) s CROSS JOIN set_detail d ON d.set_id = s.value
+         WHERE d.definition IS NOT NULL",
+    )
+    .bind(ids(sets))
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("read the definitions of sets"))?;
+    let gone: HashSet<AssetId> = gone.iter().copied().collect();
+    for (set, definition) in defined {
+        let Some(left) = set_definition::without(&definition, |asset| gone.contains(&asset)) else { continue };
+        sqlx::query("UPDATE set_detail SET definition = $2 WHERE set_id = $1")
+            .bind(set)
+            .bind(left)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("take assets out of the definition of a set"))?;
     }
     Ok(())
 }

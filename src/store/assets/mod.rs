@@ -8,9 +8,9 @@
 //! | a part replaced by a file | as any | belongs to nothing any more; another part is made, under another name | stays in until its own is made again |
 //! | a set's name uploaded | untouched: the file gets a number | | |
 //! | renamed, moved | kept | keep their names and folders | stays in |
-//! | into the trash | kept | stay | stays in, not shown |
+//! | into the trash | kept | stay; none is made any more | stays in, not shown |
 //! | out of the trash, made again | kept; by the order | | is shown again; the folder comes back |
-//! | given up | gone with the row | belong to nothing when the row goes | leaves, at once |
+//! | given up | gone with the row | belong to nothing when the row goes | leaves at once, the definition too |
 //! | unmarked | its own alone | keep theirs | is published with a marked set |
 //! | marked | those of all that belongs to it | as it | |
 //! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |

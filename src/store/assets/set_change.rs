@@ -187,8 +187,11 @@ async fn check_members(tx: &mut Transaction, change: Change, set: AssetId, seats
 fn usable<H: std::borrow::Borrow<Held>>(held: Option<H>) -> Result<H, AssetError> {
     match held {
         None => Err(AssetError::NotFound),
-        Some(held) if held.borrow().trash_state == TrashState::NotInTrash => Ok(held),
-        Some(held) => Err(AssetError::InTrash(held.borrow().name.clone())),
+        Some(held) => match held.borrow().trash_state {
+            TrashState::NotInTrash => Ok(held),
+            TrashState::InTrash => Err(AssetError::InTrash(held.borrow().name.clone())),
+            TrashState::InEmptiedTrash => Err(AssetError::NotFound),
+        },
     }
 }
 

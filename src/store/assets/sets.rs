@@ -76,7 +76,7 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
 }
 
 /// Puts these members in the place of those that a set has: the one way in which sets change. Those that leave are looked at by the
-/// next publishes, like the set: it may be that they were published only with it.
+/// next publishes, like the set: it may be that they were published only with it. Who was given up since they were chosen is none.
 pub(super) async fn set_members(
     tx: &mut Transaction,
     change: Change,
@@ -113,8 +113,8 @@ pub(super) async fn set_members(
         .map_err(StoreError::doing("empty a set"))?;
     sqlx::query(
         "INSERT INTO set_member (set_id, position, asset_id, row, col, page_reset)
-         SELECT $1, key, value ->> 'asset', value ->> 'row', value ->> 'col', value ->> 'page_reset'
-         FROM json_each($2)",
+         SELECT $1, m.key, a.id, m.value ->> 'row', m.value ->> 'col', m.value ->> 'page_reset'
+         FROM json_each($2) m CROSS JOIN asset a ON a.id = m.value ->> 'asset' AND a.trash_state <> 'InEmptiedTrash'",
     )
     .bind(set.0)
     .bind(&members)

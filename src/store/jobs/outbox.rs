@@ -103,68 +103,120 @@ pub(in crate::store) async fn insert(
     .map_err(StoreError::doing("write to the outbox"))
 }
 
-/// Companies with messages in channel $1, and the hosts that these go to: one seek each, however many messages there are, and
-/// one for all of a company of the list $2. The index is named, here and below, because statistics of a time without
-/// messages make another look as good.
-macro_rules! senders {
-    () => {
-        "WITH RECURSIVE sender(company, host) AS (
-             SELECT o.company_id, o.host FROM outbox o WHERE o.id = (
-                 SELECT n.id FROM outbox n INDEXED BY outbox_due WHERE n.state = 'Pending' AND n.channel = $1
-                 ORDER BY n.company_id, n.host LIMIT 1)
-             UNION ALL
-             SELECT o.company_id, o.host FROM sender s CROSS JOIN outbox o WHERE o.id = (
-                 SELECT n.id FROM outbox n INDEXED BY outbox_due WHERE n.state = 'Pending' AND n.channel = $1
-                   AND (n.company_id, n.host) > (s.company, CASE WHEN s.company IN (SELECT value FROM json_each($2))
-                                                                 THEN char(1114111) ELSE s.host END)
-                 ORDER BY n.company_id, n.host LIMIT 1)
-         ) "
-    };
+/// Messages that come to be ready in one transaction, and those of the same instant as the last of them.
+const AT_ONCE: i64 = 500;
+
+/// A company's part in a look at the outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Share<'a> {
+    pub company: CompanyId,
+    /// The host that was served last, if it is known: those behind it come first.
+    pub after: Option<&'a str>,
+    /// Hosts that are passed over.
+    pub full: &'a [String],
+    pub under_way: &'a [i64],
+    /// Most hosts that are looked at, beside those that are passed over.
+    pub hosts: usize,
 }
 
 impl Store {
-    /// The first message of each company to each host in a channel whose time has come, and when the next one is due of those
-    /// whose time has not. Messages `under_way` are left out, and those of companies that are `full`.
-    pub async fn due_messages(
+    /// Makes those messages of a channel ready whose time has come. When that of the next one comes.
+    pub async fn ready_messages(
         &self,
         channel: Channel,
         now: DateTime<Utc>,
-        under_way: &[i64],
-        full: &[CompanyId],
-    ) -> Result<(Vec<Outgoing>, Option<DateTime<Utc>>), StoreError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query(concat!(
-            senders!(),
-            "SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.host, o.attempts, o.created_at
-             FROM sender s CROSS JOIN outbox o WHERE s.company NOT IN (SELECT value FROM json_each($2)) AND o.id = (
-                 SELECT d.id FROM outbox d INDEXED BY outbox_due
-                 WHERE d.state = 'Pending' AND d.channel = $1 AND d.company_id = s.company AND d.host = s.host
-                   AND d.next_try_at <= $3 AND d.id NOT IN (SELECT value FROM json_each($4))
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        loop {
+            let next: Option<i64> = sqlx::query_scalar(
+                "SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
+                 WHERE state = 'Pending' AND ready = 0 AND channel = $1 ORDER BY next_try_at LIMIT 1",
+            )
+            .bind(channel.name())
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("read the outbox"))?;
+            match next {
+                Some(at) if at <= now.timestamp_millis() => {
+                    self.write(move |tx| Box::pin(ready(tx, channel, now))).await?
+                }
+                next => return Ok(next.and_then(DateTime::from_timestamp_millis)),
+            }
+        }
+    }
+
+    /// The next company with messages in a channel that are ready: one seek, however many there are.
+    pub async fn next_sender(
+        &self,
+        channel: Channel,
+        after: Option<CompanyId>,
+    ) -> Result<Option<CompanyId>, StoreError> {
+        sqlx::query_scalar(
+            "SELECT company_id FROM outbox INDEXED BY outbox_ready
+             WHERE state = 'Pending' AND ready = 1 AND channel = $1 AND company_id > $2 ORDER BY company_id LIMIT 1",
+        )
+        .bind(channel.name())
+        .bind(after.map_or(-1, |company| company.0))
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .map(|company| company.map(CompanyId))
+        .map_err(StoreError::doing("read the outbox"))
+    }
+
+    /// The first message of a company to each of some of its hosts that is ready and not under way, hosts in turn.
+    pub async fn messages_in_turn(&self, channel: Channel, share: Share<'_>) -> Result<Vec<Outgoing>, StoreError> {
+        // The least text behind that of the host.
+        let begin = share.after.map_or_else(String::new, |host| format!("{host}\0"));
+        let mut messages = self.messages_of(channel, share, &begin, None).await?;
+        if !begin.is_empty() && messages.len() < share.hosts {
+            messages.extend(self.messages_of(channel, share, "", Some(&begin)).await?);
+        }
+        Ok(messages)
+    }
+
+    /// Those to hosts from `begin` on and before `end`. Each host is one seek, however many messages it has. The index is named,
+    /// here and above, because statistics of a time without messages make another look as good.
+    async fn messages_of(
+        &self,
+        channel: Channel,
+        share: Share<'_>,
+        begin: &str,
+        end: Option<&str>,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        let rows = sqlx::query(
+            "WITH RECURSIVE turn (host, number, looked_at) AS (
+                 SELECT (SELECT n.host FROM outbox n INDEXED BY outbox_ready
+                         WHERE n.state = 'Pending' AND n.ready = 1 AND n.channel = $1 AND n.company_id = $2 AND n.host >= $3
+                         ORDER BY n.host LIMIT 1), 0, 0
+                 UNION ALL
+                 SELECT (SELECT n.host FROM outbox n INDEXED BY outbox_ready
+                         WHERE n.state = 'Pending' AND n.ready = 1 AND n.channel = $1 AND n.company_id = $2
+                           AND n.host > t.host
+                         ORDER BY n.host LIMIT 1),
+                        t.number + 1,
+                        t.looked_at + (t.host NOT IN (SELECT value FROM json_each($5)))
+                 FROM turn t WHERE t.host IS NOT NULL AND ($4 IS NULL OR t.host < $4) AND t.looked_at < $7
+             )
+             SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.host, o.attempts, o.created_at
+             FROM turn t CROSS JOIN outbox o
+             WHERE ($4 IS NULL OR t.host < $4) AND t.looked_at < $7 AND t.host NOT IN (SELECT value FROM json_each($5))
+               AND o.id = (
+                 SELECT d.id FROM outbox d INDEXED BY outbox_ready
+                 WHERE d.state = 'Pending' AND d.ready = 1 AND d.channel = $1 AND d.company_id = $2 AND d.host = t.host
+                   AND d.id NOT IN (SELECT value FROM json_each($6))
                  ORDER BY d.next_try_at, d.id LIMIT 1)
-             ORDER BY o.next_try_at, o.id",
-        ))
+             ORDER BY t.number",
+        )
         .bind(channel.name())
-        .bind(json!(full).to_string())
-        .bind(now.timestamp_millis())
-        .bind(json!(under_way).to_string())
-        .fetch_all(&mut *reader)
+        .bind(share.company.0)
+        .bind(begin)
+        .bind(end)
+        .bind(json!(share.full).to_string())
+        .bind(json!(share.under_way).to_string())
+        .bind(i64::try_from(share.hosts).unwrap_or(i64::MAX))
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("read the outbox"))?;
-        let next: Option<i64> = sqlx::query_scalar(concat!(
-            senders!(),
-            "SELECT min((SELECT min(n.next_try_at) FROM outbox n INDEXED BY outbox_due
-                         WHERE n.state = 'Pending' AND n.channel = $1 AND n.company_id = s.company AND n.host = s.host
-                           AND n.next_try_at > $3))
-             FROM sender s",
-        ))
-        .bind(channel.name())
-        .bind(json!(full).to_string())
-        .bind(now.timestamp_millis())
-        .fetch_one(&mut *reader)
-        .await
-        .map_err(StoreError::doing("read the outbox"))?;
-        let due = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok((due, next.and_then(DateTime::from_timestamp_millis)))
+        rows.iter().map(read).collect()
     }
 
     /// Writes down what became of a try. A message that is no longer pending stays as it is.
@@ -177,7 +229,7 @@ impl Store {
                     Delivery::GivenUp { error } => ("GivenUp", now, Some(error), Some(now)),
                 };
                 sqlx::query(
-                    "UPDATE outbox SET state = $2, attempts = attempts + 1, next_try_at = $3, last_error = $4,
+                    "UPDATE outbox SET state = $2, ready = 0, attempts = attempts + 1, next_try_at = $3, last_error = $4,
                                        finished_at = $5
                      WHERE id = $1 AND state = 'Pending'",
                 )
@@ -194,6 +246,22 @@ impl Store {
         })
         .await
     }
+}
+
+async fn ready(tx: &mut Transaction, channel: Channel, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE outbox INDEXED BY outbox_waiting SET ready = 1
+         WHERE state = 'Pending' AND ready = 0 AND channel = $1 AND next_try_at <= min($2, coalesce(
+                   (SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
+                    WHERE state = 'Pending' AND ready = 0 AND channel = $1 ORDER BY next_try_at LIMIT 1 OFFSET $3), $2))",
+    )
+    .bind(channel.name())
+    .bind(now.timestamp_millis())
+    .bind(AT_ONCE)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("look for messages whose time has come"))
 }
 
 fn read(row: &SqliteRow) -> Result<Outgoing, StoreError> {

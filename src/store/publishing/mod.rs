@@ -237,7 +237,9 @@ pub enum PublishStep {
     Begin { context: ContextId, run: InstanceId },
     /// The files of the trees are no links to blobs any more.
     Parted { context: ContextId },
-    /// Readers see this tree since a publish that broke off before it said so.
+    /// Readers are given these assets: the history of some of what a tree holds that they see.
+    Given { context: ContextId, seq: i64, assets: Vec<AssetId> },
+    /// Readers see this tree since a publish that broke off before it said so; its history is noted.
     Shown { context: ContextId, side: Side },
     /// Writes down what the trees shall hold of these assets, and of which ones it could not be had just now.
     Record { context: ContextId, seq: i64, wanted: Vec<Wanted>, refused: Vec<AssetId> },
@@ -247,9 +249,8 @@ pub enum PublishStep {
     Seen { context: ContextId, seq: i64, seen: Vec<Seen> },
     /// This tree holds everything up to `seq`, but for what was withdrawn from the publish.
     Staged { context: ContextId, seq: i64, side: Side, seen: Vec<Seen>, withdrawn: Vec<Withdrawn> },
-    /// Readers see this tree, and with it what is new in it, or everything once more. The other tree may not be what it
-    /// should be.
-    Switched { context: ContextId, seq: i64, side: Side, until: i64, in_full: bool, is_other_sound: bool },
+    /// Readers see this tree, and its history is noted. The other tree may not be what it should be.
+    Switched { context: ContextId, seq: i64, side: Side, until: i64, is_other_sound: bool },
     /// A log names what readers see of it, and what left. It may have been passed meanwhile.
     Told { context: ContextId, seq: i64 },
     /// There was nothing to publish.

@@ -236,6 +236,43 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
+    /// What is published of these assets, in order of names.
+    pub async fn publications_of(
+        &self,
+        context: ContextId,
+        assets: &[AssetId],
+    ) -> Result<Vec<Publication>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT p.* FROM json_each($2) a
+             CROSS JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
+             ORDER BY p.file_name",
+        )
+        .bind(context.0)
+        .bind(json!(assets).to_string())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("read what is published of some assets"))?;
+        rows.iter().map(publication).collect()
+    }
+
+    /// These assets, each behind the one that it was made from, or behind itself.
+    pub async fn with_masters(
+        &self,
+        company: CompanyId,
+        assets: &[AssetId],
+    ) -> Result<Vec<(AssetId, AssetId)>, StoreError> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT coalesce(a.parent_id, a.id), a.id FROM json_each($2) i
+             CROSS JOIN asset a ON a.id = i.value AND +a.company_id = $1",
+        )
+        .bind(company.0)
+        .bind(json!(assets).to_string())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for what assets were made from"))?;
+        Ok(rows.into_iter().map(|(master, asset)| (AssetId(master), AssetId(asset))).collect())
+    }
+
     /// Rows of a context that changed after publish `seq`, in order of names.
     pub async fn publications_after(&self, context: ContextId, seq: i64) -> Result<Vec<Publication>, StoreError> {
         self.publications(

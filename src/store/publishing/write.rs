@@ -17,10 +17,11 @@ pub(in crate::store) async fn apply(
     match step {
         PublishStep::Begin { context, run } => return begin(tx, context, run).await.map(Applied::PublishBegun),
         PublishStep::Parted { context } => parted(tx, context).await?,
-        PublishStep::Shown { context, side } => {
-            let since = Turn::read(tx, context).await?.shown;
-            shown(tx, context, side, since, now).await?;
+        PublishStep::Given { context, seq, assets } => {
+            Turn::check(tx, context, seq, "note what readers are given").await?;
+            contexts::note_published(tx, context, &assets, now).await?;
         }
+        PublishStep::Shown { context, side } => shown(tx, context, side, now).await?,
         PublishStep::Record { context, seq, wanted, refused } => {
             Turn::check(tx, context, seq, "write down what is published").await?.check_open()?;
             record(tx, context, seq, &wanted, now).await?;
@@ -43,10 +44,10 @@ pub(in crate::store) async fn apply(
             note_seen(tx, context, &seen).await?;
             forgetting(tx, context, News::Side(side, seq)).await?;
         }
-        PublishStep::Switched { context, seq, side, until, in_full, is_other_sound } => {
-            let turn = Turn::check(tx, context, seq, "note which tree readers see").await?;
+        PublishStep::Switched { context, seq, side, until, is_other_sound } => {
+            Turn::check(tx, context, seq, "note which tree readers see").await?;
             looked(tx, context, until).await?;
-            shown(tx, context, side, if in_full { 0 } else { turn.shown }, now).await?;
+            shown(tx, context, side, now).await?;
             if !is_other_sound {
                 // The publish that writes to it next makes it in full.
                 set_side(tx, context, side.other(), 0).await?;
@@ -69,24 +70,21 @@ struct Turn {
     newest: i64,
     side_a: i64,
     side_b: i64,
-    shown: i64,
     doing: &'static str,
 }
 
 impl Turn {
     async fn read(tx: &mut Transaction, context: ContextId) -> Result<Self, StoreError> {
-        let row =
-            sqlx::query("SELECT publish_seq, side_a_seq, side_b_seq, shown_seq FROM publish_context WHERE id = $1")
-                .bind(context.0)
-                .fetch_one(tx)
-                .await
-                .map_err(StoreError::doing("read whose turn it is to publish"))?;
+        let row = sqlx::query("SELECT publish_seq, side_a_seq, side_b_seq FROM publish_context WHERE id = $1")
+            .bind(context.0)
+            .fetch_one(tx)
+            .await
+            .map_err(StoreError::doing("read whose turn it is to publish"))?;
         Ok(Self {
             context,
             newest: rows::get(&row, "publish_seq")?,
             side_a: rows::get(&row, "side_a_seq")?,
             side_b: rows::get(&row, "side_b_seq")?,
-            shown: rows::get(&row, "shown_seq")?,
             doing: "publish",
         })
     }
@@ -412,15 +410,8 @@ async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<
         .map_err(StoreError::doing("note how far a publish has looked"))
 }
 
-/// Notes which tree readers see, and in the history that they were given what is newer in it than publish `since`.
-async fn shown(
-    tx: &mut Transaction,
-    context: ContextId,
-    side: Side,
-    since: i64,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    contexts::note_published(tx, context, since, now).await?;
+/// Notes which tree readers see.
+async fn shown(tx: &mut Transaction, context: ContextId, side: Side, now: DateTime<Utc>) -> Result<(), StoreError> {
     let sql = match side {
         Side::A => {
             "UPDATE publish_context SET live_side = 'a', shown_seq = side_a_seq, last_publish_at = $2 WHERE id = $1"
