@@ -120,6 +120,8 @@ codes! {
     LAYER_FAILED_KEPT = "layer-failed-kept";
     PARTS_GONE = "parts-gone";
     PARTS_OUTDATED = "parts-outdated";
+    PARTS_WITHDRAWN = "parts-withdrawn";
+    PART_CAME_BACK = "part-came-back";
     PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";
     PART_REPLACED = "part-replaced";
     LAYERS_FAILED = "layers-failed";
@@ -174,6 +176,9 @@ codes! {
     RENDITION_FAILED_KEPT = "rendition-failed-kept";
     SET_CREATED = "set-created";
     SET_UPDATED = "set-updated";
+    SET_MARKS_KEPT = "set-marks-kept";
+    SET_MARKED = "set-marked";
+    SET_UNMARKED = "set-unmarked";
     SET_UNCHANGED = "set-unchanged";
     SET_LEFT_OUT = "set-left-out";
     SET_ERROR = "set-error";
@@ -181,6 +186,7 @@ codes! {
     PDF_RIP_ERROR = "pdf-rip-error";
     EXPORT_FILE_SUCCESS = "export-file-success";
     EXPORT_NAME_CHANGED = "export-name-changed";
+    EXPORT_NAME_NUMBERED = "export-name-numbered";
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_NOTE = "export-note";
     EXPORT_ZIP_SUCCESS = "export-zip-success";

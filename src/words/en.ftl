@@ -475,6 +475,10 @@ parts-gone =
     }
 # $file (Text) the document, Photoshop file or film
 parts-outdated = { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job brought.
+# $file (Text) the document, Photoshop file or film
+parts-withdrawn = { $file } was deleted before all was made of it: nothing more is made. What was made of it is left as it is.
+# $asset (Text) asset id of a page, layer, rendition or set
+part-came-back = { $asset } was in the trash and came out of it, because it was made again.
 # $asset (Text)
 # $count (Number) assets that were made of its earlier file
 parts-of-earlier-gone =
@@ -681,6 +685,17 @@ set-updated =
        *[other] Set { $name } was updated and has { NUMBER($count) } members.
     }
 # $name (Text) set
+set-marks-kept = Set { $name } was there and is not marked for publishing everywhere: it stays so, because the job keeps marks.
+# $name (Text) set
+# $count (Number) assets that were not marked everywhere
+set-marked =
+    { $count ->
+        [one] Set { $name }: 1 asset, the set or a member of this job, was marked for publishing.
+       *[other] Set { $name }: { NUMBER($count) } assets, the set and members of this job, were marked for publishing.
+    }
+# $name (Text) set
+set-unmarked = Set { $name } is not marked for publishing any more.
+# $name (Text) set
 # $count (Number) members
 set-unchanged =
     { $count ->
@@ -711,6 +726,10 @@ export-file-success = { $file } is exported to { $name }
 # $name (Text) in the archive
 # $wanted (Text) what it would be called
 export-name-changed = { $file } is called { $name } in the archive, because Windows cannot unpack a file called { $wanted }.
+# $file (Text) original
+# $name (Text) in the archive
+# $wanted (Text) what it would be called
+export-name-numbered = { $file } is called { $name } in the archive, because another file there is called { $wanted } or differs from that only in the case of letters.
 # $file (Text)
 # $reason (Text)
 export-file-error = { $file } could not be exported: { $reason }.

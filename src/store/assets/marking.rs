@@ -13,10 +13,22 @@ pub struct Marking {
     pub preserve: Option<bool>,
 }
 
+/// What became of the marks of assets that were there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marked {
+    AsBefore,
+    ByTheOrder,
+}
+
 impl Marking {
     /// Of an upload: what it does not call ready is not.
     pub fn of_upload(ready: Option<bool>, preserve: Option<bool>) -> Self {
         Self { ready: Some(ready.unwrap_or(false)), preserve }
+    }
+
+    /// Of work on what is there: what it does not say changes nothing.
+    pub const fn of_known(ready: Option<bool>, preserve: Option<bool>) -> Self {
+        Self { ready, preserve }
     }
 
     /// Where an asset that is new is marked.
@@ -24,22 +36,25 @@ impl Marking {
         if self.ready == Some(true) { Contexts::All } else { Contexts::NONE }
     }
 
-    /// Marks an asset that was there so, and nowhere else, unless its marks are kept.
+    /// Marks assets that were there so, and nowhere else, unless their marks are kept. The caller raises their `change_seq`.
     pub(super) async fn mark_known(
         self,
         tx: &mut Transaction,
         company: CompanyId,
-        asset: AssetId,
-    ) -> Result<(), StoreError> {
-        if self.ready.is_none() || self.keeps(tx, company).await? {
-            return Ok(());
+        assets: &[AssetId],
+    ) -> Result<Marked, StoreError> {
+        if self.keeps(tx, company).await? {
+            return Ok(Marked::AsBefore);
         }
-        set_marks(tx, company, &[asset], &Contexts::All, false).await?;
-        set_marks(tx, company, &[asset], &self.of_new(), true).await
+        set_marks(tx, company, assets, &Contexts::All, false).await?;
+        set_marks(tx, company, assets, &self.of_new(), true).await?;
+        Ok(Marked::ByTheOrder)
     }
 
-    async fn keeps(self, tx: &mut Transaction, company: CompanyId) -> Result<bool, StoreError> {
+    /// Whether assets that were there keep their marks.
+    pub(super) async fn keeps(self, tx: &mut Transaction, company: CompanyId) -> Result<bool, StoreError> {
         match self.preserve {
+            _ if self.ready.is_none() => Ok(true),
             Some(preserve) => Ok(preserve),
             None => sqlx::query_scalar("SELECT retain_publish_state FROM company WHERE id = $1")
                 .bind(company.0)
@@ -49,7 +64,8 @@ impl Marking {
         }
     }
 
-    /// Marks what was made from `parent` for the first time: as that is, where its marks are kept.
+    /// Marks what was made from `parent` for the first time, or again after it was in the trash: as that is, where its marks are
+    /// kept.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
@@ -57,12 +73,14 @@ impl Marking {
         part: AssetId,
         parent: AssetId,
     ) -> Result<(), StoreError> {
-        if self.ready.is_none() || !self.keeps(tx, company).await? {
+        set_marks(tx, company, &[part], &Contexts::All, false).await?;
+        if !self.keeps(tx, company).await? {
             return set_marks(tx, company, &[part], &self.of_new(), true).await;
         }
         sqlx::query(
             "INSERT INTO publish_mark (asset_id, context_id, marked)
-             SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1",
+             SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
+             ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked",
         )
         .bind(part.0)
         .bind(parent.0)
