@@ -78,12 +78,13 @@ pub async fn make_layers(
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(&processing.options) else { return Ok(()) };
     let done = context.done_below(&parent.prefix).await?;
-    if done.contains_key("end") || process::was_passed(&done) {
+    if process::is_over(&done) {
         return Ok(());
     }
     let work = Work { context, workshop, parent, processing, plan };
     match work.make(&done).await {
-        Ok(lines) => work.end(lines).await,
+        Ok(ControlFlow::Continue(lines)) => work.end(lines).await,
+        Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => {
             let keeps = context.store().has_parts(context.run.company, parent.asset).await?;
             let code = if keeps { "layers-failed-kept" } else { "layers-failed" };
@@ -106,8 +107,8 @@ struct Work<'a> {
 type Assets = HashMap<String, Option<AssetId>>;
 
 impl Work<'_> {
-    /// Gives what the log is to say at the end.
-    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<Vec<LogLine>, Unmade> {
+    /// Gives what the log is to say at the end, or breaks off where nothing more is made of the file.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let found = self.read().await?;
         let keys = keys(&found.layers);
         let mut assets = assets_of(done);
@@ -124,7 +125,7 @@ impl Work<'_> {
             let asset = match outcome {
                 Ok(made) => match self.commit_layer(key, layer, made, &found).await? {
                     ControlFlow::Continue(asset) => asset,
-                    ControlFlow::Break(()) => return Ok(Vec::new()),
+                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
                 },
                 Err(Unmade::Refused(why)) => self.commit_failure(key, layer, why).await?,
                 Err(failed) => return Err(failed),
@@ -135,11 +136,11 @@ impl Work<'_> {
         let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
         // A layer that could not be drawn is still one of the file's.
         let ended = self.commit_end_of_layers(shown.iter().map(|at| keys[*at].clone()).collect()).await?;
-        if process::is_passed(&ended) {
-            return Ok(Vec::new());
+        if process::unless_passed(&ended).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        self.commit_template(members, &found).await?;
-        Ok(self.remarks(&found))
+        let ended = self.commit_template(members, &found).await?;
+        Ok(process::unless_passed(&ended).map_continue(|()| self.remarks(&found)))
     }
 
     fn message(&self, code: &'static str) -> Message {
@@ -222,11 +223,7 @@ impl Work<'_> {
                 lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
                 ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
             };
-        Ok(match self.parent.commit(self.context, key, effect, report).await? {
-            applied if process::is_passed(&applied) => ControlFlow::Break(()),
-            Some(Applied::Filed(filed)) => ControlFlow::Continue(Some(filed.asset())),
-            _ => ControlFlow::Continue(None),
-        })
+        Ok(process::filed_unless_passed(&self.parent.commit(self.context, key, effect, report).await?))
     }
 
     async fn commit_failure(&self, key: &str, layer: &Layer, why: Message) -> Result<Option<AssetId>, Failure> {
@@ -330,7 +327,7 @@ impl Work<'_> {
         self.parent.commit(self.context, "layers", effect, report).await
     }
 
-    async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<(), Failure> {
+    async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<Option<Applied>, Failure> {
         const KEY: &str = "template";
         let (company, parent) = (self.context.run.company, self.parent.asset);
         let count = layers.len();
@@ -361,8 +358,7 @@ impl Work<'_> {
             let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), FileType::Template);
             ItemReport { lines: [line].into_iter().chain(back).map(about).collect(), ..ItemReport::default() }
         };
-        self.parent.commit(self.context, KEY, effect, report).await?;
-        Ok(())
+        self.parent.commit(self.context, KEY, effect, report).await
     }
 
     /// What is not made of the layers, in a line.
@@ -378,7 +374,7 @@ impl Work<'_> {
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
         let report = ItemReport::of_problems(lines);
-        self.parent.commit(self.context, "end", Effect::Nothing, move |_| report).await?;
+        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }
 }

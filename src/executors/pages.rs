@@ -127,12 +127,13 @@ pub async fn make_pages(
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(parent.format, &processing.options) else { return Ok(()) };
     let done = context.done_below(&parent.prefix).await?;
-    if done.contains_key("end") || process::was_passed(&done) {
+    if process::is_over(&done) {
         return Ok(());
     }
     let work = Work { context, workshop, parent, plan, marking: processing.marking };
     match work.make(&done).await {
-        Ok(()) => work.end(Vec::new()).await,
+        Ok(ControlFlow::Continue(())) => work.end(Vec::new()).await,
+        Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => work.end(vec![work.refused(why).await?]).await,
         Err(Unmade::Failed(failure)) => Err(failure),
     }
@@ -164,14 +165,15 @@ struct Work<'a> {
 type Pages = BTreeMap<u32, Option<AssetId>>;
 
 impl Work<'_> {
-    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<(), Unmade> {
+    /// Breaks off where nothing more is made of the document.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<()>, Unmade> {
         let document = self.open().await?;
         if self.plan.process == PageProcess::Thumbnail {
             let drawn = self.draw(&document, (1, 1)).await?.pop();
             return match drawn.map(|(_, outcome)| outcome) {
-                Some(Ok(page)) => Ok(self.commit_thumbnail(&page).await.map(drop)?),
+                Some(Ok(page)) => Ok(process::unless_passed(&self.commit_thumbnail(&page).await?)),
                 Some(Err(why)) => Err(Unmade::Refused(reason::other(why))),
-                None => Ok(()),
+                None => Ok(ControlFlow::Continue(())),
             };
         }
         let mut pages = pages_of(done);
@@ -183,21 +185,21 @@ impl Work<'_> {
         while let Some(run) = drawn.next().await {
             for (page, outcome) in run? {
                 if let (1, Ok(first)) = (page, &outcome)
-                    && process::is_passed(&self.commit_thumbnail(first).await?)
+                    && process::unless_passed(&self.commit_thumbnail(first).await?).is_break()
                 {
-                    return Ok(());
+                    return Ok(ControlFlow::Break(()));
                 }
                 match self.commit_page(page, outcome).await? {
                     ControlFlow::Continue(asset) => pages.insert(page, asset),
-                    ControlFlow::Break(()) => return Ok(()),
+                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
                 };
             }
         }
         self.context.checkpoint()?;
-        if process::is_passed(&self.commit_end_of_pages(document.pages).await?) {
-            return Ok(());
+        if process::unless_passed(&self.commit_end_of_pages(document.pages).await?).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(self.commit_catalog(&pages).await?)
+        Ok(process::unless_passed(&self.commit_catalog(&pages).await?))
     }
 
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
@@ -301,11 +303,7 @@ impl Work<'_> {
             let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
             page_report(&shown, &path, page, &notes, filed, numbered)
         });
-        Ok(match applied.await? {
-            applied if process::is_passed(&applied) => ControlFlow::Break(()),
-            Some(Applied::Filed(filed)) => ControlFlow::Continue(Some(filed.asset())),
-            _ => ControlFlow::Continue(None),
-        })
+        Ok(process::filed_unless_passed(&applied.await?))
     }
 
     /// Where what is made under this key is or will be, as a client sees it.
@@ -403,7 +401,7 @@ impl Work<'_> {
     }
 
     /// A document of one page is shown by that page.
-    async fn commit_catalog(&self, pages: &Pages) -> Result<(), Failure> {
+    async fn commit_catalog(&self, pages: &Pages) -> Result<Option<Applied>, Failure> {
         const KEY: &str = "catalog";
         let company = self.context.run.company;
         let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
@@ -434,13 +432,12 @@ impl Work<'_> {
             let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), FileType::Catalog);
             ItemReport { lines: [line].into_iter().chain(back).map(about).collect(), ..ItemReport::default() }
         };
-        self.parent.commit(self.context, KEY, effect, report).await?;
-        Ok(())
+        self.parent.commit(self.context, KEY, effect, report).await
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
         let report = ItemReport::of_problems(lines);
-        self.parent.commit(self.context, "end", Effect::Nothing, move |_| report).await?;
+        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }
 }

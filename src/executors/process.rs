@@ -10,6 +10,7 @@
 //! Both look at the format and name every one, so that none is forgotten.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -332,17 +333,32 @@ pub fn report_of_parts(parent: &Parent, applied: &Applied) -> ItemReport {
     }
 }
 
-/// Whether somebody has given the asset another master meanwhile, or put it in the trash: then nothing more is made of this one.
-pub const fn is_passed(applied: &Option<Applied>) -> bool {
-    matches!(applied, Some(Applied::Outdated(_) | Applied::Withdrawn { .. }))
+/// Breaks off where somebody has given the asset another master meanwhile, or put it in the trash: then nothing more is made of this
+/// one.
+pub const fn unless_passed(applied: &Option<Applied>) -> ControlFlow<()> {
+    match applied {
+        Some(Applied::Outdated(_) | Applied::Withdrawn { .. }) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// The part that was filed, if it was.
+pub fn filed_unless_passed(applied: &Option<Applied>) -> ControlFlow<(), Option<AssetId>> {
+    unless_passed(applied).map_continue(|()| match applied {
+        Some(Applied::Filed(filed)) => Some(filed.asset()),
+        _ => None,
+    })
 }
 
 /// In the result of an item of a part: nothing more is made of its master.
 const PASSED: &str = "passed";
 
-/// Whether an item of a part, of this or an earlier attempt, found that nothing more is to be made.
-pub fn was_passed(done: &BTreeMap<String, Value>) -> bool {
-    done.values().any(|result| result.get(PASSED).is_some())
+/// The last item of a master: all that was asked for is made of it.
+pub const END: &str = "end";
+
+/// Whether an earlier attempt made all parts of a master, or found that nothing more is to be made. `done` are its items.
+pub fn is_over(done: &BTreeMap<String, Value>) -> bool {
+    done.contains_key(END) || done.values().any(|result| result.get(PASSED).is_some())
 }
 
 /// What is said of a master of which nothing more is made; None of any other.
@@ -404,8 +420,8 @@ impl Parent {
         LogLine::new(log_type, message).about(Some(self.asset), self.name.clone(), self.file_type())
     }
 
-    /// Commits an item of its parts. Where nothing more is made of it, the line says so and `report` is not asked; the caller asks
-    /// [`is_passed`].
+    /// Commits an item of its parts. Where nothing more is made of it a line says so, and `report` is not asked: the caller breaks
+    /// off ([`unless_passed`]).
     pub async fn commit(
         &self,
         context: &Context,
@@ -483,6 +499,10 @@ impl Processing {
         key: &str,
     ) -> Result<(), Failure> {
         context.checkpoint()?;
+        // What becomes of its master afterwards is no matter of this job any more.
+        if is_over(&context.done_below(&format!("{key}\n")).await?) {
+            return Ok(());
+        }
         let Some(known) = context.store().assets_numbered(context.run.company, &[asset]).await?.pop() else {
             let gone = Gone::without_trace(asset, filed, &self.options);
             return leave_out(context, gone, key).await.map(|_| ());

@@ -146,7 +146,7 @@ pub async fn make_renditions(
         return Ok(());
     }
     let done = context.done_below(&parent.prefix).await?;
-    if process::was_passed(&done) {
+    if process::is_over(&done) {
         return Ok(());
     }
     Work { context, workshop, parent, options, marking: processing.marking }.make(&presets, &done).await
@@ -209,7 +209,7 @@ impl Work<'_> {
             };
             made.extend(asset);
         }
-        if process::is_passed(&self.gather(made, done).await?) {
+        if process::unless_passed(&self.gather(made, done).await?).is_break() {
             return Ok(());
         }
         self.put_away_others(presets).await
@@ -337,11 +337,7 @@ impl Work<'_> {
             ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
         };
         let effect = Effect::Part { part: Box::new(part), derived };
-        Ok(match self.parent.commit(self.context, &key(preset), effect, report).await? {
-            applied if process::is_passed(&applied) => ControlFlow::Break(()),
-            Some(Applied::Filed(filed)) => ControlFlow::Continue(Some(filed.asset())),
-            _ => ControlFlow::Continue(None),
-        })
+        Ok(process::filed_unless_passed(&self.parent.commit(self.context, &key(preset), effect, report).await?))
     }
 
     /// A tool that is missing is no fault of the video.
@@ -412,7 +408,7 @@ impl Work<'_> {
         let effect = self.parent.keep(self.context.run.company, PREFIX, keys);
         let parent = self.parent.clone();
         let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
-        self.parent.commit(self.context, "renditions", effect, report).await?;
+        self.parent.commit(self.context, process::END, effect, report).await?;
         Ok(())
     }
 }

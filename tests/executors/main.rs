@@ -36,5 +36,6 @@ mod upload;
 mod urls;
 mod video_publish;
 mod videos;
+mod withdrawn;
 mod workers;
 mod world;
