@@ -92,12 +92,10 @@ impl Marking {
 
 /// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.
 pub(super) async fn unmark(tx: &mut Transaction, assets: &[AssetId]) -> Result<u64, StoreError> {
-    sqlx::query(
-        "UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(ids(assets))
-    .execute(tx)
-    .await
-    .map(|unmarked| unmarked.rows_affected())
-    .map_err(StoreError::doing("unmark assets"))
+    sqlx::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))")
+        .bind(ids(assets))
+        .execute(tx)
+        .await
+        .map(|unmarked| unmarked.rows_affected())
+        .map_err(StoreError::doing("unmark assets"))
 }
