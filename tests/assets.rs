@@ -385,7 +385,15 @@ async fn arriving_files_replace_number_or_skip() {
     assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
     assert_eq!(
         file("A", "shoe.jpg", true).await,
-        Filed::Updated { asset, name: name(), moved_from: None, in_place_of: None, part_of: None, parts_gone: 0 }
+        Filed::Updated {
+            asset,
+            name: name(),
+            moved_from: None,
+            in_place_of: None,
+            part_of: None,
+            parts_gone: 0,
+            came_back: false
+        }
     );
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
     for (number, folder) in (1..).zip(["B", "C", "D", "E", "F"]) {
@@ -406,7 +414,8 @@ async fn arriving_files_replace_number_or_skip() {
             moved_from: Some("A".to_owned()),
             in_place_of,
             part_of: None,
-            parts_gone: 0
+            parts_gone: 0,
+            came_back: false,
         }
     );
     let moved = shop.one(asset).await;

@@ -443,9 +443,7 @@ impl Told {
                     lines.push(self.line(LogType::UploadWarning, name, message));
                 }
                 if *parts_gone > 0 {
-                    let message = Message::new("parts-of-earlier-gone")
-                        .with("asset", name.clone())
-                        .with("count", *parts_gone as i64);
+                    let message = process::parts_of_earlier_gone(name, *parts_gone);
                     lines.push(self.line(LogType::UploadWarning, name, message));
                 }
                 if let Some(other) = in_place_of {

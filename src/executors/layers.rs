@@ -10,13 +10,14 @@
 //! The master of a layer is the file: layers can be made from it again at any time, and cost no file of their own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
-use super::{Bytes, Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::media::child::borrowed;
 use crate::media::errand::ReadLayers;
 use crate::media::{Layer, Layers};
@@ -77,17 +78,18 @@ pub async fn make_layers(
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(&processing.options) else { return Ok(()) };
     let done = context.done_below(&parent.prefix).await?;
-    if done.contains_key("end") {
+    if process::is_over(&done) {
         return Ok(());
     }
     let work = Work { context, workshop, parent, processing, plan };
     match work.make(&done).await {
-        Ok(lines) => work.end(lines).await,
+        Ok(ControlFlow::Continue(lines)) => work.end(lines).await,
+        Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => {
             let keeps = context.store().has_parts(context.run.company, parent.asset).await?;
             let code = if keeps { "layers-failed-kept" } else { "layers-failed" };
             let message = work.message(code).with("reason", why);
-            work.end(vec![work.line(LogType::UploadError, message)]).await
+            work.end(vec![parent.line(LogType::UploadError, message)]).await
         }
         Err(Unmade::Failed(failure)) => Err(failure),
     }
@@ -105,8 +107,8 @@ struct Work<'a> {
 type Assets = HashMap<String, Option<AssetId>>;
 
 impl Work<'_> {
-    /// Gives what the log is to say at the end.
-    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<Vec<LogLine>, Unmade> {
+    /// Gives what the log is to say at the end, or breaks off where nothing more is made of the file.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let found = self.read().await?;
         let keys = keys(&found.layers);
         let mut assets = assets_of(done);
@@ -121,7 +123,10 @@ impl Work<'_> {
         while let Some((at, outcome)) = drawn.next().await {
             let (key, layer) = (&keys[at], &layers[at]);
             let asset = match outcome {
-                Ok(made) => self.commit_layer(key, layer, made, &found).await?,
+                Ok(made) => match self.commit_layer(key, layer, made, &found).await? {
+                    ControlFlow::Continue(asset) => asset,
+                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+                },
                 Err(Unmade::Refused(why)) => self.commit_failure(key, layer, why).await?,
                 Err(failed) => return Err(failed),
             };
@@ -131,23 +136,15 @@ impl Work<'_> {
         let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
         // A layer that could not be drawn is still one of the file's.
         let ended = self.commit_end_of_layers(shown.iter().map(|at| keys[*at].clone()).collect()).await?;
-        if process::is_outdated(&ended) {
-            return Ok(Vec::new());
+        if process::unless_passed(&ended).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        self.commit_template(members, &found).await?;
-        Ok(self.remarks(&found))
-    }
-
-    fn item(&self, key: &str) -> Item {
-        Item(format!("{}{key}", self.parent.prefix))
+        let ended = self.commit_template(members, &found).await?;
+        Ok(process::unless_passed(&ended).map_continue(|()| self.remarks(&found)))
     }
 
     fn message(&self, code: &'static str) -> Message {
         Message::new(code).with("file", self.parent.file_name.clone())
-    }
-
-    fn line(&self, log_type: LogType, message: Message) -> LogLine {
-        LogLine::new(log_type, message).about(Some(self.parent.asset), self.parent.name.clone(), FileType::MasterImage)
     }
 
     async fn read(&self) -> Result<Layers, Unmade> {
@@ -189,13 +186,14 @@ impl Work<'_> {
         made.await
     }
 
+    /// Gives the layer, or breaks off where nothing more is made of the file.
     async fn commit_layer(
         &self,
         key: &str,
         layer: &Layer,
         made: Made,
         found: &Layers,
-    ) -> Result<Option<AssetId>, Failure> {
+    ) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
         let part = self.part(key, layer, &made, found);
         let (company, planned) = (part.company, part.folder.as_deref());
         let FileName { stem: wanted, extension, .. } = part.name.clone();
@@ -206,7 +204,6 @@ impl Work<'_> {
         let (file, shown) = (self.parent.file_name.clone(), shown(layer));
         let report =
             move |applied: &Applied| {
-                // Who has given the file another master meanwhile has made other layers.
                 let Applied::Filed(filed) = applied else { return ItemReport::default() };
                 let line = |log_type, message| {
                     LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
@@ -223,12 +220,10 @@ impl Work<'_> {
                 }));
                 lines.extend(numbered.map(|message| line(LogType::UploadWarning, message)));
                 let counters = Counters { success: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
+                lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
                 ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
             };
-        Ok(match self.context.commit(self.item(key), effect, report).await? {
-            Some(Applied::Filed(filed)) => Some(filed.asset()),
-            _ => None,
-        })
+        Ok(process::filed_unless_passed(&self.parent.commit(self.context, key, effect, report).await?))
     }
 
     async fn commit_failure(&self, key: &str, layer: &Layer, why: Message) -> Result<Option<AssetId>, Failure> {
@@ -238,9 +233,9 @@ impl Work<'_> {
         let report = ItemReport {
             result: json!({ "asset": kept }),
             counters: Counters { error: 1, ..Counters::default() },
-            lines: vec![self.line(LogType::UploadError, message)],
+            lines: vec![self.parent.line(LogType::UploadError, message)],
         };
-        self.context.commit(self.item(key), Effect::Nothing, move |_| report).await?;
+        self.parent.commit(self.context, key, Effect::Nothing, move |_| report).await?;
         Ok(kept)
     }
 
@@ -328,12 +323,11 @@ impl Work<'_> {
     async fn commit_end_of_layers(&self, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
         let effect = self.parent.keep(self.context.run.company, "layer:", keys);
         let parent = self.parent.clone();
-        self.context
-            .commit(self.item("layers"), effect, move |applied| process::report_of_parts(&parent, applied))
-            .await
+        let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
+        self.parent.commit(self.context, "layers", effect, report).await
     }
 
-    async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<(), Failure> {
+    async fn commit_template(&self, layers: Vec<AssetId>, found: &Layers) -> Result<Option<Applied>, Failure> {
         const KEY: &str = "template";
         let (company, parent) = (self.context.run.company, self.parent.asset);
         let count = layers.len();
@@ -360,11 +354,11 @@ impl Work<'_> {
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("template-processed").with("file", path).with("layers", count);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            let line = line.about(Some(filed.asset()), filed.name(), FileType::Template);
-            ItemReport { lines: vec![line], ..ItemReport::default() }
+            let back = process::came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
+            let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), FileType::Template);
+            ItemReport { lines: [line].into_iter().chain(back).map(about).collect(), ..ItemReport::default() }
         };
-        self.context.commit(self.item(KEY), effect, report).await?;
-        Ok(())
+        self.parent.commit(self.context, KEY, effect, report).await
     }
 
     /// What is not made of the layers, in a line.
@@ -375,12 +369,12 @@ impl Work<'_> {
             (_, 0) => None,
             (_, count) => Some(self.message("layers-without-pixels").with("layers", count)),
         };
-        message.map(|message| self.line(LogType::UploadWarning, message)).into_iter().collect()
+        message.map(|message| self.parent.line(LogType::UploadWarning, message)).into_iter().collect()
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
         let report = ItemReport::of_problems(lines);
-        self.context.commit(self.item("end"), Effect::Nothing, move |_| report).await?;
+        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }
 }

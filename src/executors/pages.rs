@@ -12,6 +12,7 @@
 //! drawn from it again at any time, and cost no file of their own.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use futures_util::{StreamExt, stream};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use super::pictures::{self, Unmade};
 use super::process::{self, Parent, Processing};
 use super::recipe;
-use super::{Bytes, Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::Format;
 use crate::media::child::{ChildError, Folder};
@@ -126,12 +127,13 @@ pub async fn make_pages(
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(parent.format, &processing.options) else { return Ok(()) };
     let done = context.done_below(&parent.prefix).await?;
-    if done.contains_key("end") {
+    if process::is_over(&done) {
         return Ok(());
     }
     let work = Work { context, workshop, parent, plan, marking: processing.marking };
     match work.make(&done).await {
-        Ok(()) => work.end(Vec::new()).await,
+        Ok(ControlFlow::Continue(())) => work.end(Vec::new()).await,
+        Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => work.end(vec![work.refused(why).await?]).await,
         Err(Unmade::Failed(failure)) => Err(failure),
     }
@@ -165,14 +167,15 @@ struct Work<'a> {
 type Pages = BTreeMap<u32, Option<AssetId>>;
 
 impl Work<'_> {
-    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<(), Unmade> {
+    /// Breaks off where nothing more is made of the document.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<()>, Unmade> {
         let document = self.open().await?;
         if self.plan.process == PageProcess::Thumbnail {
             let drawn = self.draw(&document, (1, 1)).await?.pop();
             return match drawn.map(|(_, outcome)| outcome) {
-                Some(Ok(page)) => Ok(self.commit_thumbnail(&page).await?),
+                Some(Ok(page)) => Ok(process::unless_passed(&self.commit_thumbnail(&page).await?)),
                 Some(Err(why)) => Err(Unmade::Refused(reason::other(why))),
-                None => Ok(()),
+                None => Ok(ControlFlow::Continue(())),
             };
         }
         let mut pages = pages_of(done);
@@ -183,29 +186,22 @@ impl Work<'_> {
             .buffered(self.workshop.settings.parallel);
         while let Some(run) = drawn.next().await {
             for (page, outcome) in run? {
-                if let (1, Ok(first)) = (page, &outcome) {
-                    self.commit_thumbnail(first).await?;
+                if let (1, Ok(first)) = (page, &outcome)
+                    && process::unless_passed(&self.commit_thumbnail(first).await?).is_break()
+                {
+                    return Ok(ControlFlow::Break(()));
                 }
-                pages.insert(page, self.commit_page(page, outcome).await?);
+                match self.commit_page(page, outcome).await? {
+                    ControlFlow::Continue(asset) => pages.insert(page, asset),
+                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+                };
             }
         }
         self.context.checkpoint()?;
-        if process::is_outdated(&self.commit_end_of_pages(&document).await?) {
-            return Ok(());
+        if process::unless_passed(&self.commit_end_of_pages(&document).await?).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(self.commit_catalog(&pages).await?)
-    }
-
-    fn item(&self, key: &str) -> Item {
-        Item(format!("{}{key}", self.parent.prefix))
-    }
-
-    fn line(&self, log_type: LogType, message: Message) -> LogLine {
-        LogLine::new(log_type, message).about(
-            Some(self.parent.asset),
-            self.parent.name.clone(),
-            self.parent.file_type(),
-        )
+        Ok(process::unless_passed(&self.commit_catalog(&pages).await?))
     }
 
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
@@ -214,7 +210,7 @@ impl Work<'_> {
         let keeps = self.context.store().has_parts(self.context.run.company, self.parent.asset).await?;
         let code = if keeps { "pages-failed-kept" } else { "pages-failed" };
         let message = Message::new(code).with("file", self.parent.file_name.clone()).with("reason", why);
-        Ok(self.line(log_type, message))
+        Ok(self.parent.line(log_type, message))
     }
 
     async fn open(&self) -> Result<Document, Unmade> {
@@ -272,9 +268,13 @@ impl Work<'_> {
         drawn.await
     }
 
-    async fn commit_page(&self, page: u32, outcome: Result<Stored, String>) -> Result<Option<AssetId>, Failure> {
+    /// Gives the page, if there is one, or breaks off where nothing more is made of the document.
+    async fn commit_page(
+        &self,
+        page: u32,
+        outcome: Result<Stored, String>,
+    ) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
         let key = format!("page:{page}");
-        let item = self.item(&key);
         let shown = self.parent.file_name.clone();
         let stored = match outcome {
             Ok(stored) => stored,
@@ -286,30 +286,26 @@ impl Work<'_> {
                 let report = ItemReport {
                     result: json!({ "asset": kept }),
                     counters: Counters { error: 1, ..Counters::default() },
-                    lines: vec![self.line(LogType::PdfRipError, message)],
+                    lines: vec![self.parent.line(LogType::PdfRipError, message)],
                 };
-                self.context.commit(item, Effect::Nothing, move |_| report).await?;
-                return Ok(kept);
+                self.parent.commit(self.context, &key, Effect::Nothing, move |_| report).await?;
+                return Ok(ControlFlow::Continue(kept));
             }
         };
-        let part = self.part(page, key, &stored.facts);
-        let folder = self.folder(&part.key).await?;
+        let part = self.part(page, key.clone(), &stored.facts);
+        let folder = self.folder(&key).await?;
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let derived = self.derived(&self.parent.blob, &stored);
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text(&stored.facts)) };
         let notes = stored.facts.notes;
-        let applied = self.context.commit(item, effect, move |applied| {
-            // Who has given the document another master meanwhile has made other pages.
+        let applied = self.parent.commit(self.context, &key, effect, move |applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
             let name = FileName { stem: filed.name().to_owned(), extension: extension.clone(), changed: false };
             let path = format!("{folder}{}", name.with_extension());
             let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
             page_report(&shown, &path, page, &notes, filed, numbered)
         });
-        Ok(match applied.await? {
-            Some(Applied::Filed(filed)) => Some(filed.asset()),
-            _ => None,
-        })
+        Ok(process::filed_unless_passed(&applied.await?))
     }
 
     /// Where what is made under this key is or will be, as a client sees it.
@@ -374,7 +370,7 @@ impl Work<'_> {
     }
 
     /// The document is shown by its first page.
-    async fn commit_thumbnail(&self, first: &Stored) -> Result<(), Failure> {
+    async fn commit_thumbnail(&self, first: &Stored) -> Result<Option<Applied>, Failure> {
         let effect = Effect::Derive {
             company: self.context.run.company,
             asset: self.parent.asset,
@@ -382,8 +378,7 @@ impl Work<'_> {
             making: None,
             derived: self.derived(&self.parent.blob, first).split_off(1),
         };
-        self.context.commit(self.item("thumbnail"), effect, |_| ItemReport::default()).await?;
-        Ok(())
+        self.parent.commit(self.context, "thumbnail", effect, |_| ItemReport::default()).await
     }
 
     /// A page that could not be drawn is still one of the document's.
@@ -395,14 +390,14 @@ impl Work<'_> {
             let message = Message::new("upload-warning")
                 .with("file", self.parent.file_name.clone())
                 .with("reason", Message::new("reason-pages-not-cmyk"));
-            lines.push(self.line(LogType::UploadWarning, message));
+            lines.push(self.parent.line(LogType::UploadWarning, message));
         }
         if document.missing > 0 {
             let message = Message::new("pages-missing")
                 .with("file", self.parent.file_name.clone())
                 .with("pages", u64::from(document.pages) + u64::from(document.missing))
                 .with("count", document.pages);
-            lines.push(self.line(LogType::PdfRipError, message));
+            lines.push(self.parent.line(LogType::PdfRipError, message));
         }
         let parent = self.parent.clone();
         let problems = ItemReport::of_problems(lines);
@@ -412,11 +407,11 @@ impl Work<'_> {
             report.lines.splice(0..0, problems.lines);
             report
         };
-        self.context.commit(self.item("pages"), effect, report).await
+        self.parent.commit(self.context, "pages", effect, report).await
     }
 
     /// A document of one page is shown by that page.
-    async fn commit_catalog(&self, pages: &Pages) -> Result<(), Failure> {
+    async fn commit_catalog(&self, pages: &Pages) -> Result<Option<Applied>, Failure> {
         const KEY: &str = "catalog";
         let company = self.context.run.company;
         let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
@@ -443,16 +438,16 @@ impl Work<'_> {
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("catalog-processed").with("file", path).with("pages", count);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            let line = line.about(Some(filed.asset()), filed.name(), FileType::Catalog);
-            ItemReport { lines: vec![line], ..ItemReport::default() }
+            let back = process::came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
+            let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), FileType::Catalog);
+            ItemReport { lines: [line].into_iter().chain(back).map(about).collect(), ..ItemReport::default() }
         };
-        self.context.commit(self.item(KEY), effect, report).await?;
-        Ok(())
+        self.parent.commit(self.context, KEY, effect, report).await
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
         let report = ItemReport::of_problems(lines);
-        self.context.commit(self.item("end"), Effect::Nothing, move |_| report).await?;
+        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }
 }
@@ -525,6 +520,7 @@ fn page_report(
     }));
     lines.extend(numbered.map(|message| about(LogType::UploadWarning, message)));
     let warning = lines.len() as i64 - 1;
+    lines.extend(process::came_back(filed).map(|message| about(LogType::JobInfo, message)));
     let counters = Counters { success: 1, warning, ..Counters::default() };
     ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }

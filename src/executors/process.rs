@@ -9,7 +9,8 @@
 //!
 //! Both look at the format and name every one, so that none is forgotten.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ impl Processing {
         workshop: &Workshop,
         options: &ProcessingOptions,
     ) -> Result<Self, Failure> {
-        let marking = Marking { ready: options.ready_for_publish, preserve: options.preserve_publish_state };
+        let marking = Marking::of_known(options.ready_for_publish, options.preserve_publish_state);
         Self::new(context, workshop, options, marking).await
     }
 
@@ -314,32 +315,77 @@ pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
     Some(message)
 }
 
-/// The line about parts that a file does not have any more, or that are not made because the asset has another file.
+/// The line about a part that lay in the trash: somebody may have put it there.
+pub fn came_back(filed: &Filed) -> Option<Message> {
+    let Filed::Updated { name, came_back: true, .. } = filed else { return None };
+    Some(Message::new("part-came-back").with("asset", name.clone()))
+}
+
+/// The line about parts that a file does not have any more.
 pub fn report_of_parts(parent: &Parent, applied: &Applied) -> ItemReport {
-    let line = |log_type, message| {
-        vec![LogLine::new(log_type, message).about(Some(parent.asset), parent.name.clone(), parent.file_type())]
-    };
     match applied {
         Applied::Removed(count) if *count > 0 => {
             let message =
                 Message::new("parts-gone").with("file", parent.file_name.clone()).with("count", *count as i64);
-            ItemReport { lines: line(LogType::JobInfo, message), ..ItemReport::default() }
-        }
-        Applied::Outdated(_) => {
-            let lines = line(LogType::UploadWarning, outdated(&parent.file_name));
-            ItemReport { lines, counters: Counters { warning: 1, ..Counters::default() }, ..ItemReport::default() }
+            ItemReport { lines: vec![parent.line(LogType::JobInfo, message)], ..ItemReport::default() }
         }
         _ => ItemReport::default(),
     }
 }
 
-/// Whether somebody has given the asset another master meanwhile: then nothing more is made of this one.
-pub const fn is_outdated(applied: &Option<Applied>) -> bool {
-    matches!(applied, Some(Applied::Outdated(_)))
+/// Breaks off where somebody has given the asset another master meanwhile, or put it in the trash: then nothing more is made of this
+/// one.
+pub const fn unless_passed(applied: &Option<Applied>) -> ControlFlow<()> {
+    match applied {
+        Some(Applied::Outdated(_) | Applied::Withdrawn { .. }) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// The part that was filed, if it was.
+pub fn filed_unless_passed(applied: &Option<Applied>) -> ControlFlow<(), Option<AssetId>> {
+    unless_passed(applied).map_continue(|()| match applied {
+        Some(Applied::Filed(filed)) => Some(filed.asset()),
+        _ => None,
+    })
+}
+
+/// In the result of an item of a part: nothing more is made of its master.
+const PASSED: &str = "passed";
+
+/// The last item of a master: all that was asked for is made of it.
+pub const END: &str = "end";
+
+/// Whether an earlier attempt made all parts of a master, or found that nothing more is to be made. `done` are its items.
+pub fn is_over(done: &BTreeMap<String, Value>) -> bool {
+    done.contains_key(END) || done.values().any(|result| result.get(PASSED).is_some())
+}
+
+/// What is said of a master of which nothing more is made; None of any other.
+fn passed(applied: &Applied, file: &str, asset: &str) -> Option<Vec<Message>> {
+    match applied {
+        Applied::Outdated(_) => Some(vec![outdated(file)]),
+        Applied::Withdrawn { parts_gone, .. } => {
+            let gone = (*parts_gone > 0).then(|| parts_of_earlier_gone(asset, *parts_gone));
+            Some([Message::new("parts-withdrawn").with("file", file)].into_iter().chain(gone).collect())
+        }
+        _ => None,
+    }
 }
 
 fn outdated(file: &str) -> Message {
     Message::new("parts-outdated").with("file", file)
+}
+
+/// The line about parts of an earlier master that went to the trash.
+pub fn parts_of_earlier_gone(asset: &str, count: u64) -> Message {
+    Message::new("parts-of-earlier-gone").with("asset", asset).with("count", count as i64)
+}
+
+/// The report of warnings about parts of which no more are made.
+fn report_of_passed(lines: Vec<LogLine>) -> ItemReport {
+    let counters = Counters { warning: lines.len() as i64, ..Counters::default() };
+    ItemReport { result: json!({ PASSED: true }), counters, lines }
 }
 
 /// A master that has been filed.
@@ -368,6 +414,30 @@ impl Parent {
             (Parts::Renditions, _) => FileType::Video,
             (Parts::Pages | Parts::None, _) => FileType::NoType,
         }
+    }
+
+    pub fn line(&self, log_type: LogType, message: Message) -> LogLine {
+        LogLine::new(log_type, message).about(Some(self.asset), self.name.clone(), self.file_type())
+    }
+
+    /// Commits an item of its parts. Where nothing more is made of it a line says so, and `report` is not asked: the caller breaks
+    /// off ([`unless_passed`]).
+    pub async fn commit(
+        &self,
+        context: &Context,
+        key: &str,
+        effect: Effect,
+        report: impl FnOnce(&Applied) -> ItemReport + Send + 'static,
+    ) -> Result<Option<Applied>, Failure> {
+        let parent = self.clone();
+        let report = move |applied: &Applied| match passed(applied, &parent.file_name, &parent.name) {
+            Some(messages) => {
+                let line = |message| parent.line(LogType::UploadWarning, message);
+                report_of_passed(messages.into_iter().map(line).collect())
+            }
+            None => report(applied),
+        };
+        context.commit(Item(format!("{}{key}", self.prefix)), effect, report).await
     }
 
     /// Parts whose keys begin so are these and no others.
@@ -429,9 +499,14 @@ impl Processing {
         key: &str,
     ) -> Result<(), Failure> {
         context.checkpoint()?;
-        let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
-        // Who has put it in the trash meanwhile does not wait for its parts.
-        let Some(known) = known.filter(|known| !known.in_trash) else { return Ok(()) };
+        // What becomes of its master afterwards is no matter of this job any more.
+        if is_over(&context.done_below(&format!("{key}\n")).await?) {
+            return Ok(());
+        }
+        let Some(known) = context.store().assets_numbered(context.run.company, &[asset]).await?.pop() else {
+            let gone = Gone::without_trace(asset, filed, &self.options);
+            return leave_out(context, gone, key).await.map(|_| ());
+        };
         if known.master.making.layer.is_some() {
             // It is a part itself.
             return Ok(());
@@ -445,6 +520,9 @@ impl Processing {
             Err(Unmade::Refused(why)) => return refuse_parts(context, &known, key, why).await,
             Err(Unmade::Failed(failure)) => return Err(failure),
         };
+        if known.in_trash && leave_out(context, Gone::from_trash(&known, format, &self.options), key).await? {
+            return Ok(());
+        }
         let parent = Parent {
             // No key of a file holds a line break.
             prefix: format!("{key}\n"),
@@ -464,10 +542,65 @@ impl Processing {
 async fn leave_to_others(context: &Context, known: &KnownAsset, key: &str) -> Result<(), Failure> {
     let line = LogLine::new(LogType::UploadWarning, outdated(&known.file_name));
     let line = line.about(Some(known.id), known.name.clone(), FileType::of_master(known.master.asset_type));
-    let counters = Counters { warning: 1, ..Counters::default() };
-    let report = ItemReport { counters, lines: vec![line], ..ItemReport::default() };
+    let report = report_of_passed(vec![line]);
     context.commit(Item(format!("{key}\noutdated")), Effect::Nothing, move |_| report).await?;
     Ok(())
+}
+
+/// Leaves the parts of an asset that is in the trash, or gone, and says so if some were asked for. False if it is out of the trash
+/// again.
+async fn leave_out(context: &Context, gone: Gone, key: &str) -> Result<bool, Failure> {
+    let effect =
+        Effect::LeaveParts { company: context.run.company, parent: gone.asset, parent_blob: gone.blob.clone() };
+    let report = move |applied: &Applied| {
+        let Some(mut messages) = passed(applied, &gone.file, &gone.name) else { return ItemReport::default() };
+        // Who asked for none misses none.
+        messages.retain(|message| gone.is_asked || message.code != "parts-withdrawn");
+        let line = |message| LogLine::new(LogType::UploadWarning, message);
+        let about = |line: LogLine| line.about(Some(gone.asset), gone.name.clone(), gone.file_type);
+        report_of_passed(messages.into_iter().map(line).map(about).collect())
+    };
+    let applied = context.commit(Item(format!("{key}\nwithdrawn")), effect, report).await?;
+    // What an earlier attempt has left stays so.
+    Ok(!matches!(applied, Some(Applied::Nothing)))
+}
+
+/// A master that is in the trash, or gone, before its parts are made.
+struct Gone {
+    asset: AssetId,
+    name: String,
+    file: String,
+    file_type: FileType,
+    blob: String,
+    /// Whether the options ask for parts of it.
+    is_asked: bool,
+}
+
+impl Gone {
+    fn from_trash(known: &KnownAsset, format: Format, options: &ProcessingOptions) -> Self {
+        Self {
+            asset: known.id,
+            name: known.name.clone(),
+            file: known.file_name.clone(),
+            file_type: FileType::of_master(known.master.asset_type),
+            blob: known.master.blob.clone(),
+            is_asked: !brings_forth(format, options).is_empty(),
+        }
+    }
+
+    /// Nobody can tell any more what it was.
+    fn without_trace(asset: AssetId, filed: Option<&str>, options: &ProcessingOptions) -> Self {
+        let formats = [Format::Pdf, Format::PostScript, Format::Illustrator, Format::Video, Format::Psd];
+        let name = format!("a|{asset}");
+        Self {
+            asset,
+            name: name.clone(),
+            file: name,
+            file_type: FileType::NoType,
+            blob: filed.unwrap_or_default().to_owned(),
+            is_asked: formats.into_iter().any(|format| !brings_forth(format, options).is_empty()),
+        }
+    }
 }
 
 /// The line of a master that cannot be read any more to make its parts.

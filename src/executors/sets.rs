@@ -18,7 +18,8 @@ use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::name::clean_folder;
 use crate::model::outcome::Counters;
 use crate::model::property_set::{BuiltIn, NoSet, SetScript};
-use crate::store::assets::growth::{Became, Grown, Growth};
+use crate::store::assets::growth::{Became, Grown, Growth, SetMarks};
+use crate::store::assets::marking::Marking;
 use crate::store::candidates::Candidate;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
@@ -38,7 +39,8 @@ impl Executor for SetGeneration {
         let generation = Generation {
             workshop: self.workshop.clone(),
             place: Place::Folder(dest_folder.map(str::to_owned)),
-            ready_for_publish: self.order.ready_for_publish,
+            // What it does not ask to mark it leaves alone.
+            marking: Marking { ready: self.order.ready_for_publish.then_some(true), preserve: Some(false) },
             counts_sets: true,
         };
         let mut problems = unusable(context, &assets).await?;
@@ -81,7 +83,7 @@ async fn unusable(context: &Context, assets: &[AssetId]) -> Result<Vec<LogLine>,
 pub struct ThenSets {
     pub first: Box<dyn Executor>,
     pub scripts: AutoSetCreationOptions,
-    pub ready_for_publish: bool,
+    pub marking: Marking,
     pub workshop: Workshop,
 }
 
@@ -94,7 +96,7 @@ impl Executor for ThenSets {
         let generation = Generation {
             workshop: self.workshop.clone(),
             place: Place::BesideFirst,
-            ready_for_publish: self.ready_for_publish,
+            marking: self.marking,
             counts_sets: false,
         };
         generation.run(context, &self.scripts, assets, Vec::new()).await?;
@@ -114,7 +116,7 @@ enum Place {
 struct Generation {
     workshop: Workshop,
     place: Place,
-    ready_for_publish: bool,
+    marking: Marking,
     /// Whether sets are counted: the counters of an upload are about files.
     counts_sets: bool,
 }
@@ -235,7 +237,7 @@ impl Generation {
             folder,
             script: script.clone(),
             assets: members.iter().map(|candidate| candidate.id).collect(),
-            ready_for_publish: self.ready_for_publish,
+            marking: self.marking,
             by: context.run.responsible,
             at: context.clock.now(),
         };
@@ -276,7 +278,7 @@ impl Told {
         let mut counters = Counters::default();
         let mut lines = Vec::new();
         match grown {
-            Grown::Set { became, members, left_out, .. } => {
+            Grown::Set { became, members, left_out, marks, .. } => {
                 let (name, count) = (self.name.clone(), *members);
                 let (log_type, message) = match became {
                     Became::New => {
@@ -294,6 +296,7 @@ impl Told {
                 counters.success = i64::from(self.counts_sets && *became == Became::New);
                 counters.update = i64::from(self.counts_sets && *became == Became::Changed);
                 lines.push(self.line(log_type, message));
+                lines.extend(self.marks(*marks).map(|message| self.line(LogType::JobInfo, message)));
                 lines.extend(left_out.iter().map(|left| self.left_out(left)));
             }
             Grown::Empty(left_out) => {
@@ -309,6 +312,16 @@ impl Told {
 
     fn line(&self, log_type: LogType, message: Message) -> LogLine {
         LogLine::new(log_type, message).about(None, self.name.clone(), FileType::of_master(self.set_type))
+    }
+
+    fn marks(&self, marks: SetMarks) -> Option<Message> {
+        let message = |code| Message::new(code).with("name", self.name.clone());
+        match marks {
+            SetMarks::AsBefore => None,
+            SetMarks::Kept => Some(message("set-marks-kept")),
+            SetMarks::Marked(count) => Some(message("set-marked").with("count", count)),
+            SetMarks::Unmarked => Some(message("set-unmarked")),
+        }
     }
 
     fn left_out(&self, left: &LeftOut) -> LogLine {

@@ -15,6 +15,7 @@ use super::{Executor, Registry, Settings, Workshop};
 use crate::assets::blobs::Blobs;
 use crate::assets::marks::Marks;
 use crate::model::job::{JobSpec, PublishType};
+use crate::store::assets::marking::Marking;
 
 /// One executor for each kind of job.
 #[derive(Debug, Clone)]
@@ -43,14 +44,20 @@ impl Registry for Standard {
         let options = spec.processing();
         let scripts = options.and_then(|options| options.auto_set_creation_options.clone());
         match scripts.filter(|scripts| !scripts.auto_sets_array.is_empty()) {
-            Some(scripts) => Box::new(ThenSets {
-                first,
-                scripts,
-                ready_for_publish: options.and_then(|options| options.ready_for_publish).unwrap_or(false),
-                workshop,
-            }),
+            Some(scripts) => Box::new(ThenSets { first, scripts, marking: marking(spec), workshop }),
             None => first,
         }
+    }
+}
+
+/// What an order says of the marks of the sets that it makes beside its other work.
+fn marking(spec: &JobSpec) -> Marking {
+    let options = spec.processing();
+    let ready = options.and_then(|options| options.ready_for_publish);
+    let preserve = options.and_then(|options| options.preserve_publish_state);
+    match spec {
+        JobSpec::ReprocessAssets(_) | JobSpec::RipPdfs(_) => Marking::of_known(ready, preserve),
+        _ => Marking::of_upload(ready, preserve),
     }
 }
 

@@ -10,13 +10,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::process::{self, Parent, Processing};
-use super::{Bytes, Context, Failure, Item, Workshop, reason};
+use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::child::ChildError;
 use crate::media::video::{self, Encoding, Probe, VideoError};
@@ -145,6 +146,9 @@ pub async fn make_renditions(
         return Ok(());
     }
     let done = context.done_below(&parent.prefix).await?;
+    if process::is_over(&done) {
+        return Ok(());
+    }
     Work { context, workshop, parent, options, marking: processing.marking }.make(&presets, &done).await
 }
 
@@ -198,21 +202,21 @@ impl Work<'_> {
             self.context.checkpoint()?;
             let asset = match done.get(&key(*preset)) {
                 Some(result) => result["asset"].as_i64().map(AssetId),
-                None => self.make_one(*preset).await?,
+                None => match self.make_one(*preset).await? {
+                    ControlFlow::Continue(asset) => asset,
+                    ControlFlow::Break(()) => return Ok(()),
+                },
             };
             made.extend(asset);
         }
-        if process::is_outdated(&self.gather(made, done).await?) {
+        if process::unless_passed(&self.gather(made, done).await?).is_break() {
             return Ok(());
         }
         self.put_away_others(presets).await
     }
 
-    fn item(&self, key: &str) -> Item {
-        Item(format!("{}{key}", self.parent.prefix))
-    }
-
-    async fn make_one(&self, id: PropertySetId) -> Result<Option<AssetId>, Failure> {
+    /// Gives the rendition, if there is one, or breaks off where nothing more is made of the film.
+    async fn make_one(&self, id: PropertySetId) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
         let Some(preset) = self.preset(id).await? else {
             return self.refuse(id, &handle::property_set(id), Message::new("reason-preset-gone")).await;
         };
@@ -267,7 +271,12 @@ impl Work<'_> {
         encoded.await
     }
 
-    async fn file(&self, preset: PropertySetId, name: FileName, stored: Stored) -> Result<Option<AssetId>, Failure> {
+    async fn file(
+        &self,
+        preset: PropertySetId,
+        name: FileName,
+        stored: Stored,
+    ) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
         let Stored { file, playlist, made, facts, cut_off } = stored;
         let part = Part {
             company: self.context.run.company,
@@ -324,18 +333,20 @@ impl Work<'_> {
                 warning: lines.len() as i64 - 1,
                 ..Counters::default()
             };
+            lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
             ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
         };
         let effect = Effect::Part { part: Box::new(part), derived };
-        let applied = self.context.commit(self.item(&key(preset)), effect, report).await?;
-        Ok(match applied {
-            Some(Applied::Filed(filed)) => Some(filed.asset()),
-            _ => None,
-        })
+        Ok(process::filed_unless_passed(&self.parent.commit(self.context, &key(preset), effect, report).await?))
     }
 
     /// A tool that is missing is no fault of the video.
-    async fn refuse(&self, id: PropertySetId, preset: &str, why: Message) -> Result<Option<AssetId>, Failure> {
+    async fn refuse(
+        &self,
+        id: PropertySetId,
+        preset: &str,
+        why: Message,
+    ) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
         let is_missing = why.code == "reason-tool-missing";
         let log_type = if is_missing { LogType::UploadWarning } else { LogType::UploadError };
         let kept = self.parent.part(self.context, &key(id)).await?;
@@ -343,13 +354,12 @@ impl Work<'_> {
             .with("file", self.parent.file_name.clone())
             .with("preset", preset)
             .with("reason", why);
-        let line = LogLine::new(log_type, message);
-        let lines = vec![line.about(Some(self.parent.asset), self.parent.name.clone(), FileType::Video)];
+        let lines = vec![self.parent.line(log_type, message)];
         let counters =
             Counters { error: i64::from(!is_missing), warning: i64::from(is_missing), ..Counters::default() };
         let report = ItemReport { result: json!({ "asset": kept }), counters, lines };
-        self.context.commit(self.item(&key(id)), Effect::Nothing, move |_| report).await?;
-        Ok(kept)
+        self.parent.commit(self.context, &key(id), Effect::Nothing, move |_| report).await?;
+        Ok(ControlFlow::Continue(kept))
     }
 
     /// Puts renditions into their adaptive set.
@@ -380,11 +390,14 @@ impl Work<'_> {
             let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let code = if is_new { "set-created" } else { "set-updated" };
             let message = Message::new(code).with("name", name).with("count", count);
-            let line = LogLine::new(LogType::JobInfo, message);
-            let lines = vec![line.about(Some(filed.asset()), name, FileType::of_master(AssetType::AssetSet))];
-            ItemReport { lines, ..ItemReport::default() }
+            let lines = [Some(message), process::came_back(filed)].into_iter().flatten();
+            let about = |message| {
+                let line = LogLine::new(LogType::JobInfo, message);
+                line.about(Some(filed.asset()), name, FileType::of_master(AssetType::AssetSet))
+            };
+            ItemReport { lines: lines.map(about).collect(), ..ItemReport::default() }
         };
-        self.context.commit(self.item(SET), Effect::Set(Box::new(set)), report).await
+        self.parent.commit(self.context, SET, Effect::Set(Box::new(set)), report).await
     }
 
     async fn put_away_others(&self, presets: &[PropertySetId]) -> Result<(), Failure> {
@@ -395,7 +408,7 @@ impl Work<'_> {
         let effect = self.parent.keep(self.context.run.company, PREFIX, keys);
         let parent = self.parent.clone();
         let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
-        self.context.commit(self.item("renditions"), effect, report).await?;
+        self.parent.commit(self.context, process::END, effect, report).await?;
         Ok(())
     }
 }

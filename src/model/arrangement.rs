@@ -13,12 +13,16 @@ pub const MOST_MEMBERS: usize = 1000;
 pub struct Named<T> {
     pub id: T,
     pub name: String,
+    /// It is in the trash: it stays where it is among the others for when it comes back, and takes no cell and no room until then.
+    pub is_away: bool,
 }
 
 /// A set in its order, and what could not be taken into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrangement<T> {
     pub members: Vec<Placed<T>>,
+    /// How many of them are there.
+    pub present: usize,
     pub left_out: Vec<LeftOut>,
 }
 
@@ -56,17 +60,20 @@ pub fn arrange<T: Copy>(script: &SetScript, members: Vec<Named<T>>, added: Vec<N
     let mut placed: Vec<Place<T>> = Vec::new();
     for named in members {
         // Without a cell of its own it stands behind the grid.
-        let cell = script.cell(&named.name).transpose().ok().flatten().filter(|cell| !taken.contains_key(cell));
+        let cell = script.cell(&named.name).transpose().ok().flatten();
+        let cell = cell.filter(|cell| !named.is_away && !taken.contains_key(cell));
         taken.extend(cell.map(|cell| (cell, named.name.clone())));
         placed.push(Place { cell, rank: script.rank(&named.name), named });
     }
+    let mut present = placed.iter().filter(|place| !place.named.is_away).count();
     for named in in_order(added) {
         let why = match script.cell(&named.name).transpose() {
             Ok(Some(cell)) if taken.contains_key(&cell) => {
                 Some(Why::Taken { row: cell.row, column: cell.column, by: taken[&cell].clone() })
             }
-            Ok(_) if placed.len() >= MOST_MEMBERS => Some(Why::TooMany),
+            Ok(_) if present >= MOST_MEMBERS => Some(Why::TooMany),
             Ok(cell) => {
+                present += 1;
                 taken.extend(cell.map(|cell| (cell, named.name.clone())));
                 let place = Place { cell, rank: script.rank(&named.name), named: named.clone() };
                 let behind = placed.iter().rposition(|other| other.order(&place) == Ordering::Less);
@@ -86,7 +93,7 @@ pub fn arrange<T: Copy>(script: &SetScript, members: Vec<Named<T>>, added: Vec<N
     let index = |all: &BTreeSet<u32>, number: u32| u32::try_from(all.range(..number).count()).unwrap_or(u32::MAX);
     let dense = |cell: Cell| Cell { row: index(&rows, cell.row), column: index(&columns, cell.column) };
     let members = placed.iter().map(|place| Placed { id: place.named.id, cell: place.cell.map(dense) }).collect();
-    Arrangement { members, left_out }
+    Arrangement { members, present, left_out }
 }
 
 /// A member on its way to its place.
@@ -149,7 +156,7 @@ mod tests {
     }
 
     fn named(names: &[&'static str]) -> Vec<Named<&'static str>> {
-        names.iter().map(|name| Named { id: *name, name: (*name).to_owned() }).collect()
+        names.iter().map(|name| Named { id: *name, name: (*name).to_owned(), is_away: false }).collect()
     }
 
     fn order(arrangement: &Arrangement<&'static str>) -> Vec<&'static str> {
@@ -214,9 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn who_is_away_takes_no_cell_and_no_room() {
+        let script =
+            script(&[("setType", "MultiAxisSpinSet"), ("row", r".*-R(\d+)C.*"), ("column", r".*-R\d+C(\d+)[a-z]?")]);
+        let mut there = named(&["s-R1C1", "s-R1C2", "s-R2C1"]);
+        there[1].is_away = true;
+        let grown = arrange(&script, there, named(&["s-R1C2b"]));
+        assert_eq!((order(&grown), grown.present), (vec!["s-R1C1", "s-R1C2b", "s-R2C1", "s-R1C2"], 3));
+        let cells: Vec<Option<(u32, u32)>> =
+            grown.members.iter().map(|placed| placed.cell.map(|cell| (cell.row, cell.column))).collect();
+        assert_eq!(cells, [Some((0, 0)), Some((0, 1)), Some((1, 0)), None]);
+        assert_eq!(grown.left_out, []);
+    }
+
+    #[test]
     fn a_set_has_an_end() {
         let script = script(&[("setType", "ImageSet")]);
-        let many: Vec<Named<usize>> = (0..=MOST_MEMBERS).map(|id| Named { id, name: format!("x-{id}") }).collect();
+        let many: Vec<Named<usize>> =
+            (0..=MOST_MEMBERS).map(|id| Named { id, name: format!("x-{id}"), is_away: false }).collect();
         let set = arrange(&script, Vec::new(), many);
         assert_eq!(set.members.len(), MOST_MEMBERS);
         assert_eq!(set.left_out, [LeftOut { name: format!("x-{MOST_MEMBERS}"), why: Why::TooMany }]);

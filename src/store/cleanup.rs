@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
-use crate::store::assets::{change, next_change};
+use crate::store::assets::{change, note_changed};
 use crate::store::effect::Applied;
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
@@ -44,26 +44,18 @@ pub(in crate::store) async fn apply(
 }
 
 async fn empty_trash(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let old: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT id, company_id FROM asset WHERE trash_state = 'InTrash' AND trashed_at < $1 ORDER BY company_id, id LIMIT $2",
+    let old: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM asset WHERE trash_state = 'InTrash' AND trashed_at < $1 ORDER BY id LIMIT $2",
     )
     .bind(before.timestamp_millis())
     .bind(AT_ONCE)
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("look for old assets in the trash"))?;
-    for of_company in old.chunk_by(|a, b| a.1 == b.1) {
-        let assets: Vec<AssetId> = of_company.iter().map(|(id, _)| AssetId(*id)).collect();
-        change::give_up(tx, &assets).await?;
-        let seq = next_change(tx, CompanyId(of_company[0].1)).await?;
-        sqlx::query("UPDATE asset SET change_seq = $2 WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(json!(assets).to_string())
-            .bind(seq)
-            .execute(&mut *tx)
-            .await
-            .map_err(StoreError::doing("empty the trash"))?;
-    }
-    Ok(old.len() as u64)
+    let assets: Vec<AssetId> = old.into_iter().map(AssetId).collect();
+    change::give_up(tx, &assets).await?;
+    note_changed(tx, &assets).await?;
+    Ok(assets.len() as u64)
 }
 
 /// What a context still shows is not removed: the publish that takes it away looks for its asset.
@@ -79,9 +71,16 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     .await
     .map_err(StoreError::doing("look for assets that were given up"))?;
     let list = json!(gone).to_string();
-    // A part whose parent is gone is an asset of its own.
+    // A part whose parent is gone is an asset of its own, which may be published in another way.
+    let parts: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM asset WHERE parent_id IN (SELECT value FROM json_each($1))")
+            .bind(&list)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(StoreError::doing("look for parts of assets that were given up"))?;
+    note_changed(tx, &parts.into_iter().map(AssetId).collect::<Vec<_>>()).await?;
     for sql in [
-        "UPDATE asset SET parent_id = NULL, part = NULL WHERE parent_id IN (SELECT value FROM json_each($1))",
+        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE parent_id IN (SELECT value FROM json_each($1))",
         "DELETE FROM asset WHERE id IN (SELECT value FROM json_each($1))",
         "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)
          AND $1 <> '[]'",

@@ -16,8 +16,9 @@ use crate::store::assets::parts::{self, Part};
 use crate::store::assets::sets::{self, NewSet, Origin};
 use crate::store::cleanup::{self, CleanupStep};
 use crate::store::exports::{self, Export};
+use crate::store::pictures::{self, Standing};
 use crate::store::publishing::{self, Begun, PublishStep};
-use crate::store::{StoreError, Transaction, pictures};
+use crate::store::{StoreError, Transaction};
 
 /// A change that is committed together with the item that made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,8 @@ pub enum Effect {
     Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
     /// Parts whose keys begin so are these and no others, of this master: the rest goes to the trash.
     KeepParts { company: CompanyId, parent: AssetId, parent_blob: String, prefix: String, keys: Vec<String> },
+    /// An asset in the trash brings nothing forth: what was made of another master than this goes there too.
+    LeaveParts { company: CompanyId, parent: AssetId, parent_blob: String },
     /// A set was put together, of a master or by itself.
     Set(Box<NewSet>),
     /// Assets join a set by a script.
@@ -65,8 +68,14 @@ pub enum Applied {
     Nothing,
     Filed(Filed),
     Derived(AssetId),
-    /// The asset got another master meanwhile, or is gone: nothing was written.
+    /// The asset got another master meanwhile: nothing was written.
     Outdated(AssetId),
+    /// The asset is in the trash, or gone: nothing was written, but that so many of its parts, made of an earlier master, went to the
+    /// trash as well.
+    Withdrawn {
+        asset: AssetId,
+        parts_gone: u64,
+    },
     /// The asset is no longer what this was computed from: nothing was written, and the item is not done. It is to be done
     /// again from what is there now.
     Overtaken(AssetId),
@@ -103,7 +112,9 @@ impl Applied {
             | Self::Described(_)
             | Self::Refused => None,
             Self::Filed(filed) => Some(filed.asset()),
-            Self::Derived(asset) | Self::Outdated(asset) | Self::Overtaken(asset) => Some(*asset),
+            Self::Derived(asset) | Self::Outdated(asset) | Self::Withdrawn { asset, .. } | Self::Overtaken(asset) => {
+                Some(*asset)
+            }
             Self::Grown(grown) => grown.set(),
         }
     }
@@ -114,9 +125,12 @@ impl Effect {
     /// publish does not, for the steps after it are built on it.
     pub const fn failure_type(&self) -> Option<LogType> {
         match self {
-            Self::File { .. } | Self::Derive { .. } | Self::Part { .. } | Self::KeepParts { .. } | Self::Set(_) => {
-                Some(LogType::UploadError)
-            }
+            Self::File { .. }
+            | Self::Derive { .. }
+            | Self::Part { .. }
+            | Self::KeepParts { .. }
+            | Self::LeaveParts { .. }
+            | Self::Set(_) => Some(LogType::UploadError),
             Self::Page { .. } => Some(LogType::PdfRipError),
             Self::Reprocess { .. } => Some(LogType::ReoptimizeFailure),
             Self::Grow(_) => Some(LogType::AutomatedSetGenerationError),
@@ -137,7 +151,7 @@ impl Effect {
             Self::KeepSheet { path, .. } => (None, Some(path.clone())),
             Self::Reprocess { replacement, .. } => (Some(replacement.asset), replacement.file_name.clone()),
             Self::Derive { asset, .. } => (Some(*asset), None),
-            Self::KeepParts { parent, .. } => (Some(*parent), None),
+            Self::KeepParts { parent, .. } | Self::LeaveParts { parent, .. } => (Some(*parent), None),
             Self::Nothing | Self::Describe { .. } | Self::Export(_) | Self::Publish(_) | Self::Cleanup(_) => {
                 (None, None)
             }
@@ -153,10 +167,12 @@ impl Effect {
                     Some(making) if !pictures::is_made_so(tx, company, asset, &source_blob, &making).await? => {
                         return Ok(Applied::Overtaken(asset));
                     }
-                    None if !pictures::has_master(tx, company, asset, &source_blob).await? => {
-                        return Ok(Applied::Outdated(asset));
+                    Some(_) => {}
+                    None => {
+                        if let Some(passed) = passed(tx, company, asset, &source_blob, now).await? {
+                            return Ok(passed);
+                        }
                     }
-                    Some(_) | None => {}
                 }
                 derive(tx, company, asset, &derived, now).await?;
                 Ok(Applied::Derived(asset))
@@ -173,16 +189,19 @@ impl Effect {
                 Ok(applied)
             }
             Self::KeepParts { company, parent, parent_blob, prefix, keys } => {
-                if !pictures::has_master(tx, company, parent, &parent_blob).await? {
-                    return Ok(Applied::Outdated(parent));
+                if let Some(passed) = passed(tx, company, parent, &parent_blob, now).await? {
+                    return Ok(passed);
                 }
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::Removed)
             }
+            Self::LeaveParts { company, parent, parent_blob } => {
+                Ok(passed(tx, company, parent, &parent_blob, now).await?.unwrap_or(Applied::Nothing))
+            }
             Self::Set(set) => {
                 if let Some(Origin { parent, blob, .. }) = &set.made_from
-                    && !pictures::has_master(tx, set.company, *parent, blob).await?
+                    && let Some(passed) = passed(tx, set.company, *parent, blob, now).await?
                 {
-                    return Ok(Applied::Outdated(*parent));
+                    return Ok(passed);
                 }
                 sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected)
             }
@@ -246,6 +265,24 @@ async fn reprocess(
     Ok(Applied::Derived(*asset))
 }
 
+/// What is said of an asset that is not any more what its parts were made of.
+async fn passed(
+    tx: &mut Transaction,
+    company: CompanyId,
+    asset: AssetId,
+    blob: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Applied>, StoreError> {
+    Ok(match pictures::standing(tx, company, asset, blob).await? {
+        Standing::AsItWas => None,
+        Standing::Replaced => Some(Applied::Outdated(asset)),
+        Standing::Withdrawn => {
+            let parts_gone = parts::put_away_earlier(tx, company, asset, blob, now).await?;
+            Some(Applied::Withdrawn { asset, parts_gone })
+        }
+    })
+}
+
 async fn part_of(
     tx: &mut Transaction,
     part: Part,
@@ -253,8 +290,8 @@ async fn part_of(
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
     let (company, parent) = (part.company, part.parent);
-    if !pictures::has_master(tx, company, parent, &part.parent_blob).await? {
-        return Ok(Applied::Outdated(parent));
+    if let Some(passed) = passed(tx, company, parent, &part.parent_blob, now).await? {
+        return Ok(passed);
     }
     let filed = parts::file(tx, part).await.map_err(unexpected)?;
     if !derived.is_empty() {

@@ -230,23 +230,37 @@ impl From<DerivedRow> for Derived {
     }
 }
 
-/// Whether this is the master of the asset, and the asset is not in the trash: who has put it there meanwhile does not wait for what is
-/// made of it, and may have put that there as well.
-pub(super) async fn has_master(
+/// What has become of an asset since work on its master began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is there with the same master.
+    AsItWas,
+    /// It has another master.
+    Replaced,
+    /// It is in the trash, or gone altogether.
+    Withdrawn,
+}
+
+pub(super) async fn standing(
     tx: &mut Transaction,
     company: CompanyId,
     asset: AssetId,
     blob: &str,
-) -> Result<bool, StoreError> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM asset WHERE id = $1 AND company_id = $2 AND blob = $3 AND trash_state = 'NotInTrash')",
+) -> Result<Standing, StoreError> {
+    let has_master: Option<bool> = sqlx::query_scalar(
+        "SELECT blob = $3 FROM asset WHERE id = $1 AND company_id = $2 AND trash_state = 'NotInTrash'",
     )
     .bind(asset.0)
     .bind(company.0)
     .bind(blob)
-    .fetch_one(tx)
+    .fetch_optional(tx)
     .await
-    .map_err(StoreError::doing("look at the master of an asset"))
+    .map_err(StoreError::doing("look at the master of an asset"))?;
+    Ok(match has_master {
+        Some(true) => Standing::AsItWas,
+        Some(false) => Standing::Replaced,
+        None => Standing::Withdrawn,
+    })
 }
 
 /// Whether this is the master of the asset, made in this way, and the asset is not in the trash: what a job has read before

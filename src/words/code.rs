@@ -123,6 +123,8 @@ codes! {
     LAYER_FAILED_KEPT = "layer-failed-kept";
     PARTS_GONE = "parts-gone";
     PARTS_OUTDATED = "parts-outdated";
+    PARTS_WITHDRAWN = "parts-withdrawn";
+    PART_CAME_BACK = "part-came-back";
     PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";
     PART_REPLACED = "part-replaced";
     LAYERS_FAILED = "layers-failed";
@@ -144,6 +146,7 @@ codes! {
     URL_RETRIED = "url-retried";
     URL_CODING_STRANGE = "url-coding-strange";
     URL_DECODED = "url-decoded";
+    URL_BEGUN_ANEW = "url-begun-anew";
     URL_LENGTH_UNSAID = "url-length-unsaid";
     URL_NOT_ENCODED = "url-not-encoded";
     URL_PACKED_BY_ITSELF = "url-packed-by-itself";
@@ -181,6 +184,9 @@ codes! {
     RENDITION_FAILED_KEPT = "rendition-failed-kept";
     SET_CREATED = "set-created";
     SET_UPDATED = "set-updated";
+    SET_MARKS_KEPT = "set-marks-kept";
+    SET_MARKED = "set-marked";
+    SET_UNMARKED = "set-unmarked";
     SET_UNCHANGED = "set-unchanged";
     SET_LEFT_OUT = "set-left-out";
     SET_ERROR = "set-error";
@@ -188,6 +194,7 @@ codes! {
     PDF_RIP_ERROR = "pdf-rip-error";
     EXPORT_FILE_SUCCESS = "export-file-success";
     EXPORT_NAME_CHANGED = "export-name-changed";
+    EXPORT_NAME_NUMBERED = "export-name-numbered";
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_NOTE = "export-note";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
@@ -267,6 +274,8 @@ codes! {
     REASON_TOO_MANY_REDIRECTS = "reason-too-many-redirects";
     REASON_CONNECTION = "reason-connection";
     REASON_OTHER_PART = "reason-other-part";
+    REASON_TRANSFER_CODING = "reason-transfer-coding";
+    REASON_LENGTHS_DIFFER = "reason-lengths-differ";
     REASON_CUT_SHORT = "reason-cut-short";
     REASON_CONTENT_CODING = "reason-content-coding";
     REASON_CODING_DAMAGED = "reason-coding-damaged";

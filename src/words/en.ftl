@@ -490,7 +490,11 @@ parts-gone =
        *[other] { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them forth any more.
     }
 # $file (Text) the document, Photoshop file or film
-parts-outdated = { $file } was replaced by another file, or went to the trash, while its parts were made: nothing more is made of the one that this job brought.
+parts-outdated = { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job brought.
+# $file (Text) the document, Photoshop file or film
+parts-withdrawn = { $file } was deleted before all was made of it: nothing more is made. What was made of it is left as it is.
+# $asset (Text) asset id of a page, layer, rendition or set
+part-came-back = { $asset } was in the trash and came out of it, because it was made again.
 # $asset (Text)
 # $count (Number) assets that were made of its earlier file
 parts-of-earlier-gone =
@@ -586,6 +590,9 @@ url-not-encoded = The server calls { $url } encoded as { $coding }, and it is no
 # $url (Text)
 # $coding (Text) as the server calls it
 url-coding-strange = The server calls { $url } encoded as { $coding }, which is no encoding of HTTP: it was taken as it came.
+# $url (Text)
+# $reason (Text)
+url-begun-anew = { $url } came in several tries, and { $reason }. It is fetched once more from the beginning.
 # $url (Text)
 url-length-unsaid = The server did not say how long { $url } is: if the connection was cut, the file lacks its end.
 
@@ -710,6 +717,17 @@ set-updated =
        *[other] Set { $name } was updated and has { NUMBER($count) } members.
     }
 # $name (Text) set
+set-marks-kept = Set { $name } was there and is not marked for publishing everywhere: it stays so, because the job keeps marks.
+# $name (Text) set
+# $count (Number) assets that were not marked everywhere
+set-marked =
+    { $count ->
+        [one] Set { $name }: 1 asset, the set or a member of this job, was marked for publishing.
+       *[other] Set { $name }: { NUMBER($count) } assets, the set and members of this job, were marked for publishing.
+    }
+# $name (Text) set
+set-unmarked = Set { $name } is not marked for publishing any more.
+# $name (Text) set
 # $count (Number) members
 set-unchanged =
     { $count ->
@@ -740,6 +758,10 @@ export-file-success = { $file } is exported to { $name }
 # $name (Text) in the archive
 # $wanted (Text) what it would be called
 export-name-changed = { $file } is called { $name } in the archive, because Windows cannot unpack a file called { $wanted }.
+# $file (Text) original
+# $name (Text) in the archive
+# $wanted (Text) what it would be called
+export-name-numbered = { $file } is called { $name } in the archive, because another file there is called { $wanted } or differs from that only in the case of letters.
 # $file (Text)
 # $reason (Text)
 export-file-error = { $file } could not be exported: { $reason }.
@@ -966,6 +988,9 @@ reason-too-many-redirects = it was redirected more than { $limit } times
 # $detail (Text) what the network said
 reason-connection = the connection failed: { $detail }
 reason-other-part = the server sent another part of the file than was asked for
+# $coding (Text) as the server calls it
+reason-transfer-coding = it came with Transfer-Encoding: { $coding }, and only chunked is read
+reason-lengths-differ = the server says in several ways how long it is, or in none that can be read
 # $bytes (Number) that came
 # $length (Number) bytes of the file
 reason-cut-short = only { NUMBER($bytes) } of { NUMBER($length) } bytes came

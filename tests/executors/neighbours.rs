@@ -423,7 +423,12 @@ async fn a_second_attempt_makes_nothing_of_another_document() {
         assert_eq!(world.query(all).await, Vec::<Vec<Value>>::new(), "{waits}: a catalog without pages");
         (done, was_broken_off)
     };
-    at_many_moments(0, run, |done, what| assert_eq!(times_told(done), 1, "{what}")).await;
+    let look = |done: &Done, what: &str| {
+        // What is done with before the crash is nobody's matter after it.
+        let was_whole = done.items.iter().any(|item| item.ends_with("\nend"));
+        assert_eq!(times_told(done), usize::from(!was_whole), "{what}");
+    };
+    at_many_moments(0, run, look).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -500,7 +500,7 @@ async fn pages_that_a_document_says_it_has_are_missed() {
 }
 
 /// A PDF that says it is encrypted with a user password that is not empty.
-fn encrypted() -> Vec<u8> {
+pub fn encrypted() -> Vec<u8> {
     let plain = String::from_utf8(brochure()).unwrap();
     let key = "0".repeat(64);
     let entry = format!("/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{key}> /U <{key}> >> /ID [<00> <00>] /Root");

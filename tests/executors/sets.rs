@@ -13,7 +13,7 @@ use super::world::{Done, World, directory, jpeg};
 
 impl World {
     /// A script with these values beside its name; its handle.
-    async fn script(&self, name: &str, values: &[(&str, &str)]) -> String {
+    pub async fn script(&self, name: &str, values: &[(&str, &str)]) -> String {
         let all = [("name", name)].into_iter().chain(values.iter().copied());
         let property = |(name, value): (&str, &str)| Property { name: name.to_owned(), value: value.to_owned() };
         let properties = Properties::new(all.map(property).collect()).unwrap();
@@ -87,7 +87,7 @@ fn pair(name: &str, reason: &str) -> (String, String) {
     (name.to_owned(), reason.to_owned())
 }
 
-const COLOURS: &[(&str, &str)] = &[("setType", "ImageSet"), ("match", r"(\w+-\w+)-\w+"), ("suffix", "-SET")];
+pub const COLOURS: &[(&str, &str)] = &[("setType", "ImageSet"), ("match", r"(\w+-\w+)-\w+"), ("suffix", "-SET")];
 
 #[tokio::test]
 async fn sets_are_made_extended_and_sorted_again() {

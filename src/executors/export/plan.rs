@@ -249,17 +249,15 @@ const fn is_convertible(kind: AssetType) -> bool {
 
 /// Gives entries names that every system can unpack, and no two the same; a line for each that is not called as it was.
 fn name_for_archives(entries: &mut [Entry]) -> Vec<LogLine> {
-    let unfit: Vec<Option<String>> = entries
-        .iter_mut()
-        .map(|entry| {
-            let fit = for_windows(&entry.target);
-            (fit != entry.target).then(|| std::mem::replace(&mut entry.target, fit))
-        })
-        .collect();
+    let wanted: Vec<String> = entries.iter().map(|entry| entry.target.clone()).collect();
+    for entry in entries.iter_mut() {
+        entry.target = for_windows(&entry.target);
+    }
     number_duplicates(entries);
-    let changed = entries.iter().zip(unfit).filter_map(|(entry, wanted)| Some((entry, wanted?)));
+    let changed = entries.iter().zip(wanted).filter(|(entry, wanted)| entry.target != *wanted);
     let line = |(entry, wanted): (&Entry, String)| {
-        let message = Message::new("export-name-changed")
+        let is_fit = for_windows(&wanted) == wanted;
+        let message = Message::new(if is_fit { "export-name-numbered" } else { "export-name-changed" })
             .with("file", entry.file.clone())
             .with("name", entry.target.clone())
             .with("wanted", wanted);

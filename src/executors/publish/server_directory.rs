@@ -33,9 +33,9 @@ fn files(asset: &AssetState) -> Vec<Given> {
     }
 }
 
-/// Whether its master is that of the asset it was drawn from.
-fn is_drawn(asset: &AssetState) -> bool {
-    asset.parent.is_some() && (asset.making.page.is_some() || asset.making.layer.is_some())
+/// Whether its master is that of the asset it was drawn from, which may be gone by now.
+const fn is_drawn(asset: &AssetState) -> bool {
+    asset.making.page.is_some() || asset.making.layer.is_some()
 }
 
 /// Where a file of the asset lies.

@@ -346,6 +346,11 @@ fn draw_some<E: From<ChildError>>(
             Ok(next + 1)
         }
         Err(error) if next <= last => Err(error.into()),
+        // Another child would do the same: the page is the one that it said nothing of.
+        Ok(()) if next == first => {
+            take(next, Err("the program that draws it ended without a word".to_owned()))?;
+            Ok(next + 1)
+        }
         _ => Ok(next),
     }
 }

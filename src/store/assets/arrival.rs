@@ -67,6 +67,8 @@ pub enum Filed {
         part_of: Option<String>,
         /// How many of its parts went to the trash, which the new master does not bring forth.
         parts_gone: u64,
+        /// It is a part that lay in the trash.
+        came_back: bool,
     },
     /// `asset` has the name, or got a number when it came under it, and the same content.
     Duplicate {
@@ -236,7 +238,7 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
     };
     let in_place_of = namesake.source.clone().filter(|_| namesake.run == Some(arrival.run) && is_other);
     let name = namesake.name.clone();
-    Ok(Filed::Updated { asset: namesake.id, name, moved_from, in_place_of, part_of, parts_gone })
+    Ok(Filed::Updated { asset: namesake.id, name, moved_from, in_place_of, part_of, parts_gone, came_back: false })
 }
 
 /// Notes which file the master of an asset is.

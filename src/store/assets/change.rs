@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::set_change::with_what_belongs;
-use super::{AssetError, Contexts, ids, next_change, set_marks};
+use super::{AssetError, Contexts, ids, next_change, note_changed, set_marks};
 use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
 use crate::model::name::FileName;
@@ -314,14 +314,37 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("empty the trash"))?;
+    disband(tx, assets).await?;
     leave_sets(tx, assets).await
 }
 
-/// The sets have changed by it, for the next publishes.
+/// Sets that are given up hold nobody any more. The next publishes look at who was published only with one: by then its row may be
+/// gone, and with it whom it held.
+async fn disband(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreError> {
+    let members: Vec<i64> = sqlx::query_scalar(
+        "SELECT DISTINCT m.asset_id FROM json_each($1) s CROSS JOIN set_member m ON m.set_id = s.value",
+    )
+    .bind(ids(sets))
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("look for the members of sets"))?;
+    note_changed(tx, &members.into_iter().map(AssetId).collect::<Vec<_>>()).await?;
+    sqlx::query("DELETE FROM set_member WHERE set_id IN (SELECT value FROM json_each($1))")
+        .bind(ids(sets))
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("disband sets"))
+}
+
+/// The sets have changed by it, for the next publishes, and those for which one of them stood.
 async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
     let sets: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT DISTINCT s.company_id, s.id FROM json_each($1) i CROSS JOIN set_member m ON m.asset_id = i.value
-         CROSS JOIN asset s ON s.id = m.set_id ORDER BY 1, 2",
+        "SELECT s.company_id, s.id FROM json_each($1) i CROSS JOIN set_member m ON m.asset_id = i.value
+         CROSS JOIN asset s ON s.id = m.set_id
+         UNION
+         SELECT s.company_id, s.id FROM set_detail d CROSS JOIN asset s ON s.id = d.set_id
+         WHERE d.thumb_id IN (SELECT value FROM json_each($1)) ORDER BY 1, 2",
     )
     .bind(ids(assets))
     .fetch_all(&mut *tx)

@@ -9,6 +9,7 @@ use sqlx::Row;
 
 use super::change::{Change, changed, held};
 use super::ingest::{self, Master, NewAsset};
+use super::marking::{self, Marking};
 use super::set_change::{Seat, describe, with_what_belongs};
 use super::sets::{Member, set_members};
 use super::{AssetError, Contexts, ids, set_marks};
@@ -30,8 +31,8 @@ pub struct Growth {
     pub folder: String,
     pub script: Arc<SetScript>,
     pub assets: Vec<AssetId>,
-    /// Marks the set and its members.
-    pub ready_for_publish: bool,
+    /// Of the set, and of what joins it by this job.
+    pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
 }
@@ -42,8 +43,10 @@ pub enum Grown {
     Set {
         set: AssetId,
         became: Became,
+        /// Without those in the trash.
         members: usize,
         left_out: Vec<LeftOut>,
+        marks: SetMarks,
     },
     /// Nothing could be taken into it, so that it was not made.
     Empty(Vec<LeftOut>),
@@ -59,6 +62,19 @@ pub enum Became {
     Changed,
     /// It had these members in this order.
     Same,
+}
+
+/// What became of the marks of what was there, the set or what joins it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetMarks {
+    /// Nothing that is worth a line.
+    AsBefore,
+    /// The set is to be published and is not marked everywhere; it keeps its marks.
+    Kept,
+    /// So many assets are marked that were not.
+    Marked(usize),
+    /// The set is not marked any more.
+    Unmarked,
 }
 
 impl Grown {
@@ -91,7 +107,7 @@ pub(in crate::store) async fn grow(tx: &mut Transaction, growth: &Growth) -> Res
         Some(set) => members(tx, set).await?,
         None => Vec::new(),
     };
-    let Arrangement { members, left_out } = arrangement(tx, growth, &before).await?;
+    let Arrangement { members, present, left_out } = arrangement(tx, growth, &before).await?;
     if members.is_empty() {
         return Ok(Grown::Empty(left_out));
     }
@@ -103,10 +119,10 @@ pub(in crate::store) async fn grow(tx: &mut Transaction, growth: &Growth) -> Res
     if became != Became::Same {
         fill(tx, growth, set, &members).await?;
     }
-    if growth.ready_for_publish {
-        mark(tx, growth, set).await?;
-    }
-    Ok(Grown::Set { set, became, members: members.len(), left_out })
+    let own: HashSet<AssetId> = growth.assets.iter().copied().collect();
+    let joined = members.iter().map(|placed| placed.id.asset).filter(|asset| own.contains(asset)).collect();
+    let marks = mark(tx, growth, (set, became), joined).await?;
+    Ok(Grown::Set { set, became, members: present, left_out, marks })
 }
 
 async fn namesake(tx: &mut Transaction, growth: &Growth) -> Result<Option<Namesake>, StoreError> {
@@ -158,7 +174,10 @@ async fn arrangement(
     let mut known = held(tx, growth.company, &[old.as_slice(), new.as_slice()].concat()).await?;
     // What went to the trash or away since it was looked for does not join.
     known.retain(|id, held| held.trash_state == TrashState::NotInTrash || !new.contains(id));
-    let named = |seat: Seat| Some(Named { id: seat, name: known.get(&seat.asset)?.name.clone() });
+    let named = |seat: Seat| {
+        let held = known.get(&seat.asset)?;
+        Some(Named { id: seat, name: held.name.clone(), is_away: held.trash_state != TrashState::NotInTrash })
+    };
     let old = before.iter().filter_map(|placed| named(placed.id)).collect();
     let new = new.into_iter().filter_map(|asset| named(Seat { asset, page_reset: true })).collect();
     Ok(arrange(&growth.script, old, new))
@@ -228,24 +247,57 @@ async fn definition(tx: &mut Transaction, company: CompanyId, members: &[Placed<
     Ok(set_definition::of_rows(&rows.into_iter().map(|(_, handles)| handles).collect::<Vec<_>>()))
 }
 
-async fn mark(tx: &mut Transaction, growth: &Growth, set: AssetId) -> Result<(), StoreError> {
-    let all = with_what_belongs(tx, &[set]).await?;
+/// Marks a set that is new, or was there, by the rule; and what joins it by this job, unless the job keeps marks: a set that is
+/// marked has its members published all the same.
+async fn mark(
+    tx: &mut Transaction,
+    growth: &Growth,
+    (set, became): (AssetId, Became),
+    joined: Vec<AssetId>,
+) -> Result<SetMarks, StoreError> {
+    let (company, marking) = (growth.company, growth.marking);
+    let is_ready = marking.ready == Some(true);
+    if became == Became::New {
+        set_marks(tx, company, &[set], &marking.of_new(), true).await?;
+    }
+    if marking.keeps(tx, company).await? {
+        let lacks = is_ready && !unmarked(tx, growth, &[set]).await?.is_empty();
+        return Ok(if lacks { SetMarks::Kept } else { SetMarks::AsBefore });
+    }
+    if !is_ready {
+        return unmark(tx, growth, set).await;
+    }
+    let all = with_what_belongs(tx, &joined).await?;
+    let unmarked = unmarked(tx, growth, &[&[set], all.as_slice()].concat()).await?;
+    if unmarked.is_empty() {
+        return Ok(SetMarks::AsBefore);
+    }
+    set_marks(tx, company, &unmarked, &Contexts::All, true).await?;
+    changed(tx, change(growth), &unmarked).await?;
+    Ok(SetMarks::Marked(unmarked.len()))
+}
+
+/// Those that are not marked in every context.
+async fn unmarked(tx: &mut Transaction, growth: &Growth, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
     let unmarked = sqlx::query(
         "SELECT a.value FROM json_each($1) a WHERE EXISTS (
              SELECT 1 FROM publish_context c LEFT JOIN publish_mark m ON m.context_id = c.id AND m.asset_id = a.value
              WHERE c.company_id = $2 AND c.kind <> 'Metadata' AND coalesce(m.marked, 0) = 0)",
     )
-    .bind(ids(&all))
+    .bind(ids(assets))
     .bind(growth.company.0)
-    .fetch_all(&mut *tx)
+    .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for what is not marked yet"))?;
-    let unmarked: Vec<AssetId> = unmarked.iter().map(|row| AssetId(row.get(0))).collect();
-    if unmarked.is_empty() {
-        return Ok(());
+    Ok(unmarked.iter().map(|row| AssetId(row.get(0))).collect())
+}
+
+async fn unmark(tx: &mut Transaction, growth: &Growth, set: AssetId) -> Result<SetMarks, StoreError> {
+    if marking::unmark(tx, &[set]).await? == 0 {
+        return Ok(SetMarks::AsBefore);
     }
-    set_marks(tx, growth.company, &unmarked, &Contexts::All, true).await?;
-    changed(tx, change(growth), &unmarked).await.map(|_| ())
+    changed(tx, change(growth), &[set]).await?;
+    Ok(SetMarks::Unmarked)
 }
 
 const fn change(growth: &Growth) -> Change {

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::Row;
 
-use super::marking::Marking;
-use super::{AssetError, Contexts, next_change, set_marks};
+use super::marking::{Marked, Marking};
+use super::{AssetError, Contexts, next_change, note_changed, parts, set_marks};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::Making;
@@ -171,9 +171,20 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
     .await
     .map_err(StoreError::doing("replace the master of an asset"))?
     .ok_or(AssetError::NotFound)?;
-    new.marking.mark_known(tx, new.company, new.asset).await?;
+    mark(tx, new).await?;
     touched.push(FolderId(row.get(0)));
     Ok(folders::touch(tx, &touched, new.at).await?)
+}
+
+/// What was made of an asset is marked with it, whether or not it is made again: what an order takes from readers is not there in
+/// parts.
+async fn mark(tx: &mut Transaction, new: &Replacement) -> Result<(), StoreError> {
+    let parts = parts::of(tx, new.company, new.asset).await?;
+    let all = [&[new.asset], parts.as_slice()].concat();
+    if new.marking.mark_known(tx, new.company, &all).await? == Marked::ByTheOrder {
+        note_changed(tx, &parts).await?;
+    }
+    Ok(())
 }
 
 async fn folder_of(tx: &mut Transaction, company: CompanyId, asset: AssetId) -> Result<Option<FolderId>, StoreError> {

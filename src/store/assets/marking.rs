@@ -1,6 +1,6 @@
 //! Where what a job makes is marked for publishing.
 
-use super::{Contexts, set_marks};
+use super::{Contexts, ids, set_marks};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::{StoreError, Transaction};
 
@@ -13,10 +13,22 @@ pub struct Marking {
     pub preserve: Option<bool>,
 }
 
+/// What became of the marks of assets that were there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marked {
+    AsBefore,
+    ByTheOrder,
+}
+
 impl Marking {
     /// Of an upload: what it does not call ready is not.
     pub fn of_upload(ready: Option<bool>, preserve: Option<bool>) -> Self {
         Self { ready: Some(ready.unwrap_or(false)), preserve }
+    }
+
+    /// Of work on what is there: what it does not say changes nothing.
+    pub const fn of_known(ready: Option<bool>, preserve: Option<bool>) -> Self {
+        Self { ready, preserve }
     }
 
     /// Where an asset that is new is marked.
@@ -24,22 +36,25 @@ impl Marking {
         if self.ready == Some(true) { Contexts::All } else { Contexts::NONE }
     }
 
-    /// Marks an asset that was there so, and nowhere else, unless its marks are kept.
+    /// Marks assets that were there so, and nowhere else, unless their marks are kept. The caller raises their `change_seq`.
     pub(super) async fn mark_known(
         self,
         tx: &mut Transaction,
         company: CompanyId,
-        asset: AssetId,
-    ) -> Result<(), StoreError> {
-        if self.ready.is_none() || self.keeps(tx, company).await? {
-            return Ok(());
+        assets: &[AssetId],
+    ) -> Result<Marked, StoreError> {
+        if self.keeps(tx, company).await? {
+            return Ok(Marked::AsBefore);
         }
-        set_marks(tx, company, &[asset], &Contexts::All, false).await?;
-        set_marks(tx, company, &[asset], &self.of_new(), true).await
+        unmark(tx, assets).await?;
+        set_marks(tx, company, assets, &self.of_new(), true).await?;
+        Ok(Marked::ByTheOrder)
     }
 
-    async fn keeps(self, tx: &mut Transaction, company: CompanyId) -> Result<bool, StoreError> {
+    /// Whether assets that were there keep their marks.
+    pub(super) async fn keeps(self, tx: &mut Transaction, company: CompanyId) -> Result<bool, StoreError> {
         match self.preserve {
+            _ if self.ready.is_none() => Ok(true),
             Some(preserve) => Ok(preserve),
             None => sqlx::query_scalar("SELECT retain_publish_state FROM company WHERE id = $1")
                 .bind(company.0)
@@ -49,7 +64,8 @@ impl Marking {
         }
     }
 
-    /// Marks what was made from `parent` for the first time: as that is, where its marks are kept.
+    /// Marks what was made from `parent` for the first time, or again after it was in the trash and was [unmarked](unmark): as that
+    /// is, where its marks are kept.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
@@ -57,12 +73,13 @@ impl Marking {
         part: AssetId,
         parent: AssetId,
     ) -> Result<(), StoreError> {
-        if self.ready.is_none() || !self.keeps(tx, company).await? {
+        if !self.keeps(tx, company).await? {
             return set_marks(tx, company, &[part], &self.of_new(), true).await;
         }
         sqlx::query(
             "INSERT INTO publish_mark (asset_id, context_id, marked)
-             SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1",
+             SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
+             ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked",
         )
         .bind(part.0)
         .bind(parent.0)
@@ -71,4 +88,14 @@ impl Marking {
         .map(|_| ())
         .map_err(StoreError::doing("mark a part as its asset"))
     }
+}
+
+/// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.
+pub(super) async fn unmark(tx: &mut Transaction, assets: &[AssetId]) -> Result<u64, StoreError> {
+    sqlx::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))")
+        .bind(ids(assets))
+        .execute(tx)
+        .await
+        .map(|unmarked| unmarked.rows_affected())
+        .map_err(StoreError::doing("unmark assets"))
 }

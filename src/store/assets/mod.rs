@@ -15,6 +15,10 @@
 //! | marked | those of all that belongs to it | as it | |
 //! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |
 //! | its folder removed | as into the trash | | |
+//! | a master gets another, or is processed again | by the order | follow the order as it does | |
+//! | a part made again, out of the trash | as a new part | | is shown again |
+//! | a set given up | | | its members are looked at by the next publishes: they may have been published only with it |
+//! | a master gone while its parts are made | | none is made any more; those of an earlier master go to the trash | |
 
 pub mod arrival;
 pub mod change;
@@ -83,6 +87,26 @@ pub(in crate::store) async fn next_change(tx: &mut Transaction, company: Company
         .await
         .map(|row| row.get(0))
         .map_err(StoreError::doing("number a change"))
+}
+
+/// Has the next publishes look at these assets, of whichever companies.
+pub(in crate::store) async fn note_changed(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
+    if assets.is_empty() {
+        return Ok(());
+    }
+    for statement in [
+        "UPDATE company SET change_seq = change_seq + 1
+         WHERE id IN (SELECT a.company_id FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value)",
+        "UPDATE asset SET change_seq = (SELECT c.change_seq FROM company c WHERE c.id = asset.company_id)
+         WHERE id IN (SELECT value FROM json_each($1))",
+    ] {
+        sqlx::query(statement)
+            .bind(ids(assets))
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("note a change of assets"))?;
+    }
+    Ok(())
 }
 
 /// Marks or unmarks assets in contexts. The caller raises their `change_seq`.

@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
-use super::marking::Marking;
+use super::marking::{self, Marking};
+use super::sets::Origin;
 use super::{AssetError, Contexts, next_change};
+use crate::model::asset::TrashState;
 use crate::model::handle;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::name::FileName;
-use crate::store::rows::get;
+use crate::store::rows::{constant, get};
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A part as a job made it.
@@ -40,6 +42,7 @@ struct Held {
     id: AssetId,
     name: String,
     folder: FolderId,
+    in_trash: bool,
 }
 
 impl Store {
@@ -120,14 +123,19 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
         at: part.at,
     };
     ingest::replace(tx, &replacement).await?;
-    restore(tx, part.company, held.id, part.at).await?;
+    belong(tx, held.id, &Origin { parent: part.parent, blob: part.parent_blob, key: part.key }).await?;
+    if held.in_trash {
+        bring_back(tx, part.company, held.id, part.at).await?;
+        marking::unmark(tx, &[held.id]).await?;
+        part.marking.mark_part(tx, part.company, held.id, part.parent).await?;
+    }
     folders::touch(tx, &[held.folder], part.at).await?;
-    Ok(updated(held.id, held.name))
+    Ok(updated(held.id, held.name, held.in_trash))
 }
 
-/// A part that was there, and is made anew where it is.
-pub(super) const fn updated(asset: AssetId, name: String) -> Filed {
-    Filed::Updated { asset, name, moved_from: None, in_place_of: None, part_of: None, parts_gone: 0 }
+/// A part that was there, perhaps in the trash, and is made anew where it is.
+pub(super) const fn updated(asset: AssetId, name: String, came_back: bool) -> Filed {
+    Filed::Updated { asset, name, moved_from: None, in_place_of: None, part_of: None, parts_gone: 0, came_back }
 }
 
 async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
@@ -151,7 +159,7 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
         },
     )
     .await?;
-    belong(tx, asset, part.parent, &part.key).await?;
+    belong(tx, asset, &Origin { parent: part.parent, blob: part.parent_blob, key: part.key }).await?;
     part.marking.mark_part(tx, part.company, asset, part.parent).await?;
     let name = name.stem;
     Ok(if name == wanted {
@@ -162,11 +170,12 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
 }
 
 /// Notes what an asset was made from.
-pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, parent: AssetId, key: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET parent_id = $2, part = $3 WHERE id = $1")
+pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, origin: &Origin) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET parent_id = $2, part = $3, made_of = $4 WHERE id = $1")
         .bind(asset.0)
-        .bind(parent.0)
-        .bind(key)
+        .bind(origin.parent.0)
+        .bind(&origin.key)
+        .bind(&origin.blob)
         .execute(tx)
         .await
         .map(|_| ())
@@ -175,7 +184,7 @@ pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, parent: AssetId
 
 async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, name, folder_id FROM asset
+        "SELECT id, name, folder_id, trash_state FROM asset
          WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
     )
     .bind(part.company.0)
@@ -185,7 +194,12 @@ async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreEr
     .await
     .map_err(StoreError::doing("look for a part of an asset"))?;
     row.map(|row| {
-        Ok(Held { id: AssetId(get(&row, "id")?), name: get(&row, "name")?, folder: FolderId(get(&row, "folder_id")?) })
+        Ok(Held {
+            id: AssetId(get(&row, "id")?),
+            name: get(&row, "name")?,
+            folder: FolderId(get(&row, "folder_id")?),
+            in_trash: constant::<TrashState>(&row, "trash_state")? == TrashState::InTrash,
+        })
     })
     .transpose()
 }
@@ -200,7 +214,7 @@ async fn folder_of(tx: &mut Transaction, asset: AssetId) -> Result<String, Store
 }
 
 /// A part that is made again comes back from the trash, and its folder with it.
-pub(super) async fn restore(
+pub(super) async fn bring_back(
     tx: &mut Transaction,
     company: CompanyId,
     asset: AssetId,
@@ -227,7 +241,7 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
     .map_err(StoreError::doing("look for what an asset was made from"))?;
     // What was read from the page that it showed goes with the page.
     for statement in [
-        "UPDATE asset SET parent_id = NULL, part = NULL WHERE id = $1",
+        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE id = $1",
         "DELETE FROM page_word WHERE asset_id = $1",
         "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
     ] {
@@ -238,6 +252,44 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
             .map_err(StoreError::doing("part an asset from what it was made from"))?;
     }
     Ok(parent)
+}
+
+/// What was made of an asset and is not in the trash.
+pub(super) async fn of(tx: &mut Transaction, company: CompanyId, parent: AssetId) -> Result<Vec<AssetId>, StoreError> {
+    let parts: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM asset WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash' ORDER BY id",
+    )
+    .bind(company.0)
+    .bind(parent.0)
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("look for parts of an asset"))?;
+    Ok(parts.into_iter().map(AssetId).collect())
+}
+
+/// Moves the parts of a parent to the trash that were made of another master than this: it is gone before they could be made again,
+/// and nobody asked for what they show. Says how many.
+pub(in crate::store) async fn put_away_earlier(
+    tx: &mut Transaction,
+    company: CompanyId,
+    parent: AssetId,
+    parent_blob: &str,
+    at: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let change = next_change(tx, company).await?;
+    sqlx::query(
+        "UPDATE asset SET trash_state = 'InTrash', trashed_at = $4, change_seq = $5
+         WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash' AND made_of <> $3",
+    )
+    .bind(company.0)
+    .bind(parent.0)
+    .bind(parent_blob)
+    .bind(at.timestamp_millis())
+    .bind(change)
+    .execute(tx)
+    .await
+    .map(|moved| moved.rows_affected())
+    .map_err(StoreError::doing("move parts of an earlier master to the trash"))
 }
 
 /// Moves the parts of a parent whose keys begin with none of `prefixes` to the trash: it has another master, of which they were

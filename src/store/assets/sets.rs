@@ -8,13 +8,13 @@ use serde_json::json;
 use super::arrival::{self, Filed};
 use super::change::{Change, changed};
 use super::ingest::{self, Master, NewAsset};
-use super::marking::Marking;
+use super::marking::{self, Marking};
 use super::{AssetError, Contexts, parts, set_marks};
-use crate::model::asset::{AssetType, PictureFacts};
+use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId};
 use crate::model::making::Making;
 use crate::model::name::FileName;
-use crate::store::rows::get;
+use crate::store::rows::{constant, get};
 use crate::store::{StoreError, Transaction};
 
 /// A place in a set.
@@ -28,7 +28,7 @@ pub struct Member {
     pub page_reset: Option<bool>,
 }
 
-/// What a set was made from.
+/// What a part was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub parent: AssetId,
@@ -64,9 +64,9 @@ pub struct NewSet {
 /// Makes the set, or gives the one that is there these members. A set without an origin is known by its name.
 pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<Filed, AssetError> {
     let filed = match held(tx, &set).await? {
-        Some((asset, name)) => {
-            touch(tx, &set, asset).await?;
-            parts::updated(asset, name)
+        Some(held) => {
+            touch(tx, &set, &held).await?;
+            parts::updated(held.id, held.name, held.in_trash)
         }
         None => add(tx, &set).await?,
     };
@@ -124,10 +124,17 @@ pub(super) async fn set_members(
     .map_err(StoreError::doing("fill a set"))
 }
 
-async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<(AssetId, String)>, StoreError> {
+/// The set that is there.
+struct Held {
+    id: AssetId,
+    name: String,
+    in_trash: bool,
+}
+
+async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<Held>, StoreError> {
     let (parent, part) = set.made_from.as_ref().map(|origin| (origin.parent, &origin.key)).unzip();
     let row = sqlx::query(
-        "SELECT id, name FROM asset
+        "SELECT id, name, trash_state FROM asset
          WHERE company_id = $1 AND asset_type = $2 AND blob = '' AND trash_state <> 'InEmptiedTrash'
            AND CASE WHEN $3 IS NULL THEN name = $5 ELSE parent_id = $3 AND part = $4 END",
     )
@@ -139,19 +146,42 @@ async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<(AssetId, Str
     .fetch_optional(tx)
     .await
     .map_err(StoreError::doing("look for a set"))?;
-    row.map(|row| Ok((AssetId(get(&row, "id")?), get(&row, "name")?))).transpose()
+    row.map(|row| {
+        Ok(Held {
+            id: AssetId(get(&row, "id")?),
+            name: get(&row, "name")?,
+            in_trash: constant::<TrashState>(&row, "trash_state")? == TrashState::InTrash,
+        })
+    })
+    .transpose()
 }
 
-async fn touch(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(), AssetError> {
+async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<(), AssetError> {
     sqlx::query("UPDATE asset SET width = $2, height = $3 WHERE id = $1")
-        .bind(asset.0)
+        .bind(held.id.0)
         .bind(set.pixels.map(|(width, _)| width))
         .bind(set.pixels.map(|(_, height)| height))
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("note a change of a set"))?;
-    parts::restore(tx, set.company, asset, set.at).await?;
-    Ok(set.marking.mark_known(tx, set.company, asset).await?)
+    set.marking.mark_known(tx, set.company, &[held.id]).await?;
+    if let Some(origin) = &set.made_from {
+        parts::belong(tx, held.id, origin).await?;
+    }
+    if held.in_trash {
+        parts::bring_back(tx, set.company, held.id, set.at).await?;
+        marking::unmark(tx, &[held.id]).await?;
+        mark_new(tx, set, held.id).await?;
+    }
+    Ok(())
+}
+
+/// Marks a set that was not there, or lay in the trash.
+async fn mark_new(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(), StoreError> {
+    if let Some(origin) = &set.made_from {
+        return set.marking.mark_part(tx, set.company, asset, origin.parent).await;
+    }
+    set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await
 }
 
 async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
@@ -178,13 +208,10 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
         at: set.at,
     };
     let asset = ingest::insert(tx, &new).await?;
-    match &set.made_from {
-        Some(Origin { parent, key, .. }) => {
-            parts::belong(tx, asset, *parent, key).await?;
-            set.marking.mark_part(tx, set.company, asset, *parent).await?;
-        }
-        None => set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await?,
+    if let Some(origin) = &set.made_from {
+        parts::belong(tx, asset, origin).await?;
     }
+    mark_new(tx, set, asset).await?;
     Ok(if name == set.name {
         Filed::Added { asset, name }
     } else {
