@@ -6,6 +6,8 @@
 mod doctor;
 #[path = "cli/guarded.rs"]
 mod guarded;
+#[path = "cli/meant.rs"]
+mod meant;
 #[path = "cli/reload.rs"]
 mod reload;
 #[path = "cli/service.rs"]
