@@ -12,6 +12,8 @@ mod meant;
 mod reload;
 #[path = "cli/service.rs"]
 mod service;
+#[path = "cli/waits.rs"]
+mod waits;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
