@@ -6,10 +6,14 @@
 mod doctor;
 #[path = "cli/guarded.rs"]
 mod guarded;
+#[path = "cli/meant.rs"]
+mod meant;
 #[path = "cli/reload.rs"]
 mod reload;
 #[path = "cli/service.rs"]
 mod service;
+#[path = "cli/waits.rs"]
+mod waits;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -34,7 +35,7 @@ impl DataLock {
             _ => failed(error.to_string()),
         };
         let mut file = open(data).map_err(unwritten)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match lock(&file) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(LockError::Taken { path: data.to_owned(), holder: holder(&mut file) });
@@ -58,6 +59,19 @@ impl DataLock {
             Err(_) => Some(holder(&mut file).unwrap_or(0)),
         }
     }
+}
+
+/// Who looks whether a daemon runs has the lock for a moment: that keeps no daemon from starting.
+fn lock(file: &File) -> Result<(), Errno> {
+    const LOOKS: usize = 20;
+    const MOMENT: Duration = Duration::from_millis(5);
+    for _ in 0..LOOKS {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(MOMENT),
+            other => return other,
+        }
+    }
+    flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
 fn open(data: &Path) -> std::io::Result<File> {

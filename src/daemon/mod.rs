@@ -132,6 +132,21 @@ fn keep_login(data: &std::path::Path, admin: &FirstAdmin) -> Result<(), StartErr
     write_whole(&path, &text, 0o600).map_err(|source| StartError::Write { path, source })
 }
 
+/// Removes the file of the first login when its password is no longer that of `email`. Whether there was one for it.
+pub fn forget_login(data: &std::path::Path, email: &str) -> std::io::Result<bool> {
+    let path = admin_login(data);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        text => text?,
+    };
+    let is_theirs =
+        |line: &str| line.strip_prefix("user: ").is_some_and(|user| user.eq_ignore_ascii_case(email.trim()));
+    if !text.lines().any(is_theirs) {
+        return Ok(false);
+    }
+    std::fs::remove_file(path).map(|()| true)
+}
+
 /// Writes a file so that a reader sees the whole of it or none, also after a power cut.
 pub fn write_whole(path: &std::path::Path, content: impl AsRef<[u8]>, mode: u32) -> std::io::Result<()> {
     let part = path.with_extension("part");

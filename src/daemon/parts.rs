@@ -105,6 +105,7 @@ pub fn service_settings(config: &Config) -> service::Settings {
         video_root_url: config.publish.video_root_url.as_ref().map(|url| url.as_str().to_owned()),
         system_message: config.server.system_message.clone(),
         most_grouped: config.sets.max_assets as usize,
+        overlap: config.scheduler.overlap,
         passwords: service::password::Rules {
             shortest: config.accounts.password_min_length as usize,
             memory_kib: u32::try_from(config.accounts.argon2_memory.get() >> 10).unwrap_or(u32::MAX),

@@ -39,9 +39,13 @@ pub(super) async fn listen(data: PathBuf, store: Store) {
     }
 }
 
-/// Makes a daemon that works on `data` look at the database at once. Without one there is nothing to do.
+/// Makes a daemon that works on `data` look at the database at once. Without one there is nothing to do; and one that does not
+/// listen just now, because it is stopped (SIGSTOP) or swapped out, has enough rings before its door to look when it goes on.
 pub fn ring(data: &Path) {
-    let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|bell| bell.send_to(b"look", socket(data)));
+    let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|bell| {
+        bell.set_nonblocking(true)?;
+        bell.send_to(b"look", socket(data))
+    });
     if let Err(error) = sent {
         tracing::debug!(%error, "no daemon heard the bell");
     }

@@ -19,7 +19,7 @@ use crate::store::jobs::outbox::{Moment, Outgoing};
 use crate::store::jobs::query::{Detail, DetailFilter, Run};
 use crate::store::{Store, StoreError};
 
-/// Problems read for a mail; the composer shows the first of them and counts the rest.
+/// Problems read for a mail, the worst first; the composer shows the first of them and counts the rest.
 const PROBLEMS: u32 = 50;
 
 /// Composes and sends.
@@ -90,7 +90,8 @@ impl JobLetters {
     }
 
     async fn finish(&self, run: &Run) -> Result<Finish, StoreError> {
-        let problems = DetailFilter { limit: PROBLEMS, ..DetailFilter::severe(log::Severity::Warning) };
+        let severe = DetailFilter::severe(log::Severity::Warning);
+        let problems = DetailFilter { limit: PROBLEMS, worst_first: true, ..severe };
         let problems = self.store.details(run.id, &problems).await?;
         Ok(Finish {
             at: run.finished_at.unwrap_or(run.created_at),

@@ -70,6 +70,9 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         },
     };
     if job.expired {
+        if job.exec_schedule.is_none() {
+            return shared.store.hold_trigger(job, now).await;
+        }
         firing.slots.iter_mut().for_each(|slot| slot.fate = Fate::Skip(SkipReason::Expired));
     }
     if !shared.store.fire(job, firing, now).await? {
@@ -78,10 +81,19 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
     Ok(())
 }
 
-/// A job with an execTime runs, however late.
+/// A job with an execTime runs, however late, and after whatever runs of it by hand.
 fn one_shot(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Firing {
     let policy = firing::Policy { misfire: Misfire::FireOnce, overlap: Overlap::Allow, ..shared.policy.firing };
-    Firing { slots: firing::plan(&[job.due_at], false, now, policy, false), one_at_a_time: false, next_fire_at: None }
+    Firing {
+        slots: firing::plan(&[job.due_at], false, now, policy, false),
+        one_at_a_time: one_at_a_time(shared),
+        next_fire_at: None,
+    }
+}
+
+/// Runs of one job do not meet, whatever started them, unless the configuration lets them.
+fn one_at_a_time(shared: &Shared) -> bool {
+    shared.policy.firing.overlap != Overlap::Allow
 }
 
 fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Firing {
@@ -100,7 +112,7 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
     Firing {
         slots: firing::plan(&due, more, now, policy, job.busy_with.is_some()),
         // Also when it skips overlaps: a run by hand or one of several missed ones may be going.
-        one_at_a_time: policy.overlap != Overlap::Allow,
+        one_at_a_time: one_at_a_time(shared),
         next_fire_at: next,
     }
 }

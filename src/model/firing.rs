@@ -9,7 +9,7 @@
 //! * what fires while the job's own last run is still going is subject to the overlap policy; only the misfires of
 //!   `fire_all` are not, for each of them is wanted.
 //!
-//! A one-shot (`execTime`) has one instant and never drops it: it runs, late if need be.
+//! A one-shot (`execTime`) has one instant and never drops it: it runs, late if need be, or once its company is open again.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -178,11 +178,12 @@ pub fn run(company: CompanyId, run_name: &str, instance: InstanceId) -> String {
 pub fn parse_job(field: &str, text: &str) -> Result<JobHandle, Invalid> {
     const FORM: &str = "j|6|Name|| or j|6||Name_yyyy-MM-dd-HH:mm:ss.SSS|54091";
     let refuse = || Invalid::new(field, format!("must be a job handle of the form {FORM}, not \"{}\"", shown(text)));
-    let parts: Vec<&str> = body(field, "j", text)?.split('|').collect();
+    // Blanks around a handle are not part of it; those in it, at the ends of a name, are.
+    let parts: Vec<&str> = body(field, "j", text.trim_start())?.split('|').collect();
     let (company, name, run_name, instance) = match parts[..] {
         [company, name] => (company, name, "", ""),
-        [company, name, run_name] => (company, name, run_name, ""),
-        [company, name, run_name, instance] => (company, name, run_name, instance),
+        [company, name, run_name] => (company, name, run_name.trim_end(), ""),
+        [company, name, run_name, instance] => (company, name, run_name, instance.trim_end()),
         _ => return Err(refuse()),
     };
     let company = CompanyId(number(field, FORM, text, company)?);
@@ -248,6 +249,10 @@ mod tests {
         let submitted = JobHandle::Submitted { company: CompanyId(47), name: "My Test Job".into() };
         for text in ["47|My Test Job|", "j|47|My Test Job||", "j|47|My Test Job|", "47|My Test Job"] {
             assert_eq!(parse_job("jobHandle", text).unwrap(), submitted, "{text}");
+        }
+        let blank = JobHandle::Submitted { company: CompanyId(47), name: " N ".into() };
+        for text in ["47| N |", "j|47| N ||", " j|47| N ||\n", "47| N "] {
+            assert_eq!(parse_job("jobHandle", text).unwrap(), blank, "{text:?}");
         }
         let name = "Add_2007-09-14-15:04:34";
         let old = JobHandle::Run { company: CompanyId(47), run_name: name.into(), instance: None };

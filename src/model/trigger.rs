@@ -13,7 +13,7 @@ constants! {
         Normal,
         /// Does not fire until it is resumed.
         Paused,
-        /// Due, but its own last run is still going.
+        /// Due, but held up: by its own last run, as clients are told of a schedule, or until its company is open again.
         Blocked,
         /// Has fired for the last time.
         Complete,

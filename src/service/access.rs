@@ -78,6 +78,19 @@ impl Services {
         self.admit(caller, operation, field, company).await
     }
 
+    /// The same, where administrators of the server are let into a company that has expired as well: somebody has to see, and
+    /// to end, what is left in it.
+    pub(super) async fn in_any_company(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        field: &str,
+        text: &str,
+    ) -> Result<Company, Error> {
+        let company = self.store.company(handle::parse_company(field, text)?).await?;
+        self.admit_to_any(caller, operation, field, company).await
+    }
+
     /// The same, found by name.
     pub(super) async fn in_company_named(
         &self,
@@ -88,6 +101,31 @@ impl Services {
     ) -> Result<Company, Error> {
         let company = self.store.company_named(name).await?;
         self.admit(caller, operation, field, company).await
+    }
+
+    /// [`Services::in_any_company`] by name.
+    pub(super) async fn in_any_company_named(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        field: &str,
+        name: &str,
+    ) -> Result<Company, Error> {
+        let company = self.store.company_named(name).await?;
+        self.admit_to_any(caller, operation, field, company).await
+    }
+
+    async fn admit_to_any(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        field: &str,
+        company: Option<Company>,
+    ) -> Result<Company, Error> {
+        match company {
+            Some(company) if caller.is_ips_admin => Ok(company),
+            company => self.admit(caller, operation, field, company).await,
+        }
     }
 
     /// Lets the caller do the operation in the company. That it has expired is told only to who belongs to it.

@@ -1,5 +1,9 @@
 //! Why a request was refused, in the words of the API's faults but without their numbers, which the transport knows.
 
+use std::fmt::{self, Display};
+
+use serde::Serialize;
+
 use crate::model::id::CompanyId;
 use crate::model::invalid::Invalid;
 use crate::store::StoreError;
@@ -58,6 +62,37 @@ impl Denied {
     }
 }
 
+/// One of several jobs that could be meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// By which it alone is meant.
+    pub handle: String,
+    /// Name of its company.
+    pub company: String,
+    /// What it is, and its state.
+    pub what: String,
+}
+
+/// A name that more than one has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ambiguous {
+    pub name: String,
+    pub candidates: Vec<Candidate>,
+    /// There are others beside.
+    pub more: bool,
+}
+
+impl Display for Ambiguous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "jobHandle: more than one job could be meant by \"{}\"; say which by its handle: ", self.name)?;
+        for (index, Candidate { handle, company, what }) in self.candidates.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{handle} ({company}: {what})")?;
+        }
+        if self.more { f.write_str(", and others") } else { Ok(()) }
+    }
+}
+
 /// Why a request was refused.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -68,6 +103,9 @@ pub enum Error {
     /// The request is well formed but cannot be carried out: a name clash, an object that is not there.
     #[error("{0}")]
     Refused(String),
+    /// Nothing was done, because it is not said to which of several.
+    #[error("{0}")]
+    Ambiguous(Ambiguous),
     #[error("{0}")]
     Invalid(Invalid),
     #[error("{field} is missing: {rule}")]

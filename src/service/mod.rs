@@ -45,7 +45,7 @@ use chrono::{DateTime, Utc};
 pub use access::Operation;
 pub use admin::FirstAdmin;
 pub use caller::Caller;
-pub use error::{Denied, Error, NotAuthenticated};
+pub use error::{Ambiguous, Candidate, Denied, Error, NotAuthenticated};
 pub use login::Credentials;
 pub use overview::{Overview, Stats};
 pub use services::{LoginSettings, Services, Settings};

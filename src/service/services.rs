@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::login::Logins;
 use super::password;
 use crate::clock::SharedClock;
+use crate::model::trigger::Overlap;
 use crate::store::Store;
 
 /// What the configuration says about this server.
@@ -27,6 +28,8 @@ pub struct Settings {
     pub system_message: String,
     /// Most assets in one automatedSetGenerationJob.
     pub most_grouped: usize,
+    /// Whether runs of one job may meet.
+    pub overlap: Overlap,
     pub login: LoginSettings,
     pub passwords: password::Rules,
 }
@@ -53,6 +56,7 @@ impl Default for Settings {
             export_max_assets: 500,
             system_message: String::new(),
             most_grouped: 1000,
+            overlap: Overlap::default(),
             login: LoginSettings::default(),
             passwords: password::Rules::default(),
         }

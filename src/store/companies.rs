@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{constant, get, instant, json, optional_instant};
-use super::{Store, StoreError, Transaction, contexts, folders};
+use super::{Bell, Store, StoreError, Transaction, contexts, folders};
 use crate::model::id::CompanyId;
 use crate::model::overwrite::{OverwriteMode, SameName};
 use crate::store::numbers::next_number;
@@ -89,8 +89,9 @@ impl Store {
         self.write(move |tx| Box::pin(async move { add(tx, &new).await })).await
     }
 
+    /// Jobs that wait for the company to be open again are looked at once more: a trigger of the database sees to that.
     pub async fn set_expiry(&self, id: CompanyId, expires_at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
-        self.write(move |tx| {
+        self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
                 sqlx::query("UPDATE company SET expires_at = $2 WHERE id = $1")
                     .bind(id.0)

@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 
 use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
+use super::jobs::triggers;
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
 use super::{Signals, Stats, StoreError, Unopened, rights, wal};
@@ -29,6 +30,8 @@ pub struct Options {
     pub path: PathBuf,
     /// The server's zone: run names carry local time.
     pub zone: Tz,
+    /// The zone that the daemon of the data last ran in comes before this one: for who works beside it.
+    pub follows_data: bool,
     /// Most connections that read at the same time.
     pub readers: u32,
     /// Statistics are brought up to date when it is closed, which may take a second: for who has it open for long.
@@ -37,7 +40,7 @@ pub struct Options {
 
 impl Options {
     pub fn new(path: impl Into<PathBuf>, zone: Tz) -> Self {
-        Self { path: path.into(), zone, readers: 8, keeps_statistics: true }
+        Self { path: path.into(), zone, follows_data: false, readers: 8, keeps_statistics: true }
     }
 }
 
@@ -126,10 +129,15 @@ impl Store {
 
     async fn of(
         options: Options,
-        connection: SqliteConnection,
+        mut connection: SqliteConnection,
         reading: SqliteConnectOptions,
     ) -> Result<Self, StoreError> {
         let refuse = |e: sqlx::Error| StoreError::Open { path: options.path.clone(), reason: Unopened::by(&e) };
+        let known = match options.follows_data {
+            true => triggers::known_zone(&mut connection).await?,
+            false => None,
+        };
+        let zone = known.and_then(|name| name.parse().ok()).unwrap_or(options.zone);
         // There is no wire to this database that could have been cut: to ask first would double the price of a short question.
         let pool = SqlitePoolOptions::new().acquire_timeout(BUSY).test_before_acquire(false);
         let readers = pool.clone().max_connections(options.readers).min_connections(1);
@@ -138,14 +146,14 @@ impl Store {
         let pulse = pool.max_connections(1).connect_lazy_with(reading);
         let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
-            writer: Writer::start(connection, options.zone, signals.clone(), stats.clone()),
+            writer: Writer::start(connection, zone, signals.clone(), stats.clone()),
             readers,
             pulse,
             lists,
             signals,
             stats,
             path: options.path.into(),
-            zone: options.zone,
+            zone,
         })
     }
 

@@ -436,6 +436,8 @@ codes! {
     WAIT_TURN = "wait-turn";
     WAIT_PAUSED = "wait-paused";
     WAIT_SCHEDULE = "wait-schedule";
+    WAIT_COMPANY = "wait-company";
+    WAIT_EXPIRED = "wait-expired";
     WAIT_DAEMON = "wait-daemon";
     WAIT_CLIENT = "wait-client";
 

@@ -1404,6 +1404,9 @@ wait-turn =
 wait-paused = Its schedule is paused; resume the job to let it fire again.
 # $at (Time) next firing
 wait-schedule = Fires next on { TIME($at, $zone) }.
+# $at (Time) when it was due
+wait-company = Was due on { TIME($at, $zone) }, while its company had expired; it runs when the company is open again.
+wait-expired = Its company has expired; what falls due meanwhile is skipped.
 wait-daemon = The daemon is not running; start it with prepress serve or its systemd service.
 # $at (Time) when it is closed without another post
 wait-client = The upload is open for more files; without any it is closed on { TIME($at, $zone) }.

@@ -45,7 +45,7 @@ impl Place {
         self.data.join("prepress.db")
     }
 
-    fn sql(&self, statement: &str) -> String {
+    pub(super) fn sql(&self, statement: &str) -> String {
         let output = Command::new("sqlite3")
             .args(["-cmd", ".timeout 20000"])
             .arg(self.database())

@@ -9,7 +9,7 @@ use prepress::model::state::State;
 use prepress::service::jobs::JobParam;
 use prepress::service::{Caller, Services, Settings};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
-use prepress::store::jobs::control::Control;
+use prepress::store::jobs::control::{Control, RunNow};
 
 use crate::support::{Daemon, Plan, Scripted, World, at, policy, stage};
 
@@ -67,13 +67,15 @@ async fn a_job_run_by_hand_keeps_its_schedule_and_does_not_meet_itself() {
     let daemon = Daemon::start(&world, policy(), registry).await;
     let job = world.submit(1, "hourly", HOURLY).await.job;
     let store = world.store();
-    let Control::Done(by_hand) = store.run_job_now(job, world.now()).await.unwrap() else { panic!("it may run") };
+    let RunNow::Queued(by_hand) = store.run_job_now(job, true, world.now()).await.unwrap() else {
+        panic!("it may run")
+    };
     let first = calls.next().await;
     assert_eq!(first.context.run.fence.instance, by_hand.id);
     assert_eq!(first.context.run.run_name, by_hand.name);
     // Twice more by hand: one after the other.
-    store.run_job_now(job, world.now()).await.unwrap();
-    store.run_job_now(job, world.now()).await.unwrap();
+    store.run_job_now(job, true, world.now()).await.unwrap();
+    store.run_job_now(job, true, world.now()).await.unwrap();
     world.run_at_once(2, "beside").await;
     let beside = calls.next().await;
     assert_eq!(beside.name(), "beside");
@@ -85,7 +87,7 @@ async fn a_job_run_by_hand_keeps_its_schedule_and_does_not_meet_itself() {
     world.clock.set(at("2026-01-05T09:00:00Z"));
     let scheduled = calls.next().await;
     // And a run by hand waits for the scheduled one.
-    store.run_job_now(job, world.now()).await.unwrap();
+    store.run_job_now(job, true, world.now()).await.unwrap();
     world.run_at_once(2, "beside").await;
     assert_eq!(calls.next().await.name(), "beside");
     assert!(calls.begun().is_none());
@@ -103,7 +105,9 @@ async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
     let store = world.store();
     world.clock.set(at("2026-01-05T09:00:00Z"));
     let running = calls.next().await;
-    let Control::Done(waiting) = store.run_job_now(job, world.now()).await.unwrap() else { panic!("it may run") };
+    let RunNow::Queued(waiting) = store.run_job_now(job, true, world.now()).await.unwrap() else {
+        panic!("it may run")
+    };
     assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::Done(()));
     assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob);
     assert_eq!(world.run(waiting.id).await.outcome, Some(Outcome::Stopped));
@@ -120,7 +124,7 @@ async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
     ] {
         assert_eq!(refused, Control::NoSuchJob);
     }
-    assert!(matches!(store.run_job_now(job, world.now()).await.unwrap(), Control::NoSuchJob));
+    assert!(matches!(store.run_job_now(job, true, world.now()).await.unwrap(), RunNow::NoSuchJob));
     assert_eq!(world.runs_of(job).await.len(), 2, "its log stays");
     daemon.shut_down().await;
     world.check().await;
@@ -203,7 +207,7 @@ async fn what_is_not_there_cannot_be_controlled() {
     let store = world.store();
     let nothing = JobId(4711);
     assert_eq!(store.pause_job(nothing).await.unwrap(), Control::NoSuchJob);
-    assert!(matches!(store.run_job_now(nothing, world.now()).await.unwrap(), Control::NoSuchJob));
+    assert!(matches!(store.run_job_now(nothing, true, world.now()).await.unwrap(), RunNow::NoSuchJob));
     assert_eq!(store.delete_job(nothing, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob);
     let gone = prepress::model::id::InstanceId(4711);
     let stop = store.stop_run(gone, AccountId(1), world.now()).await.unwrap();

@@ -22,7 +22,7 @@ use prepress::model::id::{AccountId, AssetId, CompanyId, ContextId, InstanceId, 
 use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
 use prepress::model::locale::Locale;
-use prepress::model::log::{FileType, LogLine, LogType, Message};
+use prepress::model::log::{FileType, LogLine, LogType, Message, Severity};
 use prepress::model::name::FileName;
 use prepress::model::outcome::{Counters, Outcome};
 use prepress::model::overwrite::SameName;
@@ -33,7 +33,7 @@ use prepress::model::trigger::Trigger;
 use prepress::service::jobs::board::{JobsQuery, LogQuery};
 use prepress::service::jobs::{
     GetActiveJobsParam, GetAssetJobLogsParam, GetJobLogDetailsParam, GetJobLogsParam, GetScheduledJobsParam,
-    GetUploadTaskStatusParam, JobParam, Limits, SubmitJobParam,
+    GetUploadTaskStatusParam, JobParam, Limits, SubmitJobParam, Verb,
 };
 use prepress::service::{Caller, Services, Settings};
 use prepress::store::assets::arrival::Arrival;
@@ -44,11 +44,11 @@ use prepress::store::effect::{Applied, Effect};
 use prepress::store::jobs::Fence;
 use prepress::store::jobs::attempt::{ItemReport, Progress, Release};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
-use prepress::store::jobs::control::Control;
+use prepress::store::jobs::control::{Control, RunNow};
 use prepress::store::jobs::finish::Ending;
 use prepress::store::jobs::outbox::{Channel, Delivery, Share};
 use prepress::store::jobs::posts::{Post, PostedFile, Upload};
-use prepress::store::jobs::query::RunFilter;
+use prepress::store::jobs::query::{DetailFilter, RunFilter};
 use prepress::store::jobs::rescue::{Lost, Patience};
 use prepress::store::jobs::retention::Horizon;
 use prepress::store::jobs::submit::{NewJob, NewRun};
@@ -362,6 +362,19 @@ async fn control(services: &Services, member: &Caller) {
     let resumed = call("resumeJob", services.store().resume_job(JobId(1), never, missed, never, at(3))).await.unwrap();
     assert_eq!(resumed, Control::Done(()), "a range is written");
     call("executeJob", services.execute_job(member, job("Often"))).await.unwrap();
+    for verb in [Verb::Stop, Verb::Pause, Verb::Resume, Verb::Execute, Verb::Delete, Verb::Retry] {
+        for company in [Some("1"), None] {
+            for text in ["no such job", "4711000"] {
+                let named = call("jobs by name", services.control_named(member, verb, company, text));
+                assert!(named.await.unwrap().is_none());
+            }
+        }
+    }
+    for verb in [Verb::Stop, Verb::Execute, Verb::Delete] {
+        let ambiguous = call("jobs by name", services.control_named(member, verb, None, "At once")).await;
+        assert!(matches!(ambiguous, Err(prepress::service::Error::Ambiguous(_))), "{verb:?}: {ambiguous:?}");
+    }
+    call("jobs by name", services.control_named(member, Verb::Retry, None, "Once more")).await.unwrap_err();
     call("deleteJob", services.delete_job(member, job("Later"))).await.unwrap();
     call("deleteJob", services.delete_job(member, job("Often"))).await.unwrap();
     pile_up(services.store().path()).await;
@@ -421,6 +434,9 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("UploadFile", store.upload_run(COMPANY, &run.name, None)).await.unwrap().unwrap();
     call("UploadFile", store.posted_files(run.id)).await.unwrap();
     call("UploadFile", store.last_post(run.id)).await.unwrap();
+    let posted = store.run(run.id).await.unwrap().unwrap().job;
+    let again = call("executeJob", store.run_job_now(posted, true, now)).await.unwrap();
+    assert_eq!(again, RunNow::Posted { open: true });
     call("UploadFile", store.next_silence()).await.unwrap();
     call("UploadFile", store.close_silent_uploads(now + TimeDelta::hours(1))).await.unwrap();
 
@@ -452,6 +468,8 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("attempt", store.release_attempt(fences[2], full, now)).await.unwrap();
     call("jobs show", store.last_setback(fences[1].instance)).await.unwrap();
     call("jobs show", store.stopped_by(fences[1].instance)).await.unwrap();
+    let problems = DetailFilter { limit: 50, worst_first: true, ..DetailFilter::severe(Severity::Warning) };
+    call("mail", store.details(fences[1].instance, &problems)).await.unwrap();
     let lost = Lost::Expired { alive: Vec::new() };
     let retry = Backoff { base: TimeDelta::seconds(10), max: TimeDelta::minutes(10) };
     let patience = Patience { max_attempts: 5, retry };
@@ -516,6 +534,8 @@ async fn keep_house(store: &Store, clock: &dyn prepress::clock::Clock) {
     let merging = prepress::store::jobs::triggers::DueJob { merging: true, ..due[0].clone() };
     assert!(call("scheduler", store.fire(&merging, firing, now)).await.unwrap());
     call("scheduler", store.break_trigger(due[1].id)).await.unwrap();
+    call("scheduler", store.hold_trigger(&due[2], now)).await.unwrap();
+    call("company expire", store.set_expiry(COMPANY, None)).await.unwrap();
     call("scheduler", store.slots(JobId(1), 10)).await.unwrap();
     let early = at(1_500_001_000_000);
     let horizon = Horizon { logs: early, instances: early, outbox: early };

@@ -2,9 +2,10 @@
 
 use chrono::TimeDelta;
 use prepress::engine::EnginePolicy;
-use prepress::model::firing::Disposition;
+use prepress::model::firing::{Disposition, Missed};
 use prepress::model::outcome::Outcome;
 use prepress::model::trigger::{Misfire, Overlap, TriggerState};
+use prepress::store::jobs::control::Control;
 use prepress::store::jobs::submit::SubmitError;
 use serde_json::json;
 
@@ -298,19 +299,131 @@ async fn the_schedules_of_a_company_that_has_expired_fire_no_more_and_say_so() {
     world.store().set_expiry(company(1), Some(at("2026-01-05T08:59:00Z"))).await.unwrap();
     for now in ["2026-01-05T09:00:00Z", "2026-01-05T09:30:00Z", "2026-01-05T10:00:00Z"] {
         world.clock.set(at(now));
-        world.until_count(0, &format!("job WHERE next_fire_at <= {}", at(now).timestamp_millis())).await;
+        let due = format!("job WHERE trigger_state = 'Normal' AND next_fire_at <= {}", at(now).timestamp_millis());
+        world.until_count(0, &due).await;
     }
     assert_eq!(
         world.slot_list(job).await,
         ["2026-01-05T09:00:00Z skipped slot-skipped-expired", "2026-01-05T10:00:00Z skipped slot-skipped-expired"]
     );
-    assert_eq!(world.slot_list(once).await, ["2026-01-05T09:30:00Z skipped slot-skipped-expired"]);
+    // A one-shot has no other time: it waits, and can be seen to.
     assert_eq!(world.count("instance").await, 0);
+    let held = world.store().scheduled_jobs(None, Some("once")).await.unwrap().remove(0);
+    assert_eq!((held.id, held.trigger_state), (once, TriggerState::Blocked));
+    assert_eq!(world.slot_list(once).await, Vec::<String>::new());
+    // A company that is given until later, but not long enough, is looked at again and found expired.
+    world.store().set_expiry(company(1), Some(at("2026-01-05T10:00:00Z"))).await.unwrap();
+    world.until_count(1, "job WHERE trigger_state = 'Blocked'").await;
+    world.clock.set(at("2026-01-05T10:30:00Z"));
     world.store().set_expiry(company(1), None).await.unwrap();
+    world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {once}")).await;
+    assert_eq!(world.slot_list(once).await, ["2026-01-05T09:30:00Z late slot-late"]);
     world.clock.set(at("2026-01-05T11:00:00Z"));
-    world.until_count(1, "instance WHERE state = 'Done'").await;
+    world.until_count(2, "instance WHERE state = 'Done'").await;
     daemon.shut_down().await;
     world.check().await;
+}
+
+/// The company expires, the daemon ends, the company is opened behind its back: the job still runs.
+#[tokio::test]
+async fn a_one_shot_that_waits_for_its_company_waits_through_restarts_and_pauses() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let once = world.submit(1, "once", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+    let paused = world.submit(1, "paused", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+    world.store().set_expiry(company(1), Some(at("2026-01-05T08:30:00Z"))).await.unwrap();
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    world.until_count(2, "job WHERE trigger_state = 'Blocked'").await;
+    assert_eq!(world.store().pause_job(paused).await.unwrap(), Control::Done(()));
+    daemon.shut_down().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    // Another job that runs shows that the scheduler has looked.
+    world.submit(2, "witness", Plan::At(world.now())).await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    assert_eq!(world.runs_of(once).await.len(), 0);
+    daemon.shut_down().await;
+    world.sql("UPDATE company SET expires_at = NULL WHERE id = 1").await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {once}")).await;
+    assert_eq!(world.count(&format!("job WHERE id = {paused} AND trigger_state = 'Paused'")).await, 1, "pauses stay");
+    let due = Some(at("2026-01-05T09:00:00Z"));
+    let none = Missed::Slots(Vec::new());
+    assert_eq!(world.store().resume_job(paused, due, none, due, world.now()).await.unwrap(), Control::Done(()));
+    world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {paused}")).await;
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// What started each run: the submission, somebody by hand, or its time.
+#[tokio::test]
+async fn runs_of_one_job_do_not_meet_whatever_started_them() {
+    for overlap in [Overlap::Skip, Overlap::Queue, Overlap::Allow] {
+        let alone = overlap != Overlap::Allow;
+        let world = World::new().await;
+        let (registry, mut calls) = stage();
+        let policy = EnginePolicy { slots: 10, ..firing(Misfire::FireOnce, overlap) };
+        let daemon = Daemon::start(&world, policy, registry).await;
+        let store = world.store();
+        let at_once = world.submit(1, "at once", Plan::AtOnce).await.job;
+        let timed = world.submit(1, "timed", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+        let early = world.submit(1, "early", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+        let mut begun = vec![calls.next().await];
+        // By hand before its time, and still going when that comes.
+        store.run_job_now(early, alone, world.now()).await.unwrap();
+        begun.push(calls.next().await);
+        world.clock.set(at("2026-01-05T09:00:00Z"));
+        world.until_count(2, "slot").await;
+        for job in [at_once, timed] {
+            store.run_job_now(job, alone, world.now()).await.unwrap();
+            store.run_job_now(job, alone, world.now()).await.unwrap();
+        }
+        // Within a company the first comes first: when this one runs, so does all that may.
+        world.run_at_once(1, "witness").await;
+        while begun.last().unwrap().name() != "witness" {
+            begun.push(calls.next().await);
+        }
+        let running =
+            "SELECT job_name, count(*) FROM instance WHERE state = 'Running' GROUP BY job_name ORDER BY job_name";
+        let expected = match alone {
+            true => ["at once 1", "early 1", "timed 1", "witness 1"],
+            false => ["at once 3", "early 2", "timed 3", "witness 1"],
+        };
+        assert_eq!(world.table(running).await, expected, "{overlap:?}");
+        while begun.len() < if alone { 4 } else { 9 } {
+            begun.push(calls.next().await);
+        }
+        for call in begun {
+            call.succeed();
+        }
+        let left = if alone { 5 } else { 0 };
+        for _ in 0..left {
+            calls.next().await.succeed();
+        }
+        world.until_count(9, "instance WHERE state = 'Done'").await;
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
+/// The key is given to the first run while it runs, waits, or waits for its next attempt.
+#[tokio::test]
+async fn a_run_that_waits_for_its_retry_is_not_met_by_one_by_hand() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let job = world.submit(1, "at once", Plan::AtOnce).await.job;
+    let reason = prepress::model::log::Message::new("reason-internal");
+    calls.next().await.end(Err(prepress::executors::Failure::Transient(reason)));
+    world.until_count(1, "instance WHERE failures = 1 AND state = 'WaitingCoordinator'").await;
+    world.store().run_job_now(job, true, world.now()).await.unwrap();
+    let by_hand = calls.next().await;
+    world.advance(TimeDelta::minutes(1));
+    world.run_at_once(1, "witness").await;
+    assert_eq!(calls.next().await.name(), "witness", "its turn has come, but the other one runs");
+    by_hand.succeed();
+    calls.next().await.succeed();
+    world.until_count(2, &format!("instance WHERE state = 'Done' AND job_id = {job}")).await;
+    daemon.kill().await;
 }
 
 #[tokio::test]

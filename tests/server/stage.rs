@@ -49,7 +49,7 @@ impl Executor for Part {
         if self.uploads {
             take_in_a_shoe(context).await?;
         }
-        if context.run.job_name.starts_with("Held") {
+        if context.run.job_name.trim_start().starts_with("Held") {
             self.hold(context).await?;
         }
         context.checkpoint()
@@ -62,7 +62,7 @@ impl Part {
         working.at(0.5);
         context.say(Message::new("progress-uploading"));
         let mut cleared = self.cleared.clone();
-        let heeds = !context.run.job_name.starts_with("Held fast");
+        let heeds = !context.run.job_name.trim_start().starts_with("Held fast");
         tokio::select! {
             () = context.stop_token().cancelled(), if heeds => Err(Failure::Interrupted),
             _ = cleared.wait_for(|cleared| *cleared) => Ok(()),

@@ -8,7 +8,7 @@ use crate::server::{Answer, PASSWORD, Server};
 use crate::{ADA, NEWEST};
 
 /// The administrator that the daemon made for itself, with its password.
-fn administrator(server: &Server) -> (String, String) {
+pub fn administrator(server: &Server) -> (String, String) {
     let login = std::fs::read_to_string(server.data().join("admin-login")).unwrap();
     let mut values = login.lines().map(|line| line.split_once(": ").unwrap().1.to_owned());
     (values.next().unwrap(), values.next().unwrap())

@@ -598,3 +598,31 @@ async fn photoshop_options_of_early_versions_are_those_of_late_ones() {
     assert!(early.payload().contains(expected), "{}", early.payload());
     acme.close().await;
 }
+
+/// They were accepted, and then nothing found the job any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn blanks_around_a_name_belong_to_it_in_every_call() {
+    let acme = Acme::open().await;
+    for name in [" Held", "Held ", "  Held  ", "Held"] {
+        let handle = acme.submit(name, UPLOAD).await;
+        assert_eq!(handle, format!("j|47|{name}||"));
+        acme.submit(&format!("{name} nightly "), &format!("<execSchedule>0 0 3 * * ?</execSchedule>{UPLOAD}")).await;
+    }
+    for name in [" Held", "Held ", "  Held  ", "Held"] {
+        let by_name = format!("<originalName>{name}</originalName>");
+        let by_handle = format!("<jobHandle>\n  j|47|{name}||\n</jobHandle>");
+        let run = field(&acme.running(name).await, "jobHandle").to_owned();
+        for lookup in [&by_name, &by_handle, &format!("<jobHandle> {run} </jobHandle>")] {
+            for operation in ["getActiveJobs", "getJobLogDetails"] {
+                let answer = acme.call(operation, lookup).await;
+                assert_eq!(answer.text.matches("<jobHandle>").count(), 1, "{operation} {lookup}: {}", answer.text);
+                assert_eq!(field(&answer.text, "jobHandle"), run, "{operation} {lookup}");
+            }
+        }
+        let scheduled = format!("<originalName>{name} nightly </originalName>");
+        let answer = acme.call("getScheduledJobs", &scheduled).await;
+        assert_eq!(field(&answer.text, "originalName"), format!("{name} nightly "));
+        assert_eq!(acme.control("stopJob", &format!(" j|47|{name}|| ")).await, 0);
+    }
+    acme.close().await;
+}

@@ -6,7 +6,12 @@ mod smtp;
 
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use prepress::config::MailTls;
+use prepress::executors::{Context, Failure, Item};
+use prepress::model::log::{LogLine, LogType, Message as LogMessage};
+use prepress::model::outcome::Counters;
 use prepress::model::role::Role;
+use prepress::store::effect::Effect;
+use prepress::store::jobs::attempt::ItemReport;
 
 use crate::server::Server;
 use crate::shapes::until;
@@ -92,4 +97,55 @@ async fn a_job_mails_what_was_asked_for_to_who_submitted_it() {
     for (name, mails) in [("JobCompletion clean", 1), ("Error broken", 1), ("Error clean", 0), ("None broken", 0)] {
         assert_eq!(about(name).len(), mails, "{name}");
     }
+}
+
+/// Warns of 60 files, and then finds the one that is broken.
+struct Grumbler;
+
+impl prepress::executors::Registry for Grumbler {
+    fn executor(&self, _spec: &prepress::model::job::JobSpec) -> Box<dyn prepress::executors::Executor> {
+        Box::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl prepress::executors::Executor for Grumbler {
+    async fn run(&self, context: &Context) -> Result<(), Failure> {
+        for number in 0..61 {
+            let reason = LogMessage::new("reason-other").with("detail", format!("number {number}"));
+            let (kind, code) = match number {
+                60 => (LogType::UploadError, "upload-error"),
+                _ => (LogType::UploadWarning, "upload-warning"),
+            };
+            let words = LogMessage::new(code).with("file", format!("picture-{number}.jpg")).with("reason", reason);
+            let counters = match number {
+                60 => Counters { error: 1, ..Counters::default() },
+                _ => Counters { warning: 1, ..Counters::default() },
+            };
+            let report = ItemReport { counters, lines: vec![LogLine::new(kind, words)], ..ItemReport::default() };
+            context.commit(Item(number.to_string()), Effect::Nothing, move |_| report).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_error_that_a_mail_is_about_comes_before_sixty_warnings() {
+    let post = smtp::Server::start(smtp::Orders::default()).await;
+    let server = Server::start_with(Some(std::sync::Arc::new(Grumbler)), |config| {
+        config.mail.smtp_host = Some("127.0.0.1".to_owned());
+        config.mail.smtp_port = Some(post.address.port());
+        config.mail.tls = MailTls::None;
+    })
+    .await;
+    server.company("Acme", 47).await;
+    server.user(ADA, "Acme", Role::IpsUser).await;
+    assert_eq!(server.soap(ADA, &upload("Spring", "spring", "Error")).await.status, 200);
+    until(async || (post.delivered().len() == 1).then_some(())).await;
+    server.shut_down().await;
+    let delivered = post.delivered();
+    let mail = MessageParser::default().parse(&delivered[0].data).unwrap();
+    let text = mail.body_text(0).unwrap();
+    let at = |name: &str| text.find(name).unwrap_or_else(|| panic!("no {name} in {text}"));
+    assert!(at("picture-60.jpg") < at("picture-0.jpg"), "{text}");
 }

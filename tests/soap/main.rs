@@ -7,6 +7,7 @@ mod server;
 mod bounds;
 mod built_in;
 mod connections;
+mod controls;
 mod export;
 mod faults;
 mod guesses;

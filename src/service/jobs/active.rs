@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{OPERATORS, echo, given, run_handle, time_text};
+use super::{OPERATORS, echo, given, named_job, run_handle, time_text};
 use crate::model::handle;
 use crate::model::id::InstanceId;
 use crate::model::kind::JobKind;
@@ -88,7 +88,7 @@ impl Services {
         let companies = self.companies_for(caller, &GET_ACTIVE_JOBS, given(&param.company_handle)).await?;
         let mut filter = RunFilter {
             companies: companies.clone(),
-            job_name: given(&param.original_name).map(str::to_owned),
+            job_name: named_job(&param.original_name).map(str::to_owned),
             done: Some(false),
             order: RunOrder::Number,
             ..RunFilter::default()
@@ -96,7 +96,7 @@ impl Services {
         if param.include_waiting_jobs == Some(false) {
             filter.states = Some(vec![State::Running, State::Stopping]);
         }
-        let numbers = match Self::by_handle(given(&param.job_handle), companies.as_deref(), &mut filter)? {
+        let numbers = match Self::by_handle(named_job(&param.job_handle), companies.as_deref(), &mut filter)? {
             true => self.store.run_numbers(&filter).await?,
             false => Vec::new(),
         };

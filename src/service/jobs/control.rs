@@ -1,30 +1,47 @@
-//! stopJob, pauseJob, resumeJob, executeJob, deleteJob.
+//! stopJob, pauseJob, resumeJob, executeJob, deleteJob, and the same by whatever a person calls a job.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::{Meant, Target, Verb};
 use super::{OPERATORS, no_such_job};
 use crate::model::firing::{Fate, Missed, SkipReason, Slot, SlotRange};
-use crate::model::handle::{self, JobHandle};
-use crate::model::id::{CompanyId, JobId};
+use crate::model::handle;
+use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::schedule::Schedule;
 use crate::model::state::State;
-use crate::model::trigger::TriggerState;
+use crate::model::trigger::{Overlap, TriggerState};
 use crate::service::access::Operation;
 use crate::service::{Caller, Denied, Error, Services};
-use crate::store::jobs::control::{Control, Stop};
+use crate::store::jobs::control::{Control, RunNow, Stop};
 use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
-
-const STOP_JOB: Operation = Operation { name: "stopJob", roles: OPERATORS };
-const PAUSE_JOB: Operation = Operation { name: "pauseJob", roles: OPERATORS };
-const RESUME_JOB: Operation = Operation { name: "resumeJob", roles: OPERATORS };
-const EXECUTE_JOB: Operation = Operation { name: "executeJob", roles: OPERATORS };
-const DELETE_JOB: Operation = Operation { name: "deleteJob", roles: OPERATORS };
 
 /// Most missed instants that resuming a schedule writes down one by one: a transaction of some milliseconds. More become a
 /// range.
 const MOST_SINGLE: u64 = 1_000;
+
+impl Verb {
+    const fn operation(self) -> Operation {
+        let name = match self {
+            Self::Stop => "stopJob",
+            Self::Pause => "pauseJob",
+            Self::Resume => "resumeJob",
+            Self::Execute => "executeJob",
+            Self::Delete => "deleteJob",
+            Self::Retry => "retrying a job",
+        };
+        Operation { name, roles: OPERATORS }
+    }
+
+    /// It ends something, which administrators of the server may do in a company that has expired too.
+    const fn ends(self) -> bool {
+        match self {
+            Self::Stop | Self::Delete => true,
+            Self::Pause | Self::Resume | Self::Execute | Self::Retry => false,
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -37,37 +54,177 @@ pub struct JobParam {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Nothing {}
 
-/// What a job handle was found to name.
-enum Target {
-    Job(JobId),
-    Run(Box<Run>),
+/// What a verb was carried out on, and what it does.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Controlled {
+    pub took: Taken,
+    pub handle: String,
+    /// Name of the job.
+    pub name: String,
+    /// Name of its company.
+    pub company: String,
+    pub effect: Effect,
+    /// It was said as if it were the number of a run, but there is no such run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_run: Option<InstanceId>,
+}
+
+/// What a handle or a name was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Taken {
+    Run,
+    Job,
+    /// All jobs of the name.
+    Jobs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    /// At the next safe point.
+    Stops,
+    /// The run alone: its job fires on.
+    RunStops,
+    Paused,
+    Resumed,
+    Queued,
+    Deleted,
+    /// The next attempt begins as soon as there is a free slot.
+    Retried,
 }
 
 impl Services {
     pub async fn stop_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
-        let (company, handle) = self.job_of(caller, &STOP_JOB, &param).await?;
-        let now = self.clock.now();
-        let stopped = match self.find(company, &handle).await? {
-            None => return Err(no_such_job(&param.job_handle)),
-            Some(Target::Run(run)) => self.store.stop_run(run.id, caller.account, now).await? != Stop::AlreadyDone,
-            // Jobs of one name share this handle; it stops what getActiveJobs shows for it.
-            Some(Target::Job(job)) => self.store.stop_namesakes(job, caller.account, now).await?,
-        };
-        if stopped {
-            return Ok(Nothing {});
-        }
-        Err(Error::Refused(format!("jobHandle: no run of this job is waiting or running: \"{}\"", param.job_handle)))
+        self.control(caller, Verb::Stop, &param).await
     }
 
     pub async fn pause_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
-        let job = self.scheduled(caller, &PAUSE_JOB, &param).await?;
-        settle(self.store.pause_job(job.id).await?, "be paused", &param)
+        self.control(caller, Verb::Pause, &param).await
+    }
+
+    pub async fn resume_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        self.control(caller, Verb::Resume, &param).await
+    }
+
+    pub async fn execute_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        self.control(caller, Verb::Execute, &param).await
+    }
+
+    pub async fn delete_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
+        self.control(caller, Verb::Delete, &param).await
+    }
+
+    /// A verb on what a person means by a number, a handle or a name, in the company that is named or in any. None: there is
+    /// nothing that the caller may know of.
+    pub async fn control_named(
+        &self,
+        caller: &Caller,
+        verb: Verb,
+        company: Option<&str>,
+        text: &str,
+    ) -> Result<Option<Controlled>, Error> {
+        let companies = self.companies_of(caller, company).await?;
+        let Some(Meant { target, no_run }) = self.meant(companies.as_deref(), text, verb).await? else {
+            return Ok(None);
+        };
+        let Some((shown, of)) = self.shown(&target, no_run).await? else { return Ok(None) };
+        self.in_company_for(caller, verb, &handle::company(of)).await?;
+        let effect = self.act(caller, verb, of, target, text).await?;
+        Ok(Some(Controlled { effect, ..shown }))
+    }
+
+    async fn control(&self, caller: &Caller, verb: Verb, param: &JobParam) -> Result<Nothing, Error> {
+        let company = self.in_company_for(caller, verb, param.company_handle.trim()).await?;
+        let handle = handle::parse_job("jobHandle", &param.job_handle)?;
+        if handle.company() != company {
+            return Err(Denied::handle_of_another("jobHandle", handle.company(), company).into());
+        }
+        let target = self.meant_by_handle(&handle, verb).await?;
+        let target = target.ok_or_else(|| no_such_job(&param.job_handle))?;
+        self.act(caller, verb, company, target, &param.job_handle).await?;
+        Ok(Nothing {})
+    }
+
+    async fn in_company_for(&self, caller: &Caller, verb: Verb, text: &str) -> Result<CompanyId, Error> {
+        let operation = verb.operation();
+        let company = match verb.ends() {
+            true => self.in_any_company(caller, &operation, "companyHandle", text).await?,
+            false => self.in_company(caller, &operation, "companyHandle", text).await?,
+        };
+        Ok(company.id)
+    }
+
+    /// What a target is called, but for what becomes of it; and its company.
+    async fn shown(
+        &self,
+        target: &Target,
+        no_run: Option<InstanceId>,
+    ) -> Result<Option<(Controlled, CompanyId)>, Error> {
+        let effect = Effect::Stops;
+        let (took, job) = match target {
+            Target::Run(run) => {
+                let (name, company) = (run.job_name.clone(), run.company_name.clone());
+                let handle = super::run_handle(run);
+                return Ok(Some((Controlled { took: Taken::Run, handle, name, company, effect, no_run }, run.company)));
+            }
+            Target::Job(job) => (Taken::Job, *job),
+            Target::Namesakes(job) => (Taken::Jobs, *job),
+        };
+        let card = self.store.job_cards(&[job]).await?.pop();
+        Ok(card.map(|card| {
+            let handle = match (&card.run, took) {
+                // The handle of the submitted job is shared by others.
+                (Some((run, ..)), Taken::Job) if !card.waits => handle::run(card.company, &run.name, run.id),
+                _ => handle::submitted_job(card.company, &card.name),
+            };
+            (Controlled { took, handle, name: card.name, company: card.company_name, effect, no_run }, card.company)
+        }))
+    }
+
+    async fn act(
+        &self,
+        caller: &Caller,
+        verb: Verb,
+        company: CompanyId,
+        target: Target,
+        said: &str,
+    ) -> Result<Effect, Error> {
+        match verb {
+            Verb::Stop => self.stop(caller, target, said).await,
+            Verb::Pause => self.pause(target, said).await,
+            Verb::Resume => self.resume(target, said).await,
+            Verb::Execute => self.execute(target, said).await,
+            Verb::Delete => self.delete(caller, company, target, said).await,
+            Verb::Retry => self.retry(target, said).await,
+        }
+    }
+
+    async fn stop(&self, caller: &Caller, target: Target, said: &str) -> Result<Effect, Error> {
+        let now = self.clock.now();
+        let stopped = match target {
+            Target::Run(run) => self.store.stop_run(run.id, caller.account, now).await? != Stop::AlreadyDone,
+            Target::Job(job) => self.store.stop_job(job, caller.account, now).await?,
+            // It stops what getActiveJobs shows for the handle.
+            Target::Namesakes(job) => self.store.stop_namesakes(job, caller.account, now).await?,
+        };
+        if stopped {
+            return Ok(Effect::Stops);
+        }
+        Err(Error::Refused(format!("jobHandle: no run of this job is waiting or running: \"{said}\"")))
+    }
+
+    async fn pause(&self, target: Target, said: &str) -> Result<Effect, Error> {
+        let job = self.scheduled(&target, said).await?;
+        settle(self.store.pause_job(job.id).await?, "be paused", said)?;
+        Ok(Effect::Paused)
     }
 
     /// Instants that passed while the job was paused are skipped, and written down as such; a one-shot that fell due
     /// meanwhile runs now.
-    pub async fn resume_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
-        let job = self.scheduled(caller, &RESUME_JOB, &param).await?;
+    async fn resume(&self, target: Target, said: &str) -> Result<Effect, Error> {
+        let job = self.scheduled(&target, said).await?;
         let now = self.clock.now();
         let (mut missed, mut next) = (Missed::Slots(Vec::new()), job.next_fire_at);
         if let Some(text) = &job.exec_schedule {
@@ -86,127 +243,125 @@ impl Services {
                 next = span.next;
             }
         }
-        settle(self.store.resume_job(job.id, job.next_fire_at, missed, next, now).await?, "be resumed", &param)
+        settle(self.store.resume_job(job.id, job.next_fire_at, missed, next, now).await?, "be resumed", said)?;
+        Ok(Effect::Resumed)
     }
 
-    pub async fn execute_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
-        let (company, handle) = self.job_of(caller, &EXECUTE_JOB, &param).await?;
-        let job = match self.find(company, &handle).await? {
-            None => return Err(no_such_job(&param.job_handle)),
-            Some(Target::Job(job)) => job,
-            Some(Target::Run(run)) => run.job,
-        };
-        match self.store.run_job_now(job, self.clock.now()).await? {
-            Control::Done(_) => Ok(Nothing {}),
-            Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
-            Control::NotNow(state) => Err(not_now("be run now", &state, &param)),
+    async fn execute(&self, target: Target, said: &str) -> Result<Effect, Error> {
+        let one_at_a_time = self.settings().overlap != Overlap::Allow;
+        match self.store.run_job_now(target.job(), one_at_a_time, self.clock.now()).await? {
+            RunNow::Queued(_) => Ok(Effect::Queued),
+            RunNow::NoSuchJob => Err(is_deleted(said)),
+            RunNow::Posted { open } => {
+                let why = match open {
+                    true => {
+                        "is an upload whose client may post more; it runs when the client says that this was all, or is silent for too long"
+                    }
+                    false => {
+                        "is an upload by post, whose files belong to the run that they were posted for; post them again"
+                    }
+                };
+                Err(Error::Refused(format!("jobHandle: the job {why}, so it cannot be run now: \"{said}\"")))
+            }
         }
     }
 
     /// A waiting job is removed with what runs of it; a run of a recurring job is only stopped. What is over is refused: its
     /// log is all that is left of it, and stays.
-    pub async fn delete_job(&self, caller: &Caller, param: JobParam) -> Result<Nothing, Error> {
-        let (company, handle) = self.job_of(caller, &DELETE_JOB, &param).await?;
+    async fn delete(&self, caller: &Caller, company: CompanyId, target: Target, said: &str) -> Result<Effect, Error> {
         if company == CompanyId::SYSTEM {
             let what = "delete a job of the server itself; it can be paused".to_owned();
             return Err(Denied::MissingPermission { field: "jobHandle".to_owned(), what }.into());
         }
-        match self.find(company, &handle).await? {
-            None => Err(no_such_job(&param.job_handle)),
+        let now = self.clock.now();
+        match target {
+            Target::Run(run) => self.delete_run(caller, *run, said).await,
+            Target::Job(job) => deleted(self.store.delete_job(job, caller.account, now).await?, said),
             // Jobs of one name share this handle; all go that wait or run.
-            Some(Target::Job(job)) => {
-                deleted(self.store.delete_namesakes(job, caller.account, self.clock.now()).await?, &param)
-            }
-            Some(Target::Run(run)) => self.delete_run(caller, *run, &param).await,
+            Target::Namesakes(job) => deleted(self.store.delete_namesakes(job, caller.account, now).await?, said),
         }
     }
 
-    async fn delete_run(&self, caller: &Caller, run: Run, param: &JobParam) -> Result<Nothing, Error> {
+    async fn delete_run(&self, caller: &Caller, run: Run, said: &str) -> Result<Effect, Error> {
         let is_over = "this run has ended";
         if run.state == State::Done {
-            return Err(nothing_to_delete(is_over, param));
+            return Err(nothing_to_delete(is_over, said));
         }
         if self.store.numbered_scheduled_jobs(&[run.job]).await?.is_empty() {
-            return deleted(self.store.delete_job(run.job, caller.account, self.clock.now()).await?, param);
+            return deleted(self.store.delete_job(run.job, caller.account, self.clock.now()).await?, said);
         }
         match self.store.stop_run(run.id, caller.account, self.clock.now()).await? {
-            Stop::Ended | Stop::Asked => Ok(Nothing {}),
-            Stop::AlreadyDone => Err(nothing_to_delete(is_over, param)),
+            Stop::Ended | Stop::Asked => Ok(Effect::RunStops),
+            Stop::AlreadyDone => Err(nothing_to_delete(is_over, said)),
         }
     }
 
-    async fn job_of(
-        &self,
-        caller: &Caller,
-        operation: &Operation,
-        param: &JobParam,
-    ) -> Result<(CompanyId, JobHandle), Error> {
-        let company = self.in_company(caller, operation, "companyHandle", param.company_handle.trim()).await?;
-        let handle = handle::parse_job("jobHandle", &param.job_handle)?;
-        if handle.company() != company.id {
-            return Err(Denied::handle_of_another("jobHandle", handle.company(), company.id).into());
-        }
-        Ok((company.id, handle))
-    }
-
-    async fn find(&self, company: CompanyId, handle: &JobHandle) -> Result<Option<Target>, Error> {
-        match handle {
-            JobHandle::Submitted { name, .. } => Ok(self.store.job_named(company, name).await?.map(Target::Job)),
-            JobHandle::Run { run_name, instance, .. } => {
-                let filter = RunFilter {
-                    companies: Some(vec![company]),
-                    run_name: Some(run_name.clone()),
-                    instance: *instance,
-                    ..RunFilter::default()
-                };
-                Ok(self.store.runs(&filter).await?.pop().map(|run| Target::Run(Box::new(run))))
+    async fn retry(&self, target: Target, said: &str) -> Result<Effect, Error> {
+        let runs = match &target {
+            Target::Run(run) => vec![run.id],
+            Target::Job(job) | Target::Namesakes(job) => {
+                let states = Some(vec![State::WaitingCoordinator]);
+                let filter = RunFilter { job: Some(*job), states, ..RunFilter::default() };
+                self.store.runs(&filter).await?.iter().map(|run| run.id).collect()
             }
+        };
+        if self.store.retry_now(&runs, self.clock.now()).await? {
+            return Ok(Effect::Retried);
         }
+        Err(Error::Refused(format!(
+            "jobHandle: nothing of it waits for another attempt; what has ended can be run again: \"{said}\""
+        )))
     }
 
     /// A job that waits for its time, found by the handle of it or of one of its runs.
-    async fn scheduled(&self, caller: &Caller, operation: &Operation, param: &JobParam) -> Result<ScheduledJob, Error> {
-        let (company, handle) = self.job_of(caller, operation, param).await?;
-        let id = match self.find(company, &handle).await? {
-            None => return Err(no_such_job(&param.job_handle)),
-            Some(Target::Job(job)) => job,
-            Some(Target::Run(run)) => run.job,
-        };
-        self.store.numbered_scheduled_jobs(&[id]).await?.pop().ok_or_else(|| {
-            Error::Refused(format!(
-                "jobHandle: only a scheduled job can be paused and resumed: \"{}\"",
-                param.job_handle
-            ))
+    async fn scheduled(&self, target: &Target, said: &str) -> Result<ScheduledJob, Error> {
+        self.store.numbered_scheduled_jobs(&[target.job()]).await?.pop().ok_or_else(|| {
+            Error::Refused(format!("jobHandle: only a scheduled job can be paused and resumed: \"{said}\""))
         })
     }
 }
 
-fn settle(control: Control<()>, what: &str, param: &JobParam) -> Result<Nothing, Error> {
-    match control {
-        Control::Done(()) => Ok(Nothing {}),
-        Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
-        Control::NotNow(state) => Err(not_now(what, &state, param)),
+impl Target {
+    const fn job(&self) -> JobId {
+        match self {
+            Self::Run(run) => run.job,
+            Self::Job(job) | Self::Namesakes(job) => *job,
+        }
     }
 }
 
-fn deleted(control: Control<()>, param: &JobParam) -> Result<Nothing, Error> {
+fn settle(control: Control<()>, what: &str, said: &str) -> Result<(), Error> {
     match control {
-        Control::Done(()) => Ok(Nothing {}),
-        Control::NotNow(_) => Err(nothing_to_delete("the job has ended, and nothing of it waits or runs", param)),
-        Control::NoSuchJob => Err(no_such_job(&param.job_handle)),
+        Control::Done(()) => Ok(()),
+        Control::NoSuchJob => Err(is_deleted(said)),
+        Control::NotNow(state) => Err(not_now(what, &state, said)),
     }
 }
 
-fn nothing_to_delete(why: &str, param: &JobParam) -> Error {
-    Error::Refused(format!("jobHandle: {why}, so there is nothing to delete; its log stays: \"{}\"", param.job_handle))
+fn deleted(control: Control<()>, said: &str) -> Result<Effect, Error> {
+    match control {
+        Control::Done(()) => Ok(Effect::Deleted),
+        Control::NotNow(_) => Err(nothing_to_delete("the job has ended, and nothing of it waits or runs", said)),
+        Control::NoSuchJob => Err(is_deleted(said)),
+    }
 }
 
-fn not_now(what: &str, state: &str, param: &JobParam) -> Error {
+fn nothing_to_delete(why: &str, said: &str) -> Error {
+    Error::Refused(format!("jobHandle: {why}, so there is nothing to delete; its log stays: \"{said}\""))
+}
+
+/// Its runs are still known.
+fn is_deleted(said: &str) -> Error {
+    Error::Refused(format!("jobHandle: the job is deleted; only its logs are left: \"{said}\""))
+}
+
+fn not_now(what: &str, state: &str, said: &str) -> Error {
     let why = match TriggerState::from_str(state) {
         Ok(TriggerState::Normal) => "waits for its time and is not paused".to_owned(),
         Ok(TriggerState::Paused) => "is paused".to_owned(),
+        Ok(TriggerState::Blocked) => "waits until its company is open again and is not paused".to_owned(),
         Ok(TriggerState::Complete) => "has had its last run".to_owned(),
         _ => format!("has a trigger that is {state}"),
     };
-    Error::Refused(format!("jobHandle: the job {why}, so it cannot {what}: \"{}\"", param.job_handle))
+    Error::Refused(format!("jobHandle: the job {why}, so it cannot {what}: \"{said}\""))
 }

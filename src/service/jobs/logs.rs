@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{given, run_handle, time_text};
+use super::{given, named_job, run_handle, time_text};
 use crate::model::handle;
 use crate::model::id::InstanceId;
 use crate::model::invalid::{Invalid, UnknownConstant};
@@ -172,7 +172,7 @@ impl Services {
         param: GetJobLogDetailsParam,
     ) -> Result<GetJobLogDetailsReturn, Error> {
         let company = self.in_company(caller, &GET_JOB_LOG_DETAILS, "companyHandle", &param.company_handle).await?;
-        let (job_handle, original_name) = (given(&param.job_handle), given(&param.original_name));
+        let (job_handle, original_name) = (named_job(&param.job_handle), named_job(&param.original_name));
         if job_handle.is_none() && original_name.is_none() {
             return Err(Error::missing("jobHandle", "either it or originalName says whose log to read"));
         }
@@ -375,6 +375,7 @@ fn detail_filter(param: &GetJobLogDetailsParam) -> Result<DetailFilter, Error> {
         log_types,
         codes: &[],
         by_log_type,
+        worst_first: false,
         descending: descending(given(&param.sort_direction))?.unwrap_or(false),
         limit,
         offset: u64::from(page - 1) * u64::from(limit),

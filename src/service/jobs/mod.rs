@@ -5,6 +5,7 @@ pub mod board;
 mod control;
 mod echo;
 mod logs;
+mod named;
 mod presets;
 mod scheduled;
 mod submit;
@@ -12,12 +13,13 @@ mod tasks;
 mod waiting;
 
 pub use active::{ActiveJob, GetActiveJobsParam, TaskItemProgress, TaskProgress};
-pub use control::{JobParam, Nothing};
+pub use control::{Controlled, Effect, JobParam, Nothing, Taken};
 pub use echo::shown_order;
 pub use logs::{
     AssetJobLog, GetAssetJobLogsParam, GetAssetJobLogsReturn, GetJobLogDetailsParam, GetJobLogDetailsReturn,
     GetJobLogsParam, JobLog, JobLogDetail,
 };
+pub use named::Verb;
 pub use scheduled::{GetScheduledJobsParam, ScheduledJobInfo};
 pub use submit::{Accepted, Checked, SubmitJobParam, SubmitJobReturn};
 pub use tasks::{GetUploadTaskStatusParam, GetUploadTaskStatusReturn};
@@ -57,8 +59,14 @@ fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
+/// The name of a job that is looked for. Blanks at its ends belong to it, as they did when it was submitted.
+fn named_job(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.trim().is_empty())
+}
+
 impl Services {
-    /// Companies to look at: the one named, or all that the caller may do the operation in. `None` means every company.
+    /// Companies to look at: the one named, or all that the caller may do the operation in. `None` means every company. An
+    /// administrator of the server sees those that have expired as well.
     async fn companies_for(
         &self,
         caller: &Caller,
@@ -66,7 +74,7 @@ impl Services {
         company_handle: Option<&str>,
     ) -> Result<Option<Vec<CompanyId>>, Error> {
         match company_handle {
-            Some(text) => Ok(Some(vec![self.in_company(caller, operation, "companyHandle", text).await?.id])),
+            Some(text) => Ok(Some(vec![self.in_any_company(caller, operation, "companyHandle", text).await?.id])),
             None if caller.is_ips_admin => Ok(None),
             None => {
                 caller.may(operation)?;

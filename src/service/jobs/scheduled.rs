@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{OPERATORS, echo, given, time_text};
+use super::{OPERATORS, echo, given, named_job, time_text};
 use crate::model::handle::{self, JobHandle};
 use crate::model::id::JobId;
 use crate::model::trigger::TriggerState;
@@ -52,8 +52,8 @@ impl Services {
         param: GetScheduledJobsParam,
     ) -> Result<Pages<ScheduledJobInfo>, Error> {
         let mut companies = self.companies_for(caller, &GET_SCHEDULED_JOBS, given(&param.company_handle)).await?;
-        let handle = given(&param.job_handle).map(|text| handle::parse_job("jobHandle", text)).transpose()?;
-        let mut name = given(&param.original_name).map(str::to_owned);
+        let handle = named_job(&param.job_handle).map(|text| handle::parse_job("jobHandle", text)).transpose()?;
+        let mut name = named_job(&param.original_name).map(str::to_owned);
         let is_known = |company| companies.as_ref().is_none_or(|companies| companies.contains(&company));
         let names_any = match handle {
             None => true,

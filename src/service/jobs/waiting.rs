@@ -93,6 +93,12 @@ impl Services {
     pub fn why_scheduled(&self, job: &ScheduledJob) -> Option<Message> {
         match (job.trigger_state, job.next_fire_at) {
             (TriggerState::Paused, _) => Some(Message::new("wait-paused")),
+            (TriggerState::Blocked, Some(at)) => Some(Message::new("wait-company").with("at", at.timestamp_millis())),
+            (_, Some(_))
+                if job.exec_schedule.is_some() && job.company_expires_at.is_some_and(|at| at <= self.clock.now()) =>
+            {
+                Some(Message::new("wait-expired"))
+            }
             (_, Some(at)) => Some(Message::new("wait-schedule").with("at", at.timestamp_millis())),
             (_, None) => None,
         }

@@ -259,7 +259,7 @@ impl BatchSetAssetMetadataReturn {
         let code = match error {
             Error::Invalid(_) => 30001,
             Error::Missing { .. } => 30002,
-            Error::Refused(_) => 30000,
+            Error::Refused(_) | Error::Ambiguous(_) => 30000,
             Error::Denied(Denied::IllegalCompany { .. }) => 20006,
             Error::Denied(_) => 20005,
             Error::NotAuthenticated(_) | Error::Store(_) | Error::Internal(_) => return Err(error.clone()),

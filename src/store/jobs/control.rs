@@ -1,4 +1,4 @@
-//! What people do to jobs: stop, pause, resume, run now, delete.
+//! What people do to jobs: stop, pause, resume, run now, retry, delete.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,7 @@ use super::triggers::{QueuedRun, insert_range, insert_slots, own_key, undecided}
 use crate::model::firing::Missed;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
+use crate::model::kind::JobKind;
 use crate::model::state::{self, Event, Next, State};
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
@@ -36,13 +37,24 @@ pub enum Stop {
     AlreadyDone,
 }
 
-/// What pausing, resuming or running a job came to.
+/// What pausing, resuming or deleting a job came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control<T> {
     Done(T),
     /// The trigger is in a state that does not allow it.
     NotNow(String),
     NoSuchJob,
+}
+
+/// What a request for a run beside the schedule came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunNow {
+    Queued(RunId),
+    NoSuchJob,
+    /// It is an upload by post: its files are those of its one run, which may still take more.
+    Posted {
+        open: bool,
+    },
 }
 
 impl Store {
@@ -117,11 +129,40 @@ impl Store {
         .await
     }
 
-    /// Queues a run of a waiting job now, beside its schedule. Its runs are carried out one after the other.
-    pub async fn run_job_now(&self, job: JobId, now: DateTime<Utc>) -> Result<Control<RunId>, StoreError> {
+    /// Queues a run of a job now, beside its schedule and its other runs: after those that are not done, if it runs one at a time.
+    pub async fn run_job_now(&self, job: JobId, one_at_a_time: bool, now: DateTime<Utc>) -> Result<RunNow, StoreError> {
         let zone = self.zone();
-        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { run_now(tx, job, now, zone).await }))
-            .await
+        self.write_and_ring(&[Bell::Waiting], move |tx| {
+            Box::pin(async move { run_now(tx, job, one_at_a_time, now, zone).await })
+        })
+        .await
+    }
+
+    /// Lets the next attempt of runs begin that wait for it. False if none of them does.
+    pub async fn retry_now(&self, runs: &[InstanceId], now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let runs = json!(runs).to_string();
+        self.write_and_ring(&[Bell::Waiting], move |tx| {
+            Box::pin(async move {
+                let changed = sqlx::query(
+                    "UPDATE instance SET not_before_at = $2
+                     WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator' AND attempt > 0
+                       AND not_before_at > $2",
+                )
+                .bind(runs)
+                .bind(now.timestamp_millis())
+                .execute(tx)
+                .await
+                .map_err(StoreError::doing("try runs again"))?
+                .rows_affected();
+                Ok(changed > 0)
+            })
+        })
+        .await
+    }
+
+    /// Asks all runs of a job to stop that are not done, as [`Store::stop_namesakes`] does. False if there are none.
+    pub async fn stop_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.stop(job, Reach::Job, by, now).await
     }
 
     /// Asks all runs to stop that are not done, of the job and of all others of its name. False if there are none.
@@ -129,10 +170,14 @@ impl Store {
     /// The first of them stop in the transaction that this waits for. Where there are more than one does, the rest are written
     /// down as a [`StopOrder`] with it, and none of them begins any more; [`Store::carry_out_stop_orders`] stops them.
     pub async fn stop_namesakes(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.stop(job, Reach::Name, by, now).await
+    }
+
+    async fn stop(&self, job: JobId, reach: Reach, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let zone = self.zone();
         self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
-                let Some(order) = StopOrder::about(tx, job, Reach::Name, false, by, now).await? else {
+                let Some(order) = StopOrder::about(tx, job, reach, false, by, now).await? else {
                     return Ok(false);
                 };
                 order.begin(tx, now, zone).await
@@ -463,26 +508,59 @@ async fn not_now<T>(tx: &mut Transaction, job: JobId) -> Result<Control<T>, Stor
 async fn run_now(
     tx: &mut Transaction,
     job: JobId,
+    one_at_a_time: bool,
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
-) -> Result<Control<RunId>, StoreError> {
+) -> Result<RunNow, StoreError> {
     let row = sqlx::query("SELECT company_id, name, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
         .bind(job.0)
         .fetch_optional(&mut *tx)
         .await
         .map_err(StoreError::doing("read a job"))?;
-    let Some(row) = row else { return Ok(Control::NoSuchJob) };
+    let Some(row) = row else { return Ok(RunNow::NoSuchJob) };
     let company = CompanyId(rows::get(&row, "company_id")?);
     let job_name: String = rows::get(&row, "name")?;
     let spec: JobSpec = rows::json(&row, "spec")?;
+    if spec.kind() == JobKind::UploadPost {
+        return Ok(RunNow::Posted { open: takes_posts(tx, job).await? });
+    }
+    let key = spec.exclusive_key(company);
+    if key.is_none() && one_at_a_time {
+        share_key(tx, job).await?;
+    }
     let unnamed = [Unnamed { company, job_name: &job_name, at: now }];
     let name = name_runs(tx, &unnamed, zone).await?.swap_remove(0);
     let new = QueuedRun {
         job,
         company,
         kind: spec.kind(),
-        exclusive_key: Some(spec.exclusive_key(company).unwrap_or_else(|| own_key(job))),
+        exclusive_key: key.or_else(|| one_at_a_time.then(|| own_key(job))),
         created_at: now,
     };
-    Ok(Control::Done(RunId { id: new.insert(tx, &name, now).await?, name }))
+    Ok(RunNow::Queued(RunId { id: new.insert(tx, &name, now).await?, name }))
+}
+
+/// Gives the runs of a job that are not done the key of their job. Most jobs have one run in all, so that the first has none
+/// until another is to come after it.
+async fn share_key(tx: &mut Transaction, job: JobId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE instance SET exclusive_key = $2 WHERE job_id = $1 AND state <> 'Done' AND exclusive_key IS NULL",
+    )
+    .bind(job.0)
+    .bind(own_key(job))
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("let runs of a job come one after the other"))
+}
+
+/// Whether the client of an upload may post more files.
+async fn takes_posts(tx: &mut Transaction, job: JobId) -> Result<bool, StoreError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM instance WHERE job_id = $1 AND state <> 'Done' AND state IN ('New', 'WaitingClient'))",
+    )
+    .bind(job.0)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("look for an upload that waits for its client"))
 }

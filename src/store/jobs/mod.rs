@@ -5,6 +5,7 @@ pub mod claim;
 pub mod control;
 pub mod finish;
 mod lines;
+pub mod named;
 pub mod outbox;
 mod pick;
 pub mod posts;

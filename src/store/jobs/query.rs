@@ -63,6 +63,7 @@ pub struct ScheduledJob {
     pub id: JobId,
     pub company: CompanyId,
     pub company_name: String,
+    pub company_expires_at: Option<DateTime<Utc>>,
     pub name: String,
     pub kind: JobKind,
     pub spec: JobSpec,
@@ -178,6 +179,8 @@ pub struct DetailFilter {
     /// Only lines written after this one, in the order of writing: for who follows a log.
     pub after: Option<i64>,
     pub by_log_type: bool,
+    /// Errors before all else.
+    pub worst_first: bool,
     pub descending: bool,
     pub limit: u32,
     pub offset: u64,
@@ -205,8 +208,8 @@ const RUN: &str = "
 const SCHEDULED: &str = "j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete'";
 
 const SCHEDULED_JOB: &str = "
-    SELECT j.id, j.company_id, c.name AS company_name, j.name, j.spec, a.email, s.email AS submitter_email, j.locale,
-           j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
+    SELECT j.id, j.company_id, c.name AS company_name, c.expires_at, j.name, j.spec, a.email, s.email AS submitter_email,
+           j.locale, j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
            EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
     FROM job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
     WHERE c.id = j.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND ";
@@ -352,7 +355,12 @@ impl Store {
         );
         query.push_bind(instance.0);
         filter_details(&mut query, filter);
-        query.push(" ORDER BY ").push(match (filter.after, filter.by_log_type) {
+        query.push(" ORDER BY ");
+        if filter.worst_first {
+            push_of_types(&mut query, &DetailFilter::severe(Severity::Error));
+            query.push(" DESC, ");
+        }
+        query.push(match (filter.after, filter.by_log_type) {
             (Some(_), _) => "d.id",
             (None, true) => "d.log_type",
             (None, false) => "d.logged_at",
@@ -514,18 +522,24 @@ fn of_companies(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]
 }
 
 fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
-    if let Some(log_types) = &filter.log_types {
-        query.push(" AND (d.log_type IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(log_types).to_string()).push("))");
-        if !filter.codes.is_empty() {
-            query.push(" OR d.code IN (SELECT value FROM json_each(");
-            query.push_bind(serde_json::json!(filter.codes).to_string()).push("))");
-        }
-        query.push(")");
+    if filter.log_types.is_some() {
+        query.push(" AND ");
+        push_of_types(query, filter);
     }
     if let Some(after) = filter.after {
         query.push(" AND d.id > ").push_bind(after);
     }
+}
+
+/// Whether a line is of the types, or has one of the codes.
+fn push_of_types(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
+    query.push("(d.log_type IN (SELECT value FROM json_each(");
+    query.push_bind(serde_json::json!(filter.log_types).to_string()).push("))");
+    if !filter.codes.is_empty() {
+        query.push(" OR d.code IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(filter.codes).to_string()).push("))");
+    }
+    query.push(")");
 }
 
 fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
@@ -579,6 +593,7 @@ fn read_scheduled(row: &SqliteRow) -> Result<ScheduledJob, StoreError> {
         id: JobId(rows::get(row, "id")?),
         company: CompanyId(rows::get(row, "company_id")?),
         company_name: rows::get(row, "company_name")?,
+        company_expires_at: rows::optional_instant(row, "expires_at")?,
         name: rows::get(row, "name")?,
         kind: spec.kind(),
         spec,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::submit::{self, RunId, Unnamed};
@@ -51,7 +52,7 @@ impl Store {
         let mut reader = self.reader().await?;
         let millis: Option<i64> = sqlx::query_scalar(
             "SELECT min(next_fire_at) FROM job
-             WHERE next_fire_at IS NOT NULL AND trigger_state IN ('Normal', 'Blocked') AND deleted_at IS NULL",
+             WHERE next_fire_at IS NOT NULL AND trigger_state = 'Normal' AND deleted_at IS NULL",
         )
         .fetch_one(&mut *reader)
         .await
@@ -71,7 +72,7 @@ impl Store {
              FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
                  (SELECT max(i.id) FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done')
-             WHERE j.next_fire_at IS NOT NULL AND j.trigger_state IN ('Normal', 'Blocked') AND j.deleted_at IS NULL
+             WHERE j.next_fire_at IS NOT NULL AND j.trigger_state = 'Normal' AND j.deleted_at IS NULL
                AND j.next_fire_at <= $1
              ORDER BY j.next_fire_at, j.id LIMIT $2",
         )
@@ -110,13 +111,35 @@ impl Store {
         Ok(fired)
     }
 
+    /// A one-shot whose time came while its company was expired waits until the company is open again; then it runs, late.
+    pub async fn hold_trigger(&self, job: &DueJob, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let job = job.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE job SET trigger_state = 'Blocked'
+                     WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL
+                       AND EXISTS (SELECT 1 FROM company c WHERE c.id = job.company_id AND c.expires_at <= $3)",
+                )
+                .bind(job.id.0)
+                .bind(job.due_at.timestamp_millis())
+                .bind(now.timestamp_millis())
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(StoreError::doing("let a job wait for its company"))
+            })
+        })
+        .await
+    }
+
     /// A trigger whose fire times can no longer be computed.
     pub async fn break_trigger(&self, job: JobId) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
                 sqlx::query(
                     "UPDATE job SET trigger_state = 'Error', next_fire_at = NULL
-                     WHERE id = $1 AND trigger_state IN ('Normal', 'Blocked')",
+                     WHERE id = $1 AND trigger_state = 'Normal'",
                 )
                 .bind(job.0)
                 .execute(tx)
@@ -149,7 +172,7 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     let last = firing.slots.last().map_or(job.due_at, |slot| slot.due_at);
     let moved = sqlx::query(
         "UPDATE job SET next_fire_at = $3, last_fire_at = $4, trigger_state = $5
-         WHERE id = $1 AND next_fire_at = $2 AND trigger_state IN ('Normal', 'Blocked') AND deleted_at IS NULL",
+         WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL",
     )
     .bind(job.id.0)
     .bind(job.due_at.timestamp_millis())
@@ -349,6 +372,14 @@ async fn merge_earlier(tx: &mut Transaction, job: JobId, run: &RunId) -> Result<
     .map_err(StoreError::doing("merge slots"))
 }
 
+/// The zone that fire times were computed in, if there were any yet.
+pub(in crate::store) async fn known_zone(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::doing("read the zone"))
+}
+
 /// A recurring trigger that waits.
 #[derive(Debug, Clone)]
 pub struct ScheduledTrigger {
@@ -368,11 +399,7 @@ pub struct Reschedule {
 impl Store {
     /// The zone that fire times were computed in, if there were any yet.
     pub async fn known_zone(&self) -> Result<Option<String>, StoreError> {
-        let mut reader = self.reader().await?;
-        sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
-            .fetch_optional(&mut *reader)
-            .await
-            .map_err(StoreError::doing("read the zone"))
+        known_zone(&mut *self.reader().await?).await
     }
 
     /// Notes the zone that fire times are computed in and its rules, with the fire times that it moves: all of it or nothing.

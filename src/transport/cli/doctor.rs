@@ -123,7 +123,7 @@ impl Watch for Progress {
 }
 
 fn say(message: &Message, place: &Place) -> String {
-    words::harmless(&words::say(message, "en", place.config.zone()))
+    words::harmless(&words::say(message, "en", place.services.zone()))
 }
 
 /// The report, with what it comes to and the words of its codes.

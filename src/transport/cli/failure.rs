@@ -10,8 +10,9 @@ use crate::config::ConfigError;
 use crate::daemon::StartError;
 use crate::daemon::fitness::Unfit;
 use crate::media::MediaError;
-use crate::service::{Denied, Error};
+use crate::service::{Ambiguous, Candidate, Denied, Error};
 use crate::store::StoreError;
+use crate::words::harmless;
 
 /// What the shell is told. The numbers are documented in the help text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +95,34 @@ impl Failure {
         }
     }
 
+    /// A list to choose from, a line each, with a handle to paste.
+    fn of_many(Ambiguous { name, candidates, more }: &Ambiguous) -> Self {
+        let mut hint = String::from("say which by its handle:");
+        for Candidate { handle, company, what } in candidates {
+            // As a shell reads it, also where there is a quotation mark in the name.
+            let handle = harmless(handle).replace('\'', r"'\''");
+            hint.push_str(&format!("\n  '{handle}'  {}: {what}", harmless(company)));
+        }
+        if *more {
+            hint.push_str("\n  and others; prepress jobs list --name shows them");
+        }
+        Self::new(format!("more than one job could be meant by \"{}\"; nothing was done", harmless(name))).hint(hint)
+    }
+
     /// The same, where trying again mends nothing.
     fn unfit(error: impl Display) -> Self {
         match Self::of(error) {
             Self::Told { what, hint } => Self::Unfit(Unfit { what, remedy: hint.unwrap_or_default() }),
             other => other,
+        }
+    }
+
+    /// What went wrong, without what to do.
+    pub fn what(&self) -> &str {
+        match self {
+            Self::Told { what, .. } | Self::Interrupted(what) => what,
+            Self::Unfit(unfit) => &unfit.what,
+            Self::NobodyReads => "nobody reads it",
         }
     }
 
@@ -134,7 +158,7 @@ pub fn warn(what: &str) {
 }
 
 /// Where it cannot be written there is nobody to tell.
-fn tell(text: &str) {
+pub fn tell(text: &str) {
     let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
 }
 
@@ -196,6 +220,7 @@ impl From<Error> for Failure {
             }
             Error::Denied(Denied::NoOperationPermission { .. }) => Self::new(error.to_string())
                 .hint("give the user another role with: prepress user add EMAIL --role ROLE"),
+            Error::Ambiguous(ambiguous) => Self::of_many(&ambiguous),
             Error::Refused(what) if what.starts_with("there is no company") => {
                 Self::new(what).hint("see: prepress company list")
             }

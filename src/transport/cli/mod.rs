@@ -111,7 +111,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::User(command) => user::run(command, place, screen).await,
         Command::Submit(args) => submit::run(*args, place, screen).await,
         Command::Jobs(command) => jobs::run(command, place, screen).await,
-        Command::Schedule(command) => schedule::run(command, place, screen),
+        Command::Schedule(command) => schedule::run(command, place, screen).await,
         Command::Preset(command) => preset::run(command, place, screen).await,
         Command::Check => check::run(place, screen).await,
         Command::Doctor(args) => doctor::run(args, place, screen).await,

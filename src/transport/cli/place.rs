@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono_tz::Tz;
 use clap::Args;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
@@ -92,6 +93,15 @@ impl PlaceArgs {
         Place::of(open_to_read(&config).await?, config)
     }
 
+    /// The zone of the data folder, or without a database the one that a daemon would begin with here.
+    pub async fn zone(&self) -> Result<Tz, Failure> {
+        let config = self.config()?;
+        match access(&database(config.data()), Access::EXISTS) {
+            Ok(()) => Ok(self.open_to_look().await?.services.zone()),
+            Err(_) => Ok(config.zone()),
+        }
+    }
+
     /// The configuration of a data folder that may be worked on.
     async fn existing(&self) -> Result<Config, Failure> {
         let config = self.config()?;
@@ -102,7 +112,12 @@ impl PlaceArgs {
 }
 
 fn options(config: &Config) -> Options {
-    Options { readers: 2, keeps_statistics: false, ..Options::new(database(config.data()), config.zone()) }
+    Options {
+        readers: 2,
+        keeps_statistics: false,
+        follows_data: true,
+        ..Options::new(database(config.data()), config.zone())
+    }
 }
 
 /// Opens the database: to read only, if it or its folder may not be written.
@@ -128,6 +143,14 @@ pub struct Place {
 impl Place {
     pub fn of(store: Store, config: Config) -> Result<Self, Failure> {
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
+        let (zone, here) = (services.zone(), config.local_zone());
+        if zone != here.zone {
+            warn(&format!(
+                "the zone of the data is {zone}, in which times are read and shown; here it is {} ({}), which the daemon of the \
+                 data would take over when it starts with it",
+                here.zone, here.origin
+            ));
+        }
         Ok(Self { config, services })
     }
 
@@ -144,7 +167,7 @@ impl Place {
     }
 
     pub fn times(&self) -> Times {
-        Times { now: self.services.clock().now(), zone: self.config.zone() }
+        Times { now: self.services.clock().now(), zone: self.services.zone() }
     }
 
     /// Who the command acts as.

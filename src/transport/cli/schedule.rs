@@ -63,11 +63,11 @@ struct Answer {
     firings: Vec<Firing>,
 }
 
-pub fn run(command: ScheduleCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
+pub async fn run(command: ScheduleCommand, place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     let ScheduleCommand::Next(args) = command;
     let zone = match args.zone {
         Some(zone) => zone,
-        None => place.config()?.zone(),
+        None => place.zone().await?,
     };
     let schedule = Schedule::parse(&args.expression).map_err(|error| {
         Failure::new(error.to_string())

@@ -35,7 +35,17 @@ pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<
     // From here on a signal ends the daemon in good order, even while it starts; or has the configuration read again.
     let (mut signals, mut hang_ups) = (Signals::listen()?, listen_to(SignalKind::hangup())?);
     let daemon = Daemon::start(config.clone(), SystemClock::shared()).await?;
-    announce(&daemon, &config, place.config.as_deref(), screen)?;
+    if let Err(failure) = announce_place(&daemon, config.data(), place.config.as_deref()) {
+        shut_down(daemon, &mut signals).await;
+        return Err(failure);
+    }
+    // A daemon does not end because nobody can read its greeting.
+    match greet(&daemon, &config, screen) {
+        Ok(()) | Err(Failure::NobodyReads) => {}
+        Err(failure) => {
+            tracing::warn!(reason = failure.what(), "the greeting was not written; the daemon runs without it")
+        }
+    }
     tell_systemd(&[NotifyState::Ready, NotifyState::Status(&format!("Listening on {}", daemon.address()))]);
     let watchdog = tokio::spawn(feed_watchdog(daemon.services().store().clone()));
     let file = place.config.clone();
@@ -88,42 +98,34 @@ fn listen_to(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error: io::Error| Failure::new(format!("cannot listen to signals: {error}")))
 }
 
-fn announce(daemon: &Daemon, config: &Config, file: Option<&Path>, screen: &Screen) -> Result<(), Failure> {
+fn greet(daemon: &Daemon, config: &Config, screen: &Screen) -> Result<(), Failure> {
     let data = config.data();
-    announce_place(daemon, data, file)?;
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     let mails = match &config.mail.smtp_host {
         Some(host) => format!("to the mail server {host}:{}", config.mail.smtp_port()),
         None => format!("as .eml files into {} (no mail.smtp_host is set)", config.eml_dir().display()),
     };
-    let told = (|| {
-        let version = env!("CARGO_PKG_VERSION");
-        let greeting = format!("Prepress {version} listens on {scheme}://{}", daemon.address());
-        screen.line(screen.paint(Paint::Bold, greeting))?;
+    let version = env!("CARGO_PKG_VERSION");
+    let greeting = format!("Prepress {version} listens on {scheme}://{}", daemon.address());
+    screen.line(screen.paint(Paint::Bold, greeting))?;
+    screen.facts([
+        ("SOAP", format!("{scheme}://{}{}", daemon.address(), crate::transport::soap::SOAP_PATH)),
+        ("data", data.display().to_string()),
+        ("uploads from", config.ingest_root().display().to_string()),
+        ("publishes to", config.publish_root().display().to_string()),
+        ("mails go", mails),
+        ("zone", format!("{} ({})", config.zone(), config.local_zone().origin)),
+    ])?;
+    if let Some(FirstAdmin { email, password }) = daemon.first_admin() {
+        screen.line("\nThe data folder is new. A login was made for its administrator:")?;
         screen.facts([
-            ("SOAP", format!("{scheme}://{}{}", daemon.address(), crate::transport::soap::SOAP_PATH)),
-            ("data", data.display().to_string()),
-            ("uploads from", config.ingest_root().display().to_string()),
-            ("publishes to", config.publish_root().display().to_string()),
-            ("mails go", mails),
-            ("zone", format!("{} ({})", config.zone(), config.local_zone().origin)),
+            ("user", screen.paint(Paint::Bold, email)),
+            ("password", screen.paint(Paint::Bold, password)),
+            ("kept in", daemon::admin_login(data).display().to_string()),
+            ("next", format!("prepress company add NAME --data {}", data.display())),
         ])?;
-        if let Some(FirstAdmin { email, password }) = daemon.first_admin() {
-            screen.line("\nThe data folder is new. A login was made for its administrator:")?;
-            screen.facts([
-                ("user", screen.paint(Paint::Bold, email)),
-                ("password", screen.paint(Paint::Bold, password)),
-                ("kept in", daemon::admin_login(data).display().to_string()),
-                ("next", format!("prepress company add NAME --data {}", data.display())),
-            ])?;
-        }
-        Ok(())
-    })();
-    match told {
-        // A daemon does not end because nobody reads its greeting.
-        Err(Failure::NobodyReads) => Ok(()),
-        told => told,
     }
+    Ok(())
 }
 
 /// For programs that want to know where the daemon listens, and commands that want to know how it is run.

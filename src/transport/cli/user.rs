@@ -1,15 +1,17 @@
 //! `prepress user`.
 
 use std::io::{self, IsTerminal, Read};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, warn};
 use super::place::PlaceArgs;
 use super::screen::{Paint, Screen};
 use super::table::{Column, Table, Value};
 use super::times::Times;
+use crate::daemon;
 use crate::model::handle;
 use crate::model::locale::Locale;
 use crate::model::role::Role;
@@ -117,9 +119,23 @@ pub async fn run(command: UserCommand, place: &PlaceArgs, screen: &Screen) -> Re
             place.services.set_password(&email, given).await?;
             screen.line(format!("The password of {} is changed.", screen.paint(Paint::Bold, &email)))?;
             show_password(screen, made)?;
+            forget_login(place.data(), &email, screen)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// What the first start wrote down of this login is true no longer.
+fn forget_login(data: &Path, email: &str, screen: &Screen) -> Result<(), Failure> {
+    let path = daemon::admin_login(data);
+    match daemon::forget_login(data, email) {
+        Ok(false) => Ok(()),
+        Ok(true) => screen.line(format!("{} held the old one, and is removed.", path.display())),
+        Err(error) => {
+            warn(&format!("{} holds the old password, and cannot be removed: {error}", path.display()));
+            Ok(())
+        }
+    }
 }
 
 fn show_password(screen: &Screen, made: Option<String>) -> Result<(), Failure> {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, tell, warn};
+use super::place::Place;
+use crate::config::Period;
 use crate::model::id::{InstanceId, JobId};
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
-use crate::service::Services;
+use crate::store::Store;
 use crate::store::jobs::query::{Run, RunFilter, RunOrder};
 use crate::words;
 
@@ -62,46 +65,95 @@ impl Drop for Bar {
     }
 }
 
-/// Waits for a run and all runs that follow from it, and gives them in their order.
-pub async fn until_all_done(services: &Services, first: InstanceId) -> Result<Vec<Run>, Failure> {
-    let mut waiting = vec![first];
-    let mut done = Vec::new();
-    while let Some(id) = waiting.pop() {
-        let run = until_done(services, id).await?;
-        let follow_ups = RunFilter { parent: Some(id), order: RunOrder::Number, ..RunFilter::default() };
-        waiting.extend(services.store().runs(&follow_ups).await?.iter().map(|run| run.id));
-        done.push(run);
-    }
-    Ok(done)
+/// Waits for runs of a daemon, and for the daemon itself if it is away for no longer than it may be.
+pub struct Wait<'p> {
+    place: &'p Place,
+    /// How long the daemon may be away.
+    patience: Period,
+    away_since: Option<DateTime<Utc>>,
+    /// Where to look when nobody waits any more.
+    look: String,
 }
 
-/// Waits for the first run of a job that is not due yet.
-pub async fn first_run(services: &Services, job: JobId) -> Result<InstanceId, Failure> {
-    let _bar = Bar::new("waiting for its time");
-    let filter = RunFilter { job: Some(job), limit: Some(1), ..RunFilter::default() };
-    loop {
-        if let Some(run) = services.store().runs(&filter).await?.pop() {
-            return Ok(run.id);
-        }
-        tokio::time::sleep(LOOK).await;
+impl<'p> Wait<'p> {
+    pub fn new(place: &'p Place, patience: Period, job_handle: &str) -> Self {
+        let look = format!("prepress jobs show '{}'", words::harmless(job_handle));
+        Self { place, patience, away_since: None, look }
     }
-}
 
-async fn until_done(services: &Services, id: InstanceId) -> Result<Run, Failure> {
-    let mut bar = None;
-    loop {
-        let run = services.store().run(id).await?.ok_or_else(|| Failure::new(format!("run {id} is gone")))?;
-        if run.state == State::Done {
-            return Ok(run);
+    /// Waits for a run and all runs that follow from it, and gives them in their order.
+    pub async fn until_all_done(&mut self, first: InstanceId) -> Result<Vec<Run>, Failure> {
+        let mut waiting = vec![first];
+        let mut done = Vec::new();
+        while let Some(id) = waiting.pop() {
+            let run = self.until_done(id).await?;
+            let follow_ups = RunFilter { parent: Some(id), order: RunOrder::Number, ..RunFilter::default() };
+            waiting.extend(self.store().runs(&follow_ups).await?.iter().map(|run| run.id));
+            done.push(run);
         }
-        let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
-        let message = match (&run.progress, run.state) {
-            (_, State::WaitingCoordinator) => "waits for a free slot".to_owned(),
-            (Some(message), _) => words::say(message, "en", services.zone()),
-            (None, state) => state.to_string(),
-        };
-        shown.show(run.items_done, run.items_total, &message);
+        Ok(done)
+    }
+
+    /// Waits for the first run of a job that is not due yet.
+    pub async fn first_run(&mut self, job: JobId) -> Result<InstanceId, Failure> {
+        let _bar = Bar::new("waiting for its time");
+        let filter = RunFilter { job: Some(job), limit: Some(1), ..RunFilter::default() };
+        loop {
+            // Looked at first: a trigger fires for the last time and queues its run in one transaction.
+            let waits = !self.store().numbered_scheduled_jobs(&[job]).await?.is_empty();
+            if let Some(run) = self.store().runs(&filter).await?.pop() {
+                return Ok(run.id);
+            }
+            if !waits {
+                return Err(Failure::new("the job was deleted before it ran, so there is nothing to wait for"));
+            }
+            self.pause().await?;
+        }
+    }
+
+    async fn until_done(&mut self, id: InstanceId) -> Result<Run, Failure> {
+        let mut bar = None;
+        loop {
+            let run = self.store().run(id).await?.ok_or_else(|| Failure::new(format!("run {id} is gone")))?;
+            if run.state == State::Done {
+                return Ok(run);
+            }
+            let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
+            let message = match (&run.progress, run.state) {
+                (_, State::WaitingCoordinator) => "waits for a free slot".to_owned(),
+                (Some(message), _) => words::say(message, "en", self.place.services.zone()),
+                (None, state) => state.to_string(),
+            };
+            shown.show(run.items_done, run.items_total, &message);
+            self.pause().await?;
+        }
+    }
+
+    fn store(&self) -> &Store {
+        self.place.services.store()
+    }
+
+    /// Until it is looked again. Without a daemon nothing moves: it is waited for as long as it may be away, and no longer.
+    async fn pause(&mut self) -> Result<(), Failure> {
+        let now = self.place.services.clock().now();
+        match (self.place.daemon_runs(), self.away_since) {
+            (true, None) => {}
+            (true, Some(_)) => {
+                self.away_since = None;
+                tell("the daemon is back\n");
+            }
+            (false, None) => {
+                self.away_since = Some(now);
+                warn(&format!("the daemon has ended; it is waited for, but no longer than {}", self.patience));
+            }
+            (false, Some(since)) if now - since >= self.patience.delta() => {
+                let what = format!("the daemon has ended, and did not come back within {}", self.patience);
+                return Err(Failure::new(what).hint(format!("the job goes on when it does; see: {}", self.look)));
+            }
+            (false, Some(_)) => {}
+        }
         tokio::time::sleep(LOOK).await;
+        Ok(())
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
@@ -20,7 +22,8 @@ use crate::model::locale::Locale;
 use crate::model::log::LogType;
 use crate::model::state::State as RunState;
 use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
-use crate::service::{Caller, Credentials};
+use crate::service::jobs::{Controlled, Verb};
+use crate::service::{Caller, Credentials, Error};
 use crate::transport::budget::weight_of_head;
 use crate::transport::connections::Reserve;
 use crate::transport::{proxies, soap};
@@ -123,6 +126,39 @@ pub async fn log(
     let found = state.services.find_job(&caller, company.as_deref(), &id).await?;
     let run = found.into_run().ok_or_else(|| Problem::not_found("the job has not run yet"))?;
     Ok(Json(state.services.read_log(&caller, run.id, &query).await?))
+}
+
+/// A verb on whatever the caller calls a job. The body is empty, or `{}`; its type is asked for because a page of another site
+/// cannot send it in the name of a reader whose browser knows the password.
+pub async fn control(
+    State(state): Shared,
+    caller: Caller,
+    Path((id, verb)): Path<(String, String)>,
+    Query(parameters): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Result<Json<Controlled>, Problem> {
+    let mut parameters = Parameters(parameters);
+    let company = parameters.take("company");
+    parameters.finish()?;
+    let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
+    if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
+        return Err(Problem::parameter(Invalid::new("Content-Type", "must be application/json")));
+    }
+    let verb = match verb.as_str() {
+        "stop" => Verb::Stop,
+        "pause" => Verb::Pause,
+        "resume" => Verb::Resume,
+        "run" => Verb::Execute,
+        "retry" => Verb::Retry,
+        "delete" => Verb::Delete,
+        _ => return Err(Problem::not_found("what is done to a job is stop, pause, resume, run, retry or delete")),
+    };
+    match state.services.control_named(&caller, verb, company.as_deref(), &id).await {
+        Ok(Some(done)) => Ok(Json(done)),
+        Ok(None) => Err(Problem::not_found(format!("there is no job \"{id}\""))),
+        Err(Error::Refused(why)) => Err(Problem::conflict(why)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Query parameters, taken one by one, so that one nobody knows is an error and not a filter that filters nothing.

@@ -5,6 +5,7 @@
 //! | `GET /api/jobs` | Basic | runs, the newest first; filters as query parameters, a page at a time |
 //! | `GET /api/jobs/{id}` | Basic | one run, or a scheduled job by its handle or name |
 //! | `GET /api/jobs/{id}/log` | Basic | its log |
+//! | `POST /api/jobs/{id}/{verb}` | Basic | stop, pause, resume, run, retry or delete it |
 //! | `GET /healthz` | none | the process is alive |
 //! | `GET /readyz` | none | it can work: database, engine, disks |
 //! | `GET /metrics` | none | OpenMetrics text |
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
@@ -75,6 +76,7 @@ pub fn router(state: Arc<JsonState>) -> Router {
         .route("/api/jobs", get(jobs::list))
         .route("/api/jobs/{id}", get(jobs::show))
         .route("/api/jobs/{id}/log", get(jobs::log))
+        .route("/api/jobs/{id}/{verb}", post(jobs::control))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))

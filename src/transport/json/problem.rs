@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::model::invalid::Invalid;
-use crate::service::{Denied, Error, NotAuthenticated};
+use crate::service::{Ambiguous, Candidate, Denied, Error, NotAuthenticated};
 use crate::transport::budget::{Busy, RETRY_AFTER};
 use crate::transport::connections::Crowded;
 
@@ -22,6 +22,9 @@ pub struct Problem {
     /// The parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// What could be meant, if that is not clear.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Candidate>,
     /// Seconds after which it may be tried again: for the header.
     #[serde(skip)]
     retry_after: Option<u64>,
@@ -29,7 +32,15 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None, retry_after: None }
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            candidates: Vec::new(),
+            retry_after: None,
+        }
     }
 
     pub fn parameter(invalid: Invalid) -> Self {
@@ -41,6 +52,17 @@ impl Problem {
     fn busy(detail: String) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", detail);
         Self { retry_after: Some(u64::from(RETRY_AFTER)), ..problem }
+    }
+
+    /// It is there, but in a state that does not allow it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "Not in this state", detail)
+    }
+
+    fn ambiguous(ambiguous: Ambiguous) -> Self {
+        let detail = ambiguous.to_string();
+        let problem = Self::new(StatusCode::CONFLICT, "ambiguous", "More than one could be meant", detail);
+        Self { candidates: ambiguous.candidates, ..problem }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -65,6 +87,7 @@ impl From<Error> for Problem {
             }
             Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "denied", "Not with these rights", detail),
             Error::Refused(_) => Self::not_found(detail),
+            Error::Ambiguous(ambiguous) => Self::ambiguous(ambiguous),
             Error::Invalid(invalid) => Self::parameter(invalid),
             Error::Missing { field, rule } => Self::parameter(Invalid::new(field, format!("is missing: {rule}"))),
             Error::Store(_) | Error::Internal(_) => {

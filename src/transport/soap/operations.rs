@@ -220,7 +220,7 @@ pub fn fault(error: Error) -> Fault {
         },
         Error::Invalid(_) => FaultCode::InvalidParameter,
         Error::Missing { .. } => FaultCode::MissingParameter,
-        Error::Refused(_) => FaultCode::Exception,
+        Error::Refused(_) | Error::Ambiguous(_) => FaultCode::Exception,
         Error::Store(error) => {
             tracing::error!(%error, "a call failed");
             FaultCode::Exception

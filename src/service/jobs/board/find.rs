@@ -3,7 +3,8 @@
 use super::LOOK_AT_JOBS;
 use crate::model::handle::{self, JobHandle};
 use crate::model::id::{CompanyId, InstanceId};
-use crate::service::{Caller, Error, Services};
+use crate::service::jobs::named::{ambiguous, of_run};
+use crate::service::{Caller, Candidate, Error, Services};
 use crate::store::jobs::query::{Run, RunFilter, RunOrder, ScheduledJob};
 
 /// What was named.
@@ -15,21 +16,6 @@ pub enum Found {
 }
 
 impl Found {
-    pub const fn company(&self) -> CompanyId {
-        match self {
-            Self::Run(run) => run.company,
-            Self::Scheduled(job, _) => job.company,
-        }
-    }
-
-    /// The handle by which the API's operations know it.
-    pub fn handle(&self) -> String {
-        match self {
-            Self::Run(run) => handle::run(run.company, &run.run_name, run.id),
-            Self::Scheduled(job, _) => handle::submitted_job(job.company, &job.name),
-        }
-    }
-
     /// The run, or the newest one of the job.
     pub fn into_run(self) -> Option<Box<Run>> {
         match self {
@@ -40,18 +26,17 @@ impl Found {
 }
 
 impl Services {
-    /// Finds a run or a scheduled job by run number, handle, run name or job name. Of several runs of a name the newest
-    /// is meant; a name that several companies use is refused.
+    /// Finds a run or a scheduled job to look at, by run number, handle, run name or job name. Of several runs of a name in one
+    /// company the newest is meant; a name that several companies use is refused, with the handles that tell them apart.
     pub async fn find_job(&self, caller: &Caller, company: Option<&str>, text: &str) -> Result<Found, Error> {
         let companies = self.companies_of(caller, company).await?;
-        let text = text.trim();
-        let found = if let Ok(number) = text.parse::<i64>() {
-            let filter = RunFilter { instance: Some(InstanceId(number)), companies, ..RunFilter::default() };
-            self.newest(filter).await?.map(Found::Run)
+        let number = text.parse::<i64>().ok().map(InstanceId);
+        let found = if let Some(run) = self.run_numbered(companies.as_deref(), number).await? {
+            Some(Found::Run(run))
         } else if text.contains('|') {
             self.by_job_handle(companies, handle::parse_job("job", text)?).await?
         } else {
-            self.by_name(companies, text).await?
+            self.by_name(companies.as_deref(), text).await?
         };
         found.ok_or_else(|| Error::Refused(format!("there is no job \"{text}\"")))
     }
@@ -62,7 +47,7 @@ impl Services {
             return Ok(None);
         }
         match job {
-            JobHandle::Submitted { name, .. } => self.by_name(Some(vec![company]), &name).await,
+            JobHandle::Submitted { name, .. } => self.newest_of(company, &name).await,
             JobHandle::Run { run_name, instance, .. } => {
                 let companies = Some(vec![company]);
                 let filter = RunFilter { companies, instance, run_name: Some(run_name), ..RunFilter::default() };
@@ -71,28 +56,45 @@ impl Services {
         }
     }
 
-    async fn by_name(&self, companies: Option<Vec<CompanyId>>, name: &str) -> Result<Option<Found>, Error> {
-        let named = RunFilter { companies: companies.clone(), run_name: Some(name.to_owned()), ..RunFilter::default() };
-        if let Some(run) = self.newest(named).await? {
-            return Ok(Some(Found::Run(run)));
+    async fn by_name(&self, companies: Option<&[CompanyId]>, name: &str) -> Result<Option<Found>, Error> {
+        let mut runs = self.runs_of_name(companies, name).await?;
+        if runs.len() > 1 {
+            return Err(ambiguous(name, runs.iter().map(of_run).collect()));
         }
-        let of_job =
-            RunFilter { companies: companies.clone(), job_name: Some(name.to_owned()), ..RunFilter::default() };
-        let scheduled = self.store.scheduled_jobs(companies.as_deref(), Some(name)).await?;
-        let newest = self.newest(of_job).await?;
-        let mut users: Vec<CompanyId> = scheduled.iter().map(|job| job.company).collect();
-        users.extend(newest.iter().map(|run| run.company));
-        users.dedup();
-        if users.len() > 1 {
-            return Err(Error::Refused(format!("several companies have a job \"{name}\"; say which with its handle")));
+        if let Some(run) = runs.pop() {
+            return Ok(Some(Found::Run(Box::new(run))));
         }
-        match scheduled.into_iter().next() {
+        match self.store.companies_with_job(companies, name, true).await?.as_slice() {
+            [] => Ok(None),
+            [company] => self.newest_of(*company, name).await,
+            having => {
+                let mut candidates = Vec::new();
+                for company in having {
+                    let name_of = self.store.company(*company).await?.map(|company| company.name);
+                    candidates.push(Candidate {
+                        handle: handle::submitted_job(*company, name),
+                        company: name_of.unwrap_or_default(),
+                        what: "its newest".to_owned(),
+                    });
+                }
+                Err(ambiguous(name, candidates))
+            }
+        }
+    }
+
+    /// The scheduled job of a name, or else the newest run.
+    async fn newest_of(&self, company: CompanyId, name: &str) -> Result<Option<Found>, Error> {
+        let scheduled = self.store.scheduled_jobs(Some(&[company]), Some(name)).await?;
+        let companies = Some(vec![company]);
+        let newest =
+            self.newest(RunFilter { companies, job_name: Some(name.to_owned()), ..RunFilter::default() }).await?;
+        Ok(match scheduled.into_iter().next() {
             Some(job) => {
                 let newest = newest.filter(|run| run.job == job.id);
-                Ok(Some(Found::Scheduled(Box::new(job), newest)))
+                Some(Found::Scheduled(Box::new(job), newest))
             }
-            None => Ok(newest.map(Found::Run)),
-        }
+            None => newest.map(Found::Run),
+        })
     }
 
     async fn newest(&self, filter: RunFilter) -> Result<Option<Box<Run>>, Error> {

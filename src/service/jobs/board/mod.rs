@@ -250,12 +250,16 @@ impl Services {
     }
 
     /// The companies whose jobs the caller may look at, or the one of them that is named. `None` means every company.
-    async fn companies_of(&self, caller: &Caller, company: Option<&str>) -> Result<Option<Vec<CompanyId>>, Error> {
+    pub(super) async fn companies_of(
+        &self,
+        caller: &Caller,
+        company: Option<&str>,
+    ) -> Result<Option<Vec<CompanyId>>, Error> {
         let Some(text) = company else { return self.companies_for(caller, &LOOK_AT_JOBS, None).await };
         let company = if handle::parse_company("company", text).is_ok() {
-            self.in_company(caller, &LOOK_AT_JOBS, "company", text).await?
+            self.in_any_company(caller, &LOOK_AT_JOBS, "company", text).await?
         } else {
-            self.in_company_named(caller, &LOOK_AT_JOBS, "company", text).await?
+            self.in_any_company_named(caller, &LOOK_AT_JOBS, "company", text).await?
         };
         Ok(Some(vec![company.id]))
     }

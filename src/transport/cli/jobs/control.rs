@@ -1,46 +1,44 @@
-//! `prepress jobs stop`, `pause`, `resume`, `run` and `delete`.
+//! `prepress jobs stop`, `pause`, `resume`, `run`, `retry` and `delete`.
 
 use super::Named;
-use crate::model::handle;
-use crate::service::jobs::JobParam;
+use crate::service::jobs::{Controlled, Effect, Taken, Verb};
 use crate::transport::cli::failure::{Exit, Failure};
 use crate::transport::cli::place::Place;
 use crate::transport::cli::screen::{Paint, Screen};
 use crate::words::harmless;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    Stop,
-    Pause,
-    Resume,
-    Run,
-    Delete,
-}
-
-pub async fn run(action: Action, job: Named, place: &Place, screen: &Screen) -> Result<Exit, Failure> {
+pub async fn run(verb: Verb, job: Named, place: &Place, screen: &Screen) -> Result<Exit, Failure> {
     let caller = place.operator().await?;
-    let services = &place.services;
-    let found = services.find_job(&caller, job.company.as_deref(), &job.id).await?;
-    let job_handle = found.handle();
-    let param = JobParam { company_handle: handle::company(found.company()), job_handle: job_handle.clone() };
-    match action {
-        Action::Stop => services.stop_job(&caller, param).await?,
-        Action::Pause => services.pause_job(&caller, param).await?,
-        Action::Resume => services.resume_job(&caller, param).await?,
-        Action::Run => services.execute_job(&caller, param).await?,
-        Action::Delete => services.delete_job(&caller, param).await?,
-    };
+    let done = place.services.control_named(&caller, verb, job.company.as_deref(), &job.id).await?;
+    let done = done.ok_or_else(|| super::no_such_job(&job.id))?;
     place.ring();
-    let said = match action {
-        Action::Stop => "stops at its next safe point",
-        Action::Pause => "is paused, and fires no more until it is resumed",
-        Action::Resume => "fires again",
-        Action::Run => "is queued for a run",
-        Action::Delete => "is deleted; its logs stay",
-    };
-    screen.line(format!("{} {said}.", screen.paint(Paint::Bold, harmless(&job_handle))))?;
-    if action == Action::Run && !place.daemon_runs() {
+    if let Some(number) = done.no_run {
+        screen.line(format!("There is no run {number}, but a job of that name."))?;
+    }
+    screen.line(said(&done, screen))?;
+    if matches!(verb, Verb::Execute | Verb::Retry) && !place.daemon_runs() {
         screen.line(screen.paint(Paint::Yellow, "The daemon is not running; start it with: prepress serve"))?;
     }
     Ok(Exit::Done)
+}
+
+/// What was taken, and what it does.
+fn said(done: &Controlled, screen: &Screen) -> String {
+    let Controlled { took, handle, name, company, effect, no_run: _ } = done;
+    let (name, company) = (harmless(name), harmless(company));
+    let what = match took {
+        Taken::Run => format!("The run of \"{name}\" in {company},"),
+        Taken::Job => format!("The job \"{name}\" in {company},"),
+        Taken::Jobs => format!("Every job \"{name}\" in {company},"),
+    };
+    let does = match effect {
+        Effect::Stops => "stops at its next safe point",
+        Effect::RunStops => "stops at its next safe point; its job fires on",
+        Effect::Paused => "is paused, and fires no more until it is resumed",
+        Effect::Resumed => "fires again",
+        Effect::Queued => "is queued for a run",
+        Effect::Deleted => "is deleted; its logs stay",
+        Effect::Retried => "is tried again as soon as there is a free slot",
+    };
+    format!("{what} {}, {does}.", screen.paint(Paint::Bold, harmless(handle)))
 }

@@ -17,6 +17,8 @@ use super::failure::{Exit, Failure};
 use super::place::PlaceArgs;
 use super::screen::Screen;
 use crate::model::kind::JobKind;
+use crate::service::jobs::Verb;
+use crate::words::harmless;
 
 #[derive(Debug, Subcommand)]
 pub enum JobsCommand {
@@ -38,8 +40,10 @@ pub enum JobsCommand {
     Pause(Named),
     /// Let a paused job fire again
     Resume(Named),
-    /// Queue a run of a job now, beside its schedule
+    /// Queue a run of a job now, beside its schedule and after its other runs
     Run(Named),
+    /// Try a run again now that waits for its next attempt
+    Retry(Named),
     /// Remove a job and stop its runs; its logs stay
     #[command(alias = "rm")]
     Delete(Named),
@@ -64,12 +68,18 @@ pub async fn run(command: JobsCommand, place: &PlaceArgs, screen: &Screen) -> Re
         JobsCommand::Log(args) => log::run(args, place, screen).await,
         JobsCommand::Schedule(args) => schedules::list(args, place, screen).await,
         JobsCommand::Slots(args) => schedules::slots(args, place, screen).await,
-        JobsCommand::Stop(job) => control::run(control::Action::Stop, job, place, screen).await,
-        JobsCommand::Pause(job) => control::run(control::Action::Pause, job, place, screen).await,
-        JobsCommand::Resume(job) => control::run(control::Action::Resume, job, place, screen).await,
-        JobsCommand::Run(job) => control::run(control::Action::Run, job, place, screen).await,
-        JobsCommand::Delete(job) => control::run(control::Action::Delete, job, place, screen).await,
+        JobsCommand::Stop(job) => control::run(Verb::Stop, job, place, screen).await,
+        JobsCommand::Pause(job) => control::run(Verb::Pause, job, place, screen).await,
+        JobsCommand::Resume(job) => control::run(Verb::Resume, job, place, screen).await,
+        JobsCommand::Run(job) => control::run(Verb::Execute, job, place, screen).await,
+        JobsCommand::Retry(job) => control::run(Verb::Retry, job, place, screen).await,
+        JobsCommand::Delete(job) => control::run(Verb::Delete, job, place, screen).await,
     }
+}
+
+fn no_such_job(said: &str) -> Failure {
+    Failure::new(format!("there is no job \"{}\"", harmless(said)))
+        .hint("see: prepress jobs list, and prepress jobs schedule")
 }
 
 /// A kind by its job element, with or without "Job", or by its job type; in any case.

@@ -78,7 +78,7 @@ fn trigger(schedule: &ScheduleView) -> Value {
         TriggerState::Normal if schedule.busy => Value::painted(Paint::Cyan, "running"),
         TriggerState::Normal => "waiting".into(),
         TriggerState::Paused => Value::painted(Paint::Yellow, "paused"),
-        TriggerState::Blocked => Value::painted(Paint::Cyan, "running"),
+        TriggerState::Blocked => Value::painted(Paint::Yellow, "company expired"),
         TriggerState::Complete | TriggerState::None => "complete".into(),
         TriggerState::Error => Value::painted(Paint::Red, "error"),
     }

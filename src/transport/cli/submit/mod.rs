@@ -15,8 +15,9 @@ use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen, without_nulls};
 use super::serve::Signals;
 use super::times::Times;
-use super::watch;
+use super::watch::{self, Wait};
 use crate::assets::ingest::{CompanyFolder, IngestError};
+use crate::config::Period;
 use crate::model::email_setting::EmailSetting;
 use crate::model::handle;
 use crate::model::id::InstanceId;
@@ -98,6 +99,9 @@ pub struct SubmitArgs {
     /// Wait for the job, and for the publish after it; the exit code says how it ended (3 and 4 in `prepress --help`)
     #[arg(long)]
     wait: bool,
+    /// With --wait: how long the daemon may be away, as for a restart, before the command gives up waiting
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait")]
+    restart_within: Period,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -125,11 +129,12 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
     if args.wait {
         let mut signals = Signals::listen()?;
         let done = async {
+            let mut wait = Wait::new(place, args.restart_within, &job_handle);
             let first = match &submitted.run {
                 Some(run) => run.id,
-                None => watch::first_run(&place.services, submitted.job).await?,
+                None => wait.first_run(submitted.job).await?,
             };
-            watch::until_all_done(&place.services, first).await
+            wait.until_all_done(first).await
         };
         let runs = tokio::select! {
             runs = done => runs?,
