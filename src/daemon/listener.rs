@@ -24,7 +24,7 @@ use crate::transport::certificates::{Certificates, Files, Pair};
 use crate::transport::connections::{self, LONGEST_HANDSHAKE, RESERVED, Table};
 use crate::transport::exports::{self, ExportState};
 use crate::transport::front;
-use crate::transport::json::{self, Accepting, Disks, HttpMetrics, JsonState};
+use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
 use crate::transport::proxies;
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
@@ -130,7 +130,6 @@ impl Bound {
         let administrators = JsonState {
             services: services.clone(),
             limits: super::parts::limits(config, true),
-            disks: Disks::of(super::parts::limits(config, true).written),
             accepting: accepting.clone(),
             http: HttpMetrics::default(),
             connections: table.clone(),

@@ -17,6 +17,7 @@ use crate::model::firing;
 use crate::outward::{self, Guard};
 use crate::service;
 use crate::service::doctor::{MarkFolder, Places};
+use crate::service::jobs::Disks;
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -66,7 +67,7 @@ pub fn limits(config: &Config, daemon_runs: bool) -> service::jobs::Limits {
         slots_by_kind: policy.slots_by_kind,
         max_attempts: policy.max_attempts,
         daemon_runs,
-        written: written(config),
+        disks: Arc::new(Disks::of(written(config))),
     }
 }
 

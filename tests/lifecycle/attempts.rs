@@ -9,7 +9,7 @@ use prepress::model::id::AccountId;
 use prepress::model::log::{LogLine, LogType, Message};
 use prepress::model::outcome::{Counters, Outcome};
 use prepress::model::state::State;
-use prepress::service::jobs::Limits;
+use prepress::service::jobs::{Disks, Limits};
 use prepress::service::{Services, Settings};
 use prepress::store::jobs::control::Stop;
 use prepress::store::jobs::query::{DetailFilter, Run};
@@ -76,8 +76,13 @@ async fn a_full_disk_is_waited_for_and_uses_up_no_attempt() {
     let daemon = Daemon::start(&world, policy(), registry).await;
     let id = world.run_at_once(1, "large").await;
     let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
-    let limits =
-        Limits { slots: 4, slots_by_kind: BTreeMap::new(), max_attempts: 3, daemon_runs: true, written: Vec::new() };
+    let limits = Limits {
+        slots: 4,
+        slots_by_kind: BTreeMap::new(),
+        max_attempts: 3,
+        daemon_runs: true,
+        disks: Disks::of(Vec::new()).into(),
+    };
     for attempt in 1..=10 {
         let call = calls.next().await;
         if attempt == 6 {

@@ -8,7 +8,7 @@ use prepress::engine::{Backoff, EnginePolicy};
 use prepress::executors::{Context, Failure, Item};
 use prepress::model::outcome::{Counters, Outcome};
 use prepress::model::state::State;
-use prepress::service::jobs::Limits;
+use prepress::service::jobs::{Disks, Limits};
 use prepress::service::{Services, Settings};
 use prepress::store::effect::Effect;
 use prepress::store::jobs::attempt::ItemReport;
@@ -84,8 +84,13 @@ async fn a_run_whose_daemon_was_killed_waits_ever_longer_and_says_why() {
     let id = world.run_at_once(1, "unlucky").await;
     let patient = EnginePolicy { max_attempts: 9, ..policy() };
     let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
-    let limits =
-        Limits { slots: 4, slots_by_kind: BTreeMap::new(), max_attempts: 9, daemon_runs: true, written: Vec::new() };
+    let limits = Limits {
+        slots: 4,
+        slots_by_kind: BTreeMap::new(),
+        max_attempts: 9,
+        daemon_runs: true,
+        disks: Disks::of(Vec::new()).into(),
+    };
     for (failures, seconds) in [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160), (6, 300)] {
         killed_after(&world, patient.clone(), &[]).await;
         let daemon = Daemon::start(&world, EnginePolicy { slots: 0, ..patient.clone() }, Scripted::idle()).await;

@@ -11,7 +11,7 @@ use prepress::model::id::{AccountId, CompanyId, InstanceId};
 use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
 use prepress::model::log::Message;
-use prepress::service::jobs::Limits;
+use prepress::service::jobs::{Disks, Limits};
 use prepress::service::{Services, Settings};
 use prepress::store::jobs::Fence;
 use prepress::store::jobs::attempt::Release;
@@ -199,7 +199,13 @@ async fn whoever_asks_is_told_what_a_run_waits_for() {
     let daemon =
         Daemon::start(&world, EnginePolicy { slots: 3, slots_by_kind: slots.clone(), ..policy() }, registry).await;
     let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
-    let mut limits = Limits { slots: 3, slots_by_kind: slots, max_attempts: 3, daemon_runs: true, written: Vec::new() };
+    let mut limits = Limits {
+        slots: 3,
+        slots_by_kind: slots,
+        max_attempts: 3,
+        daemon_runs: true,
+        disks: Disks::of(Vec::new()).into(),
+    };
     let optimize = || JobSpec::parse(JobKind::OptimizeImages, &json!({})).unwrap();
     let submit = async |company, name: &str, spec| {
         world.try_submit(company, name, spec, Plan::AtOnce).await.unwrap().run.unwrap().id

@@ -237,8 +237,13 @@ async fn look_at_runs(services: &Services, admin: &Caller, member: &Caller) {
             assert_eq!(page.jobs.len(), 20, "{query:?}");
         }
     }
-    let limits =
-        Limits { slots: 8, slots_by_kind: BTreeMap::new(), max_attempts: 5, daemon_runs: true, written: Vec::new() };
+    let limits = Limits {
+        slots: 8,
+        slots_by_kind: BTreeMap::new(),
+        max_attempts: 5,
+        daemon_runs: true,
+        disks: prepress::service::jobs::Disks::of(Vec::new()).into(),
+    };
     for text in ["70000", "Upload 50001", "j|1|Nightly upload||", "Recurring 5", "no such job"] {
         if let Ok(found) = call("jobs show", services.find_job(admin, None, text)).await
             && let Some(run) = found.into_run()

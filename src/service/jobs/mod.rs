@@ -3,6 +3,7 @@
 mod active;
 pub mod board;
 mod control;
+mod disks;
 mod echo;
 mod logs;
 mod named;
@@ -14,6 +15,7 @@ mod waiting;
 
 pub use active::{ActiveJob, GetActiveJobsParam, TaskItemProgress, TaskProgress};
 pub use control::{Controlled, Effect, JobParam, Nothing, Taken};
+pub use disks::Disks;
 pub use echo::shown_order;
 pub use logs::{
     AssetJobLog, GetAssetJobLogsParam, GetAssetJobLogsReturn, GetJobLogDetailsParam, GetJobLogDetailsReturn,

@@ -1,8 +1,10 @@
 //! Why a job waits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::assets::room::{self, Written};
+use super::Disks;
+use crate::assets::room;
 use crate::model::kind::JobKind;
 use crate::model::log::Message;
 use crate::model::state::State;
@@ -11,20 +13,20 @@ use crate::service::{Error, Services};
 use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
 
 /// What bounds the running jobs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     pub slots: usize,
     pub slots_by_kind: BTreeMap<JobKind, usize>,
     pub max_attempts: i64,
     pub daemon_runs: bool,
-    /// Where the daemon writes: without room there, no job gets on.
-    pub written: Vec<Written>,
+    /// Of what the daemon writes: without room there, no job gets on.
+    pub disks: Arc<Disks>,
 }
 
 impl Limits {
     /// Says which disk is full, if one is, whether or not a job has met that yet.
-    pub fn shortage(&self) -> Option<Message> {
-        let disks = match room::disks(&self.written) {
+    pub async fn shortage(&self) -> Option<Message> {
+        let disks = match self.disks.look().await {
             Ok(disks) => disks,
             Err(error) => {
                 // Who may not look says nothing of it; a job that cannot write says so itself.
@@ -45,7 +47,7 @@ impl Services {
     pub async fn why_waiting(&self, run: &Run, limits: &Limits) -> Result<Option<Message>, Error> {
         match run.state {
             State::Done => return Ok(None),
-            State::Running | State::Stopping => return Ok(limits.shortage()),
+            State::Running | State::Stopping => return Ok(limits.shortage().await),
             State::New | State::WaitingClient => {
                 return Ok(Some(Message::new("wait-client").with("at", run.not_before_at.timestamp_millis())));
             }
@@ -54,7 +56,7 @@ impl Services {
         if !limits.daemon_runs {
             return Ok(Some(Message::new("wait-daemon")));
         }
-        if let Some(shortage) = limits.shortage() {
+        if let Some(shortage) = limits.shortage().await {
             return Ok(Some(shortage));
         }
         if run.not_before_at > self.clock.now() {

@@ -30,7 +30,6 @@ use super::connections::Table;
 use crate::service::Services;
 use crate::service::jobs::Limits;
 
-pub use health::Disks;
 pub use metrics::{HttpMetrics, measured};
 
 /// What the routes share.
@@ -38,8 +37,6 @@ pub struct JsonState {
     pub services: Services,
     /// What bounds the running jobs, for saying why one waits.
     pub limits: Limits,
-    /// Of what is written, for saying whether there is room.
-    pub disks: Disks,
     pub accepting: Accepting,
     pub http: HttpMetrics,
     /// What the metrics say of connections, and of the bytes of requests.

@@ -118,7 +118,7 @@ impl Services {
     ) -> Result<JobsPage, Error> {
         let page = self.list_jobs(caller, query).await?;
         let is_any_open = page.jobs.iter().any(|job| job.state != State::Done);
-        let shortage = is_any_open.then(|| limits.shortage()).flatten();
+        let shortage = if is_any_open { limits.shortage().await } else { None };
         Ok(JobsPage { held_by: shortage.map(|message| self.in_words(caller, &message)), ..page })
     }
 

@@ -1,0 +1,85 @@
+//! A look at the disks that are written to, which a disk that hangs does not hold up.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::assets::room::{self, Disk, Written};
+
+/// Who asks has an answer after this long: a disk behind a network that is gone never gives one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub struct Disks {
+    written: Vec<Written>,
+    see: fn(&[Written]) -> io::Result<Vec<Disk>>,
+    /// One look at a time: however often it is asked, no more than one thread hangs.
+    turn: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Disks {
+    pub fn of(written: Vec<Written>) -> Self {
+        Self::seen_by(written, room::disks)
+    }
+
+    pub(crate) fn seen_by(written: Vec<Written>, see: fn(&[Written]) -> io::Result<Vec<Disk>>) -> Self {
+        Self { written, see, turn: Arc::new(Semaphore::new(1)), patience: PATIENCE }
+    }
+
+    pub async fn look(&self) -> io::Result<Vec<Disk>> {
+        let seconds = self.patience.as_secs_f64();
+        let silent = || format!("a disk that is written to has not answered for {seconds} seconds");
+        let looked = timeout(self.patience, self.wait()).await;
+        looked.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, silent())))
+    }
+
+    /// On a thread of its own, for which the end of the daemon does not wait.
+    async fn wait(&self) -> io::Result<Vec<Disk>> {
+        let turn = self.turn.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let (written, see) = (self.written.clone(), self.see);
+        let (tell, told) = oneshot::channel();
+        std::thread::Builder::new().name("disk".to_owned()).spawn(move || {
+            let found = see(&written);
+            drop(turn);
+            // Whoever asked may have gone.
+            let _ = tell.send(found);
+        })?;
+        told.await.map_err(io::Error::other)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+    static HANGS: Mutex<()> = Mutex::new(());
+
+    /// As a disk behind a network that comes back after a while.
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_told_of_and_hangs_one_thread() {
+        let mut disks = Disks::seen_by(Vec::new(), |_| {
+            LOOKS.fetch_add(1, Ordering::SeqCst);
+            drop(HANGS.lock());
+            Ok(Vec::new())
+        });
+        let network = HANGS.lock().unwrap();
+        disks.patience = Duration::from_millis(20);
+        for _ in 0..3 {
+            let said = disks.look().await.unwrap_err().to_string();
+            assert_eq!(said, "a disk that is written to has not answered for 0.02 seconds");
+        }
+        assert_eq!(LOOKS.load(Ordering::SeqCst), 1);
+        drop(network);
+        disks.patience = Duration::from_secs(600);
+        assert_eq!(disks.look().await.unwrap(), []);
+        assert_eq!(LOOKS.load(Ordering::SeqCst), 2);
+    }
+}
