@@ -1,8 +1,9 @@
 //! Why a job waits.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use crate::assets::room::{self, Written};
+use crate::assets::room::{self, Disk, Written};
 use crate::model::kind::JobKind;
 use crate::model::log::Message;
 use crate::model::state::State;
@@ -24,20 +25,32 @@ pub struct Limits {
 impl Limits {
     /// Says which disk is full, if one is, whether or not a job has met that yet.
     pub fn shortage(&self) -> Option<Message> {
-        let disks = match room::disks(&self.written) {
-            Ok(disks) => disks,
-            Err(error) => {
-                // Who may not look says nothing of it; a job that cannot write says so itself.
-                tracing::debug!(%error, "whether there is room cannot be seen");
-                return None;
-            }
-        };
-        let disk = disks.into_iter().find(room::Disk::is_full)?;
-        let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
+        // Who may not look says nothing of it; a job that cannot write says so itself.
+        let looked =
+            self.full_disk().inspect_err(|error| tracing::debug!(%error, "whether there is room cannot be seen"));
+        let disk = looked.ok().flatten()?;
         let code = if disk.free < room::NEEDED { "wait-no-room" } else { "wait-no-room-for-files" };
-        let message = Message::new(code).with("what", uses.join(", ")).with("needed", room::NEEDED);
+        let message = Message::new(code).with("what", uses(&disk)).with("needed", room::NEEDED);
         Some(message.with("bytes", disk.free))
     }
+
+    /// The same for supervision; or why that cannot be seen.
+    pub fn has_room(&self) -> io::Result<Result<(), String>> {
+        let Some(disk) = self.full_disk()? else { return Ok(Ok(())) };
+        let left = match disk.lacks_files() {
+            true => "hardly any more files fit".to_owned(),
+            false => format!("only {} MiB are free", disk.free >> 20),
+        };
+        Ok(Err(format!("{left} on the disk of the {}", uses(&disk))))
+    }
+
+    fn full_disk(&self) -> io::Result<Option<Disk>> {
+        Ok(room::disks(&self.written)?.into_iter().find(Disk::is_full))
+    }
+}
+
+fn uses(disk: &Disk) -> String {
+    disk.uses.iter().map(|what| what.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl Services {
