@@ -26,7 +26,7 @@ impl Disks {
         Self::seen_by(written, room::disks)
     }
 
-    pub(crate) fn seen_by(written: Vec<Written>, see: fn(&[Written]) -> io::Result<Vec<Disk>>) -> Self {
+    fn seen_by(written: Vec<Written>, see: fn(&[Written]) -> io::Result<Vec<Disk>>) -> Self {
         Self { written, see, turn: Arc::new(Semaphore::new(1)), patience: PATIENCE }
     }
 
@@ -35,6 +35,19 @@ impl Disks {
         let silent = || format!("a disk that is written to has not answered for {seconds} seconds");
         let looked = timeout(self.patience, self.wait()).await;
         looked.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, silent())))
+    }
+
+    /// Whether all have room, in words for supervision.
+    pub async fn have_room(&self) -> io::Result<Result<(), String>> {
+        let disks = self.look().await?;
+        let Some(disk) = disks.iter().find(|disk| disk.is_full()) else { return Ok(Ok(())) };
+        let left = if disk.lacks_files() {
+            "hardly any more files fit".to_owned()
+        } else {
+            format!("only {} MiB are free", disk.free >> 20)
+        };
+        let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
+        Ok(Err(format!("{left} on the disk of the {}", uses.join(", "))))
     }
 
     /// On a thread of its own, for which the end of the daemon does not wait.
@@ -54,10 +67,12 @@ impl Disks {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::assets::room::Use;
 
     static LOOKS: AtomicUsize = AtomicUsize::new(0);
     static HANGS: Mutex<()> = Mutex::new(());
@@ -81,5 +96,17 @@ mod tests {
         disks.patience = Duration::from_secs(600);
         assert_eq!(disks.look().await.unwrap(), []);
         assert_eq!(LOOKS.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_disk_is_said() {
+        fn with(free: u64, files: Option<u64>) -> Vec<Disk> {
+            vec![Disk { uses: vec![Use::Database, Use::Publish], mount: PathBuf::from("/"), free, files }]
+        }
+        let full = Disks::seen_by(Vec::new(), |_| Ok(with(room::NEEDED - 1, None))).have_room().await.unwrap();
+        assert_eq!(full.unwrap_err(), "only 63 MiB are free on the disk of the database, published files");
+        let files = Disks::seen_by(Vec::new(), |_| Ok(with(u64::MAX, Some(7)))).have_room().await.unwrap();
+        assert_eq!(files.unwrap_err(), "hardly any more files fit on the disk of the database, published files");
+        assert_eq!(Disks::seen_by(Vec::new(), |_| Ok(with(room::NEEDED, None))).have_room().await.unwrap(), Ok(()));
     }
 }

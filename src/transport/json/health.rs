@@ -12,7 +12,6 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::JsonState;
-use crate::service::jobs::Disks;
 
 /// Who asks has an answer after this long: a disk behind a network that is gone never gives one.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +37,7 @@ impl Check {
 
 pub async fn ready(State(state): State<Arc<JsonState>>) -> Response {
     let engine = if state.accepting.get() { Ok(()) } else { Err("the daemon is stopping".to_owned()) };
-    let (database, disk) = tokio::join!(database(&state), room(&state.limits.disks));
+    let (database, disk) = tokio::join!(database(&state), room(&state));
     let checks = [Check::of("database", database), Check::of("engine", engine), Check::of("disk", disk)];
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -57,41 +56,9 @@ async fn database(state: &JsonState) -> Result<(), String> {
 }
 
 /// Where things lie is not for whoever asks either.
-async fn room(disks: &Disks) -> Result<(), String> {
-    let disks = disks.look().await.map_err(|error| {
+async fn room(state: &JsonState) -> Result<(), String> {
+    state.limits.disks.have_room().await.unwrap_or_else(|error| {
         tracing::error!(%error, "whether there is room cannot be seen");
-        "whether there is room cannot be seen; the server's log says more".to_owned()
-    })?;
-    let Some(disk) = disks.iter().find(|disk| disk.is_full()) else { return Ok(()) };
-    let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
-    let left = if disk.lacks_files() {
-        "hardly any more files fit".to_owned()
-    } else {
-        format!("only {} MiB are free", disk.free >> 20)
-    };
-    Err(format!("{left} on the disk of the {}", uses.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-    use std::path::PathBuf;
-
-    use super::*;
-    use crate::assets::room::{Disk, NEEDED, Use};
-
-    fn with(free: u64, files: Option<u64>) -> Vec<Disk> {
-        vec![Disk { uses: vec![Use::Database, Use::Publish], mount: PathBuf::from("/"), free, files }]
-    }
-
-    #[tokio::test]
-    async fn what_is_wrong_with_a_disk_is_said() {
-        let full = room(&Disks::seen_by(Vec::new(), |_| Ok(with(NEEDED - 1, None)))).await.unwrap_err();
-        assert_eq!(full, "only 63 MiB are free on the disk of the database, published files");
-        let files = room(&Disks::seen_by(Vec::new(), |_| Ok(with(u64::MAX, Some(7))))).await.unwrap_err();
-        assert_eq!(files, "hardly any more files fit on the disk of the database, published files");
-        let failed = room(&Disks::seen_by(Vec::new(), |_| Err(io::ErrorKind::NotFound.into()))).await.unwrap_err();
-        assert_eq!(failed, "whether there is room cannot be seen; the server's log says more");
-        assert_eq!(room(&Disks::seen_by(Vec::new(), |_| Ok(with(NEEDED, None)))).await, Ok(()));
-    }
+        Err("whether there is room cannot be seen; the server's log says more".to_owned())
+    })
 }
