@@ -45,8 +45,7 @@ const HOST_SHARE: usize = 8;
 /// more than [`AT_ONCE`] for each such moment of that time come together, beside those of [`SLOW_AT_ONCE`].
 const SLOW: TimeDelta = TimeDelta::seconds(5);
 
-/// Slow hosts that are remembered, and companies with the host that was served last. When there are more all are forgotten: hosts show
-/// anew what they are, and turns begin with the first host.
+/// Slow hosts that are remembered. When there are more all are forgotten, and show anew what they are.
 const REMEMBERED: usize = 256;
 
 /// Why a message was not delivered.
@@ -146,7 +145,7 @@ struct UnderWay<'s> {
     slow_hosts: HashSet<String>,
     /// Whose message was begun last.
     last_served: Option<CompanyId>,
-    /// The host to which the last message of a company was begun.
+    /// The host to which the last message of a company was begun: one for each company that there is, at most.
     last_hosts: HashMap<CompanyId, String>,
 }
 
@@ -229,9 +228,6 @@ impl<'s> UnderWay<'s> {
     fn begin(&mut self, shared: &'s Shared, message: Outgoing, now: DateTime<Utc>) {
         let way = Way { company: message.company, host: message.host.clone(), begun_at: now };
         self.last_served = Some(message.company);
-        if self.last_hosts.len() >= REMEMBERED && !self.last_hosts.contains_key(&message.company) {
-            self.last_hosts.clear();
-        }
         self.last_hosts.insert(message.company, message.host.clone());
         let id = message.id;
         self.messages.insert(id, way);

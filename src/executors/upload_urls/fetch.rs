@@ -220,7 +220,7 @@ fn unpack(coding: Coding, from: &mut File, to: &mut File, limit: u64, stop: &dyn
     };
     let [first, second] = beginning(from)?;
     // Many servers leave out the header, which the name of the coding asks for (RFC 1950, 2.2).
-    let is_zlib = first & 0x0f == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0;
+    let is_zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31);
     from.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
     to.seek(SeekFrom::Start(0)).map_err(Trouble::writing)?;
     let from = BufReader::new(from);
