@@ -68,6 +68,8 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
         CompanyCommand::Expire { name, at, never } => {
             let now = place.services.clock().now();
             let company = place.services.set_expiry(&name, (!never).then(|| at.unwrap_or(now))).await?;
+            // Jobs may have waited for it to be open again.
+            place.ring();
             let when = match company.expires_at {
                 None => "does not expire".to_owned(),
                 Some(at) if at <= now => format!("has expired, at {}", place.times().local(at)),

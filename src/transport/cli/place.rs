@@ -96,7 +96,7 @@ impl PlaceArgs {
     /// The zone of the data folder, or without a database the one that a daemon would begin with here.
     pub async fn zone(&self) -> Result<Tz, Failure> {
         let config = self.config()?;
-        match access(&database(config.data()), Access::EXISTS) {
+        match access(database(config.data()), Access::EXISTS) {
             Ok(()) => Ok(self.open_to_look().await?.services.zone()),
             Err(_) => Ok(config.zone()),
         }

@@ -23,8 +23,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// What could be meant, if that is not clear.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    candidates: Vec<Candidate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidates: Option<Box<[Candidate]>>,
     /// Seconds after which it may be tried again: for the header.
     #[serde(skip)]
     retry_after: Option<u64>,
@@ -38,7 +38,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
-            candidates: Vec::new(),
+            candidates: None,
             retry_after: None,
         }
     }
@@ -62,7 +62,7 @@ impl Problem {
     fn ambiguous(ambiguous: Ambiguous) -> Self {
         let detail = ambiguous.to_string();
         let problem = Self::new(StatusCode::CONFLICT, "ambiguous", "More than one could be meant", detail);
-        Self { candidates: ambiguous.candidates, ..problem }
+        Self { candidates: Some(ambiguous.candidates.into()), ..problem }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {

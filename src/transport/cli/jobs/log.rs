@@ -9,7 +9,7 @@ use crate::model::id::InstanceId;
 use crate::model::log::LogType;
 use crate::model::state::State;
 use crate::service::jobs::board::{LineView, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
-use crate::transport::cli::failure::{Exit, Failure};
+use crate::transport::cli::failure::{Exit, Failure, warn};
 use crate::transport::cli::place::Place;
 use crate::transport::cli::screen::{Paint, Screen};
 use crate::transport::cli::times::Times;
@@ -61,7 +61,7 @@ pub async fn run(args: LogArgs, place: &Place, screen: &Screen) -> Result<Exit, 
     };
     let types = (!args.types.is_empty()).then_some(args.types);
     let mut query = LogQuery { types, least, after: 0, limit: MOST_ON_A_PAGE };
-    let mut shown = 0_usize;
+    let (mut shown, mut told) = (0_usize, false);
     loop {
         // The state is read before the lines, so that the last of them are not missed.
         let done = is_done(place, run.id).await?;
@@ -80,6 +80,10 @@ pub async fn run(args: LogArgs, place: &Place, screen: &Screen) -> Result<Exit, 
         }
         if done || !args.follow {
             break;
+        }
+        if !told && !place.daemon_runs() {
+            told = true;
+            warn(super::list::NO_DAEMON);
         }
         tokio::time::sleep(LOOK).await;
     }
