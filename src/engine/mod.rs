@@ -119,9 +119,11 @@ impl Engine {
         });
         rescuer::adopt(&shared).await?;
         scheduler::follow_zone(&shared).await?;
+        scheduler::turn_back(&shared).await?;
         let duties = TaskTracker::new();
         let attempts = duties.clone();
         duties.spawn(keep("scheduler", shared.clone(), scheduler::run));
+        duties.spawn(keep("clock watch", shared.clone(), scheduler::watch_clock));
         duties.spawn(keep("dispatcher", shared.clone(), move |shared| dispatcher::run(shared, attempts.clone())));
         duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
         duties.spawn(keep("stopper", shared.clone(), stopper::run));

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
+use crate::clock;
 use crate::model::firing::{self, Fate, SkipReason};
 use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
@@ -115,6 +116,40 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
         one_at_a_time: one_at_a_time(shared),
         next_fire_at: next,
     }
+}
+
+/// Every now and then, and at the start: see [`turn_back`].
+pub(super) async fn watch_clock(shared: Arc<Shared>) {
+    const EVERY: TimeDelta = TimeDelta::hours(1);
+    loop {
+        tokio::select! {
+            () = clock::sleep(&*shared.clock, EVERY) => {}
+            () = shared.closing.cancelled() => return,
+        }
+        if let Err(error) = turn_back(&shared).await {
+            tracing::warn!(%error, "the fire times of schedules were not looked at");
+        }
+    }
+}
+
+/// A trigger that stands later than its schedule has it next was moved there while the clock was ahead, and would not fire
+/// until then: it goes back.
+pub(super) async fn turn_back(shared: &Shared) -> Result<(), StoreError> {
+    let (store, now) = (&shared.store, shared.clock.now());
+    let mut moved = Vec::new();
+    for trigger in store.scheduled_triggers().await? {
+        // One that cannot be read is found when it fires.
+        let Ok(schedule) = Schedule::parse(&trigger.exec_schedule) else { continue };
+        let Some(next) = schedule.next_after(now, store.zone()).filter(|next| *next < trigger.next_fire_at) else {
+            continue;
+        };
+        tracing::warn!(
+            job = %trigger.name, stood_at = %trigger.next_fire_at, %next,
+            "a schedule stood later than it says, as after a time when the clock was ahead: it was turned back"
+        );
+        moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: Some(next) });
+    }
+    if moved.is_empty() { Ok(()) } else { store.reschedule(moved).await }
 }
 
 /// Schedules are in the server's local time: when its zone, or the rules of that zone, have changed since the fire times were

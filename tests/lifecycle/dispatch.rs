@@ -367,3 +367,23 @@ async fn no_run_waits_for_a_key_that_is_free() {
     }
     world.check().await;
 }
+
+/// What was queued, or given back, while the clock was ahead does not wait until it gets there.
+#[tokio::test]
+async fn a_run_that_was_queued_while_the_clock_was_ahead_is_carried_out() {
+    let world = World::new().await;
+    let now = world.now();
+    world.clock.set(now + TimeDelta::days(3));
+    for name in ["queued", "given back"] {
+        world.submit(1, name, Plan::AtOnce).await;
+    }
+    let claimed = claim(&world).await;
+    for fence in &claimed {
+        let at = world.now();
+        let release = Release::DiskFull { not_before: at };
+        world.store().release_attempt(*fence, release, at).await.unwrap();
+    }
+    world.submit(1, "never begun", Plan::AtOnce).await;
+    world.clock.set(now);
+    assert_eq!(claim(&world).await.len(), 3);
+}

@@ -499,7 +499,8 @@ async fn publish(store: &Store, fence: Fence, now: DateTime<Utc>) {
         let report = |_: &Applied| ItemReport::default();
         call("publish", store.commit_item(fence, key.to_owned(), Effect::Publish(step), report, now)).await.unwrap()
     };
-    let Some(Applied::PublishBegun(begun)) = step("/begin", PublishStep::Begin { context, run: fence.instance }).await
+    let Some(Applied::PublishBegun(begun)) =
+        step("/begin", PublishStep::Begin { context, run: fence.instance, seen: 0 }).await
     else {
         panic!("a publish begins")
     };
@@ -710,7 +711,7 @@ const ALLOWED_AT_FIRST: &[&str] = &["WHERE +a.company_id = $1 AND a.id IN (SELEC
 const COLD: &[(&str, &str)] = &[
     ("SELECT value FROM system WHERE key = 'zone'", "once a start"),
     ("INSERT INTO system (key, value) VALUES ('zone', $1)", "once a start"),
-    ("SELECT id, exec_schedule, next_fire_at FROM job", "once a start in another zone"),
+    ("SELECT id, name, exec_schedule, next_fire_at FROM job", "once an hour"),
     ("UPDATE job SET next_fire_at = $3, trigger_state = CASE", "once a start in another zone"),
     ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),
     ("INSERT INTO system (key, value) VALUES ($1, $2)", "by its key, when a stretch of old lines is gone"),

@@ -442,3 +442,37 @@ async fn an_instant_that_has_a_slot_does_not_fire_again() {
     assert_eq!(world.slot_list(job).await, ["2026-01-05T09:00:00Z fired"]);
     daemon.shut_down().await;
 }
+
+/// The clock was days ahead for a while: every schedule went on to then, and would be silent until then.
+#[tokio::test]
+async fn a_schedule_that_fired_while_the_clock_was_ahead_fires_again_when_it_is_right() {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    world.clock.set(at("2026-01-08T09:00:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    daemon.shut_down().await;
+    let ahead = at("2026-01-08T10:00:00Z").timestamp_millis();
+    assert_eq!(world.count(&format!("job WHERE next_fire_at = {ahead}")).await, 1);
+
+    world.clock.set(at("2026-01-05T08:30:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    // An instant that was decided then: merged into the run of another day.
+    world.clock.set(at("2026-01-05T10:00:00Z"));
+    world.until_count(2, "instance WHERE state = 'Done'").await;
+    assert!(
+        world.slot_list(job).await.contains(&"2026-01-05T10:00:00Z fired".to_owned()),
+        "{:?}",
+        world.slot_list(job).await
+    );
+    daemon.shut_down().await;
+
+    // A clock that is set right by a little has nothing happen twice.
+    world.clock.set(at("2026-01-05T09:59:58Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.clock.set(at("2026-01-05T10:00:01Z"));
+    let next = at("2026-01-05T11:00:00Z").timestamp_millis();
+    world.until_count(1, &format!("job WHERE next_fire_at = {next}")).await;
+    assert_eq!(world.count("instance").await, 2);
+    daemon.shut_down().await;
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
@@ -110,6 +110,9 @@ async fn claim(
     Ok(Claims { runs, next_retry: next_retry(tx, now).await? })
 }
 
+/// No setting has a run wait longer for its next attempt.
+const LONGEST_WAIT: TimeDelta = TimeDelta::hours(25);
+
 struct Candidate {
     id: InstanceId,
     company: CompanyId,
@@ -120,7 +123,9 @@ struct Candidate {
 /// The waiting runs of each company that could start, enough of each to fill all free slots alone. Those that are to be
 /// stopped cannot, also if that is still to be done. Those whose key another run has are not looked at: triggers mark them
 /// `blocked`, and take the mark from the first of them when the key is freed. So a claim costs nothing for them, however
-/// many wait. The indexes are named: by statistics of a time when there was one run, a table as a whole looks as good, and is read
+/// many wait. Those of a kind whose places are taken are not looked at either: each kind with a free place is asked for its
+/// own. One that never ran is not kept by its time, nor is one by a time that no retry is given: both were written while the
+/// clock was ahead. The indexes are named: by statistics of a time when there was one run, a table as a whole looks as good, and is read
 /// once for each run that waits.
 async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
     let open: Vec<&str> = JobKind::ALL.iter().filter(|kind| free.takes(**kind)).map(|kind| kind.element()).collect();
@@ -134,11 +139,11 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
              FROM company_waiting WHERE company_waiting.id IS NOT NULL
          )
          SELECT i.id, i.company_id, i.kind, i.exclusive_key
-         FROM company_waiting c CROSS JOIN instance i INDEXED BY instance_ready
-         WHERE i.state = 'WaitingCoordinator' AND i.blocked = 0 AND i.company_id = c.id AND i.id IN (
+         FROM company_waiting c CROSS JOIN json_each($2) k CROSS JOIN instance i INDEXED BY instance_ready
+         WHERE i.state = 'WaitingCoordinator' AND i.blocked = 0 AND i.company_id = c.id AND i.kind = k.value AND i.id IN (
              SELECT w.id FROM instance w INDEXED BY instance_ready
-             WHERE w.state = 'WaitingCoordinator' AND w.blocked = 0 AND w.company_id = c.id AND w.not_before_at <= $1
-               AND w.kind IN (SELECT value FROM json_each($2))
+             WHERE w.state = 'WaitingCoordinator' AND w.blocked = 0 AND w.company_id = c.id AND w.kind = k.value
+               AND (w.not_before_at <= $1 OR w.attempt = 0 OR w.not_before_at > $4)
                AND NOT EXISTS (
                     SELECT 1 FROM stop_order s
                     WHERE s.company_id = w.company_id AND s.job_name = w.job_name
@@ -153,6 +158,7 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
     .bind(now.timestamp_millis())
     .bind(json!(open).to_string())
     .bind(i64::try_from(free.total).unwrap_or(i64::MAX))
+    .bind((now + LONGEST_WAIT).timestamp_millis())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for waiting runs"))?;

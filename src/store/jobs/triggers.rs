@@ -94,7 +94,7 @@ impl Store {
                     if !advance(tx, &job, &firing).await? {
                         return Ok::<_, StoreError>(false);
                     }
-                    let slots = undecided(tx, job.id, firing.slots).await?;
+                    let slots = undecided(tx, job.id, firing.slots, now).await?;
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
@@ -186,16 +186,27 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
+/// What was decided so far in the future was decided while the clock was ahead: it did not happen then. A clock that is set
+/// right by a little, as they are all day, makes nothing happen twice.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
+
 /// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again.
-pub(super) async fn undecided(tx: &mut Transaction, job: JobId, mut slots: Vec<Slot>) -> Result<Vec<Slot>, StoreError> {
+pub(super) async fn undecided(
+    tx: &mut Transaction,
+    job: JobId,
+    mut slots: Vec<Slot>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
     let decided: Vec<i64> = sqlx::query_scalar(
         "SELECT w.value FROM json_each($2) w
-         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value)
-            OR EXISTS (SELECT 1 FROM slot_range r WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value)",
+         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value AND s.decided_at <= $3)
+            OR EXISTS (SELECT 1 FROM slot_range r
+                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3)",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
+    .bind((now + AHEAD).timestamp_millis())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for slots"))?;
@@ -279,7 +290,8 @@ impl QueuedRun {
     }
 }
 
-/// Writes down what became of each instant. One that is written already keeps its first fate.
+/// Writes down what became of each instant. One that is written already keeps its first fate, unless that is of a time to
+/// come.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
@@ -310,9 +322,13 @@ pub(super) async fn insert_slots(
     sqlx::query(
         "INSERT INTO slot (job_id, due_at, disposition, reason, params, instance_id, decided_at)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-         FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
+         FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
+         SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
+             instance_id = excluded.instance_id, decided_at = excluded.decided_at
+         WHERE slot.decided_at > $2",
     )
     .bind(Value::from(rows).to_string())
+    .bind((now + AHEAD).timestamp_millis())
     .execute(tx)
     .await
     .map(|_| ())
@@ -384,6 +400,7 @@ pub(in crate::store) async fn known_zone(connection: &mut SqliteConnection) -> R
 #[derive(Debug, Clone)]
 pub struct ScheduledTrigger {
     pub id: JobId,
+    pub name: String,
     pub exec_schedule: String,
     pub next_fire_at: DateTime<Utc>,
 }
@@ -433,7 +450,7 @@ impl Store {
     pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT id, exec_schedule, next_fire_at FROM job
+            "SELECT id, name, exec_schedule, next_fire_at FROM job INDEXED BY job_scheduled
              WHERE trigger_kind = 'exec_schedule' AND next_fire_at IS NOT NULL AND deleted_at IS NULL",
         )
         .fetch_all(&mut *reader)
@@ -443,11 +460,27 @@ impl Store {
             .map(|row| {
                 Ok(ScheduledTrigger {
                     id: JobId(rows::get(row, "id")?),
+                    name: rows::get(row, "name")?,
                     exec_schedule: rows::get(row, "exec_schedule")?,
                     next_fire_at: rows::instant(row, "next_fire_at")?,
                 })
             })
             .collect()
+    }
+}
+
+impl Store {
+    /// Moves triggers to other fire times, all of them or none.
+    pub async fn reschedule(&self, moved: Vec<Reschedule>) -> Result<(), StoreError> {
+        self.write_and_ring(&[Bell::Triggers], move |tx| {
+            Box::pin(async move {
+                for trigger in moved {
+                    reschedule(tx, trigger).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 }
 
