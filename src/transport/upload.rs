@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use self::incoming::{Cut, Incoming};
 use super::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
-use super::connections::Reserve;
+use super::connections::Visit;
 use super::multipart::{self, Event, Head, Malformed, MediaType, Parser};
 use super::proxies;
 use super::soap::operations::{self, fault};
@@ -334,8 +334,8 @@ async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<
         address: None,
     };
     let caller = state.uploads.authenticate(credentials).await.map_err(fault)?;
-    if let Some(reserve) = parts.extensions.get::<Reserve>() {
-        reserve.let_in(&caller)?;
+    if let Some(visit) = parts.extensions.get::<Visit>() {
+        visit.let_in(&caller)?;
     }
     Ok(caller)
 }

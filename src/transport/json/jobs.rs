@@ -22,7 +22,7 @@ use crate::model::state::State as RunState;
 use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
 use crate::service::{Caller, Credentials};
 use crate::transport::budget::weight_of_head;
-use crate::transport::connections::Reserve;
+use crate::transport::connections::Visit;
 use crate::transport::{proxies, soap};
 
 /// Runs, or lines, in a page when the caller does not say.
@@ -56,8 +56,8 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
             caller = log_in => caller?,
             busy = given_up => return Err(busy.into()),
         };
-        if let Some(reserve) = parts.extensions.get::<Reserve>() {
-            reserve.let_in(&caller)?;
+        if let Some(visit) = parts.extensions.get::<Visit>() {
+            visit.let_in(&caller)?;
         }
         Ok(caller)
     }

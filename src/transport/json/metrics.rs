@@ -136,7 +136,7 @@ fn register_connections(registry: &mut Registry, counts: &Counts) {
     {
         closed.get_or_create(&WhyLabel { why }).inc_by(count);
     }
-    let help = "Connections closed by this server: idle ones for others, those whose time was over, those whose client broke \
+    let help = "Connections closed by this server: those that made room for others, those whose time was over, those whose client broke \
                 off one request after another, and those for which there was no place";
     registry.register("connections_closed", help, closed);
     let beyond = Counter::<u64>::default();

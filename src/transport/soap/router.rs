@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
 use crate::transport::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
-use crate::transport::connections::{Crowded, Reserve};
+use crate::transport::connections::{Crowded, Visit};
 use crate::transport::proxies;
 
 use super::{
@@ -140,9 +140,9 @@ async fn exchange(
     charge: Charge,
     style: &mut Style,
 ) -> Result<Reply, Fault> {
-    let mut admission = Admission { charge, reserve: parts.extensions.get::<Reserve>().cloned() };
+    let mut admission = Admission { charge, visit: parts.extensions.get::<Visit>().cloned() };
     admission.charge.grow(weight_of_head(parts)).await?;
-    let early = log_in_early(state, parts, admission.reserve.as_ref()).await;
+    let early = log_in_early(state, parts, admission.visit.as_ref()).await;
     let bytes = read_body(parts, body, state.settings.max_body_bytes, &mut admission.charge, style).await?;
     admission.charge.grow(weight(&bytes, state.settings.xml.elements)).await?;
     let mut call = read_call(state, endpoint, parts, &bytes, (admission, early), style)?;
@@ -165,11 +165,11 @@ enum Early {
 
 /// Lets a request in by its head where the body may come too late: on the reserve, whose connections are not open for long to
 /// others than administrators. Elsewhere a login in the head is not looked at if the body has one: it may be for a proxy.
-async fn log_in_early(state: &SoapState, parts: &Parts, reserve: Option<&Reserve>) -> Early {
-    let Some(reserve) = reserve else { return Early::Open };
+async fn log_in_early(state: &SoapState, parts: &Parts, visit: Option<&Visit>) -> Early {
+    let Some(visit) = visit.filter(|visit| visit.is_reserved()) else { return Early::Open };
     let Some(credentials) = credentials::basic(&parts.headers) else { return Early::Open };
     match state.dispatch.log_in(credentials, &origin(parts, &state.settings)).await {
-        Ok(caller) => match reserve.let_in(&caller) {
+        Ok(caller) => match visit.let_in(&caller) {
             // Who is no administrator is told so when all is read.
             Ok(()) | Err(Crowded) => Early::Open,
         },

@@ -240,7 +240,7 @@ async fn on_the_reserve_a_login_in_the_head_is_looked_at_first_and_once() {
             "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Header>{header}</e:Header><e:Body>\
              <getActiveJobsParam xmlns='{V2014}'><companyHandle>c|1</companyHandle></getActiveJobsParam></e:Body></e:Envelope>"
         );
-        let request = HttpRequest::post(SOAP_PATH).header("Authorization", login).extension(Reserve::default());
+        let request = HttpRequest::post(SOAP_PATH).header("Authorization", login).extension(Visit::new(true));
         let response = app(Settings::default()).oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
