@@ -322,18 +322,18 @@ async fn read_form(
 async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<Caller, Fault> {
     let credentials = auth.credentials.or_else(|| soap::basic(&parts.headers));
     let locale = auth.locale.or_else(|| soap::accepted_language(&parts.headers));
-    let client = [Some(peer(parts).to_string()), auth.app_name.filter(|name| !name.is_empty())];
     let (user, password) = credentials.map(|given| (given.user, given.password)).unzip();
     let credentials = Credentials {
         user,
         password,
         locale: locale.and_then(|text| Locale::parse(&text).ok()),
-        client: Some(client.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+        app_name: auth.app_name,
         peer: Some(peer(parts)),
         // Nothing that a post makes has an address.
         address: None,
     };
-    let caller = state.uploads.authenticate(credentials).await.map_err(fault)?;
+    let verified = tokio::time::timeout(state.patience, state.uploads.authenticate(credentials)).await;
+    let caller = verified.map_err(|_elapsed| too_slow(state.patience))?.map_err(fault)?;
     if let Some(visit) = parts.extensions.get::<Visit>() {
         visit.let_in(&caller)?;
     }
@@ -347,6 +347,11 @@ fn upload_post() -> Result<&'static Operation, Fault> {
 async fn open(
     state: &UploadState,
     parts: &Parts,
+fn too_slow(patience: Duration) -> Fault {
+    let reason = format!("The login could not be verified within {} seconds", patience.as_secs());
+    Fault { is_busy: true, ..Fault::exception(reason) }
+}
+
     caller: &Caller,
     element: &Element,
 ) -> Result<(Opened, Version), Fault> {

@@ -41,8 +41,7 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
         };
         let locale = soap::accepted_language(&parts.headers).and_then(|tag| Locale::parse(&tag).ok());
         let peer = proxies::peer(&parts.extensions);
-        let client = peer.map(|peer| peer.to_string());
-        let credentials = Credentials { user, password, locale, client, peer, address: None };
+        let credentials = Credentials { user, password, locale, app_name: None, peer, address: None };
         // Logins may wait for each other.
         let mut charge = state.budgets.charge(parts);
         let given_up = charge.given_up();
