@@ -24,7 +24,7 @@ use crate::transport::certificates::{Certificates, Files, Pair};
 use crate::transport::connections::{self, LONGEST_HANDSHAKE, RESERVED, Table};
 use crate::transport::exports::{self, ExportState};
 use crate::transport::front;
-use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
+use crate::transport::json::{self, Accepting, HttpMetrics, JsonState, LastPage};
 use crate::transport::proxies;
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
@@ -138,6 +138,7 @@ impl Bound {
             certificate_expires: certificates.as_ref().map(|certificates| certificates.expires()),
         };
         let app = routes(config, soap.subscribe(), administrators, uploads.clone())
+            last_page: LastPage::default(),
             .into_make_service_with_connect_info::<SocketAddr>();
         let (tls, closing) = (certificates.as_ref().map(|certificates| certificates.served()), handle.clone());
         let mut watches = vec![tokio::spawn(connections::watch(table.clone()))];

@@ -45,8 +45,15 @@ pub const UPLOAD_PATH: &str = "/scene7/UploadFile";
 const MOST_AUTH: usize = 128 << 10;
 
 /// What the elements of `auth` may grow to. It has ten of them.
-const AUTH_LIMITS: soap::Limits =
-    soap::Limits { depth: 16, elements: 500, attributes: 32, text: MOST_AUTH, namespace: 1000 };
+const AUTH_LIMITS: soap::Limits = soap::Limits {
+    depth: 16,
+    elements: 500,
+    attributes: 32,
+    all_attributes: 1000,
+    bindings: 64,
+    text: MOST_AUTH,
+    namespace: 1000,
+};
 
 /// Largest part `uploadParams`.
 const MOST_PARAMS: usize = 1 << 20;
@@ -340,6 +347,11 @@ async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<
     Ok(caller)
 }
 
+fn too_slow(patience: Duration) -> Fault {
+    let reason = format!("The login could not be verified within {} seconds", patience.as_secs());
+    Fault { is_busy: true, ..Fault::exception(reason) }
+}
+
 fn upload_post() -> Result<&'static Operation, Fault> {
     Contract::get().operation("uploadPost").ok_or_else(|| Fault::exception("the contract has no uploadPost"))
 }
@@ -347,11 +359,6 @@ fn upload_post() -> Result<&'static Operation, Fault> {
 async fn open(
     state: &UploadState,
     parts: &Parts,
-fn too_slow(patience: Duration) -> Fault {
-    let reason = format!("The login could not be verified within {} seconds", patience.as_secs());
-    Fault { is_busy: true, ..Fault::exception(reason) }
-}
-
     caller: &Caller,
     element: &Element,
 ) -> Result<(Opened, Version), Fault> {

@@ -54,7 +54,6 @@ pub use router::{
 };
 pub use text::{decode as decode_text, parameter as media_parameter};
 pub use unpack::Codings;
-pub use wsdl::wsdl;
 pub use xml::{Element, Limits, parse};
 
 /// A call as it came in, read and checked against the contract. Whether it is allowed is for the receiver to say.

@@ -477,8 +477,11 @@ async fn the_wsdl_can_be_had_in_other_ways() {
     }
     let path = "/scene7/IpsApi.wsdl?serviceUrl=https%3A%2F%2Fips.example.com%2Fx%3Fa%3D1%26b%3D2";
     assert!(get_path(path, &[]).await.text().contains("location=\"https://ips.example.com/x?a=1&amp;b=2\""));
-    let reply = get_path("/scene7/IpsApi.wsdl?serviceUrl=javascript:x", &[]).await;
-    assert_eq!((reply.status, reply.text().as_str()), (400, "serviceUrl must be an http or https address\n"));
+    for url in ["javascript:x", &format!("http://a/{}", "x".repeat(300))] {
+        let reply = get_path(&format!("/scene7/IpsApi.wsdl?serviceUrl={url}"), &[]).await;
+        let rule = "serviceUrl must be an http or https address of at most 300 characters\n";
+        assert_eq!((reply.status, reply.text().as_str()), (400, rule));
+    }
     let reply = get_path("/scene7/IpsApi.wsdl", &[("accept-encoding", "gzip")]).await;
     assert!(reply.unzipped().contains("wsdl:definitions"));
     let head = send(Settings::default(), "HEAD", "/scene7/IpsApi-2014-04-03.wsdl", &[], Body::empty()).await;
