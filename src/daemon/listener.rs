@@ -214,7 +214,7 @@ fn routes(
     uploads: Uploads,
 ) -> Router {
     let (http, budgets) = (administrators.http.clone(), administrators.budgets.clone());
-    let downloads = ExportState { services: administrators.services.clone(), root: config.export_root() };
+    let downloads = ExportState::new(administrators.services.clone(), config.export_root());
     let router =
         soap::router(soap).merge(json::router(Arc::new(administrators))).merge(exports::router(Arc::new(downloads)));
     // Calls give up by themselves, with a fault; this is for everything else.
