@@ -33,6 +33,10 @@ use crate::transport::upload::{self, UploadState};
 /// Files that the daemon opens beside its connections: the database's readers, files of jobs, pipes to child processes.
 const OTHER_FILES: u64 = 256;
 
+/// Connections that the kernel keeps until they are taken. With the 128 of the library a burst would lose some, which their
+/// clients try again after a second; the system may allow less (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
 /// How long requests under way may take when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
@@ -68,6 +72,7 @@ impl Listener {
         let address = config.server.listen;
         let refuse = |source| StartError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(refuse)?;
+        rustix::net::listen(&socket, BACKLOG).map_err(|error| refuse(error.into()))?;
         socket.set_nonblocking(true).map_err(refuse)?;
         let address = socket.local_addr().map_err(refuse)?;
         let certificates = pair(config)?.map(|pair| Certificates::new(pair, clock));
@@ -133,12 +138,12 @@ impl Bound {
             data: config.data().to_owned(),
             accepting: accepting.clone(),
             http: HttpMetrics::default(),
+            last_page: LastPage::default(),
             connections: table.clone(),
             budgets,
             certificate_expires: certificates.as_ref().map(|certificates| certificates.expires()),
         };
         let app = routes(config, soap.subscribe(), administrators, uploads.clone())
-            last_page: LastPage::default(),
             .into_make_service_with_connect_info::<SocketAddr>();
         let (tls, closing) = (certificates.as_ref().map(|certificates| certificates.served()), handle.clone());
         let mut watches = vec![tokio::spawn(connections::watch(table.clone()))];
