@@ -24,7 +24,7 @@ use crate::transport::certificates::{Certificates, Files, Pair};
 use crate::transport::connections::{self, LONGEST_HANDSHAKE, RESERVED, Table};
 use crate::transport::exports::{self, ExportState};
 use crate::transport::front;
-use crate::transport::json::{self, Accepting, HttpMetrics, JsonState};
+use crate::transport::json::{self, Accepting, HttpMetrics, JsonState, LastPage};
 use crate::transport::proxies;
 use crate::transport::soap::operations::ServiceDispatch;
 use crate::transport::soap::{self, GzipPolicy, SoapState};
@@ -32,6 +32,10 @@ use crate::transport::upload::{self, UploadState};
 
 /// Files that the daemon opens beside its connections: the database's readers, files of jobs, pipes to child processes.
 const OTHER_FILES: u64 = 256;
+
+/// Connections that the kernel keeps until they are taken. With the 128 of the library a burst would lose some, which their
+/// clients try again after a second; the system may allow less (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
 
 /// How long requests under way may take when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -68,6 +72,7 @@ impl Listener {
         let address = config.server.listen;
         let refuse = |source| StartError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(refuse)?;
+        rustix::net::listen(&socket, BACKLOG).map_err(|error| refuse(error.into()))?;
         socket.set_nonblocking(true).map_err(refuse)?;
         let address = socket.local_addr().map_err(refuse)?;
         let certificates = pair(config)?.map(|pair| Certificates::new(pair, clock));
@@ -132,6 +137,7 @@ impl Bound {
             limits: super::parts::limits(config, true),
             accepting: accepting.clone(),
             http: HttpMetrics::default(),
+            last_page: LastPage::default(),
             connections: table.clone(),
             budgets,
             certificate_expires: certificates.as_ref().map(|certificates| certificates.expires()),
@@ -212,7 +218,7 @@ fn routes(
     uploads: Uploads,
 ) -> Router {
     let (http, budgets) = (administrators.http.clone(), administrators.budgets.clone());
-    let downloads = ExportState { services: administrators.services.clone(), root: config.export_root() };
+    let downloads = ExportState::new(administrators.services.clone(), config.export_root());
     let router =
         soap::router(soap).merge(json::router(Arc::new(administrators))).merge(exports::router(Arc::new(downloads)));
     // Calls give up by themselves, with a fault; this is for everything else.

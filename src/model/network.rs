@@ -32,6 +32,12 @@ impl Network {
         }
     }
 
+    /// What a caller's network is a part of: of IPv6 the /48 that a house, or a rack, is given, else itself.
+    #[must_use]
+    pub fn of_site(self) -> Self {
+        if self.first.is_ipv6() { Self::around(self.first, self.bits.min(48)) } else { self }
+    }
+
     pub fn contains(self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && Self::around(address, self.bits).first == self.first
@@ -130,5 +136,7 @@ mod tests {
         ] {
             assert_eq!(Network::of_caller(ip(address)).to_string(), network);
         }
+        let site = |address: &str| Network::of_caller(ip(address)).of_site().to_string();
+        assert_eq!([site("192.0.2.7"), site("2001:db8:1:2::3")], ["192.0.2.7", "2001:db8:1::/48"]);
     }
 }

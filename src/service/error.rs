@@ -110,6 +110,11 @@ pub enum Error {
     Invalid(Invalid),
     #[error("{field} is missing: {rule}")]
     Missing { field: String, rule: String },
+    /// More passwords are to be looked at than can be.
+    #[error(
+        "the server is busy: too many logins are waiting from where their users have not logged in before; try again in a few seconds"
+    )]
+    Busy,
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Something of ours is wrong; the log says more.

@@ -4,14 +4,14 @@
 //! login that is remembered ------------------------------------> in      (from where the account has logged in before)
 //! any other -> admit: its turn, or refused at once
 //!           -> waits for its turn                                        (holds no place among the hashes)
-//!           -> a place among the hashes, of which the suspicious have few
+//!           -> a place among the hashes, of which strangers leave some, and the suspicious have few
 //!           -> renew: has something failed meanwhile? then a later turn
 //!           -> hash -> succeeded, failed
 //! ```
 //!
 //! Guesses are counted, and after a few each one has a later turn than the last, twice as long each time:
 //!
-//! * by **address** (of IPv6 the /64), whichever accounts were tried;
+//! * by **address** (of IPv6 the /64), whichever accounts were tried; and by **site** (of IPv6 the /48), with more of them free;
 //! * by **account**, for addresses that never logged in to it. That wait begins with the request and is short, so that
 //!   whoever has the password gets in, however many strangers guess;
 //! * an address that **has logged in** to the account before is only counted with that account: neither strangers' guesses at
@@ -19,6 +19,10 @@
 //!
 //! The same wrong password again is no guess. It has delays of its own, so that a program that was never told of the new
 //! password slows down nobody but itself.
+//!
+//! Those who wait are bounded, for their turn and for a place among the hashes. Who logs in from where the account has never
+//! been is a stranger; strangers have seats of their own, which [`seats`](super::seats) gives to those who have few. Who gets
+//! none is refused at once.
 //!
 //! Names that nobody has are counted like those of users. What is counted is forgotten when nothing has failed for a while,
 //! and bounded: the most harmless goes first, so that who wants to be forgotten must first fill the memory with worse; and
@@ -29,8 +33,9 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::seats::{Seat, Seats};
 use super::{Error, NotAuthenticated};
 use crate::model::network::Network;
 
@@ -44,6 +49,7 @@ struct Measure {
 }
 
 const ADDRESS: Measure = Measure { free: 5, longest: TimeDelta::minutes(5) };
+const SITE: Measure = Measure { free: 50, longest: TimeDelta::minutes(5) };
 const ACCOUNT: Measure = Measure { free: 10, longest: TimeDelta::seconds(8) };
 const KNOWN: Measure = Measure { free: 10, longest: TimeDelta::seconds(5) };
 const REPEATED: Measure = Measure { free: 5, longest: TimeDelta::minutes(5) };
@@ -64,17 +70,19 @@ const MOST: usize = 10_000;
 /// Wrong logins of one address that are known again.
 const MOST_REPEATED: usize = 4;
 
-/// Logins that wait for their turn at a time; the connections that they hold cannot be used for anything else.
-const MOST_WAITING: usize = 256;
+/// Logins that wait for their turn at a time, from where the account has logged in before; the connections that they hold
+/// cannot be used for anything else.
+const MOST_WAITING: usize = 64;
 
-/// So many of them may be from where the account has never logged in: strangers leave room for the others.
+/// So many more may wait from elsewhere, and again as many for a place among the hashes.
 const MOST_STRANGERS: usize = 192;
 
-/// And so many from one address.
-const MOST_WAITING_EACH: u32 = 32;
+/// And so many from one address, or site.
+const MOST_WAITING_EACH: usize = 32;
 
-/// Lines in the log about one address, a second.
+/// Lines in the log about one address, a second, and about all of them.
 const MOST_LINES: u32 = 3;
+const MOST_LINES_OF_ALL: u32 = 30;
 
 impl Measure {
     fn delay(self, failures: u32) -> TimeDelta {
@@ -216,12 +224,13 @@ impl<K: Hash + Eq + Copy> Bounded<K> {
 #[derive(Debug)]
 struct State {
     addresses: Bounded<Network>,
+    /// Those of IPv6 once more, by what they are a part of.
+    sites: Bounded<Network>,
     accounts: Bounded<Digest256>,
     /// Accounts with an address from which they have logged in.
     pairs: Bounded<(Digest256, Network)>,
     lines: HashMap<Network, Lines>,
-    /// Logins that wait for their turn, by address; no more than wait in all.
-    waiting: HashMap<Network, u32>,
+    lines_of_all: Lines,
 }
 
 /// What was written to the log about an address in the last second that anything was.
@@ -239,40 +248,22 @@ pub(super) struct Guard {
     longest_wait: TimeDelta,
     account: Measure,
     known: Measure,
-    /// Places for hashes, and how many of them may be taken by those who failed before.
+    /// Places for hashes, and those of them that strangers may take, which also have to wait for a place on seats.
     hashes: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    line: Seats,
+    /// How many of each may be taken by those who failed before.
     suspicious: Arc<Semaphore>,
-    waiting: Semaphore,
-    strangers: Semaphore,
-}
-
-/// Leave to wait, for as long as it is kept.
-#[derive(Debug)]
-pub(super) struct Waiting<'g> {
-    guard: &'g Guard,
-    network: Option<Network>,
-    _waiting: SemaphorePermit<'g>,
-    _stranger: Option<SemaphorePermit<'g>>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let Some(network) = self.network else { return };
-        let waiting = &mut self.guard.state().waiting;
-        if let Some(count) = waiting.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                waiting.remove(&network);
-            }
-        }
-    }
+    suspicious_strangers: Arc<Semaphore>,
+    /// For those who wait for their turn.
+    waiting: Seats,
+    strangers_waiting: Seats,
 }
 
 /// A place among the hashes, for as long as it is kept.
 #[derive(Debug)]
 pub(super) struct Place {
-    _hash: OwnedSemaphorePermit,
-    _suspicious: Option<OwnedSemaphorePermit>,
+    _permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Guard {
@@ -282,6 +273,7 @@ impl Guard {
 
     fn bounded(hashes: usize, longest_wait: TimeDelta, most: usize) -> Self {
         let hashes = hashes.max(1);
+        let places = |places: usize| Arc::new(Semaphore::new(places.max(1)));
         // What strangers cause is always short enough to wait for.
         let short = |measure: Measure| Measure { longest: measure.longest.min(longest_wait), ..measure };
         Self {
@@ -289,16 +281,20 @@ impl Guard {
             known: short(KNOWN),
             state: Mutex::new(State {
                 addresses: Bounded::new(most),
+                sites: Bounded::new(most),
                 accounts: Bounded::new(most),
                 pairs: Bounded::new(most),
                 lines: HashMap::new(),
-                waiting: HashMap::new(),
+                lines_of_all: Lines::default(),
             }),
             longest_wait,
-            hashes: Arc::new(Semaphore::new(hashes)),
-            suspicious: Arc::new(Semaphore::new(hashes.div_ceil(2))),
-            waiting: Semaphore::new(MOST_WAITING),
-            strangers: Semaphore::new(MOST_STRANGERS),
+            hashes: places(hashes),
+            strangers: places(hashes - hashes.div_ceil(4)),
+            line: Seats::new(MOST_STRANGERS, MOST_WAITING_EACH),
+            suspicious: places(hashes.div_ceil(2)),
+            suspicious_strangers: places(hashes.div_ceil(2)),
+            waiting: Seats::new(MOST_WAITING, MOST_WAITING_EACH),
+            strangers_waiting: Seats::new(MOST_STRANGERS, MOST_WAITING_EACH),
         }
     }
 
@@ -328,6 +324,16 @@ impl Guard {
             if state.addresses.get(&network, now).is_none() && state.addresses.is_full(now) {
                 suspicious = true;
                 at = at.max(now + ADDRESS.delay(ADDRESS.free));
+            }
+            let site = network.of_site();
+            if let Some(record) = state.sites.get(&site, now).filter(|_| site != network) {
+                let (next, delay, longest) = record.turn(&attempt.login, SITE);
+                at = at.max(next.min(now + self.longest_wait + longest));
+                self.in_time(Turn { at, suspicious, in_line: false }, now)?;
+                if delay > TimeDelta::zero() {
+                    suspicious = true;
+                    record.take(&attempt.login, at, delay);
+                }
             }
         }
         let turn = self.line_up(attempt, network, at, now)?;
@@ -373,38 +379,29 @@ impl Guard {
         if wait > self.longest_wait { Err(too_many(wait)) } else { Ok(turn) }
     }
 
-    /// Leave to wait for a turn. One address gets a share of the places, and all who are strangers to their accounts do:
-    /// nobody can fill them, so that others who must wait are turned away.
-    pub fn wait(&self, attempt: &Attempt, until: TimeDelta) -> Result<Waiting<'_>, Error> {
-        let full = |_| too_many(until);
-        let waiting = self.waiting.try_acquire().map_err(full)?;
-        let stranger = (!attempt.known).then(|| self.strangers.try_acquire()).transpose().map_err(full)?;
-        if let Some(network) = attempt.network {
-            let mut state = self.state();
-            let count = state.waiting.entry(network).or_default();
-            if *count >= MOST_WAITING_EACH {
-                return Err(too_many(until));
-            }
-            *count += 1;
-        }
-        Ok(Waiting { guard: self, network: attempt.network, _waiting: waiting, _stranger: stranger })
+    /// Leave to wait for a turn, if there is a seat.
+    pub fn wait(&self, attempt: &Attempt, until: TimeDelta) -> Result<Option<Seat<'_>>, Error> {
+        let Some(network) = attempt.network else { return Ok(None) };
+        let seats = if attempt.known { &self.waiting } else { &self.strangers_waiting };
+        seats.take(network.of_site()).map(Some).ok_or_else(|| too_many(until))
     }
 
     /// Logins that wait for their turn just now.
     pub fn waiting(&self) -> u64 {
-        MOST_WAITING.saturating_sub(self.waiting.available_permits()) as u64
+        (self.waiting.len() + self.strangers_waiting.len()) as u64
     }
 
     /// A place among the hashes. They are given in the order in which they were asked for, but of those who failed before
-    /// only a few stand in that line.
-    pub async fn place(&self, turn: Turn) -> Result<Place, Error> {
-        let closed = |e: tokio::sync::AcquireError| Error::Internal(e.to_string());
-        let suspicious = match turn.suspicious {
-            true => Some(self.suspicious.clone().acquire_owned().await.map_err(closed)?),
-            false => None,
+    /// only a few stand in that line, and strangers stand in one of their own, which has an end.
+    pub async fn place(&self, attempt: &Attempt, turn: Turn) -> Result<Place, Error> {
+        // What is not counted is asked by somebody who has logged in.
+        let Some(network) = attempt.network.filter(|_| !attempt.known) else {
+            let doors = [turn.suspicious.then_some(&self.suspicious), None, Some(&self.hashes)];
+            return enter(doors).await;
         };
-        let hash = self.hashes.clone().acquire_owned().await.map_err(closed)?;
-        Ok(Place { _hash: hash, _suspicious: suspicious })
+        let doors = [turn.suspicious.then_some(&self.suspicious_strangers), Some(&self.strangers), Some(&self.hashes)];
+        let seat = self.line.take(network.of_site()).ok_or(Error::Busy)?;
+        seat.wait(enter(doors)).await.ok_or(Error::Busy)?
     }
 
     /// What had failed with this account from this address is forgotten. Nothing else is: who has an account could wipe out
@@ -428,6 +425,10 @@ impl Guard {
             let account = state.accounts.make(attempt.name, now, 0);
             account.last = now;
             account.failures = account.failures.saturating_add(1);
+            let site = network.of_site();
+            if site != network {
+                state.sites.make(site, now, 0).fail(&attempt.login, SITE, now);
+            }
         }
     }
 
@@ -442,17 +443,30 @@ impl Guard {
         if state.lines.len() >= MOST && !state.lines.contains_key(&network) {
             return None;
         }
-        let lines = state.lines.entry(network).or_default();
-        if lines.second != second {
-            (lines.second, lines.written) = (second, 0);
+        let State { lines, lines_of_all: all, .. } = &mut *state;
+        let lines = lines.entry(network).or_default();
+        for lines in [&mut *lines, &mut *all] {
+            if lines.second != second {
+                (lines.second, lines.written) = (second, 0);
+            }
         }
-        if lines.written >= MOST_LINES {
+        if lines.written >= MOST_LINES || all.written >= MOST_LINES_OF_ALL {
             lines.left_out += 1;
             return None;
         }
         lines.written += 1;
+        all.written += 1;
         Some(std::mem::take(&mut lines.left_out))
     }
+}
+
+/// Through one door after the other.
+async fn enter(doors: [Option<&Arc<Semaphore>>; 3]) -> Result<Place, Error> {
+    let mut permits = Vec::with_capacity(doors.len());
+    for door in doors.into_iter().flatten() {
+        permits.push(door.clone().acquire_owned().await.map_err(|e| Error::Internal(e.to_string()))?);
+    }
+    Ok(Place { _permits: permits })
 }
 
 /// Of the wait, rounded up to seconds.
@@ -523,6 +537,16 @@ mod tests {
     }
 
     #[test]
+    fn a_site_of_ipv6_is_counted_as_a_whole_after_more_of_them() {
+        let (guard, mut now) = (Guard::bounded(2, TimeDelta::seconds(10), MOST), start());
+        let of = |n: usize| attempt(&format!("user{n}"), "p", &format!("2001:db8:0:{n:x}::1"));
+        let waits: Vec<_> = (1..=52).map(|n| fail(&guard, &of(n), &mut now)).collect();
+        assert!(waits[..50].iter().all(|wait| *wait == Some(0)), "{waits:?}");
+        assert_eq!(waits[50..], [Some(500), Some(1000)]);
+        assert_eq!(fail(&guard, &attempt("user", "p", "2001:db8:1::1"), &mut now), Some(0), "another site");
+    }
+
+    #[test]
     fn strangers_slow_down_strangers_for_a_short_while_each() {
         let (guard, mut now) = (guard(), start());
         for n in 0..40 {
@@ -586,11 +610,62 @@ mod tests {
         let uncounted = Attempt { network: None, ..attempt("ada", "p", "192.0.2.7") };
         let turn = guard.admit(&uncounted, now).unwrap();
         assert_eq!(turn.at, now, "it need not wait for its turn");
-        let _first = guard.place(turn).await.unwrap();
-        let mut second = Box::pin(guard.place(turn));
+        let _first = guard.place(&uncounted, turn).await.unwrap();
+        let mut second = Box::pin(guard.place(&uncounted, turn));
         assert!((&mut second).now_or_never().is_none(), "of two places it has one");
-        let good = guard.admit(&attempt("bob", "right", "192.0.2.8"), now).unwrap();
-        assert!(guard.place(good).now_or_never().is_some(), "and nobody waits behind it");
+        let bob = attempt("bob", "right", "192.0.2.8");
+        let good = guard.admit(&bob, now).unwrap();
+        assert!(guard.place(&bob, good).now_or_never().is_some(), "and nobody waits behind it");
+    }
+
+    #[tokio::test]
+    async fn strangers_leave_a_place_and_their_line_has_an_end() {
+        let (guard, now) = (guard(), start());
+        let attempts: Vec<_> =
+            (0..1000).map(|n| attempt(&format!("no{n}"), "p", &format!("198.51.{}.{}", n % 10, n / 10))).collect();
+        let turns: Vec<_> = attempts.iter().map(|attempt| guard.admit(attempt, now).unwrap()).collect();
+        let asked = attempts.iter().zip(turns).map(|(attempt, turn)| Box::pin(guard.place(attempt, turn)));
+        let (mut line, mut places, mut refused) = (Vec::new(), Vec::new(), 0);
+        for mut place in asked {
+            match (&mut place).now_or_never() {
+                None => line.push(place),
+                Some(Ok(place)) => places.push(place),
+                Some(Err(error)) => {
+                    assert!(matches!(error, Error::Busy), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+        assert_eq!((places.len(), line.len(), refused), (1, MOST_STRANGERS, 1000 - 1 - MOST_STRANGERS));
+        let known = Attempt { known: true, ..attempt("ada", "right", "192.0.2.7") };
+        let turn = guard.admit(&known, now).unwrap();
+        assert!(guard.place(&known, turn).now_or_never().is_some(), "who is known has one at once");
+        drop(line);
+        assert_eq!(guard.line.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stranger_has_a_seat_that_another_has_too_many_of() {
+        let (guard, now) = (guard(), start());
+        let ask = |address: &str, n: usize| {
+            let attempt = attempt(&n.to_string(), "p", address);
+            let turn = guard.admit(&attempt, now).unwrap();
+            let guard = &guard;
+            Box::pin(async move { guard.place(&attempt, turn).await })
+        };
+        let _place = ask("192.0.2.1", 0).await.unwrap();
+        let mut line = Vec::new();
+        for network in 1..=6 {
+            for n in 0..MOST_WAITING_EACH {
+                let mut place = ask(&format!("198.51.100.{network}"), n);
+                assert!((&mut place).now_or_never().is_none());
+                line.push(place);
+            }
+        }
+        let mut newcomer = ask("192.0.2.2", 0);
+        assert!((&mut newcomer).now_or_never().is_none(), "it waits");
+        let given_up: Vec<_> = line.iter_mut().filter_map(|place| place.now_or_never()).collect();
+        assert!(matches!(given_up[..], [Err(Error::Busy)]), "{given_up:?}");
     }
 
     #[test]
@@ -609,16 +684,17 @@ mod tests {
     #[test]
     fn nobody_can_fill_the_places_to_wait() {
         let (guard, wait) = (guard(), TimeDelta::seconds(8));
-        let of = |address: &str| guard.wait(&attempt("ada", "p", address), wait).ok();
+        let of = |address: &str| guard.wait(&attempt("ada", "p", address), wait).ok().flatten();
         let mut kept: Vec<_> = (0..100).map_while(|_| of("2001:db8::1")).collect();
-        assert_eq!(kept.len(), MOST_WAITING_EACH as usize);
-        assert!(of("2001:db8::2").is_none(), "the same line of IPv6");
+        assert_eq!(kept.len(), MOST_WAITING_EACH);
+        assert!(of("2001:db8:0:1::2").is_none(), "the same site of IPv6");
         kept.extend((0..1000).filter_map(|n| of(&format!("198.51.{}.{}", n / 256, n % 256))));
-        assert_eq!((kept.len(), guard.waiting()), (MOST_STRANGERS, MOST_STRANGERS as u64));
+        assert_eq!(guard.waiting(), MOST_STRANGERS as u64);
+        assert!(kept[1].is_given_up() && !kept[0].is_given_up(), "who had most gave way to who has one");
         let known = Attempt { known: true, ..attempt("ada", "p", "192.0.2.7") };
         assert!(guard.wait(&known, wait).is_ok(), "the account has logged in from there before");
         kept.clear();
-        assert!(guard.state().waiting.is_empty() && guard.waiting() == 0);
+        assert_eq!(guard.waiting(), 0);
         assert!(of("2001:db8::2").is_some(), "places are given back");
     }
 
@@ -667,5 +743,9 @@ mod tests {
         assert_eq!(lines.iter().flatten().count(), 3);
         assert_eq!(guard.line(network, now + TimeDelta::seconds(1)), Some(7));
         assert_eq!(guard.line(network, now + TimeDelta::seconds(1)), Some(0));
+        let of = |n: u32, at| guard.line(attempt("ada", "p", &format!("192.0.2.{n}")).network, at);
+        let later = now + TimeDelta::seconds(2);
+        assert_eq!((0..100).filter_map(|n| of(n, later)).count(), MOST_LINES_OF_ALL as usize);
+        assert_eq!(of(99, later + TimeDelta::seconds(1)), Some(1));
     }
 }

@@ -21,6 +21,9 @@ use crate::store::accounts::Login;
 /// Longest address, in bytes.
 const LONGEST_EMAIL: usize = 320;
 
+/// What is kept, and logged, of how a program calls itself, with its address: characters.
+const LONGEST_CLIENT: usize = 200;
+
 /// What a request says about its sender.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
@@ -28,8 +31,8 @@ pub struct Credentials {
     pub password: Option<String>,
     /// Language asked for by the request, whichever header it came in.
     pub locale: Option<Locale>,
-    /// Address, or name, of the calling program.
-    pub client: Option<String>,
+    /// What the calling program calls itself.
+    pub app_name: Option<String>,
     /// Where failed logins are counted; None where no network was used, and nothing is counted.
     pub peer: Option<IpAddr>,
     /// This server as the caller addressed it.
@@ -55,6 +58,9 @@ struct Remembered {
 /// What came of a verification, for all who brought the same login.
 type Verdict = Result<bool, Error>;
 
+/// Tells them. Its receivers are those who still want to know.
+type Tell = watch::Sender<Option<Verdict>>;
+
 /// Logins that were verified.
 #[derive(Debug)]
 pub(super) struct Logins {
@@ -62,7 +68,7 @@ pub(super) struct Logins {
     settings: LoginSettings,
     remembered: Mutex<HashMap<Digest256, Remembered>>,
     /// Verifications under way, by login, password hash and network.
-    under_way: Mutex<HashMap<Digest256, watch::Receiver<Option<Verdict>>>>,
+    under_way: Mutex<HashMap<Digest256, Tell>>,
     guard: Guard,
     verified: AtomicU64,
     refused: AtomicU64,
@@ -75,6 +81,20 @@ struct Case {
     /// None: nobody has that name, which takes as long to find out.
     password_hash: Option<String>,
     fingerprint: Option<Digest256>,
+    /// Neither is longer than any can be.
+    is_possible: bool,
+}
+
+/// The calling program, as it is logged and kept with what it submits.
+fn client(peer: Option<IpAddr>, app_name: Option<&str>) -> Option<String> {
+    let app_name = app_name.filter(|name| !name.is_empty()).map(|name| beginning(name, LONGEST_CLIENT));
+    let parts = [peer.map(|peer| peer.to_string()), app_name.map(str::to_owned)];
+    let client = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    (!client.is_empty()).then(|| beginning(&client, LONGEST_CLIENT).to_owned())
+}
+
+fn beginning(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
 impl Logins {
@@ -127,7 +147,7 @@ impl Logins {
         }
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest256, watch::Receiver<Option<Verdict>>>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest256, Tell>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -161,7 +181,7 @@ impl Services {
         if user.is_empty() {
             return Err(NotAuthenticated::NoCredentials.into());
         }
-        let (peer, client) = (credentials.peer, credentials.client);
+        let (peer, client) = (credentials.peer, client(credentials.peer, credentials.app_name.as_deref()));
         let source = Source { peer, client: client.as_deref(), counted: true };
         let Login { account, roles, .. } = self.log_in(user, password, source).await?;
         Ok(Caller {
@@ -181,28 +201,30 @@ impl Services {
     pub(super) async fn log_in(&self, user: &str, password: String, source: Source<'_>) -> Result<Login, Error> {
         let network = source.peer.map(Network::of_caller);
         self.check(user, password, network.filter(|_| source.counted)).await.inspect_err(|error| {
-            let Error::NotAuthenticated(why) = error else { return };
+            if !matches!(error, Error::NotAuthenticated(_) | Error::Busy) {
+                return;
+            }
             self.logins.refused.fetch_add(1, Ordering::Relaxed);
             let Some(left_out) = self.logins.guard.line(network, self.clock.now()) else { return };
-            let user: String = user.chars().take(LONGEST_EMAIL).collect();
+            let user = beginning(user, LONGEST_EMAIL);
             let peer = source.peer.map_or_else(|| "none".to_owned(), |peer| peer.to_canonical().to_string());
             let client = source.client.unwrap_or("unknown");
             // Lines about this address that were too many in their second.
             let left_out = (left_out > 0).then_some(left_out);
-            tracing::warn!(user, %peer, client, reason = %why, left_out, "a login was refused");
+            tracing::warn!(user, %peer, client, reason = %error, left_out, "a login was refused");
         })
     }
 
     /// That an account is closed, or its password expired, is only told to who knows the password.
-    async fn check(&self, user: &str, password: String, network: Option<Network>) -> Result<Login, Error> {
-        // Nobody has one that long: no guess, and not worth a hash.
-        if user.len() > LONGEST_EMAIL || password.len() > password::LONGEST {
-            return Err(NotAuthenticated::InvalidCredentials.into());
-        }
+    async fn check(&self, user: &str, mut password: String, network: Option<Network>) -> Result<Login, Error> {
         let begun = self.clock.now();
-        let login = self.store.login(user, network, begun).await?;
+        // Nobody has one that long: not worth a look or a hash, but a guess like any other.
+        let is_possible = user.len() <= LONGEST_EMAIL && password.len() <= password::LONGEST;
+        let login = if is_possible { self.store.login(user, network, begun).await? } else { None };
+        let user = beginning(user, LONGEST_EMAIL + 1);
+        password.truncate(beginning(&password, password::LONGEST + 1).len());
         let seen_at = login.as_ref().and_then(|login| login.seen_at);
-        let right = self.verify(self.case(user, password, network, login.as_ref())).await?;
+        let right = self.verify(Case { is_possible, ..self.case(user, password, network, login.as_ref()) }).await?;
         let login = login.filter(|_| right).ok_or(NotAuthenticated::InvalidCredentials)?;
         let now = self.clock.now();
         if login.account.password_expires_at.is_some_and(|expires| expires <= now) || !login.account.is_valid {
@@ -229,11 +251,12 @@ impl Services {
             known: login.is_some_and(|login| login.seen_at.is_some()),
         };
         let fingerprint = password_hash.as_ref().map(|hash| logins.digest(&[hash.as_bytes()]));
-        Case { attempt, password, password_hash, fingerprint }
+        Case { attempt, password, password_hash, fingerprint, is_possible: true }
     }
 
     /// Of many requests that bring the same login from the same place at once, one has it verified for all. It is verified
-    /// in a task of its own, which goes on when its client hangs up: else guesses would be free for who does not wait.
+    /// in a task of its own, which goes on when its client hangs up: else guesses would be free for who does not wait. But it
+    /// does not begin when all have.
     async fn verify(&self, case: Case) -> Verdict {
         let logins = &self.logins;
         let Attempt { login, network, known, .. } = case.attempt;
@@ -243,14 +266,15 @@ impl Services {
         let (hash, from) = (case.fingerprint.unwrap_or_default(), network.map(|network| network.to_string()));
         let key = logins.digest(&[&login, &hash, from.unwrap_or_default().as_bytes(), &[u8::from(known)]]);
         let mut verdict = match logins.under_way().entry(key) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.get().clone(),
+            std::collections::hash_map::Entry::Occupied(entry) => entry.get().subscribe(),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let (tell, verdict) = watch::channel(None);
-                entry.insert(verdict.clone());
-                let (services, done) = (self.clone(), UnderWay { services: self.clone(), key });
+                entry.insert(tell.clone());
+                let (services, under_way) =
+                    (self.clone(), UnderWay { services: self.clone(), key, tell: tell.clone() });
                 tokio::spawn(async move {
-                    let judged = services.judge(case).await;
-                    drop(done);
+                    let judged = services.judge(case, &under_way).await;
+                    drop(under_way);
                     tell.send_replace(Some(judged));
                 });
                 verdict
@@ -261,25 +285,33 @@ impl Services {
     }
 
     /// Waits for the turn of the attempt, and for a place among the hashes.
-    async fn judge(&self, case: Case) -> Verdict {
+    async fn judge(&self, case: Case, under_way: &UnderWay) -> Verdict {
         let (logins, guard) = (&self.logins, &self.logins.guard);
         let mut turn = guard.admit(&case.attempt, self.clock.now())?;
         // Kept until the failure is counted, so that whoever gets it next knows of it.
         let _place = loop {
             let wait = turn.at - self.clock.now();
             if wait > TimeDelta::zero() {
-                let _waiting = guard.wait(&case.attempt, wait)?;
-                self.clock.sleep_until(turn.at).await;
+                let until = self.clock.sleep_until(turn.at);
+                match guard.wait(&case.attempt, wait)? {
+                    Some(seat) => seat.wait(until).await.ok_or(Error::Busy)?,
+                    None => until.await,
+                }
             }
-            let place = guard.place(turn).await?;
+            let place = guard.place(&case.attempt, turn).await?;
             match guard.renew(&case.attempt, turn, self.clock.now())? {
                 None => break place,
                 Some(later) => turn = later,
             }
         };
+        if under_way.is_abandoned() {
+            return Err(Error::Busy);
+        }
         // Another address may have had it verified meanwhile.
         let right = if logins.knows(&case, self.clock.now()) {
             true
+        } else if !case.is_possible {
+            false
         } else {
             logins.verified.fetch_add(1, Ordering::Relaxed);
             let Case { ref password, ref password_hash, .. } = case;
@@ -300,11 +332,27 @@ impl Services {
 struct UnderWay {
     services: Services,
     key: Digest256,
+    tell: Tell,
+}
+
+impl UnderWay {
+    /// Whether nobody wants to know any more. Then nobody joins it from here on.
+    fn is_abandoned(&self) -> bool {
+        let mut all = self.services.logins.under_way();
+        let is_abandoned = self.tell.receiver_count() == 0;
+        if is_abandoned {
+            all.remove(&self.key);
+        }
+        is_abandoned
+    }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.services.logins.under_way().remove(&self.key);
+        let mut all = self.services.logins.under_way();
+        if all.get(&self.key).is_some_and(|tell| tell.same_channel(&self.tell)) {
+            all.remove(&self.key);
+        }
     }
 }
 
@@ -326,6 +374,7 @@ mod tests {
             password: "password".to_owned(),
             password_hash: None,
             fingerprint: Some(fingerprint),
+            is_possible: true,
         };
         for n in 0..10 {
             logins.remember(login(n), print, start + TimeDelta::seconds(n));
@@ -336,6 +385,16 @@ mod tests {
         assert!(logins.knows(&case(9, print), now));
         assert!(!logins.knows(&case(9, logins.digest(&[b"another hash"])), now), "the password was changed");
         assert!(!logins.knows(&case(8, print), start + TimeDelta::minutes(6)), "it has expired");
+    }
+
+    #[test]
+    fn a_program_is_named_shortly_whatever_it_calls_itself() {
+        let peer = Some("192.0.2.7".parse().unwrap());
+        assert_eq!(client(peer, Some("tervis")).as_deref(), Some("192.0.2.7 tervis"));
+        assert_eq!(client(peer, Some("")).as_deref(), Some("192.0.2.7"));
+        assert_eq!(client(None, None), None);
+        let long = client(peer, Some(&"ü".repeat(4 << 20))).unwrap();
+        assert!(long.starts_with("192.0.2.7 üü") && long.chars().count() == 200, "{} characters", long.chars().count());
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub mod pages;
 pub mod password;
 pub mod properties;
 pub mod property_sets;
+mod seats;
 mod services;
 pub mod sets;
 pub mod uploads;

@@ -3,18 +3,22 @@
 //! ```text
 //! a connection comes -> a place is free                          -> it has that one
 //!                    -> all are taken, some have no request      -> the one that had none for longest is closed for it
-//!                    -> all have requests under way              -> a place of the reserve, for administrators, for 2 s
-//!                    -> those are taken as well                  -> closed as it comes, before it costs anything
+//!                    -> all have requests under way     -> the address that has most loses one without a login, if it keeps
+//!                                                          no fewer than the newcomer's
+//!                    -> no address has more             -> a place of the reserve, for administrators, for 2 s
+//!                    -> those are taken as well         -> closed as it comes, before it costs anything
 //! ```
 //!
 //! For its first second a connection is arriving, and makes no room: its handshake may take as long, and who comes often
 //! would break off those of all others. Only an address that has more connections than the newcomer's, and will still have no fewer,
-//! loses arriving ones to it, and in the reserve also those with requests that are not an administrator's.
+//! loses arriving ones to it, and before those with requests under way. In the reserve it loses any that are not an
+//! administrator's.
 //!
 //! A connection without a request under way is idle: also one that shakes hands, or has sent a part of a head. It is closed
 //! after as long as a request may take, whatever it speaks and however nicely it answers pings. A request is under
-//! way until the last of its answer has been handed to the kernel; a connection that takes none of an answer for as long is
-//! closed too. The limits of HTTP itself are set in [`bound`].
+//! way until the last of its answer has been handed to the kernel. A connection is closed, too, if its client takes less than
+//! [`LEAST_PROGRESS`] of one of its answers, or of what the kernel could not take at once, in as long, whatever else happens on
+//! it. The limits of HTTP itself are set in [`bound`].
 
 mod reserve;
 mod stream;
@@ -33,10 +37,10 @@ use tokio::time::Instant;
 
 use crate::model::network::Network;
 
-pub(crate) use reserve::{Crowded, Reserve, for_administrators};
+pub(crate) use reserve::{Crowded, Visit, for_administrators};
 use stream::Counted;
 pub(crate) use stream::Watched;
-pub(crate) use table::{ConnectionId, Counts, RESERVED, Table};
+pub(crate) use table::{ConnectionId, Counts, LEAST_PROGRESS, RESERVED, Table};
 
 /// The most of a head of HTTP/1, and of what is read of a body at once. Each connection may hold as much.
 const MOST_READ: usize = 64 << 10;
@@ -57,7 +61,7 @@ const STREAM_WINDOW: u32 = 128 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// What of an answer is handed to HTTP/2 before it could be sent.
-const MOST_SEND_BUFFER: usize = 64 << 10;
+const MOST_SEND_BUFFER: usize = 16 << 10;
 
 /// The smallest frame that every HTTP/2 takes (RFC 9113, 4.2).
 const MOST_FRAME: u32 = 16 << 10;

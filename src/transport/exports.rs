@@ -5,13 +5,13 @@
 
 mod parts;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -24,13 +24,45 @@ use futures_util::stream;
 use crate::model::id::InstanceId;
 use crate::service::Services;
 use crate::service::exports::Download;
+use crate::transport::budget::RETRY_AFTER;
 use parts::{Answer, Validators};
 
 /// What the route needs.
 pub struct ExportState {
-    pub services: Services,
+    services: Services,
     /// Above the files of all exports.
-    pub root: PathBuf,
+    root: PathBuf,
+    open: OpenArchives,
+}
+
+impl ExportState {
+    pub fn new(services: Services, root: PathBuf) -> Self {
+        Self { services, root, open: OpenArchives::default() }
+    }
+}
+
+/// The archives that are being downloaded, each open once for all who do: they may be many, take their time, and have no login.
+#[derive(Default)]
+struct OpenArchives(Mutex<HashMap<PathBuf, Weak<Archive>>>);
+
+/// Archives that are open at a time.
+const MOST_OPEN: usize = 64;
+
+impl OpenArchives {
+    /// None if too many others are open.
+    fn open(&self, path: &FilePath, hash: Option<&str>) -> io::Result<Option<Arc<Archive>>> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(archive) = open.get(path).and_then(Weak::upgrade) {
+            return Ok(Some(archive));
+        }
+        open.retain(|_, archive| archive.strong_count() > 0);
+        if open.len() >= MOST_OPEN {
+            return Ok(None);
+        }
+        let archive = Arc::new(Archive::open(path, hash)?);
+        open.insert(path.to_owned(), Arc::downgrade(&archive));
+        Ok(Some(archive))
+    }
 }
 
 pub fn router(state: Arc<ExportState>) -> Router {
@@ -39,8 +71,8 @@ pub fn router(state: Arc<ExportState>) -> Router {
 
 const TYPE: &str = "application/zip";
 
-/// Bytes that are read at a time, and held for a download.
-const PIECE: u64 = 1 << 17;
+/// Bytes that are read at a time, and held for a download. Nobody logs in for one.
+const PIECE: u64 = 16 << 10;
 
 async fn download(
     State(state): State<Arc<ExportState>>,
@@ -52,9 +84,10 @@ async fn download(
     match state.services.download(run, token).await {
         Ok(Download::Ready(export)) => {
             let path = state.root.join(run.to_string()).join(format!("{}.zip", export.token));
-            let opened = tokio::task::spawn_blocking(move || Archive::open(&path, export.sha256.as_deref())).await;
-            match opened.map_err(io::Error::other).flatten() {
-                Ok(archive) => described(archive.answer(request.method(), request.headers()), run),
+            let open = move || state.open.open(&path, export.sha256.as_deref());
+            match tokio::task::spawn_blocking(open).await.map_err(io::Error::other).flatten() {
+                Ok(Some(archive)) => described(answer(&archive, request.method(), request.headers()), run),
+                Ok(None) => busy(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => unknown(),
                 Err(error) => {
                     tracing::error!(%run, %error, "the archive of an export cannot be read");
@@ -86,65 +119,65 @@ enum Piece {
 }
 
 impl Archive {
-    fn open(path: &std::path::Path, hash: Option<&str>) -> io::Result<Self> {
+    fn open(path: &FilePath, hash: Option<&str>) -> io::Result<Self> {
         let file = File::open(path)?;
         let facts = file.metadata()?;
         let validators = Validators::new(hash, facts.len(), facts.modified()?);
         Ok(Self { bytes: facts.len(), file, validators })
     }
+}
 
-    fn answer(self, method: &Method, headers: &HeaderMap) -> Response {
-        let bytes = self.bytes;
-        let answer = self.validators.answer(method, headers, bytes);
-        let all = |range: &Range<u64>| format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
-        let (status, mut more, pieces) = match &answer {
-            Answer::NotModified => (StatusCode::NOT_MODIFIED, vec![], vec![]),
-            Answer::Failed => (StatusCode::PRECONDITION_FAILED, vec![], vec![]),
-            Answer::Unsatisfiable => {
-                let range = (header::CONTENT_RANGE, format!("bytes */{bytes}"));
-                (StatusCode::RANGE_NOT_SATISFIABLE, vec![range], vec![])
-            }
-            Answer::Whole => {
-                let kind = (header::CONTENT_TYPE, TYPE.to_owned());
-                (StatusCode::OK, vec![kind], vec![Piece::File(0..bytes)])
-            }
-            Answer::Parts(ranges) => match &ranges[..] {
-                [range] => {
-                    let described = vec![(header::CONTENT_TYPE, TYPE.to_owned()), (header::CONTENT_RANGE, all(range))];
-                    (StatusCode::PARTIAL_CONTENT, described, vec![Piece::File(range.clone())])
-                }
-                ranges => {
-                    let boundary = self.validators.boundary();
-                    let kind = (header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
-                    let mut pieces = Vec::new();
-                    for range in ranges {
-                        let range_of = all(range);
-                        pieces.push(Piece::Text(format!(
-                            "\r\n--{boundary}\r\nContent-Type: {TYPE}\r\nContent-Range: {range_of}\r\n\r\n"
-                        )));
-                        pieces.push(Piece::File(range.clone()));
-                    }
-                    pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n")));
-                    (StatusCode::PARTIAL_CONTENT, vec![kind], pieces)
-                }
-            },
-        };
-        if !matches!(answer, Answer::NotModified) {
-            let length = pieces.iter().map(Piece::len).sum::<u64>();
-            more.push((header::CONTENT_LENGTH, length.to_string()));
+fn answer(archive: &Arc<Archive>, method: &Method, headers: &HeaderMap) -> Response {
+    let bytes = archive.bytes;
+    let answer = archive.validators.answer(method, headers, bytes);
+    let all = |range: &Range<u64>| format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
+    let (status, mut more, pieces) = match &answer {
+        Answer::NotModified => (StatusCode::NOT_MODIFIED, vec![], vec![]),
+        Answer::Failed => (StatusCode::PRECONDITION_FAILED, vec![], vec![]),
+        Answer::Unsatisfiable => {
+            let range = (header::CONTENT_RANGE, format!("bytes */{bytes}"));
+            (StatusCode::RANGE_NOT_SATISFIABLE, vec![range], vec![])
         }
-        more.push((header::ACCEPT_RANGES, "bytes".to_owned()));
-        more.push((header::ETAG, self.validators.tag.clone()));
-        more.push((header::LAST_MODIFIED, self.validators.date()));
-        let body = if method == Method::HEAD { Body::empty() } else { body(self.file, pieces.into()) };
-        let mut response = (status, body).into_response();
-        for (name, value) in more {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(name, value);
-            }
+        Answer::Whole => {
+            let kind = (header::CONTENT_TYPE, TYPE.to_owned());
+            (StatusCode::OK, vec![kind], vec![Piece::File(0..bytes)])
         }
-        response
+        Answer::Parts(ranges) => match &ranges[..] {
+            [range] => {
+                let described = vec![(header::CONTENT_TYPE, TYPE.to_owned()), (header::CONTENT_RANGE, all(range))];
+                (StatusCode::PARTIAL_CONTENT, described, vec![Piece::File(range.clone())])
+            }
+            ranges => {
+                let boundary = archive.validators.boundary();
+                let kind = (header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
+                let mut pieces = Vec::new();
+                for range in ranges {
+                    let range_of = all(range);
+                    pieces.push(Piece::Text(format!(
+                        "\r\n--{boundary}\r\nContent-Type: {TYPE}\r\nContent-Range: {range_of}\r\n\r\n"
+                    )));
+                    pieces.push(Piece::File(range.clone()));
+                }
+                pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n")));
+                (StatusCode::PARTIAL_CONTENT, vec![kind], pieces)
+            }
+        },
+    };
+    if !matches!(answer, Answer::NotModified) {
+        let length = pieces.iter().map(Piece::len).sum::<u64>();
+        more.push((header::CONTENT_LENGTH, length.to_string()));
     }
+    more.push((header::ACCEPT_RANGES, "bytes".to_owned()));
+    more.push((header::ETAG, archive.validators.tag.clone()));
+    more.push((header::LAST_MODIFIED, archive.validators.date()));
+    let body = if method == Method::HEAD { Body::empty() } else { body(archive.clone(), pieces.into()) };
+    let mut response = (status, body).into_response();
+    for (name, value) in more {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 impl Piece {
@@ -157,10 +190,9 @@ impl Piece {
 }
 
 /// Reads as it is taken.
-fn body(file: File, pieces: VecDeque<Piece>) -> Body {
-    let file = Arc::new(file);
+fn body(archive: Arc<Archive>, pieces: VecDeque<Piece>) -> Body {
     Body::from_stream(stream::try_unfold(pieces, move |mut pieces| {
-        let file = file.clone();
+        let archive = archive.clone();
         async move {
             match pieces.pop_front() {
                 None => Ok::<_, io::Error>(None),
@@ -170,7 +202,7 @@ fn body(file: File, pieces: VecDeque<Piece>) -> Body {
                     let start = range.start;
                     let read = move || {
                         let mut piece = vec![0; (end - start) as usize];
-                        file.read_exact_at(&mut piece, start).map(|()| piece)
+                        archive.file.read_exact_at(&mut piece, start).map(|()| piece)
                     };
                     let piece = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
                     if end < range.end {
@@ -194,10 +226,36 @@ fn described(mut response: Response, run: InstanceId) -> Response {
     response
 }
 
+fn busy() -> Response {
+    let text =
+        format!("{MOST_OPEN} other exports are being downloaded just now. Try again in {RETRY_AFTER} seconds.\n");
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))], text).into_response()
+}
+
 fn unknown() -> Response {
     plain(StatusCode::NOT_FOUND, "There is no such export.\n")
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/plain;charset=UTF-8")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_open_once_and_few_are_at_a_time() {
+        let (folder, archives) = (tempfile::tempdir().unwrap(), OpenArchives::default());
+        let open = |n: usize| {
+            let path = folder.path().join(n.to_string());
+            std::fs::write(&path, "archive").unwrap();
+            archives.open(&path, None).unwrap()
+        };
+        let mut kept: Vec<_> = (0..MOST_OPEN).map(|n| open(n).unwrap()).collect();
+        assert!(Arc::ptr_eq(&open(3).unwrap(), &kept[3]), "however many download it");
+        assert!(open(MOST_OPEN).is_none());
+        kept.pop();
+        assert!(open(MOST_OPEN).is_some());
+    }
 }

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use self::incoming::{Cut, Incoming};
 use super::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
-use super::connections::Reserve;
+use super::connections::Visit;
 use super::multipart::{self, Event, Head, Malformed, MediaType, Parser};
 use super::proxies;
 use super::soap::operations::{self, fault};
@@ -45,8 +45,15 @@ pub const UPLOAD_PATH: &str = "/scene7/UploadFile";
 const MOST_AUTH: usize = 128 << 10;
 
 /// What the elements of `auth` may grow to. It has ten of them.
-const AUTH_LIMITS: soap::Limits =
-    soap::Limits { depth: 16, elements: 500, attributes: 32, text: MOST_AUTH, namespace: 1000 };
+const AUTH_LIMITS: soap::Limits = soap::Limits {
+    depth: 16,
+    elements: 500,
+    attributes: 32,
+    all_attributes: 1000,
+    bindings: 64,
+    text: MOST_AUTH,
+    namespace: 1000,
+};
 
 /// Largest part `uploadParams`.
 const MOST_PARAMS: usize = 1 << 20;
@@ -322,22 +329,27 @@ async fn read_form(
 async fn log_in(state: &UploadState, parts: &Parts, auth: AuthHeader) -> Result<Caller, Fault> {
     let credentials = auth.credentials.or_else(|| soap::basic(&parts.headers));
     let locale = auth.locale.or_else(|| soap::accepted_language(&parts.headers));
-    let client = [Some(peer(parts).to_string()), auth.app_name.filter(|name| !name.is_empty())];
     let (user, password) = credentials.map(|given| (given.user, given.password)).unzip();
     let credentials = Credentials {
         user,
         password,
         locale: locale.and_then(|text| Locale::parse(&text).ok()),
-        client: Some(client.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+        app_name: auth.app_name,
         peer: Some(peer(parts)),
         // Nothing that a post makes has an address.
         address: None,
     };
-    let caller = state.uploads.authenticate(credentials).await.map_err(fault)?;
-    if let Some(reserve) = parts.extensions.get::<Reserve>() {
-        reserve.let_in(&caller)?;
+    let verified = tokio::time::timeout(state.patience, state.uploads.authenticate(credentials)).await;
+    let caller = verified.map_err(|_elapsed| too_slow(state.patience))?.map_err(fault)?;
+    if let Some(visit) = parts.extensions.get::<Visit>() {
+        visit.let_in(&caller)?;
     }
     Ok(caller)
+}
+
+fn too_slow(patience: Duration) -> Fault {
+    let reason = format!("The login could not be verified within {} seconds", patience.as_secs());
+    Fault { is_busy: true, ..Fault::exception(reason) }
 }
 
 fn upload_post() -> Result<&'static Operation, Fault> {

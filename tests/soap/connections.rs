@@ -33,6 +33,9 @@ const END_HEADERS: u8 = 4;
 /// `GET /healthz` as HPACK has it without tables of its own.
 const HEALTH: &[u8] = b"\x82\x86\x04\x08/healthz\x01\x01x";
 
+/// The same of `HEAD`.
+const HEAD_HEALTH: &[u8] = b"\x02\x04HEAD\x86\x04\x08/healthz\x01\x01x";
+
 /// The same of `POST` to the address of SOAP.
 const POST_SOAP: &[u8] = b"\x83\x86\x04\x1e/scene7/services/IpsApiService\x01\x01x";
 
@@ -250,8 +253,36 @@ async fn who_takes_nothing_of_an_answer_is_given_up() {
     raw.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
     raw.send(HEADERS, END_STREAM | END_HEADERS, 1, HEALTH).await;
     raw.next_of(HEADERS).await.expect("the head of the answer");
-    assert!(raw.is_closed().await);
+    // Others that it does take do not keep it.
+    let asking = async {
+        let mut streams = (3..).step_by(2);
+        while let Some(stream) = streams.next()
+            && raw.send(HEADERS, END_STREAM | END_HEADERS, stream, HEAD_HEALTH).await
+            && raw.next_of(HEADERS).await.is_some()
+        {}
+    };
+    tokio::time::timeout(GUARD, asking).await.expect("it is closed");
     assert!(metric(&server, "prepress_connections_closed_total{why=\"time\"}").await >= 1);
+    server.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_has_all_places_gives_one_to_another() {
+    let server = server(|config| {
+        config.server.max_connections = 4;
+        config.server.request_timeout = Period::hours(1);
+    })
+    .await;
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        busy.push(under_way(&server, 1000).await);
+    }
+    let body = call(ADA);
+    let head =
+        format!("POST {SOAP} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = from_elsewhere(&server, &format!("{head}{body}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(!end(&mut busy[0]).await.contains("200"), "the oldest of those who have sent no login");
     server.shut_down().await;
 }
 

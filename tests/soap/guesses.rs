@@ -184,6 +184,21 @@ async fn strangers_make_strangers_wait_a_little_and_lock_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_long_to_be_a_name_or_a_password_is_a_guess_all_the_same() {
+    let world = world(|_| {}).await;
+    let before = world.verified();
+    let (name, password) = ("u".repeat(10_000), "p".repeat(10_000));
+    for n in 0..5 {
+        let (user, password) = if n % 2 == 0 { (name.as_str(), "p") } else { (ADA, password.as_str()) };
+        let answer = world.call("127.0.0.2", &format!("{user}{n}"), &format!("{password}{n}")).await;
+        assert_eq!(answer.fault_code(), Some(10001), "{}", answer.text);
+    }
+    assert_eq!(world.verified(), before, "none is worth a hash");
+    world.goes_in_after(TimeDelta::milliseconds(500), "127.0.0.2", BOB).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_guesses_and_clients_that_hang_up_get_no_more_tries() {
     let world = world(|_| {}).await;
     let before = world.verified();
@@ -208,6 +223,31 @@ async fn a_burst_of_guesses_and_clients_that_hang_up_get_no_more_tries() {
     let guessed = world.verified() - before - 1;
     assert!((5..5 + cores).contains(&guessed), "{guessed} were verified");
     assert!(world.server.services().logins_waiting() >= 10, "who hangs up keeps its place in line");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_whose_client_has_hung_up_is_not_looked_at() {
+    let world = world(|_| {}).await;
+    let before = world.verified();
+    let mut streams = Vec::new();
+    for n in 0..150 {
+        let body = envelope(&header(&format!("no{n}@acme.example"), "p"), &question());
+        let head = format!(
+            "POST /scene7/services/IpsApiService HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("127.0.1.{n}:0").parse().unwrap()).unwrap();
+        let mut stream = socket.connect(world.server.address()).await.unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    drop(streams);
+    // Strangers stand in one line: when this one has had its turn, so have those before it.
+    world.goes_in("127.0.0.3", BOB).await;
+    let looked_at = world.verified() - before;
+    assert!(looked_at < 75, "{looked_at}");
     world.end().await;
 }
 

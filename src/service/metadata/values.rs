@@ -262,7 +262,9 @@ impl BatchSetAssetMetadataReturn {
             Error::Refused(_) | Error::Ambiguous(_) => 30000,
             Error::Denied(Denied::IllegalCompany { .. }) => 20006,
             Error::Denied(_) => 20005,
-            Error::NotAuthenticated(_) | Error::Store(_) | Error::Internal(_) => return Err(error.clone()),
+            Error::NotAuthenticated(_) | Error::Busy | Error::Store(_) | Error::Internal(_) => {
+                return Err(error.clone());
+            }
         };
         self.error_count += 1;
         self.error_detail_array.push(SetMetadataFault {

@@ -29,9 +29,9 @@ impl Level {
     }
 }
 
-/// Libraries that warn of whatever strangers do badly on the wire, once for each of them: the metrics count it, and the log
+/// Libraries that warn of whatever strangers do badly on the wire, or of each that had to wait: the metrics count it, and the log
 /// would be theirs to fill. Of these only errors are logged, unless the level names them or asks for details of everything.
-const OF_THE_WIRE: [(&str, &str); 2] = [("h2", "h2=error"), ("hyper", "hyper=error")];
+const OF_THE_WIRE: [(&str, &str); 3] = [("h2", "h2=error"), ("hyper", "hyper=error"), ("sqlx", "sqlx::pool=error")];
 
 fn filter(level: &str) -> Result<EnvFilter, LevelError> {
     let unreadable = |source| LevelError::Unreadable { level: level.to_owned(), source };
@@ -72,15 +72,15 @@ mod tests {
     #[test]
     fn strangers_do_not_fill_the_log_unless_it_is_asked_for() {
         for (level, expected) in [
-            ("info", ["h2=error", "hyper=error"].as_slice()),
-            ("warn,prepress=info", &["h2=error", "hyper=error"]),
-            ("info,h2=warn", &["h2=warn", "hyper=error"]),
+            ("info", ["h2=error", "hyper=error", "sqlx::pool=error"].as_slice()),
+            ("warn,prepress=info", &["h2=error", "hyper=error", "sqlx::pool=error"]),
+            ("info,h2=warn", &["h2=warn", "hyper=error", "sqlx::pool=error"]),
             ("debug", &[]),
             ("error", &[]),
             ("off", &[]),
         ] {
             let filter = filter(level).unwrap().to_string();
-            let of_wire: Vec<_> = filter.split(',').filter(|part| part.starts_with('h')).collect();
+            let of_wire: Vec<_> = filter.split(',').filter(|part| part.starts_with(['h', 's'])).collect();
             assert!(expected.iter().all(|part| of_wire.contains(part)) && of_wire.len() == expected.len(), "{filter}");
         }
     }

@@ -20,9 +20,12 @@ const FOR_ALL: &[&str] = &["/healthz", "/readyz", "/metrics"];
 /// Where callers log in, with what all their addresses begin.
 const WITH_LOGIN: &[&str] = &[SOAP_PATH, PLAIN_PATH, UPLOAD_PATH, "/api/"];
 
-/// Goes with a request that came by a connection of the reserve. Clones are the same.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Reserve(Arc<AtomicBool>);
+/// The connection that a request came by, for whoever logs its caller in. It goes with each request; clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    is_reserved: bool,
+    has_let_in: Arc<AtomicBool>,
+}
 
 /// Only administrators are answered just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,34 +35,44 @@ pub(crate) struct Reserve(Arc<AtomicBool>);
 )]
 pub struct Crowded;
 
-impl Reserve {
-    /// Lets in an administrator of the server, and nobody else.
+impl Visit {
+    pub fn new(is_reserved: bool) -> Self {
+        Self { is_reserved, has_let_in: Arc::default() }
+    }
+
+    /// Whether it is a connection of the reserve.
+    pub const fn is_reserved(&self) -> bool {
+        self.is_reserved
+    }
+
+    /// To be told when a login has been accepted. On the reserve that lets in an administrator of the server, and nobody else.
     pub fn let_in(&self, caller: &Caller) -> Result<(), Crowded> {
-        if !caller.is_ips_admin {
+        if self.is_reserved && !caller.is_ips_admin {
             return Err(Crowded);
         }
-        self.0.store(true, Ordering::Release);
+        self.has_let_in.store(true, Ordering::Release);
         Ok(())
     }
 
     pub fn has_let_in(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.has_let_in.load(Ordering::Acquire)
     }
 }
 
 /// Turns away what comes by the reserve and is neither supervision nor an administrator's. Whoever logs callers in has to ask
-/// [`Reserve::let_in`], for only there is it known who calls: an answer without that is not given.
+/// [`Visit::let_in`], for only there is it known who calls: an answer without that is not given.
 pub(crate) fn for_administrators(router: Router) -> Router {
     router.layer(middleware::from_fn(guard))
 }
 
 async fn guard(request: Request, next: Next) -> Response {
-    let Some(reserve) = request.extensions().get::<Reserve>().cloned() else { return next.run(request).await };
+    let visit = request.extensions().get::<Visit>().filter(|visit| visit.is_reserved());
+    let Some(visit) = visit.cloned() else { return next.run(request).await };
     let (version, path) = (request.version(), request.uri().path());
     let is_for_all = FOR_ALL.contains(&path);
     let mut answer = if is_for_all || WITH_LOGIN.iter().any(|address| path.starts_with(address)) {
         let answer = next.run(request).await;
-        if is_for_all || reserve.has_let_in() { answer } else { crowded() }
+        if is_for_all || visit.has_let_in() { answer } else { crowded() }
     } else {
         crowded()
     };

@@ -7,13 +7,18 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::http::{Request, Response, Version};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::Service;
 
 use super::table::{self, Place};
+
+/// What of an answer is handed on at once. What a client has taken is known in such steps.
+const PIECE: usize = 16 << 10;
 
 /// A connection that ends when the table says so. Then nothing more comes from it, and nothing more goes out.
 pub(crate) struct Watched<S> {
@@ -21,22 +26,39 @@ pub(crate) struct Watched<S> {
     place: Arc<Place>,
     /// Wakes whoever reads.
     told: Pin<Box<WaitForCancellationFutureOwned>>,
-    is_blocked: bool,
+    /// The kernel has not taken all that there was to send.
+    is_stuck: bool,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, place: Arc<Place>) -> Self {
         let told = Box::pin(place.told().cancelled_owned());
-        Self { stream, place, told, is_blocked: false }
+        Self { stream, place, told, is_stuck: false }
     }
 
-    /// Tells the table when the kernel begins, or ends, to take nothing.
-    fn note<T>(&mut self, sent: Poll<T>) -> Poll<T> {
-        if sent.is_pending() != self.is_blocked {
-            self.is_blocked = sent.is_pending();
-            self.place.set_blocked(self.is_blocked);
+    /// Tells the table what the kernel takes, from when it first took less than there was until it has all.
+    fn note_written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending => self.note_stuck(),
+            Poll::Ready(Ok(bytes)) if self.is_stuck => self.place.took(*bytes, Instant::now()),
+            Poll::Ready(_) => {}
         }
-        sent
+        written
+    }
+
+    fn note_flushed(&mut self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        if flushed.is_pending() {
+            self.note_stuck();
+        } else if std::mem::take(&mut self.is_stuck) {
+            self.place.flushed();
+        }
+        flushed
+    }
+
+    fn note_stuck(&mut self) {
+        if !std::mem::replace(&mut self.is_stuck, true) {
+            self.place.stuck(Instant::now());
+        }
     }
 }
 
@@ -59,8 +81,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if self.place.is_closed() {
             return Poll::Ready(Err(ended()));
         }
-        let sent = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note(sent)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.note_written(written)
     }
 
     fn poll_write_vectored(
@@ -71,8 +93,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if self.place.is_closed() {
             return Poll::Ready(Err(ended()));
         }
-        let sent = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.note(sent)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -84,7 +106,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if flushed.is_pending() && self.place.is_closed() {
             return Poll::Ready(Err(ended()));
         }
-        self.note(flushed)
+        self.note_flushed(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -92,7 +114,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if shut.is_pending() && self.place.is_closed() {
             return Poll::Ready(Err(ended()));
         }
-        self.note(shut)
+        self.note_flushed(shut)
     }
 }
 
@@ -123,33 +145,51 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut under_way = self.place.begin();
+        let under_way = self.place.begin();
         if request.version() <= Version::HTTP_11 {
             // To break it off is to end the connection.
             under_way.complete();
         }
         request.extensions_mut().insert(self.place.id());
-        if let Some(reserve) = self.place.reserve() {
-            request.extensions_mut().insert(reserve.clone());
-        }
+        request.extensions_mut().insert(self.place.visit().clone());
         let answering = self.inner.call(request);
         Box::pin(async move {
             let answer = answering.await?;
-            under_way.answered();
-            Ok(answer.map(|body| Body::new(Answer { body, under_way })))
+            under_way.answered(Instant::now());
+            Ok(answer.map(|body| Body::new(Answer { body, rest: Bytes::new(), under_way: Arc::new(under_way) })))
         })
     }
 }
 
-/// The body of an answer.
+/// The body of an answer, in pieces that each tell when they have been sent.
 struct Answer {
     body: Body,
-    under_way: table::Request,
+    /// What has been taken from it and is still to be handed on.
+    rest: Bytes,
+    under_way: Arc<table::Request>,
+}
+
+/// Bytes on their way. HTTP lets go of them when the kernel has them; until then the request is under way.
+struct Piece {
+    bytes: Bytes,
+    under_way: Arc<table::Request>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.under_way.took(self.bytes.len(), Instant::now());
+    }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if self.body.is_end_stream() {
+        if self.is_end_stream() {
             self.under_way.complete();
         }
     }
@@ -163,20 +203,32 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // It is asked for more when what was before has found room.
-        self.under_way.goes_on();
-        if frame.is_none() {
-            self.under_way.complete();
+        while self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(data)) => self.rest = data,
+                Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                None => {
+                    self.under_way.complete();
+                    return Poll::Ready(None);
+                }
+            }
         }
-        Poll::Ready(frame)
+        let length = self.rest.len().min(PIECE);
+        let piece = Piece { bytes: self.rest.split_to(length), under_way: self.under_way.clone() };
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (of_body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower() + rest);
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }

@@ -1,7 +1,7 @@
 //! Who is connected, and who goes first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::reserve::Reserve;
+use super::reserve::Visit;
 use crate::model::network::Network;
 use crate::transport::seldom::Seldom;
 
@@ -25,12 +25,16 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(1);
 /// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
 const MOST_BROKEN_OFF: u32 = 100;
 
+/// What a client must take of each answer, and of what waits to be sent, within each patience. With a patience of a minute
+/// that is 546 bytes in a second; Apache's mod_reqtimeout asks for 500.
+pub(crate) const LEAST_PROGRESS: u64 = 32 << 10;
+
 /// What has become of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Open just now, those of the reserve among them.
     pub open: u64,
-    /// Idle ones that were closed for others.
+    /// Those that were closed for others.
     pub made_room: u64,
     /// Those that came when all had requests under way: to the reserve, and none at all.
     pub reserved: u64,
@@ -49,7 +53,7 @@ pub(crate) struct ConnectionId(pub u64);
 #[derive(Debug)]
 pub(crate) struct Table {
     most: usize,
-    /// The longest without a request, and without a byte of an answer being taken.
+    /// The longest without a request, and without [`LEAST_PROGRESS`] of an answer being taken.
     patience: Duration,
     state: Mutex<State>,
     /// There is something that may be due earlier than what was known.
@@ -78,19 +82,43 @@ struct State {
 #[derive(Debug)]
 struct Member {
     network: Option<Network>,
-    reserve: Option<Reserve>,
+    visit: Visit,
     came: Instant,
-    /// It has had a request.
-    has_asked: bool,
-    /// Since when it is idle, or else when it last took something of an answer.
+    /// Requests that it has had.
+    asked: u64,
+    /// Since when it is idle, if it is.
     since: Instant,
+    /// Requests under way.
     requests: u32,
-    /// Of them, those whose answer has begun.
-    answers: u32,
-    /// The kernel takes nothing of what is to be sent.
-    blocked: bool,
+    /// Of them, those whose answer has begun, by their number: each has a clock of its own, so that what happens beside it
+    /// does not keep one that nobody takes.
+    answers: BTreeMap<u64, Pace>,
+    /// There is something to send that the kernel has not taken yet.
+    stuck: Option<Pace>,
     broken_off: u32,
     line: Arc<Line>,
+}
+
+/// How far a client has come with what it is to take.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// When it had last taken enough.
+    since: Instant,
+    /// What it took from then on.
+    taken: u64,
+}
+
+impl Pace {
+    const fn from(now: Instant) -> Self {
+        Self { since: now, taken: 0 }
+    }
+
+    fn took(&mut self, bytes: u64, now: Instant) {
+        self.taken += bytes;
+        if self.taken >= LEAST_PROGRESS {
+            *self = Self::from(now);
+        }
+    }
 }
 
 /// What a connection and the table share.
@@ -109,28 +137,25 @@ impl Line {
 
 impl Member {
     const fn is_idle(&self) -> bool {
-        self.requests == 0 && !self.blocked
+        self.requests == 0 && self.stuck.is_none()
     }
 
     const fn kind(&self) -> usize {
-        self.reserve.is_some() as usize
-    }
-
-    fn is_let_in(&self) -> bool {
-        self.reserve.as_ref().is_some_and(Reserve::has_let_in)
+        self.visit.is_reserved() as usize
     }
 
     /// Perhaps it still shakes hands.
     fn arrives(&self, now: Instant) -> bool {
-        !self.has_asked && now < self.came + ARRIVES_WITHIN
+        self.asked == 0 && now < self.came + ARRIVES_WITHIN
     }
 
     /// When its time is over, if nothing happens.
     fn due(&self, patience: Duration) -> Option<Instant> {
-        let waits_for_client = self.is_idle() || self.blocked || self.answers > 0;
-        let stays = waits_for_client.then(|| self.since + patience);
-        let reserved = self.reserve.as_ref().filter(|_| self.requests == 0 || !self.is_let_in());
-        stays.into_iter().chain(reserved.map(|_| self.came + RESERVED_FOR)).min()
+        let idle = self.is_idle().then_some(self.since);
+        let paces = self.answers.values().chain(&self.stuck).map(|pace| pace.since);
+        let stays = idle.into_iter().chain(paces).map(|since| since + patience);
+        let is_visitor = self.visit.is_reserved() && (self.requests == 0 || !self.visit.has_let_in());
+        stays.chain(is_visitor.then(|| self.came + RESERVED_FOR)).min()
     }
 }
 
@@ -150,7 +175,7 @@ impl State {
     }
 
     fn add(&mut self, id: u64, member: Member) {
-        if member.reserve.is_some() {
+        if member.visit.is_reserved() {
             self.reserved.insert(id);
         }
         *self.networks.entry(member.network).or_default() += 1;
@@ -194,14 +219,11 @@ impl State {
     }
 
     /// One of the network that has most connections, if that remains no smaller than the one of the newcomer: in the reserve
-    /// any that is not an administrator's, else one that has only just come.
+    /// any that is not an administrator's, else one by which nobody has logged in, and first one that has only just come.
     fn of_the_greediest(&self, kind: usize, network: Option<Network>) -> Option<u64> {
-        let idle = self.idle[kind].iter().map(|(_, id)| *id);
-        let candidates: Vec<u64> = if kind == 0 { idle.collect() } else { self.reserved.iter().copied().collect() };
-        let members = candidates.into_iter().filter_map(|id| Some((id, self.members.get(&id)?)));
-        let members = members.filter(|(_, member)| !member.is_let_in());
-        let counted = members.map(|(id, member)| (self.of(member.network), Reverse(id)));
-        let (count, Reverse(id)) = counted.max()?;
+        let members = self.members.iter().filter(|(_, member)| member.kind() == kind && !member.visit.has_let_in());
+        let counted = members.map(|(id, member)| (self.of(member.network), member.is_idle(), Reverse(*id)));
+        let (count, _, Reverse(id)) = counted.max()?;
         (count > self.of(network) + 1).then_some(id)
     }
 }
@@ -245,43 +267,43 @@ impl Table {
     /// A place for a connection that has come, if there is one.
     pub(super) fn take(self: &Arc<Self>, network: Option<Network>, now: Instant) -> Option<Place> {
         let mut state = self.state();
-        let reserve = if state.regular() < self.most {
-            None
+        let is_reserved = if state.regular() < self.most {
+            false
         } else {
             self.say(&state, now);
             if state.make_room(0, network, now) {
                 self.made_room.fetch_add(1, Ordering::Relaxed);
-                None
+                false
             } else if state.reserved.len() < RESERVED || state.make_room(1, network, now) {
                 self.reserved.fetch_add(1, Ordering::Relaxed);
-                Some(Reserve::default())
+                true
             } else {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return None;
             }
         };
         state.next += 1;
-        let (id, line) = (state.next, Arc::<Line>::default());
+        let (id, line, visit) = (state.next, Arc::<Line>::default(), Visit::new(is_reserved));
         let member = Member {
             network,
-            reserve: reserve.clone(),
+            visit: visit.clone(),
             came: now,
-            has_asked: false,
+            asked: 0,
             since: now,
             requests: 0,
-            answers: 0,
-            blocked: false,
+            answers: BTreeMap::new(),
+            stuck: None,
             broken_off: 0,
             line: line.clone(),
         };
         state.add(id, member);
         // Otherwise the next look comes early enough: nobody who was there before is due later than this one.
-        let is_due_earlier = reserve.is_some() || state.members.len() == 1;
+        let is_due_earlier = is_reserved || state.members.len() == 1;
         drop(state);
         if is_due_earlier {
             self.changed.notify_one();
         }
-        Some(Place { table: self.clone(), id, line, reserve })
+        Some(Place { table: self.clone(), id, line, visit })
     }
 
     fn say(&self, state: &State, now: Instant) {
@@ -292,7 +314,7 @@ impl Table {
             idle,
             left_out,
             "all connections of server.max_connections are open: the one without a request for longest makes room for a new \
-             one; where none is without, only supervision and administrators are answered"
+             one, or one of the address that has most of them; where neither can, only supervision and administrators are answered"
         );
     }
 
@@ -320,6 +342,13 @@ impl Table {
         open.map(due).min()
     }
 
+    /// Of a member that is no other afterwards to anybody else: neither idle nor busy, nor due earlier.
+    fn note(&self, id: u64, note: impl FnOnce(&mut Member)) {
+        if let Some(member) = self.state().members.get_mut(&id) {
+            note(member);
+        }
+    }
+
     fn change(&self, id: u64, now: Instant, change: impl FnOnce(&mut Member)) {
         let mut state = self.state();
         state.set_busy(id);
@@ -327,7 +356,7 @@ impl Table {
         if let Some(member) = state.members.get_mut(&id) {
             change(member);
             member.since = now;
-            is_due_earlier = member.reserve.is_some();
+            is_due_earlier = member.visit.is_reserved();
             if member.broken_off >= MOST_BROKEN_OFF {
                 self.broken_off.fetch_add(1, Ordering::Relaxed);
                 member.line.close();
@@ -349,7 +378,7 @@ pub(super) struct Place {
     table: Arc<Table>,
     id: u64,
     line: Arc<Line>,
-    reserve: Option<Reserve>,
+    visit: Visit,
 }
 
 impl Place {
@@ -370,22 +399,37 @@ impl Place {
         self.line.told.clone()
     }
 
-    pub fn reserve(&self) -> Option<&Reserve> {
-        self.reserve.as_ref()
+    pub const fn visit(&self) -> &Visit {
+        &self.visit
     }
 
     /// A request has come.
     pub fn begin(self: &Arc<Self>) -> Request {
+        let mut number = 0;
         self.table.change(self.id, Instant::now(), |member| {
             member.requests += 1;
-            member.has_asked = true;
+            member.asked += 1;
+            number = member.asked;
         });
-        Request { place: self.clone(), is_answered: false, is_complete: false }
+        Request { place: self.clone(), number, is_complete: AtomicBool::new(false) }
     }
 
-    /// Whether the kernel takes what is sent.
-    pub fn set_blocked(&self, blocked: bool) {
-        self.table.change(self.id, Instant::now(), |member| member.blocked = blocked);
+    /// The kernel takes nothing more of what is to be sent.
+    pub fn stuck(&self, now: Instant) {
+        self.table.change(self.id, now, |member| {
+            member.stuck.get_or_insert(Pace::from(now));
+        });
+    }
+
+    /// The kernel has taken some of what was stuck.
+    pub fn took(&self, bytes: usize, now: Instant) {
+        let took = |pace: &mut Pace| pace.took(bytes as u64, now);
+        self.table.note(self.id, |member| member.stuck.iter_mut().for_each(took));
+    }
+
+    /// It has all of it.
+    pub fn flushed(&self) {
+        self.table.change(self.id, Instant::now(), |member| member.stuck = None);
     }
 }
 
@@ -399,34 +443,36 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(super) struct Request {
     place: Arc<Place>,
-    is_answered: bool,
-    is_complete: bool,
+    number: u64,
+    is_complete: AtomicBool,
 }
 
 impl Request {
     /// There is an answer, and it is being sent.
-    pub fn answered(&mut self) {
-        self.is_answered = true;
-        self.place.table.change(self.place.id, Instant::now(), |member| member.answers += 1);
+    pub fn answered(&self, now: Instant) {
+        self.place.table.note(self.place.id, |member| {
+            member.answers.insert(self.number, Pace::from(now));
+        });
     }
 
-    /// All of it has been sent, or nobody can break it off.
-    pub fn complete(&mut self) {
-        self.is_complete = true;
+    /// All of it has been made, or nobody can break it off.
+    pub fn complete(&self) {
+        self.is_complete.store(true, Ordering::Relaxed);
     }
 
-    /// The client has taken some of it.
-    pub fn goes_on(&self) {
-        self.place.table.change(self.place.id, Instant::now(), |_| {});
+    /// So much of the answer has been sent.
+    pub fn took(&self, bytes: usize, now: Instant) {
+        let took = |pace: &mut Pace| pace.took(bytes as u64, now);
+        self.place.table.note(self.place.id, |member| member.answers.get_mut(&self.number).into_iter().for_each(took));
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let Self { is_answered, is_complete, .. } = *self;
+        let is_complete = self.is_complete.load(Ordering::Relaxed);
         self.place.table.change(self.place.id, Instant::now(), |member| {
             member.requests -= 1;
-            member.answers -= u32::from(is_answered);
+            member.answers.remove(&self.number);
             member.broken_off = if is_complete { 0 } else { member.broken_off + 1 };
         });
     }
@@ -463,6 +509,19 @@ mod tests {
         }
     }
 
+    fn caller(is_ips_admin: bool) -> crate::service::Caller {
+        crate::service::Caller {
+            account: crate::model::id::AccountId(1),
+            email: String::new(),
+            is_ips_admin,
+            roles: Default::default(),
+            locale: crate::model::locale::Locale::english(),
+            client: None,
+            peer: None,
+            address: None,
+        }
+    }
+
     #[test]
     fn who_is_idle_for_longest_makes_room_and_nobody_else() {
         let party = Party::of(3);
@@ -471,11 +530,11 @@ mod tests {
         let request = first.begin();
         let fourth = party.comes(3).unwrap();
         assert_eq!([&first, &second, &third, &fourth].map(|place| place.is_closed()), [false, true, false, false]);
-        assert!(fourth.reserve().is_none());
+        assert!(!fourth.visit().is_reserved());
         drop(request);
         let _busy = (third.begin(), fourth.begin());
         let fifth = party.comes(4).unwrap();
-        assert!(first.is_closed() && fifth.reserve().is_none(), "idle again, and in its turn");
+        assert!(first.is_closed() && !fifth.visit().is_reserved(), "idle again, and in its turn");
         let counts = party.table.counts();
         assert_eq!((counts.open, counts.made_room, counts.reserved), (3, 2, 0));
         drop((first, second, third, fourth, fifth));
@@ -487,10 +546,10 @@ mod tests {
     fn what_cannot_be_sent_is_under_way() {
         let party = Party::of(1);
         let first = party.comes(0).unwrap();
-        first.set_blocked(true);
-        assert!(party.comes(1).unwrap().reserve().is_some() && !first.is_closed());
-        first.set_blocked(false);
-        assert!(party.comes(1).unwrap().reserve().is_none() && first.is_closed());
+        first.stuck(Instant::now());
+        assert!(party.comes(1).unwrap().visit().is_reserved() && !first.is_closed());
+        first.flushed();
+        assert!(!party.comes(1).unwrap().visit().is_reserved() && first.is_closed());
     }
 
     #[test]
@@ -499,9 +558,9 @@ mod tests {
         let regular = [party.comes(0).unwrap(), party.comes(0).unwrap()];
         let _busy: Vec<Request> = regular.iter().map(Place::begin).collect();
         let reserve: Vec<_> = (0..RESERVED as u64).map(|at| party.comes(at).unwrap()).collect();
-        assert!(reserve.iter().all(|place| place.reserve().is_some()));
+        assert!(reserve.iter().all(|place| place.visit().is_reserved()));
         let next = party.comes(20).unwrap();
-        assert!(next.reserve().is_some() && reserve[0].is_closed() && !reserve[1].is_closed());
+        assert!(next.visit().is_reserved() && reserve[0].is_closed() && !reserve[1].is_closed());
         let _more: Vec<Request> = reserve[1..].iter().chain([&next]).map(Place::begin).collect();
         assert!(party.comes(21).is_none());
         assert!(!regular[0].is_closed());
@@ -513,22 +572,74 @@ mod tests {
     fn who_comes_often_takes_no_place_of_who_comes_once() {
         const OFTEN: &str = "203.0.113.1";
         let party = Party::of(3);
-        let _busy: Vec<Request> = (0..2).map(|_| party.comes_from(OFTEN, 0).unwrap().begin()).collect();
+        let busy = [0; 2].map(|at| party.comes_from(OFTEN, at).unwrap());
+        let _busy: Vec<Request> = busy.iter().map(Place::begin).collect();
         let flood = party.comes_from(OFTEN, 100).unwrap();
         // A place that is not the reserve's: the last one of the flood has to go for it, though it has just come.
         let once = party.comes(100).unwrap();
-        assert!(flood.is_closed() && once.reserve().is_none());
+        assert!(flood.is_closed() && !once.visit().is_reserved());
         let flood: Vec<_> = (0..RESERVED).map(|_| party.comes_from(OFTEN, 100).unwrap()).collect();
-        assert!(flood.iter().all(|place| place.reserve().is_some()), "the handshake is not broken off for them");
+        assert!(flood.iter().all(|place| place.visit().is_reserved()), "the handshake is not broken off for them");
         let _asks: Vec<Request> = flood[1..].iter().map(Place::begin).collect();
         assert!(party.comes_from(OFTEN, 100).is_none(), "nor do they take each other's places");
-        // The reserve, too, has room for who is not of the flood, whether its requests are under way or not.
+        // Who is not of the flood has one of its places, though its requests are under way, as long as it has any.
         let _orders = once.begin();
         let others = ["192.0.2.2", "192.0.2.3"].map(|address| party.comes_from(address, 100).unwrap());
+        assert!(others.iter().all(|place| !place.visit().is_reserved()) && busy.iter().all(|place| place.is_closed()));
+        // And then one of the reserve, whether that has a request under way or not.
+        let others =
+            others.into_iter().chain(["192.0.2.4", "192.0.2.5"].map(|address| party.comes_from(address, 100).unwrap()));
+        let others: Vec<_> = others.collect();
+        assert!(others[2].visit().is_reserved() && others[3].visit().is_reserved());
         assert_eq!([&flood[0], &flood[1], &flood[2]].map(|place| place.is_closed()), [true, true, false]);
-        assert!([&once, &others[0], &others[1]].iter().all(|place| !place.is_closed()));
+        assert!(others.iter().chain([&once]).all(|place| !place.is_closed()));
         // After a second nobody is arriving any more.
         assert!(party.comes_from(OFTEN, 101).is_some() && others[0].is_closed());
+    }
+
+    #[test]
+    fn of_the_address_with_most_who_has_logged_in_stays() {
+        let party = Party::of(4);
+        let [known, first, second] = [0, 1, 2].map(|at| party.comes_from("203.0.113.1", at).unwrap());
+        known.visit().let_in(&caller(false)).unwrap();
+        let other = party.comes(3).unwrap();
+        let _requests: Vec<Request> = [&known, &first, &second, &other].map(Place::begin).into();
+        assert!(!party.comes(4).unwrap().visit().is_reserved());
+        assert_eq!([&known, &first, &second, &other].map(|place| place.is_closed()), [false, true, false, false]);
+        let _busy = [party.comes(5).unwrap(), party.comes(5).unwrap()].map(|place| place.begin());
+        assert!(!second.is_closed(), "it would have fewer than the newcomer");
+    }
+
+    #[test]
+    fn each_answer_has_a_clock_that_only_its_own_bytes_set_back() {
+        let party = Party::of(8);
+        let [beside, slow, enough, piped] = [0; 4].map(|_| party.comes(0).unwrap());
+        let answers = [&beside, &slow, &enough].map(|place| {
+            let request = place.begin();
+            request.answered(party.at(0));
+            request
+        });
+        piped.stuck(party.at(0));
+        for second in (5..60).step_by(5) {
+            let request = beside.begin();
+            request.answered(party.at(second));
+            request.took(1 << 20, party.at(second));
+            beside.stuck(party.at(second));
+            beside.flushed();
+            answers[1].took((LEAST_PROGRESS / 12) as usize, party.at(second));
+            piped.took((LEAST_PROGRESS / 12) as usize, party.at(second));
+            piped.stuck(party.at(second));
+        }
+        answers[2].took(LEAST_PROGRESS as usize, party.at(30));
+        let closed = || [&beside, &slow, &enough, &piped].map(|place| place.is_closed());
+        party.table.sweep(party.at(59));
+        assert_eq!(closed(), [false; 4]);
+        party.table.sweep(party.at(60));
+        assert_eq!(closed(), [true, true, false, true]);
+        party.table.sweep(party.at(89));
+        assert!(!enough.is_closed());
+        party.table.sweep(party.at(90));
+        assert!(enough.is_closed(), "and it must go on");
     }
 
     #[test]
@@ -537,9 +648,9 @@ mod tests {
         let idle = party.comes(0).unwrap();
         let [waits, sends, stuck] = [0; 3].map(|at| party.comes(at).unwrap());
         let _waits = waits.begin();
-        let mut answer = sends.begin();
-        answer.answered();
-        stuck.set_blocked(true);
+        let answer = sends.begin();
+        answer.answered(Instant::now());
+        stuck.stuck(Instant::now());
         let closed = || [&idle, &waits, &sends, &stuck].map(|place| place.is_closed());
         assert_eq!(party.table.sweep(party.at(59)), Some(party.at(60)), "the next one to look at");
         assert_eq!(closed(), [false; 4]);
@@ -560,18 +671,8 @@ mod tests {
         let [stranger, silent, root] = [0; 3].map(|at| party.comes(at).unwrap());
         let _asks = stranger.begin();
         let order = root.begin();
-        let caller = |is_ips_admin| crate::service::Caller {
-            account: crate::model::id::AccountId(1),
-            email: String::new(),
-            is_ips_admin,
-            roles: Default::default(),
-            locale: crate::model::locale::Locale::english(),
-            client: None,
-            peer: None,
-            address: None,
-        };
-        stranger.reserve().unwrap().let_in(&caller(false)).unwrap_err();
-        root.reserve().unwrap().let_in(&caller(true)).unwrap();
+        stranger.visit().let_in(&caller(false)).unwrap_err();
+        root.visit().let_in(&caller(true)).unwrap();
         let closed = || [&stranger, &silent, &root].map(|place| place.is_closed());
         assert_eq!(party.table.sweep(party.at(1)), Some(party.at(2)));
         assert_eq!(closed(), [false; 3]);

@@ -25,7 +25,7 @@ use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery,
 use crate::service::jobs::{Controlled, Verb};
 use crate::service::{Caller, Credentials, Error};
 use crate::transport::budget::weight_of_head;
-use crate::transport::connections::Reserve;
+use crate::transport::connections::Visit;
 use crate::transport::{proxies, soap};
 
 /// Runs, or lines, in a page when the caller does not say.
@@ -44,8 +44,7 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
         };
         let locale = soap::accepted_language(&parts.headers).and_then(|tag| Locale::parse(&tag).ok());
         let peer = proxies::peer(&parts.extensions);
-        let client = peer.map(|peer| peer.to_string());
-        let credentials = Credentials { user, password, locale, client, peer, address: None };
+        let credentials = Credentials { user, password, locale, app_name: None, peer, address: None };
         // Logins may wait for each other.
         let mut charge = state.budgets.charge(parts);
         let given_up = charge.given_up();
@@ -59,8 +58,8 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
             caller = log_in => caller?,
             busy = given_up => return Err(busy.into()),
         };
-        if let Some(reserve) = parts.extensions.get::<Reserve>() {
-            reserve.let_in(&caller)?;
+        if let Some(visit) = parts.extensions.get::<Visit>() {
+            visit.let_in(&caller)?;
         }
         Ok(caller)
     }

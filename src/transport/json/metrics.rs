@@ -1,15 +1,17 @@
-//! `/metrics`: what Prometheus reads. What the database knows is read from it at each scrape; what it does not know is
-//! counted in this process.
+//! `/metrics`: what Prometheus reads. What the database knows is read from it for each page; what it does not know is
+//! counted in this process. All who ask at once get the same page, begun after each of them asked.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -18,6 +20,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::JsonState;
 use super::problem::Problem;
@@ -28,6 +32,12 @@ use crate::transport::connections::Counts;
 use crate::transport::soap::{OperationName, PLAIN_PATH, SOAP_PATH};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The time from one page to the next. Nobody logs in to ask for one, and each is asked of the database.
+const LEAST_APART: Duration = Duration::from_millis(100);
+
+/// The last page, and when it was begun.
+pub type LastPage = Mutex<Option<(Instant, Bytes)>>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
@@ -87,15 +97,33 @@ fn route(path: &str) -> &'static str {
 }
 
 pub async fn scrape(State(state): State<Arc<JsonState>>) -> Result<Response, Problem> {
+    let asked = Instant::now();
+    let mut last = state.last_page.lock().await;
+    let page = match &*last {
+        // It was begun for somebody who waited as well.
+        Some((begun, page)) if *begun > asked => page.clone(),
+        other => {
+            if let Some((begun, _)) = other {
+                tokio::time::sleep_until(*begun + LEAST_APART).await;
+            }
+            let (begun, page) = (Instant::now(), Bytes::from(write(&state).await?));
+            *last = Some((begun, page.clone()));
+            page
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
+}
+
+async fn write(state: &JsonState) -> Result<String, Problem> {
     let overview = state.services.overview().await?;
     let now = state.services.clock().now();
     let mut registry = Registry::with_prefix("prepress");
-    register_process(&mut registry, &state);
+    register_process(&mut registry, state);
     register_overview(&mut registry, &overview, now);
     register_stats(&mut registry, state.services.stats());
     let mut page = String::new();
     text::encode(&mut page, &registry).map_err(|fmt::Error| Error::Internal("metrics cannot be written".to_owned()))?;
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
+    Ok(page)
 }
 
 fn register_process(registry: &mut Registry, state: &JsonState) {
@@ -136,7 +164,7 @@ fn register_connections(registry: &mut Registry, counts: &Counts) {
     {
         closed.get_or_create(&WhyLabel { why }).inc_by(count);
     }
-    let help = "Connections closed by this server: idle ones for others, those whose time was over, those whose client broke \
+    let help = "Connections closed by this server: those that made room for others, those whose time was over, those whose client broke \
                 off one request after another, and those for which there was no place";
     registry.register("connections_closed", help, closed);
     let beyond = Counter::<u64>::default();

@@ -30,7 +30,7 @@ use super::connections::Table;
 use crate::service::Services;
 use crate::service::jobs::Limits;
 
-pub use metrics::{HttpMetrics, measured};
+pub use metrics::{HttpMetrics, LastPage, measured};
 
 /// What the routes share.
 pub struct JsonState {
@@ -39,6 +39,7 @@ pub struct JsonState {
     pub limits: Limits,
     pub accepting: Accepting,
     pub http: HttpMetrics,
+    pub last_page: LastPage,
     /// What the metrics say of connections, and of the bytes of requests.
     pub(crate) connections: Arc<Table>,
     pub budgets: Budgets,

@@ -88,6 +88,7 @@ impl From<Error> for Problem {
             Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "denied", "Not with these rights", detail),
             Error::Refused(_) => Self::not_found(detail),
             Error::Ambiguous(ambiguous) => Self::ambiguous(ambiguous),
+            Error::Busy => Self::busy(detail),
             Error::Invalid(invalid) => Self::parameter(invalid),
             Error::Missing { field, rule } => Self::parameter(Invalid::new(field, format!("is missing: {rule}"))),
             Error::Store(_) | Error::Internal(_) => {

@@ -36,7 +36,7 @@ use futures_util::stream::BoxStream;
 use serde_json::Value;
 
 use super::budget::Charge;
-use super::connections::{Crowded, Reserve};
+use super::connections::{Crowded, Visit};
 use crate::contract::{Operation, Version};
 use crate::service::Caller;
 
@@ -54,7 +54,6 @@ pub use router::{
 };
 pub use text::{decode as decode_text, parameter as media_parameter};
 pub use unpack::Codings;
-pub use wsdl::wsdl;
 pub use xml::{Element, Limits, parse};
 
 /// A call as it came in, read and checked against the contract. Whether it is allowed is for the receiver to say.
@@ -77,15 +76,15 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Admission {
     pub charge: Charge,
-    pub(crate) reserve: Option<Reserve>,
+    pub(crate) visit: Option<Visit>,
 }
 
 impl Admission {
     /// To be told when the login has been accepted, and to be kept until the call is answered.
     pub async fn accept(&mut self, caller: &Caller) -> Result<(), Fault> {
-        self.reserve
+        self.visit
             .iter()
-            .try_for_each(|reserve| reserve.let_in(caller))
+            .try_for_each(|visit| visit.let_in(caller))
             .map_err(|crowded: Crowded| Fault::from(crowded))?;
         Ok(self.charge.accept().await?)
     }

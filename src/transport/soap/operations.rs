@@ -167,7 +167,6 @@ impl Dispatch for ServiceDispatch {
         let credentials = service::Credentials {
             user: Some(credentials.user),
             password: Some(credentials.password),
-            client: origin.peer.map(|peer| peer.to_string()),
             peer: origin.peer,
             ..service::Credentials::default()
         };
@@ -175,19 +174,12 @@ impl Dispatch for ServiceDispatch {
     }
 
     async fn call(&self, mut request: Request) -> Result<Answer, Fault> {
-        let client = request
-            .origin
-            .peer
-            .map(|peer| peer.to_string())
-            .into_iter()
-            .chain(request.app_name.clone().filter(|name| !name.is_empty()))
-            .collect::<Vec<_>>();
         let credentials = service::Credentials {
             user: request.credentials.as_ref().map(|credentials| credentials.user.clone()),
             password: request.credentials.map(|credentials| credentials.password),
             // A header that names no language is no reason to refuse a call: the reader gets the default.
             locale: request.locale.as_deref().and_then(|text| Locale::parse(text).ok()),
-            client: (!client.is_empty()).then(|| client.join(" ")),
+            app_name: request.app_name,
             peer: request.origin.peer,
             address: Some(request.origin.base_url.clone()),
         };
@@ -221,6 +213,7 @@ pub fn fault(error: Error) -> Fault {
         Error::Invalid(_) => FaultCode::InvalidParameter,
         Error::Missing { .. } => FaultCode::MissingParameter,
         Error::Refused(_) | Error::Ambiguous(_) => FaultCode::Exception,
+        Error::Busy => return Fault { is_busy: true, ..Fault::exception(error.to_string()) },
         Error::Store(error) => {
             tracing::error!(%error, "a call failed");
             FaultCode::Exception

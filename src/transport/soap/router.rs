@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
 use crate::transport::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
-use crate::transport::connections::{Crowded, Reserve};
+use crate::transport::connections::{Crowded, Visit};
 use crate::transport::proxies;
 
 use super::{
@@ -31,7 +31,7 @@ use super::{
     reply::{self, Listed, Reply},
     text::{self, parameter},
     unpack::{self, Codings, Unusable},
-    wsdl::{pieces, wsdl},
+    wsdl,
     xml::{self, Element},
 };
 
@@ -48,6 +48,14 @@ const DRAIN_FACTOR: usize = 16;
 /// What an element of a request takes once it is read, for each of its two tags: its 96 bytes, as much again for what a list
 /// that grows keeps free, its name, and its value.
 const TAG: u64 = 256;
+
+/// The longest address of a service that a WSDL is made for. It may grow sixfold when it is escaped.
+const LONGEST_SERVICE_URL: usize = 300;
+
+/// Documents up to here are parsed where they were read; it takes some milliseconds. Larger ones would keep all that shares that
+/// thread waiting, and take turns.
+const PARSED_AT_ONCE: usize = 128 << 10;
+static PARSING: Semaphore = Semaphore::const_new(4);
 
 /// Requests that are unpacked at the same time. Each may grow to the limit, whatever little its sender spent on it.
 static UNPACKING: Semaphore = Semaphore::const_new(8);
@@ -140,12 +148,12 @@ async fn exchange(
     charge: Charge,
     style: &mut Style,
 ) -> Result<Reply, Fault> {
-    let mut admission = Admission { charge, reserve: parts.extensions.get::<Reserve>().cloned() };
+    let mut admission = Admission { charge, visit: parts.extensions.get::<Visit>().cloned() };
     admission.charge.grow(weight_of_head(parts)).await?;
-    let early = log_in_early(state, parts, admission.reserve.as_ref()).await;
+    let early = log_in_early(state, parts, admission.visit.as_ref()).await;
     let bytes = read_body(parts, body, state.settings.max_body_bytes, &mut admission.charge, style).await?;
     admission.charge.grow(weight(&bytes, state.settings.xml.elements)).await?;
-    let mut call = read_call(state, endpoint, parts, &bytes, (admission, early), style)?;
+    let mut call = read_call(state, endpoint, parts, &bytes, (admission, early), style).await?;
     call.admission.charge.shrink(bytes.capacity() as u64);
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
@@ -165,11 +173,11 @@ enum Early {
 
 /// Lets a request in by its head where the body may come too late: on the reserve, whose connections are not open for long to
 /// others than administrators. Elsewhere a login in the head is not looked at if the body has one: it may be for a proxy.
-async fn log_in_early(state: &SoapState, parts: &Parts, reserve: Option<&Reserve>) -> Early {
-    let Some(reserve) = reserve else { return Early::Open };
+async fn log_in_early(state: &SoapState, parts: &Parts, visit: Option<&Visit>) -> Early {
+    let Some(visit) = visit.filter(|visit| visit.is_reserved()) else { return Early::Open };
     let Some(credentials) = credentials::basic(&parts.headers) else { return Early::Open };
     match state.dispatch.log_in(credentials, &origin(parts, &state.settings)).await {
-        Ok(caller) => match reserve.let_in(&caller) {
+        Ok(caller) => match visit.let_in(&caller) {
             // Who is no administrator is told so when all is read.
             Ok(()) | Err(Crowded) => Early::Open,
         },
@@ -183,7 +191,22 @@ pub fn weight(bytes: &[u8], most_elements: usize) -> u64 {
     2 * bytes.len() as u64 + tags as u64 * TAG
 }
 
-fn read_call(
+async fn parse(text: Cow<'_, str>, limits: xml::Limits) -> Result<Element, Fault> {
+    let parsed = if text.len() <= PARSED_AT_ONCE {
+        xml::parse(&text, &limits)
+    } else {
+        let (text, turn) = (text.into_owned(), PARSING.acquire().await);
+        let parsed = tokio::task::spawn_blocking(move || {
+            // It is parsed to the end, also when nobody waits for it any more: the turn lasts as long.
+            let _turn = turn;
+            xml::parse(&text, &limits)
+        });
+        parsed.await.map_err(|error| Fault::exception(error.to_string()))?
+    };
+    parsed.map_err(|problem| Fault::request_xml(format!("The request is refused: {problem}")))
+}
+
+async fn read_call(
     state: &SoapState,
     endpoint: Endpoint,
     parts: &Parts,
@@ -198,8 +221,7 @@ fn read_call(
     let content_type = root.content_type.as_deref();
     let text = text::decode(&root.bytes, parameter(content_type, "charset").as_deref()).map_err(unreadable)?;
     style.guess(text.as_bytes());
-    let document = xml::parse(&text, &state.settings.xml)
-        .map_err(|problem| Fault::request_xml(format!("The request is refused: {problem}")))?;
+    let document = parse(text, state.settings.xml).await?;
     let opened = envelope::open(document, endpoint)?;
     style.framing = opened.framing;
     let auth = AuthHeader::read(&opened.headers);
@@ -494,16 +516,21 @@ fn version_of_file(file: &str) -> Option<Version> {
 fn describe_version(state: &SoapState, version: Version, query: &str, parts: &Parts) -> Response {
     let service_url = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "serviceUrl");
     let address = match service_url {
-        Some((_, url)) if address::is_web_url(&url) => url.into_owned(),
-        Some(_) => return plain_text(StatusCode::BAD_REQUEST, "serviceUrl must be an http or https address\n"),
+        Some((_, url)) if url.len() <= LONGEST_SERVICE_URL && address::is_web_url(&url) => url.into_owned(),
+        Some(_) => {
+            let rule =
+                format!("serviceUrl must be an http or https address of at most {LONGEST_SERVICE_URL} characters\n");
+            return plain_text(StatusCode::BAD_REQUEST, rule);
+        }
         None => format!("{}{SOAP_PATH}", origin(parts, &state.settings).base_url),
     };
     let compresses = state.settings.gzip.compresses(None, gzip::accepts_gzip(&parts.headers));
-    if compresses {
-        return document(StatusCode::OK, XML, wsdl(version, &address), compresses);
-    }
-    let pieces = pieces(version, &address);
+    let packed = compresses.then(|| wsdl::packed(version, &address)).flatten();
     let mut headers = document_headers(XML);
+    if packed.is_some() {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let pieces = packed.unwrap_or_else(|| wsdl::plain(version, &address));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(pieces.iter().map(|piece| piece.len()).sum::<usize>()));
     let pieces = pieces.into_iter().map(Ok::<_, std::convert::Infallible>);
     (headers, Body::from_stream(stream::iter(pieces))).into_response()

@@ -12,6 +12,7 @@ use crate::contract::{
     Contract, Field, FieldType, Header, Occurs, Operation, Structure, UNVERSIONED_NAMESPACE, Version,
 };
 
+use super::gzip::{Assembly, Packed};
 use super::xml::escape_into;
 
 const TARGET_NAMESPACE: &str = "http://www.scene7.com/IpsApi";
@@ -25,38 +26,71 @@ const ANY_ATTRIBUTE: &str = "<xsd:anyAttribute namespace=\"##other\" processCont
 const ADDRESS_MARK: &str = "{{address}}";
 const NAMESPACE_MARK: &str = "{{namespace}}";
 
-/// The text of each known version, but for the address and the namespace.
-static TEMPLATES: LazyLock<Mutex<BTreeMap<Version, &'static str>>> = LazyLock::new(Mutex::default);
-
-/// The WSDL of a version with the address of its service.
-pub fn wsdl(version: Version, address: &str) -> String {
-    let pieces = pieces(version, address);
-    pieces.iter().map(|piece| String::from_utf8_lossy(piece)).collect()
+/// What the document of a version is made of.
+enum Part {
+    Text { plain: &'static str, packed: Option<Packed> },
+    Namespace,
+    Address,
 }
 
-/// The same in pieces. What all of them have in common is there once, however many clients take their time to read it.
-pub fn pieces(version: Version, address: &str) -> Vec<Bytes> {
+/// Each known version, but for the address and the namespace.
+static TEMPLATES: LazyLock<Mutex<BTreeMap<Version, &'static [Part]>>> = LazyLock::new(Mutex::default);
+
+/// The WSDL of a version with the address of its service, in pieces. What all of them have in common is there once, however many
+/// clients take their time to read it.
+pub fn plain(version: Version, address: &str) -> Vec<Bytes> {
+    let (namespace, address) = (Bytes::from(version.namespace()), escaped(address));
+    let piece = |part: &Part| match part {
+        Part::Text { plain, .. } => Bytes::from_static(plain.as_bytes()),
+        Part::Namespace => namespace.clone(),
+        Part::Address => address.clone(),
+    };
+    template(version.schema()).iter().map(piece).collect()
+}
+
+/// The same as gzip. Nothing of it is compressed anew; None if nothing could be.
+pub fn packed(version: Version, address: &str) -> Option<Vec<Bytes>> {
+    let (namespace, address) = (version.namespace(), escaped(address));
+    let mut assembly = Assembly::new();
+    for part in template(version.schema()) {
+        match part {
+            Part::Text { packed, .. } => assembly.packed(packed.as_ref()?),
+            Part::Namespace => assembly.stored(namespace.as_bytes()),
+            Part::Address => assembly.stored(&address),
+        }
+    }
+    Some(assembly.finish())
+}
+
+fn escaped(address: &str) -> Bytes {
     let mut escaped = String::new();
     escape_into(address, &mut escaped);
-    let filled = [(NAMESPACE_MARK, Bytes::from(version.namespace())), (ADDRESS_MARK, Bytes::from(escaped))];
-    let mut rest = template(version.schema());
-    let mut pieces = Vec::new();
-    let next = |rest: &'static str| {
-        let found = filled.iter().filter_map(|(mark, text)| Some((rest.split_once(mark)?, text)));
-        found.min_by_key(|((before, _), _)| before.len())
-    };
-    while let Some(((before, after), text)) = next(rest) {
-        pieces.extend([Bytes::from_static(before.as_bytes()), text.clone()]);
-        rest = after;
-    }
-    pieces.push(Bytes::from_static(rest.as_bytes()));
-    pieces
+    escaped.into()
 }
 
 /// Generates a version's text on its first use. There are as many as the table has versions, so they are kept for good.
-fn template(version: Version) -> &'static str {
+fn template(version: Version) -> &'static [Part] {
     let mut templates = TEMPLATES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    templates.entry(version).or_insert_with(|| Box::leak(Generator::new(version).document().into_boxed_str()))
+    templates.entry(version).or_insert_with(|| {
+        let text = Box::leak(Generator::new(version).document().into_boxed_str());
+        Box::leak(parts(text).into_boxed_slice())
+    })
+}
+
+fn parts(mut rest: &'static str) -> Vec<Part> {
+    let text = |plain: &'static str| Part::Text { plain, packed: Packed::new(plain.as_bytes()).ok() };
+    let next = |rest: &'static str| {
+        let marks = [(NAMESPACE_MARK, Part::Namespace), (ADDRESS_MARK, Part::Address)];
+        let found = marks.into_iter().filter_map(|(mark, part)| Some((rest.split_once(mark)?, part)));
+        found.min_by_key(|((before, _), _)| before.len())
+    };
+    let mut parts = Vec::new();
+    while let Some(((before, after), part)) = next(rest) {
+        parts.extend([text(before), part]);
+        rest = after;
+    }
+    parts.push(text(rest));
+    parts
 }
 
 struct Generator {
@@ -314,6 +348,20 @@ mod tests {
         let limits = xml::Limits { elements: usize::MAX, ..xml::Limits::default() };
         xml::parse(&wsdl(version, "http://127.0.0.1:8080/x?a=1&b=2"), &limits)
             .unwrap_or_else(|problem| panic!("{version}: {problem}"))
+    }
+
+    fn wsdl(version: Version, address: &str) -> String {
+        String::from_utf8(plain(version, address).concat()).unwrap()
+    }
+
+    #[test]
+    fn what_is_packed_is_the_same() {
+        for version in Contract::get().versions() {
+            let (address, mut text) = (format!("http://a/?{}&", "x".repeat(990)), String::new());
+            let packed = packed(version, &address).unwrap().concat();
+            std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed.as_slice()), &mut text).unwrap();
+            assert!(text == wsdl(version, &address) && packed.len() < text.len() / 4, "{version}: {}", packed.len());
+        }
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub struct Limits {
     pub elements: usize,
     /// Of one element.
     pub attributes: usize,
+    /// Of all of them.
+    pub all_attributes: usize,
+    /// Prefixes and default namespaces that hold at a time. The name of each element is looked for among them.
+    pub bindings: usize,
     /// Bytes of text directly in one element.
     pub text: usize,
     /// Bytes of the name of a namespace. It is looked at for each element that is in it.
@@ -30,7 +34,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { depth: 64, elements: 200_000, attributes: 32, text: 4 << 20, namespace: 1000 }
+        Limits {
+            depth: 64,
+            elements: 200_000,
+            attributes: 32,
+            all_attributes: 200_000,
+            bindings: 64,
+            text: 4 << 20,
+            namespace: 1000,
+        }
     }
 }
 
@@ -58,13 +70,15 @@ impl Element {
 pub fn parse(text: &str, limits: &Limits) -> Result<Element, String> {
     /// Names that stand in the reason may be as long as the document.
     const LONGEST_REASON: usize = 400;
-    let parser = Parser { limits, elements: 0, namespaces: HashSet::new(), open: Vec::new(), root: None };
+    let parser =
+        Parser { limits, elements: 0, attributes: 0, namespaces: HashSet::new(), open: Vec::new(), root: None };
     parser.run(text).map_err(|reason| shorten(&reason, LONGEST_REASON))
 }
 
 struct Parser<'a> {
     limits: &'a Limits,
     elements: usize,
+    attributes: usize,
     /// Each is kept once, however many elements are in it.
     namespaces: HashSet<Arc<str>>,
     open: Vec<Element>,
@@ -75,6 +89,7 @@ impl Parser<'_> {
     fn run(mut self, text: &str) -> Result<Element, String> {
         let mut reader = NsReader::from_str(text);
         reader.config_mut().check_comments = true;
+        reader.resolver_mut().set_max_namespace_bindings(self.limits.bindings);
         loop {
             let event = reader.read_event().map_err(|error| malformed(&error, reader.error_position()))?;
             match event {
@@ -132,19 +147,26 @@ impl Parser<'_> {
         Ok(namespace)
     }
 
-    fn read_attributes(&self, reader: &NsReader<&[u8]>, tag: &BytesStart, name: &str) -> Result<bool, String> {
+    fn read_attributes(&mut self, reader: &NsReader<&[u8]>, tag: &BytesStart, name: &str) -> Result<bool, String> {
         let mut is_nil = false;
         for (index, attribute) in tag.attributes().enumerate() {
             if index >= self.limits.attributes {
                 return Err(format!("element {name} has more than {} attributes", self.limits.attributes));
             }
+            self.attributes += 1;
+            if self.attributes > self.limits.all_attributes {
+                return Err(format!("there are more than {} attributes", self.limits.all_attributes));
+            }
             let attribute = attribute.map_err(|error| format!("element {name} has a bad attribute: {error}"))?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| format!("element {name} has a bad attribute value: {error}"))?;
-            let (namespace, local) = reader.resolver().resolve_attribute(attribute.key);
-            let of_schema = matches!(namespace, ResolveResult::Bound(bound) if bound.as_ref() == SCHEMA_INSTANCE);
-            if of_schema && local.as_ref() == "nil" {
+            // Of the others nothing is asked, so that nobody makes this server look for their namespaces.
+            if attribute.key.local_name().as_ref() != "nil" {
+                continue;
+            }
+            let (namespace, _) = reader.resolver().resolve_attribute(attribute.key);
+            if matches!(namespace, ResolveResult::Bound(bound) if bound.as_ref() == SCHEMA_INSTANCE) {
                 is_nil = matches!(value.trim(), "true" | "1");
             }
         }
@@ -302,13 +324,18 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let limits = Limits { depth: 3, elements: 5, attributes: 2, text: 4, namespace: 5 };
+        let limits =
+            Limits { depth: 3, elements: 5, attributes: 2, all_attributes: 4, bindings: 3, text: 4, namespace: 5 };
         let refusal = |text: &str| parse(text, &limits).err().unwrap_or_default();
         assert_eq!(refusal("<a><a><a/></a></a>"), "");
         assert!(refusal("<a><a><a><a/></a></a></a>").contains("3 deep"));
         assert!(refusal("<a><b/><b/><b/><b/><b/></a>").contains("5 elements"));
         assert!(refusal("<a b='' c='' d=''/>").contains("2 attributes"));
         assert!(refusal("<a>abc<b/>de</a>").contains("4 bytes"));
+        assert_eq!(refusal("<a b='' c=''><b b='' c=''/></a>"), "");
+        assert!(refusal("<a b='' c=''><b b='' c=''/><b b=''/></a>").contains("4 attributes"));
+        assert_eq!(refusal("<a xmlns:a='urn:x' xmlns:b='urn:x'><b xmlns:c='urn:x'/><b xmlns:c='urn:x'/></a>"), "");
+        assert!(refusal("<a xmlns:a='u' xmlns:b='u'><b xmlns:c='u'><c xmlns:d='u'/></b></a>").contains("3 namespaces"));
         let bindings: String = (0..1000).map(|index| format!(" xmlns:a{index}='urn:x'")).collect();
         assert!(refusal(&format!("<a{bindings}/>")).contains("namespaces are bound"));
         assert_eq!(refusal("<a xmlns='urn:x'><b xmlns='urn:y'/></a>"), "");

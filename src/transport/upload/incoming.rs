@@ -16,13 +16,11 @@ use futures_util::StreamExt;
 use thiserror::Error;
 
 use crate::clock::Stopwatch;
+use crate::transport::connections::LEAST_PROGRESS;
 
 /// What is read of a post before somebody answers for it. A login has some hundred bytes, and what stands before it in
 /// the same packet as much again.
 pub(super) const MOST_BEFORE_LOGIN: u64 = 1 << 20;
-
-/// With the patience of a minute that is 546 bytes in a second; Apache's mod_reqtimeout asks for 500.
-pub(super) const LEAST_PROGRESS: u64 = 32 << 10;
 
 /// What still comes after a refusal is read and thrown away up to here: a client that is cut off while it writes never
 /// reads why.

@@ -240,7 +240,7 @@ async fn on_the_reserve_a_login_in_the_head_is_looked_at_first_and_once() {
             "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Header>{header}</e:Header><e:Body>\
              <getActiveJobsParam xmlns='{V2014}'><companyHandle>c|1</companyHandle></getActiveJobsParam></e:Body></e:Envelope>"
         );
-        let request = HttpRequest::post(SOAP_PATH).header("Authorization", login).extension(Reserve::default());
+        let request = HttpRequest::post(SOAP_PATH).header("Authorization", login).extension(Visit::new(true));
         let response = app(Settings::default()).oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
@@ -477,8 +477,11 @@ async fn the_wsdl_can_be_had_in_other_ways() {
     }
     let path = "/scene7/IpsApi.wsdl?serviceUrl=https%3A%2F%2Fips.example.com%2Fx%3Fa%3D1%26b%3D2";
     assert!(get_path(path, &[]).await.text().contains("location=\"https://ips.example.com/x?a=1&amp;b=2\""));
-    let reply = get_path("/scene7/IpsApi.wsdl?serviceUrl=javascript:x", &[]).await;
-    assert_eq!((reply.status, reply.text().as_str()), (400, "serviceUrl must be an http or https address\n"));
+    for url in ["javascript:x", &format!("http://a/{}", "x".repeat(300))] {
+        let reply = get_path(&format!("/scene7/IpsApi.wsdl?serviceUrl={url}"), &[]).await;
+        let rule = "serviceUrl must be an http or https address of at most 300 characters\n";
+        assert_eq!((reply.status, reply.text().as_str()), (400, rule));
+    }
     let reply = get_path("/scene7/IpsApi.wsdl", &[("accept-encoding", "gzip")]).await;
     assert!(reply.unzipped().contains("wsdl:definitions"));
     let head = send(Settings::default(), "HEAD", "/scene7/IpsApi-2014-04-03.wsdl", &[], Body::empty()).await;
