@@ -164,7 +164,8 @@ impl UploadUrls {
             },
         }
         if download.is_endless() {
-            note(incoming, LogType::JobInfo, Message::new("url-length-unsaid"));
+            let message = Message::new("url-length-unsaid").with("url", incoming.shown.clone());
+            incoming.history.push(LogLine::new(LogType::JobInfo, message));
         }
         self.decoded(download, incoming).await
     }
@@ -173,7 +174,9 @@ impl UploadUrls {
     async fn decoded(&self, mut download: Download, incoming: &mut Incoming) -> Result<Download, Trouble> {
         let Codings { known, strange } = download.codings();
         for coding in strange {
-            note(incoming, LogType::UploadWarning, Message::new("url-coding-strange").with("coding", coding));
+            let message =
+                Message::new("url-coding-strange").with("url", incoming.shown.clone()).with("coding", coding);
+            incoming.history.push(LogLine::new(LogType::UploadWarning, message));
         }
         for coding in known.into_iter().rev() {
             let (plain, limit) = (self.draft().await?, self.workshop.settings.fetch.max_bytes.get());
@@ -187,7 +190,8 @@ impl UploadUrls {
                 Decoded::OfTheFile => (LogType::JobInfo, "url-packed-by-itself"),
                 Decoded::NotAtAll => (LogType::UploadWarning, "url-not-encoded"),
             };
-            note(incoming, log_type, Message::new(code).with("coding", coding.name()));
+            let message = Message::new(code).with("url", incoming.shown.clone()).with("coding", coding.name());
+            incoming.history.push(LogLine::new(log_type, message));
         }
         Ok(download)
     }
@@ -291,11 +295,6 @@ impl UploadUrls {
             Err(Unmade::Failed(failure)) => Err(failure),
         }
     }
-}
-
-fn note(incoming: &mut Incoming, log_type: LogType, message: Message) {
-    let line = LogLine::new(log_type, message.with("url", incoming.shown.clone()));
-    incoming.history.push(line);
 }
 
 fn not_fetched(incoming: &Incoming, why: Message) -> Fate {
