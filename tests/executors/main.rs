@@ -12,7 +12,6 @@ mod contexts;
 mod corpus;
 mod edits;
 mod export;
-mod framing;
 mod heif;
 mod layers;
 mod likeness;
