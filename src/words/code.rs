@@ -142,6 +142,7 @@ codes! {
     URL_FAILED = "url-failed";
     URL_RETRIED = "url-retried";
     URL_DECODED = "url-decoded";
+    URL_BEGUN_ANEW = "url-begun-anew";
     URL_LENGTH_UNSAID = "url-length-unsaid";
 
     // Job log: optimization
@@ -265,6 +266,8 @@ codes! {
     REASON_TOO_MANY_REDIRECTS = "reason-too-many-redirects";
     REASON_CONNECTION = "reason-connection";
     REASON_OTHER_PART = "reason-other-part";
+    REASON_TRANSFER_CODING = "reason-transfer-coding";
+    REASON_LENGTHS_DIFFER = "reason-lengths-differ";
     REASON_CUT_SHORT = "reason-cut-short";
     REASON_CONTENT_CODING = "reason-content-coding";
     REASON_CODING_DAMAGED = "reason-coding-damaged";

@@ -565,6 +565,9 @@ url-retried = { $url } could not be fetched (attempt { $attempt } of { $attempts
 # $url (Text)
 url-decoded = { $url } came encoded as gzip, which was not asked for; it was decoded.
 # $url (Text)
+# $reason (Text)
+url-begun-anew = { $url } came in several tries, and { $reason }. It is fetched once more from the beginning.
+# $url (Text)
 url-length-unsaid = The server did not say how long { $url } is: if the connection was cut, the file lacks its end.
 
 ## Job log: optimization
@@ -954,6 +957,9 @@ reason-too-many-redirects = it was redirected more than { $limit } times
 # $detail (Text) what the network said
 reason-connection = the connection failed: { $detail }
 reason-other-part = the server sent another part of the file than was asked for
+# $coding (Text) as the server calls it
+reason-transfer-coding = it came with Transfer-Encoding: { $coding }, and only chunked is read
+reason-lengths-differ = the server says in several ways how long it is, or in none that can be read
 # $bytes (Number) that came
 # $length (Number) bytes of the file
 reason-cut-short = only { NUMBER($bytes) } of { NUMBER($length) } bytes came

@@ -12,6 +12,7 @@ mod contexts;
 mod corpus;
 mod edits;
 mod export;
+mod framing;
 mod heif;
 mod layers;
 mod likeness;

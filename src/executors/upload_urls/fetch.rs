@@ -127,10 +127,10 @@ impl Download {
     }
 
     /// The range that an answer brings, and how many bytes the file has, if it fits to what is there: behind it, or anew.
-    fn fitting(&self, url: &Url, response: &Response) -> Option<(ContentRange, u64)> {
+    fn fitting(&self, url: &Url, response: &Response, sent: Option<u64>) -> Option<(ContentRange, u64)> {
         let headers = response.headers();
         let range = ContentRange::of(headers)?;
-        let is_whole_range = response.content_length().is_none_or(|sent| sent == range.end - range.first);
+        let is_whole_range = sent.is_none_or(|sent| sent == range.end - range.first);
         if !is_whole_range {
             return None;
         }
@@ -263,13 +263,13 @@ impl Fetcher {
     fn place(&self, url: Url, response: &Response, download: &mut Download) -> Result<Option<u64>, Trouble> {
         match response.status() {
             StatusCode::OK => {
-                let length = response.content_length();
+                let length = sent_length(response)?;
                 self.check_size(length.unwrap_or_default())?;
                 download.begin(Version::of(url, response, length)?);
                 Ok(length)
             }
             StatusCode::PARTIAL_CONTENT => {
-                let Some((range, length)) = download.fitting(&url, response) else {
+                let Some((range, length)) = download.fitting(&url, response, sent_length(response)?) else {
                     download.forget();
                     return Err(other_part());
                 };
@@ -330,6 +330,27 @@ impl Fetcher {
 impl From<BlobError> for Trouble {
     fn from(error: BlobError) -> Self {
         Self::Ours(error.into())
+    }
+}
+
+/// How many bytes an answer says that it brings. Frames are `chunked` and nothing else: of other codings nobody can tell the end, or
+/// the file in them. A length beside frames holds as well: they may be those of another answer (RFC 9112, 6.3).
+fn sent_length(response: &Response) -> Result<Option<u64>, Trouble> {
+    let headers = response.headers();
+    let all = |name| headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let codings = all(header::TRANSFER_ENCODING).collect::<Vec<_>>().join(", ");
+    if codings.is_empty() && !headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(response.content_length());
+    }
+    if !codings.trim().eq_ignore_ascii_case("chunked") {
+        let shown: String = codings.chars().filter(|c| !c.is_control()).take(80).collect();
+        return Err(Trouble::Lasting(Message::new("reason-transfer-coding").with("coding", shown)));
+    }
+    let lengths = all(header::CONTENT_LENGTH).map(|length| length.trim().parse().ok()).collect::<Vec<Option<u64>>>();
+    match lengths[..] {
+        [] => Ok(None),
+        [Some(first), ref others @ ..] if others.iter().all(|other| *other == Some(first)) => Ok(Some(first)),
+        _ => Err(Trouble::Lasting(Message::new("reason-lengths-differ"))),
     }
 }
 

@@ -114,7 +114,18 @@ impl UploadUrls {
         };
         incoming.folder.clone_from(&destination.folder);
         incoming.siblings = sources.siblings_of(&destination.source());
-        match self.fetch(context, fetcher, &url, &mut incoming).await {
+        let mut fetched = self.fetch(context, fetcher, &url, &mut incoming).await;
+        if let Err(Trouble::Lasting(why)) = &fetched
+            && why.code == "reason-coding-damaged"
+            && incoming.history.iter().any(|line| line.message.code == "url-retried")
+        {
+            // What came in several tries may be of several versions that the server calls the same.
+            let message =
+                Message::new("url-begun-anew").with("url", incoming.shown.clone()).with("reason", why.clone());
+            incoming.history.push(LogLine::new(LogType::JobInfo, message));
+            fetched = self.fetch(context, fetcher, &url, &mut incoming).await;
+        }
+        match fetched {
             Ok(download) => self.take_in(context, filing, incoming, download, &destination).await,
             Err(Trouble::Ours(failure)) => Err(failure),
             Err(Trouble::Lasting(why) | Trouble::Passing { why, .. }) => {

@@ -9,7 +9,7 @@ use sqlx::Row;
 
 use super::change::{Change, changed, held};
 use super::ingest::{self, Master, NewAsset};
-use super::marking::Marking;
+use super::marking::{self, Marking};
 use super::set_change::{Seat, describe, with_what_belongs};
 use super::sets::{Member, set_members};
 use super::{AssetError, Contexts, ids, set_marks};
@@ -293,12 +293,7 @@ async fn unmarked(tx: &mut Transaction, growth: &Growth, assets: &[AssetId]) -> 
 }
 
 async fn unmark(tx: &mut Transaction, growth: &Growth, set: AssetId) -> Result<SetMarks, StoreError> {
-    let unmarked = sqlx::query("UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1")
-        .bind(set.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("unmark a set"))?;
-    if unmarked.rows_affected() == 0 {
+    if marking::unmark(tx, &[set]).await? == 0 {
         return Ok(SetMarks::AsBefore);
     }
     changed(tx, change(growth), &[set]).await?;

@@ -1,6 +1,6 @@
 //! Where what a job makes is marked for publishing.
 
-use super::{Contexts, set_marks};
+use super::{Contexts, ids, set_marks};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::{StoreError, Transaction};
 
@@ -46,7 +46,7 @@ impl Marking {
         if self.keeps(tx, company).await? {
             return Ok(Marked::AsBefore);
         }
-        set_marks(tx, company, assets, &Contexts::All, false).await?;
+        unmark(tx, assets).await?;
         set_marks(tx, company, assets, &self.of_new(), true).await?;
         Ok(Marked::ByTheOrder)
     }
@@ -64,8 +64,8 @@ impl Marking {
         }
     }
 
-    /// Marks what was made from `parent` for the first time, or again after it was in the trash: as that is, where its marks are
-    /// kept.
+    /// Marks what was made from `parent` for the first time, or again after it was in the trash and was [unmarked](unmark): as that
+    /// is, where its marks are kept.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
@@ -73,7 +73,6 @@ impl Marking {
         part: AssetId,
         parent: AssetId,
     ) -> Result<(), StoreError> {
-        set_marks(tx, company, &[part], &Contexts::All, false).await?;
         if !self.keeps(tx, company).await? {
             return set_marks(tx, company, &[part], &self.of_new(), true).await;
         }
@@ -89,4 +88,14 @@ impl Marking {
         .map(|_| ())
         .map_err(StoreError::doing("mark a part as its asset"))
     }
+}
+
+/// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.
+pub(super) async fn unmark(tx: &mut Transaction, assets: &[AssetId]) -> Result<u64, StoreError> {
+    sqlx::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))")
+        .bind(ids(assets))
+        .execute(tx)
+        .await
+        .map(|unmarked| unmarked.rows_affected())
+        .map_err(StoreError::doing("unmark assets"))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::arrival::{self, Filed};
 use super::change::{Change, changed};
 use super::ingest::{self, Master, NewAsset};
-use super::marking::Marking;
+use super::marking::{self, Marking};
 use super::{AssetError, Contexts, parts, set_marks};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId};
@@ -170,6 +170,7 @@ async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<(), As
     }
     if held.in_trash {
         parts::bring_back(tx, set.company, held.id, set.at).await?;
+        marking::unmark(tx, &[held.id]).await?;
         mark_new(tx, set, held.id).await?;
     }
     Ok(())
@@ -180,7 +181,6 @@ async fn mark_new(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<
     if let Some(origin) = &set.made_from {
         return set.marking.mark_part(tx, set.company, asset, origin.parent).await;
     }
-    set_marks(tx, set.company, &[asset], &Contexts::All, false).await?;
     set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await
 }
 
