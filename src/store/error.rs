@@ -59,6 +59,10 @@ pub enum Unopened {
     Rights(String),
     #[error("another process does not let go of it ({0}); end what works on it, or try again")]
     Busy(String),
+    #[error(
+        "another process holds a lock on {folder}, longer than it takes to bring a database up to date; `fuser {folder}` names it: end it, or try again"
+    )]
+    Locked { folder: PathBuf },
     #[error("{0}; `prepress check` says more")]
     Other(String),
 }
