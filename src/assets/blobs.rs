@@ -134,6 +134,10 @@ impl Blobs {
         let mut removed = 0;
         for entry in fs::read_dir(&folder).map_err(BlobError::doing("list", &folder))? {
             let path = entry.map_err(BlobError::doing("list", &folder))?.path();
+            if is_nobodys(&path)? {
+                tracing::warn!(path = %path.display(), "no file of ours lies where unfinished files do; it is left alone");
+                continue;
+            }
             fs::remove_file(&path).map_err(BlobError::doing("remove", &path))?;
             removed += 1;
         }
@@ -569,14 +573,24 @@ fn touch(path: &Path) -> Result<bool, BlobError> {
     }
 }
 
+/// Whether it is no file, as the `lost+found` of a disk of its own, or what somebody mounted there.
+fn is_nobodys(path: &Path) -> Result<bool, BlobError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(!found.is_file()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(BlobError::doing("look at", path)(error)),
+    }
+}
+
 /// The size of a file that was removed, since nobody has written to it since `before`.
 fn remove_old(path: &Path, before: SystemTime) -> Result<Option<u64>, BlobError> {
-    let found = match fs::metadata(path) {
+    let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(BlobError::doing("look at", path)(error)),
     };
-    if found.modified().map_err(BlobError::doing("look at", path))? >= before {
+    // What is no file was told at the start.
+    if !found.is_file() || found.modified().map_err(BlobError::doing("look at", path))? >= before {
         return Ok(None);
     }
     fs::remove_file(path).map_err(BlobError::doing("remove", path))?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::ioctl_ficlone;
 
 use super::blobs::{self, BlobError};
+use super::manifest::Manifest;
 use super::stamp::Stamp;
 use crate::model::asset::ContextKind;
 
@@ -58,6 +59,19 @@ pub fn is_ours(name: &str, manifest: &str, guest: Option<&str>) -> bool {
 /// What lies hidden beside the link of a company: its trees (`a`, `b`), the lock, contents on their way.
 pub fn hidden(folder: &Path, company: &str, ending: &str) -> PathBuf {
     folder.join(format!(".{company}.{ending}"))
+}
+
+/// Numbers of publishes beyond this are nobody's: what a manifest says may have been written by anybody.
+const MOST_PUBLISHES: i64 = 1 << 53;
+
+/// The highest number of a publish that the manifests of a company's trees are closed with; 0 without any.
+pub fn newest_publish(folder: &Path, company: &str, manifest: &str) -> io::Result<i64> {
+    let mut newest = 0;
+    for ending in ["a", "b"] {
+        let totals = Manifest::of(&hidden(folder, company, ending), manifest).totals()?;
+        newest = totals.map(|totals| totals.publish).filter(|seen| *seen < MOST_PUBLISHES).unwrap_or(0).max(newest);
+    }
+    Ok(newest)
 }
 
 /// What there is at the path of a published file.

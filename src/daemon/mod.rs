@@ -21,14 +21,13 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::assets::blobs::Blobs;
 use crate::assets::marks::{MarkError, Marks};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::{Engine, Parts};
 use crate::executors::Registry;
 use crate::media::child::RUNNING_BINARY;
-use crate::service::mark::{Age, MarkKeeper, Standing};
+use crate::service::mark::{Age, Beside, MarkKeeper, Standing};
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
 use crate::store::{Options, Store, StoreError};
@@ -170,12 +169,12 @@ fn make_private(data: &std::path::Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().mode(0o750).create(data)
 }
 
-/// Learns from the mark beside the blobs whether they have seen more than the database, and writes it.
-async fn meet_mark(services: &Services, blobs: &Blobs, identity: String) -> Result<MarkKeeper, StartError> {
-    if let Standing::Unreadable(reason) = services.standing(blobs.root()).await? {
+/// Learns from the mark beside the blobs, and from the trees, whether they have seen more than the database, and writes it.
+async fn meet_mark(services: &Services, beside: &Beside, identity: String) -> Result<MarkKeeper, StartError> {
+    if let Standing::Unreadable(reason) = services.standing(beside).await? {
         tracing::warn!(%reason, "the mark beside the stored files cannot be read; it is written anew");
     }
-    services.meet_mark(blobs.root()).await?;
+    services.meet_mark(beside).await?;
     if let Some(restored) = services.restored().await? {
         let (since, run, seen_run) = (restored.found_at, restored.run, restored.seen_run);
         let age = Age::from(restored);
@@ -187,7 +186,7 @@ async fn meet_mark(services: &Services, blobs: &Blobs, identity: String) -> Resu
              mailed since the backup may be again"
         );
     }
-    let mark = MarkKeeper::new(services.store().clone(), blobs.root(), identity);
+    let mark = MarkKeeper::new(services.store().clone(), &beside.blobs, identity);
     // A disk that is full keeps nobody from starting.
     if let Err(error) = mark.keep().await {
         tracing::warn!(%error, "the mark beside the stored files was not written; it is tried again in a minute");
@@ -235,7 +234,7 @@ impl Daemon {
         let blobs = parts::blobs(&config)?;
         let store = Store::open(Options::new(database(data), config.zone())).await?;
         let services = Services::new(store.clone(), clock.clone(), parts::service_settings(&config))?;
-        let mark = meet_mark(&services, &blobs, parts::installation(&store).await?).await?;
+        let mark = meet_mark(&services, &parts::beside(&config), parts::installation(&store).await?).await?;
         let listener = listener::Listener::bind(&config, clock.clone())?;
         let address = listener.address();
         let (marks, is_explained) = crashes::take_stock(data, &store, clock.now()).await?;

@@ -18,6 +18,7 @@ use crate::outward::{self, Guard};
 use crate::service;
 use crate::service::doctor::{MarkFolder, Places};
 use crate::service::jobs::Disks;
+use crate::service::mark::Beside;
 use crate::store::{Store, StoreError};
 
 /// Most instants of one schedule decided about in one transaction.
@@ -227,6 +228,11 @@ pub fn mark_folder(config: &Config, daemon_runs: bool) -> MarkFolder {
 /// The folder of the blob store.
 pub fn blob_root(config: &Config) -> PathBuf {
     config.data().join("blobs")
+}
+
+/// What lies beside the database and may be newer.
+pub fn beside(config: &Config) -> Beside {
+    Beside { blobs: blob_root(config), publish: config.publish_root() }
 }
 
 /// The executors of this version, over the blobs of the data folder.

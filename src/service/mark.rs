@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Error, Services};
 use crate::assets::mark::{self, Found, Mark};
+use crate::assets::published;
+use crate::model::id::ContextId;
 use crate::store::Store;
 pub use crate::store::numbers::Restored;
 use crate::store::numbers::is_behind;
+use crate::store::publishing::Site;
 
 /// Writes the mark when numbers have changed. Clones share what was written last.
 #[derive(Debug, Clone)]
@@ -58,7 +61,7 @@ pub enum Standing {
     Unreadable(String),
     /// It is the mark of another database.
     Stranger,
-    /// The mark has seen more.
+    /// The mark, or a tree of published files, has seen more.
     Behind,
 }
 
@@ -66,7 +69,7 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
     Older,
-    /// The mark beside the files is gone.
+    /// The mark beside the files is gone, or nobody can read it.
     Unknown,
 }
 
@@ -74,58 +77,107 @@ pub enum Age {
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Older => "is older than the stored files, as one that was restored from a backup",
-            Self::Unknown => "may be older than the stored files: the mark that lay beside them is gone",
+            Self::Older => {
+                "is older than the stored files or the published ones, as one that was restored from a backup"
+            }
+            Self::Unknown => {
+                "may be older than the stored files: the mark that lay beside them is gone, or cannot be read"
+            }
         })
     }
 }
 
 impl From<Restored> for Age {
     fn from(restored: Restored) -> Self {
-        if restored.seen_run.is_some() { Self::Older } else { Self::Unknown }
+        if restored.seen_run.is_some() || restored.has_newer_trees { Self::Older } else { Self::Unknown }
     }
 }
 
+/// What lies beside the database.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The folder of the blob store, with the mark.
+    pub blobs: PathBuf,
+    /// The folder of the trees. They say what they hold as well, and may be of a later time than a mark that came from the
+    /// same backup as the database.
+    pub publish: PathBuf,
+}
+
 impl Services {
-    /// Compares the mark beside the blobs with the database.
-    pub async fn standing(&self, blobs: &Path) -> Result<Standing, Error> {
+    /// Compares what lies beside the database with it.
+    pub async fn standing(&self, beside: &Beside) -> Result<Standing, Error> {
         // First the mark: the daemon beside us may write a newer one at any time, but never one that is ahead.
-        let mark = match mark::read(blobs) {
+        let mark = mark::read(&beside.blobs);
+        if let Found::Mark(mark) = &mark
+            && self.store.identity().await?.as_ref() != Some(&mark.identity)
+        {
+            return Ok(Standing::Stranger);
+        }
+        if !self.newer_trees(&beside.publish).await?.is_empty() {
+            return Ok(Standing::Behind);
+        }
+        let mark = match mark {
             Found::Nothing => return Ok(Standing::Unmarked),
             Found::Unreadable(why) => return Ok(Standing::Unreadable(why)),
             Found::Mark(mark) => mark,
         };
-        if self.store.identity().await?.as_ref() != Some(&mark.identity) {
-            return Ok(Standing::Stranger);
-        }
         let own = self.store.highest_numbers().await?;
         Ok(if is_behind(&own, &mark.numbers) { Standing::Behind } else { Standing::Agrees })
     }
 
-    /// Learns from the mark what numbers were given, for a database that is older than it. Says so the first time.
-    pub async fn meet_mark(&self, blobs: &Path) -> Result<Option<Restored>, Error> {
-        match mark::read(blobs) {
+    /// Contexts whose trees hold a publish that the database knows nothing of, each with its number.
+    async fn newer_trees(&self, publish: &Path) -> Result<Vec<(ContextId, i64)>, Error> {
+        // First the trees, for the same reason; a context that is new meanwhile has none yet.
+        let sites = self.store.publish_sites().await?;
+        let root = publish.to_owned();
+        let looked = tokio::task::spawn_blocking(move || {
+            let seen = |site: &Site| {
+                let folder = root.join(published::folder(site.kind));
+                let newest = published::newest_publish(&folder, &site.root_path, published::manifest(site.kind));
+                newest.unwrap_or_else(|error| {
+                    tracing::warn!(%error, company = %site.company, "the manifests of published files cannot be read");
+                    0
+                })
+            };
+            sites.iter().map(|site| (site.state.id, seen(site))).collect::<Vec<_>>()
+        });
+        let mut seen =
+            looked.await.map_err(|error| Error::Internal(format!("a look at trees ended early: {error}")))?;
+        let now = self.store.publish_sites().await?;
+        let known: BTreeMap<i64, i64> = now.iter().map(|site| (site.state.id.0, site.state.publish_seq)).collect();
+        seen.retain(|(context, seen)| known.get(&context.0).is_some_and(|known| known < seen));
+        Ok(seen)
+    }
+
+    /// Learns from the mark and from the trees what numbers were given, for a database that is older than they are.
+    pub async fn meet_mark(&self, beside: &Beside) -> Result<(), Error> {
+        let now = self.clock.now();
+        match mark::read(&beside.blobs) {
             Found::Mark(mark) if self.store.identity().await?.as_ref() == Some(&mark.identity) => {
-                Ok(self.store.catch_up(mark.numbers, self.clock.now()).await?)
+                self.store.catch_up(mark.numbers, now).await?;
             }
-            // Who copies the folder of the files may leave out what begins with a dot.
-            Found::Nothing if self.store.is_marked().await? => {
-                self.store.miss_mark(self.clock.now()).await?;
-                Ok(self.restored().await?)
+            // Who copies the folder of the files may leave out what begins with a dot; a disk that was full leaves it empty.
+            Found::Nothing | Found::Unreadable(_) if self.store.is_marked().await? => {
+                self.store.miss_mark(now).await?;
             }
-            Found::Mark(_) | Found::Nothing | Found::Unreadable(_) => Ok(None),
+            Found::Mark(_) | Found::Nothing | Found::Unreadable(_) => {}
         }
+        let newer = self.newer_trees(&beside.publish).await?;
+        if !newer.is_empty() {
+            self.store.catch_up_trees(newer, now).await?;
+        }
+        Ok(())
     }
 
     /// Whether the files may have seen more than the database, as far as that can be seen or was noticed, and nobody has settled
     /// it.
-    pub async fn age(&self, blobs: &Path) -> Result<Option<Age>, Error> {
+    pub async fn age(&self, beside: &Beside) -> Result<Option<Age>, Error> {
         if let Some(restored) = self.restored().await? {
             return Ok(Some(restored.into()));
         }
-        Ok(match self.standing(blobs).await? {
+        Ok(match self.standing(beside).await? {
             Standing::Behind => Some(Age::Older),
-            Standing::Unmarked if self.store.is_marked().await? => Some(Age::Unknown),
+            Standing::Unmarked | Standing::Unreadable(_) if self.store.is_marked().await? => Some(Age::Unknown),
             Standing::Agrees | Standing::Unmarked | Standing::Unreadable(_) | Standing::Stranger => None,
         })
     }

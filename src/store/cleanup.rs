@@ -61,7 +61,7 @@ async fn empty_trash(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64,
 /// What a context still shows is not removed: the publish that takes it away looks for its asset.
 async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     let gone: Vec<i64> = sqlx::query_scalar(
-        "SELECT a.id FROM asset a
+        "SELECT a.id FROM asset a INDEXED BY asset_given_up
          WHERE a.trash_state = 'InEmptiedTrash' AND a.id < (SELECT max(id) FROM asset NOT INDEXED)
            AND NOT EXISTS (SELECT 1 FROM publication p WHERE p.asset_id = a.id AND p.present = 1)
          ORDER BY a.id LIMIT $1",
@@ -80,6 +80,11 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
             .map_err(StoreError::doing("look for parts of assets that were given up"))?;
     note_changed(tx, &parts.into_iter().map(AssetId).collect::<Vec<_>>()).await?;
     for sql in [
+        // That nothing refers to their files afterwards is to be expected.
+        "INSERT INTO replaced_file (sha256)
+         SELECT blob FROM asset WHERE id IN (SELECT value FROM json_each($1)) AND blob <> ''
+         UNION SELECT blob FROM derived WHERE asset_id IN (SELECT value FROM json_each($1))
+         ON CONFLICT DO NOTHING",
         "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE parent_id IN (SELECT value FROM json_each($1))",
         "DELETE FROM asset WHERE id IN (SELECT value FROM json_each($1))",
         "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)

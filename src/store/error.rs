@@ -59,6 +59,10 @@ pub enum Unopened {
     Rights(String),
     #[error("another process does not let go of it ({0}); end what works on it, or try again")]
     Busy(String),
+    #[error(
+        "another process holds a lock on {folder}, longer than it takes to bring a database up to date; `fuser {folder}` names it: end it, or try again"
+    )]
+    Locked { folder: PathBuf },
     #[error("{0}; `prepress check` says more")]
     Other(String),
 }
@@ -108,7 +112,7 @@ impl Unopened {
     pub const fn needs_a_person(&self) -> bool {
         match self {
             Self::Newer { .. } | Self::Altered { .. } | Self::Damaged(_) | Self::NotADatabase => true,
-            Self::Older | Self::Full | Self::Rights(_) | Self::Busy(_) | Self::Other(_) => false,
+            Self::Older | Self::Full | Self::Rights(_) | Self::Busy(_) | Self::Locked { .. } | Self::Other(_) => false,
         }
     }
 

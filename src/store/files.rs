@@ -9,7 +9,7 @@ use super::{Store, StoreError, Transaction};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::damage::{FileOwner, FileRole, Maker};
 use crate::model::handle;
-use crate::model::id::{AssetId, CompanyId};
+use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::log::FileType;
 
 /// A file that rows name.
@@ -50,11 +50,12 @@ const OWNERS: &str = "
         WHERE d.blob = $1 AND a.trash_state <> 'InEmptiedTrash'
     )
     SELECT a.id, a.company_id, a.name, a.asset_type, c.name AS company, c.root_path, f.path, named.role,
-           a.making ->> 'page' IS NOT NULL AS is_page
+           a.making ->> 'page' IS NOT NULL AS is_page,
+           EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.trash_state = 'NotInTrash') AS has_document
     FROM named JOIN asset a ON a.id = named.id
     JOIN company c ON c.id = a.company_id JOIN folder f ON f.id = a.folder_id
     UNION ALL
-    SELECT p.asset_id, x.company_id, p.asset_name, 'Asset', c.name, c.root_path, p.file_name, 'Published', 0
+    SELECT p.asset_id, x.company_id, p.asset_name, 'Asset', c.name, c.root_path, p.file_name, 'Published', 0, 0
     FROM publication p JOIN publish_context x ON x.id = p.context_id JOIN company c ON c.id = x.company_id
     WHERE p.blob = $1 AND p.present = 1 AND NOT EXISTS (SELECT 1 FROM named)
     ORDER BY 1, 8";
@@ -96,6 +97,19 @@ impl Store {
             .await
             .map_err(StoreError::doing("look whose a file is"))?;
         rows.iter().map(owner).collect()
+    }
+
+    /// Where a file is published: in which contexts, and as what.
+    pub async fn published_as(&self, blob: &str) -> Result<Vec<(ContextId, String)>, StoreError> {
+        let rows: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT context_id, file_name FROM publication INDEXED BY publication_by_blob
+             WHERE blob = $1 AND present = 1 ORDER BY 1, 2",
+        )
+        .bind(blob)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look where a file is published"))?;
+        Ok(rows.into_iter().map(|(context, name)| (ContextId(context), name)).collect())
     }
 
     /// The masters of these assets.
@@ -171,7 +185,8 @@ fn owner(row: &SqliteRow) -> Result<FileOwner, StoreError> {
         {
             Maker::Optimize
         }
-        _ if get::<bool>(row, "is_page")? => Maker::RipPdfs,
+        _ if get::<bool>(row, "is_page")? && get::<bool>(row, "has_document")? => Maker::RipPdfs,
+        _ if get::<bool>(row, "is_page")? => Maker::Nobody,
         FileRole::Part | FileRole::Derived(_) => Maker::Reprocess,
     };
     Ok(FileOwner {

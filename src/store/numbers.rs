@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{Store, StoreError, Transaction};
+use crate::model::id::ContextId;
 
 /// The next number of a table, for a statement that inserts one row. `NOT INDEXED`, here and wherever the highest number is
 /// asked for, because by old statistics SQLite prefers to read an index of the table as a whole to its last row.
@@ -66,8 +67,11 @@ pub struct Restored {
     pub found_at: DateTime<Utc>,
     /// The run that it had come to.
     pub run: i64,
-    /// The run that the files had seen; None: the mark that would say so is gone.
+    /// The run that the files had seen; None: the mark that would say so is gone, or came from the same backup.
     pub seen_run: Option<i64>,
+    /// Whether published files were newer than the database knows.
+    #[serde(default)]
+    pub has_newer_trees: bool,
 }
 
 impl Store {
@@ -104,7 +108,12 @@ impl Store {
                 }
                 keep(tx, &seen).await?;
                 let number = |of: &BTreeMap<String, i64>| of.get("run").copied().unwrap_or(0);
-                let restored = Restored { found_at: now, run: number(&own), seen_run: Some(number(&seen)) };
+                let restored = Restored {
+                    found_at: now,
+                    run: number(&own),
+                    seen_run: Some(number(&seen)),
+                    has_newer_trees: false,
+                };
                 note(tx, &restored).await?;
                 Ok(Some(restored))
             })
@@ -133,7 +142,20 @@ impl Store {
                 let own = highest(&mut *tx).await?;
                 keep(tx, &own).await?;
                 let run = own.get("run").copied().unwrap_or(0);
-                note(tx, &Restored { found_at: now, run, seen_run: None }).await
+                note(tx, &Restored { found_at: now, run, seen_run: None, has_newer_trees: false }).await
+            })
+        })
+        .await
+    }
+
+    /// Learns up to which publishes the trees of contexts were written: see [`meet_trees`].
+    pub async fn catch_up_trees(&self, seen: Vec<(ContextId, i64)>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                for (context, seen) in seen {
+                    meet_trees(tx, context, seen, now).await?;
+                }
+                Ok(())
             })
         })
         .await
@@ -227,6 +249,45 @@ async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), 
             .map_err(StoreError::doing(doing))?;
     }
     Ok(())
+}
+
+/// Learns that a manifest in the trees of a context is closed with this number. If it is higher than any that was given, the
+/// trees were written after a backup that database and mark both came from: the context counts on from there, and the next
+/// publish makes both anew, since nothing here tells what they hold. Whether it knew of trees that were older.
+pub(in crate::store) async fn meet_trees(
+    tx: &mut Transaction,
+    context: ContextId,
+    seen: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let doing = "count on from what trees have seen";
+    let held: Option<i64> = sqlx::query_scalar(
+        "SELECT max(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1 AND publish_seq < $2",
+    )
+    .bind(context.0)
+    .bind(seen)
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing(doing))?;
+    let Some(held) = held else { return Ok(false) };
+    sqlx::query(
+        "UPDATE publish_context SET publish_seq = $2, side_a_seq = 0, side_b_seq = 0, shown_seq = 0, told_seq = 0
+         WHERE id = $1",
+    )
+    .bind(context.0)
+    .bind(seen)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing(doing))?;
+    // A database that never published there may have been given the folder of another.
+    if held == 0 {
+        return Ok(false);
+    }
+    if fact(&mut *tx, RESTORED).await?.is_none() {
+        let run = highest(&mut *tx).await?.get("run").copied().unwrap_or(0);
+        note(tx, &Restored { found_at: now, run, seen_run: None, has_newer_trees: true }).await?;
+    }
+    Ok(true)
 }
 
 async fn note(tx: &mut Transaction, restored: &Restored) -> Result<(), StoreError> {

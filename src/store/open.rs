@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
@@ -36,11 +37,20 @@ pub struct Options {
     pub readers: u32,
     /// Statistics are brought up to date when it is closed, which may take a second: for who has it open for long.
     pub keeps_statistics: bool,
+    /// How long another process that opens it is waited for: it may have to bring much up to date.
+    pub patience: Duration,
 }
 
 impl Options {
     pub fn new(path: impl Into<PathBuf>, zone: Tz) -> Self {
-        Self { path: path.into(), zone, follows_data: false, readers: 8, keeps_statistics: true }
+        Self {
+            path: path.into(),
+            zone,
+            follows_data: false,
+            readers: 8,
+            keeps_statistics: true,
+            patience: Duration::from_secs(60),
+        }
     }
 }
 
@@ -100,7 +110,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .optimize_on_close(options.keeps_statistics, 1000);
-        let alone = alone_at(&options.path).await;
+        let alone = alone_at(&options.path, options.patience).await.map_err(refuse)?;
         rights::settle(&options.path);
         let mut connection = connect.connect().await.map_err(|e| refuse(Unopened::by(&e)))?;
         wal::begin_counting(&mut connection).await.map_err(|e| refuse(Unopened::by(&e)))?;
@@ -263,14 +273,20 @@ async fn check_schema(connection: &mut SqliteConnection) -> Result<(), Unopened>
 /// Keeps others that open the database at the same moment waiting while it is made and its schema is brought up to date:
 /// SQLite has no lock for that, and does not wait for another that switches to the write-ahead log. The lock is on the
 /// folder, so that nothing is left behind. Who cannot open the folder hears more from opening the database.
-async fn alone_at(database: &Path) -> Option<File> {
-    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let lock = move || {
-        let folder = File::open(folder).ok()?;
-        rustix::io::retry_on_intr(|| flock(&folder, FlockOperation::LockExclusive)).ok()?;
-        Some(folder)
-    };
-    tokio::task::spawn_blocking(lock).await.ok()?
+async fn alone_at(database: &Path, patience: Duration) -> Result<Option<File>, Unopened> {
+    /// Between two looks at whether the lock is free.
+    const PAUSE: Duration = Duration::from_millis(50);
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(lock) = File::open(folder) else { return Ok(None) };
+    for _ in 0..patience.as_millis().div_ceil(PAUSE.as_millis()).max(1) {
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(lock)),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => tokio::time::sleep(PAUSE).await,
+            // Not every file system has locks.
+            Err(_) => return Ok(None),
+        }
+    }
+    Err(Unopened::Locked { folder: folder.to_owned() })
 }
 
 #[cfg(test)]
@@ -288,6 +304,18 @@ mod tests {
         let mut connection = connecting(options).connect().await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
         sqlx::Connection::close(connection).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_somebody_keeps_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { patience: Duration::ZERO, ..Options::new(folder.path().join("test.db"), Tz::UTC) };
+        let held = File::open(folder.path()).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        let locked = reason(Store::open(options.clone()).await).await;
+        assert_eq!(locked, Unopened::Locked { folder: folder.path().to_owned() });
+        drop(held);
+        Store::open(options).await.unwrap();
     }
 
     #[tokio::test]

@@ -166,6 +166,7 @@ codes! {
     PUBLISH_WARNING = "publish-warning";
     PUBLISH_NOTHING = "publish-nothing";
     PUBLISH_BEGUN_ANEW = "publish-begun-anew";
+    PUBLISH_TREES_NEWER = "publish-trees-newer";
     PUBLISH_FOUND_SHOWN = "publish-found-shown";
     PUBLISH_TOLD = "publish-told";
     PUBLISH_MENDED = "publish-mended";
@@ -375,6 +376,7 @@ codes! {
     DOCTOR_MARK_AHEAD = "doctor-mark-ahead";
     DOCTOR_MARK = "doctor-mark";
     DOCTOR_RESTORED = "doctor-restored";
+    DOCTOR_TREES_NEWER = "doctor-trees-newer";
     DOCTOR_MARK_LOST = "doctor-mark-lost";
     MADE_AGAIN_BY = "made-again-by";
     REMEDY_CLEAR = "remedy-clear";
@@ -386,6 +388,8 @@ codes! {
     REMEDY_FORGOTTEN = "remedy-forgotten";
     REMEDY_MASTER_FIRST = "remedy-master-first";
     REMEDY_MAKE_AGAIN = "remedy-make-again";
+    REMEDY_COPY_BACK = "remedy-copy-back";
+    REMEDY_WAS_COPIED_BACK = "remedy-was-copied-back";
     REMEDY_PUT_BACK = "remedy-put-back";
     REMEDY_WAS_PUT_BACK = "remedy-was-put-back";
     REMEDY_WRITE_MANIFEST = "remedy-write-manifest";

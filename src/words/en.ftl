@@ -645,6 +645,8 @@ publish-nothing = Nothing has changed in { $context } since the last publish.
 # $context (Text) publish context
 publish-begun-anew = Another publish to { $context } came in between, so this one begins anew. Errors named before this line are looked for again, and count no more.
 # $context (Text) publish context
+publish-trees-newer = The published files of { $context } were written later than the database knows of, as where it was restored from a backup: they are made anew. Cleanup removes nothing until prepress doctor --repair has ended with 0.
+# $context (Text) publish context
 publish-found-shown = An earlier publish had reached the readers of { $context } before it broke off without saying so. What it changed is named here.
 # $context (Text) publish context
 publish-told = A later publish to { $context } has named what else this one changed.
@@ -1287,14 +1289,16 @@ doctor-exports =
 doctor-mark-unreadable = The mark beside the stored files cannot be read ({ $reason }).
 doctor-mark-missing = There is no mark beside the stored files that says which database they belong to.
 doctor-mark-stranger = The mark beside the stored files is that of another database.
-doctor-mark-ahead = The stored files have seen more than the database: it is older than they are, as one that was restored from a backup. Cleanup removes nothing.
+doctor-mark-ahead = The stored or published files have seen more than the database: it is older than they are, as one that was restored from a backup. Cleanup removes nothing.
 doctor-mark = The mark beside the stored files was compared with the database.
 # $at (Time) when it was noticed
 # $run (Number) highest number of a run in the database
 # $seen (Number) highest number that the files have seen
 doctor-restored = The database is older than the stored files, as one that was restored from a backup: it had come to run { $run }, and they have seen run { $seen }. That was noticed on { TIME($at, $zone) }; Cleanup removes nothing since.
 # $at (Time) when it was noticed
-doctor-mark-lost = The mark beside the stored files was gone on { TIME($at, $zone) }: nobody can tell whether the database is older than they are, as one that was restored from a backup. Cleanup removes nothing since.
+doctor-trees-newer = Published files were written later than the database knows of, as where database and stored files were restored from a backup. That was noticed on { TIME($at, $zone) }; the next publishes make them anew, and Cleanup removes nothing since.
+# $at (Time) when it was noticed
+doctor-mark-lost = The mark beside the stored files was gone, or could not be read, on { TIME($at, $zone) }: nobody can tell whether the database is older than they are, as one that was restored from a backup. Cleanup removes nothing since.
 # $maker (Text) what makes it again
 made-again-by =
     { $maker ->
@@ -1311,7 +1315,7 @@ remedy-restore-database = stop the daemon and restore the database of a backup
 # $start (Text) its first two digits
 remedy-bring-master = put blobs/{ $start }/{ $blob } back from a backup, or upload the same file again with overwrite
 # $company (Text)
-remedy-publish = a full publish of { $company } makes it again
+remedy-publish = a full publish of { $company } makes it again, or any where there is no full one
 # $maker (Text) what makes it again
 remedy-forget = prepress doctor --repair has it count as not made yet; then { made-again-by }
 # $maker (Text) what makes it again
@@ -1319,14 +1323,16 @@ remedy-forgotten = it counts as not made yet: { made-again-by }
 remedy-master-first = its master is not what it should be either: bring that one again first. Nothing else can make this file, and it stays as it is
 # $maker (Text) what makes it again
 remedy-make-again = { made-again-by }
-remedy-put-back = prepress doctor --repair puts it back from its stored file; so does a full publish
+remedy-copy-back = prepress doctor --repair puts it back from a published copy
+remedy-was-copied-back = it was put back from a published copy
+remedy-put-back = prepress doctor --repair puts it back from its stored file; so does a full publish, or any where there is no full one
 remedy-was-put-back = it was put back from its stored file
-remedy-no-blob = its stored file is not what it should be either: bring that one again, then publish in full
-remedy-write-manifest = prepress doctor --repair writes it again; so does a full publish
+remedy-no-blob = its stored file is not what it should be either: bring that one again, then publish in full, or at all where there is no full publish
+remedy-write-manifest = prepress doctor --repair writes it again; so does a full publish, or any where there is no full one
 remedy-manifest-written = it was written again
-remedy-part = prepress doctor --repair gives it room of its own; so does a Full publish
+remedy-part = prepress doctor --repair gives it room of its own; so does a full publish, or any where there is no full one
 remedy-parted = it has room of its own now
-remedy-stranger = move it away if it is needed; a full publish removes it
+remedy-stranger = move it away if it is needed; a full publish removes it, or any where there is no full one
 remedy-export = prepress doctor --repair lets it expire; submit the export again
 remedy-export-expired = it has expired now; submit the export again
 remedy-mark = the daemon writes it at its start, and prepress doctor --repair

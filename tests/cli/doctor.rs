@@ -163,6 +163,7 @@ fn files_without_their_database_are_not_taken_for_nobodys() {
 fn what_is_no_file_of_ours_is_no_reason_to_refuse_a_start() {
     let place = Place::new();
     fs::create_dir_all(place.data.join("blobs/3f")).unwrap();
+    fs::create_dir_all(place.data.join("blobs/tmp/lost+found")).unwrap();
     fs::create_dir_all(place.data.join("publish/image-serving/.Acme.a")).unwrap();
     place.draw("spring/shoe.png", 9);
     let asked = place.run(&["company", "list"]).refused();
@@ -480,9 +481,82 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+/// Database and stored files are restored together, as the README has it, and the mark with them: only the trees know more.
+#[test]
+fn what_was_withdrawn_after_a_backup_of_database_and_files_stays_withdrawn() {
+    let place = Place::lived();
+    let daemon = place.serve();
+    place.draw("more/boot.png", 120);
+    place.upload("more");
+    assert_eq!(daemon.terminate(), Some(0));
+    let backup = place.data.with_extension("backup");
+    fs::create_dir(&backup).unwrap();
+    let copy = |from: &Path, to: &Path| {
+        let parts = ["prepress.db", "blobs"].map(|part| from.join(part));
+        assert!(Command::new("cp").arg("-a").args(parts).arg(to).status().unwrap().success());
+    };
+    copy(&place.data, &backup);
+    place.draw("later/secret.png", 220);
+    let daemon = place.serve();
+    place.upload("later");
+    assert_eq!(daemon.terminate(), Some(0));
+    place.sql(
+        "UPDATE publish_mark SET marked = 0 WHERE asset_id = (SELECT id FROM asset WHERE name = 'secret');
+         UPDATE company SET change_seq = change_seq + 1;
+         UPDATE asset SET change_seq = (SELECT change_seq FROM company c WHERE c.id = company_id) WHERE name = 'secret'",
+    );
+    let daemon = place.serve();
+    let order = ["submit", "--kind", "imageServingPublish", "--user", "ada@acme.example", "--publish", "Incremental"];
+    place.run(&[&order[..], &["--wait"]].concat()).ok();
+    assert_eq!(daemon.terminate(), Some(0));
+    let secret = place.data.join("publish/image-serving/Acme/secret.tif");
+    assert!(!secret.exists());
+
+    for entry in fs::read_dir(&place.data).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.file_name().unwrap().to_str().unwrap().starts_with("prepress.db") {
+            fs::remove_file(entry).unwrap();
+        }
+    }
+    fs::remove_dir_all(place.data.join("blobs")).unwrap();
+    copy(&backup, &place.data);
+    let check = place.run(&["check"]).ok();
+    assert!(check.contains("is older than the stored files or the published ones"), "{check}");
+    assert_eq!(place.run(&["doctor"]).code, Some(1));
+    let log = place.data.with_extension("log");
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.stderr(fs::File::create(&log).unwrap()));
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.contains("the database is older than the stored files or the published ones"), "{said}");
+    let order =
+        ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--publish", "Incremental", "--wait"];
+    for (at, name) in ["one", "two", "three"].into_iter().enumerate() {
+        place.draw(&format!("{name}/{name}.png"), 30 + at as u8);
+        place.run_on_older(&[&order[..], &["--dir", name]].concat());
+        let tree = place.data.join("publish/image-serving/Acme");
+        assert!(tree.join(format!("{name}.tif")).exists() && !secret.exists(), "{name}");
+    }
+    assert_eq!(daemon.terminate(), Some(0));
+    let repaired = place.run(&["doctor", "--repair"]).ok();
+    assert!(
+        repaired.contains("written later than the database knows of") && repaired.contains("settled"),
+        "{repaired}"
+    );
+    assert!(files_below(&place.data.join("publish")).iter().all(|(path, _)| !path.ends_with("secret.tif")));
+}
+
 /// A copy of `blobs/*` leaves out what begins with a dot.
 #[test]
 fn nothing_is_removed_when_the_mark_that_would_tell_of_an_older_database_is_gone() {
+    without_a_mark(|mark| fs::remove_file(mark).unwrap());
+}
+
+/// As a disk that was full leaves it.
+#[test]
+fn nothing_is_removed_when_the_mark_that_would_tell_of_an_older_database_is_empty() {
+    without_a_mark(|mark| fs::write(mark, "").unwrap());
+}
+
+fn without_a_mark(spoil: impl FnOnce(&Path)) {
     let place = Place::lived();
     let backup = place.data.with_extension("backup");
     fs::copy(place.database(), &backup).unwrap();
@@ -493,7 +567,7 @@ fn nothing_is_removed_when_the_mark_that_would_tell_of_an_older_database_is_gone
     let boot = place.blob("SELECT blob FROM asset WHERE name = 'boot'");
     fs::copy(&backup, place.database()).unwrap();
     let mark = place.data.join("blobs/.prepress");
-    fs::remove_file(&mark).unwrap();
+    spoil(&mark);
 
     let check = place.run(&["check"]).ok();
     assert!(check.contains("may be older than the stored files: the mark that lay beside them is gone"), "{check}");
@@ -502,7 +576,7 @@ fn nothing_is_removed_when_the_mark_that_would_tell_of_an_older_database_is_gone
     let daemon = Daemon::of(command.stderr(fs::File::create(&log).unwrap()));
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("the database may be older than the stored files"), "{said}");
-    assert!(mark.exists(), "from now on there is one again");
+    assert!(fs::metadata(&mark).is_ok_and(|mark| mark.len() > 0), "from now on there is one again");
     fs::File::options().write(true).open(&boot).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     let name = boot.file_name().unwrap().to_str().unwrap();
     place.sql(&format!("INSERT INTO orphaned_blob (blob, since_at) VALUES ('{name}', 0)"));
@@ -562,8 +636,9 @@ fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
     let repaired = place.run(&["doctor", "--verify", "--repair"]);
     assert_eq!(repaired.code, Some(1), "a master cannot be made again: {}", repaired.out);
     // What was made of a master that is damaged too is not given up for nothing.
-    assert!(repaired.out.contains("3 differences.\n"), "{}", repaired.out);
-    assert_eq!(repaired.out.matches("its master is not what it should be either").count(), 2, "{}", repaired.out);
+    assert!(repaired.out.contains("3 differences, of which 1 repaired.\n"), "{}", repaired.out);
+    assert_eq!(repaired.out.matches("its master is not what it should be either").count(), 1, "{}", repaired.out);
+    assert_eq!(fs::read(&pyramid).unwrap(), whole[1], "it is what readers are given");
     assert!(repaired.out.contains("upload the same file again with overwrite"), "{}", repaired.out);
     assert_eq!(fs::read(&master).unwrap(), changed, "nothing is deleted");
     assert_eq!(place.sql("SELECT count(*) FROM derived"), "2");
@@ -587,6 +662,54 @@ fn the_doctor_names_what_is_lost_and_has_made_again_what_can_be() {
     assert_eq!(fs::read(&pyramid).unwrap(), whole[1]);
     place.run(&["doctor", "--verify"]).ok();
     assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// What readers are given is as good as what is stored, and may be all that is left of it.
+#[test]
+fn a_stored_file_that_is_lost_comes_back_from_where_it_is_published() {
+    let place = Place::lived();
+    let daemon = place.serve();
+    let order = ["submit", "--user", "ada@acme.example", "--wait", "--kind", "serverDirectoryPublish"];
+    place.run(&order).ok();
+    assert_eq!(daemon.terminate(), Some(0));
+    let master = place.blob("SELECT blob FROM asset WHERE name = 'shoe'");
+    let whole = fs::read(&master).unwrap();
+    for is_cut in [false, true] {
+        fs::remove_file(&master).unwrap();
+        if is_cut {
+            fs::write(&master, &whole[..20]).unwrap();
+        }
+        let found = place.run(&["doctor"]);
+        assert_eq!(
+            (found.code, found.out.contains("puts it back from a published copy")),
+            (Some(1), true),
+            "{}",
+            found.out
+        );
+        let repaired = place.run(&["doctor", "--repair"]).ok();
+        assert!(repaired.contains("it was put back from a published copy"), "{repaired}");
+        assert_eq!(fs::read(&master).unwrap(), whole);
+    }
+    // A copy that is not what it was is none.
+    fs::remove_file(&master).unwrap();
+    for file in files_below(&place.data.join("publish/server-directory")) {
+        fs::write(file.0, "somebody's").unwrap();
+    }
+    let lost = place.run(&["doctor", "--repair"]);
+    assert_eq!(lost.code, Some(1), "{}", lost.out);
+    assert!(lost.out.contains("upload the same file again"), "{}", lost.out);
+    assert!(!master.exists());
+}
+
+/// The picture of a film is made when the film comes, and by nothing that runs later.
+#[test]
+fn what_nothing_makes_again_is_not_forgotten() {
+    let place = Place::lived();
+    place.sql("UPDATE asset SET asset_type = 'Video' WHERE name = 'shoe'");
+    fs::remove_file(place.blob("SELECT blob FROM derived WHERE role = 'Thumbnail'")).unwrap();
+    let repaired = place.run(&["doctor", "--repair"]);
+    assert_eq!(repaired.code, Some(1), "{}", repaired.out);
+    assert_eq!(place.sql("SELECT count(*) FROM derived WHERE role = 'Thumbnail'"), "1");
 }
 
 #[test]

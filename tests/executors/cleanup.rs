@@ -79,6 +79,9 @@ async fn what_nothing_refers_to_goes_a_day_after_it_was_seen_so() {
         .await
         .succeeded();
     std::fs::write(world.folder.path().join("blobs/tmp/1-0"), b"half").unwrap();
+    // A disk of its own has one, and it is nobody's to remove.
+    let lost_and_found = world.folder.path().join("blobs/tmp/lost+found");
+    std::fs::create_dir(&lost_and_found).unwrap();
     let stray = world.blobs.store(&mut &b"of a post that broke off"[..], 100, &|| false).unwrap();
     world.age_files();
     let before = world.blob_files();
@@ -88,6 +91,7 @@ async fn what_nothing_refers_to_goes_a_day_after_it_was_seen_so() {
     assert!(first.text().contains("1 unfinished file was removed (4 bytes)."), "{}", first.text());
     assert_eq!(world.asset_names().await, ["kept", "published", "trashed"], "the rest is in the trash");
     assert_eq!(world.blob_files(), before, "nothing is removed that was not seen before");
+    assert!(lost_and_found.is_dir());
 
     // The day passes; somebody stores the stray content again in the meantime.
     world.clock.advance(TimeDelta::days(1) + TimeDelta::minutes(1));
@@ -261,6 +265,31 @@ async fn files_that_were_replaced_by_others_are_not_unusual() {
     assert_eq!(world.blob_files(), world.named_files().await);
     world.clean().await;
     assert_eq!(world.query("SELECT count(*) FROM replaced_file").await, [[json!(0)]]);
+}
+
+/// A big sale is over: most of what there is goes at once, by everybody's will.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_an_emptied_trash_are_not_unusual() {
+    let world = World::new().await;
+    for index in 0..11 {
+        world.put(&format!("in/{index}.jpg"), &jpeg(24, index));
+    }
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let mut numbers: Vec<AssetId> = world
+        .query("SELECT id FROM asset ORDER BY id")
+        .await
+        .iter()
+        .map(|row| AssetId(row[0].as_i64().unwrap()))
+        .collect();
+    numbers.pop();
+    world.store.trash_assets(world.change(), numbers.clone()).await.unwrap();
+    world.store.empty_trash(world.change(), numbers).await.unwrap();
+    world.age_files();
+    world.clean().await;
+    world.clock.advance(TimeDelta::days(2));
+    let done = world.clean().await;
+    assert!(done.text().contains("30 files that nothing refers to were removed"), "{}", done.text());
+    assert_eq!(done.counters.warning, 0);
 }
 
 impl World {

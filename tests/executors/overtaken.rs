@@ -126,3 +126,37 @@ async fn an_upload_that_overwrites_keeps_a_crop_that_was_set_meanwhile() {
     )
     .await;
 }
+
+/// Once it is in the trash for good, Cleanup removes it: a publish that found it before must not show it to readers for ever.
+#[tokio::test]
+async fn what_is_removed_while_it_is_being_published_is_not_published() {
+    let world = World::new().await;
+    for at in 0..MOST {
+        let (name, last) = (format!("gone-{at}"), format!("last-{at}"));
+        let asset = uploaded(&world, &name).await;
+        // The newest asset of all is never removed.
+        uploaded(&world, &last).await;
+        let order = json!({ "publishType": "Incremental", "emailSetting": "None" });
+        let remove = async || {
+            let id = prepress::model::id::AssetId(asset);
+            world.store.trash_assets(change(&world), vec![id]).await.unwrap();
+            world.store.empty_trash(change(&world), vec![id]).await.unwrap();
+            world.remove_assets().await;
+        };
+        let (done, was_broken_off) =
+            world.run_broken_off(JobKind::ImageServingPublish, order.clone(), at, remove).await;
+        let done = done.succeeded();
+        let orphans = "SELECT count(*) FROM publication p
+             WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM asset a WHERE a.id = p.asset_id)";
+        assert_eq!(world.query(orphans).await, [[json!(0)]], "after {at}: {}", done.text());
+        if !was_broken_off {
+            assert!(at > 5, "it was never broken off at work");
+            return;
+        }
+        let done = world.run(JobKind::ImageServingPublish, order).await.succeeded();
+        let names = world.published_names();
+        assert!(!names.contains(&format!("{name}.tif")), "after {at}: {}", done.text());
+        assert!(names.contains(&format!("{last}.tif")), "after {at}: {}", done.text());
+    }
+    panic!("the job makes no headway");
+}

@@ -601,3 +601,154 @@ async fn a_path_that_becomes_free_is_given_by_the_next_publish() {
     assert_eq!(done.counters.error, 0, "{}", done.text());
     assert_eq!(world.paths_in("server-directory"), ["shoe/a.jpg"]);
 }
+
+/// Database, stored files and mark came from one backup, and the trees stayed as they were: only they know that there were
+/// later publishes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trees_of_a_later_time_than_the_database_are_made_anew() {
+    let world = World::new().await;
+    for (name, seed) in [("a.jpg", 1), ("b.jpg", 2)] {
+        upload(&world, &[(name, seed)]).await;
+        publish(&world, IMAGE_SERVING, "Incremental").await;
+    }
+    world
+        .execute("CREATE TABLE kept_context AS SELECT * FROM publish_context; CREATE TABLE kept_rows AS SELECT * FROM publication")
+        .await;
+    upload(&world, &[("secret.jpg", 3)]).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    mark(&world, "secret", PublishState::NotMarkedForPublish).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(world.published_names(), ["a.tif", "b.tif"]);
+    world
+        .execute(
+            "DELETE FROM publication; INSERT INTO publication SELECT * FROM kept_rows; DELETE FROM asset WHERE name = 'secret';
+             UPDATE publish_context SET (publish_seq, side_a_seq, side_b_seq, shown_seq, told_seq, scanned_seq, file_count, live_side) =
+                 (SELECT publish_seq, side_a_seq, side_b_seq, shown_seq, told_seq, scanned_seq, file_count, live_side
+                  FROM kept_context k WHERE k.id = publish_context.id)",
+        )
+        .await;
+    let mut names = vec!["a.tif".to_owned(), "b.tif".to_owned()];
+    for (at, name) in ["c", "d", "e"].into_iter().enumerate() {
+        upload(&world, &[(&format!("{name}.jpg"), 10 + at as u8)]).await;
+        let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+        names.push(format!("{name}.tif"));
+        assert_eq!(world.published_names(), names, "{}", done.text());
+        assert_eq!(done.codes().contains(&"publish-trees-newer"), at == 0, "{}", done.text());
+        assert_eq!(done.counters.warning, i64::from(at == 0), "{}", done.text());
+    }
+    assert!(world.store.restored().await.unwrap().is_some(), "nothing is removed until that is settled");
+    for file in world.files_of_both("image-serving") {
+        assert!(!file.ends_with("secret.tif"), "{}", file.display());
+    }
+}
+
+/// Somebody moved a folder of the tree that is written to next, and left a link in its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_written_through_a_link_in_the_place_of_a_folder() {
+    let world = World::new().await;
+    for name in ["one", "two"] {
+        world.put(&format!("texts/{name}.txt"), name.as_bytes());
+        world.run(JobKind::UploadDirectory, directory("texts")).await.succeeded();
+        publish(&world, IMAGE_SERVING, "Incremental").await;
+    }
+    let live = fs::canonicalize(world.published()).unwrap();
+    let letter = if live.ends_with(".Acme.a") { 'b' } else { 'a' };
+    let (folder, moved) = (world.side("image-serving", letter).join("content"), world.folder.path().join("moved"));
+    fs::rename(&folder, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &folder).unwrap();
+    let before = fs::read_dir(&moved).unwrap().count();
+    world.put("texts/three.txt", b"three");
+    world.run(JobKind::UploadDirectory, directory("texts")).await.succeeded();
+    let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(fs::read_dir(&moved).unwrap().count(), before, "{}", done.text());
+    assert!(!folder.is_symlink());
+    assert_eq!(world.published_names(), ["content/one.txt", "content/three.txt", "content/two.txt"]);
+    assert!(done.text().contains("1 file in ImageServing that no publish put there"), "{}", done.text());
+}
+
+/// A disk of its own for published files.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path, bytes: u64) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"]).arg(at).status();
+        assert!(
+            mounted.unwrap().success(),
+            "this test mounts a tmpfs: run it as root, in a container with CAP_SYS_ADMIN"
+        );
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// Half of what is marked fits. What was brought for it is in the way once other assets are marked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_brought_to_a_full_disk_and_is_not_wanted_any_more_makes_room() {
+    use prepress::clock::Clock;
+    use prepress::executors::{Failure, Registry};
+    use prepress::store::jobs::attempt::Release;
+    let world = World::new().await;
+    for seed in 0..12 {
+        world.put(&format!("in/p{seed}.jpg"), &jpeg(300, seed));
+    }
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let bytes = world.query("SELECT sum((bytes + 4095) / 4096 * 4096) FROM derived WHERE role = 'Pyramid'").await[0][0]
+        .as_i64();
+    let _disk = Disk::mount(&world.settings.publish_root, bytes.unwrap().unsigned_abs() * 6 / 10);
+    let tray = world.settings.publish_root.join("image-serving/.Acme.in");
+
+    world.submit(IMAGE_SERVING, json!({ "publishType": "Incremental", "emailSetting": "None" })).await;
+    let attempt = async || {
+        let claimed = world.claim().await;
+        let context = world.context(&claimed, tokio_util::sync::CancellationToken::new());
+        (claimed.fence, world.registry().executor(&claimed.spec).run(&context).await)
+    };
+    let (fence, full) = attempt().await;
+    assert_eq!(full, Err(Failure::DiskFull));
+    let now = world.clock.now();
+    world.store.release_attempt(fence, Release::DiskFull { not_before: now }, now).await.unwrap();
+    let brought: Vec<String> =
+        fs::read_dir(&tray).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let made = world
+        .query("SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = d.asset_id WHERE role = 'Pyramid'")
+        .await;
+    let named = |row: &Vec<serde_json::Value>| row[0].as_str().unwrap().to_owned();
+    let is_brought = |row: &&Vec<serde_json::Value>| brought.iter().any(|blob| row[1] == blob.as_str());
+    let there: Vec<String> = made.iter().filter(is_brought).map(named).collect();
+    assert!(there.len() > 4 && there.len() < 10, "{there:?}");
+    for name in &there {
+        mark(&world, name, PublishState::NotMarkedForPublish).await;
+    }
+    let (fence, done) = attempt().await;
+    world.finish(fence, done, 2).await.succeeded();
+    assert_eq!(world.published_names().len(), made.len() - there.len());
+}
+
+/// A company leaves out most of what it had: no transaction takes long, and nothing of it stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn very_much_that_left_is_forgotten_in_parts() {
+    let world = World::new().await;
+    for (name, seed) in [("a.jpg", 1), ("b.jpg", 2)] {
+        upload(&world, &[(name, seed)]).await;
+        publish(&world, IMAGE_SERVING, "Incremental").await;
+    }
+    world
+        .execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+             INSERT INTO publication (context_id, file_name, asset_id, blob, bytes, present, seq, published_at)
+             SELECT (SELECT id FROM publish_context WHERE kind = 'ImageServing'), 'gone-' || i, 1, 'x', 1, 0, 1, 0 FROM n",
+        )
+        .await;
+    upload(&world, &[("c.jpg", 3)]).await;
+    let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(world.query("SELECT count(*) FROM publication WHERE present = 0").await, [[json!(0)]]);
+    assert_eq!(world.published_names(), ["a.tif", "b.tif", "c.tif"]);
+    assert!(done.items.iter().any(|item| item.starts_with("/forgotten:")), "{:?}", done.items);
+}

@@ -22,6 +22,7 @@ use prepress::model::trigger::Trigger;
 use prepress::store::accounts::NewAccount;
 use prepress::store::assets::marking::Marking;
 use prepress::store::assets::sets::{Member, NewSet};
+use prepress::store::cleanup::CleanupStep;
 use prepress::store::companies::NewCompany;
 use prepress::store::effect::Effect;
 use prepress::store::jobs::Fence;
@@ -208,6 +209,16 @@ impl World {
         let applied = context.commit(Item("set".into()), Effect::Set(Box::new(set)), |_| ItemReport::default()).await;
         self.finish(claimed.fence, Ok(()), 1).await;
         applied.unwrap().unwrap().asset().unwrap()
+    }
+
+    /// What Cleanup does to assets that were given up, in the middle of something else.
+    pub async fn remove_assets(&self) {
+        self.submit(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await;
+        let claimed = self.claim().await;
+        let context = self.context(&claimed, CancellationToken::new());
+        let step = Effect::Cleanup(CleanupStep::RemoveAssets);
+        context.commit(Item("remove".into()), step, |_| ItemReport::default()).await.unwrap();
+        self.finish(claimed.fence, Ok(()), 1).await;
     }
 
     /// Names in the published tree, without what the publish adds.

@@ -500,7 +500,7 @@ async fn publish(store: &Store, fence: Fence, now: DateTime<Utc>) {
         call("publish", store.commit_item(fence, key.to_owned(), Effect::Publish(step), report, now)).await.unwrap()
     };
     let Some(Applied::PublishBegun(begun)) =
-        step("/begin", PublishStep::Begin { context, run: fence.instance }).await
+        step("/begin", PublishStep::Begin { context, run: fence.instance, seen: 0 }).await
     else {
         panic!("a publish begins")
     };

@@ -60,7 +60,9 @@ use crate::model::log::{LogLine, LogType, Message, Severity};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
-use crate::store::publishing::{Begun, ContextState, Cursor, Publication, PublishStep, Side, Withdrawn};
+use crate::store::publishing::{
+    Begun, ContextState, Cursor, FORGOTTEN_AT_ONCE, Publication, PublishStep, Side, Withdrawn,
+};
 pub use rule::Rule;
 use trees::{Closeness, Meddling, Search, Staged, Target, TreeError, Trees};
 
@@ -135,7 +137,9 @@ impl From<TreeError> for Failure {
             TreeError::Stopped => Self::Interrupted,
             TreeError::Blob(error) => error.into(),
             // The next attempt finds out whose turn it is.
-            TreeError::Passed { .. } | TreeError::Live { .. } => Self::Transient(reason::other(error)),
+            TreeError::Passed { .. } | TreeError::Live { .. } | TreeError::Locked { .. } => {
+                Self::Transient(reason::other(error))
+            }
             TreeError::NotOurs { .. } | TreeError::BadName(_) => Self::because(reason::other(error)),
             TreeError::Io { ref source, .. } => Self::of_io(source, &error),
         }
@@ -217,17 +221,25 @@ impl<'a> Run<'a> {
         };
         let is_passed = before.is_some_and(|start| start.begun.seq != state.publish_seq);
         let is_switched = done.contains_key(SWITCHED);
+        let mut is_new = false;
         let start = match before {
             Some(start) if !is_passed || is_switched => start,
             before => {
                 done.clear();
+                is_new = true;
                 take_number(publish, context, &trees, &state, before.is_some()).await?
             }
         };
         let is_passed = is_passed && is_switched;
         if !is_passed {
-            let trees = trees.clone();
-            publish.workshop.work(move |_| trees.take_turn()).await??;
+            let (trees, stop) = (trees.clone(), context.stop_token().clone());
+            let taken = publish.workshop.work(move |abandoned| {
+                let stop = || abandoned() || stop.is_cancelled();
+                trees.take_turn(&stop)?;
+                // What a publish that was stopped had brought is wanted by nobody, and may fill the disk.
+                if is_new { trees.clear_tray(&stop) } else { Ok(()) }
+            });
+            taken.await??;
             // Who has lost the run meanwhile ends here. Its successor takes its turn after this.
             context.plan_more(1).await?;
         }
@@ -239,6 +251,16 @@ impl<'a> Run<'a> {
     /// A number for something that is made, its own in this attempt.
     fn next_made(&self) -> usize {
         self.made.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Works on the trees, until somebody wants it stopped or nobody waits for it any more.
+    async fn at_trees<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Trees, &dyn Fn() -> bool) -> Result<T, TreeError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
+        let done = self.publish.workshop.work(move |abandoned| work(&trees, &|| abandoned() || stop.is_cancelled()));
+        Ok(done.await??)
     }
 
     /// The tree that readers see.
@@ -345,12 +367,8 @@ impl<'a> Run<'a> {
     }
 
     async fn is_untouched(&self, side: Side, rows: Vec<Publication>, closeness: Closeness) -> Result<bool, Failure> {
-        let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
         let held = self.start.live_seq;
-        let untouched = self.publish.workshop.work(move |abandoned| {
-            trees.is_untouched(side, held, &rows, closeness, &|| abandoned() || stop.is_cancelled())
-        });
-        Ok(untouched.await??)
+        self.at_trees(move |trees, stop| trees.is_untouched(side, held, &rows, closeness, stop)).await
     }
 
     /// Parts the trees of earlier versions from the blobs, once.
@@ -358,9 +376,7 @@ impl<'a> Run<'a> {
         if self.state.owns_files {
             return Ok(());
         }
-        let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
-        let parted =
-            self.publish.workshop.work(move |abandoned| trees.part(&|| abandoned() || stop.is_cancelled())).await??;
+        let parted = self.at_trees(Trees::part).await?;
         let mut report = ItemReport::default();
         if parted.files > 0 {
             let message = Message::new("publish-parted")
@@ -378,8 +394,7 @@ impl<'a> Run<'a> {
         if self.is_passed {
             return Ok(());
         }
-        let trees = self.trees.clone();
-        Ok(self.publish.workshop.work(move |_| trees.clear_tray()).await??)
+        self.at_trees(Trees::clear_tray).await
     }
 
     async fn end_unchanged(&self) -> Result<(), Failure> {
@@ -407,12 +422,7 @@ impl<'a> Run<'a> {
                 }
                 self.context.checkpoint()?;
                 self.context.say(Message::new("progress-switching"));
-                let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
-                let switched = self
-                    .publish
-                    .workshop
-                    .work(move |abandoned| trees.switch(standby, &|| abandoned() || stop.is_cancelled()));
-                switched.await??;
+                self.at_trees(move |trees, stop| trees.switch(standby, stop)).await?;
                 standby
             }
         };
@@ -448,18 +458,21 @@ impl<'a> Run<'a> {
 
     async fn bring_up(&self, state: &ContextState, side: Side, item: &str) -> Result<Staged, Failure> {
         let (store, held) = (self.context.store(), state.seq_of(side));
-        let trees = self.trees.clone();
-        let totals = self.publish.workshop.work(move |_| trees.totals(side)).await??;
-        // A tree that does not know of what the database says it holds is not the tree that was written.
-        let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| totals.publish >= held);
+        // All there is is read below, for a tree of which nothing is known.
+        let changed = if held > 0 { store.publications_after(state.id, held).await? } else { Vec::new() };
+        let looked = self.at_trees(move |trees, _| {
+            let links = trees.links_instead_of_folders(side, &changed);
+            Ok((trees.totals(side)?, links, changed))
+        });
+        let (totals, links, changed) = looked.await?;
+        // A tree that does not know of what the database says it holds is not the tree that was written; nor is one that
+        // knows of a publish to come.
+        let known = held..=self.start.begun.seq;
+        let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| known.contains(&totals.publish));
         let asks_for_all = item == STAGED
             && (self.publish.is_full() || self.is_meddled_with().await? || !self.may_append(side, held).await?);
-        let in_full = !is_sound || asks_for_all;
-        let rows = if in_full {
-            store.publications_present(state.id).await?
-        } else {
-            store.publications_after(state.id, held).await?
-        };
+        let in_full = !is_sound || asks_for_all || !links.is_empty();
+        let rows = if in_full { store.publications_present(state.id).await? } else { changed };
         let held_by_other = state.seq_of(side.other());
         let mut leaving = HashMap::new();
         if in_full {
@@ -483,14 +496,9 @@ impl<'a> Run<'a> {
             at: self.context.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true),
         };
         let target = Arc::new(target);
-        let is_other_unsound = in_full && self.begin_anew(side, &target).await?;
-        let (trees, blobs, stop) =
-            (self.trees.clone(), self.publish.workshop.blobs.clone(), self.context.stop_token().clone());
-        let staged = self
-            .publish
-            .workshop
-            .work(move |abandoned| trees.stage(side, &blobs, &target, &|| abandoned() || stop.is_cancelled()));
-        let mut staged = staged.await??;
+        let is_other_unsound = in_full && self.begin_anew(side, &target, links).await?;
+        let blobs = self.publish.workshop.blobs.clone();
+        let mut staged = self.at_trees(move |trees, stop| trees.stage(side, &blobs, &target, stop)).await?;
         staged.is_other_unsound |= is_other_unsound;
         Ok(staged)
     }
@@ -500,19 +508,15 @@ impl<'a> Run<'a> {
         if held == 0 {
             return Ok(false);
         }
-        let trees = self.trees.clone();
-        Ok(self.publish.workshop.work(move |_| trees.is_manifest_untouched(side, held)).await??)
+        self.at_trees(move |trees, _| trees.is_manifest_untouched(side, held)).await
     }
 
     /// Notes that nothing is known any more of a tree that is to be made in full, with the lines of what somebody else has
     /// done to both: once it is made, nobody can tell. Whether the other tree is not as it should be.
-    async fn begin_anew(&self, side: Side, target: &Arc<Target>) -> Result<bool, Failure> {
-        let (trees, target, stop) = (self.trees.clone(), target.clone(), self.context.stop_token().clone());
-        let meddling = self
-            .publish
-            .workshop
-            .work(move |abandoned| trees.meddling(side, &target, &|| abandoned() || stop.is_cancelled()));
-        let meddling = meddling.await??;
+    async fn begin_anew(&self, side: Side, target: &Arc<Target>, links: Vec<String>) -> Result<bool, Failure> {
+        let target = target.clone();
+        let mut meddling = self.at_trees(move |trees, stop| trees.meddling(side, &target, stop)).await?;
+        meddling.strangers.extend(links);
         let report = self.meddling_report(&meddling);
         let step = PublishStep::Reset { context: self.state.id, seq: self.start.begun.seq, side };
         self.context.commit(Item(RESET.to_owned()), Effect::Publish(step), move |_| report).await?;
@@ -644,7 +648,20 @@ impl<'a> Run<'a> {
         lines.push(LogLine::new(LogType::JobInfo, message));
         let report = ItemReport { lines, ..ItemReport::default() };
         let step = PublishStep::Told { context: state.id, seq: until };
-        self.context.commit(Item(TOLD.to_owned()), Effect::Publish(step), move |_| report).await?;
+        let told = self.context.commit(Item(TOLD.to_owned()), Effect::Publish(step), move |_| report).await?;
+        self.forget(told).await
+    }
+
+    /// Forgets what left, as far as it was too much for the transaction before. What is left of it after all goes with the
+    /// next publish.
+    async fn forget(&self, mut before: Option<Applied>) -> Result<(), Failure> {
+        let mut pages = 0;
+        while before == Some(Applied::Removed(FORGOTTEN_AT_ONCE)) {
+            let step = PublishStep::Forget { context: self.state.id };
+            let item = Item(format!("/forgotten:{pages}"));
+            before = self.context.commit(item, Effect::Publish(step), |_| ItemReport::default()).await?;
+            pages += 1;
+        }
         Ok(())
     }
 
@@ -716,7 +733,7 @@ async fn take_number(
     is_anew: bool,
 ) -> Result<Start, Failure> {
     let trees = trees.clone();
-    let live = publish.workshop.work(move |_| trees.live()).await??;
+    let (live, seen) = publish.workshop.work(move |_| Ok::<_, TreeError>((trees.live()?, trees.newest()?))).await??;
     let live_seq = live.map_or(0, |side| state.seq_of(side));
     let mut lines = Vec::new();
     if is_anew {
@@ -724,14 +741,21 @@ async fn take_number(
         let message = Message::new("publish-begun-anew").with("context", state.name.clone());
         lines.push(LogLine::new(LogType::JobInfo, message));
     }
+    let newer = Message::new("publish-trees-newer").with("context", state.name.clone());
+    let newer = LogLine::new(publish.rule.types.warning, newer);
     let report = move |applied: &Applied| match applied {
+        Applied::PublishBegun(begun) if begun.is_older => {
+            lines.push(newer);
+            let counters = Counters { warning: 1, ..Counters::default() };
+            ItemReport { result: json!(Start { begun: *begun, live_seq: 0 }), counters, lines }
+        }
         Applied::PublishBegun(begun) => {
             ItemReport { result: json!(Start { begun: *begun, live_seq }), lines, ..ItemReport::default() }
         }
         _ => ItemReport::default(),
     };
     let (context_id, run) = (state.id, context.run.fence.instance);
-    let step = PublishStep::Begin { context: context_id, run };
+    let step = PublishStep::Begin { context: context_id, run, seen };
     let item = if is_anew { format!("{BEGIN}:{}", context.run.fence.attempt) } else { BEGIN.to_owned() };
     context.commit(Item(item), Effect::Publish(step), report).await?;
     let (_, start) = context.last_below(BEGIN).await?.unwrap_or_default();

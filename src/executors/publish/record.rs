@@ -1,6 +1,6 @@
 //! Which files the trees shall hold, written down page by page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::model::log::{FileType, LogLine, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
-use crate::store::publishing::{AssetState, Publication, PublishStep, Wanted, WantedFile};
+use crate::store::publishing::{AssetState, Cursor, Publication, PublishStep, Wanted, WantedFile};
 
 /// Goes through the assets in the order of their numbers. A page is an item, and its result is where it ended, so that a
 /// later attempt goes on behind it even if the list is another one by then.
@@ -158,7 +158,28 @@ async fn bring<'a>(
         let blobs: Vec<String> = asset.files.iter().flatten().filter(is_new).map(|file| file.blob.clone()).collect();
         (!blobs.is_empty()).then(|| (asset.state.id, asset.state.name.clone(), blobs))
     });
-    let brought: Vec<(AssetId, Option<Message>)> = stream::iter(new.collect::<Vec<_>>())
+    let new: Vec<(AssetId, String, Vec<String>)> = new.collect();
+    match bring_new(run, new.clone()).await {
+        Err(Failure::DiskFull) if make_room(run, &new).await? => bring_new(run, new).await,
+        brought => brought,
+    }
+}
+
+/// Takes back what was brought for what is not wanted any more: an attempt before this one, which the disk was too full for,
+/// found other assets marked. Whether anything went.
+async fn make_room(run: &Run<'_>, new: &[(AssetId, String, Vec<String>)]) -> Result<bool, Failure> {
+    let recorded = Cursor::behind(run.start.begun.seq - 1);
+    let rows = run.context.store().next_changed(run.state.id, &recorded, i64::MAX, true, usize::MAX).await?;
+    let mut wanted: HashSet<String> = rows.into_iter().map(|row| row.blob).collect();
+    wanted.extend(new.iter().flat_map(|(_, _, blobs)| blobs.iter().cloned()));
+    run.at_trees(move |trees, stop| trees.keep_in_tray(&wanted, stop)).await
+}
+
+async fn bring_new(
+    run: &Run<'_>,
+    new: Vec<(AssetId, String, Vec<String>)>,
+) -> Result<HashMap<AssetId, Message>, Failure> {
+    let brought: Vec<(AssetId, Option<Message>)> = stream::iter(new)
         .take_while(|_| std::future::ready(!run.context.stop_token().is_cancelled()))
         .map(|(asset, name, blobs)| async move {
             let (trees, store) = (run.trees.clone(), run.publish.workshop.blobs.clone());

@@ -57,11 +57,11 @@ impl Executor for VideoSitemap {
         let text = document(&format!("{root}/{}", video::address(&company_root)), &entries);
         let force = self.order.force_update == Some(true);
         let path = trees.link().join(SITEMAP).display().to_string();
-        let outcome = self.workshop.work(move |_| {
+        let outcome = self.workshop.work(move |stop| {
             if !force && trees.guest(SITEMAP)?.is_some_and(|current| current == text) {
                 return Ok(Outcome::Unchanged);
             }
-            let is_placed = trees.place_guest(SITEMAP, &text)?;
+            let is_placed = trees.place_guest(SITEMAP, &text, stop)?;
             Ok::<_, Failure>(if is_placed { Outcome::Written } else { Outcome::NoTree })
         });
         let report = report(outcome.await??, count, &path);

@@ -174,8 +174,7 @@ impl UploadUrls {
     async fn decoded(&self, mut download: Download, incoming: &mut Incoming) -> Result<Download, Trouble> {
         let Codings { known, strange } = download.codings();
         for coding in strange {
-            let message =
-                Message::new("url-coding-strange").with("url", incoming.shown.clone()).with("coding", coding);
+            let message = Message::new("url-coding-strange").with("url", incoming.shown.clone()).with("coding", coding);
             incoming.history.push(LogLine::new(LogType::UploadWarning, message));
         }
         for coding in known.into_iter().rev() {

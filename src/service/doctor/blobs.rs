@@ -1,13 +1,18 @@
 //! Whether every file that assets have is in the blob store, as long as it should be and, if all bytes are read, the same.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Error, Examination, Message, Section, off_thread};
+use crate::assets::blobs::{BlobError, Blobs};
+use crate::assets::published;
 use crate::model::asset::DerivedRole;
 use crate::model::damage::{Damage, FileOwner, FileRole, Maker};
 use crate::model::id::AssetId;
 use crate::store::files::NamedFile;
+use crate::store::publishing::Side;
 
 /// Files looked at between two questions to the database.
 const PAGE: i64 = 500;
@@ -84,12 +89,24 @@ async fn judge(exam: &mut Examination<'_>, blob: &str, first: &Damage) -> Result
     let mut to_forget: Vec<&FileOwner> = owners.iter().filter(|owner| is_forgotten(owner)).collect();
     let unsound = unsound_masters(exam, &to_forget).await?;
     to_forget.retain(|owner| !unsound.contains(&owner.asset));
-    if exam.order.repair {
+    let copy = match damage {
+        Damage::Unreadable { .. } => None,
+        Damage::Gone | Damage::Size { .. } | Damage::Changed => published_copy(exam, blob).await?,
+    };
+    let is_put_back = match &copy {
+        Some(copy) if exam.order.repair => put_back(exam, blob, copy).await?,
+        _ => false,
+    };
+    if exam.order.repair && !is_put_back {
         forget(exam, blob, &to_forget).await?;
     }
     for owner in &owners {
         let message = damage.message(owner, blob);
-        if is_forgotten(owner) && unsound.contains(&owner.asset) {
+        if is_put_back {
+            exam.repaired(Section::Blobs, message, Message::new("remedy-was-copied-back"));
+        } else if copy.is_some() && !is_forgotten(owner) && owner.maker != Maker::Publish {
+            exam.found(Section::Blobs, message, Message::new("remedy-copy-back"));
+        } else if is_forgotten(owner) && unsound.contains(&owner.asset) {
             exam.found(Section::Blobs, message, Message::new("remedy-master-first"));
         } else if exam.order.repair && is_forgotten(owner) {
             exam.repaired(Section::Blobs, message, remade(owner, "remedy-forgotten"));
@@ -100,10 +117,46 @@ async fn judge(exam: &mut Examination<'_>, blob: &str, first: &Damage) -> Result
     Ok(())
 }
 
-/// Whether an asset that lacks this file gets it again: from optimizeImagesJob or ripPdfsJob. Who lacks a
-/// playlist would be published without one.
+/// Whether an asset that lacks this file gets it again: from optimizeImagesJob or ripPdfsJob. Nobody makes the picture of a
+/// film again that lacks one, and who lacks a playlist would be published without one.
 const fn is_forgotten(owner: &FileOwner) -> bool {
     matches!(owner.role, FileRole::Derived(DerivedRole::Pyramid | DerivedRole::Thumbnail | DerivedRole::Mask))
+        && matches!(owner.maker, Maker::Optimize | Maker::RipPdfs)
+}
+
+/// A published file that has the right content. It is read.
+async fn published_copy(exam: &Examination<'_>, blob: &str) -> Result<Option<PathBuf>, Error> {
+    let named = exam.services.store().published_as(blob).await?;
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let sites = exam.services.store().publish_sites().await?;
+    let mut paths = Vec::new();
+    for (context, name) in named {
+        let Some(site) = sites.iter().find(|site| site.state.id == context) else { continue };
+        let folder = exam.places.publish_root.join(published::folder(site.kind));
+        paths.extend(
+            Side::ALL.iter().map(|side| published::hidden(&folder, &site.root_path, side.letter()).join(&name)),
+        );
+    }
+    let blob = blob.to_owned();
+    let is_right = move |path: &PathBuf| {
+        let read = |path: &PathBuf| Blobs::digest(&mut File::open(path).ok()?, &|| false).ok();
+        path.is_file() && read(path).is_some_and(|found| found.id == blob)
+    };
+    off_thread(move || Ok(paths.into_iter().find(is_right))).await
+}
+
+/// Stores what is published once more. False if it is not what it was a moment ago.
+async fn put_back(exam: &Examination<'_>, blob: &str, copy: &Path) -> Result<bool, Error> {
+    let (root, blob, copy) = (exam.places.blobs.root().to_owned(), blob.to_owned(), copy.to_owned());
+    off_thread(move || {
+        // The folder may be what is gone.
+        let blobs = Blobs::open(&root)?;
+        let mut copy = File::open(copy).map_err(BlobError::Source)?;
+        Ok(blobs.store(&mut copy, u64::MAX, &|| false)?.id == blob)
+    })
+    .await
 }
 
 /// Those whose masters are not what they should be: nothing can be made of them. They are read.

@@ -4,7 +4,7 @@ use super::{Error, Examination, Message, Section};
 use crate::service::mark::{MarkKeeper, Standing};
 
 pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
-    let standing = exam.services.standing(exam.places.blobs.root()).await?;
+    let standing = exam.services.standing(&exam.places.beside()).await?;
     let wrong = match standing {
         Standing::Agrees => None,
         Standing::Unmarked => Some(Message::new("doctor-mark-missing")),
@@ -43,6 +43,7 @@ async fn settle(exam: &mut Examination<'_>) -> Result<(), Error> {
     let at = restored.found_at.timestamp_millis();
     let message = match restored.seen_run {
         Some(seen) => Message::new("doctor-restored").with("run", restored.run).with("seen", seen).with("at", at),
+        None if restored.has_newer_trees => Message::new("doctor-trees-newer").with("at", at),
         None => Message::new("doctor-mark-lost").with("at", at),
     };
     if exam.order.repair && exam.report.is_sound() {

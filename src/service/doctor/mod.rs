@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::mark::Standing;
+use super::mark::{Beside, Standing};
 use super::{Error, Services};
 use crate::assets::blobs::{BlobError, Blobs};
 use crate::model::constants;
@@ -47,6 +47,13 @@ pub struct Places {
     pub publish_root: PathBuf,
     /// The marks of files in work.
     pub marks: MarkFolder,
+}
+
+impl Places {
+    /// What is compared with the numbers of the database.
+    pub(super) fn beside(&self) -> Beside {
+        Beside { blobs: self.blobs.root().to_owned(), publish: self.publish_root.clone() }
+    }
 }
 
 /// What the doctor is to do.
@@ -127,12 +134,12 @@ impl Examination<'_> {
 
     /// Whether the files have seen more than the database, and nobody has settled it.
     async fn is_older(&self) -> Result<bool, Error> {
-        Ok(self.services.age(self.places.blobs.root()).await?.is_some())
+        Ok(self.services.age(&self.places.beside()).await?.is_some())
     }
 
     /// Whether the database still has to learn what the files have seen.
     async fn is_behind(&self) -> Result<bool, Error> {
-        Ok(self.services.standing(self.places.blobs.root()).await? == Standing::Behind)
+        Ok(self.services.standing(&self.places.beside()).await? == Standing::Behind)
     }
 
     fn found(&mut self, section: Section, message: Message, remedy: Message) {

@@ -103,6 +103,9 @@ pub struct Begun {
     pub scanned: i64,
     /// This one looks up to here.
     pub until: i64,
+    /// The trees were written later than the database knows of; what they hold is forgotten.
+    #[serde(default)]
+    pub is_older: bool,
 }
 
 /// An asset as a publish sees it.
@@ -229,12 +232,16 @@ pub struct Withdrawn {
     pub asset: AssetId,
 }
 
+/// Rows of what left that are forgotten in one transaction, so that nobody waits long behind it.
+pub const FORGOTTEN_AT_ONCE: u64 = 2000;
+
 /// What a publish writes. `seq` is its number: who was passed writes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishStep {
     /// Takes the next number. What the run began with under an earlier one is forgotten, and what it found wrong then is not
     /// counted: it is looked for again.
-    Begin { context: ContextId, run: InstanceId },
+    /// `seen` is the highest number that manifests in its trees are closed with: see [`numbers::meet_trees`].
+    Begin { context: ContextId, run: InstanceId, seen: i64 },
     /// The files of the trees are no links to blobs any more.
     Parted { context: ContextId },
     /// Readers are given these assets: the history of some of what a tree holds that they see.
@@ -251,8 +258,11 @@ pub enum PublishStep {
     Staged { context: ContextId, seq: i64, side: Side, seen: Vec<Seen>, withdrawn: Vec<Withdrawn> },
     /// Readers see this tree, and its history is noted. The other tree may not be what it should be.
     Switched { context: ContextId, seq: i64, side: Side, until: i64, is_other_sound: bool },
-    /// A log names what readers see of it, and what left. It may have been passed meanwhile.
+    /// A log names what readers see of it, and what left. It may have been passed meanwhile. Some of what left is forgotten, how
+    /// much is the answer.
     Told { context: ContextId, seq: i64 },
+    /// Some of what left, and all know of, is forgotten. How much is the answer.
+    Forget { context: ContextId },
     /// There was nothing to publish.
     Looked { context: ContextId, seq: i64, until: i64 },
 }

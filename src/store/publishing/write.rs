@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use super::{Begun, PublishStep, Seen, Side, Wanted, WantedFile, Withdrawn};
+use super::{Begun, FORGOTTEN_AT_ONCE, PublishStep, Seen, Side, Wanted, WantedFile, Withdrawn};
 use crate::model::id::{AssetId, ContextId, InstanceId};
 use crate::store::effect::Applied;
-use crate::store::{StoreError, Transaction, contexts, rows};
+use crate::store::{StoreError, Transaction, contexts, numbers, rows};
 
 pub(in crate::store) async fn apply(
     tx: &mut Transaction,
@@ -15,7 +15,10 @@ pub(in crate::store) async fn apply(
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
     match step {
-        PublishStep::Begin { context, run } => return begin(tx, context, run).await.map(Applied::PublishBegun),
+        PublishStep::Begin { context, run, seen } => {
+            let is_older = numbers::meet_trees(tx, context, seen, now).await?;
+            return Ok(Applied::PublishBegun(Begun { is_older, ..begin(tx, context, run).await? }));
+        }
         PublishStep::Parted { context } => parted(tx, context).await?,
         PublishStep::Given { context, seq, assets } => {
             Turn::check(tx, context, seq, "note what readers are given").await?;
@@ -42,7 +45,8 @@ pub(in crate::store) async fn apply(
                 withdraw(tx, context, number, &withdrawn, now).await?;
             }
             note_seen(tx, context, &seen).await?;
-            forgetting(tx, context, News::Side(side, seq)).await?;
+            set_side(tx, context, side, seq).await?;
+            forget(tx, context).await?;
         }
         PublishStep::Switched { context, seq, side, until, is_other_sound } => {
             Turn::check(tx, context, seq, "note which tree readers see").await?;
@@ -53,7 +57,11 @@ pub(in crate::store) async fn apply(
                 set_side(tx, context, side.other(), 0).await?;
             }
         }
-        PublishStep::Told { context, seq } => forgetting(tx, context, News::Told(seq)).await?,
+        PublishStep::Told { context, seq } => {
+            told(tx, context, seq).await?;
+            return forget(tx, context).await.map(Applied::Removed);
+        }
+        PublishStep::Forget { context } => return forget(tx, context).await.map(Applied::Removed),
         PublishStep::Looked { context, seq, until } => {
             Turn::check(tx, context, seq, "note how far a publish has looked").await?;
             looked(tx, context, until).await?;
@@ -158,6 +166,7 @@ async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Res
         seq: rows::get(&row, "publish_seq")?,
         scanned: rows::get(&row, "scanned_seq")?,
         until: rows::get(&row, "until")?,
+        is_older: false,
     })
 }
 
@@ -198,8 +207,9 @@ async fn record(
     sqlx::query(
         "INSERT INTO publication (context_id, file_name, asset_id, asset_name, file_type, detail, blob, bytes, present,
                                   seq, published_at)
-         SELECT $1, value ->> 0, value ->> 1, value ->> 5, value ->> 6, value ->> 7, value ->> 2, value ->> 3, 1, $2, $4
-         FROM json_each($3) AS f WHERE true
+         SELECT $1, f.value ->> 0, a.id, f.value ->> 5, f.value ->> 6, f.value ->> 7, f.value ->> 2, f.value ->> 3, 1, $2, $4
+         -- Who left meanwhile is not published: the next publish would not find whose file it is.
+         FROM json_each($3) AS f CROSS JOIN asset a ON a.id = f.value ->> 1 AND a.trash_state = 'NotInTrash' WHERE true
          ON CONFLICT (context_id, file_name) DO UPDATE
          SET asset_id = excluded.asset_id, asset_name = excluded.asset_name, file_type = excluded.file_type,
              detail = excluded.detail, blob = excluded.blob, bytes = excluded.bytes, present = 1,
@@ -350,35 +360,21 @@ async fn set_side(tx: &mut Transaction, context: ContextId, side: Side, seq: i64
         .map_err(StoreError::doing("note what a tree holds"))
 }
 
-/// What came to be known.
-#[derive(Debug, Clone, Copy)]
-enum News {
-    /// What a tree holds.
-    Side(Side, i64),
-    /// Up to where logs name what readers were given.
-    Told(i64),
-}
-
-/// Notes it, and forgets what no longer is published once both trees and a log know.
-async fn forgetting(tx: &mut Transaction, context: ContextId, news: News) -> Result<(), StoreError> {
-    let known_before = known_to_all(tx, context).await?;
-    match news {
-        News::Side(side, seq) => set_side(tx, context, side, seq).await?,
-        News::Told(seq) => told(tx, context, seq).await?,
-    }
-    let known_now = known_to_all(tx, context).await?;
-    // Only the rows that came into reach, so that this costs what changed and not what exists.
-    sqlx::query(
-        "DELETE FROM publication INDEXED BY publication_by_seq
-         WHERE context_id = $1 AND present = 0 AND seq > $2 AND seq <= $3",
+/// Forgets what no longer is published once both trees and a log know: some of it, how many.
+async fn forget(tx: &mut Transaction, context: ContextId) -> Result<u64, StoreError> {
+    let known = known_to_all(tx, context).await?;
+    let forgotten = sqlx::query(
+        "DELETE FROM publication WHERE context_id = $1 AND file_name IN (
+             SELECT file_name FROM publication INDEXED BY publication_gone
+             WHERE context_id = $1 AND present = 0 AND seq <= $2 ORDER BY seq LIMIT $3)",
     )
     .bind(context.0)
-    .bind(known_before)
-    .bind(known_now)
+    .bind(known)
+    .bind(FORGOTTEN_AT_ONCE.cast_signed())
     .execute(tx)
     .await
-    .map(|_| ())
-    .map_err(StoreError::doing("forget what is no longer published"))
+    .map_err(StoreError::doing("forget what is no longer published"))?;
+    Ok(forgotten.rows_affected())
 }
 
 async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {

@@ -219,7 +219,7 @@ async fn database(config: &Config) -> Verdict {
     let checked = async {
         let services = services(config).await?;
         let found = services.store().check_integrity().await?;
-        Ok::<_, Error>((found, services.age(&parts::blob_root(config)).await?))
+        Ok::<_, Error>((found, services.age(&parts::beside(config)).await?))
     };
     match checked.await {
         Ok((found, None)) if found.is_empty() => Good(shown.to_string()),

@@ -66,7 +66,7 @@ impl PlaceArgs {
     /// SQLite keeps writers apart. A database that is older than its files is one of which not everything can be told.
     pub async fn open(&self) -> Result<Place, Failure> {
         let place = self.open_to_repair().await?;
-        if let Some(age) = place.services.age(&parts::blob_root(&place.config)).await? {
+        if let Some(age) = place.services.age(&parts::beside(&place.config)).await? {
             warn(&format!(
                 "the database {age}: what came since is not in it, and Cleanup removes nothing until `prepress doctor \
                  --repair` has ended with 0"
@@ -82,7 +82,7 @@ impl PlaceArgs {
         let config = &place.config;
         // Numbers that the files have seen are not given again, even before the daemon has started.
         if may_write(config) && DataLock::holder(config.data()).is_none_or(|holder| holder == std::process::id()) {
-            place.services.meet_mark(&parts::blob_root(config)).await?;
+            place.services.meet_mark(&parts::beside(config)).await?;
         }
         Ok(place)
     }

@@ -18,15 +18,17 @@
 
 mod staging;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::assets::blobs::{self, BlobError, Blobs};
 use crate::assets::manifest::{Manifest, Totals};
@@ -49,11 +51,18 @@ pub enum TreeError {
     Passed { path: PathBuf },
     #[error("readers see {path}, which was to be brought up to date; the link was switched meanwhile, try again")]
     Live { path: PathBuf },
+    #[error("another process holds {path} for longer than a publish does; fuser names it, end it or try again")]
+    Locked { path: PathBuf },
     #[error("cannot {doing} {path}: {source}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Blob(#[from] BlobError),
 }
+
+/// How often the lock is tried, and how long a pause is: those who hold it in good order are done in that time, for whoever
+/// is stopped asks for it as often.
+const LOCK_TRIES: u32 = 150;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TreeError {
     let path = path.to_owned();
@@ -165,19 +174,19 @@ impl Trees {
     }
 
     /// Begins the turn of this attempt, and ends that of any other.
-    pub fn take_turn(&self) -> Result<(), TreeError> {
+    pub fn take_turn(&self, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
         fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
-        let (mut lock, path) = (self.lock()?, self.hidden("lock"));
+        let (mut lock, path) = (self.lock(stop)?, self.hidden("lock"));
         let turn = self.turn.as_deref().unwrap_or_default();
         let written = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(turn.as_bytes()));
         written.map_err(doing("write", &path))
     }
 
     /// The lock, for the attempt whose turn it is.
-    fn lock_in_turn(&self) -> Result<File, TreeError> {
+    fn lock_in_turn(&self, stop: &dyn Fn() -> bool) -> Result<File, TreeError> {
         /// No name of an attempt is longer.
         const LONGEST: u64 = 200;
-        let (lock, path) = (self.lock()?, self.hidden("lock"));
+        let (lock, path) = (self.lock(stop)?, self.hidden("lock"));
         let Some(turn) = self.turn.as_deref() else { return Ok(lock) };
         let mut found = String::new();
         (&lock).take(LONGEST).read_to_string(&mut found).map_err(doing("read", &path))?;
@@ -218,6 +227,21 @@ impl Trees {
         Manifest::of(&tree, self.manifest).totals().map_err(doing("read the manifest in", &tree))
     }
 
+    /// The highest number that the manifests of both trees are closed with.
+    pub fn newest(&self) -> Result<i64, TreeError> {
+        published::newest_publish(&self.folder, &self.name, self.manifest)
+            .map_err(doing("read the manifests of", &self.link()))
+    }
+
+    /// Links that somebody put in the place of folders which these files lie in: what is written there would go elsewhere.
+    pub fn links_instead_of_folders(&self, side: Side, rows: &[Publication]) -> Vec<String> {
+        let tree = self.tree(side);
+        let folders: BTreeSet<&Path> =
+            rows.iter().flat_map(|row| Path::new(&row.file_name).ancestors().skip(1)).collect();
+        let is_link = |folder: &&Path| !folder.as_os_str().is_empty() && tree.join(folder).is_symlink();
+        folders.into_iter().filter(is_link).map(|folder| folder.display().to_string()).collect()
+    }
+
     /// Brings a content from the blobs to the disk of the trees, where [`Trees::stage`] finds it. It is not there if it is
     /// not what was stored.
     pub fn bring(&self, blobs: &Blobs, blob: &str, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
@@ -244,16 +268,33 @@ impl Trees {
     }
 
     /// Removes what was brought and is not needed any more.
-    pub fn clear_tray(&self) -> Result<(), TreeError> {
+    pub fn clear_tray(&self, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
         if !self.folder.is_dir() {
             return Ok(());
         }
-        let _lock = self.lock_in_turn()?;
+        let _lock = self.lock_in_turn(stop)?;
         let tray = self.tray();
         match fs::remove_dir_all(&tray) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(doing("remove", &tray)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Removes what was brought, and what was being brought, but for these contents. Whether anything went.
+    pub fn keep_in_tray(&self, wanted: &HashSet<String>, stop: &dyn Fn() -> bool) -> Result<bool, TreeError> {
+        let _lock = self.lock_in_turn(stop)?;
+        let (tray, mut is_any_gone) = (self.tray(), false);
+        if !tray.is_dir() {
+            return Ok(false);
+        }
+        for entry in fs::read_dir(&tray).map_err(doing("list", &tray))? {
+            let entry = entry.map_err(doing("list", &tray))?;
+            if !wanted.contains(&*entry.file_name().to_string_lossy()) {
+                remove_file(&entry.path())?;
+                is_any_gone = true;
+            }
+        }
+        Ok(is_any_gone)
     }
 
     /// Makes a tree what it shall become. Nobody may be reading it.
@@ -265,7 +306,7 @@ impl Trees {
         stop: &dyn Fn() -> bool,
     ) -> Result<Staged, TreeError> {
         fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
-        let _lock = self.lock_in_turn()?;
+        let _lock = self.lock_in_turn(stop)?;
         let tree = self.tree(side);
         // What was found out before it had the lock may be true no more.
         if self.live()? == Some(side) {
@@ -324,7 +365,7 @@ impl Trees {
         if !self.folder.is_dir() {
             return Ok(Meddling::default());
         }
-        let _lock = self.lock_in_turn()?;
+        let _lock = self.lock_in_turn(stop)?;
         let mut strangers = self.strangers(side.other(), target.held_by_other, target, stop)?;
         let is_other_altered = !self.is_manifest_right(side.other(), target.held_by_other, target)?;
         let is_other_unsound = is_other_altered || !strangers.is_empty();
@@ -445,7 +486,7 @@ impl Trees {
         if !self.folder.is_dir() {
             return Ok(Parted::default());
         }
-        let _lock = self.lock_in_turn()?;
+        let _lock = self.lock_in_turn(stop)?;
         Ok(published::part([&self.tree(Side::A), &self.tree(Side::B)], stop)?)
     }
 
@@ -461,7 +502,7 @@ impl Trees {
 
     /// Shows readers a tree, all of it at once.
     pub fn switch(&self, side: Side, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
-        let _lock = self.lock_in_turn()?;
+        let _lock = self.lock_in_turn(stop)?;
         self.live()?;
         if stop() {
             return Err(TreeError::Stopped);
@@ -474,12 +515,20 @@ impl Trees {
         Ok(blobs::sync_folder(&self.folder)?)
     }
 
-    fn lock(&self) -> Result<File, TreeError> {
+    /// Whoever waits here keeps a place that other work waits for, and so neither for ever nor for nobody.
+    fn lock(&self, stop: &dyn Fn() -> bool) -> Result<File, TreeError> {
         let path = self.hidden("lock");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(doing("open the lock", &path))?;
-        flock(&file, FlockOperation::LockExclusive).map_err(|error| doing("take the lock", &path)(error.into()))?;
-        Ok(file)
+        for _ in 0..LOCK_TRIES {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(Errno::WOULDBLOCK | Errno::INTR) if stop() => return Err(TreeError::Stopped),
+                Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(LOCK_PAUSE),
+                Err(error) => return Err(doing("take the lock", &path)(error.into())),
+            }
+        }
+        Err(TreeError::Locked { path })
     }
 
     /// A file without a name, on the disk of the trees.
@@ -509,11 +558,11 @@ impl Trees {
     }
 
     /// Puts the guest into both trees, so that no switch takes it back. False without a tree that readers see.
-    pub fn place_guest(&self, name: &str, text: &str) -> Result<bool, TreeError> {
+    pub fn place_guest(&self, name: &str, text: &str, stop: &dyn Fn() -> bool) -> Result<bool, TreeError> {
         if !self.folder.is_dir() {
             return Ok(false);
         }
-        let _lock = self.lock()?;
+        let _lock = self.lock(stop)?;
         let Some(live) = self.live()? else { return Ok(false) };
         for tree in [live.other(), live].map(|side| self.tree(side)).into_iter().filter(|tree| tree.is_dir()) {
             write(&tree, name, text.as_bytes())?;
@@ -571,6 +620,7 @@ fn is_plain(name: &str) -> bool {
 /// Writes a file of a tree, all of it at once.
 fn write(tree: &Path, name: &str, mut content: impl Read) -> Result<(), TreeError> {
     let (path, temporary) = (tree.join(name), tree.join(TEMPORARY));
+    remove_file(&temporary)?;
     let written = (|| {
         let mut file = File::create(&temporary)?;
         io::copy(&mut content, &mut file)?;
@@ -709,14 +759,14 @@ mod tests {
         let all = world.trees.clone();
         let (first, second) = (all.clone().in_turn("run 1, attempt 1"), all.in_turn("run 2, attempt 1"));
         world.trees = first.clone();
-        first.take_turn().unwrap();
+        first.take_turn(&|| false).unwrap();
         world.stage(1, &[world.row("a.tif", "a")], &|| false).unwrap();
         // The first was told to leave off, and stands before the lock with all that it was to do.
-        second.take_turn().unwrap();
+        second.take_turn(&|| false).unwrap();
         let is_passed = |tried: Result<(), TreeError>| matches!(tried, Err(TreeError::Passed { .. }));
         assert!(is_passed(first.switch(Side::A, &|| false)));
         assert!(is_passed(world.stage(2, &[world.row("b.tif", "b")], &|| false).map(drop)));
-        assert!(is_passed(first.clear_tray()));
+        assert!(is_passed(first.clear_tray(&|| false)));
         assert!(is_passed(first.part(&|| false).map(drop)));
         assert_eq!(first.live().unwrap(), None);
         assert!(!world.texts().contains_key("b.tif"));
@@ -726,8 +776,22 @@ mod tests {
         assert_eq!(second.live().unwrap(), Some(Side::A));
         // An earlier attempt of the same run is another one as well.
         let again = second.clone().in_turn("run 2, attempt 2");
-        again.take_turn().unwrap();
+        again.take_turn(&|| false).unwrap();
         assert!(is_passed(second.switch(Side::A, &|| false)));
+    }
+
+    /// Another process, as a backup or a script, that does not let go.
+    #[test]
+    fn who_waits_for_the_lock_asks_whether_to_stop() {
+        let world = world();
+        world.trees.take_turn(&|| false).unwrap();
+        let held = File::open(world.trees.hidden("lock")).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        let asked = Cell::new(0);
+        let stopped = world.trees.take_turn(&|| asked.replace(asked.get() + 1) == 2);
+        assert!(matches!(stopped, Err(TreeError::Stopped)), "{stopped:?}");
+        drop(held);
+        world.trees.take_turn(&|| false).unwrap();
     }
 
     #[test]
