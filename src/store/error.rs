@@ -112,7 +112,7 @@ impl Unopened {
     pub const fn needs_a_person(&self) -> bool {
         match self {
             Self::Newer { .. } | Self::Altered { .. } | Self::Damaged(_) | Self::NotADatabase => true,
-            Self::Older | Self::Full | Self::Rights(_) | Self::Busy(_) | Self::Other(_) => false,
+            Self::Older | Self::Full | Self::Rights(_) | Self::Busy(_) | Self::Locked { .. } | Self::Other(_) => false,
         }
     }
 
