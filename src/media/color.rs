@@ -120,7 +120,7 @@ pub enum Note {
     CropLeavesNothing,
     #[error("no mask was made: it has neither a clipping path nor transparency")]
     NothingToMask,
-    #[error("16 bits a sample were reduced to 8")]
+    #[error("its samples of more than 8 bits were reduced to 8")]
     DepthReduced,
     #[error("floating-point samples were taken from 0 (black) to 1 (white); what lies beyond was cut off")]
     FloatCut,
@@ -143,8 +143,9 @@ pub enum Note {
 }
 
 fn channels_left_out(count: u32) -> String {
-    let channels = if count == 1 { "a channel".to_owned() } else { format!("{count} channels") };
-    format!("{channels} beside its colours and transparency (saved selections, spot inks) were left out")
+    let (channels, were) =
+        if count == 1 { ("a channel".to_owned(), "was") } else { (format!("{count} channels"), "were") };
+    format!("{channels} beside its colours and transparency (saved selections, spot inks) {were} left out")
 }
 
 fn pages_left_out(count: u32) -> String {

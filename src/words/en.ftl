@@ -657,14 +657,14 @@ publish-mended = { $file } in { $context } had been changed or removed by somebo
 publish-manifest-mended = The manifest of { $context } had been changed or removed by somebody since it was published, and was written again.
 # $file (Text)
 # $context (Text) publish context
-publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is not shown any more.
+publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is removed.
 # $count (Number) files
 # $file (Text) one of them
 # $context (Text) publish context
 publish-strangers =
     { $count ->
-        [one] 1 file in { $context } that no publish put there is not shown any more: { $file }.
-       *[other] { NUMBER($count) } files in { $context } that no publish put there are not shown any more, { $file } among them.
+        [one] 1 file in { $context } that no publish put there is removed: { $file }.
+       *[other] { NUMBER($count) } files in { $context } that no publish put there are removed, { $file } among them.
     }
 # $count (Number) files
 # $bytes (Bytes)

@@ -517,6 +517,8 @@ impl<'a> Run<'a> {
         let target = target.clone();
         let mut meddling = self.at_trees(move |trees, stop| trees.meddling(side, &target, stop)).await?;
         meddling.strangers.extend(links);
+        meddling.strangers.sort_unstable();
+        meddling.strangers.dedup();
         let report = self.meddling_report(&meddling);
         let step = PublishStep::Reset { context: self.state.id, seq: self.start.begun.seq, side };
         self.context.commit(Item(RESET.to_owned()), Effect::Publish(step), move |_| report).await?;
