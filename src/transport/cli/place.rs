@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 use rustix::fs::{Access, access};
@@ -134,6 +135,12 @@ fn may_write(config: &Config) -> bool {
     [config.data(), &database(config.data())].iter().all(|path| access(*path, Access::WRITE_OK).is_ok())
 }
 
+/// A zone goes by several names (UTC and Etc/UTC): what matters is whether its clocks show the same, for ten years to come.
+fn agree(one: Tz, other: Tz, now: DateTime<Utc>) -> bool {
+    let offset = |zone: Tz, at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    (0..520).map(|week| now + TimeDelta::weeks(week)).all(|at| offset(one, at) == offset(other, at))
+}
+
 /// An open data folder.
 pub struct Place {
     pub config: Config,
@@ -144,7 +151,7 @@ impl Place {
     pub fn of(store: Store, config: Config) -> Result<Self, Failure> {
         let services = Services::new(store, SystemClock::shared(), parts::service_settings(&config))?;
         let (zone, here) = (services.zone(), config.local_zone());
-        if zone != here.zone {
+        if !agree(zone, here.zone, services.clock().now()) {
             warn(&format!(
                 "the zone of the data is {zone}, in which times are read and shown; here it is {} ({}), which the daemon of the \
                  data would take over when it starts with it",
