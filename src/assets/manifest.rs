@@ -16,10 +16,12 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -43,7 +45,7 @@ pub struct Totals {
 impl Totals {
     /// Whether so many more lines make it too long for what it says.
     pub fn is_worth_compacting(&self, more: usize, files: i64) -> bool {
-        self.lines + more as u64 > 2 * files.unsigned_abs() + SPARE_LINES
+        self.lines.saturating_add(more as u64) > files.unsigned_abs().saturating_mul(2).saturating_add(SPARE_LINES)
     }
 }
 
@@ -58,7 +60,10 @@ impl Manifest {
 
     /// The totals of the last publish that was finished.
     pub fn totals(&self) -> io::Result<Option<Totals>> {
-        match File::open(&self.path) {
+        // Nobody writes to what lies there in its place, as a pipe, and it is not waited for.
+        let looked = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&self.path);
+        match looked {
+            Ok(file) if !file.metadata()?.is_file() => Err(io::Error::other("it is no file")),
             Ok(mut file) => Ok(last_totals(&mut file)?.map(|(totals, _)| totals)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -102,7 +107,7 @@ impl Manifest {
         file.set_len(end)?;
         file.seek(SeekFrom::Start(end))?;
         let mut out = BufWriter::new(file);
-        let lines = before + write_lines(&mut out, entries)?;
+        let lines = before.saturating_add(write_lines(&mut out, entries)?);
         close(out, &Totals { publish, files, lines, at: at.to_owned() })
     }
 
@@ -318,6 +323,9 @@ fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// A publish that broke off leaves less than this behind the totals of the one before, or its tree is made anew.
+const FURTHEST_BACK: u64 = 64 << 20;
+
 /// The last line of totals and where it ends, searched from the end backwards: what is read in vain is no more than
 /// what a publish that broke off has left.
 fn last_totals(file: &mut File) -> io::Result<Option<(Totals, u64)>> {
@@ -331,7 +339,7 @@ fn last_totals(file: &mut File) -> io::Result<Option<(Totals, u64)>> {
         if let Some((totals, end)) = totals_in(&tail, start == 0) {
             return Ok(Some((totals, start + end)));
         }
-        if start == 0 {
+        if start == 0 || window > FURTHEST_BACK {
             return Ok(None);
         }
         window *= 4;
@@ -378,6 +386,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = Manifest::of(folder.path(), "manifest.jsonl");
         (folder, manifest)
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("manifest.jsonl");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = Manifest::of(folder.path(), "manifest.jsonl").totals().unwrap_err();
+        assert_eq!(error.to_string(), "it is no file");
+        let totals = Totals { publish: 1, files: i64::MAX, lines: u64::MAX, at: String::new() };
+        assert!(totals.is_worth_compacting(7, 1) && !totals.is_worth_compacting(7, i64::MIN));
     }
 
     #[test]

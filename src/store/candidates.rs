@@ -27,9 +27,10 @@ impl Store {
     ) -> Result<Vec<Candidate>, StoreError> {
         sqlx::query(
             "WITH RECURSIVE below (id) AS (
-                 SELECT value FROM json_each($2)
+                 SELECT a.id FROM json_each($2) JOIN asset a ON a.id = value AND a.trash_state = 'NotInTrash'
                  UNION
-                 SELECT part.id FROM below JOIN asset part ON part.parent_id = below.id WHERE $3
+                 SELECT part.id FROM below
+                 JOIN asset part ON part.parent_id = below.id AND part.trash_state = 'NotInTrash' WHERE $3
              )
              SELECT a.id, a.name, f.path, a.parent_id IS NOT NULL AS is_derived
              FROM below JOIN asset a ON a.id = below.id JOIN folder f ON f.id = a.folder_id

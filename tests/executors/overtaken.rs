@@ -150,7 +150,7 @@ async fn what_is_removed_while_it_is_being_published_is_not_published() {
              WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM asset a WHERE a.id = p.asset_id)";
         assert_eq!(world.query(orphans).await, [[json!(0)]], "after {at}: {}", done.text());
         if !was_broken_off {
-            assert!(at > 5, "it was never broken off at work");
+            assert!(at > 1, "it was never broken off at work");
             return;
         }
         let done = world.run(JobKind::ImageServingPublish, order).await.succeeded();

@@ -667,6 +667,27 @@ async fn nothing_is_written_through_a_link_in_the_place_of_a_folder() {
     assert_eq!(done.text().matches(told).count(), 1, "{}", done.text());
 }
 
+/// An operator moves a tree to another disk, and links it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_in_the_place_of_a_tree_is_told_and_costs_readers_nothing() {
+    let world = World::new().await;
+    for name in ["one", "two"] {
+        world.put(&format!("texts/{name}.txt"), name.as_bytes());
+        world.run(JobKind::UploadDirectory, directory("texts")).await.succeeded();
+        publish(&world, IMAGE_SERVING, "Incremental").await;
+    }
+    let live = fs::canonicalize(world.published()).unwrap();
+    let tree = world.side("image-serving", if live.ends_with(".Acme.a") { 'b' } else { 'a' });
+    let moved = world.folder.path().join("moved");
+    fs::rename(&tree, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &tree).unwrap();
+    world.put("texts/three.txt", b"three");
+    world.run(JobKind::UploadDirectory, directory("texts")).await.succeeded();
+    let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!(world.published_names(), ["content/one.txt", "content/three.txt", "content/two.txt"]);
+    assert!(done.text().contains("was put there by somebody, and by no publish"), "{}", done.text());
+}
+
 /// A disk of its own for published files.
 struct Disk(PathBuf);
 

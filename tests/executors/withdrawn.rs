@@ -163,6 +163,23 @@ async fn who_was_published_with_a_set_alone_leaves_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_do_not_pass_through_what_lies_in_the_trash() {
+    let world = World::new().await;
+    upload(&world, "m1.jpg", &jpeg(20, 1), keeps(false, false)).await;
+    let inner = world.set("in", "inner", AssetType::ImageSet, vec![Member::of(asset(&world, "m1").await)], false).await;
+    world.set("in", "outer", AssetType::ImageSet, vec![Member::of(inner)], false).await;
+    withdraw(&world, "inner", Way::Trashed).await;
+    mark(&world, "outer", PublishState::MarkedForPublish).await;
+    assert_eq!(marked(&world).await, ["outer"]);
+    upload(&world, "ad.psd", &poster().bytes(), layer_options()).await;
+    world.set("in", "ads", AssetType::ImageSet, vec![Member::of(asset(&world, "ad").await)], false).await;
+    unmark_all(&world).await;
+    withdraw(&world, "ad", Way::Trashed).await;
+    mark(&world, "ads", PublishState::MarkedForPublish).await;
+    assert_eq!(marked(&world).await, ["ads"], "the layers of what is in the trash");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_set_is_shown_by_another_picture_when_its_own_is_given_up() {
     let world = World::new().await;
     for (seed, name) in ["first", "thumb"].into_iter().enumerate() {
@@ -264,7 +281,7 @@ async fn no_rendition_is_made_of_a_film_that_was_deleted_meanwhile() {
         let presets = [preset(world, "a", &[("width", "16")]).await, preset(world, "b", &[]).await];
         with(directory("in"), json!({ "mediaOptions": { "videoEncodingPresetsArray": presets } }))
     };
-    deleted_at_many_moments(Way::Emptied, (1..300).step_by(12), "film", order, "set-created").await;
+    deleted_at_many_moments(Way::Emptied, (1..300).step_by(4), "film", order, "set-created").await;
 }
 
 /// Pages that are there and show another document than their asset has.
@@ -280,7 +297,7 @@ async fn stale(world: &World) -> Vec<Vec<Value>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_the_document_before_go_with_the_one_that_was_deleted_before_it_was_drawn() {
     let (mut undrawn, mut told) = (0, 0);
-    for waits in (1..400).step_by(5) {
+    for waits in (1..400).step_by(3) {
         let world = World::new().await;
         upload(&world, "book.pdf", &three(), pdf_options()).await;
         let before = world.store.asset_named(world.company, "book").await.unwrap().unwrap().master.blob;

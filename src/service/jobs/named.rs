@@ -92,7 +92,8 @@ impl Services {
         text: &str,
         verb: Verb,
     ) -> Result<Option<Meant>, Error> {
-        let number = text.parse::<i64>().ok().map(InstanceId);
+        // "007" and "+7" are names.
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text).map(InstanceId);
         if let Some(run) = self.run_numbered(companies, number).await? {
             return Ok(Some(Meant { target: Target::Run(run), no_run: None }));
         }

@@ -199,13 +199,15 @@ fn usable<H: std::borrow::Borrow<Held>>(held: Option<H>) -> Result<H, AssetError
 pub(super) async fn with_what_belongs(tx: &mut Transaction, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
     let rows = sqlx::query(
         "WITH RECURSIVE below (id) AS (
-             SELECT value FROM json_each($1)
+             SELECT a.id FROM json_each($1) JOIN asset a ON a.id = value AND a.trash_state = 'NotInTrash'
              UNION
-             SELECT s.asset_id FROM below JOIN set_member s ON s.set_id = below.id
+             SELECT a.id FROM below JOIN set_member s ON s.set_id = below.id
+             JOIN asset a ON a.id = s.asset_id AND a.trash_state = 'NotInTrash'
              UNION
-             SELECT part.id FROM below JOIN asset part ON part.parent_id = below.id
+             SELECT part.id FROM below
+             JOIN asset part ON part.parent_id = below.id AND part.trash_state = 'NotInTrash'
          )
-         SELECT below.id FROM below JOIN asset a ON a.id = below.id AND a.trash_state = 'NotInTrash' ORDER BY 1",
+         SELECT id FROM below ORDER BY 1",
     )
     .bind(ids(assets))
     .fetch_all(tx)

@@ -24,7 +24,11 @@ pub(in crate::store) async fn apply(
             Turn::check(tx, context, seq, "note what readers are given").await?;
             contexts::note_published(tx, context, &assets, now).await?;
         }
-        PublishStep::Shown { context, side } => shown(tx, context, side, now).await?,
+        PublishStep::Shown { context, side } => {
+            shown(tx, context, side, now).await?;
+            // Who broke off may have found the other one meddled with, and took that with it.
+            set_side(tx, context, side.other(), 0).await?;
+        }
         PublishStep::Record { context, seq, wanted, refused } => {
             Turn::check(tx, context, seq, "write down what is published").await?.check_open()?;
             record(tx, context, seq, &wanted, now).await?;

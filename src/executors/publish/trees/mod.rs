@@ -239,7 +239,10 @@ impl Trees {
         let folders: BTreeSet<&Path> =
             rows.iter().flat_map(|row| Path::new(&row.file_name).ancestors().skip(1)).collect();
         let is_link = |folder: &&Path| !folder.as_os_str().is_empty() && tree.join(folder).is_symlink();
-        folders.into_iter().filter(is_link).map(|folder| folder.display().to_string()).collect()
+        // One in the place of the tree itself is removed with all that it seemed to hold.
+        let itself = tree.is_symlink().then(|| tree.display().to_string());
+        let inside = folders.into_iter().filter(is_link).map(|folder| folder.display().to_string());
+        itself.into_iter().chain(inside).collect()
     }
 
     /// Brings a content from the blobs to the disk of the trees, where [`Trees::stage`] finds it. It is not there if it is

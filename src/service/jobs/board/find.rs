@@ -30,7 +30,8 @@ impl Services {
     /// company the newest is meant; a name that several companies use is refused, with the handles that tell them apart.
     pub async fn find_job(&self, caller: &Caller, company: Option<&str>, text: &str) -> Result<Found, Error> {
         let companies = self.companies_of(caller, company).await?;
-        let number = text.parse::<i64>().ok().map(InstanceId);
+        // "007" and "+7" are names.
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text).map(InstanceId);
         let found = if let Some(run) = self.run_numbered(companies.as_deref(), number).await? {
             Some(Found::Run(run))
         } else if text.contains('|') {
