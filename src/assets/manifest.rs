@@ -60,11 +60,18 @@ impl Manifest {
 
     /// The totals of the last publish that was finished.
     pub fn totals(&self) -> io::Result<Option<Totals>> {
-        // Nobody writes to what lies there in its place, as a pipe, and it is not waited for.
-        let looked = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&self.path);
-        match looked {
-            Ok(file) if !file.metadata()?.is_file() => Err(io::Error::other("it is no file")),
-            Ok(mut file) => Ok(last_totals(&mut file)?.map(|(totals, _)| totals)),
+        match self.open()? {
+            Some(mut file) => Ok(last_totals(&mut file)?.map(|(totals, _)| totals)),
+            None => Ok(None),
+        }
+    }
+
+    /// To be read, if there is one. What lies there in its place, as a pipe, is not waited for.
+    fn open(&self) -> io::Result<Option<File>> {
+        let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+        match File::options().read(true).custom_flags(without_waiting).open(&self.path) {
+            Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+            Ok(_) => Err(io::Error::other("it is no file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -133,11 +140,7 @@ impl Manifest {
     /// Whether nobody has written to it since the publish that it ends with, as far as its size and its time tell, and that is no
     /// earlier one than `publish`: a tree that was put back from a backup has the times of then.
     pub fn is_untouched(&self, publish: i64) -> io::Result<bool> {
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        };
+        let Some(mut file) = self.open()? else { return Ok(false) };
         let found = file.metadata()?;
         let Some((totals, end)) = last_totals(&mut file)? else { return Ok(false) };
         let closed = time_of(&totals.at);
@@ -148,11 +151,7 @@ impl Manifest {
 
     /// What it says, read in full.
     pub fn read(&self) -> io::Result<Reading> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Reading::default()),
-            Err(error) => return Err(error),
-        };
+        let Some(file) = self.open()? else { return Ok(Reading::default()) };
         let mut reading = Reading::default();
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
@@ -339,7 +338,7 @@ fn last_totals(file: &mut File) -> io::Result<Option<(Totals, u64)>> {
         if let Some((totals, end)) = totals_in(&tail, start == 0) {
             return Ok(Some((totals, start + end)));
         }
-        if start == 0 || window > FURTHEST_BACK {
+        if start == 0 || window >= FURTHEST_BACK {
             return Ok(None);
         }
         window *= 4;
@@ -393,8 +392,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("manifest.jsonl");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let error = Manifest::of(folder.path(), "manifest.jsonl").totals().unwrap_err();
-        assert_eq!(error.to_string(), "it is no file");
+        let manifest = Manifest::of(folder.path(), "manifest.jsonl");
+        let errors =
+            [manifest.totals().unwrap_err(), manifest.is_untouched(1).unwrap_err(), manifest.read().unwrap_err()];
+        assert!(errors.iter().all(|error| error.to_string() == "it is no file"), "{errors:?}");
         let totals = Totals { publish: 1, files: i64::MAX, lines: u64::MAX, at: String::new() };
         assert!(totals.is_worth_compacting(7, 1) && !totals.is_worth_compacting(7, i64::MIN));
     }

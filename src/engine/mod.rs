@@ -117,6 +117,7 @@ impl Engine {
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
         });
+        shared.store.follow_overlap(scheduler::one_at_a_time(&shared)).await?;
         rescuer::adopt(&shared).await?;
         scheduler::follow_zone(&shared).await?;
         scheduler::turn_back(&shared).await?;

@@ -93,7 +93,7 @@ fn one_shot(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Firing {
 }
 
 /// Runs of one job do not meet, whatever started them, unless the configuration lets them.
-fn one_at_a_time(shared: &Shared) -> bool {
+pub(super) fn one_at_a_time(shared: &Shared) -> bool {
     shared.policy.firing.overlap != Overlap::Allow
 }
 

@@ -83,6 +83,13 @@ fn a_number_is_a_run_or_else_the_name_of_a_job() {
     assert!(taken.contains("The run of \"First\" in Acme") && !taken.contains("There is no run"), "{taken}");
     assert_eq!(run_of(&place, &run)["outcome"], "Stopped");
     assert_eq!(run_of(&place, &other)["state"], "WaitingCoordinator", "the job of that name is another");
+    for name in [format!("00{other}"), format!("+{other}")] {
+        let named = submit(&place, "Beta", &name, &[]);
+        assert_eq!(place.json(&["jobs", "show", &name, "--json"])["name"], name);
+        place.run(&["jobs", "stop", &name]).ok();
+        assert_eq!(run_of(&place, &named)["outcome"], "Stopped", "{name}");
+        assert_eq!(run_of(&place, &other)["state"], "WaitingCoordinator", "{name} is no number");
+    }
     assert!(place.run(&["jobs", "stop", "4712"]).refused().contains("there is no job \"4712\""));
 }
 

@@ -1,6 +1,7 @@
 //! Published files are never the master: who edits one in place changes no stored file, and a publish puts it back. Stored
 //! files that were changed or damaged are not handed on, and said.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -665,6 +666,44 @@ async fn nothing_is_written_through_a_link_in_the_place_of_a_folder() {
     assert_eq!(world.published_names(), ["content/one.txt", "content/three.txt", "content/two.txt"]);
     let told = "content in ImageServing was put there by somebody, and by no publish: it is removed.";
     assert_eq!(done.text().matches(told).count(), 1, "{}", done.text());
+}
+
+/// A Full that is killed may have given readers what it made and not noted that the other tree is as somebody left it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_full_publish_mended_stays_so_when_it_is_killed_and_passed() {
+    let mut given = 0;
+    for waits in 1..400 {
+        let world = World::new().await;
+        for name in ["one", "two"] {
+            world.put(&format!("texts/{name}.txt"), name.as_bytes());
+            world.run(JobKind::UploadDirectory, directory("texts")).await.succeeded();
+            publish(&world, IMAGE_SERVING, "Incremental").await;
+        }
+        let live = fs::canonicalize(world.published()).unwrap();
+        fs::write(live.join("stranger.txt"), "somebody's").unwrap();
+        fs::write(live.join("content/one.txt"), "bad").unwrap();
+        let is_right = || {
+            let one = fs::read(world.published().join("content/one.txt"));
+            one.is_ok_and(|one| one == b"one") && !world.published().join("stranger.txt").exists()
+        };
+        let was_given = Cell::new(false);
+        let meanwhile = async || {
+            was_given.set(is_right());
+            world.put("texts/three.txt", b"three");
+            world.run(JobKind::UploadDirectory, directory("texts")).await.succeeded();
+            publish(&world, IMAGE_SERVING, "Incremental").await;
+            assert!(is_right() || !was_given.get(), "{waits}: it came back");
+        };
+        let order = json!({ "publishType": "Full", "emailSetting": "None" });
+        let (done, was_broken_off) = world.run_in_two(IMAGE_SERVING, order, waits, meanwhile).await;
+        done.succeeded();
+        if !was_broken_off {
+            break;
+        }
+        assert!(is_right(), "{waits}: the second attempt mends it");
+        given += usize::from(was_given.get());
+    }
+    assert!(given > 0, "it was never killed after it had given readers what it made");
 }
 
 /// An operator moves a tree to another disk, and links it.

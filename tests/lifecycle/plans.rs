@@ -711,6 +711,8 @@ const ALLOWED_AT_FIRST: &[&str] = &["WHERE +a.company_id = $1 AND a.id IN (SELEC
 const COLD: &[(&str, &str)] = &[
     ("SELECT value FROM system WHERE key = 'zone'", "once a start"),
     ("INSERT INTO system (key, value) VALUES ('zone', $1)", "once a start"),
+    ("INSERT INTO system (key, value) VALUES ('one_at_a_time', $1)", "once a start"),
+    ("SELECT job_id FROM instance WHERE state <> 'Done' GROUP BY job_id", "once a start"),
     ("SELECT id, name, exec_schedule, next_fire_at FROM job", "once an hour"),
     ("UPDATE job SET next_fire_at = $3, trigger_state = CASE", "once a start in another zone"),
     ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),

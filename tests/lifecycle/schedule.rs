@@ -405,6 +405,50 @@ async fn runs_of_one_job_do_not_meet_whatever_started_them() {
     }
 }
 
+/// Runs that were queued while they could meet do not, once they may not; and what the daemon began with counts, whatever the
+/// configuration of a command says.
+#[tokio::test]
+async fn runs_of_a_time_when_they_could_meet_do_not_meet_any_more() {
+    const RUNNING: &str =
+        "SELECT job_name, count(*) FROM instance WHERE state = 'Running' GROUP BY job_name ORDER BY job_name";
+    for overlap in [Overlap::Skip, Overlap::Queue] {
+        let world = World::new().await;
+        let (registry, mut calls) = stage();
+        let daemon = Daemon::start(&world, firing(Misfire::FireOnce, Overlap::Allow), registry).await;
+        let twice = world.submit(1, "twice", Plan::AtOnce).await.job;
+        let hourly = world.submit(1, "hourly", HOURLY).await.job;
+        world.store().run_job_now(twice, true, world.now()).await.unwrap();
+        world.store().run_job_now(hourly, true, world.now()).await.unwrap();
+        for _ in 0..3 {
+            calls.next().await;
+        }
+        assert_eq!(world.table(RUNNING).await, ["hourly 1", "twice 2"], "they may meet: {overlap:?}");
+        daemon.kill().await;
+
+        let (registry, mut calls) = stage();
+        let daemon = Daemon::start(&world, firing(Misfire::FireOnce, overlap), registry).await;
+        world.clock.advance(TimeDelta::hours(1));
+        world.until_count(1, "slot").await;
+        world.store().run_job_now(twice, false, world.now()).await.unwrap();
+        world.run_at_once(1, "witness").await;
+        let mut begun = vec![calls.next().await];
+        while begun.last().unwrap().name() != "witness" {
+            begun.push(calls.next().await);
+        }
+        assert_eq!(world.table(RUNNING).await, ["hourly 1", "twice 1", "witness 1"], "{overlap:?}");
+        let all = world.count("instance").await;
+        for call in begun {
+            call.succeed();
+        }
+        for _ in 3..all {
+            calls.next().await.succeed();
+        }
+        world.until_count(all, "instance WHERE state = 'Done'").await;
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
 /// The key is given to the first run while it runs, waits, or waits for its next attempt.
 #[tokio::test]
 async fn a_run_that_waits_for_its_retry_is_not_met_by_one_by_hand() {

@@ -66,6 +66,11 @@ impl Verb {
     }
 }
 
+/// The run that a number means. "007" and "+7" are names.
+pub(super) fn run_number(text: &str) -> Option<InstanceId> {
+    text.parse::<i64>().ok().filter(|number| number.to_string() == text).map(InstanceId)
+}
+
 /// What was meant.
 #[derive(Debug, Clone)]
 pub(super) enum Target {
@@ -92,8 +97,7 @@ impl Services {
         text: &str,
         verb: Verb,
     ) -> Result<Option<Meant>, Error> {
-        // "007" and "+7" are names.
-        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text).map(InstanceId);
+        let number = run_number(text);
         if let Some(run) = self.run_numbered(companies, number).await? {
             return Ok(Some(Meant { target: Target::Run(run), no_run: None }));
         }

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::finish::{self, Ending, Finish, Guard};
+use super::overlap::{self, own_key, share_key};
 use super::submit::{RunId, Unnamed, name_runs};
-use super::triggers::{QueuedRun, insert_range, insert_slots, own_key, undecided};
+use super::triggers::{QueuedRun, insert_range, insert_slots, undecided};
 use crate::model::firing::Missed;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
@@ -129,7 +130,8 @@ impl Store {
         .await
     }
 
-    /// Queues a run of a job now, beside its schedule and its other runs: after those that are not done, if it runs one at a time.
+    /// Queues a run of a job now, beside its schedule and its other runs: after those that are not done, if they run one at a time. That
+    /// is as the daemon began, or as given where none has been.
     pub async fn run_job_now(&self, job: JobId, one_at_a_time: bool, now: DateTime<Utc>) -> Result<RunNow, StoreError> {
         let zone = self.zone();
         self.write_and_ring(&[Bell::Waiting], move |tx| {
@@ -525,6 +527,7 @@ async fn run_now(
         return Ok(RunNow::Posted { open: takes_posts(tx, job).await? });
     }
     let key = spec.exclusive_key(company);
+    let one_at_a_time = overlap::is_one_at_a_time(tx).await?.unwrap_or(one_at_a_time);
     if key.is_none() && one_at_a_time {
         share_key(tx, job).await?;
     }
@@ -538,20 +541,6 @@ async fn run_now(
         created_at: now,
     };
     Ok(RunNow::Queued(RunId { id: new.insert(tx, &name, now).await?, name }))
-}
-
-/// Gives the runs of a job that are not done the key of their job. Most jobs have one run in all, so that the first has none
-/// until another is to come after it.
-async fn share_key(tx: &mut Transaction, job: JobId) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE instance SET exclusive_key = $2 WHERE job_id = $1 AND state <> 'Done' AND exclusive_key IS NULL",
-    )
-    .bind(job.0)
-    .bind(own_key(job))
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("let runs of a job come one after the other"))
 }
 
 /// Whether the client of an upload may post more files.

@@ -7,6 +7,7 @@ pub mod finish;
 mod lines;
 pub mod named;
 pub mod outbox;
+mod overlap;
 mod pick;
 pub mod posts;
 pub mod query;

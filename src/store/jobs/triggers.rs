@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
+use super::overlap::{own_key, share_key};
 use super::submit::{self, RunId, Unnamed};
 use crate::model::firing::{Fate, SkipReason, Slot, SlotRange};
 use crate::model::id::{CompanyId, InstanceId, JobId};
@@ -229,14 +230,12 @@ async fn queue_runs(
         return Ok(Vec::new());
     }
     let spec = job.spec.as_ref().ok_or_else(|| StoreError::corrupt("a job's spec", &job.name))?;
-    let own_key = || firing.one_at_a_time.then(|| own_key(job.id));
-    let new = QueuedRun {
-        job: job.id,
-        company: job.company,
-        kind: spec.kind(),
-        exclusive_key: spec.exclusive_key(job.company).or_else(own_key),
-        created_at: now,
-    };
+    let mut exclusive_key = spec.exclusive_key(job.company);
+    if exclusive_key.is_none() && firing.one_at_a_time {
+        share_key(tx, job.id).await?;
+        exclusive_key = Some(own_key(job.id));
+    }
+    let new = QueuedRun { job: job.id, company: job.company, kind: spec.kind(), exclusive_key, created_at: now };
     let unnamed: Vec<Unnamed<'_>> =
         due.iter().map(|_| Unnamed { company: job.company, job_name: &job.name, at: now }).collect();
     let names = submit::name_runs(tx, &unnamed, zone).await?;
@@ -245,11 +244,6 @@ async fn queue_runs(
         runs.push(RunId { id: new.insert(tx, &name, due_at).await?, name });
     }
     Ok(runs)
-}
-
-/// Runs of a job with this key are carried out one after the other.
-pub(super) fn own_key(job: JobId) -> String {
-    format!("job:{job}")
 }
 
 /// A run of a job that has been there for a while.

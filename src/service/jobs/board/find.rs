@@ -2,8 +2,8 @@
 
 use super::LOOK_AT_JOBS;
 use crate::model::handle::{self, JobHandle};
-use crate::model::id::{CompanyId, InstanceId};
-use crate::service::jobs::named::{ambiguous, of_run};
+use crate::model::id::CompanyId;
+use crate::service::jobs::named::{ambiguous, of_run, run_number};
 use crate::service::{Caller, Candidate, Error, Services};
 use crate::store::jobs::query::{Run, RunFilter, RunOrder, ScheduledJob};
 
@@ -30,8 +30,7 @@ impl Services {
     /// company the newest is meant; a name that several companies use is refused, with the handles that tell them apart.
     pub async fn find_job(&self, caller: &Caller, company: Option<&str>, text: &str) -> Result<Found, Error> {
         let companies = self.companies_of(caller, company).await?;
-        // "007" and "+7" are names.
-        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text).map(InstanceId);
+        let number = run_number(text);
         let found = if let Some(run) = self.run_numbered(companies.as_deref(), number).await? {
             Some(Found::Run(run))
         } else if text.contains('|') {
