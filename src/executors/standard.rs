@@ -56,8 +56,21 @@ fn marking(spec: &JobSpec) -> Marking {
     let ready = options.and_then(|options| options.ready_for_publish);
     let preserve = options.and_then(|options| options.preserve_publish_state);
     match spec {
-        JobSpec::ReprocessAssets(_) | JobSpec::RipPdfs(_) => Marking::of_known(ready, preserve),
-        _ => Marking::of_upload(ready, preserve),
+        JobSpec::UploadDirectory(_) | JobSpec::UploadUrls(_) | JobSpec::UploadPost(_) => {
+            Marking::of_upload(ready, preserve)
+        }
+        JobSpec::ReprocessAssets(_)
+        | JobSpec::RipPdfs(_)
+        | JobSpec::OptimizeImages(_)
+        | JobSpec::AutomatedSetGeneration(_)
+        | JobSpec::Export(_)
+        | JobSpec::CreateVideoSitemap(_)
+        | JobSpec::Cleanup(_)
+        | JobSpec::ImageServingPublish(_)
+        | JobSpec::ImageRenderingPublish(_)
+        | JobSpec::ServerDirectoryPublish(_)
+        | JobSpec::VideoPublish(_)
+        | JobSpec::MetadataPublish(_) => Marking::of_known(ready, preserve),
     }
 }
 

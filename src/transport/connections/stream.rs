@@ -156,7 +156,8 @@ where
         Box::pin(async move {
             let answer = answering.await?;
             under_way.answered(Instant::now());
-            Ok(answer.map(|body| Body::new(Answer { body, rest: Bytes::new(), under_way: Arc::new(under_way) })))
+            let under_way = Arc::new(under_way);
+            Ok(answer.map(|body| Body::new(Answer { body, rest: Bytes::new(), under_way, is_waited_for: false })))
         })
     }
 }
@@ -167,6 +168,22 @@ struct Answer {
     /// What has been taken from it and is still to be handed on.
     rest: Bytes,
     under_way: Arc<table::Request>,
+    /// The client would take more, and there is no more yet.
+    is_waited_for: bool,
+}
+
+impl Answer {
+    /// The clock of the client stands while it waits for us.
+    fn note_made<T>(&mut self, made: Poll<T>) -> Poll<T> {
+        if made.is_pending() {
+            if !std::mem::replace(&mut self.is_waited_for, true) {
+                self.under_way.waits();
+            }
+        } else if std::mem::take(&mut self.is_waited_for) {
+            self.under_way.answered(Instant::now());
+        }
+        made
+    }
 }
 
 /// Bytes on their way. HTTP lets go of them when the kernel has them; until then the request is under way.
@@ -204,7 +221,8 @@ impl HttpBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         while self.rest.is_empty() {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?.map(Frame::into_data) {
+            let made = Pin::new(&mut self.body).poll_frame(cx);
+            match ready!(self.note_made(made)).transpose()?.map(Frame::into_data) {
                 Some(Ok(data)) => self.rest = data,
                 Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
                 None => {
@@ -230,5 +248,39 @@ impl HttpBody for Answer {
             hint.set_upper(upper + rest);
         }
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::{FutureExt, StreamExt, stream};
+    use tokio::sync::oneshot;
+
+    use super::super::table::Table;
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// An answer is made as a slow disk gives it; the client takes all that there is.
+    #[tokio::test]
+    async fn a_client_is_not_blamed_for_an_answer_that_is_not_made() {
+        let table = Table::new(8, PATIENCE);
+        let place = Arc::new(table.take(None, Instant::now()).unwrap());
+        let under_way = Arc::new(place.begin());
+        under_way.answered(Instant::now());
+        let (make, made) = oneshot::channel::<Bytes>();
+        let body = Body::from_stream(stream::once(made).chain(stream::pending()));
+        let mut answer = Answer { body, rest: Bytes::new(), under_way, is_waited_for: false };
+        let mut take = || std::future::poll_fn(|cx| Pin::new(&mut answer).poll_frame(cx)).now_or_never().is_some();
+        assert!(!take());
+        let later = Instant::now() + PATIENCE;
+        table.sweep(later);
+        assert!(!place.is_closed(), "it would take more");
+        make.send(Bytes::from_static(b"some")).unwrap();
+        assert!(take());
+        table.sweep(Instant::now() + PATIENCE);
+        assert!(place.is_closed(), "now there is some that it does not take");
     }
 }

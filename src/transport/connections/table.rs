@@ -455,6 +455,13 @@ impl Request {
         });
     }
 
+    /// No more of it has been made: that the client takes nothing is not its fault.
+    pub fn waits(&self) {
+        self.place.table.note(self.place.id, |member| {
+            member.answers.remove(&self.number);
+        });
+    }
+
     /// All of it has been made, or nobody can break it off.
     pub fn complete(&self) {
         self.is_complete.store(true, Ordering::Relaxed);
@@ -640,6 +647,22 @@ mod tests {
         assert!(!enough.is_closed());
         party.table.sweep(party.at(90));
         assert!(enough.is_closed(), "and it must go on");
+    }
+
+    #[test]
+    fn who_waits_for_what_is_not_made_yet_stays() {
+        let party = Party::of(8);
+        let place = party.comes(0).unwrap();
+        let request = place.begin();
+        request.answered(party.at(0));
+        request.waits();
+        party.table.sweep(party.at(600));
+        assert!(!place.is_closed());
+        request.answered(party.at(600));
+        party.table.sweep(party.at(659));
+        assert!(!place.is_closed());
+        party.table.sweep(party.at(660));
+        assert!(place.is_closed());
     }
 
     #[test]
