@@ -140,6 +140,31 @@ async fn what_was_drawn_of_a_file_that_is_gone_stays_a_picture() {
     }
 }
 
+/// An earlier version published the whole document for each of its pages. They cannot be drawn again where it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_document_stays_for_a_page_that_cannot_be_made() {
+    let world = World::new().await;
+    upload(&world, "doc.pdf", &three(), pdf_options()).await;
+    publish(&world, SERVER_DIRECTORY).await;
+    withdraw(&world, "doc", Way::Emptied).await;
+    publish(&world, SERVER_DIRECTORY).await;
+    for statement in [
+        "UPDATE publication SET file_name = replace(file_name, '.tif', '.pdf'), blob = (SELECT a.blob FROM asset a WHERE a.id = asset_id)
+         WHERE present = 1 AND file_name LIKE 'doc-1%'",
+        "UPDATE derived SET recipe = 'another' WHERE asset_id IN (SELECT id FROM asset WHERE name LIKE 'doc-%')",
+        "UPDATE company SET change_seq = change_seq + 1",
+        "UPDATE asset SET change_seq = (SELECT max(change_seq) FROM company) WHERE name LIKE 'doc-%'",
+    ] {
+        world.execute(statement).await;
+    }
+    let done = world.run(SERVER_DIRECTORY, json!({ "emailSetting": "None" })).await.succeeded();
+    let there =
+        world.query("SELECT file_name FROM publication WHERE present = 1 AND file_name LIKE 'doc%' ORDER BY 1").await;
+    let names = ["doc-2.tif", "doc-3.tif", "doc-catalog.json"].map(|name| [json!(name)]);
+    assert_eq!(there, names, "{}", done.text());
+    assert!(done.counters.error > 0, "and it is said that the pages cannot be made: {}", done.text());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_published_with_a_set_alone_leaves_with_it() {
     for way in [Way::Emptied, Way::Removed] {

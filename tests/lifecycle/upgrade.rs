@@ -64,4 +64,10 @@ async fn pages_and_layers_are_published_anew_after_an_upgrade() {
     let store = Store::open(Options::new(&path, chrono_tz::Tz::UTC)).await.unwrap();
     assert_eq!(store.assets_changed(CompanyId(1), 9).await.unwrap(), [AssetId(2)]);
     assert_eq!(store.assets_changed(CompanyId(2), 9).await.unwrap(), []);
+    store.close().await;
+    let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    let made_of: Vec<Option<String>> =
+        sqlx::query_scalar("SELECT made_of FROM asset ORDER BY id").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(made_of, [None, Some("x".into()), Some("x".into()), None], "the master of the parent");
+    connection.close().await.unwrap();
 }

@@ -119,8 +119,9 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
             wanted.push(Wanted { asset: *id, files: Vec::new(), forced: false });
             continue;
         };
-        // What cannot be published now stays as it is published, if it is.
+        // What cannot be published now stays as it is published, if it is and may be.
         if refused.contains_key(id) {
+            wanted.extend(without_master(run, &state).await?);
             continue;
         }
         let why = match (clashing.get(id), files) {
@@ -140,6 +141,29 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
     // In the order of numbers, so that the last one tells how far it came.
     run.context.commit(Item(format!("{RECORDED}{:020}", last.0)), Effect::Publish(step), move |_| report).await?;
     Ok(())
+}
+
+/// What is left of an asset that cannot be published now, where its master is published and the context has no masters of such
+/// assets: that of a page is its whole document, which may have been withdrawn. None where all of it stays.
+async fn without_master(run: &Run<'_>, state: &AssetState) -> Result<Option<Wanted>, Failure> {
+    if given(run, state).iter().any(|given| given.content == Content::Master) {
+        return Ok(None);
+    }
+    let rows = run.context.store().publications_of(run.state.id, &[state.id]).await?;
+    let (masters, kept): (Vec<Publication>, Vec<Publication>) =
+        rows.into_iter().partition(|row| !row.blob.is_empty() && row.blob == state.blob);
+    if masters.is_empty() {
+        return Ok(None);
+    }
+    let files = kept.into_iter().map(|row| WantedFile {
+        file_name: row.file_name,
+        blob: row.blob,
+        bytes: row.bytes,
+        asset_name: row.asset_name,
+        file_type: row.file_type,
+        detail: row.detail,
+    });
+    Ok(Some(Wanted { asset: state.id, files: files.collect(), forced: false }))
 }
 
 /// Assets that cannot be published now, with the codes of the reasons that the log has.
