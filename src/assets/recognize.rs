@@ -1,22 +1,11 @@
 //! What kind of asset a file becomes: its content decides.
 
-use crate::media::{Foreign, Format};
+use crate::media::{Family, Format};
 use crate::model::asset::AssetType;
 
 /// Moving pictures become another type once their frames are known.
-pub const fn asset_type(format: Format) -> AssetType {
+pub fn asset_type(format: Format) -> AssetType {
     match format {
-        Format::Jpeg
-        | Format::Png
-        | Format::Tiff
-        | Format::Gif
-        | Format::Bmp
-        | Format::WebP
-        | Format::Psd
-        | Format::Psb
-        | Format::Heic
-        | Format::Avif
-        | Format::CameraRaw => AssetType::Image,
         Format::Svg => AssetType::Svg,
         Format::Pdf => AssetType::Pdf,
         Format::PostScript | Format::Eps => AssetType::PostScript,
@@ -38,110 +27,12 @@ pub const fn asset_type(format: Format) -> AssetType {
         Format::Xsl => AssetType::Xsl,
         Format::Css => AssetType::Css,
         Format::JavaScript => AssetType::Javascript,
-        Format::Foreign(_)
-        | Format::Fxg
-        | Format::Tar
-        | Format::Gz
-        | Format::FlashComponent
-        | Format::Text
-        | Format::Unknown => AssetType::Asset,
+        // Clients have always taken these for images.
+        Format::CameraRaw => AssetType::Image,
+        picture if picture.is_decodable() => AssetType::Image,
+        _ => AssetType::Asset,
     }
 }
-
-/// Extensions that files of the format have, the usual one first. Empty where any will do.
-pub const fn extensions(format: Format) -> &'static [&'static str] {
-    match format {
-        Format::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
-        Format::Png => &["png"],
-        Format::Tiff => &["tif", "tiff"],
-        Format::Gif => &["gif"],
-        Format::Bmp => &["bmp", "dib"],
-        Format::WebP => &["webp"],
-        Format::Psd => &["psd", "psdt"],
-        Format::Psb => &["psb"],
-        Format::Svg => &["svg", "svgz"],
-        Format::Fxg => &["fxg"],
-        Format::Heic => &["heic", "heif", "hif"],
-        Format::Avif => &["avif"],
-        Format::CameraRaw => &[
-            "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "pef", "srw", "raf", "rw2", "rwl", "orf",
-            "x3f", "mrw", "3fr", "iiq", "erf", "kdc", "dcr", "mef",
-        ],
-        Format::Foreign(foreign) => match foreign {
-            Foreign::Jpeg2000 => &["jp2", "jpx", "jpf", "jpm", "j2k", "j2c", "jpc"],
-            Foreign::JpegXl => &["jxl"],
-            Foreign::JpegXr => &["jxr", "wdp", "hdp"],
-            Foreign::OpenExr => &["exr"],
-            // Others call their texts about grids so.
-            Foreign::Radiance => &[],
-            Foreign::Netpbm => &["ppm", "pgm", "pbm", "pnm", "pam", "pfm"],
-            Foreign::Icon => &["ico", "cur"],
-            Foreign::DirectDraw => &["dds"],
-            Foreign::Gimp => &["xcf"],
-            Foreign::Metafile => &["wmf", "emf"],
-            Foreign::Dpx => &["dpx"],
-            Foreign::Pcx => &["pcx"],
-            Foreign::Targa => &["tga"],
-        },
-        Format::Pdf => &["pdf"],
-        Format::PostScript => &["ps"],
-        Format::Eps => &["eps", "epsf"],
-        Format::Illustrator => &["ai"],
-        Format::InDesign => &["indd", "indt", "idml"],
-        Format::Word => &["docx", "doc", "docm", "dot", "dotx"],
-        Format::Excel => &["xlsx", "xls", "xlsm", "xlt", "xltx"],
-        Format::PowerPoint => &["pptx", "ppt", "pptm", "pps", "ppsx", "pot", "potx"],
-        Format::Rtf => &["rtf", "doc"],
-        Format::Zip => &["zip"],
-        Format::Tar => &["tar"],
-        Format::Gz => &["gz", "tgz"],
-        Format::Flash => &["swf"],
-        Format::FlashComponent => &["swc"],
-        Format::IccProfile => &["icc", "icm"],
-        Format::Aco => &["aco"],
-        Format::Xml => &["xml"],
-        Format::Xsl => &["xsl", "xslt"],
-        Format::Css => &["css"],
-        Format::JavaScript => &["js", "mjs"],
-        Format::Video | Format::Audio | Format::VideoCaption | Format::Font | Format::Text | Format::Unknown => &[],
-    }
-}
-
-const ALL: &[Format] = &[
-    Format::Jpeg,
-    Format::Png,
-    Format::Tiff,
-    Format::Gif,
-    Format::Bmp,
-    Format::WebP,
-    Format::Psd,
-    Format::Psb,
-    Format::Svg,
-    Format::Fxg,
-    Format::Heic,
-    Format::Avif,
-    Format::CameraRaw,
-    Format::Pdf,
-    Format::PostScript,
-    Format::Eps,
-    Format::Illustrator,
-    Format::InDesign,
-    Format::Word,
-    Format::Excel,
-    Format::PowerPoint,
-    Format::Rtf,
-    Format::Zip,
-    Format::Tar,
-    Format::Gz,
-    Format::Flash,
-    Format::FlashComponent,
-    Format::IccProfile,
-    Format::Aco,
-    Format::Xml,
-    Format::Xsl,
-    Format::Css,
-    Format::JavaScript,
-];
 
 /// Extensions of formats that have no list of their own, because their content tells too little of them.
 const OTHERS: &[&str] = &[
@@ -155,10 +46,6 @@ const FILMS: &[&str] = &[
     "m2ts", "mts", "ts", "ogv", "mxf", "3gp", "3g2",
 ];
 
-fn all() -> impl Iterator<Item = Format> {
-    ALL.iter().copied().chain(Foreign::ALL.iter().map(|foreign| Format::Foreign(*foreign)))
-}
-
 /// What a file is to be that is called so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
@@ -171,23 +58,19 @@ fn promise(extension: &str) -> Option<Promise> {
     if FILMS.contains(&extension) {
         return Some(Promise::Film);
     }
-    let format = all().find(|format| extensions(*format).contains(&extension))?;
-    match format {
-        Format::CameraRaw | Format::Foreign(_) | Format::Fxg => Some(Promise::Picture),
-        Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator | Format::InDesign => {
-            Some(Promise::Document)
-        }
-        format => format.is_decodable().then_some(Promise::Picture),
+    let format = Format::all().find(|format| format.extensions().contains(&extension))?;
+    match format.family() {
+        Family::Picture | Family::Layers => Some(Promise::Picture),
+        Family::Pages | Family::Document => Some(Promise::Document),
+        Family::Film => Some(Promise::Film),
+        Family::Profile | Family::Text | Family::Other => None,
     }
 }
 
 /// What the name of a file (its extension in lower case, without the dot) promises in vain: a picture, a document or a film, while
 /// the content is of no format that has a mark. Films of packets share their extension with programs, and FXG may say late what it is.
 pub fn broken_promise(extension: &str, format: Format) -> Option<Promise> {
-    let is_text = matches!(
-        format,
-        Format::Text | Format::Xml | Format::Xsl | Format::Css | Format::JavaScript | Format::VideoCaption
-    );
+    let is_text = format.family() == Family::Text || format == Format::Fxg;
     let is_nothing = format == Format::Unknown || is_text && !matches!(extension, "ts" | "mts" | "fxg");
     if is_nothing { promise(extension) } else { None }
 }
@@ -196,17 +79,17 @@ pub fn broken_promise(extension: &str, format: Format) -> Option<Promise> {
 pub fn is_extension(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let text = text.as_str();
-    OTHERS.contains(&text) || FILMS.contains(&text) || all().any(|format| extensions(format).contains(&text))
+    OTHERS.contains(&text) || FILMS.contains(&text) || Format::all().any(|format| format.extensions().contains(&text))
 }
 
 /// Whether a file called so (lower case, without the dot) is what it is called. Names without an extension promise nothing.
 pub fn extension_fits(extension: &str, format: Format) -> bool {
-    let own = extensions(format);
+    let own = format.extensions();
     if extension.is_empty() || own.contains(&extension) {
         return true;
     }
     // Of formats without a list any extension is believed that does not belong to another one.
-    own.is_empty() && !all().any(|other| extensions(other).contains(&extension))
+    own.is_empty() && !Format::all().any(|other| other.extensions().contains(&extension))
 }
 
 /// The usual extension for a media type of HTTP.
@@ -287,8 +170,8 @@ mod tests {
 
     #[test]
     fn usual_extensions_fit_their_formats() {
-        for format in all() {
-            let Some(first) = extensions(format).first() else { continue };
+        for format in Format::all() {
+            let Some(first) = format.extensions().first() else { continue };
             assert!(is_extension(first) && extension_fits(first, format), "{format}");
         }
     }

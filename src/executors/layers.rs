@@ -149,12 +149,13 @@ impl Work<'_> {
 
     async fn read(&self) -> Result<Layers, Unmade> {
         let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
-        let Parent { blob: content, file_name, .. } = self.parent;
+        let Parent { blob: content, file_name, format, .. } = self.parent;
+        let format = *format;
         let bytes = Bytes::of(content, file_name).step("layers");
         let read = self.workshop.work_on(self.context, bytes, move |stop| {
             workshop.blobs.verify(&blob, stop)?;
             let file = workshop.blobs.read(&blob)?;
-            let found = workshop.crew.send(ReadLayers, &borrowed([&file]), stop)?;
+            let found = workshop.crew.send(ReadLayers { format }, &borrowed([&file]), stop)?;
             let (count, most) = (found.layers.len(), workshop.settings.media.max_pages);
             if count > most as usize {
                 let why = Message::new("reason-too-many-layers").with("layers", count).with("limit", most);

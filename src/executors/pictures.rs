@@ -114,7 +114,8 @@ pub fn make(
     let [to_pyramid, to_thumbnail, to_mask] = &mut drafts;
     let outputs = media::Outputs { pyramid: to_pyramid, thumbnail: to_thumbnail, mask: to_mask };
     let options = media::Options { upright: stand_in.is_some(), ..recipes.options(making, stop)? };
-    let mut made = Optimize::send(crew, &source, outputs, &options, stop)?;
+    let read = if stand_in.is_some() { Format::Png } else { format };
+    let mut made = Optimize::send(crew, &source, Some(read), outputs, &options, stop)?;
     if let Some(stand_in) = stand_in {
         made.picture.format = format;
         made.notes.extend(stand_in.notes);

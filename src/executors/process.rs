@@ -21,11 +21,11 @@ use super::recipe::{self, Recipes};
 use super::{Context, Failure, Item, Workshop, layers, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
-use crate::media::Format;
 use crate::media::child::{ChildError, borrowed};
 use crate::media::errand::ReadMetadata;
 use crate::media::metadata::Metadata;
 use crate::media::pdf::{self, OpenError};
+use crate::media::{Family, Format};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
@@ -177,54 +177,20 @@ fn make(
     if !recognize::extension_fits(&name.extension, format) {
         ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
     }
-    match format {
-        Format::Jpeg
-        | Format::Png
-        | Format::Tiff
-        | Format::Gif
-        | Format::Bmp
-        | Format::WebP
-        | Format::Psd
-        | Format::Psb
-        | Format::Svg
-        | Format::Heic
-        | Format::Avif => {
+    match format.family() {
+        Family::Picture | Family::Layers if format.is_decodable() => {
             pictures::complete(&mut ready, workshop, recipes, stop)?;
         }
-        Format::Video => videos::complete(&mut ready, workshop, &processing.options, stop)?,
-        Format::CameraRaw | Format::Foreign(_) => {
+        Family::Picture | Family::Layers => {
             ready.master.facts.format = Some(format.name().to_owned());
             ready.warnings.push(Warning::NoPicture(Message::new("reason-format-not-read").with("type", format.name())));
         }
-        Format::IccProfile => {
+        Family::Film => videos::complete(&mut ready, workshop, &processing.options, stop)?,
+        Family::Profile => {
             let space = recipe::profile_space(workshop, &blob.id, stop)?;
             ready.master.facts.colorspace = space.map(|space| space.model().name().to_owned());
         }
-        Format::Fxg
-        | Format::Pdf
-        | Format::PostScript
-        | Format::Eps
-        | Format::Illustrator
-        | Format::InDesign
-        | Format::Zip
-        | Format::Tar
-        | Format::Gz
-        | Format::Word
-        | Format::Excel
-        | Format::PowerPoint
-        | Format::Rtf
-        | Format::Flash
-        | Format::FlashComponent
-        | Format::Audio
-        | Format::VideoCaption
-        | Format::Font
-        | Format::Aco
-        | Format::Xml
-        | Format::Xsl
-        | Format::Css
-        | Format::JavaScript
-        | Format::Text
-        | Format::Unknown => {}
+        Family::Pages | Family::Document | Family::Text | Family::Other => {}
     }
     Ok(ready)
 }
@@ -257,44 +223,12 @@ pub enum Parts {
 }
 
 /// What a format can bring forth; the options say whether it does.
-pub const fn parts_of(format: Format) -> Parts {
-    match format {
-        Format::Psd | Format::Psb => Parts::Layers,
-        Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator => Parts::Pages,
-        Format::Video => Parts::Renditions,
-        Format::Jpeg
-        | Format::Png
-        | Format::Tiff
-        | Format::Gif
-        | Format::Bmp
-        | Format::WebP
-        | Format::Heic
-        | Format::Avif
-        | Format::CameraRaw
-        | Format::Foreign(_)
-        | Format::Svg
-        | Format::Fxg
-        | Format::InDesign
-        | Format::Zip
-        | Format::Tar
-        | Format::Gz
-        | Format::Word
-        | Format::Excel
-        | Format::PowerPoint
-        | Format::Rtf
-        | Format::Flash
-        | Format::FlashComponent
-        | Format::Audio
-        | Format::VideoCaption
-        | Format::Font
-        | Format::IccProfile
-        | Format::Aco
-        | Format::Xml
-        | Format::Xsl
-        | Format::Css
-        | Format::JavaScript
-        | Format::Text
-        | Format::Unknown => Parts::None,
+pub fn parts_of(format: Format) -> Parts {
+    match format.family() {
+        Family::Layers => Parts::Layers,
+        Family::Pages => Parts::Pages,
+        Family::Film => Parts::Renditions,
+        Family::Picture | Family::Document | Family::Profile | Family::Text | Family::Other => Parts::None,
     }
 }
 
@@ -407,7 +341,7 @@ pub struct Parent {
 
 impl Parent {
     /// Of lines about it.
-    pub const fn file_type(&self) -> FileType {
+    pub fn file_type(&self) -> FileType {
         match (parts_of(self.format), self.format) {
             (Parts::Pages, Format::Pdf) => FileType::Pdf,
             (Parts::Layers, _) => FileType::MasterImage,

@@ -124,6 +124,12 @@ pub enum Note {
     DepthReduced,
     #[error("floating-point samples were taken from 0 (black) to 1 (white); what lies beyond was cut off")]
     FloatCut,
+    #[error("its colours were turned into sRGB, as it says of them (cICP, or gAMA and cHRM)")]
+    DeclaredColors,
+    #[error("what it says of its colours (cICP or gAMA) is not read, and they were taken for sRGB")]
+    DeclaredColorsUnread,
+    #[error("its light was taken from 0 (black) to 1 (white), and what is brighter is white")]
+    LightCut,
     #[error("L*a*b* colours were turned into sRGB")]
     LabConverted,
     #[error("{}", channels_left_out(*.0))]

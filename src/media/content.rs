@@ -7,34 +7,51 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::format::Format;
+
 /// A file that can be read from its first byte as often as needed. Clones are of the same file.
 #[derive(Debug, Clone)]
-pub enum Content {
+pub struct Content {
+    bytes: Bytes,
+    format: Option<Format>,
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
     At(Arc<Path>),
     Open(Arc<File>),
 }
 
 impl Content {
+    /// Of a file whose format has been told from its beginning and its name; it is not told again.
+    pub(crate) fn known_as(self, format: Format) -> Self {
+        Self { format: Some(format), ..self }
+    }
+
+    pub(crate) const fn format(&self) -> Option<Format> {
+        self.format
+    }
+
     /// What messages call it.
     pub(crate) fn shown(&self) -> String {
-        match self {
-            Self::At(path) => path.display().to_string(),
-            Self::Open(_) => "the file".to_owned(),
+        match &self.bytes {
+            Bytes::At(path) => path.display().to_string(),
+            Bytes::Open(_) => "the file".to_owned(),
         }
     }
 
     /// Empty where nobody has said.
     pub(crate) fn file_name(&self) -> String {
-        match self {
-            Self::At(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            Self::Open(_) => String::new(),
+        match &self.bytes {
+            Bytes::At(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Bytes::Open(_) => String::new(),
         }
     }
 
     pub(crate) fn open(&self) -> io::Result<Reader> {
-        let file = match self {
-            Self::At(path) => Arc::new(File::open(path)?),
-            Self::Open(file) => file.clone(),
+        let file = match &self.bytes {
+            Bytes::At(path) => Arc::new(File::open(path)?),
+            Bytes::Open(file) => file.clone(),
         };
         let bytes = file.metadata()?.len();
         Ok(Reader { file, bytes, at: 0 })
@@ -43,7 +60,7 @@ impl Content {
 
 impl From<&Path> for Content {
     fn from(path: &Path) -> Self {
-        Self::At(path.into())
+        Self { bytes: Bytes::At(path.into()), format: None }
     }
 }
 
@@ -55,7 +72,7 @@ impl From<&PathBuf> for Content {
 
 impl From<File> for Content {
     fn from(file: File) -> Self {
-        Self::Open(file.into())
+        Self { bytes: Bytes::Open(file.into()), format: None }
     }
 }
 

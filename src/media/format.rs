@@ -1,10 +1,10 @@
-//! The kinds of files, told apart by their content.
+//! The kinds of files. All that is known of each stands in its row of [`formats`](super::formats).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How many bytes from the start of a file [`sniff`] makes use of.
+/// How many bytes from the start of a file [`sniff`](super::sniff()) makes use of.
 pub const SNIFF_LEN: usize = 8192;
 
 /// A kind of file. Kinds of one family that only their extension tells apart (CSS and JavaScript) are kinds too.
@@ -23,8 +23,21 @@ pub enum Format {
     Heic,
     Avif,
     CameraRaw,
-    /// Known, but not read here.
-    Foreign(Foreign),
+    Jpeg2000,
+    JpegXl,
+    JpegXr,
+    OpenExr,
+    Radiance,
+    Netpbm,
+    FloatMap,
+    Icon,
+    Qoi,
+    DirectDraw,
+    Gimp,
+    Metafile,
+    Dpx,
+    Pcx,
+    Targa,
     Pdf,
     PostScript,
     Eps,
@@ -53,123 +66,47 @@ pub enum Format {
     Unknown,
 }
 
-/// Pictures that other programs make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Foreign {
-    Jpeg2000,
-    JpegXl,
-    JpegXr,
-    OpenExr,
-    Radiance,
-    Netpbm,
-    Icon,
-    DirectDraw,
-    Gimp,
-    Metafile,
-    Dpx,
-    Pcx,
-    Targa,
-}
-
-impl Foreign {
-    pub const ALL: &'static [Self] = &[
-        Self::Jpeg2000,
-        Self::JpegXl,
-        Self::JpegXr,
-        Self::OpenExr,
-        Self::Radiance,
-        Self::Netpbm,
-        Self::Icon,
-        Self::DirectDraw,
-        Self::Gimp,
-        Self::Metafile,
-        Self::Dpx,
-        Self::Pcx,
-        Self::Targa,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg2000 => "JPEG 2000",
-            Self::JpegXl => "JPEG XL",
-            Self::JpegXr => "JPEG XR",
-            Self::OpenExr => "OpenEXR",
-            Self::Radiance => "Radiance HDR",
-            Self::Netpbm => "Netpbm",
-            Self::Icon => "Windows icon",
-            Self::DirectDraw => "DirectDraw surface",
-            Self::Gimp => "GIMP",
-            Self::Metafile => "Windows metafile",
-            Self::Dpx => "DPX",
-            Self::Pcx => "PCX",
-            Self::Targa => "Targa",
-        }
-    }
+/// What is done with the files of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Pictures, drawings among them.
+    Picture,
+    /// Pictures that may have layers.
+    Layers,
+    /// Documents of pages that can be drawn.
+    Pages,
+    /// Documents that only the program shows which wrote them.
+    Document,
+    Film,
+    Profile,
+    /// What is text to whoever opens it.
+    Text,
+    Other,
 }
 
 impl Format {
     /// The name people know it by.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "JPEG",
-            Self::Png => "PNG",
-            Self::Tiff => "TIFF",
-            Self::Gif => "GIF",
-            Self::Bmp => "BMP",
-            Self::WebP => "WebP",
-            Self::Psd => "Photoshop",
-            Self::Psb => "Photoshop large document",
-            Self::Svg => "SVG",
-            Self::Fxg => "FXG",
-            Self::Heic => "HEIC",
-            Self::Avif => "AVIF",
-            Self::CameraRaw => "camera raw",
-            Self::Foreign(foreign) => foreign.name(),
-            Self::Pdf => "PDF",
-            Self::PostScript => "PostScript",
-            Self::Eps => "EPS",
-            Self::Illustrator => "Illustrator",
-            Self::InDesign => "InDesign",
-            Self::Word => "Word",
-            Self::Excel => "Excel",
-            Self::PowerPoint => "PowerPoint",
-            Self::Rtf => "RTF",
-            Self::Zip => "ZIP",
-            Self::Tar => "TAR",
-            Self::Gz => "gzip",
-            Self::Flash => "Flash",
-            Self::FlashComponent => "Flash component",
-            Self::Video => "video",
-            Self::Audio => "audio",
-            Self::VideoCaption => "video caption",
-            Self::Font => "font",
-            Self::IccProfile => "ICC profile",
-            Self::Aco => "Adobe colour swatch",
-            Self::Xml => "XML",
-            Self::Xsl => "XSL",
-            Self::Css => "CSS",
-            Self::JavaScript => "JavaScript",
-            Self::Text => "text",
-            Self::Unknown => "unknown",
-        }
+        self.row().name
     }
 
-    /// True for the pictures this module decodes to pixels, by itself or by way of a [`stand_in`](super::stand_in).
+    pub fn family(self) -> Family {
+        self.row().family
+    }
+
+    /// Extensions that files of the format have, the usual one first. Empty where any will do.
+    pub fn extensions(self) -> &'static [&'static str] {
+        self.row().extensions
+    }
+
+    /// True for pictures, whether they are read here or not.
+    pub fn is_picture(self) -> bool {
+        matches!(self.family(), Family::Picture | Family::Layers)
+    }
+
+    /// True for the pictures that become pixels here, by a decoder or by way of a [`stand_in`](super::stand_in()).
     pub fn is_decodable(self) -> bool {
-        matches!(
-            self,
-            Self::Jpeg
-                | Self::Png
-                | Self::Tiff
-                | Self::Gif
-                | Self::Bmp
-                | Self::WebP
-                | Self::Psd
-                | Self::Psb
-                | Self::Svg
-                | Self::Heic
-                | Self::Avif
-        )
+        self.row().reader.is_some()
     }
 }
 

@@ -26,6 +26,7 @@ pub mod errand;
 mod error;
 mod exif;
 mod format;
+mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod inks;
@@ -62,7 +63,7 @@ pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, layers, probe
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};
-pub use format::{Foreign, Format, SNIFF_LEN};
+pub use format::{Family, Format, SNIFF_LEN};
 pub use limits::Limits;
 pub use options::{Chroma, ColorManagement, Options};
 pub use orientation::Orientation;

@@ -61,7 +61,7 @@ impl Bench {
         let open = |name: &str| File::create(self.home.path().join(name)).unwrap();
         let (mut pyramid, mut thumbnail, mut mask) = (open("pyramid"), open("thumbnail"), open("mask"));
         let outputs = Outputs { pyramid: &mut pyramid, thumbnail: &mut thumbnail, mask: &mut mask };
-        Optimize::send(crew, &File::open(picture).unwrap(), outputs, &Options::default(), cancel)
+        Optimize::send(crew, &File::open(picture).unwrap(), None, outputs, &Options::default(), cancel)
     }
 
     fn workers(&self) -> Vec<u32> {

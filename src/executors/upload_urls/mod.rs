@@ -21,7 +21,6 @@ use super::pictures::Unmade;
 use super::process::Subject;
 use super::{Bytes, Context, Executor, Failure, Workshop, archive, options, reason};
 use crate::assets::blobs::Draft;
-use crate::assets::recognize;
 use crate::clock;
 use crate::media;
 use crate::model::job::{UploadUrl, UploadUrlsJob};
@@ -253,7 +252,7 @@ impl UploadUrls {
             let fate = incoming.refuse(Message::new("reason-empty"));
             return Ok((incoming, fate));
         }
-        let by_content = recognize::extensions(media::sniff(&head, "")).first().copied();
+        let by_content = media::sniff(&head, "").extensions().first().copied();
         match destination.name_of_fetched(media_type.as_deref(), by_content) {
             Ok(named) => {
                 incoming.source = destination.source_of(&named);

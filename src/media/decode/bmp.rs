@@ -10,21 +10,24 @@ use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::{Share, read_at_most};
-use super::super::picture::{Picture, Resolution};
+use super::super::picture::{Picture, Profile, Resolution};
 use super::super::raster::Layout;
 use super::gather::{Gathered, Pieces};
-use super::other::{describe, layout, pixels, refused};
+use super::library::{describe, layout, pixels, refused};
 use super::{Decoded, Input, Pixels, Source};
 
 /// Headers with their palettes are much shorter.
 const MAX_HEADER: u32 = 1 << 16;
 
-pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
+/// Profiles of presses have a few megabytes.
+const MAX_PROFILE: u64 = 32 << 20;
+
+pub(in crate::media) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
     let header = Header::read(&mut source.file).map_err(reading)?;
     open(source, &header).map(|(_, picture)| picture)
 }
 
-pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let (limits, share) = (source.limits, source.share.clone());
     let header = Header::read(&mut source.file).map_err(reading)?;
     let file = source.file.get_ref().get_ref().clone();
@@ -41,9 +44,10 @@ pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> 
 
 fn open<'a>(mut source: Source<'a>, header: &Header) -> Result<(BmpDecoder<Input<'a>>, Picture), MediaError> {
     source.file.rewind().map_err(reading)?;
+    let profile = header.profile(source.file.get_ref().get_ref());
     let mut decoder = BmpDecoder::new(source.file).map_err(refused(Format::Bmp))?;
     let picture = describe(&mut decoder, Format::Bmp, source.limits)?;
-    Ok((decoder, Picture { resolution: header.resolution(), ..picture }))
+    Ok((decoder, Picture { resolution: header.resolution(), profile, ..picture }))
 }
 
 fn reading(error: io::Error) -> MediaError {
@@ -101,6 +105,21 @@ impl Header {
             bytes[22..26].copy_from_slice(&height.to_le_bytes());
         }
         bytes
+    }
+
+    /// Version 5 may have a profile anywhere behind the header. Nothing is no profile, and is said to have been left out.
+    fn profile(&self, file: &Reader) -> Option<Profile> {
+        const VERSION_5: u32 = 124;
+        const EMBEDDED: u32 = u32::from_be_bytes(*b"MBED");
+        const FIRST_HEADER: u64 = 14;
+        if self.number(14) < VERSION_5 || self.number(70) != EMBEDDED {
+            return None;
+        }
+        let (place, size) = (FIRST_HEADER + u64::from(self.number(126)), u64::from(self.number(130)));
+        let fits = size <= MAX_PROFILE && place + size <= file.len();
+        let mut bytes = vec![0; if fits { size as usize } else { 0 }]; // bounded: by MAX_PROFILE and what there is
+        let read = file.read_exact_at(&mut bytes, place);
+        Some(Profile::new(read.map(|()| bytes).unwrap_or_default()))
     }
 
     fn resolution(&self) -> Option<Resolution> {

@@ -2,23 +2,29 @@
 
 use std::io::{self, BufRead, Read, Seek};
 
+use image::codecs::gif::GifDecoder;
+
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture};
-use super::{Decoded, Pixels, Source, other};
+use super::library::{pixels, refused};
+use super::{Decoded, Pixels, Source};
 
 /// Most blocks, and pieces of blocks, up to the second frame. A piece has 255 bytes at most: more than the largest picture takes.
 const MOST_PIECES: u32 = 4_000_000;
 
-pub(super) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
+pub(in crate::media) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
     describe(&mut source)
 }
 
-pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let picture = describe(&mut source)?;
     source.file.rewind().map_err(|error| MediaError::reading(Format::Gif, error))?;
-    Ok(Decoded { pixels: Pixels::Whole(other::gif_pixels(source)?), picture })
+    // The first frame, drawn on the canvas.
+    let decoder = GifDecoder::new(source.file).map_err(refused(Format::Gif))?;
+    let pixels = pixels(decoder, Format::Gif, source.limits, &source.share)?;
+    Ok(Decoded { pixels: Pixels::Whole(pixels), picture })
 }
 
 fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {

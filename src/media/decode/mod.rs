@@ -3,16 +3,20 @@
 //! The decoders are Rust throughout, so the worst hostile bytes can do to them is a panic. [`guarded`] turns one into
 //! an error of that one picture.
 
-mod bmp;
+pub(in crate::media) mod bmp;
+pub(in crate::media) mod foreign;
 mod gather;
-mod gif;
-mod jpeg;
-mod other;
-mod png;
-mod psd;
+pub(in crate::media) mod gif;
+pub(in crate::media) mod jpeg;
+pub(in crate::media) mod jpeg_2000;
+mod library;
+pub(in crate::media) mod png;
+mod png_colors;
+pub(in crate::media) mod psd;
 mod psd_layers;
-mod tiff;
+pub(in crate::media) mod tiff;
 mod watched;
+pub(in crate::media) mod webp;
 mod webp_chunks;
 
 use std::any::Any;
@@ -22,6 +26,7 @@ use std::panic::{self, AssertUnwindSafe};
 use super::content::{Content, Reader};
 use super::error::MediaError;
 use super::format::{Format, SNIFF_LEN};
+use super::formats::{self, Decode, Probe};
 use super::limits::Limits;
 use super::memory::Share;
 use super::picture::Picture;
@@ -48,6 +53,7 @@ pub(crate) enum Pixels<'a> {
 /// What every decoder is given.
 pub(crate) struct Source<'a> {
     pub file: Input<'a>,
+    pub format: Format,
     pub bytes: u64,
     pub limits: &'a Limits,
     /// All that is kept of the picture is taken from it.
@@ -61,17 +67,22 @@ pub(crate) type Input<'a> = BufReader<Watched<'a, Reader>>;
 pub(crate) const NEVER: Cancel<'static> = &|| false;
 
 impl<'a> Source<'a> {
-    fn open(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<(Self, Format), MediaError> {
+    fn open(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Self, MediaError> {
         let failed = |source| MediaError::Io { doing: format!("read {}", content.shown()), source };
         let mut file = content.open().map_err(failed)?;
         let bytes = file.len();
         limits.check_source(bytes)?;
-        let mut head = Vec::with_capacity(SNIFF_LEN);
-        file.by_ref().take(SNIFF_LEN as u64).read_to_end(&mut head).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        let format = sniff(&head, &content.file_name());
+        let format = match content.format() {
+            Some(told) => told,
+            None => {
+                let mut head = Vec::with_capacity(SNIFF_LEN);
+                file.by_ref().take(SNIFF_LEN as u64).read_to_end(&mut head).map_err(failed)?;
+                file.rewind().map_err(failed)?;
+                sniff(&head, &content.file_name())
+            }
+        };
         let file = BufReader::with_capacity(1 << 16, Watched::new(file, cancel));
-        Ok((Self { file, bytes, limits, share: Share::of(limits) }, format))
+        Ok(Self { file, format, bytes, limits, share: Share::of(limits) })
     }
 
     /// The whole file. Its size has been checked; memory is taken as bytes arrive.
@@ -82,32 +93,23 @@ impl<'a> Source<'a> {
 
 /// Reads the header of a picture; decodes no pixel.
 pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, MediaError> {
-    let (source, format) = Source::open(&source.into(), limits, NEVER)?;
-    guarded(format, || match format {
-        Format::Jpeg => jpeg::probe(source),
-        Format::Png => png::probe(source),
-        Format::Tiff => tiff::probe(source),
-        Format::Gif => gif::probe(source),
-        Format::Bmp => bmp::probe(source),
-        Format::WebP => other::probe_webp(source),
-        Format::Psd | Format::Psb => psd::probe(source, format),
-        other => Err(not_a_picture(other)),
-    })
+    let source = Source::open(&source.into(), limits, NEVER)?;
+    let (probe, _) = decoder(source.format)?;
+    guarded(source.format, || probe(source))
 }
 
 /// Decodes a picture. The header has passed `limits` before memory is taken for pixels.
 pub(crate) fn decode<'a>(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Decoded<'a>, MediaError> {
-    let (source, format) = Source::open(content, limits, cancel)?;
-    stoppable(format, cancel, || match format {
-        Format::Jpeg => jpeg::decode(source),
-        Format::Png => png::decode(source),
-        Format::Tiff => tiff::decode(source),
-        Format::Gif => gif::decode(source),
-        Format::Bmp => bmp::decode(source),
-        Format::WebP => other::decode_webp(source),
-        Format::Psd | Format::Psb => psd::decode(source, format),
-        other => Err(not_a_picture(other)),
-    })
+    let source = Source::open(content, limits, cancel)?;
+    let (_, decode) = decoder(source.format)?;
+    stoppable(source.format, cancel, || decode(source))
+}
+
+fn decoder(format: Format) -> Result<(Probe, Decode), MediaError> {
+    match format.row().reader {
+        Some(formats::Reader::Decoder { probe, decode }) => Ok((probe, decode)),
+        Some(formats::Reader::StandIn(_)) | None => Err(not_a_picture(format)),
+    }
 }
 
 /// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after

@@ -12,21 +12,23 @@ use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, Raster, narrowed_row};
 use super::gather::{Gathered, Pieces};
+use super::png_colors::{Declared, Toner};
 use super::{Decoded, Input, Pixels, Source};
 
 /// Bytes that all chunks beside the pixels may come to, unpacked: profiles of presses have a few megabytes. Texts are not kept
 /// here, and how many chunks there are is bounded by the file.
 const MOST_BESIDE: usize = 64 << 20;
 
-pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
+pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
     open(source).and_then(|(reader, profile)| describe(reader.info(), profile, limits))
 }
 
-pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let (limits, share) = (source.limits, source.share.clone());
     let (mut reader, profile) = open(source)?;
     let picture = describe(reader.info(), profile, limits)?;
+    let declared = Declared::of(reader.info(), profile);
     let layout = match reader.output_color_type().0 {
         ColorType::Grayscale => Layout::Gray,
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,
@@ -40,12 +42,21 @@ pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
         let mut pixels = share.bytes(len)?;
         reader.next_frame(&mut pixels).map_err(refused)?;
         reader.finish().map_err(refused)?;
-        if is_deep(&reader) {
+        let is_deep = is_deep(&reader);
+        if let Some(mut toner) = declared.toner(layout)? {
+            let rows = pixels.chunks_exact((len / u64::from(height)) as usize);
+            let mut turned = share.vec(u64::from(width) * u64::from(height) * layout.samples() as u64)?;
+            for row in rows {
+                toner.append(row, is_deep, &mut turned)?;
+            }
+            pixels = turned;
+        } else if is_deep {
             pixels = narrowed_row(&pixels).collect();
         }
         Pixels::Whole(Raster::new(width, height, layout, pixels).ok_or_else(wrong_size)?)
     } else {
-        Pixels::Flow(Box::new(Gathered::new(Progress { reader, share, width, height, layout, done: 0 })))
+        let toner = declared.toner(layout)?;
+        Pixels::Flow(Box::new(Gathered::new(Progress { reader, share, width, height, layout, toner, done: 0 })))
     };
     Ok(Decoded { picture, pixels })
 }
@@ -61,6 +72,7 @@ struct Progress<'a> {
     width: u32,
     height: u32,
     layout: Layout,
+    toner: Option<Toner>,
     done: u32,
 }
 
@@ -84,10 +96,10 @@ impl Pieces for Progress<'_> {
         for _ in 0..wanted {
             let row = self.reader.next_row().map_err(refused)?.ok_or_else(wrong_size)?;
             let row = row.data().get(..stride * if is_deep { 2 } else { 1 }).ok_or_else(wrong_size)?;
-            if is_deep {
-                pixels.extend(narrowed_row(row));
-            } else {
-                pixels.extend_from_slice(row);
+            match &mut self.toner {
+                Some(toner) => toner.append(row, is_deep, pixels)?,
+                None if is_deep => pixels.extend(narrowed_row(row)),
+                None => pixels.extend_from_slice(row),
             }
             self.done += 1;
         }
@@ -152,6 +164,7 @@ fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Pictu
         ColorType::Rgba => (ColorModel::Rgb, true),
         ColorType::Indexed => (ColorModel::Palette, false),
     };
+    let declared = Declared::of(info, has_profile);
     let facts = info.exif_metadata.as_deref().map(ExifFacts::read).unwrap_or_default();
     let density = info.pixel_dims.filter(|dims| dims.unit == Unit::Meter);
     let density =
@@ -170,9 +183,10 @@ fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Pictu
         },
         has_alpha: alpha || info.trns.is_some(),
         is_animated: info.animation_control.is_some_and(|control| control.num_frames > 1),
-        notes: Vec::new(),
+        notes: declared.note().into_iter().collect(),
         // Nothing is no profile, and is said to have been left out.
-        profile: has_profile.then(|| Profile::new(info.icc_profile.as_deref().unwrap_or_default().to_vec())),
+        profile: (has_profile && !matches!(declared, Declared::Other(_)))
+            .then(|| Profile::new(info.icc_profile.as_deref().unwrap_or_default().to_vec())),
         resolution: density.or(facts.resolution),
         orientation: facts.orientation,
     }

@@ -21,13 +21,13 @@ const LARGEST_RESOURCE: u64 = 64 << 20;
 /// Most image resources of a file. Photoshop has some hundred kinds of them, and a thousand numbers for paths.
 const MOST_RESOURCES: usize = 10_000;
 
-pub(super) fn probe(source: Source<'_>, format: Format) -> Result<Picture, MediaError> {
-    Document::read(source, format).map(|document| document.picture)
+pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
+    Document::read(source).map(|document| document.picture)
 }
 
-pub(super) fn decode(source: Source<'_>, format: Format) -> Result<Decoded<'_>, MediaError> {
-    let share = source.share.clone();
-    let Document { mut file, picture, layout, channels, is_on_white } = Document::read(source, format)?;
+pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let (format, share) = (source.format, source.share.clone());
+    let Document { mut file, picture, layout, channels, is_on_white } = Document::read(source)?;
     let (width, height) = (picture.width as usize, picture.height as usize);
     let row = width * usize::from(picture.depth / 8);
     let used = layout.samples();
@@ -87,8 +87,8 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads up to where the section of layers and masks begins.
-    pub fn read<'a>(source: Source<'a>, format: Format) -> Result<(Input<'a>, Self), MediaError> {
-        let Source { file, limits, share, .. } = source;
+    pub fn read<'a>(source: Source<'a>) -> Result<(Input<'a>, Self), MediaError> {
+        let Source { file, format, limits, share, .. } = source;
         let mut file = Input::new(file, share);
         let failed = reading(format);
         file.skip(12).map_err(&failed)?;
@@ -165,8 +165,9 @@ struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn read(source: Source<'a>, format: Format) -> Result<Self, MediaError> {
-        let (mut file, header) = Header::read(source, format)?;
+    fn read(source: Source<'a>) -> Result<Self, MediaError> {
+        let format = source.format;
+        let (mut file, header) = Header::read(source)?;
         let failed = reading(format);
         let layers = file.length(header.is_large()).map_err(&failed)?;
         let is_transparent = file.has_transparency(layers, header.is_large()).map_err(&failed)?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
 use super::super::color::IccSpace;
+use super::super::content::Content;
 use super::super::decode::{Cancel, Layers, NEVER, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -25,6 +26,8 @@ const LARGEST_PROFILE: u64 = 32 << 20;
 /// that the options name.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Optimize {
+    /// None where only its content says it.
+    format: Option<Format>,
     options: Options,
     /// Which profiles there are, in this order.
     cmyk: bool,
@@ -37,25 +40,31 @@ impl Optimize {
     pub fn send(
         crew: &Crew,
         picture: &File,
+        format: Option<Format>,
         outputs: Outputs<'_, File, File, File>,
         options: &Options,
         cancel: Cancel<'_>,
     ) -> Result<Optimized, ErrandError<MediaError>> {
-        let (errand, profiles) = Self::of(options).map_err(ChildError::doing("hand on a colour profile"))?;
+        let (errand, profiles) = Self::of(format, options).map_err(ChildError::doing("hand on a colour profile"))?;
         let files = [picture, &*outputs.pyramid, &*outputs.thumbnail, &*outputs.mask].into_iter().chain(&profiles);
         let files: Vec<BorrowedFd<'_>> = borrowed(files);
         crew.send(errand, &files, cancel)
     }
 
-    fn of(options: &Options) -> io::Result<(Self, Vec<File>)> {
+    fn of(format: Option<Format>, options: &Options) -> io::Result<(Self, Vec<File>)> {
         let (source, output) = match &options.colors {
             ColorManagement::Convert { source, output } => (source.as_ref(), output.as_ref()),
             ColorManagement::Default | ColorManagement::Maintain => (None, None),
         };
         let cmyk = options.cmyk_profile.as_ref();
         let profiles = [cmyk, source, output].into_iter().flatten().map(|bytes| in_memory(bytes));
-        let errand =
-            Self { options: options.clone(), cmyk: cmyk.is_some(), source: source.is_some(), output: output.is_some() };
+        let errand = Self {
+            format,
+            options: options.clone(),
+            cmyk: cmyk.is_some(),
+            source: source.is_some(),
+            output: output.is_some(),
+        };
         Ok((errand, profiles.collect::<io::Result<_>>()?))
     }
 }
@@ -66,7 +75,11 @@ impl Errand for Optimize {
     type Error = MediaError;
 
     fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Optimized, MediaError> {
-        let picture = files.next("the picture")?;
+        let picture = Content::from(files.next("the picture")?);
+        let picture = match self.format {
+            Some(format) => picture.known_as(format),
+            None => picture,
+        };
         let mut drafts = [files.next("the pyramid")?, files.next("the thumbnail")?, files.next("the mask")?];
         let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
         let (cmyk_profile, source, output) = (profile(self.cmyk)?, profile(self.source)?, profile(self.output)?);
@@ -92,7 +105,7 @@ fn in_words(error: MediaError) -> MediaError {
 
 pub(super) fn read_profile(file: File) -> Result<Arc<[u8]>, MediaError> {
     let failed = |source| MediaError::Io { doing: "read a colour profile".to_owned(), source };
-    let mut content = super::super::content::Content::from(file).open().map_err(failed)?;
+    let mut content = Content::from(file).open().map_err(failed)?;
     let bytes = read_at_most(&mut content, LARGEST_PROFILE + 1).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_PROFILE {
         return Err(MediaError::SourceTooLarge { bytes: bytes.len() as u64, limit: LARGEST_PROFILE });
@@ -118,7 +131,9 @@ impl Errand for ReadMetadata {
 
 /// The records of all layers of a Photoshop file. File: it.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ReadLayers;
+pub struct ReadLayers {
+    pub format: Format,
+}
 
 impl Errand for ReadLayers {
     const NAME: &'static str = "the reader of layers";
@@ -126,7 +141,7 @@ impl Errand for ReadLayers {
     type Error = MediaError;
 
     fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Layers, MediaError> {
-        layers(files.next("the file")?, &desk.limits, NEVER).map_err(in_words)
+        layers(Content::from(files.next("the file")?).known_as(self.format), &desk.limits, NEVER).map_err(in_words)
     }
 }
 

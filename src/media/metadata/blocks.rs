@@ -62,6 +62,26 @@ pub struct Blocks {
 
 type Input = BufReader<Reader>;
 
+/// How the blocks of a format are found.
+pub(in crate::media) type Find = fn(&mut Blocks, &mut Within<'_>) -> io::Result<()>;
+
+/// What they are looked for in.
+pub(in crate::media) struct Within<'a> {
+    input: &'a mut Input,
+    content: &'a Content,
+    /// Which image resources of Photoshop are meant.
+    wanted: fn(u16) -> bool,
+}
+
+pub(in crate::media) const JPEG: Find = |blocks, file| blocks.jpeg(file.input);
+pub(in crate::media) const PNG: Find = |blocks, file| blocks.png(file.input);
+pub(in crate::media) const TIFF: Find = |blocks, file| blocks.tiff(file.input);
+pub(in crate::media) const WEBP: Find = |blocks, file| blocks.webp(file.input);
+pub(in crate::media) const GIF: Find = |blocks, file| blocks.gif(file.input);
+pub(in crate::media) const PSD: Find = |blocks, file| blocks.psd(file.input, file.wanted);
+pub(in crate::media) const HEIF: Find = |blocks, file| blocks.heif(file.input);
+pub(in crate::media) const SVG: Find = |blocks, file| svg::packet(file.content).map(|packet| blocks.xmp = packet);
+
 /// The image resources of a file that tell of its clipping path, if it has any; others may be among them.
 pub fn image_resources(content: &Content, format: Format) -> io::Result<Option<Vec<u8>>> {
     let Blocks { photoshop, has_large_resources, .. } =
@@ -92,16 +112,9 @@ impl Blocks {
     ) -> io::Result<Self> {
         let mut blocks = Self::default();
         let mut input = BufReader::new(content.open()?);
-        let found = match format {
-            Format::Jpeg => blocks.jpeg(&mut input),
-            Format::Png => blocks.png(&mut input),
-            Format::Tiff => blocks.tiff(&mut input),
-            Format::WebP => blocks.webp(&mut input),
-            Format::Gif => blocks.gif(&mut input),
-            Format::Psd | Format::Psb => blocks.psd(&mut input, wanted),
-            Format::Heic | Format::Avif => blocks.heif(&mut input),
-            Format::Svg => svg::packet(content).map(|packet| blocks.xmp = packet),
-            _ => Ok(()),
+        let found = match format.row().metadata {
+            Some(find) => find(&mut blocks, &mut Within { input: &mut input, content, wanted }),
+            None => Ok(()),
         };
         match found.map_err(|error| (error.kind(), error)) {
             Ok(()) => {}

@@ -9,7 +9,7 @@
 //!
 //! Nothing in here is asked whether to stop: it is the work of children, which are killed.
 
-mod blocks;
+pub(in crate::media) mod blocks;
 mod exif;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in crate::media) mod fuzzing;

@@ -20,7 +20,7 @@ struct Inner {
     is_primary: bool,
 }
 
-pub(super) fn convert(
+pub(in crate::media) fn convert(
     launcher: &Launcher,
     path: &Path,
     format: Format,

@@ -5,8 +5,8 @@
 //! known only afterwards: the limits of the child are what holds it. HEIC and AVIF, whose codecs are large and written in C, are left to
 //! an installed tool.
 
-mod heif;
-mod svg;
+pub(in crate::media) mod heif;
+pub(in crate::media) mod svg;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,6 +18,7 @@ use super::color::Note;
 use super::decode::Cancel;
 use super::error::MediaError;
 use super::format::Format;
+use super::formats::Reader;
 use super::limits::Limits;
 pub(crate) use svg::{NAME, work};
 pub(in crate::media) use svg::{NoText as NoSvgText, text as svg_text};
@@ -63,9 +64,8 @@ pub fn stand_in(
     limits: &StandInLimits,
     cancel: Cancel<'_>,
 ) -> Result<Option<StandIn>, StandInError> {
-    match format {
-        Format::Svg => svg::draw(launcher, path, limits, cancel).map(Some),
-        Format::Heic | Format::Avif => heif::convert(launcher, path, format, limits, cancel).map(Some),
-        _ => Ok(None),
+    match format.row().reader {
+        Some(Reader::StandIn(make)) => make(launcher, path, format, limits, cancel).map(Some),
+        Some(Reader::Decoder { .. }) | None => Ok(None),
     }
 }

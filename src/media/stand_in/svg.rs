@@ -77,9 +77,10 @@ impl From<Remark> for Note {
     }
 }
 
-pub(super) fn draw(
+pub(in crate::media) fn draw(
     launcher: &Launcher,
     path: &Path,
+    _format: Format,
     limits: &StandInLimits,
     cancel: Cancel<'_>,
 ) -> Result<StandIn, StandInError> {

@@ -95,9 +95,10 @@ fn a_file_cut_anywhere_is_an_error() {
     }
 }
 
-/// Without the end of a file that no picture needs: what lies behind a GIF's first frame.
+/// Without the end of a file that no picture needs: what lies behind a GIF's first frame, the end marker of a JPEG.
 fn essential_length(source: &Path, whole: &[u8]) -> usize {
-    if source.extension().is_some_and(|extension| extension == "gif") { whole.len() - 2 } else { whole.len() }
+    let has_more = source.extension().is_some_and(|extension| extension == "gif" || extension == "jpg");
+    if has_more { whole.len() - 2 } else { whole.len() }
 }
 
 /// The same numbers every time.

@@ -1,6 +1,8 @@
 mod edits;
 mod hostile;
+mod jpegs;
 mod kinds;
+mod others;
 mod pyramids;
 mod samples;
 mod serve;

@@ -18,6 +18,7 @@ pub fn run(tool: &str, args: &[&str]) -> String {
     let package = match tool {
         "vips" | "vipsheader" => "libvips-tools",
         "convert" | "identify" => "imagemagick",
+        "cjpeg" | "djpeg" => "libjpeg-turbo-progs",
         "exiftool" => "libimage-exiftool-perl",
         "tiffinfo" | "tiffcp" | "tiffmedian" | "tiffset" | "tiff2rgba" => "libtiff-tools",
         other => panic!("{other} belongs to no known package"),

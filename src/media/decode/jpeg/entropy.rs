@@ -96,17 +96,6 @@ impl<R: Read> Entropy<R> {
         Ok(self.restarts.pop_front().map(|place| place * 8))
     }
 
-    /// Reads on to the end, keeping nothing of it; true if a marker ends the data.
-    pub fn finish(&mut self) -> io::Result<bool> {
-        let kept = self.bytes.len();
-        while self.end.is_none() {
-            self.read_piece()?;
-            self.bytes.truncate(kept);
-            self.restarts.clear();
-        }
-        Ok(self.end.is_some_and(|end| end.marker.is_some()))
-    }
-
     /// Lets go of what lies before `place`.
     pub fn forget(&mut self, place: u64) {
         let count = (place / 8 - self.gone) as usize;

@@ -92,6 +92,19 @@ impl Header {
         self.components.len() == 3 && (named || self.adobe_transform == Some(0))
     }
 
+    /// Whether the stream is made as nearly all are: colours sampled half or as brightness is, and in one scan unless it is progressive.
+    pub fn is_usual(&self) -> bool {
+        let in_one = self.scan.len() == self.components.len();
+        let factors: Vec<_> = self.components.iter().map(|component| (component.across, component.down)).collect();
+        let sampled = match factors.as_slice() {
+            [_] => true,
+            [(1 | 2, 1 | 2), (1, 1), (1, 1)] => true,
+            [first @ (1 | 2, 1 | 2), (1, 1), (1, 1), fourth] => first == fourth,
+            _ => false,
+        };
+        sampled && (self.progressive || in_one)
+    }
+
     /// The segments that pixels depend on beside codes, frame and scan.
     pub fn tables(&self) -> Vec<u8> {
         let mut segments = Vec::new();
@@ -298,7 +311,7 @@ fn read_adobe(body: &[u8], header: &mut Header) {
     }
 }
 
-fn check_tables(bytes: u64) -> Result<(), MediaError> {
+pub(super) fn check_tables(bytes: u64) -> Result<(), MediaError> {
     match bytes {
         ..=MOST_TABLES => Ok(()),
         _ => Err(MediaError::corrupt(Format::Jpeg, format!("its tables have more than {MOST_TABLES} bytes"))),
@@ -372,8 +385,8 @@ fn move_down(bytes: &mut [u8], range: std::ops::Range<usize>, to: usize) {
 }
 
 /// Takes out of a stream that is decoded as a whole what no pixel depends on: the decoder keeps what it knows of that, as often
-/// as it comes, in front of any scan. Checks that the scans run up to an end-of-image marker.
-pub(super) fn strip(bytes: &mut Vec<u8>) -> Result<(), MediaError> {
+/// as it comes, in front of any scan. False if the scans do not run up to an end-of-image marker.
+pub(super) fn strip(bytes: &mut Vec<u8>) -> Result<bool, MediaError> {
     let (mut from, mut to) = (2.min(bytes.len()), 2.min(bytes.len()));
     let (mut segments, mut scans, mut tables) = (0, 0, 0);
     while let Some(position) = bytes[from..].iter().position(|byte| *byte == 0xff) {
@@ -384,7 +397,7 @@ pub(super) fn strip(bytes: &mut Vec<u8>) -> Result<(), MediaError> {
             [EOI, ..] => {
                 bytes[to..to + 2].copy_from_slice(&[0xff, EOI]);
                 bytes.truncate(to + 2);
-                return Ok(());
+                return Ok(true);
             }
             // A fill byte: the next one may start a marker.
             [0xff, ..] => 1,
@@ -416,5 +429,8 @@ pub(super) fn strip(bytes: &mut Vec<u8>) -> Result<(), MediaError> {
         }
         from = end;
     }
-    Err(MediaError::truncated(Format::Jpeg, format!("no end-of-image marker in its {} bytes", bytes.len())))
+    let end = bytes.len();
+    move_down(bytes, from..end, to);
+    bytes.truncate(to + end - from);
+    Ok(false)
 }

@@ -137,9 +137,6 @@ impl<R: Read> Strips<R> {
             let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();
             self.share.check((changes * size_of::<Change>()) as u64)?;
         }
-        if end == rows_down && !self.entropy.finish().map_err(reading)? {
-            return Err(MediaError::truncated(Format::Jpeg, "no end-of-image marker follows its scan"));
-        }
         self.next_row = end;
         let pixel = |row: u32| (row * unit_height).min(self.grid.height);
         let height = pixel(to) - pixel(from);
@@ -339,7 +336,12 @@ impl Component {
 /// How a stream is read, if it can be cut.
 fn read_plan(header: &Header) -> Option<(Vec<Component>, Grid)> {
     let in_order = header.scan.iter().enumerate().all(|(place, part)| part.index == place);
-    if header.progressive || !in_order || header.scan.len() != header.components.len() || header.components.len() > 4 {
+    if header.progressive
+        || !header.is_usual()
+        || !in_order
+        || header.scan.len() != header.components.len()
+        || header.components.len() > 4
+    {
         return None;
     }
     // The factors of a single component mean nothing.

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content::Content;
 use super::super::error::MediaError;
-use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::picture::{ColorModel, Picture};
 use super::super::raster::Layout;
@@ -117,9 +116,9 @@ pub struct LayerChoice {
 
 /// Reads the records of all layers.
 pub fn layers(source: impl Into<Content>, limits: &Limits, cancel: Cancel<'_>) -> Result<Layers, MediaError> {
-    let (source, format) = Source::open(&source.into(), limits, cancel)?;
-    stoppable(format, cancel, || {
-        let (header, records) = read(source, format)?;
+    let source = Source::open(&source.into(), limits, cancel)?;
+    stoppable(source.format, cancel, || {
+        let (header, records) = read(source)?;
         let layers = records.into_iter().map(|record| record.layer).collect();
         Ok(Layers { width: header.width, height: header.height, layers })
     })
@@ -138,10 +137,10 @@ pub(crate) fn decode_layer<'a>(
     limits: &'a Limits,
     cancel: Cancel<'a>,
 ) -> Result<LayerPixels<'a>, MediaError> {
-    let (source, format) = Source::open(content, limits, cancel)?;
+    let source = Source::open(content, limits, cancel)?;
     let opening = Opening { content, limits, share: source.share.clone(), cancel };
-    stoppable(format, cancel, || {
-        let (header, record) = chosen(source, format, choice)?;
+    stoppable(source.format, cancel, || {
+        let (header, record) = chosen(source, choice)?;
         let area = area(&header, &record, choice, limits)?;
         let has_alpha = has_alpha(&record, area);
         let layout = match (header.color, has_alpha) {
@@ -168,10 +167,10 @@ pub(crate) fn layer_alpha<'a>(
     limits: &'a Limits,
     cancel: Cancel<'a>,
 ) -> Result<Option<AnyRows<'a>>, MediaError> {
-    let (source, format) = Source::open(content, limits, cancel)?;
+    let source = Source::open(content, limits, cancel)?;
     let opening = Opening { content, limits, share: source.share.clone(), cancel };
-    stoppable(format, cancel, || {
-        let (header, record) = chosen(source, format, choice)?;
+    stoppable(source.format, cancel, || {
+        let (header, record) = chosen(source, choice)?;
         let area = area(&header, &record, choice, limits)?;
         if !has_alpha(&record, area) {
             return Ok(None);
@@ -181,8 +180,9 @@ pub(crate) fn layer_alpha<'a>(
     })
 }
 
-fn chosen(source: Source<'_>, format: Format, choice: LayerChoice) -> Result<(Header, Record), MediaError> {
-    let (header, records) = read(source, format)?;
+fn chosen(source: Source<'_>, choice: LayerChoice) -> Result<(Header, Record), MediaError> {
+    let format = source.format;
+    let (header, records) = read(source)?;
     let record = records.into_iter().find(|record| record.layer.number == choice.number);
     let gone = || MediaError::corrupt(format, format!("it has no layer {}", choice.number));
     Ok((header, record.ok_or_else(gone)?))

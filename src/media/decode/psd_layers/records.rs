@@ -3,7 +3,6 @@
 use std::io;
 
 use super::super::super::error::MediaError;
-use super::super::super::format::Format;
 use super::super::Source;
 use super::super::psd::{Header, Input, reading, too_many};
 use super::{Blend, Channel, Frame, Layer, MASK, Mask, PAINTED_MASK, Record, both};
@@ -39,8 +38,9 @@ struct Switches {
     opacity: u8,
 }
 
-pub(super) fn read(source: Source<'_>, format: Format) -> Result<(Header, Vec<Record>), MediaError> {
-    let (mut file, header) = Header::read(source, format)?;
+pub(super) fn read(source: Source<'_>) -> Result<(Header, Vec<Record>), MediaError> {
+    let format = source.format;
+    let (mut file, header) = Header::read(source)?;
     let entries = match file.layer_info(&header).map_err(reading(format))? {
         Some(end) => entries(&mut file, &header, end)?,
         None => Vec::new(),

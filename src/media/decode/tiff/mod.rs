@@ -36,15 +36,15 @@ use tags::{Tags, tag};
 /// The file, read from a place of its own by each clone.
 type File<'a> = Watched<'a, Reader>;
 
-pub(super) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
+pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
     let mut tags = Tags::open(source.file.into_inner())?;
     let page = Page::read(&mut tags, limits)?;
     describe(&mut tags, &page)
 }
 
-pub(super) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
-    let Source { file, bytes, limits, share } = source;
+pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let Source { file, bytes, limits, share, .. } = source;
     let file = file.into_inner();
     let mut tags = Tags::open(file.clone())?;
     let page = Page::read(&mut tags, limits)?;

@@ -134,7 +134,7 @@ pub(super) fn batch(pictures: &[PathBuf], by_worker: bool) -> Result<(), BenchEr
         let outputs = media::Outputs { pyramid: &mut pyramid, thumbnail: &mut thumbnail, mask: &mut mask };
         let source = File::open(picture).map_err(failed("open a picture"))?;
         if by_worker {
-            Optimize::send(&crew, &source, outputs, &Options::default(), &|| false)
+            Optimize::send(&crew, &source, None, outputs, &Options::default(), &|| false)
                 .map_err(failed("have a picture optimized"))?;
         } else {
             media::optimize(source, outputs, &Options::default(), &limits.picture, &|| false)

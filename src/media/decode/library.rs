@@ -1,8 +1,5 @@
-//! WebP, and the pixels of BMP and GIF, through the `image` crate.
+//! What the decoders of the `image` crate have in common.
 
-use std::io::Seek;
-
-use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::error::ImageError;
 use image::{ColorType, ImageDecoder};
 
@@ -13,32 +10,6 @@ use super::super::limits::Limits;
 use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Input, Pixels, Source, webp_chunks};
-
-pub(super) fn probe_webp(source: Source<'_>) -> Result<Picture, MediaError> {
-    webp(source).map(|(_, picture)| picture)
-}
-
-pub(super) fn decode_webp(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
-    let (limits, share) = (source.limits, source.share.clone());
-    let (decoder, picture) = webp(source)?;
-    Ok(Decoded { pixels: Pixels::Whole(pixels(decoder, Format::WebP, limits, &share)?), picture })
-}
-
-/// The first frame, drawn on the canvas.
-pub(super) fn gif_pixels(source: Source<'_>) -> Result<Raster, MediaError> {
-    let decoder = GifDecoder::new(source.file).map_err(refused(Format::Gif))?;
-    pixels(decoder, Format::Gif, source.limits, &source.share)
-}
-
-fn webp(mut source: Source<'_>) -> Result<(WebPDecoder<Input<'_>>, Picture), MediaError> {
-    webp_chunks::check(&mut source.file, source.bytes, source.limits)?;
-    source.file.rewind().map_err(|error| MediaError::reading(Format::WebP, error))?;
-    let mut decoder = WebPDecoder::new(source.file).map_err(refused(Format::WebP))?;
-    let picture = describe(&mut decoder, Format::WebP, source.limits)?;
-    let is_animated = decoder.has_animation();
-    Ok((decoder, Picture { is_animated, ..picture }))
-}
 
 pub(super) fn describe(
     decoder: &mut impl ImageDecoder,
@@ -60,7 +31,7 @@ pub(super) fn describe(
         width: 0,
         height: 0,
         color: if color.has_color() { ColorModel::Rgb } else { ColorModel::Gray },
-        depth: 8,
+        depth: (color.bytes_per_pixel() / color.channel_count() * 8).min(16),
         has_alpha: color.has_alpha(),
         is_animated: false,
         notes: Vec::new(),
@@ -72,13 +43,40 @@ pub(super) fn describe(
 }
 
 pub(super) fn layout(decoder: &impl ImageDecoder, format: Format) -> Result<Layout, MediaError> {
-    match decoder.color_type() {
-        ColorType::L8 => Ok(Layout::Gray),
-        ColorType::La8 => Ok(Layout::GrayAlpha),
-        ColorType::Rgb8 => Ok(Layout::Rgb),
-        ColorType::Rgba8 => Ok(Layout::Rgba),
-        other => Err(MediaError::unsupported(format, format!("a {format} file with {other:?} pixels"))),
+    match samples(decoder, format)? {
+        (layout, Samples::Bytes) => Ok(layout),
+        _ => Err(unsupported(decoder.color_type(), format)),
     }
+}
+
+/// How a decoder hands out samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Samples {
+    Bytes,
+    /// Of 16 bits.
+    Words,
+    /// Floating-point numbers that grow with the light.
+    Light,
+}
+
+pub(super) fn samples(decoder: &impl ImageDecoder, format: Format) -> Result<(Layout, Samples), MediaError> {
+    match decoder.color_type() {
+        ColorType::L8 => Ok((Layout::Gray, Samples::Bytes)),
+        ColorType::La8 => Ok((Layout::GrayAlpha, Samples::Bytes)),
+        ColorType::Rgb8 => Ok((Layout::Rgb, Samples::Bytes)),
+        ColorType::Rgba8 => Ok((Layout::Rgba, Samples::Bytes)),
+        ColorType::L16 => Ok((Layout::Gray, Samples::Words)),
+        ColorType::La16 => Ok((Layout::GrayAlpha, Samples::Words)),
+        ColorType::Rgb16 => Ok((Layout::Rgb, Samples::Words)),
+        ColorType::Rgba16 => Ok((Layout::Rgba, Samples::Words)),
+        ColorType::Rgb32F => Ok((Layout::Rgb, Samples::Light)),
+        ColorType::Rgba32F => Ok((Layout::Rgba, Samples::Light)),
+        other => Err(unsupported(other, format)),
+    }
+}
+
+fn unsupported(color: ColorType, format: Format) -> MediaError {
+    MediaError::unsupported(format, format!("a {format} file with {color:?} pixels"))
 }
 
 pub(super) fn pixels(
@@ -90,13 +88,18 @@ pub(super) fn pixels(
     let (width, height) = decoder.dimensions();
     limits.check_size(width.into(), height.into())?;
     let layout = layout(&decoder, format)?;
+    Raster::new(width, height, layout, bytes(decoder, format, share)?)
+        .ok_or_else(|| MediaError::corrupt(format, "its rows are of another size than its header says"))
+}
+
+/// The samples as the decoder has them.
+pub(super) fn bytes(decoder: impl ImageDecoder, format: Format, share: &Share) -> Result<Vec<u8>, MediaError> {
     let len = decoder.total_bytes();
     // The decoders hold a frame of their own beside the canvas.
     let _its_own = share.hold(len)?;
     let mut buffer = share.bytes(len)?;
     decoder.read_image(&mut buffer).map_err(refused(format))?;
-    Raster::new(width, height, layout, buffer)
-        .ok_or_else(|| MediaError::corrupt(format, "its rows are of another size than its header says"))
+    Ok(buffer)
 }
 
 pub(super) fn refused(format: Format) -> impl Fn(ImageError) -> MediaError {

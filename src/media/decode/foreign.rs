@@ -1,0 +1,116 @@
+//! Pictures of other programs that the `image` crate reads: Targa, Netpbm, Windows icons (the best picture of one), QOI, Radiance
+//! HDR and OpenEXR. All are decoded as a whole.
+//!
+//! The last two hold light: twice the number is twice as bright. Light from 0 (black) to 1 (white) becomes sRGB, and what
+//! is brighter is white; that is told.
+
+use image::codecs::hdr::HdrDecoder;
+use image::codecs::ico::IcoDecoder;
+use image::codecs::openexr::OpenExrDecoder;
+use image::codecs::pnm::PnmDecoder;
+use image::codecs::qoi::QoiDecoder;
+use image::codecs::tga::TgaDecoder;
+use image::{ImageDecoder, ImageResult};
+
+use super::super::color::Note;
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::picture::Picture;
+use super::super::raster::{Layout, Raster, narrowed};
+use super::library::{Samples, bytes, describe, pixels, refused, samples};
+use super::{Decoded, Input, Pixels, Source};
+
+macro_rules! readers {
+    ($($name:ident = $format:ident by $open:expr),* $(,)?) => {
+        $(pub(in crate::media) mod $name {
+            use super::*;
+
+            pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
+                super::probe(source, Format::$format, $open)
+            }
+
+            pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+                super::decode(source, Format::$format, $open)
+            }
+        })*
+    };
+}
+
+readers! {
+    targa = Targa by TgaDecoder::new,
+    netpbm = Netpbm by PnmDecoder::new,
+    icon = Icon by IcoDecoder::new,
+    qoi = Qoi by QoiDecoder::new,
+    radiance = Radiance by HdrDecoder::new,
+    open_exr = OpenExr by OpenExrDecoder::new,
+}
+
+fn probe<'a, D: ImageDecoder>(
+    source: Source<'a>,
+    format: Format,
+    open: fn(Input<'a>) -> ImageResult<D>,
+) -> Result<Picture, MediaError> {
+    let mut decoder = open(source.file).map_err(refused(format))?;
+    let picture = describe(&mut decoder, format, source.limits)?;
+    let light = matches!(samples(&decoder, format)?, (_, Samples::Light));
+    Ok(Picture { notes: light.then_some(Note::LightCut).into_iter().collect(), ..picture })
+}
+
+fn decode<'a, D: ImageDecoder>(
+    source: Source<'a>,
+    format: Format,
+    open: fn(Input<'a>) -> ImageResult<D>,
+) -> Result<Decoded<'a>, MediaError> {
+    let (limits, share) = (source.limits, source.share);
+    let mut decoder = open(source.file).map_err(refused(format))?;
+    let picture = describe(&mut decoder, format, limits)?;
+    let (width, height) = decoder.dimensions();
+    let raster = match samples(&decoder, format)? {
+        (_, Samples::Bytes) => pixels(decoder, format, limits, &share)?,
+        (layout, Samples::Words) => {
+            let wide = bytes(decoder, format, &share)?;
+            let narrow = wide.as_chunks::<2>().0.iter().map(|word| narrowed(u16::from_ne_bytes(*word)));
+            let mut rows = share.vec(wide.len() as u64 / 2)?;
+            rows.extend(narrow);
+            Raster::new(width, height, layout, rows).ok_or_else(|| wrong_size(format))?
+        }
+        (layout, Samples::Light) => {
+            let light = bytes(decoder, format, &share)?;
+            let mut rows = share.vec(light.len() as u64 / 4)?;
+            let numbers = light.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes));
+            shown(numbers, layout, &mut rows);
+            let notes = vec![Note::LightCut];
+            let raster = Raster::new(width, height, layout, rows).ok_or_else(|| wrong_size(format))?;
+            return Ok(Decoded { picture: Picture { notes, ..picture }, pixels: Pixels::Whole(raster) });
+        }
+    };
+    Ok(Decoded { picture, pixels: Pixels::Whole(raster) })
+}
+
+/// Light as sRGB. That of transparent pixels has been multiplied with their alpha.
+fn shown(mut light: impl Iterator<Item = f32>, layout: Layout, rows: &mut Vec<u8>) {
+    let byte = |part: f32| (part.clamp(0.0, 1.0) * 255.0).round() as u8;
+    if !layout.has_alpha() {
+        rows.extend(light.map(|part| byte(encoded(part))));
+        return;
+    }
+    while let (Some(red), Some(green), Some(blue), Some(alpha)) =
+        (light.next(), light.next(), light.next(), light.next())
+    {
+        let own = |part: f32| if alpha > 0.0 { part / alpha } else { 0.0 };
+        rows.extend([red, green, blue].map(|part| byte(encoded(own(part)))));
+        rows.push(byte(alpha));
+    }
+}
+
+/// The transfer function of sRGB (IEC 61966-2-1).
+fn encoded(light: f32) -> f32 {
+    match light.clamp(0.0, 1.0) {
+        dark if dark <= 0.003_130_8 => 12.92 * dark,
+        light => 1.055 * light.powf(1.0 / 2.4) - 0.055,
+    }
+}
+
+fn wrong_size(format: Format) -> MediaError {
+    MediaError::corrupt(format, "its rows are of another size than its header says")
+}

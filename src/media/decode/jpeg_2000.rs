@@ -1,0 +1,90 @@
+//! JPEG 2000, in its file format and as a bare codestream, through `hayro-jpeg2000`, as a whole.
+
+use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::super::orientation::Orientation;
+use super::super::picture::{ColorModel, Picture, Profile};
+use super::super::raster::{Layout, Raster};
+use super::{Decoded, Pixels, Source};
+
+/// What the decoder keeps of each sample: coefficients and samples, as numbers of four bytes.
+const KEPT: u64 = 12;
+
+pub(in crate::media) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
+    let bytes = source.read_all(Format::Jpeg2000)?;
+    let image = open(&bytes)?;
+    describe(&image, &source).map(|(picture, _)| picture)
+}
+
+pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
+    let bytes = source.read_all(Format::Jpeg2000)?;
+    let _bytes = source.share.hold(bytes.len() as u64)?;
+    let image = open(&bytes)?;
+    let (picture, layout) = describe(&image, &source)?;
+    let (width, height) = (image.width(), image.height());
+    let count = u64::from(width) * u64::from(height);
+    let _kept = source.share.hold(count * layout.samples() as u64 * KEPT)?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(|error| corrupt(error.to_string()))?;
+    let fits = decoded.components().iter().all(|component| component.samples().len() as u64 == count);
+    if !fits || decoded.components().len() != layout.samples() {
+        return Err(MediaError::unsupported(
+            Format::Jpeg2000,
+            "a JPEG 2000 file whose colours are sampled differently",
+        ));
+    }
+    let mut pixels = source.share.bytes(count * layout.samples() as u64)?;
+    decoded.store_u8_into(&mut pixels);
+    let raster = Raster::new(width, height, layout, pixels);
+    let raster = raster.ok_or_else(|| corrupt("its rows are of another size than its header says"))?;
+    Ok(Decoded { picture, pixels: Pixels::Whole(raster) })
+}
+
+fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {
+    let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
+    Image::new(bytes, &settings).map_err(|error| corrupt(error.to_string()))
+}
+
+fn describe(image: &Image<'_>, source: &Source<'_>) -> Result<(Picture, Layout), MediaError> {
+    source.limits.check_size(image.width().into(), image.height().into())?;
+    if image.width() == 0 || image.height() == 0 {
+        return Err(corrupt("it has no pixels"));
+    }
+    let profile = match image.color_space() {
+        ColorSpace::Icc { profile, .. } => Some(Profile::new(profile.clone())),
+        _ => None,
+    };
+    let channels = image.color_space().num_channels();
+    let (color, layout) = match (channels, image.has_alpha()) {
+        (1, false) => (ColorModel::Gray, Layout::Gray),
+        (1, true) => (ColorModel::Gray, Layout::GrayAlpha),
+        (3, false) => (ColorModel::Rgb, Layout::Rgb),
+        (3, true) => (ColorModel::Rgb, Layout::Rgba),
+        (4, false) => (ColorModel::Cmyk, Layout::Cmyk),
+        (4, true) => (ColorModel::Cmyk, Layout::CmykAlpha),
+        _ => {
+            let what = format!("a JPEG 2000 file with {channels} channels");
+            return Err(MediaError::unsupported(Format::Jpeg2000, what));
+        }
+    };
+    let picture = Picture {
+        format: Format::Jpeg2000,
+        width: image.width(),
+        height: image.height(),
+        color,
+        depth: image.original_bit_depth(),
+        has_alpha: image.has_alpha(),
+        is_animated: false,
+        notes: Vec::new(),
+        profile,
+        resolution: None,
+        orientation: Orientation::Upright,
+    };
+    Ok((picture, layout))
+}
+
+fn corrupt(what: impl Into<String>) -> MediaError {
+    MediaError::corrupt(Format::Jpeg2000, what)
+}
