@@ -101,6 +101,28 @@ pub fn runs(root: &Path) -> Result<Vec<InstanceId>, BlobError> {
     Ok(entries.filter_map(Result::ok).filter_map(number).collect())
 }
 
+/// The highest number of a run beyond `known` that has files of ours below `root`.
+pub fn newest_run(root: &Path, known: i64) -> io::Result<Option<i64>> {
+    let entries = match fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    let mut newest = None;
+    for entry in entries {
+        let entry = entry?;
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<i64>().ok());
+        let Some(number) = number.filter(|number| *number > newest.unwrap_or(known)) else { continue };
+        // Somebody may keep a folder of that name here.
+        let is_ours = |name: &str| name == "parts" || name.ends_with(".zip");
+        let has_ours = fs::read_dir(entry.path())
+            .is_ok_and(|files| files.filter_map(Result::ok).any(|file| file.file_name().to_str().is_some_and(is_ours)));
+        if has_ours {
+            newest = Some(number);
+        }
+    }
+    Ok(newest)
+}
+
 /// Removes all files of a run.
 pub fn remove(root: &Path, run: InstanceId) -> Result<(), BlobError> {
     remove_folder(&root.join(run.to_string()))

@@ -3,7 +3,7 @@
 //! ```text
 //! {"name":"mug.tif","bytes":48211,"sha256":"9f86…","asset":"mug","id":12}
 //! {"name":"old.tif","removed":true}
-//! {"publish":7,"files":1041,"lines":1103,"at":"2026-11-23T09:15:04.120Z"}
+//! {"publish":7,"run":54091,"files":1041,"lines":1103,"at":"2026-11-23T09:15:04.120Z"}
 //! ```
 //!
 //! A line may say more of its file than the example does, and a line without `bytes` and `sha256` is about no file at
@@ -16,6 +16,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,6 +36,9 @@ const SPARE_LINES: u64 = 1000;
 pub struct Totals {
     /// Number of the publish.
     pub publish: i64,
+    /// The run that published; None of one by an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<i64>,
     /// Files in the tree.
     pub files: i64,
     /// Lines about files, those before included.
@@ -46,6 +50,20 @@ impl Totals {
     /// Whether so many more lines make it too long for what it says.
     pub fn is_worth_compacting(&self, more: usize, files: i64) -> bool {
         self.lines.saturating_add(more as u64) > files.unsigned_abs().saturating_mul(2).saturating_add(SPARE_LINES)
+    }
+}
+
+/// What a publish is closed with, beside what is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Closing<'a> {
+    pub publish: i64,
+    pub run: Option<i64>,
+    pub at: &'a str,
+}
+
+impl Closing<'_> {
+    fn totals(self, files: i64, lines: u64) -> Totals {
+        Totals { publish: self.publish, run: self.run, files, lines, at: self.at.to_owned() }
     }
 }
 
@@ -61,8 +79,22 @@ impl Manifest {
     /// The totals of the last publish that was finished.
     pub fn totals(&self) -> io::Result<Option<Totals>> {
         match self.open()? {
-            Some(mut file) => Ok(last_totals(&mut file)?.map(|(totals, _)| totals)),
+            Some(mut file) => Ok(last_totals(&mut file, FURTHEST_BACK)?.map(|(totals, _)| totals)),
             None => Ok(None),
+        }
+    }
+
+    /// The same for who reads no more than a few megabytes of it: an error where they do not tell.
+    pub fn totals_near_its_end(&self) -> io::Result<Option<Totals>> {
+        let Some(mut file) = self.open()? else { return Ok(None) };
+        match last_totals(&mut file, NEAR)? {
+            Some((totals, _)) => Ok(Some(totals)),
+            None if file.metadata()?.len() <= NEAR => Ok(None),
+            None => Err(io::Error::other(format!(
+                "no publish is closed in the last {} MiB of {}",
+                NEAR >> 20,
+                self.path.display()
+            ))),
         }
     }
 
@@ -78,8 +110,8 @@ impl Manifest {
     }
 
     /// Writes it anew: names that are not there are left out.
-    pub fn write<'a>(&self, entries: impl Iterator<Item = Entry<'a>>, publish: i64, at: &str) -> io::Result<()> {
-        self.write_with(entries, &[], publish, at)
+    pub fn write<'a>(&self, entries: impl Iterator<Item = Entry<'a>>, closing: Closing<'_>) -> io::Result<()> {
+        self.write_with(entries, &[], closing)
     }
 
     /// The same, with lines of an earlier one.
@@ -87,8 +119,7 @@ impl Manifest {
         &self,
         entries: impl Iterator<Item = Entry<'a>>,
         kept: &[String],
-        publish: i64,
-        at: &str,
+        closing: Closing<'_>,
     ) -> io::Result<()> {
         let temporary = self.path.with_extension("new");
         let mut out = BufWriter::new(File::create(&temporary)?);
@@ -97,7 +128,7 @@ impl Manifest {
             writeln!(out, "{line}")?;
             lines += 1;
         }
-        close(out, &Totals { publish, files: lines.cast_signed(), lines, at: at.to_owned() })?;
+        close(out, &closing.totals(lines.cast_signed(), lines))?;
         fs::rename(temporary, &self.path)
     }
 
@@ -105,17 +136,16 @@ impl Manifest {
     pub fn append<'a>(
         &self,
         entries: impl Iterator<Item = Entry<'a>>,
-        publish: i64,
         files: i64,
-        at: &str,
+        closing: Closing<'_>,
     ) -> io::Result<()> {
         let mut file = self.open_own()?;
-        let (before, end) = last_totals(&mut file)?.map_or((0, 0), |(totals, end)| (totals.lines, end));
+        let (before, end) = last_totals(&mut file, FURTHEST_BACK)?.map_or((0, 0), |(totals, end)| (totals.lines, end));
         file.set_len(end)?;
         file.seek(SeekFrom::Start(end))?;
         let mut out = BufWriter::new(file);
         let lines = before.saturating_add(write_lines(&mut out, entries)?);
-        close(out, &Totals { publish, files, lines, at: at.to_owned() })
+        close(out, &closing.totals(files, lines))
     }
 
     /// To be written to, and to be given a time. One of somebody else, as may come from a backup, is replaced by a copy: only
@@ -137,16 +167,16 @@ impl Manifest {
         }
     }
 
-    /// Whether nobody has written to it since the publish that it ends with, as far as its size and its time tell, and that is no
-    /// earlier one than `publish`: a tree that was put back from a backup has the times of then.
-    pub fn is_untouched(&self, publish: i64) -> io::Result<bool> {
+    /// Whether nobody has written to it since the publish that it ends with, as far as its size and its time tell, and that is
+    /// one of these: a tree that was put back from a backup has the times of then, and who alters a number may alter times.
+    pub fn is_untouched(&self, publishes: &RangeInclusive<i64>) -> io::Result<bool> {
         let Some(mut file) = self.open()? else { return Ok(false) };
         let found = file.metadata()?;
-        let Some((totals, end)) = last_totals(&mut file)? else { return Ok(false) };
+        let Some((totals, end)) = last_totals(&mut file, FURTHEST_BACK)? else { return Ok(false) };
         let closed = time_of(&totals.at);
         let modified = found.modified()?;
         let has_its_time = closed.is_some_and(|closed| is_time_of(modified, closed));
-        Ok(totals.publish >= publish && end == found.len() && has_its_time)
+        Ok(publishes.contains(&totals.publish) && end == found.len() && has_its_time)
     }
 
     /// What it says, read in full.
@@ -179,8 +209,9 @@ fn is_time_of(found: SystemTime, given: SystemTime) -> bool {
 /// What a manifest was found to say.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// Number of the publish that it ends with.
+    /// Number of the publish that it ends with, and of its run.
     publish: Option<i64>,
+    run: Option<i64>,
     /// The last line about each name.
     lines: HashMap<String, String>,
     /// Whether there was a line that nobody of ours wrote.
@@ -202,6 +233,7 @@ impl Reading {
         let totals = line.ends_with('\n').then(|| serde_json::from_str::<Totals>(&line).ok()).flatten();
         let Some(totals) = totals else { return self.behind.push(line) };
         self.publish = Some(totals.publish);
+        self.run = totals.run;
         for mut line in self.behind.drain(..) {
             line.truncate(line.trim_end_matches('\n').len());
             match serde_json::from_str::<Named>(&line) {
@@ -212,16 +244,17 @@ impl Reading {
         }
     }
 
-    /// Whether it says of these names what it should, and nothing of others but those that are `open`. It is that of a tree
-    /// that holds all up to `publish`. Only one that a publish may have broken off in may go on behind its last line of totals.
+    /// Whether it says of these names what it should, and nothing of others but those that are `open`. It is closed with one of
+    /// `publishes`: the tree holds all up to the first, and the last was begun with. Only one that a publish may have broken off in
+    /// may go on behind its last line of totals.
     pub fn agrees<'a>(
         &self,
         entries: impl Iterator<Item = Entry<'a>>,
         is_open: impl Fn(&str) -> bool,
-        publish: i64,
+        publishes: &RangeInclusive<i64>,
         may_break_off: bool,
     ) -> bool {
-        if self.has_other || self.publish.is_none_or(|found| found < publish) {
+        if self.has_other || self.publish.is_none_or(|found| !publishes.contains(&found)) {
             return false;
         }
         if !self.behind.iter().all(|line| may_break_off && is_begun(line, &is_open)) {
@@ -238,6 +271,11 @@ impl Reading {
             }
         }
         self.lines.keys().filter(|name| !is_open(name)).count() == met
+    }
+
+    /// The run that published last.
+    pub const fn run(&self) -> Option<i64> {
+        self.run
     }
 
     /// The lines about names of which only it may know.
@@ -325,9 +363,12 @@ fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
 /// A publish that broke off leaves less than this behind the totals of the one before, or its tree is made anew.
 const FURTHEST_BACK: u64 = 64 << 20;
 
+/// The same for a look at all trees there are, of which any may be anybody's file.
+const NEAR: u64 = 4 << 20;
+
 /// The last line of totals and where it ends, searched from the end backwards: what is read in vain is no more than
 /// what a publish that broke off has left.
-fn last_totals(file: &mut File) -> io::Result<Option<(Totals, u64)>> {
+fn last_totals(file: &mut File, furthest_back: u64) -> io::Result<Option<(Totals, u64)>> {
     let length = file.seek(SeekFrom::End(0))?;
     let mut window = 1 << 12;
     loop {
@@ -338,7 +379,7 @@ fn last_totals(file: &mut File) -> io::Result<Option<(Totals, u64)>> {
         if let Some((totals, end)) = totals_in(&tail, start == 0) {
             return Ok(Some((totals, start + end)));
         }
-        if start == 0 || window >= FURTHEST_BACK {
+        if start == 0 || window >= furthest_back {
             return Ok(None);
         }
         window *= 4;
@@ -381,6 +422,10 @@ mod tests {
         Entry { name, file: is_there.then_some(listed) }
     }
 
+    fn closing(publish: i64, at: &str) -> Closing<'_> {
+        Closing { publish, run: None, at }
+    }
+
     fn manifest() -> (tempfile::TempDir, Manifest) {
         let folder = tempfile::tempdir().unwrap();
         let manifest = Manifest::of(folder.path(), "manifest.jsonl");
@@ -393,19 +438,49 @@ mod tests {
         let pipe = folder.path().join("manifest.jsonl");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let manifest = Manifest::of(folder.path(), "manifest.jsonl");
-        let errors =
-            [manifest.totals().unwrap_err(), manifest.is_untouched(1).unwrap_err(), manifest.read().unwrap_err()];
+        let errors = [
+            manifest.totals().unwrap_err(),
+            manifest.is_untouched(&(1..=9)).unwrap_err(),
+            manifest.read().unwrap_err(),
+        ];
         assert!(errors.iter().all(|error| error.to_string() == "it is no file"), "{errors:?}");
-        let totals = Totals { publish: 1, files: i64::MAX, lines: u64::MAX, at: String::new() };
+        let totals = Totals { publish: 1, run: None, files: i64::MAX, lines: u64::MAX, at: String::new() };
         assert!(totals.is_worth_compacting(7, 1) && !totals.is_worth_compacting(7, i64::MIN));
+    }
+
+    /// Somebody's file in the place of a manifest, of any size.
+    #[test]
+    fn who_looks_at_many_reads_little_of_each() {
+        let (_folder, manifest) = manifest();
+        assert_eq!(manifest.totals_near_its_end().unwrap(), None);
+        manifest.write([entry("a.tif", true)].into_iter(), closing(7, "then")).unwrap();
+        assert_eq!(manifest.totals_near_its_end().unwrap().map(|totals| totals.publish), Some(7));
+        File::options().write(true).open(&manifest.path).unwrap().set_len(NEAR / 2).unwrap();
+        assert_eq!(manifest.totals_near_its_end().unwrap().map(|totals| totals.publish), Some(7));
+        File::options().write(true).open(&manifest.path).unwrap().set_len(1 << 40).unwrap();
+        let said = manifest.totals_near_its_end().unwrap_err().to_string();
+        assert!(said.starts_with("no publish is closed in the last 4 MiB of "), "{said}");
+        File::options().write(true).open(&manifest.path).unwrap().set_len(10).unwrap();
+        assert_eq!(manifest.totals_near_its_end().unwrap(), None, "it tells nothing");
+    }
+
+    #[test]
+    fn a_number_that_was_never_given_is_not_ours_whatever_its_time_is() {
+        let (_folder, manifest) = manifest();
+        let at = "2026-11-23T09:15:04.120Z";
+        manifest.write([entry("a.tif", true)].into_iter(), closing(9, at)).unwrap();
+        assert!(manifest.is_untouched(&(7..=9)).unwrap() && !manifest.is_untouched(&(7..=8)).unwrap());
+        let reading = manifest.read().unwrap();
+        let agrees = |publishes| reading.agrees([entry("a.tif", true)].into_iter(), |_| false, &publishes, false);
+        assert!(agrees(7..=9) && !agrees(7..=8) && !agrees(10..=12));
     }
 
     #[test]
     fn a_publish_appends_what_changed() {
         let (_folder, manifest) = manifest();
         assert_eq!(manifest.totals().unwrap(), None);
-        manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), 1, "then").unwrap();
-        manifest.append([entry("a.tif", false)].into_iter(), 2, 1, "now").unwrap();
+        manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), closing(1, "then")).unwrap();
+        manifest.append([entry("a.tif", false)].into_iter(), 1, closing(2, "now")).unwrap();
         let text = fs::read_to_string(&manifest.path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], r#"{"name":"a.tif","bytes":3,"sha256":"ab","asset":"mug","id":1}"#);
@@ -418,16 +493,16 @@ mod tests {
     #[test]
     fn what_a_crash_left_is_cut_off_wherever_it_broke() {
         let (_folder, manifest) = manifest();
-        manifest.write([entry("a.tif", true)].into_iter(), 1, "then").unwrap();
+        manifest.write([entry("a.tif", true)].into_iter(), closing(1, "then")).unwrap();
         let whole = fs::read(&manifest.path).unwrap();
         let names: Vec<String> = (0..500).map(|number| format!("{number}.tif")).collect();
         let many = || names.iter().map(|name| entry(name, true));
-        manifest.append(many(), 2, 501, "now").unwrap();
+        manifest.append(many(), 501, closing(2, "now")).unwrap();
         let appended = fs::read(&manifest.path).unwrap();
         for length in [whole.len(), whole.len() + 1, whole.len() + 70, appended.len() - 20, appended.len() - 1] {
             fs::write(&manifest.path, &appended[..length]).unwrap();
             assert_eq!(manifest.totals().unwrap().unwrap().publish, 1, "{length}");
-            manifest.append(many(), 2, 501, "now").unwrap();
+            manifest.append(many(), 501, closing(2, "now")).unwrap();
             assert_eq!(fs::read(&manifest.path).unwrap(), appended, "{length}");
         }
     }
@@ -436,15 +511,15 @@ mod tests {
     fn what_somebody_else_wrote_to_it_is_seen() {
         let (_folder, manifest) = manifest();
         let at = "2026-11-23T09:15:04.120Z";
-        assert!(!manifest.is_untouched(1).unwrap(), "there is none");
-        manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), 1, at).unwrap();
-        manifest.append([entry("a.tif", false), entry("c.tif", true)].into_iter(), 2, 2, at).unwrap();
-        assert!(manifest.is_untouched(2).unwrap());
-        assert!(!manifest.is_untouched(3).unwrap(), "it is of an earlier publish");
+        assert!(!manifest.is_untouched(&(1..=9)).unwrap(), "there is none");
+        manifest.write([entry("a.tif", true), entry("b.tif", true)].into_iter(), closing(1, at)).unwrap();
+        manifest.append([entry("a.tif", false), entry("c.tif", true)].into_iter(), 2, closing(2, at)).unwrap();
+        assert!(manifest.is_untouched(&(2..=9)).unwrap());
+        assert!(!manifest.is_untouched(&(3..=9)).unwrap(), "it is of an earlier publish");
         let whole = fs::read_to_string(&manifest.path).unwrap();
         let agrees = |open: &'static str| {
             let entries = [entry("a.tif", false), entry("b.tif", true), entry("c.tif", true)];
-            manifest.read().unwrap().agrees(entries.into_iter(), |name| name == open, 2, false)
+            manifest.read().unwrap().agrees(entries.into_iter(), |name| name == open, &(2..=9), false)
         };
         assert!(agrees(""));
         for (from, to, open) in [
@@ -455,12 +530,13 @@ mod tests {
             ),
             ("{\"name\":\"a.tif\",\"removed\":true}\n", "", "a.tif"),
             ("\"publish\":2", "\"publish\":1", ""),
+            ("\"publish\":2", "\"publish\":9007199254740990", ""),
             ("{\"publish\":1", "not ours\n{\"publish\":1", ""),
             ("b.tif", "x.tif", ""),
         ] {
             assert!(whole.contains(from), "{from}");
             fs::write(&manifest.path, whole.replace(from, to)).unwrap();
-            assert!(!manifest.is_untouched(0).unwrap());
+            assert!(!manifest.is_untouched(&(0..=9)).unwrap());
             assert!(!agrees(""), "{from}");
             assert_eq!(agrees(open), !open.is_empty(), "{from}");
         }
@@ -471,15 +547,16 @@ mod tests {
         let (_folder, manifest) = manifest();
         let at = "2026-11-23T09:15:04.120Z";
         let own = || [entry("a.tif", true)].into_iter();
-        let agrees =
-            |may_break_off: bool| manifest.read().unwrap().agrees(own(), |name| name == "d.tif", 1, may_break_off);
-        manifest.write(own(), 1, at).unwrap();
+        let agrees = |may_break_off: bool| {
+            manifest.read().unwrap().agrees(own(), |name| name == "d.tif", &(1..=9), may_break_off)
+        };
+        manifest.write(own(), closing(1, at)).unwrap();
         let whole = fs::read_to_string(&manifest.path).unwrap();
         let behind = |text: &str| {
             fs::write(&manifest.path, format!("{whole}{text}")).unwrap();
             // As if it had been done in the moment of the publish.
             File::open(&manifest.path).unwrap().set_modified(time_of(at).unwrap()).unwrap();
-            assert!(!manifest.is_untouched(1).unwrap(), "{text}");
+            assert!(!manifest.is_untouched(&(1..=9)).unwrap(), "{text}");
             assert!(!agrees(false), "readers see it: no publish has broken off there: {text}");
             agrees(true)
         };
@@ -509,11 +586,11 @@ mod tests {
     fn a_time_that_is_not_the_one_it_was_given_is_seen_in_the_same_second() {
         let (_folder, manifest) = manifest();
         let at = "2026-11-23T09:15:04.120Z";
-        manifest.write([entry("a.tif", true)].into_iter(), 1, at).unwrap();
+        manifest.write([entry("a.tif", true)].into_iter(), closing(1, at)).unwrap();
         let given = time_of(at).unwrap();
         let found_at = |time: SystemTime| {
             File::open(&manifest.path).unwrap().set_modified(time).unwrap();
-            manifest.is_untouched(1).unwrap()
+            manifest.is_untouched(&(1..=9)).unwrap()
         };
         assert!(found_at(given));
         assert!(!found_at(given + Duration::from_nanos(70_300_400)));
@@ -528,11 +605,11 @@ mod tests {
         let (folder, manifest) = manifest();
         let at = "2026-11-23T09:15:04.120Z";
         for (publish, mode) in [(2, 0o666), (4, 0o644)] {
-            manifest.write([entry("a.tif", true)].into_iter(), publish - 1, at).unwrap();
+            manifest.write([entry("a.tif", true)].into_iter(), closing(publish - 1, at)).unwrap();
             fs::set_permissions(&manifest.path, Permissions::from_mode(mode)).unwrap();
             as_nobody(folder.path(), || {
-                manifest.append([entry("b.tif", true)].into_iter(), publish, 2, at).unwrap();
-                assert!(manifest.is_untouched(publish).unwrap());
+                manifest.append([entry("b.tif", true)].into_iter(), 2, closing(publish, at)).unwrap();
+                assert!(manifest.is_untouched(&(publish..=9)).unwrap());
                 let totals = manifest.totals().unwrap().unwrap();
                 assert_eq!((totals.publish, totals.lines), (publish, 2), "{mode:o}");
             });
@@ -542,7 +619,7 @@ mod tests {
 
     #[test]
     fn it_is_written_anew_when_it_says_too_much() {
-        let totals = Totals { publish: 1, files: 10, lines: 1000, at: String::new() };
+        let totals = Totals { publish: 1, run: None, files: 10, lines: 1000, at: String::new() };
         assert!(!totals.is_worth_compacting(20, 10));
         assert!(totals.is_worth_compacting(21, 10));
     }

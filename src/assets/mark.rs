@@ -21,6 +21,9 @@ const NAME: &str = ".prepress";
 /// Longest mark that is read: it has a dozen numbers.
 const LONGEST: u64 = 1 << 16;
 
+/// No number is as high: one that is was damaged, and would be counted on from for ever.
+const HIGHEST: i64 = 1 << 53;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The random name of the database.
@@ -46,7 +49,11 @@ pub fn path(blobs: &Path) -> PathBuf {
 pub fn read(blobs: &Path) -> Found {
     let read = || -> io::Result<Mark> {
         let file = File::open(path(blobs))?;
-        Ok(serde_json::from_reader(io::Read::take(file, LONGEST))?)
+        let mark: Mark = serde_json::from_reader(io::Read::take(file, LONGEST))?;
+        match mark.numbers.iter().find(|(_, number)| !(0..HIGHEST).contains(*number)) {
+            Some((name, number)) => Err(io::Error::other(format!("nobody has given the number {number} of {name}"))),
+            None => Ok(mark),
+        }
     };
     match read() {
         Ok(mark) => Found::Mark(mark),
@@ -67,5 +74,22 @@ impl Mark {
         written.map_err(BlobError::doing("write", &draft))?;
         fs::rename(&draft, &target).map_err(BlobError::doing("rename a temporary file to", &target))?;
         sync_folder(blobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_nobody_can_have_given_is_not_counted_on_from() {
+        let folder = tempfile::tempdir().unwrap();
+        for (run, is_read) in [(54091, true), (HIGHEST - 1, true), (HIGHEST, false), (i64::MAX, false), (-1, false)] {
+            let mark = Mark { identity: "6f2e".to_owned(), numbers: BTreeMap::from([("run".to_owned(), run)]) };
+            mark.write(folder.path()).unwrap();
+            let found = read(folder.path());
+            assert_eq!(found == Found::Mark(mark), is_read, "{found:?}");
+            assert_eq!(matches!(found, Found::Unreadable(why) if why.contains(&run.to_string())), !is_read);
+        }
     }
 }

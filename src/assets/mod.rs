@@ -8,6 +8,7 @@ pub mod mark;
 pub mod marks;
 #[cfg(test)]
 mod nobody;
+pub mod patience;
 pub mod published;
 pub mod recognize;
 pub mod room;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::ioctl_ficlone;
 
 use super::blobs::{self, BlobError};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Totals};
 use super::stamp::Stamp;
 use crate::model::asset::ContextKind;
 
@@ -61,17 +61,64 @@ pub fn hidden(folder: &Path, company: &str, ending: &str) -> PathBuf {
     folder.join(format!(".{company}.{ending}"))
 }
 
-/// Numbers of publishes beyond this are nobody's: what a manifest says may have been written by anybody.
-const MOST_PUBLISHES: i64 = 1 << 53;
+/// How far the number of a publish may be ahead of what the database knows, so that it is believed: a publish a minute for two
+/// years. What is in a manifest may have been written by anybody, and numbers that were believed are never given again.
+pub const MOST_AHEAD: i64 = 1_000_000;
 
-/// The highest number of a publish that the manifests of a company's trees are closed with; 0 without any.
-pub fn newest_publish(folder: &Path, company: &str, manifest: &str) -> io::Result<i64> {
-    let mut newest = 0;
-    for ending in ["a", "b"] {
-        let totals = Manifest::of(&hidden(folder, company, ending), manifest).totals()?;
-        newest = totals.map(|totals| totals.publish).filter(|seen| *seen < MOST_PUBLISHES).unwrap_or(0).max(newest);
+/// What the manifests of a company's trees are closed with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// The highest number of a publish that can be believed; 0 without any.
+    pub publish: i64,
+    /// The highest number of a run that published; 0 if none says so.
+    pub run: i64,
+    /// A number of a publish that nobody can have come to.
+    pub unbelievable: Option<i64>,
+}
+
+/// The trees of a company, and the number of the last publish to them that the database knows.
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub folder: PathBuf,
+    pub company: String,
+    pub manifest: &'static str,
+    pub known: i64,
+}
+
+impl Site {
+    pub fn below(root: &Path, kind: ContextKind, company: &str, known: i64) -> Self {
+        Self { folder: root.join(folder(kind)), company: company.to_owned(), manifest: manifest(kind), known }
     }
-    Ok(newest)
+
+    /// What readers open.
+    pub fn link(&self) -> PathBuf {
+        self.folder.join(&self.company)
+    }
+
+    /// What the manifests of both trees are closed with: an error where a little of them does not tell.
+    pub fn newest(&self) -> io::Result<Newest> {
+        self.newest_by(Manifest::totals_near_its_end)
+    }
+
+    /// The same for who writes anew what does not tell.
+    pub fn newest_of_any(&self) -> io::Result<Newest> {
+        self.newest_by(Manifest::totals)
+    }
+
+    fn newest_by(&self, totals: fn(&Manifest) -> io::Result<Option<Totals>>) -> io::Result<Newest> {
+        let mut newest = Newest::default();
+        for ending in ["a", "b"] {
+            let tree = hidden(&self.folder, &self.company, ending);
+            let Some(totals) = totals(&Manifest::of(&tree, self.manifest))? else { continue };
+            if totals.publish.saturating_sub(self.known) > MOST_AHEAD {
+                newest.unbelievable = Some(totals.publish);
+                continue;
+            }
+            newest.publish = newest.publish.max(totals.publish);
+            newest.run = newest.run.max(totals.run.unwrap_or(0));
+        }
+        Ok(newest)
+    }
 }
 
 /// What there is at the path of a published file.
@@ -270,6 +317,23 @@ pub fn remove_file(path: &Path) -> Result<(), BlobError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_nobody_can_have_come_to_is_told_and_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::below(folder.path(), ContextKind::Video, "Acme", 7);
+        fs::create_dir(&site.folder).unwrap();
+        assert_eq!(site.newest().unwrap(), Newest::default());
+        for (ending, publish) in [("a", 9), ("b", 8 + MOST_AHEAD)] {
+            let tree = hidden(&site.folder, &site.company, ending);
+            fs::create_dir(&tree).unwrap();
+            let line = format!("{{\"publish\":{publish},\"run\":31,\"files\":0,\"lines\":0,\"at\":\"\"}}\n");
+            fs::write(tree.join(site.manifest), line).unwrap();
+        }
+        assert_eq!(site.newest().unwrap(), Newest { publish: 9, run: 31, unbelievable: Some(8 + MOST_AHEAD) });
+        let later = Site { known: 8, ..site };
+        assert_eq!(later.newest().unwrap(), Newest { publish: 8 + MOST_AHEAD, run: 31, unbelievable: None });
+    }
 
     #[test]
     fn a_file_is_copied_where_it_cannot_be_linked() {

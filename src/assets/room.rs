@@ -61,6 +61,23 @@ impl Disk {
         self.free < NEEDED || self.lacks_files()
     }
 
+    /// What is wrong, if it is full.
+    pub fn shortage(&self) -> Option<String> {
+        let left = match self.is_full() {
+            false => return None,
+            true if self.lacks_files() => "hardly any more files fit".to_owned(),
+            true => format!("only {} MiB are free", self.free >> 20),
+        };
+        let uses: Vec<&str> = self.uses.iter().map(|what| what.as_str()).collect();
+        Some(format!("{left} on the disk of the {}", uses.join(", ")))
+    }
+
+    /// Whether it is not only at the brink of being full.
+    pub fn has_ample_room(&self) -> bool {
+        let ample = |needed: u64| needed + needed / 4;
+        self.free >= ample(NEEDED) && self.files.is_none_or(|files| files >= ample(NEEDED_FILES))
+    }
+
     /// Whether it has room for bytes, but for no more files.
     pub fn lacks_files(&self) -> bool {
         self.files.is_some_and(|files| files < NEEDED_FILES)

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::{database, parts};
 use crate::assets::mark::{self, Found};
+use crate::assets::patience::look_at_each;
 use crate::config::Config;
 use crate::store::peek::{self, Peeked};
 use crate::store::{Options, Stray};
@@ -147,6 +148,8 @@ struct Lying {
     blobs: usize,
     has_mark: bool,
     manifests: usize,
+    /// Why nobody can tell whether there are any.
+    unlooked: Option<String>,
     log: Option<PathBuf>,
     /// Where it lies.
     folders: Vec<PathBuf>,
@@ -157,26 +160,36 @@ impl Lying {
         let (root, published) = (parts::blob_root(config), config.publish_root());
         let blobs = blobs_in(&root).count();
         let has_mark = mark::read(&root) != Found::Nothing;
-        let manifests = count_manifests(&published);
+        let counted = look_at_each(std::slice::from_ref(&published), |root| Ok(count_manifests(root)));
+        let (mut manifests, mut unlooked) = (0, None);
+        for counted in counted {
+            match counted {
+                Ok(count) => manifests = count,
+                Err(error) => unlooked = Some(format!("{} ({error})", published.display())),
+            }
+        }
         let log = peek::orphaned_log(&database(config.data()));
         let mut folders = Vec::new();
         if blobs > 0 || has_mark {
             folders.push(root);
         }
-        if manifests > 0 {
+        if manifests > 0 || unlooked.is_some() {
             folders.push(published);
         }
-        Self { blobs, has_mark, manifests, log, folders }
+        Self { blobs, has_mark, manifests, unlooked, log, folders }
     }
 
     const fn is_nothing(&self) -> bool {
-        self.blobs == 0 && !self.has_mark && self.manifests == 0 && self.log.is_none()
+        self.blobs == 0 && !self.has_mark && self.manifests == 0 && self.unlooked.is_none() && self.log.is_none()
     }
 }
 
 impl std::fmt::Display for Lying {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        if let Some(unlooked) = &self.unlooked {
+            return write!(f, "nobody can tell what lies in {unlooked}: see that the disk answers");
+        }
         let mut said = Vec::new();
         if self.blobs > 0 {
             said.push(count(self.blobs, "stored file"));

@@ -11,6 +11,7 @@ pub mod wake;
 mod crashes;
 mod exchange;
 mod listener;
+mod room;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Parts};
 use crate::executors::Registry;
 use crate::media::child::RUNNING_BINARY;
+use crate::service::jobs::Disks;
 use crate::service::mark::{Age, Beside, MarkKeeper, Standing};
 use crate::service::uploads::Uploads;
 use crate::service::{FirstAdmin, Services};
@@ -77,6 +79,7 @@ pub struct Daemon {
     mark: MarkKeeper,
     listener: listener::Listener,
     wake: JoinHandle<()>,
+    room: JoinHandle<()>,
     ways_out: WaysOut,
     store: Store,
     marks: Marks,
@@ -174,16 +177,27 @@ async fn meet_mark(services: &Services, beside: &Beside, identity: String) -> Re
     if let Standing::Unreadable(reason) = services.standing(beside).await? {
         tracing::warn!(%reason, "the mark beside the stored files cannot be read; it is written anew");
     }
-    services.meet_mark(beside).await?;
+    let ahead = services.meet_mark(beside).await?;
+    for number in &ahead.unbelievable {
+        tracing::warn!(
+            number,
+            "a number beside the published files was not given by any daemon, and is not believed: the next publish, or \
+             `prepress doctor --repair`, writes the manifest again"
+        );
+    }
+    if let Some(what) = ahead.unlooked {
+        let age = Age::Unlooked(what);
+        tracing::warn!("the database {age}; {}", age.consequence().0);
+    }
     if let Some(restored) = services.restored().await? {
         let (since, run, seen_run) = (restored.found_at, restored.run, restored.seen_run);
         let age = Age::from(restored);
+        let follows = age.consequence().0;
         tracing::warn!(
             %since,
             run,
             seen_run,
-            "the database {age}: Cleanup removes nothing until `prepress doctor --repair` has ended with 0; what ran or was \
-             mailed since the backup may be again"
+            "the database {age}: {follows}; what ran or was mailed since the backup may be again"
         );
     }
     let mark = MarkKeeper::new(services.store().clone(), &beside.blobs, identity);
@@ -265,9 +279,23 @@ impl Daemon {
         }
         services.keep_cleanup(&config.retention.cleanup_schedule).await?;
         let wake = tokio::spawn(wake::listen(data.to_owned(), store.clone()));
+        let room = tokio::spawn(room::watch(Disks::of(parts::written(&config)), clock.clone()));
         let uploads = Uploads::new(services.clone(), blobs, parts::upload_limits(&config));
         let listener = listener.serve(&config, services.clone(), uploads);
-        Ok(Self { address, first_admin, services, engine, mark, listener, wake, ways_out, store, marks, _lock: lock })
+        Ok(Self {
+            address,
+            first_admin,
+            services,
+            engine,
+            mark,
+            listener,
+            wake,
+            room,
+            ways_out,
+            store,
+            marks,
+            _lock: lock,
+        })
     }
 
     /// Where it listens, with the port that it was given.
@@ -311,6 +339,7 @@ impl Daemon {
             mark,
             listener,
             wake,
+            room,
             ways_out: _,
             store,
             marks,
@@ -322,6 +351,7 @@ impl Daemon {
             tracing::warn!(%error, "files stay marked as in work; the next start takes them for suspects");
         }
         wake.abort();
+        room.abort();
         if let Err(error) = mark.keep().await {
             tracing::warn!(%error, "the mark beside the stored files was not written at the end");
         }

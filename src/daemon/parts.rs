@@ -232,7 +232,7 @@ pub fn blob_root(config: &Config) -> PathBuf {
 
 /// What lies beside the database and may be newer.
 pub fn beside(config: &Config) -> Beside {
-    Beside { blobs: blob_root(config), publish: config.publish_root() }
+    Beside { blobs: blob_root(config), publish: config.publish_root(), exports: config.export_root() }
 }
 
 /// The executors of this version, over the blobs of the data folder.

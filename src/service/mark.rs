@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Error, Services};
+use crate::assets::exports;
 use crate::assets::mark::{self, Found, Mark};
+use crate::assets::patience::look_at_each;
 use crate::assets::published;
 use crate::model::id::ContextId;
 use crate::store::Store;
 pub use crate::store::numbers::Restored;
 use crate::store::numbers::is_behind;
-use crate::store::publishing::Site;
 
 /// Writes the mark when numbers have changed. Clones share what was written last.
 #[derive(Debug, Clone)]
@@ -61,29 +62,50 @@ pub enum Standing {
     Unreadable(String),
     /// It is the mark of another database.
     Stranger,
-    /// The mark, or a tree of published files, has seen more.
+    /// The mark, a tree of published files, or an archive of an export has seen more.
     Behind,
+    /// Nothing that could be looked at has seen more; what could not, and why.
+    Unlooked(String),
 }
 
 /// What is known of a database that may not know all that the files have seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Age {
     Older,
     /// The mark beside the files is gone, or nobody can read it.
     Unknown,
+    /// What lies beside it could not be looked at, and why.
+    Unlooked(String),
+}
+
+impl Age {
+    /// What follows from it, and what there is to do.
+    pub const fn consequence(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Older | Self::Unknown => (
+                "Cleanup removes nothing until `prepress doctor --repair` has ended with 0",
+                "stop the daemon, and run: prepress doctor --repair",
+            ),
+            Self::Unlooked(_) => (
+                "Cleanup removes nothing for as long as that is so",
+                "see that the disk answers, and that the daemon's user may read it",
+            ),
+        }
+    }
 }
 
 /// As the rest of a sentence about the database.
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Older => {
-                "is older than the stored files or the published ones, as one that was restored from a backup"
-            }
-            Self::Unknown => {
-                "may be older than the stored files: the mark that lay beside them is gone, or cannot be read"
-            }
-        })
+        match self {
+            Self::Older => f.write_str(
+                "is older than the stored files or the published ones, as one that was restored from a backup",
+            ),
+            Self::Unknown => f.write_str(
+                "may be older than the stored files: the mark that lay beside them is gone, or cannot be read",
+            ),
+            Self::Unlooked(what) => write!(f, "may be older than the published files: {what}"),
+        }
     }
 }
 
@@ -101,6 +123,26 @@ pub struct Beside {
     /// The folder of the trees. They say what they hold as well, and may be of a later time than a mark that came from the
     /// same backup as the database.
     pub publish: PathBuf,
+    /// The folder of exports, each of which lies in that of its run.
+    pub exports: PathBuf,
+}
+
+/// How far the number of a run may be ahead of what the database knows, so that it is believed.
+const MOST_RUNS_AHEAD: i64 = 1 << 40;
+
+/// What published files and exports tell that the database does not know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Contexts whose trees hold a later publish, each with its number.
+    pub trees: Vec<(ContextId, i64)>,
+    /// The highest number of a run, if it is higher than any that was given.
+    pub run: Option<i64>,
+    /// What could not be looked at, and why.
+    pub unlooked: Option<String>,
+    /// Contexts of which that is so.
+    pub unlooked_trees: Vec<ContextId>,
+    /// Numbers that nobody can have come to, each in words.
+    pub unbelievable: Vec<String>,
 }
 
 impl Services {
@@ -113,44 +155,88 @@ impl Services {
         {
             return Ok(Standing::Stranger);
         }
-        if !self.newer_trees(&beside.publish).await?.is_empty() {
+        let ahead = self.ahead(beside).await?;
+        if !ahead.trees.is_empty() || ahead.run.is_some() {
             return Ok(Standing::Behind);
         }
-        let mark = match mark {
-            Found::Nothing => return Ok(Standing::Unmarked),
-            Found::Unreadable(why) => return Ok(Standing::Unreadable(why)),
-            Found::Mark(mark) => mark,
-        };
         let own = self.store.highest_numbers().await?;
-        Ok(if is_behind(&own, &mark.numbers) { Standing::Behind } else { Standing::Agrees })
+        Ok(match (mark, ahead.unlooked) {
+            (Found::Mark(mark), _) if is_behind(&own, &mark.numbers) => Standing::Behind,
+            (Found::Nothing, _) => Standing::Unmarked,
+            (Found::Unreadable(why), _) => Standing::Unreadable(why),
+            (Found::Mark(_), Some(what)) => Standing::Unlooked(what),
+            (Found::Mark(_), None) => Standing::Agrees,
+        })
     }
 
-    /// Contexts whose trees hold a publish that the database knows nothing of, each with its number.
-    async fn newer_trees(&self, publish: &Path) -> Result<Vec<(ContextId, i64)>, Error> {
-        // First the trees, for the same reason; a context that is new meanwhile has none yet.
+    /// What trees and exports have seen beyond the database.
+    pub async fn ahead(&self, beside: &Beside) -> Result<Ahead, Error> {
+        // First the files, for the same reason; a context that is new meanwhile has no trees yet.
         let sites = self.store.publish_sites().await?;
-        let root = publish.to_owned();
+        let own = self.own_run().await?;
+        let (asked, exports) = (sites.clone(), beside.exports.clone());
+        let root = beside.publish.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let seen = |site: &Site| {
-                let folder = root.join(published::folder(site.kind));
-                let newest = published::newest_publish(&folder, &site.root_path, published::manifest(site.kind));
-                newest.unwrap_or_else(|error| {
-                    tracing::warn!(%error, company = %site.company, "the manifests of published files cannot be read");
-                    0
-                })
-            };
-            sites.iter().map(|site| (site.state.id, seen(site))).collect::<Vec<_>>()
+            let places: Vec<published::Site> = asked
+                .iter()
+                .map(|site| published::Site::below(&root, site.kind, &site.root_path, site.state.publish_seq))
+                .collect();
+            let newest = look_at_each(&places, published::Site::newest);
+            let exported = look_at_each(&[(exports, own)], |(root, known)| exports::newest_run(root, *known));
+            (places, newest, exported)
         });
-        let mut seen =
+        let (places, newest, exported) =
             looked.await.map_err(|error| Error::Internal(format!("a look at trees ended early: {error}")))?;
         let now = self.store.publish_sites().await?;
         let known: BTreeMap<i64, i64> = now.iter().map(|site| (site.state.id.0, site.state.publish_seq)).collect();
-        seen.retain(|(context, seen)| known.get(&context.0).is_some_and(|known| known < seen));
-        Ok(seen)
+        let own = self.own_run().await?;
+        let (mut ahead, mut run) = (Ahead::default(), 0);
+        for exported in exported {
+            match exported {
+                Err(error) => {
+                    ahead.unlooked = Some(format!("{} could not be looked at ({error})", beside.exports.display()));
+                }
+                Ok(newest) => run = run.max(newest.unwrap_or(0)),
+            }
+        }
+        for ((site, place), newest) in sites.iter().zip(&places).zip(newest) {
+            let id = site.state.id;
+            // Who was deleted meanwhile has nothing to tell.
+            let Some(known) = known.get(&id.0) else { continue };
+            match newest {
+                Err(error) => {
+                    let what = || format!("{} could not be looked at ({error})", place.link().display());
+                    ahead.unlooked.get_or_insert_with(what);
+                    ahead.unlooked_trees.push(id);
+                }
+                Ok(newest) => {
+                    run = run.max(newest.run);
+                    ahead.trees.extend((newest.publish > *known).then_some((id, newest.publish)));
+                    ahead.unbelievable.extend(newest.unbelievable.map(|number| {
+                        format!(
+                            "publish {number} in the manifest below {}, where {known} was the last",
+                            place.link().display()
+                        )
+                    }));
+                }
+            }
+        }
+        if run.saturating_sub(own) > MOST_RUNS_AHEAD {
+            ahead.unbelievable.push(format!("run {run} beside published files or exports, where {own} was the last"));
+        } else if run > own {
+            ahead.run = Some(run);
+        }
+        Ok(ahead)
     }
 
-    /// Learns from the mark and from the trees what numbers were given, for a database that is older than they are.
-    pub async fn meet_mark(&self, beside: &Beside) -> Result<(), Error> {
+    /// The last run that the database knows.
+    async fn own_run(&self) -> Result<i64, Error> {
+        Ok(self.store.highest_numbers().await?.get("run").copied().unwrap_or(0))
+    }
+
+    /// Learns from the mark, from the trees and from exports what numbers were given, for a database that is older than they are.
+    /// Gives what they told.
+    pub async fn meet_mark(&self, beside: &Beside) -> Result<Ahead, Error> {
         let now = self.clock.now();
         match mark::read(&beside.blobs) {
             Found::Mark(mark) if self.store.identity().await?.as_ref() == Some(&mark.identity) => {
@@ -162,11 +248,14 @@ impl Services {
             }
             Found::Mark(_) | Found::Nothing | Found::Unreadable(_) => {}
         }
-        let newer = self.newer_trees(&beside.publish).await?;
-        if !newer.is_empty() {
-            self.store.catch_up_trees(newer, now).await?;
+        let ahead = self.ahead(beside).await?;
+        if let Some(run) = ahead.run {
+            self.store.catch_up_runs(run, now).await?;
         }
-        Ok(())
+        if !ahead.trees.is_empty() {
+            self.store.catch_up_trees(ahead.trees.clone(), now).await?;
+        }
+        Ok(ahead)
     }
 
     /// Whether the files may have seen more than the database, as far as that can be seen or was noticed, and nobody has settled
@@ -177,6 +266,7 @@ impl Services {
         }
         Ok(match self.standing(beside).await? {
             Standing::Behind => Some(Age::Older),
+            Standing::Unlooked(what) => Some(Age::Unlooked(what)),
             Standing::Unmarked | Standing::Unreadable(_) if self.store.is_marked().await? => Some(Age::Unknown),
             Standing::Agrees | Standing::Unmarked | Standing::Unreadable(_) | Standing::Stranger => None,
         })

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
 use crate::store::assets::{change, note_changed};
 use crate::store::effect::Applied;
-use crate::store::{Bell, Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Store, StoreError, Transaction, numbers, rows};
 
 /// Rows changed in one transaction, so that nobody waits long behind it.
 const AT_ONCE: i64 = 500;
@@ -31,6 +31,13 @@ pub(in crate::store) async fn apply(
     step: CleanupStep,
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
+    let removes = match step {
+        CleanupStep::EmptyTrash { .. } | CleanupStep::RemoveAssets | CleanupStep::FindOrphans { .. } => true,
+        CleanupStep::NoteOrphans { .. } | CleanupStep::Scrubbed { .. } => false,
+    };
+    if removes && numbers::is_restored(tx).await? {
+        return Ok(Applied::Held);
+    }
     match step {
         CleanupStep::EmptyTrash { before } => Ok(Applied::Removed(empty_trash(tx, before).await?)),
         CleanupStep::RemoveAssets => Ok(Applied::Removed(remove_assets(tx).await?)),

@@ -83,6 +83,8 @@ pub enum Applied {
     Grown(Grown),
     /// So many rows.
     Removed(u64),
+    /// Nothing was removed: the database is older than the files.
+    Held,
     /// Blobs that nothing has named for long enough.
     Orphans(Vec<String>),
     /// How many blobs nothing names, and how many of them were not replaced by others.
@@ -105,6 +107,7 @@ impl Applied {
     pub fn asset(&self) -> Option<AssetId> {
         match self {
             Self::Nothing
+            | Self::Held
             | Self::PublishBegun(_)
             | Self::Removed(_)
             | Self::Orphans(_)

@@ -121,6 +121,25 @@ impl Store {
         .await
     }
 
+    /// Learns that published files or exports know of this run. If it is higher than any that was given, the database is older than
+    /// they are, as where it was restored together with the mark. One that had never a run may have been given their folder.
+    pub async fn catch_up_runs(&self, seen: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let run = highest(&mut *tx).await?.get("run").copied().unwrap_or(0);
+                if seen <= run {
+                    return Ok(());
+                }
+                keep(tx, &BTreeMap::from([("run".to_owned(), seen)])).await?;
+                if run == 0 || fact(&mut *tx, RESTORED).await?.is_some() {
+                    return Ok(());
+                }
+                note(tx, &Restored { found_at: now, run, seen_run: Some(seen), has_newer_trees: false }).await
+            })
+        })
+        .await
+    }
+
     /// Notes that the mark was written beside the files: from now on there is one.
     pub async fn note_mark(&self) -> Result<(), StoreError> {
         self.remember_once(MARKED, "1".to_owned()).await.map(|_| ())
@@ -288,6 +307,11 @@ pub(in crate::store) async fn meet_trees(
         note(tx, &Restored { found_at: now, run, seen_run: None, has_newer_trees: true }).await?;
     }
     Ok(true)
+}
+
+/// Whether the database was found to be older than the files, in the transaction that would remove something.
+pub(in crate::store) async fn is_restored(tx: &mut Transaction) -> Result<bool, StoreError> {
+    Ok(fact(&mut *tx, RESTORED).await?.is_some())
 }
 
 async fn note(tx: &mut Transaction, restored: &Restored) -> Result<(), StoreError> {

@@ -81,6 +81,7 @@ codes! {
     BEGIN_CLEANUP = "begin-cleanup";
     END_CLEANUP = "end-cleanup";
     CLEANUP_HELD = "cleanup-held";
+    CLEANUP_TREES_UNLOOKED = "cleanup-trees-unlooked";
     CLEANUP_UNUSUAL = "cleanup-unusual";
     CLEANUP_TRASH = "cleanup-trash";
     CLEANUP_ASSETS = "cleanup-assets";
@@ -173,11 +174,13 @@ codes! {
     PUBLISH_MANIFEST_MENDED = "publish-manifest-mended";
     PUBLISH_STRANGER = "publish-stranger";
     PUBLISH_STRANGERS = "publish-strangers";
+    PUBLISH_OVERWRITTEN = "publish-overwritten";
     PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
     SITEMAP_UNCHANGED = "sitemap-unchanged";
     SITEMAP_NOTHING = "sitemap-nothing";
     SITEMAP_TOO_LONG = "sitemap-too-long";
+    SITEMAP_OVERWRITTEN = "sitemap-overwritten";
     PUBLISH_MANIFEST = "publish-manifest";
 
     // Job log: sets, pages, export, metadata
@@ -356,6 +359,7 @@ codes! {
     DOCTOR_DATABASE_DAMAGED = "doctor-database-damaged";
     DOCTOR_BLOBS = "doctor-blobs";
     DOCTOR_TREES = "doctor-trees";
+    DOCTOR_TREES_UNLOOKED = "doctor-trees-unlooked";
     DOCTOR_TREES_ANEW = "doctor-trees-anew";
     DOCTOR_PUBLISHED_GONE = "doctor-published-gone";
     DOCTOR_PUBLISHED_CHANGED = "doctor-published-changed";
@@ -374,6 +378,7 @@ codes! {
     DOCTOR_MARK_MISSING = "doctor-mark-missing";
     DOCTOR_MARK_STRANGER = "doctor-mark-stranger";
     DOCTOR_MARK_AHEAD = "doctor-mark-ahead";
+    DOCTOR_MARK_UNLOOKED = "doctor-mark-unlooked";
     DOCTOR_MARK = "doctor-mark";
     DOCTOR_RESTORED = "doctor-restored";
     DOCTOR_TREES_NEWER = "doctor-trees-newer";
@@ -402,6 +407,7 @@ codes! {
     REMEDY_EXPORT_EXPIRED = "remedy-export-expired";
     REMEDY_MARK = "remedy-mark";
     REMEDY_MARK_WRITTEN = "remedy-mark-written";
+    REMEDY_UNLOOKED = "remedy-unlooked";
     REMEDY_ORPHANS_NEWER = "remedy-orphans-newer";
     REMEDY_RESTORED = "remedy-restored";
     REMEDY_RESTORED_SETTLED = "remedy-restored-settled";
@@ -433,6 +439,7 @@ codes! {
     WAIT_KIND_LIMIT = "wait-kind-limit";
     WAIT_PREVIOUS_RUN = "wait-previous-run";
     WAIT_PUBLISH_CONTEXT = "wait-publish-context";
+    WAIT_PUBLISHED_VIDEOS = "wait-published-videos";
     WAIT_RETRY = "wait-retry";
     WAIT_DISK_FULL = "wait-disk-full";
     WAIT_NO_ROOM = "wait-no-room";

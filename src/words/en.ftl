@@ -325,6 +325,9 @@ end-cleanup = Cleanup ended: { $success ->
        *[other] { NUMBER($errors) } errors
     }.
 cleanup-held = Nothing was removed: the database is, or may be, older than the stored files, as one that was restored from a backup, and what it does not know may have been uploaded since. Stop the daemon and run prepress doctor --repair; once it has ended with 0, Cleanup removes again.
+# $path (Text)
+# $reason (Text) as the system gave it
+cleanup-trees-unlooked = Nothing was removed: the published files in { $path } could not be looked at ({ $reason }), and may be newer than the database knows, as where that was restored from a backup. See that the disk answers and that the daemon's user may read it; the next Cleanup looks again.
 # $count (Number) files that nothing refers to
 # $files (Number) files in the store
 # $percent (Number) share
@@ -666,6 +669,9 @@ publish-strangers =
         [one] 1 file in { $context } that no publish put there is removed: { $file }.
        *[other] { NUMBER($count) } files in { $context } that no publish put there are removed, { $file } among them.
     }
+# $file (Text)
+# $context (Text) publish context
+publish-overwritten = { $file } in { $context } had been changed by somebody since it was written, and was written over.
 # $count (Number) files
 # $bytes (Bytes)
 # $context (Text) publish context
@@ -686,6 +692,8 @@ sitemap-nothing = No videos are published, so there is no place for a site map y
 # $limit (Number)
 # $count (Number) videos left out
 sitemap-too-long = A site map may name { NUMBER($limit) } videos; { NUMBER($count) } more are published and not in it.
+# $path (Text)
+sitemap-overwritten = The site map { $path } had been changed by somebody since it was written, and was written again.
 # $count (Number) files named
 # $path (Text)
 publish-manifest =
@@ -1216,6 +1224,12 @@ doctor-trees =
        *[other] { NUMBER($count) } files ({ SIZE($bytes) }) are published.
     }
 # $count (Number) publish contexts
+doctor-trees-unlooked =
+    { $count ->
+        [one] The published files of 1 publish context could not be looked at.
+       *[other] The published files of { NUMBER($count) } publish contexts could not be looked at.
+    }
+# $count (Number) publish contexts
 doctor-trees-anew =
     { $count ->
         [one] The trees of 1 publish context are of a later time than the database, and were not looked at: its next publish makes them anew.
@@ -1290,6 +1304,8 @@ doctor-mark-unreadable = The mark beside the stored files cannot be read ({ $rea
 doctor-mark-missing = There is no mark beside the stored files that says which database they belong to.
 doctor-mark-stranger = The mark beside the stored files is that of another database.
 doctor-mark-ahead = The stored or published files have seen more than the database: it is older than they are, as one that was restored from a backup. Cleanup removes nothing.
+# $what (Text) what could not be looked at, and why
+doctor-mark-unlooked = Whether the database is older than the published files is not known: { $what }. Cleanup removes nothing for as long as that is so.
 doctor-mark = The mark beside the stored files was compared with the database.
 # $at (Time) when it was noticed
 # $run (Number) highest number of a run in the database
@@ -1337,6 +1353,7 @@ remedy-export = prepress doctor --repair lets it expire; submit the export again
 remedy-export-expired = it has expired now; submit the export again
 remedy-mark = the daemon writes it at its start, and prepress doctor --repair
 remedy-mark-written = written
+remedy-unlooked = see that the disk answers and that the daemon's user may read it, and move away what is no file of Prepress
 remedy-orphans-newer = once prepress doctor --repair has settled it, Cleanup removes them after its grace: upload them again, or restore a newer database, first
 remedy-restored = prepress doctor --repair settles it once nothing else is left to be repaired
 remedy-restored-settled = settled; Cleanup removes again what nothing refers to
@@ -1381,6 +1398,8 @@ wait-previous-run = Waits for the previous run { $run } of the same job to end.
 # $context (Text) publish context
 # $run (Text) running name
 wait-publish-context = Waits for { $run }, which is publishing to { $context }.
+# $run (Text) running name
+wait-published-videos = Waits for { $run }, which is writing to the published videos.
 # $failures (Number) attempts that failed
 # $attempts (Number) that may fail
 # $at (Time) it begins

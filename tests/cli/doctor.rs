@@ -425,7 +425,7 @@ fn a_database_from_a_backup_gives_no_number_again_and_nothing_is_removed_until_i
     assert!(place.sql(".dump") == before, "without --repair nothing is written");
     let order = ["submit", "--kind", "imageServingPublish", "--publish", "Full", "--user", "ada@acme.example"];
     place.run_on_older(&order);
-    assert_eq!(place.sql("SELECT max(id) FROM instance").parse(), Ok(last_run + 1));
+    assert_eq!(place.sql("SELECT max(id) FROM instance").parse(), Ok(last_run + 501), "the archive tells of its run");
     let list = place.run_on_older(&["jobs", "list", "--json"]);
     serde_json::from_str::<Value>(&list).expect("the answer is what it was");
 
@@ -537,10 +537,7 @@ fn what_was_withdrawn_after_a_backup_of_database_and_files_stays_withdrawn() {
     }
     assert_eq!(daemon.terminate(), Some(0));
     let repaired = place.run(&["doctor", "--repair"]).ok();
-    assert!(
-        repaired.contains("written later than the database knows of") && repaired.contains("settled"),
-        "{repaired}"
-    );
+    assert!(repaired.contains("and they have seen run ") && repaired.contains("settled"), "{repaired}");
     assert!(files_below(&place.data.join("publish")).iter().all(|(path, _)| !path.ends_with("secret.tif")));
 }
 
@@ -595,6 +592,122 @@ fn without_a_mark(spoil: impl FnOnce(&Path)) {
     let swept = clean(&place);
     assert!(!swept.contains("Nothing was removed") && boot.exists(), "{swept}");
     assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// A folder on a disk behind a network that is gone: whoever looks into it waits for as long as this lives.
+struct Dead {
+    at: PathBuf,
+    holder: Child,
+}
+
+impl Dead {
+    fn mount(at: &Path) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let options = "fd=3,rootmode=40000,user_id=0,group_id=0,allow_other";
+        let script = format!(
+            "exec 3<>/dev/fuse; mount -i -t fuse -o {options} dead '{}' && echo mounted && exec cat",
+            at.display()
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = command.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let hint = "this test mounts a FUSE file system that nobody serves: run it as root, in a container with CAP_SYS_ADMIN and /dev/fuse";
+        assert_eq!(said, "mounted\n", "{hint}");
+        Self { at: at.to_owned(), holder }
+    }
+}
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// They say what they could not look at and go on; and nothing is removed that only those files would tell not to be.
+#[test]
+fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_command() {
+    let place = Place::lived();
+    let boot = place.blob("SELECT blob FROM derived WHERE role = 'Thumbnail'");
+    let name = boot.file_name().unwrap().to_str().unwrap();
+    place.sql(&format!(
+        "DELETE FROM derived WHERE blob = '{name}'; INSERT INTO orphaned_blob (blob, since_at) VALUES ('{name}', 0)"
+    ));
+    fs::File::options().write(true).open(&boot).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    let dead = Dead::mount(&place.data.join("publish/image-serving"));
+    let said = "publish/image-serving/Acme could not be looked at (no answer for 5 seconds)";
+    let listed = place.run(&["jobs", "list"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.err);
+    assert!(listed.err.contains(said), "{}", listed.err);
+    assert!(listed.err.contains("Cleanup removes nothing for as long as that is so"), "{}", listed.err);
+    let check = place.run(&["check"]).ok();
+    assert!(check.contains(said) && check.contains("see that the disk answers"), "{check}");
+    let looked = place.run(&["doctor"]);
+    assert_eq!(looked.code, Some(1), "{}{}", looked.out, looked.err);
+    assert!(looked.out.contains(said) && looked.out.contains("see that the disk answers"), "{}", looked.out);
+
+    let log = place.data.with_extension("log");
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.stderr(fs::File::create(&log).unwrap()));
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(log.contains(said) && log.contains("Cleanup removes nothing"), "{log}");
+    let held = clean(&place);
+    assert!(
+        held.contains("Nothing was removed: the published files in ") && held.contains("no answer for 5 seconds"),
+        "{held}"
+    );
+    assert!(boot.exists());
+    drop(dead);
+    let swept = clean(&place);
+    assert!(!swept.contains("Nothing was removed") && !boot.exists(), "{swept}");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// Database, stored files and the mark beside them came from one backup: published files and exports know of later runs.
+#[test]
+fn numbers_of_runs_that_published_files_or_exports_know_are_not_given_again() {
+    for knows in ["exports", "publish"] {
+        let place = Place::lived();
+        let backup = place.data.with_extension("backup");
+        let copy = |from: &Path, to: &Path| {
+            assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+        };
+        fs::create_dir(&backup).unwrap();
+        copy(&place.database(), &backup);
+        copy(&place.data.join("blobs"), &backup);
+        let daemon = place.serve();
+        place.draw("later/boot.png", 120);
+        if knows == "publish" {
+            place.upload("later");
+        } else {
+            // As an export leaves it.
+            clean(&place);
+            let run = place.sql("SELECT max(id) FROM instance");
+            fs::create_dir_all(place.data.join("exports").join(run).join("parts")).unwrap();
+        }
+        assert_eq!(daemon.terminate(), Some(0));
+        let seen: i64 = place.sql("SELECT max(id) FROM instance").parse().unwrap();
+        fs::remove_file(place.database()).unwrap();
+        fs::remove_dir_all(place.data.join("blobs")).unwrap();
+        copy(&backup.join("prepress.db"), &place.data);
+        copy(&backup.join("blobs"), &place.data);
+        assert!(place.sql("SELECT max(id) FROM instance").parse::<i64>().unwrap() < seen);
+        // Somebody's own folder is no run's.
+        fs::create_dir_all(place.data.join("exports/20261201")).unwrap();
+
+        let check = place.run(&["check"]).ok();
+        assert!(check.contains("is older than the stored files or the published ones"), "{knows}: {check}");
+        place.run_on_older(&["jobs", "list"]);
+        let daemon = place.serve();
+        let cleaned = clean(&place);
+        assert!(cleaned.contains("Nothing was removed: the database is, or may be, older"), "{cleaned}");
+        let next: i64 = place.sql("SELECT max(id) FROM instance").parse().unwrap();
+        assert_eq!(next, seen + 1, "{knows}");
+        assert_eq!(daemon.terminate(), Some(0));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chrono::TimeDelta;
+use prepress::assets::blobs::Blobs;
 use prepress::clock::Clock;
 use prepress::model::email_setting::EmailSetting;
 use prepress::model::id::AssetId;
@@ -116,6 +117,85 @@ async fn what_nothing_refers_to_goes_a_day_after_it_was_seen_so() {
     let idle = world.clean().await;
     assert_eq!(idle.lines.len(), 1, "{}", idle.text());
     assert_eq!(world.query("SELECT count(*) FROM orphaned_blob").await, [[json!(0)]]);
+}
+
+/// A publish may find at any time that its trees are newer than the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_out_of_the_database_while_it_removes_is_heard_by_the_next_step() {
+    const STEPS: [&str; 6] = ["trash 1", "assets 1", "exports", "unfinished", "orphans ff", "blobs 00"];
+    for at in STEPS {
+        let world = World::new().await;
+        for (seed, name) in ["kept", "trashed", "emptied", "last"].into_iter().enumerate() {
+            world.put(&format!("in/{name}.jpg"), &jpeg(40, seed as u8));
+        }
+        world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+        let (trashed, emptied) = (world.number_of("trashed").await, world.number_of("emptied").await);
+        world.store.trash_assets(world.change(), vec![trashed, emptied]).await.unwrap();
+        world.store.empty_trash(world.change(), vec![emptied]).await.unwrap();
+        // In the last of the folders, so that it is swept after all others.
+        let stray = (0..).map(|number| format!("stray {number}").into_bytes());
+        let stray = stray.map(|bytes| (Blobs::id_of(&bytes), bytes)).find(|(id, _)| id.starts_with("ff")).unwrap();
+        world.blobs.store(&mut &stray.1[..], 100, &|| false).unwrap();
+        std::fs::write(world.folder.path().join("blobs/tmp/1-0"), b"half").unwrap();
+        let export = world.settings.export_root.join("900000/parts");
+        std::fs::create_dir_all(&export).unwrap();
+        world.age_files();
+        world.execute(format!("INSERT INTO orphaned_blob (blob, since_at) VALUES ('{}', 0)", stray.0)).await;
+        world.clock.advance(TimeDelta::days(40));
+        world
+            .execute(format!(
+                "CREATE TRIGGER found_out AFTER INSERT ON item WHEN NEW.key = '{at}' BEGIN
+                     INSERT INTO system (key, value)
+                     VALUES ('restored', '{{\"found_at\":\"2026-11-23T09:00:00Z\",\"run\":1,\"seen_run\":9}}');
+                 END"
+            ))
+            .await;
+        let done = world.clean().await;
+        let has_passed =
+            |step: &str| STEPS.iter().position(|each| *each == at) >= STEPS.iter().position(|each| *each == step);
+        assert!(done.codes().contains(&"cleanup-held"), "{at}: {}", done.text());
+        assert!(world.blobs.contains(&stray.0), "{at}: {}", done.text());
+        let in_trash = world.query("SELECT count(*) FROM asset WHERE trash_state = 'InTrash'").await;
+        assert_eq!(in_trash == [[json!(0)]], has_passed("trash 1"), "{at}");
+        let names = world.asset_names().await;
+        // What was given up has its number for a name.
+        assert_eq!(!names.contains(&format!("/{emptied}")), has_passed("assets 1"), "{at}: {names:?}");
+        assert_eq!(!export.exists(), has_passed("exports"), "{at}");
+        assert_eq!(!world.folder.path().join("blobs/tmp/1-0").exists(), has_passed("unfinished"), "{at}");
+    }
+}
+
+/// They may be what tells that the database was restored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_removed_while_published_files_cannot_be_looked_at_or_are_newer() {
+    let world = World::new().await;
+    world.put("in/a.jpg", &jpeg(40, 1));
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let order = json!({ "publishType": "Incremental", "emailSetting": "None" });
+    world.run(JobKind::ImageServingPublish, order).await.succeeded();
+    let stray = world.blobs.store(&mut &b"stray"[..], 100, &|| false).unwrap();
+    world.age_files();
+    world.execute(format!("INSERT INTO orphaned_blob (blob, since_at) VALUES ('{}', 0)", stray.id)).await;
+    world.clock.advance(TimeDelta::days(3));
+    let manifest = world.published().join("manifest.jsonl");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::remove_file(&manifest).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&manifest).status().unwrap().success());
+    let done = world.clean().await;
+    let said = "image-serving/Acme could not be looked at (it is no file)";
+    assert!(done.text().contains(said) && done.counters.warning == 1, "{}", done.text());
+    assert!(world.blobs.contains(&stray.id));
+
+    std::fs::remove_file(&manifest).unwrap();
+    assert!(text.contains("{\"publish\":1,"), "{text}");
+    std::fs::write(&manifest, text.replace("{\"publish\":1,", "{\"publish\":9,")).unwrap();
+    let done = world.clean().await;
+    assert!(done.codes().contains(&"cleanup-held"), "{}", done.text());
+    assert!(world.store.restored().await.unwrap().unwrap().has_newer_trees);
+    assert!(world.blobs.contains(&stray.id));
+    world.store.settle_restoration().await.unwrap();
+    world.clean().await;
+    assert!(!world.blobs.contains(&stray.id));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -254,6 +254,125 @@ async fn an_incremental_publish_notices_an_edit_and_puts_everything_right() {
     }
 }
 
+/// What somebody did to the tree that readers do not see comes to them with the next switch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_to_the_tree_that_readers_see_next_is_undone_before_they_do() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3), ("d.jpg", 4)]).await;
+    let mut seed = 70;
+    for (kind, folder, ending) in
+        [(IMAGE_SERVING, "image-serving", "tif"), (SERVER_DIRECTORY, "server-directory", "jpg")]
+    {
+        publish(&world, kind, "Incremental").await;
+        let names = ["a", "b", "c"].map(|name| format!("{name}.{ending}"));
+        let good = names.clone().map(|name| read(world.tree(folder).join(name)));
+        for round in 0..3 {
+            let live = fs::canonicalize(world.tree(folder)).unwrap();
+            let standby = world.side(folder, if live.ends_with(".Acme.a") { 'b' } else { 'a' });
+            let path = |at: usize| standby.join(&names[at]);
+            fs::remove_file(path(0)).unwrap();
+            let other = standby.join("other");
+            fs::write(&other, spoilt(&good[1], round == 0)).unwrap();
+            fs::rename(&other, path(1)).unwrap();
+            fs::remove_file(path(2)).unwrap();
+            fs::create_dir(path(2)).unwrap();
+            seed += 1;
+            upload(&world, &[(format!("e{seed}.jpg").as_str(), seed)]).await;
+            let order = json!({ "publishType": "Incremental", "emailSetting": "None" });
+            let order = if kind == IMAGE_SERVING { order } else { json!({ "emailSetting": "None" }) };
+            let done = match round {
+                2 => world.run_with_crashes(kind, order).await.succeeded(),
+                _ => world.run(kind, order).await.succeeded(),
+            };
+            assert_eq!(fs::canonicalize(world.tree(folder)).unwrap(), standby, "readers see it: {}", done.text());
+            assert_eq!(names.clone().map(|name| read(world.tree(folder).join(name))), good, "{}", done.text());
+            let mended = done.lines.iter().filter(|line| line.code == "publish-mended");
+            let mended: BTreeSet<String> =
+                mended.map(|line| line.params["file"].as_str().unwrap().to_owned()).collect();
+            assert_eq!(mended, names.clone().into_iter().collect(), "{round}: {}", done.text());
+            assert_eq!((done.counters.warning, done.counters.error), (3, 0), "once each: {}", done.text());
+            seed += 1;
+            upload(&world, &[(format!("e{seed}.jpg").as_str(), seed)]).await;
+            let done = publish(&world, kind, "Incremental").await;
+            assert_eq!(done.counters.warning, 0, "once is enough: {}", done.text());
+            assert_eq!(names.clone().map(|name| read(world.tree(folder).join(name))), good, "{}", done.text());
+            world.check_apart();
+        }
+    }
+}
+
+/// Numbers that were believed are never given again: what is in a manifest may be anybody's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_number_in_a_manifest_is_not_believed_and_the_manifest_is_written_again() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1)]).await;
+    publish(&world, IMAGE_SERVING, "Incremental").await;
+    let mut seed = 80;
+    for is_seen in [true, false, true, false] {
+        for forged in [(1_i64 << 53) - 2, i64::MAX, 2_000_000] {
+            let live = fs::canonicalize(world.published()).unwrap();
+            let standby = world.side("image-serving", if live.ends_with(".Acme.a") { 'b' } else { 'a' });
+            let path = if is_seen { live } else { standby }.join("manifest.jsonl");
+            let text = String::from_utf8(read(&path)).unwrap();
+            let (before, last) = text.trim_end().rsplit_once('\n').unwrap();
+            let mut totals: Value = serde_json::from_str(last).unwrap();
+            totals["publish"] = json!(forged);
+            // What begins otherwise is no line of totals.
+            let last = format!("{{\"publish\":{forged},{}", totals.to_string().trim_start_matches('{'));
+            let last = last.replacen(&format!(",\"publish\":{forged}"), "", 1);
+            overwrite(&path, format!("{before}\n{last}\n").as_bytes());
+            seed += 1;
+            upload(&world, &[(format!("e{seed}.jpg").as_str(), seed)]).await;
+            let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+            assert_eq!(
+                done.codes().iter().filter(|code| **code == "publish-manifest-mended").count(),
+                1,
+                "{}",
+                done.text()
+            );
+            assert_eq!(done.counters.warning, 1, "{}", done.text());
+            let given = world.query("SELECT max(publish_seq) FROM publish_context").await[0][0].as_i64().unwrap();
+            assert!(given < 200, "{given}");
+            assert!(world.store.restored().await.unwrap().is_none());
+            for _ in 0..2 {
+                seed += 1;
+                upload(&world, &[(format!("e{seed}.jpg").as_str(), seed)]).await;
+                assert_eq!(publish(&world, IMAGE_SERVING, "Incremental").await.counters.warning, 0);
+            }
+        }
+    }
+}
+
+/// They are no assets', and so nothing makes them again as they were: who changed one is told that it is written over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn search_data_that_somebody_changed_is_not_written_over_in_silence() {
+    let world = World::new().await;
+    upload(&world, &[("a.jpg", 1)]).await;
+    let overwritten = |done: &Done| done.codes().iter().filter(|code| **code == "publish-overwritten").count();
+    for _ in 0..2 {
+        let done = publish(&world, IMAGE_SERVING, "FullWithSearch").await;
+        assert_eq!((overwritten(&done), done.counters.warning), (0, 0), "{}", done.text());
+    }
+    fs::write(world.published().join("search.jsonl"), "somebody's").unwrap();
+    let order = json!({ "publishType": "FullWithSearch", "emailSetting": "None" });
+    let done = world.run(IMAGE_SERVING, order).await.succeeded();
+    assert_eq!((overwritten(&done), done.counters.warning), (1, 1), "{}", done.text());
+    for (at, publish_type) in ["FullWithSearch", "Incremental", "Full", "FullWithSearch"].into_iter().enumerate() {
+        upload(&world, &[(format!("e{at}.jpg").as_str(), 90 + at as u8)]).await;
+        let done = publish(&world, IMAGE_SERVING, publish_type).await;
+        assert_eq!((overwritten(&done), done.counters.warning), (0, 0), "once is enough: {}", done.text());
+        assert!(String::from_utf8(read(world.published().join("search.jsonl"))).unwrap().contains("\"asset\":\"a\""));
+    }
+    // In the tree that readers see next, as well.
+    let live = fs::canonicalize(world.published()).unwrap();
+    let standby = world.side("image-serving", if live.ends_with(".Acme.a") { 'b' } else { 'a' });
+    fs::remove_file(standby.join("search.jsonl")).unwrap();
+    fs::write(standby.join("search.jsonl"), "somebody's").unwrap();
+    upload(&world, &[("f.jpg", 99)]).await;
+    let done = publish(&world, IMAGE_SERVING, "Incremental").await;
+    assert_eq!((overwritten(&done), done.counters.warning), (1, 1), "{}", done.text());
+}
+
 /// A tree that was put back from a backup looks as nobody had touched it, with all that was withdrawn since: what readers see
 /// is of an earlier publish than the database knows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

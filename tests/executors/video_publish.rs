@@ -1,13 +1,18 @@
 //! Videos as video servers and crawlers see them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use chrono::TimeDelta;
+use prepress::clock::Clock;
 use prepress::executors::Failure;
 use prepress::model::asset::PublishState;
+use prepress::model::id::CompanyId;
 use prepress::model::kind::JobKind;
+use prepress::store::jobs::claim::{FreeSlots, Lease};
 use serde_json::{Value, json};
 
 use crate::publish::{asset, change, manifest, mark};
@@ -208,6 +213,49 @@ async fn a_site_map_is_written_when_something_changed_or_when_forced() {
     mark(&world, "b", PublishState::NotMarkedForPublish).await;
     publish(&world).await;
     assert!(sitemap(&world, json!({})).await.text().contains("The site map names 1 video: "));
+}
+
+/// Both write to the same trees: the one that comes second is not to fail because the first takes long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_map_and_a_publish_of_videos_take_turns() {
+    let world = World::new().await;
+    let order = || json!({ "emailSetting": "None" });
+    for (first, second) in [(PUBLISH, SITEMAP), (SITEMAP, PUBLISH)] {
+        world.submit(first, order()).await;
+        let running = world.claim().await;
+        world.submit(second, order()).await;
+        let free = FreeSlots { total: 9, by_kind: BTreeMap::new() };
+        let lease = Lease { owner: "other".into(), expires_at: world.clock.now() + TimeDelta::minutes(1) };
+        let claims = world.store.claim(free, CompanyId(0), lease, world.clock.now()).await.unwrap();
+        assert!(claims.runs.is_empty(), "{second:?} beside {first:?}");
+        world.finish(running.fence, Ok(()), 1).await;
+        let next = world.claim().await;
+        world.finish(next.fence, Ok(()), 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_map_that_somebody_changed_is_not_written_over_in_silence() {
+    let world = World::with(|settings| settings.video_root_url = Some("https://v.example".into())).await;
+    world.put("in/a.mp4", &film("64x48", 1));
+    world.run(JobKind::UploadDirectory, order(json!({}))).await.succeeded();
+    publish(&world).await;
+    let force = || json!({ "forceUpdate": true });
+    for _ in 0..2 {
+        assert_eq!(sitemap(&world, force()).await.codes(), ["sitemap-written"]);
+    }
+    let path = world.tree("video").join("sitemap.xml");
+    for somebodys in ["<urlset/>", ""] {
+        fs::write(&path, somebodys).unwrap();
+        let done = sitemap(&world, json!({})).await;
+        assert_eq!(done.codes(), ["sitemap-written", "sitemap-overwritten"], "{}", done.text());
+        assert_eq!((done.counters.success, done.counters.warning), (1, 1), "{}", done.text());
+        assert_eq!(sitemap(&world, force()).await.codes(), ["sitemap-written"], "once is enough");
+    }
+    // What is no file is not waited for.
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert_eq!(sitemap(&world, json!({})).await.codes(), ["sitemap-written", "sitemap-overwritten"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,8 @@
 //! * then some of the files that are named are read, whether they are what they should be ([`scrub`]).
 //!
 //! Nothing is removed while the database is known to be older than the files, as one that was restored from a backup: what
-//! it does not name may be what was uploaded since.
+//! it does not name may be what was uploaded since. That may be found out at any time, and so it is asked wherever something
+//! goes. Nor is anything removed while published files cannot be looked at, which may be what tells it.
 //!
 //! Each step is an item, and does the same when it is done again. (Logs and messages are forgotten by the engine, which goes
 //! on doing so when this job is paused.)
@@ -21,11 +22,14 @@ use chrono::TimeDelta;
 
 use super::export::remove_expired;
 use super::{Context, Executor, Failure, Item, Workshop};
+use crate::assets::patience::look_at_each;
+use crate::assets::published::Site;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::cleanup::CleanupStep;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
+use crate::store::publishing as store;
 
 pub struct Cleanup {
     pub workshop: Workshop,
@@ -49,17 +53,42 @@ impl Executor for Cleanup {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         context.plan(ITEMS + scrub::pages(context).await?).await?;
         context.say(Message::new("progress-cleaning"));
-        if context.store().restored().await?.is_some() {
-            hold(context).await?;
-        } else {
-            self.remove(context).await?;
+        match self.remove(context).await {
+            Ok(()) => {}
+            Err(Break::Held(why)) => hold(context, why).await?,
+            Err(Break::Failed(failure)) => return Err(failure),
         }
         self.scrub(context).await
     }
 }
 
+/// Why nothing more is removed.
+enum Break {
+    /// A line says why.
+    Held(Message),
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Break {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn held() -> Break {
+    Break::Held(Message::new("cleanup-held"))
+}
+
+/// Whether something may be removed just now, for what no transaction of the database is asked.
+async fn ask(context: &Context) -> Result<(), Break> {
+    context.checkpoint()?;
+    if context.store().restored().await?.is_some() { Err(held()) } else { Ok(()) }
+}
+
 impl Cleanup {
-    async fn remove(&self, context: &Context) -> Result<(), Failure> {
+    async fn remove(&self, context: &Context) -> Result<(), Break> {
+        ask(context).await?;
+        self.look_at_trees(context).await?;
         let trash_before = context.clock.now() - self.workshop.settings.trash;
         repeat(context, "trash", "cleanup-trash", CleanupStep::EmptyTrash { before: trash_before }).await?;
         repeat(context, "assets", "cleanup-assets", CleanupStep::RemoveAssets).await?;
@@ -67,11 +96,36 @@ impl Cleanup {
         self.sweep_unfinished(context).await?;
         self.sweep_blobs(context).await
     }
+
+    /// Trees that hold a publish which the database knows nothing of say that it is older.
+    async fn look_at_trees(&self, context: &Context) -> Result<(), Break> {
+        let (database, root) = (context.store(), &self.workshop.settings.publish_root);
+        let sites = database.publish_sites().await?;
+        let place = |site: &store::Site| Site::below(root, site.kind, &site.root_path, site.state.publish_seq);
+        let places: Vec<Site> = sites.iter().map(place).collect();
+        let looked = places.clone();
+        let looked = self.workshop.work(move |_| look_at_each(&looked, Site::newest)).await?;
+        let mut newer = Vec::new();
+        for ((site, place), looked) in sites.iter().zip(places).zip(looked) {
+            match looked {
+                Ok(newest) => newer.extend((newest.publish > place.known).then_some((site.state.id, newest.publish))),
+                Err(error) => {
+                    let path = place.link().display().to_string();
+                    let message = Message::new("cleanup-trees-unlooked").with("path", path);
+                    return Err(Break::Held(message.with("reason", error.to_string())));
+                }
+            }
+        }
+        if !newer.is_empty() {
+            database.catch_up_trees(newer, context.clock.now()).await?;
+        }
+        ask(context).await
+    }
 }
 
 /// Says why nothing is removed.
-async fn hold(context: &Context) -> Result<(), Failure> {
-    let report = warning(Message::new("cleanup-held"));
+async fn hold(context: &Context, why: Message) -> Result<(), Failure> {
+    let report = warning(why);
     context.commit(Item("held".to_owned()), Effect::Nothing, move |_| report).await?;
     Ok(())
 }
@@ -82,7 +136,7 @@ fn warning(message: Message) -> ItemReport {
 }
 
 /// Does a step until it finds nothing more to do.
-async fn repeat(context: &Context, key: &str, code: &'static str, step: CleanupStep) -> Result<(), Failure> {
+async fn repeat(context: &Context, key: &str, code: &'static str, step: CleanupStep) -> Result<(), Break> {
     for round in 1.. {
         context.checkpoint()?;
         let report = move |applied: &Applied| match applied {
@@ -94,6 +148,7 @@ async fn repeat(context: &Context, key: &str, code: &'static str, step: CleanupS
             // An earlier attempt did this round.
             None => {}
             Some(Applied::Removed(count)) if count > 0 => {}
+            Some(Applied::Held) => return Err(held()),
             Some(_) => break,
         }
     }
@@ -106,8 +161,8 @@ fn removed(count: u64, message: Message) -> ItemReport {
 }
 
 impl Cleanup {
-    async fn sweep_exports(&self, context: &Context) -> Result<(), Failure> {
-        context.checkpoint()?;
+    async fn sweep_exports(&self, context: &Context) -> Result<(), Break> {
+        ask(context).await?;
         let root = &self.workshop.settings.export_root;
         let report = match remove_expired(context.store(), root, context.clock.now()).await? {
             0 => ItemReport::default(),
@@ -117,8 +172,8 @@ impl Cleanup {
         Ok(())
     }
 
-    async fn sweep_unfinished(&self, context: &Context) -> Result<(), Failure> {
-        context.checkpoint()?;
+    async fn sweep_unfinished(&self, context: &Context) -> Result<(), Break> {
+        ask(context).await?;
         let before = (context.clock.now() - GRACE).into();
         let blobs = self.workshop.blobs.clone();
         let (files, bytes) = self.workshop.work(move |_| blobs.sweep_old(before)).await??;

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Cleanup, GRACE, folders, removed, warning};
+use super::{Break, Cleanup, GRACE, folders, held, removed, warning};
 use crate::assets::blobs::BlobError;
 use crate::executors::{Context, Failure, Item};
 use crate::model::log::Message;
@@ -42,7 +42,7 @@ struct Gone {
 }
 
 impl Cleanup {
-    pub(super) async fn sweep_blobs(&self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn sweep_blobs(&self, context: &Context) -> Result<(), Break> {
         let seen = self.look(context).await?;
         if seen.orphans == 0 {
             return Ok(());
@@ -93,13 +93,18 @@ impl Cleanup {
         Ok(applied.as_ref().map(seen).unwrap_or_default())
     }
 
-    async fn sweep(&self, context: &Context) -> Result<(), Failure> {
+    async fn sweep(&self, context: &Context) -> Result<(), Break> {
         let done = context.done_below(SWEPT).await?;
-        for prefix in folders() {
+        let mut swept = Ok(());
+        for prefix in folders().filter(|prefix| !done.contains_key(prefix)) {
             context.checkpoint()?;
-            if !done.contains_key(&prefix) {
-                self.sweep_folder(context, prefix).await?;
+            swept = self.sweep_folder(context, prefix).await;
+            if swept.is_err() {
+                break;
             }
+        }
+        if let Err(Break::Failed(failure)) = swept {
+            return Err(Break::Failed(failure));
         }
         // Of all attempts: what went in one that broke off is told by the one that comes to the end, once.
         let gone = context.done_below(GONE).await?;
@@ -110,17 +115,21 @@ impl Cleanup {
             let report = removed(files, Message::new("cleanup-blobs").with("count", files).with("bytes", bytes));
             context.commit(Item("swept".to_owned()), Effect::Nothing, move |_| report).await?;
         }
-        Ok(())
+        swept
     }
 
     /// The database says which files have had no name for a day; they are removed after that is written, and looked for
     /// again tomorrow if this breaks off in between.
-    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(), Failure> {
+    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(), Break> {
         let before = context.clock.now() - GRACE;
         let (item, told) = (Item(format!("{SWEPT}{prefix}")), Item(format!("{GONE}{prefix}")));
         let step = CleanupStep::FindOrphans { prefix, before };
         let found = context.commit(item, Effect::Cleanup(step), |_| ItemReport::default()).await?;
-        let Some(Applied::Orphans(orphans)) = found else { return Ok(()) };
+        let orphans = match found {
+            Some(Applied::Orphans(orphans)) => orphans,
+            Some(Applied::Held) => return Err(held()),
+            _ => return Ok(()),
+        };
         let blobs = self.workshop.blobs.clone();
         let gone = self.workshop.work(move |_| {
             let mut gone = Gone::default();

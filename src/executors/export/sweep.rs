@@ -16,7 +16,10 @@ pub async fn remove_expired(store: &Store, root: &Path, now: DateTime<Utc>) -> R
     }
     let kept = exports::runs(root)?;
     let spent = store.spent_exports(&kept, now).await?;
-    for run in &spent {
+    for (done, run) in spent.iter().enumerate() {
+        if store.restored().await?.is_some() {
+            return Ok(done);
+        }
         exports::remove(root, *run)?;
         store.forget_export(*run).await?;
     }

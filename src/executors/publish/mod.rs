@@ -43,6 +43,7 @@ mod trees;
 pub mod video;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -53,6 +54,7 @@ use serde_json::{Value, json};
 
 use super::recipe::Recipes;
 use super::{Context, Executor, Failure, Item, Workshop, reason};
+use crate::assets::manifest::Totals;
 use crate::assets::published;
 use crate::model::handle;
 use crate::model::job::PublishType;
@@ -336,27 +338,34 @@ impl<'a> Run<'a> {
             || self.is_done(STAGED)
             || !is_shown
             || store.has_changed_after(self.state.id, self.start.live_seq).await?
-            || self.is_meddled_with().await?)
+            || self.is_live_meddled_with().await?)
     }
 
-    /// Whether somebody has touched what readers see. All of it is looked at where no order can ask for a full publish, and
-    /// else no more than costs little.
-    async fn is_meddled_with(&self) -> Result<bool, Failure> {
+    /// Whether somebody has touched what readers see.
+    async fn is_live_meddled_with(&self) -> Result<bool, Failure> {
         // What this publish writes down is not there yet.
-        let until = self.start.live_seq;
-        let Some(live) = self.live().await?.filter(|_| until > 0) else { return Ok(false) };
-        let (store, context) = (self.context.store(), self.state.id);
+        let held = self.start.live_seq;
+        match self.live().await? {
+            Some(live) if held > 0 => self.is_meddled_with(live, held..=held).await,
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    /// Whether somebody has touched a tree that holds the first of these publishes, and may be closed with any of them. All of it is
+    /// looked at where no order can ask for a full publish, and else no more than costs little.
+    async fn is_meddled_with(&self, side: Side, publishes: RangeInclusive<i64>) -> Result<bool, Failure> {
+        let (store, context, until) = (self.context.store(), self.state.id, *publishes.start());
         if !self.publish.rule.looks_at_all {
             let turn = self.start.begun.seq;
             let mut rows = store.publications_in_turn(&self.state, turn, LOOKED_AT as i64).await?;
             rows.retain(|row| row.seq <= until);
-            return Ok(!self.is_untouched(live, rows, Closeness::SizeAndTime).await?);
+            return Ok(!self.is_untouched(side, &publishes, rows, Closeness::SizeAndTime).await?);
         }
         let mut after = String::new();
         loop {
             let rows = store.next_present(context, until, &after, LOOKED_AT).await?;
             let last = rows.last().map(|row| row.file_name.clone());
-            if !self.is_untouched(live, rows, Closeness::Stamp).await? {
+            if !self.is_untouched(side, &publishes, rows, Closeness::Stamp).await? {
                 return Ok(true);
             }
             match last {
@@ -366,9 +375,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn is_untouched(&self, side: Side, rows: Vec<Publication>, closeness: Closeness) -> Result<bool, Failure> {
-        let held = self.start.live_seq;
-        self.at_trees(move |trees, stop| trees.is_untouched(side, held, &rows, closeness, stop)).await
+    async fn is_untouched(
+        &self,
+        side: Side,
+        publishes: &RangeInclusive<i64>,
+        rows: Vec<Publication>,
+        closeness: Closeness,
+    ) -> Result<bool, Failure> {
+        let publishes = publishes.clone();
+        self.at_trees(move |trees, stop| trees.is_untouched(side, &publishes, &rows, closeness, stop)).await
     }
 
     /// Parts the trees of earlier versions from the blobs, once.
@@ -447,16 +462,16 @@ impl<'a> Run<'a> {
 
     /// Brings a tree that nobody reads up to this publish.
     async fn stage(&self, state: &ContextState, side: Side, item: &str) -> Result<(), Failure> {
-        let mut staged = self.bring_up(state, side, item).await?;
+        let mut staged = self.bring_up(state, side, item, false).await?;
         // A file that was changed, and whose stored one is damaged as well, can be made of its master.
         let lost: Vec<Publication> = staged.refused.iter().map(|(row, _)| row.clone()).collect();
         if !lost.is_empty() && record::make_again(self, &lost).await? {
-            staged = self.bring_up(&self.state().await?, side, item).await?;
+            staged = self.bring_up(&self.state().await?, side, item, true).await?;
         }
         self.note_staged(side, item, staged).await
     }
 
-    async fn bring_up(&self, state: &ContextState, side: Side, item: &str) -> Result<Staged, Failure> {
+    async fn bring_up(&self, state: &ContextState, side: Side, item: &str, is_again: bool) -> Result<Staged, Failure> {
         let (store, held) = (self.context.store(), state.seq_of(side));
         // All there is is read below, for a tree of which nothing is known.
         let changed = if held > 0 { store.publications_after(state.id, held).await? } else { Vec::new() };
@@ -465,13 +480,19 @@ impl<'a> Run<'a> {
             Ok((trees.totals(side)?, links, changed))
         });
         let (totals, links, changed) = looked.await?;
-        // A tree that does not know of what the database says it holds is not the tree that was written; nor is one that
-        // knows of a publish to come.
-        let known = held..=self.start.begun.seq;
-        let is_sound = held > 0 && totals.as_ref().is_some_and(|totals| known.contains(&totals.publish));
-        let asks_for_all = item == STAGED
-            && (self.publish.is_full() || self.is_meddled_with().await? || !self.may_append(side, held).await?);
-        let in_full = !is_sound || asks_for_all || !links.is_empty();
+        // A tree that knows of another publish than the database says it holds is not the tree that was written, unless this run
+        // has been there before, in this attempt or in one that broke off.
+        let may_be_begun = is_again || self.context.run.fence.attempt > 1;
+        let last = if may_be_begun { self.start.begun.seq } else { held };
+        let has_number = |totals: &Totals| totals.publish == held || totals.publish == last;
+        let is_sound = held > 0 && totals.as_ref().is_some_and(has_number);
+        let in_full = !is_sound
+            || !links.is_empty()
+            || item == STAGED
+                && (self.publish.is_full()
+                    || self.is_live_meddled_with().await?
+                    // Readers see it next, and what somebody wrote to its manifest would go without a word.
+                    || self.is_meddled_with(side, held..=last).await?);
         let rows = if in_full { store.publications_present(state.id).await? } else { changed };
         let held_by_other = state.seq_of(side.other());
         let mut leaving = HashMap::new();
@@ -493,6 +514,7 @@ impl<'a> Run<'a> {
             compact,
             files: state.file_count,
             search: self.search(item).await?,
+            run: self.context.run.fence.instance.0,
             at: self.context.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true),
         };
         let target = Arc::new(target);
@@ -503,19 +525,11 @@ impl<'a> Run<'a> {
         Ok(staged)
     }
 
-    /// Whether a publish can go on where the manifest of a tree ends: what somebody else wrote to it would go without a word.
-    async fn may_append(&self, side: Side, held: i64) -> Result<bool, Failure> {
-        if held == 0 {
-            return Ok(false);
-        }
-        self.at_trees(move |trees, _| trees.is_manifest_untouched(side, held)).await
-    }
-
     /// Notes that nothing is known any more of a tree that is to be made in full, with the lines of what somebody else has
     /// done to both: once it is made, nobody can tell. Whether the other tree is not as it should be.
     async fn begin_anew(&self, side: Side, target: &Arc<Target>, links: Vec<String>) -> Result<bool, Failure> {
-        let target = target.clone();
-        let mut meddling = self.at_trees(move |trees, stop| trees.meddling(side, &target, stop)).await?;
+        let (target, blobs) = (target.clone(), self.publish.workshop.blobs.clone());
+        let mut meddling = self.at_trees(move |trees, stop| trees.meddling(side, &blobs, &target, stop)).await?;
         meddling.strangers.extend(links);
         meddling.strangers.sort_unstable();
         meddling.strangers.dedup();
@@ -526,7 +540,7 @@ impl<'a> Run<'a> {
     }
 
     fn meddling_report(&self, meddling: &Meddling) -> ItemReport {
-        let Meddling { strangers, is_manifest_altered, is_other_unsound: _ } = meddling;
+        let Meddling { strangers, mended, is_manifest_altered, is_other_unsound: _ } = meddling;
         let say = |code: &str| Message::new(code).with("context", self.state.name.clone());
         let mut messages = Vec::new();
         if *is_manifest_altered {
@@ -538,7 +552,8 @@ impl<'a> Run<'a> {
             messages.push(say("publish-strangers").with("count", others.len()).with("file", first.clone()));
         }
         let log_type = self.publish.rule.types.warning;
-        let lines: Vec<LogLine> = messages.into_iter().map(|message| LogLine::new(log_type, message)).collect();
+        let mut lines: Vec<LogLine> = messages.into_iter().map(|message| LogLine::new(log_type, message)).collect();
+        lines.extend(mended.iter().map(|row| self.line(row, log_type, "publish-mended")));
         ItemReport { counters: self.counters_of_warnings(lines.len()), lines, ..ItemReport::default() }
     }
 
@@ -576,10 +591,15 @@ impl<'a> Run<'a> {
     }
 
     fn staged_report(&self, staged: &Staged) -> Result<ItemReport, Failure> {
-        let Staged { seen: _, mended, refused, is_other_unsound } = staged;
+        let Staged { seen: _, mended, refused, altered, is_other_unsound } = staged;
         let types = &self.publish.rule.types;
         let mut lines: Vec<LogLine> =
             mended.iter().map(|row| self.line(row, types.warning, "publish-mended")).collect();
+        lines.extend(altered.iter().map(|name| {
+            let message = Message::new("publish-overwritten").with("file", name.clone());
+            LogLine::new(types.warning, message.with("context", self.state.name.clone()))
+        }));
+        let warnings = lines.len();
         for (row, why) in refused {
             let message = Message::new("publish-error")
                 .with("file", row.file_name.clone())
@@ -592,7 +612,7 @@ impl<'a> Run<'a> {
             ));
         }
         let error = refused.len() as i64;
-        let mut counters = self.counters_of_warnings(mended.len());
+        let mut counters = self.counters_of_warnings(warnings);
         counters += Counters { error, transfer_error: error, ..Counters::default() };
         let is_new = |row: &&Publication| row.seq == self.start.begun.seq;
         let never_shown = refused.iter().map(|(row, _)| row).filter(is_new).map(|row| row.file_name.clone()).collect();
@@ -734,8 +754,9 @@ async fn take_number(
     state: &ContextState,
     is_anew: bool,
 ) -> Result<Start, Failure> {
-    let trees = trees.clone();
-    let (live, seen) = publish.workshop.work(move |_| Ok::<_, TreeError>((trees.live()?, trees.newest()?))).await??;
+    let (trees, known) = (trees.clone(), state.publish_seq);
+    let looked = publish.workshop.work(move |_| Ok::<_, TreeError>((trees.live()?, trees.newest(known)?)));
+    let (live, newest) = looked.await??;
     let live_seq = live.map_or(0, |side| state.seq_of(side));
     let mut lines = Vec::new();
     if is_anew {
@@ -757,7 +778,7 @@ async fn take_number(
         _ => ItemReport::default(),
     };
     let (context_id, run) = (state.id, context.run.fence.instance);
-    let step = PublishStep::Begin { context: context_id, run, seen };
+    let step = PublishStep::Begin { context: context_id, run, seen: newest.publish };
     let item = if is_anew { format!("{BEGIN}:{}", context.run.fence.attempt) } else { BEGIN.to_owned() };
     context.commit(Item(item), Effect::Publish(step), report).await?;
     let (_, start) = context.last_below(BEGIN).await?.unwrap_or_default();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 
-use super::trees::Trees;
+use super::trees::{Placed, Trees};
 use super::{PAGE, video};
 use crate::executors::{Context, Executor, Failure, Item, Workshop, reason};
 use crate::model::asset::AssetType;
@@ -58,11 +58,10 @@ impl Executor for VideoSitemap {
         let force = self.order.force_update == Some(true);
         let path = trees.link().join(SITEMAP).display().to_string();
         let outcome = self.workshop.work(move |stop| {
-            if !force && trees.guest(SITEMAP)?.is_some_and(|current| current == text) {
+            if !force && trees.has_guest(SITEMAP, &text)? {
                 return Ok(Outcome::Unchanged);
             }
-            let is_placed = trees.place_guest(SITEMAP, &text, stop)?;
-            Ok::<_, Failure>(if is_placed { Outcome::Written } else { Outcome::NoTree })
+            Ok::<_, Failure>(Outcome::Placed(trees.place_guest(SITEMAP, &text, stop)?))
         });
         let report = report(outcome.await??, count, &path);
         context.commit(Item(ITEM.to_owned()), Effect::Nothing, move |_| report).await?;
@@ -72,18 +71,17 @@ impl Executor for VideoSitemap {
 
 #[derive(Clone, Copy)]
 enum Outcome {
-    Written,
+    Placed(Placed),
     Unchanged,
-    NoTree,
 }
 
 fn report(outcome: Outcome, count: usize, path: &str) -> ItemReport {
     let message = match outcome {
-        Outcome::Written => {
+        Outcome::Placed(Placed::Done | Placed::OverAnother) => {
             Message::new("sitemap-written").with("count", count.min(MOST_ENTRIES)).with("path", path.to_owned())
         }
         Outcome::Unchanged => Message::new("sitemap-unchanged"),
-        Outcome::NoTree => Message::new("sitemap-nothing"),
+        Outcome::Placed(Placed::NoTree) => Message::new("sitemap-nothing"),
     };
     let mut lines = vec![LogLine::new(LogType::JobInfo, message)];
     let left_out = count.saturating_sub(MOST_ENTRIES);
@@ -91,9 +89,14 @@ fn report(outcome: Outcome, count: usize, path: &str) -> ItemReport {
         let message = Message::new("sitemap-too-long").with("limit", MOST_ENTRIES).with("count", left_out);
         lines.push(LogLine::new(LogType::VideoPublishWarning, message));
     }
+    let is_other_gone = matches!(outcome, Outcome::Placed(Placed::OverAnother));
+    if is_other_gone {
+        let message = Message::new("sitemap-overwritten").with("path", path.to_owned());
+        lines.push(LogLine::new(LogType::VideoPublishWarning, message));
+    }
     let counters = Counters {
-        success: i64::from(matches!(outcome, Outcome::Written)),
-        warning: i64::from(left_out > 0),
+        success: i64::from(is_other_gone || matches!(outcome, Outcome::Placed(Placed::Done))),
+        warning: i64::from(left_out > 0) + i64::from(is_other_gone),
         ..Counters::default()
     };
     ItemReport { counters, lines, ..ItemReport::default() }

@@ -202,13 +202,14 @@ impl JobSpec {
             | Self::VideoPublish(_)
             | Self::ServerDirectoryPublish(_)
             | Self::MetadataPublish(_) => Some(format!("{}:{company}", self.kind())),
+            // It writes to the trees of published videos: beside a publish it would wait for the lock of these, and not for long.
+            Self::CreateVideoSitemap(_) => Some(format!("{}:{company}", JobKind::VideoPublish)),
             Self::UploadDirectory(_)
             | Self::UploadUrls(_)
             | Self::UploadPost(_)
             | Self::OptimizeImages(_)
             | Self::RipPdfs(_)
             | Self::ReprocessAssets(_)
-            | Self::CreateVideoSitemap(_)
             | Self::Export(_)
             | Self::AutomatedSetGeneration(_)
             | Self::Cleanup(_) => None,

@@ -12,6 +12,7 @@ pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
         // Whoever starts on the database makes sure of both; who only looks at it leaves it as it is.
         Standing::Stranger => Some(Message::new("doctor-mark-stranger")),
         Standing::Behind => Some(Message::new("doctor-mark-ahead")),
+        Standing::Unlooked(what) => Some(Message::new("doctor-mark-unlooked").with("what", what)),
     };
     if let Some(message) = wrong {
         write(exam, message).await?;
@@ -31,6 +32,9 @@ async fn write(exam: &mut Examination<'_>, message: Message) -> Result<(), Error
         }
         None if message.code.as_str() == "doctor-mark-ahead" => {
             exam.found(Section::Mark, message, Message::new("remedy-restored"));
+        }
+        None if message.code.as_str() == "doctor-mark-unlooked" => {
+            exam.found(Section::Mark, message, Message::new("remedy-unlooked"));
         }
         None => exam.found(Section::Mark, message, Message::new("remedy-mark")),
     }

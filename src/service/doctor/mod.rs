@@ -52,7 +52,8 @@ pub struct Places {
 impl Places {
     /// What is compared with the numbers of the database.
     pub(super) fn beside(&self) -> Beside {
-        Beside { blobs: self.blobs.root().to_owned(), publish: self.publish_root.clone() }
+        let (publish, exports) = (self.publish_root.clone(), self.export_root.clone());
+        Beside { blobs: self.blobs.root().to_owned(), publish, exports }
     }
 }
 

@@ -12,7 +12,7 @@ use chrono::SecondsFormat;
 
 use super::{Error, Examination, Message, Places, Section, Services, off_thread};
 use crate::assets::blobs::{BlobError, Blobs, sync_folder};
-use crate::assets::manifest::{Manifest, Reading};
+use crate::assets::manifest::{Closing, Manifest, Reading};
 use crate::assets::published::{self, Expected, Look, TEMPORARY};
 use crate::store::publishing::{Publication, Side, Site};
 
@@ -29,8 +29,13 @@ pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
     }
     let (mut files, mut bytes, mut later) = (0, 0, 0_u64);
     let (is_older, is_behind) = (exam.is_older().await?, exam.is_behind().await?);
+    let unlooked = exam.services.ahead(&exam.places.beside()).await?.unlooked_trees;
     for site in exam.services.store().publish_sites().await? {
         let trees = Trees::of(exam, &site);
+        if unlooked.contains(&site.state.id) {
+            // Who would look at its files would wait for them.
+            continue;
+        }
         let is_anew = Side::ALL.iter().all(|side| site.state.seq_of(*side) == 0);
         if is_behind || is_older && is_anew {
             // They were written after the backup: that they differ from it is no fault of theirs.
@@ -44,7 +49,11 @@ pub(super) async fn look(exam: &mut Examination<'_>) -> Result<(), Error> {
     if later > 0 {
         exam.looked(Section::Trees, Message::new("doctor-trees-anew").with("count", later));
     }
-    if later == 0 || files > 0 {
+    if !unlooked.is_empty() {
+        let message = Message::new("doctor-trees-unlooked").with("count", unlooked.len());
+        exam.found(Section::Trees, message, Message::new("remedy-unlooked"));
+    }
+    if later == 0 && unlooked.is_empty() || files > 0 {
         exam.looked(Section::Trees, Message::new("doctor-trees").with("count", files).with("bytes", bytes));
     }
     Ok(())
@@ -234,7 +243,8 @@ fn is_manifest_right(trees: &Trees, side: Side, site: &Site, rows: &[Publication
     let reading = read_manifest(&tree, site)?;
     let later = later(rows, held);
     let may_break_off = !trees.are_read(side);
-    Ok(reading.agrees(rows.iter().map(Publication::entry), |name| later.contains(name), held, may_break_off))
+    let publishes = held..=site.state.publish_seq;
+    Ok(reading.agrees(rows.iter().map(Publication::entry), |name| later.contains(name), &publishes, may_break_off))
 }
 
 fn read_manifest(tree: &Path, site: &Site) -> Result<Reading, BlobError> {
@@ -254,9 +264,11 @@ async fn write_manifest(exam: &Examination<'_>, site: &Site, side: Side) -> Resu
     off_thread(move || {
         fs::create_dir_all(&tree).map_err(BlobError::doing("make the folder", &tree))?;
         let later = later(&rows, held);
-        let kept = read_manifest(&tree, &site)?.lines_of(|name| later.contains(name));
+        let reading = read_manifest(&tree, &site)?;
+        let kept = reading.lines_of(|name| later.contains(name));
         let known = rows.iter().map(Publication::entry).filter(|entry| !later.contains(entry.name));
-        let written = Manifest::of(&tree, published::manifest(site.kind)).write_with(known, &kept, held, &at);
+        let closing = Closing { publish: held, run: reading.run(), at: &at };
+        let written = Manifest::of(&tree, published::manifest(site.kind)).write_with(known, &kept, closing);
         written.map_err(BlobError::doing("write the manifest in", &tree))?;
         sync_folder(&tree)
     })

@@ -40,14 +40,7 @@ impl Disks {
     /// Whether all have room, in words for supervision.
     pub async fn have_room(&self) -> io::Result<Result<(), String>> {
         let disks = self.look().await?;
-        let Some(disk) = disks.iter().find(|disk| disk.is_full()) else { return Ok(Ok(())) };
-        let left = if disk.lacks_files() {
-            "hardly any more files fit".to_owned()
-        } else {
-            format!("only {} MiB are free", disk.free >> 20)
-        };
-        let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
-        Ok(Err(format!("{left} on the disk of the {}", uses.join(", "))))
+        Ok(disks.iter().find_map(Disk::shortage).map_or(Ok(()), Err))
     }
 
     /// On a thread of its own, for which the end of the daemon does not wait.

@@ -112,6 +112,8 @@ fn held_by(run: &Run, running: &[Run]) -> Option<Message> {
     let holder = running.iter().find(|other| other.exclusive_key.as_ref() == Some(key))?;
     Some(if holder.job == run.job {
         Message::new("wait-previous-run").with("run", holder.run_name.clone())
+    } else if holder.kind != run.kind {
+        Message::new("wait-published-videos").with("run", holder.run_name.clone())
     } else {
         Message::new("wait-publish-context").with("context", run.kind.type_name()).with("run", holder.run_name.clone())
     })

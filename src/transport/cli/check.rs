@@ -15,11 +15,13 @@ use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, open_to_read};
 use super::screen::{Paint, Screen};
+use crate::assets::patience::look_at_each;
 use crate::assets::room::{self, Disk};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
+use crate::service::jobs::Disks;
 use crate::service::{Error, Services};
 use crate::store::peek::{Peeked, is_absence, peek};
 use crate::store::{Options, StoreError, Unopened, open_to_others};
@@ -28,6 +30,9 @@ use crate::words::format;
 
 /// Less than this free space is worth a warning.
 const LITTLE_SPACE: u64 = 1 << 30;
+
+/// What to do where a disk says nothing.
+const SILENT: &str = "see that the disk answers; jobs that need it wait for it";
 
 /// What to do where rights are missing.
 const RIGHTS: &str = "run the command as the daemon's user, or as a member of its group";
@@ -55,17 +60,17 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     )?;
     list.line("zone", Good(format!("{}, {}", config.zone(), config.local_zone().origin)))?;
     list.line("data", data(&config))?;
-    for verdict in rooms(&config) {
+    for verdict in rooms(&config).await {
         list.line("room", verdict)?;
     }
     list.line("daemon", runs(&config))?;
     list.line("database", database(&config).await)?;
-    list.line("ingest", folder(&config.ingest_root(), Access::READ_OK, "made with the first company"))?;
-    list.line("publish", folder(&config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
+    list.line("ingest", folder(config.ingest_root(), Access::READ_OK, "made with the first company"))?;
+    list.line("publish", folder(config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
     if let Some(verdict) = links_to_stored_files(&config).await {
         list.line("published", verdict)?;
     }
-    list.line("exports", folder(&config.export_root(), Access::WRITE_OK, "made by the first export"))?;
+    list.line("exports", folder(config.export_root(), Access::WRITE_OK, "made by the first export"))?;
     list.line("listener", listener(&config))?;
     if let Some(files) = Files::of(&config.server) {
         list.line("certificate", certificate(&files))?;
@@ -119,9 +124,12 @@ fn data(config: &Config) -> Verdict {
 }
 
 /// The disks that a daemon writes to, each with what it is for.
-fn rooms(config: &Config) -> Vec<Verdict> {
-    match room::disks(&parts::written(config)) {
+async fn rooms(config: &Config) -> Vec<Verdict> {
+    match Disks::of(parts::written(config)).look().await {
         Ok(disks) => disks.iter().map(room_on).collect(),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            vec![Warning(format!("how much there is cannot be seen: {error}"), SILENT.to_owned())]
+        }
         Err(error) => vec![Warning(format!("how much there is cannot be seen: {}", error.kind()), RIGHTS.to_owned())],
     }
 }
@@ -223,10 +231,10 @@ async fn database(config: &Config) -> Verdict {
     };
     match checked.await {
         Ok((found, None)) if found.is_empty() => Good(shown.to_string()),
-        Ok((found, Some(age))) if found.is_empty() => Warning(
-            format!("{shown} {age}; Cleanup removes nothing"),
-            "stop the daemon, and run: prepress doctor --repair".to_owned(),
-        ),
+        Ok((found, Some(age))) if found.is_empty() => {
+            let (_, hint) = age.consequence();
+            Warning(format!("{shown} {age}; Cleanup removes nothing"), hint.to_owned())
+        }
         Ok((found, _)) => Bad(format!("{shown} is damaged: {}", found.join(", ")), restore),
         Err(error) => {
             let said = error.to_string();
@@ -274,7 +282,15 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
     Some(Warning(what, hint.to_owned()))
 }
 
-fn folder(path: &Path, rights: Access, absent: &str) -> Verdict {
+/// What a folder on a disk that does not answer is said to be.
+fn folder(path: PathBuf, rights: Access, absent: &'static str) -> Verdict {
+    let place = (path.clone(), rights, absent);
+    let looked = look_at_each(&[place], |(path, rights, absent)| Ok(folder_there(path, *rights, absent)));
+    let silent = |error: io::Error| Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned());
+    looked.into_iter().map(|looked| looked.unwrap_or_else(silent)).next().unwrap_or_else(|| Good(String::new()))
+}
+
+fn folder_there(path: &Path, rights: Access, absent: &str) -> Verdict {
     let shown = path.display();
     match fs::metadata(path) {
         Err(error) if !is_absence(&error) => Bad(cannot_be_read(path, &error), RIGHTS.to_owned()),

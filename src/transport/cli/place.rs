@@ -15,6 +15,7 @@ use crate::config::{Config, Overrides};
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, database, fitness, parts, wake};
 use crate::service::jobs::Limits;
+use crate::service::mark::Age;
 use crate::service::{Caller, Services};
 use crate::store::{Options, Store, StoreError};
 
@@ -68,10 +69,11 @@ impl PlaceArgs {
     pub async fn open(&self) -> Result<Place, Failure> {
         let place = self.open_to_repair().await?;
         if let Some(age) = place.services.age(&parts::beside(&place.config)).await? {
-            warn(&format!(
-                "the database {age}: what came since is not in it, and Cleanup removes nothing until `prepress doctor \
-                 --repair` has ended with 0"
-            ));
+            let (follows, _) = age.consequence();
+            warn(&match age {
+                Age::Older | Age::Unknown => format!("the database {age}: what came since is not in it, and {follows}"),
+                Age::Unlooked(_) => format!("the database {age}; {follows}"),
+            });
         }
         Ok(place)
     }

@@ -16,11 +16,13 @@
 //! more, but has not noticed yet, apart from the one that came after it. The lock says whose turn it is: an attempt that has
 //! a successor finds another name in it, and touches nothing any more.
 
+mod extras;
 mod staging;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,12 +33,13 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::assets::blobs::{self, BlobError, Blobs};
-use crate::assets::manifest::{Manifest, Totals};
-use crate::assets::published::{self, Parted, SEARCH, TEMPORARY, is_same_file, remove_file, walk};
+use crate::assets::manifest::{Closing, Manifest, Totals};
+use crate::assets::published::{self, Look, Newest, Parted, SEARCH, Site, TEMPORARY, is_same_file, remove_file, walk};
 use crate::assets::stamp::Stamp;
 use crate::model::asset::ContextKind;
 use crate::model::listing::Entry;
 use crate::store::publishing::{Publication, Seen, Side};
+use extras::Extras;
 use staging::{Staging, Touched};
 
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +101,16 @@ pub struct Target {
     /// Files it then has.
     pub files: i64,
     pub search: Search,
+    pub run: i64,
     pub at: String,
 }
 
 impl Target {
+    /// Numbers that the manifest of a tree which holds a publish may be closed with: a later publish may have broken off there.
+    const fn publishes_since(&self, held: i64) -> RangeInclusive<i64> {
+        held..=self.seq
+    }
+
     /// Whether a tree that holds a publish may still have what left later.
     fn may_have(&self, name: &str, held: i64) -> bool {
         self.leaving.get(name).is_some_and(|left| *left > held)
@@ -126,6 +135,8 @@ pub struct Staged {
     pub mended: Vec<Publication>,
     /// Files that the tree does not have, because their blobs are not what they should be.
     pub refused: Vec<(Publication, BlobError)>,
+    /// What else of ours somebody had changed, and is written over.
+    pub altered: Vec<String>,
     /// Whether the other tree has files that it should not have as they are.
     pub is_other_unsound: bool,
 }
@@ -135,6 +146,9 @@ pub struct Staged {
 pub struct Meddling {
     /// Files that no publish put there, in their order.
     pub strangers: Vec<String>,
+    /// Files that were changed or removed in the tree that is to be written to, and in that one only. What is so in the other one
+    /// is still there to be found by an attempt that begins again.
+    pub mended: Vec<Publication>,
     /// Whether a manifest is not what was written.
     pub is_manifest_altered: bool,
     /// Whether any of that is so in the tree that is not to be written to.
@@ -227,10 +241,11 @@ impl Trees {
         Manifest::of(&tree, self.manifest).totals().map_err(doing("read the manifest in", &tree))
     }
 
-    /// The highest number that the manifests of both trees are closed with.
-    pub fn newest(&self) -> Result<i64, TreeError> {
-        published::newest_publish(&self.folder, &self.name, self.manifest)
-            .map_err(doing("read the manifests of", &self.link()))
+    /// What the manifests of both trees are closed with, where the database knows of publishes up to this one.
+    pub fn newest(&self, known: i64) -> Result<Newest, TreeError> {
+        let (folder, company) = (self.folder.clone(), self.name.clone());
+        let site = Site { folder, company, manifest: self.manifest, known };
+        site.newest_of_any().map_err(doing("read the manifests of", &self.link()))
     }
 
     /// Links that somebody put in the place of folders which these files lie in: what is written there would go elsewhere.
@@ -323,7 +338,9 @@ impl Trees {
         }
         fs::create_dir_all(&tree).map_err(doing("make the folder", &tree))?;
         let mut touched = Touched::new(&tree);
-        let mut staged = Staged::default();
+        let mut extras = self.extras();
+        let altered = self.altered(side, &mut extras, matches!(target.search, Search::Write(_)));
+        let mut staged = Staged { altered, ..Staged::default() };
         if target.in_full {
             self.sweep(&tree, target, &mut touched, stop)?;
         }
@@ -338,7 +355,7 @@ impl Trees {
             staging.place(row, &mut touched, &mut staged)?;
         }
         staging.look_at_links(&mut staged)?;
-        self.place_search(&tree, side, &target.search)?;
+        self.place_search(&tree, side, &target.search, &mut extras)?;
         if let Some(guest) = self.guest {
             self.hand_on(&tree, side, guest)?;
         }
@@ -352,19 +369,26 @@ impl Trees {
     fn write_manifest(&self, tree: &Path, target: &Target, staged: &Staged) -> Result<(), TreeError> {
         let refused: HashSet<&str> = staged.refused.iter().map(|(row, _)| row.file_name.as_str()).collect();
         let manifest = Manifest::of(tree, self.manifest);
+        let closing = Closing { publish: target.seq, run: Some(target.run), at: &target.at };
         let written = match (&target.compact, target.in_full) {
-            (Some(all), _) => manifest.write(entries_without(all, &refused), target.seq, &target.at),
-            (None, true) => manifest.write(entries_without(&target.rows, &refused), target.seq, &target.at),
+            (Some(all), _) => manifest.write(entries_without(all, &refused), closing),
+            (None, true) => manifest.write(entries_without(&target.rows, &refused), closing),
             (None, false) => {
                 let files = target.files - refused.len() as i64;
-                manifest.append(entries_without(&target.rows, &refused), target.seq, files, &target.at)
+                manifest.append(entries_without(&target.rows, &refused), files, closing)
             }
         };
         written.map_err(doing("write the manifest in", tree))
     }
 
     /// Looks what somebody else has done to both trees, before the one is made in full and all that goes.
-    pub fn meddling(&self, side: Side, target: &Target, stop: &dyn Fn() -> bool) -> Result<Meddling, TreeError> {
+    pub fn meddling(
+        &self,
+        side: Side,
+        blobs: &Blobs,
+        target: &Target,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Meddling, TreeError> {
         if !self.folder.is_dir() {
             return Ok(Meddling::default());
         }
@@ -376,7 +400,40 @@ impl Trees {
         strangers.sort_unstable();
         strangers.dedup();
         let is_manifest_altered = is_other_altered || !self.is_manifest_right(side, target.held, target)?;
-        Ok(Meddling { strangers, is_manifest_altered, is_other_unsound })
+        let mended = self.mended(side, blobs, target, stop)?;
+        Ok(Meddling { strangers, mended, is_manifest_altered, is_other_unsound })
+    }
+
+    /// What the tree should hold and does not, while the other one does or was not to.
+    fn mended(
+        &self,
+        side: Side,
+        blobs: &Blobs,
+        target: &Target,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<Publication>, TreeError> {
+        let (tree, other, mut mended) = (self.tree(side), self.tree(side.other()), Vec::new());
+        if tree.is_symlink() || !tree.is_dir() {
+            return Ok(mended);
+        }
+        // A link to the blob is what earlier versions made; the content is right.
+        let is_wrong = |path: &Path, row: &Publication| -> Result<bool, TreeError> {
+            Ok(matches!(staging::look(blobs, path, row, stop)?, Look::Nothing | Look::Changed))
+        };
+        for row in target.rows.iter().filter(|row| row.present && !row.blob.is_empty() && row.seq <= target.held) {
+            if stop() {
+                return Err(TreeError::Stopped);
+            }
+            let (path, twin) = (tree.join(&row.file_name), other.join(&row.file_name));
+            let has_twin = row.seq <= target.held_by_other;
+            if has_twin && is_same_file(&path, &twin) {
+                continue;
+            }
+            if is_wrong(&path, row)? && !(has_twin && is_wrong(&twin, row)?) {
+                mended.push(row.clone());
+            }
+        }
+        Ok(mended)
     }
 
     /// Whether the manifest of a tree that holds a publish says of all rows up to it what they say.
@@ -391,29 +448,26 @@ impl Trees {
         let is_open = |name: &str| later.contains(name) || target.may_have(name, held);
         // What readers see was finished.
         let may_break_off = self.live()? != Some(side);
-        Ok(reading.agrees(entries(&target.rows), is_open, held, may_break_off))
+        Ok(reading.agrees(entries(&target.rows), is_open, &target.publishes_since(held), may_break_off))
     }
 
-    /// Whether the manifest of a tree is as the publish left it that the tree holds. It is not read.
-    pub fn is_manifest_untouched(&self, side: Side, held: i64) -> Result<bool, TreeError> {
-        let tree = self.tree(side);
-        Manifest::of(&tree, self.manifest).is_untouched(held).map_err(doing("look at the manifest in", &tree))
-    }
-
-    /// Whether the files of these rows, and the manifest of the publish that the tree holds, are all as they were when they were
+    /// Whether the files of these rows, and a manifest closed with one of these publishes, are all as they were when they were
     /// last found to be right. No file is read.
     pub fn is_untouched(
         &self,
         side: Side,
-        held: i64,
+        publishes: &RangeInclusive<i64>,
         rows: &[Publication],
         closeness: Closeness,
         stop: &dyn Fn() -> bool,
     ) -> Result<bool, TreeError> {
         let tree = self.tree(side);
-        if !self.is_manifest_untouched(side, held)? {
+        let manifest = Manifest::of(&tree, self.manifest);
+        if !manifest.is_untouched(publishes).map_err(doing("look at the manifest in", &tree))? {
             return Ok(false);
         }
+        // Each file has one stamp, though it is a copy in each tree where there can be no links.
+        let mut has_links = None;
         for row in rows.iter().filter(|row| row.present && !row.blob.is_empty()) {
             if stop() {
                 return Err(TreeError::Stopped);
@@ -424,13 +478,27 @@ impl Trees {
                 (Some(found), Some(kept), Closeness::SizeAndTime) => found.resembles(kept),
                 // It was published by a version that kept no stamps.
                 (Some(_), None, Closeness::SizeAndTime) => true,
-                (Some(found), kept, Closeness::Stamp) => Some(found.to_string()) == *kept,
+                (Some(found), kept, Closeness::Stamp) => {
+                    let is_kept = Some(found.to_string()) == *kept;
+                    is_kept
+                        || self.live()? != Some(side)
+                            && kept.as_ref().is_some_and(|kept| found.resembles(kept))
+                            && !*has_links.get_or_insert_with(|| self.has_links())
+                }
             };
             if !is_same {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether the file system of the trees has links to files.
+    fn has_links(&self) -> bool {
+        let (lock, link) = (self.hidden("lock"), self.hidden("link"));
+        let is_linked = remove_file(&link).is_ok() && fs::hard_link(&lock, &link).is_ok();
+        // One that stays is removed by the next look.
+        is_linked && remove_file(&link).is_ok()
     }
 
     /// Removes everything from a tree that is no published file, by its name and by what it is.
@@ -540,12 +608,12 @@ impl Trees {
         tempfile::tempfile_in(&self.folder).map_err(doing("make a file below", &self.folder))
     }
 
-    fn place_search(&self, tree: &Path, side: Side, search: &Search) -> Result<(), TreeError> {
+    fn place_search(&self, tree: &Path, side: Side, search: &Search, extras: &mut Extras) -> Result<(), TreeError> {
         match search {
             Search::Write(lines) => {
                 let mut lines = &**lines;
                 lines.rewind().map_err(doing("read the search data for", &tree.join(SEARCH)))?;
-                write(tree, SEARCH, lines)
+                self.write_extra(tree, SEARCH, lines, extras)
             }
             Search::Keep => self.hand_on(tree, side, SEARCH),
         }
@@ -554,35 +622,46 @@ impl Trees {
     /// Gives a tree the file that the other one has.
     fn hand_on(&self, tree: &Path, side: Side, name: &str) -> Result<(), TreeError> {
         let (current, path, temporary) = (self.tree(side.other()).join(name), tree.join(name), tree.join(TEMPORARY));
-        if !current.exists() || is_same_file(&current, &path) {
+        if !fs::symlink_metadata(&current).is_ok_and(|found| found.is_file()) || is_same_file(&current, &path) {
             return Ok(());
         }
         Ok(published::replace_by_link(&current, &temporary, &path)?)
     }
 
-    /// Puts the guest into both trees, so that no switch takes it back. False without a tree that readers see.
-    pub fn place_guest(&self, name: &str, text: &str, stop: &dyn Fn() -> bool) -> Result<bool, TreeError> {
+    /// Puts the guest into both trees, so that no switch takes it back.
+    pub fn place_guest(&self, name: &str, text: &str, stop: &dyn Fn() -> bool) -> Result<Placed, TreeError> {
         if !self.folder.is_dir() {
-            return Ok(false);
+            return Ok(Placed::NoTree);
         }
         let _lock = self.lock(stop)?;
-        let Some(live) = self.live()? else { return Ok(false) };
+        let Some(live) = self.live()? else { return Ok(Placed::NoTree) };
+        let mut extras = self.extras();
+        let is_altered = self.is_altered(&extras, name);
         for tree in [live.other(), live].map(|side| self.tree(side)).into_iter().filter(|tree| tree.is_dir()) {
-            write(&tree, name, text.as_bytes())?;
+            self.write_extra(&tree, name, text.as_bytes(), &mut extras)?;
             blobs::sync_folder(&tree)?;
         }
-        Ok(true)
+        Ok(if is_altered { Placed::OverAnother } else { Placed::Done })
     }
 
-    /// The guest as readers see it; None if there is none.
-    pub fn guest(&self, name: &str) -> Result<Option<String>, TreeError> {
+    /// Whether readers see a guest with this text.
+    pub fn has_guest(&self, name: &str, text: &str) -> Result<bool, TreeError> {
         let path = self.link().join(name);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-            Err(error) => Err(doing("read", &path)(error)),
-        }
+        // What somebody put in its place may be of any size, or no file.
+        let is_like =
+            fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == text.len() as u64);
+        Ok(is_like && fs::read(&path).map_err(doing("read", &path))? == text.as_bytes())
     }
+}
+
+/// What came of placing the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    Done,
+    /// Somebody else had changed the one that was there.
+    OverAnother,
+    /// There is no tree that readers see.
+    NoTree,
 }
 
 fn entries(rows: &[Publication]) -> impl Iterator<Item = Entry<'_>> {
@@ -618,19 +697,6 @@ impl<'a> Named<'a> {
 
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
-}
-
-/// Writes a file of a tree, all of it at once.
-fn write(tree: &Path, name: &str, mut content: impl Read) -> Result<(), TreeError> {
-    let (path, temporary) = (tree.join(name), tree.join(TEMPORARY));
-    remove_file(&temporary)?;
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        io::copy(&mut content, &mut file)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)
-    })();
-    written.map_err(doing("write", &path))
 }
 
 #[cfg(test)]
@@ -688,6 +754,7 @@ mod tests {
                 compact: None,
                 files: 3,
                 search: Search::Keep,
+                run: 1,
                 at: "now".into(),
             };
             self.trees.stage(Side::A, &self.blobs, &target, stop)

@@ -145,10 +145,15 @@ impl<'a> Staging<'a> {
     }
 
     fn look(&self, path: &Path, row: &Publication) -> Result<Look, TreeError> {
-        let blob = self.blobs.path(&row.blob)?;
-        let expected = Expected { blob: &blob, sha256: &row.blob, bytes: row.bytes, stamp: row.stamp.as_deref() };
-        Ok(published::look(path, expected, self.stop)?)
+        look(self.blobs, path, row, self.stop)
     }
+}
+
+/// What is at the path of a published file.
+pub(super) fn look(blobs: &Blobs, path: &Path, row: &Publication, stop: &dyn Fn() -> bool) -> Result<Look, TreeError> {
+    let blob = blobs.path(&row.blob)?;
+    let expected = Expected { blob: &blob, sha256: &row.blob, bytes: row.bytes, stamp: row.stamp.as_deref() };
+    Ok(published::look(path, expected, stop)?)
 }
 
 /// Folders of a tree that something was changed in, to be made to survive a power cut.

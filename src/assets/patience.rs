@@ -1,0 +1,108 @@
+//! Looks at places that may never answer, such as a disk behind a network that is gone.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long a look at one place may take until it is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks that may hang at a time, each with a thread that nobody can end.
+const MOST_HANGING: usize = 8;
+
+/// What a look at each of these places finds, in their order: an error for those behind one that does not answer as well. It
+/// blocks, but not for ever, and neither the end of a command nor that of the daemon waits for what hangs.
+pub fn look_at_each<T, R>(places: &[T], look: fn(&T) -> io::Result<R>) -> Vec<io::Result<R>>
+where
+    T: Clone + Send + 'static,
+    R: Send + 'static,
+{
+    static HANGING: AtomicUsize = AtomicUsize::new(0);
+    look_within(PATIENCE, &HANGING, places, look)
+}
+
+fn look_within<T, R>(
+    patience: Duration,
+    hanging: &'static AtomicUsize,
+    places: &[T],
+    look: fn(&T) -> io::Result<R>,
+) -> Vec<io::Result<R>>
+where
+    T: Clone + Send + 'static,
+    R: Send + 'static,
+{
+    let silent =
+        || io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} seconds", patience.as_secs_f64()));
+    let (all, (tell, told)) = (places.to_vec(), mpsc::channel());
+    let mut found = Vec::new();
+    let turn = Turn::take(hanging);
+    if turn.before < MOST_HANGING {
+        let looking = std::thread::Builder::new().name("look".to_owned()).spawn(move || {
+            let _turn = turn;
+            // Whoever asked may have gone.
+            let _ = all.iter().try_for_each(|place| tell.send(look(place)));
+        });
+        match looking {
+            Ok(_) => found.extend(std::iter::from_fn(|| told.recv_timeout(patience).ok())),
+            Err(error) => found.push(Err(error)),
+        }
+    }
+    found.resize_with(places.len(), || Err(silent()));
+    found
+}
+
+/// One of the looks under way, until it is dropped.
+struct Turn {
+    hanging: &'static AtomicUsize,
+    /// How many there were before it.
+    before: usize,
+}
+
+impl Turn {
+    fn take(hanging: &'static AtomicUsize) -> Self {
+        Self { hanging, before: hanging.fetch_add(1, Ordering::SeqCst) }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.hanging.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    static HANGS: AtomicBool = AtomicBool::new(true);
+
+    /// As a disk behind a network that comes back after a while.
+    #[test]
+    fn what_does_not_answer_is_given_up_with_what_is_behind_it_and_hangs_few_threads() {
+        static HANGING: AtomicUsize = AtomicUsize::new(0);
+        let look = |patience| {
+            look_within(patience, &HANGING, &[1, 2, 3], |place| {
+                while *place == 2 && HANGS.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                Ok(*place)
+            })
+        };
+        for _ in 0..MOST_HANGING + 3 {
+            let found = look(Duration::from_millis(30));
+            assert_eq!(found.len(), 3);
+            let said: Vec<String> = found.iter().filter_map(|found| Some(found.as_ref().err()?.to_string())).collect();
+            assert!(said.len() >= 2 && said.iter().all(|said| said == "no answer for 0.03 seconds"), "{said:?}");
+        }
+        assert_eq!(HANGING.load(Ordering::SeqCst), MOST_HANGING);
+        HANGS.store(false, Ordering::SeqCst);
+        while HANGING.load(Ordering::SeqCst) > 0 {
+            std::thread::yield_now();
+        }
+        let found: Vec<i32> = look(Duration::from_secs(600)).into_iter().map(Result::unwrap).collect();
+        assert_eq!(found, [1, 2, 3]);
+    }
+}
