@@ -11,6 +11,7 @@ mod other;
 mod png;
 mod psd;
 mod psd_layers;
+mod remarks;
 mod tiff;
 mod watched;
 mod webp_chunks;
@@ -28,6 +29,7 @@ use super::picture::Picture;
 use super::raster::{Layout, Raster};
 use super::rows::AnyRows;
 use super::sniff::sniff;
+pub(crate) use remarks::Remarks;
 pub(crate) use watched::Watched;
 
 /// Asked between steps of the work; true means stop.
@@ -52,6 +54,7 @@ pub(crate) struct Source<'a> {
     pub limits: &'a Limits,
     /// All that is kept of the picture is taken from it.
     pub share: Share,
+    pub remarks: Remarks,
 }
 
 /// The file of a picture, which ends with an error once the work is to stop.
@@ -71,7 +74,7 @@ impl<'a> Source<'a> {
         file.rewind().map_err(failed)?;
         let format = sniff(&head, &content.file_name());
         let file = BufReader::with_capacity(1 << 16, Watched::new(file, cancel));
-        Ok((Self { file, bytes, limits, share: Share::of(limits) }, format))
+        Ok((Self { file, bytes, limits, share: Share::of(limits), remarks: Remarks::default() }, format))
     }
 
     /// The whole file. Its size has been checked; memory is taken as bytes arrive.
@@ -96,9 +99,14 @@ pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, Med
 }
 
 /// Decodes a picture. The header has passed `limits` before memory is taken for pixels.
-pub(crate) fn decode<'a>(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Decoded<'a>, MediaError> {
+pub(crate) fn decode<'a>(
+    content: &Content,
+    limits: &'a Limits,
+    cancel: Cancel<'a>,
+) -> Result<(Decoded<'a>, Remarks), MediaError> {
     let (source, format) = Source::open(content, limits, cancel)?;
-    stoppable(format, cancel, || match format {
+    let remarks = source.remarks.clone();
+    let decoded = stoppable(format, cancel, || match format {
         Format::Jpeg => jpeg::decode(source),
         Format::Png => png::decode(source),
         Format::Tiff => tiff::decode(source),
@@ -107,13 +115,14 @@ pub(crate) fn decode<'a>(content: &Content, limits: &'a Limits, cancel: Cancel<'
         Format::WebP => other::decode_webp(source),
         Format::Psd | Format::Psb => psd::decode(source, format),
         other => Err(not_a_picture(other)),
-    })
+    })?;
+    Ok((decoded, remarks))
 }
 
 /// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after
 /// its last row, which is too late for whoever reads it; but what is not opaque mostly shows it in the first.
 pub(crate) fn is_opaque(content: &Content, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
-    let Decoded { picture, pixels } = decode(content, limits, cancel)?;
+    let (Decoded { picture, pixels }, _) = decode(content, limits, cancel)?;
     stoppable(picture.format, cancel, || match pixels {
         Pixels::Whole(raster) => Ok(raster.is_opaque()),
         Pixels::Flow(rows) => all_rows(rows, cancel, |layout, band| layout.all_opaque(band)),
@@ -153,7 +162,7 @@ fn all_rows(
 /// A tile of a pyramid: gray, or YCbCr turned to RGB.
 pub(crate) fn jpeg_tile(stream: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, MediaError> {
     let header = jpeg::embedded_header(&stream)?;
-    jpeg::decode_embedded(stream, &header, true, limits, &Share::of(limits)).map(|tile| tile.pixels)
+    jpeg::decode_embedded(stream, &header, true, limits, &Share::of(limits), None).map(|tile| tile.pixels)
 }
 
 pub(crate) use jpeg::{MOST_HALVINGS, Small as SmallJpeg};

@@ -5,6 +5,7 @@
 mod entropy;
 mod huffman;
 mod markers;
+mod scans;
 mod small;
 mod strips;
 #[cfg(feature = "turbojpeg")]
@@ -25,7 +26,7 @@ use super::super::memory::{Held, Share};
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Source};
+use super::{Decoded, Pixels, Remarks, Source};
 use markers::{Header, MAX_SCANS};
 pub(crate) use small::{MOST_HALVINGS, Small};
 use strips::Strips;
@@ -40,7 +41,7 @@ pub(super) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> 
     let picture = describe(&header, source.limits)?;
     let coding = Coding::of(&picture, &header);
     // The scan's data follows what has been read.
-    let pixels = match Strips::new(&header, source.file, source.share.clone()) {
+    let pixels = match Strips::new(&header, source.file, source.share.clone(), source.remarks.clone()) {
         Ok(strips) => Pixels::Flow(Box::new(Gathered::new(Sequential {
             size: (header.width.into(), header.height.into()),
             strips,
@@ -59,6 +60,7 @@ fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Rast
     let mut bytes = source.read_all(Format::Jpeg)?;
     markers::strip(&mut bytes)?;
     let _held = check_scans(&bytes, header, source.limits, &source.share)?;
+    scans::damage(&bytes, header, &source.share)?.into_iter().for_each(|note| source.remarks.add(note));
     let mut samples = source.share.bytes(coding.bytes(header.width.into(), header.height.into()))?;
     coding.decode(&bytes, &mut samples, source.limits)?;
     Raster::new(header.width.into(), header.height.into(), coding.layout, samples)
@@ -169,15 +171,20 @@ pub(super) fn embedded_header(stream: &[u8]) -> Result<Header, MediaError> {
     markers::read_header(Cursor::new(stream))
 }
 
+/// Whoever has made the stream itself asks for no remarks.
 pub(super) fn decode_embedded(
     mut stream: Vec<u8>,
     header: &Header,
     ycbcr_to_rgb: bool,
     limits: &Limits,
     share: &Share,
+    remarks: Option<&Remarks>,
 ) -> Result<Embedded, MediaError> {
     markers::strip(&mut stream)?;
     let _held = check_scans(&stream, header, limits, share)?;
+    if let Some(remarks) = remarks {
+        scans::damage(&stream, header, share)?.into_iter().for_each(|note| remarks.add(note));
+    }
     let target = match header.components.len() {
         1 => ColorSpace::Luma,
         3 if ycbcr_to_rgb || header.is_rgb() => ColorSpace::RGB,
