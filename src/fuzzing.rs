@@ -70,8 +70,66 @@ fn modifier(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
+    use crate::clock::Stopwatch;
+
+    /// For as long as `FUZZ_SECONDS` says: the corpora of the readers that `FUZZ_READERS` names, bent by `FUZZ_SEED`. What harms is
+    /// left in the temporary folder. It knows nothing of what it reaches, unlike `tests/fuzz`, and needs nothing but this.
+    #[test]
+    #[ignore = "for hand-started runs"]
+    fn bent_corpora_are_read_without_harm() {
+        const SLOW: Duration = Duration::from_secs(10);
+        let said = |name: &str| std::env::var(name).unwrap_or_default();
+        let (seconds, wanted) = (said("FUZZ_SECONDS").parse().unwrap_or(60), said("FUZZ_READERS"));
+        let mut seed: u64 = said("FUZZ_SEED").parse().unwrap_or(1);
+        let mut random = move |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below.max(1)
+        };
+        let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+        let mut inputs = Vec::new();
+        for (name, read) in readers() {
+            if wanted.is_empty() || wanted.split(',').any(|wanted| wanted == name) {
+                let files = std::fs::read_dir(corpora.join(name)).unwrap();
+                inputs.extend(files.map(|file| (name, read, std::fs::read(file.unwrap().path()).unwrap())));
+            }
+        }
+        let (begun, mut count) = (Stopwatch::start(), 0_u64);
+        let kept = std::env::temp_dir().join(format!("harmful-{}", std::process::id()));
+        while begun.elapsed() < Duration::from_secs(seconds) {
+            let (name, read, whole) = &inputs[random(inputs.len())];
+            let mut bytes = whole.clone();
+            for _ in 0..1 + random(6) {
+                let (at, other) = (random(bytes.len()), random(bytes.len()));
+                let length = random(64).min(bytes.len() - at.max(other));
+                match random(8) {
+                    0 => bytes.truncate(at + 1),
+                    1 => bytes.copy_within(at..at + length, other),
+                    2 => drop(bytes.splice(at..at, whole[..length.min(whole.len())].to_vec())),
+                    3 => drop(bytes.drain(at..at + length)),
+                    4 => {
+                        let word = [0_u32, 1, 2, 0x7fff_ffff, 0x8000_0000, u32::MAX, 0xffff, 0x1_0000][random(8)];
+                        let word = if random(2) == 0 { word.to_le_bytes() } else { word.to_be_bytes() };
+                        bytes.iter_mut().skip(at).zip(word).for_each(|(byte, with)| *byte = with);
+                    }
+                    5 => bytes[at] = bytes[at].wrapping_add([1, 255, 16][random(3)]),
+                    _ => bytes[at] = [0, 1, 2, 7, 0x7f, 0x80, 0xff, random(256) as u8][random(8)],
+                }
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+            std::fs::write(&kept, &bytes).unwrap();
+            let single = Stopwatch::start();
+            read(&bytes);
+            assert!(single.elapsed() < SLOW, "{name}: {:?} for {}", single.elapsed(), kept.display());
+            count += 1;
+        }
+        std::fs::remove_file(kept).unwrap();
+        println!("{count} inputs");
+    }
 
     /// What each reader was fed with by hand, and what fuzzing came upon; cut and bent a little besides.
     #[test]

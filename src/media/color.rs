@@ -146,6 +146,21 @@ pub enum Note {
     OtherFont,
     #[error("it refers to pictures outside of the file, which were left out")]
     OutsideLeftOut,
+    #[error("it is damaged: the checksum of its pixels is not theirs; they were taken as they could be read")]
+    ChecksumWrong,
+    #[error(
+        "it is damaged: coded data is left over where none belongs, and pixels before that may be wrong; they were taken as they \
+         could be read"
+    )]
+    DataLeftOver,
+    #[error(
+        "it is damaged: coded data is missing or makes no sense, and pixels are missing or wrong; they were taken as they could be read"
+    )]
+    DataMissing,
+    #[error(
+        "a part of the file beside its pixels is damaged and was left out: its transparency, orientation or resolution"
+    )]
+    PartLeftOut,
 }
 
 fn channels_left_out(count: u32) -> String {

@@ -28,6 +28,11 @@ impl Tag {
     pub fn length(self) -> u64 {
         self.count.saturating_mul(size_of_kind(self.kind))
     }
+
+    /// How many values it has.
+    pub const fn count(self) -> u64 {
+        self.count
+    }
 }
 
 /// A value of a tag.
@@ -123,15 +128,20 @@ impl<R: Read + Seek> Tiff<R> {
         take(&mut self.input, length)
     }
 
+    /// The first of the whole numbers of a value, however many there are. None if there is none.
+    pub fn first_number(&mut self, tag: Tag) -> io::Result<Option<u64>> {
+        let Some(width) = width_of_number(tag.kind).filter(|_| tag.count > 0) else { return Ok(None) };
+        self.input.seek(SeekFrom::Start(tag.value_at))?;
+        if tag.length() > self.word() as u64 {
+            let offset = self.number(self.word())?;
+            self.input.seek(SeekFrom::Start(offset))?;
+        }
+        self.number(width).map(Some)
+    }
+
     /// A value of whole numbers of any width, none of them negative, if it has no more than `most` bytes.
     pub fn numbers(&mut self, tag: Tag, most: u64) -> io::Result<Option<Vec<u64>>> {
-        let width = match tag.kind {
-            1 => 1,
-            3 => 2,
-            4 | 13 => 4,
-            16 | 18 => 8,
-            _ => return Ok(None),
-        };
+        let Some(width) = width_of_number(tag.kind) else { return Ok(None) };
         let bytes = self.bytes(tag, most)?;
         Ok(Some(bytes.chunks_exact(width).map(|number| self.join(number)).collect()))
     }
@@ -159,6 +169,17 @@ impl<R: Read + Seek> Tiff<R> {
             }
             _ => None,
         })
+    }
+}
+
+/// Bytes of a whole number that is not negative, of kinds that are one.
+const fn width_of_number(kind: u16) -> Option<usize> {
+    match kind {
+        1 => Some(1),
+        3 => Some(2),
+        4 | 13 => Some(4),
+        16 | 18 => Some(8),
+        _ => None,
     }
 }
 

@@ -159,7 +159,7 @@ fn write(
     cancel: Cancel<'_>,
 ) -> Result<Written, MediaError> {
     let has_mask = options.edits.mask && rendering.layout().has_alpha();
-    let mut notes = rendering.notes().to_vec();
+    let (mut notes, remarks) = (rendering.notes().to_vec(), rendering.remarks());
     notes.extend((options.edits.mask && !has_mask).then_some(Note::NothingToMask));
     let mut pyramid = pyramid::Builder::new(outputs.pyramid, &rendering, options)?;
     let mut thumbnail = thumbnail::Collector::new(&rendering, options);
@@ -171,6 +171,7 @@ fn write(
         }
         pyramid.add(&band)
     })?;
+    notes.extend(remarks.notes());
     Ok(Written {
         pyramid: pyramid.finish()?,
         thumbnail: thumbnail.finish(outputs.thumbnail, options)?,

@@ -4,7 +4,7 @@
 use super::cascade::{Band, Cascade};
 use super::color::{Converter, Note};
 use super::content::Content;
-use super::decode::{self, Cancel, Decoded, LayerChoice, LayerPixels, Pixels, check_cancel, stoppable};
+use super::decode::{self, Cancel, Decoded, LayerChoice, LayerPixels, Pixels, Remarks, check_cancel, stoppable};
 use super::error::MediaError;
 use super::format::Format;
 use super::limits::Limits;
@@ -20,6 +20,7 @@ pub(crate) struct Rendering<'a> {
     profile: Option<Vec<u8>>,
     resolution: Option<Resolution>,
     notes: Vec<Note>,
+    remarks: Remarks,
 }
 
 impl<'a> Rendering<'a> {
@@ -34,7 +35,7 @@ impl<'a> Rendering<'a> {
         if let Some(choice) = options.layer {
             return Self::open_layer(source, choice, options, limits, cancel);
         }
-        let Decoded { picture, pixels } = decode::decode(source, limits, cancel)?;
+        let (Decoded { picture, pixels }, remarks) = decode::decode(source, limits, cancel)?;
         let picture = if options.upright { picture.upright() } else { picture };
         let (opaque, rows): (bool, AnyRows<'a>) = match pixels {
             Pixels::Whole(raster) => (raster.is_opaque(), Box::new(Seen::new(raster, picture.orientation))),
@@ -46,6 +47,7 @@ impl<'a> Rendering<'a> {
         let resolution = picture.resolution.map(|resolution| resolution.oriented(picture.orientation));
         let mut rendering =
             Self::new(picture.format, rows, opaque, picture.profile.as_ref(), options).with_resolution(resolution);
+        rendering.remarks = remarks;
         rendering.notes.extend((picture.depth > 8).then_some(Note::DepthReduced));
         rendering.notes.extend(picture.is_animated.then_some(Note::FirstFrameOnly));
         rendering.notes.extend(&picture.notes);
@@ -81,7 +83,14 @@ impl<'a> Rendering<'a> {
         let mut converter = Converter::new(rows.layout(), opaque, profile, options);
         let profile = converter.profile.take();
         let notes = std::mem::take(&mut converter.notes);
-        Self { format, rows: Box::new(Converted::new(rows, converter)), profile, resolution: None, notes }
+        Self {
+            format,
+            rows: Box::new(Converted::new(rows, converter)),
+            profile,
+            resolution: None,
+            notes,
+            remarks: Remarks::default(),
+        }
     }
 
     pub fn with_resolution(self, resolution: Option<Resolution>) -> Self {
@@ -129,6 +138,11 @@ impl<'a> Rendering<'a> {
 
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    /// What is found out while its rows are read.
+    pub fn remarks(&self) -> Remarks {
+        self.remarks.clone()
     }
 
     /// Hands the bands of every level, `tile` rows high, to `sink`.

@@ -3,7 +3,8 @@
 //! ```text
 //! a request comes          -> a charge on the strangers' budget, which grows with what is held of it: its head first
 //! its login is accepted    -> the same charge, on the budget of those who have logged in
-//! it is answered, or gone  -> the charge is given back
+//! it is answered           -> a charge for the answer, on that budget, until the last of it is sent
+//! the answer is sent, or the connection is gone  -> the charge is given back
 //! ```
 //!
 //! The login of a SOAP request stands inside of its body, so that whoever sends one is a stranger until the whole of it has
@@ -11,18 +12,26 @@
 //! does: of the address that holds most ([`ranking`](super::ranking)), the connection that holds most, and of that the
 //! largest request, gives way, and is told to try again. So neither a few that send much, or slowly, nor thousands that send
 //! little, on hundreds of connections of HTTP/2, shut out who has one request to make.
+//!
+//! Requests of those who have logged in are not told to give way; their answers are, by the same rule, for nobody knows whether
+//! they are ever read. Then the connection is closed, which alone frees what waits to be sent on it.
+//!
+//! Of one address no more than [`MOST_OF_ADDRESS`] requests are under way before their login. The next one has the place of one
+//! that is still being read: of the connection that has most of them, or of one that takes its time. A connection by which
+//! somebody has logged in is not counted, unless it is that of a proxy.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::request::Parts;
+use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connections::ConnectionId;
+use super::connections::{ConnectionId, Line, Visit};
 use super::proxies;
 use super::ranking::Ranking;
 use super::seldom::Seldom;
@@ -33,6 +42,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Requests that wait at a time for others to end. Who is about to get the room of one that gives way does not count.
 const MOST_WAITING: usize = 64;
+
+/// Requests of one address at a time whose login has not been accepted.
+const MOST_OF_ADDRESS: usize = 64;
+
+/// How long such a request may take to come before it makes room for another of its address.
+const COMES_WITHIN: Duration = Duration::from_secs(1);
 
 /// Seconds after which a caller that was turned away may try again, as `Retry-After` says it.
 pub const RETRY_AFTER: u32 = 5;
@@ -45,13 +60,16 @@ const HEADER: u64 = 100;
 
 /// There is no room for the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "The server is busy: other requests hold the {limit} bytes of server.{setting}, or this one held most of them. Try again \
-     in {RETRY_AFTER} seconds"
-)]
-pub struct Busy {
-    setting: &'static str,
-    limit: u64,
+pub enum Busy {
+    #[error(
+        "The server is busy: other requests and answers hold the {limit} bytes of server.{setting}, or this one held most of \
+         them. Try again in {RETRY_AFTER} seconds"
+    )]
+    Bytes { setting: &'static str, limit: u64 },
+    #[error(
+        "The server is busy: {MOST_OF_ADDRESS} requests of this address wait for their login. Try again in {RETRY_AFTER} seconds"
+    )]
+    Address,
 }
 
 /// How much is held, and how many were turned away, for whoever asks.
@@ -74,21 +92,21 @@ impl Budgets {
     /// `patience` is the longest time for a request: none waits for more than half of it.
     pub fn new(strangers: u64, callers: u64, patience: Duration) -> Self {
         let longest_wait = LONGEST_WAIT.min(patience / 2);
-        let budget = |setting, limit, yields| Arc::new(Budget::new(setting, limit, yields, longest_wait));
+        let budget = |setting, limit| Arc::new(Budget::new(setting, limit, longest_wait));
         Self {
-            strangers: budget("max_bytes_before_login", strangers, true),
-            callers: budget("max_bytes_after_login", callers, false),
+            strangers: budget("max_bytes_before_login", strangers),
+            callers: budget("max_bytes_after_login", callers),
         }
     }
 
-    /// A charge for a request that has just come. It holds nothing before [`Charge::grow`] is called, with [`weight_of_head`]
-    /// first.
+    /// A charge for a request that has just come. It holds nothing before [`Charge::come`] is called.
     pub fn charge(&self, parts: &Parts) -> Charge {
-        self.charge_to(Sender::of(parts))
+        let line = parts.extensions.get::<Line>().cloned();
+        Charge { line, ..self.charge_to(Sender::of(parts)) }
     }
 
     fn charge_to(&self, sender: Sender) -> Charge {
-        Charge { part: self.strangers.enter(sender), callers: Some(self.callers.clone()) }
+        Charge { part: self.strangers.enter(sender, Yields::Request), callers: Some(self.callers.clone()), line: None }
     }
 
     pub fn held(&self) -> [Held; 2] {
@@ -104,7 +122,7 @@ impl Default for Budgets {
 }
 
 /// What a request holds before any of its body has been read.
-pub fn weight_of_head(parts: &Parts) -> u64 {
+fn weight_of_head(parts: &Parts) -> u64 {
     let headers = parts.headers.iter().map(|(name, value)| HEADER + (name.as_str().len() + value.len()) as u64);
     let path = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
     PRESENCE + path as u64 + headers.sum::<u64>()
@@ -126,15 +144,64 @@ impl Sender {
     }
 }
 
-/// What a request holds. It is given back when this is dropped.
+/// What a request holds, or its answer. It is given back when this is dropped.
 #[derive(Debug)]
 pub struct Charge {
     part: Part,
     /// Where it goes with the login; None once it is there.
     callers: Option<Arc<Budget>>,
+    /// The connection of the request, where it was told.
+    line: Option<Line>,
+}
+
+/// Bytes that are charged for until the last of them is let go.
+struct Weighed<T> {
+    bytes: T,
+    _charge: Charge,
+}
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Weighed<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
 }
 
 impl Charge {
+    /// The head of the request has come: it is charged, and has its place among those of its address, perhaps after a while.
+    pub async fn come(&mut self, parts: &Parts) -> Result<(), Busy> {
+        self.grow(weight_of_head(parts)).await?;
+        let is_known = parts.extensions.get::<Visit>().is_some_and(Visit::has_let_in);
+        // Behind a proxy are others than who has logged in.
+        if is_known && proxies::addressed(parts).is_none() { Ok(()) } else { self.part.take_place().await }
+    }
+
+    /// All of the request has come: its client keeps nobody waiting.
+    pub fn has_come(&self) {
+        self.part.has_come();
+    }
+
+    /// The request is done with, and answered by so many bytes.
+    pub async fn answer(mut self, bytes: u64) -> Result<Self, Busy> {
+        let budget = self.callers.take().unwrap_or_else(|| self.part.budget.clone());
+        self.part = budget.enter(self.part.sender, Yields::Answer(self.line.clone()));
+        self.part.grow(bytes).await?;
+        Ok(self)
+    }
+
+    /// A charge of its own for a piece of an answer.
+    pub async fn piece(&self, bytes: u64) -> Result<Self, Busy> {
+        let (budget, line) = (&self.part.budget, self.line.clone());
+        let mut part = budget.enter(self.part.sender, Yields::Answer(line.clone()));
+        part.grow(bytes).await?;
+        Ok(Self { part, callers: None, line })
+    }
+
+    /// The answer, or a piece of it. Slices of it keep the charge.
+    pub fn around(mut self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        self.part.shrink(self.part.bytes.saturating_sub(bytes.as_ref().len() as u64));
+        Bytes::from_owner(Weighed { bytes, _charge: self })
+    }
+
     /// The request holds so many bytes more, if there is room for them, perhaps after a while. A request that alone is
     /// larger than the budget has it when nobody else does.
     pub async fn grow(&mut self, bytes: u64) -> Result<(), Busy> {
@@ -149,7 +216,7 @@ impl Charge {
     /// The login has been accepted.
     pub async fn accept(&mut self) -> Result<(), Busy> {
         let Some(callers) = &self.callers else { return Ok(()) };
-        let mut part = callers.enter(self.part.sender);
+        let mut part = callers.enter(self.part.sender, Yields::Not);
         part.grow(self.part.bytes).await?;
         // It may have been told to give way while it waited.
         self.part.leave()?;
@@ -173,16 +240,41 @@ impl Charge {
 struct Budget {
     setting: &'static str,
     limit: u64,
-    /// Who holds more gives way to who holds less.
-    yields: bool,
     longest_wait: Duration,
     state: Mutex<State>,
     /// Something was given back.
     freed: Notify,
     waiting: Semaphore,
     turned_away: AtomicU64,
-    /// The line that says so.
+    /// The lines that say so.
     full: Seldom,
+    full_address: Seldom,
+}
+
+/// Whether what is held may be told to give way.
+#[derive(Debug)]
+enum Yields {
+    Not,
+    /// A request, which waits to be told.
+    Request,
+    /// An answer, with whose connection it goes.
+    Answer(Option<Line>),
+}
+
+/// Who may be told to give way, and how.
+#[derive(Debug)]
+struct Holder {
+    gives_way: CancellationToken,
+    /// What is to be closed, if it is an answer.
+    line: Option<Line>,
+}
+
+/// A place among the requests of an address.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    sender: Sender,
+    since: Instant,
+    has_come: bool,
 }
 
 #[derive(Debug, Default)]
@@ -190,12 +282,14 @@ struct State {
     held: u64,
     /// Of what is held, the part of those who were told to give way.
     coming: u64,
-    /// Those who were not, and with what they are told.
-    holders: HashMap<u64, CancellationToken>,
+    /// Those who may be, and were not.
+    holders: HashMap<u64, Holder>,
     /// What those hold: addresses, the connections of an address, and the requests of a connection.
     networks: Ranking<(), Option<Network>>,
     connections: Ranking<Option<Network>, Sender>,
     requests: Ranking<Sender, u64>,
+    /// The requests of each address whose login is waited for, in the order in which they came.
+    places: HashMap<Network, BTreeMap<u64, Place>>,
     next: u64,
 }
 
@@ -227,24 +321,50 @@ impl State {
     fn tell(&mut self, sender: Sender, id: u64) {
         self.coming += self.requests.of(&sender, &id);
         self.count(sender, id, 0);
-        if let Some(told) = self.holders.remove(&id) {
-            told.cancel();
+        self.leave_place(sender, id);
+        if let Some(Holder { gives_way, line }) = self.holders.remove(&id) {
+            gives_way.cancel();
+            line.iter().for_each(Line::close);
         }
+    }
+
+    fn leave_place(&mut self, sender: Sender, id: u64) {
+        let Some(network) = sender.network else { return };
+        if let Some(places) = self.places.get_mut(&network) {
+            places.remove(&id);
+            if places.is_empty() {
+                self.places.remove(&network);
+            }
+        }
+    }
+
+    /// The request that is to make room for another of its address, or else when one may: the oldest that is still coming, of
+    /// the connection that has most of them if that remains no smaller than the newcomer's, or of any that takes its time.
+    fn of_address(&self, sender: Sender, network: Network, now: Instant) -> Result<(Sender, u64), Option<Instant>> {
+        let Some(places) = self.places.get(&network) else { return Err(None) };
+        let of = |sender: Sender| places.values().filter(|place| place.sender == sender).count();
+        let coming = || places.iter().filter(|(_, place)| !place.has_come).map(|(id, place)| (*place, *id));
+        // Of equals the oldest.
+        let most = coming().rev().max_by_key(|(place, _)| of(place.sender));
+        let greediest = most.filter(|(place, _)| of(place.sender) > of(sender) + 1);
+        let (place, id) = greediest.or_else(|| coming().next()).ok_or(None::<Instant>)?;
+        let until = place.since + COMES_WITHIN;
+        if greediest.is_some() || until <= now { Ok((place.sender, id)) } else { Err(Some(until)) }
     }
 }
 
 impl Budget {
-    fn new(setting: &'static str, limit: u64, yields: bool, longest_wait: Duration) -> Self {
+    fn new(setting: &'static str, limit: u64, longest_wait: Duration) -> Self {
         Self {
             setting,
             limit,
-            yields,
             longest_wait,
             state: Mutex::default(),
             freed: Notify::new(),
             waiting: Semaphore::new(MOST_WAITING),
             turned_away: AtomicU64::new(0),
             full: Seldom::default(),
+            full_address: Seldom::default(),
         }
     }
 
@@ -252,17 +372,25 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(self: &Arc<Self>, sender: Sender) -> Part {
+    fn enter(self: &Arc<Self>, sender: Sender, yields: Yields) -> Part {
         let mut state = self.state();
         state.next += 1;
         let (id, gives_way) = (state.next, CancellationToken::new());
-        state.holders.insert(id, gives_way.clone());
+        let line = match yields {
+            Yields::Not => None,
+            Yields::Request => Some(None),
+            Yields::Answer(line) => Some(line),
+        };
+        let may_yield = line.is_some();
+        if let Some(line) = line {
+            state.holders.insert(id, Holder { gives_way: gives_way.clone(), line });
+        }
         drop(state);
-        Part { budget: self.clone(), sender, id, bytes: 0, gives_way }
+        Part { budget: self.clone(), sender, id, bytes: 0, gives_way, may_yield }
     }
 
     fn busy(&self) -> Busy {
-        Busy { setting: self.setting, limit: self.limit }
+        Busy::Bytes { setting: self.setting, limit: self.limit }
     }
 
     fn turn_away(&self) {
@@ -270,6 +398,13 @@ impl Budget {
         if let Some(left_out) = self.full.is_due(Instant::now()) {
             let (setting, limit) = (self.setting, self.limit);
             tracing::warn!(setting, limit, left_out, "a request was turned away: all that requests may hold is held");
+        }
+    }
+
+    fn turn_away_from(&self, network: Network) {
+        if let Some(left_out) = self.full_address.is_due(Instant::now()) {
+            let most = MOST_OF_ADDRESS;
+            tracing::warn!(%network, most, left_out, "a request was turned away: too many of its address wait for their login");
         }
     }
 
@@ -296,9 +431,55 @@ struct Part {
     id: u64,
     bytes: u64,
     gives_way: CancellationToken,
+    may_yield: bool,
 }
 
 impl Part {
+    async fn take_place(&self) -> Result<(), Busy> {
+        let Some(network) = self.sender.network else { return Ok(()) };
+        let budget = self.budget.clone();
+        let end = Instant::now() + budget.longest_wait;
+        loop {
+            let freed = budget.freed.notified();
+            let mut freed = std::pin::pin!(freed);
+            freed.as_mut().enable();
+            let now = Instant::now();
+            match self.try_place(network, now) {
+                Ok(()) => return Ok(()),
+                Err(_) if now >= end => {
+                    budget.turn_away_from(network);
+                    return Err(Busy::Address);
+                }
+                // Whichever comes first: it is looked at again.
+                Err(next) => _ = tokio::time::timeout_at(next.unwrap_or(end).min(end), freed).await,
+            }
+        }
+    }
+
+    /// Or else when it may be tried again, if nothing else happens.
+    fn try_place(&self, network: Network, now: Instant) -> Result<(), Option<Instant>> {
+        let Self { sender, id, .. } = *self;
+        let mut state = self.budget.state();
+        // It is refused by whoever waits for that.
+        if !state.holders.contains_key(&id) {
+            return Ok(());
+        }
+        if state.places.get(&network).is_some_and(|places| places.len() >= MOST_OF_ADDRESS) {
+            let (told, number) = state.of_address(sender, network, now)?;
+            state.tell(told, number);
+            self.budget.turn_away_from(network);
+        }
+        state.places.entry(network).or_default().insert(id, Place { sender, since: now, has_come: false });
+        Ok(())
+    }
+
+    fn has_come(&self) {
+        let Some(network) = self.sender.network else { return };
+        if let Some(place) = self.budget.state().places.get_mut(&network).and_then(|places| places.get_mut(&self.id)) {
+            place.has_come = true;
+        }
+    }
+
     async fn grow(&mut self, bytes: u64) -> Result<(), Busy> {
         let budget = self.budget.clone();
         let grown = async {
@@ -334,10 +515,10 @@ impl Part {
     }
 
     fn try_grow(&mut self, bytes: u64) -> Result<(), Full> {
-        let Budget { limit, yields, .. } = *self.budget;
+        let Budget { limit, .. } = *self.budget;
         let budget = self.budget.clone();
         let mut state = budget.state();
-        if !state.holders.contains_key(&self.id) {
+        if self.may_yield && !state.holders.contains_key(&self.id) {
             return Err(Full::GivenUp);
         }
         let wanted = self.bytes.saturating_add(bytes).min(limit).max(self.bytes);
@@ -346,10 +527,12 @@ impl Part {
         if more <= free {
             state.held += more;
             self.bytes = wanted;
-            state.count(self.sender, self.id, wanted);
+            if self.may_yield {
+                state.count(self.sender, self.id, wanted);
+            }
             return Ok(());
         }
-        while yields && more > free.saturating_add(state.coming) {
+        while more > free.saturating_add(state.coming) {
             let Some((sender, id)) = state.greediest(self.sender, self.id, more) else { break };
             state.tell(sender, id);
             budget.turn_away();
@@ -365,7 +548,7 @@ impl Part {
         state.held -= less;
         if state.holders.contains_key(&self.id) {
             state.count(self.sender, self.id, self.bytes);
-        } else {
+        } else if self.may_yield {
             state.coming -= less;
         }
         drop(state);
@@ -381,6 +564,9 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.leave_place(self.sender, self.id);
+        drop(state);
         self.shrink(self.bytes);
         self.budget.state().holders.remove(&self.id);
     }
@@ -553,5 +739,77 @@ mod tests {
         for charge in waiting {
             charge.await.unwrap().unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn answers_that_nobody_takes_give_way_with_their_connection() {
+        let budgets = Budgets::new(1000, 100, PATIENCE);
+        let lines = [Line::default(), Line::default()];
+        let answer = async |from: Sender, line: &Line, bytes: u64| {
+            let charge = Charge { line: Some(line.clone()), ..budgets.charge_to(from) };
+            charge.answer(bytes).await
+        };
+        let greedy = answer(sender("192.0.2.1", 1), &lines[0], 60).await.unwrap();
+        let modest = answer(sender("192.0.2.2", 2), &lines[1], 30).await.unwrap();
+        // A request of somebody else is not kept waiting by them.
+        let mut request = charge(&budgets);
+        request.grow(20).await.unwrap();
+        let mut accepting = Box::pin(request.accept());
+        assert!((&mut accepting).now_or_never().is_none());
+        assert_eq!(lines.each_ref().map(Line::is_closed), [true, false]);
+        drop(greedy);
+        accepting.await.unwrap();
+        drop(modest);
+    }
+
+    /// Of a request without headers.
+    fn parts(has_let_in: bool) -> Parts {
+        let visit = Visit::new(false);
+        if has_let_in {
+            visit.be_known();
+        }
+        axum::http::Request::builder().extension(visit).body(()).unwrap().into_parts().0
+    }
+
+    #[tokio::test]
+    async fn of_one_address_only_so_many_wait_for_their_login() {
+        let (budgets, start) = (Budgets::new(1 << 30, 1 << 30, PATIENCE), Instant::now());
+        // Or else when it may be tried again.
+        let come = async |from: Sender, now: Instant| {
+            let mut charge = budgets.charge_to(from);
+            charge.grow(1).await.unwrap();
+            charge.part.try_place(from.network.unwrap(), now).map(|()| charge)
+        };
+        let told = |charges: &[Charge]| -> Vec<usize> {
+            let told = charges.iter().enumerate().filter(|(_, charge)| charge.part.gives_way.is_cancelled());
+            told.map(|(index, _)| index).collect()
+        };
+        // All but one place by one connection; a newcomer by another has one of its places, the oldest.
+        let mut held = Vec::new();
+        for _ in 0..MOST_OF_ADDRESS - 1 {
+            held.push(come(sender("192.0.2.1", 1), start).await.unwrap());
+        }
+        held.push(come(sender("192.0.2.1", 2), start).await.unwrap());
+        assert!(told(&held).is_empty());
+        held.push(come(sender("192.0.2.1", 3), start).await.unwrap());
+        assert_eq!(told(&held), [0]);
+        // Another address has places of its own, and who is known needs none.
+        let _other = come(sender("192.0.2.2", 9), start).await.unwrap();
+        let mut known = budgets.charge_to(sender("192.0.2.1", 1));
+        known.come(&parts(true)).await.unwrap();
+        assert_eq!(told(&held), [0]);
+        // The connection itself has no place of what has just come, but of what takes its time.
+        let later = start + COMES_WITHIN;
+        assert_eq!(come(sender("192.0.2.1", 1), start).await.unwrap_err(), Some(later));
+        held.push(come(sender("192.0.2.1", 1), later).await.unwrap());
+        assert_eq!(told(&held), [0, 1]);
+        // Nobody loses a place who keeps no one waiting.
+        held.iter().for_each(Charge::has_come);
+        assert_eq!(come(sender("192.0.2.1", 4), later + COMES_WITHIN).await.unwrap_err(), None);
+        let mut refused = budgets.charge_to(sender("192.0.2.1", 4));
+        assert_eq!(refused.come(&parts(false)).await, Err(Busy::Address), "after a while");
+        // With its login a request gives its place back.
+        held.last_mut().unwrap().accept().await.unwrap();
+        refused.come(&parts(false)).await.unwrap();
     }
 }

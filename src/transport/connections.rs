@@ -39,8 +39,8 @@ use crate::model::network::Network;
 
 pub(crate) use reserve::{Crowded, Visit, for_administrators};
 use stream::Counted;
-pub(crate) use stream::Watched;
-pub(crate) use table::{ConnectionId, Counts, LEAST_PROGRESS, RESERVED, Table};
+pub(crate) use stream::{Watched, with_known_bodies};
+pub(crate) use table::{ConnectionId, Counts, LEAST_PROGRESS, Line, RESERVED, Table};
 
 /// The most of a head of HTTP/1, and of what is read of a body at once. Each connection may hold as much.
 const MOST_READ: usize = 64 << 10;
@@ -156,3 +156,6 @@ pub(crate) async fn watch(table: Arc<Table>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use self::incoming::{Cut, Incoming};
-use super::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
+use super::budget::{Budgets, Charge, RETRY_AFTER};
 use super::connections::Visit;
 use super::multipart::{self, Event, Head, Malformed, MediaType, Parser};
 use super::proxies;
@@ -159,7 +159,7 @@ async fn read_and_close(
     mut charge: Charge,
     style: &mut Style,
 ) -> Result<String, Fault> {
-    charge.grow(weight_of_head(parts)).await?;
+    charge.come(parts).await?;
     let mut incoming = Incoming::new(body, state.patience, state.uploads.most_sent());
     let boundary = match check_head(state, parts) {
         Ok(boundary) => boundary,
@@ -403,11 +403,13 @@ async fn xml(form: &mut Form, head: &Head, name: &str, most: usize, limits: &soa
         form.grow(more.len() as u64).await?;
         bytes.extend_from_slice(&more);
     }
-    form.grow(soap::weight(&bytes, limits.elements)).await?;
     let unreadable = |problem: String| Fault::request_xml(format!("{name} cannot be read: {problem}"));
     let charset = soap::media_parameter(head.content_type.as_deref(), "charset");
     // Line breaks before the document are of the form, not of the document.
-    let text = soap::decode_text(bytes.trim_ascii_start(), charset.as_deref()).map_err(unreadable)?;
+    let document = bytes.trim_ascii_start();
+    form.grow(soap::decoded_room(document, charset.as_deref()) as u64).await?;
+    let text = soap::decode_text(document, charset.as_deref()).map_err(unreadable)?;
+    form.grow(soap::weight(&text, limits.elements)).await?;
     soap::parse(text.trim_start(), limits).map_err(unreadable)
 }
 

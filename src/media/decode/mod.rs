@@ -14,6 +14,7 @@ pub(in crate::media) mod png;
 mod png_colors;
 pub(in crate::media) mod psd;
 mod psd_layers;
+mod remarks;
 pub(in crate::media) mod tiff;
 mod watched;
 pub(in crate::media) mod webp;
@@ -33,6 +34,7 @@ use super::picture::Picture;
 use super::raster::{Layout, Raster};
 use super::rows::AnyRows;
 use super::sniff::sniff;
+pub(crate) use remarks::Remarks;
 pub(crate) use watched::Watched;
 
 /// Asked between steps of the work; true means stop.
@@ -58,6 +60,7 @@ pub(crate) struct Source<'a> {
     pub limits: &'a Limits,
     /// All that is kept of the picture is taken from it.
     pub share: Share,
+    pub remarks: Remarks,
 }
 
 /// The file of a picture, which ends with an error once the work is to stop.
@@ -82,7 +85,7 @@ impl<'a> Source<'a> {
             }
         };
         let file = BufReader::with_capacity(1 << 16, Watched::new(file, cancel));
-        Ok(Self { file, format, bytes, limits, share: Share::of(limits) })
+        Ok(Self { file, format, bytes, limits, share: Share::of(limits), remarks: Remarks::default() })
     }
 
     /// The whole file. Its size has been checked; memory is taken as bytes arrive.
@@ -99,10 +102,16 @@ pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, Med
 }
 
 /// Decodes a picture. The header has passed `limits` before memory is taken for pixels.
-pub(crate) fn decode<'a>(content: &Content, limits: &'a Limits, cancel: Cancel<'a>) -> Result<Decoded<'a>, MediaError> {
+pub(crate) fn decode<'a>(
+    content: &Content,
+    limits: &'a Limits,
+    cancel: Cancel<'a>,
+) -> Result<(Decoded<'a>, Remarks), MediaError> {
     let source = Source::open(content, limits, cancel)?;
+    let remarks = source.remarks.clone();
     let (_, decode) = decoder(source.format)?;
-    stoppable(source.format, cancel, || decode(source))
+    let decoded = stoppable(source.format, cancel, || decode(source))?;
+    Ok((decoded, remarks))
 }
 
 fn decoder(format: Format) -> Result<(Probe, Decode), MediaError> {
@@ -115,7 +124,7 @@ fn decoder(format: Format) -> Result<(Probe, Decode), MediaError> {
 /// Whether the alpha of a picture that comes as a flow lets nothing through. The answer is known for certain only after
 /// its last row, which is too late for whoever reads it; but what is not opaque mostly shows it in the first.
 pub(crate) fn is_opaque(content: &Content, limits: &Limits, cancel: Cancel<'_>) -> Result<bool, MediaError> {
-    let Decoded { picture, pixels } = decode(content, limits, cancel)?;
+    let (Decoded { picture, pixels }, _) = decode(content, limits, cancel)?;
     stoppable(picture.format, cancel, || match pixels {
         Pixels::Whole(raster) => Ok(raster.is_opaque()),
         Pixels::Flow(rows) => all_rows(rows, cancel, |layout, band| layout.all_opaque(band)),
@@ -155,7 +164,7 @@ fn all_rows(
 /// A tile of a pyramid: gray, or YCbCr turned to RGB.
 pub(crate) fn jpeg_tile(stream: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, MediaError> {
     let header = jpeg::embedded_header(&stream)?;
-    jpeg::decode_embedded(stream, &header, true, limits, &Share::of(limits)).map(|tile| tile.pixels)
+    jpeg::decode_embedded(stream, &header, true, limits, &Share::of(limits), None).map(|tile| tile.pixels)
 }
 
 pub(crate) use jpeg::{MOST_HALVINGS, Small as SmallJpeg};

@@ -2,8 +2,10 @@
 
 use std::io::{self, Read, Seek};
 
+use flate2::Crc;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Info, Reader, Transformations, Unit};
 
+use super::super::color::Note;
 use super::super::error::MediaError;
 use super::super::exif::ExifFacts;
 use super::super::format::Format;
@@ -21,14 +23,14 @@ const MOST_BESIDE: usize = 64 << 20;
 
 pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
-    open(source).and_then(|(reader, profile)| describe(reader.info(), profile, limits))
+    open(source).and_then(|(reader, beside)| describe(reader.info(), beside, limits))
 }
 
 pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let (limits, share) = (source.limits, source.share.clone());
-    let (mut reader, profile) = open(source)?;
-    let picture = describe(reader.info(), profile, limits)?;
-    let declared = Declared::of(reader.info(), profile);
+    let (mut reader, beside) = open(source)?;
+    let picture = describe(reader.info(), beside, limits)?;
+    let declared = Declared::of(reader.info(), beside.has_profile);
     let layout = match reader.output_color_type().0 {
         ColorType::Grayscale => Layout::Gray,
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,
@@ -111,11 +113,11 @@ impl Pieces for Progress<'_> {
     }
 }
 
-/// Opens a picture, and says whether it has a profile: one that is damaged, or unpacks to more than is taken, the decoder leaves
-/// out without a word.
-fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, bool), MediaError> {
+/// Opens a picture, and says what stands in front of its pixels: what of that is damaged, or unpacks to more than is taken, the
+/// decoder leaves out without a word.
+fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, Beside), MediaError> {
     let reading = |error| MediaError::reading(Format::Png, error);
-    let has_profile = has_profile(&mut source.file).map_err(reading)?;
+    let beside = Beside::find(&mut source.file).map_err(reading)?;
     source.file.rewind().map_err(reading)?;
     let limit = usize::try_from(source.limits.max_memory).unwrap_or(usize::MAX).min(MOST_BESIDE);
     let mut decoder = Decoder::new_with_limits(source.file, png::Limits { bytes: limit });
@@ -125,7 +127,7 @@ fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, bool), MediaError>
     decoder.set_ignore_text_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
     source.limits.check_size(header.width.into(), header.height.into())?;
-    Ok((decoder.read_info().map_err(refused)?, has_profile))
+    Ok((decoder.read_info().map_err(refused)?, beside))
 }
 
 /// Whether its rows have 16 bits a sample.
@@ -133,29 +135,62 @@ fn is_deep(reader: &Reader<Input<'_>>) -> bool {
     reader.output_color_type().1 == BitDepth::Sixteen
 }
 
-/// Most chunks in front of the pixels that are looked through for a profile, which comes soon.
+/// Most chunks in front of the pixels that are looked through, which come soon.
 const MOST_IN_FRONT: u32 = 1000;
 
-fn has_profile(input: &mut Input<'_>) -> io::Result<bool> {
-    const CHECKSUM: i64 = 4;
-    input.seek_relative(8)?;
-    for _ in 0..MOST_IN_FRONT {
-        let mut head = [0; 8];
-        match input.read_exact(&mut head) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            read => read?,
-        }
-        let [l0, l1, l2, l3, kind @ ..] = head;
-        match &kind {
-            b"iCCP" => return Ok(true),
-            b"IDAT" => break,
-            _ => input.seek_relative(i64::from(u32::from_be_bytes([l0, l1, l2, l3])) + CHECKSUM)?,
-        }
-    }
-    Ok(false)
+/// What stands in front of the pixels.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beside {
+    has_profile: bool,
+    /// Something that is made use of is not what it was when it was written.
+    is_damaged: bool,
 }
 
-fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Picture, MediaError> {
+impl Beside {
+    fn find(input: &mut Input<'_>) -> io::Result<Self> {
+        const CHECKSUM: i64 = 4;
+        let mut beside = Self::default();
+        input.seek_relative(8)?;
+        for _ in 0..MOST_IN_FRONT {
+            let mut head = [0; 8];
+            match input.read_exact(&mut head) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                read => read?,
+            }
+            let [l0, l1, l2, l3, kind @ ..] = head;
+            let length = u32::from_be_bytes([l0, l1, l2, l3]);
+            match &kind {
+                b"IDAT" => break,
+                b"tRNS" | b"eXIf" | b"pHYs" => beside.is_damaged |= !is_sound(input, kind, length)?,
+                _ => {
+                    beside.has_profile |= &kind == b"iCCP";
+                    input.seek_relative(i64::from(length) + CHECKSUM)?;
+                }
+            }
+        }
+        Ok(beside)
+    }
+}
+
+/// Whether the checksum of a chunk is that of what it holds, or it breaks off, which others find out.
+fn is_sound(input: &mut Input<'_>, kind: [u8; 4], length: u32) -> io::Result<bool> {
+    let (mut sum, mut content) = (Crc::new(), input.take(length.into()));
+    sum.update(&kind);
+    let mut piece = [0; 4096];
+    loop {
+        match content.read(&mut piece)? {
+            0 => break,
+            count => sum.update(&piece[..count]),
+        }
+    }
+    let mut written = [0; 4];
+    match input.read_exact(&mut written) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+        read => read.map(|()| u32::from_be_bytes(written) == sum.sum()),
+    }
+}
+
+fn describe(info: &Info<'_>, beside: Beside, limits: &Limits) -> Result<Picture, MediaError> {
     limits.check_size(info.width.into(), info.height.into())?;
     let (color, alpha) = match info.color_type {
         ColorType::Grayscale => (ColorModel::Gray, false),
@@ -164,7 +199,7 @@ fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Pictu
         ColorType::Rgba => (ColorModel::Rgb, true),
         ColorType::Indexed => (ColorModel::Palette, false),
     };
-    let declared = Declared::of(info, has_profile);
+    let declared = Declared::of(info, beside.has_profile);
     let facts = info.exif_metadata.as_deref().map(ExifFacts::read).unwrap_or_default();
     let density = info.pixel_dims.filter(|dims| dims.unit == Unit::Meter);
     let density =
@@ -183,9 +218,9 @@ fn describe(info: &Info<'_>, has_profile: bool, limits: &Limits) -> Result<Pictu
         },
         has_alpha: alpha || info.trns.is_some(),
         is_animated: info.animation_control.is_some_and(|control| control.num_frames > 1),
-        notes: declared.note().into_iter().collect(),
+        notes: beside.is_damaged.then_some(Note::PartLeftOut).into_iter().chain(declared.note()).collect(),
         // Nothing is no profile, and is said to have been left out.
-        profile: (has_profile && !matches!(declared, Declared::Other(_)))
+        profile: (beside.has_profile && !matches!(declared, Declared::Other(_)))
             .then(|| Profile::new(info.icc_profile.as_deref().unwrap_or_default().to_vec())),
         resolution: density.or(facts.resolution),
         orientation: facts.orientation,

@@ -27,7 +27,7 @@ fn drawn(shop: &Workshop) -> PathBuf {
 
 fn read(source: &Path) -> Result<Vec<u8>, MediaError> {
     let limits = Limits::default();
-    let decoded = decode(&source.into(), &limits, &never)?;
+    let (decoded, _) = decode(&source.into(), &limits, &never)?;
     match decoded.pixels {
         Decoded::Whole(raster) => Ok(raster.pixels().to_vec()),
         Decoded::Flow(mut rows) => {

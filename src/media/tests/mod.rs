@@ -1,3 +1,4 @@
+mod damage;
 mod edits;
 mod hostile;
 mod jpegs;

@@ -10,7 +10,7 @@ use super::support::*;
 
 fn read(source: &Path) -> Result<(Picture, Vec<u8>), MediaError> {
     let limits = Limits::default();
-    let decoded = decode(&source.into(), &limits, &never)?;
+    let (decoded, _) = decode(&source.into(), &limits, &never)?;
     let pixels = match decoded.pixels {
         Decoded::Whole(raster) => raster.pixels().to_vec(),
         Decoded::Flow(mut rows) => {

@@ -223,13 +223,13 @@ fn file(is_little: bool, mut tags: Vec<(u16, Vec<u32>)>, strips: &[(u32, u32)], 
 
 fn read(from: &Path) -> Result<(Layout, Vec<u8>, Vec<Note>), MediaError> {
     let limits = Limits::default();
-    let decoded = decode(&from.into(), &limits, &never)?;
+    let (decoded, remarks) = decode(&from.into(), &limits, &never)?;
     let Decoded::Flow(mut rows) = decoded.pixels else { panic!("TIFF comes as a flow") };
     let (mut pixels, layout) = (Vec::new(), rows.layout());
     loop {
         let band = rows.read(5)?;
         if band.is_empty() {
-            return Ok((layout, pixels, decoded.picture.notes));
+            return Ok((layout, pixels, [decoded.picture.notes, remarks.notes()].concat()));
         }
         pixels.extend_from_slice(&band);
     }
@@ -441,7 +441,7 @@ fn a_strip_as_large_as_the_picture_is_read_in_pieces() {
         let packed = shop.file("packed.tif");
         run("tiffcp", &["-c", compression, "-r", "100000", path(&plain), path(&packed)]);
         let limits = Limits { max_memory: 2 << 20, ..Limits::default() };
-        let decoded = decode(&(&packed).into(), &limits, &never).unwrap();
+        let (decoded, _) = decode(&(&packed).into(), &limits, &never).unwrap();
         let Decoded::Flow(mut rows) = decoded.pixels else { panic!("TIFF comes as a flow") };
         let mut count = 0;
         loop {
@@ -494,4 +494,139 @@ fn damaged_pages_are_refused_or_read() {
         }
     }
     assert!(refused > 100 && read_all_the_same > 100, "{refused} and {read_all_the_same}");
+}
+
+/// The checksum behind what is compressed by Deflate, of whole strips, long ones in pieces, and tiles.
+#[test]
+fn a_checksum_that_does_not_fit_is_told() {
+    let shop = Workshop::new();
+    let plain = shop.sample("قميص.tif", 128);
+    for (packing, name) in [
+        (&["-c", "zip:2", "-r", "7"][..], "strips"),
+        (&["-c", "zip", "-r", "100000"], "one strip"),
+        (&["-c", "zip", "-t", "-w", "48", "-l", "32"], "tiles"),
+        (&["-c", "zip", "-r", "9", "-p", "separate"], "planes"),
+    ] {
+        let packed = shop.file("packed.tif");
+        run("tiffcp", &[packing, &[path(&plain), path(&packed)]].concat());
+        let (_, pixels, notes) = read(&packed).unwrap();
+        assert!(!notes.contains(&Note::ChecksumWrong), "{name}: {notes:?}");
+        let mut bytes = fs::read(&packed).unwrap();
+        // libtiff writes the directory behind the pixels: the last strip ends before it.
+        let directory = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+        let end = (0..2).map(|back| directory - back).find(|end| bytes[end - 1] != 0 || *end % 2 == 0).unwrap();
+        let before = bytes.clone();
+        for at in end - 4..end {
+            bytes[at] ^= 0x55;
+        }
+        assert_ne!(bytes, before);
+        fs::write(&packed, &bytes).unwrap();
+        let (_, damaged, notes) = read(&packed).unwrap();
+        assert!(notes.contains(&Note::ChecksumWrong), "{name}: {notes:?}");
+        assert_eq!(damaged, pixels, "{name}");
+    }
+}
+
+/// L*a*b* in 16 bits, in planes and beside other samples: each sample is what it is by its place in the pixel.
+#[test]
+fn deep_lab_is_read_wherever_its_samples_lie() {
+    let shop = Workshop::new();
+    let page = |extra: &[u32], is_planar| Page {
+        photometric: 9,
+        colors: 3,
+        depth: Depth::Unsigned(16),
+        extra: extra.to_vec(),
+        is_planar,
+        is_little: true,
+    };
+    let at = shop.file("lab.tif");
+    let mut colors = |extra: &[u32], is_planar| {
+        page(extra, is_planar).write(&at);
+        let (layout, pixels, _) = read(&at).unwrap();
+        pixels.chunks_exact(layout.samples()).flat_map(|pixel| pixel[..3].to_vec()).collect::<Vec<u8>>()
+    };
+    let plain = colors(&[], false);
+    for (extra, is_planar) in [(&[][..], true), (&[0], false), (&[2], false), (&[2], true)] {
+        assert_eq!(colors(extra, is_planar), plain, "{extra:?} {is_planar}");
+    }
+}
+
+/// A tile is unpacked as wide as it is stored, however narrow the page.
+#[test]
+fn tiles_that_reach_beyond_the_page_are_held_against_the_memory() {
+    const SIDE: u32 = 4096;
+    let shop = Workshop::new();
+    let tags = vec![
+        (256, vec![1]),
+        (257, vec![SIDE]),
+        (258, vec![1]),
+        (259, vec![1]),
+        (262, vec![1]),
+        (273, vec![0]),
+        (277, vec![1]),
+        (279, vec![SIDE * SIDE / 8]),
+        (322, vec![SIDE]),
+        (323, vec![SIDE]),
+    ];
+    let at = shop.file("wide.tif");
+    let length = SIDE * SIDE / 8;
+    fs::write(&at, file(true, tags, &[(0, length)], &vec![0x55; length as usize])).unwrap();
+    assert_eq!(read(&at).unwrap().1.len(), SIDE as usize);
+    let limits = Limits { max_memory: 8 << 20, ..Limits::default() };
+    let refused = decode(&(&at).into(), &limits, &never).map(drop).unwrap_err();
+    assert!(matches!(refused, MediaError::TooMuchMemory { .. }), "{refused}");
+}
+
+/// Of a tag that has one number by its meaning no more is read, however many directories claim millions.
+#[test]
+fn one_number_is_read_where_one_is_meant() {
+    const DIRECTORIES: u32 = 400;
+    const CLAIMED: u32 = 2 << 20;
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    let entry = |tag: u16, kind: u16, count: u32, value: u32| {
+        [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat()
+    };
+    for number in 0..DIRECTORIES {
+        bytes.extend(2_u16.to_le_bytes());
+        bytes.extend(entry(254, 4, CLAIMED, 0));
+        bytes.extend(entry(256, 4, 1, 1));
+        let next = if number + 1 == DIRECTORIES { 0 } else { bytes.len() as u32 + 4 };
+        bytes.extend(next.to_le_bytes());
+    }
+    bytes.resize(CLAIMED as usize * 4, 0);
+    let shop = Workshop::new();
+    let at = shop.file("many.tif");
+    fs::write(&at, bytes).unwrap();
+    let read = std::cell::Cell::new(0);
+    // It is asked whether to stop at each piece that is read.
+    let count = || {
+        read.set(read.get() + 1);
+        false
+    };
+    let refused = decode(&(&at).into(), &Limits::default(), &count).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("how high"), "{refused}");
+    assert!(read.get() < 10 * DIRECTORIES, "{} pieces", read.get());
+}
+
+/// Without its length, which some writers leave out, a single strip ends with the file.
+#[test]
+fn a_single_jpeg_strip_needs_no_length() {
+    let shop = Workshop::new();
+    let mut stream = Vec::new();
+    let gray: Vec<u8> = (0..32 * 16).map(|at| (at % 251) as u8).collect();
+    jpeg_encoder::Encoder::new(&mut stream, 90).encode(&gray, 32, 16, jpeg_encoder::ColorType::Luma).unwrap();
+    let tags = vec![
+        (256, vec![32]),
+        (257, vec![16]),
+        (258, vec![8]),
+        (259, vec![7]),
+        (262, vec![1]),
+        (273, vec![0]),
+        (277, vec![1]),
+        (278, vec![16]),
+    ];
+    let at = shop.file("jpeg.tif");
+    fs::write(&at, file(true, tags, &[(0, stream.len() as u32)], &stream)).unwrap();
+    let (_, pixels, notes) = read(&at).unwrap();
+    assert_eq!((pixels.len(), notes), (32 * 16, vec![]));
 }

@@ -54,6 +54,11 @@ impl Visit {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub fn be_known(&self) {
+        self.has_let_in.store(true, Ordering::Release);
+    }
+
     pub fn has_let_in(&self) -> bool {
         self.has_let_in.load(Ordering::Acquire)
     }

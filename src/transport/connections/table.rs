@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
@@ -96,7 +97,7 @@ struct Member {
     /// There is something to send that the kernel has not taken yet.
     stuck: Option<Pace>,
     broken_off: u32,
-    line: Arc<Line>,
+    line: Line,
 }
 
 /// How far a client has come with what it is to take.
@@ -121,17 +122,17 @@ impl Pace {
     }
 }
 
-/// What a connection and the table share.
-#[derive(Debug, Default)]
-struct Line {
-    closed: AtomicBool,
-    told: CancellationToken,
-}
+/// By what a connection is told to end. It goes with each request; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line(CancellationToken);
 
 impl Line {
-    fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.told.cancel();
+    pub fn close(&self) {
+        self.0.cancel();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.0.is_cancelled()
     }
 }
 
@@ -283,7 +284,7 @@ impl Table {
             }
         };
         state.next += 1;
-        let (id, line, visit) = (state.next, Arc::<Line>::default(), Visit::new(is_reserved));
+        let (id, line, visit) = (state.next, Line::default(), Visit::new(is_reserved));
         let member = Member {
             network,
             visit: visit.clone(),
@@ -303,7 +304,7 @@ impl Table {
         if is_due_earlier {
             self.changed.notify_one();
         }
-        Some(Place { table: self.clone(), id, line, visit })
+        Some(Place { table: self.clone(), id, line, visit, exchange: Arc::default() })
     }
 
     fn say(&self, state: &State, now: Instant) {
@@ -332,13 +333,13 @@ impl Table {
             // It is counted until it is gone: what it does just now may take a moment to end.
             state.set_busy(id);
             if let Some(member) = state.members.get_mut(&id)
-                && !member.line.closed.load(Ordering::Acquire)
+                && !member.line.is_closed()
             {
                 self.expired.fetch_add(1, Ordering::Relaxed);
                 member.line.close();
             }
         }
-        let open = state.members.values().filter(|member| !member.line.closed.load(Ordering::Acquire));
+        let open = state.members.values().filter(|member| !member.line.is_closed());
         open.map(due).min()
     }
 
@@ -362,7 +363,7 @@ impl Table {
                 member.line.close();
             }
         }
-        if !state.members.get(&id).is_some_and(|member| member.line.closed.load(Ordering::Acquire)) {
+        if !state.members.get(&id).is_some_and(|member| member.line.is_closed()) {
             state.set_idle(id);
         }
         drop(state);
@@ -377,18 +378,51 @@ impl Table {
 pub(super) struct Place {
     table: Arc<Table>,
     id: u64,
-    line: Arc<Line>,
+    line: Line,
     visit: Visit,
+    exchange: Arc<Exchange>,
+}
+
+/// How far the one request of HTTP/1 is that is under way on a connection, for whoever comes upon the end of what its client
+/// sends. That is no end of the connection: who has sent all that there is may shut that side, and waits for its answer.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    stage: AtomicU8,
+    pub changed: AtomicWaker,
+}
+
+/// The stages of an exchange.
+pub(super) mod stage {
+    /// There is none, or it is one of HTTP/2.
+    pub const NONE: u8 = 0;
+    /// Its body is not asked for just now.
+    pub const BEGUN: u8 = 1;
+    /// More of its body is waited for.
+    pub const WANTS: u8 = 2;
+    /// All of it has been read.
+    pub const WHOLE: u8 = 3;
+}
+
+impl Exchange {
+    pub fn stage(&self) -> u8 {
+        self.stage.load(Ordering::Acquire)
+    }
+
+    pub fn set(&self, stage: u8) {
+        if self.stage.swap(stage, Ordering::AcqRel) != stage {
+            self.changed.wake();
+        }
+    }
 }
 
 impl Place {
     /// Ends when the connection is to be closed.
     pub async fn closed(&self) {
-        self.line.told.cancelled().await;
+        self.line.0.cancelled().await;
     }
 
     pub fn is_closed(&self) -> bool {
-        self.line.closed.load(Ordering::Acquire)
+        self.line.is_closed()
     }
 
     pub const fn id(&self) -> ConnectionId {
@@ -396,7 +430,15 @@ impl Place {
     }
 
     pub fn told(&self) -> CancellationToken {
-        self.line.told.clone()
+        self.line.0.clone()
+    }
+
+    pub const fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    pub const fn line(&self) -> &Line {
+        &self.line
     }
 
     pub const fn visit(&self) -> &Visit {
@@ -477,6 +519,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         let is_complete = self.is_complete.load(Ordering::Relaxed);
+        self.place.exchange.set(stage::NONE);
         self.place.table.change(self.place.id, Instant::now(), |member| {
             member.requests -= 1;
             member.answers.remove(&self.number);

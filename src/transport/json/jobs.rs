@@ -24,7 +24,6 @@ use crate::model::state::State as RunState;
 use crate::service::jobs::board::{Found, JobsPage, JobsQuery, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
 use crate::service::jobs::{Controlled, Verb};
 use crate::service::{Caller, Credentials, Error};
-use crate::transport::budget::weight_of_head;
 use crate::transport::connections::Visit;
 use crate::transport::{proxies, soap};
 
@@ -48,9 +47,9 @@ impl FromRequestParts<Arc<JsonState>> for Caller {
         // Logins may wait for each other.
         let mut charge = state.budgets.charge(parts);
         let given_up = charge.given_up();
-        let weight = weight_of_head(parts);
         let log_in = async {
-            charge.grow(weight).await?;
+            charge.come(parts).await?;
+            charge.has_come();
             Ok::<_, Problem>(state.services.authenticate(credentials).await?)
         };
         let caller = tokio::select! {

@@ -21,14 +21,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use axum::body::{self, Body};
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::budget::Budgets;
 use super::connections::Table;
-use crate::service::Services;
 use crate::service::jobs::Limits;
+use crate::service::{Error, Services};
+
+use problem::Problem;
 
 pub use metrics::{HttpMetrics, LastPage, measured};
 
@@ -70,13 +76,32 @@ impl Accepting {
 
 /// The routes.
 pub fn router(state: Arc<JsonState>) -> Router {
-    Router::new()
+    let jobs = Router::new()
         .route("/api/jobs", get(jobs::list))
         .route("/api/jobs/{id}", get(jobs::show))
         .route("/api/jobs/{id}/log", get(jobs::log))
         .route("/api/jobs/{id}/{verb}", post(jobs::control))
-        .route("/healthz", get(health::alive))
+        .route_layer(middleware::from_fn_with_state(state.clone(), charge_answer));
+    jobs.route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))
         .with_state(state)
+}
+
+/// What is answered to those who have logged in is charged for until it is sent. Refusals are short.
+async fn charge_answer(State(state): State<Arc<JsonState>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let charge = state.budgets.charge(&parts);
+    let (head, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
+    if !head.status.is_success() {
+        return Response::from_parts(head, body);
+    }
+    let charged = async {
+        let bytes = body::to_bytes(body, usize::MAX).await.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok::<_, Problem>(charge.answer(bytes.len() as u64).await?.around(bytes))
+    };
+    match charged.await {
+        Ok(bytes) => Response::from_parts(head, Body::from(bytes)),
+        Err(problem) => problem.into_response(),
+    }
 }

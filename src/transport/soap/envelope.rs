@@ -146,6 +146,9 @@ pub fn action_name(action: &str) -> &str {
     bare.rsplit(['/', '#']).next().unwrap_or(bare)
 }
 
+/// The most bytes of a reply document around the content of its body.
+pub const ROOM: usize = 256;
+
 /// A whole reply document around the content of its body.
 pub fn wrap(framing: Framing, body: &str) -> String {
     let (before, after) = around(framing);

@@ -52,7 +52,7 @@ pub use router::{
     OperationName, PLAIN_PATH, SOAP_PATH, SoapState, announced, awaits_continue, closes_unread, router, weight,
     write_answer,
 };
-pub use text::{decode as decode_text, parameter as media_parameter};
+pub use text::{decode as decode_text, parameter as media_parameter, room as decoded_room};
 pub use unpack::Codings;
 pub use xml::{Element, Limits, parse};
 
@@ -69,7 +69,6 @@ pub struct Request {
     pub app_name: Option<String>,
     pub app_version: Option<String>,
     pub origin: Origin,
-    pub admission: Admission,
 }
 
 /// What a call holds, and what it came by.
@@ -80,7 +79,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// To be told when the login has been accepted, and to be kept until the call is answered.
+    /// To be told when the login has been accepted.
     pub async fn accept(&mut self, caller: &Caller) -> Result<(), Fault> {
         self.visit
             .iter()
@@ -117,7 +116,7 @@ pub trait Dispatch: Send + Sync {
     /// Whose login it is that stands in the head of a request.
     async fn log_in(&self, credentials: Credentials, origin: &Origin) -> Result<Caller, Fault>;
 
-    async fn call(&self, request: Request) -> Result<Answer, Fault>;
+    async fn call(&self, request: Request, admission: &mut Admission) -> Result<Answer, Fault>;
 }
 
 /// What an administrator may set.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Answer, Credentials, Dispatch, Fault, FaultCode, Origin, Request};
+use super::{Admission, Answer, Credentials, Dispatch, Fault, FaultCode, Origin, Request};
 use crate::contract::Operation;
 use crate::model::locale::Locale;
 use crate::service::pages::{Pages, Rest};
@@ -173,7 +173,7 @@ impl Dispatch for ServiceDispatch {
         self.services.authenticate(credentials).await.map_err(fault)
     }
 
-    async fn call(&self, mut request: Request) -> Result<Answer, Fault> {
+    async fn call(&self, request: Request, admission: &mut Admission) -> Result<Answer, Fault> {
         let credentials = service::Credentials {
             user: request.credentials.as_ref().map(|credentials| credentials.user.clone()),
             password: request.credentials.map(|credentials| credentials.password),
@@ -184,7 +184,7 @@ impl Dispatch for ServiceDispatch {
             address: Some(request.origin.base_url.clone()),
         };
         let caller = self.services.authenticate(credentials).await.map_err(fault)?;
-        request.admission.accept(&caller).await?;
+        admission.accept(&caller).await?;
         answer(&self.services, &caller, request.operation, request.param).await.map_err(fault)
     }
 }

@@ -29,6 +29,11 @@ pub(super) fn root<'a>(content_type: Option<&'a str>, bytes: &'a [u8]) -> Result
     }
 }
 
+/// The most bytes that the envelope takes beside what it came in.
+pub(super) fn room(content_type: Option<&str>, bytes: &[u8]) -> usize {
+    if content_type.and_then(related).is_some() { bytes.len() } else { 0 }
+}
+
 /// True if the root of this media type is an envelope of SOAP 1.2, so that the reply is one too.
 pub(super) fn is_soap_12(content_type: &str) -> bool {
     let root_type = related(content_type).and_then(Result::ok).and_then(|media_type| media_type.root_type);
@@ -46,7 +51,8 @@ fn related(content_type: &str) -> Option<Result<MediaType, String>> {
 fn only_part<'a>(boundary: &str, bytes: &[u8]) -> Result<Root<'a>, String> {
     let mut parser = Parser::new(boundary, Limits::DEFAULT);
     let mut pieces = bytes.chunks(PIECE);
-    let (mut content, mut content_type, mut is_over) = (Vec::new(), None, false);
+    // It is a part of what is there, so that it never has to grow.
+    let (mut content, mut content_type, mut is_over) = (Vec::with_capacity(bytes.len()), None, false);
     loop {
         match parser.next_event().map_err(|problem| problem.to_string())? {
             Some(Event::Begin(head)) if parser.part() > 1 => {

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use crate::contract::{Operation, Version};
+use crate::transport::budget::Charge;
 
 use super::{
     encode::{Encoded, Frame, frame},
@@ -19,7 +20,8 @@ use super::{
 
 /// What goes into the body of a reply.
 pub enum Reply {
-    Whole(String),
+    /// With the charge for it.
+    Whole(String, Charge),
     Listed(Listed),
 }
 
@@ -29,6 +31,8 @@ pub struct Listed {
     version: Version,
     frame: Frame,
     pages: BoxStream<'static, Result<Vec<Value>, Fault>>,
+    /// Whose pieces are charged for, each until it is sent.
+    charge: Charge,
 }
 
 impl Listed {
@@ -37,19 +41,20 @@ impl Listed {
         field: &'static str,
         version: Version,
         pages: BoxStream<'static, Result<Vec<Value>, Fault>>,
+        charge: Charge,
     ) -> Result<Self, Fault> {
         let result = &operation.result;
         let frame = frame(&result.name, result, field, version).ok_or_else(|| {
             tracing::error!(operation = operation.name, field, "an answer is not the list that it was said to be");
             Fault::exception("Internal error: the server's log has more")
         })?;
-        Ok(Self { operation, version, frame, pages })
+        Ok(Self { operation, version, frame, pages, charge })
     }
 
     /// The whole document. A fault in a later page ends it without its end, and the connection with it: a list that is
     /// short but well-formed would pass for the whole.
     pub fn body(self, framing: Framing, compresses: bool) -> Body {
-        let Self { operation, version, frame, pages } = self;
+        let Self { operation, version, frame, pages, charge } = self;
         let (before, after) = envelope::around(framing);
         let (head, tail) = (format!("{before}{}", frame.head), format!("{}{after}", frame.tail));
         let items = pages.map(move |page| match page {
@@ -60,7 +65,8 @@ impl Listed {
             }
         });
         let document = stream::iter([Ok(head)]).chain(items).chain(stream::iter([Ok(tail)])).map_ok(Bytes::from);
-        if compresses { Body::from_stream(compressed(document)) } else { Body::from_stream(up_to_an_error(document)) }
+        let pieces = if compresses { compressed(document) } else { document.boxed() };
+        Body::from_stream(up_to_an_error(charged(pieces, operation, charge)))
     }
 }
 
@@ -74,6 +80,24 @@ pub fn complete(encoded: Encoded, operation: &Operation, version: Version) -> St
 }
 
 type Pieces = BoxStream<'static, io::Result<Bytes>>;
+
+/// Pieces that hold what they are charged with until they are sent.
+fn charged(
+    pieces: Pieces,
+    operation: &'static Operation,
+    charge: Charge,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    stream::unfold((pieces, charge), move |(mut pieces, charge)| async move {
+        let piece = match pieces.next().await? {
+            Ok(piece) => charge.piece(piece.len() as u64).await.map(|charge| charge.around(piece)).map_err(|busy| {
+                tracing::error!(operation = operation.name, %busy, "a reply was cut off: there is no room for its next page");
+                io::Error::other(busy)
+            }),
+            Err(error) => Err(error),
+        };
+        Some((piece, (pieces, charge)))
+    })
+}
 
 /// Nothing follows an error.
 fn up_to_an_error(pieces: impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static) -> Pieces {

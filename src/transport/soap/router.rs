@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use crate::contract::{Contract, Operation, Version};
-use crate::transport::budget::{Budgets, Charge, RETRY_AFTER, weight_of_head};
+use crate::transport::budget::{Budgets, Charge, RETRY_AFTER};
 use crate::transport::connections::{Crowded, Visit};
 use crate::transport::proxies;
 
@@ -149,18 +149,26 @@ async fn exchange(
     style: &mut Style,
 ) -> Result<Reply, Fault> {
     let mut admission = Admission { charge, visit: parts.extensions.get::<Visit>().cloned() };
-    admission.charge.grow(weight_of_head(parts)).await?;
+    admission.charge.come(parts).await?;
     let early = log_in_early(state, parts, admission.visit.as_ref()).await;
     let bytes = read_body(parts, body, state.settings.max_body_bytes, &mut admission.charge, style).await?;
-    admission.charge.grow(weight(&bytes, state.settings.xml.elements)).await?;
-    let mut call = read_call(state, endpoint, parts, &bytes, (admission, early), style).await?;
-    call.admission.charge.shrink(bytes.capacity() as u64);
+    let call = read_call(state, endpoint, parts, &bytes, (&mut admission.charge, early), style).await?;
+    admission.charge.shrink(bytes.capacity() as u64);
     drop(bytes);
     let (operation, version) = (call.operation, call.version);
-    match state.dispatch.call(call).await? {
-        Answer::Whole(answer) => write_answer(&answer, operation, version).map(Reply::Whole),
-        Answer::Listed { field, pages } => Ok(Reply::Listed(Listed::new(operation, field, version, pages)?)),
-    }
+    let answer = state.dispatch.call(call, &mut admission).await?;
+    let Admission { charge, .. } = admission;
+    Ok(match answer {
+        Answer::Whole(answer) => {
+            let element = write_answer(&answer, operation, version)?;
+            drop(answer);
+            let charge = charge.answer((element.len() + envelope::ROOM) as u64).await?;
+            Reply::Whole(element, charge)
+        }
+        Answer::Listed { field, pages } => {
+            Reply::Listed(Listed::new(operation, field, version, pages, charge.answer(0).await?)?)
+        }
+    })
 }
 
 /// What came of the login in the head of a request.
@@ -185,10 +193,10 @@ async fn log_in_early(state: &SoapState, parts: &Parts, visit: Option<&Visit>) -
     }
 }
 
-/// What a request takes at most while it is read, beside its bytes: its text as it is and as values, and its elements.
-pub fn weight(bytes: &[u8], most_elements: usize) -> u64 {
-    let tags = bytes.iter().filter(|byte| **byte == b'<').count().min(2 * most_elements);
-    2 * bytes.len() as u64 + tags as u64 * TAG
+/// What the text of a request takes at most while it is read, beside what it lies in: a copy of it, its values, and its elements.
+pub fn weight(text: &str, most_elements: usize) -> u64 {
+    let tags = text.bytes().filter(|byte| *byte == b'<').count().min(2 * most_elements);
+    2 * text.len() as u64 + tags as u64 * TAG
 }
 
 async fn parse(text: Cow<'_, str>, limits: xml::Limits) -> Result<Element, Fault> {
@@ -211,15 +219,19 @@ async fn read_call(
     endpoint: Endpoint,
     parts: &Parts,
     bytes: &[u8],
-    (admission, early): (Admission, Early),
+    (charge, early): (&mut Charge, Early),
     style: &mut Style,
 ) -> Result<Request, Fault> {
     style.guess(bytes);
     let unreadable = |problem: String| Fault::request_xml(format!("The request cannot be read: {problem}"));
     let sent_as = header_text(&parts.headers, header::CONTENT_TYPE.as_str());
+    charge.grow(related::room(sent_as, bytes) as u64).await?;
     let root = related::root(sent_as, bytes).map_err(unreadable)?;
     let content_type = root.content_type.as_deref();
-    let text = text::decode(&root.bytes, parameter(content_type, "charset").as_deref()).map_err(unreadable)?;
+    let charset = parameter(content_type, "charset");
+    charge.grow(text::room(&root.bytes, charset.as_deref()) as u64).await?;
+    let text = text::decode(&root.bytes, charset.as_deref()).map_err(unreadable)?;
+    charge.grow(weight(&text, state.settings.xml.elements)).await?;
     style.guess(text.as_bytes());
     let document = parse(text, state.settings.xml).await?;
     let opened = envelope::open(document, endpoint)?;
@@ -255,7 +267,6 @@ async fn read_call(
         app_name: auth.app_name,
         app_version: auth.app_version,
         origin: origin(parts, &state.settings),
-        admission,
     })
 }
 
@@ -290,6 +301,7 @@ async fn read_body(
         }
     }
     let bytes = collect(body, limit, style, charge).await?;
+    charge.has_come();
     let codings = codings?;
     if codings.is_empty() {
         return Ok(bytes);
@@ -428,7 +440,12 @@ impl Style {
         let media_type = if self.framing == Framing::Soap12 && self.is_soap_12_media { SOAP_12_XML } else { XML };
         let compresses = policy.compresses(self.gzip_response, self.accepts_gzip);
         let (status, body) = match outcome {
-            Ok(Reply::Whole(element)) => (StatusCode::OK, element),
+            Ok(Reply::Whole(element, charge)) => {
+                let text = envelope::wrap(self.framing, &element);
+                return document(StatusCode::OK, media_type, text, compresses, |bytes| {
+                    Body::from(charge.around(bytes))
+                });
+            }
             Ok(Reply::Listed(list)) => {
                 let mut headers = document_headers(media_type);
                 if compresses {
@@ -444,7 +461,7 @@ impl Style {
                 (busy.or(asked).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.to_body(self.framing))
             }
         };
-        let mut response = document(status, media_type, envelope::wrap(self.framing, &body), compresses);
+        let mut response = document(status, media_type, envelope::wrap(self.framing, &body), compresses, Body::from);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
@@ -459,16 +476,23 @@ impl Style {
     }
 }
 
-fn document(status: StatusCode, media_type: &'static str, text: String, compresses: bool) -> Response {
+fn document(
+    status: StatusCode,
+    media_type: &'static str,
+    text: String,
+    compresses: bool,
+    body: impl FnOnce(Vec<u8>) -> Body,
+) -> Response {
     let mut headers = document_headers(media_type);
-    match compresses.then(|| gzip::compress(&text)) {
+    let bytes = match compresses.then(|| gzip::compress(&text)) {
         Some(Ok(compressed)) => {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            (status, headers, compressed).into_response()
+            compressed
         }
         // Compression is a courtesy; without it the reply is still right.
-        Some(Err(_)) | None => (status, headers, text).into_response(),
-    }
+        Some(Err(_)) | None => text.into_bytes(),
+    };
+    (status, headers, body(bytes)).into_response()
 }
 
 fn document_headers(media_type: &'static str) -> HeaderMap {

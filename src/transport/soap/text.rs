@@ -19,11 +19,25 @@ const LONGEST_DECLARATION: usize = 1024;
 /// The text of a request. What names an encoding that is not read here is refused, not guessed at.
 pub fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, String> {
     let text = match by_first_bytes(bytes) {
-        Some(text) => text?,
+        Some(Start::Utf8(rest)) => utf8(rest)?,
+        Some(Start::Utf16(rest, unit)) => utf16(rest, unit)?,
+        Some(Start::Utf32) => return Err("UTF-32 is not supported: send UTF-8".to_owned()),
         None => by_name(bytes, charset)?,
     };
     check_characters(&text)?;
     Ok(text)
+}
+
+/// The most bytes that the text takes beside those that it is made of. Characters of one byte have up to three in UTF-8, and those
+/// of two as many.
+pub fn room(bytes: &[u8], charset: Option<&str>) -> usize {
+    match (by_first_bytes(bytes), named(bytes, charset)) {
+        (Some(Start::Utf16(..)), _) => utf16_room(bytes),
+        (Some(_), _) | (None, None) => 0,
+        (None, Some((name, _))) if is_utf(name) => 0,
+        // With what the decoder keeps free for a character that is not finished.
+        (None, Some(_)) => bytes.len().saturating_mul(3).saturating_add(8),
+    }
 }
 
 /// A parameter of a media type, such as the `charset` of `text/xml; charset="utf-8"`. What stands in quotes is one value,
@@ -70,21 +84,34 @@ fn plain(value: &str) -> Cow<'_, str> {
     kept.collect::<String>().into()
 }
 
-fn by_first_bytes(bytes: &[u8]) -> Option<Result<Cow<'_, str>, String>> {
-    match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => Some(utf8(rest)),
-        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Some(Err("UTF-32 is not supported: send UTF-8".to_owned())),
-        [0xFF, 0xFE, rest @ ..] => Some(utf16(rest, u16::from_le_bytes)),
-        [0xFE, 0xFF, rest @ ..] => Some(utf16(rest, u16::from_be_bytes)),
-        [b'<', 0, ..] => Some(utf16(bytes, u16::from_le_bytes)),
-        [0, b'<', ..] => Some(utf16(bytes, u16::from_be_bytes)),
-        _ => None,
-    }
+/// What the first bytes say of all of them.
+enum Start<'a> {
+    Utf8(&'a [u8]),
+    Utf16(&'a [u8], fn([u8; 2]) -> u16),
+    Utf32,
+}
+
+fn by_first_bytes(bytes: &[u8]) -> Option<Start<'_>> {
+    Some(match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => Start::Utf8(rest),
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Start::Utf32,
+        [0xFF, 0xFE, rest @ ..] => Start::Utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => Start::Utf16(rest, u16::from_be_bytes),
+        [b'<', 0, ..] => Start::Utf16(bytes, u16::from_le_bytes),
+        [0, b'<', ..] => Start::Utf16(bytes, u16::from_be_bytes),
+        _ => return None,
+    })
+}
+
+/// The encoding that is named, and by what.
+fn named<'a>(bytes: &'a [u8], charset: Option<&'a str>) -> Option<(&'a str, &'static str)> {
+    let charset = charset.map(str::trim).filter(|charset| !charset.is_empty());
+    let charset = charset.map(|charset| (charset, "charset of the Content-Type"));
+    charset.or_else(|| Some((declared_encoding(bytes)?, "XML declaration")))
 }
 
 fn by_name<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, String> {
-    let charset = charset.map(str::trim).filter(|charset| !charset.is_empty());
-    let Some(name) = charset.or_else(|| declared_encoding(bytes)) else {
+    let Some((name, source)) = named(bytes, charset) else {
         return utf8(bytes);
     };
     if is_utf(name) {
@@ -95,7 +122,6 @@ fn by_name<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<Cow<'a, str>, S
         Some(encoding) => single_bytes(bytes, encoding),
         None => {
             let shown: String = name.chars().take(40).collect();
-            let source = if charset.is_some() { "charset of the Content-Type" } else { "XML declaration" };
             Err(format!(
                 "the encoding {shown}, which the {source} names, is not supported: send UTF-8, UTF-16, ISO-8859-1 or \
                  windows-1252"
@@ -124,10 +150,17 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, String>
     if !rest.is_empty() {
         return Err("UTF-16 text has an odd number of bytes".to_owned());
     }
-    char::decode_utf16(pairs.iter().map(|&pair| unit(pair)))
-        .collect::<Result<String, _>>()
-        .map(Cow::Owned)
-        .map_err(|_| "UTF-16 text has half of a surrogate pair".to_owned())
+    // It never has to grow.
+    let mut text = String::with_capacity(utf16_room(bytes));
+    for char in char::decode_utf16(pairs.iter().map(|&pair| unit(pair))) {
+        text.push(char.map_err(|_| "UTF-16 text has half of a surrogate pair".to_owned())?);
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// Units of two bytes have up to three in UTF-8.
+const fn utf16_room(bytes: &[u8]) -> usize {
+    bytes.len().div_ceil(2).saturating_mul(3)
 }
 
 fn single_bytes<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Result<Cow<'a, str>, String> {

@@ -37,6 +37,15 @@ struct End {
     marker: Option<u8>,
 }
 
+/// What follows the last unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    /// A marker ends the data.
+    pub has_marker: bool,
+    /// Before that there is more than the rest of a byte.
+    pub is_left_over: bool,
+}
+
 impl<R: Read> Entropy<R> {
     pub fn new(input: R, share: Share) -> Self {
         Self {
@@ -94,6 +103,20 @@ impl<R: Read> Entropy<R> {
     pub fn take_restart(&mut self, place: u64) -> io::Result<Option<u64>> {
         self.reach(place)?;
         Ok(self.restarts.pop_front().map(|place| place * 8))
+    }
+
+    /// Reads on to the end behind `place`, keeping nothing of it: what is there.
+    pub fn finish(&mut self, place: u64) -> io::Result<Rest> {
+        let (kept, done) = (self.bytes.len(), place.div_ceil(8));
+        let known = self.end.map_or(self.gone + kept as u64, |end| end.place);
+        let mut is_left_over = known > done;
+        while self.end.is_none() {
+            self.read_piece()?;
+            is_left_over |= self.bytes.len() > kept;
+            self.bytes.truncate(kept);
+            self.restarts.clear();
+        }
+        Ok(Rest { has_marker: self.end.is_some_and(|end| end.marker.is_some()), is_left_over })
     }
 
     /// Lets go of what lies before `place`.

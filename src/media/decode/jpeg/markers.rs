@@ -19,7 +19,8 @@ use super::huffman::Code;
 pub(super) const SOI: u8 = 0xd8;
 pub(super) const EOI: u8 = 0xd9;
 pub(super) const SOS: u8 = 0xda;
-const DHT: u8 = 0xc4;
+pub(super) const DHT: u8 = 0xc4;
+pub(super) const DRI: u8 = 0xdd;
 const DQT: u8 = 0xdb;
 const APP14: u8 = 0xee;
 
@@ -251,7 +252,7 @@ impl<R: BufRead + Seek> Reader<R> {
                 0xe2 => icc.add(&self.segment()?),
                 DHT => read_codes(&self.table()?, &mut header),
                 DQT => read_quantization(&self.table()?, &mut header)?,
-                0xdd => {
+                DRI => {
                     let body = self.segment()?;
                     header.restart_interval = body.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes));
                 }

@@ -7,6 +7,7 @@ mod entropy;
 mod huffman;
 mod markers;
 mod planes;
+mod scans;
 mod small;
 mod strips;
 #[cfg(feature = "turbojpeg")]
@@ -27,7 +28,7 @@ use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Source};
+use super::{Decoded, Pixels, Remarks, Source};
 use markers::{Header, MAX_SCANS};
 pub(crate) use small::{MOST_HALVINGS, Small};
 use strips::Strips;
@@ -42,7 +43,7 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     let picture = describe(&header, source.limits)?;
     let coding = Coding::of(&picture);
     // The scan's data follows what has been read.
-    let pixels = match Strips::new(&header, source.file, source.share.clone()) {
+    let pixels = match Strips::new(&header, source.file, source.share.clone(), source.remarks.clone()) {
         Ok(strips) => Pixels::Flow(Box::new(Gathered::new(Sequential {
             size: (header.width.into(), header.height.into()),
             strips,
@@ -59,7 +60,7 @@ fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Rast
     let failed = |error| MediaError::reading(Format::Jpeg, error);
     source.file.rewind().map_err(failed)?;
     let bytes = source.read_all(Format::Jpeg)?;
-    let stream = Stream { bytes, header, limits: source.limits, share: &source.share };
+    let stream = Stream { bytes, header, limits: source.limits, share: &source.share, remarks: Some(&source.remarks) };
     let samples = coding.finished(stream.decode(coding.target)?);
     Raster::new(header.width.into(), header.height.into(), coding.layout, samples)
         .ok_or_else(|| MediaError::corrupt(Format::Jpeg, "the scans are of another size than the header says"))
@@ -179,12 +180,14 @@ pub(super) fn embedded_header(stream: &[u8]) -> Result<Header, MediaError> {
     markers::read_header(Cursor::new(stream))
 }
 
+/// Whoever has made the stream itself asks for no remarks.
 pub(super) fn decode_embedded(
     bytes: Vec<u8>,
     header: &Header,
     ycbcr_to_rgb: bool,
     limits: &Limits,
     share: &Share,
+    remarks: Option<&Remarks>,
 ) -> Result<Embedded, MediaError> {
     let target = match header.components.len() {
         1 => ColorSpace::Luma,
@@ -194,7 +197,7 @@ pub(super) fn decode_embedded(
         count => return Err(component_count(count)),
     };
     let (width, height, samples) = (header.width.into(), header.height.into(), header.components.len());
-    let pixels = Stream { bytes, header, limits, share }.decode(target)?;
+    let pixels = Stream { bytes, header, limits, share, remarks }.decode(target)?;
     Ok(Embedded { width, height, samples, pixels })
 }
 
@@ -204,11 +207,12 @@ struct Stream<'a> {
     header: &'a Header,
     limits: &'a Limits,
     share: &'a Share,
+    remarks: Option<&'a Remarks>,
 }
 
 impl Stream<'_> {
     fn decode(self, target: ColorSpace) -> Result<Vec<u8>, MediaError> {
-        let Self { mut bytes, header, limits, share } = self;
+        let Self { mut bytes, header, limits, share, remarks } = self;
         let (width, height) = (u32::from(header.width), u32::from(header.height));
         limits.check_size(width.into(), height.into())?;
         let count = header.components.len() as u64;
@@ -216,6 +220,9 @@ impl Stream<'_> {
         let has_end = markers::strip(&mut bytes)?;
         if has_end && header.is_usual() {
             let _held = share.hold(header.coefficient_bytes() + bytes.len() as u64)?;
+            if let Some(remarks) = remarks {
+                scans::damage(&bytes, header, share)?.into_iter().for_each(|note| remarks.add(note));
+            }
             let mut pixels = room()?;
             decode_into(&bytes, target, &mut pixels, limits)?;
             return Ok(pixels);

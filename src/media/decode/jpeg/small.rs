@@ -7,6 +7,7 @@ use super::super::super::error::MediaError;
 use super::super::super::limits::Limits;
 use super::super::super::memory::Share;
 use super::super::super::raster::Layout;
+use super::super::Remarks;
 use super::strips::{Strip, Strips};
 use super::{Coding, describe, markers};
 
@@ -37,7 +38,7 @@ impl<'a> Small<'a> {
         let layout = coding.layout;
         let is_plain = matches!(layout, Layout::Gray | Layout::Rgb) && halvings <= MOST_HALVINGS;
         let share = Share::of(limits);
-        let strips = Strips::new(&header, scan, share.clone()).ok().filter(|_| is_plain);
+        let strips = Strips::new(&header, scan, share.clone(), Remarks::default()).ok().filter(|_| is_plain);
         Ok(strips.map(|strips| Self { whole, layout, strips, coding, halvings, limits, share }))
     }
 

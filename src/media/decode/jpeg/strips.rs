@@ -9,9 +9,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
 
+use super::super::super::color::Note;
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::super::memory::Share;
+use super::super::Remarks;
 use super::entropy::{BitWriter, Entropy};
 use super::huffman::{Lookup, Skips, Word, ends_block, numbers};
 use super::markers::{Header, SOI, SOS, ScanComponent};
@@ -31,6 +33,7 @@ pub(super) struct Strips<R> {
     restart_interval: u32,
     entropy: Entropy<R>,
     share: Share,
+    remarks: Remarks,
     place: u64,
     units_to_restart: u32,
     rows: VecDeque<Row>,
@@ -97,7 +100,7 @@ pub(super) struct Strip {
 
 impl<R: Read> Strips<R> {
     /// The strips of a stream whose scan starts in `input`. Gives it back if the stream is not made so that it can be cut.
-    pub fn new(header: &Header, input: R, share: Share) -> Result<Self, R> {
+    pub fn new(header: &Header, input: R, share: Share, remarks: Remarks) -> Result<Self, R> {
         let (Some(head), Some((components, grid))) = (head(header), read_plan(header)) else { return Err(input) };
         let restart_interval = u32::from(header.restart_interval);
         Ok(Self {
@@ -107,6 +110,7 @@ impl<R: Read> Strips<R> {
             restart_interval,
             entropy: Entropy::new(input, share.clone()),
             share,
+            remarks,
             place: 0,
             units_to_restart: restart_interval,
             rows: VecDeque::new(),
@@ -136,6 +140,13 @@ impl<R: Read> Strips<R> {
             // With restart markers everywhere, more is to be changed than there is data.
             let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();
             self.share.check((changes * size_of::<Change>()) as u64)?;
+        }
+        if end == rows_down {
+            let rest = self.entropy.finish(self.place).map_err(reading)?;
+            // What others append to a picture without its end marker is none of it.
+            if rest.has_marker && rest.is_left_over {
+                self.remarks.add(Note::DataLeftOver);
+            }
         }
         self.next_row = end;
         let pixel = |row: u32| (row * unit_height).min(self.grid.height);
@@ -236,7 +247,11 @@ impl<R: Read> Strips<R> {
 
     fn restart(&mut self) -> Result<(), MediaError> {
         let taken = self.entropy.take_restart(self.place).map_err(reading)?;
-        self.place = taken.ok_or_else(|| self.used_up())?;
+        let behind = taken.ok_or_else(|| self.used_up())?;
+        if behind >= self.place + 8 {
+            self.remarks.add(Note::DataLeftOver);
+        }
+        self.place = behind;
         self.units_to_restart = self.restart_interval;
         self.components.iter_mut().for_each(|component| component.last_mean = 0);
         Ok(())

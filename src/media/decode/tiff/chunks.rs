@@ -2,11 +2,13 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::super::super::color::Note;
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::super::limits::Limits;
 use super::super::super::memory::{Held, Share};
 use super::super::super::raster::Layout;
+use super::super::Remarks;
 use super::super::gather::Pieces;
 use super::super::jpeg;
 use super::page::{Compression, Page};
@@ -23,6 +25,7 @@ pub struct Chunks<'a> {
     open: Vec<Option<Open<'a>>>,
     limits: Limits,
     share: Share,
+    remarks: Remarks,
     /// For the tables of places and lengths.
     _held: Held,
     /// The next row of pixels.
@@ -44,19 +47,20 @@ impl<'a> Chunks<'a> {
         mut tags: Tags<'a>,
         file: File<'a>,
         page: Page,
-        bytes: u64,
-        limits: &Limits,
+        (bytes, limits): (u64, &Limits),
         share: Share,
+        remarks: Remarks,
     ) -> Result<Self, MediaError> {
         let grid = Grid::of(&mut tags, &page, limits)?;
         let stored = Stored::of(&mut tags, &page, &grid, bytes)?;
         let held = share.hold(stored.places.len() as u64 * size_of::<(u64, u64)>() as u64)?;
-        // A row of pieces; and of one of them what is stored, that with 8 bits a sample, and the samples that are made use of.
-        let piece = u64::from(grid.chunk_width) * u64::from(grid.piece(&page, 0)) * page.samples_together() as u64;
+        // A row of pieces; and of one of them, with what of it lies beyond the page, what is stored, that with 8 bits a sample, and
+        // the samples that are made use of.
+        let piece = u64::from(grid.stored.0) * u64::from(grid.piece(&page, 0)) * page.samples_together() as u64;
         let row = u64::from(page.width) * u64::from(grid.piece(&page, 0)) * page.layout().samples() as u64;
         share.check(row + piece * (2 + u64::from(page.bits).div_ceil(8)))?;
         let open = page.planes().map(|_| None).collect();
-        Ok(Self { file, page, grid, stored, open, limits: limits.clone(), share, _held: held, next: 0 })
+        Ok(Self { file, page, grid, stored, open, limits: limits.clone(), share, remarks, _held: held, next: 0 })
     }
 
     /// The samples of a place that are made use of, 8 bits each.
@@ -97,7 +101,7 @@ impl<'a> Chunks<'a> {
 
     /// Goes on with a chunk, or begins with it. Tiles are read from their beginning.
     fn unpack(&mut self, at: usize, number: usize, place: &Place) -> Result<Piece, MediaError> {
-        let Self { file, page, grid, stored, open, share, .. } = self;
+        let Self { file, page, grid, stored, open, share, remarks, .. } = self;
         let failed = |error: io::Error| MediaError::reading(Format::Tiff, error);
         let is_open = !grid.is_tiled && open[at].as_ref().is_some_and(|open| open.number == number);
         if !is_open {
@@ -108,11 +112,8 @@ impl<'a> Chunks<'a> {
         let Some(Open { bytes, .. }) = &mut open[at] else { return Err(corrupt("its chunks have no bytes")) };
         let together = page.samples_together();
         let (across, down) = page.color.subsampling();
-        let (stride, rows) = if (across, down) == (1, 1) {
-            ((u64::from(grid.stored.0) * together as u64 * u64::from(page.bits)).div_ceil(8), place.height)
-        } else {
-            (u64::from(grid.stored.0.div_ceil(across)) * u64::from(across * down + 2), place.height.div_ceil(down))
-        };
+        let stride = grid.stride(page).0;
+        let rows = place.height.div_ceil(down);
         let (offset, length) = stored.places[number];
         let is_there = offset.saturating_add(length) <= file.get_ref().len();
         let mut packed = share.bytes(stride * u64::from(rows))?;
@@ -122,7 +123,13 @@ impl<'a> Chunks<'a> {
             io::ErrorKind::UnexpectedEof => MediaError::truncated(Format::Tiff, "a strip or tile holds too few pixels"),
             _ => failed(error),
         })?;
-        let samples = samples::unpacked(page, packed, stride as usize, together);
+        let is_over =
+            grid.is_tiled || (place.y + place.height) % grid.chunk_height == 0 || place.y + place.height == page.height;
+        if is_over && page.compression == Compression::Deflate && !ends_soundly(bytes) {
+            remarks.add(Note::ChecksumWrong);
+        }
+        let plane = if page.is_planar { number / grid.in_plane() } else { 0 };
+        let samples = samples::unpacked(page, packed, (stride as usize, together), plane);
         if (across, down) == (1, 1) {
             // Rows end with a byte, which may have room for more pixels.
             return Ok(Piece { stride: samples.len() / place.height as usize, samples });
@@ -134,20 +141,23 @@ impl<'a> Chunks<'a> {
     }
 
     fn jpeg(&mut self, number: usize, place: &Place, is_ycbcr: bool) -> Result<Piece, MediaError> {
-        let Self { file, page, stored, limits, share, .. } = self;
+        let Self { file, page, stored, limits, share, remarks, .. } = self;
         let (offset, length) = stored.places[number];
         let mut file = file.clone();
         let failed = |error| MediaError::reading(Format::Tiff, error);
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        let stream = share.read(&mut file, length).map_err(failed)?;
-        if (stream.len() as u64) < length {
+        let there = length.min(file.get_ref().len().saturating_sub(offset));
+        let stream = share.read(&mut file, there).map_err(failed)?;
+        // A single strip without a length ends with the file.
+        if (stream.len() as u64) < length && length < u64::MAX {
             return Err(MediaError::truncated(Format::Tiff, "a strip or tile reaches beyond the end of the file"));
         }
         let Some(shared) = &mut stored.jpeg else { return Err(corrupt("its chunks are no JPEG")) };
         let stream = with_tables(&shared.tables, stream);
         let header = jpeg::embedded_header(&stream).map_err(in_tiff)?;
         shared.check_size(header.width.into(), header.height.into(), place)?;
-        let picture = jpeg::decode_embedded(stream, &header, is_ycbcr, limits, share).map_err(in_tiff)?;
+        let picture = jpeg::decode_embedded(stream, &header, is_ycbcr, limits, share, Some(&*remarks));
+        let picture = picture.map_err(in_tiff)?;
         if picture.width < place.width || picture.height < place.height || picture.samples != page.samples_together() {
             return Err(corrupt("a JPEG strip or tile has another size than the tags say"));
         }
@@ -251,6 +261,22 @@ impl Grid {
         (place.y / self.chunk_height * self.across + place.x / self.chunk_width) as usize
     }
 
+    /// Bytes of a row of blocks of pixels as it is stored, and how many rows of pixels that is.
+    fn stride(&self, page: &Page) -> (u64, u32) {
+        let (across, down) = page.color.subsampling();
+        let width = u64::from(self.stored.0);
+        if (across, down) == (1, 1) {
+            return ((width * page.samples_together() as u64 * u64::from(page.bits)).div_ceil(8), 1);
+        }
+        (width.div_ceil(across.into()) * u64::from(across * down + 2), down)
+    }
+
+    /// Bytes of a chunk that is not compressed.
+    fn bytes(&self, page: &Page) -> u64 {
+        let (stride, rows) = self.stride(page);
+        stride * u64::from(self.stored.1.div_ceil(rows))
+    }
+
     /// Rows from `top` on that are decoded at once.
     fn piece(&self, page: &Page, top: u32) -> u32 {
         let chunk = (self.chunk_height - top % self.chunk_height).min(page.height - top);
@@ -312,8 +338,9 @@ impl Stored {
         }
         // What is not compressed is as long as its pixels, whatever is said; and a single strip ends with the file.
         if page.compression == Compression::None || (lengths.is_empty() && needed == 1) {
+            let length = if page.compression == Compression::None { grid.bytes(page) } else { u64::MAX };
             lengths.clear();
-            lengths.resize(offsets.len(), u64::MAX); // bounded: by the places, which are there
+            lengths.resize(offsets.len(), length); // bounded: by the places, which are there
         }
         if lengths.len() < offsets.len() {
             return Err(corrupt("its strips or tiles have not all a place and a length"));
@@ -402,6 +429,12 @@ pub(crate) fn with_tables(tables: &[u8], stream: Vec<u8>) -> Vec<u8> {
         ([start @ .., _, _], Some(rest)) if start.len() >= 2 => [start, rest].concat(),
         _ => stream,
     }
+}
+
+/// Whether the checksum behind what a chunk unpacks to is that of what was unpacked, if all of it was: what reaches beyond the
+/// last row is nobody's, and is not gone through.
+fn ends_soundly(bytes: &mut impl Read) -> bool {
+    bytes.read(&mut [0]).is_ok()
 }
 
 fn in_tiff(error: MediaError) -> MediaError {

@@ -38,18 +38,18 @@ type File<'a> = Watched<'a, Reader>;
 
 pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
     let limits = source.limits;
-    let mut tags = Tags::open(source.file.into_inner())?;
+    let mut tags = Tags::open(source.file.into_inner(), source.share)?;
     let page = Page::read(&mut tags, limits)?;
     describe(&mut tags, &page)
 }
 
 pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
-    let Source { file, bytes, limits, share, .. } = source;
+    let Source { file, bytes, limits, share, remarks, .. } = source;
     let file = file.into_inner();
-    let mut tags = Tags::open(file.clone())?;
+    let mut tags = Tags::open(file.clone(), share.clone())?;
     let page = Page::read(&mut tags, limits)?;
     let picture = describe(&mut tags, &page)?;
-    let chunks = Chunks::new(tags, file, page, bytes, limits, share)?;
+    let chunks = Chunks::new(tags, file, page, (bytes, limits), share, remarks)?;
     Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(chunks))) })
 }
 

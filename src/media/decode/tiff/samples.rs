@@ -4,8 +4,9 @@ use super::super::super::raster::narrowed;
 use super::color::{Color, Lab};
 use super::page::{Kind, Page, Predictor};
 
-/// Rows of packed samples, each `stride` bytes long, as one sample a byte. `together` samples of a pixel are stored side by side.
-pub fn unpacked(page: &Page, mut rows: Vec<u8>, stride: usize, together: usize) -> Vec<u8> {
+/// Rows of packed samples, each `stride` bytes long, as one sample a byte. `together` samples of a pixel are stored side by side,
+/// the first of them that of `plane`.
+pub fn unpacked(page: &Page, mut rows: Vec<u8>, (stride, together): (usize, usize), plane: usize) -> Vec<u8> {
     let bytes = usize::from(page.bits / 8);
     // Differences of floating-point numbers are of bytes, and have an order of their own.
     let has_words = page.bits.is_multiple_of(8) && bytes > 1 && page.predictor != Predictor::Float;
@@ -17,7 +18,7 @@ pub fn unpacked(page: &Page, mut rows: Vec<u8>, stride: usize, together: usize) 
         Predictor::Horizontal => rows.chunks_exact_mut(stride).for_each(|row| add_up(row, bytes, together)),
         Predictor::Float => rows.chunks_exact_mut(stride).for_each(|row| join_float(row, bytes, together)),
     }
-    narrow(page, rows, stride)
+    narrow(page, rows, (stride, together), plane)
 }
 
 /// What a sample differs by from the one of its kind in the pixel before.
@@ -58,13 +59,15 @@ fn join_float(row: &mut [u8], bytes: usize, together: usize) {
 }
 
 /// Words have their least significant byte first by now.
-fn narrow(page: &Page, rows: Vec<u8>, stride: usize) -> Vec<u8> {
+fn narrow(page: &Page, rows: Vec<u8>, (stride, together): (usize, usize), plane: usize) -> Vec<u8> {
     match (page.kind, page.bits) {
         (Kind::Unsigned, 8) => rows,
         (Kind::Unsigned, 16) => {
             let words = rows.as_chunks::<2>().0.iter().map(|word| u16::from_le_bytes(*word));
             match page.color {
-                Color::Lab(lab) => words.zip((0..3).cycle()).map(|(word, at)| lab_byte(lab, word, at)).collect(),
+                Color::Lab(lab) => {
+                    words.zip((plane..plane + together).cycle()).map(|(word, at)| lab_byte(lab, word, at)).collect()
+                }
                 _ => words.map(narrowed).collect(),
             }
         }
@@ -78,7 +81,9 @@ fn narrow(page: &Page, rows: Vec<u8>, stride: usize) -> Vec<u8> {
             // An index is no shade.
             let is_index = matches!(page.color, Color::Palette(_));
             let sample = |value| if is_index { value as u8 } else { scaled(value, most) };
-            rows.chunks_exact(stride).flat_map(|row| Bits::new(row, bits).map(sample)).collect()
+            let mut samples = Vec::with_capacity(rows.len() * 8 / usize::from(bits)); // bounded: by the share, for the page
+            rows.chunks_exact(stride).for_each(|row| samples.extend(Bits::new(row, bits).map(sample)));
+            samples
         }
         (Kind::Float, bits) => {
             let bytes = usize::from(bits / 8);
@@ -95,7 +100,8 @@ fn scaled(value: u64, most: u64) -> u8 {
 fn lab_byte(lab: Lab, word: u16, at: usize) -> u8 {
     let rounded = |word: i32| (word + 128) >> 8;
     match (lab, at) {
-        (Lab::Cie, 0) => narrowed(word),
+        // What lies behind the colours is no colour.
+        (_, 3..) | (Lab::Cie, 0) => narrowed(word),
         (Lab::Cie, _) => (rounded(word.cast_signed().into()).min(127) as i8).cast_unsigned(),
         (Lab::Icc, _) => rounded(word.into()).min(255) as u8,
     }

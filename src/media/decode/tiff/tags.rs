@@ -6,6 +6,7 @@ use std::io::{self, BufReader};
 use super::super::super::directory::{self, Tiff, Value};
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
+use super::super::super::memory::Share;
 use super::{File, corrupt};
 
 /// The numbers of tags.
@@ -55,6 +56,7 @@ const MOST_TAGS: usize = 1_000_000;
 
 pub struct Tags<'a> {
     tiff: Tiff<BufReader<File<'a>>>,
+    share: Share,
     page: Vec<directory::Tag>,
     pub is_little_endian: bool,
     pub pages_left_out: u32,
@@ -71,10 +73,10 @@ enum Role {
 }
 
 impl<'a> Tags<'a> {
-    pub fn open(file: File<'a>) -> Result<Self, MediaError> {
+    pub fn open(file: File<'a>, share: Share) -> Result<Self, MediaError> {
         let tiff = Tiff::open(BufReader::with_capacity(1 << 16, file)).map_err(failed)?;
         let is_little_endian = tiff.is_little_endian();
-        let mut tags = Self { tiff, page: Vec::new(), is_little_endian, pages_left_out: 0 };
+        let mut tags = Self { tiff, share, page: Vec::new(), is_little_endian, pages_left_out: 0 };
         tags.find_page()?;
         Ok(tags)
     }
@@ -84,16 +86,14 @@ impl<'a> Tags<'a> {
         let (mut next, mut seen, mut looked_at) = (self.tiff.first().map_err(failed)?, HashSet::new(), 0);
         let (mut pages, mut fallback) = (Vec::new(), None);
         while next != 0 && seen.len() < MOST_PAGES && looked_at < MOST_TAGS && seen.insert(next) {
-            let found = self.tiff.directory(next).and_then(|tags| Ok((tags, self.tiff.next(next)?)));
-            let (found, behind) = match found {
+            let (role, behind) = match self.directory(next) {
                 Ok(found) => found,
                 // The page that is read is whole: what is damaged behind it is not missed.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && pages.len() + seen.len() > 1 => break,
-                Err(error) => return Err(failed(error)),
+                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if seen.len() > 1 => break,
+                Err(error) => return Err(error),
             };
-            looked_at += found.len();
-            self.page = found;
-            match self.role()? {
+            looked_at += self.page.len();
+            match role {
                 Role::Page if pages.is_empty() => pages.push(std::mem::take(&mut self.page)),
                 Role::Page => self.pages_left_out += 1,
                 Role::Beside => fallback = fallback.or_else(|| Some(std::mem::take(&mut self.page))),
@@ -103,6 +103,14 @@ impl<'a> Tags<'a> {
         }
         self.page = pages.pop().or(fallback).ok_or_else(|| corrupt("it has no page"))?;
         Ok(())
+    }
+
+    /// Makes a directory the page, and says what it is for and which comes behind it.
+    fn directory(&mut self, offset: u64) -> Result<(Role, u64), MediaError> {
+        let found = self.tiff.directory(offset).and_then(|tags| Ok((tags, self.tiff.next(offset)?)));
+        let (page, behind) = found.map_err(failed)?;
+        self.page = page;
+        Ok((self.role()?, behind))
     }
 
     fn role(&mut self) -> Result<Role, MediaError> {
@@ -128,12 +136,15 @@ impl<'a> Tags<'a> {
     pub fn numbers(&mut self, number: u16) -> Result<Vec<u64>, MediaError> {
         let Some(tag) = self.find(number) else { return Ok(Vec::new()) };
         check_length(tag)?;
+        // As bytes, and as numbers.
+        self.share.check(tag.length() + tag.count() * size_of::<u64>() as u64)?;
         Ok(self.tiff.numbers(tag, MAX_TAG_BYTES).map_err(failed)?.unwrap_or_default())
     }
 
     /// The first of them.
     pub fn number(&mut self, number: u16) -> Result<Option<u64>, MediaError> {
-        Ok(self.numbers(number)?.first().copied())
+        let Some(tag) = self.find(number) else { return Ok(None) };
+        self.tiff.first_number(tag).map_err(failed)
     }
 
     pub fn bytes(&mut self, number: u16) -> Result<Option<Vec<u8>>, MediaError> {

@@ -19,7 +19,9 @@ pub fn open<'a>(
     share: &Share,
 ) -> io::Result<Box<dyn Read + 'a>> {
     file.seek(SeekFrom::Start(offset))?;
-    let stored = BufReader::with_capacity(1 << 16, Stored { bytes: file.take(length), is_reversed: page.is_reversed });
+    // Of small chunks there may be millions.
+    let room = length.clamp(1, 1 << 16) as usize;
+    let stored = BufReader::with_capacity(room, Stored { bytes: file.take(length), is_reversed: page.is_reversed });
     let fax = |stored, coding| Fax::new(stored, coding, width, share).map(|fax| Box::new(fax) as Box<dyn Read>);
     Ok(match page.compression {
         // JPEG is decoded by those who know it.

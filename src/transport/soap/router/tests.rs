@@ -42,7 +42,7 @@ impl Dispatch for Desk {
         })
     }
 
-    async fn call(&self, request: Request) -> Result<Answer, Fault> {
+    async fn call(&self, request: Request, _: &mut Admission) -> Result<Answer, Fault> {
         if request.credentials.is_none() {
             return Err(Fault::no_credentials());
         }
@@ -596,4 +596,66 @@ async fn a_long_list_is_written_page_by_page() {
         assert!(pieces.next().await.is_none());
         assert!(!bytes.is_empty() && bytes.len() < whole.len(), "what was written before the fault is out");
     }
+}
+
+#[tokio::test]
+async fn what_a_request_grows_to_is_what_is_charged_for_it() {
+    let bound = |bytes: &[u8], content_type: &str| {
+        let charset = parameter(Some(content_type), "charset");
+        related::room(Some(content_type), bytes) + text::room(bytes, charset.as_deref())
+    };
+    let held = |bytes: &[u8], content_type: &str| {
+        let root = related::root(Some(content_type), bytes).unwrap();
+        let wrapped = if let Cow::Owned(bytes) = &root.bytes { bytes.capacity() } else { 0 };
+        let charset = parameter(Some(content_type), "charset");
+        let text = text::decode(&root.bytes, charset.as_deref()).unwrap();
+        wrapped + if let Cow::Owned(text) = text { text.capacity() } else { 0 }
+    };
+    let body = soap11("", &format!("<a>{}</a>", "e".repeat(40_000)));
+    let euros: Vec<u8> = body.bytes().map(|byte| if byte == b'e' { 0x80 } else { byte }).collect();
+    let wide: Vec<u8> = body.replace("eeee", "\u{20AC}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let parts = format!("--B\r\nContent-Type: text/xml\r\n\r\n{body}\r\n--B--\r\n").into_bytes();
+    for (bytes, content_type, grows) in [
+        (body.as_bytes(), "text/xml;charset=utf-8", false),
+        (&euros, "text/xml;charset=windows-1252", true),
+        (&euros, "text/xml;charset=iso-8859-1", true),
+        (&wide, "text/xml", true),
+        (&parts, "multipart/related; boundary=B", true),
+    ] {
+        let (held, bound) = (held(bytes, content_type), bound(bytes, content_type));
+        assert!(held <= bound && (bound > 0) == grows, "{content_type}: {held} are held of {bound}");
+    }
+}
+
+/// Answers that nobody has taken yet are held, and those of a list a piece at a time.
+#[tokio::test]
+async fn answers_are_charged_for_until_they_are_sent() {
+    let budgets = Budgets::new(u64::MAX, u64::MAX, std::time::Duration::from_secs(1));
+    let state = SoapState { dispatch: Arc::new(Desk), settings: Settings::default(), budgets: budgets.clone() };
+    let app = router(watch::Sender::new(Arc::new(state)).subscribe());
+    let post = |body: &str| {
+        let request = HttpRequest::post(SOAP_PATH).body(Body::from(soap11(&login(""), body))).unwrap();
+        app.clone().oneshot(request)
+    };
+    let held = || budgets.held().map(|held| held.bytes);
+    let response = post(&submit(V2014).replace("My Test Job", &"x".repeat(5000))).await.unwrap();
+    let length = response.headers().get("content-length").cloned();
+    assert!(held()[0] == 0 && held()[1] > 5000, "{:?} {length:?}", held());
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    assert_eq!(held(), [0, bytes.len() as u64]);
+    drop(bytes);
+    assert_eq!(held(), [0, 0]);
+    let list =
+        format!("<getScheduledJobsParam xmlns='{V2014}'><originalName>all</originalName></getScheduledJobsParam>");
+    let mut pieces = post(&list).await.unwrap().into_body().into_data_stream();
+    let mut most = 0;
+    while let Some(piece) = pieces.next().await {
+        let length = piece.unwrap().len() as u64;
+        most = most.max(length);
+    }
+    assert!(most > 40_000, "{most}");
+    assert_eq!(held(), [0, 0]);
+    let mut pieces = post(&list).await.unwrap().into_body().into_data_stream();
+    let (one, two) = (pieces.next().await.unwrap().unwrap(), pieces.next().await.unwrap().unwrap());
+    assert_eq!(held(), [0, (one.len() + two.len()) as u64]);
 }

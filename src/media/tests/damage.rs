@@ -1,0 +1,130 @@
+//! Pictures that are damaged and can be read all the same: each has a line, and what is whole has none.
+
+use std::fs;
+
+use super::super::*;
+use super::support::*;
+
+/// What is said of the damage, if anything.
+fn told(shop: &Workshop, name: &str, bytes: &[u8]) -> Result<Option<Note>, MediaError> {
+    let at = shop.file(name);
+    fs::write(&at, bytes).unwrap();
+    let (_, made) = shop.optimize(&at, &Options::default())?;
+    Ok(made
+        .notes
+        .into_iter()
+        .find(|note| matches!(note, Note::ChecksumWrong | Note::DataLeftOver | Note::DataMissing | Note::PartLeftOut)))
+}
+
+/// Where the data of each scan lies, without the markers in front of it and behind it.
+fn scans(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let (mut scans, mut at) = (Vec::new(), 2);
+    while bytes[at + 1] != 0xd9 {
+        let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+        let is_scan = bytes[at + 1] == 0xda;
+        at += 2 + length;
+        if is_scan {
+            let start = at;
+            while bytes[at] != 0xff || matches!(bytes[at + 1], 0 | 0xd0..=0xd7) {
+                at += 1;
+            }
+            scans.push(start..at);
+        }
+    }
+    scans
+}
+
+#[test]
+fn scans_that_do_not_fit_have_a_line() {
+    let shop = Workshop::new();
+    let plain = shop.sample("قميص.tif", 256);
+    let gray = shop.vips("colourspace", &plain, "gray.tif", &["b-w"]);
+    let odd = shop.vips("crop", &plain, "odd.tif", &["1", "1", "97", "131"]);
+    let mut count = 0;
+    for (number, (source, options)) in [
+        (&plain, "interlace"),
+        (&plain, "interlace,subsample-mode=off,Q=95"),
+        (&gray, "interlace"),
+        (&odd, "interlace,Q=60"),
+        (&odd, "Q=80"),
+        (&gray, "Q=80,optimize-coding"),
+        (&odd, "interlace,restart-interval=3"),
+        (&plain, "restart-interval=5"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let whole = shop.vips("copy", source, &format!("whole-{number}.jpg[{options}]"), &[]);
+        let bytes = fs::read(whole).unwrap();
+        assert_eq!(told(&shop, "a.jpg", &bytes).unwrap(), None, "{options}");
+        for scan in scans(&bytes) {
+            count += 1;
+            let name = format!("{options}: {scan:?}");
+            // Behind the last unit there is more.
+            let more = [&bytes[..scan.end], &[0x12, 0x34, 0x56], &bytes[scan.end..]].concat();
+            assert_eq!(told(&shop, "a.jpg", &more).unwrap(), Some(Note::DataLeftOver), "{name}");
+            // And here there is less.
+            let cut = scan.end - scan.len().min(40) / 2;
+            let less = [&bytes[..cut], &bytes[scan.end..]].concat();
+            match told(&shop, "a.jpg", &less) {
+                Ok(note) => assert_eq!(note, Some(Note::DataMissing), "{name}"),
+                Err(error) => assert!(error.to_string().contains("damaged"), "{name}: {error}"),
+            }
+        }
+    }
+    assert!(count > 40, "progressive pictures have many scans: {count}");
+}
+
+#[test]
+fn a_damaged_stream_in_a_tiff_has_a_line() {
+    let shop = Workshop::new();
+    let plain = shop.sample("قميص.tif", 128);
+    let whole = shop.vips("copy", &plain, "jpeg.tif[compression=jpeg,tile,tile-width=64,tile-height=64]", &[]);
+    let bytes = fs::read(whole).unwrap();
+    assert_eq!(told(&shop, "a.tif", &bytes).unwrap(), None);
+    let end = bytes.windows(2).position(|pair| pair == [0xff, 0xd9]).unwrap();
+    let end = bytes[end + 2..].windows(2).position(|pair| pair == [0xff, 0xd9]).unwrap() + end + 2;
+    let mut seen = 0;
+    for back in 4..60 {
+        let mut bent = bytes.clone();
+        bent[end - back] ^= 0x10;
+        match told(&shop, "a.tif", &bent) {
+            Ok(note) => seen += u32::from(note.is_some()),
+            Err(error) => assert!(!error.to_string().contains("gave up"), "{error}"),
+        }
+    }
+    assert!(seen > 0, "none of the damage was told");
+}
+
+#[test]
+fn what_a_png_loses_beside_its_pixels_has_a_line() {
+    let shop = Workshop::new();
+    let write = |with: fn(&mut png::Encoder<'_, &mut Vec<u8>>)| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 8, 8);
+        encoder.set_color(png::ColorType::Rgb);
+        with(&mut encoder);
+        encoder.write_header().unwrap().write_image_data(&[7; 8 * 8 * 3]).unwrap();
+        bytes
+    };
+    for (kind, whole) in [
+        (b"tRNS", write(|encoder| encoder.set_trns(&[0, 7, 0, 7, 0, 7][..]))),
+        (
+            b"pHYs",
+            write(|encoder| {
+                encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: 4000, yppu: 4000, unit: png::Unit::Meter }));
+            }),
+        ),
+    ] {
+        assert_eq!(told(&shop, "a.png", &whole).unwrap(), None);
+        let mut bytes = whole.clone();
+        let at = bytes.windows(4).position(|part| part == kind).unwrap();
+        bytes[at + 5] ^= 1;
+        assert_eq!(told(&shop, "a.png", &bytes).unwrap(), Some(Note::PartLeftOut));
+        // Damage of the pixels themselves is refused.
+        let mut bytes = whole;
+        let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap();
+        bytes[at + 8] ^= 1;
+        assert!(told(&shop, "a.png", &bytes).is_err());
+    }
+}
