@@ -160,11 +160,12 @@ fn counters(run: &Run) -> Counters {
     Counters {
         success: unsigned(success),
         updated: unsigned(counted.update),
+        parts: unsigned(counted.part),
         duplicates: unsigned(counted.duplicate - counted.left_out),
         left_out: unsigned(counted.left_out),
         warnings: unsigned(counted.warning.max(counted.transfer_warning)),
         errors: unsigned(errors),
-        total: unsigned(success + counted.update + counted.duplicate + errors),
+        total: unsigned(success + counted.update - counted.part + counted.duplicate + errors),
     }
 }
 

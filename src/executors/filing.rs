@@ -223,7 +223,7 @@ impl Filing {
             Verdict::Replace(asset) | Verdict::ReplaceAndMove(asset) => asset.id,
             Verdict::Add | Verdict::Number(_) | Verdict::Same(_) | Verdict::LeaveOut(_) => return Ok(foresight),
         };
-        foresight.replaces = context.store().assets_numbered(company, &[replaced]).await?.pop();
+        foresight.replaces = replaced_by_upload(context, Some(replaced)).await?;
         Ok(foresight)
     }
 
@@ -293,9 +293,7 @@ impl Filing {
             Verdict::Add | Verdict::Number(_) | Verdict::Same(_) | Verdict::LeaveOut(_) => None,
         };
         if foresight.replaces.as_ref().map(|known| known.id) != replaced {
-            let replaced = Vec::from_iter(replaced);
-            let known = context.store().assets_numbered(context.run.company, &replaced).await.map_err(Failure::from);
-            foresight.replaces = known?.pop();
+            foresight.replaces = replaced_by_upload(context, replaced).await?;
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
         let (shown, processing, content) = (incoming.shown.clone(), self.processing.clone(), blob.id.clone());
@@ -345,6 +343,11 @@ impl Filing {
     pub async fn resume(&self, context: &Context, done: &HashMap<String, Value>) -> Result<(), Failure> {
         self.processing.resume(context, &self.workshop, done).await
     }
+}
+
+async fn replaced_by_upload(context: &Context, asset: Option<AssetId>) -> Result<Option<KnownAsset>, Failure> {
+    let known = context.store().assets_numbered(context.run.company, asset.as_slice()).await?.pop();
+    Ok(known.map(KnownAsset::for_upload))
 }
 
 async fn commit(context: &Context, incoming: Incoming, mut counters: Counters, line: LogLine) -> Result<(), Failure> {

@@ -220,7 +220,7 @@ impl Work<'_> {
                     line(LogType::UploadWarning, message("layer-note").with("reason", reason::other(note)))
                 }));
                 lines.extend(numbered.map(|message| line(LogType::UploadWarning, message)));
-                let counters = Counters { success: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
+                let counters = Counters { success: 1, part: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
                 lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
                 ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
             };
@@ -332,11 +332,12 @@ impl Work<'_> {
         const KEY: &str = "template";
         let (company, parent) = (self.context.run.company, self.parent.asset);
         let count = layers.len();
+        let wanted = format!("{}-template", self.parent.name);
         let effect = if self.plan.template && count > 0 {
             Effect::Set(Box::new(NewSet {
                 company,
                 folder: self.parent.folder.clone(),
-                name: format!("{}-template", self.parent.name),
+                name: wanted.clone(),
                 set_type: AssetType::Template,
                 made_from: Some(self.parent.origin(KEY)),
                 pixels: Some((found.width, found.height)),
@@ -355,9 +356,7 @@ impl Work<'_> {
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("template-processed").with("file", path).with("layers", count);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            let back = process::came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
-            let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), FileType::Template);
-            ItemReport { lines: [line].into_iter().chain(back).map(about).collect(), ..ItemReport::default() }
+            process::lines_of_set(&wanted, line, filed, FileType::Template)
         };
         self.parent.commit(self.context, KEY, effect, report).await
     }

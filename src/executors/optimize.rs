@@ -1,5 +1,7 @@
 //! optimizeImagesJob: makes the pyramids and thumbnails that are missing, or were made from another master or in another
-//! way than they would be now.
+//! way than they would be now. Pages are drawn with their documents: those that would be made in another way have a line.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -7,14 +9,14 @@ use serde_json::Value;
 
 use super::context::ROUNDS;
 use super::pictures::{self, Made, Unmade};
-use super::recipe::Recipes;
+use super::recipe::{self, Recipes};
 use super::{Bytes, Context, Executor, Failure, Item, Workshop};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
-use crate::store::pictures::PictureState;
+use crate::store::pictures::{PagesOf, PictureState};
 
 pub struct OptimizeImages {
     pub workshop: Workshop,
@@ -29,9 +31,10 @@ impl Executor for OptimizeImages {
         let (fresh, stale): (Vec<PictureState>, Vec<PictureState>) =
             all.into_iter().partition(|one| one.recipe.as_deref() == Some(&recipes.of(&one.making)));
         self.log_fresh(context, fresh.len()).await?;
+        self.log_stale_pages(context).await?;
         let to_do: Vec<PictureState> = stale.into_iter().filter(|one| !done.contains_key(&key(one))).collect();
-        // One more for the line about what is fresh.
-        context.plan(done.len().max(1) + to_do.len()).await?;
+        // Two more for the lines about what is fresh, and about pages.
+        context.plan(done.len().max(2) + to_do.len()).await?;
         context.say(Message::new("progress-optimizing"));
         stream::iter(to_do)
             .take_while(|_| std::future::ready(!context.stop_token().is_cancelled()))
@@ -53,6 +56,35 @@ impl OptimizeImages {
         let line = LogLine::new(LogType::JobInfo, Message::new("optimize-fresh").with("count", count));
         let report = ItemReport { lines: vec![line], ..ItemReport::default() };
         context.commit(Item("/fresh".to_owned()), Effect::Nothing, move |_| report).await?;
+        Ok(())
+    }
+
+    /// A line for each document with such pages, and for each page that nothing can draw again.
+    async fn log_stale_pages(&self, context: &Context) -> Result<(), Failure> {
+        let current = recipe::by_settings(&self.workshop.settings);
+        let pages = context.store().pages_drawn(context.run.company).await?;
+        let mut of_documents: BTreeMap<PagesOf, usize> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for page in pages.into_iter().filter(|page| page.recipe.as_ref() != Some(&current)) {
+            match page.document {
+                Some(document) => *of_documents.entry(document).or_default() += 1,
+                None => {
+                    let message = Message::new("page-stale-alone").with("asset", page.name.clone());
+                    let line = LogLine::new(LogType::UploadWarning, message);
+                    lines.push(line.about(Some(page.id), page.name, FileType::of_master(AssetType::Image)));
+                }
+            }
+        }
+        lines.extend(of_documents.into_iter().map(|(document, count)| {
+            let PagesOf { id, name, file_name, in_trash } = document;
+            let message = Message::new("pages-stale")
+                .with("file", file_name)
+                .with("count", count)
+                .with("document", if in_trash { "trash" } else { "there" });
+            LogLine::new(LogType::UploadWarning, message).about(Some(id), name, FileType::of_master(AssetType::Pdf))
+        }));
+        let report = ItemReport::of_problems(lines);
+        context.commit(Item("/pages".to_owned()), Effect::Nothing, move |_| report).await?;
         Ok(())
     }
 

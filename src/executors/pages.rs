@@ -112,10 +112,23 @@ impl Plan {
 
 /// What the keys of the parts begin with that the options have made of a document.
 pub fn prefixes(format: Format, options: &ProcessingOptions) -> &'static [&'static str] {
-    match Plan::of(format, options).map(|plan| plan.process) {
+    match asked(format, options) {
         Some(PageProcess::Rasterize) => &["page:", "catalog"],
         Some(PageProcess::Thumbnail | PageProcess::None) | None => &[],
     }
+}
+
+/// What the options ask of such a document, if anything.
+pub fn asked(format: Format, options: &ProcessingOptions) -> Option<PageProcess> {
+    Plan::of(format, options).map(|plan| plan.process)
+}
+
+/// What is said of a document that says it has more pages than can be found.
+pub fn missing(file: &str, PageCount { found, missing }: PageCount) -> Message {
+    Message::new("pages-missing")
+        .with("file", file)
+        .with("pages", u64::from(found) + u64::from(missing))
+        .with("count", found)
 }
 
 /// Makes what the options ask of a document that has been filed.
@@ -144,9 +157,7 @@ struct Document {
     path: PathBuf,
     /// Holds the file while it is needed.
     _folder: Option<Folder>,
-    pages: u32,
-    /// Pages that it says it has beside those.
-    missing: u32,
+    count: PageCount,
 }
 
 /// A page whose files are in the store.
@@ -179,7 +190,7 @@ impl Work<'_> {
             };
         }
         let mut pages = pages_of(done);
-        let missing: Vec<u32> = (1..=document.pages).filter(|page| !pages.contains_key(page)).collect();
+        let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
             .map(|run| self.draw(&document, run))
@@ -231,13 +242,13 @@ impl Work<'_> {
                     Some(folder),
                 )
             };
-            let PageCount { found: pages, missing } = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
+            let count = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
             let most = workshop.settings.media.max_pages;
-            if pages > most {
-                let why = Message::new("reason-too-many-pages").with("pages", pages).with("limit", most);
+            if count.found > most {
+                let why = Message::new("reason-too-many-pages").with("pages", count.found).with("limit", most);
                 return Err(Unmade::Refused(why));
             }
-            Ok(Document { path, _folder: folder, pages, missing })
+            Ok(Document { path, _folder: folder, count })
         });
         opened.await
     }
@@ -383,7 +394,7 @@ impl Work<'_> {
 
     /// A page that could not be drawn is still one of the document's.
     async fn commit_end_of_pages(&self, document: &Document) -> Result<Option<Applied>, Failure> {
-        let keys = (1..=document.pages).map(|page| format!("page:{page}")).collect();
+        let keys = (1..=document.count.found).map(|page| format!("page:{page}")).collect();
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {
@@ -392,11 +403,8 @@ impl Work<'_> {
                 .with("reason", Message::new("reason-pages-not-cmyk"));
             lines.push(self.parent.line(LogType::UploadWarning, message));
         }
-        if document.missing > 0 {
-            let message = Message::new("pages-missing")
-                .with("file", self.parent.file_name.clone())
-                .with("pages", u64::from(document.pages) + u64::from(document.missing))
-                .with("count", document.pages);
+        if document.count.missing > 0 {
+            let message = missing(&self.parent.file_name, document.count);
             lines.push(self.parent.line(LogType::PdfRipError, message));
         }
         let parent = self.parent.clone();
@@ -416,11 +424,12 @@ impl Work<'_> {
         let company = self.context.run.company;
         let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
         let (folder, count) = (self.folder(KEY).await?, members.len());
+        let wanted = format!("{}-catalog", self.parent.name);
         let effect = if self.plan.catalog && count > 1 {
             Effect::Set(Box::new(NewSet {
                 company,
                 folder: self.parent.folder.clone(),
-                name: format!("{}-catalog", self.parent.name),
+                name: wanted.clone(),
                 set_type: AssetType::Catalog,
                 made_from: Some(self.parent.origin(KEY)),
                 pixels: None,
@@ -438,9 +447,7 @@ impl Work<'_> {
             let path = format!("{folder}{}", filed.name());
             let message = Message::new("catalog-processed").with("file", path).with("pages", count);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            let back = process::came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
-            let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), FileType::Catalog);
-            ItemReport { lines: [line].into_iter().chain(back).map(about).collect(), ..ItemReport::default() }
+            process::lines_of_set(&wanted, line, filed, FileType::Catalog)
         };
         self.parent.commit(self.context, KEY, effect, report).await
     }
@@ -521,7 +528,7 @@ fn page_report(
     lines.extend(numbered.map(|message| about(LogType::UploadWarning, message)));
     let warning = lines.len() as i64 - 1;
     lines.extend(process::came_back(filed).map(|message| about(LogType::JobInfo, message)));
-    let counters = Counters { success: 1, warning, ..Counters::default() };
+    let counters = Counters { success: 1, part: 1, warning, ..Counters::default() };
     ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }
 

@@ -10,11 +10,12 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::recipe::Recipes;
-use super::{Failure, Workshop, reason};
+use super::{Failure, Workshop, pages, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::assets::recognize;
 use crate::media::child::ErrandError;
 use crate::media::errand::Optimize;
+use crate::media::pdf::PageCount;
 use crate::media::{self, Format, MediaError, Nothing, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
@@ -194,6 +195,8 @@ pub enum Warning {
         format: Format,
     },
     Remark(Message),
+    /// It says that it has more pages than can be found.
+    PagesMissing(PageCount),
     /// It is kept without anything made of it.
     NoPicture(Message),
     /// An option of the job did nothing here.
@@ -213,6 +216,7 @@ impl Warning {
                 .with("extension", extension.clone())
                 .with("type", format.name()),
             Self::Remark(why) => Message::new("upload-warning").with("file", file).with("reason", why.clone()),
+            Self::PagesMissing(count) => pages::missing(&file, *count),
             Self::NoPicture(why) => Message::new("no-picture").with("file", file).with("reason", why.clone()),
             Self::NoEffect { option, why } => Message::new("option-no-effect-here")
                 .with("file", file)

@@ -24,12 +24,12 @@ use crate::assets::recognize;
 use crate::media::child::{ChildError, borrowed};
 use crate::media::errand::ReadMetadata;
 use crate::media::metadata::Metadata;
-use crate::media::pdf::{self, OpenError};
+use crate::media::pdf::{self, OpenError, PageCount, PdfError};
 use crate::media::{Family, Format};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
-use crate::model::job::ProcessingOptions;
+use crate::model::job::{PageProcess, ProcessingOptions};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
 use crate::model::metadata::{Field, FieldDefinition, MetadataUpdate, NoField, Update};
@@ -154,13 +154,13 @@ fn make(
         let holds = pictures::nothing_in(&workshop.blobs, &blob.id)?;
         return Err(Unmade::Refused(reason::not_as_named(promise, &name.extension, holds)));
     }
-    // What shows a layer goes on to show it, as long as its file is the same.
+    // What shows a layer goes on to show it when it is processed again.
     let layer = known.filter(|known| known.master.blob == blob.id).and_then(|known| known.master.making.layer);
     let making = Making { layer, ..Making::asked(options, known.map(|known| &known.master.making)) };
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
     ready.built_on = known.map(|known| known.master.making.clone()).unwrap_or_default();
-    let Metadata { fields, left_out } = metadata(workshop, blob, format, stop)?;
+    let pdf::Told { metadata: Metadata { fields, left_out }, pages } = metadata(workshop, blob, format, stop)?;
     ready.metadata = fields;
     if layer.is_some() {
         // Where it lay in the file.
@@ -174,6 +174,7 @@ fn make(
         return Ok(ready);
     }
     ready.warnings.extend(left_out.iter().map(|what| Warning::Remark(reason::other(what))));
+    ready.warnings.extend(pages.and_then(|found| pages_lost(found, pages::asked(format, options))));
     if !recognize::extension_fits(&name.extension, format) {
         ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
     }
@@ -196,17 +197,30 @@ fn make(
 }
 
 /// What a stored file says about itself.
-fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<Metadata, Unmade> {
+fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<pdf::Told, Unmade> {
     if !pictures::is_pdf(&workshop.blobs, &blob.id, format)? {
         let file = workshop.blobs.read(&blob.id)?;
-        return Ok(workshop.crew.send(ReadMetadata { format }, &borrowed([&file]), stop)?);
+        let metadata = workshop.crew.send(ReadMetadata { format }, &borrowed([&file]), stop)?;
+        return Ok(pdf::Told { metadata, pages: None });
     }
     let path = workshop.blobs.path(&blob.id)?;
     match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(), stop) {
-        Ok(fields) => Ok(fields),
+        Ok(told) => Ok(told),
         Err(OpenError::Pdf(damaged)) => Err(Unmade::Refused(reason::damaged(format, &damaged))),
         Err(OpenError::Child(ChildError::Cancelled { .. })) => Err(Unmade::Failed(Failure::Interrupted)),
         Err(OpenError::Child(error)) => Err(Unmade::Failed(Failure::Transient(reason::other(error)))),
+    }
+}
+
+/// What is said of a document that lacks pages, or cannot be read, where that is not found out by what is asked of it.
+fn pages_lost(found: Result<PageCount, PdfError>, asked: Option<PageProcess>) -> Option<Warning> {
+    match found {
+        _ if asked == Some(PageProcess::Rasterize) => None,
+        Ok(count @ PageCount { found: 1.., missing: 1.. }) => Some(Warning::PagesMissing(count)),
+        _ if asked.is_some() => None,
+        Ok(PageCount { found: 0, .. }) => Some(Warning::Remark(reason::other(PdfError::NoPages))),
+        Ok(_) => None,
+        Err(why) => Some(Warning::Remark(reason::other(why))),
     }
 }
 
@@ -247,6 +261,16 @@ pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
     let Filed::AddedWithNumber { name, .. } = filed else { return None };
     let message = Message::new("duplicate-renamed").with("file", file).with("asset", wanted).with("name", name.clone());
     Some(message)
+}
+
+/// The lines about a set of parts beside the one that says that it was made, and their counters.
+pub fn lines_of_set(wanted: &str, made: LogLine, filed: &Filed, file_type: FileType) -> ItemReport {
+    let numbered = numbered(wanted, wanted, filed).map(|message| LogLine::new(LogType::UploadWarning, message));
+    let counters = Counters { warning: i64::from(numbered.is_some()), ..Counters::default() };
+    let back = came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
+    let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), file_type);
+    let lines = [Some(made), numbered, back].into_iter().flatten().map(about).collect();
+    ItemReport { counters, lines, ..ItemReport::default() }
 }
 
 /// The line about a part that lay in the trash: somebody may have put it there.
@@ -495,8 +519,7 @@ async fn leave_out(context: &Context, gone: Gone, key: &str) -> Result<bool, Fai
         report_of_passed(messages.into_iter().map(line).map(about).collect())
     };
     let applied = context.commit(Item(format!("{key}\nwithdrawn")), effect, report).await?;
-    // What an earlier attempt has left stays so.
-    Ok(!matches!(applied, Some(Applied::Nothing)))
+    Ok(!matches!(applied, Some(Applied::Overtaken(_))))
 }
 
 /// A master that is in the trash, or gone, before its parts are made.

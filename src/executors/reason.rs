@@ -10,6 +10,7 @@ use crate::media::child::ChildError;
 use crate::media::{Format, MediaError, Nothing, PixelLimit};
 use crate::model::log::Message;
 use crate::model::name::{FileName, LONGEST_FILE_NAME};
+use crate::store::pictures::KnownAsset;
 
 /// What has no words of its own.
 pub fn other(detail: impl Display) -> Message {
@@ -91,17 +92,37 @@ pub fn of_blob(error: &BlobError) -> Message {
     }
 }
 
+/// Why a page is not made by itself.
+pub const fn of_page(page: &KnownAsset) -> &'static str {
+    if page.has_parent { "reason-page" } else { "reason-page-alone" }
+}
+
+/// Why a rendition is not made by itself.
+pub const fn of_rendition(rendition: &KnownAsset) -> &'static str {
+    if rendition.has_parent { "reason-rendition" } else { "reason-rendition-alone" }
+}
+
 pub const FILE_DAMAGED: &str = "reason-file-damaged";
 pub const LOST_FILE: &str = "reason-lost-file";
 pub const PAGE_LOST: &str = "reason-page-lost";
+/// The same of a page whose document is gone for good.
+pub const PAGE_LOST_ALONE: &str = "reason-page-lost-alone";
 pub const CHANGED_MEANWHILE: &str = "reason-changed-meanwhile";
 pub const CONDEMNED: &str = "reason-condemned";
 
 /// Whether it may pass without a change of the asset: a file that is put back or cleared, a path that becomes free, a tool
 /// that is installed, somebody who goes on changing it.
 pub fn may_pass(code: &str) -> bool {
-    const OF_ITSELF: [&str; 7] =
-        [FILE_DAMAGED, LOST_FILE, PAGE_LOST, CONDEMNED, CHANGED_MEANWHILE, "reason-path-taken", "reason-tool-missing"];
+    const OF_ITSELF: [&str; 8] = [
+        FILE_DAMAGED,
+        LOST_FILE,
+        PAGE_LOST,
+        PAGE_LOST_ALONE,
+        CONDEMNED,
+        CHANGED_MEANWHILE,
+        "reason-path-taken",
+        "reason-tool-missing",
+    ];
     OF_ITSELF.contains(&code)
 }
 

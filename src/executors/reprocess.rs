@@ -74,13 +74,14 @@ impl ReprocessAssets {
 
     async fn process(&self, context: &Context, processing: &Processing, asset: AssetId) -> Result<Done, Failure> {
         let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
+        let known = known.filter(|known| !known.is_given_up);
         let why = match &known {
             None => Some("reason-asset-unknown"),
             Some(known) if known.in_trash => Some("reason-asset-in-trash"),
             Some(known) if known.master.blob.is_empty() => Some("reason-no-master"),
-            Some(known) if known.master.making.page.is_some() => Some("reason-page"),
+            Some(known) if known.master.making.page.is_some() => Some(reason::of_page(known)),
             // Masters of videos have a type of their own.
-            Some(known) if known.master.asset_type == AssetType::Video => Some("reason-rendition"),
+            Some(known) if known.master.asset_type == AssetType::Video => Some(reason::of_rendition(known)),
             Some(_) => None,
         };
         let (Some(known), None) = (known.clone(), why) else {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::pages;
 use super::pictures::{self, Unmade};
 use super::process::{Parent, Processing};
-use super::{Context, Executor, Failure, Item, Workshop, options};
+use super::{Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::media::Format;
 use crate::model::handle;
 use crate::model::id::AssetId;
@@ -68,9 +68,15 @@ impl RipPdfs {
             return Ok(Err(Message::new("reason-no-asset")));
         };
         let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
-        let Some(known) = known.filter(|known| !known.in_trash) else {
+        let Some(known) = known.filter(|known| !known.is_given_up) else {
             return Ok(Err(Message::new("reason-no-asset")));
         };
+        if known.in_trash {
+            return Ok(Err(Message::new("reason-in-trash")));
+        }
+        if known.master.making.page.is_some() {
+            return Ok(Err(Message::new(reason::of_page(&known))));
+        }
         let format = match self.format(&known).await? {
             Ok(format) => format,
             Err(why) => return Ok(Err(why)),
@@ -83,7 +89,7 @@ impl RipPdfs {
     }
 
     async fn format(&self, known: &KnownAsset) -> Result<Result<Format, Message>, Failure> {
-        if known.master.making.page.is_some() || known.master.blob.is_empty() {
+        if known.master.blob.is_empty() {
             return Ok(Ok(Format::Unknown));
         }
         let (blobs, blob, name) = (self.workshop.blobs.clone(), known.master.blob.clone(), known.file_name.clone());

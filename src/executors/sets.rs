@@ -3,10 +3,11 @@
 //! Each set is an item. A script is read when it is run: what it said when the job was submitted is past.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::{Value, json};
 
 use super::{Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::model::arrangement::{LeftOut, MOST_MEMBERS, Why, natural};
@@ -68,7 +69,7 @@ async fn unusable(context: &Context, assets: &[AssetId]) -> Result<Vec<LogLine>,
     let found: HashSet<AssetId> = found.iter().map(|candidate| candidate.id).collect();
     let left: Vec<AssetId> = assets.iter().copied().filter(|asset| !found.contains(asset)).collect();
     let known = context.store().assets_numbered(context.run.company, &left).await?;
-    let line = |asset: &AssetId| match known.iter().find(|known| known.id == *asset) {
+    let line = |asset: &AssetId| match known.iter().find(|known| known.id == *asset && !known.is_given_up) {
         None => not_made(&asset.to_string(), Message::new("reason-asset-unknown")),
         Some(known) if known.in_trash => not_made(&known.name, Message::new("reason-asset-in-trash")),
         Some(known) => {
@@ -148,13 +149,10 @@ impl Generation {
             problems.extend(plan.problems.iter().map(|(name, why)| not_made(name, why.clone())));
         }
         let done = context.done_items().await?;
-        if !problems.is_empty() {
-            let report = ItemReport::of_problems(problems);
-            context.commit(Item("/sets".to_owned()), Effect::Nothing, move |_| report).await?;
-        }
+        let told = tell(context, &done, problems).await?;
         let sets: usize = plans.iter().map(|plan| plan.sets.len()).sum();
         let before = done.keys().filter(|key| !key.starts_with("/set")).count();
-        context.plan(before + sets + usize::from(done.contains_key("/sets"))).await?;
+        context.plan(before + sets + told).await?;
         for plan in plans {
             for (name, members) in plan.sets {
                 context.checkpoint()?;
@@ -339,6 +337,36 @@ impl Told {
             .with("reason", why);
         self.line(LogType::AutomatedSetGenerationError, message)
     }
+}
+
+/// What the keys of items with problems begin with. A later attempt may find others: a script that was deleted since, or an asset.
+const PROBLEMS: &str = "/sets";
+
+/// Commits those lines that no attempt before has told; gives how many items they are in by now.
+async fn tell(context: &Context, done: &HashMap<String, Value>, problems: Vec<LogLine>) -> Result<usize, Failure> {
+    let earlier: Vec<&Value> =
+        done.iter().filter(|(key, _)| key.starts_with(PROBLEMS)).map(|(_, result)| result).collect();
+    let told: HashSet<&str> =
+        earlier.iter().flat_map(|result| result.as_array()).flatten().filter_map(Value::as_str).collect();
+    let problems: Vec<LogLine> =
+        problems.into_iter().filter(|line| !told.contains(fingerprint(line).as_str())).collect();
+    if problems.is_empty() {
+        return Ok(earlier.len());
+    }
+    let key = match earlier.len() {
+        0 => PROBLEMS.to_owned(),
+        attempts => format!("{PROBLEMS} {attempts}"),
+    };
+    let result = json!(problems.iter().map(fingerprint).collect::<Vec<_>>());
+    let report = ItemReport { result, ..ItemReport::of_problems(problems) };
+    context.commit(Item(key), Effect::Nothing, move |_| report).await?;
+    Ok(earlier.len() + 1)
+}
+
+/// What tells a line from others.
+fn fingerprint(line: &LogLine) -> String {
+    let Message { code, params } = &line.message;
+    json!([code, params]).to_string()
 }
 
 fn not_made(name: &str, why: Message) -> LogLine {

@@ -330,6 +330,7 @@ impl Work<'_> {
             let counters = Counters {
                 success: i64::from(is_new),
                 update: i64::from(!is_new),
+                part: 1,
                 warning: lines.len() as i64 - 1,
                 ..Counters::default()
             };
@@ -370,11 +371,11 @@ impl Work<'_> {
         let with_master = self.options.exclude_master_video_from_avs == Some(false);
         let master = with_master.then_some(self.parent.asset);
         let members: Vec<Member> = made.into_iter().chain(master).map(Member::of).collect();
-        let count = members.len();
+        let (count, wanted) = (members.len(), format!("{}-AVS", self.parent.name));
         let set = NewSet {
             company: self.context.run.company,
             folder: self.parent.folder.clone(),
-            name: format!("{}-AVS", self.parent.name),
+            name: wanted.clone(),
             set_type: AssetType::AssetSet,
             made_from: Some(self.parent.origin(SET)),
             pixels: None,
@@ -390,12 +391,8 @@ impl Work<'_> {
             let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let code = if is_new { "set-created" } else { "set-updated" };
             let message = Message::new(code).with("name", name).with("count", count);
-            let lines = [Some(message), process::came_back(filed)].into_iter().flatten();
-            let about = |message| {
-                let line = LogLine::new(LogType::JobInfo, message);
-                line.about(Some(filed.asset()), name, FileType::of_master(AssetType::AssetSet))
-            };
-            ItemReport { lines: lines.map(about).collect(), ..ItemReport::default() }
+            let line = LogLine::new(LogType::JobInfo, message);
+            process::lines_of_set(&wanted, line, filed, FileType::of_master(AssetType::AssetSet))
         };
         self.parent.commit(self.context, SET, Effect::Set(Box::new(set)), report).await
     }

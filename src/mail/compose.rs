@@ -195,7 +195,7 @@ impl Writer<'_> {
         };
         let (code, count) = match Verdict::of(stage) {
             Verdict::Begun => (code::LETTER_SUBJECT_BEGIN, None),
-            Verdict::Done => (code::LETTER_SUBJECT_DONE, Some(("processed", counters.processed()))),
+            Verdict::Done => (code::LETTER_SUBJECT_DONE, Some(("processed", counters.files()))),
             Verdict::Warnings => (code::LETTER_SUBJECT_WARNINGS, Some(("warnings", counters.warnings))),
             Verdict::Errors if counters.errors == 0 => {
                 (code::LETTER_SUBJECT_LEFT_OUT, Some(("left-out", counters.left_out)))
@@ -204,8 +204,8 @@ impl Writer<'_> {
                 (code::LETTER_SUBJECT_ERRORS_ONLY, Some(("errors", counters.errors)))
             }
             Verdict::Errors => (code::LETTER_SUBJECT_ERRORS, Some(("errors", counters.errors))),
-            Verdict::Failed => (code::LETTER_SUBJECT_FAILED, Some(("processed", counters.processed()))),
-            Verdict::Stopped => (code::LETTER_SUBJECT_STOPPED, Some(("processed", counters.processed()))),
+            Verdict::Failed => (code::LETTER_SUBJECT_FAILED, Some(("processed", counters.files()))),
+            Verdict::Stopped => (code::LETTER_SUBJECT_STOPPED, Some(("processed", counters.files()))),
         };
         let message = Message::new(code).with("name", shortened(name, LONGEST_NAME));
         let message = match code {
@@ -215,6 +215,7 @@ impl Writer<'_> {
             _ => message,
         };
         self.say(match count {
+            Some((name @ "processed", count)) => message.with(name, count).with("parts", counters.parts),
             Some((name, count)) => message.with(name, count),
             None => message,
         })
@@ -244,7 +245,8 @@ impl Writer<'_> {
 
     fn lead(&self, verdict: Verdict, finish: Option<&Finish>) -> String {
         let Some(finish) = finish else { return self.word(code::LETTER_LEAD_BEGIN) };
-        let processed = finish.counters.processed();
+        let Counters { parts, .. } = finish.counters;
+        let files = finish.counters.files();
         let lead = match &finish.ending {
             Ending::Failed { reason } => Message::new(code::LETTER_LEAD_FAILED).with("reason", reason.clone()),
             Ending::Stopped { by } => Message::new(code::LETTER_LEAD_STOPPED).with("user", by.as_str()),
@@ -255,7 +257,8 @@ impl Writer<'_> {
                 }
                 _ => Message::new(code::LETTER_LEAD_DONE),
             }
-            .with("processed", processed),
+            .with("processed", files)
+            .with("parts", parts),
         };
         shortened(&self.say(lead), LONGEST_TEXT)
     }
@@ -292,7 +295,7 @@ impl Writer<'_> {
     }
 
     fn counters(&self, counters: &Counters) -> Vec<CounterView> {
-        let Counters { success, updated, duplicates, left_out, warnings, errors, total } = *counters;
+        let Counters { success, updated, parts, duplicates, left_out, warnings, errors, total } = *counters;
         let mut shown = vec![
             (code::LETTER_COUNT_SUCCESS, success, Tone::Good),
             (code::LETTER_COUNT_UPDATED, updated, Tone::Good),
@@ -303,6 +306,9 @@ impl Writer<'_> {
         ];
         if left_out > 0 {
             shown.insert(3, (code::LETTER_COUNT_LEFT_OUT, left_out, Tone::Bad));
+        }
+        if parts > 0 {
+            shown.insert(2, (code::LETTER_COUNT_PARTS, parts, Tone::Calm));
         }
         let labels: Vec<String> = shown.iter().map(|(label, ..)| self.word(label)).collect();
         let columns = columns(&labels);

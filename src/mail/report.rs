@@ -60,18 +60,26 @@ pub enum Ending {
 pub struct Counters {
     pub success: u64,
     pub updated: u64,
+    /// Those of both that are no files, but pages, layers and renditions made of them.
+    pub parts: u64,
     /// Files whose content is there already.
     pub duplicates: u64,
     /// Files that were left out because an asset with other content has their name.
     pub left_out: u64,
     pub warnings: u64,
     pub errors: u64,
+    /// Files.
     pub total: u64,
 }
 
 impl Counters {
     pub fn processed(&self) -> u64 {
         self.success + self.updated
+    }
+
+    /// Those of them that came as files.
+    pub fn files(&self) -> u64 {
+        self.processed().saturating_sub(self.parts)
     }
 
     /// Files that are not where their owner believes them.

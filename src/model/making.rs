@@ -101,10 +101,15 @@ impl Making {
         }
     }
 
-    /// Whether an asset that gets another master is made of this as it would be of the other: what [`Self::asked`] and the layer
-    /// that it shows take from what is there.
+    /// Whether an asset that a file replaces is made of this as it would be of the other: what [`Self::asked`] takes from what is
+    /// there.
     pub fn goes_over_as(&self, other: &Self) -> bool {
-        self.crop == other.crop && self.layer == other.layer
+        self.crop == other.crop
+    }
+
+    /// Whether the asset shows a piece of its master: it is a page or a layer, whose master is that of another asset.
+    pub const fn is_of_piece(&self) -> bool {
+        self.page.is_some() || self.layer.is_some()
     }
 
     /// The automatic crop that was asked for and gave way to the one that is there.

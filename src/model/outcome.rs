@@ -20,6 +20,8 @@ pub struct Counters {
     /// Those of them whose content the asset does not have.
     pub left_out: i64,
     pub update: i64,
+    /// Those of `success` and `update` that are no files, but pages, layers and renditions made of them.
+    pub part: i64,
     pub transfer_success: i64,
     pub transfer_error: i64,
     pub transfer_warning: i64,
@@ -34,6 +36,7 @@ impl std::ops::AddAssign for Counters {
             duplicate,
             left_out,
             update,
+            part,
             transfer_success,
             transfer_error,
             transfer_warning,
@@ -44,6 +47,7 @@ impl std::ops::AddAssign for Counters {
         self.duplicate += duplicate;
         self.left_out += left_out;
         self.update += update;
+        self.part += part;
         self.transfer_success += transfer_success;
         self.transfer_error += transfer_error;
         self.transfer_warning += transfer_warning;

@@ -109,6 +109,8 @@ pub struct Kin {
     /// SHA-256 of its master.
     pub blob: String,
     pub bytes: u64,
+    /// It shows a page or a layer of its master, which is that of another asset.
+    pub is_of_piece: bool,
     /// When its master came, or where that is not known, the first one.
     pub since: DateTime<Utc>,
     /// Which file its master is where it came from; None: nobody noted it, or the asset was renamed since.
@@ -121,6 +123,11 @@ impl Kin {
     /// A set has no master that a file could replace.
     pub const fn is_set(&self) -> bool {
         self.blob.is_empty()
+    }
+
+    /// Whether it is this content, and not only a piece of it.
+    fn has_content(&self, content: Option<&str>) -> bool {
+        !self.is_of_piece && content == Some(self.blob.as_str())
     }
 
     /// How a file that goes to this folder under this name relates to it.
@@ -231,7 +238,7 @@ impl<'a> Claim<'a> {
             Some(source) if kin.run == Some(self.run) && self.is_namesake(kin) && kin.has_number_of(source) => {
                 return Owner::Numbered;
             }
-            None if self.content == Some(kin.blob.as_str()) => return Owner::Claimant,
+            None if kin.has_content(self.content) => return Owner::Claimant,
             Some(_) | None => {}
         }
         match self.siblings.rightful(self.source).filter(|_| self.is_namesake(kin)) {
@@ -262,13 +269,13 @@ impl<'a> Claim<'a> {
             let is_near = match owner {
                 Owner::Claimant => true,
                 Owner::Open => is_taken,
-                Owner::Numbered => self.content == Some(kin.blob.as_str()),
+                Owner::Numbered => kin.has_content(self.content),
                 Owner::Other(_) => false,
             };
             is_near && !kin.in_trash
         });
         near.sort_by_key(|(owner, kin)| (*owner != Owner::Claimant, !self.is_namesake(kin), kin.id));
-        let same = near.iter().find(|(_, kin)| self.content == Some(kin.blob.as_str()));
+        let same = near.iter().find(|(_, kin)| kin.has_content(self.content));
         match (same, near.first()) {
             (Some((_, same)), _) => Some(Verdict::Same(same)),
             (None, Some((_, nearest))) if is_taken && self.same_name == SameName::Skip => {
@@ -320,6 +327,7 @@ mod tests {
             in_trash: false,
             blob: source.unwrap_or("unknown").to_owned(),
             bytes: 1,
+            is_of_piece: false,
             since: DateTime::UNIX_EPOCH,
             source: source.map(SourceName::of_path),
             run: Some(InstanceId(run)),

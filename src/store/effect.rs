@@ -198,7 +198,8 @@ impl Effect {
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::Removed)
             }
             Self::LeaveParts { company, parent, parent_blob } => {
-                Ok(passed(tx, company, parent, &parent_blob, now).await?.unwrap_or(Applied::Nothing))
+                // Out of the trash again, it may be left later.
+                Ok(passed(tx, company, parent, &parent_blob, now).await?.unwrap_or(Applied::Overtaken(parent)))
             }
             Self::Set(set) => {
                 if let Some(Origin { parent, blob, .. }) = &set.made_from

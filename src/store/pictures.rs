@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::assets::ingest::{Derived, Master};
 use super::{Store, StoreError, Transaction, rows};
-use crate::model::asset::{AssetType, DerivedRole, TrashState};
+use crate::model::asset::{AssetType, DerivedRole, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::making::Making;
 
@@ -22,9 +22,26 @@ pub struct KnownAsset {
     /// Below the company root.
     pub folder: String,
     pub in_trash: bool,
+    /// It has left the trash for good.
+    pub is_given_up: bool,
+    /// What it was made from is there, or in the trash.
+    pub has_parent: bool,
     pub file_name: String,
     pub master: Master,
     pub derived: Vec<Derived>,
+}
+
+impl KnownAsset {
+    /// What a file takes over that replaces it. An upload is the whole file: it makes a page or a layer an asset of its own, of
+    /// which only the crop stays.
+    pub fn for_upload(self) -> Self {
+        if !self.master.making.is_of_piece() {
+            return self;
+        }
+        let making = Making { crop: self.master.making.crop, ..Making::default() };
+        let facts = PictureFacts { layer: None, ..self.master.facts };
+        Self { master: Master { making, facts, ..self.master }, derived: Vec::new(), ..self }
+    }
 }
 
 /// A picture, and whether its derived files are what they should be.
@@ -37,6 +54,26 @@ pub struct PictureState {
     pub making: Making,
     /// The one recipe of its pyramid and its thumbnail, if both were made from the master that it has now.
     pub recipe: Option<String>,
+}
+
+/// A page, and whether its derived files are what they should be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageState {
+    pub id: AssetId,
+    pub name: String,
+    /// The one recipe of its pyramid and its thumbnail, if it was drawn from the master that its document has now.
+    pub recipe: Option<String>,
+    /// None: it is gone for good.
+    pub document: Option<PagesOf>,
+}
+
+/// A document that pages were drawn from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PagesOf {
+    pub id: AssetId,
+    pub name: String,
+    pub file_name: String,
+    pub in_trash: bool,
 }
 
 /// An asset that is a colour profile.
@@ -53,7 +90,8 @@ macro_rules! known {
             "SELECT a.*, f.path AS folder,
                     (SELECT json_group_array(json_object('role', role, 'blob', d.blob, 'bytes', d.bytes, 'width', d.width,
                             'height', d.height, 'source_blob', source_blob, 'recipe', recipe) ORDER BY role)
-                     FROM derived d WHERE d.asset_id = a.id) AS derived
+                     FROM derived d WHERE d.asset_id = a.id) AS derived,
+                    EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.trash_state <> 'InEmptiedTrash') AS has_parent
              FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.",
             $condition,
             " ORDER BY a.id"
@@ -97,11 +135,14 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let derived: Vec<DerivedRow> = rows::json(row, "derived")?;
+                let trash_state: TrashState = rows::constant(row, "trash_state")?;
                 Ok(KnownAsset {
                     id: AssetId(rows::get(row, "id")?),
                     name: rows::get(row, "name")?,
                     folder: rows::get(row, "folder")?,
-                    in_trash: rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash,
+                    in_trash: trash_state != TrashState::NotInTrash,
+                    is_given_up: trash_state == TrashState::InEmptiedTrash,
+                    has_parent: rows::get(row, "has_parent")?,
                     file_name: rows::get(row, "file_name")?,
                     master: master(row)?,
                     derived: derived.into_iter().map(Derived::from).collect(),
@@ -135,6 +176,38 @@ impl Store {
                     making: rows::json(row, "making")?,
                     recipe: rows::get(row, "recipe")?,
                 })
+            })
+            .collect()
+    }
+
+    /// Every page of a company that is not in the trash, in order of numbers.
+    pub async fn pages_drawn(&self, company: CompanyId) -> Result<Vec<PageState>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.id, a.name, p.id AS document, p.name AS document_name, p.file_name, p.trash_state,
+                    (SELECT CASE WHEN count(*) = 2 AND min(d.recipe) = max(d.recipe) THEN min(d.recipe) END FROM derived d
+                     WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob
+                       AND d.source_blob = coalesce(p.blob, a.blob)) AS recipe
+             FROM asset a LEFT JOIN asset p ON p.id = a.parent_id AND p.trash_state <> 'InEmptiedTrash'
+             WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash' AND a.making ->> 'page' IS NOT NULL
+             ORDER BY a.id",
+        )
+        .bind(company.0)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("list pages"))?;
+        rows.iter()
+            .map(|row| {
+                let document = match rows::get::<Option<i64>>(row, "document")? {
+                    None => None,
+                    Some(id) => Some(PagesOf {
+                        id: AssetId(id),
+                        name: rows::get(row, "document_name")?,
+                        file_name: rows::get(row, "file_name")?,
+                        in_trash: rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash,
+                    }),
+                };
+                let (id, recipe) = (AssetId(rows::get(row, "id")?), rows::get(row, "recipe")?);
+                Ok(PageState { id, name: rows::get(row, "name")?, recipe, document })
             })
             .collect()
     }

@@ -37,6 +37,7 @@ codes! {
     JOB_CLIENT = "job-client";
     JOB_TYPE = "job-type";
     TOTAL_FILE_COUNT = "total-file-count";
+    TOTAL_FILE_COUNT_PARTS = "total-file-count-parts";
 
     // Job log: beginning and end of each kind.
 
@@ -157,6 +158,8 @@ codes! {
     OPTIMIZE_FAILURE = "optimize-failure";
     REPROCESS_SUCCESS = "reprocess-success";
     REPROCESS_FAILURE = "reprocess-failure";
+    PAGES_STALE = "pages-stale";
+    PAGE_STALE_ALONE = "page-stale-alone";
     OPTIMIZE_FRESH = "optimize-fresh";
 
     // Job log: publishing
@@ -306,7 +309,9 @@ codes! {
     REASON_ASSET_CHANGED = "reason-asset-changed";
     REASON_ASSET_CHANGING = "reason-asset-changing";
     REASON_PAGE = "reason-page";
+    REASON_PAGE_ALONE = "reason-page-alone";
     REASON_RENDITION = "reason-rendition";
+    REASON_RENDITION_ALONE = "reason-rendition-alone";
     REASON_NO_MASTER = "reason-no-master";
     REASON_NOT_IN_VERSION = "reason-not-in-version";
     REASON_NO_SMART_CROPS = "reason-no-smart-crops";
@@ -336,6 +341,7 @@ codes! {
     REASON_FILE_DAMAGED = "reason-file-damaged";
     REASON_CHANGED_MEANWHILE = "reason-changed-meanwhile";
     REASON_PAGE_LOST = "reason-page-lost";
+    REASON_PAGE_LOST_ALONE = "reason-page-lost-alone";
     REASON_EXPORTS_ORIGINALS = "reason-exports-originals";
     REASON_INTERNAL = "reason-internal";
     REASON_OTHER = "reason-other";
@@ -463,6 +469,7 @@ codes! {
 
     // Mail
     LETTER_SUBJECT_BEGIN = "letter-subject-begin";
+    LETTER_PARTS = "letter-parts";
     LETTER_SUBJECT_DONE = "letter-subject-done";
     LETTER_SUBJECT_WARNINGS = "letter-subject-warnings";
     LETTER_SUBJECT_LEFT_OUT = "letter-subject-left-out";
@@ -493,6 +500,7 @@ codes! {
     LETTER_ATTEMPTS = "letter-attempts";
     LETTER_COUNT_SUCCESS = "letter-count-success";
     LETTER_COUNT_UPDATED = "letter-count-updated";
+    LETTER_COUNT_PARTS = "letter-count-parts";
     LETTER_COUNT_DUPLICATES = "letter-count-duplicates";
     LETTER_COUNT_LEFT_OUT = "letter-count-left-out";
     LETTER_COUNT_WARNINGS = "letter-count-warnings";

@@ -132,6 +132,17 @@ total-file-count =
        *[other] { NUMBER($count) } files in total
     }
 
+# $count (Number) files found
+# $parts (Number) pages, layers and renditions
+total-file-count-parts =
+    { $count ->
+        [one] 1 file in total
+       *[other] { NUMBER($count) } files in total
+    }, and { $parts ->
+        [one] 1 page, layer or rendition made of one
+       *[other] { NUMBER($parts) } pages, layers or renditions made of them
+    }
+
 ## Job log: beginning and end of each kind.
 ## Every end takes the counters of `job-counts`.
 
@@ -616,6 +627,19 @@ reprocess-success = { $asset } was processed again as { $type } ({ SIZE($bytes) 
 # $asset (Text) name or handle
 # $reason (Text)
 reprocess-failure = { $asset } could not be processed again: { $reason }.
+# $file (Text) the document
+# $count (Number) pages
+# $document (Text) there or trash: where the document is
+pages-stale =
+    { $count ->
+        [one] 1 page of { $file } was left as it is: it was drawn
+       *[other] { NUMBER($count) } pages of { $file } were left as they are: they were drawn
+    } with other settings, or of an earlier file. { $document ->
+        [trash] Their document is in the trash: restore it, and draw its pages again with ripPdfsJob.
+       *[there] Draw the pages of the document again with ripPdfsJob.
+    }
+# $asset (Text)
+page-stale-alone = { $asset } was left as it is: it is a page that was drawn with other settings, and its document is gone for good. Upload the document again to have it drawn.
 # $count (Number) assets
 optimize-fresh =
     { $count ->
@@ -1056,7 +1080,9 @@ reason-crop-kept = the crop that it has is kept unless preserveCrop is false
 reason-asset-changed = its master was replaced meanwhile
 reason-asset-changing = somebody changes it again and again while it is made; try again when it is left alone
 reason-page = it is a page and is drawn again with its document
+reason-page-alone = it is a page whose document is gone for good: nothing can draw it again, and it stays as it was drawn
 reason-rendition = it is a rendition and is made again with its video
+reason-rendition-alone = it is a rendition whose video is gone for good: nothing can make it again, and it stays as it was made
 reason-no-master = it is a set and has no file of its own
 reason-not-in-version = this version does not have it yet
 reason-no-smart-crops = this server makes no smart crops
@@ -1090,6 +1116,7 @@ reason-lost-file = its file is missing from the store of files; upload it again
 reason-file-damaged = the stored file was changed or damaged since it came in; upload it again, or restore it from a backup
 reason-changed-meanwhile = it was changed again while it was made ready, as often as that was tried; the next publish takes it
 reason-page-lost = what was drawn of it is missing, damaged, or of other settings; draw its document again with ripPdfsJob
+reason-page-lost-alone = what was drawn of it is missing, damaged, or of other settings, and its document is gone for good; upload the document again, and delete this page
 reason-exports-originals = originals were asked for
 reason-internal = an internal error, whose details are in the log of the daemon
 # $detail (Text)
@@ -1456,13 +1483,23 @@ slot-skipped-expired = Skipped, because the company had expired.
 
 # $name (Text) job name
 letter-subject-begin = { $name }: started
+# $parts (Number) pages, layers and renditions
+letter-parts =
+    { $parts ->
+        [one] 1 page or part of a file
+       *[other] { NUMBER($parts) } pages or parts of files
+    }
 # $name (Text) job name
 # $processed (Number) files
+# $parts (Number) pages, layers and renditions made of them
 letter-subject-done =
     { $processed ->
         [0] { $name }: done
         [one] { $name }: done, 1 file
        *[other] { $name }: done, { NUMBER($processed) } files
+    }{ $parts ->
+        [0] {""}
+       *[other] , { letter-parts }
     }
 # $name (Text) job name
 # $warnings (Number)
@@ -1504,19 +1541,27 @@ letter-subject-errors-only =
     }
 # $name (Text) job name
 # $processed (Number) files
+# $parts (Number) pages, layers and renditions made of them
 letter-subject-failed =
     { $processed ->
         [0] { $name }: failed
         [one] { $name }: failed after 1 file
        *[other] { $name }: failed after { NUMBER($processed) } files
+    }{ $parts ->
+        [0] {""}
+       *[other] , { letter-parts }
     }
 # $name (Text) job name
 # $processed (Number) files
+# $parts (Number) pages, layers and renditions made of them
 letter-subject-stopped =
     { $processed ->
         [0] { $name }: stopped
         [one] { $name }: stopped after 1 file
        *[other] { $name }: stopped after { NUMBER($processed) } files
+    }{ $parts ->
+        [0] {""}
+       *[other] , { letter-parts }
     }
 letter-badge-begin = Started
 letter-badge-done = Done
@@ -1526,32 +1571,53 @@ letter-badge-failed = Failed
 letter-badge-stopped = Stopped
 letter-lead-begin = The job has started. You will get another mail when it ends.
 # $processed (Number) files
+# $parts (Number) pages, layers and renditions made of them
 letter-lead-done =
-    { $processed ->
-        [0] The job ran to its end. Nothing had to be processed.
-        [one] The job ran to its end: 1 file, no problems.
-       *[other] The job ran to its end: { NUMBER($processed) } files, no problems.
+    { $parts ->
+        [0] { $processed ->
+            [0] The job ran to its end. Nothing had to be processed.
+            [one] The job ran to its end: 1 file, no problems.
+           *[other] The job ran to its end: { NUMBER($processed) } files, no problems.
+        }
+       *[other] { $processed ->
+            [one] The job ran to its end: 1 file, { letter-parts }, no problems.
+           *[other] The job ran to its end: { NUMBER($processed) } files, { letter-parts }, no problems.
+        }
     }
 # $processed (Number) files
+# $parts (Number) pages, layers and renditions made of them
 # $warnings (Number)
 letter-lead-warnings =
     The job ran to its end: { $processed ->
         [one] 1 file
        *[other] { NUMBER($processed) } files
+    }{ $parts ->
+        [0] {""}
+       *[other] , { letter-parts }
     } processed, and { $warnings ->
         [one] 1 warning to look at
        *[other] { NUMBER($warnings) } warnings to look at
     }.
 # $processed (Number) files
+# $parts (Number) pages, layers and renditions made of them
 # $errors (Number)
 letter-lead-errors =
-    The job ran to its end, but { $errors ->
-        [one] 1 file was not processed
-       *[other] { NUMBER($errors) } files were not processed
-    }. { $processed ->
-        [0] No other file was processed.
-        [one] 1 other file is fine.
-       *[other] The other { NUMBER($processed) } files are fine.
+    The job ran to its end, but { $parts ->
+        [0] { $errors ->
+            [one] 1 file was not processed
+           *[other] { NUMBER($errors) } files were not processed
+        }. { $processed ->
+            [0] No other file was processed.
+            [one] 1 other file is fine.
+           *[other] The other { NUMBER($processed) } files are fine.
+        }
+       *[other] { $errors ->
+            [one] 1 file or part of one was not processed
+           *[other] { NUMBER($errors) } files or parts of files were not processed
+        }. Processed: { $processed ->
+            [one] 1 file
+           *[other] { NUMBER($processed) } files
+        }, { letter-parts }.
     }
 # $reason (Text)
 letter-lead-failed = The job could not be finished: { $reason }.
@@ -1570,6 +1636,7 @@ letter-label-attempts = Attempts
 letter-attempts = { $attempt } made; at most { $attempts } may fail
 letter-count-success = Processed
 letter-count-updated = Updated
+letter-count-parts = Among them pages and parts of files
 letter-count-duplicates = Duplicates skipped
 letter-count-left-out = Left out
 letter-count-warnings = Warnings

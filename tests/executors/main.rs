@@ -26,6 +26,7 @@ mod overtaken;
 mod pages;
 mod photoshop;
 mod photoshop_file;
+mod pieces;
 mod publish;
 mod publish_turns;
 mod published_files;

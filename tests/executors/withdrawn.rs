@@ -59,14 +59,14 @@ fn three() -> Vec<u8> {
 
 /// What becomes of an asset that a user deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub enum Way {
     Trashed,
     Emptied,
     /// Cleanup has taken the row.
     Removed,
 }
 
-async fn withdraw(world: &World, name: &str, way: Way) {
+pub async fn withdraw(world: &World, name: &str, way: Way) {
     let gone = vec![asset(world, name).await];
     world.store.trash_assets(change(world), gone.clone()).await.unwrap().remove(0).unwrap();
     if way != Way::Trashed {

@@ -438,6 +438,7 @@ impl World {
             duplicate: row.get("duplicate_count"),
             left_out: row.get("left_out_count"),
             update: row.get("update_count"),
+            part: row.get("part_count"),
             transfer_success: row.get("transfer_success_count"),
             transfer_error: row.get("transfer_error_count"),
             transfer_warning: row.get("transfer_warning_count"),

@@ -385,7 +385,12 @@ async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Opti
     let made = match written.await? {
         Err(unmade) => Err(unmade),
         // The job that draws its document makes it, together with the others.
-        Ok(()) if is_made && asset.making.page.is_some() => Err(Unmade::Refused(Message::new(reason::PAGE_LOST))),
+        Ok(()) if is_made && asset.making.page.is_some() => {
+            let known = run.context.store().assets_numbered(run.context.run.company, &[asset.id]).await?.pop();
+            let has_document = known.is_none_or(|page| page.has_parent);
+            let code = if has_document { reason::PAGE_LOST } else { reason::PAGE_LOST_ALONE };
+            Err(Unmade::Refused(Message::new(code)))
+        }
         Ok(()) if is_made => {
             let bytes = Bytes::of(&state.blob, &state.file_name);
             let remade = run.publish.workshop.work_on(run.context, bytes, move |stop| {

@@ -38,6 +38,7 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
         counters: Counters {
             success,
             updated: 0,
+            parts: 0,
             duplicates: 2,
             left_out: 0,
             warnings,
@@ -79,6 +80,32 @@ fn the_subject_tells_the_outcome() {
         assert_eq!(end(finish).subject, subject);
     }
     assert_eq!(write(&report(), Stage::Begin).subject, "Summer shoot: started");
+}
+
+#[test]
+fn pages_are_no_files() {
+    let with_pages = |files: u64, warnings, errors| {
+        let mut finish = finish(Ending::Finished, files + 4, warnings, errors);
+        finish.counters.parts = 4;
+        finish.counters.total -= 4;
+        end(finish)
+    };
+    let mail = with_pages(1, 0, 0);
+    assert_eq!(mail.subject, "Summer shoot: done, 1 file, 4 pages or parts of files");
+    for text in [
+        "The job ran to its end: 1 file, 4 pages or parts of files, no problems.",
+        "  Processed                         5\n",
+        "  Among them pages and parts of files  4\n",
+        "  Files in total                    3\n",
+    ] {
+        let squeezed = |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        assert!(squeezed(&mail.text).contains(&squeezed(text)), "{text}\n in \n{}", mail.text);
+    }
+    assert_eq!(with_pages(0, 0, 0).subject, "Summer shoot: done, 4 pages or parts of files");
+    let lead = "1 file, 4 pages or parts of files processed, and 2 warnings to look at.";
+    assert!(with_pages(1, 2, 0).text.contains(lead));
+    let lead = "but 1 file or part of one was not processed. Processed: 1 file, 4 pages or parts of files.";
+    assert!(with_pages(1, 0, 1).text.contains(lead));
 }
 
 #[test]

@@ -265,6 +265,13 @@ pub fn count_pages(
 /// The file in the child's folder that says what the document says about itself.
 const INFORMATION: &str = "information.json";
 
+/// What a document says about itself, and its pages or why it cannot be read, as far as that is known.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Told {
+    pub metadata: Metadata,
+    pub pages: Option<Result<PageCount, PdfError>>,
+}
+
 /// Reads what the file at `path`, an absolute path, says about itself. A file that cannot be read says nothing; one that is damaged
 /// so that nothing can be found in it is an error.
 pub fn information(
@@ -272,22 +279,25 @@ pub fn information(
     path: &Path,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-) -> Result<Metadata, OpenError> {
+) -> Result<Told, OpenError> {
     let folder = launcher.folder()?;
-    let (mut is_there, mut is_damaged) = (false, false);
+    let (mut is_there, mut is_damaged, mut pages) = (false, false, None);
     let mut hear = |said| match said {
+        Said::Pages(count) => pages = Some(Ok(count)),
         Said::Informed => is_there = true,
         Said::Unreadable(PdfError::Damaged) => is_damaged = true,
-        Said::Unreadable(_) | Said::Pages(_) | Said::Drawn(_) | Said::Failed(..) => {}
+        Said::Unreadable(why) => pages = Some(Err(why)),
+        Said::Drawn(_) | Said::Failed(..) => {}
     };
     let nothing = || Metadata { left_out: [LeftOut::All].into(), ..Metadata::default() };
-    match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
-        Err(error) if !is_its_own_fault(&error) => Err(error.into()),
-        _ if is_damaged => Err(OpenError::Pdf(PdfError::Damaged)),
-        Ok(()) if !is_there => Ok(Metadata::default()),
-        Ok(()) => Ok(read_json(&folder.path().join(INFORMATION)).unwrap_or_else(nothing)),
-        Err(_) => Ok(nothing()),
-    }
+    let metadata = match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
+        Err(error) if !is_its_own_fault(&error) => return Err(error.into()),
+        _ if is_damaged => return Err(OpenError::Pdf(PdfError::Damaged)),
+        Ok(()) if !is_there => Metadata::default(),
+        Ok(()) => read_json(&folder.path().join(INFORMATION)).unwrap_or_else(nothing),
+        Err(_) => nothing(),
+    };
+    Ok(Told { metadata, pages })
 }
 
 /// Draws pages `first` to `last`, and hands each out in turn: the page, or why it cannot be drawn.

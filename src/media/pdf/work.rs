@@ -60,6 +60,7 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
     match &orders.task {
         Task::Count => say(&Said::Pages(count(&pdf))),
         Task::Inform => {
+            say(&Said::Pages(count(&pdf)))?;
             let information = panic::catch_unwind(AssertUnwindSafe(|| information::read(&pdf))).unwrap_or_default();
             fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
             say(&Said::Informed)

@@ -72,6 +72,8 @@ impl JobKind {
             duplicate,
             left_out,
             update,
+            // The line before says so.
+            part: _,
             transfer_success,
             transfer_error,
             transfer_warning,

@@ -227,10 +227,10 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
         by: arrival.by,
         at: arrival.at,
     };
+    let part_of = parts::release(tx, namesake.id).await?;
     ingest::replace(tx, &replacement).await?;
     note_source(tx, namesake.id, &arrival.source, arrival.run, arrival.at).await?;
     let moved_from = moved.then(|| namesake.folder.clone());
-    let part_of = parts::release(tx, namesake.id).await?;
     let parts_gone = if is_other {
         parts::keep_kinds(tx, replacement.company, namesake.id, &arrival.brings_forth, arrival.at).await?
     } else {
@@ -273,7 +273,7 @@ async fn overwrite_mode(tx: &mut Transaction, company: CompanyId) -> Result<Over
 async fn kin(connection: &mut SqliteConnection, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
     // Two look-ups, each by its index.
     let rows = sqlx::query(
-        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.source_path, a.source_run,
+        "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.making, a.source_path, a.source_run,
                 coalesce(a.source_at, a.created_at) AS since
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
@@ -302,6 +302,7 @@ fn read(row: &SqliteRow) -> Result<Kin, StoreError> {
         in_trash: constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash,
         blob: get(row, "blob")?,
         bytes: get::<i64>(row, "bytes")?.unsigned_abs(),
+        is_of_piece: json::<Making>(row, "making")?.is_of_piece(),
         since: instant(row, "since")?,
         source: source.as_deref().map(SourceName::of_path),
         run: run.map(InstanceId),

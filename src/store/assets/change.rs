@@ -79,7 +79,8 @@ impl Store {
         self.write(move |tx| Box::pin(async move { mark_in_contexts(tx, change, &states).await })).await
     }
 
-    /// Has the next publish look at the assets again, and with `files` send their files even when they are the same.
+    /// Has the next publish look at the assets and what belongs to them again, and with `files` hand out their files anew even when
+    /// they are the same.
     pub async fn force_republish(
         &self,
         change: Change,
@@ -479,14 +480,24 @@ async fn force(tx: &mut Transaction, change: Change, assets: &[AssetId], files: 
     if accepted.is_empty() {
         return Ok(outcomes);
     }
+    // As for marks, what belongs to an asset is meant with it.
+    let all = with_what_belongs(tx, &accepted).await?;
+    note_changed(tx, &all).await?;
     let seq = changed(tx, change, &accepted).await?;
     if files {
-        sqlx::query("UPDATE publish_mark SET forced_seq = $2 WHERE asset_id IN (SELECT value FROM json_each($1))")
-            .bind(ids(&accepted))
-            .bind(seq)
-            .execute(tx)
-            .await
-            .map_err(StoreError::doing("force assets to be published again"))?;
+        // Also where it is not marked itself: a set may be that it is published with.
+        sqlx::query(
+            "INSERT INTO publish_mark (asset_id, context_id, marked, forced_seq)
+             SELECT a.value, c.id, 0, $3 FROM json_each($2) a CROSS JOIN publish_context c
+             WHERE c.company_id = $1 AND c.kind <> 'Metadata'
+             ON CONFLICT (asset_id, context_id) DO UPDATE SET forced_seq = excluded.forced_seq",
+        )
+        .bind(change.company.0)
+        .bind(ids(&all))
+        .bind(seq)
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("force assets to be published again"))?;
     }
     Ok(outcomes)
 }

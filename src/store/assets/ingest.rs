@@ -176,8 +176,8 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
     Ok(folders::touch(tx, &touched, new.at).await?)
 }
 
-/// What was made of an asset is marked with it, whether or not it is made again: what an order takes from readers is not there in
-/// parts.
+/// What was made of an asset is marked with it, whether or not it is made again, and wherever it is: what an order takes from readers
+/// is not there in parts, and does not come back with one that somebody takes out of the trash.
 async fn mark(tx: &mut Transaction, new: &Replacement) -> Result<(), StoreError> {
     let parts = parts::of(tx, new.company, new.asset).await?;
     let all = [&[new.asset], parts.as_slice()].concat();

@@ -6,15 +6,17 @@
 //! |---|---|---|---|
 //! | replaced by a file | by the order ([`marking`]) | made again under their numbers; what cannot be made stays; what the file does not bring forth goes to the trash | stays in |
 //! | a part replaced by a file | as any | belongs to nothing any more; another part is made, under another name | stays in until its own is made again |
+//! | a page's or layer's own document uploaded under its name | as any | it is the whole document from then on, with parts of its own | stays in |
 //! | a set's name uploaded | untouched: the file gets a number | | |
 //! | renamed, moved | kept | keep their names and folders | stays in |
 //! | into the trash | kept | stay; none is made any more | stays in, not shown |
 //! | out of the trash, made again | kept; by the order | | is shown again; the folder comes back |
-//! | given up | gone with the row | belong to nothing when the row goes | leaves at once, the definition too |
+//! | given up | gone with the row | belong to nothing when the row goes: jobs that would make them again say so | leaves at once, the definition too |
 //! | unmarked | its own alone | keep theirs | is published with a marked set |
 //! | marked | those of all that belongs to it | as it | |
 //! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |
 //! | its folder removed | as into the trash | | |
+//! | forced to be published again | kept, none is added | handed out anew with it | members are handed out with a set |
 //! | a master gets another, or is processed again | by the order | follow the order as it does | |
 //! | a part made again, out of the trash | as a new part | | is shown again |
 //! | a set given up | | | its members are looked at by the next publishes: they may have been published only with it |

@@ -239,8 +239,11 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
     .fetch_optional(&mut *tx)
     .await
     .map_err(StoreError::doing("look for what an asset was made from"))?;
-    // What was read from the page that it showed goes with the page.
+    // What was read from the page that it showed, and made of it, goes with the page: the whole of its document is another matter.
     for statement in [
+        "DELETE FROM derived WHERE asset_id = $1 AND EXISTS (
+             SELECT 1 FROM asset a WHERE a.id = $1
+             AND (a.part IS NOT NULL OR a.making ->> 'page' IS NOT NULL OR a.making ->> 'layer' IS NOT NULL))",
         "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE id = $1",
         "DELETE FROM page_word WHERE asset_id = $1",
         "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
@@ -254,10 +257,10 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
     Ok(parent)
 }
 
-/// What was made of an asset and is not in the trash.
+/// What was made of an asset, also what is in the trash.
 pub(super) async fn of(tx: &mut Transaction, company: CompanyId, parent: AssetId) -> Result<Vec<AssetId>, StoreError> {
     let parts: Vec<i64> = sqlx::query_scalar(
-        "SELECT id FROM asset WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash' ORDER BY id",
+        "SELECT id FROM asset WHERE company_id = $1 AND parent_id = $2 AND trash_state <> 'InEmptiedTrash' ORDER BY id",
     )
     .bind(company.0)
     .bind(parent.0)

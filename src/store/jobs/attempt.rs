@@ -494,7 +494,8 @@ async fn count(
              duplicate_count = duplicate_count + $6, update_count = update_count + $7,
              transfer_success_count = transfer_success_count + $8, transfer_error_count = transfer_error_count + $9,
              transfer_warning_count = transfer_warning_count + $10, items_done = items_done + $11,
-             items_total = max(items_total, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13
+             items_total = max(items_total, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13,
+             part_count = part_count + $14
          WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
     )
     .bind(fence.instance.0)
@@ -510,6 +511,7 @@ async fn count(
     .bind(items)
     .bind(now.timestamp_millis())
     .bind(counters.left_out)
+    .bind(counters.part)
     .execute(tx)
     .await
     .map_err(StoreError::doing("count"))?;

@@ -102,6 +102,8 @@ pub struct ItemView {
 pub struct CountersView {
     pub success: i64,
     pub updated: i64,
+    /// Those of both that are pages, layers and renditions.
+    pub parts: i64,
     pub duplicates: i64,
     /// Those of the duplicates whose content is nowhere.
     pub left_out: i64,
@@ -121,6 +123,7 @@ impl From<Counters> for CountersView {
             duplicate,
             left_out,
             update,
+            part,
             transfer_success,
             transfer_error,
             transfer_warning,
@@ -128,6 +131,7 @@ impl From<Counters> for CountersView {
         Self {
             success,
             updated: update,
+            parts: part,
             duplicates: duplicate,
             left_out,
             warnings: warning,

@@ -41,6 +41,7 @@ pub fn result(counters: &CountersView) -> Value {
     let CountersView {
         success,
         updated,
+        parts: _,
         duplicates,
         left_out,
         warnings,
