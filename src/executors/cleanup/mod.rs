@@ -8,7 +8,7 @@
 //! * then some of the files that are named are read, whether they are what they should be ([`scrub`]).
 //!
 //! Nothing is removed while the database is known to be older than the files, as one that was restored from a backup: what
-//! it does not name may be what was uploaded since.
+//! it does not name may be what was uploaded since. Nor is it while the clock is doubted, by which all seems old.
 //!
 //! Each step is an item, and does the same when it is done again. (Logs and messages are forgotten by the engine, which goes
 //! on doing so when this job is paused.)
@@ -50,7 +50,13 @@ impl Executor for Cleanup {
         context.plan(ITEMS + scrub::pages(context).await?).await?;
         context.say(Message::new("progress-cleaning"));
         if context.store().restored().await?.is_some() {
-            hold(context).await?;
+            hold(context, Message::new("cleanup-held")).await?;
+        } else if let Some(doubt) = context.store().clock_doubt(context.clock.now()).await? {
+            let message = Message::new("cleanup-held-by-clock")
+                .with("seen", doubt.seen.timestamp_millis())
+                .with("now", context.clock.now().timestamp_millis())
+                .with("until", doubt.until.timestamp_millis());
+            hold(context, message).await?;
         } else {
             self.remove(context).await?;
         }
@@ -70,8 +76,8 @@ impl Cleanup {
 }
 
 /// Says why nothing is removed.
-async fn hold(context: &Context) -> Result<(), Failure> {
-    let report = warning(Message::new("cleanup-held"));
+async fn hold(context: &Context, why: Message) -> Result<(), Failure> {
+    let report = warning(why);
     context.commit(Item("held".to_owned()), Effect::Nothing, move |_| report).await?;
     Ok(())
 }
