@@ -14,15 +14,18 @@ use tokio::sync::watch;
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The current instant, cut to milliseconds: what the database keeps.
     fn now(&self) -> DateTime<Utc>;
-    /// Returns once `now() >= instant`. Follows the wall clock when it is set forwards or back.
+    /// Returns once `now() >= instant`, also when the clock is set forwards meanwhile. When it is set back this returns at
+    /// once: who waits looks again what there is to wait for, or would do so for as long as the clock was ahead.
     async fn sleep_until(&self, instant: DateTime<Utc>);
+    /// Returns when `delta` has passed, however far the clock is set back meanwhile. One that is set forwards ends it sooner.
+    async fn sleep(&self, delta: TimeDelta);
 }
 
 pub type SharedClock = Arc<dyn Clock>;
 
-/// `now` plus `delta`, waited for.
+/// See [`Clock::sleep`].
 pub async fn sleep(clock: &dyn Clock, delta: TimeDelta) {
-    clock.sleep_until(clock.now() + delta).await;
+    clock.sleep(delta).await;
 }
 
 #[allow(clippy::disallowed_methods)]
@@ -47,6 +50,9 @@ impl SystemClock {
 /// A sleep is cut in steps no longer than this, so that a wall clock set forwards (NTP, suspend) is noticed.
 const LONGEST_STEP: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// A clock that shows so much less than it should after a step was set back.
+const SET_BACK: TimeDelta = TimeDelta::seconds(1);
+
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
@@ -54,11 +60,31 @@ impl Clock for SystemClock {
     }
 
     async fn sleep_until(&self, instant: DateTime<Utc>) {
-        while let Ok(left) = (instant - self.now()).to_std() {
-            if left.is_zero() {
+        loop {
+            let now = self.now();
+            let left = instant - now;
+            let Ok(step) = left.to_std().map(|left| left.min(LONGEST_STEP)) else { return };
+            if step.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(LONGEST_STEP)).await;
+            tokio::time::sleep(step).await;
+            let least = now + TimeDelta::from_std(step).unwrap_or_default() - SET_BACK;
+            if self.now() < least {
+                return;
+            }
+        }
+    }
+
+    async fn sleep(&self, delta: TimeDelta) {
+        let (begun, until) = (Stopwatch::start(), self.now() + delta);
+        loop {
+            let passed = TimeDelta::from_std(begun.elapsed()).unwrap_or(delta);
+            let left = (until - self.now()).min(delta - passed);
+            let Ok(step) = left.to_std().map(|left| left.min(LONGEST_STEP)) else { return };
+            if step.is_zero() {
+                return;
+            }
+            tokio::time::sleep(step).await;
         }
     }
 }
@@ -92,8 +118,25 @@ impl Clock for ManualClock {
 
     async fn sleep_until(&self, instant: DateTime<Utc>) {
         let mut now = self.now.subscribe();
+        let mut seen = *now.borrow_and_update();
         // The sender lives in self, so the channel cannot close while this borrow exists.
-        let _ = now.wait_for(|now| *now >= instant).await;
+        while seen < instant && now.changed().await.is_ok() {
+            let shown = *now.borrow_and_update();
+            if shown < seen {
+                return;
+            }
+            seen = shown;
+        }
+    }
+
+    async fn sleep(&self, delta: TimeDelta) {
+        let mut now = self.now.subscribe();
+        let (mut seen, mut left) = (*now.borrow_and_update(), delta);
+        while left > TimeDelta::zero() && now.changed().await.is_ok() {
+            let shown = *now.borrow_and_update();
+            left -= (shown - seen).max(TimeDelta::zero());
+            seen = shown;
+        }
     }
 }
 
@@ -109,5 +152,31 @@ impl Stopwatch {
 
     pub fn elapsed(&self) -> std::time::Duration {
         self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_an_instant_looks_again_when_the_clock_is_set_back() {
+        let start = Utc.with_ymd_and_hms(2026, 1, 5, 8, 0, 0).unwrap();
+        let clock = ManualClock::at(start);
+        let mut until = clock.sleep_until(start + TimeDelta::hours(2)).boxed();
+        let mut asleep = clock.sleep(TimeDelta::hours(2)).boxed();
+        clock.advance(TimeDelta::hours(1));
+        assert!(until.as_mut().now_or_never().is_none() && asleep.as_mut().now_or_never().is_none());
+        clock.set(start - TimeDelta::days(1000));
+        assert!(until.as_mut().now_or_never().is_some());
+        // A length of time is none of the clock's: an hour of it is left.
+        assert!(asleep.as_mut().now_or_never().is_none());
+        clock.advance(TimeDelta::minutes(59));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        clock.advance(TimeDelta::minutes(1));
+        assert!(asleep.as_mut().now_or_never().is_some());
     }
 }

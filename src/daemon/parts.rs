@@ -56,6 +56,7 @@ pub fn engine_policy(config: &Config) -> EnginePolicy {
             instances: config.retention.instances.delta(),
             outbox: config.retention.outbox.delta(),
         },
+        client_timeout: config.upload.client_timeout.delta(),
         give_up_after: config.mail.give_up_after.delta(),
     }
 }

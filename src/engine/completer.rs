@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 
-use super::Shared;
 use super::running::{Leash, Leave};
+use super::{LOOK_FOR_ROOM, Shared};
 use crate::clock;
 use crate::executors::Failure;
 use crate::model::log::Message;
@@ -31,9 +31,6 @@ enum Verdict {
 /// The first wait, and the longest, between tries to write an end that the database would not take.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(1);
 const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(30);
-
-/// How long a run waits for room on the disk before it looks again.
-const LOOK_FOR_ROOM: TimeDelta = TimeDelta::minutes(1);
 
 /// Writes the end of an attempt. When the database refuses (disk full), it tries until it does not, or until the lease
 /// is lost or the daemon ends: then the next process finds the run by its lease.

@@ -25,6 +25,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 async fn sweep(shared: &Shared) -> Result<(), StoreError> {
     let (now, retention) = (shared.clock.now(), shared.policy.retention);
+    if let Some(doubt) = shared.store.clock_doubt(now).await? {
+        tracing::info!(seen = %doubt.seen, until = %doubt.until, "nothing is removed for being old, as the clock has jumped");
+        return Ok(());
+    }
     let horizon =
         Horizon { logs: now - retention.logs, instances: now - retention.instances, outbox: now - retention.outbox };
     let mut forgotten = Forgotten::default();

@@ -7,6 +7,7 @@
 //! * [`heartbeat`] keeps the leases and hears of stops;
 //! * [`stopper`] stops what is left of jobs with very many runs;
 //! * [`rescuer`] finds runs whose worker is gone;
+//! * [`clock_watch`] sets right what a wrong clock has done;
 //! * [`clients`] goes on without clients that post no more;
 //! * [`janitor`] forgets what has been kept long enough;
 //! * [`marker`] keeps the mark beside the blobs up with the database;
@@ -16,6 +17,7 @@
 
 mod attempt;
 mod clients;
+mod clock_watch;
 mod completer;
 mod completion;
 mod dispatcher;
@@ -56,6 +58,9 @@ const NET: TimeDelta = TimeDelta::seconds(60);
 
 /// The wait after an error of the database, or of a duty itself.
 const AFTER_ERROR: TimeDelta = TimeDelta::seconds(5);
+
+/// How long a run waits for room on the disk before it looks again.
+const LOOK_FOR_ROOM: TimeDelta = TimeDelta::minutes(1);
 
 /// What all duties share.
 struct Shared {
@@ -120,11 +125,11 @@ impl Engine {
         shared.store.follow_overlap(scheduler::one_at_a_time(&shared)).await?;
         rescuer::adopt(&shared).await?;
         scheduler::follow_zone(&shared).await?;
-        scheduler::turn_back(&shared).await?;
+        clock_watch::look(&shared, true).await?;
         let duties = TaskTracker::new();
         let attempts = duties.clone();
         duties.spawn(keep("scheduler", shared.clone(), scheduler::run));
-        duties.spawn(keep("clock watch", shared.clone(), scheduler::watch_clock));
+        duties.spawn(keep("clock watch", shared.clone(), clock_watch::run));
         duties.spawn(keep("dispatcher", shared.clone(), move |shared| dispatcher::run(shared, attempts.clone())));
         duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
         duties.spawn(keep("stopper", shared.clone(), stopper::run));

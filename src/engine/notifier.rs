@@ -315,8 +315,10 @@ async fn deliver(shared: &Shared, message: Outgoing) {
             Delivery::GivenUp { error }
         }
         Err(Undelivered::Transient(error)) => {
-            let at = now + shared.policy.delivery_retry.after(message.attempts + 1);
-            if at - message.created_at > shared.policy.give_up_after {
+            let tries = message.attempts + 1;
+            let at = now + shared.policy.delivery_retry.after(tries);
+            // By the waits between its tries, and not by the clock, which may have been set, nor by a time without a daemon.
+            if shared.policy.delivery_retry.in_all(tries) > shared.policy.give_up_after {
                 tracing::warn!(id = message.id, %to, %error, "a message was given up");
                 Delivery::GivenUp { error }
             } else {

@@ -42,6 +42,8 @@ pub struct EnginePolicy {
     /// Waits between tries to deliver a message.
     pub delivery_retry: Backoff,
     pub retention: Retention,
+    /// How long an upload by post waits for its client.
+    pub client_timeout: TimeDelta,
     /// A message that could not be delivered for so long is given up.
     pub give_up_after: TimeDelta,
 }

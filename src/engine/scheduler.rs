@@ -10,8 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
-use crate::clock;
-use crate::model::firing::{self, Fate, SkipReason};
+use crate::model::firing::{self, Fate, SkipReason, SlotRange};
 use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
@@ -19,6 +18,10 @@ use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
 
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
+
+/// Most missed instants of a schedule that are written down one by one; of more, so many of the newest.
+const MOST_SINGLE: u64 = 1_000;
+const NEWEST_SINGLE: u64 = 100;
 
 pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.closing.is_cancelled() {
@@ -74,7 +77,9 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         if job.exec_schedule.is_none() {
             return shared.store.hold_trigger(job, now).await;
         }
-        firing.slots.iter_mut().for_each(|slot| slot.fate = Fate::Skip(SkipReason::Expired));
+        let expired = Fate::Skip(SkipReason::Expired);
+        firing.slots.iter_mut().for_each(|slot| slot.fate = expired);
+        firing.range = firing.range.map(|range| SlotRange { fate: expired, ..range });
     }
     if !shared.store.fire(job, firing, now).await? {
         tracing::debug!(job = %job.name, "the trigger changed while it was being fired");
@@ -86,6 +91,7 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
 fn one_shot(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Firing {
     let policy = firing::Policy { misfire: Misfire::FireOnce, overlap: Overlap::Allow, ..shared.policy.firing };
     Firing {
+        range: None,
         slots: firing::plan(&[job.due_at], false, now, policy, false),
         one_at_a_time: one_at_a_time(shared),
         next_fire_at: None,
@@ -99,6 +105,9 @@ pub(super) fn one_at_a_time(shared: &Shared) -> bool {
 
 fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Firing {
     let zone = shared.store.zone();
+    if let Some(firing) = catch_up(shared, job, schedule, now) {
+        return firing;
+    }
     let mut due = vec![job.due_at];
     let mut next = schedule.next_after(job.due_at, zone);
     while let Some(at) = next.filter(|at| *at <= now) {
@@ -111,6 +120,7 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
     let more = next.is_some_and(|at| at <= now);
     let policy = shared.policy.firing;
     Firing {
+        range: None,
         slots: firing::plan(&due, more, now, policy, job.busy_with.is_some()),
         // Also when it skips overlaps: a run by hand or one of several missed ones may be going.
         one_at_a_time: one_at_a_time(shared),
@@ -118,38 +128,39 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
     }
 }
 
-/// Every now and then, and at the start: see [`turn_back`].
-pub(super) async fn watch_clock(shared: Arc<Shared>) {
-    const EVERY: TimeDelta = TimeDelta::hours(1);
-    loop {
-        tokio::select! {
-            () = clock::sleep(&*shared.clock, EVERY) => {}
-            () = shared.closing.cancelled() => return,
-        }
-        if let Err(error) = turn_back(&shared).await {
-            tracing::warn!(%error, "the fire times of schedules were not looked at");
-        }
+/// Of very many instants that were missed, as after years or a jump of the clock, all but the newest are written down as one
+/// range: they would have no run of their own, and a row for each would fill the disk.
+fn catch_up(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Option<Firing> {
+    let (zone, policy) = (shared.store.zone(), shared.policy.firing);
+    let before = now - policy.threshold - TimeDelta::seconds(1);
+    if job.due_at > before {
+        return None;
     }
-}
-
-/// A trigger that stands later than its schedule has it next was moved there while the clock was ahead, and would not fire
-/// until then: it goes back.
-pub(super) async fn turn_back(shared: &Shared) -> Result<(), StoreError> {
-    let (store, now) = (&shared.store, shared.clock.now());
-    let mut moved = Vec::new();
-    for trigger in store.scheduled_triggers().await? {
-        // One that cannot be read is found when it fires.
-        let Ok(schedule) = Schedule::parse(&trigger.exec_schedule) else { continue };
-        let Some(next) = schedule.next_after(now, store.zone()).filter(|next| *next < trigger.next_fire_at) else {
-            continue;
-        };
-        tracing::warn!(
-            job = %trigger.name, stood_at = %trigger.next_fire_at, %next,
-            "a schedule stood later than it says, as after a time when the clock was ahead: it was turned back"
-        );
-        moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: Some(next) });
+    let keep = (policy.max_catch_up as u64).max(NEWEST_SINGLE);
+    if schedule.span(job.due_at, before, zone).count <= MOST_SINGLE + keep {
+        return None;
     }
-    if moved.is_empty() { Ok(()) } else { store.reschedule(moved).await }
+    let mut back = TimeDelta::minutes(1);
+    let first_single = loop {
+        let first = schedule.next_after((before - back).max(job.due_at), zone)?;
+        if first <= before && schedule.span(first, before, zone).count >= keep {
+            break first;
+        }
+        back = back * 2;
+    };
+    let span = schedule.span(job.due_at, first_single - TimeDelta::milliseconds(1), zone);
+    let fate = firing::plan(&[job.due_at], true, now, policy, job.busy_with.is_some()).pop()?.fate;
+    let range = SlotRange { first: job.due_at, last: span.last, count: span.count, fate };
+    tracing::warn!(
+        job = %job.name, first = %range.first, last = %range.last, count = range.count, ?fate,
+        "very many firings were missed; they are written down as one range"
+    );
+    Some(Firing {
+        range: Some(range),
+        slots: Vec::new(),
+        one_at_a_time: one_at_a_time(shared),
+        next_fire_at: span.next,
+    })
 }
 
 /// Schedules are in the server's local time: when its zone, or the rules of that zone, have changed since the fire times were

@@ -35,7 +35,20 @@ pub struct SlotRange {
     pub first: DateTime<Utc>,
     pub last: DateTime<Utc>,
     pub count: u64,
-    pub why: SkipReason,
+    /// No run of its own.
+    pub fate: Fate,
+}
+
+impl SlotRange {
+    /// Message code that says why: of all of them, and of no run.
+    pub const fn reason(&self) -> &'static str {
+        match self.fate {
+            Fate::Skip(SkipReason::Misfire) => "slots-skipped-misfire",
+            Fate::Skip(SkipReason::Overlap) => "slots-skipped-overlap",
+            Fate::Skip(reason @ (SkipReason::Paused | SkipReason::Expired)) => reason.code(),
+            Fate::Coalesce | Fate::Fire | Fate::FireLate => "slots-coalesced",
+        }
+    }
 }
 
 /// Instants that passed without a run: one by one, or as a range.

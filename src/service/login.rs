@@ -292,7 +292,7 @@ impl Services {
         let _place = loop {
             let wait = turn.at - self.clock.now();
             if wait > TimeDelta::zero() {
-                let until = self.clock.sleep_until(turn.at);
+                let until = self.clock.sleep(wait);
                 match guard.wait(&case.attempt, wait)? {
                     Some(seat) => seat.wait(until).await.ok_or(Error::Busy)?,
                     None => until.await,

@@ -23,6 +23,7 @@ pub mod accounts;
 pub mod assets;
 pub mod candidates;
 pub mod cleanup;
+pub mod clock;
 pub mod companies;
 pub mod condemned;
 pub mod contexts;

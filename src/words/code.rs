@@ -83,6 +83,7 @@ codes! {
     END_CLEANUP = "end-cleanup";
     CLEANUP_HELD = "cleanup-held";
     CLEANUP_TREES_UNLOOKED = "cleanup-trees-unlooked";
+    CLEANUP_HELD_BY_CLOCK = "cleanup-held-by-clock";
     CLEANUP_UNUSUAL = "cleanup-unusual";
     CLEANUP_TRASH = "cleanup-trash";
     CLEANUP_ASSETS = "cleanup-assets";
@@ -216,6 +217,8 @@ codes! {
     METADATA_ROW_FAILED = "metadata-row-failed";
 
     // Job log: how a run went
+    RAN_EARLY = "ran-early";
+    RETRY_ASKED = "retry-asked";
     EXEC_TIME_PASSED = "exec-time-passed";
     STOP_REQUESTED = "stop-requested";
     JOB_STOPPED = "job-stopped";
@@ -466,6 +469,9 @@ codes! {
     SLOT_SKIPPED_PAUSED = "slot-skipped-paused";
     SLOT_SKIPPED_MISFIRE = "slot-skipped-misfire";
     SLOT_SKIPPED_EXPIRED = "slot-skipped-expired";
+    SLOTS_COALESCED = "slots-coalesced";
+    SLOTS_SKIPPED_OVERLAP = "slots-skipped-overlap";
+    SLOTS_SKIPPED_MISFIRE = "slots-skipped-misfire";
 
     // Mail
     LETTER_SUBJECT_BEGIN = "letter-subject-begin";

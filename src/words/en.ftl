@@ -339,6 +339,10 @@ cleanup-held = Nothing was removed: the database is, or may be, older than the s
 # $path (Text)
 # $reason (Text) as the system gave it
 cleanup-trees-unlooked = Nothing was removed: the published files in { $path } could not be looked at ({ $reason }), and may be newer than the database knows, as where that was restored from a backup. See that the disk answers and that the daemon's user may read it; the next Cleanup looks again.
+# $seen (Time) what the clock showed before it jumped
+# $now (Time) what it shows
+# $until (Time) up to when nothing is removed
+cleanup-held-by-clock = Nothing was removed: the clock shows { TIME($now, $zone) }, and showed { TIME($seen, $zone) } when the daemon last looked at it. It may be wrong, so that what seems old is not. If it is right, nothing needs to be done: Cleanup removes again from { TIME($until, $zone) } on. If it is wrong, set it right before then.
 # $count (Number) files that nothing refers to
 # $files (Number) files in the store
 # $percent (Number) share
@@ -843,6 +847,10 @@ metadata-row-failed = { $file }, row { $row }, about { $asset }: { $reason }.
 
 ## Job log: how a run went
 
+# $at (Time) when it was due
+ran-early = This run came before its time, { TIME($at, $zone) }, because the clock was ahead. The job fires again then.
+# $user (Text) who asked
+retry-asked = { $user } asked for the next attempt to begin at once.
 # $at (Time) when it was to run
 exec-time-passed = The job was to run on { TIME($at, $zone) }. That had passed when it was submitted, so it runs at once.
 # $user (Text) who asked
@@ -1459,7 +1467,7 @@ wait-schedule = Fires next on { TIME($at, $zone) }.
 # $at (Time) when it was due
 wait-company = Was due on { TIME($at, $zone) }, while its company had expired; it runs when the company is open again.
 wait-expired = Its company has expired; what falls due meanwhile is skipped.
-wait-daemon = The daemon is not running; start it with prepress serve or its systemd service.
+wait-daemon = The daemon is not running; start its systemd service, or run: prepress serve
 # $at (Time) when it is closed without another post
 wait-client = The upload is open for more files; without any it is closed on { TIME($at, $zone) }.
 
@@ -1478,6 +1486,9 @@ slot-skipped-paused = Skipped, because the schedule was paused.
 # $milliseconds (Milliseconds) late
 slot-skipped-misfire = Skipped: noticed { DURATION($milliseconds) } late, and the configuration says that missed slots are skipped.
 slot-skipped-expired = Skipped, because the company had expired.
+slots-coalesced = Missed and merged into the next run.
+slots-skipped-overlap = Skipped, because the previous run was still running.
+slots-skipped-misfire = Skipped, because the configuration says that missed slots are skipped.
 
 ## Mail
 

@@ -194,3 +194,102 @@ fn the_command_line_is_in_the_zone_of_the_data() {
     assert!(place.run(&["schedule", "next", "0 0 12 * * ?", "-n", "1"]).ok().contains("(Asia/Tokyo)"));
     assert_eq!(daemon.terminate(), Some(0));
 }
+
+/// A job that is deleted comes after those that are there, and does not keep their name from meaning them.
+#[test]
+fn jobs_that_are_deleted_leave_their_name_to_those_that_are_not() {
+    let place = two_companies();
+    submit(&place, "Beta", "Night", &["--at", "2090-01-01T00:00"]);
+    let gone = submit(&place, "Beta", "Day", &[]);
+    place.run(&["jobs", "delete", "Night"]).ok();
+    place.run(&["jobs", "delete", "Day"]).ok();
+    submit(&place, "Acme", "Night", &["--at", "2091-01-01T00:00"]);
+    let day = submit(&place, "Acme", "Day", &[]);
+    let shown = place.run(&["jobs", "show", "Night"]).ok();
+    assert!(shown.contains("Acme") && shown.contains("Other jobs have this name, or had it"), "{shown}");
+    assert!(shown.contains("prepress jobs list --name 'Night'"), "{shown}");
+    assert_eq!(run_of(&place, "Day")["run"].to_string(), day);
+    for verb in ["log", "slots"] {
+        let ran = place.run(&["jobs", verb, "Day"]);
+        assert!(!ran.err.contains("more than one job"), "{}", ran.err);
+    }
+    // Also in one company.
+    let (first, second) = (submit(&place, "Acme", "Both", &[]), submit(&place, "Acme", "Both", &[]));
+    place.run(&["jobs", "delete", &second]).ok();
+    assert_eq!(run_of(&place, "Both")["run"].to_string(), first);
+    // One that has nobody beside it says nothing of others; what is deleted is still found by its name if that is all there is.
+    submit(&place, "Acme", "Alone", &[]);
+    assert!(!place.run(&["jobs", "show", "Alone"]).ok().contains("Other jobs"));
+    place.run(&["jobs", "delete", &day]).ok();
+    assert_eq!(run_of(&place, &gone)["outcome"], "Stopped");
+    assert!(place.run(&["jobs", "show", "Day"]).refused().contains("more than one job"));
+}
+
+/// All that a word stops is named.
+#[test]
+fn every_run_that_is_stopped_is_said() {
+    let place = two_companies();
+    submit(&place, "Acme", "Often", &["--schedule", "0 0 2 1 1 ? 2090"]);
+    let run = |_| {
+        place.run(&["jobs", "run", "Often"]).ok();
+        run_of(&place, "Often").get("run").cloned()
+    };
+    (0..3).for_each(|round| drop(run(round)));
+    let said = place.run(&["jobs", "stop", "Often"]).ok();
+    assert_eq!(said.matches("stops: run ").count(), 3, "{said}");
+    let both = [submit(&place, "Acme", "Twice", &[]), submit(&place, "Acme", "Twice", &[])];
+    let said = place.run(&["jobs", "stop", "j|47|Twice||"]).ok();
+    for run in &both {
+        assert!(said.contains(&format!("stops: run {run} ")), "{said}");
+    }
+    let one = submit(&place, "Acme", "Once", &[]);
+    let said = place.run(&["jobs", "stop", &one]).ok();
+    assert!(!said.contains("stops: run "), "it is named already: {said}");
+    (0..2).for_each(|round| drop(run(round)));
+    let said = place.run(&["jobs", "delete", "Often"]).ok();
+    assert_eq!(said.matches("stops: run ").count(), 2, "{said}");
+}
+
+#[test]
+fn a_time_is_read_with_an_offset_and_said_as_it_was_understood() {
+    let place = two_companies();
+    let order = ["submit", "--kind", "optimizeImages", "--company", "Acme", "--name"];
+    for (index, text) in ["2090-01-01T01:00Z", "2090-01-01T01:00:00Z", "2090-01-01 10:00+09:00", "2090-01-01T02:00"]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("At {index}");
+        let said = place.run(&[&order[..], &[&name, "--at", text]].concat()).ok();
+        assert!(
+            said.contains("once, on Sun 2090-01-01 02:00:00 CET") && said.contains("(Europe/Berlin)"),
+            "{text}: {said}"
+        );
+        assert_eq!(place.json(&["jobs", "show", &name, "--json"])["nextFireAt"], "2090-01-01T01:00:00Z", "{text}");
+        let dry = place.run(&[&order[..], &["Dry", "--dry-run", "--at", text]].concat()).ok();
+        assert!(dry.contains("once, on Sun 2090-01-01 02:00:00 CET"), "{text}: {dry}");
+    }
+    let json = place.json(&[&order[..], &["Json", "--json", "--at", "2090-01-01T01:00Z"]].concat());
+    assert_eq!(
+        (json["firesAt"].as_str(), json["zone"].as_str()),
+        (Some("2090-01-01T01:00:00Z"), Some("Europe/Berlin"))
+    );
+    assert!(place.run(&[&order[..], &["No", "--at", "soon"]].concat()).refused().contains("soon"));
+}
+
+/// The zone that rules is that of the data.
+#[test]
+fn check_tells_the_zone_of_the_data_from_that_of_the_shell() {
+    let place = Place::new();
+    assert_eq!(place.serve().terminate(), Some(0));
+    let check = |zone: &str| {
+        let out = place.command(&["check"]).env("TZ", zone).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let zone =
+        |said: &str| said.lines().skip_while(|line| !line.contains("zone")).take(2).collect::<Vec<_>>().join("\n");
+    let (same, other) = (zone(&check("Europe/Berlin")), zone(&check("America/New_York")));
+    assert!(same.contains("Europe/Berlin, that of the data"), "{same}");
+    assert!(other.contains("Europe/Berlin, that of the data; here it is America/New_York (from TZ)"), "{other}");
+    let out = prepress(&["check", "--data", "/nonexistent/data"]).env("TZ", "Asia/Tokyo").output().unwrap();
+    assert!(zone(&String::from_utf8(out.stdout).unwrap()).contains("Asia/Tokyo, from TZ"));
+}

@@ -119,3 +119,42 @@ fn a_changed_password_is_not_kept_where_the_first_one_was() {
     assert!(daemon.get("/api/jobs", Some(("admin@localhost", PASSWORD))).0.starts_with("HTTP/1.1 200"));
     assert_eq!(daemon.terminate(), Some(0));
 }
+
+/// What a held job waits for is said once, and again when it is something else.
+#[test]
+fn who_waits_for_a_job_hears_what_it_waits_for() {
+    let place = Place::new();
+    let daemon = place.serve();
+    place.furnish();
+    let mut child = waiting(&place, &[]);
+    let (said, heard) = std::sync::mpsc::channel();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let reader = std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| said.send(line).unwrap()));
+    let mut hears = |what: &str| {
+        let line = heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        assert!(line.contains(what), "{line}");
+        // The same words as those of the job.
+        let shown = place.run(&["jobs", "show", "Far"]).ok();
+        assert!(shown.contains(&line), "{line}\n{shown}");
+    };
+    hears("Fires next on ");
+    place.run(&["jobs", "pause", "Far"]).ok();
+    hears("Its schedule is paused");
+    place.run(&["jobs", "resume", "Far"]).ok();
+    hears("Fires next on ");
+    place.run(&["company", "expire", "Acme"]).ok();
+    place.sql("UPDATE job SET next_fire_at = 1000 WHERE name = 'Far'");
+    // The daemon looks whenever a command has changed something.
+    place.run(&["jobs", "pause", "Cleanup"]).ok();
+    loop {
+        let line = heard.recv_timeout(std::time::Duration::from_secs(90)).unwrap();
+        if line.contains("it runs when the company is open again") {
+            break;
+        }
+        assert!(line.contains("Fires next on "), "{line}");
+    }
+    place.run(&["company", "expire", "Acme", "--never"]).ok();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    reader.join().unwrap();
+    assert_eq!(daemon.terminate(), Some(0));
+}

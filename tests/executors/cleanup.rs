@@ -486,3 +486,31 @@ async fn each_night_reads_on_from_where_the_one_before_stopped() {
     }
     assert_eq!(again[0].params["blob"].as_str(), Some(told[0].as_str()));
 }
+
+/// By a clock that has jumped, everything is old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_goes_by_a_clock_that_has_jumped_until_it_is_believed() {
+    let world = World::new().await;
+    world.put("in/trashed.jpg", &jpeg(40, 1));
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let trashed = world.number_of("trashed").await;
+    world.store.trash_assets(world.change(), vec![trashed]).await.unwrap();
+    let files = world.blob_files();
+    world.store.see_clock(world.clock.now()).await.unwrap();
+    world.clock.advance(TimeDelta::days(400));
+    for is_noted in [false, true] {
+        if is_noted {
+            world.store.see_clock(world.clock.now()).await.unwrap();
+        }
+        let done = world.clean().await;
+        let lines = done.codes();
+        assert!(lines.contains(&"cleanup-held-by-clock") && !lines.contains(&"cleanup-trash"), "{lines:?}");
+        assert_eq!(world.blob_files(), files);
+    }
+    for _ in 0..25 {
+        world.clock.advance(TimeDelta::hours(1));
+        world.store.see_clock(world.clock.now()).await.unwrap();
+    }
+    let done = world.clean().await;
+    assert!(done.codes().contains(&"cleanup-trash"), "{}", done.text());
+}

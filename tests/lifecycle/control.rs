@@ -108,7 +108,7 @@ async fn a_deleted_job_fires_no_more_and_its_runs_stop() {
     let RunNow::Queued(waiting) = store.run_job_now(job, true, world.now()).await.unwrap() else {
         panic!("it may run")
     };
-    assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::Done(()));
+    assert!(matches!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::Done(_)));
     assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob);
     assert_eq!(world.run(waiting.id).await.outcome, Some(Outcome::Stopped));
     running.told_to_leave().await;
@@ -154,7 +154,7 @@ async fn a_job_with_very_many_runs_is_deleted_some_at_a_time() {
     let namesake = world.run_at_once(1, "hourly").await;
     let beside = world.run_at_once(1, "beside").await;
     let store = world.store();
-    assert_eq!(store.delete_namesakes(job, AccountId(1), world.now()).await.unwrap(), Control::Done(()));
+    assert!(matches!(store.delete_namesakes(job, AccountId(1), world.now()).await.unwrap(), Control::Done(_)));
     assert_eq!(store.delete_job(job, AccountId(1), world.now()).await.unwrap(), Control::NoSuchJob, "it is deleted");
     let stopped = world.count(STOPPED).await;
     assert!((1..1000).contains(&stopped), "one transaction, which others wait for, is of some runs: {stopped}");
@@ -188,7 +188,8 @@ async fn a_run_that_cannot_be_read_keeps_no_other_from_being_stopped() {
     pile_up(&world, job, 300).await;
     world.sql(&format!("UPDATE job SET spec = '{{}}' WHERE id = {}", unreadable.job)).await;
     let store = world.store();
-    assert!(store.stop_namesakes(job, AccountId(1), world.now()).await.unwrap());
+    let stopped = store.stop_namesakes(job, AccountId(1), world.now()).await.unwrap();
+    assert!(!stopped.runs.is_empty() && stopped.more);
     let mut steps = 0;
     while store.carry_out_stop_orders(world.now()).await.unwrap() {
         steps += 1;

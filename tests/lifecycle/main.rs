@@ -21,4 +21,5 @@ mod retention;
 mod schedule;
 mod upgrade;
 mod writer;
+mod wrong_clock;
 mod zones;

@@ -246,6 +246,7 @@ async fn look_at_runs(services: &Services, admin: &Caller, member: &Caller) {
     };
     for text in ["70000", "Upload 50001", "j|1|Nightly upload||", "Recurring 5", "no such job"] {
         if let Ok(found) = call("jobs show", services.find_job(admin, None, text)).await
+            && call("jobs show", services.is_one_of_several(admin, None, &found)).await.is_ok()
             && let Some(run) = found.into_run()
         {
             call("jobs show", services.job_details(admin, &run, &limits)).await.unwrap();
@@ -360,7 +361,7 @@ async fn control(services: &Services, member: &Caller) {
     call("pauseJob", services.pause_job(member, job("no such job"))).await.unwrap_err();
     call("resumeJob", services.resume_job(member, job("Often"))).await.unwrap();
     call("resumeJob", services.resume_job(member, job("Often"))).await.unwrap_err();
-    let range = SlotRange { first: at(1), last: at(2), count: 2, why: SkipReason::Paused };
+    let range = SlotRange { first: at(1), last: at(2), count: 2, fate: Fate::Skip(SkipReason::Paused) };
     let missed = Missed::Range(range);
     let never = Some(at(4_000_000_000_000));
     services.store().pause_job(JobId(1)).await.unwrap();

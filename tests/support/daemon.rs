@@ -42,6 +42,7 @@ pub fn policy() -> EnginePolicy {
             instances: TimeDelta::days(90),
             outbox: TimeDelta::days(30),
         },
+        client_timeout: TimeDelta::minutes(30),
         give_up_after: TimeDelta::hours(6),
     }
 }

@@ -9,7 +9,8 @@
 //!
 //! Nothing is removed while the database is known to be older than the files, as one that was restored from a backup: what
 //! it does not name may be what was uploaded since. That may be found out at any time, and so it is asked wherever something
-//! goes. Nor is anything removed while published files cannot be looked at, which may be what tells it.
+//! goes. Nor is anything removed while published files cannot be looked at, which may be what tells it, nor while the clock is
+//! doubted, by which all seems old.
 //!
 //! Each step is an item, and does the same when it is done again. (Logs and messages are forgotten by the engine, which goes
 //! on doing so when this job is paused.)
@@ -82,7 +83,19 @@ fn held() -> Break {
 /// Whether something may be removed just now, for what no transaction of the database is asked.
 async fn ask(context: &Context) -> Result<(), Break> {
     context.checkpoint()?;
-    if context.store().restored().await?.is_some() { Err(held()) } else { Ok(()) }
+    if context.store().restored().await?.is_some() {
+        return Err(held());
+    }
+    let now = context.clock.now();
+    match context.store().clock_doubt(now).await? {
+        None => Ok(()),
+        Some(doubt) => Err(Break::Held(
+            Message::new("cleanup-held-by-clock")
+                .with("seen", doubt.seen.timestamp_millis())
+                .with("now", now.timestamp_millis())
+                .with("until", doubt.until.timestamp_millis()),
+        )),
+    }
 }
 
 impl Cleanup {

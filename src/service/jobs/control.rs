@@ -14,8 +14,9 @@ use crate::model::state::State;
 use crate::model::trigger::{Overlap, TriggerState};
 use crate::service::access::Operation;
 use crate::service::{Caller, Denied, Error, Services};
-use crate::store::jobs::control::{Control, RunNow, Stop};
+use crate::store::jobs::control::{Control, RunNow, Stop, Stopped};
 use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
+use crate::store::jobs::submit::RunId;
 
 /// Most missed instants that resuming a schedule writes down one by one: a transaction of some milliseconds. More become a
 /// range.
@@ -65,9 +66,39 @@ pub struct Controlled {
     /// Name of its company.
     pub company: String,
     pub effect: Effect,
+    /// Of what ends something: the runs that stop, the first of them where there are very many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<StoppedRun>,
+    /// There are more of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stops_more: bool,
+    /// Name of the run that comes first, of what is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
     /// It was said as if it were the number of a run, but there is no such run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_run: Option<InstanceId>,
+}
+
+/// A run that was asked to stop.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoppedRun {
+    pub run: i64,
+    pub handle: String,
+}
+
+/// What a verb came to.
+#[derive(Debug)]
+struct Acted {
+    effect: Effect,
+    stopped: Stopped,
+    behind: Option<String>,
+}
+
+impl From<Effect> for Acted {
+    fn from(effect: Effect) -> Self {
+        Self { effect, stopped: Stopped::default(), behind: None }
+    }
 }
 
 /// What a handle or a name was taken for.
@@ -131,8 +162,10 @@ impl Services {
         };
         let Some((shown, of)) = self.shown(&target, no_run).await? else { return Ok(None) };
         self.in_company_for(caller, verb, &handle::company(of)).await?;
-        let effect = self.act(caller, verb, of, target, text).await?;
-        Ok(Some(Controlled { effect, ..shown }))
+        let Acted { effect, stopped, behind } = self.act(caller, verb, of, target, text).await?;
+        let stops =
+            stopped.runs.iter().map(|run| StoppedRun { run: run.id.0, handle: handle::run(of, &run.name, run.id) });
+        Ok(Some(Controlled { effect, stops: stops.collect(), stops_more: stopped.more, behind, ..shown }))
     }
 
     async fn control(&self, caller: &Caller, verb: Verb, param: &JobParam) -> Result<Nothing, Error> {
@@ -162,12 +195,14 @@ impl Services {
         target: &Target,
         no_run: Option<InstanceId>,
     ) -> Result<Option<(Controlled, CompanyId)>, Error> {
-        let effect = Effect::Stops;
+        let shown = |took, handle, name, company| {
+            let (effect, stops, stops_more, behind) = (Effect::Stops, Vec::new(), false, None);
+            Controlled { took, handle, name, company, effect, stops, stops_more, behind, no_run }
+        };
         let (took, job) = match target {
             Target::Run(run) => {
                 let (name, company) = (run.job_name.clone(), run.company_name.clone());
-                let handle = super::run_handle(run);
-                return Ok(Some((Controlled { took: Taken::Run, handle, name, company, effect, no_run }, run.company)));
+                return Ok(Some((shown(Taken::Run, super::run_handle(run), name, company), run.company)));
             }
             Target::Job(job) => (Taken::Job, *job),
             Target::Namesakes(job) => (Taken::Jobs, *job),
@@ -179,7 +214,7 @@ impl Services {
                 (Some((run, ..)), Taken::Job) if !card.waits => handle::run(card.company, &run.name, run.id),
                 _ => handle::submitted_job(card.company, &card.name),
             };
-            (Controlled { took, handle, name: card.name, company: card.company_name, effect, no_run }, card.company)
+            (shown(took, handle, card.name, card.company_name), card.company)
         }))
     }
 
@@ -190,27 +225,32 @@ impl Services {
         company: CompanyId,
         target: Target,
         said: &str,
-    ) -> Result<Effect, Error> {
+    ) -> Result<Acted, Error> {
         match verb {
             Verb::Stop => self.stop(caller, target, said).await,
-            Verb::Pause => self.pause(target, said).await,
-            Verb::Resume => self.resume(target, said).await,
-            Verb::Execute => self.execute(target, said).await,
+            Verb::Pause => Ok(self.pause(target, said).await?.into()),
+            Verb::Resume => Ok(self.resume(target, said).await?.into()),
+            Verb::Execute => Ok(self.execute(target, said).await?.into()),
             Verb::Delete => self.delete(caller, company, target, said).await,
-            Verb::Retry => self.retry(target, said).await,
+            Verb::Retry => self.retry(caller, target, said).await,
         }
     }
 
-    async fn stop(&self, caller: &Caller, target: Target, said: &str) -> Result<Effect, Error> {
+    async fn stop(&self, caller: &Caller, target: Target, said: &str) -> Result<Acted, Error> {
         let now = self.clock.now();
         let stopped = match target {
-            Target::Run(run) => self.store.stop_run(run.id, caller.account, now).await? != Stop::AlreadyDone,
+            Target::Run(run) => match self.store.stop_run(run.id, caller.account, now).await? {
+                Stop::AlreadyDone => Stopped::default(),
+                Stop::Ended | Stop::Asked => {
+                    Stopped { runs: vec![RunId { id: run.id, name: run.run_name }], more: false }
+                }
+            },
             Target::Job(job) => self.store.stop_job(job, caller.account, now).await?,
             // It stops what getActiveJobs shows for the handle.
             Target::Namesakes(job) => self.store.stop_namesakes(job, caller.account, now).await?,
         };
-        if stopped {
-            return Ok(Effect::Stops);
+        if !stopped.runs.is_empty() {
+            return Ok(Acted { stopped, ..Effect::Stops.into() });
         }
         Err(Error::Refused(format!("jobHandle: no run of this job is waiting or running: \"{said}\"")))
     }
@@ -234,7 +274,12 @@ impl Services {
             if let Some(first) = next.filter(|at| *at <= now) {
                 let span = schedule.span(first, now, zone);
                 missed = if span.count > MOST_SINGLE {
-                    Missed::Range(SlotRange { first, last: span.last, count: span.count, why: SkipReason::Paused })
+                    Missed::Range(SlotRange {
+                        first,
+                        last: span.last,
+                        count: span.count,
+                        fate: Fate::Skip(SkipReason::Paused),
+                    })
                 } else {
                     let instants = std::iter::once(first).chain(schedule.upcoming(first, zone));
                     let slot = |due_at| Slot { due_at, fate: Fate::Skip(SkipReason::Paused) };
@@ -268,7 +313,7 @@ impl Services {
 
     /// A waiting job is removed with what runs of it; a run of a recurring job is only stopped. What is over is refused: its
     /// log is all that is left of it, and stays.
-    async fn delete(&self, caller: &Caller, company: CompanyId, target: Target, said: &str) -> Result<Effect, Error> {
+    async fn delete(&self, caller: &Caller, company: CompanyId, target: Target, said: &str) -> Result<Acted, Error> {
         if company == CompanyId::SYSTEM {
             let what = "delete a job of the server itself; it can be paused".to_owned();
             return Err(Denied::MissingPermission { field: "jobHandle".to_owned(), what }.into());
@@ -282,7 +327,7 @@ impl Services {
         }
     }
 
-    async fn delete_run(&self, caller: &Caller, run: Run, said: &str) -> Result<Effect, Error> {
+    async fn delete_run(&self, caller: &Caller, run: Run, said: &str) -> Result<Acted, Error> {
         let is_over = "this run has ended";
         if run.state == State::Done {
             return Err(nothing_to_delete(is_over, said));
@@ -291,12 +336,13 @@ impl Services {
             return deleted(self.store.delete_job(run.job, caller.account, self.clock.now()).await?, said);
         }
         match self.store.stop_run(run.id, caller.account, self.clock.now()).await? {
-            Stop::Ended | Stop::Asked => Ok(Effect::RunStops),
+            Stop::Ended | Stop::Asked => Ok(Effect::RunStops.into()),
             Stop::AlreadyDone => Err(nothing_to_delete(is_over, said)),
         }
     }
 
-    async fn retry(&self, target: Target, said: &str) -> Result<Effect, Error> {
+    /// The next attempt of a run begins when no other run of its job is going.
+    async fn retry(&self, caller: &Caller, target: Target, said: &str) -> Result<Acted, Error> {
         let runs = match &target {
             Target::Run(run) => vec![run.id],
             Target::Job(job) | Target::Namesakes(job) => {
@@ -305,8 +351,9 @@ impl Services {
                 self.store.runs(&filter).await?.iter().map(|run| run.id).collect()
             }
         };
-        if self.store.retry_now(&runs, self.clock.now()).await? {
-            return Ok(Effect::Retried);
+        let retried = self.store.retry_now(&runs, caller.account, self.clock.now()).await?;
+        if let Some(first) = retried.first() {
+            return Ok(Acted { behind: self.held_by(*first).await?, ..Effect::Retried.into() });
         }
         Err(Error::Refused(format!(
             "jobHandle: nothing of it waits for another attempt; what has ended can be run again: \"{said}\""
@@ -338,9 +385,9 @@ fn settle(control: Control<()>, what: &str, said: &str) -> Result<(), Error> {
     }
 }
 
-fn deleted(control: Control<()>, said: &str) -> Result<Effect, Error> {
+fn deleted(control: Control<Stopped>, said: &str) -> Result<Acted, Error> {
     match control {
-        Control::Done(()) => Ok(Effect::Deleted),
+        Control::Done(stopped) => Ok(Acted { stopped, ..Effect::Deleted.into() }),
         Control::NotNow(_) => Err(nothing_to_delete("the job has ended, and nothing of it waits or runs", said)),
         Control::NoSuchJob => Err(is_deleted(said)),
     }

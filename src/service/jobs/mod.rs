@@ -14,7 +14,7 @@ mod tasks;
 mod waiting;
 
 pub use active::{ActiveJob, GetActiveJobsParam, TaskItemProgress, TaskProgress};
-pub use control::{Controlled, Effect, JobParam, Nothing, Taken};
+pub use control::{Controlled, Effect, JobParam, Nothing, StoppedRun, Taken};
 pub use disks::Disks;
 pub use echo::shown_order;
 pub use logs::{

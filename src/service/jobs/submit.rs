@@ -69,6 +69,8 @@ pub struct Accepted {
     pub submitted: Submitted,
     /// When it was to run, if it runs at once because that has passed.
     pub passed: Option<DateTime<Utc>>,
+    /// When it fires first, if it does not run at once.
+    pub fires_at: Option<DateTime<Utc>>,
 }
 
 impl Services {
@@ -81,7 +83,7 @@ impl Services {
     pub async fn submit_job_numbered(&self, caller: &Caller, param: SubmitJobParam) -> Result<Accepted, Error> {
         let checked = self.check_job(caller, param).await?;
         let job_handle = handle::submitted_job(checked.company.id, &checked.job.name);
-        let passed = checked.passed();
+        let (passed, fires_at) = (checked.passed(), checked.job.next_fire_at);
         let submitted = self.store.submit(checked.job).await.map_err(|error| match error {
             SubmitError::NameTaken(name) => {
                 Invalid::new("jobName", format!("must be another: a scheduled job named \"{name}\" already exists"))
@@ -89,7 +91,7 @@ impl Services {
             }
             SubmitError::Store(error) => Error::from(error),
         })?;
-        Ok(Accepted { job_handle, submitted, passed })
+        Ok(Accepted { job_handle, submitted, passed, fires_at })
     }
 
     /// Everything that submitJob checks, without submitting.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Disks;
 use crate::assets::room;
+use crate::model::id::InstanceId;
 use crate::model::kind::JobKind;
 use crate::model::log::Message;
 use crate::model::state::State;
@@ -59,15 +60,25 @@ impl Services {
         if let Some(shortage) = limits.shortage().await {
             return Ok(Some(shortage));
         }
-        if run.not_before_at > self.clock.now() {
+        if run.attempt > 0 && run.not_before_at > self.clock.now() {
             return Ok(Some(self.why_retry(run, limits).await?));
         }
-        let filter = RunFilter { states: Some(vec![State::Running, State::Stopping]), ..RunFilter::default() };
-        let running = self.store.runs(&filter).await?;
+        let running = self.running().await?;
         Ok(Some(match held_by(run, &running).or_else(|| full(run, &running, limits)) {
             Some(message) => message,
             None => self.turn(run).await?,
         }))
+    }
+
+    async fn running(&self) -> Result<Vec<Run>, Error> {
+        let filter = RunFilter { states: Some(vec![State::Running, State::Stopping]), ..RunFilter::default() };
+        Ok(self.store.runs(&filter).await?)
+    }
+
+    /// Name of the run that goes before this one, for they may not meet.
+    pub(super) async fn held_by(&self, run: InstanceId) -> Result<Option<String>, Error> {
+        let Some(run) = self.store.run(run).await? else { return Ok(None) };
+        Ok(holder(&run, &self.running().await?).map(|holder| holder.run_name.clone()))
     }
 
     async fn why_retry(&self, run: &Run, limits: &Limits) -> Result<Message, Error> {
@@ -107,9 +118,13 @@ impl Services {
     }
 }
 
-fn held_by(run: &Run, running: &[Run]) -> Option<Message> {
+fn holder<'r>(run: &Run, running: &'r [Run]) -> Option<&'r Run> {
     let key = run.exclusive_key.as_ref()?;
-    let holder = running.iter().find(|other| other.exclusive_key.as_ref() == Some(key))?;
+    running.iter().find(|other| other.exclusive_key.as_ref() == Some(key) && other.id != run.id)
+}
+
+fn held_by(run: &Run, running: &[Run]) -> Option<Message> {
+    let holder = holder(run, running)?;
     Some(if holder.job == run.job {
         Message::new("wait-previous-run").with("run", holder.run_name.clone())
     } else if holder.kind != run.kind {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::finish::{self, Ending, Finish, Guard};
+use super::lines;
 use super::overlap::{self, own_key, share_key};
 use super::submit::{RunId, Unnamed, name_runs};
 use super::triggers::{QueuedRun, insert_range, insert_slots, undecided};
@@ -13,6 +14,7 @@ use crate::model::firing::Missed;
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
+use crate::model::log::{LogLine, LogType, Message};
 use crate::model::state::{self, Event, Next, State};
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
@@ -36,6 +38,14 @@ pub enum Stop {
     Asked,
     /// It was over.
     AlreadyDone,
+}
+
+/// Runs that were asked to stop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stopped {
+    pub runs: Vec<RunId>,
+    /// There are others beside, which are stopped after these.
+    pub more: bool,
 }
 
 /// What pausing, resuming or deleting a job came to.
@@ -119,7 +129,7 @@ impl Store {
                 }
                 match missed {
                     Missed::Slots(slots) => {
-                        let slots = undecided(tx, job, slots, now).await?;
+                        let slots = undecided(tx, job, slots).await?;
                         insert_slots(tx, job, None, &slots, &[], now).await?;
                     }
                     Missed::Range(range) => insert_range(tx, job, &range, now).await?,
@@ -140,47 +150,37 @@ impl Store {
         .await
     }
 
-    /// Lets the next attempt of runs begin that wait for it. False if none of them does.
-    pub async fn retry_now(&self, runs: &[InstanceId], now: DateTime<Utc>) -> Result<bool, StoreError> {
+    /// Lets the next attempt of runs begin that wait for it, and gives those that do. Their logs say who asked.
+    pub async fn retry_now(
+        &self,
+        runs: &[InstanceId],
+        by: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<InstanceId>, StoreError> {
         let runs = json!(runs).to_string();
-        self.write_and_ring(&[Bell::Waiting], move |tx| {
-            Box::pin(async move {
-                let changed = sqlx::query(
-                    "UPDATE instance SET not_before_at = $2
-                     WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator' AND attempt > 0
-                       AND not_before_at > $2",
-                )
-                .bind(runs)
-                .bind(now.timestamp_millis())
-                .execute(tx)
-                .await
-                .map_err(StoreError::doing("try runs again"))?
-                .rows_affected();
-                Ok(changed > 0)
-            })
-        })
-        .await
+        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { retry_now(tx, runs, by, now).await }))
+            .await
     }
 
-    /// Asks all runs of a job to stop that are not done, as [`Store::stop_namesakes`] does. False if there are none.
-    pub async fn stop_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    /// Asks all runs of a job to stop that are not done, as [`Store::stop_namesakes`] does.
+    pub async fn stop_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Stopped, StoreError> {
         self.stop(job, Reach::Job, by, now).await
     }
 
-    /// Asks all runs to stop that are not done, of the job and of all others of its name. False if there are none.
+    /// Asks all runs to stop that are not done, of the job and of all others of its name.
     ///
     /// The first of them stop in the transaction that this waits for. Where there are more than one does, the rest are written
     /// down as a [`StopOrder`] with it, and none of them begins any more; [`Store::carry_out_stop_orders`] stops them.
-    pub async fn stop_namesakes(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn stop_namesakes(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Stopped, StoreError> {
         self.stop(job, Reach::Name, by, now).await
     }
 
-    async fn stop(&self, job: JobId, reach: Reach, by: AccountId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    async fn stop(&self, job: JobId, reach: Reach, by: AccountId, now: DateTime<Utc>) -> Result<Stopped, StoreError> {
         let zone = self.zone();
         self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
                 let Some(order) = StopOrder::about(tx, job, reach, false, by, now).await? else {
-                    return Ok(false);
+                    return Ok(Stopped::default());
                 };
                 order.begin(tx, now, zone).await
             })
@@ -190,7 +190,12 @@ impl Store {
 
     /// Removes a job: it fires no more, and its runs that are not done are stopped, as by [`Store::stop_namesakes`]. Its logs
     /// stay. Of one that is over there is nothing to remove.
-    pub async fn delete_job(&self, job: JobId, by: AccountId, now: DateTime<Utc>) -> Result<Control<()>, StoreError> {
+    pub async fn delete_job(
+        &self,
+        job: JobId,
+        by: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Control<Stopped>, StoreError> {
         self.delete(job, Reach::Job, by, now).await
     }
 
@@ -201,7 +206,7 @@ impl Store {
         job: JobId,
         by: AccountId,
         now: DateTime<Utc>,
-    ) -> Result<Control<()>, StoreError> {
+    ) -> Result<Control<Stopped>, StoreError> {
         self.delete(job, Reach::Name, by, now).await
     }
 
@@ -211,7 +216,7 @@ impl Store {
         reach: Reach,
         by: AccountId,
         now: DateTime<Utc>,
-    ) -> Result<Control<()>, StoreError> {
+    ) -> Result<Control<Stopped>, StoreError> {
         let zone = self.zone();
         self.write_and_ring(&[Bell::Stops, Bell::StopOrders, Bell::Triggers, Bell::Waiting, Bell::Outbox], move |tx| {
             Box::pin(async move {
@@ -231,7 +236,11 @@ impl Store {
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
                 let stopped = order.begin(tx, now, zone).await?;
-                if removed > 0 || stopped { Ok(Control::Done(())) } else { not_now(tx, job).await }
+                if removed > 0 || !stopped.runs.is_empty() {
+                    Ok(Control::Done(stopped))
+                } else {
+                    not_now(tx, job).await
+                }
             })
         })
         .await
@@ -306,13 +315,14 @@ struct StopOrder {
 
 /// What one transaction did of an order.
 struct Step {
-    stopped: bool,
+    stopped: Vec<RunId>,
     /// The last run that it came to, if there may be more.
     rest: Option<InstanceId>,
 }
 
 struct OpenRun {
     id: InstanceId,
+    name: String,
     job: JobId,
 }
 
@@ -370,10 +380,15 @@ impl StopOrder {
         }))
     }
 
-    /// Stops the first runs, and writes the order down if there are more. False if there are none.
-    async fn begin(&self, tx: &mut Transaction, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Result<bool, StoreError> {
+    /// Stops the first runs, and writes the order down if there are more.
+    async fn begin(
+        &self,
+        tx: &mut Transaction,
+        now: DateTime<Utc>,
+        zone: chrono_tz::Tz,
+    ) -> Result<Stopped, StoreError> {
         let step = self.step(tx, BATCH, now, zone).await?;
-        let Some(rest) = step.rest else { return Ok(step.stopped) };
+        let Some(rest) = step.rest else { return Ok(Stopped { runs: step.stopped, more: false }) };
         sqlx::query(
             "INSERT INTO stop_order (company_id, job_name, job_id, deletes, after_id, up_to_id, asked_at, asked_by)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -389,7 +404,7 @@ impl StopOrder {
         .execute(tx)
         .await
         .map_err(StoreError::doing("write down which runs to stop"))?;
-        Ok(step.stopped)
+        Ok(Stopped { runs: step.stopped, more: true })
     }
 
     async fn step(
@@ -412,13 +427,15 @@ impl StopOrder {
         let ids: Vec<InstanceId> = open.iter().map(|run| run.id).collect();
         let stops = stop_all(tx, &ids, self.by, self.asked_at, now, zone).await?;
         let rest = ids.last().copied().filter(|_| open.len() as u64 >= u64::from(most));
-        Ok(Step { stopped: stops.iter().any(|stop| *stop != Stop::AlreadyDone), rest })
+        // Both are in the order of their numbers.
+        let asked = open.into_iter().zip(stops).filter(|(_, stop)| *stop != Stop::AlreadyDone);
+        Ok(Step { stopped: asked.map(|(run, _)| RunId { id: run.id, name: run.name }).collect(), rest })
     }
 
     /// The next ones that are meant.
     async fn open_runs(&self, tx: &mut Transaction, most: u32) -> Result<Vec<OpenRun>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, job_id FROM instance INDEXED BY instance_active_by_name
+            "SELECT id, run_name, job_id FROM instance INDEXED BY instance_active_by_name
              WHERE company_id = $1 AND job_name = $2 AND state <> 'Done' AND id > $3 AND id <= $4
                AND ($5 IS NULL OR job_id = $5)
              ORDER BY id LIMIT $6",
@@ -433,7 +450,10 @@ impl StopOrder {
         .await
         .map_err(StoreError::doing("look for runs of a job"))?;
         rows.iter()
-            .map(|row| Ok(OpenRun { id: InstanceId(rows::get(row, "id")?), job: JobId(rows::get(row, "job_id")?) }))
+            .map(|row| {
+                let (id, job) = (InstanceId(rows::get(row, "id")?), JobId(rows::get(row, "job_id")?));
+                Ok(OpenRun { id, name: rows::get(row, "run_name")?, job })
+            })
             .collect()
     }
 
@@ -494,6 +514,35 @@ async fn stop_all(
     }
     finish::finish_all(tx, &ends, zone).await?;
     Ok(stops)
+}
+
+async fn retry_now(
+    tx: &mut Transaction,
+    runs: String,
+    by: AccountId,
+    now: DateTime<Utc>,
+) -> Result<Vec<InstanceId>, StoreError> {
+    let changed: Vec<i64> = sqlx::query_scalar(
+        "UPDATE instance SET not_before_at = $2
+         WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator' AND attempt > 0
+           AND not_before_at > $2
+         RETURNING id",
+    )
+    .bind(runs)
+    .bind(now.timestamp_millis())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("try runs again"))?;
+    let user: Option<String> = sqlx::query_scalar("SELECT email FROM account WHERE id = $1")
+        .bind(by.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(StoreError::doing("read who asks"))?;
+    let user = user.unwrap_or_else(|| "an administrator".to_owned());
+    let line = LogLine::new(LogType::JobInfo, Message::new("retry-asked").with("user", user));
+    let changed: Vec<InstanceId> = changed.into_iter().map(InstanceId).collect();
+    lines::insert(tx, changed.iter().map(|run| (*run, &line)), now).await?;
+    Ok(changed)
 }
 
 /// Says why a trigger could not be changed.

@@ -4,7 +4,7 @@ pub mod attempt;
 pub mod claim;
 pub mod control;
 pub mod finish;
-mod lines;
+pub(in crate::store) mod lines;
 pub mod named;
 pub mod outbox;
 mod overlap;

@@ -19,6 +19,8 @@ pub enum Which {
     Open,
     /// All that are not deleted.
     Any,
+    /// Also those that are.
+    Ever,
 }
 
 /// What a person needs to tell a job from others of its name.
@@ -58,7 +60,7 @@ impl Store {
         Ok(ids.into_iter().map(CompanyId).collect())
     }
 
-    /// Jobs of a name that are not deleted, the newest first, no more than `most`.
+    /// Jobs of a name, the newest first, no more than `most`.
     pub async fn jobs_named(
         &self,
         company: CompanyId,
@@ -81,6 +83,7 @@ impl Store {
             Which::Any => {
                 "SELECT id FROM job WHERE company_id = $1 AND name = $2 AND deleted_at IS NULL ORDER BY id DESC LIMIT $3"
             }
+            Which::Ever => "SELECT id FROM job WHERE company_id = $1 AND name = $2 ORDER BY id DESC LIMIT $3",
         };
         let ids: Vec<i64> = sqlx::query_scalar(sql)
             .bind(company.0)

@@ -39,6 +39,8 @@ pub struct DueJob {
 /// What the scheduler decided about a due job.
 #[derive(Debug, Clone)]
 pub struct Firing {
+    /// Before them, very many that have no run of their own.
+    pub range: Option<SlotRange>,
     /// What becomes of each instant that fell due, oldest first.
     pub slots: Vec<Slot>,
     /// The runs of the same job are to be carried out one after the other.
@@ -95,7 +97,10 @@ impl Store {
                     if !advance(tx, &job, &firing).await? {
                         return Ok::<_, StoreError>(false);
                     }
-                    let slots = undecided(tx, job.id, firing.slots, now).await?;
+                    if let Some(range) = &firing.range {
+                        insert_range(tx, job.id, range, now).await?;
+                    }
+                    let slots = undecided(tx, job.id, firing.slots).await?;
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
@@ -170,7 +175,8 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
 
 /// Moves the trigger on, if it still is where it was read.
 async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<bool, StoreError> {
-    let last = firing.slots.last().map_or(job.due_at, |slot| slot.due_at);
+    let range = firing.range.as_ref().map(|range| range.last);
+    let last = firing.slots.last().map(|slot| slot.due_at).or(range).unwrap_or(job.due_at);
     let moved = sqlx::query(
         "UPDATE job SET next_fire_at = $3, last_fire_at = $4, trigger_state = $5
          WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL",
@@ -187,27 +193,17 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
-/// What was decided so far in the future was decided while the clock was ahead: it did not happen then. A clock that is set
-/// right by a little, as they are all day, makes nothing happen twice.
-const AHEAD: TimeDelta = TimeDelta::hours(1);
-
 /// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again.
-pub(super) async fn undecided(
-    tx: &mut Transaction,
-    job: JobId,
-    mut slots: Vec<Slot>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Slot>, StoreError> {
+pub(super) async fn undecided(tx: &mut Transaction, job: JobId, mut slots: Vec<Slot>) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
     let decided: Vec<i64> = sqlx::query_scalar(
         "SELECT w.value FROM json_each($2) w
-         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value AND s.decided_at <= $3)
+         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value)
             OR EXISTS (SELECT 1 FROM slot_range r
-                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3)",
+                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value)",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
-    .bind((now + AHEAD).timestamp_millis())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for slots"))?;
@@ -284,8 +280,7 @@ impl QueuedRun {
     }
 }
 
-/// Writes down what became of each instant. One that is written already keeps its first fate, unless that is of a time to
-/// come.
+/// Writes down what became of each instant. One that is written already keeps its first fate.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
@@ -316,13 +311,9 @@ pub(super) async fn insert_slots(
     sqlx::query(
         "INSERT INTO slot (job_id, due_at, disposition, reason, params, instance_id, decided_at)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-         FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
-         SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
-             instance_id = excluded.instance_id, decided_at = excluded.decided_at
-         WHERE slot.decided_at > $2",
+         FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(Value::from(rows).to_string())
-    .bind((now + AHEAD).timestamp_millis())
     .execute(tx)
     .await
     .map(|_| ())
@@ -336,7 +327,6 @@ pub(super) async fn insert_range(
     range: &SlotRange,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let fate = Fate::Skip(range.why);
     sqlx::query(
         "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO UPDATE
@@ -346,8 +336,8 @@ pub(super) async fn insert_range(
     .bind(range.first.timestamp_millis())
     .bind(range.last.timestamp_millis())
     .bind(i64::try_from(range.count).unwrap_or(i64::MAX))
-    .bind(fate.disposition().as_str())
-    .bind(range.why.code())
+    .bind(range.fate.disposition().as_str())
+    .bind(range.reason())
     .bind(now.timestamp_millis())
     .execute(tx)
     .await

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::checklist::Verdict::{self, Bad, Good, Warning};
 use super::checklist::{List, count};
 use super::failure::{Exit, Failure};
-use super::place::{PlaceArgs, open_to_read};
+use super::place::{PlaceArgs, agree, open_to_read};
 use super::screen::{Paint, Screen};
 use crate::assets::patience::look_at_each;
 use crate::assets::room::{self, Disk};
@@ -58,7 +58,7 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
                 .unwrap_or_else(|| "no file named: all settings have their defaults".to_owned()),
         ),
     )?;
-    list.line("zone", Good(format!("{}, {}", config.zone(), config.local_zone().origin)))?;
+    list.line("zone", zone(&config).await)?;
     list.line("data", data(&config))?;
     for verdict in rooms(&config).await {
         list.line("room", verdict)?;
@@ -92,6 +92,30 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     };
     screen.line(format!("\n{}", screen.paint(paint, sum)))?;
     Ok(if list.errors == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// The zone of the data rules, until a daemon starts that is told another.
+async fn zone(config: &Config) -> Verdict {
+    let here = config.local_zone();
+    let known = match peeked(config).await {
+        Peeked::Ours { .. } => match services(config).await {
+            // What is wrong with the database has a line of its own.
+            Err(_) => None,
+            Ok(services) => Some(services.zone()),
+        },
+        _ => None,
+    };
+    match known {
+        Some(zone) if !agree(zone, here.zone, SystemClock.now()) => Warning(
+            format!("{zone}, that of the data; here it is {} ({})", here.zone, here.origin),
+            format!(
+                "a daemon that starts here takes {} over, and computes all schedules anew; set zone = \"{zone}\" to keep it",
+                here.zone
+            ),
+        ),
+        Some(zone) => Good(format!("{zone}, that of the data")),
+        None => Good(format!("{}, {}", here.zone, here.origin)),
+    }
 }
 
 fn data(config: &Config) -> Verdict {

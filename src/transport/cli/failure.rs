@@ -74,6 +74,11 @@ pub enum Failure {
     NobodyReads,
 }
 
+/// As a shell reads it, also where there is a quotation mark in it.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", harmless(text).replace('\'', r"'\''"))
+}
+
 impl Failure {
     pub fn new(what: impl Into<String>) -> Self {
         Self::Told { what: what.into(), hint: None }
@@ -99,12 +104,10 @@ impl Failure {
     fn of_many(Ambiguous { name, candidates, more }: &Ambiguous) -> Self {
         let mut hint = String::from("say which by its handle:");
         for Candidate { handle, company, what } in candidates {
-            // As a shell reads it, also where there is a quotation mark in the name.
-            let handle = harmless(handle).replace('\'', r"'\''");
-            hint.push_str(&format!("\n  '{handle}'  {}: {what}", harmless(company)));
+            hint.push_str(&format!("\n  {}  {}: {what}", quoted(handle), harmless(company)));
         }
         if *more {
-            hint.push_str("\n  and others; prepress jobs list --name shows them");
+            hint.push_str(&format!("\n  and others; see: prepress jobs list --name {}", quoted(name)));
         }
         Self::new(format!("more than one job could be meant by \"{}\"; nothing was done", harmless(name))).hint(hint)
     }
@@ -225,7 +228,7 @@ impl From<Error> for Failure {
                 Self::new(what).hint("see: prepress company list")
             }
             Error::Refused(what) if what.starts_with("there is no user") => {
-                Self::new(what).hint("see: prepress user list; prepress user add makes one")
+                Self::new(what).hint("see: prepress user list, or add one: prepress user add EMAIL")
             }
             Error::Refused(what) if what.starts_with("there is no job") => {
                 Self::new(what).hint("see: prepress jobs list, and prepress jobs schedule")

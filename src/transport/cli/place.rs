@@ -138,7 +138,7 @@ fn may_write(config: &Config) -> bool {
 }
 
 /// A zone goes by several names (UTC and Etc/UTC): what matters is whether its clocks show the same, for ten years to come.
-fn agree(one: Tz, other: Tz, now: DateTime<Utc>) -> bool {
+pub fn agree(one: Tz, other: Tz, now: DateTime<Utc>) -> bool {
     let offset = |zone: Tz, at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
     (0..520).map(|week| now + TimeDelta::weeks(week)).all(|at| offset(one, at) == offset(other, at))
 }

@@ -1,6 +1,6 @@
 //! `prepress schedule next`: when a schedule fires.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::{OffsetComponents, Tz};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::place::PlaceArgs;
 use super::screen::{Paint, Screen};
 use super::table::{Column, Table, Value};
-use super::times::Times;
+use super::times::{self, Times};
 use crate::clock::{Clock, SystemClock};
 use crate::model::schedule::Schedule;
 
@@ -150,14 +150,10 @@ fn minutes(minutes: i32) -> String {
 /// A date, a time on the wall clock of `zone`, or an instant.
 pub fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, Failure> {
     let text = text.trim();
-    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        return Ok(instant.to_utc());
+    if let Some(instant) = times::zoned(text) {
+        return Ok(instant);
     }
-    let wall = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)));
-    let wall = wall.ok_or_else(|| {
+    let wall = times::wall(text).ok_or_else(|| {
         Failure::new(format!("\"{text}\" is not a time"))
             .hint("write 2026-10-24, 2026-10-24T01:30 or 2026-10-24T01:30:00+02:00")
     })?;

@@ -1,6 +1,6 @@
 //! Times as a person at a terminal reads them: how long ago, and when on the local clock.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::words::format;
@@ -46,6 +46,26 @@ impl Times {
     }
 }
 
+/// An instant as people write it: RFC 3339, also without seconds or with a blank in the middle.
+pub fn zoned(text: &str) -> Option<DateTime<Utc>> {
+    let text = match text.strip_suffix(['Z', 'z']) {
+        Some(utc) => format!("{}+00:00", utc.trim_end()),
+        None => text.to_owned(),
+    };
+    forms().find_map(|form| DateTime::parse_from_str(&text, &format!("{form}%#z")).ok()).map(|instant| instant.to_utc())
+}
+
+/// A time, or the beginning of a date, on a wall clock.
+pub fn wall(text: &str) -> Option<NaiveDateTime> {
+    let time = forms().find_map(|form| NaiveDateTime::parse_from_str(text, &form).ok());
+    time.or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)))
+}
+
+fn forms() -> impl Iterator<Item = String> {
+    let between = ["T", "t", " "].into_iter();
+    between.flat_map(|between| ["%H:%M:%S%.f", "%H:%M"].map(|time| format!("%Y-%m-%d{between}{time}")))
+}
+
 pub fn duration(length: TimeDelta) -> String {
     format::duration(u64::try_from(length.num_milliseconds()).unwrap_or(0), "en")
 }
@@ -69,6 +89,34 @@ mod tests {
     use chrono::TimeZone;
 
     use super::*;
+
+    #[test]
+    fn instants_are_read_as_people_write_them() {
+        let instant = Utc.with_ymd_and_hms(2026, 11, 24, 2, 30, 0).unwrap();
+        for text in [
+            "2026-11-24T02:30:00Z",
+            "2026-11-24T02:30Z",
+            "2026-11-24t02:30z",
+            "2026-11-24 02:30 Z",
+            "2026-11-24T02:30:00.000Z",
+            "2026-11-24T11:30+09:00",
+            "2026-11-24 11:30:00+0900",
+            "2026-11-24T11:30+09",
+            "2026-11-24T11:30:00 +09:00",
+            "2026-11-23T21:30-05:00",
+        ] {
+            assert_eq!(zoned(text), Some(instant), "{text}");
+        }
+        let local = instant.naive_utc();
+        for text in ["2026-11-24T02:30", "2026-11-24 02:30:00", "2026-11-24T02:30:00.0"] {
+            assert_eq!((zoned(text), wall(text)), (None, Some(local)), "{text}");
+        }
+        assert_eq!(wall("2026-11-24"), local.date().and_hms_opt(0, 0, 0));
+        for text in ["", "Z", "soon", "2026-11-24Z", "2026-13-24T02:30Z", "2026-11-24T25:00Z", "2026-11-24T02:30+25:00"]
+        {
+            assert_eq!(zoned(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn distances_have_one_unit() {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::failure::{Exit, Failure, tell, warn};
+use super::failure::{Exit, Failure, quoted, tell, warn};
 use super::place::Place;
 use crate::config::Period;
 use crate::model::id::{InstanceId, JobId};
+use crate::model::log::Message;
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
 use crate::store::Store;
@@ -17,6 +18,9 @@ use crate::words;
 
 /// How often a run that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(150);
+
+/// Looks after which a run that still waits is asked why: what begins soon is not worth a word.
+const LOOKS_AT_REASON: u32 = 20;
 
 /// A bar for one run.
 pub struct Bar(ProgressBar);
@@ -73,12 +77,14 @@ pub struct Wait<'p> {
     away_since: Option<DateTime<Utc>>,
     /// Where to look when nobody waits any more.
     look: String,
+    /// What was said last that the job waits for.
+    told: Option<String>,
 }
 
 impl<'p> Wait<'p> {
     pub fn new(place: &'p Place, patience: Period, job_handle: &str) -> Self {
-        let look = format!("prepress jobs show '{}'", words::harmless(job_handle));
-        Self { place, patience, away_since: None, look }
+        let look = format!("prepress jobs show {}", quoted(job_handle));
+        Self { place, patience, away_since: None, look, told: None }
     }
 
     /// Waits for a run and all runs that follow from it, and gives them in their order.
@@ -96,11 +102,15 @@ impl<'p> Wait<'p> {
 
     /// Waits for the first run of a job that is not due yet.
     pub async fn first_run(&mut self, job: JobId) -> Result<InstanceId, Failure> {
-        let _bar = Bar::new("waiting for its time");
+        let bar = Bar::new("waiting for its time");
         let filter = RunFilter { job: Some(job), limit: Some(1), ..RunFilter::default() };
         loop {
             // Looked at first: a trigger fires for the last time and queues its run in one transaction.
-            let waits = !self.store().numbered_scheduled_jobs(&[job]).await?.is_empty();
+            let scheduled = self.store().numbered_scheduled_jobs(&[job]).await?.pop();
+            if let Some(why) = scheduled.as_ref().and_then(|job| self.place.services.why_scheduled(job)) {
+                self.tell(&why, &bar);
+            }
+            let waits = scheduled.is_some();
             if let Some(run) = self.store().runs(&filter).await?.pop() {
                 return Ok(run.id);
             }
@@ -113,19 +123,39 @@ impl<'p> Wait<'p> {
 
     async fn until_done(&mut self, id: InstanceId) -> Result<Run, Failure> {
         let mut bar = None;
+        let mut looks = 0_u32;
         loop {
             let run = self.store().run(id).await?.ok_or_else(|| Failure::new(format!("run {id} is gone")))?;
             if run.state == State::Done {
                 return Ok(run);
             }
             let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
+            looks = looks.saturating_add(1);
+            if run.state != State::WaitingCoordinator {
+                looks = 0;
+            } else if looks % LOOKS_AT_REASON == 0
+                && let Some(why) = self.place.services.why_waiting(&run, &self.place.limits()).await?
+            {
+                self.tell(&why, shown);
+                self.pause().await?;
+                continue;
+            }
             let message = match (&run.progress, run.state) {
-                (_, State::WaitingCoordinator) => "waits for a free slot".to_owned(),
+                (_, State::WaitingCoordinator) => self.told.clone().unwrap_or_else(|| "waits".to_owned()),
                 (Some(message), _) => words::say(message, "en", self.place.services.zone()),
                 (None, state) => state.to_string(),
             };
             shown.show(run.items_done, run.items_total, &message);
             self.pause().await?;
+        }
+    }
+
+    /// Says what is waited for, once, and again when it is something else.
+    fn tell(&mut self, why: &Message, bar: &Bar) {
+        let why = words::say(why, "en", self.place.services.zone());
+        if self.told.as_ref() != Some(&why) {
+            bar.0.suspend(|| tell(&format!("{}\n", words::harmless(&why))));
+            self.told = Some(why);
         }
     }
 

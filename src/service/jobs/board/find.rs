@@ -5,6 +5,7 @@ use crate::model::handle::{self, JobHandle};
 use crate::model::id::CompanyId;
 use crate::service::jobs::named::{ambiguous, of_run, run_number};
 use crate::service::{Caller, Candidate, Error, Services};
+use crate::store::jobs::named::Which;
 use crate::store::jobs::query::{Run, RunFilter, RunOrder, ScheduledJob};
 
 /// What was named.
@@ -16,6 +17,13 @@ pub enum Found {
 }
 
 impl Found {
+    fn job_name(&self) -> &str {
+        match self {
+            Self::Run(run) => &run.job_name,
+            Self::Scheduled(job, _) => &job.name,
+        }
+    }
+
     /// The run, or the newest one of the job.
     pub fn into_run(self) -> Option<Box<Run>> {
         match self {
@@ -64,7 +72,12 @@ impl Services {
         if let Some(run) = runs.pop() {
             return Ok(Some(Found::Run(Box::new(run))));
         }
-        match self.store.companies_with_job(companies, name, true).await?.as_slice() {
+        // Jobs that are there come before those that are deleted.
+        let mut having = self.store.companies_with_job(companies, name, false).await?;
+        if having.is_empty() {
+            having = self.store.companies_with_job(companies, name, true).await?;
+        }
+        match having.as_slice() {
             [] => Ok(None),
             [company] => self.newest_of(*company, name).await,
             having => {
@@ -82,12 +95,38 @@ impl Services {
         }
     }
 
-    /// The scheduled job of a name, or else the newest run.
+    /// Whether more than one job has, or had, the name that was said, so that another could be meant than the one that is shown.
+    pub async fn is_one_of_several(
+        &self,
+        caller: &Caller,
+        company: Option<&str>,
+        found: &Found,
+    ) -> Result<bool, Error> {
+        let companies = self.companies_of(caller, company).await?;
+        let name = found.job_name();
+        let mut jobs = 0;
+        for company in self.store.companies_with_job(companies.as_deref(), name, true).await? {
+            jobs += self.store.jobs_named(company, name, Which::Ever, 2).await?.len();
+            if jobs > 1 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The scheduled job of a name, or else the newest run: of a job that is not deleted, if there is one.
     async fn newest_of(&self, company: CompanyId, name: &str) -> Result<Option<Found>, Error> {
         let scheduled = self.store.scheduled_jobs(Some(&[company]), Some(name)).await?;
         let companies = Some(vec![company]);
-        let newest =
-            self.newest(RunFilter { companies, job_name: Some(name.to_owned()), ..RunFilter::default() }).await?;
+        let filter = RunFilter { companies, job_name: Some(name.to_owned()), ..RunFilter::default() };
+        let newest = match self.store.jobs_named(company, name, Which::Any, 1).await?.pop() {
+            Some(job) if scheduled.is_empty() => self.newest(RunFilter { job: Some(job), ..filter.clone() }).await?,
+            _ => None,
+        };
+        let newest = match newest {
+            None => self.newest(filter).await?,
+            newest => newest,
+        };
         Ok(match scheduled.into_iter().next() {
             Some(job) => {
                 let newest = newest.filter(|run| run.job == job.id);

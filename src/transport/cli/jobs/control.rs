@@ -2,6 +2,7 @@
 
 use super::Named;
 use crate::service::jobs::{Controlled, Effect, Taken, Verb};
+use crate::transport::cli::failure::quoted;
 use crate::transport::cli::failure::{Exit, Failure};
 use crate::transport::cli::place::Place;
 use crate::transport::cli::screen::{Paint, Screen};
@@ -16,6 +17,20 @@ pub async fn run(verb: Verb, job: Named, place: &Place, screen: &Screen) -> Resu
         screen.line(format!("There is no run {number}, but a job of that name."))?;
     }
     screen.line(said(&done, screen))?;
+    // The one that is named already needs no list.
+    if done.stops.len() > 1 || done.stops.iter().any(|run| run.handle != done.handle) {
+        for run in &done.stops {
+            screen.line(format!("  stops: run {} {}", run.run, harmless(&run.handle)))?;
+        }
+    }
+    if done.stops_more {
+        let name = quoted(&done.name);
+        screen
+            .line(format!("  and others, one after the other; see: prepress jobs list --state open --name {name}"))?;
+    }
+    if let Some(behind) = &done.behind {
+        screen.line(format!("  It waits until {} has ended, which runs just now.", harmless(behind)))?;
+    }
     if matches!(verb, Verb::Execute | Verb::Retry) && !place.daemon_runs() {
         screen.line(screen.paint(Paint::Yellow, "The daemon is not running; start it with: prepress serve"))?;
     }
@@ -24,7 +39,7 @@ pub async fn run(verb: Verb, job: Named, place: &Place, screen: &Screen) -> Resu
 
 /// What was taken, and what it does.
 fn said(done: &Controlled, screen: &Screen) -> String {
-    let Controlled { took, handle, name, company, effect, no_run: _ } = done;
+    let Controlled { took, handle, name, company, effect, .. } = done;
     let (name, company) = (harmless(name), harmless(company));
     let what = match took {
         Taken::Run => format!("The run of \"{name}\" in {company},"),

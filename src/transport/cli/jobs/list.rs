@@ -148,10 +148,10 @@ pub fn table(jobs: &[JobView], times: Times) -> Table {
         Column::new("STATE").whole(),
         Column::new("JOB"),
         Column::new("KIND").shown_from(90),
-        Column::new("COMPANY").shown_from(100),
+        Column::new("COMPANY"),
         Column::new("FILES").whole(),
         Column::new("BEGAN").whole(),
-        Column::new("TOOK").whole().shown_from(80),
+        Column::new("TOOK").whole().shown_from(100),
         Column::new("USER").shown_from(140),
     ];
     let mut table = Table::new(columns);
@@ -174,4 +174,64 @@ pub fn table(jobs: &[JobView], times: Times) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, TimeZone, Utc};
+
+    use super::*;
+    use crate::service::jobs::board::{CompanyView, CountersView, ProgressView};
+    use crate::transport::cli::screen::Style;
+
+    fn job(run: i64, name: &str) -> JobView {
+        let at = Utc.with_ymd_and_hms(2026, 1, 5, 8, 0, 0).unwrap();
+        let zero = CountersView::from(crate::model::outcome::Counters::default());
+        JobView {
+            run,
+            job: run,
+            handle: String::new(),
+            name: name.to_owned(),
+            run_name: String::new(),
+            company: CompanyView { id: 47, name: "Acme Photographers".to_owned() },
+            kind: JobKind::UploadDirectory,
+            job_type: String::new(),
+            state: State::Done,
+            outcome: Some(Outcome::Succeeded),
+            responsible: "ada@acme.example".to_owned(),
+            submitter: String::new(),
+            client: None,
+            description: None,
+            locale: None,
+            due_at: at,
+            created_at: at,
+            started_at: Some(at),
+            finished_at: Some(at + TimeDelta::seconds(61)),
+            attempt: 1,
+            failures: 0,
+            progress: ProgressView { done: 0, total: 0, message: None, items: Vec::new(), updated_at: None },
+            counters: CountersView { success: 1204, errors: 12, warnings: 3, ..zero },
+            fatal_error: None,
+            follow_up_of: None,
+        }
+    }
+
+    /// Whose a run is can be told on any terminal; long names give way.
+    #[test]
+    fn companies_are_shown_on_a_narrow_terminal() {
+        let times = Times { now: Utc.with_ymd_and_hms(2026, 1, 5, 9, 0, 0).unwrap(), zone: chrono_tz::Tz::UTC };
+        let jobs = [job(1, "Short"), job(123_456, "A name that is far too long for the width of this terminal")];
+        for width in [80, 100, 140] {
+            let screen = Screen { style: Style { colour: false }, width: Some(width) };
+            let shown = table(&jobs, times).render(&screen);
+            let lines: Vec<&str> = shown.lines().collect();
+            assert!(lines[0].contains("COMPANY") && lines[0].contains("JOB") && lines[0].contains("STATE"), "{shown}");
+            assert!(lines.iter().all(|line| line.chars().count() <= usize::from(width)), "{shown}");
+            assert!(lines[1].contains("Short") && lines[1].contains("Acme"), "{shown}");
+            assert!(
+                lines[2].contains("A na") && lines[2].contains('…') && lines[2].contains("done, errors"),
+                "{shown}"
+            );
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::model::id::InstanceId;
 use crate::model::log::LogType;
 use crate::model::state::State;
 use crate::service::jobs::board::{LineView, LogPage, LogQuery, MOST_ON_A_PAGE, Severity};
-use crate::transport::cli::failure::{Exit, Failure, warn};
+use crate::transport::cli::failure::{Exit, Failure, quoted, warn};
 use crate::transport::cli::place::Place;
 use crate::transport::cli::screen::{Paint, Screen};
 use crate::transport::cli::times::Times;
@@ -52,7 +52,8 @@ pub async fn run(args: LogArgs, place: &Place, screen: &Screen) -> Result<Exit, 
     let services = &place.services;
     let found = services.find_job(&caller, args.job.company.as_deref(), &args.job.id).await?;
     let run = found.into_run().ok_or_else(|| {
-        Failure::new("the job has not run yet").hint(format!("when it will: prepress jobs show '{}'", args.job.id))
+        Failure::new("the job has not run yet")
+            .hint(format!("when it will: prepress jobs show {}", quoted(&args.job.id)))
     })?;
     let least = match (args.errors, args.problems) {
         (true, _) => Some(Severity::Error),

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::{Named, list, look, schedules};
 use crate::model::state::State;
 use crate::service::jobs::board::{Found, JobDetails, NoticeView, ScheduleView};
-use crate::transport::cli::failure::{Exit, Failure};
+use crate::transport::cli::failure::{Exit, Failure, quoted};
 use crate::transport::cli::place::Place;
 use crate::transport::cli::screen::{Paint, Screen, without_nulls};
 use crate::transport::cli::table::{Column, Table, Value};
@@ -26,7 +26,19 @@ pub async fn run(args: ShowArgs, place: &Place, screen: &Screen) -> Result<Exit,
     let caller = place.operator().await?;
     let services = &place.services;
     let times = place.times();
-    match services.find_job(&caller, args.job.company.as_deref(), &args.job.id).await? {
+    let found = services.find_job(&caller, args.job.company.as_deref(), &args.job.id).await?;
+    let others = match &found {
+        // A handle or a number of a run means no other.
+        Found::Run(run) if run.job_name != args.job.id => None,
+        Found::Scheduled(job, _) if job.name != args.job.id => None,
+        found => {
+            let several = services.is_one_of_several(&caller, args.job.company.as_deref(), found).await?;
+            several.then(|| {
+                format!("\nOther jobs have this name, or had it: prepress jobs list --name {}", quoted(&args.job.id))
+            })
+        }
+    };
+    match found {
         Found::Run(run) => {
             let details = services.job_details(&caller, &run, &place.limits()).await?;
             if args.json { screen.json(&details)? } else { show_run(&details, place, screen)? }
@@ -44,6 +56,9 @@ pub async fn run(args: ShowArgs, place: &Place, screen: &Screen) -> Result<Exit,
                 screen.line(list::table(&[details.job], times).render(screen))?;
             }
         }
+    }
+    if let Some(others) = others.filter(|_| !args.json) {
+        screen.line(screen.paint(Paint::Dim, others))?;
     }
     Ok(Exit::Done)
 }

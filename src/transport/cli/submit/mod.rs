@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, quoted};
 use super::jobs;
 use super::place::{Place, PlaceArgs};
 use super::screen::{Paint, Screen, without_nulls};
@@ -87,7 +87,8 @@ pub struct SubmitArgs {
     /// Submit as this user, with this user's rights (default: as an administrator)
     #[arg(long, value_name = "EMAIL")]
     user: Option<String>,
-    /// Run at this time, such as 2026-11-24T02:30 or 2026-11-24T02:30:00Z
+    /// Run at this time: on the clock of the data's zone, such as 2026-11-24T02:30, or with an offset, such as
+    /// 2026-11-24T02:30Z or 2026-11-24T02:30+09:00
     #[arg(long, value_name = "TIME", conflicts_with = "schedule")]
     at: Option<String>,
     /// Run by this schedule, such as '0 30 2 ? * MON-FRI'; see: prepress schedule next
@@ -124,7 +125,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
     }
     let schedule = param.exec_schedule.clone();
     let accepted = place.services.submit_job_numbered(&caller, param).await.map_err(refused)?;
-    let Accepted { job_handle, submitted, passed } = accepted;
+    let Accepted { job_handle, submitted, passed, fires_at } = accepted;
     place.ring();
     if args.wait {
         let mut signals = Signals::listen()?;
@@ -139,7 +140,7 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
         let runs = tokio::select! {
             runs = done => runs?,
             _ = signals.next() => {
-                let what = format!("the job goes on; see: prepress jobs show '{}'", harmless(&job_handle));
+                let what = format!("the job goes on; see: prepress jobs show {}", quoted(&job_handle));
                 return Err(Failure::Interrupted(what));
             }
         };
@@ -153,6 +154,8 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
             "run": run.map(|run| run.id),
             "runName": run.map(|run| &run.name),
             "passed": passed,
+            "firesAt": fires_at,
+            "zone": place.times().zone.name(),
             "daemonRuns": daemon_runs,
         }))?;
         return Ok(Exit::Done);
@@ -160,14 +163,15 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
     screen.line(format!("Submitted {}", screen.paint(Paint::Bold, harmless(&job_handle))))?;
     let look = match &submitted.run {
         Some(run) => format!("prepress jobs show {}", run.id),
-        None => format!("prepress jobs show '{}'", harmless(&job_handle)),
+        None => format!("prepress jobs show {}", quoted(&job_handle)),
     };
     let times = place.times();
     let schedule = schedule.as_deref().and_then(|text| Schedule::parse(text).ok());
     let means = schedule.as_ref().map(|schedule| format!("{} ({})", schedule.describe(), times.zone));
-    let next = schedule.and_then(|schedule| schedule.next_after(times.now, times.zone));
+    let once = fires_at.filter(|_| schedule.is_none()).map(|at| once(at, times));
+    let next = fires_at.filter(|_| schedule.is_some());
     screen.facts([
-        ("runs", means.or_else(|| passed.map(|at| at_once(at, times))).unwrap_or_default()),
+        ("runs", means.or(once).or_else(|| passed.map(|at| at_once(at, times))).unwrap_or_default()),
         ("next", next.map(|at| times.both(at)).unwrap_or_default()),
         ("look", look),
     ])?;
@@ -176,6 +180,11 @@ pub async fn run(args: SubmitArgs, place: &PlaceArgs, screen: &Screen) -> Result
         screen.line(screen.paint(Paint::Yellow, what))?;
     }
     Ok(Exit::Done)
+}
+
+/// How a job runs that has a time, as it was understood.
+fn once(at: DateTime<Utc>, times: Times) -> String {
+    format!("once, on {} ({})", times.both(at), times.zone)
 }
 
 /// How a job runs whose time has passed.
@@ -249,8 +258,10 @@ async fn dry_run(
     if job.next_fire_at.is_some() {
         let waiting = place.services.list_schedules(caller, Some(&handle::company(company.id))).await?;
         if waiting.iter().any(|other| other.name == job.name) {
-            return Err(Failure::new(format!("a scheduled job named \"{}\" exists already", job.name))
-                .hint("choose another --name, or delete it first: prepress jobs delete NAME"));
+            return Err(Failure::new(format!("a scheduled job named \"{}\" exists already", job.name)).hint(format!(
+                "choose another --name, or delete it first: prepress jobs delete {}",
+                quoted(&job.name)
+            )));
         }
     }
     let times = place.times();
@@ -273,7 +284,7 @@ async fn dry_run(
     }
     let when = match &job.trigger {
         Trigger::AtOnce => passed.map_or_else(|| "at once".to_owned(), |at| at_once(at, times)),
-        Trigger::ExecTime(_) => "once".to_owned(),
+        Trigger::ExecTime(at) => once(*at, times),
         Trigger::ExecSchedule(schedule) => format!("{} ({})", schedule.describe(), times.zone),
     };
     let problem = unreadable_directory(&job.spec, &company, place);

@@ -14,6 +14,7 @@ use crate::model::kind::JobKind;
 use crate::service::jobs::SubmitJobParam;
 use crate::store::companies::Company;
 use crate::transport::cli::failure::Failure;
+use crate::transport::cli::times;
 use crate::transport::soap::{self, FaultCode};
 
 /// Largest file that is read: more than any job that the limits of the model allow.
@@ -33,16 +34,20 @@ pub fn param(args: &SubmitArgs, companies: &[Company]) -> Result<SubmitJobParam,
         param.job_name.clone_from(name);
     }
     if args.at.is_some() || args.schedule.is_some() {
-        param.exec_time = args.at.as_deref().map(seconds);
+        param.exec_time = args.at.as_deref().map(date_time);
         param.exec_schedule.clone_from(&args.schedule);
     }
     Ok(param)
 }
 
-/// xsd:dateTime wants seconds, which people leave out.
-fn seconds(text: &str) -> String {
-    let text = text.trim().replacen(' ', "T", 1);
-    if text.len() == "2026-11-24T02:30".len() { format!("{text}:00") } else { text }
+/// As xsd:dateTime has it, which wants seconds, that people leave out. What cannot be read is refused as it is.
+fn date_time(text: &str) -> String {
+    let text = text.trim();
+    match (times::zoned(text), times::wall(text)) {
+        (Some(instant), _) => instant.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string(),
+        (None, Some(wall)) => wall.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
+        (None, None) => text.to_owned(),
+    }
 }
 
 fn company(named: Option<&str>, in_file: &str, companies: &[Company]) -> Result<Option<String>, Failure> {

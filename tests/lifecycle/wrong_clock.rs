@@ -1,0 +1,266 @@
+//! A clock that was ahead and is set right: nothing is lost for having come too early, nothing waits for as long as the clock was ahead,
+//! and nothing goes because it seemed old.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use prepress::engine::Undelivered;
+use prepress::executors::Failure;
+use prepress::model::log::Message;
+use prepress::model::trigger::TriggerState;
+use serde_json::json;
+
+use crate::support::{Daemon, Plan, Scripted, Wire, World, at, company, policy, upload};
+
+const HOURLY: Plan<'static> = Plan::Cron("0 0 * * * ?");
+
+fn millis(text: &str) -> i64 {
+    at(text).timestamp_millis()
+}
+
+/// Sets the clock right, beside a daemon that runs or between two.
+async fn set_right<'w>(world: &'w World, daemon: Daemon<'w>, restarts: bool, now: DateTime<Utc>) -> Daemon<'w> {
+    if !restarts {
+        world.clock.set(now);
+        return daemon;
+    }
+    daemon.shut_down().await;
+    world.clock.set(now);
+    Daemon::start(world, policy(), Scripted::idle()).await
+}
+
+#[tokio::test]
+async fn an_instant_that_was_fired_before_its_time_fires_when_it_comes() {
+    for restarts in [false, true] {
+        let world = World::new().await;
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        let job = world.submit(1, "hourly", HOURLY).await.job;
+        let once = world.submit(1, "once", Plan::At(at("2026-01-05T09:30:00Z"))).await.job;
+        // Three hours ahead, for two hours by its own count.
+        for ahead in ["2026-01-05T11:00:00Z", "2026-01-05T12:00:00Z"] {
+            world.clock.set(at(ahead));
+            world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(ahead))).await;
+            world.until_count(0, "instance WHERE state <> 'Done'").await;
+        }
+        assert_eq!(world.slot_list(job).await.len(), 4);
+        let early = world.runs_of(job).await;
+
+        let daemon = set_right(&world, daemon, restarts, at("2026-01-05T08:10:00Z")).await;
+        world.until_count(0, "slot").await;
+        for (now, runs) in [("2026-01-05T09:00:00Z", 1), ("2026-01-05T09:30:00Z", 2), ("2026-01-05T10:00:00Z", 3)] {
+            let all = early.len() as i64 + 1 + runs;
+            world.until_count(0, &format!("job WHERE next_fire_at < {}", millis(now))).await;
+            world.clock.set(at(now));
+            world.until_count(all, "instance WHERE state = 'Done'").await;
+        }
+        assert_eq!(world.slot_list(job).await, ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z fired"]);
+        assert_eq!(world.slot_list(once).await, ["2026-01-05T09:30:00Z fired"]);
+        // The runs that came too early say so.
+        let said = world.table("SELECT job_id, params FROM log_detail JOIN instance i ON i.id = instance_id WHERE code = 'ran-early' ORDER BY 1, i.id").await;
+        let line = |job: prepress::model::id::JobId, due: &str| format!("{job} {{\"at\":{}}}", millis(due));
+        assert_eq!(
+            said,
+            [line(job, "2026-01-05T11:00:00Z"), line(job, "2026-01-05T12:00:00Z"), line(once, "2026-01-05T09:30:00Z")]
+        );
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
+/// As clocks are all day.
+#[tokio::test]
+async fn a_clock_that_is_set_right_by_a_little_has_nothing_happen_twice() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    let once = world.submit(1, "once", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+    world.clock.set(at("2026-01-05T09:00:01Z"));
+    world.until_count(2, "instance WHERE state = 'Done'").await;
+    let daemon = set_right(&world, daemon, true, at("2026-01-05T08:52:00Z")).await;
+    assert_eq!(world.slot_list(job).await, ["2026-01-05T09:00:00Z fired"]);
+    world.clock.set(at("2026-01-05T10:00:00Z"));
+    world.until_count(3, "instance WHERE state = 'Done'").await;
+    assert_eq!(world.slot_list(job).await, ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z fired"]);
+    assert_eq!(world.runs_of(once).await.len(), 1);
+    daemon.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_came_to_its_end_or_to_wait_by_a_wrong_clock_fires_when_its_time_comes() {
+    for restarts in [false, true] {
+        let world = World::new().await;
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        let year = world.submit(1, "this year", Plan::Cron("0 0 12 * * ? 2026")).await.job;
+        let taken = world.submit(1, "taken", Plan::Cron("0 0 12 * * ? 2026")).await.job;
+        let held = world.submit(2, "held", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+        world.store().set_expiry(company(2), Some(at("2026-06-01T00:00:00Z"))).await.unwrap();
+        world.clock.set(at("2027-03-01T00:00:00Z"));
+        world.until_count(2, "job WHERE trigger_state = 'Complete'").await;
+        world.until_count(1, "job WHERE trigger_state = 'Blocked'").await;
+        let other = world.submit(1, "taken", Plan::Cron("0 0 12 * * ?")).await.job;
+
+        let daemon = set_right(&world, daemon, restarts, at("2026-01-05T08:10:00Z")).await;
+        let noon = millis("2026-01-05T11:00:00Z");
+        world
+            .until_count(1, &format!("job WHERE id = {year} AND trigger_state = 'Normal' AND next_fire_at = {noon}"))
+            .await;
+        world.until_count(1, &format!("job WHERE id = {other} AND next_fire_at = {noon}")).await;
+        assert_eq!(
+            world.count(&format!("job WHERE id = {taken} AND trigger_state = 'Complete'")).await,
+            1,
+            "its name is taken"
+        );
+        world.until_count(0, "job WHERE trigger_state = 'Blocked'").await;
+        assert_eq!(world.runs_of(held).await.len(), 0);
+        let jobs = world.store().scheduled_jobs(None, Some("held")).await.unwrap();
+        assert_eq!(jobs[0].trigger_state, TriggerState::Normal);
+        world.clock.set(at("2026-01-05T09:00:00Z"));
+        world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {held}")).await;
+        assert_eq!(world.slot_list(held).await, ["2026-01-05T09:00:00Z fired"]);
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_waits_for_as_long_as_the_clock_was_ahead() {
+    for restarts in [false, true] {
+        for ahead in [TimeDelta::hours(5), TimeDelta::days(1000)] {
+            let world = World::new().await;
+            let wire = || Wire::that(|_| Err(Undelivered::Transient("connection refused".to_owned()))).notify();
+            let failing = || {
+                Scripted::new(|context| async move {
+                    match context.run.job_name.as_str() {
+                        "failing" => Err(Failure::Transient(Message::new("reason-internal"))),
+                        "no room" => Err(Failure::DiskFull),
+                        _ => Ok(()),
+                    }
+                })
+            };
+            world.advance(ahead);
+            let daemon = Daemon::start_with(&world, policy(), failing(), wire()).await;
+            for name in ["failing", "no room"] {
+                world.run_at_once(1, name).await;
+            }
+            world
+                .try_submit(1, "mailed", upload(&json!({"emailSetting": "JobCompletion"})), Plan::AtOnce)
+                .await
+                .unwrap();
+            world.run_at_once(1, "posted").await;
+            world.until_count(2, "instance WHERE state = 'WaitingCoordinator' AND attempt = 1").await;
+            world.until_count(1, "outbox WHERE attempts = 1 AND state = 'Pending'").await;
+            world.until_count(2, "instance WHERE state = 'Done'").await;
+            let until = (world.now() + TimeDelta::minutes(30)).timestamp_millis();
+            world
+                .sql(&format!(
+                    "UPDATE instance SET state = 'WaitingClient', not_before_at = {until}, outcome = NULL, finished_at = NULL
+                     WHERE job_name = 'posted'"
+                ))
+                .await;
+
+            let now = world.now() - ahead;
+            let daemon = match restarts {
+                false => {
+                    world.clock.set(now);
+                    daemon
+                }
+                true => {
+                    daemon.shut_down().await;
+                    world.clock.set(now);
+                    Daemon::start_with(&world, policy(), failing(), wire()).await
+                }
+            };
+            let late = |wait: TimeDelta| (now + wait).timestamp_millis();
+            let waits = [
+                format!("instance WHERE job_name = 'failing' AND not_before_at > {}", late(TimeDelta::minutes(1))),
+                format!("instance WHERE job_name = 'no room' AND not_before_at > {}", late(TimeDelta::minutes(1))),
+                format!("instance WHERE job_name = 'posted' AND not_before_at > {}", late(TimeDelta::minutes(30))),
+                format!("outbox WHERE next_try_at > {}", late(TimeDelta::seconds(30))),
+            ];
+            for wait in &waits {
+                world.until_count(0, wait).await;
+            }
+            // And it is heard of.
+            world.advance(TimeDelta::minutes(1));
+            world.until_count(2, "instance WHERE attempt >= 2").await;
+            world.until_count(1, "outbox WHERE attempts = 2 AND state = 'Pending'").await;
+            daemon.kill().await;
+        }
+    }
+}
+
+/// A message is given up by how long it was tried, and not by what the clock shows.
+#[tokio::test]
+async fn a_message_is_not_given_up_because_the_clock_has_jumped() {
+    let world = World::new().await;
+    let wire = Wire::that(|_| Err(Undelivered::Transient("connection refused".to_owned())));
+    let daemon = Daemon::start_with(&world, policy(), Scripted::idle(), wire.notify()).await;
+    world.try_submit(1, "mailed", upload(&json!({"emailSetting": "JobCompletion"})), Plan::AtOnce).await.unwrap();
+    world.until_count(1, "outbox WHERE attempts = 1 AND state = 'Pending'").await;
+    world.advance(TimeDelta::days(1000));
+    world.until_count(1, "outbox WHERE attempts = 2").await;
+    assert_eq!(world.count("outbox WHERE state = 'Pending'").await, 1);
+    daemon.kill().await;
+}
+
+#[tokio::test]
+async fn nothing_goes_for_being_old_by_a_clock_that_has_just_jumped() {
+    for restarts in [false, true] {
+        let world = World::new().await;
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        for name in ["old", "newest"] {
+            let run = world.run_at_once(1, name).await;
+            world.until_done(run).await;
+        }
+        let right = world.now();
+        let daemon = set_right(&world, daemon, restarts, right + TimeDelta::days(1000)).await;
+        // One that runs shows that time has passed for the daemon as well.
+        let beside = async |name: &str| {
+            let run = world.run_at_once(2, name).await;
+            world.until_done(run).await;
+        };
+        beside("at the jump").await;
+        for hour in 0..3 {
+            world.advance(TimeDelta::hours(1));
+            beside(&format!("hour {hour}")).await;
+        }
+        let doubt = world.store().clock_doubt(world.now()).await.unwrap().unwrap();
+        assert_eq!(doubt.seen, right);
+        assert_eq!(world.count("instance WHERE company_id = 1").await, 2);
+
+        // Set right, nothing has gone; and at the same clock for a day, it is believed.
+        let believed = world.now();
+        let daemon = set_right(&world, daemon, restarts, right + TimeDelta::hours(4)).await;
+        beside("right").await;
+        assert_eq!(world.store().clock_doubt(world.now()).await.unwrap(), None);
+        assert_eq!(world.count("instance WHERE company_id = 1").await, 2);
+        let daemon = set_right(&world, daemon, restarts, believed).await;
+        for _ in 0..25 {
+            beside("again").await;
+            world.advance(TimeDelta::hours(1));
+        }
+        world.until_count(0, "instance WHERE company_id = 1").await;
+        daemon.shut_down().await;
+    }
+}
+
+/// A row for each of a hundred million seconds would fill the disk.
+#[tokio::test]
+async fn very_many_missed_firings_are_one_range_until_the_clock_is_set_right() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "every second", Plan::Cron("* * * * * ?")).await.job;
+    let begun = world.now();
+    world.advance(TimeDelta::days(1000));
+    world.until_count(1, "slot_range").await;
+    world.until_count(0, &format!("job WHERE next_fire_at <= {}", world.now().timestamp_millis())).await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    assert!(world.count("slot").await < 1000, "{}", world.count("slot").await);
+    let counted = world.table("SELECT (SELECT count FROM slot_range) + (SELECT count(*) FROM slot)").await;
+    assert_eq!(counted, [(1000 * 86_400).to_string()], "every one is accounted for");
+    let shown = world.store().slots(job, 1000).await.unwrap();
+    assert_eq!(shown.last().unwrap().reason.as_ref().unwrap().code, "slots-coalesced");
+
+    world.clock.set(begun + TimeDelta::hours(1));
+    world.until_count(0, &format!("slot WHERE due_at > {}", (begun + TimeDelta::hours(2)).timestamp_millis())).await;
+    world.until_count(1, "slot_range WHERE count = 3600").await;
+    daemon.shut_down().await;
+}
