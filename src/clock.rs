@@ -168,6 +168,7 @@ mod tests {
         let clock = ManualClock::at(start);
         let mut until = clock.sleep_until(start + TimeDelta::hours(2)).boxed();
         let mut asleep = clock.sleep(TimeDelta::hours(2)).boxed();
+        assert!(until.as_mut().now_or_never().is_none() && asleep.as_mut().now_or_never().is_none());
         clock.advance(TimeDelta::hours(1));
         assert!(until.as_mut().now_or_never().is_none() && asleep.as_mut().now_or_never().is_none());
         clock.set(start - TimeDelta::days(1000));

@@ -228,7 +228,6 @@ fn routes(
     let patience = config.server.request_timeout.duration();
     let router = router.merge(upload::router(Arc::new(UploadState { uploads, patience, budgets })));
     let router = connections::for_administrators(front::with_plain_heads(router));
-    let router = connections::with_known_bodies(router);
     let router = proxies::behind(router, config.server.trusted_proxies.clone());
     front::with_plain_paths(json::measured(router, http))
 }

@@ -74,6 +74,9 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
 /// Firings of times to come did not happen then.
 async fn take_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (store, from) = (&shared.store, now + A_LITTLE);
+    // On a machine that sleeps in the middle of this, what was to come has come.
+    let clock = shared.clock.clone();
+    let is_to_come = move |instant: DateTime<Utc>| clock.now() + A_LITTLE < instant;
     store.release_held(now).await?.into_iter().for_each(|job| {
         tracing::warn!(%job, "a job waited for its company though that is open, as after a time when the clock was ahead");
     });
@@ -83,7 +86,9 @@ async fn take_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError
         let kept = (range.first <= now).then(|| schedule.span(range.first, now, store.zone()));
         let next = schedule.next_after(now, store.zone());
         tracing::warn!(job = %range.name, last = %range.last, "missed firings were counted before their time, as the clock was ahead");
-        store.cut_range(range.job, range.first, kept.map(|kept| (kept.last, kept.count)), next).await?;
+        let (is_to_come, last) = (is_to_come.clone(), range.last);
+        let kept = kept.map(|kept| (kept.last, kept.count));
+        store.cut_range(range.job, range.first, kept, next, move || is_to_come(last)).await?;
     }
     loop {
         let early = store.early_slots(from).await?;
@@ -91,8 +96,11 @@ async fn take_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError
             return Ok(());
         }
         let taken: Vec<TakenBack> = early.into_iter().map(|early| taken_back(shared, early, now)).collect();
+        if !taken.iter().all(|taken| is_to_come(taken.due_at)) {
+            return Ok(());
+        }
         let names: BTreeMap<_, _> = taken.iter().map(|taken| (taken.job, taken.name.clone())).collect();
-        for (job, what) in store.take_back(taken, now).await? {
+        for (job, what) in store.take_back(taken, now, is_to_come.clone()).await? {
             let name = names.get(&job).map(String::as_str).unwrap_or_default();
             match what {
                 Rearmed::Yes(at) => {
@@ -135,7 +143,8 @@ async fn turn_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError
         );
         moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: Some(next) });
     }
-    if moved.is_empty() { Ok(()) } else { store.reschedule(moved).await }
+    let clock = shared.clock.clone();
+    if moved.is_empty() { Ok(()) } else { store.turn_back(moved, move |instant| clock.now() < instant).await }
 }
 
 /// Nothing waits longer than what would begin to wait now.

@@ -50,9 +50,14 @@ async fn fill(
         // The end of an attempt rings.
         return Ok(now + NET);
     }
-    let lease = Lease { owner: shared.owner.clone(), expires_at: now + shared.policy.lease };
+    let (owner, length, clock) = (shared.owner.clone(), shared.policy.lease, shared.clock.clone());
+    // A lease runs from when it is written, or it is over before it begins where the machine slept in between.
+    let begin = move || {
+        let now = clock.now();
+        (Lease { owner, expires_at: now + length }, now)
+    };
     let _door = shared.running.door().await;
-    let claims = shared.store.claim(free, *last_served, lease, now).await?;
+    let claims = shared.store.claim(free, *last_served, begin).await?;
     for claimed in claims.runs {
         *last_served = claimed.company;
         let (leash, entered) = shared.running.enter(claimed.fence, claimed.spec.kind());

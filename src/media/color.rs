@@ -130,6 +130,16 @@ pub enum Note {
     DeclaredColorsUnread,
     #[error("its light was taken from 0 (black) to 1 (white), and what is brighter is white")]
     LightCut,
+    #[error(
+        "it was saved without its merged picture: its layers were laid on each other, without their effects, adjustments and masks of groups"
+    )]
+    LayersFlattened,
+    #[error(
+        "it was saved without its merged picture, and holds a blank one in its place; save it with maximal compatibility"
+    )]
+    NotMerged,
+    #[error("its channels were taken for gray, or for cyan, magenta, yellow and black")]
+    MultichannelTaken,
     #[error("L*a*b* colours were turned into sRGB")]
     LabConverted,
     #[error("{}", channels_left_out(*.0))]

@@ -159,14 +159,19 @@ impl Store {
     }
 
     /// Takes slots back: their instants are still to come, and the logs of the runs that came too early say so. A trigger that had
-    /// none left has them again.
+    /// none left has them again. `is_to_come` is asked when nobody else can fire them any more: while they were looked for, their
+    /// time may have come, as on a machine that slept.
     pub async fn take_back(
         &self,
         slots: Vec<TakenBack>,
         now: DateTime<Utc>,
+        is_to_come: impl Fn(DateTime<Utc>) -> bool + Send + 'static,
     ) -> Result<Vec<(JobId, Rearmed)>, StoreError> {
-        self.write_and_ring(&[Bell::Triggers], move |tx| Box::pin(async move { take_back(tx, &slots, now).await }))
-            .await
+        self.write_and_ring(&[Bell::Triggers], move |tx| {
+            let early = slots.into_iter().filter(|slot| is_to_come(slot.due_at)).collect::<Vec<_>>();
+            Box::pin(async move { take_back(tx, &early, now).await })
+        })
+        .await
     }
 
     /// Ranges of slots that reach behind `from`.
@@ -201,9 +206,14 @@ impl Store {
         first: DateTime<Utc>,
         kept: Option<(DateTime<Utc>, u64)>,
         next: Option<DateTime<Utc>>,
+        is_to_come: impl Fn() -> bool + Send + 'static,
     ) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
+            let is_early = is_to_come();
             Box::pin(async move {
+                if !is_early {
+                    return Ok(());
+                }
                 let query = match kept {
                     None => sqlx::query("DELETE FROM slot_range WHERE job_id = $1 AND first_at = $2"),
                     Some(_) => sqlx::query(

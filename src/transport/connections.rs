@@ -39,7 +39,7 @@ use crate::model::network::Network;
 
 pub(crate) use reserve::{Crowded, Visit, for_administrators};
 use stream::Counted;
-pub(crate) use stream::{Watched, with_known_bodies};
+pub(crate) use stream::Watched;
 pub(crate) use table::{ConnectionId, Counts, LEAST_PROGRESS, Line, RESERVED, Table};
 
 /// The most of a head of HTTP/1, and of what is read of a body at once. Each connection may hold as much.

@@ -28,8 +28,8 @@ fn who_waits_for_a_job_hears_that_it_was_deleted() {
     place.furnish();
     let child = waiting(&place, &[]);
     place.run(&["jobs", "delete", "Far"]).ok();
-    let said = ended(child).refused();
-    assert!(said.contains("the job was deleted before it ran"), "{said}");
+    let ran = ended(child);
+    assert!(ran.code == Some(1) && ran.err.contains("error: the job was deleted before it ran"), "{}", ran.err);
     assert_eq!(daemon.terminate(), Some(0));
 }
 
@@ -130,7 +130,7 @@ fn who_waits_for_a_job_hears_what_it_waits_for() {
     let (said, heard) = std::sync::mpsc::channel();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let reader = std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| said.send(line).unwrap()));
-    let mut hears = |what: &str| {
+    let hears = |what: &str| {
         let line = heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
         assert!(line.contains(what), "{line}");
         // The same words as those of the job.

@@ -226,7 +226,8 @@ async fn a_site_map_and_a_publish_of_videos_take_turns() {
         world.submit(second, order()).await;
         let free = FreeSlots { total: 9, by_kind: BTreeMap::new() };
         let lease = Lease { owner: "other".into(), expires_at: world.clock.now() + TimeDelta::minutes(1) };
-        let claims = world.store.claim(free, CompanyId(0), lease, world.clock.now()).await.unwrap();
+        let now = world.clock.now();
+        let claims = world.store.claim(free, CompanyId(0), move || (lease, now)).await.unwrap();
         assert!(claims.runs.is_empty(), "{second:?} beside {first:?}");
         world.finish(running.fence, Ok(()), 1).await;
         let next = world.claim().await;

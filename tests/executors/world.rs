@@ -281,7 +281,8 @@ impl World {
     pub async fn claim(&self) -> Claimed {
         let free = FreeSlots { total: 1, by_kind: BTreeMap::new() };
         let lease = Lease { owner: "test".into(), expires_at: self.clock.now() + TimeDelta::minutes(1) };
-        let claims = self.store.claim(free, CompanyId(0), lease, self.clock.now()).await.unwrap();
+        let now = self.clock.now();
+        let claims = self.store.claim(free, CompanyId(0), move || (lease, now)).await.unwrap();
         claims.runs.into_iter().next().expect("a run waits")
     }
 

@@ -163,7 +163,8 @@ async fn a_job_with_very_many_runs_is_deleted_some_at_a_time() {
     let later = world.run_at_once(1, "hourly").await;
     let lease = Lease { owner: "a test".to_owned(), expires_at: world.now() };
     let free = FreeSlots { total: 10, ..FreeSlots::default() };
-    let claims = store.claim(free, CompanyId(0), lease, world.now()).await.unwrap();
+    let now = world.now();
+    let claims = store.claim(free, CompanyId(0), move || (lease, now)).await.unwrap();
     let claimed: Vec<_> = claims.runs.iter().map(|run| run.fence.instance).collect();
     assert_eq!(claimed, [beside, later]);
 

@@ -291,7 +291,8 @@ async fn a_run_that_cannot_be_read_fails_alone() {
 async fn claim(world: &World) -> Vec<Fence> {
     let lease = Lease { owner: "a test".to_owned(), expires_at: world.now() + TimeDelta::seconds(60) };
     let free = FreeSlots { total: 10, ..FreeSlots::default() };
-    let claims = world.store().claim(free, CompanyId::SYSTEM, lease, world.now()).await.unwrap();
+    let now = world.now();
+    let claims = world.store().claim(free, CompanyId::SYSTEM, move || (lease, now)).await.unwrap();
     claims.runs.into_iter().map(|run| run.fence).collect()
 }
 

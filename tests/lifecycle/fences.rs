@@ -143,7 +143,7 @@ impl Model {
         let total = self.choices.of(&[1, 2, 6]);
         let lease = Lease { owner: format!("daemon-{total}"), expires_at: now + LEASE };
         let free = FreeSlots { total, ..FreeSlots::default() };
-        let claims = store.claim(free, CompanyId::SYSTEM, lease, now).await.unwrap();
+        let claims = store.claim(free, CompanyId::SYSTEM, move || (lease, now)).await.unwrap();
         let mut expected = Vec::new();
         let ready =
             self.runs.iter_mut().filter(|(_, run)| run.state == State::WaitingCoordinator && run.not_before <= now);
@@ -363,7 +363,7 @@ async fn owners_that_race_commit_every_item_once() {
                 let now = world.now();
                 let lease = Lease { owner: format!("owner {owner}"), expires_at: now + LEASE };
                 let free = FreeSlots { total: 3, ..FreeSlots::default() };
-                for run in store.claim(free, CompanyId::SYSTEM, lease, now).await.unwrap().runs {
+                for run in store.claim(free, CompanyId::SYSTEM, move || (lease, now)).await.unwrap().runs {
                     for item in 0..5 {
                         let counters = Counters { success: 1, ..Counters::default() };
                         let report = ItemReport { counters, result: json!(owner), ..ItemReport::default() };

@@ -448,7 +448,7 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
 
     let free = FreeSlots { total: 4, by_kind: BTreeMap::new() };
     let lease = Lease { owner: "plans".to_owned(), expires_at: now + TimeDelta::minutes(1) };
-    let claims = call("claim", store.claim(free, CompanyId(0), lease, now)).await.unwrap();
+    let claims = call("claim", store.claim(free, CompanyId(0), move || (lease, now))).await.unwrap();
     let fences: Vec<_> = claims.runs.iter().map(|run| run.fence).collect();
     assert!(fences.len() >= 3, "the jobs that were submitted are taken");
     call("heartbeat", store.heartbeat(fences.clone(), now)).await.unwrap();
@@ -537,7 +537,7 @@ async fn keep_house(store: &Store, clock: &dyn prepress::clock::Clock) {
     let never = at(4_000_000_000_001);
     let due = call("scheduler", store.due_jobs(never, 10)).await.unwrap();
     let slots = vec![Slot { due_at: due[0].due_at, fate: Fate::Fire }];
-    let firing = Firing { slots, one_at_a_time: true, next_fire_at: None };
+    let firing = Firing { range: None, slots, one_at_a_time: true, next_fire_at: None };
     let merging = prepress::store::jobs::triggers::DueJob { merging: true, ..due[0].clone() };
     assert!(call("scheduler", store.fire(&merging, firing, now)).await.unwrap());
     call("scheduler", store.break_trigger(due[1].id)).await.unwrap();

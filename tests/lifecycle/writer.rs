@@ -19,7 +19,8 @@ use crate::support::{Daemon, Plan, Scripted, World, policy, upload};
 async fn claim_all(world: &World, store: &Store) -> Vec<Fence> {
     let lease = Lease { owner: "a test".to_owned(), expires_at: world.now() + TimeDelta::seconds(60) };
     let free = FreeSlots { total: 1000, ..FreeSlots::default() };
-    let claims = store.claim(free, CompanyId::SYSTEM, lease, world.now()).await.unwrap();
+    let now = world.now();
+    let claims = store.claim(free, CompanyId::SYSTEM, move || (lease, now)).await.unwrap();
     claims.runs.into_iter().map(|run| run.fence).collect()
 }
 

@@ -104,7 +104,7 @@ fn shown(mut light: impl Iterator<Item = f32>, layout: Layout, rows: &mut Vec<u8
 }
 
 /// The transfer function of sRGB (IEC 61966-2-1).
-fn encoded(light: f32) -> f32 {
+pub(super) fn encoded(light: f32) -> f32 {
     match light.clamp(0.0, 1.0) {
         dark if dark <= 0.003_130_8 => 12.92 * dark,
         light => 1.055 * light.powf(1.0 / 2.4) - 0.055,

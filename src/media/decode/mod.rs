@@ -55,6 +55,9 @@ pub(crate) enum Pixels<'a> {
 /// What every decoder is given.
 pub(crate) struct Source<'a> {
     pub file: Input<'a>,
+    /// For what is read from several places at once.
+    pub content: Content,
+    pub cancel: Cancel<'a>,
     pub format: Format,
     pub bytes: u64,
     pub limits: &'a Limits,
@@ -85,7 +88,8 @@ impl<'a> Source<'a> {
             }
         };
         let file = BufReader::with_capacity(1 << 16, Watched::new(file, cancel));
-        Ok(Self { file, format, bytes, limits, share: Share::of(limits), remarks: Remarks::default() })
+        let content = content.clone();
+        Ok(Self { file, content, cancel, format, bytes, limits, share: Share::of(limits), remarks: Remarks::default() })
     }
 
     /// The whole file. Its size has been checked; memory is taken as bytes arrive.

@@ -1,10 +1,12 @@
 //! The merged picture of Photoshop files, which Photoshop keeps beside the layers: row by row, whatever the size.
 //!
-//! Read are gray, duotone (as gray), RGB and CMYK, 8 and 16 bits, uncompressed and run-length coded, of documents (PSD) and large
-//! documents (PSB).
+//! Read are bitmaps, gray, duotone (as gray), indexed colours, RGB, CMYK, L\*a\*b\* and multichannel (as gray or as inks), of 1, 8, 16 and 32 bits,
+//! uncompressed and run-length coded, of documents (PSD) and large documents (PSB). Of a file that was saved without its merged picture
+//! the layers are laid on each other ([`psd_layers`](super::psd_layers)).
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::super::color::Note;
 use super::super::content::Reader;
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -12,7 +14,10 @@ use super::super::memory::{Held, Share};
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile, Resolution};
 use super::super::raster::{Layout, narrowed_row};
+use super::foreign::encoded;
 use super::gather::{Gathered, Pieces};
+use super::psd_layers::Flattened;
+use super::tiff::srgb_of_lab;
 use super::{Decoded, Input as FileInput, Pixels, Source};
 
 /// The largest block beside the pixels that is looked at: profiles of presses have a few megabytes.
@@ -27,10 +32,16 @@ pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError>
 
 pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let (format, share) = (source.format, source.share.clone());
-    let Document { mut file, picture, layout, channels, is_on_white } = Document::read(source)?;
+    let (content, limits, cancel) = (source.content.clone(), source.limits, source.cancel);
+    let Document { mut file, picture, layout, meaning, channels, depth, is_on_white, is_flattened } =
+        Document::read(source)?;
+    if is_flattened {
+        let layers = Flattened::open(Source::open(&content, limits, cancel)?)?;
+        return Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(layers))) });
+    }
     let (width, height) = (picture.width as usize, picture.height as usize);
-    let row = width * usize::from(picture.depth / 8);
-    let used = layout.samples();
+    let row = (width * usize::from(depth)).div_ceil(8);
+    let used = meaning.stored(layout);
     let compression = file.read_u16().map_err(reading(format))?;
     // Sides have been checked, but there may be many short rows.
     let mut rows = share.vec((used * height) as u64)?;
@@ -51,7 +62,8 @@ pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaE
         width: picture.width,
         height: picture.height,
         layout,
-        bytes_a_sample: usize::from(picture.depth / 8),
+        meaning,
+        depth,
         is_packed: compression == 1,
         is_on_white,
         rows,
@@ -74,8 +86,11 @@ pub(super) struct Header {
     pub format: Format,
     pub width: u32,
     pub height: u32,
+    /// Bits a sample: 1, 8, 16 or 32.
     depth: u8,
     pub color: ColorModel,
+    meaning: Meaning,
+    is_multichannel: bool,
     /// All there are of the merged picture, those that are no colours among them.
     channels: usize,
     profile: Option<Profile>,
@@ -83,6 +98,8 @@ pub(super) struct Header {
     /// Photoshop lays a merged picture that is transparent on white. Others (ImageMagick, GIMP) do not, and do not write down
     /// a version of Photoshop either.
     is_by_photoshop: bool,
+    /// Files that were not saved for others hold a blank picture in the place of the merged one.
+    is_merged: bool,
 }
 
 impl Header {
@@ -101,27 +118,74 @@ impl Header {
         if width == 0 || height == 0 {
             return Err(MediaError::corrupt(format, "it has no pixels"));
         }
-        let depth = match depth {
-            8 => 8,
-            16 => 16,
-            other => return Err(MediaError::unsupported(format, format!("a {format} file of {other} bits"))),
+        let depth = match (mode, depth) {
+            (0, 1) => 1,
+            (_, 8) => 8,
+            (1 | 3 | 4 | 7 | 8 | 9, 16) => 16,
+            // Light, as it is.
+            (1 | 3, 32) => 32,
+            (mode, other) => {
+                let what = format!("a {format} file of {other} bits in colour mode {mode}");
+                return Err(MediaError::unsupported(format, what));
+            }
         };
-        let color = match mode {
+        let color_data = u64::from(file.read_u32().map_err(&failed)?);
+        let (color, mut meaning) = match (mode, channels) {
+            (0, _) => (ColorModel::Gray, Meaning::Plain),
             // A duotone is a gray picture with inks that only Photoshop knows.
-            1 | 8 => ColorModel::Gray,
-            3 => ColorModel::Rgb,
-            4 => ColorModel::Cmyk,
-            other => return Err(MediaError::unsupported(format, format!("a {format} file of colour mode {other}"))),
+            (1 | 8, _) | (7, ..=2) => (ColorModel::Gray, Meaning::Plain),
+            (2, _) if color_data == TABLE => (ColorModel::Palette, Meaning::Indexed(Table::default())),
+            (3, _) => (ColorModel::Rgb, Meaning::Plain),
+            (4, _) => (ColorModel::Cmyk, Meaning::Plain),
+            // What becomes of CMYK or RGB there are inks.
+            (7, channels) => (ColorModel::Cmyk, if channels == 3 { Meaning::ThreeInks } else { Meaning::Plain }),
+            (9, _) => (ColorModel::Lab, Meaning::Lab),
+            (other, _) => {
+                return Err(MediaError::unsupported(format, format!("a {format} file of colour mode {other}")));
+            }
         };
-        let color_data = file.read_u32().map_err(&failed)?;
-        file.skip(color_data.into()).map_err(&failed)?;
+        if let Meaning::Indexed(table) = &mut meaning {
+            table.colors = file.exactly(color_data).map_err(&failed)?;
+        } else {
+            file.skip(color_data).map_err(&failed)?;
+        }
         let resources = file.read_u32().map_err(&failed)?;
-        let Resources { profile, resolution, is_by_photoshop } = file.resources(resources.into()).map_err(&failed)?;
-        Ok((file, Self { format, width, height, depth, color, channels, profile, resolution, is_by_photoshop }))
+        let Resources { profile, resolution, is_by_photoshop, is_merged, transparent } =
+            file.resources(resources.into()).map_err(&failed)?;
+        if let Meaning::Indexed(table) = &mut meaning {
+            table.transparent = transparent;
+        }
+        // That of L*a*b* describes nothing.
+        let profile = profile.filter(|_| color != ColorModel::Lab);
+        let header = Self {
+            format,
+            width,
+            height,
+            depth,
+            color,
+            meaning,
+            is_multichannel: mode == 7,
+            channels,
+            profile,
+            resolution,
+            is_by_photoshop,
+            is_merged: is_merged.unwrap_or(true),
+        };
+        Ok((file, header))
     }
 
     pub fn is_large(&self) -> bool {
         self.format == Format::Psb
+    }
+
+    /// How layers are stored, of those that are read.
+    pub fn layer_layout(&self) -> Option<Layout> {
+        match (self.color, self.depth, &self.meaning) {
+            (ColorModel::Gray, 8 | 16, Meaning::Plain) => Some(Layout::Gray),
+            (ColorModel::Rgb, 8 | 16, Meaning::Plain) => Some(Layout::Rgb),
+            (ColorModel::Cmyk, 8 | 16, Meaning::Plain) => Some(Layout::Cmyk),
+            _ => None,
+        }
     }
 
     pub fn color_channels(&self) -> usize {
@@ -159,9 +223,70 @@ struct Document<'a> {
     file: Input<'a>,
     picture: Picture,
     layout: Layout,
+    meaning: Meaning,
     /// All there are, those that are no colours among them.
     channels: usize,
+    depth: u8,
     is_on_white: bool,
+    /// Its layers are to be laid on each other instead.
+    is_flattened: bool,
+}
+
+/// What the channels of a merged picture stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Meaning {
+    /// Each for one of the samples.
+    Plain,
+    Indexed(Table),
+    Lab,
+    /// Cyan, magenta and yellow.
+    ThreeInks,
+}
+
+/// Bytes of a table of colours: all reds, all greens, all blues.
+const TABLE: u64 = 768;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Table {
+    colors: Vec<u8>,
+    transparent: Option<u8>,
+}
+
+impl Meaning {
+    /// How many channels are made use of.
+    fn stored(&self, layout: Layout) -> usize {
+        match self {
+            Self::Plain => layout.samples(),
+            Self::Indexed(_) => 1,
+            Self::Lab | Self::ThreeInks => 3,
+        }
+    }
+
+    /// Puts the samples of a row together.
+    fn write(&self, channels: &[Vec<u8>], layout: Layout, row: &mut [u8]) {
+        let pixels = row.chunks_exact_mut(layout.samples()).enumerate();
+        match (self, channels) {
+            (Self::Indexed(table), [indices, ..]) => pixels.for_each(|(x, pixel)| {
+                let index = indices[x];
+                let color = |part: usize| table.colors[part * 256 + usize::from(index)];
+                pixel[..3].copy_from_slice(&[color(0), color(1), color(2)]);
+                if let Some(alpha) = pixel.get_mut(3) {
+                    *alpha = if table.transparent == Some(index) { 0 } else { u8::MAX };
+                }
+            }),
+            (Self::Lab, [l, a, b, ..]) => pixels.for_each(|(x, pixel)| {
+                let lab = [f64::from(l[x]) / 2.55, f64::from(a[x]) - 128.0, f64::from(b[x]) - 128.0];
+                pixel[..3].copy_from_slice(&srgb_of_lab(lab));
+            }),
+            // No black, as it is stored.
+            (Self::ThreeInks, [c, m, y, ..]) => {
+                pixels.for_each(|(x, pixel)| pixel.copy_from_slice(&[c[x], m[x], y[x], u8::MAX]));
+            }
+            (_, channels) => pixels.for_each(|(x, pixel)| {
+                pixel.iter_mut().zip(channels).for_each(|(sample, channel)| *sample = channel[x]);
+            }),
+        }
+    }
 }
 
 impl<'a> Document<'a> {
@@ -171,11 +296,19 @@ impl<'a> Document<'a> {
         let failed = reading(format);
         let layers = file.length(header.is_large()).map_err(&failed)?;
         let is_transparent = file.has_transparency(layers, header.is_large()).map_err(&failed)?;
-        let (channels, color, colours) = (header.channels, header.color, header.color_channels());
+        let (channels, color, meaning, depth) = (header.channels, header.color, header.meaning.clone(), header.depth);
+        let colours = match &meaning {
+            Meaning::Plain => header.color_channels(),
+            Meaning::Indexed(_) => 1,
+            Meaning::Lab | Meaning::ThreeInks => 3,
+        };
         if channels < colours {
             return Err(MediaError::corrupt(format, format!("it has {channels} channels for {color}")));
         }
-        let has_alpha = is_transparent && channels > colours && color != ColorModel::Cmyk;
+        let has_index = matches!(&meaning, Meaning::Indexed(table) if table.transparent.is_some());
+        let is_plain = meaning == Meaning::Plain && color != ColorModel::Cmyk;
+        let is_flattened = !header.is_merged && header.layer_layout().is_some();
+        let has_alpha = is_transparent && channels > colours && is_plain || has_index;
         let layout = match (color, has_alpha) {
             (ColorModel::Gray, false) => Layout::Gray,
             (ColorModel::Gray, true) => Layout::GrayAlpha,
@@ -183,9 +316,18 @@ impl<'a> Document<'a> {
             (_, false) => Layout::Rgb,
             (_, true) => Layout::Rgba,
         };
-        let is_on_white = header.is_by_photoshop;
-        let picture = Picture { has_alpha, ..header.picture() };
-        Ok(Self { file, picture, layout, channels, is_on_white })
+        let is_on_white = header.is_by_photoshop && !has_index;
+        let mut notes = Vec::new();
+        notes.extend((color == ColorModel::Lab).then_some(Note::LabConverted));
+        notes.extend((depth == 32).then_some(Note::LightCut));
+        notes.extend(header.is_multichannel.then_some(Note::MultichannelTaken));
+        notes.extend(match (header.is_merged, is_flattened) {
+            (true, _) => None,
+            (false, true) => Some(Note::LayersFlattened),
+            (false, false) => Some(Note::NotMerged),
+        });
+        let picture = Picture { has_alpha: has_alpha || is_flattened, notes, ..header.picture() };
+        Ok(Self { file, picture, layout, meaning, channels, depth, is_on_white, is_flattened })
     }
 }
 
@@ -195,6 +337,9 @@ struct Resources {
     profile: Option<Profile>,
     resolution: Option<Resolution>,
     is_by_photoshop: bool,
+    is_merged: Option<bool>,
+    /// The index of a colour that lets everything through.
+    transparent: Option<u8>,
 }
 
 /// A file, whose numbers are big-endian.
@@ -270,6 +415,7 @@ impl<'a> Input<'a> {
         const RESOLUTION: u16 = 1005;
         const PROFILE: u16 = 1039;
         const VERSION_OF_PHOTOSHOP: u16 = 1057;
+        const TRANSPARENT_INDEX: u16 = 1047;
         let end = self.position() + length;
         let mut found = Resources::default();
         let mut seen = 0;
@@ -298,7 +444,14 @@ impl<'a> Input<'a> {
                         };
                         found.resolution = Resolution::new(fixed(0), fixed(8));
                     }
-                    VERSION_OF_PHOTOSHOP => found.is_by_photoshop = true,
+                    VERSION_OF_PHOTOSHOP => {
+                        found.is_by_photoshop = true;
+                        if size >= 5 {
+                            let [_, _, _, _, has_merged] = self.bytes()?;
+                            found.is_merged = Some(has_merged != 0);
+                        }
+                    }
+                    TRANSPARENT_INDEX if size >= 2 => found.transparent = self.read_u16()?.try_into().ok(),
                     _ => {}
                 }
             }
@@ -356,7 +509,8 @@ struct Planes {
     width: u32,
     height: u32,
     layout: Layout,
-    bytes_a_sample: usize,
+    meaning: Meaning,
+    depth: u8,
     is_packed: bool,
     is_on_white: bool,
     /// Where each row of each channel lies: all rows of the first channel first.
@@ -385,11 +539,11 @@ impl Pieces for Planes {
         for y in self.next..end {
             let start = pixels.len();
             self.share.lengthen(pixels, stride)?;
-            for channel in 0..samples {
-                let row = self.row(channel * self.height as usize + y as usize)?;
-                let places = pixels[start..].iter_mut().skip(channel).step_by(samples);
-                places.zip(row).for_each(|(place, sample)| *place = sample);
-            }
+            let channels = 0..self.meaning.stored(self.layout);
+            let is_alpha = |channel: usize| self.layout.has_alpha() && channel + 1 == samples;
+            let row = |channel| self.row(channel * self.height as usize + y as usize, is_alpha(channel));
+            let channels = channels.map(row).collect::<Result<Vec<_>, _>>()?;
+            self.meaning.write(&channels, self.layout, &mut pixels[start..]);
             finish(&mut pixels[start..], self.layout, self.is_on_white);
         }
         self.next = end;
@@ -398,13 +552,24 @@ impl Pieces for Planes {
 }
 
 impl Planes {
-    fn row(&self, index: usize) -> Result<Vec<u8>, MediaError> {
+    fn row(&self, index: usize, is_alpha: bool) -> Result<Vec<u8>, MediaError> {
         let (at, length) = self.rows[index];
         let mut stored = self.share.bytes(length as u64)?;
         self.file.read_exact_at(&mut stored, at).map_err(reading(self.format))?;
-        let length = self.width as usize * self.bytes_a_sample;
+        let length = (self.width as usize * usize::from(self.depth)).div_ceil(8);
         let row = if self.is_packed { unpack(&stored, length, self.format, &self.share)? } else { stored };
-        Ok(if self.bytes_a_sample == 2 { narrowed_row(&row).collect() } else { row })
+        let light = |bytes: &[u8; 4]| f32::from_be_bytes(*bytes);
+        let byte = |part: f32| (part.clamp(0.0, 1.0) * 255.0).round() as u8;
+        Ok(match self.depth {
+            // Bits that are set are black.
+            1 => {
+                (0..self.width as usize).map(|x| if row[x / 8] << (x % 8) & 0x80 == 0 { u8::MAX } else { 0 }).collect()
+            }
+            16 => narrowed_row(&row).collect(),
+            32 if is_alpha => row.as_chunks().0.iter().map(light).map(byte).collect(),
+            32 => row.as_chunks().0.iter().map(light).map(encoded).map(byte).collect(),
+            _ => row,
+        })
     }
 }
 

@@ -64,7 +64,7 @@ fn scans_that_do_not_fit_have_a_line() {
             let more = [&bytes[..scan.end], &[0x12, 0x34, 0x56], &bytes[scan.end..]].concat();
             assert_eq!(told(&shop, "a.jpg", &more).unwrap(), Some(Note::DataLeftOver), "{name}");
             // And here there is less.
-            let cut = scan.end - scan.len().min(40) / 2;
+            let cut = scan.end - scan.len().min(40).div_ceil(2);
             let less = [&bytes[..cut], &bytes[scan.end..]].concat();
             match told(&shop, "a.jpg", &less) {
                 Ok(note) => assert_eq!(note, Some(Note::DataMissing), "{name}"),

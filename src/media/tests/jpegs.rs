@@ -18,7 +18,7 @@ fn drawn(shop: &Workshop) -> PathBuf {
         for x in 0..WIDTH {
             let wave =
                 |across: f64, down: f64| ((x as f64 / across).sin() * (y as f64 / down).cos() * 90.0 + 128.0) as u8;
-            bytes.extend([wave(17.0, 23.0), wave(29.0, 13.0), wave(11.0, 31.0)]);
+            bytes.extend([wave(41.0, 53.0), wave(67.0, 37.0), wave(31.0, 71.0)]);
         }
     }
     fs::write(&target, bytes).unwrap();
@@ -151,10 +151,11 @@ fn a_missing_end_marker_is_no_damage() {
 #[test]
 fn inks_are_stored_inverted_whoever_wrote_them() {
     let shop = Workshop::new();
-    let source = shop.sample("Insert.jpg", 128);
+    let (plain, source) = (drawn(&shop), shop.file("inks.jpg"));
+    run("convert", &[path(&plain), "-colorspace", "CMYK", "-quality", "90", path(&source)]);
     let bytes = fs::read(&source).unwrap();
-    let marker =
-        bytes.windows(9).position(|window| window.starts_with(b"\xff\xee") && window.ends_with(b"Adobe")).unwrap();
+    let marker = bytes.windows(9).position(|window| window.starts_with(b"\xff\xee") && window.ends_with(b"Adobe"));
+    let marker = marker.expect("the other program writes Adobe's marker");
     let length = usize::from(u16::from_be_bytes([bytes[marker + 2], bytes[marker + 3]])) + 2;
     let bare = shop.file("bare.jpg");
     fs::write(&bare, [&bytes[..marker], &bytes[marker + length..]].concat()).unwrap();

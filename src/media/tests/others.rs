@@ -27,10 +27,16 @@ fn read(source: &Path) -> Result<(Picture, Vec<u8>), MediaError> {
     Ok((decoded.picture, pixels))
 }
 
-/// As ImageMagick reads it: gray, RGB or RGBA of 8 bits.
+/// As another program reads it: gray, RGB or RGBA of 8 bits. ImageMagick 6 does not turn Targa files that begin at the bottom.
 fn theirs(shop: &Workshop, source: &Path, layout: &str) -> Vec<u8> {
     let target = shop.file(&format!("theirs.{layout}"));
-    run("convert", &[path(source), "-depth", "8", path(&target)]);
+    if source.extension().is_some_and(|extension| extension == "tga") {
+        let layout = if layout == "rgb" { "rgb24" } else { layout };
+        let options = ["-loglevel", "error", "-y", "-i", path(source), "-f", "rawvideo", "-pix_fmt", layout];
+        run("ffmpeg", &[&options[..], &[path(&target)]].concat());
+    } else {
+        run("convert", &[path(source), "-depth", "8", path(&target)]);
+    }
     fs::read(target).unwrap()
 }
 
@@ -120,6 +126,18 @@ fn what_is_cut_or_changed_costs_an_error_and_no_more() {
     }
 }
 
+/// The picture with the code points of its colours, which the encoder does not write.
+fn with_points(source: &Path, points: [u8; 4]) {
+    let mut bytes = fs::read(source).unwrap();
+    let body = [b"cICP".as_slice(), &points].concat();
+    let mut sum = flate2::Crc::new();
+    sum.update(&body);
+    let chunk = [&4_u32.to_be_bytes()[..], &body, &sum.sum().to_be_bytes()].concat();
+    const BEHIND_HEADER: usize = 8 + 25;
+    bytes.splice(BEHIND_HEADER..BEHIND_HEADER, chunk);
+    fs::write(source, bytes).unwrap();
+}
+
 /// A ramp in three colours as a PNG that says of itself what `says` sets.
 fn ramp(shop: &Workshop, name: &str, depth: png::BitDepth, says: impl Fn(&mut png::Info<'_>)) -> PathBuf {
     let made = shop.file(name);
@@ -161,13 +179,8 @@ fn what_a_png_says_of_its_colours_takes_effect() {
             assert!((f64::from(*ours) - encoded(*stored)).abs() < 1.6, "{depth:?} {stored}: {ours}");
         }
         // Other primaries, by code points, as a profile of the same has them.
-        let points = png::CodingIndependentCodePoints {
-            color_primaries: 12,
-            transfer_function: 13,
-            matrix_coefficients: 0,
-            is_video_full_range_image: true,
-        };
-        let made = ramp(&shop, "p3.png", depth, |info| info.coding_independent_code_points = Some(points));
+        let made = ramp(&shop, "p3.png", depth, |_| {});
+        with_points(&made, [12, 13, 0, 1]);
         let (picture, ours) = read(&made).unwrap();
         assert_eq!((picture.notes.as_slice(), picture.profile), ([Note::DeclaredColors].as_slice(), None));
         let icc = moxcms::ColorProfile::new_display_p3().encode().unwrap();
@@ -181,13 +194,8 @@ fn what_a_png_says_of_its_colours_takes_effect() {
     });
     let (picture, ours) = read(&usual).unwrap();
     assert!(picture.notes.is_empty() && ours == plain);
-    let bright = png::CodingIndependentCodePoints {
-        color_primaries: 9,
-        transfer_function: 16,
-        matrix_coefficients: 0,
-        is_video_full_range_image: true,
-    };
-    let bright = ramp(&shop, "pq.png", png::BitDepth::Eight, |info| info.coding_independent_code_points = Some(bright));
+    let bright = ramp(&shop, "pq.png", png::BitDepth::Eight, |_| {});
+    with_points(&bright, [9, 16, 0, 1]);
     let (picture, ours) = read(&bright).unwrap();
     assert_eq!((picture.notes.as_slice(), ours), ([Note::DeclaredColorsUnread].as_slice(), plain));
 }

@@ -540,7 +540,7 @@ fn deep_lab_is_read_wherever_its_samples_lie() {
         is_little: true,
     };
     let at = shop.file("lab.tif");
-    let mut colors = |extra: &[u32], is_planar| {
+    let colors = |extra: &[u32], is_planar| {
         page(extra, is_planar).write(&at);
         let (layout, pixels, _) = read(&at).unwrap();
         pixels.chunks_exact(layout.samples()).flat_map(|pixel| pixel[..3].to_vec()).collect::<Vec<u8>>()

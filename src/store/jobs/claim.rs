@@ -73,11 +73,14 @@ impl Store {
         &self,
         free: FreeSlots,
         last_served: CompanyId,
-        lease: Lease,
-        now: DateTime<Utc>,
+        begin: impl FnOnce() -> (Lease, DateTime<Utc>) + Send + 'static,
     ) -> Result<Claims, StoreError> {
-        let claims =
-            self.write(move |tx| Box::pin(async move { claim(tx, free, last_served, &lease, now).await })).await?;
+        let (now, claims) = self
+            .write(move |tx| {
+                let (lease, now) = begin();
+                Box::pin(async move { claim(tx, free, last_served, &lease, now).await.map(|claims| (now, claims)) })
+            })
+            .await?;
         if claims.runs.iter().any(|run| run.fence.attempt == 1 && run.spec.email_setting().wants_begin()) {
             self.signals().ring(Bell::Outbox);
         }

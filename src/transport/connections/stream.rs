@@ -5,10 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, Version};
-use axum::middleware::map_request;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -17,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::Service;
 
-use super::table::{self, Exchange, Place, stage};
+use super::table::{self, Place};
 
 /// What of an answer is handed on at once. What a client has taken is known in such steps.
 const PIECE: usize = 16 << 10;
@@ -30,16 +28,12 @@ pub(crate) struct Watched<S> {
     told: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The kernel has not taken all that there was to send.
     is_stuck: bool,
-    /// The client sends no more.
-    has_ended: bool,
-    /// Whoever waits for more of a body has been given the time to find that there is none.
-    has_yielded: bool,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, place: Arc<Place>) -> Self {
         let told = Box::pin(place.told().cancelled_owned());
-        Self { stream, place, told, is_stuck: false, has_ended: false, has_yielded: false }
+        Self { stream, place, told, is_stuck: false }
     }
 
     /// Tells the table what the kernel takes, from when it first took less than there was until it has all.
@@ -61,23 +55,6 @@ impl<S> Watched<S> {
         flushed
     }
 
-    /// The end of what comes is told when nobody is to be answered any more, or when what is to be answered is not whole.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let exchange = self.place.exchange();
-        exchange.changed.register(cx.waker());
-        match exchange.stage() {
-            stage::NONE => return Poll::Ready(Ok(())),
-            stage::WANTS if self.has_yielded => return Poll::Ready(Ok(())),
-            // The last of it may have been read, and not yet been handed on.
-            stage::WANTS => {
-                self.has_yielded = true;
-                cx.waker().wake_by_ref();
-            }
-            _ => self.has_yielded = false,
-        }
-        Poll::Pending
-    }
-
     fn note_stuck(&mut self) {
         if !std::mem::replace(&mut self.is_stuck, true) {
             self.place.stuck(Instant::now());
@@ -95,12 +72,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             // As if the client had closed its side: HTTP ends what it has begun.
             return Poll::Ready(Ok(()));
         }
-        if !self.has_ended {
-            let room = buf.remaining();
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-            self.has_ended = room > 0 && buf.remaining() == room;
-        }
-        if self.has_ended { self.poll_end(cx) } else { Poll::Ready(Ok(())) }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
@@ -163,7 +135,6 @@ impl<S, B> Service<Request<B>> for Counted<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
     S::Future: Send + 'static,
-    B: HttpBody,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -178,9 +149,6 @@ where
         if request.version() <= Version::HTTP_11 {
             // To break it off is to end the connection.
             under_way.complete();
-            let exchange = self.place.exchange();
-            exchange.set(if request.body().is_end_stream() { stage::WHOLE } else { stage::BEGUN });
-            request.extensions_mut().insert(exchange.clone());
         }
         request.extensions_mut().insert(self.place.id());
         request.extensions_mut().insert(self.place.visit().clone());
@@ -192,50 +160,6 @@ where
             let under_way = Arc::new(under_way);
             Ok(answer.map(|body| Body::new(Answer { body, rest: Bytes::new(), under_way, is_waited_for: false })))
         })
-    }
-}
-
-/// Has the bodies of requests tell how far they have been read.
-pub(crate) fn with_known_bodies(router: Router) -> Router {
-    router.layer(map_request(async |mut request: Request<Body>| {
-        match request.extensions_mut().remove::<Arc<Exchange>>() {
-            Some(exchange) => request.map(|body| Body::new(Question { body, exchange })),
-            None => request,
-        }
-    }))
-}
-
-/// The body of a request of HTTP/1.
-struct Question {
-    body: Body,
-    exchange: Arc<Exchange>,
-}
-
-impl HttpBody for Question {
-    type Data = <Body as HttpBody>::Data;
-    type Error = <Body as HttpBody>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let come = Pin::new(&mut self.body).poll_frame(cx);
-        let stage = match &come {
-            Poll::Pending => stage::WANTS,
-            Poll::Ready(None) => stage::WHOLE,
-            Poll::Ready(Some(_)) if self.body.is_end_stream() => stage::WHOLE,
-            Poll::Ready(Some(_)) => stage::BEGUN,
-        };
-        self.exchange.set(stage);
-        come
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

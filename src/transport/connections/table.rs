@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
@@ -304,7 +303,7 @@ impl Table {
         if is_due_earlier {
             self.changed.notify_one();
         }
-        Some(Place { table: self.clone(), id, line, visit, exchange: Arc::default() })
+        Some(Place { table: self.clone(), id, line, visit })
     }
 
     fn say(&self, state: &State, now: Instant) {
@@ -380,39 +379,6 @@ pub(super) struct Place {
     id: u64,
     line: Line,
     visit: Visit,
-    exchange: Arc<Exchange>,
-}
-
-/// How far the one request of HTTP/1 is that is under way on a connection, for whoever comes upon the end of what its client
-/// sends. That is no end of the connection: who has sent all that there is may shut that side, and waits for its answer.
-#[derive(Debug, Default)]
-pub(super) struct Exchange {
-    stage: AtomicU8,
-    pub changed: AtomicWaker,
-}
-
-/// The stages of an exchange.
-pub(super) mod stage {
-    /// There is none, or it is one of HTTP/2.
-    pub const NONE: u8 = 0;
-    /// Its body is not asked for just now.
-    pub const BEGUN: u8 = 1;
-    /// More of its body is waited for.
-    pub const WANTS: u8 = 2;
-    /// All of it has been read.
-    pub const WHOLE: u8 = 3;
-}
-
-impl Exchange {
-    pub fn stage(&self) -> u8 {
-        self.stage.load(Ordering::Acquire)
-    }
-
-    pub fn set(&self, stage: u8) {
-        if self.stage.swap(stage, Ordering::AcqRel) != stage {
-            self.changed.wake();
-        }
-    }
 }
 
 impl Place {
@@ -431,10 +397,6 @@ impl Place {
 
     pub fn told(&self) -> CancellationToken {
         self.line.0.clone()
-    }
-
-    pub const fn exchange(&self) -> &Arc<Exchange> {
-        &self.exchange
     }
 
     pub const fn line(&self) -> &Line {
@@ -519,7 +481,6 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         let is_complete = self.is_complete.load(Ordering::Relaxed);
-        self.place.exchange.set(stage::NONE);
         self.place.table.change(self.place.id, Instant::now(), |member| {
             member.requests -= 1;
             member.answers.remove(&self.number);

@@ -4,6 +4,7 @@
 //! are uncompressed, run-length coded, or ZIP-compressed with and without prediction. Transparency and the pixels of masks become
 //! alpha. What only Photoshop draws is left out: effects, blend modes and adjustments, and the feathers of masks.
 
+mod flattened;
 mod pixels;
 mod records;
 
@@ -18,6 +19,7 @@ use super::super::rows::AnyRows;
 use super::gather::Gathered;
 use super::psd::Header;
 use super::{Cancel, Source, stoppable};
+pub(super) use flattened::Flattened;
 use pixels::{LayerRows, Opening, Wanted};
 use records::read;
 
@@ -188,6 +190,10 @@ fn chosen(source: Source<'_>, choice: LayerChoice) -> Result<(Header, Record), M
     Ok((header, record.ok_or_else(gone)?))
 }
 
+fn unread(header: &Header) -> MediaError {
+    MediaError::unsupported(header.format, format!("the layers of a {} file in its colours or depth", header.format))
+}
+
 /// What the picture shows, on the canvas.
 fn area(header: &Header, record: &Record, choice: LayerChoice, limits: &Limits) -> Result<Frame, MediaError> {
     let own = record.layer.frame.ok_or_else(|| MediaError::corrupt(header.format, "the layer has no pixels"))?;
@@ -207,6 +213,8 @@ const PAINTED_MASK: i16 = -3;
 
 struct Record {
     layer: Layer,
+    /// The opacity of what is painted on it, without its effects.
+    fill: u8,
     channels: Vec<Channel>,
     masks: Vec<Mask>,
 }

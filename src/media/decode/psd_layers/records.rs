@@ -5,7 +5,7 @@ use std::io;
 use super::super::super::error::MediaError;
 use super::super::Source;
 use super::super::psd::{Header, Input, reading, too_many};
-use super::{Blend, Channel, Frame, Layer, MASK, Mask, PAINTED_MASK, Record, both};
+use super::{Blend, Channel, Frame, Layer, MASK, Mask, PAINTED_MASK, Record, both, unread};
 
 /// Photoshop itself makes no more.
 const MOST_LAYERS: u32 = 8000;
@@ -41,6 +41,9 @@ struct Switches {
 pub(super) fn read(source: Source<'_>) -> Result<(Header, Vec<Record>), MediaError> {
     let format = source.format;
     let (mut file, header) = Header::read(source)?;
+    if header.layer_layout().is_none() {
+        return Err(unread(&header));
+    }
     let entries = match file.layer_info(&header).map_err(reading(format))? {
         Some(end) => entries(&mut file, &header, end)?,
         None => Vec::new(),
@@ -157,6 +160,7 @@ struct Extra {
     id: Option<u32>,
     section: u32,
     text: Option<String>,
+    fill: Option<u8>,
 }
 
 impl Input<'_> {
@@ -209,7 +213,7 @@ impl Input<'_> {
                     groups: Vec::new(),
                     text: extra.text,
                 };
-                Entry::Layer(Record { layer, channels, masks }, switches)
+                Entry::Layer(Record { layer, fill: extra.fill.unwrap_or(u8::MAX), channels, masks }, switches)
             }
         };
         Ok((entry, lengths))
@@ -259,6 +263,10 @@ impl Input<'_> {
                 }
                 b"lyid" if bytes >= 4 => extra.id = Some(self.read_u32()?).filter(|id| *id > 0),
                 b"lsct" | b"lsdk" if bytes >= 4 => extra.section = self.read_u32()?,
+                b"iOpa" if bytes >= 1 => {
+                    let [fill] = self.bytes()?;
+                    extra.fill = Some(fill);
+                }
                 b"TySh" => {
                     let block = self.up_to(bytes.min(LONGEST_TYPE_BLOCK))?;
                     extra.text = text(&block);

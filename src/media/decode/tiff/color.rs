@@ -227,7 +227,7 @@ impl Lab {
     }
 }
 
-fn srgb_of_lab([l, a, b]: [f64; 3]) -> [u8; 3] {
+pub(in super::super) fn srgb_of_lab([l, a, b]: [f64; 3]) -> [u8; 3] {
     const WHITE: [f64; 3] = [0.964_22, 1.0, 0.825_21];
     /// From XYZ under D50 to linear sRGB, adapted by Bradford's matrix.
     const TO_SRGB: [[f64; 3]; 3] = [

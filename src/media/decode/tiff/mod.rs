@@ -33,6 +33,8 @@ pub(crate) use chunks::with_tables;
 use page::Page;
 use tags::{Tags, tag};
 
+pub(super) use color::srgb_of_lab;
+
 /// The file, read from a place of its own by each clone.
 type File<'a> = Watched<'a, Reader>;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take};
 
-use flate2::bufread::ZlibDecoder;
+use flate2::bufread::DeflateDecoder;
 use weezl::{BitOrder, LzwStatus};
 
 use super::super::super::memory::Share;
@@ -21,13 +21,14 @@ pub fn open<'a>(
     file.seek(SeekFrom::Start(offset))?;
     // Of small chunks there may be millions.
     let room = length.clamp(1, 1 << 16) as usize;
-    let stored = BufReader::with_capacity(room, Stored { bytes: file.take(length), is_reversed: page.is_reversed });
+    let bytes = Stored { bytes: file.take(length), is_reversed: page.is_reversed };
+    let stored = BufReader::with_capacity(room, bytes); // bounded: by 64 KiB
     let fax = |stored, coding| Fax::new(stored, coding, width, share).map(|fax| Box::new(fax) as Box<dyn Read>);
     Ok(match page.compression {
         // JPEG is decoded by those who know it.
         Compression::None | Compression::Jpeg { .. } => Box::new(stored),
         Compression::Lzw => Box::new(Lzw::new(stored)),
-        Compression::Deflate => Box::new(ZlibDecoder::new(stored)),
+        Compression::Deflate => Box::new(Deflate::open(stored)?),
         Compression::PackBits => Box::new(PackBits { bytes: stored, run: Run::None }),
         Compression::ModifiedHuffman => fax(stored, Coding::ModifiedHuffman)?,
         Compression::Group3 { is_two_dimensional } => fax(stored, Coding::Group3 { is_two_dimensional })?,
@@ -48,6 +49,75 @@ impl Read for Stored<'_> {
             buffer[..count].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
         }
         Ok(count)
+    }
+}
+
+/// Deflate in the wrapping of zlib (RFC 1950). What a library for that refuses at a byte before the end, because the checksum behind it
+/// is wrong, has to be given out here: it is whole, and the checksum is a matter of its end.
+struct Deflate<R> {
+    bytes: DeflateDecoder<R>,
+    sum: Adler32,
+    has_ended: bool,
+}
+
+impl<R: BufRead> Deflate<R> {
+    fn open(mut stored: R) -> io::Result<Self> {
+        const DEFLATE: u8 = 8;
+        let mut head = [0; 2];
+        stored.read_exact(&mut head)?;
+        let [method, _] = head;
+        if method & 0x0f != DEFLATE || u16::from_be_bytes(head) % 31 != 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not compressed by Deflate"));
+        }
+        Ok(Self { bytes: DeflateDecoder::new(stored), sum: Adler32::default(), has_ended: false })
+    }
+}
+
+impl<R: BufRead> Read for Deflate<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(buffer)?;
+        self.sum.add(&buffer[..count]);
+        if count == 0 && !buffer.is_empty() && !std::mem::replace(&mut self.has_ended, true) {
+            let mut said = [0; 4];
+            self.bytes.get_mut().read_exact(&mut said)?;
+            if u32::from_be_bytes(said) != self.sum.value() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum is wrong"));
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// The checksum of zlib.
+struct Adler32 {
+    sum: u32,
+    sum_of_sums: u32,
+}
+
+impl Default for Adler32 {
+    fn default() -> Self {
+        Self { sum: 1, sum_of_sums: 0 }
+    }
+}
+
+impl Adler32 {
+    const MODULUS: u32 = 65_521;
+
+    fn add(&mut self, bytes: &[u8]) {
+        /// So many of the largest bytes leave the sums within 32 bits.
+        const MOST: usize = 5552;
+        for part in bytes.chunks(MOST) {
+            for byte in part {
+                self.sum += u32::from(*byte);
+                self.sum_of_sums += self.sum;
+            }
+            self.sum %= Self::MODULUS;
+            self.sum_of_sums %= Self::MODULUS;
+        }
+    }
+
+    const fn value(&self) -> u32 {
+        self.sum_of_sums << 16 | self.sum
     }
 }
 
