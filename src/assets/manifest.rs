@@ -122,7 +122,7 @@ impl Manifest {
         closing: Closing<'_>,
     ) -> io::Result<()> {
         let temporary = self.path.with_extension("new");
-        let mut out = BufWriter::new(File::create(&temporary)?);
+        let mut out = BufWriter::new(create_afresh(&temporary)?);
         let mut lines = write_lines(&mut out, entries.filter(|entry| entry.file.is_some()))?;
         for line in kept {
             writeln!(out, "{line}")?;
@@ -159,7 +159,7 @@ impl Manifest {
         match opened {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let temporary = self.path.with_extension("new");
-                io::copy(&mut File::open(&self.path)?, &mut File::create(&temporary)?)?;
+                io::copy(&mut File::open(&self.path)?, &mut create_afresh(&temporary)?)?;
                 fs::rename(&temporary, &self.path)?;
                 open()
             }
@@ -185,13 +185,29 @@ impl Manifest {
         let mut reading = Reading::default();
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
+        while (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+            if line.len() as u64 == LONGEST_LINE {
+                // No publish writes such a line: what is there is somebody else's, and is written anew.
+                return Ok(Reading::default());
+            }
             let text = String::from_utf8_lossy(&line).into_owned();
             reading.take(text);
             line.clear();
         }
         Ok(reading)
     }
+}
+
+/// A line names a file, which has a path of some kilobytes at most.
+const LONGEST_LINE: u64 = 1 << 16;
+
+/// A new file in the place of what may lie there: a link would be written through.
+fn create_afresh(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// What file systems round times to.

@@ -3,15 +3,12 @@
 //! **A clock that was ahead** has had everything happen before its time, and has everything that waits do so for as long as it was
 //! ahead. When it is set right, which is found at the start, within half a minute, and once an hour:
 //!
-//! * firings that are still to come are taken back, and the triggers that had gone on go back to them;
+//! * triggers that had gone on go back to what is to come, and what ran before its time is told;
 //! * what waits for a retry, a delivery or a client waits no longer than it could if it began to now.
-//!
-//! What is only kept for too long (logs, messages and archives that ended, by that clock, in years to come) stays.
 //!
 //! **A clock that jumps ahead** may be wrong, or there was no daemon meanwhile: that cannot be told. So for a day nothing goes for
 //! being old; whoever sees the warning has that long to set the clock right.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,12 +16,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{LOOK_FOR_ROOM, NET, Shared};
 use crate::model::schedule::Schedule;
 use crate::store::StoreError;
-use crate::store::clock::{Early, Rearmed, Shortened, TakenBack, Waits};
+use crate::store::clock::{Shortened, Waits};
 use crate::store::jobs::triggers::Reschedule;
 
 const EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// A clock that is set right by less, as they are all day, has nothing happen twice.
+/// A clock that is set right by less, as they are all day, is no matter.
 const A_LITTLE: TimeDelta = TimeDelta::minutes(10);
 
 /// Failures after which each further one waits as long as the last, at most.
@@ -63,7 +60,12 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
             "the clock has jumped ahead, or no daemon ran for long: in case the clock is wrong, nothing is removed for being old until then"
         );
     }
-    take_back(shared, now).await?;
+    shared.store.release_held(now).await?.into_iter().for_each(|job| {
+        tracing::warn!(%job, "a job waited for its company though that is open, as after a time when the clock was ahead");
+    });
+    if is_set_back {
+        tell_early(shared, now).await?;
+    }
     turn_back(shared, now).await?;
     if is_start || is_set_back {
         shorten_waits(shared, now).await?;
@@ -71,59 +73,16 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Firings of times to come did not happen then.
-async fn take_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let (store, from) = (&shared.store, now + A_LITTLE);
-    // On a machine that sleeps in the middle of this, what was to come has come.
-    let clock = shared.clock.clone();
-    let is_to_come = move |instant: DateTime<Utc>| clock.now() + A_LITTLE < instant;
-    store.release_held(now).await?.into_iter().for_each(|job| {
-        tracing::warn!(%job, "a job waited for its company though that is open, as after a time when the clock was ahead");
-    });
-    for range in store.early_ranges(from).await? {
-        // One that cannot be read fires no more.
-        let Ok(schedule) = Schedule::parse(&range.exec_schedule) else { continue };
-        let kept = (range.first <= now).then(|| schedule.span(range.first, now, store.zone()));
-        let next = schedule.next_after(now, store.zone());
-        tracing::warn!(job = %range.name, last = %range.last, "missed firings were counted before their time, as the clock was ahead");
-        let (is_to_come, last) = (is_to_come.clone(), range.last);
-        let kept = kept.map(|kept| (kept.last, kept.count));
-        store.cut_range(range.job, range.first, kept, next, move || is_to_come(last)).await?;
+/// What ran before its time is not repeated when that comes: a clock that shows less may as well be behind now, and then all that was
+/// done would be done again. So it is told.
+async fn tell_early(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for early in shared.store.ran_early(now + A_LITTLE).await? {
+        tracing::warn!(
+            job = %early.name, due_at = %early.due_at,
+            "a job ran for a time that is to come, as the clock was ahead, and does not run again then: if it should, run it by hand"
+        );
     }
-    loop {
-        let early = store.early_slots(from).await?;
-        if early.is_empty() {
-            return Ok(());
-        }
-        let taken: Vec<TakenBack> = early.into_iter().map(|early| taken_back(shared, early, now)).collect();
-        if !taken.iter().all(|taken| is_to_come(taken.due_at)) {
-            return Ok(());
-        }
-        let names: BTreeMap<_, _> = taken.iter().map(|taken| (taken.job, taken.name.clone())).collect();
-        for (job, what) in store.take_back(taken, now, is_to_come.clone()).await? {
-            let name = names.get(&job).map(String::as_str).unwrap_or_default();
-            match what {
-                Rearmed::Yes(at) => {
-                    tracing::warn!(job = %name, next = %at, "a job had fired for the last time before its time, as the clock was ahead: it fires again")
-                }
-                Rearmed::NameTaken => {
-                    tracing::error!(job = %name, "a job had fired for the last time before its time, as the clock was ahead, and another has its name now: submit it again under another name")
-                }
-                Rearmed::Stands => {
-                    tracing::warn!(job = %name, "firings before their time, as the clock was ahead, were taken back: they are still to come")
-                }
-            }
-        }
-    }
-}
-
-fn taken_back(shared: &Shared, early: Early, now: DateTime<Utc>) -> TakenBack {
-    let Early { job, name, due_at, run, exec_schedule } = early;
-    let next = match exec_schedule {
-        None => Some(due_at),
-        Some(text) => Schedule::parse(&text).ok().and_then(|schedule| schedule.next_after(now, shared.store.zone())),
-    };
-    TakenBack { job, name, due_at, run, next }
+    Ok(())
 }
 
 /// A trigger that stands later than its schedule has it next was moved there while the clock was ahead, and would not fire
@@ -143,8 +102,8 @@ async fn turn_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError
         );
         moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: Some(next) });
     }
-    let clock = shared.clock.clone();
-    if moved.is_empty() { Ok(()) } else { store.turn_back(moved, move |instant| clock.now() < instant).await }
+    // Should an instant have come meanwhile and have been decided, that stands.
+    if moved.is_empty() { Ok(()) } else { store.reschedule(moved).await }
 }
 
 /// Nothing waits longer than what would begin to wait now.

@@ -142,9 +142,13 @@ fn catch_up(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Ut
     }
     let mut back = TimeDelta::minutes(1);
     let first_single = loop {
-        let first = schedule.next_after((before - back).max(job.due_at), zone)?;
-        if first <= before && schedule.span(first, before, zone).count >= keep {
-            break first;
+        let from = (before - back).max(job.due_at);
+        // A schedule may have ended long before.
+        let first = schedule.next_after(from, zone).filter(|first| *first <= before);
+        match first {
+            Some(first) if schedule.span(first, before, zone).count >= keep => break first,
+            _ if from == job.due_at => return None,
+            _ => {}
         }
         back = back * 2;
     };

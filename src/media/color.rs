@@ -140,6 +140,8 @@ pub enum Note {
     NotMerged,
     #[error("its channels were taken for gray, or for cyan, magenta, yellow and black")]
     MultichannelTaken,
+    #[error("it does not say what its four components are, which were taken for red, green, blue and transparency")]
+    FourthIsAlpha,
     #[error("L*a*b* colours were turned into sRGB")]
     LabConverted,
     #[error("{}", channels_left_out(*.0))]

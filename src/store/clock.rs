@@ -1,27 +1,23 @@
 //! What was written while the clock was ahead, and how far the clock is known to have come.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::jobs::lines;
 use super::{Bell, Store, StoreError, Transaction, rows};
-use crate::model::id::{InstanceId, JobId};
-use crate::model::log::{LogLine, LogType, Message};
 
 /// The keys in `system`: what the clock showed when it was last looked at, and up to when it is doubted since it showed what.
 const SEEN: &str = "clock_seen";
 const DOUBT: &str = "clock_doubt";
 
-/// A clock that shows so much more than when it was last looked at, which is every hour, may be wrong.
-const JUMP: TimeDelta = TimeDelta::days(1);
+/// A clock that shows so much more than when it was last looked at, which is every hour, may be wrong. Machines are switched off for
+/// weekends and holidays.
+const JUMP: TimeDelta = TimeDelta::days(30);
 
 /// How long it is doubted then.
 const DOUBTED: TimeDelta = TimeDelta::days(1);
 
-/// Slots taken back in one transaction.
-const AT_ONCE: i64 = 500;
+/// Jobs that are named of those that ran before their time.
+const TOLD: i64 = 50;
 
 /// The clock has jumped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,46 +37,11 @@ pub struct Look {
     pub doubt: Option<Doubt>,
 }
 
-/// A slot of a time that is to come.
+/// A job that ran for a time that is to come.
 #[derive(Debug, Clone)]
 pub struct Early {
-    pub job: JobId,
     pub name: String,
     pub due_at: DateTime<Utc>,
-    /// What ran for it.
-    pub run: Option<InstanceId>,
-    pub exec_schedule: Option<String>,
-}
-
-/// The same, with when its job is to fire next.
-#[derive(Debug, Clone)]
-pub struct TakenBack {
-    pub job: JobId,
-    pub name: String,
-    pub due_at: DateTime<Utc>,
-    pub run: Option<InstanceId>,
-    pub next: Option<DateTime<Utc>>,
-}
-
-/// What became of the trigger of a job whose slots were taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rearmed {
-    /// It was complete, and fires again.
-    Yes(DateTime<Utc>),
-    /// It was complete, and stays so: another job has its name.
-    NameTaken,
-    /// It was not complete.
-    Stands,
-}
-
-/// Instants counted as one range that reaches into times to come.
-#[derive(Debug, Clone)]
-pub struct EarlyRange {
-    pub job: JobId,
-    pub name: String,
-    pub first: DateTime<Utc>,
-    pub last: DateTime<Utc>,
-    pub exec_schedule: String,
 }
 
 /// The longest waits that the rules give, by how often something failed before.
@@ -132,106 +93,21 @@ impl Store {
         Ok(doubt.filter(|doubt| now < doubt.until && now >= doubt.until - DOUBTED))
     }
 
-    /// Some slots of times after `from`.
-    pub async fn early_slots(&self, from: DateTime<Utc>) -> Result<Vec<Early>, StoreError> {
+    /// Some jobs that ran for times after `from`, as the clock was ahead, the earliest first.
+    pub async fn ran_early(&self, from: DateTime<Utc>) -> Result<Vec<Early>, StoreError> {
         sqlx::query(
-            "SELECT s.job_id, j.name, s.due_at, j.exec_schedule,
-                    CASE WHEN s.disposition IN ('fired', 'late') THEN s.instance_id END AS run
-             FROM slot s INDEXED BY slot_by_due CROSS JOIN job j
-             WHERE s.due_at > $1 AND j.id = s.job_id AND j.deleted_at IS NULL ORDER BY s.due_at LIMIT $2",
+            "SELECT j.name, s.due_at FROM slot s INDEXED BY slot_by_due CROSS JOIN job j
+             WHERE s.due_at > $1 AND j.id = s.job_id AND j.deleted_at IS NULL
+               AND s.disposition IN ('fired', 'late') ORDER BY s.due_at LIMIT $2",
         )
         .bind(from.timestamp_millis())
-        .bind(AT_ONCE)
+        .bind(TOLD)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("look for slots of times to come"))?
         .iter()
-        .map(|row| {
-            Ok(Early {
-                job: JobId(rows::get(row, "job_id")?),
-                name: rows::get(row, "name")?,
-                due_at: rows::instant(row, "due_at")?,
-                run: rows::get::<Option<i64>>(row, "run")?.map(InstanceId),
-                exec_schedule: rows::get(row, "exec_schedule")?,
-            })
-        })
+        .map(|row| Ok(Early { name: rows::get(row, "name")?, due_at: rows::instant(row, "due_at")? }))
         .collect()
-    }
-
-    /// Takes slots back: their instants are still to come, and the logs of the runs that came too early say so. A trigger that had
-    /// none left has them again. `is_to_come` is asked when nobody else can fire them any more: while they were looked for, their
-    /// time may have come, as on a machine that slept.
-    pub async fn take_back(
-        &self,
-        slots: Vec<TakenBack>,
-        now: DateTime<Utc>,
-        is_to_come: impl Fn(DateTime<Utc>) -> bool + Send + 'static,
-    ) -> Result<Vec<(JobId, Rearmed)>, StoreError> {
-        self.write_and_ring(&[Bell::Triggers], move |tx| {
-            let early = slots.into_iter().filter(|slot| is_to_come(slot.due_at)).collect::<Vec<_>>();
-            Box::pin(async move { take_back(tx, &early, now).await })
-        })
-        .await
-    }
-
-    /// Ranges of slots that reach behind `from`.
-    pub async fn early_ranges(&self, from: DateTime<Utc>) -> Result<Vec<EarlyRange>, StoreError> {
-        sqlx::query(
-            "SELECT r.job_id, j.name, r.first_at, r.last_at, j.exec_schedule
-             FROM slot_range r INDEXED BY slot_range_by_end CROSS JOIN job j
-             WHERE r.last_at > $1 AND j.id = r.job_id AND j.exec_schedule IS NOT NULL AND j.deleted_at IS NULL",
-        )
-        .bind(from.timestamp_millis())
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(StoreError::doing("look for slots of times to come"))?
-        .iter()
-        .map(|row| {
-            Ok(EarlyRange {
-                job: JobId(rows::get(row, "job_id")?),
-                name: rows::get(row, "name")?,
-                first: rows::instant(row, "first_at")?,
-                last: rows::instant(row, "last_at")?,
-                exec_schedule: rows::get(row, "exec_schedule")?,
-            })
-        })
-        .collect()
-    }
-
-    /// Ends a range at its last instant that has come, of which there are so many, or removes it; and lets its trigger fire next at
-    /// `next`, if it had come to its end.
-    pub async fn cut_range(
-        &self,
-        job: JobId,
-        first: DateTime<Utc>,
-        kept: Option<(DateTime<Utc>, u64)>,
-        next: Option<DateTime<Utc>>,
-        is_to_come: impl Fn() -> bool + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.write_and_ring(&[Bell::Triggers], move |tx| {
-            let is_early = is_to_come();
-            Box::pin(async move {
-                if !is_early {
-                    return Ok(());
-                }
-                let query = match kept {
-                    None => sqlx::query("DELETE FROM slot_range WHERE job_id = $1 AND first_at = $2"),
-                    Some(_) => sqlx::query(
-                        "UPDATE slot_range SET last_at = $3, count = $4 WHERE job_id = $1 AND first_at = $2",
-                    ),
-                };
-                let query = query.bind(job.0).bind(first.timestamp_millis());
-                let query = match kept {
-                    None => query,
-                    Some((last, count)) => {
-                        query.bind(last.timestamp_millis()).bind(i64::try_from(count).unwrap_or(i64::MAX))
-                    }
-                };
-                query.execute(&mut *tx).await.map_err(StoreError::doing("cut a range of slots"))?;
-                rearm(tx, job, next).await.map(|_| ())
-            })
-        })
-        .await
     }
 
     /// Jobs that wait for companies that are open fire: their companies had expired by a clock that was ahead. Their names.
@@ -290,72 +166,6 @@ async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreE
     .map_err(StoreError::doing("note what the clock shows"))
 }
 
-async fn take_back(
-    tx: &mut Transaction,
-    slots: &[TakenBack],
-    now: DateTime<Utc>,
-) -> Result<Vec<(JobId, Rearmed)>, StoreError> {
-    let early: Vec<_> = slots.iter().map(|slot| json!([slot.job, slot.due_at.timestamp_millis()])).collect();
-    sqlx::query("DELETE FROM slot WHERE (job_id, due_at) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))")
-        .bind(json!(early).to_string())
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("take slots back"))?;
-    let said: Vec<(InstanceId, LogLine)> = slots
-        .iter()
-        .filter_map(|slot| {
-            let message = Message::new("ran-early").with("at", slot.due_at.timestamp_millis());
-            Some((slot.run?, LogLine::new(LogType::JobInfo, message)))
-        })
-        .collect();
-    lines::insert(tx, said.iter().map(|(run, line)| (*run, line)), now).await?;
-    // The first of them, for they come in the order of their times.
-    let mut jobs = BTreeMap::new();
-    for slot in slots {
-        jobs.entry(slot.job).or_insert(slot.next);
-    }
-    let mut became = Vec::with_capacity(jobs.len());
-    for (job, next) in jobs {
-        became.push((job, rearm(tx, job, next).await?));
-    }
-    Ok(became)
-}
-
-/// Lets a trigger that is complete fire again at `next`.
-async fn rearm(tx: &mut Transaction, job: JobId, next: Option<DateTime<Utc>>) -> Result<Rearmed, StoreError> {
-    sqlx::query(
-        "UPDATE job SET last_fire_at = (SELECT max(s.due_at) FROM slot s WHERE s.job_id = job.id) WHERE id = $1",
-    )
-    .bind(job.0)
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing("take slots back"))?;
-    let Some(next) = next else { return Ok(Rearmed::Stands) };
-    let is_complete: Option<bool> = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM job o WHERE o.company_id = j.company_id AND o.name = j.name AND o.id <> j.id
-                        AND o.trigger_kind <> 'at_once' AND o.deleted_at IS NULL AND o.trigger_state <> 'Complete')
-         FROM job j WHERE j.id = $1 AND j.trigger_state = 'Complete' AND j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL",
-    )
-    .bind(job.0)
-    .fetch_optional(&mut *tx)
-    .await
-    .map_err(StoreError::doing("look at a trigger"))?;
-    match is_complete {
-        None => return Ok(Rearmed::Stands),
-        Some(true) => return Ok(Rearmed::NameTaken),
-        Some(false) => {}
-    }
-    sqlx::query(
-        "UPDATE job SET trigger_state = 'Normal', next_fire_at = $2 WHERE id = $1 AND trigger_state = 'Complete'",
-    )
-    .bind(job.0)
-    .bind(next.timestamp_millis())
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("let a trigger fire again"))?;
-    Ok(Rearmed::Yes(next))
-}
-
 async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) -> Result<Shortened, StoreError> {
     let millis =
         |waits: &[TimeDelta]| json!(waits.iter().map(TimeDelta::num_milliseconds).collect::<Vec<_>>()).to_string();
@@ -398,18 +208,5 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
             .await
             .map_err(StoreError::doing(doing))?
             .rows_affected();
-    // What was to be kept until then is kept from now on as long as anything.
-    sqlx::query(
-        "UPDATE asset INDEXED BY asset_in_trash SET trashed_at = $1 WHERE trash_state = 'InTrash' AND trashed_at > $1",
-    )
-    .bind(now.timestamp_millis())
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing(doing))?;
-    sqlx::query("UPDATE orphaned_blob SET since_at = $1 WHERE since_at > $1")
-        .bind(now.timestamp_millis())
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?;
     Ok(Shortened { retries, deliveries, clients })
 }

@@ -290,6 +290,8 @@ struct State {
     requests: Ranking<Sender, u64>,
     /// The requests of each address whose login is waited for, in the order in which they came.
     places: HashMap<Network, BTreeMap<u64, Place>>,
+    /// Requests that wait for a place of their address.
+    in_line: HashMap<Network, usize>,
     next: u64,
 }
 
@@ -342,7 +344,9 @@ impl State {
     /// the connection that has most of them if that remains no smaller than the newcomer's, or of any that takes its time.
     fn of_address(&self, sender: Sender, network: Network, now: Instant) -> Result<(Sender, u64), Option<Instant>> {
         let Some(places) = self.places.get(&network) else { return Err(None) };
-        let of = |sender: Sender| places.values().filter(|place| place.sender == sender).count();
+        let mut counts: HashMap<Sender, usize> = HashMap::new();
+        places.values().for_each(|place| *counts.entry(place.sender).or_default() += 1);
+        let of = |sender: Sender| counts.get(&sender).copied().unwrap_or(0);
         let coming = || places.iter().filter(|(_, place)| !place.has_come).map(|(id, place)| (*place, *id));
         // Of equals the oldest.
         let most = coming().rev().max_by_key(|(place, _)| of(place.sender));
@@ -434,17 +438,58 @@ struct Part {
     may_yield: bool,
 }
 
+/// A request that waits for a place of its address.
+struct InLine {
+    budget: Arc<Budget>,
+    network: Network,
+}
+
+impl InLine {
+    /// None if as many wait as may.
+    fn of(budget: &Arc<Budget>, network: Network) -> Option<Self> {
+        let mut state = budget.state();
+        let waiting = state.in_line.entry(network).or_default();
+        if *waiting >= MOST_OF_ADDRESS {
+            return None;
+        }
+        *waiting += 1;
+        Some(Self { budget: budget.clone(), network })
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        if let Some(waiting) = state.in_line.get_mut(&self.network) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                state.in_line.remove(&self.network);
+            }
+        }
+    }
+}
+
 impl Part {
     async fn take_place(&self) -> Result<(), Busy> {
         let Some(network) = self.sender.network else { return Ok(()) };
         let budget = self.budget.clone();
         let end = Instant::now() + budget.longest_wait;
+        let mut in_line = None;
         loop {
             let freed = budget.freed.notified();
             let mut freed = std::pin::pin!(freed);
             freed.as_mut().enable();
             let now = Instant::now();
-            match self.try_place(network, now) {
+            let tried = self.try_place(network, now);
+            // Each that waits looks again whenever something is freed: of one address only so many do.
+            if tried.is_err() && in_line.is_none() {
+                in_line = InLine::of(&budget, network);
+            }
+            match tried {
+                Err(_) if in_line.is_none() => {
+                    budget.turn_away_from(network);
+                    return Err(Busy::Address);
+                }
                 Ok(()) => return Ok(()),
                 Err(_) if now >= end => {
                     budget.turn_away_from(network);

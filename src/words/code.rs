@@ -217,7 +217,6 @@ codes! {
     METADATA_ROW_FAILED = "metadata-row-failed";
 
     // Job log: how a run went
-    RAN_EARLY = "ran-early";
     RETRY_ASKED = "retry-asked";
     EXEC_TIME_PASSED = "exec-time-passed";
     STOP_REQUESTED = "stop-requested";

@@ -847,8 +847,6 @@ metadata-row-failed = { $file }, row { $row }, about { $asset }: { $reason }.
 
 ## Job log: how a run went
 
-# $at (Time) when it was due
-ran-early = This run came before its time, { TIME($at, $zone) }, because the clock was ahead. The job fires again then.
 # $user (Text) who asked
 retry-asked = { $user } asked for the next attempt to begin at once.
 # $at (Time) when it was to run

@@ -7,10 +7,11 @@
 //! 3. *Sweep*: what has been like that for a day goes. Whoever stores the same content meanwhile makes the file a fresh
 //!    one, and a fresh file stays.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Break, Cleanup, GRACE, folders, held, removed, warning};
+use super::{Break, Cleanup, GRACE, ask, folders, held, removed, warning};
 use crate::assets::blobs::BlobError;
 use crate::executors::{Context, Failure, Item};
 use crate::model::log::Message;
@@ -43,6 +44,7 @@ struct Gone {
 
 impl Cleanup {
     pub(super) async fn sweep_blobs(&self, context: &Context) -> Result<(), Break> {
+        let before = context.clock.now() - GRACE;
         let seen = self.look(context).await?;
         if seen.orphans == 0 {
             return Ok(());
@@ -57,7 +59,7 @@ impl Cleanup {
             context.commit(Item("unusual".to_owned()), Effect::Nothing, move |_| warning(message)).await?;
             return Ok(());
         }
-        self.sweep(context).await
+        self.sweep(context, before).await
     }
 
     /// What all folders hold. Those that an earlier attempt looked at are not looked at again.
@@ -93,12 +95,12 @@ impl Cleanup {
         Ok(applied.as_ref().map(seen).unwrap_or_default())
     }
 
-    async fn sweep(&self, context: &Context) -> Result<(), Break> {
+    async fn sweep(&self, context: &Context, before: DateTime<Utc>) -> Result<(), Break> {
         let done = context.done_below(SWEPT).await?;
         let mut swept = Ok(());
         for prefix in folders().filter(|prefix| !done.contains_key(prefix)) {
             context.checkpoint()?;
-            swept = self.sweep_folder(context, prefix).await;
+            swept = self.sweep_folder(context, prefix, before).await;
             if swept.is_err() {
                 break;
             }
@@ -120,8 +122,9 @@ impl Cleanup {
 
     /// The database says which files have had no name for a day; they are removed after that is written, and looked for
     /// again tomorrow if this breaks off in between.
-    async fn sweep_folder(&self, context: &Context, prefix: String) -> Result<(), Break> {
-        let before = context.clock.now() - GRACE;
+    /// `before` is of the time before the first look: a clock that jumps meanwhile makes nothing old that this has just found.
+    async fn sweep_folder(&self, context: &Context, prefix: String, before: DateTime<Utc>) -> Result<(), Break> {
+        ask(context).await?;
         let (item, told) = (Item(format!("{SWEPT}{prefix}")), Item(format!("{GONE}{prefix}")));
         let step = CleanupStep::FindOrphans { prefix, before };
         let found = context.commit(item, Effect::Cleanup(step), |_| ItemReport::default()).await?;

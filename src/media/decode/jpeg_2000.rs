@@ -2,6 +2,7 @@
 
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
 
+use super::super::color::Note;
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::orientation::Orientation;
@@ -15,14 +16,14 @@ const KEPT: u64 = 12;
 pub(in crate::media) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
     let bytes = source.read_all(Format::Jpeg2000)?;
     let image = open(&bytes)?;
-    describe(&image, &source).map(|(picture, _)| picture)
+    describe(&image, &bytes, &source).map(|(picture, _)| picture)
 }
 
 pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let bytes = source.read_all(Format::Jpeg2000)?;
     let _bytes = source.share.hold(bytes.len() as u64)?;
     let image = open(&bytes)?;
-    let (picture, layout) = describe(&image, &source)?;
+    let (picture, layout) = describe(&image, &bytes, &source)?;
     let (width, height) = (image.width(), image.height());
     let count = u64::from(width) * u64::from(height);
     let _kept = source.share.hold(count * layout.samples() as u64 * KEPT)?;
@@ -43,11 +44,25 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
 }
 
 fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {
+    if has_signed_samples(bytes) {
+        return Err(MediaError::unsupported(Format::Jpeg2000, "a JPEG 2000 file with signed samples"));
+    }
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     Image::new(bytes, &settings).map_err(|error| corrupt(error.to_string()))
 }
 
-fn describe(image: &Image<'_>, source: &Source<'_>) -> Result<(Picture, Layout), MediaError> {
+/// Of any component, by the size segment that the codestream begins with (ISO/IEC 15444-1, A.5.1).
+fn has_signed_samples(bytes: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"\xff\x4f\xff\x51";
+    const COUNT: usize = 40;
+    let Some(start) = bytes.windows(BEGINNING.len()).position(|window| window == BEGINNING) else { return false };
+    let segment = &bytes[start..];
+    let count = segment.get(COUNT..).and_then(<[u8]>::first_chunk).map_or(0, |count| u16::from_be_bytes(*count));
+    let components = segment.get(COUNT + 2..).unwrap_or_default().chunks_exact(3);
+    components.take(count.into()).any(|component| component[0] & 0x80 != 0)
+}
+
+fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Picture, Layout), MediaError> {
     source.limits.check_size(image.width().into(), image.height().into())?;
     if image.width() == 0 || image.height() == 0 {
         return Err(corrupt("it has no pixels"));
@@ -57,7 +72,10 @@ fn describe(image: &Image<'_>, source: &Source<'_>) -> Result<(Picture, Layout),
         _ => None,
     };
     let channels = image.color_space().num_channels();
-    let (color, layout) = match (channels, image.has_alpha()) {
+    // A bare codestream does not say what its components are; of those with four, nearly all are RGB with alpha.
+    let is_guessed = bytes.starts_with(b"\xff\x4f") && channels == 4 && !image.has_alpha();
+    let (channels, has_alpha) = if is_guessed { (3, true) } else { (channels, image.has_alpha()) };
+    let (color, layout) = match (channels, has_alpha) {
         (1, false) => (ColorModel::Gray, Layout::Gray),
         (1, true) => (ColorModel::Gray, Layout::GrayAlpha),
         (3, false) => (ColorModel::Rgb, Layout::Rgb),
@@ -75,9 +93,9 @@ fn describe(image: &Image<'_>, source: &Source<'_>) -> Result<(Picture, Layout),
         height: image.height(),
         color,
         depth: image.original_bit_depth(),
-        has_alpha: image.has_alpha(),
+        has_alpha,
         is_animated: false,
-        notes: Vec::new(),
+        notes: is_guessed.then_some(Note::FourthIsAlpha).into_iter().collect(),
         profile,
         resolution: None,
         orientation: Orientation::Upright,

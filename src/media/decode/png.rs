@@ -127,7 +127,13 @@ fn open(mut source: Source<'_>) -> Result<(Reader<Input<'_>>, Beside), MediaErro
     decoder.set_ignore_text_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
     source.limits.check_size(header.width.into(), header.height.into())?;
-    Ok((decoder.read_info().map_err(refused)?, beside))
+    let reader = decoder.read_info().map_err(refused)?;
+    // One that is there and was not taken is of no use: it is too short, or makes no sense.
+    let info = reader.info();
+    let is_missing = beside.has_gamma && info.gama_chunk.is_none()
+        || beside.has_points && info.coding_independent_code_points.is_none();
+    let beside = Beside { is_damaged: beside.is_damaged || is_missing, ..beside };
+    Ok((reader, beside))
 }
 
 /// Whether its rows have 16 bits a sample.
@@ -136,12 +142,14 @@ fn is_deep(reader: &Reader<Input<'_>>) -> bool {
 }
 
 /// Most chunks in front of the pixels that are looked through, which come soon.
-const MOST_IN_FRONT: u32 = 1000;
+const MOST_IN_FRONT: u32 = 1_000_000;
 
 /// What stands in front of the pixels.
 #[derive(Debug, Clone, Copy, Default)]
 struct Beside {
     has_profile: bool,
+    has_gamma: bool,
+    has_points: bool,
     /// Something that is made use of is not what it was when it was written.
     is_damaged: bool,
 }
@@ -159,9 +167,13 @@ impl Beside {
             }
             let [l0, l1, l2, l3, kind @ ..] = head;
             let length = u32::from_be_bytes([l0, l1, l2, l3]);
+            beside.has_gamma |= &kind == b"gAMA";
+            beside.has_points |= &kind == b"cICP";
             match &kind {
                 b"IDAT" => break,
-                b"tRNS" | b"eXIf" | b"pHYs" => beside.is_damaged |= !is_sound(input, kind, length)?,
+                b"tRNS" | b"eXIf" | b"pHYs" | b"gAMA" | b"cHRM" | b"cICP" | b"sRGB" => {
+                    beside.is_damaged |= !is_sound(input, kind, length)?
+                }
                 _ => {
                     beside.has_profile |= &kind == b"iCCP";
                     input.seek_relative(i64::from(length) + CHECKSUM)?;

@@ -4,6 +4,7 @@ mod hostile;
 mod jpegs;
 mod kinds;
 mod others;
+mod psds;
 mod pyramids;
 mod samples;
 mod serve;

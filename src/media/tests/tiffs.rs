@@ -516,9 +516,7 @@ fn a_checksum_that_does_not_fit_is_told() {
         let directory = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
         let end = (0..2).map(|back| directory - back).find(|end| bytes[end - 1] != 0 || *end % 2 == 0).unwrap();
         let before = bytes.clone();
-        for at in end - 4..end {
-            bytes[at] ^= 0x55;
-        }
+        bytes[end - 4..end].iter_mut().for_each(|byte| *byte ^= 0x55);
         assert_ne!(bytes, before);
         fs::write(&packed, &bytes).unwrap();
         let (_, damaged, notes) = read(&packed).unwrap();

@@ -454,25 +454,6 @@ impl Store {
 }
 
 impl Store {
-    /// The same for triggers that go back to instants which are to come, asked when nobody else can fire them any more: while the
-    /// answer was waited for, their time may have come.
-    pub async fn turn_back(
-        &self,
-        moved: Vec<Reschedule>,
-        is_to_come: impl Fn(DateTime<Utc>) -> bool + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.write_and_ring(&[Bell::Triggers], move |tx| {
-            let due = moved.into_iter().filter(|trigger| trigger.to.is_some_and(&is_to_come)).collect::<Vec<_>>();
-            Box::pin(async move {
-                for trigger in due {
-                    reschedule(tx, trigger).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
-
     /// Moves triggers to other fire times, all of them or none.
     pub async fn reschedule(&self, moved: Vec<Reschedule>) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {

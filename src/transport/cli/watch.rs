@@ -133,7 +133,7 @@ impl<'p> Wait<'p> {
             looks = looks.saturating_add(1);
             if run.state != State::WaitingCoordinator {
                 looks = 0;
-            } else if looks % LOOKS_AT_REASON == 0
+            } else if looks.is_multiple_of(LOOKS_AT_REASON)
                 && let Some(why) = self.place.services.why_waiting(&run, &self.place.limits()).await?
             {
                 self.tell(&why, shown);

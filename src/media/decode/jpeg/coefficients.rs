@@ -131,8 +131,7 @@ impl<'a> Reader<'a> {
 
     fn read(mut self, stream: &[u8]) -> Result<Frame, MediaError> {
         let mut at = 2;
-        loop {
-            let Some((code, after)) = marker(stream, at) else { break };
+        while let Some((code, after)) = marker(stream, at) {
             if code == EOI {
                 break;
             }

@@ -98,7 +98,7 @@ impl Header {
         let in_one = self.scan.len() == self.components.len();
         let factors: Vec<_> = self.components.iter().map(|component| (component.across, component.down)).collect();
         let sampled = match factors.as_slice() {
-            [_] => true,
+            [(1 | 2, 1 | 2)] => true,
             [(1 | 2, 1 | 2), (1, 1), (1, 1)] => true,
             [first @ (1 | 2, 1 | 2), (1, 1), (1, 1), fourth] => first == fourth,
             _ => false,

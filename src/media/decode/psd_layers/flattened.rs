@@ -54,7 +54,7 @@ impl<'a> Flattened<'a> {
             if !layer.is_clipped {
                 is_base_hidden = layer.is_hidden || layer.frame.is_none();
             }
-            let Some(own) = layer.frame.filter(|_| !layer.is_hidden && !(layer.is_clipped && is_base_hidden)) else {
+            let Some(own) = layer.frame.filter(|_| !(layer.is_hidden || layer.is_clipped && is_base_hidden)) else {
                 continue;
             };
             limits.check_size(own.width.into(), own.height.into())?;

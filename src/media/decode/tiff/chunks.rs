@@ -123,8 +123,9 @@ impl<'a> Chunks<'a> {
             io::ErrorKind::UnexpectedEof => MediaError::truncated(Format::Tiff, "a strip or tile holds too few pixels"),
             _ => failed(error),
         })?;
-        let is_over =
-            grid.is_tiled || (place.y + place.height) % grid.chunk_height == 0 || place.y + place.height == page.height;
+        let is_over = grid.is_tiled
+            || (place.y + place.height).is_multiple_of(grid.chunk_height)
+            || place.y + place.height == page.height;
         if is_over && page.compression == Compression::Deflate && !ends_soundly(bytes) {
             remarks.add(Note::ChecksumWrong);
         }

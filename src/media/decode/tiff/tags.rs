@@ -88,8 +88,8 @@ impl<'a> Tags<'a> {
         while next != 0 && seen.len() < MOST_PAGES && looked_at < MOST_TAGS && seen.insert(next) {
             let (role, behind) = match self.directory(next) {
                 Ok(found) => found,
-                // The page that is read is whole: what is damaged behind it is not missed.
-                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if seen.len() > 1 => break,
+                // The page that is read is whole: what is damaged behind it is not missed. A smaller version is no page.
+                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if !pages.is_empty() => break,
                 Err(error) => return Err(error),
             };
             looked_at += self.page.len();
