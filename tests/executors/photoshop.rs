@@ -116,9 +116,10 @@ async fn damaged_photoshop_files_cost_their_own_lines() {
     let mut bomb = good.clone();
     bomb[14..22].copy_from_slice(&[0x7f; 8]);
     world.put("in/bomb.psd", &bomb);
-    let mut lab = good.clone();
-    lab[24..26].copy_from_slice(&[0, 9]);
-    world.put("in/lab.psd", &lab);
+    // There is no such mode.
+    let mut odd = good.clone();
+    odd[24..26].copy_from_slice(&[0, 5]);
+    world.put("in/odd.psd", &odd);
     for seed in 0..30_usize {
         let mut bad = good.clone();
         for step in 0..6 {
@@ -132,6 +133,6 @@ async fn damaged_photoshop_files_cost_their_own_lines() {
     assert!(log.contains("good.psd was processed as Image"), "{log}");
     assert!(log.contains("short.psd could not be processed: the file ends in the middle"), "{log}");
     assert!(log.contains("bomb.psd could not be processed: 2"), "{log}");
-    assert!(log.contains("a Photoshop file of colour mode 9 cannot be read as a picture"), "{log}");
+    assert!(log.contains("a Photoshop file of colour mode 5 cannot be read as a picture"), "{log}");
     assert_eq!(done.counters.success + done.counters.error, 34, "{log}");
 }

@@ -100,7 +100,7 @@ impl Store {
                     if let Some(range) = &firing.range {
                         insert_range(tx, job.id, range, now).await?;
                     }
-                    let slots = undecided(tx, job.id, firing.slots).await?;
+                    let slots = undecided(tx, job.id, firing.slots, now).await?;
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
@@ -193,17 +193,28 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
+/// What was decided so far in the future was decided while the clock was ahead. An instant that ran has run all the same; one that
+/// did not would be missed without a word. A clock that is set right by a little, as they are all day, is no matter.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
+
 /// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again.
-pub(super) async fn undecided(tx: &mut Transaction, job: JobId, mut slots: Vec<Slot>) -> Result<Vec<Slot>, StoreError> {
+pub(super) async fn undecided(
+    tx: &mut Transaction,
+    job: JobId,
+    mut slots: Vec<Slot>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
     let decided: Vec<i64> = sqlx::query_scalar(
         "SELECT w.value FROM json_each($2) w
-         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value)
+         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
+                       AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late')))
             OR EXISTS (SELECT 1 FROM slot_range r
-                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value)",
+                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3)",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
+    .bind((now + AHEAD).timestamp_millis())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for slots"))?;
@@ -280,7 +291,8 @@ impl QueuedRun {
     }
 }
 
-/// Writes down what became of each instant. One that is written already keeps its first fate.
+/// Writes down what became of each instant. One that is written already keeps its first fate, unless that is of a time to come
+/// and it did not run.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
@@ -311,9 +323,13 @@ pub(super) async fn insert_slots(
     sqlx::query(
         "INSERT INTO slot (job_id, due_at, disposition, reason, params, instance_id, decided_at)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-         FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
+         FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
+         SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
+             instance_id = excluded.instance_id, decided_at = excluded.decided_at
+         WHERE slot.decided_at > $2 AND slot.disposition NOT IN ('fired', 'late')",
     )
     .bind(Value::from(rows).to_string())
+    .bind((now + AHEAD).timestamp_millis())
     .execute(tx)
     .await
     .map(|_| ())
