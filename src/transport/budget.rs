@@ -46,6 +46,9 @@ const MOST_WAITING: usize = 64;
 /// Requests of one address at a time whose login has not been accepted.
 const MOST_OF_ADDRESS: usize = 64;
 
+/// So many more of it wait for a place: honest clients come in bursts of hundreds. Each looks again whenever one is freed.
+const MOST_IN_LINE: usize = 1024;
+
 /// How long such a request may take to come before it makes room for another of its address.
 const COMES_WITHIN: Duration = Duration::from_secs(1);
 
@@ -449,7 +452,7 @@ impl InLine {
     fn of(budget: &Arc<Budget>, network: Network) -> Option<Self> {
         let mut state = budget.state();
         let waiting = state.in_line.entry(network).or_default();
-        if *waiting >= MOST_OF_ADDRESS {
+        if *waiting >= MOST_IN_LINE {
             return None;
         }
         *waiting += 1;

@@ -629,6 +629,7 @@ impl Drop for Dead {
 
 /// They say what they could not look at and go on; and nothing is removed that only those files would tell not to be.
 #[test]
+#[ignore = "mounts a FUSE file system that nobody serves: root, CAP_SYS_ADMIN and /dev/fuse"]
 fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_command() {
     let place = Place::lived();
     let boot = place.blob("SELECT blob FROM derived WHERE role = 'Thumbnail'");
