@@ -409,6 +409,7 @@ impl Budget {
     }
 
     fn turn_away_from(&self, network: Network) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
         if let Some(left_out) = self.full_address.is_due(Instant::now()) {
             let most = MOST_OF_ADDRESS;
             tracing::warn!(%network, most, left_out, "a request was turned away: too many of its address wait for their login");
