@@ -12,7 +12,7 @@
 //! | JPEG: ICC segments | 255, each once; one that comes twice leaves the profile out, with a note |
 //! | JPEG: quantisation tables and codes | kept by their numbers; `MOST_TABLES` bytes of them |
 //! | JPEG: EXIF, Adobe's marker | the first; its 12 bytes |
-//! | JPEG: scans | `MAX_SCANS`; other segments between them are taken out before the decoder sees them |
+//! | JPEG: scans | `MAX_SCANS`; other segments between them are passed over |
 //! | JPEG: restart markers, coded data that waits | data between any two, and the share |
 //! | PNG: chunks beside the pixels, unpacked (ICC, EXIF) | `MOST_BESIDE` in `png.rs`; texts are not kept; their number by the file |
 //! | TIFF: values of a tag | `MAX_TAG_BYTES` in `tiff/tags.rs` |

@@ -167,8 +167,7 @@ fn all_rows(
 
 /// A tile of a pyramid: gray, or YCbCr turned to RGB.
 pub(crate) fn jpeg_tile(stream: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, MediaError> {
-    let header = jpeg::embedded_header(&stream)?;
-    jpeg::decode_embedded(stream, &header, true, limits, &Share::of(limits), None).map(|tile| tile.pixels)
+    jpeg::decode_tile(&stream, limits)
 }
 
 pub(crate) use jpeg::{MOST_HALVINGS, Small as SmallJpeg};

@@ -590,7 +590,30 @@ fn a_progressive_stream_is_rid_of_what_no_pixel_depends_on() {
     assert!(error.to_string().contains("more than 10000 segments"), "{error}");
     let scans = plain[scan..plain.len() - 2].repeat(65);
     let error = pixels(&[&plain[..scan], &scans, &[0xff, 0xd9]].concat()).unwrap_err();
-    assert!(error.to_string().contains("more than 64 scans"), "{error}");
+    assert!(error.to_string().contains("do not follow from each other"), "{error}");
+}
+
+/// Each number of a gray block in a scan of its own, and then once more for its last bit: 127 scans that follow from each other.
+#[test]
+fn a_progressive_stream_has_so_many_scans() {
+    let shop = Workshop::new();
+    let with_scans = |count: usize| {
+        let one_code = |class: u8| segment(0xc4, &[&[class, 1][..], &[0; 15], &[0]].concat());
+        let scan = |first: u8, last: u8, bits: u8| [segment(0xda, &[1, 1, 0, first, last, bits]), vec![0x7f]].concat();
+        let mut stream = vec![0xff, 0xd8];
+        stream.extend(segment(0xdb, &[&[0][..], &[1; 64]].concat()));
+        stream.extend(segment(0xc2, &[8, 0, 8, 0, 8, 1, 1, 0x11, 0]));
+        stream.extend([one_code(0), one_code(0x10)].concat());
+        stream.extend(scan(0, 0, 0x00));
+        let (begun, ended) = ((1..64).map(|at| scan(at, at, 0x01)), (1..64).map(|at| scan(at, at, 0x10)));
+        stream.extend(begun.chain(ended).take(count - 1).flatten());
+        stream.extend([0xff, 0xd9]);
+        let source = shop.file("scans.jpg");
+        fs::write(&source, stream).unwrap();
+        pyramid_of(&source, &Limits::default()).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_scans(64), Ok(()));
+    assert!(with_scans(65).unwrap_err().contains("more than 64 scans"));
 }
 
 #[test]

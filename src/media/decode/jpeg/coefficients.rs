@@ -1,14 +1,16 @@
-//! Streams whose scans and samplings are made in ways that few are made: a scan for each colour, brightness sampled less than
-//! colour, three to one, no marker at the end.
+//! The scans of streams that cannot be decoded strip by strip: progressive ones, those with a scan for each colour or sampled in
+//! unusual ways, and those inside of other files.
 //!
-//! The numbers of all blocks are kept until the last scan has been read, as progressive streams want it anyway; then they become
-//! [`planes`](super::planes) of samples.
+//! The numbers of all blocks are kept until the last scan has been read; then they become [`planes`](super::planes) of samples. Data that
+//! is missing is an error, and what is left over is told: libraries pass over both without a word.
 
+use super::super::super::color::Note;
 use super::super::super::error::MediaError;
 use super::super::super::format::Format;
 use super::super::super::memory::{Held, Share};
+use super::super::Remarks;
 use super::huffman::{Code, Lookup};
-use super::markers::{EOI, Header, MAX_SCANS, SOS, check_tables};
+use super::markers::{DHT, DQT, DRI, EOI, Header, MAX_SCANS, SOS, check_tables};
 
 /// Numbers of a block.
 pub(super) const BLOCK: usize = 64;
@@ -40,6 +42,7 @@ pub(super) struct Blocks {
     /// What each number is multiplied with. Set by the first scan.
     pub steps: Option<[u16; BLOCK]>,
     pub numbers: Vec<i16>,
+    _held: Held,
     /// How many bits each number still lacks, in the order of the stream. None before a scan has told of it.
     lacking: [Option<u8>; BLOCK],
     last_mean: i32,
@@ -51,20 +54,20 @@ impl Blocks {
     }
 }
 
-/// All components with the memory that is kept for them.
-pub(super) struct Frame {
-    pub components: Vec<Blocks>,
-    pub _held: Held,
-}
-
 /// Reads all scans of a stream. One that has no end-of-image marker is taken if nothing is missing.
-pub(super) fn read(stream: &[u8], header: &Header, share: &Share) -> Result<Frame, MediaError> {
-    Reader::new(header, share)?.read(stream)
+pub(super) fn read(
+    stream: &[u8],
+    header: &Header,
+    share: &Share,
+    remarks: &Remarks,
+) -> Result<Vec<Blocks>, MediaError> {
+    Reader::new(header, share, remarks)?.read(stream)
 }
 
 struct Reader<'a> {
     header: &'a Header,
-    frame: Frame,
+    remarks: &'a Remarks,
+    components: Vec<Blocks>,
     tables: [Option<[u16; BLOCK]>; 4],
     codes: [Option<Lookup>; 32],
     restart_interval: u32,
@@ -85,7 +88,7 @@ struct Scan {
 }
 
 impl<'a> Reader<'a> {
-    fn new(header: &'a Header, share: &Share) -> Result<Self, MediaError> {
+    fn new(header: &'a Header, share: &Share, remarks: &'a Remarks) -> Result<Self, MediaError> {
         let factors: Vec<(u32, u32)> = match header.components.as_slice() {
             // Those of a single component mean nothing.
             [_] => vec![(1, 1)],
@@ -98,11 +101,11 @@ impl<'a> Reader<'a> {
         let numbers = |factors: &(u32, u32)| {
             u64::from(units.0) * u64::from(factors.0) * u64::from(units.1) * u64::from(factors.1) * BLOCK as u64
         };
-        let held = share.hold(factors.iter().map(numbers).sum::<u64>() * size_of::<i16>() as u64)?;
         let mut components = Vec::new();
         for (component, own) in header.components.iter().zip(&factors) {
             let mut room = Vec::new();
             share.lengthen(&mut room, numbers(own))?;
+            let held = share.hold(size_of_val(room.as_slice()) as u64)?;
             components.push(Blocks {
                 ratio: ((own.0, across), (own.1, down)),
                 size: ((width * own.0).div_ceil(across), (height * own.1).div_ceil(down)),
@@ -113,13 +116,15 @@ impl<'a> Reader<'a> {
                 table: component.quantization,
                 steps: None,
                 numbers: room,
+                _held: held,
                 lacking: [None; BLOCK],
                 last_mean: 0,
             });
         }
         Ok(Self {
             header,
-            frame: Frame { components, _held: held },
+            remarks,
+            components,
             tables: [None; 4],
             codes: [const { None }; 32],
             restart_interval: 0,
@@ -129,7 +134,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn read(mut self, stream: &[u8]) -> Result<Frame, MediaError> {
+    fn read(mut self, stream: &[u8]) -> Result<Vec<Blocks>, MediaError> {
         let mut at = 2;
         while let Some((code, after)) = marker(stream, at) {
             if code == EOI {
@@ -143,27 +148,30 @@ impl<'a> Reader<'a> {
             let Some((body, after)) = segment(stream, after) else { break };
             at = after;
             match code {
-                0xc4 => self.read_codes(body)?,
-                0xdb => self.read_tables(body)?,
-                0xdd => self.restart_interval = body.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes)).into(),
+                DHT => self.read_codes(body)?,
+                DQT => self.read_tables(body)?,
+                DRI => self.restart_interval = body.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes)).into(),
                 SOS => {
                     let mut bits = Bits { stream, at, window: 0, count: 0 };
                     self.scan(body, &mut bits)?;
                     at = bits.at;
+                    if bits.has_left_over() {
+                        self.remarks.add(Note::DataLeftOver);
+                    }
                     // What others append behind pixels that are all there is none of the picture's.
                     if self.is_complete() {
-                        return Ok(self.frame);
+                        return Ok(self.components);
                     }
                 }
                 _ => {}
             }
         }
         self.check_end(marker(stream, at).is_some_and(|(code, _)| code == EOI))?;
-        Ok(self.frame)
+        Ok(self.components)
     }
 
     fn is_complete(&self) -> bool {
-        self.frame.components.iter().all(Blocks::is_complete)
+        self.components.iter().all(Blocks::is_complete)
     }
 
     /// Progressive streams may be ended before their last bits, if they say so.
@@ -171,7 +179,7 @@ impl<'a> Reader<'a> {
         if !is_marked {
             return Err(MediaError::truncated(Format::Jpeg, "it ends before the last of its scans"));
         }
-        match self.frame.components.iter().all(|component| component.lacking[0].is_some()) {
+        match self.components.iter().all(|component| component.lacking[0].is_some()) {
             true => Ok(()),
             false => Err(corrupt("it has no scan for one of its colours")),
         }
@@ -221,7 +229,7 @@ impl<'a> Reader<'a> {
         }
         let scan = self.plan(body)?;
         for (index, ..) in &scan.parts {
-            let component = &mut self.frame.components[*index];
+            let component = &mut self.components[*index];
             component.steps = component.steps.or(self.tables.get(usize::from(component.table)).copied().flatten());
             if component.steps.is_none() {
                 return Err(corrupt("it has a scan without its quantisation table"));
@@ -230,7 +238,7 @@ impl<'a> Reader<'a> {
         }
         self.units_of(&scan, bits)?;
         for (index, ..) in &scan.parts {
-            self.frame.components[*index].lacking[scan.first..=scan.last].fill(Some(scan.low));
+            self.components[*index].lacking[scan.first..=scan.last].fill(Some(scan.low));
         }
         Ok(())
     }
@@ -240,7 +248,7 @@ impl<'a> Reader<'a> {
         let (count, rest) = body.split_first().ok_or_else(wrong)?;
         let (parts, rest) = rest.split_at_checked(2 * usize::from(*count)).ok_or_else(wrong)?;
         let [first, last, bits, ..] = *rest else { return Err(wrong()) };
-        let place = |id| self.frame.components.iter().position(|component| component.id == id);
+        let place = |id| self.components.iter().position(|component| component.id == id);
         let parts: Vec<_> = parts
             .chunks_exact(2)
             .map(|part| place(part[0]).map(|index| (index, part[1] >> 4, 0x10 | part[1] & 0x0f)))
@@ -267,8 +275,7 @@ impl<'a> Reader<'a> {
         }
         // Each number is told of once, and then each of its bits in turn.
         let expected = (scan.high > 0).then_some(scan.high);
-        let told =
-            scan.parts.iter().flat_map(|(index, ..)| &self.frame.components[*index].lacking[scan.first..=scan.last]);
+        let told = scan.parts.iter().flat_map(|(index, ..)| &self.components[*index].lacking[scan.first..=scan.last]);
         match told.clone().all(|lacking| *lacking == expected) {
             true => Ok(scan),
             false => Err(corrupt("its scans do not follow from each other")),
@@ -280,25 +287,30 @@ impl<'a> Reader<'a> {
         let (across, down) = match scan.parts.as_slice() {
             // A scan of one component has none of the blocks that only fill up.
             [(index, ..)] => {
-                let (width, height) = self.frame.components[*index].size;
+                let (width, height) = self.components[*index].size;
                 (width.div_ceil(8), height.div_ceil(8))
             }
             _ => self.units,
         };
-        let mut run = 0;
+        let (mut run, mut restarts) = (0, 0);
         let mut to_restart = self.restart_interval;
         for unit in 0..across * down {
             if self.restart_interval > 0 && to_restart == 0 {
-                bits.restart()?;
+                if !bits.restart(restarts)? {
+                    self.remarks.add(Note::DataMissing);
+                }
+                restarts = (restarts + 1) % 8;
                 (run, to_restart) = (0, self.restart_interval);
-                scan.parts.iter().for_each(|(index, ..)| self.frame.components[*index].last_mean = 0);
+                scan.parts.iter().for_each(|(index, ..)| self.components[*index].last_mean = 0);
             }
             to_restart = to_restart.wrapping_sub(1);
             let (column, row) = (unit % across, unit / across);
             for (index, mean, rest) in &scan.parts {
-                let component = &mut self.frame.components[*index];
+                let component = &mut self.components[*index];
                 let code = |number: u8| self.codes[usize::from(number) & 0x1f].as_ref();
-                let codes = Codes { mean: code(*mean), rest: code(*rest) };
+                // The mean of a block of a sequential scan is coded by itself.
+                let first = if self.header.progressive { scan.first } else { 1 };
+                let codes = Codes { mean: code(*mean), rest: code(*rest), first, last: scan.last, low: scan.low };
                 let (wide, high) = if alone { (1, 1) } else { component.factors };
                 for block in 0..wide * high {
                     let place = (row * high + block / wide) * component.across + column * wide + block % wide;
@@ -308,13 +320,13 @@ impl<'a> Reader<'a> {
                     let numbers = &mut numbers[start..start + BLOCK];
                     match (self.header.progressive, scan.high) {
                         (false, _) => {
-                            codes.mean(bits, numbers, last_mean, 0)?;
-                            codes.rest(bits, numbers, (1, BLOCK - 1), 0, &mut 0)?;
+                            codes.mean(bits, numbers, last_mean)?;
+                            codes.rest(bits, numbers, &mut 0)?;
                         }
-                        (true, 0) if scan.first == 0 => codes.mean(bits, numbers, last_mean, scan.low)?,
+                        (true, 0) if scan.first == 0 => codes.mean(bits, numbers, last_mean)?,
                         (true, _) if scan.first == 0 => numbers[0] |= (bits.take(1)? as i16) << scan.low,
-                        (true, 0) => codes.rest(bits, numbers, (scan.first, scan.last), scan.low, &mut run)?,
-                        (true, _) => codes.refine(bits, numbers, (scan.first, scan.last), scan.low, &mut run)?,
+                        (true, 0) => codes.rest(bits, numbers, &mut run)?,
+                        (true, _) => codes.refine(bits, numbers, &mut run)?,
                     }
                 }
             }
@@ -323,29 +335,28 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The codes of a component in a scan, as far as it has them.
+/// What a scan says of the blocks of a component: the codes, as far as it has them, and which numbers are in it.
 struct Codes<'a> {
     mean: Option<&'a Lookup>,
     rest: Option<&'a Lookup>,
+    first: usize,
+    last: usize,
+    /// Bits that are left out so far.
+    low: u8,
 }
 
 impl Codes<'_> {
-    fn mean(&self, bits: &mut Bits<'_>, numbers: &mut [i16], last: &mut i32, low: u8) -> Result<(), MediaError> {
+    fn mean(&self, bits: &mut Bits<'_>, numbers: &mut [i16], last: &mut i32) -> Result<(), MediaError> {
         let size = bits.symbol(self.mean)?;
         *last += bits.signed(size)?;
-        numbers[0] = i16::try_from(*last << low).map_err(|_| corrupt("a block is brighter or darker than can be"))?;
+        numbers[0] =
+            i16::try_from(*last << self.low).map_err(|_| corrupt("a block is brighter or darker than can be"))?;
         Ok(())
     }
 
     /// `run` counts blocks that have nothing more here.
-    fn rest(
-        &self,
-        bits: &mut Bits<'_>,
-        numbers: &mut [i16],
-        (first, last): (usize, usize),
-        low: u8,
-        run: &mut u32,
-    ) -> Result<(), MediaError> {
+    fn rest(&self, bits: &mut Bits<'_>, numbers: &mut [i16], run: &mut u32) -> Result<(), MediaError> {
+        let Self { first, last, low, .. } = *self;
         if *run > 0 {
             *run -= 1;
             return Ok(());
@@ -372,14 +383,8 @@ impl Codes<'_> {
     }
 
     /// A bit more of the numbers that there are, and new ones among them.
-    fn refine(
-        &self,
-        bits: &mut Bits<'_>,
-        numbers: &mut [i16],
-        (first, last): (usize, usize),
-        low: u8,
-        run: &mut u32,
-    ) -> Result<(), MediaError> {
+    fn refine(&self, bits: &mut Bits<'_>, numbers: &mut [i16], run: &mut u32) -> Result<(), MediaError> {
+        let Self { first, last, low, .. } = *self;
         let mut at = first;
         while *run == 0 && at <= last {
             let symbol = bits.symbol(self.rest)?;
@@ -500,18 +505,29 @@ impl Bits<'_> {
         Ok(if digits >> (size - 1) == 0 { digits + 1 - (1 << size) } else { digits })
     }
 
-    fn restart(&mut self) -> Result<(), MediaError> {
+    /// Whether data follows the scan that is none of it. What others append where no marker follows is none of the picture's.
+    fn has_left_over(&self) -> bool {
+        let is_at_marker =
+            matches!(self.stream.get(self.at..), Some([0xff, code, ..]) if !matches!(code, 0x00 | 0xd0..=0xd7));
+        let is_followed = matches!(marker(self.stream, self.at), Some((EOI | SOS | DHT | DQT | DRI, _)));
+        is_followed && (self.count >= 8 || !is_at_marker)
+    }
+
+    /// False if it is another one than it should be.
+    fn restart(&mut self, number: u8) -> Result<bool, MediaError> {
         // All that is in the window lies before the marker: it fills up the last byte.
         if self.count >= 8 {
             return Err(corrupt("a restart marker is not where it is to be"));
         }
         (self.window, self.count) = (0, 0);
         match marker(self.stream, self.at) {
-            Some((0xd0..=0xd7, after)) => self.at = after,
-            Some(_) => return Err(corrupt("a restart marker is missing")),
-            None => return Err(self.used_up()),
+            Some((code @ 0xd0..=0xd7, after)) => {
+                self.at = after;
+                Ok(code & 7 == number)
+            }
+            Some(_) => Err(corrupt("a restart marker is missing")),
+            None => Err(self.used_up()),
         }
-        Ok(())
     }
 
     fn used_up(&self) -> MediaError {

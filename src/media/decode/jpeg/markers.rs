@@ -1,7 +1,4 @@
-//! The marker segments of a JPEG file: its header without its pixels, and whether its scans reach their end.
-//!
-//! The decoder itself is lenient about an early end and fills what is missing with gray, so completeness is settled
-//! here for files that it reads as a whole: they must reach their end-of-image marker.
+//! The marker segments in front of the first scan of a JPEG file.
 //!
 //! Any segment may come any number of times. Kept is what there can be by the standard, however often it comes: tables by
 //! their numbers, of a profile each of its at most 255 segments once.
@@ -21,7 +18,7 @@ pub(super) const EOI: u8 = 0xd9;
 pub(super) const SOS: u8 = 0xda;
 pub(super) const DHT: u8 = 0xc4;
 pub(super) const DRI: u8 = 0xdd;
-const DQT: u8 = 0xdb;
+pub(super) const DQT: u8 = 0xdb;
 const APP14: u8 = 0xee;
 
 /// Most segments in front of a scan. Long profiles, histories and previews of a picture come in some hundred.
@@ -93,17 +90,15 @@ impl Header {
         self.components.len() == 3 && (named || self.adobe_transform == Some(0))
     }
 
-    /// Whether the stream is made as nearly all are: colours sampled half or as brightness is, and in one scan unless it is progressive.
-    pub fn is_usual(&self) -> bool {
-        let in_one = self.scan.len() == self.components.len();
+    /// Whether colours are sampled half or as brightness is, as nearly all are: the decoder of strips is right about these.
+    pub fn is_usually_sampled(&self) -> bool {
         let factors: Vec<_> = self.components.iter().map(|component| (component.across, component.down)).collect();
-        let sampled = match factors.as_slice() {
+        match factors.as_slice() {
             [(1 | 2, 1 | 2)] => true,
             [(1 | 2, 1 | 2), (1, 1), (1, 1)] => true,
             [first @ (1 | 2, 1 | 2), (1, 1), (1, 1), fourth] => first == fourth,
             _ => false,
-        };
-        sampled && (self.progressive || in_one)
+        }
     }
 
     /// The segments that pixels depend on beside codes, frame and scan.
@@ -116,18 +111,6 @@ impl Header {
             segments.extend(body);
         }
         segments
-    }
-
-    /// Bytes the decoder keeps of coefficients, beside the pixels it makes.
-    pub fn coefficient_bytes(&self) -> u64 {
-        if !self.progressive && self.scan.len() == self.components.len() {
-            return 0;
-        }
-        let most = |factor: fn(&Component) -> u8| self.components.iter().map(factor).max().unwrap_or(1).max(1);
-        let blocks_across = u64::from(self.width).div_ceil(8 * u64::from(most(|c| c.across)));
-        let blocks_down = u64::from(self.height).div_ceil(8 * u64::from(most(|c| c.down)));
-        let blocks: u64 = self.components.iter().map(|c| u64::from(c.across) * u64::from(c.down)).sum();
-        blocks_across * blocks_down * blocks * 64 * size_of::<i16>() as u64
     }
 }
 
@@ -377,61 +360,4 @@ impl IccChunks {
         let data = self.by_number.into_values().filter(|_| is_whole).flat_map(|(_, data)| data);
         (count > 0).then(|| data.collect())
     }
-}
-
-fn move_down(bytes: &mut [u8], range: std::ops::Range<usize>, to: usize) {
-    if range.start != to {
-        bytes.copy_within(range, to);
-    }
-}
-
-/// Takes out of a stream that is decoded as a whole what no pixel depends on: the decoder keeps what it knows of that, as often
-/// as it comes, in front of any scan. False if the scans do not run up to an end-of-image marker.
-pub(super) fn strip(bytes: &mut Vec<u8>) -> Result<bool, MediaError> {
-    let (mut from, mut to) = (2.min(bytes.len()), 2.min(bytes.len()));
-    let (mut segments, mut scans, mut tables) = (0, 0, 0);
-    while let Some(position) = bytes[from..].iter().position(|byte| *byte == 0xff) {
-        // Coded data, or nothing.
-        move_down(bytes, from..from + position, to);
-        (from, to) = (from + position, to + position);
-        let length = match bytes[from + 1..] {
-            [EOI, ..] => {
-                bytes[to..to + 2].copy_from_slice(&[0xff, EOI]);
-                bytes.truncate(to + 2);
-                return Ok(true);
-            }
-            // A fill byte: the next one may start a marker.
-            [0xff, ..] => 1,
-            // A stuffed byte, a restart.
-            [0x00 | 0x01 | 0xd0..=SOI, ..] => 2,
-            [_, high, low, ..] => 2 + usize::from(u16::from_be_bytes([high, low])),
-            _ => break,
-        };
-        let is_segment = length > 2;
-        segments += u32::from(is_segment);
-        if segments > MOST_SEGMENTS {
-            return Err(MediaError::corrupt(Format::Jpeg, format!("it has more than {MOST_SEGMENTS} segments")));
-        }
-        let end = (from + length).min(bytes.len());
-        let code = bytes[from + 1];
-        if is_segment && code == SOS {
-            scans += 1;
-        } else if is_segment && matches!(code, DHT | DQT) {
-            tables += length as u64;
-        }
-        check_tables(tables)?;
-        if scans > MAX_SCANS {
-            return Err(MediaError::corrupt(Format::Jpeg, format!("it has more than {MAX_SCANS} scans")));
-        }
-        let is_beside = is_segment && matches!(code, 0xe1..=0xed | 0xef | 0xfe);
-        if !is_beside {
-            move_down(bytes, from..end, to);
-            to += end - from;
-        }
-        from = end;
-    }
-    let end = bytes.len();
-    move_down(bytes, from..end, to);
-    bytes.truncate(to + end - from);
-    Ok(false)
 }

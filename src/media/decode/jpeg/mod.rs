@@ -7,7 +7,6 @@ mod entropy;
 mod huffman;
 mod markers;
 mod planes;
-mod scans;
 mod small;
 mod strips;
 #[cfg(feature = "turbojpeg")]
@@ -29,7 +28,8 @@ use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
 use super::{Decoded, Pixels, Remarks, Source};
-use markers::{Header, MAX_SCANS};
+use markers::Header;
+use planes::Colors;
 pub(crate) use small::{MOST_HALVINGS, Small};
 use strips::Strips;
 
@@ -41,7 +41,7 @@ pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError>
 pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
     let header = markers::read_header(&mut source.file)?;
     let picture = describe(&header, source.limits)?;
-    let coding = Coding::of(&picture);
+    let coding = Coding::of(&picture, &header);
     // The scan's data follows what has been read.
     let pixels = match Strips::new(&header, source.file, source.share.clone(), source.remarks.clone()) {
         Ok(strips) => Pixels::Flow(Box::new(Gathered::new(Sequential {
@@ -60,8 +60,9 @@ fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Rast
     let failed = |error| MediaError::reading(Format::Jpeg, error);
     source.file.rewind().map_err(failed)?;
     let bytes = source.read_all(Format::Jpeg)?;
-    let stream = Stream { bytes, header, limits: source.limits, share: &source.share, remarks: Some(&source.remarks) };
-    let samples = coding.finished(stream.decode(coding.target)?);
+    let colors = if coding.is_ycc { Colors::FromYcbcr } else { Colors::AsStored };
+    let samples = samples(&bytes, header, colors, source.limits, &source.share, &source.remarks)?;
+    let samples = coding.finished(samples);
     Raster::new(header.width.into(), header.height.into(), coding.layout, samples)
         .ok_or_else(|| MediaError::corrupt(Format::Jpeg, "the scans are of another size than the header says"))
 }
@@ -71,12 +72,14 @@ fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Rast
 struct Coding {
     layout: Layout,
     target: ColorSpace,
+    /// Brightness and colours, which become RGB.
+    is_ycc: bool,
     is_ycck: bool,
     is_inverted: bool,
 }
 
 impl Coding {
-    fn of(picture: &Picture) -> Self {
+    fn of(picture: &Picture, header: &Header) -> Self {
         let (layout, target) = match picture.color {
             ColorModel::Gray => (Layout::Gray, ColorSpace::Luma),
             ColorModel::Rgb | ColorModel::Palette | ColorModel::Lab => (Layout::Rgb, ColorSpace::RGB),
@@ -85,7 +88,8 @@ impl Coding {
         };
         // As Photoshop stores inks, and as all others read them, whoever wrote them.
         let is_inverted = layout == Layout::Cmyk;
-        Self { layout, target, is_ycck: picture.color == ColorModel::Ycck, is_inverted }
+        let is_ycc = layout == Layout::Rgb && !header.is_rgb();
+        Self { layout, target, is_ycc, is_ycck: picture.color == ColorModel::Ycck, is_inverted }
     }
 
     fn bytes(self, width: u32, height: u32) -> u64 {
@@ -180,63 +184,54 @@ pub(super) fn embedded_header(stream: &[u8]) -> Result<Header, MediaError> {
     markers::read_header(Cursor::new(stream))
 }
 
-/// Whoever has made the stream itself asks for no remarks.
 pub(super) fn decode_embedded(
-    bytes: Vec<u8>,
+    bytes: &[u8],
     header: &Header,
     ycbcr_to_rgb: bool,
     limits: &Limits,
     share: &Share,
-    remarks: Option<&Remarks>,
+    remarks: &Remarks,
 ) -> Result<Embedded, MediaError> {
-    let target = match header.components.len() {
-        1 => ColorSpace::Luma,
-        3 if ycbcr_to_rgb || header.is_rgb() => ColorSpace::RGB,
-        3 => ColorSpace::YCbCr,
-        4 => ColorSpace::CMYK,
+    let colors = match header.components.len() {
+        3 if ycbcr_to_rgb && !header.is_rgb() => Colors::FromYcbcr,
+        1 | 3 | 4 => Colors::AsStored,
         count => return Err(component_count(count)),
     };
+    let pixels = samples(bytes, header, colors, limits, share, remarks)?;
     let (width, height, samples) = (header.width.into(), header.height.into(), header.components.len());
-    let pixels = Stream { bytes, header, limits, share, remarks }.decode(target)?;
     Ok(Embedded { width, height, samples, pixels })
 }
 
-/// A stream that is decoded as a whole.
-struct Stream<'a> {
-    bytes: Vec<u8>,
-    header: &'a Header,
-    limits: &'a Limits,
-    share: &'a Share,
-    remarks: Option<&'a Remarks>,
+/// A tile of a pyramid, which is a stream of ours: gray, or YCbCr turned to RGB.
+pub(super) fn decode_tile(stream: &[u8], limits: &Limits) -> Result<Vec<u8>, MediaError> {
+    let header = embedded_header(stream)?;
+    limits.check_size(header.width.into(), header.height.into())?;
+    let target = match header.components.len() {
+        1 => ColorSpace::Luma,
+        3 => ColorSpace::RGB,
+        4 => ColorSpace::CMYK,
+        count => return Err(component_count(count)),
+    };
+    let count = u64::from(header.width) * u64::from(header.height) * header.components.len() as u64;
+    let mut pixels = Share::of(limits).bytes(count)?;
+    decode_into(stream, target, &mut pixels, limits)?;
+    Ok(pixels)
 }
 
-impl Stream<'_> {
-    fn decode(self, target: ColorSpace) -> Result<Vec<u8>, MediaError> {
-        let Self { mut bytes, header, limits, share, remarks } = self;
-        let (width, height) = (u32::from(header.width), u32::from(header.height));
-        limits.check_size(width.into(), height.into())?;
-        let count = header.components.len() as u64;
-        let room = || share.bytes(u64::from(width) * u64::from(height) * count);
-        let has_end = markers::strip(&mut bytes)?;
-        if has_end && header.is_usual() {
-            let _held = share.hold(header.coefficient_bytes() + bytes.len() as u64)?;
-            if let Some(remarks) = remarks {
-                scans::damage(&bytes, header, share)?.into_iter().for_each(|note| remarks.add(note));
-            }
-            let mut pixels = room()?;
-            decode_into(&bytes, target, &mut pixels, limits)?;
-            return Ok(pixels);
-        }
-        let _held = share.hold(bytes.len() as u64)?;
-        let frame = coefficients::read(&bytes, header, share)?;
-        let mut pixels = room()?;
-        let colors = match target {
-            ColorSpace::RGB if !header.is_rgb() => planes::Colors::FromYcbcr,
-            _ => planes::Colors::AsStored,
-        };
-        planes::draw(frame, (width, height), colors, &mut pixels, share)?;
-        Ok(pixels)
-    }
+/// The samples of a stream that is decoded as a whole.
+fn samples(
+    stream: &[u8],
+    header: &Header,
+    colors: Colors,
+    limits: &Limits,
+    share: &Share,
+    remarks: &Remarks,
+) -> Result<Vec<u8>, MediaError> {
+    let (width, height) = (u32::from(header.width), u32::from(header.height));
+    limits.check_size(width.into(), height.into())?;
+    let _held = share.hold(stream.len() as u64)?;
+    let components = coefficients::read(stream, header, share, remarks)?;
+    planes::draw(components, (width, height), colors, share)
 }
 
 fn describe(header: &Header, limits: &Limits) -> Result<Picture, MediaError> {
@@ -280,7 +275,6 @@ fn decode_into(stream: &[u8], target: ColorSpace, pixels: &mut [u8], limits: &Li
         .set_max_width(side)
         .set_max_height(side)
         .set_strict_mode(true)
-        .jpeg_set_max_scans(MAX_SCANS)
         .jpeg_set_out_colorspace(target);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
     decoder.decode_headers().map_err(refused)?;
@@ -388,19 +382,20 @@ mod tests {
                     fs::write(&path, stream(&make, 90)).unwrap();
                     let mut source = open(&path, &limits);
                     let header = markers::read_header(&mut source.file).unwrap();
-                    if !header.is_usual() {
+                    if !header.is_usually_sampled() {
                         continue;
                     }
                     compared += 1;
-                    let coding = Coding::of(&describe(&header, &limits).unwrap());
-                    let expected = whole(source, &header, coding).unwrap();
+                    let coding = Coding::of(&describe(&header, &limits).unwrap(), &header);
+                    let mut expected = vec![0; coding.bytes(WIDTH.into(), HEIGHT.into()) as usize];
+                    coding.decode(&fs::read(&path).unwrap(), &mut expected, &limits).unwrap();
                     let Pixels::Flow(mut rows) = decode(open(&path, &limits)).unwrap().pixels else { panic!("cut") };
                     let mut seen = Vec::new();
                     for most in [1, 16, 64, 40, 1000] {
                         seen.extend_from_slice(&rows.read(most).unwrap());
                     }
                     let distance = |(one, other): (&u8, &u8)| u64::from(one.abs_diff(*other));
-                    let error = seen.iter().zip(expected.pixels()).map(distance).sum::<u64>();
+                    let error = seen.iter().zip(&expected).map(distance).sum::<u64>();
                     // The other decoder rounds in other places.
                     let most = if cfg!(feature = "turbojpeg") { seen.len() as u64 / 2 } else { 0 };
                     assert!(error <= most, "{color:?} {sampling:?} {restart} {optimized}: {error}");

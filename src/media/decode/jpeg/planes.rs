@@ -4,8 +4,8 @@ use std::array;
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
 use super::super::super::error::MediaError;
-use super::super::super::memory::Share;
-use super::coefficients::{BLOCK, Blocks, Frame};
+use super::super::super::memory::{Held, Share};
+use super::coefficients::{BLOCK, Blocks};
 
 /// What becomes of the samples of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,39 +18,48 @@ pub(super) enum Colors {
 struct Plane {
     size: (usize, usize),
     ratio: ((u32, u32), (u32, u32)),
+    /// Each pixel has a sample of its own across.
+    is_whole_across: bool,
     stride: usize,
     samples: Vec<u8>,
+    _held: Held,
 }
 
-/// Fills `pixels`, which has room for `size`, with the samples of all components of each pixel.
+/// The pixels of a picture of this size, with the samples of all components of each.
 pub(super) fn draw(
-    frame: Frame,
+    components: Vec<Blocks>,
     size: (u32, u32),
     colors: Colors,
-    pixels: &mut [u8],
     share: &Share,
-) -> Result<(), MediaError> {
+) -> Result<Vec<u8>, MediaError> {
     let cosines = cosines();
-    let Frame { components, _held } = frame;
     let count = components.len();
     let planes: Vec<Plane> =
         components.into_iter().map(|blocks| Plane::of(blocks, &cosines, share)).collect::<Result<_, _>>()?;
     let width = size.0 as usize;
+    let mut pixels = share.bytes(u64::from(size.0) * u64::from(size.1) * count as u64)?;
     let across: Vec<Vec<Between>> = planes.iter().map(|plane| between(size.0, plane.size.0, plane.ratio.0)).collect();
     let down: Vec<Vec<Between>> = planes.iter().map(|plane| between(size.1, plane.size.1, plane.ratio.1)).collect();
+    let mut lines = vec![vec![0; width]; count]; // bounded: by the width, which has been checked
+    let mut mixed = Vec::new();
     for (y, row) in pixels.chunks_exact_mut(width * count).enumerate() {
-        for (place, plane) in planes.iter().enumerate() {
-            plane.draw_row(down[place][y], &across[place], row.iter_mut().skip(place).step_by(count));
+        for (((plane, down), across), line) in planes.iter().zip(&down).zip(&across).zip(&mut lines) {
+            plane.row(down[y], across, &mut mixed, line);
         }
-        if colors == Colors::FromYcbcr {
-            for pixel in row.chunks_exact_mut(count) {
-                if let [y, cb, cr, ..] = pixel {
-                    [*y, *cb, *cr] = super::ycbcr_to_rgb([*y, *cb, *cr]);
+        match (colors, lines.as_slice()) {
+            (Colors::FromYcbcr, [y, cb, cr]) => {
+                for (((pixel, y), cb), cr) in row.as_chunks_mut::<3>().0.iter_mut().zip(y).zip(cb).zip(cr) {
+                    *pixel = super::ycbcr_to_rgb([*y, *cb, *cr]);
+                }
+            }
+            _ => {
+                for (place, line) in lines.iter().enumerate() {
+                    row.iter_mut().skip(place).step_by(count).zip(line).for_each(|(sample, stored)| *sample = *stored);
                 }
             }
         }
     }
-    Ok(())
+    Ok(pixels)
 }
 
 /// Two samples and how much of the second there is in what lies between them, of 256.
@@ -80,20 +89,29 @@ impl Plane {
                 samples[start..start + 8].copy_from_slice(line);
             }
         }
-        Ok(Self { size: (blocks.size.0 as usize, blocks.size.1 as usize), ratio: blocks.ratio, stride, samples })
+        let held = share.hold(samples.len() as u64)?;
+        Ok(Self {
+            size: (blocks.size.0 as usize, blocks.size.1 as usize),
+            ratio: blocks.ratio,
+            is_whole_across: blocks.ratio.0.0 == blocks.ratio.0.1,
+            stride,
+            samples,
+            _held: held,
+        })
     }
 
-    fn draw_row<'a>(
-        &self,
-        Between(upper, lower, part): Between,
-        across: &[Between],
-        row: impl Iterator<Item = &'a mut u8>,
-    ) {
+    /// A row of samples as they lie between those that are stored.
+    fn row(&self, Between(upper, lower, part): Between, across: &[Between], mixed: &mut Vec<u32>, row: &mut [u8]) {
         let line = |row: usize| &self.samples[row * self.stride..][..self.size.0];
-        let (upper, lower) = (line(upper), line(lower));
-        let mixed = |column: usize| u32::from(upper[column]) * (256 - part) + u32::from(lower[column]) * part;
+        if part == 0 && self.is_whole_across {
+            row.copy_from_slice(line(upper));
+            return;
+        }
+        mixed.clear();
+        let pairs = line(upper).iter().zip(line(lower));
+        mixed.extend(pairs.map(|(upper, lower)| u32::from(*upper) * (256 - part) + u32::from(*lower) * part));
         for (Between(left, right, part), sample) in across.iter().zip(row) {
-            let sum = mixed(*left) * (256 - part) + mixed(*right) * part;
+            let sum = mixed[*left] * (256 - part) + mixed[*right] * part;
             *sample = ((sum + (1 << 15)) >> 16) as u8;
         }
     }
@@ -109,25 +127,30 @@ fn cosines() -> [[f32; 8]; 8] {
     })
 }
 
-/// The inverse discrete cosine transform, across and then down.
+/// The inverse discrete cosine transform, across and then down. Most blocks have few numbers, in few rows.
 fn transformed(numbers: &[i16; BLOCK], steps: &[u16; BLOCK], cosines: &[[f32; 8]; 8]) -> [u8; BLOCK] {
     let mut rows = [[0_f32; 8]; 8];
-    for (row, line) in rows.iter_mut().enumerate() {
+    let mut used = [false; 8];
+    for (row, (line, steps)) in numbers.as_chunks::<8>().0.iter().zip(steps.as_chunks::<8>().0).enumerate() {
+        if *line == [0; 8] {
+            continue;
+        }
+        used[row] = true;
         for (frequency, waves) in cosines.iter().enumerate() {
-            let place = row * 8 + frequency;
-            let number = f32::from(numbers[place]) * f32::from(steps[place]);
-            if number != 0.0 {
-                line.iter_mut().zip(waves).for_each(|(sum, wave)| *sum += number * wave);
+            if line[frequency] != 0 {
+                let number = f32::from(line[frequency]) * f32::from(steps[frequency]);
+                rows[row].iter_mut().zip(waves).for_each(|(sum, wave)| *sum += number * wave);
             }
         }
     }
     let mut samples = [0; BLOCK];
     for (y, line) in samples.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let mut sums = [128.0_f32; 8];
-        for (row, waves) in rows.iter().zip(cosines) {
+        // The half rounds to the nearest.
+        let mut sums = [128.5_f32; 8];
+        for ((row, waves), _) in rows.iter().zip(cosines).zip(used).filter(|(_, used)| *used) {
             sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += number * waves[y]);
         }
-        *line = sums.map(|sum| sum.round().clamp(0.0, 255.0) as u8);
+        *line = sums.map(|sum| sum as u8);
     }
     samples
 }

@@ -32,7 +32,7 @@ impl<'a> Small<'a> {
     /// None if the stream is not gray or RGB, or cannot be decoded in strips.
     pub fn open(stream: &'a [u8], halvings: u32, limits: &'a Limits) -> Result<Option<Self>, MediaError> {
         let header = markers::read_header(Cursor::new(stream))?;
-        let coding = Coding::of(&describe(&header, limits)?);
+        let coding = Coding::of(&describe(&header, limits)?, &header);
         let scan = usize::try_from(header.scan_start).ok().and_then(|start| stream.get(start..)).unwrap_or_default();
         let whole = (header.width.into(), header.height.into());
         let layout = coding.layout;

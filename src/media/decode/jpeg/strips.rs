@@ -352,7 +352,7 @@ impl Component {
 fn read_plan(header: &Header) -> Option<(Vec<Component>, Grid)> {
     let in_order = header.scan.iter().enumerate().all(|(place, part)| part.index == place);
     if header.progressive
-        || !header.is_usual()
+        || !header.is_usually_sampled()
         || !in_order
         || header.scan.len() != header.components.len()
         || header.components.len() > 4

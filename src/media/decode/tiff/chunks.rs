@@ -157,7 +157,7 @@ impl<'a> Chunks<'a> {
         let stream = with_tables(&shared.tables, stream);
         let header = jpeg::embedded_header(&stream).map_err(in_tiff)?;
         shared.check_size(header.width.into(), header.height.into(), place)?;
-        let picture = jpeg::decode_embedded(stream, &header, is_ycbcr, limits, share, Some(&*remarks));
+        let picture = jpeg::decode_embedded(&stream, &header, is_ycbcr, limits, share, remarks);
         let picture = picture.map_err(in_tiff)?;
         if picture.width < place.width || picture.height < place.height || picture.samples != page.samples_together() {
             return Err(corrupt("a JPEG strip or tile has another size than the tags say"));
