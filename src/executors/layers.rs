@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
+use super::context::ROUNDS;
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
@@ -25,7 +26,7 @@ use crate::model::asset::{AssetType, LayerFacts, PictureFacts};
 use crate::model::id::AssetId;
 use crate::model::job::{Anchor, LayerNaming, PhotoshopLayerOptions, PhotoshopProcess, ProcessingOptions};
 use crate::model::log::{FileType, LogLine, LogType, Message};
-use crate::model::making::{LayerShown, Making};
+use crate::model::making::{Crop, LayerShown, Making, kept_crop};
 use crate::model::name::{self, FileName};
 use crate::model::outcome::Counters;
 use crate::store::assets::ingest::Master;
@@ -103,6 +104,14 @@ struct Work<'a> {
     plan: Plan,
 }
 
+/// A layer whose files are in the store.
+struct Drawn {
+    made: Made,
+    making: Making,
+    /// The crop that was set on the layer that is there.
+    built_on: Option<Crop>,
+}
+
 /// The assets of layers by their keys; none where one could not be made.
 type Assets = HashMap<String, Option<AssetId>>;
 
@@ -115,22 +124,17 @@ impl Work<'_> {
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
         let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
-        let layers = &found.layers;
+        let (layers, all_keys) = (&found.layers, &keys);
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
-            .map(|at| async move { (at, self.draw(&layers[at]).await) })
+            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at]).await) })
             .buffered(self.workshop.settings.parallel);
         while let Some((at, outcome)) = drawn.next().await {
             let (key, layer) = (&keys[at], &layers[at]);
-            let asset = match outcome {
-                Ok(made) => match self.commit_layer(key, layer, made, &found).await? {
-                    ControlFlow::Continue(asset) => asset,
-                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
-                },
-                Err(Unmade::Refused(why)) => self.commit_failure(key, layer, why).await?,
-                Err(failed) => return Err(failed),
+            match self.give(key, layer, outcome, &found).await? {
+                ControlFlow::Continue(asset) => assets.insert(key.clone(), asset),
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
             };
-            assets.insert(key.clone(), asset);
         }
         self.context.checkpoint()?;
         let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
@@ -166,16 +170,47 @@ impl Work<'_> {
         read.await
     }
 
-    /// Colours and sharpening are for layers as for the picture; crops, masks and the knockout are about the whole.
-    fn making(&self, layer: &Layer) -> Making {
-        let Making { colors, unsharp, .. } = Making::asked(&self.processing.options, None);
+    /// Colours and sharpening are for layers as for the picture; crops, masks and the knockout are about the whole. The crop that
+    /// was set on a layer itself is kept as that of any asset.
+    fn making(&self, layer: &Layer, set: Option<Crop>) -> Making {
+        let options = &self.processing.options;
+        let Making { colors, unsharp, .. } = Making::asked(options, None);
         let shown = LayerShown { number: layer.number, extended: self.plan.extended };
-        Making { layer: Some(shown), colors, unsharp, ..Making::default() }
+        Making { layer: Some(shown), colors, unsharp, crop: kept_crop(options, set), ..Making::default() }
     }
 
-    async fn draw(&self, layer: &Layer) -> Result<Made, Unmade> {
+    /// Gives a layer that was drawn, and draws it again if somebody has set another crop on it meanwhile; or breaks off where
+    /// nothing more is made of the file.
+    async fn give(
+        &self,
+        key: &str,
+        layer: &Layer,
+        mut drawn: Result<Drawn, Unmade>,
+        found: &Layers,
+    ) -> Result<ControlFlow<(), Option<AssetId>>, Unmade> {
+        for _ in 0..ROUNDS {
+            let applied = match drawn {
+                Ok(drawn) => self.commit_layer(key, layer, drawn, found).await?,
+                Err(Unmade::Refused(why)) => {
+                    return Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?));
+                }
+                Err(failed) => return Err(failed),
+            };
+            if !matches!(applied, Some(Applied::Overtaken(_))) {
+                return Ok(process::filed_unless_passed(&applied));
+            }
+            drawn = self.draw(key, layer).await;
+        }
+        let why = Message::new(reason::CHANGED_MEANWHILE);
+        Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?))
+    }
+
+    async fn draw(&self, key: &str, layer: &Layer) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer));
+        let built_on = self.context.store().crop_of_part(self.context.run.company, self.parent.asset, key).await;
+        let built_on = built_on.map_err(Failure::from)?;
+        let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer, built_on));
+        let own = making.clone();
         let working = self.context.working_on(self.parent.file_name.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
         let step = format!("layer {}", layer.number);
@@ -184,18 +219,18 @@ impl Work<'_> {
             let _working = working;
             pictures::make(&workshop, &recipes, Source { blob: &blob, format }, &making, stop)
         });
-        made.await
+        Ok(Drawn { made: made.await?, making: own, built_on })
     }
 
-    /// Gives the layer, or breaks off where nothing more is made of the file.
     async fn commit_layer(
         &self,
         key: &str,
         layer: &Layer,
-        made: Made,
+        drawn: Drawn,
         found: &Layers,
-    ) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
-        let part = self.part(key, layer, &made, found);
+    ) -> Result<Option<Applied>, Failure> {
+        let part = self.part(key, layer, &drawn, found);
+        let Drawn { made, .. } = drawn;
         let (company, planned) = (part.company, part.folder.as_deref());
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let folder = self.context.store().folder_of_part(company, part.parent, key, planned).await?;
@@ -224,7 +259,7 @@ impl Work<'_> {
                 lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
                 ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
             };
-        Ok(process::filed_unless_passed(&self.parent.commit(self.context, key, effect, report).await?))
+        self.parent.commit(self.context, key, effect, report).await
     }
 
     async fn commit_failure(&self, key: &str, layer: &Layer, why: Message) -> Result<Option<AssetId>, Failure> {
@@ -233,14 +268,15 @@ impl Work<'_> {
         let message = self.message(code).with("layer", shown(layer)).with("reason", why);
         let report = ItemReport {
             result: json!({ "asset": kept }),
-            counters: Counters { error: 1, ..Counters::default() },
+            counters: Counters { error: 1, part: 1, ..Counters::default() },
             lines: vec![self.parent.line(LogType::UploadError, message)],
         };
         self.parent.commit(self.context, key, Effect::Nothing, move |_| report).await?;
         Ok(kept)
     }
 
-    fn part(&self, key: &str, layer: &Layer, made: &Made, found: &Layers) -> Part {
+    fn part(&self, key: &str, layer: &Layer, drawn: &Drawn, found: &Layers) -> Part {
+        let Drawn { made, making, built_on } = drawn;
         Part {
             company: self.context.run.company,
             parent: self.parent.asset,
@@ -257,8 +293,9 @@ impl Work<'_> {
                     layer: Some(Box::new(self.facts(layer, found))),
                     ..pictures::facts(&made.picture)
                 },
-                making: self.making(layer),
+                making: making.clone(),
             },
+            built_on: *built_on,
             marking: self.processing.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),

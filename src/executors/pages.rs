@@ -296,7 +296,7 @@ impl Work<'_> {
                     Message::new(code).with("file", shown).with("page", page).with("reason", reason::other(why));
                 let report = ItemReport {
                     result: json!({ "asset": kept }),
-                    counters: Counters { error: 1, ..Counters::default() },
+                    counters: Counters { error: 1, part: 1, ..Counters::default() },
                     lines: vec![self.parent.line(LogType::PdfRipError, message)],
                 };
                 self.parent.commit(self.context, &key, Effect::Nothing, move |_| report).await?;
@@ -357,6 +357,7 @@ impl Work<'_> {
                     ..Making::default()
                 },
             },
+            built_on: None,
             marking: self.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),

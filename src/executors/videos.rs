@@ -293,6 +293,7 @@ impl Work<'_> {
                 facts: PictureFacts { video: Some(Box::new(facts)), ..PictureFacts::default() },
                 making: Making::default(),
             },
+            built_on: None,
             marking: self.marking,
             by: self.context.run.responsible,
             at: self.context.clock.now(),
@@ -356,8 +357,8 @@ impl Work<'_> {
             .with("preset", preset)
             .with("reason", why);
         let lines = vec![self.parent.line(log_type, message)];
-        let counters =
-            Counters { error: i64::from(!is_missing), warning: i64::from(is_missing), ..Counters::default() };
+        let (error, warning) = (i64::from(!is_missing), i64::from(is_missing));
+        let counters = Counters { error, part: error, warning, ..Counters::default() };
         let report = ItemReport { result: json!({ "asset": kept }), counters, lines };
         self.parent.commit(self.context, &key(id), Effect::Nothing, move |_| report).await?;
         Ok(ControlFlow::Continue(kept))

@@ -135,8 +135,13 @@ impl Making {
 /// `preserveCrop` is false; only then, or where there is none, an automatic one is heard.
 fn crop(options: &ProcessingOptions, existing: Option<Crop>) -> Option<Crop> {
     let manual = options.manual_crop_options.filter(ManualCropOptions::cuts).map(Crop::Manual);
-    let kept = existing.filter(|_| options.preserve_crop.unwrap_or(true));
+    let kept = kept_crop(options, existing);
     manual.or(kept).or_else(|| automatic_crop(options))
+}
+
+/// What an order leaves of the crop that is there.
+pub fn kept_crop(options: &ProcessingOptions, existing: Option<Crop>) -> Option<Crop> {
+    existing.filter(|_| options.preserve_crop.unwrap_or(true))
 }
 
 fn automatic_crop(options: &ProcessingOptions) -> Option<Crop> {

@@ -20,7 +20,7 @@ pub struct Counters {
     /// Those of them whose content the asset does not have.
     pub left_out: i64,
     pub update: i64,
-    /// Those of `success` and `update` that are no files, but pages, layers and renditions made of them.
+    /// Those of `success`, `update` and `error` that are about no files, but about pages, layers and renditions made of them.
     pub part: i64,
     pub transfer_success: i64,
     pub transfer_error: i64,

@@ -297,7 +297,10 @@ async fn part_of(
     if let Some(passed) = passed(tx, company, parent, &part.parent_blob, now).await? {
         return Ok(passed);
     }
-    let filed = parts::file(tx, part).await.map_err(unexpected)?;
+    let filed = match parts::file(tx, part).await {
+        Err(AssetError::Overtaken(asset)) => return Ok(Applied::Overtaken(asset)),
+        filed => filed.map_err(unexpected)?,
+    };
     if !derived.is_empty() {
         derive(tx, company, filed.asset(), derived, now).await?;
     }

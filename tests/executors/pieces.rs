@@ -123,6 +123,33 @@ async fn a_layer_that_is_processed_again_stays_one() {
     assert_eq!((now.master.making, now.master.pixels), (before.master.making, before.master.pixels));
 }
 
+/// As each night: the same file again, with what was set on one of its layers since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crop_set_on_a_layer_is_kept_as_that_of_any_asset() {
+    let world = World::new().await;
+    upload(&world, "ad.psd", &poster().bytes(), layer_options()).await;
+    let whole = known(&world, "ad_Seal").await;
+    let crop = json!({ "left": 1, "right": 1, "top": 1, "bottom": 1 });
+    let handle = format!("a|{}", whole.id);
+    let order = json!({ "assetHandleArray": [handle], "emailSetting": "None", "manualCropOptions": crop });
+    world.run(JobKind::ReprocessAssets, order).await.succeeded();
+    let cropped = known(&world, "ad_Seal").await;
+    assert_ne!(cropped.master.pixels, whole.master.pixels);
+    for keeps in [json!({}), json!({ "preserveCrop": true })] {
+        let done = upload(&world, "ad.psd", &poster().bytes(), with(layer_options(), keeps.clone())).await;
+        let now = known(&world, "ad_Seal").await;
+        assert_eq!(
+            (now.master.pixels, now.master.making.crop),
+            (cropped.master.pixels, cropped.master.making.crop),
+            "{keeps}: {}",
+            done.text()
+        );
+    }
+    upload(&world, "ad.psd", &poster().bytes(), with(layer_options(), json!({ "preserveCrop": false }))).await;
+    let now = known(&world, "ad_Seal").await;
+    assert_eq!((now.master.pixels, now.master.making.crop), (whole.master.pixels, None));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_taken_out_of_the_trash_is_marked_by_the_order() {
     for (ready, preserve, expected) in

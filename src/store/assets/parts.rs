@@ -14,8 +14,9 @@ use super::{AssetError, Contexts, next_change};
 use crate::model::asset::TrashState;
 use crate::model::handle;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::model::making::{Crop, Making};
 use crate::model::name::FileName;
-use crate::store::rows::{constant, get};
+use crate::store::rows::{constant, get, json as json_of};
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A part as a job made it.
@@ -32,6 +33,8 @@ pub struct Part {
     /// Where a part that is new goes, below the company root; otherwise beside its parent.
     pub folder: Option<String>,
     pub master: Master,
+    /// Of a layer, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
+    pub built_on: Option<Crop>,
     pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
@@ -43,6 +46,7 @@ struct Held {
     name: String,
     folder: FolderId,
     in_trash: bool,
+    making: Making,
 }
 
 impl Store {
@@ -66,6 +70,26 @@ impl Store {
         .await
         .map(|id| id.map(AssetId))
         .map_err(StoreError::doing("look for a part of an asset"))
+    }
+
+    /// The crop that was set on what was made of `parent` under a key, also if it is in the trash.
+    pub async fn crop_of_part(
+        &self,
+        company: CompanyId,
+        parent: AssetId,
+        key: &str,
+    ) -> Result<Option<Crop>, StoreError> {
+        let row = sqlx::query(
+            "SELECT making FROM asset
+             WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .bind(key)
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for a part of an asset"))?;
+        Ok(row.map(|row| json_of::<Making>(&row, "making")).transpose()?.and_then(|making| making.crop))
     }
 
     /// Whether anything that was made of `parent` is there, outside of the trash.
@@ -111,6 +135,9 @@ impl Store {
 /// Files a part in its folder, or in the place of what was made of the parent under the same key.
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
+    if part.master.making.layer.is_some() && held.making.crop != part.built_on {
+        return Err(AssetError::Overtaken(held.id));
+    }
     let name = FileName { stem: held.name.clone(), ..part.name };
     let replacement = Replacement {
         company: part.company,
@@ -184,7 +211,7 @@ pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, origin: &Origin
 
 async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, name, folder_id, trash_state FROM asset
+        "SELECT id, name, folder_id, trash_state, making FROM asset
          WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
     )
     .bind(part.company.0)
@@ -199,6 +226,7 @@ async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreEr
             name: get(&row, "name")?,
             folder: FolderId(get(&row, "folder_id")?),
             in_trash: constant::<TrashState>(&row, "trash_state")? == TrashState::InTrash,
+            making: json_of(&row, "making")?,
         })
     })
     .transpose()
