@@ -17,15 +17,14 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::RangeInclusive;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::published::{create_afresh, open_file};
 use crate::model::listing::{Entry, Listed};
 
 /// Small manifests are not worth writing anew.
@@ -98,15 +97,8 @@ impl Manifest {
         }
     }
 
-    /// To be read, if there is one. What lies there in its place, as a pipe, is not waited for.
     fn open(&self) -> io::Result<Option<File>> {
-        let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
-        match File::options().read(true).custom_flags(without_waiting).open(&self.path) {
-            Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
-            Ok(_) => Err(io::Error::other("it is no file")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        open_file(&self.path)
     }
 
     /// Writes it anew: names that are not there are left out.
@@ -200,15 +192,6 @@ impl Manifest {
 
 /// A line names a file, which has a path of some kilobytes at most.
 const LONGEST_LINE: u64 = 1 << 16;
-
-/// A new file in the place of what may lie there: a link would be written through.
-fn create_afresh(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    OpenOptions::new().write(true).create_new(true).open(path)
-}
 
 /// What file systems round times to.
 const GRAINS: [Duration; 4] =
@@ -446,6 +429,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = Manifest::of(folder.path(), "manifest.jsonl");
         (folder, manifest)
+    }
+
+    /// As of a file that somebody has made longer: it has gigabytes of zeros, and no line.
+    #[test]
+    fn a_line_that_no_publish_writes_is_not_read_into_memory() {
+        let (folder, manifest) = manifest();
+        manifest.write([entry("a.tif", true)].into_iter(), closing(1, "now")).unwrap();
+        let whole = manifest.read().unwrap();
+        assert_eq!(whole.lines_of(|_| true).len(), 1);
+        let file = OpenOptions::new().write(true).open(folder.path().join("manifest.jsonl")).unwrap();
+        file.set_len(64 << 30).unwrap();
+        let read = manifest.read().unwrap();
+        assert!(read.lines_of(|_| true).is_empty(), "it is somebody else's");
     }
 
     #[test]

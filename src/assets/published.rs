@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::ioctl_ficlone;
+use rustix::fs::{OFlags, ioctl_ficlone};
 
 use super::blobs::{self, BlobError};
 use super::manifest::{Manifest, Totals};
@@ -314,9 +314,45 @@ pub fn remove_file(path: &Path) -> Result<(), BlobError> {
     }
 }
 
+/// A new file in the place of what may lie there: a link would be written through, and a pipe waited for.
+pub fn create_afresh(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// A file to be read, if there is one. What lies there in its place, as a pipe, is not waited for.
+pub fn open_file(path: &Path) -> io::Result<Option<File>> {
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    match File::options().read(true).custom_flags(without_waiting).open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Err(io::Error::other("it is no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_created_afresh_goes_through_no_link_and_waits_for_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, path) = (folder.path().join("elsewhere"), folder.path().join("draft"));
+        fs::write(&elsewhere, "theirs").unwrap();
+        let pipe = || assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let link = || std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        for lay in [&pipe as &dyn Fn(), &link] {
+            lay();
+            create_afresh(&path).unwrap().write_all(b"ours").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "ours");
+            fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "theirs");
+    }
 
     #[test]
     fn a_number_that_nobody_can_have_come_to_is_told_and_not_believed() {

@@ -8,12 +8,12 @@
 //! While one is being written there are two of a name: whichever is there then, it is ours.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::{TreeError, Trees, doing};
-use crate::assets::published::{SEARCH, TEMPORARY, is_same_file, remove_file};
+use crate::assets::published::{SEARCH, TEMPORARY, create_afresh, is_same_file, open_file};
 use crate::assets::stamp::Stamp;
 use crate::store::publishing::Side;
 
@@ -39,8 +39,8 @@ impl Extras {
 impl Trees {
     pub(super) fn extras(&self) -> Extras {
         let read = || -> io::Result<Extras> {
-            let file = File::open(self.hidden("extras"))?;
-            Ok(Extras(serde_json::from_reader(Read::take(file, LONGEST))?))
+            let file = open_file(&self.hidden("extras"))?.ok_or(io::ErrorKind::NotFound)?;
+            Ok(Extras(serde_json::from_reader(file.take(LONGEST))?))
         };
         // Without it nothing is known, as after an earlier version.
         read().unwrap_or_default()
@@ -49,7 +49,8 @@ impl Trees {
     fn keep_extras(&self, extras: &Extras) -> Result<(), TreeError> {
         let (path, draft) = (self.hidden("extras"), self.hidden("extras~"));
         let text = serde_json::to_vec(&extras.0).map_err(|error| doing("write", &draft)(error.into()))?;
-        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path));
+        let written = create_afresh(&draft).and_then(|mut file| file.write_all(&text));
+        let written = written.and_then(|()| fs::rename(&draft, &path));
         written.map_err(doing("write", &path))
     }
 
@@ -88,9 +89,8 @@ impl Trees {
         extras: &mut Extras,
     ) -> Result<(), TreeError> {
         let (path, temporary) = (tree.join(name), tree.join(TEMPORARY));
-        remove_file(&temporary)?;
         let written = (|| {
-            let mut file = File::create(&temporary)?;
+            let mut file = create_afresh(&temporary)?;
             io::copy(&mut content, &mut file)?;
             file.flush()?;
             file.sync_all()?;
