@@ -484,24 +484,14 @@ impl Part {
             let mut freed = std::pin::pin!(freed);
             freed.as_mut().enable();
             let now = Instant::now();
-            let tried = self.try_place(network, now);
-            // Each that waits looks again whenever something is freed: of one address only so many do.
-            if tried.is_err() && in_line.is_none() {
-                in_line = InLine::of(&budget, network);
+            let Err(next) = self.try_place(network, now) else { return Ok(()) };
+            in_line = in_line.or_else(|| InLine::of(&budget, network));
+            if in_line.is_none() || now >= end {
+                budget.turn_away_from(network);
+                return Err(Busy::Address);
             }
-            match tried {
-                Err(_) if in_line.is_none() => {
-                    budget.turn_away_from(network);
-                    return Err(Busy::Address);
-                }
-                Ok(()) => return Ok(()),
-                Err(_) if now >= end => {
-                    budget.turn_away_from(network);
-                    return Err(Busy::Address);
-                }
-                // Whichever comes first: it is looked at again.
-                Err(next) => _ = tokio::time::timeout_at(next.unwrap_or(end).min(end), freed).await,
-            }
+            // Whichever comes first: it is looked at again.
+            _ = tokio::time::timeout_at(next.unwrap_or(end).min(end), freed).await;
         }
     }
 
@@ -857,6 +847,16 @@ mod tests {
         assert_eq!(come(sender("192.0.2.1", 4), later + COMES_WITHIN).await.unwrap_err(), None);
         let mut refused = budgets.charge_to(sender("192.0.2.1", 4));
         assert_eq!(refused.come(&parts(false)).await, Err(Busy::Address), "after a while");
+        // Each that waits looks again whenever something is freed: only so many do.
+        let mut in_line = Vec::new();
+        for _ in 0..MOST_IN_LINE {
+            let mut charge = budgets.charge_to(sender("192.0.2.1", 4));
+            let mut waits = Box::pin(async move { charge.come(&parts(false)).await.map(|()| charge) });
+            assert!((&mut waits).now_or_never().is_none());
+            in_line.push(waits);
+        }
+        assert_eq!(refused.come(&parts(false)).now_or_never(), Some(Err(Busy::Address)), "at once");
+        drop(in_line);
         // With its login a request gives its place back.
         held.last_mut().unwrap().accept().await.unwrap();
         refused.come(&parts(false)).await.unwrap();

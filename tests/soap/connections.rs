@@ -478,7 +478,6 @@ async fn flood(mut raw: Raw) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the flood is bounded by its address before it holds so many bytes: to be written anew"]
 async fn little_requests_by_hundreds_do_not_shut_out_a_login() {
     let server = server(|config| config.server.max_bytes_before_login = "2 MiB".parse().unwrap()).await;
     assert_eq!(server.soap(ADA, &inside()).await.status, 200);
