@@ -1,9 +1,13 @@
 //! Looks at places that may never answer, such as a disk behind a network that is gone.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 /// How long a look at one place may take until it is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +54,47 @@ where
     }
     found.resize_with(places.len(), || Err(silent()));
     found
+}
+
+/// A place that is looked at again and again, by one thread at a time: however often it is asked, no more than one hangs. Clones
+/// are the same place.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    name: Arc<str>,
+    turn: Arc<Semaphore>,
+    pub(crate) patience: Duration,
+}
+
+impl Watched {
+    /// The name is said of a place that does not answer.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), turn: Arc::new(Semaphore::new(1)), patience: PATIENCE }
+    }
+
+    /// What the place answers, or an error after a while in which it did not.
+    pub async fn look<R: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> io::Result<R> + Send + 'static,
+    ) -> io::Result<R> {
+        let looked = timeout(self.patience, self.wait(look)).await;
+        looked.unwrap_or_else(|_| {
+            let said = format!("{} has not answered for {} seconds", self.name, self.patience.as_secs_f64());
+            Err(io::Error::new(io::ErrorKind::TimedOut, said))
+        })
+    }
+
+    /// On a thread of its own, for which the end of the daemon does not wait.
+    async fn wait<R: Send + 'static>(&self, look: impl FnOnce() -> io::Result<R> + Send + 'static) -> io::Result<R> {
+        let turn = self.turn.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let (tell, told) = oneshot::channel();
+        std::thread::Builder::new().name("look".to_owned()).spawn(move || {
+            let found = look();
+            drop(turn);
+            // Whoever asked may have gone.
+            let _ = tell.send(found);
+        })?;
+        told.await.map_err(io::Error::other)?
+    }
 }
 
 /// One of the looks under way, until it is dropped.

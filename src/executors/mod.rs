@@ -11,6 +11,7 @@ pub mod export;
 mod failure;
 mod filing;
 mod layers;
+mod mounts;
 mod optimize;
 mod options;
 mod pages;

@@ -52,7 +52,8 @@ pub async fn sort_out(
     files: Vec<Found>,
 ) -> Result<(Vec<Sheet>, Vec<Found>), Failure> {
     let directory = directory.clone();
-    let sorted = workshop.work(move |_| {
+    let mount = workshop.ingest_mount();
+    let sorted = mount.work(move |_| {
         let (mut sheets, mut others) = (Vec::new(), Vec::new());
         for found in files {
             match form(&directory, &found) {
@@ -237,7 +238,8 @@ async fn copy(
     key: &str,
 ) -> Result<(String, usize), Unmade> {
     let blobs = workshop.blobs.clone();
-    let stored = workshop.work(move |stop| {
+    let mount = workshop.ingest_mount();
+    let stored = mount.work(move |stop| {
         let source = directory.open(&found.relative).map_err(|error| Unmade::Refused(reason::of_ingest(&error)))?;
         let Source { mut file, stamp } = source;
         blobs.store(&mut file, sheet::LARGEST, stop).map_err(|error| match error {

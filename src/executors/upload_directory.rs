@@ -95,7 +95,8 @@ impl UploadDirectory {
         let (settings, root) = (self.workshop.settings.clone(), company_root.to_owned());
         let (server_dir, subfolders) = (self.order.server_dir.clone(), self.order.include_subfolders);
         let stop = context.stop_token().clone();
-        let listed = self.workshop.work(move |abandoned| {
+        let mount = self.workshop.ingest_mount();
+        let listed = mount.work(move |abandoned| {
             let directory = CompanyFolder::open(&settings.ingest_root, &root)?.directory(&server_dir)?;
             let listing = directory.walk(&Walk {
                 subfolders,
@@ -154,7 +155,8 @@ impl UploadDirectory {
         let limit = self.workshop.settings.ingest.max_file_bytes.get();
         let workshop = self.workshop.clone();
         let working = context.working_on(incoming.shown.clone());
-        let stored = self.workshop.work(move |stop| -> Result<_, Unmade> {
+        let mount = self.workshop.ingest_mount();
+        let stored = mount.work(move |stop| -> Result<_, Unmade> {
             let mut source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
             let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });
             let bytes = source.stamp.bytes;

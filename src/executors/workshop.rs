@@ -11,6 +11,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::mounts::{Mount, Mounts};
 use super::pictures::Unmade;
 use super::{Context, Failure, Settings, failure, reason};
 use crate::assets::blobs::Blobs;
@@ -29,6 +30,8 @@ pub struct Workshop {
     pub crew: Arc<Crew>,
     pool: Pool,
     benches: Arc<Semaphore>,
+    /// Folders that are worked in apart from everything else.
+    pub(super) mounts: Mounts,
     pub(super) marks: Marks,
     /// Held alone by a suspect, and together by everybody else.
     gate: Arc<RwLock<()>>,
@@ -70,15 +73,22 @@ enum Beside {
 impl Workshop {
     pub fn new(settings: Settings, blobs: Blobs, marks: Marks) -> Self {
         let benches = Arc::new(Semaphore::new(settings.parallel.max(1)));
+        let mounts = Mounts::new(settings.parallel.max(1));
         let launcher = Launcher::new(&settings.binary, &settings.scratch);
         let pool = Pool::new(launcher.clone(), settings.pool_limits());
         let crew = Arc::new(pool.crew());
-        Self { settings: Arc::new(settings), blobs, launcher, crew, pool, benches, marks, gate: Arc::default() }
+        let (settings, gate) = (Arc::new(settings), Arc::default());
+        Self { settings, blobs, launcher, crew, pool, benches, mounts, marks, gate }
     }
 
     /// The same workshop with a crew of its own, which ends with the last clone of what is returned.
     pub fn for_one_run(&self) -> Self {
         Self { crew: Arc::new(self.pool.crew()), ..self.clone() }
+    }
+
+    /// Where server directories lie.
+    pub fn ingest_mount(&self) -> Mount {
+        self.mounts.of(&self.settings.ingest_root)
     }
 
     /// Does work that blocks or computes on a thread of its own, when there is a free place. It is given a question to ask
@@ -89,7 +99,7 @@ impl Workshop {
     ) -> Result<T, Failure> {
         let gate = self.gate.clone();
         let enter = async move { Ok(gate.read_owned().await) };
-        self.at_bench(enter, move |_together, stop| work(stop)).await
+        at_bench(self.benches.clone(), enter, move |_together, stop| work(stop)).await
     }
 
     /// The same for work on the bytes of a stored file.
@@ -139,34 +149,33 @@ impl Workshop {
             }
             made
         };
-        self.at_bench(entrance.enter(), work).await?
+        at_bench(self.benches.clone(), entrance.enter(), work).await?
     }
+}
 
-    /// A task of its own waits for the place. The future that is returned may be one of many in a stream that nobody asks
-    /// just then, because who would ask waits for a place as well: given to the future, the place would be held by it for
-    /// ever, and all work of all jobs would end.
-    async fn at_bench<G: Send + 'static, T: Send + 'static>(
-        &self,
-        enter: impl Future<Output = Result<G, Failure>> + Send + 'static,
-        work: impl FnOnce(G, &dyn Fn() -> bool) -> T + Send + 'static,
-    ) -> Result<T, Failure> {
-        let benches = self.benches.clone();
-        let abandoned = CancellationToken::new();
-        let guard = abandoned.clone().drop_guard();
-        let task = tokio::spawn(async move {
-            let place = benches.acquire_owned().await.map_err(failure::internal)?;
-            // Whoever waits here has a place: those it waits for have theirs, and come to their end.
-            let entered = enter.await?;
-            let work = move || {
-                let _place = place;
-                work(entered, &|| abandoned.is_cancelled())
-            };
-            tokio::task::spawn_blocking(work).await.map_err(failure::internal)
-        });
-        let done = AbortOnDropHandle::new(task).await;
-        drop(guard);
-        done.map_err(failure::internal)?
-    }
+/// A task of its own waits for the place. The future that is returned may be one of many in a stream that nobody asks
+/// just then, because who would ask waits for a place as well: given to the future, the place would be held by it for
+/// ever, and all work of all jobs would end.
+pub(super) async fn at_bench<G: Send + 'static, T: Send + 'static>(
+    benches: Arc<Semaphore>,
+    enter: impl Future<Output = Result<G, Failure>> + Send + 'static,
+    work: impl FnOnce(G, &dyn Fn() -> bool) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let abandoned = CancellationToken::new();
+    let guard = abandoned.clone().drop_guard();
+    let task = tokio::spawn(async move {
+        let place = benches.acquire_owned().await.map_err(failure::internal)?;
+        // Whoever waits here has a place: those it waits for have theirs, and come to their end.
+        let entered = enter.await?;
+        let work = move || {
+            let _place = place;
+            work(entered, &|| abandoned.is_cancelled())
+        };
+        tokio::task::spawn_blocking(work).await.map_err(failure::internal)
+    });
+    let done = AbortOnDropHandle::new(task).await;
+    drop(guard);
+    done.map_err(failure::internal)?
 }
 
 /// The way in for a file that is to be marked.

@@ -661,7 +661,22 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
         "{held}"
     );
     assert!(boot.exists());
+    // A publish says why it waits, and nobody waits with it.
+    let publish =
+        ["submit", "--kind", "imageServingPublish", "--publish", "Full", "--user", "ada@acme.example", "--json"];
+    let run: Value = serde_json::from_str(&place.run(&publish).ok()).unwrap();
+    let run = run["run"].to_string();
+    let log = || place.run(&["jobs", "log", &run]).ok();
+    service::until("it gives up", || log().contains("image-serving has not answered for 5 seconds").then_some(()));
+    place.draw("later/boot.png", 120);
+    let upload = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "later", "--wait"];
+    place.run(&upload).ok();
     drop(dead);
+    let ended = || {
+        let shown: Value = serde_json::from_str(&place.run(&["jobs", "show", &run, "--json"]).ok()).unwrap();
+        (shown["state"] == "Done").then(|| shown["outcome"].clone())
+    };
+    assert_eq!(service::until("it is done when the disk is back", ended), "Succeeded", "{}", log());
     let swept = clean(&place);
     assert!(!swept.contains("Nothing was removed") && !boot.exists(), "{swept}");
     assert_eq!(daemon.terminate(), Some(0));

@@ -52,6 +52,7 @@ use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::mounts::Mount;
 use super::recipe::Recipes;
 use super::{Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::manifest::Totals;
@@ -197,6 +198,7 @@ struct Run<'a> {
     /// As it was when the attempt began.
     state: ContextState,
     trees: Trees,
+    mount: Mount,
     start: Start,
     /// Readers saw it, but another publish has begun before all was told.
     is_passed: bool,
@@ -216,6 +218,7 @@ impl<'a> Run<'a> {
         let attempt = format!("run {}, attempt {}", context.run.fence.instance, context.run.fence.attempt);
         let root = &publish.workshop.settings.publish_root;
         let trees = Trees::of(root, publish.rule.kind, &company_root)?.in_turn(&attempt);
+        let mount = publish.workshop.mounts.of(trees.folder());
         let mut done = context.done_of(&[STAGED, SWITCHED, MIRRORED]).await?;
         let before = match context.last_below(BEGIN).await? {
             Some((_, start)) => Some(read_start(start)?),
@@ -229,13 +232,13 @@ impl<'a> Run<'a> {
             before => {
                 done.clear();
                 is_new = true;
-                take_number(publish, context, &trees, &state, before.is_some()).await?
+                take_number(publish, context, (&trees, &mount), &state, before.is_some()).await?
             }
         };
         let is_passed = is_passed && is_switched;
         if !is_passed {
             let (trees, stop) = (trees.clone(), context.stop_token().clone());
-            let taken = publish.workshop.work(move |abandoned| {
+            let taken = mount.work(move |abandoned| {
                 let stop = || abandoned() || stop.is_cancelled();
                 trees.take_turn(&stop)?;
                 // What a publish that was stopped had brought is wanted by nobody, and may fill the disk.
@@ -247,7 +250,7 @@ impl<'a> Run<'a> {
         }
         let recipes = Recipes::load(context.store(), context.run.company, &publish.workshop).await?;
         let made = AtomicUsize::new(0);
-        Ok(Self { publish, context, company_root, state, trees, start, is_passed, done, recipes, made })
+        Ok(Self { publish, context, company_root, state, trees, mount, start, is_passed, done, recipes, made })
     }
 
     /// A number for something that is made, its own in this attempt.
@@ -261,14 +264,14 @@ impl<'a> Run<'a> {
         work: impl FnOnce(&Trees, &dyn Fn() -> bool) -> Result<T, TreeError> + Send + 'static,
     ) -> Result<T, Failure> {
         let (trees, stop) = (self.trees.clone(), self.context.stop_token().clone());
-        let done = self.publish.workshop.work(move |abandoned| work(&trees, &|| abandoned() || stop.is_cancelled()));
+        let done = self.mount.work(move |abandoned| work(&trees, &|| abandoned() || stop.is_cancelled()));
         Ok(done.await??)
     }
 
     /// The tree that readers see.
     async fn live(&self) -> Result<Option<Side>, Failure> {
         let trees = self.trees.clone();
-        Ok(self.publish.workshop.work(move |_| trees.live()).await??)
+        Ok(self.mount.work(move |_| trees.live()).await??)
     }
 
     fn is_done(&self, item: &str) -> bool {
@@ -328,7 +331,7 @@ impl<'a> Run<'a> {
     async fn changes_anything(&self) -> Result<bool, Failure> {
         let store = self.context.store();
         let trees = self.trees.clone();
-        let is_there = self.publish.workshop.work(move |_| {
+        let is_there = self.mount.work(move |_| {
             let live = trees.live()?;
             Ok::<_, TreeError>(live.is_some_and(|side| trees.tree(side).is_dir()))
         });
@@ -625,7 +628,7 @@ impl<'a> Run<'a> {
         match self.publish.publish_type {
             PublishType::FullWithSearch if item == STAGED => {
                 let trees = self.trees.clone();
-                let file = Arc::new(self.publish.workshop.work(move |_| trees.scratch()).await??);
+                let file = Arc::new(self.mount.work(move |_| trees.scratch()).await??);
                 record::search_lines(self, &file).await?;
                 Ok(Search::Write(file))
             }
@@ -750,12 +753,12 @@ fn read_start(start: Value) -> Result<Start, Failure> {
 async fn take_number(
     publish: &Publish,
     context: &Context,
-    trees: &Trees,
+    (trees, mount): (&Trees, &Mount),
     state: &ContextState,
     is_anew: bool,
 ) -> Result<Start, Failure> {
     let (trees, known) = (trees.clone(), state.publish_seq);
-    let looked = publish.workshop.work(move |_| Ok::<_, TreeError>((trees.live()?, trees.newest(known)?)));
+    let looked = mount.work(move |_| Ok::<_, TreeError>((trees.live()?, trees.newest(known)?)));
     let (live, newest) = looked.await??;
     let live_seq = live.map_or(0, |side| state.seq_of(side));
     let mut lines = Vec::new();

@@ -208,7 +208,7 @@ async fn bring_new(
         .map(|(asset, name, blobs)| async move {
             let (trees, store) = (run.trees.clone(), run.publish.workshop.blobs.clone());
             let (progress, stop) = (run.context.clone(), run.context.stop_token().clone());
-            let brought = run.publish.workshop.work(move |abandoned| {
+            let brought = run.mount.work(move |abandoned| {
                 let _working = progress.working_on(name);
                 let stop = || abandoned() || stop.is_cancelled();
                 blobs.iter().try_for_each(|blob| trees.bring(&store, blob, &stop))
@@ -466,7 +466,7 @@ pub async fn search_lines(run: &Run<'_>, file: &Arc<File>) -> Result<(), Failure
         }
         if text.len() >= WRITTEN || assets.is_empty() {
             let (file, text) = (file.clone(), std::mem::take(&mut text));
-            let written = run.publish.workshop.work(move |_| (&*file).write_all(text.as_bytes())).await?;
+            let written = run.mount.work(move |_| (&*file).write_all(text.as_bytes())).await?;
             written.map_err(|error| Failure::of_io(&error, format!("cannot write search data: {error}")))?;
         }
         match assets.last() {

@@ -68,7 +68,13 @@ impl PlaceArgs {
     /// SQLite keeps writers apart. A database that is older than its files is one of which not everything can be told.
     pub async fn open(&self) -> Result<Place, Failure> {
         let place = self.open_to_repair().await?;
-        if let Some(age) = place.services.age(&parts::beside(&place.config)).await? {
+        let age = match place.daemon_runs() {
+            // It has looked at the files when it started. A look at a disk that hangs could keep this command for good, where
+            // that of the daemon waits for the same file.
+            true => place.services.restored().await?.map(Age::from),
+            false => place.services.age(&parts::beside(&place.config)).await?,
+        };
+        if let Some(age) = age {
             let (follows, _) = age.consequence();
             warn(&match age {
                 Age::Older | Age::Unknown => format!("the database {age}: what came since is not in it, and {follows}"),

@@ -182,6 +182,11 @@ impl Trees {
         }
     }
 
+    /// Where the trees of all companies are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The same for an attempt, which is named as no other is.
     pub fn in_turn(self, attempt: &str) -> Self {
         Self { turn: Some(attempt.into()), ..self }
