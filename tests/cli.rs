@@ -274,6 +274,16 @@ fn what_the_configuration_says_of_accounts_and_addresses_holds() {
     assert!(run(&["company", "expire", "Acme", "--never"], "").ok().contains("does not expire"));
     let (head, _) = daemon.get("/api/jobs", Some(("ada@acme.example", "fourteen chars")));
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for (at, said) in [
+        ("2090-07-01T12:00Z", "expires at 2090-07-01 14:00:00"),
+        ("2090-07-01", "expires at 2090-07-01 00:00:00"),
+        ("2090-07-01T12:00:00+02:00", "expires at 2090-07-01 12:00:00"),
+    ] {
+        let expired = run(&["company", "expire", "Acme", "--at", at], "").ok();
+        assert!(expired.contains(said), "{at}: {expired}");
+    }
+    assert!(run(&["company", "expire", "Acme", "--at", "soon"], "").refused().contains("\"soon\" is not a time"));
+    assert!(run(&["company", "expire", "Acme", "--never"], "").ok().contains("does not expire"));
     assert!(run(&["company", "expire", "Nobody"], "").refused().contains("prepress company list"));
 }
 

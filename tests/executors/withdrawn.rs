@@ -17,7 +17,7 @@ use crate::pages::{booklet, encrypted};
 use crate::publish::{asset, change, mark};
 use crate::sets::COLOURS;
 use crate::videos::{film, preset};
-use crate::world::{Done, World, directory, jpeg, read, with};
+use crate::world::{Done, World, directory, jpeg, moments, read, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
@@ -285,7 +285,7 @@ async fn no_page_is_made_of_a_document_that_was_deleted_meanwhile() {
         with(directory("in"), pdf_options())
     };
     for way in [Way::Trashed, Way::Emptied, Way::Removed] {
-        deleted_at_many_moments(way, (1..400).step_by(9), "book", order, "catalog-processed").await;
+        deleted_at_many_moments(way, moments(9), "book", order, "catalog-processed").await;
     }
 }
 
@@ -295,7 +295,7 @@ async fn no_layer_is_made_of_a_file_that_was_deleted_meanwhile() {
         world.put("in/ad.psd", &poster().bytes());
         with(directory("in"), layer_options())
     };
-    deleted_at_many_moments(Way::Trashed, (1..400).step_by(9), "ad", order, "template-processed").await;
+    deleted_at_many_moments(Way::Trashed, moments(9), "ad", order, "template-processed").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -306,7 +306,7 @@ async fn no_rendition_is_made_of_a_film_that_was_deleted_meanwhile() {
         let presets = [preset(world, "a", &[("width", "16")]).await, preset(world, "b", &[]).await];
         with(directory("in"), json!({ "mediaOptions": { "videoEncodingPresetsArray": presets } }))
     };
-    deleted_at_many_moments(Way::Emptied, (1..300).step_by(4), "film", order, "set-created").await;
+    deleted_at_many_moments(Way::Emptied, moments(4), "film", order, "set-created").await;
 }
 
 /// Pages that are there and show another document than their asset has.
@@ -322,7 +322,7 @@ async fn stale(world: &World) -> Vec<Vec<Value>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_the_document_before_go_with_the_one_that_was_deleted_before_it_was_drawn() {
     let (mut undrawn, mut told) = (0, 0);
-    for waits in (1..400).step_by(3) {
+    for waits in moments(3) {
         let world = World::new().await;
         upload(&world, "book.pdf", &three(), pdf_options()).await;
         let before = world.store.asset_named(world.company, "book").await.unwrap().unwrap().master.blob;

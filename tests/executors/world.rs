@@ -353,6 +353,28 @@ impl World {
         if let Some(result) = (Crash { work: executor.run(&context), polls_left: waits }).await {
             return (self.finish(claimed.fence, result, 1).await, false);
         }
+        (self.second_half(claimed, meanwhile).await, true)
+    }
+
+    /// The same, broken off as soon as a query finds something.
+    pub async fn run_in_two_at(
+        &self,
+        kind: JobKind,
+        order: Value,
+        sign: &'static str,
+        meanwhile: impl AsyncFnOnce(),
+    ) -> Done {
+        let (claimed, context) = self.started(kind, order).await;
+        let executor = self.registry().executor(&claimed.spec);
+        tokio::select! {
+            biased;
+            result = executor.run(&context) => panic!("it ended before it was broken off: {result:?}"),
+            () = async { while self.query(sign).await.is_empty() {} } => {}
+        }
+        self.second_half(claimed, meanwhile).await
+    }
+
+    async fn second_half(&self, claimed: Claimed, meanwhile: impl AsyncFnOnce()) -> Done {
         self.store.release_attempt(claimed.fence, Release::Shutdown, self.clock.now()).await.unwrap();
         // The run itself waits behind what is done meanwhile.
         self.execute("UPDATE instance SET not_before_at = not_before_at + 3600000 WHERE state <> 'Done'").await;
@@ -361,7 +383,7 @@ impl World {
         let claimed = self.claim().await;
         let context = self.context(&claimed, CancellationToken::new());
         let result = self.registry().executor(&claimed.spec).run(&context).await;
-        (self.finish(claimed.fence, result, 2).await, true)
+        self.finish(claimed.fence, result, 2).await
     }
 
     /// The same, but every attempt is dropped a little later than the one before: after each point at which it waits.
@@ -494,4 +516,9 @@ pub fn with(mut order: Value, more: Value) -> Value {
 
 pub fn directory(server_dir: &str) -> Value {
     json!({ "serverDir": server_dir, "includeSubfolders": true, "readyForPublish": true, "emailSetting": "None" })
+}
+
+/// How often a job waits before something is done meanwhile: close together at first, where it is short on a fast machine.
+pub fn moments(step: usize) -> impl Iterator<Item = usize> {
+    (1..50).step_by(step.div_ceil(3)).chain((50..400).step_by(step))
 }

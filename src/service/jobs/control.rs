@@ -162,7 +162,13 @@ impl Services {
         };
         let Some((shown, of)) = self.shown(&target, no_run).await? else { return Ok(None) };
         self.in_company_for(caller, verb, &handle::company(of)).await?;
+        let job = target.job();
         let Acted { effect, stopped, behind } = self.act(caller, verb, of, target, text).await?;
+        let shown = match verb {
+            // Whoever looks at the handle wants to see the run that follows.
+            Verb::Execute => self.shown(&Target::Job(job), no_run).await?.map_or(shown, |(shown, _)| shown),
+            Verb::Stop | Verb::Pause | Verb::Resume | Verb::Delete | Verb::Retry => shown,
+        };
         let stops =
             stopped.runs.iter().map(|run| StoppedRun { run: run.id.0, handle: handle::run(of, &run.name, run.id) });
         Ok(Some(Controlled { effect, stops: stops.collect(), stops_more: stopped.more, behind, ..shown }))

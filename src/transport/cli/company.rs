@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
 use super::failure::{Exit, Failure};
 use super::place::PlaceArgs;
+use super::schedule::instant;
 use super::screen::{Paint, Screen};
 use super::table::{Column, Table, Value};
 use crate::model::handle;
@@ -26,9 +26,9 @@ pub enum CompanyCommand {
         /// Its number, the 47 of the handle c|47 (default: the next free one)
         #[arg(long)]
         id: Option<i64>,
-        /// When it expires, such as 2027-12-31T00:00:00+01:00 (default: never)
-        #[arg(long, value_name = "TIME", value_parser = instant)]
-        expires: Option<DateTime<Utc>>,
+        /// When it expires: 2027-12-31, 2027-12-31T12:00 (both in the zone of the data) or 2027-12-31T12:00Z (default: never)
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -37,9 +37,9 @@ pub enum CompanyCommand {
     Expire {
         /// Its name
         name: String,
-        /// When, such as 2027-12-31T00:00:00+01:00 (default: now)
-        #[arg(long, value_name = "TIME", value_parser = instant, conflicts_with = "never")]
-        at: Option<DateTime<Utc>>,
+        /// When: 2027-12-31, 2027-12-31T12:00 (both in the zone of the data) or 2027-12-31T12:00Z (default: now)
+        #[arg(long, value_name = "TIME", conflicts_with = "never")]
+        at: Option<String>,
         /// It does not expire, or is open again
         #[arg(long)]
         never: bool,
@@ -67,6 +67,7 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
     match command {
         CompanyCommand::Expire { name, at, never } => {
             let now = place.services.clock().now();
+            let at = at.map(|text| instant(&text, place.times().zone)).transpose()?;
             let company = place.services.set_expiry(&name, (!never).then(|| at.unwrap_or(now))).await?;
             // Jobs may have waited for it to be open again.
             place.ring();
@@ -89,6 +90,7 @@ pub async fn run(command: CompanyCommand, place: &PlaceArgs, screen: &Screen) ->
                 .line(format!("A file of {company} that has the name of an asset with other content {what}{why}."))?;
         }
         CompanyCommand::Add { name, id, expires, json } => {
+            let expires = expires.map(|text| instant(&text, place.times().zone)).transpose()?;
             let company = place.services.add_company(&name, id.map(CompanyId), expires).await?;
             make_ingest(&place.config.ingest_root().join(&company.root_path))?;
             if json {
@@ -128,11 +130,6 @@ fn same_name(text: &str) -> Result<SameNameSetting, String> {
     text.parse()
         .map(|same_name| SameNameSetting(Some(same_name)))
         .map_err(|_| "must be skip, number or default".to_owned())
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    let read = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
-    read.map_err(|_| "must be a time with its zone, such as 2027-12-31T00:00:00+01:00".to_owned())
 }
 
 /// Makes the folder that the company's producers put files in. Made by root, it belongs to whom the folder above belongs

@@ -77,22 +77,19 @@ impl Services {
         if having.is_empty() {
             having = self.store.companies_with_job(companies, name, true).await?;
         }
-        match having.as_slice() {
-            [] => Ok(None),
-            [company] => self.newest_of(*company, name).await,
-            having => {
-                let mut candidates = Vec::new();
-                for company in having {
-                    let name_of = self.store.company(*company).await?.map(|company| company.name);
-                    candidates.push(Candidate {
-                        handle: handle::submitted_job(*company, name),
-                        company: name_of.unwrap_or_default(),
-                        what: "its newest".to_owned(),
-                    });
-                }
-                Err(ambiguous(name, candidates))
-            }
+        let (mut found, mut candidates) = (None, Vec::new());
+        for company in having {
+            // Of a job that was deleted before it ran there is nothing to look at.
+            let Some(newest) = self.newest_of(company, name).await? else { continue };
+            let name_of = self.store.company(company).await?.map(|company| company.name);
+            candidates.push(Candidate {
+                handle: handle::submitted_job(company, name),
+                company: name_of.unwrap_or_default(),
+                what: "its newest".to_owned(),
+            });
+            found = Some(newest);
         }
+        if candidates.len() > 1 { Err(ambiguous(name, candidates)) } else { Ok(found) }
     }
 
     /// Whether more than one job has, or had, the name that was said, so that another could be meant than the one that is shown.

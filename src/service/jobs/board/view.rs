@@ -102,7 +102,7 @@ pub struct ItemView {
 pub struct CountersView {
     pub success: i64,
     pub updated: i64,
-    /// Those of both that are pages, layers and renditions.
+    /// Those of both, and of the errors, that are about pages, layers and renditions.
     pub parts: i64,
     pub duplicates: i64,
     /// Those of the duplicates whose content is nowhere.

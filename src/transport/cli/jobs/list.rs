@@ -149,7 +149,7 @@ pub fn table(jobs: &[JobView], times: Times) -> Table {
         Column::new("JOB"),
         Column::new("KIND").shown_from(90),
         Column::new("COMPANY"),
-        Column::new("FILES").whole(),
+        Column::new("RESULT").whole(),
         Column::new("BEGAN").whole(),
         Column::new("TOOK").whole().shown_from(100),
         Column::new("USER").shown_from(140),

@@ -41,7 +41,7 @@ pub fn result(counters: &CountersView) -> Value {
     let CountersView {
         success,
         updated,
-        parts: _,
+        parts,
         duplicates,
         left_out,
         warnings,
@@ -52,15 +52,17 @@ pub fn result(counters: &CountersView) -> Value {
     } = *counters;
     // A publish counts what it could not send, and what it says of what it sent, as both.
     let (warnings, errors) = (warnings.max(transfer_warnings), errors.max(transfer_errors));
-    let parts = [
+    let counted = [
         (success.max(transferred), "ok"),
         (updated, "updated"),
         (duplicates - left_out, "dup"),
         (left_out, "left out"),
         (warnings, "warn"),
         (errors, "err"),
+        // As many of all these are no files.
+        (parts, "of parts"),
     ];
-    let counted = parts.iter().filter(|(count, _)| *count > 0);
+    let counted = counted.iter().filter(|(count, _)| *count > 0);
     let text = counted.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
     match (errors + left_out, warnings) {
         (1.., _) => Value::painted(Paint::Red, text),
@@ -81,5 +83,7 @@ mod tests {
         let shown = |counters: Counters| super::result(&counters.into()).on(&Screen::new());
         assert!(shown(published).contains("7 ok, 2 warn"), "{}", shown(published));
         assert!(shown(failed).contains("7 ok, 2 warn, 3 err"), "{}", shown(failed));
+        let pages = Counters { success: 5, part: 4, ..Counters::default() };
+        assert!(shown(pages).contains("5 ok, 4 of parts"), "{}", shown(pages));
     }
 }

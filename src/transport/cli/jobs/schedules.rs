@@ -49,11 +49,11 @@ pub async fn list(args: SchedulesArgs, place: &Place, screen: &Screen) -> Result
     }
     let columns = [
         Column::new("JOB"),
-        Column::new("COMPANY").shown_from(100),
-        Column::new("KIND").shown_from(100),
+        Column::new("COMPANY"),
+        Column::new("KIND").shown_from(120),
         Column::new("STATE").whole(),
         Column::new("NEXT").whole(),
-        Column::new("SCHEDULE"),
+        Column::new("SCHEDULE").shown_from(100),
         Column::new("MEANS").shown_from(140),
     ];
     let mut table = Table::new(columns);
@@ -74,7 +74,9 @@ pub async fn list(args: SchedulesArgs, place: &Place, screen: &Screen) -> Result
 }
 
 fn trigger(schedule: &ScheduleView) -> Value {
+    let is_closed = schedule.waits.as_ref().is_some_and(|waits| waits.code == "wait-expired");
     match schedule.trigger_state {
+        TriggerState::Normal if is_closed => Value::painted(Paint::Yellow, "company expired"),
         TriggerState::Normal if schedule.busy => Value::painted(Paint::Cyan, "running"),
         TriggerState::Normal => "waiting".into(),
         TriggerState::Paused => Value::painted(Paint::Yellow, "paused"),
