@@ -406,10 +406,10 @@ async fn layers_are_made_again_as_they_were() {
     assert_eq!(world.asset_names().await, ["ad", "ad_Slopes"]);
     let place = world.query("SELECT info ->> '$.layer.width' FROM asset WHERE name = 'ad_Slopes'").await;
     assert_eq!(place, [[json!(80)]], "where it lay in the file is known as before");
-    // With its file all of it is as it was.
+    // With its file it is as it was, if the crop that was set on it is not to be kept.
     let parent = world.query("SELECT id FROM asset WHERE name = 'ad'").await[0][0].clone();
     again = json!({
-        "assetHandleArray": [format!("a|{parent}")], "createMask": false, "emailSetting": "None",
+        "assetHandleArray": [format!("a|{parent}")], "createMask": false, "emailSetting": "None", "preserveCrop": false,
         "photoshopOptions": { "process": "MaintainLayers", "layerOptions": { "extendLayers": true } },
     });
     let done = world.run(JobKind::ReprocessAssets, again).await.succeeded();
