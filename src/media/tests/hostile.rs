@@ -586,8 +586,8 @@ fn a_progressive_stream_is_rid_of_what_no_pixel_depends_on() {
     };
     let between = [&plain[..scan], &xmp.repeat(20), &plain[scan..]].concat();
     assert!(pixels(&between).unwrap() == pixels(&plain).unwrap());
-    let error = pixels(&[&plain[..scan], &segment(0xfe, b"!").repeat(10_001), &plain[scan..]].concat()).unwrap_err();
-    assert!(error.to_string().contains("more than 10000 segments"), "{error}");
+    let commented = [&plain[..scan], &segment(0xfe, b"!").repeat(10_001), &plain[scan..]].concat();
+    assert!(pixels(&commented).unwrap() == pixels(&plain).unwrap(), "each is as short as it is passed over");
     let scans = plain[scan..plain.len() - 2].repeat(65);
     let error = pixels(&[&plain[..scan], &scans, &[0xff, 0xd9]].concat()).unwrap_err();
     assert!(error.to_string().contains("do not follow from each other"), "{error}");

@@ -164,11 +164,9 @@ impl Services {
         self.in_company_for(caller, verb, &handle::company(of)).await?;
         let job = target.job();
         let Acted { effect, stopped, behind } = self.act(caller, verb, of, target, text).await?;
-        let shown = match verb {
-            // Whoever looks at the handle wants to see the run that follows.
-            Verb::Execute => self.shown(&Target::Job(job), no_run).await?.map_or(shown, |(shown, _)| shown),
-            Verb::Stop | Verb::Pause | Verb::Resume | Verb::Delete | Verb::Retry => shown,
-        };
+        // Whoever looks at the handle of what is to run wants to see that run.
+        let follows = if effect == Effect::Queued { self.newest_run(job).await? } else { None };
+        let shown = Controlled { handle: follows.unwrap_or(shown.handle), ..shown };
         let stops =
             stopped.runs.iter().map(|run| StoppedRun { run: run.id.0, handle: handle::run(of, &run.name, run.id) });
         Ok(Some(Controlled { effect, stops: stops.collect(), stops_more: stopped.more, behind, ..shown }))
@@ -193,6 +191,12 @@ impl Services {
             false => self.in_company(caller, &operation, "companyHandle", text).await?,
         };
         Ok(company.id)
+    }
+
+    /// The handle of the newest run of a job that is not done, or else of its newest.
+    async fn newest_run(&self, job: JobId) -> Result<Option<String>, Error> {
+        let card = self.store.job_cards(&[job]).await?.pop();
+        Ok(card.and_then(|card| card.run.map(|(run, ..)| handle::run(card.company, &run.name, run.id))))
     }
 
     /// What a target is called, but for what becomes of it; and its company.

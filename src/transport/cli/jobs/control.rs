@@ -42,8 +42,8 @@ fn said(done: &Controlled, screen: &Screen) -> String {
     let Controlled { took, handle, name, company, effect, .. } = done;
     let (name, company) = (harmless(name), harmless(company));
     let what = match took {
-        Taken::Run => format!("The run of \"{name}\" in {company},"),
-        Taken::Job => format!("The job \"{name}\" in {company},"),
+        Taken::Run if *effect != Effect::Queued => format!("The run of \"{name}\" in {company},"),
+        Taken::Run | Taken::Job => format!("The job \"{name}\" in {company},"),
         Taken::Jobs => format!("Every job \"{name}\" in {company},"),
     };
     let does = match effect {
