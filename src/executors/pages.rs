@@ -409,7 +409,7 @@ impl Work<'_> {
             lines.push(self.parent.line(LogType::PdfRipError, message));
         }
         let parent = self.parent.clone();
-        let problems = ItemReport::of_problems(lines);
+        let problems = ItemReport::of_problems_of_parts(lines);
         let report = move |applied: &Applied| {
             let mut report = process::report_of_parts(&parent, applied);
             report.counters += problems.counters;
@@ -444,17 +444,17 @@ impl Work<'_> {
         };
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
-            let path = format!("{folder}{}", filed.name());
-            let message = Message::new("catalog-processed").with("file", path).with("pages", count);
+            let Applied::Gathered(gathered) = applied else { return process::report_of_parts(&parent, applied) };
+            let path = format!("{folder}{}", gathered.filed.name());
+            let message = Message::new("catalog-processed").with("file", path).with("pages", gathered.members);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            process::lines_of_set(&wanted, line, filed, FileType::Catalog)
+            process::lines_of_set(&wanted, line, gathered, FileType::Catalog)
         };
         self.parent.commit(self.context, KEY, effect, report).await
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
-        let report = ItemReport::of_problems(lines);
+        let report = ItemReport::of_problems_of_parts(lines);
         self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }

@@ -37,7 +37,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::marking::Marking;
-use crate::store::assets::sets::Origin;
+use crate::store::assets::sets::{Gathered, Origin};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -156,7 +156,12 @@ fn make(
     }
     // What shows a layer goes on to show it when it is processed again.
     let layer = known.filter(|known| known.master.blob == blob.id).and_then(|known| known.master.making.layer);
-    let making = Making { layer, ..Making::asked(options, known.map(|known| &known.master.making)) };
+    // What is no picture is not cropped, and leaves nothing of that to the picture that takes its place.
+    let before = known.filter(|known| known.master.asset_type.is_picture()).map(|known| &known.master.making);
+    let making = match recognize::asset_type(format).is_picture() {
+        true => Making { layer, ..Making::asked(options, before) },
+        false => Making::default(),
+    };
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
     ready.built_on = known.map(|known| known.master.making.clone()).unwrap_or_default();
@@ -264,12 +269,15 @@ pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
 }
 
 /// The lines about a set of parts beside the one that says that it was made, and their counters.
-pub fn lines_of_set(wanted: &str, made: LogLine, filed: &Filed, file_type: FileType) -> ItemReport {
+pub fn lines_of_set(wanted: &str, made: LogLine, gathered: &Gathered, file_type: FileType) -> ItemReport {
+    let Gathered { filed, left_out, .. } = gathered;
     let numbered = numbered(wanted, wanted, filed).map(|message| LogLine::new(LogType::UploadWarning, message));
     let counters = Counters { warning: i64::from(numbered.is_some()), ..Counters::default() };
     let back = came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
+    let kept = Message::new("set-edits-kept").with("name", filed.name()).with("count", *left_out);
+    let kept = (*left_out > 0).then(|| LogLine::new(LogType::JobInfo, kept));
     let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), file_type);
-    let lines = [Some(made), numbered, back].into_iter().flatten().map(about).collect();
+    let lines = [Some(made), numbered, back, kept].into_iter().flatten().map(about).collect();
     ItemReport { counters, lines, ..ItemReport::default() }
 }
 

@@ -83,6 +83,8 @@ pub struct Optimized {
     pub thumbnail: ThumbnailInfo,
     /// Written only if the options ask for it and there is transparency to write down.
     pub mask: Option<PyramidInfo>,
+    /// Pixels that a crop has cut off at the left and at the top.
+    pub cut: (u32, u32),
     pub notes: Vec<Note>,
 }
 
@@ -114,8 +116,8 @@ pub fn optimize(
         Some(rendering) => Ok(rendering),
         None => Ok(Rendering::open(source, &opening, limits, cancel)?.1),
     };
-    let Written { pyramid, thumbnail, mask, notes } = make(&open, path, outputs, options, limits, cancel)?;
-    Ok(Optimized { picture, pyramid, thumbnail, mask, notes })
+    let Written { pyramid, thumbnail, mask, cut, notes } = make(&open, path, outputs, options, limits, cancel)?;
+    Ok(Optimized { picture, pyramid, thumbnail, mask, cut, notes })
 }
 
 /// What was written of a picture from anywhere.
@@ -123,6 +125,8 @@ pub(crate) struct Written {
     pub pyramid: PyramidInfo,
     pub thumbnail: ThumbnailInfo,
     pub mask: Option<PyramidInfo>,
+    /// Pixels that a crop has cut off at the left and at the top.
+    pub cut: (u32, u32),
     pub notes: Vec<Note>,
 }
 
@@ -159,7 +163,7 @@ fn write(
     cancel: Cancel<'_>,
 ) -> Result<Written, MediaError> {
     let has_mask = options.edits.mask && rendering.layout().has_alpha();
-    let (mut notes, remarks) = (rendering.notes().to_vec(), rendering.remarks());
+    let (mut notes, remarks, cut) = (rendering.notes().to_vec(), rendering.remarks(), rendering.cut());
     notes.extend((options.edits.mask && !has_mask).then_some(Note::NothingToMask));
     let mut pyramid = pyramid::Builder::new(outputs.pyramid, &rendering, options)?;
     let mut thumbnail = thumbnail::Collector::new(&rendering, options);
@@ -176,6 +180,7 @@ fn write(
         pyramid: pyramid.finish()?,
         thumbnail: thumbnail.finish(outputs.thumbnail, options)?,
         mask: mask.map(pyramid::Builder::finish).transpose()?,
+        cut,
         notes,
     })
 }

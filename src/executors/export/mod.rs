@@ -47,7 +47,7 @@ const ARCHIVE: &str = "/zip";
 impl Executor for Export {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let settings = &self.workshop.settings;
-        remove_expired(context.store(), &settings.export_root, context.clock.now()).await?;
+        remove_expired(context.store(), &self.workshop, context.clock.now()).await?;
         let done = context.done_items().await?;
         let plan = plan::made(self, context, done.get(plan::KEY)).await?;
         let conversion = order::conversion(self, context, &plan).await?.map(Arc::new);
@@ -56,7 +56,9 @@ impl Executor for Export {
         if done.contains_key(ARCHIVE) {
             return Ok(());
         }
-        let files = ExportFiles::open(&settings.export_root, context.run.fence.instance)?;
+        let (root, run, mount) =
+            (settings.export_root.clone(), context.run.fence.instance, self.workshop.export_mount());
+        let files = mount.work(move |_| ExportFiles::open(&root, run)).await??;
         context.say(Message::new("progress-exporting"));
         let mut to_do = plan.entries.clone();
         to_do.retain(|entry| !done.contains_key(&entry.key()));
@@ -90,7 +92,7 @@ impl Export {
         let made = if is_rendered {
             self.workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), make).await
         } else {
-            self.workshop.work(make).await?
+            self.workshop.export_mount().work(make).await?
         };
         let report = match made {
             Ok(made) => success(&entry, made),
@@ -113,8 +115,8 @@ impl Export {
         plan::check_size(packed.iter().filter_map(bytes_of).sum(), settings)?;
         let (count, token, writer) = (packed.len(), plan.token.clone(), files.clone());
         let limit = settings.export.max_bytes.get();
-        let written = self
-            .workshop
+        let mount = self.workshop.export_mount();
+        let written = mount
             .work(move |stop| {
                 writer.keep_archive(&token, |file| pack::write(file, &packed, &writer, limit, stop), stop)
             })
@@ -147,7 +149,7 @@ impl Export {
         };
         context.commit(Item(ARCHIVE.to_owned()), Effect::Export(archive), move |_| report).await?;
         // What stays behind goes with the archive.
-        if let Err(error) = files.drop_parts() {
+        if let Err(error) = mount.work(move |_| files.drop_parts()).await? {
             tracing::warn!(%error, "what an archive was made from was not removed");
         }
         Ok(())

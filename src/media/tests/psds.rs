@@ -223,6 +223,21 @@ fn layers_are_laid_on_each_other_where_no_merged_picture_is() {
             assert!(near, "{name} at {place}: {seen:?}, not {expected:?}");
         }
     }
+    // Without layers the merged picture is all there is, whatever is said of it.
+    let bare = Document { resources: version(false), ..plain(3, 3, 8, vec![77; WIDTH * HEIGHT * 3]) };
+    let (picture, pixels) = read(&bare.write(&shop, "bare.psd"));
+    assert_eq!((picture.notes, pixels), (vec![Note::NotMerged], vec![77; WIDTH * HEIGHT * 3]));
+    // Each layer costs what of it lies on the canvas, and all of them together are bounded.
+    let blank = || vec![255; WIDTH * HEIGHT * 3];
+    let limits = Limits { max_pixels: (WIDTH * HEIGHT) as u64, ..Limits::default() };
+    for (count, is_read) in [(16, true), (17, false)] {
+        let layers = (0..count).map(|_| ground()).collect();
+        let document = Document { resources: version(false), layers, ..plain(3, 3, 8, blank()) };
+        let source = document.write(&shop, "many.psd");
+        let found = decode(&(&source).into(), &limits, &never);
+        let said = found.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.contains("layers have more than"), !is_read, "{count}: {said}");
+    }
     // What cannot be laid so is told of.
     let lab = Document { resources: version(false), ..plain(9, 3, 8, vec![128; WIDTH * HEIGHT * 3]) };
     assert!(read(&lab.write(&shop, "lab.psd")).0.notes.contains(&Note::NotMerged));

@@ -120,6 +120,8 @@ pub enum Effect {
     RunStops,
     Paused,
     Resumed,
+    /// All its instants passed while it was paused.
+    Over,
     Queued,
     Deleted,
     /// The next attempt begins as soon as there is a free slot.
@@ -299,7 +301,7 @@ impl Services {
             }
         }
         settle(self.store.resume_job(job.id, job.next_fire_at, missed, next, now).await?, "be resumed", said)?;
-        Ok(Effect::Resumed)
+        Ok(if next.is_some() { Effect::Resumed } else { Effect::Over })
     }
 
     async fn execute(&self, target: Target, said: &str) -> Result<Effect, Error> {

@@ -4,7 +4,7 @@ use sqlx::Row;
 
 use super::change::{Change, Held, changed, held};
 use super::ingest::{self, Master, NewAsset};
-use super::sets::{Member, set_members};
+use super::sets::{Member, set_members, with_those_away};
 use super::{AssetError, Contexts, ids};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::AssetId;
@@ -146,7 +146,8 @@ async fn fill(
         let has_groups = matches!(set_type, AssetType::RenderSet | AssetType::Catalog);
         let member =
             |seat: &Seat| Member { page_reset: Some(seat.page_reset || !has_groups), ..Member::of(seat.asset) };
-        set_members(tx, change, set, &seats.iter().map(member).collect::<Vec<_>>()).await?;
+        let members = with_those_away(tx, set, seats.iter().map(member).collect()).await?;
+        set_members(tx, change, set, &members).await?;
     }
     sqlx::query(
         "UPDATE set_detail SET definition = coalesce($2, definition), thumb_id = coalesce($3, thumb_id) WHERE set_id = $1",

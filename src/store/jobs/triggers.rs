@@ -74,7 +74,7 @@ impl Store {
                     coalesce(c.expires_at <= $1, 0) AS expired
              FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
-                 (SELECT max(i.id) FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done')
+                 (SELECT max(i.id) FROM instance i INDEXED BY instance_open WHERE i.job_id = j.id AND i.state <> 'Done')
              WHERE j.next_fire_at IS NOT NULL AND j.trigger_state = 'Normal' AND j.deleted_at IS NULL
                AND j.next_fire_at <= $1
              ORDER BY j.next_fire_at, j.id LIMIT $2",
@@ -308,7 +308,7 @@ pub(super) async fn insert_slots(
             Fate::Fire | Fate::FireLate => upcoming.next(),
             Fate::Coalesce => upcoming.peek().copied(),
             Fate::Skip(SkipReason::Overlap) => busy_with,
-            Fate::Skip(SkipReason::Misfire | SkipReason::Paused | SkipReason::Expired) => None,
+            Fate::Skip(SkipReason::Misfire | SkipReason::Paused | SkipReason::Expired | SkipReason::Zone) => None,
         };
         rows.push(json!([
             job,
@@ -425,11 +425,17 @@ impl Store {
         zone: chrono_tz::Tz,
         offsets: Vec<(DateTime<Utc>, TimeDelta)>,
         moved: Vec<Reschedule>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
                 for trigger in moved {
                     reschedule(tx, trigger).await?;
+                    // One that comes earlier now has not been left out.
+                    if trigger.to.is_none_or(|to| to > trigger.from) {
+                        let slot = Slot { due_at: trigger.from, fate: Fate::Skip(SkipReason::Zone) };
+                        insert_slots(tx, trigger.job, None, &[slot], &[], now).await?;
+                    }
                 }
                 system::keep_offsets(tx, &offsets).await?;
                 sqlx::query(

@@ -51,6 +51,7 @@ fn said(done: &Controlled, screen: &Screen) -> String {
         Effect::RunStops => "stops at its next safe point; its job fires on",
         Effect::Paused => "is paused, and fires no more until it is resumed",
         Effect::Resumed => "fires again",
+        Effect::Over => "fires no more: its last time passed while it was paused; prepress jobs run runs it",
         Effect::Queued => "is queued for a run",
         Effect::Deleted => "is deleted; its logs stay",
         Effect::Retried => "is tried again as soon as there is a free slot",
