@@ -491,6 +491,7 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("outbox", store.settle_message(due[0].id, retry, now)).await.unwrap();
     call("outbox", store.ready_messages(Channel::Mail, now)).await.unwrap();
     call("outbox", store.begin_mail(due[0].instance, &due[0].recipient)).await.unwrap();
+    call("outbox", store.removed_lines(due[0].instance)).await.unwrap();
 }
 
 /// What a publish writes.
