@@ -14,7 +14,7 @@ use crate::model::firing::{self, Fate, SkipReason, SlotRange};
 use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
-use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
+use crate::store::jobs::triggers::{DueJob, Firing, Reopen, Reschedule};
 
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
@@ -181,7 +181,7 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
     let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
     let offsets = schedule::offsets(zone);
     match store.known_zone().await? {
-        None => store.remember_zone(zone, offsets, Vec::new(), now).await,
+        None => store.remember_zone(zone, offsets, Vec::new(), Vec::new(), now).await,
         Some(before) if before == zone.name() && store.known_offsets().await? == offsets => Ok(()),
         Some(before) => {
             let triggers = store.scheduled_triggers().await?;
@@ -195,7 +195,12 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
                 }
                 Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to })
             });
-            store.remember_zone(zone, offsets, moved.collect(), now).await?;
+            let ended = store.ended_by_zone(now).await?.into_iter();
+            let reopened = ended.filter_map(|(job, schedule)| {
+                let to = Schedule::parse(&schedule).ok()?.next_after(now, zone)?;
+                Some(Reopen { job, to })
+            });
+            store.remember_zone(zone, offsets, moved.collect(), reopened.collect(), now).await?;
             tracing::info!(%before, now = %zone, "the server's zone, or its rules, have changed: the fire times of all schedules were computed anew");
             Ok(())
         }

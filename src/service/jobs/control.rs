@@ -93,11 +93,13 @@ struct Acted {
     effect: Effect,
     stopped: Stopped,
     behind: Option<String>,
+    /// The run that follows.
+    queued: Option<RunId>,
 }
 
 impl From<Effect> for Acted {
     fn from(effect: Effect) -> Self {
-        Self { effect, stopped: Stopped::default(), behind: None }
+        Self { effect, stopped: Stopped::default(), behind: None, queued: None }
     }
 }
 
@@ -164,10 +166,9 @@ impl Services {
         };
         let Some((shown, of)) = self.shown(&target, no_run).await? else { return Ok(None) };
         self.in_company_for(caller, verb, &handle::company(of)).await?;
-        let job = target.job();
-        let Acted { effect, stopped, behind } = self.act(caller, verb, of, target, text).await?;
+        let Acted { effect, stopped, behind, queued } = self.act(caller, verb, of, target, text).await?;
         // Whoever looks at the handle of what is to run wants to see that run.
-        let follows = if effect == Effect::Queued { self.newest_run(job).await? } else { None };
+        let follows = queued.map(|run| handle::run(of, &run.name, run.id));
         let shown = Controlled { handle: follows.unwrap_or(shown.handle), ..shown };
         let stops =
             stopped.runs.iter().map(|run| StoppedRun { run: run.id.0, handle: handle::run(of, &run.name, run.id) });
@@ -193,12 +194,6 @@ impl Services {
             false => self.in_company(caller, &operation, "companyHandle", text).await?,
         };
         Ok(company.id)
-    }
-
-    /// The handle of the newest run of a job that is not done, or else of its newest.
-    async fn newest_run(&self, job: JobId) -> Result<Option<String>, Error> {
-        let card = self.store.job_cards(&[job]).await?.pop();
-        Ok(card.and_then(|card| card.run.map(|(run, ..)| handle::run(card.company, &run.name, run.id))))
     }
 
     /// What a target is called, but for what becomes of it; and its company.
@@ -242,7 +237,7 @@ impl Services {
             Verb::Stop => self.stop(caller, target, said).await,
             Verb::Pause => Ok(self.pause(target, said).await?.into()),
             Verb::Resume => Ok(self.resume(target, said).await?.into()),
-            Verb::Execute => Ok(self.execute(target, said).await?.into()),
+            Verb::Execute => self.execute(target, said).await,
             Verb::Delete => self.delete(caller, company, target, said).await,
             Verb::Retry => self.retry(caller, target, said).await,
         }
@@ -304,10 +299,10 @@ impl Services {
         Ok(if next.is_some() { Effect::Resumed } else { Effect::Over })
     }
 
-    async fn execute(&self, target: Target, said: &str) -> Result<Effect, Error> {
+    async fn execute(&self, target: Target, said: &str) -> Result<Acted, Error> {
         let one_at_a_time = self.settings().overlap != Overlap::Allow;
         match self.store.run_job_now(target.job(), one_at_a_time, self.clock.now()).await? {
-            RunNow::Queued(_) => Ok(Effect::Queued),
+            RunNow::Queued(run) => Ok(Acted { queued: Some(run), ..Effect::Queued.into() }),
             RunNow::NoSuchJob => Err(is_deleted(said)),
             RunNow::Posted { open } => {
                 let why = match open {

@@ -93,15 +93,20 @@ pub async fn shut_down(daemon: Daemon, signals: &mut Signals) {
 
 /// Ends when another file, or none, lies where the database was.
 async fn lost(path: PathBuf) -> PathBuf {
-    let identity = || fs::metadata(&path).map(|found| (found.dev(), found.ino()));
-    let Ok(own) = identity() else { std::future::pending().await };
-    let is_lost = || match identity() {
-        Ok(found) => found != own,
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    // On another thread: a disk that hangs is not to hold up what waits for signals.
+    let identity = async || {
+        let path = path.clone();
+        let found = tokio::task::spawn_blocking(move || fs::metadata(path)).await.map_err(io::Error::other)??;
+        Ok::<_, io::Error>((found.dev(), found.ino()))
     };
+    let Ok(own) = identity().await else { std::future::pending().await };
     loop {
         tokio::time::sleep(LOOK_AT_DATABASE).await;
-        if is_lost() {
+        let is_lost = match identity().await {
+            Ok(found) => found != own,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_lost {
             return path;
         }
     }
