@@ -22,6 +22,7 @@ pub struct Media {
     pub page_time: Period,
     pub picture_time: Period,
     pub cmyk_profile: Option<PathBuf>,
+    pub black_point_compensation: bool,
     pub video_time: Period,
     pub video_memory: Size,
 }
@@ -39,6 +40,7 @@ impl Default for Media {
             page_time: Period::minutes(1),
             picture_time: Period::minutes(30),
             cmyk_profile: None,
+            black_point_compensation: true,
             video_time: Period::hours(6),
             video_memory: Size::gib(4),
         }

@@ -91,6 +91,7 @@ pub fn by_settings(settings: &Settings) -> String {
         thumbnail_side,
         thumbnail_quality,
         cmyk_profile: _,
+        blacks,
         // These are told by what is kept with the asset.
         colors: _,
         edits: _,
@@ -100,7 +101,8 @@ pub fn by_settings(settings: &Settings) -> String {
     } = settings.picture_options();
     let profile = settings.cmyk_profile.as_ref().map_or("none", |profile| &profile.hash);
     format!(
-        "{MAKING}: tile {tile}, quality {quality}, chroma {chroma:?}, thumbnail {thumbnail_side} at {thumbnail_quality}, CMYK profile {profile}"
+        "{MAKING}: tile {tile}, quality {quality}, chroma {chroma:?}, thumbnail {thumbnail_side} at {thumbnail_quality}, CMYK profile {profile}, \
+         blacks {blacks:?}"
     )
 }
 

@@ -29,6 +29,7 @@ mod format;
 mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod icc;
 mod inks;
 mod limits;
 mod memory;
@@ -64,6 +65,7 @@ use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};
 pub use format::{Family, Format, SNIFF_LEN};
+pub use icc::Blacks;
 pub use limits::Limits;
 pub use options::{Chroma, ColorManagement, Options};
 pub use orientation::Orientation;
