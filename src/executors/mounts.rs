@@ -58,7 +58,7 @@ impl Mounts {
             places: Arc::new(Semaphore::new(self.places)),
             watched: Watched::new(format!("the disk of {}", folder.display())),
             // An error is an answer: what is worked on meets it too.
-            look: |folder| Ok(drop(statvfs(folder))),
+            look: |folder| statvfs(folder).map(drop).or(Ok(())),
             looks: LOOKS,
         };
         known.entry(folder.to_owned()).or_insert_with(mount).clone()
