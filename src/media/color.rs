@@ -133,7 +133,7 @@ pub enum Note {
     #[error("its light was taken from 0 (black) to 1 (white), and what is brighter is white")]
     LightCut,
     #[error(
-        "it was saved without its merged picture: its layers were laid on each other, without their effects, adjustments and masks of groups"
+        "it was saved without its merged picture: its layers were laid on each other, without their effects and adjustments, and opacity and masks of groups worked on each layer by itself"
     )]
     LayersFlattened,
     #[error(
