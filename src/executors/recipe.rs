@@ -68,7 +68,8 @@ impl Recipes {
             sharpen: making.unsharp.map(sharpen),
         };
         let layer = making.layer.map(|LayerShown { number, extended }| media::LayerChoice { number, extended });
-        Ok(media::Options { colors, edits, layer, ..self.workshop.settings.picture_options() })
+        let page = making.leaf;
+        Ok(media::Options { colors, edits, layer, page, ..self.workshop.settings.picture_options() })
     }
 
     fn profile(&self, asset: AssetId, stop: &dyn Fn() -> bool) -> Result<Arc<[u8]>, Unmade> {
@@ -96,6 +97,7 @@ pub fn by_settings(settings: &Settings) -> String {
         colors: _,
         edits: _,
         layer: _,
+        page: _,
         // And this by the format.
         upright: _,
     } = settings.picture_options();

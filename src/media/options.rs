@@ -42,6 +42,8 @@ pub struct Options {
     pub upright: bool,
     /// A layer is shown, of a file that has layers, instead of the whole picture.
     pub layer: Option<LayerChoice>,
+    /// A page is shown, from 1, of a picture of several.
+    pub page: Option<u32>,
 }
 
 /// What becomes of a picture's colours.
@@ -76,6 +78,7 @@ impl Default for Options {
             edits: Edits::default(),
             upright: false,
             layer: None,
+            page: None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn write(
     cancel: Cancel<'_>,
 ) -> Result<ThumbnailInfo, MediaError> {
     options.check()?;
-    let (_, rendering) = Rendering::open(&source.into(), options, limits, cancel)?;
+    let (_, rendering) = Rendering::open(&source.into().at_page(options.page), options, limits, cancel)?;
     let mut collector = Collector::new(&rendering, options);
     rendering.run(options.tile, cancel, &mut |band| {
         collector.add(&band);

@@ -33,7 +33,7 @@ pub struct Part {
     /// Where a part that is new goes, below the company root; otherwise beside its parent.
     pub folder: Option<String>,
     pub master: Master,
-    /// Of a layer, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
+    /// Of a layer or a page of a picture, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
     pub built_on: Option<Crop>,
     pub marking: Marking,
     pub by: AccountId,
@@ -135,7 +135,7 @@ impl Store {
 /// Files a part in its folder, or in the place of what was made of the parent under the same key.
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
-    if part.master.making.layer.is_some() && held.making.crop != part.built_on {
+    if part.master.making.is_made_by_itself() && held.making.crop != part.built_on {
         return Err(AssetError::Overtaken(held.id));
     }
     let name = FileName { stem: held.name.clone(), ..part.name };
