@@ -52,7 +52,7 @@ pub use self::{
     live::{Changes, Document},
     log::{Log, LogFormat, LogTarget},
     mail::{Mail, MailTls},
-    media::Media,
+    media::{Media, TiffPages},
     publish::Publish,
     retention::Retention,
     scheduler::Scheduler,

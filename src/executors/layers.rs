@@ -209,7 +209,7 @@ impl Work<'_> {
 
     async fn draw(&self, key: &str, layer: &Layer, found: &Layers) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let before = self.context.store().layer_before(self.context.run.company, self.parent.asset, key).await;
+        let before = self.context.store().part_before(self.context.run.company, self.parent.asset, key).await;
         let (built_on, facts) = before.map_err(Failure::from)?.unwrap_or_default();
         // Known by its place it may be another one than the crop was set on.
         let is_same = is_by_number(key) || facts.is_some_and(|facts| is_same_layer(&facts, &self.facts(layer, found)));

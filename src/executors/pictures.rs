@@ -13,6 +13,7 @@ use super::recipe::Recipes;
 use super::{Failure, Workshop, pages, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::assets::recognize;
+use crate::config::TiffPages;
 use crate::media::child::ErrandError;
 use crate::media::errand::Optimize;
 use crate::media::pdf::PageCount;
@@ -279,7 +280,11 @@ pub fn complete(
     }
     ready.master.facts = PictureFacts { layer, ..facts(&made.picture) };
     ready.derived = made.derived;
-    ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
+    let becomes_assets = |note: &media::Note| {
+        matches!(note, media::Note::PagesLeftOut(_)) && workshop.settings.media.tiff_pages == TiffPages::All
+    };
+    let notes = made.notes.iter().filter(|note| !becomes_assets(note));
+    ready.warnings.extend(notes.map(|note| Warning::Remark(reason::other(note))));
     Ok(())
 }
 

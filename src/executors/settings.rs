@@ -105,6 +105,7 @@ impl Settings {
             quality: self.media.jpeg_quality,
             thumbnail_side: self.media.thumbnail_side,
             cmyk_profile: self.cmyk_profile.as_ref().map(|profile| profile.bytes.clone()),
+            blacks: media::Blacks::compensated(self.media.black_point_compensation),
             ..media::Options::default()
         }
     }
@@ -187,6 +188,9 @@ mod tests {
         let with = Settings::new(&config).read_files().unwrap();
         assert!(with.picture_options().cmyk_profile.is_some());
         assert_ne!(recipe::by_settings(&with), recipe::by_settings(&without));
+        let mut plain = without.clone();
+        plain.media.black_point_compensation = false;
+        assert_ne!(recipe::by_settings(&plain), recipe::by_settings(&without));
         config.media.cmyk_profile = Some(at("cmyk.tif").into());
         let error = Settings::new(&config).read_files().unwrap_err();
         assert!(error.to_string().contains("cmyk.tif is not an ICC profile"), "{error}");

@@ -29,6 +29,7 @@ mod format;
 mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod icc;
 mod inks;
 mod limits;
 mod memory;
@@ -59,11 +60,12 @@ use std::io::{self, Seek, Write};
 use cascade::Band;
 pub use color::{IccSpace, Note, read_cmyk_profile};
 pub use content::Content;
-pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, layers, probe};
+pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, count_pages, layers, probe};
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};
 pub use format::{Family, Format, SNIFF_LEN};
+pub use icc::Blacks;
 pub use limits::Limits;
 pub use options::{Chroma, ColorManagement, Options};
 pub use orientation::Orientation;
@@ -105,8 +107,10 @@ pub fn optimize(
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<Optimized, MediaError> {
-    let source = &source.into();
-    let path = if options.edits.mask { edit::clipping_path(source, limits)? } else { None };
+    let source = &source.into().at_page(options.page);
+    // It is that of the first page.
+    let has_path = options.edits.mask && options.page.is_none_or(|page| page == 1);
+    let path = if has_path { edit::clipping_path(source, limits)? } else { None };
     // Without a path a mask adds no alpha, and is no reason to give up CMYK.
     let edits = Edits { mask: path.is_some(), ..options.edits.clone() };
     let opening = Options { edits, ..options.clone() };

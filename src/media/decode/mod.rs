@@ -106,6 +106,15 @@ pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, Med
     guarded(source.format, || probe(source))
 }
 
+/// How many pages a picture has.
+pub fn count_pages(source: impl Into<Content>, limits: &Limits) -> Result<u32, MediaError> {
+    let source = Source::open(&source.into(), limits, NEVER)?;
+    match source.format {
+        Format::Tiff => guarded(Format::Tiff, || tiff::count_pages(source)),
+        _ => Ok(1),
+    }
+}
+
 /// Decodes a picture. The header has passed `limits` before memory is taken for pixels.
 pub(crate) fn decode<'a>(
     content: &Content,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::ArchiveError;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
-pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadSpace};
+pub use picture::{CountPages, Optimize, ReadLayers, ReadMetadata, ReadSpace};
 pub use sheet::TakeRows;
 pub use view::{CheckProfile, Profiles, Render, Viewed};
 pub(crate) use work::work;
@@ -45,6 +45,7 @@ pub enum Order {
     Optimize(Box<Optimize>),
     Metadata(ReadMetadata),
     Layers(ReadLayers),
+    CountPages(CountPages),
     Space(ReadSpace),
     FindKind(FindKind),
     ListArchive(ListArchive),
@@ -68,6 +69,7 @@ orders! {
     Optimize => Order::Optimize,
     ReadMetadata => Order::Metadata,
     ReadLayers => Order::Layers,
+    CountPages => Order::CountPages,
     ReadSpace => Order::Space,
     FindKind => Order::FindKind,
     ListArchive => Order::ListArchive,

@@ -11,6 +11,7 @@ use super::super::color::Note;
 use super::super::decode::{Cancel, NEVER};
 use super::super::error::MediaError;
 use super::super::format::Format;
+use super::super::icc::Blacks;
 use super::super::serve::Renderer;
 use super::picture::read_profile;
 use super::{Desk, Errand, Files};
@@ -30,17 +31,19 @@ impl Errand for CheckProfile {
 
     fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Option<String>, MediaError> {
         let profile = read_profile(files.next("the profile")?)?;
-        Ok(Renderer::new(self.commands, Some(&profile)).err().map(|error| error.to_string()))
+        Ok(Renderer::new(self.commands, Some(&profile), Blacks::default()).err().map(|error| error.to_string()))
     }
 }
 
-/// Profiles that a view takes, by their content.
+/// Profiles that a view takes, by their content, and how colours go through them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Profiles<'a> {
     /// Of the asset that the commands name, if they name one.
     pub named: Option<&'a [u8]>,
     /// Of CMYK pictures that bring none.
     pub cmyk: Option<&'a [u8]>,
+    /// Unless the commands say it.
+    pub blacks: Blacks,
 }
 
 /// A view of a pyramid. Files: the pyramid, where the view goes, the profile if one is named that is not built in, and the one
@@ -50,6 +53,7 @@ pub struct Render {
     pub commands: Commands,
     pub has_profile: bool,
     pub has_cmyk: bool,
+    pub blacks: Blacks,
 }
 
 impl Render {
@@ -61,8 +65,9 @@ impl Render {
         (pyramid, view): (&File, &File),
         cancel: Cancel<'_>,
     ) -> Result<Viewed, ErrandError<MediaError>> {
-        let Profiles { named, cmyk } = profiles;
-        let errand = Self { commands: commands.clone(), has_profile: named.is_some(), has_cmyk: cmyk.is_some() };
+        let Profiles { named, cmyk, blacks } = profiles;
+        let errand =
+            Self { commands: commands.clone(), has_profile: named.is_some(), has_cmyk: cmyk.is_some(), blacks };
         let profiles: io::Result<Vec<File>> = [named, cmyk].into_iter().flatten().map(in_memory).collect();
         let profiles = profiles.map_err(ChildError::doing("hand on a colour profile"))?;
         crew.send(errand, &borrowed([pyramid, view].into_iter().chain(&profiles)), cancel)
@@ -88,7 +93,7 @@ impl Errand for Render {
         let (pyramid, mut out): (File, File) = (files.next("the pyramid")?, files.next("the view")?);
         let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
         let (profile, cmyk) = (profile(self.has_profile)?, profile(self.has_cmyk)?);
-        let renderer = Renderer::new(self.commands, profile.as_deref());
+        let renderer = Renderer::new(self.commands, profile.as_deref(), self.blacks);
         let renderer = renderer.map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
         let view = renderer.with_cmyk_profile(cmyk).render(pyramid, &desk.limits, NEVER)?;
         out.write_all(&view.bytes).map_err(MediaError::writing("view"))?;

@@ -36,6 +36,7 @@ fn serve() -> io::Result<()> {
             Order::Optimize(errand) => carry_out(*errand, files, &mut desk),
             Order::Metadata(errand) => carry_out(errand, files, &mut desk),
             Order::Layers(errand) => carry_out(errand, files, &mut desk),
+            Order::CountPages(errand) => carry_out(errand, files, &mut desk),
             Order::Space(errand) => carry_out(errand, files, &mut desk),
             Order::FindKind(errand) => carry_out(errand, files, &mut desk),
             Order::ListArchive(errand) => carry_out(errand, files, &mut desk),

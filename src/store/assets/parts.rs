@@ -33,7 +33,7 @@ pub struct Part {
     /// Where a part that is new goes, below the company root; otherwise beside its parent.
     pub folder: Option<String>,
     pub master: Master,
-    /// Of a layer, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
+    /// Of a layer or a page of a picture, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
     pub built_on: Option<Crop>,
     pub marking: Marking,
     pub by: AccountId,
@@ -72,9 +72,9 @@ impl Store {
         .map_err(StoreError::doing("look for a part of an asset"))
     }
 
-    /// The crop that was set on the layer that was made of `parent` under a key, also if it is in the trash, and what is known
-    /// of that layer.
-    pub async fn layer_before(
+    /// The crop that was set on what was made of `parent` under a key, also if it is in the trash, and what is known of it if it
+    /// is a layer.
+    pub async fn part_before(
         &self,
         company: CompanyId,
         parent: AssetId,
@@ -143,7 +143,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
         // Of what somebody has released meanwhile nothing is kept.
         return if part.built_on.is_some() { Err(AssetError::Overtaken(part.parent)) } else { add(tx, part).await };
     };
-    if part.master.making.layer.is_some() && held.making.crop != part.built_on {
+    if part.master.making.is_made_by_itself() && held.making.crop != part.built_on {
         return Err(AssetError::Overtaken(held.id));
     }
     let name = FileName { stem: held.name.clone(), ..part.name };

@@ -1,5 +1,7 @@
 //! The layers of a file laid on each other, for files that were saved without their merged picture: opacity, fill, masks, clipping
-//! and the blend modes that look at each colour by itself. What only Photoshop draws is left out, which is said.
+//! and the blend modes that look at each colour by itself. Opacity and masks of groups work on each of their layers by itself: where
+//! layers lie on each other under a mask that lets half through, more is seen than of the group as one. What only Photoshop draws is
+//! left out. Both is said.
 
 use std::ops::Range;
 
@@ -47,7 +49,7 @@ impl<'a> Flattened<'a> {
         let (header, records) = read(source)?;
         let layout = header.layer_layout().ok_or_else(|| unread(&header))?;
         let canvas = Frame { left: 0, top: 0, width: header.width, height: header.height };
-        let channels: usize = records.iter().map(|record| record.channels.len()).sum();
+        let channels: usize = records.iter().map(|record| record.channels.len() + record.group_masks.len()).sum();
         let held = share.hold(channels as u64 * BUFFER)?;
         let opening = Opening { content: &content, limits, share: share.clone(), cancel };
         let mut layers = Vec::new();
@@ -70,7 +72,13 @@ impl<'a> Flattened<'a> {
             }
             limits.check_size(own.width.into(), own.height.into())?;
             let rows = |layout, wanted| LayerRows::open(&opening, &header, record, seen, layout, wanted);
-            let alpha = if has_alpha(record, own) { Some(rows(Layout::Gray, Wanted::Alpha)?) } else { None };
+            // What a layer is clipped to is in the same groups.
+            let group_masks = if layer.is_clipped { &[][..] } else { &record.group_masks };
+            let alpha = if has_alpha(record, own) || !group_masks.is_empty() {
+                Some(rows(Layout::Gray, Wanted::Alpha)?.masked_by(&opening, &header, group_masks)?)
+            } else {
+                None
+            };
             let left = seen.left as usize;
             layers.push(Laid {
                 colors: rows(layout, Wanted::Colors)?,
