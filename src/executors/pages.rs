@@ -212,7 +212,17 @@ impl Work<'_> {
         if process::unless_passed(&self.commit_end_of_pages(&document).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
+        // What cannot be found in it is not gone from it.
+        for page in document.count.found + 1..=self.claimed(&document) {
+            pages.insert(page, self.parent.part(self.context, &format!("page:{page}")).await?);
+        }
         Ok(process::unless_passed(&self.commit_catalog(&pages).await?))
+    }
+
+    /// How many pages the document says that it has, of which some may not be found in it.
+    fn claimed(&self, document: &Document) -> u32 {
+        let PageCount { found, missing } = document.count;
+        found.saturating_add(missing).min(found.max(self.workshop.settings.media.max_pages))
     }
 
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
@@ -395,7 +405,7 @@ impl Work<'_> {
 
     /// A page that could not be drawn is still one of the document's.
     async fn commit_end_of_pages(&self, document: &Document) -> Result<Option<Applied>, Failure> {
-        let keys = (1..=document.count.found).map(|page| format!("page:{page}")).collect();
+        let keys = (1..=self.claimed(document)).map(|page| format!("page:{page}")).collect();
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {

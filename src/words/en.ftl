@@ -467,7 +467,7 @@ page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $re
 # $file (Text) the document
 # $pages (Number) that it says it has
 # $count (Number) that can be found
-pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged.
+pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged. Pages that were made of it before stay.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.

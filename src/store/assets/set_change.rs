@@ -146,7 +146,11 @@ async fn fill(
         let has_groups = matches!(set_type, AssetType::RenderSet | AssetType::Catalog);
         let member =
             |seat: &Seat| Member { page_reset: Some(seat.page_reset || !has_groups), ..Member::of(seat.asset) };
-        let members = with_those_away(tx, set, seats.iter().map(member).collect()).await?;
+        let mut members = seats.iter().map(member).collect();
+        // Those of an asset set are what its definition names.
+        if content.definition.is_none() {
+            members = with_those_away(tx, set, members).await?;
+        }
         set_members(tx, change, set, &members).await?;
     }
     sqlx::query(
