@@ -100,7 +100,7 @@ async fn turn_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError
             job = %trigger.name, stood_at = %trigger.next_fire_at, %next,
             "a schedule stood later than it says, as after a time when the clock was ahead: it was turned back"
         );
-        moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: Some(next) });
+        moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: next });
     }
     // Should an instant have come meanwhile and have been decided, that stands.
     if moved.is_empty() { Ok(()) } else { store.reschedule(moved).await }

@@ -14,7 +14,7 @@ use crate::model::firing::{self, Fate, SkipReason, SlotRange};
 use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
-use crate::store::jobs::triggers::{DueJob, Firing, Reopen, Reschedule};
+use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
 
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
@@ -181,7 +181,7 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
     let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
     let offsets = schedule::offsets(zone);
     match store.known_zone().await? {
-        None => store.remember_zone(zone, offsets, Vec::new(), Vec::new(), now).await,
+        None => store.remember_zone(zone, offsets, Vec::new(), now).await,
         Some(before) if before == zone.name() && store.known_offsets().await? == offsets => Ok(()),
         Some(before) => {
             let triggers = store.scheduled_triggers().await?;
@@ -191,16 +191,14 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
                 let schedule = Schedule::parse(&trigger.exec_schedule).ok()?;
                 let to = schedule.next_after(now, zone);
                 if to.is_none() {
-                    tracing::warn!(job = %trigger.name, due = %trigger.next_fire_at, "the last firing of a schedule is none in the new zone: it fires no more");
+                    tracing::warn!(
+                        job = %trigger.name, due = %trigger.next_fire_at,
+                        "a schedule has no firing in the new zone: it keeps the last one that it had in the old zone"
+                    );
                 }
-                Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to })
+                Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: to? })
             });
-            let ended = store.ended_by_zone(now).await?.into_iter();
-            let reopened = ended.filter_map(|(job, schedule)| {
-                let to = Schedule::parse(&schedule).ok()?.next_after(now, zone)?;
-                Some(Reopen { job, to })
-            });
-            store.remember_zone(zone, offsets, moved.collect(), reopened.collect(), now).await?;
+            store.remember_zone(zone, offsets, moved.collect(), now).await?;
             tracing::info!(%before, now = %zone, "the server's zone, or its rules, have changed: the fire times of all schedules were computed anew");
             Ok(())
         }

@@ -102,14 +102,17 @@ async fn new_rules_of_the_same_zone_move_the_fire_times() {
 }
 
 #[tokio::test]
-async fn a_schedule_without_a_future_in_the_new_zone_is_complete() {
+async fn a_schedule_without_a_future_in_the_new_zone_keeps_its_last_time() {
     let mut world = World::in_zone("America/New_York", "2026-01-05T12:00:00Z").await;
     // 08:00 in New York is to come, 08:00 in Berlin was five hours ago.
     let job = world.submit(1, "last", Plan::Cron("0 0 8 5 1 ? 2026")).await.job;
     Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
     world.zone = Tz::Europe__Berlin;
-    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.clock.set(at("2026-01-05T13:00:00Z"));
+    world.until_count(1, "instance WHERE state = 'Done'").await;
     assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+    daemon.shut_down().await;
 }
 
 /// A daemon is started once without its zone, and put right: what was to come comes.

@@ -411,13 +411,6 @@ pub struct ScheduledTrigger {
 pub struct Reschedule {
     pub job: JobId,
     pub from: DateTime<Utc>,
-    pub to: Option<DateTime<Utc>>,
-}
-
-/// A schedule that another zone has ended before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reopen {
-    pub job: JobId,
     pub to: DateTime<Utc>,
 }
 
@@ -433,31 +426,20 @@ impl Store {
         zone: chrono_tz::Tz,
         offsets: Vec<(DateTime<Utc>, TimeDelta)>,
         moved: Vec<Reschedule>,
-        reopened: Vec<Reopen>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM slot WHERE reason = 'slot-skipped-zone' AND due_at > $1")
-                    .bind(now.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("take back what another zone has left out"))?;
-                for Reopen { job, to } in reopened {
-                    sqlx::query(
-                        "UPDATE job SET next_fire_at = $2, trigger_state = 'Normal'
-                         WHERE id = $1 AND trigger_state = 'Complete' AND deleted_at IS NULL",
-                    )
-                    .bind(job.0)
-                    .bind(to.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("reopen a schedule"))?;
-                }
                 for trigger in moved {
                     reschedule(tx, trigger).await?;
                     // One that comes earlier now has not been left out.
-                    if trigger.to.is_none_or(|to| to > trigger.from) {
+                    sqlx::query("DELETE FROM slot WHERE job_id = $1 AND due_at = $2 AND reason = 'slot-skipped-zone'")
+                        .bind(trigger.job.0)
+                        .bind(trigger.to.timestamp_millis())
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(StoreError::doing("take back what another zone has left out"))?;
+                    if trigger.to > trigger.from {
                         let slot = Slot { due_at: trigger.from, fate: Fate::Skip(SkipReason::Zone) };
                         insert_slots(tx, trigger.job, None, &[slot], &[], now).await?;
                     }
@@ -475,21 +457,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// Schedules that another zone has ended, and that would have had a fire time later than now.
-    pub async fn ended_by_zone(&self, now: DateTime<Utc>) -> Result<Vec<(JobId, String)>, StoreError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT j.id, j.exec_schedule FROM slot s CROSS JOIN job j
-             WHERE s.reason = 'slot-skipped-zone' AND s.due_at > $1 AND j.id = s.job_id
-               AND j.trigger_kind = 'exec_schedule' AND j.trigger_state = 'Complete' AND j.deleted_at IS NULL",
-        )
-        .bind(now.timestamp_millis())
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(StoreError::doing("read triggers"))?;
-        rows.iter().map(|row| Ok((JobId(rows::get(row, "id")?), rows::get(row, "exec_schedule")?))).collect()
     }
 
     /// All recurring triggers that wait for a fire time.
@@ -531,15 +498,12 @@ impl Store {
 }
 
 async fn reschedule(tx: &mut Transaction, Reschedule { job, from, to }: Reschedule) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE job SET next_fire_at = $3, trigger_state = CASE WHEN $3 IS NULL AND trigger_state <> 'Paused' THEN 'Complete' ELSE trigger_state END
-         WHERE id = $1 AND next_fire_at = $2",
-    )
-    .bind(job.0)
-    .bind(from.timestamp_millis())
-    .bind(to.map(|at| at.timestamp_millis()))
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("reschedule a job"))
+    sqlx::query("UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2")
+        .bind(job.0)
+        .bind(from.timestamp_millis())
+        .bind(to.timestamp_millis())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("reschedule a job"))
 }
