@@ -52,7 +52,7 @@ pub use self::{
     live::{Changes, Document},
     log::{Log, LogFormat, LogTarget},
     mail::{Mail, MailTls},
-    media::Media,
+    media::{JpegChroma, Media},
     publish::Publish,
     retention::Retention,
     scheduler::Scheduler,

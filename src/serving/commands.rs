@@ -332,6 +332,16 @@ impl Commands {
         insists.then(|| self.fmt.pixels.unwrap_or(PixelType::Rgb))
     }
 
+    /// Whether the file keeps so much of its picture that loss from before would be seen in it.
+    pub fn keeps_all(&self) -> bool {
+        const HARDLY_ANY_LOSS: u8 = 95;
+        match (self.fmt.format, self.fmt.compression) {
+            (FileFormat::Png | FileFormat::Gif, _) | (FileFormat::WebP, Compression::Lossless) => true,
+            (FileFormat::Tiff, compression) if compression != Compression::Jpeg => true,
+            _ => self.qlt.value >= HARDLY_ANY_LOSS,
+        }
+    }
+
     /// What must fit together.
     fn check(&self) -> Result<(), BadCommand> {
         if self.fit.is_some() && self.wid.is_none() && self.hei.is_none() {

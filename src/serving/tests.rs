@@ -59,6 +59,19 @@ fn every_command_is_read() {
 }
 
 #[test]
+fn loss_is_seen_where_the_file_adds_none() {
+    for text in
+        ["fmt=png", "fmt=png-alpha", "fmt=tif", "fmt=tif,,lzw", "fmt=webp,,lossless", "fmt=gif", "qlt=95", "qlt=100"]
+    {
+        assert!(commands(text).keeps_all(), "{text}");
+    }
+    for text in ["", "qlt=94", "fmt=pjpeg", "fmt=tif,,jpeg", "fmt=webp", "fmt=webp&qlt=60"] {
+        assert!(!commands(text).keeps_all(), "{text}");
+    }
+    assert!(commands("fmt=tif,,jpeg&qlt=95").keeps_all());
+}
+
+#[test]
 fn spelling_is_forgiving() {
     for text in ["&fmt=png", "?fmt=png", " fmt = PNG &", "fmt=jpeg&FMT=png", "&.made 2026&fmt=p%6eg", "\nfmt=png,,\n"] {
         assert_eq!(commands(text).fmt.format, FileFormat::Png, "{text:?}");

@@ -205,6 +205,7 @@ codes! {
     EXPORT_NAME_NUMBERED = "export-name-numbered";
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_NOTE = "export-note";
+    EXPORT_HAS_LOSS = "export-has-loss";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
     EXPORT_DROPPED = "export-dropped";
     EXPORT_COMMAND_IGNORED = "export-command-ignored";

@@ -806,6 +806,9 @@ export-file-error = { $file } could not be exported: { $reason }.
 # $name (Text) file in the archive
 # $reason (Text)
 export-note = { $name }: { $reason }.
+# $name (Text) file in the archive
+# $reason (Text)
+export-has-loss = { $name } has the loss of JPEG that its pyramid has, because it could not be made of the original: { $reason }.
 # $count (Number) files in it
 # $bytes (Bytes)
 # $address (Text) where it is

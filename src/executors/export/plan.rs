@@ -13,12 +13,14 @@ use crate::model::handle;
 use crate::model::id::AssetId;
 use crate::model::job::ExportJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::making::Making;
 use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
 use crate::serving::Resolved;
 use crate::store::assets::query::Asset;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
+use crate::store::pictures::KnownAsset;
 
 pub const KEY: &str = "/plan";
 
@@ -46,7 +48,18 @@ pub struct Entry {
     pub blob: String,
     pub bytes: u64,
     pub is_converted: bool,
+    /// What the pyramid was made of, where the file shall show no loss of the pyramid's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<Master>,
     pub modified_at: DateTime<Utc>,
+}
+
+/// What pyramids are made of, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Master {
+    pub blob: String,
+    pub file_name: String,
+    pub making: Making,
 }
 
 impl Entry {
@@ -79,10 +92,11 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     let company = context.store().company(context.run.company).await?;
     let company = company.ok_or_else(|| outdated("the company of the job is no longer there"))?;
     let assets = found(&export.order, context, &mut report).await?;
+    let mut masters = masters(context, &assets, resolved.as_ref()).await?;
     let mut entries = Vec::new();
     for asset in assets {
         match choose(&asset, &company.root_path, resolved.as_ref()) {
-            Choice::Take(entry) => entries.push(entry),
+            Choice::Take(entry) => entries.push(Entry { master: masters.remove(&entry.asset), ..entry }),
             Choice::Drop => {
                 let message = Message::new("export-dropped")
                     .with("asset", asset.name.clone())
@@ -109,6 +123,24 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     report.result = serde_json::to_value(&plan).map_err(outdated)?;
     context.commit(Item(KEY.to_owned()), Effect::Nothing, move |_| report).await?;
     Ok(plan)
+}
+
+/// The masters of assets, if they are needed.
+async fn masters(
+    context: &Context,
+    assets: &[Asset],
+    resolved: Option<&Resolved>,
+) -> Result<HashMap<AssetId, Master>, Failure> {
+    if !resolved.is_some_and(|resolved| resolved.commands.keeps_all()) {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
+    let known = context.store().assets_numbered(context.run.company, &ids).await?;
+    let master = |known: KnownAsset| {
+        let (blob, making) = (known.master.blob, known.master.making);
+        (known.id, Master { blob, file_name: known.file_name, making })
+    };
+    Ok(known.into_iter().map(master).collect())
 }
 
 fn used(formats: BTreeMap<String, String>, are_needed: bool) -> BTreeMap<String, String> {
@@ -224,6 +256,7 @@ fn original(asset: &Asset, root: &str) -> Entry {
         blob: asset.blob.clone(),
         bytes: asset.bytes.unsigned_abs(),
         is_converted: false,
+        master: None,
         modified_at: asset.modified_at,
     }
 }
@@ -328,6 +361,7 @@ mod tests {
             blob: String::new(),
             bytes: 0,
             is_converted: true,
+            master: None,
             modified_at: DateTime::UNIX_EPOCH,
         };
         let mut entries = ["shoe.jpg", "Shoe.jpg", "SHOE.JPG", "shoe-1.jpg", "shoe.png", "note", "Note"].map(entry);

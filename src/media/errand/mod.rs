@@ -20,7 +20,7 @@ use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
 pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadSpace};
 pub use sheet::TakeRows;
-pub use view::{CheckProfile, Profiles, Render, Viewed};
+pub use view::{CheckProfile, Profiles, Render, Sight, Viewed};
 pub(crate) use work::work;
 
 /// Something to be done.

@@ -64,10 +64,24 @@ impl Renderer {
 
     /// The view of a pyramid.
     pub fn render(&self, pyramid: impl Into<Content>, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
-        let Self { commands, target, cmyk_profile } = self;
+        self.draw(&Pyramid::open(&pyramid.into(), limits)?, limits, cancel)
+    }
+
+    /// The same, unless the pyramid has lost something of its picture.
+    pub fn render_exactly(
+        &self,
+        pyramid: impl Into<Content>,
+        limits: &Limits,
+        cancel: Cancel<'_>,
+    ) -> Result<Option<View>, MediaError> {
         let pyramid = Pyramid::open(&pyramid.into(), limits)?;
+        if pyramid.has_loss() { Ok(None) } else { self.draw(&pyramid, limits, cancel).map(Some) }
+    }
+
+    fn draw(&self, pyramid: &Pyramid, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
+        let Self { commands, target, cmyk_profile } = self;
         let plan = geometry::plan(pyramid.size(), commands);
-        let drawn = canvas::draw(&pyramid, &plan, commands.res_mode, Bounds { limits, cancel })?;
+        let drawn = canvas::draw(pyramid, &plan, commands.res_mode, Bounds { limits, cancel })?;
         let (mut colors, note) = target.convert(drawn, pyramid.profile(), cmyk_profile.as_deref())?;
         if !commands.fmt.alpha {
             colors = target.flatten(colors);

@@ -1,0 +1,126 @@
+//! A file that is converted: drawn from the asset's pyramid. Where the file itself has no loss, or hardly any, and the pyramid
+//! has, it is drawn from a pyramid without loss that is made of the master for this alone, as the asset's own was made: by the
+//! same code, with the same crop, knockout and colours, so that everything lies at the same place. A master of which none can be
+//! made leaves the asset's pyramid, and a line that says so.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::Made;
+use super::order::Conversion;
+use super::plan::{Entry, Master};
+use crate::assets::blobs::BlobError;
+use crate::assets::exports::ExportFiles;
+use crate::executors::pictures::{self, Unmade};
+use crate::executors::recipe::Recipes;
+use crate::executors::{Bytes, Context, Workshop, pages};
+use crate::media::errand::{Render, Sight, Viewed};
+
+/// What is to be drawn, and where it goes.
+#[derive(Clone)]
+pub struct View {
+    pub entry: Entry,
+    pub conversion: Arc<Conversion>,
+    pub files: ExportFiles,
+}
+
+pub async fn converted(workshop: &Workshop, context: &Context, view: View) -> Result<Made, Unmade> {
+    let Some(master) = view.entry.master.clone() else { return of_pyramid(workshop, context, view).await };
+    if let Some(made) = of_exact_pyramid(workshop, context, view.clone()).await? {
+        return Ok(made);
+    }
+    match of_master(workshop, context, view.clone(), master).await {
+        Err(Unmade::Refused(why)) => {
+            let made = of_pyramid(workshop, context, view).await?;
+            Ok(Made { loss: Some(why), ..made })
+        }
+        made => made,
+    }
+}
+
+async fn of_pyramid(workshop: &Workshop, context: &Context, view: View) -> Result<Made, Unmade> {
+    on_pyramid(workshop, context, view, |view, workshop, pyramid, stop| view.draw(workshop, pyramid, stop)).await
+}
+
+/// None: the pyramid has lost something of its picture.
+async fn of_exact_pyramid(workshop: &Workshop, context: &Context, view: View) -> Result<Option<Made>, Unmade> {
+    on_pyramid(workshop, context, view, |view, workshop, pyramid, stop| view.draw_exactly(workshop, pyramid, stop))
+        .await
+}
+
+async fn on_pyramid<T: Send + 'static>(
+    workshop: &Workshop,
+    context: &Context,
+    view: View,
+    draw: fn(&View, &Workshop, &File, &dyn Fn() -> bool) -> Result<T, Unmade>,
+) -> Result<T, Unmade> {
+    let (progress, shop, entry) = (context.clone(), workshop.clone(), view.entry.clone());
+    let work = move |stop: &dyn Fn() -> bool| {
+        let _working = progress.working_on(&view.entry.target);
+        shop.blobs.verify(&view.entry.blob, stop)?;
+        let pyramid = shop.blobs.read(&view.entry.blob)?;
+        draw(&view, &shop, &pyramid, stop)
+    };
+    workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), work).await
+}
+
+async fn of_master(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Made, Unmade> {
+    let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
+    let (progress, shop) = (context.clone(), workshop.clone());
+    let Master { blob, file_name, making } = master.clone();
+    let step = format!("export {}", view.entry.key());
+    let work = move |stop: &dyn Fn() -> bool| {
+        let _working = progress.working_on(&view.entry.target);
+        let mut pyramid = match making.page {
+            Some(page) => pages::lossless(&shop, &blob, &file_name, (page, &making), stop)?,
+            None => pictures::lossless(&shop, &recipes, &blob, &file_name, &making, stop)?,
+        };
+        view.draw(&shop, pyramid.file(), stop)
+    };
+    workshop.work_on(context, Bytes::of(&master.blob, &master.file_name).step(&step), work).await
+}
+
+/// Why a view is not kept.
+enum Unkept {
+    HasLoss,
+    Unmade(Unmade),
+}
+
+impl From<BlobError> for Unkept {
+    fn from(error: BlobError) -> Self {
+        Self::Unmade(error.into())
+    }
+}
+
+impl View {
+    fn sight(&self) -> Sight<'_> {
+        Sight { commands: &self.conversion.commands, profiles: self.conversion.profiles() }
+    }
+
+    fn draw(&self, workshop: &Workshop, pyramid: &File, stop: &dyn Fn() -> bool) -> Result<Made, Unmade> {
+        self.files.keep_part(self.entry.asset, |view| {
+            Ok(made(Render::send(&workshop.crew, self.sight(), (pyramid, view), stop)?))
+        })
+    }
+
+    fn draw_exactly(
+        &self,
+        workshop: &Workshop,
+        pyramid: &File,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Made>, Unmade> {
+        let drawn = self.files.keep_part(self.entry.asset, |view| {
+            let viewed = Render::send_exactly(&workshop.crew, self.sight(), (pyramid, view), stop);
+            viewed.map_err(|error| Unkept::Unmade(error.into()))?.map(made).ok_or(Unkept::HasLoss)
+        });
+        match drawn {
+            Ok(made) => Ok(Some(made)),
+            Err(Unkept::HasLoss) => Ok(None),
+            Err(Unkept::Unmade(why)) => Err(why),
+        }
+    }
+}
+
+fn made(viewed: Viewed) -> Made {
+    Made { bytes: viewed.bytes, note: viewed.note, loss: None }
+}
