@@ -391,3 +391,47 @@ async fn an_original_that_cannot_be_read_leaves_the_pyramid_with_a_warning() {
     let done = world.run(JobKind::Export, converted(&assets, "qlt=80")).await.succeeded();
     assert_eq!(done.counters.warning, 0, "{}", done.text());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_of_the_original_goes_along_where_it_is_asked_for() {
+    let world = World::new().await;
+    world.put("in/shoe.jpg", &jpeg(80, 1));
+    let original = world.ingest("in/shoe.jpg");
+    tool("exiftool", &["-q", "-overwrite_original", "-XMP-dc:Title=Red shoe", text(&original)]);
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let assets = handles(&world).await;
+    let title = |file: &Path| tool("exiftool", &["-s3", "-XMP-dc:Title", text(file)]);
+    for fmt in ["jpeg", "tif", "pjpeg&qlt=95"] {
+        let file = crop_of(&world, &assets, &format!("wid=20&xmpEmbed=1&fmt={fmt}")).await;
+        assert_eq!(title(&file), "Red shoe", "{fmt}");
+        assert_eq!(title(&crop_of(&world, &assets, &format!("wid=20&fmt={fmt}")).await), "", "{fmt}");
+    }
+    let done = world.run(JobKind::Export, converted(&assets, "fmt=png&xmpEmbed=1")).await.succeeded();
+    let line = "The command xmpembed had no effect: the files that are made have no place for it.";
+    assert!(done.text().contains(line), "{}", done.text());
+    let blob = world.query("SELECT blob FROM asset").await[0][0].as_str().unwrap().to_owned();
+    std::fs::remove_file(world.blobs.path(&blob).unwrap()).unwrap();
+    let done = world.run(JobKind::Export, converted(&assets, "xmpEmbed=1")).await.succeeded();
+    let line = "shoe.jpg has no XMP metadata, because that of the original could not be read:";
+    assert!(done.text().contains(line), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.warning), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_carried_out_is_told_with_its_reason() {
+    let world = uploaded().await;
+    let modifier = "wid=20&text=a&widht=3&hei%3D200&jpegSize=5&fmt=png";
+    let done = world.run(JobKind::Export, converted(&handles(&world).await[..1], modifier)).await.succeeded();
+    for line in [
+        "The command text had no effect: it is not supported.",
+        "The command widht had no effect: there is no such image-serving command.",
+        "hei%3d200 had no effect: its = or & is percent-encoded",
+        "The command jpegsize had no effect: the files that are made have no place for it.",
+    ] {
+        assert!(done.text().contains(line), "{line}\n{}", done.text());
+    }
+    assert_eq!(done.counters.warning, 4);
+    // A file that becomes too large is an error of its own.
+    let done = world.run(JobKind::Export, converted(&handles(&world).await[..2], "qlt=100&jpegSize=1&wid=2000")).await;
+    assert!(done.text().contains("a.jpg could not be exported: jpegSize: it has"), "{}", done.text());
+}

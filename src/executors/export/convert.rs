@@ -2,6 +2,8 @@
 //! has, it is drawn from a pyramid without loss that is made of the master for this alone, as the asset's own was made: by the
 //! same code, with the same crop, knockout and colours, so that everything lies at the same place. A master of which none can be
 //! made leaves the asset's pyramid, and a line that says so.
+//!
+//! An XMP packet is that of the original, as it is.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -14,7 +16,8 @@ use crate::assets::exports::ExportFiles;
 use crate::executors::pictures::{self, Unmade};
 use crate::executors::recipe::Recipes;
 use crate::executors::{Bytes, Context, Workshop, pages};
-use crate::media::errand::{Render, Sight, Viewed};
+use crate::media::child::borrowed;
+use crate::media::errand::{ReadPacket, Render, Sight, Viewed};
 
 /// What is to be drawn, and where it goes.
 #[derive(Clone)]
@@ -22,10 +25,51 @@ pub struct View {
     pub entry: Entry,
     pub conversion: Arc<Conversion>,
     pub files: ExportFiles,
+    /// The packet that goes into the file.
+    pub xmp: Option<Arc<File>>,
 }
 
 pub async fn converted(workshop: &Workshop, context: &Context, view: View) -> Result<Made, Unmade> {
     let Some(master) = view.entry.master.clone() else { return of_pyramid(workshop, context, view).await };
+    if !view.conversion.commands.takes_xmp() {
+        return drawn(workshop, context, view, master).await;
+    }
+    match packet(workshop, context, &view, master.clone()).await {
+        Ok(xmp) => drawn(workshop, context, View { xmp, ..view }, master).await,
+        Err(Unmade::Refused(why)) => {
+            let made = drawn(workshop, context, view, master).await?;
+            Ok(Made { no_xmp: Some(why), ..made })
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// The XMP packet of the original, if it has one.
+async fn packet(
+    workshop: &Workshop,
+    context: &Context,
+    view: &View,
+    Master { blob, file_name, .. }: Master,
+) -> Result<Option<Arc<File>>, Unmade> {
+    let (shop, master, name) = (workshop.clone(), blob.clone(), file_name.clone());
+    let step = format!("xmp {}", view.entry.key());
+    let work = move |stop: &dyn Fn() -> bool| {
+        shop.blobs.verify(&master, stop)?;
+        let format = pictures::sniff(&shop.blobs, &master, &name)?;
+        let (file, draft) = (shop.blobs.read(&master)?, shop.blobs.draft()?);
+        let out = draft.writer()?;
+        let has_packet = shop.crew.send(ReadPacket { format }, &borrowed([&file, &out]), stop)?;
+        // It is gone with whoever holds it open.
+        let packet = has_packet.then(|| File::open(draft.path()).map_err(BlobError::Source)).transpose()?;
+        Ok(packet.map(Arc::new))
+    };
+    workshop.work_on(context, Bytes::of(&blob, &file_name).step(&step), work).await
+}
+
+async fn drawn(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Made, Unmade> {
+    if !view.conversion.commands.keeps_all() {
+        return of_pyramid(workshop, context, view).await;
+    }
     if let Some(made) = of_exact_pyramid(workshop, context, view.clone()).await? {
         return Ok(made);
     }
@@ -94,7 +138,7 @@ impl From<BlobError> for Unkept {
 
 impl View {
     fn sight(&self) -> Sight<'_> {
-        Sight { commands: &self.conversion.commands, profiles: self.conversion.profiles() }
+        Sight { commands: &self.conversion.commands, profiles: self.conversion.profiles(), xmp: self.xmp.as_deref() }
     }
 
     fn draw(&self, workshop: &Workshop, pyramid: &File, stop: &dyn Fn() -> bool) -> Result<Made, Unmade> {
@@ -122,5 +166,5 @@ impl View {
 }
 
 fn made(viewed: Viewed) -> Made {
-    Made { bytes: viewed.bytes, note: viewed.note, loss: None }
+    Made { bytes: viewed.bytes, notes: viewed.notes, ..Made::default() }
 }

@@ -83,7 +83,7 @@ impl Export {
     ) -> Result<(), Failure> {
         let made = match conversion.filter(|_| entry.is_converted) {
             Some(conversion) => {
-                let view = View { entry: entry.clone(), conversion, files };
+                let view = View { entry: entry.clone(), conversion, files, xmp: None };
                 convert::converted(&self.workshop, context, view).await
             }
             None => self.hand_out(context, entry.clone(), files).await,
@@ -103,7 +103,7 @@ impl Export {
         let work = move |stop: &dyn Fn() -> bool| {
             let _working = progress.working_on(&entry.target);
             files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;
-            Ok(Made { bytes: entry.bytes, note: None, loss: None })
+            Ok(Made { bytes: entry.bytes, ..Made::default() })
         };
         self.workshop.work(work).await?
     }
@@ -162,22 +162,27 @@ impl Export {
 }
 
 /// A file that lies beside the others.
+#[derive(Default)]
 struct Made {
     bytes: u64,
-    note: Option<Note>,
+    notes: Vec<Note>,
     /// Why it shows the loss of the pyramid, though it has none of its own.
     loss: Option<Message>,
+    /// Why it has no XMP, though it shall have that of the original.
+    no_xmp: Option<Message>,
 }
 
-fn success(entry: &Entry, Made { bytes, note, loss }: Made) -> ItemReport {
+fn success(entry: &Entry, Made { bytes, notes, loss, no_xmp }: Made) -> ItemReport {
     let message =
         Message::new("export-file-success").with("file", entry.file.clone()).with("name", entry.target.clone());
     let line = LogLine::new(LogType::ExportJobRenderFileSuccess, message);
-    let note = note
-        .map(|note| Message::new("export-note").with("name", entry.target.clone()).with("reason", reason::other(note)));
-    let loss = loss.map(|why| Message::new("export-has-loss").with("name", entry.target.clone()).with("reason", why));
+    let name = || entry.target.clone();
+    let notes =
+        notes.iter().map(|note| Message::new("export-note").with("name", name()).with("reason", reason::other(note)));
+    let loss = loss.map(|why| Message::new("export-has-loss").with("name", name()).with("reason", why));
+    let no_xmp = no_xmp.map(|why| Message::new("export-no-xmp").with("name", name()).with("reason", why));
     let remarks: Vec<LogLine> =
-        [note, loss].into_iter().flatten().map(|message| LogLine::new(LogType::ExportJobWarning, message)).collect();
+        notes.chain(loss).chain(no_xmp).map(|message| LogLine::new(LogType::ExportJobWarning, message)).collect();
     let about = |line: LogLine| line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile);
     ItemReport {
         result: json!(bytes),

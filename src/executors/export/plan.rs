@@ -16,7 +16,7 @@ use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
 use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
-use crate::serving::Resolved;
+use crate::serving::{Commands, Ignored, Resolved, Why};
 use crate::store::assets::query::Asset;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
@@ -48,7 +48,7 @@ pub struct Entry {
     pub blob: String,
     pub bytes: u64,
     pub is_converted: bool,
-    /// What the pyramid was made of, where the file shall show no loss of the pyramid's.
+    /// What the pyramid was made of, where that is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master: Option<Master>,
     pub modified_at: DateTime<Utc>,
@@ -131,7 +131,8 @@ async fn masters(
     assets: &[Asset],
     resolved: Option<&Resolved>,
 ) -> Result<HashMap<AssetId, Master>, Failure> {
-    if !resolved.is_some_and(|resolved| resolved.commands.keeps_all()) {
+    let are_needed = |commands: &Commands| commands.keeps_all() || commands.takes_xmp();
+    if !resolved.is_some_and(|resolved| are_needed(&resolved.commands)) {
         return Ok(HashMap::new());
     }
     let ids: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
@@ -156,12 +157,7 @@ fn merge(into: &mut ItemReport, other: ItemReport) {
 fn without_effect(order: &ExportJob, resolved: Option<&Resolved>) -> Vec<LogLine> {
     let warn = |message| LogLine::new(LogType::ExportJobWarning, message);
     match resolved {
-        Some(resolved) => {
-            let ignored = resolved.ignored.iter();
-            ignored
-                .map(|command| warn(Message::new("export-command-ignored").with("command", command.clone())))
-                .collect()
-        }
+        Some(resolved) => resolved.ignored.iter().map(|ignored| warn(in_vain(ignored))).collect(),
         None => {
             let given = [("is_modifier", &order.is_modifier), ("macro", &order.image_preset)];
             let given = given.into_iter().filter(|(_, text)| text.as_ref().is_some_and(|text| !text.trim().is_empty()));
@@ -172,6 +168,16 @@ fn without_effect(order: &ExportJob, resolved: Option<&Resolved>) -> Vec<LogLine
                 })
                 .collect()
         }
+    }
+}
+
+fn in_vain(Ignored { command, why }: &Ignored) -> Message {
+    let command = command.clone();
+    match why {
+        Why::NotSupported => Message::new("export-command-unsupported").with("command", command),
+        Why::Unknown => Message::new("export-command-ignored").with("command", command),
+        Why::Encoded => Message::new("export-command-encoded").with("command", command),
+        Why::NoPlace => Message::new("export-command-no-place").with("command", command),
     }
 }
 

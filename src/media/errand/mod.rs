@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::ArchiveError;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
-pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadSpace};
+pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadPacket, ReadSpace};
 pub use sheet::TakeRows;
 pub use view::{CheckProfile, Profiles, Render, Sight, Viewed};
 pub(crate) use work::work;
@@ -44,6 +44,7 @@ pub trait Errand: Into<Order> {
 pub enum Order {
     Optimize(Box<Optimize>),
     Metadata(ReadMetadata),
+    Packet(ReadPacket),
     Layers(ReadLayers),
     Space(ReadSpace),
     FindKind(FindKind),
@@ -67,6 +68,7 @@ macro_rules! orders {
 orders! {
     Optimize => Order::Optimize,
     ReadMetadata => Order::Metadata,
+    ReadPacket => Order::Packet,
     ReadLayers => Order::Layers,
     ReadSpace => Order::Space,
     FindKind => Order::FindKind,

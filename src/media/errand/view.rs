@@ -12,7 +12,7 @@ use super::super::decode::{Cancel, NEVER};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::serve::{Renderer, View};
-use super::picture::read_profile;
+use super::picture::{read_packet, read_profile};
 use super::{Desk, Errand, Files};
 use crate::serving::Commands;
 
@@ -48,15 +48,18 @@ pub struct Profiles<'a> {
 pub struct Sight<'a> {
     pub commands: &'a Commands,
     pub profiles: Profiles<'a>,
+    /// The XMP packet that goes into the view.
+    pub xmp: Option<&'a File>,
 }
 
-/// A view of a pyramid. Files: the pyramid, where the view goes, the profile if one is named that is not built in, and the one
-/// of CMYK without a profile if there is one.
+/// A view of a pyramid. Files: the pyramid, where the view goes, the profile if one is named that is not built in, the one of
+/// CMYK without a profile if there is one, and the XMP packet if there is one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Render {
     commands: Commands,
     has_profile: bool,
     has_cmyk: bool,
+    has_xmp: bool,
     exactly: bool,
 }
 
@@ -84,27 +87,32 @@ impl Render {
 
     fn ask(
         crew: &Crew,
-        Sight { commands, profiles: Profiles { named, cmyk } }: Sight<'_>,
+        Sight { commands, profiles: Profiles { named, cmyk }, xmp }: Sight<'_>,
         (pyramid, view): (&File, &File),
         exactly: bool,
         cancel: Cancel<'_>,
     ) -> Result<Option<Viewed>, ErrandError<MediaError>> {
-        let commands = commands.clone();
-        let errand = Self { commands, has_profile: named.is_some(), has_cmyk: cmyk.is_some(), exactly };
+        let errand = Self {
+            commands: commands.clone(),
+            has_profile: named.is_some(),
+            has_cmyk: cmyk.is_some(),
+            has_xmp: xmp.is_some(),
+            exactly,
+        };
         let profiles: io::Result<Vec<File>> = [named, cmyk].into_iter().flatten().map(in_memory).collect();
         let profiles = profiles.map_err(ChildError::doing("hand on a colour profile"))?;
-        crew.send(errand, &borrowed([pyramid, view].into_iter().chain(&profiles)), cancel)
+        crew.send(errand, &borrowed([pyramid, view].into_iter().chain(&profiles).chain(xmp)), cancel)
     }
 }
 
 /// A view that was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewed {
     pub width: u32,
     pub height: u32,
     pub bytes: u64,
-    /// What its owner may want to know of its colours.
-    pub note: Option<Note>,
+    /// What its owner may want to know.
+    pub notes: Vec<Note>,
 }
 
 impl Errand for Render {
@@ -119,14 +127,15 @@ impl Errand for Render {
         let (profile, cmyk) = (profile(self.has_profile)?, profile(self.has_cmyk)?);
         let renderer = Renderer::new(self.commands, profile.as_deref());
         let renderer = renderer.map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
-        let renderer = renderer.with_cmyk_profile(cmyk);
+        let xmp = self.has_xmp.then(|| read_packet(files.next("the XMP packet")?)).transpose()?;
+        let renderer = renderer.with_cmyk_profile(cmyk).with_xmp(xmp);
         let view = if self.exactly {
             renderer.render_exactly(pyramid, &desk.limits, NEVER)?
         } else {
             Some(renderer.render(pyramid, &desk.limits, NEVER)?)
         };
-        let Some(View { width, height, bytes, note }) = view else { return Ok(None) };
+        let Some(View { width, height, bytes, notes }) = view else { return Ok(None) };
         out.write_all(&bytes).map_err(MediaError::writing("view"))?;
-        Ok(Some(Viewed { width, height, bytes: bytes.len() as u64, note }))
+        Ok(Some(Viewed { width, height, bytes: bytes.len() as u64, notes }))
     }
 }

@@ -231,6 +231,7 @@ pub(crate) mod tag {
     pub const PLANAR: u16 = 284;
     pub const RESOLUTION_UNIT: u16 = 296;
     pub const PREDICTOR: u16 = 317;
+    pub const XMP: u16 = 700;
     pub const TILE_WIDTH: u16 = 322;
     pub const TILE_HEIGHT: u16 = 323;
     pub const TILE_OFFSETS: u16 = 324;
