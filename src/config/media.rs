@@ -9,6 +9,17 @@ use super::{
     units::{Period, Size},
 };
 
+/// What becomes of a TIFF of several pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TiffPages {
+    /// The first is the picture; others are left out, with a line.
+    #[default]
+    First,
+    /// The others become assets of their own.
+    All,
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Media {
@@ -23,6 +34,8 @@ pub struct Media {
     pub page_time: Period,
     pub picture_time: Period,
     pub cmyk_profile: Option<PathBuf>,
+    pub black_point_compensation: bool,
+    pub tiff_pages: TiffPages,
     pub video_time: Period,
     pub video_memory: Size,
 }
@@ -51,6 +64,8 @@ impl Default for Media {
             page_time: Period::minutes(1),
             picture_time: Period::minutes(30),
             cmyk_profile: None,
+            black_point_compensation: true,
+            tiff_pages: TiffPages::default(),
             video_time: Period::hours(6),
             video_memory: Size::gib(4),
         }

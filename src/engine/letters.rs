@@ -96,7 +96,7 @@ impl JobLetters {
         Ok(Finish {
             at: run.finished_at.unwrap_or(run.created_at),
             ending: self.ending(run).await?,
-            counters: counters(run),
+            counters: Counters { removed: self.store.removed_lines(run.id).await?, ..counters(run) },
             problems: problems.into_iter().filter_map(problem).collect(),
             results: self.results(run).await?,
         })
@@ -107,7 +107,12 @@ impl JobLetters {
             Some(Outcome::Succeeded) | None => Ending::Finished,
             Some(Outcome::Stopped) => {
                 let by = self.store.stopped_by(run.id).await?;
-                Ending::Stopped { by: by.unwrap_or_else(|| "an administrator".to_owned()) }
+                let [done, items] = [run.items_done, run.items_total].map(|number| u64::try_from(number).unwrap_or(0));
+                Ending::Stopped {
+                    by: by.unwrap_or_else(|| "an administrator".to_owned()),
+                    done,
+                    items: items.max(done),
+                }
             }
             Some(Outcome::Failed) => {
                 let fatal = run.fatal_error.clone().unwrap_or_else(|| Message::new("reason-internal"));
@@ -164,6 +169,7 @@ fn counters(run: &Run) -> Counters {
         duplicates: unsigned(counted.duplicate - counted.left_out),
         left_out: unsigned(counted.left_out),
         warnings: unsigned(counted.warning.max(counted.transfer_warning)),
+        removed: 0,
         errors: unsigned(errors),
         total: unsigned(success + counted.update - counted.part + counted.duplicate + errors),
     }

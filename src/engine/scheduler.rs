@@ -14,7 +14,7 @@ use crate::model::firing::{self, Fate, SkipReason, SlotRange};
 use crate::model::schedule::{self, Schedule};
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
-use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
+use crate::store::jobs::triggers::{DueJob, Firing, Reopen, Reschedule};
 
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
@@ -80,6 +80,14 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         let expired = Fate::Skip(SkipReason::Expired);
         firing.slots.iter_mut().for_each(|slot| slot.fate = expired);
         firing.range = firing.range.map(|range| SlotRange { fate: expired, ..range });
+    }
+    let is_skipped = |fate: &Fate| matches!(fate, Fate::Skip(_));
+    let mut fates = firing.slots.iter().map(|slot| &slot.fate).chain(firing.range.as_ref().map(|range| &range.fate));
+    if firing.next_fire_at.is_none() && fates.all(is_skipped) {
+        tracing::warn!(
+            job = %job.name, due = %job.due_at,
+            "the last firing of a schedule was skipped: it fires no more; prepress jobs slots says why, and prepress jobs run runs it"
+        );
     }
     if !shared.store.fire(job, firing, now).await? {
         tracing::debug!(job = %job.name, "the trigger changed while it was being fired");
@@ -173,7 +181,7 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
     let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
     let offsets = schedule::offsets(zone);
     match store.known_zone().await? {
-        None => store.remember_zone(zone, offsets, Vec::new()).await,
+        None => store.remember_zone(zone, offsets, Vec::new(), Vec::new(), now).await,
         Some(before) if before == zone.name() && store.known_offsets().await? == offsets => Ok(()),
         Some(before) => {
             let triggers = store.scheduled_triggers().await?;
@@ -182,9 +190,17 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
                 // One that cannot be read is found when it fires.
                 let schedule = Schedule::parse(&trigger.exec_schedule).ok()?;
                 let to = schedule.next_after(now, zone);
+                if to.is_none() {
+                    tracing::warn!(job = %trigger.name, due = %trigger.next_fire_at, "the last firing of a schedule is none in the new zone: it fires no more");
+                }
                 Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to })
             });
-            store.remember_zone(zone, offsets, moved.collect()).await?;
+            let ended = store.ended_by_zone(now).await?.into_iter();
+            let reopened = ended.filter_map(|(job, schedule)| {
+                let to = Schedule::parse(&schedule).ok()?.next_after(now, zone)?;
+                Some(Reopen { job, to })
+            });
+            store.remember_zone(zone, offsets, moved.collect(), reopened.collect(), now).await?;
             tracing::info!(%before, now = %zone, "the server's zone, or its rules, have changed: the fire times of all schedules were computed anew");
             Ok(())
         }

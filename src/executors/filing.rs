@@ -323,7 +323,7 @@ impl Filing {
             overwrite: self.overwrite,
             same_name: self.same_name,
             marking: self.processing.marking,
-            brings_forth: process::brings_forth(ready.format, &self.processing.options).to_vec(),
+            brings_forth: process::brings_forth(ready.format, &self.processing).to_vec(),
             by: context.run.responsible,
             at: context.clock.now(),
         };

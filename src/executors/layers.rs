@@ -110,6 +110,8 @@ struct Drawn {
     making: Making,
     /// The crop that was set on the layer that is there.
     built_on: Option<Crop>,
+    /// It is drawn whole, as it may be another one.
+    gives_up_crop: bool,
 }
 
 /// The assets of layers by their keys; none where one could not be made.
@@ -124,10 +126,10 @@ impl Work<'_> {
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
         let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
-        let (layers, all_keys) = (&found.layers, &keys);
+        let (layers, all_keys, whole) = (&found.layers, &keys, &found);
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
-            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at]).await) })
+            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at], whole).await) })
             .buffered(self.workshop.settings.parallel);
         while let Some((at, outcome)) = drawn.next().await {
             let (key, layer) = (&keys[at], &layers[at]);
@@ -199,17 +201,21 @@ impl Work<'_> {
             if !matches!(applied, Some(Applied::Overtaken(_))) {
                 return Ok(process::filed_unless_passed(&applied));
             }
-            drawn = self.draw(key, layer).await;
+            drawn = self.draw(key, layer, found).await;
         }
         let why = Message::new(reason::CHANGED_MEANWHILE);
         Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?))
     }
 
-    async fn draw(&self, key: &str, layer: &Layer) -> Result<Drawn, Unmade> {
+    async fn draw(&self, key: &str, layer: &Layer, found: &Layers) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let built_on = self.context.store().crop_of_part(self.context.run.company, self.parent.asset, key).await;
-        let built_on = built_on.map_err(Failure::from)?;
-        let (blob, format, making) = (self.parent.blob.clone(), self.parent.format, self.making(layer, built_on));
+        let before = self.context.store().part_before(self.context.run.company, self.parent.asset, key).await;
+        let (built_on, facts) = before.map_err(Failure::from)?.unwrap_or_default();
+        // Known by its place it may be another one than the crop was set on.
+        let is_same = is_by_number(key) || facts.is_some_and(|facts| is_same_layer(&facts, &self.facts(layer, found)));
+        let gives_up_crop = !is_same && kept_crop(&self.processing.options, built_on).is_some();
+        let making = self.making(layer, built_on.filter(|_| is_same));
+        let (blob, format) = (self.parent.blob.clone(), self.parent.format);
         let own = making.clone();
         let working = self.context.working_on(self.parent.file_name.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
@@ -219,7 +225,7 @@ impl Work<'_> {
             let _working = working;
             pictures::make(&workshop, &recipes, Source { blob: &blob, format }, &making, stop)
         });
-        Ok(Drawn { made: made.await?, making: own, built_on })
+        Ok(Drawn { made: made.await?, making: own, built_on, gives_up_crop })
     }
 
     async fn commit_layer(
@@ -230,7 +236,7 @@ impl Work<'_> {
         found: &Layers,
     ) -> Result<Option<Applied>, Failure> {
         let part = self.part(key, layer, &drawn, found);
-        let Drawn { made, .. } = drawn;
+        let Drawn { made, gives_up_crop, .. } = drawn;
         let (company, planned) = (part.company, part.folder.as_deref());
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let folder = self.context.store().folder_of_part(company, part.parent, key, planned).await?;
@@ -254,6 +260,7 @@ impl Work<'_> {
                 lines.extend(notes.iter().map(|note| {
                     line(LogType::UploadWarning, message("layer-note").with("reason", reason::other(note)))
                 }));
+                lines.extend(gives_up_crop.then(|| line(LogType::UploadWarning, message("layer-crop-given-up"))));
                 lines.extend(numbered.map(|message| line(LogType::UploadWarning, message)));
                 let counters = Counters { success: 1, part: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
                 lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
@@ -276,7 +283,8 @@ impl Work<'_> {
     }
 
     fn part(&self, key: &str, layer: &Layer, drawn: &Drawn, found: &Layers) -> Part {
-        let Drawn { made, making, built_on } = drawn;
+        let Drawn { made, making, built_on, .. } = drawn;
+        let facts = LayerFacts { cut: made.cut, ..self.facts(layer, found) };
         Part {
             company: self.context.run.company,
             parent: self.parent.asset,
@@ -289,10 +297,7 @@ impl Work<'_> {
                 blob: self.parent.blob.clone(),
                 bytes: self.parent.bytes,
                 pixels: Some(made.pixels),
-                facts: PictureFacts {
-                    layer: Some(Box::new(self.facts(layer, found))),
-                    ..pictures::facts(&made.picture)
-                },
+                facts: PictureFacts { layer: Some(Box::new(facts)), ..pictures::facts(&made.picture) },
                 making: making.clone(),
             },
             built_on: *built_on,
@@ -347,6 +352,8 @@ impl Work<'_> {
             is_clipped: layer.is_clipped,
             groups: layer.groups.clone(),
             text: layer.text.clone().filter(|_| self.plan.text),
+            name: Some(layer.name.clone()),
+            cut: (0, 0),
         }
     }
 
@@ -389,11 +396,11 @@ impl Work<'_> {
         let folder = self.context.store().folder_of_part(company, parent, KEY, None).await?;
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
-            let path = format!("{folder}{}", filed.name());
-            let message = Message::new("template-processed").with("file", path).with("layers", count);
+            let Applied::Gathered(gathered) = applied else { return process::report_of_parts(&parent, applied) };
+            let path = format!("{folder}{}", gathered.filed.name());
+            let message = Message::new("template-processed").with("file", path).with("layers", gathered.members);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            process::lines_of_set(&wanted, line, filed, FileType::Template)
+            process::lines_of_set(&wanted, line, gathered, FileType::Template)
         };
         self.parent.commit(self.context, KEY, effect, report).await
     }
@@ -410,7 +417,7 @@ impl Work<'_> {
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
-        let report = ItemReport::of_problems(lines);
+        let report = ItemReport::of_problems_of_parts(lines);
         self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }
@@ -443,6 +450,17 @@ fn keys(layers: &[Layer]) -> Vec<String> {
         None => format!("layer:#{}", layer.number),
     };
     layers.iter().map(key).collect()
+}
+
+/// Whether a key is the number that Photoshop has given a layer.
+fn is_by_number(key: &str) -> bool {
+    !key.starts_with("layer:#")
+}
+
+/// Whether what lies in the same place of the order is what was there before.
+fn is_same_layer(before: &LayerFacts, now: &LayerFacts) -> bool {
+    let of = |facts: &LayerFacts| (facts.name.clone(), facts.left, facts.top, facts.width, facts.height);
+    of(before) == of(now)
 }
 
 /// Layers of earlier attempts, with their assets.

@@ -11,6 +11,7 @@ pub mod export;
 mod failure;
 mod filing;
 mod layers;
+mod leaves;
 mod mounts;
 mod optimize;
 mod options;

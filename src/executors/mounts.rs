@@ -1,4 +1,4 @@
-//! Work in folders that others share: published files, and directories that are uploaded from.
+//! Work in folders that others share: published files, exports, and directories that are uploaded from.
 //!
 //! Their disks may be behind a network. When that is gone, what is under way there hangs for as long, and nobody can end
 //! it. So each such folder has places of its own, and none that other work needs; and the run that waits for it gives up
@@ -6,7 +6,7 @@
 //! touches nothing any more.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use super::workshop::at_bench;
 use super::{Failure, reason};
 use crate::assets::patience::Watched;
+use crate::assets::published;
 
 /// How long work goes on before somebody asks whether its disk answers, and how often from then on.
 const LOOKS: Looks = Looks { first: Duration::from_secs(2), then: Duration::from_secs(10) };
@@ -41,7 +42,7 @@ pub struct Mount {
     folder: Arc<Path>,
     places: Arc<Semaphore>,
     watched: Watched,
-    look: fn(&Path) -> io::Result<()>,
+    look: fn(&Path),
     looks: Looks,
 }
 
@@ -51,14 +52,23 @@ impl Mounts {
         Self { places, known: Arc::default() }
     }
 
-    pub fn of(&self, folder: &Path) -> Mount {
+    /// A folder that is written to.
+    pub fn written(&self, folder: &Path) -> Mount {
+        self.of(folder, look_and_write)
+    }
+
+    /// A folder that is read, and may belong to somebody else.
+    pub fn read_only(&self, folder: &Path) -> Mount {
+        self.of(folder, look_only)
+    }
+
+    fn of(&self, folder: &Path, look: fn(&Path)) -> Mount {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mount = || Mount {
             folder: folder.into(),
             places: Arc::new(Semaphore::new(self.places)),
             watched: Watched::new(format!("the disk of {}", folder.display())),
-            // An error is an answer: what is worked on meets it too.
-            look: |folder| Ok(drop(statvfs(folder))),
+            look,
             looks: LOOKS,
         };
         known.entry(folder.to_owned()).or_insert_with(mount).clone()
@@ -87,11 +97,25 @@ impl Mount {
             sleep(pause).await;
             pause = then;
             let (folder, look) = (self.folder.clone(), self.look);
-            if let Err(silent) = self.watched.look(move || look(&folder)).await {
+            if let Err(silent) = self.watched.look(move || Ok(look(&folder))).await {
                 return Failure::Transient(reason::other(silent));
             }
         }
     }
+}
+
+/// What a look at a folder asks of its disk. An error is an answer: what is worked on meets it too.
+fn look_only(folder: &Path) {
+    let _ = statvfs(folder);
+    let _ = fs::read_dir(folder).map(|mut files| files.next());
+}
+
+/// A disk that hangs may still answer from memory what it has room for.
+fn look_and_write(folder: &Path) {
+    look_only(folder);
+    let path = folder.join(".look~");
+    let _ = published::create_afresh(&path).and_then(|file| file.sync_all());
+    let _ = fs::remove_file(&path);
 }
 
 #[cfg(test)]
@@ -110,14 +134,13 @@ mod tests {
             }
         };
         let mounts = Mounts::new(1);
-        let mut dead = mounts.of(Path::new("/published/image-serving"));
+        let mut dead = mounts.written(Path::new("/published/image-serving"));
         let soon = Duration::from_millis(5);
         (dead.watched.patience, dead.looks) = (soon, Looks { first: soon, then: soon });
         dead.look = |_| {
             while HANGS.load(Ordering::SeqCst) {
                 std::thread::yield_now();
             }
-            Ok(())
         };
         let (tell, told) = std::sync::mpsc::channel();
         let silent = reason::other("the disk of /published/image-serving has not answered for 0.005 seconds");
@@ -127,7 +150,7 @@ mod tests {
         });
         assert_eq!(first.await, Err(Failure::Transient(silent.clone())));
         assert_eq!(dead.work(|_| ()).await, Err(Failure::Transient(silent)), "its only place is taken");
-        assert_eq!(mounts.of(Path::new("/published/rendering")).work(|_| 7).await, Ok(7));
+        assert_eq!(mounts.read_only(Path::new("/published/rendering")).work(|_| 7).await, Ok(7));
 
         HANGS.store(false, Ordering::SeqCst);
         assert!(told.recv().unwrap(), "what hung does not learn that nobody waits for it");

@@ -216,7 +216,17 @@ impl Work<'_> {
         if process::unless_passed(&self.commit_end_of_pages(&document).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
+        // What cannot be found in it is not gone from it.
+        for page in document.count.found + 1..=self.claimed(&document) {
+            pages.insert(page, self.parent.part(self.context, &format!("page:{page}")).await?);
+        }
         Ok(process::unless_passed(&self.commit_catalog(&pages).await?))
+    }
+
+    /// How many pages the document says that it has, of which some may not be found in it.
+    fn claimed(&self, document: &Document) -> u32 {
+        let PageCount { found, missing } = document.count;
+        found.saturating_add(missing).min(found.max(self.workshop.settings.media.max_pages))
     }
 
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
@@ -388,7 +398,7 @@ impl Work<'_> {
 
     /// A page that could not be drawn is still one of the document's.
     async fn commit_end_of_pages(&self, document: &Document) -> Result<Option<Applied>, Failure> {
-        let keys = (1..=document.count.found).map(|page| format!("page:{page}")).collect();
+        let keys = (1..=self.claimed(document)).map(|page| format!("page:{page}")).collect();
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {
@@ -402,7 +412,7 @@ impl Work<'_> {
             lines.push(self.parent.line(LogType::PdfRipError, message));
         }
         let parent = self.parent.clone();
-        let problems = ItemReport::of_problems(lines);
+        let problems = ItemReport::of_problems_of_parts(lines);
         let report = move |applied: &Applied| {
             let mut report = process::report_of_parts(&parent, applied);
             report.counters += problems.counters;
@@ -437,17 +447,17 @@ impl Work<'_> {
         };
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
-            let path = format!("{folder}{}", filed.name());
-            let message = Message::new("catalog-processed").with("file", path).with("pages", count);
+            let Applied::Gathered(gathered) = applied else { return process::report_of_parts(&parent, applied) };
+            let path = format!("{folder}{}", gathered.filed.name());
+            let message = Message::new("catalog-processed").with("file", path).with("pages", gathered.members);
             let line = LogLine::new(LogType::UploadSuccess, message);
-            process::lines_of_set(&wanted, line, filed, FileType::Catalog)
+            process::lines_of_set(&wanted, line, gathered, FileType::Catalog)
         };
         self.parent.commit(self.context, KEY, effect, report).await
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
-        let report = ItemReport::of_problems(lines);
+        let report = ItemReport::of_problems_of_parts(lines);
         self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }

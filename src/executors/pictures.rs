@@ -13,6 +13,7 @@ use super::recipe::Recipes;
 use super::{Failure, Workshop, pages, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs, Draft};
 use crate::assets::recognize;
+use crate::config::TiffPages;
 use crate::media::child::ErrandError;
 use crate::media::errand::Optimize;
 use crate::media::pdf::PageCount;
@@ -30,6 +31,8 @@ pub struct Made {
     pub picture: Picture,
     /// Width and height of what was made.
     pub pixels: (u32, u32),
+    /// Pixels that a crop has cut off at the left and at the top.
+    pub cut: (u32, u32),
     pub derived: Vec<Derived>,
     pub notes: Vec<media::Note>,
 }
@@ -167,7 +170,7 @@ pub fn make(
     if made.mask.is_some() {
         all.push(derived(DerivedRole::Mask, blobs.keep(mask)?, pixels));
     }
-    Ok(Made { picture: made.picture, pixels, derived: all, notes: made.notes })
+    Ok(Made { picture: made.picture, pixels, cut: made.cut, derived: all, notes: made.notes })
 }
 
 /// Makes the derived files of an asset that is there already. Blocks.
@@ -323,10 +326,17 @@ pub fn complete(
         ready.master.asset_type = AssetType::AnimatedGif;
     }
     ready.master.pixels = Some(made.pixels);
-    let layer = ready.master.facts.layer.take();
+    let mut layer = ready.master.facts.layer.take();
+    if let Some(layer) = &mut layer {
+        layer.cut = made.cut;
+    }
     ready.master.facts = PictureFacts { layer, ..facts(&made.picture) };
     ready.derived = made.derived;
-    ready.warnings.extend(made.notes.iter().map(|note| Warning::Remark(reason::other(note))));
+    let becomes_assets = |note: &media::Note| {
+        matches!(note, media::Note::PagesLeftOut(_)) && workshop.settings.media.tiff_pages == TiffPages::All
+    };
+    let notes = made.notes.iter().filter(|note| !becomes_assets(note));
+    ready.warnings.extend(notes.map(|note| Warning::Remark(reason::other(note))));
     Ok(())
 }
 

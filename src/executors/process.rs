@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::recipe::{self, Recipes};
-use super::{Context, Failure, Item, Workshop, layers, reason, videos};
+use super::{Context, Failure, Item, Workshop, layers, leaves, reason, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
+use crate::config::TiffPages;
 use crate::media::child::{ChildError, borrowed};
 use crate::media::errand::ReadMetadata;
 use crate::media::metadata::Metadata;
@@ -37,7 +38,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::marking::Marking;
-use crate::store::assets::sets::Origin;
+use crate::store::assets::sets::{Gathered, Origin};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -49,6 +50,7 @@ pub struct Processing {
     /// Of the masters and of what is made of them.
     pub marking: Marking,
     pub recipes: Recipes,
+    pub tiff_pages: TiffPages,
     /// The company's metadata fields, if the job sets some.
     definitions: Arc<[FieldDefinition]>,
 }
@@ -85,7 +87,8 @@ impl Processing {
             Some(_) => context.store().metadata_fields(context.run.company).await?,
             None => Vec::new(),
         };
-        Ok(Self { options: Arc::new(options.clone()), marking, recipes, definitions: definitions.into() })
+        let tiff_pages = workshop.settings.media.tiff_pages;
+        Ok(Self { options: Arc::new(options.clone()), marking, recipes, tiff_pages, definitions: definitions.into() })
     }
 
     /// Notes what metadataOptions sets on an asset of this type, and what of it such an asset does not have.
@@ -154,9 +157,15 @@ fn make(
         let holds = pictures::nothing_in(&workshop.blobs, &blob.id)?;
         return Err(Unmade::Refused(reason::not_as_named(promise, &name.extension, holds)));
     }
-    // What shows a layer goes on to show it when it is processed again.
-    let layer = known.filter(|known| known.master.blob == blob.id).and_then(|known| known.master.making.layer);
-    let making = Making { layer, ..Making::asked(options, known.map(|known| &known.master.making)) };
+    // What shows a layer, or a page of a picture, goes on to show it when it is processed again.
+    let shown = known.filter(|known| known.master.blob == blob.id).map(|known| &known.master.making);
+    let (layer, leaf) = (shown.and_then(|shown| shown.layer), shown.and_then(|shown| shown.leaf));
+    // What is no picture is not cropped, and leaves nothing of that to the picture that takes its place.
+    let before = known.filter(|known| known.master.asset_type.is_picture()).map(|known| &known.master.making);
+    let making = match recognize::asset_type(format).is_picture() {
+        true => Making { layer, leaf, ..Making::asked(options, before) },
+        false => Making::default(),
+    };
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
     ready.built_on = known.map(|known| known.master.making.clone()).unwrap_or_default();
@@ -230,6 +239,8 @@ pub enum Parts {
     None,
     /// Of Photoshop files.
     Layers,
+    /// The pages of TIFF files behind the first.
+    Leaves,
     /// Of PDF, PostScript and Illustrator files.
     Pages,
     /// Of videos.
@@ -239,6 +250,7 @@ pub enum Parts {
 /// What a format can bring forth; the options say whether it does.
 pub fn parts_of(format: Format) -> Parts {
     match format.family() {
+        Family::Picture if format == Format::Tiff => Parts::Leaves,
         Family::Layers => Parts::Layers,
         Family::Pages => Parts::Pages,
         Family::Film => Parts::Renditions,
@@ -247,9 +259,11 @@ pub fn parts_of(format: Format) -> Parts {
 }
 
 /// What the keys of the parts begin with that the options have made of a master.
-pub fn brings_forth(format: Format, options: &ProcessingOptions) -> &'static [&'static str] {
+pub fn brings_forth(format: Format, processing: &Processing) -> &'static [&'static str] {
+    let options = &processing.options;
     match parts_of(format) {
         Parts::Pages => pages::prefixes(format, options),
+        Parts::Leaves => leaves::prefixes(processing.tiff_pages),
         Parts::Renditions => videos::prefixes(options),
         Parts::Layers => layers::prefixes(options),
         Parts::None => &[],
@@ -264,12 +278,15 @@ pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
 }
 
 /// The lines about a set of parts beside the one that says that it was made, and their counters.
-pub fn lines_of_set(wanted: &str, made: LogLine, filed: &Filed, file_type: FileType) -> ItemReport {
+pub fn lines_of_set(wanted: &str, made: LogLine, gathered: &Gathered, file_type: FileType) -> ItemReport {
+    let Gathered { filed, left_out, .. } = gathered;
     let numbered = numbered(wanted, wanted, filed).map(|message| LogLine::new(LogType::UploadWarning, message));
     let counters = Counters { warning: i64::from(numbered.is_some()), ..Counters::default() };
     let back = came_back(filed).map(|message| LogLine::new(LogType::JobInfo, message));
+    let kept = Message::new("set-edits-kept").with("name", filed.name()).with("count", *left_out);
+    let kept = (*left_out > 0).then(|| LogLine::new(LogType::JobInfo, kept));
     let about = |line: LogLine| line.about(Some(filed.asset()), filed.name(), file_type);
-    let lines = [Some(made), numbered, back].into_iter().flatten().map(about).collect();
+    let lines = [Some(made), numbered, back, kept].into_iter().flatten().map(about).collect();
     ItemReport { counters, lines, ..ItemReport::default() }
 }
 
@@ -368,7 +385,7 @@ impl Parent {
     pub fn file_type(&self) -> FileType {
         match (parts_of(self.format), self.format) {
             (Parts::Pages, Format::Pdf) => FileType::Pdf,
-            (Parts::Layers, _) => FileType::MasterImage,
+            (Parts::Layers | Parts::Leaves, _) => FileType::MasterImage,
             (Parts::Renditions, _) => FileType::Video,
             (Parts::Pages | Parts::None, _) => FileType::NoType,
         }
@@ -462,10 +479,10 @@ impl Processing {
             return Ok(());
         }
         let Some(known) = context.store().assets_numbered(context.run.company, &[asset]).await?.pop() else {
-            let gone = Gone::without_trace(asset, filed, &self.options);
+            let gone = Gone::without_trace(asset, filed, self);
             return leave_out(context, gone, key).await.map(|_| ());
         };
-        if known.master.making.layer.is_some() {
+        if known.master.making.is_made_by_itself() {
             // It is a part itself.
             return Ok(());
         }
@@ -478,7 +495,7 @@ impl Processing {
             Err(Unmade::Refused(why)) => return refuse_parts(context, &known, key, why).await,
             Err(Unmade::Failed(failure)) => return Err(failure),
         };
-        if known.in_trash && leave_out(context, Gone::from_trash(&known, format, &self.options), key).await? {
+        if known.in_trash && leave_out(context, Gone::from_trash(&known, format, self), key).await? {
             return Ok(());
         }
         let parent = Parent {
@@ -534,19 +551,19 @@ struct Gone {
 }
 
 impl Gone {
-    fn from_trash(known: &KnownAsset, format: Format, options: &ProcessingOptions) -> Self {
+    fn from_trash(known: &KnownAsset, format: Format, processing: &Processing) -> Self {
         Self {
             asset: known.id,
             name: known.name.clone(),
             file: known.file_name.clone(),
             file_type: FileType::of_master(known.master.asset_type),
             blob: known.master.blob.clone(),
-            is_asked: !brings_forth(format, options).is_empty(),
+            is_asked: !brings_forth(format, processing).is_empty(),
         }
     }
 
     /// Nobody can tell any more what it was.
-    fn without_trace(asset: AssetId, filed: Option<&str>, options: &ProcessingOptions) -> Self {
+    fn without_trace(asset: AssetId, filed: Option<&str>, processing: &Processing) -> Self {
         let formats = [Format::Pdf, Format::PostScript, Format::Illustrator, Format::Video, Format::Psd];
         let name = format!("a|{asset}");
         Self {
@@ -555,7 +572,7 @@ impl Gone {
             file: name,
             file_type: FileType::NoType,
             blob: filed.unwrap_or_default().to_owned(),
-            is_asked: formats.into_iter().any(|format| !brings_forth(format, options).is_empty()),
+            is_asked: formats.into_iter().any(|format| !brings_forth(format, processing).is_empty()),
         }
     }
 }
@@ -583,6 +600,7 @@ async fn make_parts(
         Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
         Parts::Renditions => videos::make_renditions(context, workshop, parent, processing).await,
         Parts::Layers => layers::make_layers(context, workshop, parent, processing).await,
+        Parts::Leaves => leaves::make_leaves(context, workshop, parent, processing).await,
         Parts::None => Ok(()),
     }
 }

@@ -14,8 +14,16 @@ use crate::store::pictures::KnownAsset;
 
 /// What has no words of its own.
 pub fn other(detail: impl Display) -> Message {
-    Message::new("reason-other").with("detail", detail.to_string())
+    let mut text = detail.to_string();
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    Message::new("reason-other").with("detail", text)
 }
+
+/// Most characters of what is said of an error: some quote what a file or another server says, however long that is.
+const LONGEST: usize = 1000;
 
 pub fn not_found(path: &Path) -> Message {
     Message::new("reason-not-found").with("path", path.display().to_string())

@@ -68,7 +68,8 @@ impl Recipes {
             sharpen: making.unsharp.map(sharpen),
         };
         let layer = making.layer.map(|LayerShown { number, extended }| media::LayerChoice { number, extended });
-        Ok(media::Options { colors, edits, layer, ..self.workshop.settings.picture_options() })
+        let page = making.leaf;
+        Ok(media::Options { colors, edits, layer, page, ..self.workshop.settings.picture_options() })
     }
 
     fn profile(&self, asset: AssetId, stop: &dyn Fn() -> bool) -> Result<Arc<[u8]>, Unmade> {
@@ -91,10 +92,12 @@ pub fn by_settings(settings: &Settings) -> String {
         thumbnail_side,
         thumbnail_quality,
         cmyk_profile: _,
+        blacks,
         // These are told by what is kept with the asset.
         colors: _,
         edits: _,
         layer: _,
+        page: _,
         // And this by the format.
         upright: _,
         // What has no loss is not kept.
@@ -102,7 +105,8 @@ pub fn by_settings(settings: &Settings) -> String {
     } = settings.picture_options();
     let profile = settings.cmyk_profile.as_ref().map_or("none", |profile| &profile.hash);
     format!(
-        "{MAKING}: tile {tile}, quality {quality}, chroma {chroma:?}, thumbnail {thumbnail_side} at {thumbnail_quality}, CMYK profile {profile}"
+        "{MAKING}: tile {tile}, quality {quality}, chroma {chroma:?}, thumbnail {thumbnail_side} at {thumbnail_quality}, CMYK profile {profile}, \
+         blacks {blacks:?}"
     )
 }
 

@@ -110,6 +110,7 @@ impl Settings {
             },
             thumbnail_side: self.media.thumbnail_side,
             cmyk_profile: self.cmyk_profile.as_ref().map(|profile| profile.bytes.clone()),
+            blacks: media::Blacks::compensated(self.media.black_point_compensation),
             ..media::Options::default()
         }
     }
@@ -195,6 +196,9 @@ mod tests {
         config.media.jpeg_chroma = JpegChroma::Full;
         let full = Settings::new(&config).read_files().unwrap();
         assert_ne!(recipe::by_settings(&full), recipe::by_settings(&with), "what was made before is stale");
+        let mut plain = without.clone();
+        plain.media.black_point_compensation = false;
+        assert_ne!(recipe::by_settings(&plain), recipe::by_settings(&without));
         config.media.cmyk_profile = Some(at("cmyk.tif").into());
         let error = Settings::new(&config).read_files().unwrap_err();
         assert!(error.to_string().contains("cmyk.tif is not an ICC profile"), "{error}");

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::mounts::Mount;
 use super::pictures::Unmade;
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
@@ -47,12 +48,11 @@ pub struct Sheet {
 
 /// Tells metadata files from those that become assets.
 pub async fn sort_out(
-    workshop: &Workshop,
+    mount: &Mount,
     directory: &Arc<ServerDirectory>,
     files: Vec<Found>,
 ) -> Result<(Vec<Sheet>, Vec<Found>), Failure> {
     let directory = directory.clone();
-    let mount = workshop.ingest_mount();
     let sorted = mount.work(move |_| {
         let (mut sheets, mut others) = (Vec::new(), Vec::new());
         for found in files {
@@ -82,7 +82,7 @@ fn form(directory: &ServerDirectory, found: &Found) -> Option<Form> {
 pub async fn process(
     context: &Context,
     workshop: &Workshop,
-    directory: &Arc<ServerDirectory>,
+    (mount, directory): (&Mount, &Arc<ServerDirectory>),
     sheets: Vec<Sheet>,
 ) -> Result<(), Failure> {
     let done = context.done_items().await?;
@@ -90,7 +90,7 @@ pub async fn process(
         let key = ingest::display(&found.relative);
         if !done.contains_key(&key) {
             context.checkpoint()?;
-            take_copy(context, workshop, directory.clone(), found, form, key).await?;
+            take_copy(context, workshop, (mount, directory.clone()), found, form, key).await?;
         }
     }
     let done = Arc::new(context.done_items().await?);
@@ -208,13 +208,13 @@ impl From<SheetError> for Unmade {
 async fn take_copy(
     context: &Context,
     workshop: &Workshop,
-    directory: Arc<ServerDirectory>,
+    (mount, directory): (&Mount, Arc<ServerDirectory>),
     found: Found,
     form: Form,
     key: String,
 ) -> Result<(), Failure> {
     let mut effect = Effect::Nothing;
-    let report = match copy(context, workshop, directory, found, form, &key).await {
+    let report = match copy(context, workshop, (mount, directory), found, form, &key).await {
         Ok((blob, rows)) => {
             effect = Effect::KeepSheet { run: context.run.fence.instance, path: key.clone(), blob: blob.clone() };
             let message = Message::new("metadata-file-read").with("file", key.clone()).with("count", rows);
@@ -232,13 +232,12 @@ async fn take_copy(
 async fn copy(
     context: &Context,
     workshop: &Workshop,
-    directory: Arc<ServerDirectory>,
+    (mount, directory): (&Mount, Arc<ServerDirectory>),
     found: Found,
     form: Form,
     key: &str,
 ) -> Result<(String, usize), Unmade> {
     let blobs = workshop.blobs.clone();
-    let mount = workshop.ingest_mount();
     let stored = mount.work(move |stop| {
         let source = directory.open(&found.relative).map_err(|error| Unmade::Refused(reason::of_ingest(&error)))?;
         let Source { mut file, stamp } = source;

@@ -50,10 +50,10 @@ impl Executor for UploadDirectory {
             lines.push(LogLine::new(log_type, Message::new("upload-nothing").with("folder", folder)));
         }
         let has_beginning = options::log_beginning(context, lines).await?;
-        let directory = Arc::new(directory);
+        let (directory, mount) = (Arc::new(directory), self.workshop.ingest_mount(&filing.company_root));
         context.plan(listing.files.len() + usize::from(has_beginning)).await?;
         let (sheets, files) = if self.order.process_metadata_files {
-            sheets::sort_out(&self.workshop, &directory, listing.files).await?
+            sheets::sort_out(&mount, &directory, listing.files).await?
         } else {
             (Vec::new(), listing.files)
         };
@@ -80,7 +80,7 @@ impl Executor for UploadDirectory {
         context.checkpoint()?;
         if self.order.process_metadata_files {
             context.say(Message::new("progress-metadata"));
-            sheets::process(context, &self.workshop, &directory, sheets).await?;
+            sheets::process(context, &self.workshop, (&mount, &directory), sheets).await?;
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl UploadDirectory {
         let (settings, root) = (self.workshop.settings.clone(), company_root.to_owned());
         let (server_dir, subfolders) = (self.order.server_dir.clone(), self.order.include_subfolders);
         let stop = context.stop_token().clone();
-        let mount = self.workshop.ingest_mount();
+        let mount = self.workshop.ingest_mount(company_root);
         let listed = mount.work(move |abandoned| {
             let directory = CompanyFolder::open(&settings.ingest_root, &root)?.directory(&server_dir)?;
             let listing = directory.walk(&Walk {
@@ -155,7 +155,7 @@ impl UploadDirectory {
         let limit = self.workshop.settings.ingest.max_file_bytes.get();
         let workshop = self.workshop.clone();
         let working = context.working_on(incoming.shown.clone());
-        let mount = self.workshop.ingest_mount();
+        let mount = self.workshop.ingest_mount(&filing.company_root);
         let stored = mount.work(move |stop| -> Result<_, Unmade> {
             let mut source = directory.open(&found.relative).map_err(|e| Unmade::Refused(reason::of_ingest(&e)))?;
             let stamp = json!({ "bytes": source.stamp.bytes, "modified": source.stamp.modified });

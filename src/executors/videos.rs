@@ -372,7 +372,7 @@ impl Work<'_> {
         let with_master = self.options.exclude_master_video_from_avs == Some(false);
         let master = with_master.then_some(self.parent.asset);
         let members: Vec<Member> = made.into_iter().chain(master).map(Member::of).collect();
-        let (count, wanted) = (members.len(), format!("{}-AVS", self.parent.name));
+        let wanted = format!("{}-AVS", self.parent.name);
         let set = NewSet {
             company: self.context.run.company,
             folder: self.parent.folder.clone(),
@@ -387,13 +387,13 @@ impl Work<'_> {
         };
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
-            let Applied::Filed(filed) = applied else { return process::report_of_parts(&parent, applied) };
-            let name = filed.name();
-            let is_new = matches!(filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
+            let Applied::Gathered(gathered) = applied else { return process::report_of_parts(&parent, applied) };
+            let name = gathered.filed.name();
+            let is_new = matches!(gathered.filed, Filed::Added { .. } | Filed::AddedWithNumber { .. });
             let code = if is_new { "set-created" } else { "set-updated" };
-            let message = Message::new(code).with("name", name).with("count", count);
+            let message = Message::new(code).with("name", name).with("count", gathered.members);
             let line = LogLine::new(LogType::JobInfo, message);
-            process::lines_of_set(&wanted, line, filed, FileType::of_master(AssetType::AssetSet))
+            process::lines_of_set(&wanted, line, gathered, FileType::of_master(AssetType::AssetSet))
         };
         self.parent.commit(self.context, SET, Effect::Set(Box::new(set)), report).await
     }

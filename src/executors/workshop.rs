@@ -86,9 +86,14 @@ impl Workshop {
         Self { crew: Arc::new(self.pool.crew()), ..self.clone() }
     }
 
-    /// Where server directories lie.
-    pub fn ingest_mount(&self) -> Mount {
-        self.mounts.of(&self.settings.ingest_root)
+    /// Where the server directories of a company lie.
+    pub fn ingest_mount(&self, company_root: &str) -> Mount {
+        self.mounts.read_only(&self.settings.ingest_root.join(company_root))
+    }
+
+    /// Where exports lie.
+    pub fn export_mount(&self) -> Mount {
+        self.mounts.written(&self.settings.export_root)
     }
 
     /// Does work that blocks or computes on a thread of its own, when there is a free place. It is given a question to ask

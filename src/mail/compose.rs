@@ -245,11 +245,14 @@ impl Writer<'_> {
 
     fn lead(&self, verdict: Verdict, finish: Option<&Finish>) -> String {
         let Some(finish) = finish else { return self.word(code::LETTER_LEAD_BEGIN) };
-        let Counters { parts, .. } = finish.counters;
+        let Counters { parts, removed, .. } = finish.counters;
         let files = finish.counters.files();
         let lead = match &finish.ending {
             Ending::Failed { reason } => Message::new(code::LETTER_LEAD_FAILED).with("reason", reason.clone()),
-            Ending::Stopped { by } => Message::new(code::LETTER_LEAD_STOPPED).with("user", by.as_str()),
+            Ending::Stopped { by, done, items } => Message::new(code::LETTER_LEAD_STOPPED)
+                .with("user", by.as_str())
+                .with("done", *done)
+                .with("items", *items),
             Ending::Finished => match verdict {
                 Verdict::Errors => Message::new(code::LETTER_LEAD_ERRORS).with("errors", finish.counters.failed()),
                 Verdict::Warnings => {
@@ -258,7 +261,8 @@ impl Writer<'_> {
                 _ => Message::new(code::LETTER_LEAD_DONE),
             }
             .with("processed", files)
-            .with("parts", parts),
+            .with("parts", parts)
+            .with("removed", removed),
         };
         shortened(&self.say(lead), LONGEST_TEXT)
     }
@@ -295,7 +299,7 @@ impl Writer<'_> {
     }
 
     fn counters(&self, counters: &Counters) -> Vec<CounterView> {
-        let Counters { success, updated, parts, duplicates, left_out, warnings, errors, total } = *counters;
+        let Counters { success, updated, parts, duplicates, left_out, warnings, removed, errors, total } = *counters;
         let mut shown = vec![
             (code::LETTER_COUNT_SUCCESS, success, Tone::Good),
             (code::LETTER_COUNT_UPDATED, updated, Tone::Good),
@@ -304,6 +308,9 @@ impl Writer<'_> {
             (code::LETTER_COUNT_ERRORS, errors, Tone::Bad),
             (code::LETTER_COUNT_TOTAL, total, Tone::Calm),
         ];
+        if removed > 0 {
+            shown.insert(3, (code::LETTER_COUNT_REMOVED, removed, Tone::Calm));
+        }
         if left_out > 0 {
             shown.insert(3, (code::LETTER_COUNT_LEFT_OUT, left_out, Tone::Bad));
         }

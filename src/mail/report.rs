@@ -48,11 +48,12 @@ pub enum Ending {
     /// Ran to its end, with or without problems on the way.
     Finished,
     /// The reason is one of the `reason-` codes: a part of a sentence.
-    Failed {
-        reason: Message,
-    },
+    Failed { reason: Message },
     Stopped {
         by: String,
+        /// Items that were done, and that there are; 0 if nobody has counted them yet.
+        done: u64,
+        items: u64,
     },
 }
 
@@ -67,6 +68,8 @@ pub struct Counters {
     /// Files that were left out because an asset with other content has their name.
     pub left_out: u64,
     pub warnings: u64,
+    /// Files that are published no more.
+    pub removed: u64,
     pub errors: u64,
     /// Files.
     pub total: u64,

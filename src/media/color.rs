@@ -5,21 +5,23 @@
 //! converted so has no profile: without one, everyone reads sRGB.
 //!
 //! [`ColorManagement`] may ask for something else: to convert nothing, so that CMYK stays what it is, or to convert
-//! everything to a profile, which the pyramid then brings along. Alpha stands beside RGB only, because that is where image
+//! everything to a profile, which the pyramid then brings along. Conversions bring blacks together, unless the options say
+//! otherwise ([`icc`]). Alpha stands beside RGB only, because that is where image
 //! servers look for it.
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use moxcms::Transform8BitExecutor;
 use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, ProfileClass, ProfileText, RenderingIntent};
-use moxcms::{Transform8BitExecutor, TransformOptions};
 
 use serde::{Deserialize, Serialize};
 
 use super::decode::guarded;
 use super::error::MediaError;
 use super::format::Format;
+use super::icc::{self, Blacks};
 use super::inks;
 use super::options::{ColorManagement, Options};
 use super::picture::{ColorModel, Profile};
@@ -131,7 +133,7 @@ pub enum Note {
     #[error("its light was taken from 0 (black) to 1 (white), and what is brighter is white")]
     LightCut,
     #[error(
-        "it was saved without its merged picture: its layers were laid on each other, without their effects, adjustments and masks of groups"
+        "it was saved without its merged picture: its layers were laid on each other, without their effects and adjustments, and opacity and masks of groups worked on each layer by itself"
     )]
     LayersFlattened,
     #[error(
@@ -222,7 +224,7 @@ impl Converter {
         }
         let (own, left_out) = fitting(from, profile);
         let mut notes: Vec<Note> = left_out.then_some(Note::ProfileLeftOut).into_iter().collect();
-        let fallback = options.cmyk_profile.as_deref();
+        let (fallback, blacks) = (options.cmyk_profile.as_deref(), options.blacks);
         match &options.colors {
             // CMYK has no room for what edits make transparent.
             ColorManagement::Maintain if from == Layout::Cmyk && !options.edits.add_alpha() => {
@@ -249,16 +251,16 @@ impl Converter {
                         keeps_alpha,
                         needs_rgb,
                         source.or(fallback.filter(|_| from == Layout::Cmyk)),
-                        output,
+                        (output, blacks),
                     ) {
                         Some((layout, step)) => return Self { layout, profile: Some(output.to_vec()), notes, step },
                         None => notes.push(Note::OutputProfileUnfit),
                     }
                 }
-                Self::to_plain(from, opaque, source, fallback, notes)
+                Self::to_plain(from, opaque, source, (fallback, blacks), notes)
             }
             ColorManagement::Default | ColorManagement::Maintain => {
-                Self::by_default(from, opaque, own, fallback, notes)
+                Self::by_default(from, opaque, own, (fallback, blacks), notes)
             }
         }
     }
@@ -277,7 +279,7 @@ impl Converter {
         from: Layout,
         opaque: bool,
         profile: Option<&Profile>,
-        cmyk_fallback: Option<&[u8]>,
+        (cmyk_fallback, blacks): (Option<&[u8]>, Blacks),
         mut notes: Vec<Note>,
     ) -> Self {
         let bytes = || profile.map(|profile| profile.bytes.clone());
@@ -289,13 +291,13 @@ impl Converter {
             Layout::Rgba => Self { layout: from, profile: bytes(), notes, step: Step::Keep },
             // Servers read alpha beside RGB only.
             Layout::GrayAlpha => {
-                let transform = profile.and_then(|profile| transform(&profile.bytes, from, Layout::Rgba));
+                let transform = profile.and_then(|profile| transform(&profile.bytes, from, Layout::Rgba, blacks));
                 let step = transform.map_or(Step::GraySpread, Step::Icc);
                 Self { layout: Layout::Rgba, profile: None, notes, step }
             }
             Layout::Cmyk | Layout::CmykAlpha => {
                 let own = profile.map(|profile| profile.bytes.as_slice());
-                let (step, note) = cmyk_to_srgb(own.or(cmyk_fallback));
+                let (step, note) = cmyk_to_srgb(own.or(cmyk_fallback), blacks);
                 notes.push(note);
                 Self { layout: Layout::Rgb, profile: None, notes, step }
             }
@@ -307,26 +309,26 @@ impl Converter {
         from: Layout,
         opaque: bool,
         source: Option<&[u8]>,
-        cmyk_fallback: Option<&[u8]>,
+        (cmyk_fallback, blacks): (Option<&[u8]>, Blacks),
         mut notes: Vec<Note>,
     ) -> Self {
         let (layout, step) = match from {
             Layout::Cmyk | Layout::CmykAlpha => {
-                let (step, note) = cmyk_to_srgb(source.or(cmyk_fallback));
+                let (step, note) = cmyk_to_srgb(source.or(cmyk_fallback), blacks);
                 notes.push(note);
                 (Layout::Rgb, step)
             }
             Layout::GrayAlpha | Layout::Rgba if opaque => {
                 let layout = from.opaque();
-                let transform = source.and_then(|source| transform(source, layout, layout));
+                let transform = source.and_then(|source| transform(source, layout, layout, blacks));
                 (layout, transform.map_or(Step::DropAlpha, Step::Opaque))
             }
             Layout::GrayAlpha => {
-                let transform = source.and_then(|source| transform(source, from, Layout::Rgba));
+                let transform = source.and_then(|source| transform(source, from, Layout::Rgba, blacks));
                 (Layout::Rgba, transform.map_or(Step::GraySpread, Step::Icc))
             }
             Layout::Gray | Layout::Rgb | Layout::Rgba => {
-                let transform = source.and_then(|source| transform(source, from, from));
+                let transform = source.and_then(|source| transform(source, from, from, blacks));
                 (from, transform.map_or(Step::Keep, Step::Icc))
             }
         };
@@ -334,8 +336,8 @@ impl Converter {
     }
 
     /// Brings what a pyramid holds, of the profile given, to sRGB: for pictures that are shown without a profile.
-    pub fn to_srgb(layout: Layout, profile: Option<&[u8]>, cmyk_fallback: Option<&[u8]>) -> Self {
-        Self::to_plain(layout, false, profile, cmyk_fallback, Vec::new())
+    pub fn to_srgb(layout: Layout, profile: Option<&[u8]>, (cmyk_fallback, blacks): (Option<&[u8]>, Blacks)) -> Self {
+        Self::to_plain(layout, false, profile, (cmyk_fallback, blacks), Vec::new())
     }
 
     pub fn apply<'a>(&self, from: Layout, band: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, MediaError> {
@@ -371,8 +373,8 @@ impl Converter {
     }
 }
 
-fn cmyk_to_srgb(profile: Option<&[u8]>) -> (Step, Note) {
-    match profile.and_then(|bytes| transform(bytes, Layout::Cmyk, Layout::Rgb)) {
+fn cmyk_to_srgb(profile: Option<&[u8]>, blacks: Blacks) -> (Step, Note) {
+    match profile.and_then(|bytes| transform(bytes, Layout::Cmyk, Layout::Rgb, blacks)) {
         Some(transform) => (Step::Icc(transform), Note::CmykConverted),
         None => (Step::CmykFormula, Note::CmykByFormula),
     }
@@ -385,7 +387,7 @@ fn convert(
     keeps_alpha: bool,
     needs_rgb: bool,
     source: Option<&[u8]>,
-    output: &[u8],
+    (output, blacks): (&[u8], Blacks),
 ) -> Option<(Layout, Step)> {
     let space = IccSpace::of(output).filter(|space| !needs_rgb || *space == IccSpace::Rgb)?;
     let layout = if keeps_alpha { Layout::Rgba } else { space.layout() };
@@ -393,7 +395,7 @@ fn convert(
     let source = match (source, from) {
         (Some(source), _) => parse(source)?,
         (None, Layout::Cmyk | Layout::CmykAlpha) => {
-            let transform = transform_between(&ColorProfile::new_srgb(), Layout::Rgb, &output, layout)?;
+            let transform = transform_between((&ColorProfile::new_srgb(), Layout::Rgb), (&output, layout), blacks)?;
             return Some((layout, Step::Formula(transform)));
         }
         (None, Layout::Gray | Layout::GrayAlpha) => {
@@ -404,7 +406,7 @@ fn convert(
     };
     let drops_alpha = from.has_alpha() && !keeps_alpha;
     let read = if drops_alpha { from.opaque() } else { from };
-    let transform = transform_between(&source, read, &output, layout)?;
+    let transform = transform_between((&source, read), (&output, layout), blacks)?;
     Some((layout, if drops_alpha { Step::Opaque(transform) } else { Step::Icc(transform) }))
 }
 
@@ -433,7 +435,7 @@ fn fitting(layout: Layout, profile: Option<&Profile>) -> (Option<&Profile>, bool
 pub fn read_cmyk_profile(path: &Path) -> Result<Arc<[u8]>, MediaError> {
     let failed = |source| MediaError::Io { doing: format!("read the CMYK profile {}", path.display()), source };
     let bytes = std::fs::read(path).map_err(failed)?; // bounded: by whoever sets up the server
-    if transform(&bytes, Layout::Cmyk, Layout::Rgb).is_none() {
+    if transform(&bytes, Layout::Cmyk, Layout::Rgb, Blacks::Kept).is_none() {
         let what = format!("{} is not an ICC profile that turns CMYK into colours", path.display());
         return Err(MediaError::corrupt(Format::IccProfile, what));
     }
@@ -441,19 +443,17 @@ pub fn read_cmyk_profile(path: &Path) -> Result<Arc<[u8]>, MediaError> {
 }
 
 /// From the profile in `bytes` to sRGB.
-fn transform(bytes: &[u8], from: Layout, to: Layout) -> Option<Transform> {
-    transform_between(&parse(bytes)?, from, &ColorProfile::new_srgb(), to)
+fn transform(bytes: &[u8], from: Layout, to: Layout, blacks: Blacks) -> Option<Transform> {
+    transform_between((&parse(bytes)?, from), (&ColorProfile::new_srgb(), to), blacks)
 }
 
-fn transform_between(source: &ColorProfile, from: Layout, target: &ColorProfile, to: Layout) -> Option<Transform> {
-    let made = guarded(Format::IccProfile, || {
-        let options =
-            TransformOptions { rendering_intent: RenderingIntent::RelativeColorimetric, ..Default::default() };
-        source
-            .create_transform_8bit(icc_layout(from), target, icc_layout(to), options)
-            .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
-    });
-    made.ok()
+fn transform_between(
+    (source, from): (&ColorProfile, Layout),
+    (target, to): (&ColorProfile, Layout),
+    blacks: Blacks,
+) -> Option<Transform> {
+    let intent = RenderingIntent::RelativeColorimetric;
+    icc::link((source, icc_layout(from)), (target, icc_layout(to)), intent, blacks).ok()
 }
 
 /// Four inks go under the name of the other layout with four samples.

@@ -14,6 +14,7 @@ use super::format::Format;
 pub struct Content {
     bytes: Bytes,
     format: Option<Format>,
+    page: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -26,6 +27,15 @@ impl Content {
     /// Of a file whose format has been told from its beginning and its name; it is not told again.
     pub(crate) fn known_as(self, format: Format) -> Self {
         Self { format: Some(format), ..self }
+    }
+
+    /// One page of it, from 1, where it is a picture of several.
+    pub(crate) fn at_page(self, page: Option<u32>) -> Self {
+        Self { page: page.or(self.page), ..self }
+    }
+
+    pub(crate) const fn page(&self) -> Option<u32> {
+        self.page
     }
 
     pub(crate) const fn format(&self) -> Option<Format> {
@@ -60,7 +70,7 @@ impl Content {
 
 impl From<&Path> for Content {
     fn from(path: &Path) -> Self {
-        Self { bytes: Bytes::At(path.into()), format: None }
+        Self { bytes: Bytes::At(path.into()), format: None, page: None }
     }
 }
 
@@ -72,7 +82,7 @@ impl From<&PathBuf> for Content {
 
 impl From<File> for Content {
     fn from(file: File) -> Self {
-        Self { bytes: Bytes::Open(file.into()), format: None }
+        Self { bytes: Bytes::Open(file.into()), format: None, page: None }
     }
 }
 

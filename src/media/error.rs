@@ -88,17 +88,29 @@ pub enum PixelLimit {
     Side(u32),
 }
 
+/// Most characters of what is said of a file: libraries quote it, and it may be long.
+const LONGEST: usize = 300;
+
+/// Long texts end with three dots.
+pub(crate) fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 impl MediaError {
     pub(crate) fn truncated(format: Format, what: impl Into<String>) -> Self {
-        Self::Truncated { format, what: what.into() }
+        Self::Truncated { format, what: shortened(what.into()) }
     }
 
     pub(crate) fn corrupt(format: Format, what: impl Into<String>) -> Self {
-        Self::Corrupt { format, what: what.into() }
+        Self::Corrupt { format, what: shortened(what.into()) }
     }
 
     pub(crate) fn unsupported(format: Format, what: impl Into<String>) -> Self {
-        Self::Unsupported { format, what: what.into() }
+        Self::Unsupported { format, what: shortened(what.into()) }
     }
 
     /// As an error of reading, for readers that know no other: [`MediaError::reading`] takes it out again.

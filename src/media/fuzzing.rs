@@ -18,7 +18,7 @@ use super::picture::Profile;
 use super::raster::Layout;
 use super::render::Rendering;
 use super::serve::Renderer;
-use super::{IccSpace, edit, metadata, pyramid, sniff};
+use super::{Blacks, IccSpace, edit, metadata, pyramid, sniff};
 use crate::serving::{Commands, resolve};
 
 /// Takes any bytes.
@@ -124,7 +124,7 @@ fn pyramid(bytes: &[u8]) {
 }
 
 fn view(path: &Path, commands: Commands) {
-    if let Ok(renderer) = Renderer::new(commands, None) {
+    if let Ok(renderer) = Renderer::new(commands, None, Blacks::default()) {
         let _ = sound(renderer.render(path, &limits(), &never));
     }
 }

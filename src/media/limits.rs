@@ -23,6 +23,8 @@
 //! | PSD: image resources | `MOST_RESOURCES`, `LARGEST_RESOURCE` bytes of one; for metadata `MOST_BYTES` of those that are looked at |
 //! | PSD: layers, channels, groups, blocks, names, texts | the constants in `psd_layers/records.rs` |
 //! | PSD: frames of layers and of their masks | as pictures; a row by the share |
+//! | PSD: layers that are laid on each other | `MOST_LAID` times the pixels of a picture, where they lie on the canvas |
+//! | JPEG 2000: tiles | each is there with data, of 65,535 at most |
 //! | GIF: blocks and pieces of blocks | `MOST_PIECES`, up to the second frame; the frame as a picture |
 //! | WebP: chunks, those beside the pixels, frames | `MOST_CHUNKS`, `MOST_BESIDE` in `webp_chunks.rs`; as pictures |
 //! | BMP: the header with its palette | `MAX_HEADER`; rows by the share |

@@ -29,6 +29,7 @@ mod format;
 mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod icc;
 mod inks;
 mod limits;
 mod memory;
@@ -59,11 +60,12 @@ use std::io::{self, Seek, Write};
 use cascade::Band;
 pub use color::{IccSpace, Note, read_cmyk_profile};
 pub use content::Content;
-pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, layers, probe};
+pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, count_pages, layers, probe};
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};
 pub use format::{Family, Format, SNIFF_LEN};
+pub use icc::Blacks;
 pub use limits::Limits;
 pub use options::{Chroma, ColorManagement, Options};
 pub use orientation::Orientation;
@@ -83,6 +85,8 @@ pub struct Optimized {
     pub thumbnail: ThumbnailInfo,
     /// Written only if the options ask for it and there is transparency to write down.
     pub mask: Option<PyramidInfo>,
+    /// Pixels that a crop has cut off at the left and at the top.
+    pub cut: (u32, u32),
     pub notes: Vec<Note>,
 }
 
@@ -103,8 +107,10 @@ pub fn optimize(
     limits: &Limits,
     cancel: Cancel<'_>,
 ) -> Result<Optimized, MediaError> {
-    let source = &source.into();
-    let path = if options.edits.mask { edit::clipping_path(source, limits)? } else { None };
+    let source = &source.into().at_page(options.page);
+    // It is that of the first page.
+    let has_path = options.edits.mask && options.page.is_none_or(|page| page == 1);
+    let path = if has_path { edit::clipping_path(source, limits)? } else { None };
     // Without a path a mask adds no alpha, and is no reason to give up CMYK.
     let edits = Edits { mask: path.is_some(), ..options.edits.clone() };
     let opening = Options { edits, ..options.clone() };
@@ -114,8 +120,8 @@ pub fn optimize(
         Some(rendering) => Ok(rendering),
         None => Ok(Rendering::open(source, &opening, limits, cancel)?.1),
     };
-    let Written { pyramid, thumbnail, mask, notes } = make(&open, path, outputs, options, limits, cancel)?;
-    Ok(Optimized { picture, pyramid, thumbnail, mask, notes })
+    let Written { pyramid, thumbnail, mask, cut, notes } = make(&open, path, outputs, options, limits, cancel)?;
+    Ok(Optimized { picture, pyramid, thumbnail, mask, cut, notes })
 }
 
 /// What was written of a picture from anywhere.
@@ -123,6 +129,8 @@ pub(crate) struct Written {
     pub pyramid: PyramidInfo,
     pub thumbnail: ThumbnailInfo,
     pub mask: Option<PyramidInfo>,
+    /// Pixels that a crop has cut off at the left and at the top.
+    pub cut: (u32, u32),
     pub notes: Vec<Note>,
 }
 
@@ -159,7 +167,7 @@ fn write(
     cancel: Cancel<'_>,
 ) -> Result<Written, MediaError> {
     let has_mask = options.edits.mask && rendering.layout().has_alpha();
-    let (mut notes, remarks) = (rendering.notes().to_vec(), rendering.remarks());
+    let (mut notes, remarks, cut) = (rendering.notes().to_vec(), rendering.remarks(), rendering.cut());
     notes.extend((options.edits.mask && !has_mask).then_some(Note::NothingToMask));
     let mut pyramid = pyramid::Builder::new(outputs.pyramid, &rendering, options)?;
     let mut thumbnail = thumbnail::Collector::new(&rendering, options);
@@ -176,6 +184,7 @@ fn write(
         pyramid: pyramid.finish()?,
         thumbnail: thumbnail.finish(outputs.thumbnail, options)?,
         mask: mask.map(pyramid::Builder::finish).transpose()?,
+        cut,
         notes,
     })
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::decode::LayerChoice;
 use super::edit::Edits;
 use super::error::MediaError;
+use super::icc::Blacks;
 
 /// How finely colour is kept beside brightness in JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,11 +37,15 @@ pub struct Options {
     #[serde(skip)]
     pub cmyk_profile: Option<Arc<[u8]>>,
     pub colors: ColorManagement,
+    /// Where colours are converted.
+    pub blacks: Blacks,
     pub edits: Edits,
     /// The pixels are upright as they are, whatever the file says of it.
     pub upright: bool,
     /// A layer is shown, of a file that has layers, instead of the whole picture.
     pub layer: Option<LayerChoice>,
+    /// A page is shown, from 1, of a picture of several.
+    pub page: Option<u32>,
 }
 
 /// What becomes of a picture's colours.
@@ -72,9 +77,11 @@ impl Default for Options {
             thumbnail_quality: 80,
             cmyk_profile: None,
             colors: ColorManagement::default(),
+            blacks: Blacks::default(),
             edits: Edits::default(),
             upright: false,
             layer: None,
+            page: None,
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Rendering<'a> {
     resolution: Option<Resolution>,
     notes: Vec<Note>,
     remarks: Remarks,
+    cut: (u32, u32),
 }
 
 impl<'a> Rendering<'a> {
@@ -90,6 +91,7 @@ impl<'a> Rendering<'a> {
             resolution: None,
             notes,
             remarks: Remarks::default(),
+            cut: (0, 0),
         }
     }
 
@@ -105,6 +107,11 @@ impl<'a> Rendering<'a> {
     pub fn with_notes(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
         self.notes.extend(notes);
         self
+    }
+
+    /// Says that so many pixels were cut off at the left and at the top.
+    pub fn with_cut(self, cut: (u32, u32)) -> Self {
+        Self { cut, ..self }
     }
 
     pub fn into_rows(self) -> AnyRows<'a> {
@@ -138,6 +145,10 @@ impl<'a> Rendering<'a> {
 
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    pub fn cut(&self) -> (u32, u32) {
+        self.cut
     }
 
     /// What is found out while its rows are read.

@@ -36,7 +36,7 @@ pub fn write(
     cancel: Cancel<'_>,
 ) -> Result<ThumbnailInfo, MediaError> {
     options.check()?;
-    let (_, rendering) = Rendering::open(&source.into(), options, limits, cancel)?;
+    let (_, rendering) = Rendering::open(&source.into().at_page(options.page), options, limits, cancel)?;
     let mut collector = Collector::new(&rendering, options);
     rendering.run(options.tile, cancel, &mut |band| {
         collector.add(&band);
@@ -62,7 +62,8 @@ impl Collector {
         let level = sizes.iter().rposition(enough).unwrap_or(0);
         let (width, height) = sizes[level];
         let layout = rendering.layout();
-        let to_srgb = Converter::to_srgb(layout, rendering.profile(), options.cmyk_profile.as_deref());
+        let to_srgb =
+            Converter::to_srgb(layout, rendering.profile(), (options.cmyk_profile.as_deref(), options.blacks));
         Self { level, width, height, layout, to_srgb, pixels: Vec::new() }
     }
 

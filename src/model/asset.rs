@@ -122,9 +122,22 @@ pub struct LayerFacts {
     /// What a text layer says, if that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What Photoshop calls it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Pixels that a crop of the asset has cut off at the left and at the top.
+    #[serde(default)]
+    pub cut: (u32, u32),
 }
 
 impl LayerFacts {
+    /// The part of it that an asset of this size shows.
+    #[must_use]
+    pub fn shown(&self, (width, height): (u32, u32)) -> Self {
+        let at = |start: i32, cut: u32| start.saturating_add_unsigned(cut);
+        Self { left: at(self.left, self.cut.0), top: at(self.top, self.cut.1), width, height, ..self.clone() }
+    }
+
     /// Where its anchor is on the canvas.
     pub fn anchor_point(&self) -> (f64, f64) {
         let (across, down) = match self.anchor {

@@ -45,7 +45,7 @@ impl SlotRange {
         match self.fate {
             Fate::Skip(SkipReason::Misfire) => "slots-skipped-misfire",
             Fate::Skip(SkipReason::Overlap) => "slots-skipped-overlap",
-            Fate::Skip(reason @ (SkipReason::Paused | SkipReason::Expired)) => reason.code(),
+            Fate::Skip(reason @ (SkipReason::Paused | SkipReason::Expired | SkipReason::Zone)) => reason.code(),
             Fate::Coalesce | Fate::Fire | Fate::FireLate => "slots-coalesced",
         }
     }
@@ -77,6 +77,8 @@ pub enum SkipReason {
     Paused,
     /// The company has expired.
     Expired,
+    /// The server's zone, or its rules, have changed before it came.
+    Zone,
 }
 
 impl SkipReason {
@@ -87,6 +89,7 @@ impl SkipReason {
             Self::Overlap => "slot-skipped-overlap",
             Self::Paused => "slot-skipped-paused",
             Self::Expired => "slot-skipped-expired",
+            Self::Zone => "slot-skipped-zone",
         }
     }
 }

@@ -19,6 +19,9 @@ pub struct Making {
     /// The layer of the master that the asset shows, where the master has layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<LayerShown>,
+    /// The page of the master that the asset shows, from 2, where the master is a picture of several: each is made by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<u32>,
     /// What the page is drawn at, in pixels per inch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<f64>,
@@ -109,7 +112,13 @@ impl Making {
 
     /// Whether the asset shows a piece of its master: it is a page or a layer, whose master is that of another asset.
     pub const fn is_of_piece(&self) -> bool {
-        self.page.is_some() || self.layer.is_some()
+        self.page.is_some() || self.is_made_by_itself()
+    }
+
+    /// Whether the asset shows a piece of its master that is made without the others, and goes on to show it when it is processed
+    /// again: a layer, or a page of a picture.
+    pub const fn is_made_by_itself(&self) -> bool {
+        self.layer.is_some() || self.leaf.is_some()
     }
 
     /// The automatic crop that was asked for and gave way to the one that is there.

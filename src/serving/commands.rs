@@ -265,6 +265,8 @@ pub struct IccTarget {
     /// Of a profile that is built in, or of an asset of the company.
     pub profile: String,
     pub intent: Intent,
+    /// Whether the blacks of source and profile are brought together, if the command says it.
+    pub black_point: Option<bool>,
 }
 
 /// Profiles that need no asset.
@@ -627,9 +629,9 @@ fn res_mode(name: &str, value: &str) -> Result<ResMode, BadCommand> {
     values.needed(values.word(0, MODES, "it")?, FORM)
 }
 
-/// The profile, and whether dithering is asked for, which is not done. Black point compensation comes with the intent.
+/// The profile, and whether dithering is asked for, which is not done.
 fn icc(name: &str, value: &str) -> Result<(IccTarget, bool), BadCommand> {
-    const FORM: &str = "the name of a profile, and after a comma a rendering intent";
+    const FORM: &str = "the name of a profile, and after commas a rendering intent, 0 or 1 for black point compensation, and 0 for dithering";
     const INTENTS: &[(&str, Intent)] = &[
         ("perceptual", Intent::Perceptual),
         ("relative", Intent::Relative),
@@ -639,9 +641,9 @@ fn icc(name: &str, value: &str) -> Result<(IccTarget, bool), BadCommand> {
     let values = Values::new(name, value, 1, 4, FORM)?;
     let profile = values.needed(values.text(0), FORM)?.to_owned();
     let intent = values.word(1, INTENTS, "the rendering intent")?.unwrap_or_default();
-    values.flag(2, "black point compensation")?;
+    let black_point = values.flag(2, "black point compensation")?;
     let dithers = values.flag(3, "dithering")?.unwrap_or(false);
-    Ok((IccTarget { profile, intent }, dithers))
+    Ok((IccTarget { profile, intent, black_point }, dithers))
 }
 
 fn scans(name: &str, value: &str) -> Result<Option<u8>, BadCommand> {

@@ -50,7 +50,7 @@ fn every_command_is_read() {
     let mask = UnsharpMask { amount: 1.5, radius: 2.0, threshold: 10, monochrome: true, scales: true };
     assert_eq!(read.op_usm, Some(mask));
     assert_eq!(read.res_mode, ResMode::Bicub);
-    let icc = IccTarget { profile: "Adobe RGB (1998)".into(), intent: Intent::Perceptual };
+    let icc = IccTarget { profile: "Adobe RGB (1998)".into(), intent: Intent::Perceptual, black_point: Some(true) };
     assert_eq!(read.icc, Some(icc));
     assert_eq!((read.print_res, read.pscan), (Some(300.0), Some(4)));
     let crop = commands("cropN=.2,.3,.8,.9").crop;

@@ -13,7 +13,7 @@ use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part};
-use crate::store::assets::sets::{self, NewSet, Origin};
+use crate::store::assets::sets::{self, Gathered, NewSet, Origin};
 use crate::store::cleanup::{self, CleanupStep};
 use crate::store::exports::{self, Export};
 use crate::store::pictures::{self, Standing};
@@ -67,6 +67,7 @@ pub enum Effect {
 pub enum Applied {
     Nothing,
     Filed(Filed),
+    Gathered(Gathered),
     Derived(AssetId),
     /// The asset got another master meanwhile: nothing was written.
     Outdated(AssetId),
@@ -114,7 +115,7 @@ impl Applied {
             | Self::OrphansNoted { .. }
             | Self::Described(_)
             | Self::Refused => None,
-            Self::Filed(filed) => Some(filed.asset()),
+            Self::Filed(filed) | Self::Gathered(Gathered { filed, .. }) => Some(filed.asset()),
             Self::Derived(asset) | Self::Outdated(asset) | Self::Withdrawn { asset, .. } | Self::Overtaken(asset) => {
                 Some(*asset)
             }
@@ -207,7 +208,7 @@ impl Effect {
                 {
                     return Ok(passed);
                 }
-                sets::save(tx, *set).await.map(Applied::Filed).map_err(unexpected)
+                sets::save(tx, *set).await.map(Applied::Gathered).map_err(unexpected)
             }
             Self::Grow(growth) => growth::grow(tx, &growth).await.map(Applied::Grown).map_err(unexpected),
             Self::KeepSheet { run, path, blob } => {

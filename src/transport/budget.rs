@@ -293,8 +293,9 @@ struct State {
     requests: Ranking<Sender, u64>,
     /// The requests of each address whose login is waited for, in the order in which they came.
     places: HashMap<Network, BTreeMap<u64, Place>>,
-    /// Requests that wait for a place of their address.
-    in_line: HashMap<Network, usize>,
+    /// Requests that wait for a place of their address, in the order in which they came. One at a time is called to try: hundreds
+    /// that woke at each place would keep the daemon from all else.
+    in_line: HashMap<Network, BTreeMap<u64, Arc<Notify>>>,
     next: u64,
 }
 
@@ -340,6 +341,14 @@ impl State {
             if places.is_empty() {
                 self.places.remove(&network);
             }
+        }
+        self.call_next(network);
+    }
+
+    /// Has the first in line try for a place.
+    fn call_next(&self, network: Network) {
+        if let Some(called) = self.in_line.get(&network).and_then(|line| line.values().next()) {
+            called.notify_one();
         }
     }
 
@@ -446,30 +455,40 @@ struct Part {
 struct InLine {
     budget: Arc<Budget>,
     network: Network,
+    number: u64,
+    called: Arc<Notify>,
 }
 
 impl InLine {
     /// None if as many wait as may.
     fn of(budget: &Arc<Budget>, network: Network) -> Option<Self> {
         let mut state = budget.state();
-        let waiting = state.in_line.entry(network).or_default();
-        if *waiting >= MOST_IN_LINE {
+        state.next += 1;
+        let (number, called) = (state.next, Arc::<Notify>::default());
+        let line = state.in_line.entry(network).or_default();
+        if line.len() >= MOST_IN_LINE {
             return None;
         }
-        *waiting += 1;
-        Some(Self { budget: budget.clone(), network })
+        line.insert(number, called.clone());
+        Some(Self { budget: budget.clone(), network, number, called })
+    }
+
+    fn is_first(&self) -> bool {
+        let state = self.budget.state();
+        state.in_line.get(&self.network).and_then(|line| line.keys().next()) == Some(&self.number)
     }
 }
 
 impl Drop for InLine {
     fn drop(&mut self) {
         let mut state = self.budget.state();
-        if let Some(waiting) = state.in_line.get_mut(&self.network) {
-            *waiting -= 1;
-            if *waiting == 0 {
+        if let Some(line) = state.in_line.get_mut(&self.network) {
+            line.remove(&self.number);
+            if line.is_empty() {
                 state.in_line.remove(&self.network);
             }
         }
+        state.call_next(self.network);
     }
 }
 
@@ -478,20 +497,23 @@ impl Part {
         let Some(network) = self.sender.network else { return Ok(()) };
         let budget = self.budget.clone();
         let end = Instant::now() + budget.longest_wait;
-        let mut in_line = None;
+        let busy = || {
+            budget.turn_away_from(network);
+            Busy::Address
+        };
+        if self.try_place(network, Instant::now()).is_ok() {
+            return Ok(());
+        }
+        let line = InLine::of(&budget, network).ok_or_else(busy)?;
         loop {
-            let freed = budget.freed.notified();
-            let mut freed = std::pin::pin!(freed);
-            freed.as_mut().enable();
             let now = Instant::now();
+            // Also at once: nobody was called for a place that was freed before this one stood in line.
             let Err(next) = self.try_place(network, now) else { return Ok(()) };
-            in_line = in_line.or_else(|| InLine::of(&budget, network));
-            if in_line.is_none() || now >= end {
-                budget.turn_away_from(network);
-                return Err(Busy::Address);
+            if now >= end {
+                return Err(busy());
             }
-            // Whichever comes first: it is looked at again.
-            _ = tokio::time::timeout_at(next.unwrap_or(end).min(end), freed).await;
+            let until = if line.is_first() { next.unwrap_or(end).min(end) } else { end };
+            _ = tokio::time::timeout_at(until, line.called.notified()).await;
         }
     }
 

@@ -225,6 +225,11 @@ impl Form {
     }
 
     /// The parser holds what it has not given out, and is about to be fed so many bytes more.
+    /// What its login takes has come: its client keeps nobody waiting until that is looked at.
+    fn waits_for_login(&self) {
+        self.charge.iter().for_each(Charge::has_come);
+    }
+
     async fn charge_for(&mut self, more: usize) -> Result<(), Fault> {
         let Some(charge) = &mut self.charge else { return Ok(()) };
         let held = (self.parser.held() + more) as u64;
@@ -294,6 +299,7 @@ async fn read_form(
                 if let Some(problem) = auth.problem {
                     return Err(problem);
                 }
+                form.waits_for_login();
                 caller = Some(log_in(state, parts, auth).await?);
                 form.accept().await?;
             }
@@ -304,6 +310,7 @@ async fn read_form(
                 let caller = match &caller {
                     Some(caller) => caller,
                     None => {
+                        form.waits_for_login();
                         let found = log_in(state, parts, AuthHeader::default()).await?;
                         form.accept().await?;
                         &*caller.insert(found)

@@ -121,6 +121,7 @@ codes! {
     CATALOG_MADE = "catalog-made";
     LAYER_PROCESSED = "layer-processed";
     LAYER_MADE = "layer-made";
+    LAYER_CROP_GIVEN_UP = "layer-crop-given-up";
     LAYER_NOTE = "layer-note";
     LAYER_FAILED = "layer-failed";
     LAYER_FAILED_KEPT = "layer-failed-kept";
@@ -178,6 +179,8 @@ codes! {
     PUBLISH_MANIFEST_MENDED = "publish-manifest-mended";
     PUBLISH_STRANGER = "publish-stranger";
     PUBLISH_STRANGERS = "publish-strangers";
+    PUBLISH_UNKNOWN = "publish-unknown";
+    PUBLISH_UNKNOWNS = "publish-unknowns";
     PUBLISH_OVERWRITTEN = "publish-overwritten";
     PUBLISH_PARTED = "publish-parted";
     SITEMAP_WRITTEN = "sitemap-written";
@@ -192,6 +195,7 @@ codes! {
     RENDITION_FAILED_KEPT = "rendition-failed-kept";
     SET_CREATED = "set-created";
     SET_UPDATED = "set-updated";
+    SET_EDITS_KEPT = "set-edits-kept";
     SET_MARKS_KEPT = "set-marks-kept";
     SET_MARKED = "set-marked";
     SET_UNMARKED = "set-unmarked";
@@ -239,6 +243,7 @@ codes! {
     OPTION_NO_EFFECT_HERE = "option-no-effect-here";
     FOLLOW_UP_SUBMITTED = "follow-up-submitted";
     FOLLOW_UP_NO_FILES = "follow-up-no-files";
+    FOLLOW_UP_NOT_SUBMITTED = "follow-up-not-submitted";
     FOLLOW_UP_FAILED = "follow-up-failed";
     COMPLETION_URL_CALLED = "completion-url-called";
     COMPLETION_URL_RETRIED = "completion-url-retried";
@@ -473,6 +478,7 @@ codes! {
     SLOT_SKIPPED_PAUSED = "slot-skipped-paused";
     SLOT_SKIPPED_MISFIRE = "slot-skipped-misfire";
     SLOT_SKIPPED_EXPIRED = "slot-skipped-expired";
+    SLOT_SKIPPED_ZONE = "slot-skipped-zone";
     SLOTS_COALESCED = "slots-coalesced";
     SLOTS_SKIPPED_OVERLAP = "slots-skipped-overlap";
     SLOTS_SKIPPED_MISFIRE = "slots-skipped-misfire";
@@ -514,6 +520,7 @@ codes! {
     LETTER_COUNT_DUPLICATES = "letter-count-duplicates";
     LETTER_COUNT_LEFT_OUT = "letter-count-left-out";
     LETTER_COUNT_WARNINGS = "letter-count-warnings";
+    LETTER_COUNT_REMOVED = "letter-count-removed";
     LETTER_COUNT_ERRORS = "letter-count-errors";
     LETTER_COUNT_TOTAL = "letter-count-total";
     LETTER_PROBLEMS_TITLE = "letter-problems-title";

@@ -467,7 +467,7 @@ page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $re
 # $file (Text) the document
 # $pages (Number) that it says it has
 # $count (Number) that can be found
-pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged.
+pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged. Pages that were made of it before stay.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
@@ -492,6 +492,9 @@ layer-made = Layer { $layer } of { $file } is { $asset }.
 # $file (Text) the Photoshop file
 # $reason (Text)
 layer-note = Layer { $layer } of { $file }: { $reason }.
+# $layer (Text) name of the layer
+# $file (Text) the Photoshop file
+layer-crop-given-up = Layer { $layer } of { $file } is drawn whole: the file has no numbers for its layers, and it may be another one than the crop was set on. Set the crop again.
 # $layer (Text) name of the layer
 # $file (Text) the Photoshop file
 # $reason (Text)
@@ -689,6 +692,17 @@ publish-manifest-mended = The manifest of { $context } had been changed or remov
 # $file (Text)
 # $context (Text) publish context
 publish-stranger = { $file } in { $context } was put there by somebody, and by no publish: it is removed.
+# $file (Text)
+# $context (Text) publish context
+publish-unknown = { $file } was published in { $context }, and the database knows nothing of it, as one from before that: it is published no more.
+# $count (Number) files
+# $file (Text) one of them
+# $context (Text) publish context
+publish-unknowns =
+    { $count ->
+        [one] 1 file in { $context } that the database knows nothing of is published no more: { $file }.
+       *[other] { NUMBER($count) } files in { $context } that the database knows nothing of are published no more, { $file } among them.
+    }
 # $count (Number) files
 # $file (Text) one of them
 # $context (Text) publish context
@@ -753,6 +767,13 @@ set-updated =
     { $count ->
         [one] Set { $name } was updated and has 1 member.
        *[other] Set { $name } was updated and has { NUMBER($count) } members.
+    }
+# $name (Text) set
+# $count (Number) what the file brings forth and is no member
+set-edits-kept =
+    { $count ->
+        [one] Set { $name } was changed since it was made, and stays so: 1 page, layer or rendition of its file is not in it.
+       *[other] Set { $name } was changed since it was made, and stays so: { NUMBER($count) } pages, layers or renditions of its file are not in it.
     }
 # $name (Text) set
 set-marks-kept = Set { $name } was there and is not marked for publishing everywhere: it stays so, because the job keeps marks.
@@ -916,6 +937,8 @@ option-no-effect-here = { $file }: the option { $option } had no effect, because
 follow-up-submitted = Follow-up job { $name } was submitted ({ kind }).
 # $kind (Text) a job type of the API
 follow-up-no-files = No follow-up job was submitted ({ kind }), because no files were processed.
+# $kind (Text) a job type of the API
+follow-up-not-submitted = No follow-up job was submitted ({ kind }), because the job did not come to its end.
 # $kind (Text) a job type of the API
 # $reason (Text)
 follow-up-failed = The follow-up job ({ kind }) could not be submitted: { $reason }.
@@ -1496,6 +1519,7 @@ slot-skipped-paused = Skipped, because the schedule was paused.
 # $milliseconds (Milliseconds) late
 slot-skipped-misfire = Skipped: noticed { DURATION($milliseconds) } late, and the configuration says that missed slots are skipped.
 slot-skipped-expired = Skipped, because the company had expired.
+slot-skipped-zone = Skipped, because the server's zone, or its rules, changed before it came.
 slots-coalesced = Missed and merged into the next run.
 slots-skipped-overlap = Skipped, because the previous run was still running.
 slots-skipped-misfire = Skipped, because the configuration says that missed slots are skipped.
@@ -1593,10 +1617,15 @@ letter-badge-stopped = Stopped
 letter-lead-begin = The job has started. You will get another mail when it ends.
 # $processed (Number) files
 # $parts (Number) pages, layers and renditions made of them
+# $removed (Number) files that are published no more
 letter-lead-done =
     { $parts ->
         [0] { $processed ->
-            [0] The job ran to its end. Nothing had to be processed.
+            [0] The job ran to its end. { $removed ->
+                [0] Nothing had to be processed.
+                [one] 1 file was removed.
+               *[other] { NUMBER($removed) } files were removed.
+            }
             [one] The job ran to its end: 1 file, no problems.
            *[other] The job ran to its end: { NUMBER($processed) } files, no problems.
         }
@@ -1643,7 +1672,13 @@ letter-lead-errors =
 # $reason (Text)
 letter-lead-failed = The job could not be finished: { $reason }.
 # $user (Text) who asked
-letter-lead-stopped = The job was stopped by { $user }. What was processed before that stays.
+# $done (Number) files and steps that were done
+# $items (Number) those that there are; 0: nobody has counted them yet
+letter-lead-stopped =
+    The job was stopped by { $user }{ $items ->
+        [0] .
+       *[other] { " " }after { NUMBER($done) } of { NUMBER($items) } items: the rest was not done.
+    } What was processed before that stays; no follow-up job was submitted.
 letter-label-company = Company
 letter-label-run = Run
 letter-label-kind = Kind
@@ -1661,6 +1696,7 @@ letter-count-parts = Among them pages and parts of files
 letter-count-duplicates = Duplicates skipped
 letter-count-left-out = Left out
 letter-count-warnings = Warnings
+letter-count-removed = Removed
 letter-count-errors = Errors
 letter-count-total = Files in total
 # $count (Number) shown and not shown

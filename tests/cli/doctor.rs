@@ -497,6 +497,7 @@ fn what_was_withdrawn_after_a_backup_of_database_and_files_stays_withdrawn() {
     };
     copy(&place.data, &backup);
     place.draw("later/secret.png", 220);
+    place.draw("later/late.png", 210);
     let daemon = place.serve();
     place.upload("later");
     assert_eq!(daemon.terminate(), Some(0));
@@ -534,6 +535,10 @@ fn what_was_withdrawn_after_a_backup_of_database_and_files_stays_withdrawn() {
         place.run_on_older(&[&order[..], &["--dir", name]].concat());
         let tree = place.data.join("publish/image-serving/Acme");
         assert!(tree.join(format!("{name}.tif")).exists() && !secret.exists(), "{name}");
+        // What came after the backup is public no more, and that is said once.
+        assert!(!tree.join("late.tif").exists());
+        let told = place.sql("SELECT params ->> '$.file' FROM log_detail WHERE code = 'publish-unknown'");
+        assert_eq!(told, "late.tif", "{name}");
     }
     assert_eq!(daemon.terminate(), Some(0));
     let repaired = place.run(&["doctor", "--repair"]).ok();
@@ -627,11 +632,37 @@ impl Drop for Dead {
     }
 }
 
+/// Somebody restores a backup without stopping the daemon first.
+#[test]
+fn a_daemon_whose_database_is_moved_or_replaced_ends_before_it_acknowledges_more() {
+    for is_replaced in [false, true] {
+        let place = Place::lived();
+        let backup = place.data.with_extension("backup");
+        fs::copy(place.database(), &backup).unwrap();
+        let mut daemon = place.serve();
+        place.draw("later/boot.png", 120);
+        place.upload("later");
+        let runs = place.sql("SELECT count(*) FROM instance");
+        let away = place.data.with_extension("moved");
+        fs::rename(place.database(), &away).unwrap();
+        if is_replaced {
+            fs::copy(&backup, place.database()).unwrap();
+        }
+        assert_eq!(daemon.child.wait().unwrap().code(), Some(78), "{is_replaced}");
+        fs::rename(&away, place.database()).unwrap();
+        assert_eq!(place.sql("PRAGMA integrity_check"), "ok");
+        assert_eq!(place.sql("SELECT count(*) FROM instance"), runs, "{is_replaced}: what was done is there");
+        assert_eq!(place.serve().terminate(), Some(0));
+    }
+}
+
 /// They say what they could not look at and go on; and nothing is removed that only those files would tell not to be.
 #[test]
 #[ignore = "mounts a FUSE file system that nobody serves: root, CAP_SYS_ADMIN and /dev/fuse"]
 fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_command() {
     let place = Place::lived();
+    place.run(&["company", "add", "Beta"]).ok();
+    place.run(&["user", "add", "bob@beta.example", "--company", "Beta", "--role", "IpsUser"]).ok();
     let boot = place.blob("SELECT blob FROM derived WHERE role = 'Thumbnail'");
     let name = boot.file_name().unwrap().to_str().unwrap();
     place.sql(&format!(
@@ -671,7 +702,28 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
     place.draw("later/boot.png", 120);
     let upload = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "later", "--wait"];
     place.run(&upload).ok();
-    drop(dead);
+    // Nor with exports, or a server directory, that hang.
+    let elsewhere = ["exports", "ingest/Beta"].map(|folder| Dead::mount(&place.data.join(folder)));
+    let asset = place.sql("SELECT min(id) FROM asset WHERE asset_type = 'Image'");
+    let order = place.data.with_extension("order.json");
+    let export = format!(r#"{{"assetHandleArray":["a|{asset}"],"fmt":"orig","emailSetting":"None"}}"#);
+    fs::write(&order, format!(r#"{{"companyHandle":"c|47","jobName":"Out","exportJob":{export}}}"#)).unwrap();
+    place.run(&["submit", order.to_str().unwrap(), "--user", "ada@acme.example"]).ok();
+    for _ in 0..3 {
+        let away =
+            ["submit", "--kind", "uploadDirectory", "--company", "Beta", "--user", "bob@beta.example", "--dir", "x"];
+        place.run(&away).ok();
+    }
+    place.draw("again/boot.png", 130);
+    let upload =
+        ["submit", "--kind", "uploadDirectory", "--company", "Acme", "--user", "ada@acme.example", "--dir", "again"];
+    place.run(&[&upload[..], &["--wait"]].concat()).ok();
+    let silent =
+        || place.sql("SELECT group_concat(DISTINCT params) FROM log_detail WHERE params LIKE '%has not answered%'");
+    let is_told =
+        || ["/exports", "/ingest/Beta", "/publish/image-serving"].iter().all(|folder| silent().contains(folder));
+    service::until("each has a line", || is_told().then_some(()));
+    drop((dead, elsewhere));
     let ended = || {
         let shown: Value = serde_json::from_str(&place.run(&["jobs", "show", &run, "--json"]).ok()).unwrap();
         (shown["state"] == "Done").then(|| shown["outcome"].clone())

@@ -134,6 +134,14 @@ fn a_job_whose_time_came_while_its_company_was_expired_is_shown_to_wait_for_it()
     let slots = place.run(&["jobs", "slots", "Later"]).ok();
     assert!(slots.contains("late"), "{slots}");
     assert_eq!(daemon.terminate(), Some(0));
+    // What never ran, because its last time passed meanwhile, is there to be looked at.
+    submit(&place, "Acme", "Once", &["--schedule", "0 0 2 1 1 ? 2090"]);
+    place.run(&["jobs", "pause", "Once"]).ok();
+    place.sql("UPDATE job SET exec_schedule = '0 0 2 1 1 ? 2001', next_fire_at = 978310800000 WHERE name = 'Once'");
+    let resumed = place.run(&["jobs", "resume", "Once"]).ok();
+    assert!(resumed.contains("fires no more: its last time passed while it was paused"), "{resumed}");
+    assert!(place.run(&["jobs", "show", "Once"]).ok().contains("complete"));
+    assert!(place.run(&["jobs", "slots", "Once"]).ok().contains("Skipped, because the schedule was paused."));
 }
 
 /// The daemon's zone is that of the data, whatever the shell of who looks at it says, or the configuration that it names.

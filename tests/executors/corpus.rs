@@ -93,9 +93,9 @@ const KINDS: &[Kind] = &[
     kind("jpeg-411.jpg", "convert scene.png -sampling-factor 4x1 -quality 95 jpeg-411.jpg", ("exiftool -YCbCrSubSampling jpeg-411.jpg", "(4 1)")),
     kind("jpeg-440.jpg", "convert scene.png -sampling-factor 1x2 -quality 95 jpeg-440.jpg", ("exiftool -YCbCrSubSampling jpeg-440.jpg", "(1 2)")),
     kind("jpeg-cmyk.jpg", "vips icc_transform scene.png 'jpeg-cmyk.jpg[Q=95]' $CMYK --input-profile srgb", ("exiftool -ColorTransform jpeg-cmyk.jpg", "RGB or CMYK"))
-        .drawn_by("vips icc_transform jpeg-cmyk.jpg jpeg-cmyk.jpg.png srgb --embedded").within(INKS),
+        .drawn_by("vips icc_transform jpeg-cmyk.jpg jpeg-cmyk.jpg.png srgb --embedded --black-point-compensation").within(INKS),
     kind("jpeg-ycck.jpg", "convert scene.png -profile $RGB -profile $CMYK -quality 95 jpeg-ycck.jpg", ("exiftool -ColorTransform jpeg-ycck.jpg", "YCCK"))
-        .drawn_by("vips icc_transform jpeg-ycck.jpg jpeg-ycck.jpg.png srgb --embedded").within(INKS),
+        .drawn_by("vips icc_transform jpeg-ycck.jpg jpeg-ycck.jpg.png srgb --embedded --black-point-compensation").within(INKS),
     kind("png-rgb.png", "vips copy scene.png png-rgb.png", ("identify png-rgb.png", "8-bit sRGB")),
     kind("png-16.png", "convert scene.png -depth 16 PNG48:png-16.png", ("identify png-16.png", "16-bit sRGB")),
     kind("png-gray-16.png", "convert scene.png -colorspace Gray -depth 16 -define png:bit-depth=16 png-gray-16.png", ("identify png-gray-16.png", "16-bit Gray")),
@@ -113,7 +113,7 @@ const KINDS: &[Kind] = &[
     kind("tiff-jpeg.tif", "vips copy scene.png 'tiff-jpeg.tif[compression=jpeg,Q=95]'", ("tiffinfo tiff-jpeg.tif", "Compression Scheme: JPEG")),
     kind("tiff-jpeg-tiles.tif", "vips copy scene.png 'tiff-jpeg-tiles.tif[compression=jpeg,Q=85,tile,tile-width=64,tile-height=64]'", ("tiffinfo tiff-jpeg-tiles.tif", "Interpretation: YCbCr")),
     kind("tiff-cmyk.tif", "vips icc_transform scene.png 'tiff-cmyk.tif[compression=lzw]' $CMYK --input-profile srgb", ("tiffinfo tiff-cmyk.tif", "separated"))
-        .drawn_by("vips icc_transform tiff-cmyk.tif tiff-cmyk.tif.png srgb --embedded").within(INKS),
+        .drawn_by("vips icc_transform tiff-cmyk.tif tiff-cmyk.tif.png srgb --embedded --black-point-compensation").within(INKS),
     kind("tiff-16.tif", "convert scene.png -depth 16 -compress none tiff-16.tif", ("tiffinfo tiff-16.tif", "Bits/Sample: 16")),
     kind("tiff-16-lzw.tif", "convert scene.png -depth 16 -compress none deep.tif; tiffcp -B -c lzw:2 deep.tif tiff-16-lzw.tif", ("head -c 2 tiff-16-lzw.tif", "MM")),
     kind("tiff-big.tif", "vips copy scene.png 'tiff-big.tif[bigtiff,compression=deflate]'", ("head -c 3 tiff-big.tif", "II+")),
@@ -141,7 +141,7 @@ const KINDS: &[Kind] = &[
     // ImageMagick takes its own file to be laid on white, as Photoshop does it; it is not.
     kind("photoshop-alpha.psd", "convert glass.png photoshop-alpha.psd", ("identify photoshop-alpha.psd[0]", "PSD")).drawn_by("cp glass.png photoshop-alpha.psd.png"),
     kind("photoshop-cmyk.psd", "convert scene.png -profile $RGB -profile $CMYK -alpha off photoshop-cmyk.psd", ("identify photoshop-cmyk.psd[0]", "CMYK"))
-        .drawn_by("convert 'photoshop-cmyk.psd[0]' merged.tif && vips icc_transform merged.tif photoshop-cmyk.psd.png srgb --embedded").within(INKS),
+        .drawn_by("convert 'photoshop-cmyk.psd[0]' merged.tif && vips icc_transform merged.tif photoshop-cmyk.psd.png srgb --embedded --black-point-compensation").within(INKS),
     kind("photoshop-large.psb", "convert scene.png -alpha off -depth 16 photoshop-large.psb", ("head -c 6 photoshop-large.psb | od -An -tx1", "00 02")),
     kind("heic.heic", "heif-enc -q 95 scene.png -o heic.heic", ("heif-info heic.heic", "heic")).drawn_by("heif-convert heic.heic heic.heic.png"),
     kind("avif.avif", "heif-enc -q 95 -b 12 scene.png -o avif.avif", ("heif-info avif.avif", "avif")).drawn_by("heif-convert avif.avif avif.avif.png"),

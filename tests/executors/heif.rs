@@ -166,6 +166,25 @@ async fn of_several_pictures_the_primary_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_sequence_the_first_picture_is_taken() {
+    let world = world().await;
+    let folder = world.folder.path();
+    let first = source(folder, "0", &["-depth", "8"]);
+    source(folder, "1", &["-negate", "-depth", "8"]);
+    let target = world.ingest("in/moving.avif");
+    std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+    let frames = folder.join("%d.png");
+    let quiet = ["-hide_banner", "-loglevel", "error", "-framerate", "2", "-i", text(&frames)];
+    tool("ffmpeg", &[&quiet[..], &["-c:v", "libaom-av1", "-crf", "8", "-pix_fmt", "yuv444p", text(&target)]].concat());
+    assert_eq!(&read(&target)[8..12], b"avis", "a sequence first of all");
+    let done = upload(&world).await;
+    let log = done.text();
+    assert!(log.contains("UploadWarning: moving.avif: only the first frame was taken."), "{log}");
+    let difference = mean_delta_e(&pyramid(&world, "moving").await, &first);
+    assert!(difference < 3.0, "{difference}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn they_are_processed_again_and_published() {
     let world = world().await;
     let plain = source(world.folder.path(), "plain", &["-depth", "8"]);

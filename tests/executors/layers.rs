@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::likeness::{derived, mean_delta_e, pyramid, size, text, tool};
 use crate::pages::{paths_of_assets, paths_of_success};
 use crate::photoshop_file::{Channel, Frame, LayerOf, Mask, Packing, Psd};
-use crate::world::{Done, World, directory, read};
+use crate::world::{Done, World, directory, read, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 const RGB: [i16; 3] = [0, 1, 2];
@@ -415,6 +415,77 @@ async fn layers_are_made_again_as_they_were() {
     let done = world.run(JobKind::ReprocessAssets, again).await.succeeded();
     assert!(done.text().contains("ad_Slopes.psd was processed as layer Slopes of its file."), "{}", done.text());
     assert_eq!(read(pyramid(&world, "ad_Slopes").await), before);
+}
+
+/// Crops the layer `name` by as much at each side.
+async fn crop(world: &World, name: &str, crop: Value) {
+    let rows = world.query("SELECT id, name FROM asset WHERE part LIKE 'layer:%'").await;
+    let id = &rows.iter().find(|row| row[1] == name).unwrap()[0];
+    let order = with(json!({ "assetHandleArray": [format!("a|{id}")], "emailSetting": "None" }), crop);
+    world.run(JobKind::ReprocessAssets, order).await.succeeded();
+}
+
+/// A template is put together by where each layer lies: a crop has moved its corner.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_says_where_a_cropped_layer_lies() {
+    let world = World::new().await;
+    world.put("in/ad.psd", &poster().bytes());
+    upload(&world, json!({ "createTemplate": true })).await;
+    crop(&world, "ad_Words", json!({ "manualCropOptions": { "left": 5, "right": 1, "top": 4, "bottom": 2 } })).await;
+    let lies = async |extend: bool| {
+        let done = upload(&world, json!({ "createTemplate": true, "extendLayers": extend })).await;
+        publish(&world).await;
+        let found = template(&world);
+        let member =
+            found["members"].as_array().unwrap().iter().find(|one| one["asset"] == "ad_Words").unwrap().clone();
+        assert_eq!((&member["width"], &member["height"]), (&member["layer"]["width"], &member["layer"]["height"]));
+        assert!(member["layer"].get("cut").is_none() && member["layer"].get("name").is_none(), "{member}");
+        let at = |key: &str| member["layer"][key].as_f64().unwrap();
+        (["left", "top", "width", "height", "x", "y"].map(at), done)
+    };
+    assert_eq!(lies(false).await.0, [45.0, 34.0, 14.0, 4.0, 52.0, 36.0]);
+    // Extended to the canvas it lies elsewhere than where the crop was set on it; a file without numbers may as well have another.
+    let (place, done) = lies(true).await;
+    assert_eq!(place, [0.0, 0.0, 64.0, 48.0, 32.0, 24.0], "{}", done.text());
+    assert!(done.text().contains("Layer Words of ad.psd is drawn whole"), "{}", done.text());
+    crop(&world, "ad_Words", json!({ "autoTransparentCropOptions": { "tolerance": 0.0 } })).await;
+    assert_eq!(lies(true).await.0, [40.0, 30.0, 20.0, 10.0, 50.0, 35.0]);
+}
+
+/// Without numbers layers are known by their places, and one that comes between moves all that are above it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_crop_of_a_layer_is_not_that_of_another_in_its_place() {
+    for with_numbers in [false, true] {
+        let world = World::new().await;
+        let file = |names: &[&str]| {
+            let layer = |name: &&str| {
+                let (id, frame) = match *name {
+                    "Back" => (1, (0, 0, 60, 40)),
+                    "Photo" => (7, (5, 5, 30, 30)),
+                    _ => (2, (10, 10, 20, 16)),
+                };
+                LayerOf { id: with_numbers.then_some(id), ..full(name, frame, [id as u8 * 30; 3]) }
+            };
+            Psd::rgb((60, 40), names.iter().map(layer).collect()).bytes()
+        };
+        world.put("in/ad.psd", &file(&["Back", "Seal"]));
+        upload(&world, json!({})).await;
+        crop(&world, "ad_Seal", json!({ "manualCropOptions": { "left": 5, "right": 0, "top": 4, "bottom": 0 } })).await;
+        world.put("in/ad.psd", &file(&["Back", "Photo", "Seal"]));
+        let done = upload(&world, json!({})).await;
+        let mut sizes = Vec::new();
+        for row in world.query("SELECT name FROM asset WHERE part LIKE 'layer:%' ORDER BY name").await {
+            let name = row[0].as_str().unwrap();
+            sizes.push((name.to_owned(), size(&pyramid(&world, name).await)));
+        }
+        let told = done.text().contains("Layer Photo of ad.psd is drawn whole");
+        let seal = if with_numbers { (15, 12) } else { (30, 30) };
+        let other = if with_numbers { ("ad_Photo".to_owned(), (30, 30)) } else { ("ad_Seal-1".to_owned(), (20, 16)) };
+        let mut expected = vec![("ad_Back".to_owned(), (60, 40)), ("ad_Seal".to_owned(), seal), other];
+        expected.sort();
+        sizes.sort();
+        assert_eq!((sizes, told), (expected, !with_numbers), "{}", done.text());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ mod export;
 mod framing;
 mod heif;
 mod layers;
+mod leaves;
 mod likeness;
 mod metadata;
 mod misbehaving;

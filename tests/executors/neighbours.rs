@@ -282,11 +282,88 @@ async fn who_leaves_a_set_is_not_published_with_it_any_more() {
         let seats = members.into_iter().map(|asset| Seat { asset, page_reset: true }).collect();
         SetContent { seats: Some(seats), ..SetContent::default() }
     };
+    // Who is in the trash is not shown to the client, and not taken out by it.
+    let away = of(&["b"]).await;
+    world.store.trash_assets(change(&world), away.clone()).await.unwrap();
+    world.store.change_set(change(&world), set, &[AssetType::ImageSet], seats(of(&["a"]).await)).await.unwrap();
+    assert_eq!(settled(&world).await, ["a", "trio"]);
+    world.store.restore_assets(change(&world), away).await.unwrap().remove(0).unwrap();
+    assert_eq!(
+        (members(&world, "trio").await, settled(&world).await),
+        (vec!["a".into(), "b".into()], vec!["a".into(), "b".into(), "trio".into()])
+    );
     world.store.change_set(change(&world), set, &[AssetType::ImageSet], seats(of(&["a", "b"]).await)).await.unwrap();
     assert_eq!(settled(&world).await, ["a", "b", "trio"]);
     // As a job has it.
     world.set("in", "trio", AssetType::ImageSet, vec![Member::of(all[0])], true).await;
     assert_eq!(settled(&world).await, ["a", "trio"]);
+}
+
+/// As each night: what somebody took out of a catalog, to have it public no more, is not in it again with the same document.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalog_keeps_what_was_changed_in_it() {
+    let world = World::new().await;
+    crate::publish::upload(&world, &[("cover.jpg", 1)]).await;
+    let order = of_book("ours", pdf_options());
+    let bring = async |pages: &[&str]| {
+        world.put("ours/book.pdf", &booklet(pages, &[]));
+        world.run(UPLOAD, order.clone()).await.succeeded().text()
+    };
+    bring(&["one", "two", "three"]).await;
+    assert_eq!(members(&world, "book-catalog").await, ["book-1", "book-2", "book-3"]);
+    mark(&world, "book-2", PublishState::NotMarkedForPublish).await;
+    let mut seats = Vec::new();
+    for name in ["cover", "book-3", "book-1"] {
+        seats.push(Seat { asset: asset(&world, name).await, page_reset: true });
+    }
+    let content = SetContent { seats: Some(seats), ..SetContent::default() };
+    let set = asset(&world, "book-catalog").await;
+    world.store.change_set(change(&world), set, &[AssetType::Catalog], content).await.unwrap();
+    let keeps = json!({ "preservePublishState": true });
+    for more in [json!({}), keeps.clone()] {
+        let done = world.run(UPLOAD, crate::world::with(order.clone(), more)).await.succeeded().text();
+        assert_eq!(members(&world, "book-catalog").await, ["cover", "book-3", "book-1"], "{done}");
+        let kept = "Set book-catalog was changed since it was made, and stays so: 1 page, layer or rendition of its file is not in it.";
+        assert!(done.contains(kept), "{done}");
+    }
+    mark(&world, "book-2", PublishState::NotMarkedForPublish).await;
+    world.run(UPLOAD, crate::world::with(order.clone(), keeps)).await.succeeded();
+    assert!(!settled(&world).await.iter().any(|name| name == "book-2"), "it is public again");
+    // What is new joins, what is gone leaves, and what comes back is new again.
+    bring(&["one", "two", "three", "four"]).await;
+    assert_eq!(members(&world, "book-catalog").await, ["cover", "book-3", "book-4", "book-1"]);
+    bring(&["one", "two"]).await;
+    assert_eq!(members(&world, "book-catalog").await, ["cover", "book-1"]);
+    bring(&["one", "two", "three"]).await;
+    assert_eq!(members(&world, "book-catalog").await, ["cover", "book-1", "book-3"]);
+    // An earlier version has not noted what it gave.
+    world.execute("UPDATE set_detail SET given = NULL").await;
+    bring(&["one", "two", "three", "four"]).await;
+    assert_eq!(members(&world, "book-catalog").await, ["cover", "book-1", "book-3"], "four lay in the trash");
+}
+
+/// A crop that was asked of all files of a job is none of what is no picture, nor of the picture that takes its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_picture_leaves_no_crop_to_one() {
+    let world = World::new().await;
+    world.put("first/book.pdf", &booklet(&["one"], &[]));
+    world.put("first/notes.txt", b"words");
+    world.put("first/mug.jpg", &jpeg(40, 1));
+    let crop = json!({ "manualCropOptions": { "left": 3, "right": 1, "top": 1, "bottom": 1 } });
+    world.run(UPLOAD, of_book("first", crop)).await.succeeded();
+    for name in ["book", "notes", "mug"] {
+        world.put(&format!("second/{name}.jpg"), &jpeg(40, 2));
+    }
+    world
+        .store
+        .change_settings(world.company, |settings| settings.overwrite_mode = "OverwriteAnyExt".parse().unwrap())
+        .await
+        .unwrap();
+    world.run(UPLOAD, of_book("second", json!({}))).await.succeeded();
+    let sizes =
+        world.query("SELECT name, width, height FROM asset WHERE trash_state = 'NotInTrash' ORDER BY name").await;
+    let sizes: Vec<Value> = sizes.into_iter().map(Value::from).collect();
+    assert_eq!(sizes, [json!(["book", 40, 40]), json!(["mug", 36, 38]), json!(["notes", 40, 40])]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -407,6 +407,31 @@ async fn a_document_that_lacks_pages_is_told_of_whatever_is_made_of_it() {
     }
 }
 
+/// One damaged night takes nothing away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_that_cannot_be_found_in_a_damaged_document_stay() {
+    let world = World::new().await;
+    let names = ["one", "two", "three", "four"];
+    upload(&world, "book.pdf", &booklet(&names, &[]), pdf_options()).await;
+    let members = async || {
+        let rows = "SELECT a.name FROM set_member m JOIN asset a ON a.id = m.asset_id ORDER BY m.position";
+        world.query(rows).await.into_iter().map(|row| row[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let whole = members().await;
+    assert_eq!(whole, ["book-1", "book-2", "book-3", "book-4"]);
+    let cut = String::from_utf8(booklet(&names[..2], &[])).unwrap().replace("/Count 2", "/Count 4");
+    let done = upload(&world, "book.pdf", cut.as_bytes(), pdf_options()).await;
+    assert!(done.text().contains("only 2 can be found in it"), "{}", done.text());
+    assert_eq!(parts_of(&world, "book").await.len(), 5, "four pages and their catalog");
+    assert_eq!(members().await, whole);
+    // A document may claim what it likes.
+    let vast = String::from_utf8(booklet(&names[..2], &[])).unwrap().replace("/Count 2", "/Count 4000000000");
+    upload(&world, "book.pdf", vast.as_bytes(), pdf_options()).await;
+    assert_eq!(members().await, whole);
+    upload(&world, "book.pdf", &booklet(&names[..3], &[]), pdf_options()).await;
+    assert_eq!(members().await, whole[..3], "a page that is gone from it goes");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_and_layers_are_counted_as_what_they_are() {
     for (name, extension, bytes, options, _) in brought_forth() {

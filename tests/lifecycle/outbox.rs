@@ -183,7 +183,7 @@ async fn a_follow_up_runs_after_a_success_and_if_wanted_only_when_files_came() {
         ("empty", false, true, "follow-up-submitted"),
         ("empty", true, false, "follow-up-no-files"),
         ("erred", true, false, "follow-up-no-files"),
-        ("failed", false, false, ""),
+        ("failed", false, false, "follow-up-not-submitted"),
     ];
     for (name, only_if_files, follows, line) in table {
         let spec = upload(&json!({

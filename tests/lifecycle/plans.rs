@@ -491,6 +491,7 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("outbox", store.settle_message(due[0].id, retry, now)).await.unwrap();
     call("outbox", store.ready_messages(Channel::Mail, now)).await.unwrap();
     call("outbox", store.begin_mail(due[0].instance, &due[0].recipient)).await.unwrap();
+    call("outbox", store.removed_lines(due[0].instance)).await.unwrap();
 }
 
 /// What a publish writes.
@@ -716,6 +717,9 @@ const COLD: &[(&str, &str)] = &[
     ("SELECT job_id FROM instance WHERE state <> 'Done' GROUP BY job_id", "once a start"),
     ("SELECT id, name, exec_schedule, next_fire_at FROM job", "once an hour"),
     ("UPDATE job SET next_fire_at = $3, trigger_state = CASE", "once a start in another zone"),
+    ("UPDATE job SET next_fire_at = $2, trigger_state = 'Normal'", "once a start in another zone"),
+    ("DELETE FROM slot WHERE reason = 'slot-skipped-zone'", "once a start in another zone"),
+    ("SELECT j.id, j.exec_schedule FROM slot s", "once a start in another zone"),
     ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),
     ("INSERT INTO system (key, value) VALUES ($1, $2)", "by its key, when a stretch of old lines is gone"),
     (

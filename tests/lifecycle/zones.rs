@@ -112,6 +112,29 @@ async fn a_schedule_without_a_future_in_the_new_zone_is_complete() {
     assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
 }
 
+/// A daemon is started once without its zone, and put right: what was to come comes.
+#[tokio::test]
+async fn what_a_wrong_zone_left_out_comes_when_the_zone_is_right_again() {
+    for wrong in [Tz::UTC, Tz::Asia__Tokyo] {
+        let mut world = World::in_zone("Europe/Berlin", "2026-01-05T05:00:00Z").await;
+        let daily = world.submit(1, "daily", Plan::Cron("0 0 8 * * ?")).await.job;
+        let once = world.submit(1, "once", Plan::Cron("0 0 8 5 1 ? 2026")).await.job;
+        for zone in [Tz::Europe__Berlin, wrong, Tz::Europe__Berlin] {
+            world.zone = zone;
+            Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+        }
+        assert_eq!(world.count("slot").await, 0, "{wrong}: nothing is left out");
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        world.clock.set(at("2026-01-05T07:00:00Z"));
+        world.until_count(2, "instance WHERE state = 'Done'").await;
+        for job in [daily, once] {
+            let fired = format!("slot WHERE job_id = {job} AND disposition = 'fired'");
+            assert_eq!(world.count(&fired).await, 1, "{wrong}");
+        }
+        daemon.shut_down().await;
+    }
+}
+
 #[tokio::test]
 async fn the_views_show_the_time_of_the_server() {
     // Whatever zone the process that reads them is in. The hour after one o'clock UTC is three o'clock from this night on.

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::export::remove_expired;
-use super::{Context, Executor, Failure, Item, Workshop};
+use super::{Context, Executor, Failure, Item, Workshop, failure};
 use crate::assets::patience::look_at_each;
 use crate::assets::published::Site;
 use crate::model::log::{LogLine, LogType, Message};
@@ -117,7 +117,8 @@ impl Cleanup {
         let place = |site: &store::Site| Site::below(root, site.kind, &site.root_path, site.state.publish_seq);
         let places: Vec<Site> = sites.iter().map(place).collect();
         let looked = places.clone();
-        let looked = self.workshop.work(move |_| look_at_each(&looked, Site::newest)).await?;
+        let looked = tokio::task::spawn_blocking(move || look_at_each(&looked, Site::newest)).await;
+        let looked = looked.map_err(failure::internal)?;
         let mut newer = Vec::new();
         for ((site, place), looked) in sites.iter().zip(places).zip(looked) {
             match looked {
@@ -176,8 +177,7 @@ fn removed(count: u64, message: Message) -> ItemReport {
 impl Cleanup {
     async fn sweep_exports(&self, context: &Context) -> Result<(), Break> {
         ask(context).await?;
-        let root = &self.workshop.settings.export_root;
-        let report = match remove_expired(context.store(), root, context.clock.now()).await? {
+        let report = match remove_expired(context.store(), &self.workshop, context.clock.now()).await? {
             0 => ItemReport::default(),
             runs => removed(runs as u64, Message::new("cleanup-exports").with("count", runs as u64)),
         };

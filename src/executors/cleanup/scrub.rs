@@ -140,7 +140,7 @@ impl Cleanup {
         let look = move |abandoned: &dyn Fn() -> bool| {
             inspect_file(&path, Some(bytes), sha256.as_deref(), &|| abandoned() || stop.is_cancelled())
         };
-        Ok(self.workshop.work(look).await??)
+        Ok(self.workshop.export_mount().work(look).await??)
     }
 }
 

@@ -6,16 +6,17 @@
 //! An XMP packet is that of the original, as it is.
 
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use super::Made;
 use super::order::Conversion;
 use super::plan::{Entry, Master};
-use crate::assets::blobs::BlobError;
+use crate::assets::blobs::{BlobError, Draft};
 use crate::assets::exports::ExportFiles;
 use crate::executors::pictures::{self, Unmade};
 use crate::executors::recipe::Recipes;
-use crate::executors::{Bytes, Context, Workshop, pages};
+use crate::executors::{Bytes, Context, Failure, Workshop, pages};
 use crate::media::child::borrowed;
 use crate::media::errand::{ReadPacket, Render, Sight, Viewed};
 
@@ -29,7 +30,27 @@ pub struct View {
     pub xmp: Option<Arc<File>>,
 }
 
+/// Draws it, and puts it beside the others.
 pub async fn converted(workshop: &Workshop, context: &Context, view: View) -> Result<Made, Unmade> {
+    let (files, asset) = (view.files.clone(), view.entry.asset);
+    let Drawn { made, draft } = drawn_as_asked(workshop, context, view).await?;
+    let place = move |_: &dyn Fn() -> bool| {
+        files.keep_part(asset, |mut part| {
+            let mut drawn = File::open(draft.path()).map_err(BlobError::Source)?;
+            io::copy(&mut drawn, &mut part).map_err(|error| Failure::of_io(&error, &error))?;
+            Ok(made)
+        })
+    };
+    workshop.export_mount().work(place).await?
+}
+
+/// A view in the store of files, where it is in nobody's way: where exports lie may hang.
+struct Drawn {
+    made: Made,
+    draft: Draft,
+}
+
+async fn drawn_as_asked(workshop: &Workshop, context: &Context, view: View) -> Result<Drawn, Unmade> {
     let Some(master) = view.entry.master.clone() else { return of_pyramid(workshop, context, view).await };
     if !view.conversion.commands.takes_xmp() {
         return drawn(workshop, context, view, master).await;
@@ -37,8 +58,8 @@ pub async fn converted(workshop: &Workshop, context: &Context, view: View) -> Re
     match packet(workshop, context, &view, master.clone()).await {
         Ok(xmp) => drawn(workshop, context, View { xmp, ..view }, master).await,
         Err(Unmade::Refused(why)) => {
-            let made = drawn(workshop, context, view, master).await?;
-            Ok(Made { no_xmp: Some(why), ..made })
+            let Drawn { made, draft } = drawn(workshop, context, view, master).await?;
+            Ok(Drawn { made: Made { no_xmp: Some(why), ..made }, draft })
         }
         Err(failed) => Err(failed),
     }
@@ -66,7 +87,7 @@ async fn packet(
     workshop.work_on(context, Bytes::of(&blob, &file_name).step(&step), work).await
 }
 
-async fn drawn(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Made, Unmade> {
+async fn drawn(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Drawn, Unmade> {
     if !view.conversion.commands.keeps_all() {
         return of_pyramid(workshop, context, view).await;
     }
@@ -75,19 +96,19 @@ async fn drawn(workshop: &Workshop, context: &Context, view: View, master: Maste
     }
     match of_master(workshop, context, view.clone(), master).await {
         Err(Unmade::Refused(why)) => {
-            let made = of_pyramid(workshop, context, view).await?;
-            Ok(Made { loss: Some(why), ..made })
+            let Drawn { made, draft } = of_pyramid(workshop, context, view).await?;
+            Ok(Drawn { made: Made { loss: Some(why), ..made }, draft })
         }
         made => made,
     }
 }
 
-async fn of_pyramid(workshop: &Workshop, context: &Context, view: View) -> Result<Made, Unmade> {
+async fn of_pyramid(workshop: &Workshop, context: &Context, view: View) -> Result<Drawn, Unmade> {
     on_pyramid(workshop, context, view, |view, workshop, pyramid, stop| view.draw(workshop, pyramid, stop)).await
 }
 
 /// None: the pyramid has lost something of its picture.
-async fn of_exact_pyramid(workshop: &Workshop, context: &Context, view: View) -> Result<Option<Made>, Unmade> {
+async fn of_exact_pyramid(workshop: &Workshop, context: &Context, view: View) -> Result<Option<Drawn>, Unmade> {
     on_pyramid(workshop, context, view, |view, workshop, pyramid, stop| view.draw_exactly(workshop, pyramid, stop))
         .await
 }
@@ -108,7 +129,7 @@ async fn on_pyramid<T: Send + 'static>(
     workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), work).await
 }
 
-async fn of_master(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Made, Unmade> {
+async fn of_master(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Drawn, Unmade> {
     let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
     let (progress, shop) = (context.clone(), workshop.clone());
     let Master { blob, file_name, making } = master.clone();
@@ -124,27 +145,16 @@ async fn of_master(workshop: &Workshop, context: &Context, view: View, master: M
     workshop.work_on(context, Bytes::of(&master.blob, &master.file_name).step(&step), work).await
 }
 
-/// Why a view is not kept.
-enum Unkept {
-    HasLoss,
-    Unmade(Unmade),
-}
-
-impl From<BlobError> for Unkept {
-    fn from(error: BlobError) -> Self {
-        Self::Unmade(error.into())
-    }
-}
-
 impl View {
     fn sight(&self) -> Sight<'_> {
         Sight { commands: &self.conversion.commands, profiles: self.conversion.profiles(), xmp: self.xmp.as_deref() }
     }
 
-    fn draw(&self, workshop: &Workshop, pyramid: &File, stop: &dyn Fn() -> bool) -> Result<Made, Unmade> {
-        self.files.keep_part(self.entry.asset, |view| {
-            Ok(made(Render::send(&workshop.crew, self.sight(), (pyramid, view), stop)?))
-        })
+    fn draw(&self, workshop: &Workshop, pyramid: &File, stop: &dyn Fn() -> bool) -> Result<Drawn, Unmade> {
+        let draft = workshop.blobs.draft()?;
+        let out = draft.writer()?;
+        let viewed = Render::send(&workshop.crew, self.sight(), (pyramid, &out), stop)?;
+        Ok(Drawn { made: made(viewed), draft })
     }
 
     fn draw_exactly(
@@ -152,16 +162,11 @@ impl View {
         workshop: &Workshop,
         pyramid: &File,
         stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Made>, Unmade> {
-        let drawn = self.files.keep_part(self.entry.asset, |view| {
-            let viewed = Render::send_exactly(&workshop.crew, self.sight(), (pyramid, view), stop);
-            viewed.map_err(|error| Unkept::Unmade(error.into()))?.map(made).ok_or(Unkept::HasLoss)
-        });
-        match drawn {
-            Ok(made) => Ok(Some(made)),
-            Err(Unkept::HasLoss) => Ok(None),
-            Err(Unkept::Unmade(why)) => Err(why),
-        }
+    ) -> Result<Option<Drawn>, Unmade> {
+        let draft = workshop.blobs.draft()?;
+        let out = draft.writer()?;
+        let viewed = Render::send_exactly(&workshop.crew, self.sight(), (pyramid, &out), stop)?;
+        Ok(viewed.map(|viewed| Drawn { made: made(viewed), draft }))
     }
 }
 

@@ -48,7 +48,7 @@ const ARCHIVE: &str = "/zip";
 impl Executor for Export {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let settings = &self.workshop.settings;
-        remove_expired(context.store(), &settings.export_root, context.clock.now()).await?;
+        remove_expired(context.store(), &self.workshop, context.clock.now()).await?;
         let done = context.done_items().await?;
         let plan = plan::made(self, context, done.get(plan::KEY)).await?;
         let conversion = order::conversion(self, context, &plan).await?.map(Arc::new);
@@ -57,7 +57,9 @@ impl Executor for Export {
         if done.contains_key(ARCHIVE) {
             return Ok(());
         }
-        let files = ExportFiles::open(&settings.export_root, context.run.fence.instance)?;
+        let (root, run, mount) =
+            (settings.export_root.clone(), context.run.fence.instance, self.workshop.export_mount());
+        let files = mount.work(move |_| ExportFiles::open(&root, run)).await??;
         context.say(Message::new("progress-exporting"));
         let mut to_do = plan.entries.clone();
         to_do.retain(|entry| !done.contains_key(&entry.key()));
@@ -105,7 +107,7 @@ impl Export {
             files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;
             Ok(Made { bytes: entry.bytes, ..Made::default() })
         };
-        self.workshop.work(work).await?
+        self.workshop.export_mount().work(work).await?
     }
 
     async fn pack(&self, context: &Context, plan: Plan, files: ExportFiles) -> Result<(), Failure> {
@@ -120,8 +122,8 @@ impl Export {
         plan::check_size(packed.iter().filter_map(bytes_of).sum(), settings)?;
         let (count, token, writer) = (packed.len(), plan.token.clone(), files.clone());
         let limit = settings.export.max_bytes.get();
-        let written = self
-            .workshop
+        let mount = self.workshop.export_mount();
+        let written = mount
             .work(move |stop| {
                 writer.keep_archive(&token, |file| pack::write(file, &packed, &writer, limit, stop), stop)
             })
@@ -154,7 +156,7 @@ impl Export {
         };
         context.commit(Item(ARCHIVE.to_owned()), Effect::Export(archive), move |_| report).await?;
         // What stays behind goes with the archive.
-        if let Err(error) = files.drop_parts() {
+        if let Err(error) = mount.work(move |_| files.drop_parts()).await? {
             tracing::warn!(%error, "what an archive was made from was not removed");
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::executors::{Bytes, Context, Failure};
 use crate::media::child::borrowed;
 use crate::media::errand::{CheckProfile, Profiles};
 use crate::media::serve::Renderer;
+use crate::media::{self, Blacks};
 use crate::model::asset::AssetType;
 use crate::model::job::{ExportFormat, ExportJob};
 use crate::serving::{BadCommand, BuiltInProfile, Commands, Resolved, resolve};
@@ -40,11 +41,13 @@ pub struct Conversion {
     pub profile: Option<Vec<u8>>,
     /// Of CMYK pictures that bring none.
     pub cmyk_profile: Option<Arc<[u8]>>,
+    /// Where the commands do not say it.
+    pub blacks: Blacks,
 }
 
 impl Conversion {
     pub fn profiles(&self) -> Profiles<'_> {
-        Profiles { named: self.profile.as_deref(), cmyk: self.cmyk_profile.as_deref() }
+        Profiles { named: self.profile.as_deref(), cmyk: self.cmyk_profile.as_deref(), blacks: self.blacks }
     }
 }
 
@@ -57,10 +60,10 @@ pub async fn conversion(export: &Export, context: &Context, plan: &Plan) -> Resu
         Some(icc) => profile(context, &icc.profile).await?,
         None => None,
     };
-    let cmyk_profile = export.workshop.settings.picture_options().cmyk_profile;
+    let media::Options { cmyk_profile, blacks, .. } = export.workshop.settings.picture_options();
     let Some(profile) = profile else {
-        Renderer::new(commands.clone(), None).map_err(outdated)?;
-        return Ok(Some(Conversion { commands, profile: None, cmyk_profile }));
+        Renderer::new(commands.clone(), None, blacks).map_err(outdated)?;
+        return Ok(Some(Conversion { commands, profile: None, cmyk_profile, blacks }));
     };
     let (workshop, blob, name) = (export.workshop.clone(), profile.blob.clone(), profile.name.clone());
     let made = export.workshop.work_on(context, Bytes::of(&profile.blob, &profile.file_name), move |stop| {
@@ -72,7 +75,7 @@ pub async fn conversion(export: &Export, context: &Context, plan: &Plan) -> Resu
         let check = CheckProfile { commands: commands.clone() };
         let unusable = workshop.crew.send(check, &borrowed([&file]), stop)?;
         Ok(match unusable {
-            None => Ok(Conversion { commands, profile: Some(bytes), cmyk_profile }),
+            None => Ok(Conversion { commands, profile: Some(bytes), cmyk_profile, blacks }),
             Some(why) => Err(why),
         })
     });

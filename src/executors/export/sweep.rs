@@ -1,27 +1,27 @@
 //! Removes archives that can no longer be downloaded, and what runs left behind that never made one.
 
-use std::path::Path;
-
 use chrono::{DateTime, Utc};
 
 use crate::assets::exports;
-use crate::executors::Failure;
+use crate::executors::{Failure, Workshop};
 use crate::store::Store;
 
 /// Says how many runs' files were removed. The row goes after the files: what is interrupted is done by the next sweep.
-pub async fn remove_expired(store: &Store, root: &Path, now: DateTime<Utc>) -> Result<usize, Failure> {
+pub async fn remove_expired(store: &Store, workshop: &Workshop, now: DateTime<Utc>) -> Result<usize, Failure> {
     // A database that is older than the files knows nothing of later runs: their archives are not spent.
     if store.restored().await?.is_some() {
         return Ok(0);
     }
-    let kept = exports::runs(root)?;
+    let (mount, root) = (workshop.export_mount(), workshop.settings.export_root.clone());
+    let kept = mount.work(move |_| exports::runs(&root)).await??;
     let spent = store.spent_exports(&kept, now).await?;
     for (done, run) in spent.iter().enumerate() {
         if store.restored().await?.is_some() {
             return Ok(done);
         }
-        exports::remove(root, *run)?;
-        store.forget_export(*run).await?;
+        let (root, run) = (workshop.settings.export_root.clone(), *run);
+        mount.work(move |_| exports::remove(&root, run)).await??;
+        store.forget_export(run).await?;
     }
     Ok(spent.len())
 }

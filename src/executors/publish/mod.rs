@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
         let attempt = format!("run {}, attempt {}", context.run.fence.instance, context.run.fence.attempt);
         let root = &publish.workshop.settings.publish_root;
         let trees = Trees::of(root, publish.rule.kind, &company_root)?.in_turn(&attempt);
-        let mount = publish.workshop.mounts.of(trees.folder());
+        let mount = publish.workshop.mounts.written(trees.folder());
         let mut done = context.done_of(&[STAGED, SWITCHED, MIRRORED]).await?;
         let before = match context.last_below(BEGIN).await? {
             Some((_, start)) => Some(read_start(start)?),
@@ -543,16 +543,20 @@ impl<'a> Run<'a> {
     }
 
     fn meddling_report(&self, meddling: &Meddling) -> ItemReport {
-        let Meddling { strangers, mended, is_manifest_altered, is_other_unsound: _ } = meddling;
+        let Meddling { strangers, unknown, mended, is_manifest_altered, is_other_unsound: _ } = meddling;
         let say = |code: &str| Message::new(code).with("context", self.state.name.clone());
         let mut messages = Vec::new();
         if *is_manifest_altered {
             messages.push(say("publish-manifest-mended"));
         }
-        let (named, others) = strangers.split_at(strangers.len().min(MOST_STRANGERS));
-        messages.extend(named.iter().map(|name| say("publish-stranger").with("file", name.clone())));
-        if let Some(first) = others.first() {
-            messages.push(say("publish-strangers").with("count", others.len()).with("file", first.clone()));
+        for (files, one, many) in
+            [(strangers, "publish-stranger", "publish-strangers"), (unknown, "publish-unknown", "publish-unknowns")]
+        {
+            let (named, others) = files.split_at(files.len().min(MOST_STRANGERS));
+            messages.extend(named.iter().map(|name| say(one).with("file", name.clone())));
+            if let Some(first) = others.first() {
+                messages.push(say(many).with("count", others.len()).with("file", first.clone()));
+            }
         }
         let log_type = self.publish.rule.types.warning;
         let mut lines: Vec<LogLine> = messages.into_iter().map(|message| LogLine::new(log_type, message)).collect();

@@ -119,7 +119,7 @@ pub fn definition(set: &AssetState, file_name: String, files: fn(&AssetState) ->
     let describe = |member: &MemberState| {
         let mut line = describe(member, files);
         if let (AssetType::Template, Some(layer)) = (set.asset_type, &member.asset.layer) {
-            line["layer"] = place(layer);
+            line["layer"] = place(&layer.shown(member.asset.pixels.unwrap_or((layer.width, layer.height))));
         }
         line
     };
@@ -141,6 +141,11 @@ fn place(layer: &LayerFacts) -> Value {
     let mut place = json!(layer);
     place["x"] = x.into();
     place["y"] = y.into();
+    // Known to the job that makes it, and of no use to viewers.
+    if let Value::Object(place) = &mut place {
+        place.remove("name");
+        place.remove("cut");
+    }
     place
 }
 

@@ -35,7 +35,7 @@ fn files(asset: &AssetState) -> Vec<Given> {
 
 /// Whether its master is that of the asset it was drawn from, which may be gone by now.
 const fn is_drawn(asset: &AssetState) -> bool {
-    asset.making.page.is_some() || asset.making.layer.is_some()
+    asset.making.is_of_piece()
 }
 
 /// Where a file of the asset lies.

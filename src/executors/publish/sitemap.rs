@@ -57,7 +57,7 @@ impl Executor for VideoSitemap {
         let text = document(&format!("{root}/{}", video::address(&company_root)), &entries);
         let force = self.order.force_update == Some(true);
         let path = trees.link().join(SITEMAP).display().to_string();
-        let mount = self.workshop.mounts.of(trees.folder());
+        let mount = self.workshop.mounts.written(trees.folder());
         let outcome = mount.work(move |stop| {
             if !force && trees.has_guest(SITEMAP, &text)? {
                 return Ok(Outcome::Unchanged);

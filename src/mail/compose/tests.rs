@@ -42,6 +42,7 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
             duplicates: 2,
             left_out: 0,
             warnings,
+            removed: 0,
             errors,
             total: success + errors + 2,
         },
@@ -64,7 +65,7 @@ fn failed() -> Ending {
 
 #[test]
 fn the_subject_tells_the_outcome() {
-    let stopped = || Ending::Stopped { by: "eva@example.com".into() };
+    let stopped = || Ending::Stopped { by: "eva@example.com".into(), done: 5, items: 40 };
     let subjects = [
         (finish(Ending::Finished, 12_345, 0, 0), "Summer shoot: done, 12,345 files"),
         (finish(Ending::Finished, 1, 0, 0), "Summer shoot: done, 1 file"),
@@ -268,7 +269,7 @@ fn nothing_a_user_names_becomes_markup() {
     report.kind = evil.into();
     report.description = Some(evil.into());
     report.link = Some("javascript:alert(1)".into());
-    let mut finish = finish(Ending::Stopped { by: evil.into() }, 1, 1, 1);
+    let mut finish = finish(Ending::Stopped { by: evil.into(), done: 0, items: 0 }, 1, 1, 1);
     finish.problems = vec![
         Problem {
             severity: Severity::Warning,

@@ -8,19 +8,19 @@ use super::super::format::Format;
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Pixels, Source};
+use super::{Decoded, Pixels, Source, codestream};
 
 /// What the decoder keeps of each sample: coefficients and samples, as numbers of four bytes.
 const KEPT: u64 = 12;
 
 pub(in crate::media) fn probe(mut source: Source<'_>) -> Result<Picture, MediaError> {
-    let bytes = source.read_all(Format::Jpeg2000)?;
+    let bytes = read(&mut source)?;
     let image = open(&bytes)?;
     describe(&image, &bytes, &source).map(|(picture, _)| picture)
 }
 
 pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
-    let bytes = source.read_all(Format::Jpeg2000)?;
+    let bytes = read(&mut source)?;
     let _bytes = source.share.hold(bytes.len() as u64)?;
     let image = open(&bytes)?;
     let (picture, layout) = describe(&image, &bytes, &source)?;
@@ -43,6 +43,12 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     Ok(Decoded { picture, pixels: Pixels::Whole(raster) })
 }
 
+fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
+    let mut bytes = source.read_all(Format::Jpeg2000)?;
+    codestream::check_tiles(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {
     if has_signed_samples(bytes) {
         return Err(MediaError::unsupported(Format::Jpeg2000, "a JPEG 2000 file with signed samples"));
@@ -53,9 +59,8 @@ fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {
 
 /// Of any component, by the size segment that the codestream begins with (ISO/IEC 15444-1, A.5.1).
 fn has_signed_samples(bytes: &[u8]) -> bool {
-    const BEGINNING: &[u8] = b"\xff\x4f\xff\x51";
     const COUNT: usize = 40;
-    let Some(start) = bytes.windows(BEGINNING.len()).position(|window| window == BEGINNING) else { return false };
+    let Some(start) = codestream::start(bytes) else { return false };
     let segment = &bytes[start..];
     let count = segment.get(COUNT..).and_then(<[u8]>::first_chunk).map_or(0, |count| u16::from_be_bytes(*count));
     let components = segment.get(COUNT + 2..).unwrap_or_default().chunks_exact(3);
@@ -103,6 +108,6 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
     Ok((picture, layout))
 }
 
-fn corrupt(what: impl Into<String>) -> MediaError {
+pub(super) fn corrupt(what: impl Into<String>) -> MediaError {
     MediaError::corrupt(Format::Jpeg2000, what)
 }

@@ -4,6 +4,7 @@
 //! an error of that one picture.
 
 pub(in crate::media) mod bmp;
+mod codestream;
 pub(in crate::media) mod foreign;
 mod gather;
 pub(in crate::media) mod gif;
@@ -103,6 +104,15 @@ pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, Med
     let source = Source::open(&source.into(), limits, NEVER)?;
     let (probe, _) = decoder(source.format)?;
     guarded(source.format, || probe(source))
+}
+
+/// How many pages a picture has.
+pub fn count_pages(source: impl Into<Content>, limits: &Limits) -> Result<u32, MediaError> {
+    let source = Source::open(&source.into(), limits, NEVER)?;
+    match source.format {
+        Format::Tiff => guarded(Format::Tiff, || tiff::count_pages(source)),
+        _ => Ok(1),
+    }
 }
 
 /// Decodes a picture. The header has passed `limits` before memory is taken for pixels.

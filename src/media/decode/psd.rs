@@ -295,7 +295,8 @@ impl<'a> Document<'a> {
         let (mut file, header) = Header::read(source)?;
         let failed = reading(format);
         let layers = file.length(header.is_large()).map_err(&failed)?;
-        let is_transparent = file.has_transparency(layers, header.is_large()).map_err(&failed)?;
+        let layer_count = file.layer_count(layers, header.is_large()).map_err(&failed)?;
+        let is_transparent = layer_count < 0;
         let (channels, color, meaning, depth) = (header.channels, header.color, header.meaning.clone(), header.depth);
         let colours = match &meaning {
             Meaning::Plain => header.color_channels(),
@@ -307,7 +308,7 @@ impl<'a> Document<'a> {
         }
         let has_index = matches!(&meaning, Meaning::Indexed(table) if table.transparent.is_some());
         let is_plain = meaning == Meaning::Plain && color != ColorModel::Cmyk;
-        let is_flattened = !header.is_merged && header.layer_layout().is_some();
+        let is_flattened = !header.is_merged && header.layer_layout().is_some() && layer_count != 0;
         let has_alpha = is_transparent && channels > colours && is_plain || has_index;
         let layout = match (color, has_alpha) {
             (ColorModel::Gray, false) => Layout::Gray,
@@ -461,17 +462,17 @@ impl<'a> Input<'a> {
         Ok(found)
     }
 
-    /// Whether the first channel behind the colours says what of the merged picture is transparent, and not some
-    /// selection: then the number of layers is negative.
-    fn has_transparency(&mut self, length: u64, is_large: bool) -> io::Result<bool> {
+    /// The number of layers. It is negative if the first channel behind the colours says what of the merged picture is
+    /// transparent, and is not some selection.
+    fn layer_count(&mut self, length: u64, is_large: bool) -> io::Result<i16> {
         let end = self.position().checked_add(length).ok_or(io::ErrorKind::UnexpectedEof)?;
         // Damaged layers are no fault of the merged picture.
-        let is_negative = matches!(self.layer_info_in(length, is_large), Ok(Some(_))) && {
-            let [high, _] = self.bytes()?;
-            high & 0x80 != 0
+        let count = match self.layer_info_in(length, is_large) {
+            Ok(Some(_)) => i16::from_be_bytes(self.bytes()?),
+            _ => 0,
         };
         self.skip_to(end)?;
-        Ok(is_negative)
+        Ok(count)
     }
 
     /// Where the packed rows of the channels that are used lie, from the table of all their lengths.

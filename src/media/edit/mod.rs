@@ -127,14 +127,14 @@ pub(super) fn apply<'a>(
     let format = rendering.format();
     let (knocked, trimmed) = guarded(format, || survey.look(edits))?;
     let nothing_left = trimmed == Some(None);
+    let inner = trimmed.flatten().unwrap_or(Area { left: 0, top: 0, ..kept });
     let edited = rendering.edited(|rows| {
         let mut rows = seen(rows);
         if let Some(knocked) = knocked {
             rows = Box::new(knocked.out_of(rows));
         }
-        if let Some(area) = trimmed.flatten().filter(|area| (area.width, area.height) != (rows.width(), rows.height()))
-        {
-            rows = Box::new(Window::new(rows, area));
+        if (inner.width, inner.height) != (rows.width(), rows.height()) {
+            rows = Box::new(Window::new(rows, inner));
         }
         match &edits.sharpen {
             Some(sharpen) => Ok(Box::new(Sharpened::new(rows, sharpen, limits)?)),
@@ -142,6 +142,7 @@ pub(super) fn apply<'a>(
         }
     })?;
     let notes = [(empty || nothing_left, Note::CropLeavesNothing)];
+    let edited = edited.with_cut((kept.left + inner.left, kept.top + inner.top));
     Ok(edited.with_notes(notes.into_iter().filter_map(|(said, note)| said.then_some(note))))
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::ArchiveError;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
-pub use picture::{Optimize, ReadLayers, ReadMetadata, ReadPacket, ReadSpace};
+pub use picture::{CountPages, Optimize, ReadLayers, ReadMetadata, ReadPacket, ReadSpace};
 pub use sheet::TakeRows;
 pub use view::{CheckProfile, Profiles, Render, Sight, Viewed};
 pub(crate) use work::work;
@@ -46,6 +46,7 @@ pub enum Order {
     Metadata(ReadMetadata),
     Packet(ReadPacket),
     Layers(ReadLayers),
+    CountPages(CountPages),
     Space(ReadSpace),
     FindKind(FindKind),
     ListArchive(ListArchive),
@@ -70,6 +71,7 @@ orders! {
     ReadMetadata => Order::Metadata,
     ReadPacket => Order::Packet,
     ReadLayers => Order::Layers,
+    CountPages => Order::CountPages,
     ReadSpace => Order::Space,
     FindKind => Order::FindKind,
     ListArchive => Order::ListArchive,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
 use super::super::color::IccSpace;
 use super::super::content::Content;
-use super::super::decode::{Cancel, Layers, NEVER, layers};
+use super::super::decode::{Cancel, Layers, NEVER, count_pages, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
@@ -173,6 +173,23 @@ impl Errand for ReadLayers {
 
     fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Layers, MediaError> {
         layers(Content::from(files.next("the file")?).known_as(self.format), &desk.limits, NEVER).map_err(in_words)
+    }
+}
+
+/// How many pages a picture has. File: it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CountPages {
+    pub format: Format,
+}
+
+impl Errand for CountPages {
+    const NAME: &'static str = "the picture reader";
+    type Answer = u32;
+    type Error = MediaError;
+
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<u32, MediaError> {
+        let picture = Content::from(files.next("the picture")?).known_as(self.format);
+        count_pages(picture, &desk.limits).map_err(in_words)
     }
 }
 

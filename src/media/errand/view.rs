@@ -11,6 +11,7 @@ use super::super::color::Note;
 use super::super::decode::{Cancel, NEVER};
 use super::super::error::MediaError;
 use super::super::format::Format;
+use super::super::icc::Blacks;
 use super::super::serve::{Renderer, View};
 use super::picture::{read_packet, read_profile};
 use super::{Desk, Errand, Files};
@@ -30,17 +31,19 @@ impl Errand for CheckProfile {
 
     fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Option<String>, MediaError> {
         let profile = read_profile(files.next("the profile")?)?;
-        Ok(Renderer::new(self.commands, Some(&profile)).err().map(|error| error.to_string()))
+        Ok(Renderer::new(self.commands, Some(&profile), Blacks::default()).err().map(|error| error.to_string()))
     }
 }
 
-/// Profiles that a view takes, by their content.
+/// Profiles that a view takes, by their content, and how colours go through them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Profiles<'a> {
     /// Of the asset that the commands name, if they name one.
     pub named: Option<&'a [u8]>,
     /// Of CMYK pictures that bring none.
     pub cmyk: Option<&'a [u8]>,
+    /// Unless the commands say it.
+    pub blacks: Blacks,
 }
 
 /// What is to be seen of a pyramid, and what that takes.
@@ -59,6 +62,7 @@ pub struct Render {
     commands: Commands,
     has_profile: bool,
     has_cmyk: bool,
+    blacks: Blacks,
     has_xmp: bool,
     exactly: bool,
 }
@@ -87,7 +91,7 @@ impl Render {
 
     fn ask(
         crew: &Crew,
-        Sight { commands, profiles: Profiles { named, cmyk }, xmp }: Sight<'_>,
+        Sight { commands, profiles: Profiles { named, cmyk, blacks }, xmp }: Sight<'_>,
         (pyramid, view): (&File, &File),
         exactly: bool,
         cancel: Cancel<'_>,
@@ -96,6 +100,7 @@ impl Render {
             commands: commands.clone(),
             has_profile: named.is_some(),
             has_cmyk: cmyk.is_some(),
+            blacks,
             has_xmp: xmp.is_some(),
             exactly,
         };
@@ -125,7 +130,7 @@ impl Errand for Render {
         let (pyramid, mut out): (File, File) = (files.next("the pyramid")?, files.next("the view")?);
         let mut profile = |is_there: bool| is_there.then(|| read_profile(files.next("a profile")?)).transpose();
         let (profile, cmyk) = (profile(self.has_profile)?, profile(self.has_cmyk)?);
-        let renderer = Renderer::new(self.commands, profile.as_deref());
+        let renderer = Renderer::new(self.commands, profile.as_deref(), self.blacks);
         let renderer = renderer.map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))?;
         let xmp = self.has_xmp.then(|| read_packet(files.next("the XMP packet")?)).transpose()?;
         let renderer = renderer.with_cmyk_profile(cmyk).with_xmp(xmp);

@@ -8,14 +8,13 @@
 
 use std::sync::Arc;
 
-use moxcms::{
-    ColorProfile, DataColorSpace, Layout as IccLayout, RenderingIntent, Transform8BitExecutor, TransformOptions,
-};
+use moxcms::{ColorProfile, DataColorSpace, Layout as IccLayout, RenderingIntent, Transform8BitExecutor};
 
 use super::super::color::{Converter, IccSpace, Note};
 use super::super::decode::guarded;
 use super::super::error::MediaError;
 use super::super::format::Format;
+use super::super::icc::{self, Blacks};
 use super::super::raster::{Layout, Raster};
 use crate::serving::{BuiltInProfile, Color, Commands, Intent, PixelType};
 
@@ -39,7 +38,7 @@ pub(super) struct Target {
     pub profile: Option<Vec<u8>>,
     /// From sRGB, if there is more to it than the formulas.
     through: Option<Through>,
-    /// sRGB is what is asked for, so that nothing more needs doing.
+    blacks: Blacks,
     background: Color,
 }
 
@@ -50,16 +49,17 @@ struct Through {
 }
 
 impl Target {
-    /// `profile` is the content of the asset that `icc` names, unless that is built in.
-    pub fn new(commands: &Commands, profile: Option<&[u8]>) -> Result<Self, BadProfile> {
+    /// `profile` is the content of the asset that `icc` names, unless that is built in. `blacks` is for orders that do not
+    /// say what becomes of them.
+    pub fn new(commands: &Commands, profile: Option<&[u8]>, blacks: Blacks) -> Result<Self, BadProfile> {
         let background = commands.bgc.unwrap_or(Color::WHITE);
-        let Some(icc) = &commands.icc else {
+        let Some(asked) = &commands.icc else {
             let pixels = commands.fmt.pixels.unwrap_or(PixelType::Rgb);
             // The formulas lead to no colour space that a profile would describe.
             let profile = (pixels == PixelType::Rgb).then(|| ColorProfile::new_srgb().encode().ok()).flatten();
-            return Ok(Self { pixels, profile, through: None, background });
+            return Ok(Self { pixels, profile, through: None, blacks, background });
         };
-        let name = icc.profile.clone();
+        let name = asked.profile.clone();
         let (destination, bytes) = match (profile, BuiltInProfile::named(&name)) {
             (Some(bytes), _) => (parse(bytes).ok_or(BadProfile::Unreadable(name.clone()))?, bytes.to_vec()),
             (None, Some(built_in)) => {
@@ -78,11 +78,13 @@ impl Target {
         if let Some(wanted) = commands.insists_on(pixels) {
             return Err(BadProfile::Mismatch { name, is: pixels.name(), wanted: wanted.name() });
         }
-        let intent = rendering_intent(icc.intent);
-        let transform = transform(&ColorProfile::new_srgb(), &destination, IccLayout::Rgb, icc_layout(pixels), intent)
-            .map_err(|reason| BadProfile::NotForOutput { name, reason })?;
+        let intent = rendering_intent(asked.intent);
+        let blacks = asked.black_point.map_or(blacks, Blacks::compensated);
+        let srgb = ColorProfile::new_srgb();
+        let transform = icc::link((&srgb, IccLayout::Rgb), (&destination, icc_layout(pixels)), intent, blacks)
+            .map_err(|error| BadProfile::NotForOutput { name, reason: error.to_string() })?;
         let through = Some(Through { transform, destination, intent });
-        Ok(Self { pixels, profile: Some(bytes), through, background })
+        Ok(Self { pixels, profile: Some(bytes), through, blacks, background })
     }
 
     /// The colours of the view in those of the file, and its alpha if it has any. `fallback` is the profile of inks that
@@ -101,12 +103,9 @@ impl Target {
         }
         let direct = match (&self.through, layout.opaque(), profile) {
             // From one RGB to another without a stop at sRGB, which may be smaller than both.
-            (Some(through), Layout::Rgb, Some(profile)) => {
-                parse(profile).filter(|source| source.color_space == DataColorSpace::Rgb).and_then(|source| {
-                    let to = icc_layout(self.pixels);
-                    transform(&source, &through.destination, IccLayout::Rgb, to, through.intent).ok()
-                })
-            }
+            (Some(through), Layout::Rgb, Some(profile)) => parse(profile)
+                .filter(|source| source.color_space == DataColorSpace::Rgb)
+                .and_then(|source| self.direct(through, &source, IccLayout::Rgb)),
             _ => None,
         };
         let pixels = match direct {
@@ -119,19 +118,24 @@ impl Target {
         Ok((Colors { width, height, samples: self.samples(), pixels, alpha }, None))
     }
 
+    /// To the profile of the file without a stop.
+    fn direct(&self, through: &Through, source: &ColorProfile, from: IccLayout) -> Option<Arc<Transform8BitExecutor>> {
+        let target = (&through.destination, icc_layout(self.pixels));
+        icc::link((source, from), target, through.intent, self.blacks).ok()
+    }
+
     /// What becomes of inks, and what is to be said of it.
     fn of_inks(&self, inks: Vec<u8>, profile: Option<&[u8]>) -> Result<(Vec<u8>, Option<Note>), MediaError> {
         if self.keeps_inks(profile) {
             return Ok((inks, None));
         }
         let profile = profile.filter(|profile| IccSpace::of(profile) == Some(IccSpace::Cmyk));
-        if let (Some(through), Some(source)) = (&self.through, profile.and_then(parse)) {
-            let to = icc_layout(self.pixels);
-            if let Ok(direct) = transform(&source, &through.destination, INKS, to, through.intent) {
-                return Ok((apply(direct.as_ref(), &inks, 4, self.samples())?, None));
-            }
+        if let (Some(through), Some(source)) = (&self.through, profile.and_then(parse))
+            && let Some(direct) = self.direct(through, &source, INKS)
+        {
+            return Ok((apply(direct.as_ref(), &inks, 4, self.samples())?, None));
         }
-        let (srgb, note) = inks_as_srgb(inks, profile)?;
+        let (srgb, note) = inks_as_srgb(inks, profile, self.blacks)?;
         Ok((self.of_srgb(srgb)?, note))
     }
 
@@ -146,7 +150,7 @@ impl Target {
         let (colors, alpha) = split(view);
         let (pixels, note) = if layout.opaque() == Layout::Cmyk {
             let profile = profile.or(fallback).filter(|profile| IccSpace::of(profile) == Some(IccSpace::Cmyk));
-            inks_as_srgb(colors, profile)?
+            inks_as_srgb(colors, profile, self.blacks)?
         } else {
             (self.srgb(&colors, layout.opaque(), profile)?, None)
         };
@@ -192,7 +196,7 @@ impl Target {
 
     /// Gray or RGB as RGB in sRGB.
     fn srgb(&self, colors: &[u8], layout: Layout, profile: Option<&[u8]>) -> Result<Vec<u8>, MediaError> {
-        let converted = Converter::to_srgb(layout, profile, None).apply(layout, colors.into())?;
+        let converted = Converter::to_srgb(layout, profile, (None, self.blacks)).apply(layout, colors.into())?;
         Ok(match layout {
             Layout::Gray => converted.iter().flat_map(|gray| [*gray; 3]).collect(),
             _ => converted.into_owned(),
@@ -265,8 +269,8 @@ impl Colors {
     }
 }
 
-fn inks_as_srgb(inks: Vec<u8>, profile: Option<&[u8]>) -> Result<(Vec<u8>, Option<Note>), MediaError> {
-    let converter = Converter::to_srgb(Layout::Cmyk, profile, None);
+fn inks_as_srgb(inks: Vec<u8>, profile: Option<&[u8]>, blacks: Blacks) -> Result<(Vec<u8>, Option<Note>), MediaError> {
+    let converter = Converter::to_srgb(Layout::Cmyk, profile, (None, blacks));
     let note = converter.notes.iter().find(|note| **note == Note::CmykByFormula).copied();
     Ok((converter.apply(Layout::Cmyk, inks.into())?.into_owned(), note))
 }
@@ -332,22 +336,6 @@ const fn icc_layout(pixels: PixelType) -> IccLayout {
         PixelType::Rgb => IccLayout::Rgb,
         PixelType::Cmyk => INKS,
     }
-}
-
-fn transform(
-    source: &ColorProfile,
-    destination: &ColorProfile,
-    from: IccLayout,
-    to: IccLayout,
-    rendering_intent: RenderingIntent,
-) -> Result<Arc<Transform8BitExecutor>, String> {
-    let made = guarded(Format::IccProfile, || {
-        let options = TransformOptions { rendering_intent, ..Default::default() };
-        source
-            .create_transform_8bit(from, destination, to, options)
-            .map_err(|error| MediaError::corrupt(Format::IccProfile, error.to_string()))
-    });
-    made.map_err(|error| error.to_string())
 }
 
 fn apply(transform: &Transform8BitExecutor, colors: &[u8], from: usize, to: usize) -> Result<Vec<u8>, MediaError> {

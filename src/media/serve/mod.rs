@@ -27,6 +27,7 @@ use super::color::Note;
 use super::content::Content;
 use super::decode::Cancel;
 use super::error::MediaError;
+use super::icc::Blacks;
 use super::limits::Limits;
 use super::picture::Resolution;
 use super::pyramid::Pyramid;
@@ -58,9 +59,10 @@ pub struct View {
 }
 
 impl Renderer {
-    /// `profile` is the content of the profile that `icc` names, unless that one is built in.
-    pub fn new(commands: Commands, profile: Option<&[u8]>) -> Result<Self, BadProfile> {
-        let target = Target::new(&commands, profile)?;
+    /// `profile` is the content of the profile that `icc` names, unless that one is built in. `blacks` is for commands that do
+    /// not say it.
+    pub fn new(commands: Commands, profile: Option<&[u8]>, blacks: Blacks) -> Result<Self, BadProfile> {
+        let target = Target::new(&commands, profile, blacks)?;
         Ok(Self { commands, target, cmyk_profile: None, xmp: None })
     }
 

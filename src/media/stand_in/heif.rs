@@ -1,7 +1,10 @@
 //! HEIC and AVIF, by libheif's tools: `heif-info` says what the file holds, and `heif-convert` makes PNGs of it, with the depth, the
 //! profile and the alpha that it has, and turned as the file says it is to be turned.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 use super::super::child::{ChildError, Folder, Launcher, Limits as ChildLimits, Tool};
 use super::super::color::Note;
@@ -28,6 +31,8 @@ pub(in crate::media) fn convert(
     cancel: Cancel<'_>,
 ) -> Result<StandIn, StandInError> {
     let folder = launcher.folder()?;
+    let still = still_of_sequence(path, &folder).map_err(ChildError::doing("copy a sequence of pictures"))?;
+    let path = still.as_deref().unwrap_or(path);
     let pictures = pictures(launcher, path, format, &folder, limits, cancel)?;
     let primary = pictures.iter().position(|picture| picture.is_primary);
     let primary = primary.ok_or_else(|| MediaError::corrupt(format, "it has no primary picture"))?;
@@ -46,8 +51,24 @@ pub(in crate::media) fn convert(
         1 => format!("{NAME}.png"),
         _ => format!("{NAME}-{}.png", primary + 1),
     };
-    let notes = if pictures.len() > 1 { vec![Note::PrimaryOnly] } else { Vec::new() };
+    let more = (pictures.len() > 1).then_some(Note::PrimaryOnly);
+    let notes = still.map(|_| Note::FirstFrameOnly).into_iter().chain(more).collect();
     Ok(StandIn { path: folder.path().join(name), notes, _folder: folder })
+}
+
+/// The tools refuse what calls itself a sequence of pictures first of all, though nearly all sequences hold a still picture as well,
+/// which is their first: a copy that calls itself a still picture. None of what does so already.
+fn still_of_sequence(path: &Path, folder: &Folder) -> io::Result<Option<PathBuf>> {
+    const SEQUENCES: [(&[u8; 4], &[u8; 4]); 4] =
+        [(b"avis", b"avif"), (b"hevc", b"heic"), (b"hevx", b"heix"), (b"msf1", b"mif1")];
+    const BRAND_AT: u64 = 8;
+    let mut brand = [0; 4];
+    fs::File::open(path)?.read_exact_at(&mut brand, BRAND_AT)?;
+    let Some((_, still)) = SEQUENCES.iter().find(|(sequence, _)| **sequence == brand) else { return Ok(None) };
+    let copy = folder.path().join("still");
+    fs::copy(path, &copy)?;
+    fs::OpenOptions::new().write(true).open(&copy)?.write_all_at(&still[..], BRAND_AT)?;
+    Ok(Some(copy))
 }
 
 fn tool(name: &'static str, limits: &StandInLimits) -> Tool {

@@ -586,11 +586,11 @@ fn a_progressive_stream_is_rid_of_what_no_pixel_depends_on() {
     };
     let between = [&plain[..scan], &xmp.repeat(20), &plain[scan..]].concat();
     assert!(pixels(&between).unwrap() == pixels(&plain).unwrap());
-    let error = pixels(&[&plain[..scan], &segment(0xfe, b"!").repeat(10_001), &plain[scan..]].concat()).unwrap_err();
-    assert!(error.to_string().contains("more than 10000 segments"), "{error}");
+    let commented = [&plain[..scan], &segment(0xfe, b"!").repeat(10_001), &plain[scan..]].concat();
+    assert!(pixels(&commented).unwrap() == pixels(&plain).unwrap(), "each is as short as it is passed over");
+    // Behind the last bit of the last number.
     let scans = plain[scan..plain.len() - 2].repeat(65);
-    let error = pixels(&[&plain[..scan], &scans, &[0xff, 0xd9]].concat()).unwrap_err();
-    assert!(error.to_string().contains("do not follow from each other"), "{error}");
+    assert!(pixels(&[&plain[..scan], &scans, &[0xff, 0xd9]].concat()).unwrap() == pixels(&plain).unwrap());
 }
 
 /// Each number of a gray block in a scan of its own, and then once more for its last bit: 127 scans that follow from each other.

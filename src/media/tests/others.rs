@@ -126,6 +126,50 @@ fn what_is_cut_or_changed_costs_an_error_and_no_more() {
     }
 }
 
+/// The decoder takes tiles that are not there, or have no data, for black ones.
+#[test]
+fn a_jpeg_2000_file_has_all_its_tiles() {
+    let shop = Workshop::new();
+    let made = shop.vips("copy", &shop.sample("001.png", 96), "a.jp2[tile-width=32,tile-height=32,lossless]", &[]);
+    let whole = fs::read(&made).unwrap();
+    let right = read(&made).unwrap().1;
+    let parts: Vec<usize> = (0..whole.len() - 4).filter(|at| whole[*at..].starts_with(b"\xff\x90\x00\x0a")).collect();
+    assert!(parts.len() > 6, "{parts:?}");
+    let with = |bytes: &[u8]| {
+        fs::write(&made, bytes).unwrap();
+        read(&made).map(|(_, pixels)| pixels).map_err(|error| error.to_string())
+    };
+    let (last, end) = (parts[parts.len() - 1], [0xff, 0xd9]);
+    let empty =
+        [&whole[parts[3]..parts[3] + 6], &14_u32.to_be_bytes(), &whole[parts[3] + 10..parts[3] + 12], b"\xff\x93"];
+    for (what, bytes) in [
+        ("the fourth", [&whole[..parts[3]], &whole[parts[4]..]].concat()),
+        ("the last", [&whole[..last], &end].concat()),
+        ("data of the fourth", [&whole[..parts[3]], &empty.concat(), &whole[parts[4]..]].concat()),
+    ] {
+        let said = with(&bytes).unwrap_err();
+        assert!(
+            said.contains(&format!("1 of its {} tiles are missing or without data", parts.len())),
+            "{what}: {said}"
+        );
+    }
+    assert!(with(&whole[..whole.len() - 2]).unwrap_err().contains("ends before its last tile does"));
+    // The last may leave open how long it is.
+    let open = [&whole[..last + 6], &[0; 4], &whole[last + 10..]].concat();
+    assert!(with(&open).unwrap() == right);
+}
+
+/// What a library quotes of a file may be as long as the file.
+#[test]
+fn errors_are_as_short_as_a_line() {
+    let shop = Workshop::new();
+    let made = shop.file("a.pam");
+    let long = "x".repeat(1 << 20);
+    fs::write(&made, format!("P7\nTUPLTYPE {long}\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\nabc")).unwrap();
+    let said = read(&made).unwrap_err().to_string();
+    assert!(said.len() < 500, "{} bytes", said.len());
+}
+
 /// The picture with the code points of its colours, which the encoder does not write.
 fn with_points(source: &Path, points: [u8; 4]) {
     let mut bytes = fs::read(source).unwrap();

@@ -11,6 +11,7 @@ const WIDTH: usize = 16;
 const HEIGHT: usize = 8;
 
 /// A layer of one colour: its frame (top, left, bottom, right), colours and alpha, opacity, blend mode, fill, and whether it is clipped.
+#[derive(Clone, Copy)]
 struct Painted {
     frame: [i32; 4],
     color: [u8; 4],
@@ -18,6 +19,10 @@ struct Painted {
     blend: [u8; 4],
     fill: u8,
     is_clipped: bool,
+    /// Of the edge of a group: 3 of the lower one, 1 of the upper one.
+    section: u8,
+    /// Its frame, what it is there, and outside of it.
+    mask: Option<([i32; 4], u8, u8)>,
 }
 
 const PLAIN: Painted = Painted {
@@ -27,16 +32,28 @@ const PLAIN: Painted = Painted {
     blend: *b"norm",
     fill: 255,
     is_clipped: false,
+    section: 0,
+    mask: None,
 };
 
 impl Painted {
+    /// Layers in a group that has a mask.
+    fn masked_group(layers: &[Self], mask: ([i32; 4], u8, u8)) -> Vec<Self> {
+        let edge = |section, mask| Self { frame: [0; 4], section, mask, ..PLAIN };
+        [&[edge(3, None)], layers, &[edge(1, Some(mask))]].concat()
+    }
+
     fn record(&self) -> (Vec<u8>, Vec<u8>) {
-        let [top, left, bottom, right] = self.frame;
-        let count = ((bottom - top) * (right - left)) as usize;
+        let area = |[top, left, bottom, right]: [i32; 4]| ((bottom - top) * (right - left)) as usize;
         let mut record: Vec<u8> = self.frame.iter().flat_map(|side| side.to_be_bytes()).collect();
-        record.extend(4_u16.to_be_bytes());
+        let mut channels = Vec::new();
+        if self.section == 0 {
+            channels.extend([0, 1, 2, 3].map(|at| ([0_i16, 1, 2, -1][at], self.color[at], area(self.frame))));
+        }
+        channels.extend(self.mask.map(|(frame, inside, _)| (-2, inside, area(frame))));
+        record.extend((channels.len() as u16).to_be_bytes());
         let mut pixels = Vec::new();
-        for (channel, sample) in [(0_i16, self.color[0]), (1, self.color[1]), (2, self.color[2]), (-1, self.color[3])] {
+        for (channel, sample, count) in channels {
             record.extend(channel.to_be_bytes());
             record.extend((2 + count as u32).to_be_bytes());
             pixels.extend([0, 0]);
@@ -45,10 +62,23 @@ impl Painted {
         record.extend(b"8BIM");
         record.extend(self.blend);
         record.extend([self.opacity, u8::from(self.is_clipped), 0, 0]);
-        let fill = [&b"8BIMiOpa"[..], &4_u32.to_be_bytes(), &[self.fill, 0, 0, 0]].concat();
-        record.extend((12 + fill.len() as u32).to_be_bytes());
-        record.extend([0; 12]);
-        record.extend(fill);
+        let mut extra = Vec::new();
+        match self.mask {
+            None => extra.extend([0; 4]),
+            Some((frame, _, outside)) => {
+                extra.extend(20_u32.to_be_bytes());
+                extra.extend(frame.iter().flat_map(|side| side.to_be_bytes()));
+                extra.extend([outside, 0, 0, 0]);
+            }
+        }
+        // No blending ranges, and no name.
+        extra.extend([0; 8]);
+        extra.extend([&b"8BIMiOpa"[..], &4_u32.to_be_bytes(), &[self.fill, 0, 0, 0]].concat());
+        if self.section > 0 {
+            extra.extend([&b"8BIMlsct"[..], &4_u32.to_be_bytes(), &[0, 0, 0, self.section]].concat());
+        }
+        record.extend((extra.len() as u32).to_be_bytes());
+        record.extend(extra);
         (record, pixels)
     }
 }
@@ -162,7 +192,10 @@ fn layers_are_laid_on_each_other_where_no_merged_picture_is() {
     let shop = Workshop::new();
     let ground = || Painted { color: [200, 100, 50, 255], ..PLAIN };
     let right = [0, 8, 8, 16];
-    let cases: [Case; 9] = [
+    let left_half = [0, 0, 8, 8];
+    let bright = Painted { color: [200, 200, 200, 255], ..PLAIN };
+    let clipped = Painted { color: [90, 80, 70, 255], is_clipped: true, ..PLAIN };
+    let cases: [Case; 12] = [
         ("alone", vec![Painted { frame: right, color: [9, 8, 7, 255], ..PLAIN }], [0, 0, 0, 0], [9, 8, 7, 255]),
         (
             "above",
@@ -211,6 +244,29 @@ fn layers_are_laid_on_each_other_where_no_merged_picture_is() {
             [0, 0, 0, 0],
             [90, 80, 70, 255],
         ),
+        // The mask of a group works on all in it and on nothing below.
+        (
+            "group",
+            [
+                vec![ground()],
+                Painted::masked_group(&[bright, Painted { color: [9, 8, 7, 255], ..PLAIN }], (left_half, 255, 0)),
+            ]
+            .concat(),
+            [9, 8, 7, 255],
+            [200, 100, 50, 255],
+        ),
+        (
+            "half a group",
+            [vec![ground()], Painted::masked_group(&[PLAIN], (left_half, 128, 255))].concat(),
+            [100, 50, 25, 255],
+            [0, 0, 0, 255],
+        ),
+        (
+            "clipped in a group",
+            Painted::masked_group(&[bright, clipped], (left_half, 255, 0)),
+            [90, 80, 70, 255],
+            [0, 0, 0, 0],
+        ),
     ];
     for (name, layers, left, right) in cases {
         let blank = vec![255; WIDTH * HEIGHT * 3];
@@ -222,6 +278,21 @@ fn layers_are_laid_on_each_other_where_no_merged_picture_is() {
             let near = seen.iter().zip(expected).all(|(seen, expected)| seen.abs_diff(expected) <= 1);
             assert!(near, "{name} at {place}: {seen:?}, not {expected:?}");
         }
+    }
+    // Without layers the merged picture is all there is, whatever is said of it.
+    let bare = Document { resources: version(false), ..plain(3, 3, 8, vec![77; WIDTH * HEIGHT * 3]) };
+    let (picture, pixels) = read(&bare.write(&shop, "bare.psd"));
+    assert_eq!((picture.notes, pixels), (vec![Note::NotMerged], vec![77; WIDTH * HEIGHT * 3]));
+    // Each layer costs what of it lies on the canvas, and all of them together are bounded.
+    let blank = || vec![255; WIDTH * HEIGHT * 3];
+    let limits = Limits { max_pixels: (WIDTH * HEIGHT) as u64, ..Limits::default() };
+    for (count, is_read) in [(16, true), (17, false)] {
+        let layers = (0..count).map(|_| ground()).collect();
+        let document = Document { resources: version(false), layers, ..plain(3, 3, 8, blank()) };
+        let source = document.write(&shop, "many.psd");
+        let found = decode(&(&source).into(), &limits, &never);
+        let said = found.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.contains("layers have more than"), !is_read, "{count}: {said}");
     }
     // What cannot be laid so is told of.
     let lab = Document { resources: version(false), ..plain(9, 3, 8, vec![128; WIDTH * HEIGHT * 3]) };

@@ -120,10 +120,58 @@ fn cmyk_goes_through_its_profile() {
     let rgb = shop.sample("قميص.tif", 300);
     for (name, tolerance) in [("cmyk.tif", 3.0), ("cmyk.jpg[Q=95]", 4.0)] {
         let source = shop.vips("icc_export", &rgb, name, &["--output-profile", "cmyk"]);
-        let reference = shop.vips("icc_transform", &source, "reference.v", &["srgb", "--embedded"]);
+        let reference = shop.vips("icc_transform", &source, "reference.v", &["srgb", "--embedded", BLACKS]);
         let optimized = checked(&shop, &source, path(&reference), tolerance);
         assert_eq!((optimized.picture.color, optimized.notes), (ColorModel::Cmyk, vec![Note::CmykConverted]));
         assert!(!optimized.pyramid.has_profile);
+    }
+}
+
+/// How vips, which converts with LittleCMS, is told to bring blacks together.
+const BLACKS: &str = "--black-point-compensation";
+
+#[test]
+fn blacks_are_brought_together_as_littlecms_does_it() {
+    /// The profile that Ghostscript takes for CMYK without one.
+    const PRESS: &str = "/usr/share/color/icc/ghostscript/default_cmyk.icc";
+    let shop = Workshop::new();
+    // All inks in steps of 17, and the darker half of each once more.
+    let step = |at: usize| [at / 4096 % 16, at / 256 % 16, at / 16 % 16, at % 16].map(|part| (part * 17) as u8);
+    let light: Vec<u8> = (0..1 << 16).flat_map(step).collect();
+    let dark = light.iter().map(|ink| 128 + ink / 2);
+    std::fs::write(shop.file("inks.raw"), light.iter().copied().chain(dark).collect::<Vec<u8>>()).unwrap();
+    let size = ["256", "512", "4", "--interpretation", "cmyk"];
+    let inks = shop.vips("rawload", &shop.file("inks.raw"), "inks.tif", &size);
+    let black = |layout: &[u8], width: usize| layout[15 * width..][..3].to_vec();
+    let options =
+        |blacks| Options { cmyk_profile: Some(std::fs::read(PRESS).unwrap().into()), blacks, ..Options::default() };
+    let mut blacks_seen = Vec::new();
+    for (blacks, more) in [(Blacks::Compensated, &[BLACKS][..]), (Blacks::Kept, &[])] {
+        let args = [&["srgb", "--input-profile", PRESS, "--intent", "relative"], more].concat();
+        let expected = shop.pixels(path(&shop.vips("icc_transform", &inks, "expected.v", &args)));
+        let rows = decoded(&inks, &options(blacks));
+        let error =
+            rows.iter().zip(&expected.bytes).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / rows.len() as f64;
+        assert!(error < 2.0, "{blacks:?}: {error}");
+        for (ours, theirs) in black(&rows, 3).iter().zip(black(&expected.bytes, 3)) {
+            assert!(ours.abs_diff(theirs) < 3, "{blacks:?}: {ours} {theirs}");
+        }
+        blacks_seen.push(black(&rows, 3)[0]);
+    }
+    assert!(blacks_seen[0] + 15 < blacks_seen[1], "pure black is darker: {blacks_seen:?}");
+}
+
+/// All pixels as they go into a pyramid, before its JPEG.
+fn decoded(source: &std::path::Path, options: &Options) -> Vec<u8> {
+    let (limits, mut pixels) = (Limits::default(), Vec::new());
+    let (_, rendering) = render::Rendering::open(&source.into(), options, &limits, &never).unwrap();
+    let mut rows = rendering.into_rows();
+    loop {
+        let band = rows.read(64).unwrap();
+        if band.is_empty() {
+            return pixels;
+        }
+        pixels.extend_from_slice(&band);
     }
 }
 
@@ -139,7 +187,7 @@ fn cmyk_with_alpha_keeps_what_it_can() {
     let shop = Workshop::new();
     let rgb = shop.sample("قميص.tif", 300);
     let inks = shop.vips("icc_export", &rgb, "inks.tif", &["--output-profile", "cmyk"]);
-    let colors = shop.vips("icc_transform", &inks, "colors.v", &["srgb", "--embedded"]);
+    let colors = shop.vips("icc_transform", &inks, "colors.v", &["srgb", "--embedded", BLACKS]);
     let profile = probe(&inks, &Limits::default()).unwrap().profile.expect("vips embeds it").bytes;
     let wash = shop.vips("extract_band", &inks, "wash.v", &["0"]);
     let kept = Options { colors: ColorManagement::Maintain, ..Options::default() };

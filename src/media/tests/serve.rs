@@ -51,7 +51,7 @@ impl Bench {
     fn try_view(&self, commands: &str, limits: &Limits) -> Result<View, MediaError> {
         let resolved = resolve(commands, None, &|_| None).unwrap_or_else(|bad| panic!("{commands}: {bad}"));
         assert_eq!(resolved.ignored, [], "{commands}");
-        Renderer::new(resolved.commands, None).unwrap().render(&self.pyramid, limits, &never)
+        Renderer::new(resolved.commands, None, Blacks::default()).unwrap().render(&self.pyramid, limits, &never)
     }
 
     /// The file that the commands make.
@@ -524,7 +524,7 @@ fn colours_go_through_profiles() {
 #[test]
 fn a_press_profile_makes_cmyk() {
     let bench = Bench::with("Ångström.jpg", 400);
-    let press = bench.reference(&[&["icc_transform", "cmyk", "--embedded", "--intent", "relative"]]);
+    let press = bench.reference(&[&["icc_transform", "cmyk", "--embedded", "--intent", "relative", BLACKS]]);
     let tif = bench.shop.vips("copy", &press, "press.tif", &[]);
     let profile =
         std::process::Command::new("exiftool").args(["-b", "-ICC_Profile", path(&tif)]).output().unwrap().stdout;
@@ -532,7 +532,9 @@ fn a_press_profile_makes_cmyk() {
     let view = |commands: &str| -> Result<PathBuf, BadProfile> {
         let commands = resolve(commands, None, &|_| None).unwrap().commands;
         let extension = commands.fmt.format.extension();
-        let view = Renderer::new(commands, Some(&profile))?.render(&bench.pyramid, &Limits::default(), &never).unwrap();
+        let view = Renderer::new(commands, Some(&profile), Blacks::default())?
+            .render(&bench.pyramid, &Limits::default(), &never)
+            .unwrap();
         let file = bench.shop.file(&bench.name(extension));
         std::fs::write(&file, view.bytes).unwrap();
         Ok(file)
@@ -541,7 +543,8 @@ fn a_press_profile_makes_cmyk() {
         let file = view(&format!("fmt={fmt}&icc=press&iccEmbed=1")).unwrap();
         assert_eq!(identified(&file, "%[colorspace]"), "CMYK", "{fmt}");
         let to_srgb = |file: &Path| {
-            bench.shop.vips("icc_transform", file, &bench.name("v"), &["srgb", "--embedded", "--intent", "relative"])
+            let args = ["srgb", "--embedded", "--intent", "relative", BLACKS];
+            bench.shop.vips("icc_transform", file, &bench.name("v"), &args)
         };
         bench.alike(&to_srgb(&file), &to_srgb(&press), 3.0, fmt);
     }
@@ -552,7 +555,44 @@ fn a_press_profile_makes_cmyk() {
     assert!(matches!(&mismatch, BadProfile::Mismatch { is: "cmyk", wanted: "rgb", .. }), "{mismatch}");
     assert!(matches!(view("fmt=tif,gray&icc=press"), Err(BadProfile::Mismatch { wanted: "gray", .. })));
     let commands = resolve("icc=broken", None, &|_| None).unwrap().commands;
-    assert!(matches!(Renderer::new(commands, Some(b"no profile")), Err(BadProfile::Unreadable(_))));
+    assert!(matches!(Renderer::new(commands, Some(b"no profile"), Blacks::default()), Err(BadProfile::Unreadable(_))));
+}
+
+/// How vips, which converts with LittleCMS, is told to bring blacks together.
+const BLACKS: &str = "--black-point-compensation";
+
+#[test]
+fn intents_and_black_point_compensation_are_those_of_littlecms() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    // In sRGB already, so that nothing but the press counts.
+    let srgb = bench.reference(&[&["icc_transform", "srgb", "--embedded", "--intent", "relative"]]);
+    let bench = Bench::of(Workshop::new(), &bench.shop.vips("copy", &srgb, "srgb.png[strip]", &[]));
+    let profile =
+        std::fs::read(PRESS).unwrap_or_else(|e| panic!("{PRESS}: {e}: install the Debian package libgs-common"));
+    let inks = |commands: &str, blacks| {
+        let commands = resolve(commands, None, &|_| None).unwrap().commands;
+        let view = Renderer::new(commands, Some(&profile), blacks).unwrap();
+        let file = bench.shop.file(&bench.name("tif"));
+        std::fs::write(&file, view.render(&bench.pyramid, &Limits::default(), &never).unwrap().bytes).unwrap();
+        file
+    };
+    for intent in ["perceptual", "relative", "saturation"] {
+        let plain = ["icc_transform", PRESS, "--input-profile", "srgb", "--intent", intent];
+        let by_vips = [bench.reference(&[&plain]), bench.reference(&[&[&plain[..], &[BLACKS]].concat()])];
+        let asked = ["0", "1"].map(|flag| inks(&format!("fmt=tif&icc=press,{intent},{flag}"), Blacks::default()));
+        for (ours, theirs) in asked.iter().zip(&by_vips) {
+            bench.alike(ours, theirs, 2.0, intent);
+        }
+        for (one, other) in [(0, 1), (1, 0)] {
+            let (own, others) = (&by_vips[one], &by_vips[other]);
+            let nearer = bench.error_between(&asked[one], own) < bench.error_between(&asked[one], others);
+            assert!(nearer, "{intent}, {one}: it has its effect");
+        }
+        // Without a word it is as the server is set up.
+        for (blacks, same) in [(Blacks::Kept, &asked[0]), (Blacks::Compensated, &asked[1])] {
+            bench.alike(&inks(&format!("fmt=tif&icc=press,{intent}"), blacks), same, 1e-9, intent);
+        }
+    }
 }
 
 /// The profile that Ghostscript takes for CMYK without one.
@@ -580,12 +620,13 @@ fn inks_become_the_colours_of_their_profile_in_every_format() {
     const CONVERTED: f64 = 2.0;
     let [bench, bare] = inked();
     let to_srgb = |file: &Path| {
-        bench.shop.vips("icc_transform", file, &bench.name("v"), &["srgb", "--embedded", "--intent", "relative"])
+        let args = ["srgb", "--embedded", "--intent", "relative", BLACKS];
+        bench.shop.vips("icc_transform", file, &bench.name("v"), &args)
     };
     let srgb = to_srgb(&bench.page);
     let magick = bench.magick(
         &bench.page_as("inks.tif"),
-        &["-intent", "relative", "-profile", "/usr/share/color/icc/ghostscript/srgb.icc"],
+        &["-intent", "relative", "-black-point-compensation", "-profile", "/usr/share/color/icc/ghostscript/srgb.icc"],
     );
     bench.alike(&srgb, &magick, CONVERTED, "vips and ImageMagick");
     for (fmt, tolerance) in [
@@ -624,7 +665,8 @@ fn inks_become_the_colours_of_their_profile_in_every_format() {
         std::fs::write(&file, view.bytes).unwrap();
         (file, view.notes)
     };
-    let renderer = || Renderer::new(resolve("fmt=png", None, &|_| None).unwrap().commands, None).unwrap();
+    let renderer =
+        || Renderer::new(resolve("fmt=png", None, &|_| None).unwrap().commands, None, Blacks::default()).unwrap();
     let (file, note) = render(renderer().with_cmyk_profile(Some(std::fs::read(PRESS).unwrap().into())));
     assert_eq!(note, []);
     bench.alike(&file, &srgb, CONVERTED, "the profile of those without");
@@ -646,7 +688,10 @@ fn solid_inks_are_seen_as_the_inks_they_are() {
         let options = Options { colors: ColorManagement::Maintain, ..Options::default() };
         let (made, _) = shop.optimize(&solid, &options).unwrap();
         let commands = resolve("wid=20&fmt=png", None, &|_| None).unwrap().commands;
-        let view = Renderer::new(commands, None).unwrap().render(&made.pyramid, &Limits::default(), &never).unwrap();
+        let view = Renderer::new(commands, None, Blacks::default())
+            .unwrap()
+            .render(&made.pyramid, &Limits::default(), &never)
+            .unwrap();
         std::fs::write(shop.file("solid.png"), view.bytes).unwrap();
         let seen = shop.pixels(path(&shop.file("solid.png")));
         let expected = match ink {
@@ -679,7 +724,7 @@ fn inks_that_are_asked_for_stay_what_they_are() {
         assert_eq!(has_profile(&file), has_profile(&bench.page), "with alpha as well");
         // The profile that they are in already changes nothing.
         let commands = resolve("fmt=tif&icc=press", None, &|_| None).unwrap().commands;
-        let renderer = Renderer::new(commands, Some(&std::fs::read(PRESS).unwrap())).unwrap();
+        let renderer = Renderer::new(commands, Some(&std::fs::read(PRESS).unwrap()), Blacks::default()).unwrap();
         let renderer = renderer.with_cmyk_profile(Some(std::fs::read(PRESS).unwrap().into()));
         let file = bench.shop.file("same.tif");
         std::fs::write(&file, renderer.render(&bench.pyramid, &Limits::default(), &never).unwrap().bytes).unwrap();
@@ -716,7 +761,8 @@ fn what_is_too_large_or_too_much_is_refused() {
         Err(MediaError::TooLarge { .. })
     ));
     let commands = resolve("wid=100", None, &|_| None).unwrap().commands;
-    let stopped = Renderer::new(commands, None).unwrap().render(&bench.pyramid, &Limits::default(), &|| true);
+    let stopped =
+        Renderer::new(commands, None, Blacks::default()).unwrap().render(&bench.pyramid, &Limits::default(), &|| true);
     assert!(matches!(stopped, Err(MediaError::Cancelled)));
 }
 
@@ -725,7 +771,7 @@ fn a_damaged_pyramid_is_an_error_and_no_panic() {
     let bench = Bench::with("Ångström.jpg", 400);
     let sound = std::fs::read(&bench.pyramid).unwrap();
     let commands = resolve("wid=100&fmt=png", None, &|_| None).unwrap().commands;
-    let renderer = Renderer::new(commands, None).unwrap();
+    let renderer = Renderer::new(commands, None, Blacks::default()).unwrap();
     let file = bench.shop.file("damaged.tif");
     let mut seed = 1_u32;
     for round in 0..60 {
@@ -1028,7 +1074,8 @@ fn a_packet_goes_into_files_that_have_a_place_for_it() {
     };
     let made = |fmt: &str, packet: &str| {
         let commands = resolve(&format!("wid=50&fmt={fmt}&xmpEmbed=1"), None, &|_| None).unwrap().commands;
-        let renderer = Renderer::new(commands, None).unwrap().with_xmp(Some(packet.as_bytes().to_vec()));
+        let renderer =
+            Renderer::new(commands, None, Blacks::default()).unwrap().with_xmp(Some(packet.as_bytes().to_vec()));
         let view = renderer.render(&bench.pyramid, &Limits::default(), &never).unwrap();
         let file = bench.shop.file(&bench.name(fmt));
         std::fs::write(&file, view.bytes).unwrap();
@@ -1063,7 +1110,7 @@ fn without_loss_pixels_are_those_of_the_picture() {
         let sample = shop.sample(ending, 700);
         let source = shop.vips("copy", &sample, "source.png[strip]", &[]);
         let commands = resolve(commands, None, &|_| None).unwrap().commands;
-        let renderer = Renderer::new(commands, None).unwrap();
+        let renderer = Renderer::new(commands, None, Blacks::default()).unwrap();
         let exactly = |options: &Options| {
             let (made, _) = shop.optimize(&source, options).unwrap();
             renderer.render_exactly(&made.pyramid, &Limits::default(), &never).unwrap().map(|view| (view, made))
@@ -1078,7 +1125,8 @@ fn without_loss_pixels_are_those_of_the_picture() {
         assert!(shop.pixels(&made.page(0)).bytes == expected.bytes, "{ending}: the pyramid, as vips reads it");
     }
     let cut_out = Bench::with("商品-001.png", 300);
-    let renderer = Renderer::new(resolve("fmt=png-alpha", None, &|_| None).unwrap().commands, None).unwrap();
+    let renderer =
+        Renderer::new(resolve("fmt=png-alpha", None, &|_| None).unwrap().commands, None, Blacks::default()).unwrap();
     let view = renderer.render_exactly(&cut_out.pyramid, &Limits::default(), &never).unwrap();
     assert!(view.is_some(), "one with transparency has none anyway");
 }

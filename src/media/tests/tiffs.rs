@@ -384,6 +384,29 @@ fn the_first_page_is_taken_and_others_are_counted() {
 }
 
 #[test]
+fn a_page_is_taken_by_its_number() {
+    let shop = Workshop::new();
+    let large = shop.sample("قميص.tif", 300);
+    let small = shop.vips("resize", &large, "small.tif", &["0.5"]);
+    let turned = shop.vips("rot", &large, "turned.tif", &["d90"]);
+    let all = shop.file("all.tif");
+    run("tiffcp", &[path(&large), path(&small), path(&turned), path(&all)]);
+    // The first is a smaller version of another, and none of the pages.
+    run("tiffset", &["-s", "254", "1", path(&all)]);
+    for (page, expected) in [(None, &small), (Some(1), &small), (Some(2), &turned)] {
+        let (made, optimized) = shop.optimize(&all, &Options { page, ..Options::default() }).unwrap();
+        let left_out = if page.is_none() { vec![Note::PagesLeftOut(1)] } else { vec![] };
+        assert_eq!(optimized.notes, left_out, "{page:?}");
+        let error = shop.pixels(&made.page(0)).mean_error(&shop.pixels(path(expected)));
+        assert!(error < 2.0, "{page:?}: {error}");
+    }
+    assert_eq!(count_pages(&all, &Limits::default()).unwrap(), 2);
+    assert_eq!(count_pages(&large, &Limits::default()).unwrap(), 1);
+    let none = shop.optimize(&all, &Options { page: Some(3), ..Options::default() }).err().unwrap();
+    assert!(none.to_string().contains("it has no page 3, but 2"), "{none}");
+}
+
+#[test]
 fn what_samples_cannot_be_is_said() {
     let shop = Workshop::new();
     let source = shop.file("odd.tif");

@@ -93,11 +93,13 @@ struct Acted {
     effect: Effect,
     stopped: Stopped,
     behind: Option<String>,
+    /// The run that follows.
+    queued: Option<RunId>,
 }
 
 impl From<Effect> for Acted {
     fn from(effect: Effect) -> Self {
-        Self { effect, stopped: Stopped::default(), behind: None }
+        Self { effect, stopped: Stopped::default(), behind: None, queued: None }
     }
 }
 
@@ -120,6 +122,8 @@ pub enum Effect {
     RunStops,
     Paused,
     Resumed,
+    /// All its instants passed while it was paused.
+    Over,
     Queued,
     Deleted,
     /// The next attempt begins as soon as there is a free slot.
@@ -162,13 +166,10 @@ impl Services {
         };
         let Some((shown, of)) = self.shown(&target, no_run).await? else { return Ok(None) };
         self.in_company_for(caller, verb, &handle::company(of)).await?;
-        let job = target.job();
-        let Acted { effect, stopped, behind } = self.act(caller, verb, of, target, text).await?;
-        let shown = match verb {
-            // Whoever looks at the handle wants to see the run that follows.
-            Verb::Execute => self.shown(&Target::Job(job), no_run).await?.map_or(shown, |(shown, _)| shown),
-            Verb::Stop | Verb::Pause | Verb::Resume | Verb::Delete | Verb::Retry => shown,
-        };
+        let Acted { effect, stopped, behind, queued } = self.act(caller, verb, of, target, text).await?;
+        // Whoever looks at the handle of what is to run wants to see that run.
+        let follows = queued.map(|run| handle::run(of, &run.name, run.id));
+        let shown = Controlled { handle: follows.unwrap_or(shown.handle), ..shown };
         let stops =
             stopped.runs.iter().map(|run| StoppedRun { run: run.id.0, handle: handle::run(of, &run.name, run.id) });
         Ok(Some(Controlled { effect, stops: stops.collect(), stops_more: stopped.more, behind, ..shown }))
@@ -236,7 +237,7 @@ impl Services {
             Verb::Stop => self.stop(caller, target, said).await,
             Verb::Pause => Ok(self.pause(target, said).await?.into()),
             Verb::Resume => Ok(self.resume(target, said).await?.into()),
-            Verb::Execute => Ok(self.execute(target, said).await?.into()),
+            Verb::Execute => self.execute(target, said).await,
             Verb::Delete => self.delete(caller, company, target, said).await,
             Verb::Retry => self.retry(caller, target, said).await,
         }
@@ -295,13 +296,13 @@ impl Services {
             }
         }
         settle(self.store.resume_job(job.id, job.next_fire_at, missed, next, now).await?, "be resumed", said)?;
-        Ok(Effect::Resumed)
+        Ok(if next.is_some() { Effect::Resumed } else { Effect::Over })
     }
 
-    async fn execute(&self, target: Target, said: &str) -> Result<Effect, Error> {
+    async fn execute(&self, target: Target, said: &str) -> Result<Acted, Error> {
         let one_at_a_time = self.settings().overlap != Overlap::Allow;
         match self.store.run_job_now(target.job(), one_at_a_time, self.clock.now()).await? {
-            RunNow::Queued(_) => Ok(Effect::Queued),
+            RunNow::Queued(run) => Ok(Acted { queued: Some(run), ..Effect::Queued.into() }),
             RunNow::NoSuchJob => Err(is_deleted(said)),
             RunNow::Posted { open } => {
                 let why = match open {

@@ -163,7 +163,7 @@ impl Services {
                 Err(Invalid::new("secondaryOwnerHandle", rule).into())
             }
             (PropertyType::CompanyProperty, None) => {
-                let company = self.in_company(caller, operation, "primaryOwnerHandle", primary).await?;
+                let company = self.in_any_company(caller, operation, "primaryOwnerHandle", primary).await?;
                 check_home(set_type, company.id, "primaryOwnerHandle")?;
                 Ok(Owner { company: Some(company.id), account: None })
             }
@@ -175,7 +175,7 @@ impl Services {
             }
             (PropertyType::UserCompanyProperty, Some(secondary)) => {
                 let account = handle::parse_account("primaryOwnerHandle", primary)?;
-                let company = self.in_company(caller, operation, "secondaryOwnerHandle", secondary).await?;
+                let company = self.in_any_company(caller, operation, "secondaryOwnerHandle", secondary).await?;
                 check_home(set_type, company.id, "secondaryOwnerHandle")?;
                 self.check_person(caller, account, Some(company.id)).await?;
                 Ok(Owner { company: Some(company.id), account: Some(account) })

@@ -15,6 +15,7 @@
 //! | unmarked | its own alone | keep theirs | is published with a marked set |
 //! | marked | those of all that belongs to it | as it | |
 //! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |
+//! | a set of pages, layers or renditions edited, then its master again | by the order | new ones join | keeps the edit; what the file has no more leaves |
 //! | its folder removed | as into the trash | | |
 //! | forced to be published again | kept, none is added | handed out anew with it | members are handed out with a set |
 //! | a master gets another, or is processed again | by the order | follow the order as it does | |

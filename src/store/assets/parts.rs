@@ -11,7 +11,7 @@ use super::ingest::{self, Master, NewAsset, Replacement};
 use super::marking::{self, Marking};
 use super::sets::Origin;
 use super::{AssetError, Contexts, next_change};
-use crate::model::asset::TrashState;
+use crate::model::asset::{LayerFacts, PictureFacts, TrashState};
 use crate::model::handle;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::{Crop, Making};
@@ -33,7 +33,7 @@ pub struct Part {
     /// Where a part that is new goes, below the company root; otherwise beside its parent.
     pub folder: Option<String>,
     pub master: Master,
-    /// Of a layer, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
+    /// Of a layer or a page of a picture, the crop that was set on the one that is there when this was made: with another one by now nothing is written.
     pub built_on: Option<Crop>,
     pub marking: Marking,
     pub by: AccountId,
@@ -72,15 +72,16 @@ impl Store {
         .map_err(StoreError::doing("look for a part of an asset"))
     }
 
-    /// The crop that was set on what was made of `parent` under a key, also if it is in the trash.
-    pub async fn crop_of_part(
+    /// The crop that was set on what was made of `parent` under a key, also if it is in the trash, and what is known of it if it
+    /// is a layer.
+    pub async fn part_before(
         &self,
         company: CompanyId,
         parent: AssetId,
         key: &str,
-    ) -> Result<Option<Crop>, StoreError> {
+    ) -> Result<Option<(Option<Crop>, Option<LayerFacts>)>, StoreError> {
         let row = sqlx::query(
-            "SELECT making FROM asset
+            "SELECT making, info FROM asset
              WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
         )
         .bind(company.0)
@@ -89,7 +90,11 @@ impl Store {
         .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("look for a part of an asset"))?;
-        Ok(row.map(|row| json_of::<Making>(&row, "making")).transpose()?.and_then(|making| making.crop))
+        let before = |row| {
+            let (making, facts): (Making, PictureFacts) = (json_of(&row, "making")?, json_of(&row, "info")?);
+            Ok((making.crop, facts.layer.map(|layer| *layer)))
+        };
+        row.map(before).transpose()
     }
 
     /// Whether anything that was made of `parent` is there, outside of the trash.
@@ -134,8 +139,11 @@ impl Store {
 
 /// Files a part in its folder, or in the place of what was made of the parent under the same key.
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
-    let Some(held) = held(tx, &part).await? else { return add(tx, part).await };
-    if part.master.making.layer.is_some() && held.making.crop != part.built_on {
+    let Some(held) = held(tx, &part).await? else {
+        // Of what somebody has released meanwhile nothing is kept.
+        return if part.built_on.is_some() { Err(AssetError::Overtaken(part.parent)) } else { add(tx, part).await };
+    };
+    if part.master.making.is_made_by_itself() && held.making.crop != part.built_on {
         return Err(AssetError::Overtaken(held.id));
     }
     let name = FileName { stem: held.name.clone(), ..part.name };

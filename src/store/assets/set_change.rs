@@ -4,7 +4,7 @@ use sqlx::Row;
 
 use super::change::{Change, Held, changed, held};
 use super::ingest::{self, Master, NewAsset};
-use super::sets::{Member, set_members};
+use super::sets::{Member, set_members, with_those_away};
 use super::{AssetError, Contexts, ids};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::AssetId;
@@ -146,7 +146,12 @@ async fn fill(
         let has_groups = matches!(set_type, AssetType::RenderSet | AssetType::Catalog);
         let member =
             |seat: &Seat| Member { page_reset: Some(seat.page_reset || !has_groups), ..Member::of(seat.asset) };
-        set_members(tx, change, set, &seats.iter().map(member).collect::<Vec<_>>()).await?;
+        let mut members = seats.iter().map(member).collect();
+        // Those of an asset set are what its definition names.
+        if content.definition.is_none() {
+            members = with_those_away(tx, set, members).await?;
+        }
+        set_members(tx, change, set, &members).await?;
     }
     sqlx::query(
         "UPDATE set_detail SET definition = coalesce($2, definition), thumb_id = coalesce($3, thumb_id) WHERE set_id = $1",

@@ -1,9 +1,10 @@
 //! Sets: assets without a master, which have members in an order instead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sqlx::sqlite::SqliteRow;
 
 use super::arrival::{self, Filed};
 use super::change::{Change, changed};
@@ -14,7 +15,7 @@ use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId};
 use crate::model::making::Making;
 use crate::model::name::FileName;
-use crate::store::rows::{constant, get};
+use crate::store::rows::{constant, get, json as json_of};
 use crate::store::{StoreError, Transaction};
 
 /// A place in a set.
@@ -61,18 +62,132 @@ pub struct NewSet {
     pub at: DateTime<Utc>,
 }
 
-/// Makes the set, or gives the one that is there these members. A set without an origin is known by its name.
-pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<Filed, AssetError> {
-    let filed = match held(tx, &set).await? {
+/// What became of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gathered {
+    pub filed: Filed,
+    /// Members that it has now.
+    pub members: usize,
+    /// What the file brings forth and is none of them, because somebody has taken it out.
+    pub left_out: usize,
+}
+
+/// Makes the set, or gives the one that is there these members. A set without an origin is known by its name; one with an origin
+/// keeps what was changed in it since it was made.
+pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<Gathered, AssetError> {
+    let (filed, members) = match held(tx, &set).await? {
         Some(held) => {
+            let members = match set.made_from {
+                Some(_) => as_edited(tx, held.id, &set.members).await?,
+                None => set.members.clone(),
+            };
             touch(tx, &set, &held).await?;
-            parts::updated(held.id, held.name, held.in_trash)
+            (parts::updated(held.id, held.name, held.in_trash), members)
         }
-        None => add(tx, &set).await?,
+        None => (add(tx, &set).await?, set.members.clone()),
     };
     let change = Change { company: set.company, by: set.by, at: set.at };
-    set_members(tx, change, filed.asset(), &set.members).await?;
-    Ok(filed)
+    set_members(tx, change, filed.asset(), &members).await?;
+    if set.made_from.is_some() {
+        note_given(tx, filed.asset(), &set.members).await?;
+    }
+    let is_member = |member: &&Member| members.iter().any(|other| other.asset == member.asset);
+    let left_out = set.members.len() - set.members.iter().filter(is_member).count();
+    Ok(Gathered { filed, members: members.len(), left_out })
+}
+
+/// The members of a set whose file brings forth `made` now. What users have changed since it was made last stays: what they have
+/// taken out, put in and ordered. New parts join behind those that come before them, and what the file has no more leaves. A
+/// set that somebody has given a definition has the members that it names.
+async fn as_edited(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Result<Vec<Member>, StoreError> {
+    let read = StoreError::doing("read what a set was made of");
+    let before = members_of(tx, set).await?.into_iter().map(|(member, _)| member).collect();
+    let given = sqlx::query(
+        "SELECT coalesce(d.given,
+                    -- An earlier version noted nothing: what was there when the set was changed last was given.
+                    (SELECT json_group_array(m.value) FROM json_each($2) m CROSS JOIN asset p ON p.id = m.value
+                     WHERE p.created_at <= s.modified_at)) AS given,
+                d.definition IS NOT NULL AS is_defined
+         FROM asset s LEFT JOIN set_detail d ON d.set_id = s.id WHERE s.id = $1",
+    )
+    .bind(set.0)
+    .bind(json!(made.iter().map(|member| member.asset).collect::<Vec<_>>()).to_string())
+    .fetch_one(tx)
+    .await
+    .map_err(read)?;
+    let is_defined: bool = get(&given, "is_defined")?;
+    let given: Vec<AssetId> = json_of(&given, "given")?;
+    Ok(merged(before, &given, made, is_defined))
+}
+
+fn merged(before: Vec<Member>, given: &[AssetId], made: &[Member], is_defined: bool) -> Vec<Member> {
+    if !is_defined && before.iter().map(|member| &member.asset).eq(given) {
+        return made.to_vec();
+    }
+    let brought: HashSet<AssetId> = made.iter().map(|member| member.asset).collect();
+    let given: HashSet<AssetId> = given.iter().copied().collect();
+    let mut members = before;
+    members.retain(|member| brought.contains(&member.asset) || !given.contains(&member.asset));
+    let joins = |member: &Member| !is_defined && !given.contains(&member.asset);
+    for (at, new) in made.iter().enumerate().filter(|(_, member)| joins(member)) {
+        let place = |asset: AssetId| members.iter().position(|member| member.asset == asset);
+        if place(new.asset).is_none() {
+            let before = made[..at].iter().rev().find_map(|before| place(before.asset));
+            members.insert(before.map_or(0, |place| place + 1), *new);
+        }
+    }
+    members
+}
+
+/// Members of a set in their order, and whether each is in the trash.
+async fn members_of(tx: &mut Transaction, set: AssetId) -> Result<Vec<(Member, bool)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT m.asset_id, m.row, m.col, m.page_reset, a.trash_state = 'InTrash' AS is_away
+         FROM set_member m CROSS JOIN asset a ON a.id = m.asset_id WHERE m.set_id = $1 ORDER BY m.position",
+    )
+    .bind(set.0)
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("read the members of a set"))?;
+    let member = |row: &SqliteRow| {
+        let member = Member {
+            asset: AssetId(get(row, "asset_id")?),
+            row: get(row, "row")?,
+            col: get(row, "col")?,
+            page_reset: get(row, "page_reset")?,
+        };
+        Ok((member, get(row, "is_away")?))
+    };
+    rows.iter().map(member).collect()
+}
+
+/// The members that a client gives a set, and those in the trash, which no client is shown: each behind the one that it came
+/// after, for when it is taken out.
+pub(super) async fn with_those_away(
+    tx: &mut Transaction,
+    set: AssetId,
+    mut members: Vec<Member>,
+) -> Result<Vec<Member>, StoreError> {
+    let before = members_of(tx, set).await?;
+    for (at, (away, _)) in before.iter().enumerate().filter(|(_, (_, is_away))| *is_away) {
+        let place = |asset: AssetId| members.iter().position(|member| member.asset == asset);
+        let behind = before[..at].iter().rev().find_map(|(member, _)| place(member.asset));
+        members.insert(behind.map_or(0, |place| place + 1), *away);
+    }
+    Ok(members)
+}
+
+async fn note_given(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Result<(), StoreError> {
+    let given: Vec<AssetId> = made.iter().map(|member| member.asset).collect();
+    sqlx::query(
+        "INSERT INTO set_detail (set_id, given) VALUES ($1, $2) ON CONFLICT (set_id) DO UPDATE SET given = excluded.given",
+    )
+    .bind(set.0)
+    .bind(json!(given).to_string())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note what a set was made of"))
 }
 
 /// Puts these members in the place of those that a set has: the one way in which sets change. Those that leave are looked at by the
@@ -217,4 +332,27 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
     } else {
         Filed::AddedWithNumber { asset, name, shared_with: None }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_users_changed_in_a_set_stays_and_what_is_new_joins() {
+        let after = |before: &[i64], given: &[i64], made: &[i64], is_defined| {
+            let members = |ids: &[i64]| ids.iter().map(|id| Member::of(AssetId(*id))).collect::<Vec<_>>();
+            let given: Vec<AssetId> = given.iter().map(|id| AssetId(*id)).collect();
+            let merged = merged(members(before), &given, &members(made), is_defined);
+            merged.iter().map(|member| member.asset.0).collect::<Vec<_>>()
+        };
+        assert_eq!(after(&[1, 2, 3], &[1, 2, 3], &[3, 1, 4], false), [3, 1, 4], "nobody has changed it");
+        assert_eq!(after(&[1, 3], &[1, 2, 3], &[1, 2, 3], false), [1, 3], "2 was taken out");
+        assert_eq!(after(&[3, 1], &[1, 2, 3], &[1, 2, 3, 4], false), [3, 4, 1], "4 comes behind 3");
+        assert_eq!(after(&[9, 1, 2], &[1, 2], &[0, 1], false), [0, 9, 1], "9 was put in, 2 is gone, 0 is new");
+        assert_eq!(after(&[9], &[1, 2], &[1, 2], false), [9]);
+        assert_eq!(after(&[], &[1], &[1, 2], false), [2]);
+        assert_eq!(after(&[2], &[1, 2], &[1, 2, 3], true), [2], "its definition says what is in it");
+        assert_eq!(after(&[1, 2], &[1, 2], &[1, 2, 3], true), [1, 2]);
+    }
 }

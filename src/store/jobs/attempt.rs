@@ -42,6 +42,12 @@ impl ItemReport {
         let counters = Counters { warning, error: lines.len() as i64 - warning, ..Counters::default() };
         Self { counters, lines, ..Self::default() }
     }
+
+    /// The same about pages, layers or renditions of a file, which are no files that failed.
+    pub fn of_problems_of_parts(lines: Vec<LogLine>) -> Self {
+        let report = Self::of_problems(lines);
+        Self { counters: Counters { part: report.counters.error, ..report.counters }, ..report }
+    }
 }
 
 /// What a run does just now.

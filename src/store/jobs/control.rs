@@ -227,7 +227,7 @@ impl Store {
                     removal!(),
                     " WHERE id = $1 AND deleted_at IS NULL
                         AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete'
-                             OR EXISTS (SELECT 1 FROM instance i WHERE i.job_id = job.id AND i.state <> 'Done'))"
+                             OR EXISTS (SELECT 1 FROM instance i INDEXED BY instance_open WHERE i.job_id = job.id AND i.state <> 'Done'))"
                 ))
                 .bind(job.0)
                 .bind(now.timestamp_millis())
@@ -595,7 +595,7 @@ async fn run_now(
 /// Whether the client of an upload may post more files.
 async fn takes_posts(tx: &mut Transaction, job: JobId) -> Result<bool, StoreError> {
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM instance WHERE job_id = $1 AND state <> 'Done' AND state IN ('New', 'WaitingClient'))",
+        "SELECT EXISTS (SELECT 1 FROM instance INDEXED BY instance_open WHERE job_id = $1 AND state <> 'Done' AND state IN ('New', 'WaitingClient'))",
     )
     .bind(job.0)
     .fetch_one(tx)

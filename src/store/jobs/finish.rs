@@ -269,6 +269,10 @@ fn last_lines(run: &Ended, ending: &Ending) -> Vec<LogLine> {
         Outcome::Stopped => lines.push(LogLine::new(LogType::JobInfo, run.stopped_message())),
         Outcome::Succeeded => {}
     }
+    if let Some(follow_up) = run.spec.follow_up().filter(|_| ending.outcome != Outcome::Succeeded) {
+        let message = Message::new("follow-up-not-submitted").with("kind", follow_up.kind().type_name());
+        lines.push(LogLine::new(LogType::JobInfo, message));
+    }
     let Counters { part, duplicate, error, .. } = run.counters;
     let files = run.counters.processed() - part + duplicate + error;
     let total = match part {

@@ -103,7 +103,7 @@ impl Store {
                     r.id AS run, r.run_name, r.state, r.outcome
              FROM json_each($1) p CROSS JOIN job j CROSS JOIN company c
              LEFT JOIN instance r ON r.id = coalesce(
-                 (SELECT max(o.id) FROM instance o WHERE o.job_id = j.id AND o.state <> 'Done'),
+                 (SELECT max(o.id) FROM instance o INDEXED BY instance_open WHERE o.job_id = j.id AND o.state <> 'Done'),
                  (SELECT max(n.id) FROM instance n WHERE n.job_id = j.id))
              WHERE j.id = p.value AND c.id = j.company_id
              ORDER BY p.key",

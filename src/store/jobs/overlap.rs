@@ -42,7 +42,7 @@ pub(super) fn own_key(job: JobId) -> String {
 /// Gives the runs of a job that are not done the key of their job.
 pub(super) async fn share_key(tx: &mut Transaction, job: JobId) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE instance SET exclusive_key = $2 WHERE job_id = $1 AND state <> 'Done' AND exclusive_key IS NULL",
+        "UPDATE instance INDEXED BY instance_open SET exclusive_key = $2 WHERE job_id = $1 AND state <> 'Done' AND exclusive_key IS NULL",
     )
     .bind(job.0)
     .bind(own_key(job))

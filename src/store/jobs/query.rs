@@ -210,7 +210,7 @@ const SCHEDULED: &str = "j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AN
 const SCHEDULED_JOB: &str = "
     SELECT j.id, j.company_id, c.name AS company_name, c.expires_at, j.name, j.spec, a.email, s.email AS submitter_email,
            j.locale, j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
-           EXISTS (SELECT 1 FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
+           EXISTS (SELECT 1 FROM instance i INDEXED BY instance_open WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
     FROM job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
     WHERE c.id = j.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND ";
 
@@ -287,6 +287,14 @@ impl Store {
         query.push(SCHEDULED);
         of_companies(&mut query, companies, name);
         self.read_scheduled_jobs(query).await
+    }
+
+    /// The newest job of a name whose schedule is over.
+    pub async fn ended_schedule(&self, company: CompanyId, name: &str) -> Result<Option<ScheduledJob>, StoreError> {
+        let mut query = QueryBuilder::new(SCHEDULED_JOB);
+        query.push("j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.company_id = ").push_bind(company.0);
+        query.push(" AND j.name = ").push_bind(name.to_owned()).push(" ORDER BY j.id DESC LIMIT 1");
+        Ok(self.read_scheduled_jobs(query).await?.pop())
     }
 
     /// Their numbers, as they are at one instant: for who reads the jobs piece by piece.
@@ -429,6 +437,16 @@ impl Store {
             .fetch_optional(&mut *reader)
             .await
             .map_err(StoreError::doing("read who stopped a run"))
+    }
+
+    /// How many files the log of a run says to be published no more.
+    pub async fn removed_lines(&self, instance: InstanceId) -> Result<u64, StoreError> {
+        let mut reader = self.list_reader().await?;
+        sqlx::query_scalar("SELECT count(*) FROM log_detail WHERE instance_id = $1 AND code = 'publish-removed'")
+            .bind(instance.0)
+            .fetch_one(&mut *reader)
+            .await
+            .map_err(StoreError::doing("count what left a publish"))
     }
 
     /// The outbox number of the mail about the beginning of a run.

@@ -74,7 +74,7 @@ impl Store {
                     coalesce(c.expires_at <= $1, 0) AS expired
              FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
-                 (SELECT max(i.id) FROM instance i WHERE i.job_id = j.id AND i.state <> 'Done')
+                 (SELECT max(i.id) FROM instance i INDEXED BY instance_open WHERE i.job_id = j.id AND i.state <> 'Done')
              WHERE j.next_fire_at IS NOT NULL AND j.trigger_state = 'Normal' AND j.deleted_at IS NULL
                AND j.next_fire_at <= $1
              ORDER BY j.next_fire_at, j.id LIMIT $2",
@@ -197,7 +197,8 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
 /// did not would be missed without a word. A clock that is set right by a little, as they are all day, is no matter.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
 
-/// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again.
+/// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again. What
+/// another zone has left out is told ahead of its time, and comes all the same if the zone is set right by then.
 pub(super) async fn undecided(
     tx: &mut Transaction,
     job: JobId,
@@ -208,7 +209,7 @@ pub(super) async fn undecided(
     let decided: Vec<i64> = sqlx::query_scalar(
         "SELECT w.value FROM json_each($2) w
          WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
-                       AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late')))
+                       AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late')) AND s.reason IS NOT 'slot-skipped-zone')
             OR EXISTS (SELECT 1 FROM slot_range r
                        WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3)",
     )
@@ -308,7 +309,7 @@ pub(super) async fn insert_slots(
             Fate::Fire | Fate::FireLate => upcoming.next(),
             Fate::Coalesce => upcoming.peek().copied(),
             Fate::Skip(SkipReason::Overlap) => busy_with,
-            Fate::Skip(SkipReason::Misfire | SkipReason::Paused | SkipReason::Expired) => None,
+            Fate::Skip(SkipReason::Misfire | SkipReason::Paused | SkipReason::Expired | SkipReason::Zone) => None,
         };
         rows.push(json!([
             job,
@@ -326,7 +327,7 @@ pub(super) async fn insert_slots(
          FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
          SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
              instance_id = excluded.instance_id, decided_at = excluded.decided_at
-         WHERE slot.decided_at > $2 AND slot.disposition NOT IN ('fired', 'late')",
+         WHERE slot.reason = 'slot-skipped-zone' OR slot.decided_at > $2 AND slot.disposition NOT IN ('fired', 'late')",
     )
     .bind(Value::from(rows).to_string())
     .bind((now + AHEAD).timestamp_millis())
@@ -413,6 +414,13 @@ pub struct Reschedule {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// A schedule that another zone has ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reopen {
+    pub job: JobId,
+    pub to: DateTime<Utc>,
+}
+
 impl Store {
     /// The zone that fire times were computed in, if there were any yet.
     pub async fn known_zone(&self) -> Result<Option<String>, StoreError> {
@@ -425,11 +433,34 @@ impl Store {
         zone: chrono_tz::Tz,
         offsets: Vec<(DateTime<Utc>, TimeDelta)>,
         moved: Vec<Reschedule>,
+        reopened: Vec<Reopen>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
+                sqlx::query("DELETE FROM slot WHERE reason = 'slot-skipped-zone' AND due_at > $1")
+                    .bind(now.timestamp_millis())
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("take back what another zone has left out"))?;
+                for Reopen { job, to } in reopened {
+                    sqlx::query(
+                        "UPDATE job SET next_fire_at = $2, trigger_state = 'Normal'
+                         WHERE id = $1 AND trigger_state = 'Complete' AND deleted_at IS NULL",
+                    )
+                    .bind(job.0)
+                    .bind(to.timestamp_millis())
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("reopen a schedule"))?;
+                }
                 for trigger in moved {
                     reschedule(tx, trigger).await?;
+                    // One that comes earlier now has not been left out.
+                    if trigger.to.is_none_or(|to| to > trigger.from) {
+                        let slot = Slot { due_at: trigger.from, fate: Fate::Skip(SkipReason::Zone) };
+                        insert_slots(tx, trigger.job, None, &[slot], &[], now).await?;
+                    }
                 }
                 system::keep_offsets(tx, &offsets).await?;
                 sqlx::query(
@@ -444,6 +475,21 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Schedules that another zone has ended, and that would have had a fire time later than now.
+    pub async fn ended_by_zone(&self, now: DateTime<Utc>) -> Result<Vec<(JobId, String)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT j.id, j.exec_schedule FROM slot s CROSS JOIN job j
+             WHERE s.reason = 'slot-skipped-zone' AND s.due_at > $1 AND j.id = s.job_id
+               AND j.trigger_kind = 'exec_schedule' AND j.trigger_state = 'Complete' AND j.deleted_at IS NULL",
+        )
+        .bind(now.timestamp_millis())
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing("read triggers"))?;
+        rows.iter().map(|row| Ok((JobId(rows::get(row, "id")?), rows::get(row, "exec_schedule")?))).collect()
     }
 
     /// All recurring triggers that wait for a fire time.
@@ -486,7 +532,7 @@ impl Store {
 
 async fn reschedule(tx: &mut Transaction, Reschedule { job, from, to }: Reschedule) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE job SET next_fire_at = $3, trigger_state = CASE WHEN $3 IS NULL THEN 'Complete' ELSE trigger_state END
+        "UPDATE job SET next_fire_at = $3, trigger_state = CASE WHEN $3 IS NULL AND trigger_state <> 'Paused' THEN 'Complete' ELSE trigger_state END
          WHERE id = $1 AND next_fire_at = $2",
     )
     .bind(job.0)

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
 use crate::service::jobs::Disks;
+use crate::service::mark::Age;
 use crate::service::{Error, Services};
 use crate::store::peek::{Peeked, is_absence, peek};
 use crate::store::{Options, StoreError, Unopened, open_to_others};
@@ -251,7 +252,12 @@ async fn database(config: &Config) -> Verdict {
     let checked = async {
         let services = services(config).await?;
         let found = services.store().check_integrity().await?;
-        Ok::<_, Error>((found, services.age(&parts::beside(config)).await?))
+        // A daemon has looked when it started; a look at a disk that hangs could keep this one for good beside it.
+        let age = match DataLock::holder(config.data()) {
+            Some(_) => services.restored().await?.map(Age::from),
+            None => services.age(&parts::beside(config)).await?,
+        };
+        Ok::<_, Error>((found, age))
     };
     match checked.await {
         Ok((found, None)) if found.is_empty() => Good(shown.to_string()),

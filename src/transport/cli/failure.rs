@@ -46,16 +46,22 @@ Exit codes:
   130  interrupted by a signal (Ctrl-C)";
 }
 
+impl Exit {
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::JobFailed => 3,
+            Self::JobHadErrors => 4,
+            Self::Unfit => 78,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::JobFailed => 3,
-            Exit::JobHadErrors => 4,
-            Exit::Unfit => 78,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit.code())
     }
 }
 

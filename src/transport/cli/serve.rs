@@ -1,8 +1,11 @@
 //! `prepress serve`.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +22,9 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Overrides};
 use crate::daemon::{self, Daemon};
 use crate::service::FirstAdmin;
+
+/// What was acknowledged in between is in a file that nobody reads any more.
+const LOOK_AT_DATABASE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -50,9 +56,19 @@ pub async fn run(args: ServeArgs, place: &PlaceArgs, screen: &Screen) -> Result<
     let watchdog = tokio::spawn(feed_watchdog(daemon.services().store().clone()));
     let file = place.config.clone();
     let mut again = Reload { file, overrides, document, config: (*config).clone(), level };
+    let mut lost = pin!(lost(daemon::database(config.data())));
     let name = loop {
         tokio::select! {
             name = signals.next() => break name,
+            path = &mut lost => {
+                tracing::error!(
+                    database = %path.display(),
+                    "the database was moved away, removed or replaced while this daemon worked on it: it ends at once and writes \
+                     nothing more; put the file back, or restore a backup as a whole, and start again"
+                );
+                // An end in good order would write to whatever lies there now.
+                std::process::exit(i32::from(Exit::Unfit.code()));
+            }
             _ = hang_ups.recv() => again.run(&daemon).await,
         }
     };
@@ -71,6 +87,27 @@ pub async fn shut_down(daemon: Daemon, signals: &mut Signals) {
         name = signals.next() => {
             tracing::warn!(signal = name, "ended at once; what ran continues at the next start");
             std::process::exit(1);
+        }
+    }
+}
+
+/// Ends when another file, or none, lies where the database was.
+async fn lost(path: PathBuf) -> PathBuf {
+    // On another thread: a disk that hangs is not to hold up what waits for signals.
+    let identity = async || {
+        let path = path.clone();
+        let found = tokio::task::spawn_blocking(move || fs::metadata(path)).await.map_err(io::Error::other)??;
+        Ok::<_, io::Error>((found.dev(), found.ino()))
+    };
+    let Ok(own) = identity().await else { std::future::pending().await };
+    loop {
+        tokio::time::sleep(LOOK_AT_DATABASE).await;
+        let is_lost = match identity().await {
+            Ok(found) => found != own,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_lost {
+            return path;
         }
     }
 }

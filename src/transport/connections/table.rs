@@ -22,6 +22,9 @@ const RESERVED_FOR: Duration = Duration::from_secs(2);
 /// How long a new connection has for its handshake and its first request before others may take its place.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(1);
 
+/// A network keeps connections by which somebody has logged in up to one of so many shares of all.
+const SHARES: usize = 4;
+
 /// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
 const MOST_BROKEN_OFF: u32 = 100;
 
@@ -206,8 +209,8 @@ impl State {
 
     /// Closes one of a kind for a connection that has come from `network`. Its place is free at once; it has nothing more to
     /// say.
-    fn make_room(&mut self, kind: usize, network: Option<Network>, now: Instant) -> bool {
-        let closed = self.idle_for_longest(kind, now).or_else(|| self.of_the_greediest(kind, network));
+    fn make_room(&mut self, kind: usize, network: Option<Network>, most: usize, now: Instant) -> bool {
+        let closed = self.idle_for_longest(kind, now).or_else(|| self.of_the_greediest(kind, network, most));
         closed.and_then(|id| self.remove(id)).inspect(|member| member.line.close()).is_some()
     }
 
@@ -219,11 +222,18 @@ impl State {
     }
 
     /// One of the network that has most connections, if that remains no smaller than the one of the newcomer: in the reserve
-    /// any that is not an administrator's, else one by which nobody has logged in, and first one that has only just come.
-    fn of_the_greediest(&self, kind: usize, network: Option<Network>) -> Option<u64> {
-        let members = self.members.iter().filter(|(_, member)| member.kind() == kind && !member.visit.has_let_in());
-        let counted = members.map(|(id, member)| (self.of(member.network), member.is_idle(), Reverse(*id)));
-        let (count, _, Reverse(id)) = counted.max()?;
+    /// any that is not an administrator's, else one by which nobody has logged in, and first one that has only just come. One by
+    /// which somebody has logged in only where its network has more than its share: one user could keep all others out.
+    fn of_the_greediest(&self, kind: usize, network: Option<Network>, most: usize) -> Option<u64> {
+        let may_go = |member: &Member| {
+            !member.visit.has_let_in() || !member.visit.is_reserved() && self.of(member.network) > most / SHARES
+        };
+        let members = self.members.iter().filter(|(_, member)| member.kind() == kind && may_go(member));
+        let counted = members.map(|(id, member)| {
+            let is_stranger = !member.visit.has_let_in();
+            (self.of(member.network), is_stranger, member.is_idle(), Reverse(*id))
+        });
+        let (count, _, _, Reverse(id)) = counted.max()?;
         (count > self.of(network) + 1).then_some(id)
     }
 }
@@ -271,10 +281,10 @@ impl Table {
             false
         } else {
             self.say(&state, now);
-            if state.make_room(0, network, now) {
+            if state.make_room(0, network, self.most, now) {
                 self.made_room.fetch_add(1, Ordering::Relaxed);
                 false
-            } else if state.reserved.len() < RESERVED || state.make_room(1, network, now) {
+            } else if state.reserved.len() < RESERVED || state.make_room(1, network, self.most, now) {
                 self.reserved.fetch_add(1, Ordering::Relaxed);
                 true
             } else {
@@ -619,6 +629,22 @@ mod tests {
         assert_eq!([&known, &first, &second, &other].map(|place| place.is_closed()), [false, true, false, false]);
         let _busy = [party.comes(5).unwrap(), party.comes(5).unwrap()].map(|place| place.begin());
         assert!(!second.is_closed(), "it would have fewer than the newcomer");
+    }
+
+    #[test]
+    fn one_user_does_not_keep_all_others_out() {
+        let party = Party::of(8);
+        let taken: Vec<_> = (0..8).map(|at| party.comes_from("203.0.113.1", at).unwrap()).collect();
+        taken.iter().for_each(|place| place.visit().let_in(&caller(false)).unwrap());
+        let _requests: Vec<Request> = taken.iter().map(Place::begin).collect();
+        let mut others = Vec::new();
+        for address in 1..=8 {
+            let other = party.comes_from(&format!("192.0.2.{address}"), 20).unwrap();
+            others.push((other.visit().is_reserved(), other.begin(), other));
+        }
+        let regular = others.iter().filter(|(is_reserved, ..)| !is_reserved).count();
+        let left = taken.iter().filter(|place| !place.is_closed()).count();
+        assert_eq!((regular, left), (6, 2), "a quarter is the user's");
     }
 
     #[test]

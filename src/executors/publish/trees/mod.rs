@@ -146,6 +146,8 @@ pub struct Staged {
 pub struct Meddling {
     /// Files that no publish put there, in their order.
     pub strangers: Vec<String>,
+    /// Files that readers see, in a tree of which nothing is known, and that the database knows nothing of, in their order.
+    pub unknown: Vec<String>,
     /// Files that were changed or removed in the tree that is to be written to, and in that one only. What is so in the other one
     /// is still there to be found by an attempt that begins again.
     pub mended: Vec<Publication>,
@@ -196,6 +198,10 @@ impl Trees {
     pub fn take_turn(&self, stop: &dyn Fn() -> bool) -> Result<(), TreeError> {
         fs::create_dir_all(&self.folder).map_err(doing("make the folder", &self.folder))?;
         let (mut lock, path) = (self.lock(stop)?, self.hidden("lock"));
+        // Who comes late would end the turn of its successor.
+        if stop() {
+            return Err(TreeError::Stopped);
+        }
         let turn = self.turn.as_deref().unwrap_or_default();
         let written = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(turn.as_bytes()));
         written.map_err(doing("write", &path))
@@ -406,7 +412,12 @@ impl Trees {
         strangers.dedup();
         let is_manifest_altered = is_other_altered || !self.is_manifest_right(side, target.held, target)?;
         let mended = self.mended(side, blobs, target, stop)?;
-        Ok(Meddling { strangers, mended, is_manifest_altered, is_other_unsound })
+        let mut unknown = Vec::new();
+        if target.held_by_other == 0 && self.live()? == Some(side.other()) {
+            unknown = self.outside_of(side.other(), target, &|name| target.leaving.contains_key(name), stop)?;
+            unknown.sort_unstable();
+        }
+        Ok(Meddling { strangers, unknown, mended, is_manifest_altered, is_other_unsound })
     }
 
     /// What the tree should hold and does not, while the other one does or was not to.
@@ -540,21 +551,35 @@ impl Trees {
         target: &Target,
         stop: &dyn Fn() -> bool,
     ) -> Result<Vec<String>, TreeError> {
-        let (tree, named, mut strangers) = (self.tree(side), Named::of(&target.rows), Vec::new());
-        if held == 0 || tree.is_symlink() || !tree.is_dir() {
-            return Ok(strangers);
+        if held == 0 {
+            return Ok(Vec::new());
+        }
+        self.outside_of(side, target, &|name| target.may_have(name, held), stop)
+    }
+
+    /// Files of a tree that no row names, but for those that it may still have.
+    fn outside_of(
+        &self,
+        side: Side,
+        target: &Target,
+        may_have: &dyn Fn(&str) -> bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<String>, TreeError> {
+        let (tree, named, mut found_outside) = (self.tree(side), Named::of(&target.rows), Vec::new());
+        if tree.is_symlink() || !tree.is_dir() {
+            return Ok(found_outside);
         }
         walk(&tree, stop, &mut |_, name, found| {
             if found.is_dir() {
                 return Ok(true);
             }
             let is_ours = published::is_ours(name, self.manifest, self.guest);
-            if !is_ours && !named.files.contains(name) && !target.may_have(name, held) {
-                strangers.push(name.to_owned());
+            if !is_ours && !named.files.contains(name) && !may_have(name) {
+                found_outside.push(name.to_owned());
             }
             Ok::<_, TreeError>(false)
         })?;
-        Ok(strangers)
+        Ok(found_outside)
     }
 
     /// Parts both trees from whoever else has links to their files: see [`published::part`].

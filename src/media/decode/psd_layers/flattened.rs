@@ -1,5 +1,7 @@
 //! The layers of a file laid on each other, for files that were saved without their merged picture: opacity, fill, masks, clipping
-//! and the blend modes that look at each colour by itself. What only Photoshop draws is left out, which is said.
+//! and the blend modes that look at each colour by itself. Opacity and masks of groups work on each of their layers by itself: where
+//! layers lie on each other under a mask that lets half through, more is seen than of the group as one. What only Photoshop draws is
+//! left out. Both is said.
 
 use std::ops::Range;
 
@@ -11,6 +13,9 @@ use super::super::gather::Pieces;
 use super::pixels::{LayerRows, Opening, Wanted};
 use super::records::read;
 use super::{Blend, Frame, has_alpha, unread};
+
+/// How many times the pixels that a picture may have are laid on each other at most.
+const MOST_LAID: u64 = 16;
 
 /// Bytes that are kept of the file for each channel of a layer.
 const BUFFER: u64 = 1 << 14;
@@ -44,33 +49,42 @@ impl<'a> Flattened<'a> {
         let (header, records) = read(source)?;
         let layout = header.layer_layout().ok_or_else(|| unread(&header))?;
         let canvas = Frame { left: 0, top: 0, width: header.width, height: header.height };
-        let channels: usize = records.iter().map(|record| record.channels.len()).sum();
+        let channels: usize = records.iter().map(|record| record.channels.len() + record.group_masks.len()).sum();
         let held = share.hold(channels as u64 * BUFFER)?;
         let opening = Opening { content: &content, limits, share: share.clone(), cancel };
         let mut layers = Vec::new();
-        let mut is_base_hidden = false;
+        let (mut is_base_hidden, mut laid) = (false, 0_u64);
         for record in &records {
             let layer = &record.layer;
+            let seen = layer.frame.and_then(|own| on_canvas(own, canvas));
             if !layer.is_clipped {
-                is_base_hidden = layer.is_hidden || layer.frame.is_none();
+                is_base_hidden = layer.is_hidden || seen.is_none();
             }
-            let Some(own) = layer.frame.filter(|_| !(layer.is_hidden || layer.is_clipped && is_base_hidden)) else {
+            let (Some(own), Some(seen)) = (layer.frame, seen) else { continue };
+            if layer.is_hidden || layer.is_clipped && is_base_hidden {
                 continue;
-            };
+            }
+            laid = laid.saturating_add(u64::from(seen.width) * u64::from(seen.height));
+            let most = limits.max_pixels.saturating_mul(MOST_LAID);
+            if laid > most {
+                let what = format!("a {} file whose layers have more than {most} pixels in all", header.format);
+                return Err(MediaError::unsupported(header.format, what));
+            }
             limits.check_size(own.width.into(), own.height.into())?;
-            let rows = |layout, wanted| LayerRows::open(&opening, &header, record, canvas, layout, wanted);
-            let alpha = if has_alpha(record, own) { Some(rows(Layout::Gray, Wanted::Alpha)?) } else { None };
-            let within = |from: i32, length: u32, most: u32| {
-                let end = (i64::from(from) + i64::from(length)).clamp(0, most.into());
-                (i64::from(from).clamp(0, end), end)
+            let rows = |layout, wanted| LayerRows::open(&opening, &header, record, seen, layout, wanted);
+            // What a layer is clipped to is in the same groups.
+            let group_masks = if layer.is_clipped { &[][..] } else { &record.group_masks };
+            let alpha = if has_alpha(record, own) || !group_masks.is_empty() {
+                Some(rows(Layout::Gray, Wanted::Alpha)?.masked_by(&opening, &header, group_masks)?)
+            } else {
+                None
             };
-            let (left, right) = within(own.left, own.width, header.width);
-            let (top, bottom) = within(own.top, own.height, header.height);
+            let left = seen.left as usize;
             layers.push(Laid {
                 colors: rows(layout, Wanted::Colors)?,
                 alpha,
-                columns: left as usize..right as usize,
-                rows: top..bottom,
+                columns: left..left + seen.width as usize,
+                rows: seen.top.into()..seen.bottom(),
                 opacity: f32::from(layer.opacity) / 255.0 * f32::from(record.fill) / 255.0,
                 blend: layer.blend,
                 is_clipped: layer.is_clipped,
@@ -88,20 +102,19 @@ impl<'a> Flattened<'a> {
         let mut canvas = vec![0_f32; width * (colors + 1)]; // bounded: by the width, which has been checked
         let mut base = vec![0_f32; width]; // bounded: by the width, which has been checked
         for layer in &mut self.layers {
-            let (mut stored, mut covered) = (Vec::new(), Vec::new());
-            // Both are read on whether or not they have something here, since their rows come in order.
-            layer.colors.append(1, &mut stored)?;
-            if let Some(alpha) = &mut layer.alpha {
-                alpha.append(1, &mut covered)?;
-            }
             if !layer.is_clipped {
                 base.fill(0.0);
             }
             if !layer.rows.contains(&y) {
                 continue;
             }
-            for x in layer.columns.clone() {
-                let covers = covered.get(x).map_or(1.0, |alpha| f32::from(*alpha) / 255.0) * layer.opacity;
+            let (mut stored, mut covered) = (Vec::new(), Vec::new());
+            layer.colors.append(1, &mut stored)?;
+            if let Some(alpha) = &mut layer.alpha {
+                alpha.append(1, &mut covered)?;
+            }
+            for (at, x) in layer.columns.clone().enumerate() {
+                let covers = covered.get(at).map_or(1.0, |alpha| f32::from(*alpha) / 255.0) * layer.opacity;
                 let covers = if layer.is_clipped { covers * base[x] } else { covers };
                 if !layer.is_clipped {
                     base[x] = covers;
@@ -113,7 +126,7 @@ impl<'a> Flattened<'a> {
                 let below = &mut canvas[x * (colors + 1)..][..colors + 1];
                 let backdrop = below[colors];
                 let both = covers + backdrop - covers * backdrop;
-                for (below, sample) in below.iter_mut().zip(&stored[x * colors..][..colors]) {
+                for (below, sample) in below.iter_mut().zip(&stored[at * colors..][..colors]) {
                     let sample = light(*sample);
                     let mixed = (1.0 - backdrop) * sample + backdrop * blended(layer.blend, *below, sample);
                     *below = ((1.0 - covers) * backdrop * *below + covers * mixed) / both;
@@ -129,6 +142,18 @@ impl<'a> Flattened<'a> {
         }
         Ok(())
     }
+}
+
+/// What of a layer lies on the canvas.
+fn on_canvas(own: Frame, canvas: Frame) -> Option<Frame> {
+    let within = |from: i32, length: u32, most: u32| {
+        let end = (i64::from(from) + i64::from(length)).clamp(0, most.into());
+        let start = i64::from(from).clamp(0, end);
+        Some((i32::try_from(start).ok()?, u32::try_from(end - start).ok().filter(|length| *length > 0)?))
+    };
+    let (left, width) = within(own.left, own.width, canvas.width)?;
+    let (top, height) = within(own.top, own.height, canvas.height)?;
+    Some(Frame { left, top, width, height })
 }
 
 impl Pieces for Flattened<'_> {

@@ -8,6 +8,8 @@ mod flattened;
 mod pixels;
 mod records;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::content::Content;
@@ -217,6 +219,14 @@ struct Record {
     fill: u8,
     channels: Vec<Channel>,
     masks: Vec<Mask>,
+    /// Of the groups that it is in, which work on all that they hold.
+    group_masks: Vec<Arc<GroupMask>>,
+}
+
+/// A mask with the channel that it is in.
+struct GroupMask {
+    channel: Channel,
+    mask: Mask,
 }
 
 impl Record {
@@ -226,6 +236,7 @@ impl Record {
 }
 
 /// Where the samples of a channel lie in the file, the two bytes before them counted in that say how they are compressed.
+#[derive(Clone, Copy)]
 struct Channel {
     id: i16,
     at: u64,

@@ -1,6 +1,7 @@
 //! The pixels of layers, row by row: samples of their channels, masks, and what lets something through.
 
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use flate2::read::ZlibDecoder;
 
@@ -14,7 +15,7 @@ use super::super::gather::Pieces;
 use super::super::psd::{Header, reading, unpack};
 use super::super::watched::Watched;
 use super::super::{Cancel, check_cancel};
-use super::{Channel, Frame, Mask, Record, TRANSPARENCY, both};
+use super::{Channel, Frame, GroupMask, Mask, Record, TRANSPARENCY, both};
 
 /// What of a layer is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,20 @@ impl<'a> LayerRows<'a> {
             }
         }
         Ok(Self { area, own, layout, colors, coverage, masks, wanted, share: opening.share.clone(), next: 0 })
+    }
+
+    /// With masks that are not its own.
+    pub(super) fn masked_by(
+        mut self,
+        opening: &Opening<'_, 'a>,
+        header: &Header,
+        masks: &[Arc<GroupMask>],
+    ) -> Result<Self, MediaError> {
+        for GroupMask { channel, mask } in masks.iter().map(AsRef::as_ref) {
+            let plane = mask.frame.map(|frame| Plane::open(opening, header, channel, frame)).transpose()?;
+            self.masks.push((plane, mask.outside));
+        }
+        Ok(self)
     }
 
     /// Which pixels of a row of the area the row of a frame has, and where they begin in the frame.

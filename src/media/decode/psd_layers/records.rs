@@ -1,16 +1,19 @@
 //! The records of layers: names, frames, groups, and where the channels lie in the file.
 
 use std::io;
+use std::sync::Arc;
 
 use super::super::super::error::MediaError;
 use super::super::Source;
 use super::super::psd::{Header, Input, reading, too_many};
-use super::{Blend, Channel, Frame, Layer, MASK, Mask, PAINTED_MASK, Record, both, unread};
+use super::{Blend, Channel, Frame, GroupMask, Layer, MASK, Mask, PAINTED_MASK, Record, both, unread};
 
 /// Photoshop itself makes no more.
 const MOST_LAYERS: u32 = 8000;
 /// As many groups in each other as Photoshop makes.
 const DEEPEST: usize = 10;
+/// Each of them has at most two.
+const MOST_GROUP_MASKS: usize = 2 * DEEPEST;
 /// More than Photoshop's 56 and three of masks.
 const MOST_CHANNELS: u16 = 64;
 /// Most blocks of a record, and beside the layers. Photoshop has some sixty kinds of them.
@@ -28,8 +31,24 @@ enum Entry {
     Layer(Record, Switches),
     /// The lower edge of a group.
     GroupEnd,
-    /// The upper edge, with the name of the group.
-    Group(String, Switches),
+    /// The upper edge, with what the group is.
+    Group(Group, Switches),
+}
+
+struct Group {
+    name: String,
+    channels: Vec<Channel>,
+    masks: Vec<Mask>,
+}
+
+impl Entry {
+    fn channels(&mut self) -> &mut [Channel] {
+        match self {
+            Self::Layer(record, _) => &mut record.channels,
+            Self::Group(group, _) => &mut group.channels,
+            Self::GroupEnd => &mut [],
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -141,8 +160,8 @@ fn entries(file: &mut Input<'_>, header: &Header, end: u64) -> Result<Vec<Entry>
     let mut at = file.position();
     for (entry, lengths) in &mut entries {
         for (position, bytes) in lengths.iter().enumerate() {
-            if let Entry::Layer(record, _) = entry {
-                record.channels[position].at = at;
+            if let Some(channel) = entry.channels().get_mut(position) {
+                channel.at = at;
             }
             at = at.saturating_add(*bytes);
         }
@@ -197,7 +216,7 @@ impl Input<'_> {
         let lengths = channels.iter().map(|channel| channel.bytes).collect();
         let entry = match extra.section {
             3 => Entry::GroupEnd,
-            1 | 2 => Entry::Group(name, switches),
+            1 | 2 => Entry::Group(Group { name, channels, masks }, switches),
             _ => {
                 let colors: i16 = header.color_channels().try_into().unwrap_or(i16::MAX);
                 let is_complete = (0..colors).all(|id| channels.iter().any(|channel| channel.id == id));
@@ -213,7 +232,8 @@ impl Input<'_> {
                     groups: Vec::new(),
                     text: extra.text,
                 };
-                Entry::Layer(Record { layer, fill: extra.fill.unwrap_or(u8::MAX), channels, masks }, switches)
+                let fill = extra.fill.unwrap_or(u8::MAX);
+                Entry::Layer(Record { layer, fill, channels, masks, group_masks: Vec::new() }, switches)
             }
         };
         Ok((entry, lengths))
@@ -301,9 +321,15 @@ fn arranged(entries: Vec<Entry>) -> Vec<Record> {
     for entry in entries {
         match entry {
             Entry::GroupEnd => open.push(records.len()),
-            Entry::Group(name, switches) => {
+            Entry::Group(Group { name, channels, masks }, switches) => {
                 let Some(first) = open.pop() else { continue };
-                for Record { layer, .. } in &mut records[first..] {
+                let channel = |mask: &Mask| channels.iter().find(|channel| channel.id == mask.channel).copied();
+                let masks =
+                    masks.into_iter().filter_map(|mask| Some(Arc::new(GroupMask { channel: channel(&mask)?, mask })));
+                let masks: Vec<Arc<GroupMask>> = masks.collect();
+                for Record { layer, group_masks, .. } in &mut records[first..] {
+                    let room = MOST_GROUP_MASKS.saturating_sub(group_masks.len());
+                    group_masks.extend(masks.iter().take(room).cloned());
                     layer.is_hidden |= switches.is_hidden;
                     layer.opacity = both(layer.opacity, switches.opacity);
                     if layer.groups.len() < DEEPEST {

@@ -39,27 +39,34 @@ pub(super) use color::srgb_of_lab;
 type File<'a> = Watched<'a, Reader>;
 
 pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError> {
-    let limits = source.limits;
-    let mut tags = Tags::open(source.file.into_inner(), source.share)?;
+    let (limits, wanted) = (source.limits, source.content.page());
+    let mut tags = Tags::open(source.file.into_inner(), source.share, wanted.unwrap_or(1))?;
     let page = Page::read(&mut tags, limits)?;
-    describe(&mut tags, &page)
+    describe(&mut tags, &page, wanted)
+}
+
+/// How many pages there are.
+pub(in crate::media) fn count_pages(source: Source<'_>) -> Result<u32, MediaError> {
+    Ok(Tags::open(source.file.into_inner(), source.share, 1)?.pages)
 }
 
 pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {
-    let Source { file, bytes, limits, share, remarks, .. } = source;
-    let file = file.into_inner();
-    let mut tags = Tags::open(file.clone(), share.clone())?;
+    let Source { file, bytes, limits, share, remarks, content, .. } = source;
+    let (file, wanted) = (file.into_inner(), content.page());
+    let mut tags = Tags::open(file.clone(), share.clone(), wanted.unwrap_or(1))?;
     let page = Page::read(&mut tags, limits)?;
-    let picture = describe(&mut tags, &page)?;
+    let picture = describe(&mut tags, &page, wanted)?;
     let chunks = Chunks::new(tags, file, page, (bytes, limits), share, remarks)?;
     Ok(Decoded { picture, pixels: Pixels::Flow(Box::new(Gathered::new(chunks))) })
 }
 
-fn describe(tags: &mut Tags<'_>, page: &Page) -> Result<Picture, MediaError> {
+/// Where a page was asked for by its number, others are not left out.
+fn describe(tags: &mut Tags<'_>, page: &Page, wanted: Option<u32>) -> Result<Picture, MediaError> {
     let orientation = tags.number(tag::ORIENTATION)?.and_then(|value| u32::try_from(value).ok());
     let icc = tags.bytes(tag::ICC_PROFILE)?.filter(|_| page.color.takes_profile());
     let mut notes: Vec<Note> = page.notes();
-    notes.extend((tags.pages_left_out > 0).then_some(Note::PagesLeftOut(tags.pages_left_out)));
+    let left_out = tags.pages - 1;
+    notes.extend((left_out > 0 && wanted.is_none()).then_some(Note::PagesLeftOut(left_out)));
     Ok(Picture {
         format: Format::Tiff,
         width: 0,

@@ -59,7 +59,8 @@ pub struct Tags<'a> {
     share: Share,
     page: Vec<directory::Tag>,
     pub is_little_endian: bool,
-    pub pages_left_out: u32,
+    /// All of its pages.
+    pub pages: u32,
 }
 
 /// What the pixels of a directory are for.
@@ -73,35 +74,45 @@ enum Role {
 }
 
 impl<'a> Tags<'a> {
-    pub fn open(file: File<'a>, share: Share) -> Result<Self, MediaError> {
+    /// Of the page of this number, from 1.
+    pub fn open(file: File<'a>, share: Share, wanted: u32) -> Result<Self, MediaError> {
         let tiff = Tiff::open(BufReader::with_capacity(1 << 16, file)).map_err(failed)?;
         let is_little_endian = tiff.is_little_endian();
-        let mut tags = Self { tiff, share, page: Vec::new(), is_little_endian, pages_left_out: 0 };
-        tags.find_page()?;
+        let mut tags = Self { tiff, share, page: Vec::new(), is_little_endian, pages: 0 };
+        tags.find_page(wanted)?;
         Ok(tags)
     }
 
-    /// The first page; if all are smaller versions of something, the first of them.
-    fn find_page(&mut self) -> Result<(), MediaError> {
+    /// The page that is wanted; if all are smaller versions of something, the first page is the first of them.
+    fn find_page(&mut self, wanted: u32) -> Result<(), MediaError> {
         let (mut next, mut seen, mut looked_at) = (self.tiff.first().map_err(failed)?, HashSet::new(), 0);
-        let (mut pages, mut fallback) = (Vec::new(), None);
+        let (mut found_page, mut fallback) = (None, None);
         while next != 0 && seen.len() < MOST_PAGES && looked_at < MOST_TAGS && seen.insert(next) {
             let (role, behind) = match self.directory(next) {
                 Ok(found) => found,
                 // The page that is read is whole: what is damaged behind it is not missed. A smaller version is no page.
-                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if !pages.is_empty() => break,
+                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if found_page.is_some() => break,
                 Err(error) => return Err(error),
             };
             looked_at += self.page.len();
             match role {
-                Role::Page if pages.is_empty() => pages.push(std::mem::take(&mut self.page)),
-                Role::Page => self.pages_left_out += 1,
+                Role::Page => {
+                    self.pages += 1;
+                    if self.pages == wanted {
+                        found_page = Some(std::mem::take(&mut self.page));
+                    }
+                }
                 Role::Beside => fallback = fallback.or_else(|| Some(std::mem::take(&mut self.page))),
                 Role::None => {}
             }
             next = behind;
         }
-        self.page = pages.pop().or(fallback).ok_or_else(|| corrupt("it has no page"))?;
+        let fallback = fallback.filter(|_| self.pages == 0 && wanted == 1);
+        self.page = found_page.or(fallback).ok_or_else(|| match self.pages {
+            0 => corrupt("it has no page"),
+            pages => corrupt(format!("it has no page {wanted}, but {pages}")),
+        })?;
+        self.pages = self.pages.max(1);
         Ok(())
     }
 

@@ -129,7 +129,14 @@ impl Services {
                 let newest = newest.filter(|run| run.job == job.id);
                 Some(Found::Scheduled(Box::new(job), newest))
             }
-            None => newest.map(Found::Run),
+            None => match newest {
+                // What never ran has only its slots to look at.
+                None => {
+                    let ended = self.store.ended_schedule(company, name).await?;
+                    ended.map(|job| Found::Scheduled(Box::new(job), None))
+                }
+                run => run.map(Found::Run),
+            },
         })
     }
 

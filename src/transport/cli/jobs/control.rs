@@ -42,8 +42,8 @@ fn said(done: &Controlled, screen: &Screen) -> String {
     let Controlled { took, handle, name, company, effect, .. } = done;
     let (name, company) = (harmless(name), harmless(company));
     let what = match took {
-        Taken::Run => format!("The run of \"{name}\" in {company},"),
-        Taken::Job => format!("The job \"{name}\" in {company},"),
+        Taken::Run if *effect != Effect::Queued => format!("The run of \"{name}\" in {company},"),
+        Taken::Run | Taken::Job => format!("The job \"{name}\" in {company},"),
         Taken::Jobs => format!("Every job \"{name}\" in {company},"),
     };
     let does = match effect {
@@ -51,6 +51,7 @@ fn said(done: &Controlled, screen: &Screen) -> String {
         Effect::RunStops => "stops at its next safe point; its job fires on",
         Effect::Paused => "is paused, and fires no more until it is resumed",
         Effect::Resumed => "fires again",
+        Effect::Over => "fires no more: its last time passed while it was paused; prepress jobs run runs it",
         Effect::Queued => "is queued for a run",
         Effect::Deleted => "is deleted; its logs stay",
         Effect::Retried => "is tried again as soon as there is a free slot",

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::{BenchError, failed};
 use super::{Contest, MediaArgs, Opponent, pictures, text};
-use crate::media::Limits;
 use crate::media::serve::Renderer;
+use crate::media::{Blacks, Limits};
 use crate::serving;
 
 const MODIFIER: &str = "wid=800&hei=800&fit=constrain&fmt=jpeg&qlt=85";
@@ -45,7 +45,7 @@ pub(super) fn contest(plan: &MediaArgs, folder: &Path, originals: &[PathBuf]) ->
 /// Makes a view of each pyramid beside it.
 pub(super) fn render(pyramids: &[PathBuf]) -> Result<(), BenchError> {
     let resolved = serving::resolve(MODIFIER, None, &|_| None).map_err(failed("read the commands"))?;
-    let renderer = Renderer::new(resolved.commands, None).map_err(failed("read the profile"))?;
+    let renderer = Renderer::new(resolved.commands, None, Blacks::default()).map_err(failed("read the profile"))?;
     for pyramid in pyramids {
         let view = renderer.render(pyramid, &Limits::default(), &|| false).map_err(failed("render a view"))?;
         let target = pyramid.with_extension(format!("{}.jpg", std::process::id()));

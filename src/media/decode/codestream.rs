@@ -1,0 +1,105 @@
+//! The tile-parts of a JPEG 2000 codestream (ISO/IEC 15444-1, annex A). The decoder passes over tiles that are not there.
+
+use super::super::error::MediaError;
+use super::super::format::Format;
+use super::jpeg_2000::corrupt;
+
+const SOT: u16 = 0xff90;
+const SOD: u16 = 0xff93;
+const EOC: u16 = 0xffd9;
+
+/// Where the size segment and the numbers of tiles lie in the codestream.
+const WIDTH: usize = 8;
+const TILE_WIDTH: usize = 24;
+
+/// Tiles have numbers of two bytes.
+const MOST_TILES: u64 = 65_535;
+
+/// Where the codestream begins, in a file or by itself.
+pub(super) fn start(bytes: &[u8]) -> Option<usize> {
+    const BEGINNING: &[u8] = b"\xff\x4f\xff\x51";
+    bytes.windows(BEGINNING.len()).position(|window| window == BEGINNING)
+}
+
+/// That each tile is there with data, and the codestream comes to its end. The length of a last part that goes to the end
+/// without saying how long it is, which is legal and not read, is written into it.
+pub(super) fn check_tiles(bytes: &mut [u8]) -> Result<(), MediaError> {
+    let Some(start) = start(bytes) else { return Ok(()) };
+    let stream = &mut bytes[start..];
+    let mut has_data = vec![false; tiles(stream)?]; // bounded: by MOST_TILES
+    let mut at = 2;
+    loop {
+        match word(stream, at) {
+            Some(EOC) => break,
+            Some(SOT) => at = tile_part(stream, at, &mut has_data)?,
+            Some(code) if code >= 0xff00 => {
+                let length = word(stream, at + 2).filter(|length| *length >= 2).ok_or_else(cut)?;
+                at += 2 + usize::from(length);
+            }
+            _ => return Err(cut()),
+        }
+    }
+    match has_data.iter().filter(|has_data| !**has_data).count() {
+        0 => Ok(()),
+        missing => {
+            let what = format!("{missing} of its {} tiles are missing or without data", has_data.len());
+            Err(MediaError::truncated(Format::Jpeg2000, what))
+        }
+    }
+}
+
+/// How many tiles there are.
+fn tiles(stream: &[u8]) -> Result<usize, MediaError> {
+    let side = |at: usize| -> Option<u64> {
+        let [end, size, origin] = [WIDTH, TILE_WIDTH, TILE_WIDTH + 8].map(|field| number(stream, field + at));
+        let (end, size, origin) = (u64::from(end?), u64::from(size?), u64::from(origin?));
+        (size > 0).then(|| end.saturating_sub(origin).div_ceil(size))
+    };
+    let count = side(0).zip(side(4)).map(|(across, down)| across.saturating_mul(down));
+    let count = count.filter(|count| (1..=MOST_TILES).contains(count));
+    count.and_then(|count| usize::try_from(count).ok()).ok_or_else(|| corrupt("it has no tiles, or too many"))
+}
+
+/// Notes which tile a part is of, and gives where it ends.
+fn tile_part(stream: &mut [u8], at: usize, has_data: &mut [bool]) -> Result<usize, MediaError> {
+    let tile = usize::from(word(stream, at + 4).ok_or_else(cut)?);
+    let claimed = number(stream, at + 6).ok_or_else(cut)?;
+    let length = match claimed {
+        0 => to_the_end(stream, at)?,
+        length => length as usize,
+    };
+    let end = at.checked_add(length).filter(|end| *end <= stream.len()).ok_or_else(cut)?;
+    let mut data = at + 12;
+    while word(stream, data) != Some(SOD) {
+        let length = word(stream, data + 2).filter(|length| *length >= 2).ok_or_else(cut)?;
+        data += 2 + usize::from(length);
+        if data >= end {
+            return Err(cut());
+        }
+    }
+    let place = has_data.get_mut(tile).ok_or_else(|| corrupt("it has data of a tile that it does not have"))?;
+    *place |= end > data + 2;
+    if claimed == 0 {
+        let length = u32::try_from(length).map_err(|_| corrupt("its last tile is too long"))?;
+        stream[at + 6..at + 10].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(end)
+}
+
+/// How long a part is that goes to the end of the codestream.
+fn to_the_end(stream: &[u8], at: usize) -> Result<usize, MediaError> {
+    let end = stream.windows(2).rposition(|pair| pair == EOC.to_be_bytes()).ok_or_else(cut)?;
+    end.checked_sub(at).ok_or_else(cut)
+}
+
+fn word(stream: &[u8], at: usize) -> Option<u16> {
+    stream.get(at..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+}
+
+fn number(stream: &[u8], at: usize) -> Option<u32> {
+    stream.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+fn cut() -> MediaError {
+    MediaError::truncated(Format::Jpeg2000, "it ends before its last tile does")
+}
