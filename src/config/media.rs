@@ -24,6 +24,7 @@ pub enum TiffPages {
 #[serde(default)]
 pub struct Media {
     pub jpeg_quality: u8,
+    pub jpeg_chroma: JpegChroma,
     pub tile: u32,
     pub thumbnail_side: u32,
     pub max_pixels: u64,
@@ -39,10 +40,21 @@ pub struct Media {
     pub video_memory: Size,
 }
 
+/// How finely JPEG tiles keep colour beside brightness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JpegChroma {
+    /// At half the resolution below quality 90, at all of it from there on.
+    Auto,
+    Half,
+    Full,
+}
+
 impl Default for Media {
     fn default() -> Self {
         Self {
             jpeg_quality: 85,
+            jpeg_chroma: JpegChroma::Auto,
             tile: 256,
             thumbnail_side: 256,
             max_pixels: 500_000_000,

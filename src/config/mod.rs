@@ -52,7 +52,7 @@ pub use self::{
     live::{Changes, Document},
     log::{Log, LogFormat, LogTarget},
     mail::{Mail, MailTls},
-    media::{Media, TiffPages},
+    media::{JpegChroma, Media, TiffPages},
     publish::Publish,
     retention::Retention,
     scheduler::Scheduler,

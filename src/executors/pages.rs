@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -22,11 +22,11 @@ use super::pictures::{self, Unmade};
 use super::process::{self, Parent, Processing};
 use super::recipe;
 use super::{Bytes, Context, Failure, Workshop, reason};
-use crate::assets::blobs::{Blob, BlobError};
-use crate::media::Format;
+use crate::assets::blobs::{Blob, BlobError, Draft};
 use crate::media::child::{ChildError, Folder};
 use crate::media::pdf::{self, Drawing, DrawnPage, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox};
 use crate::media::postscript;
+use crate::media::{self, Format};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::AssetId;
 use crate::model::job::{PageColorspace, PageProcess, ProcessingOptions};
@@ -97,16 +97,20 @@ impl Plan {
     fn drawing(&self, workshop: &Workshop) -> Drawing {
         Drawing {
             resolution: self.resolution,
-            color: match self.colorspace {
-                PageColorspace::Auto => PageColor::Auto,
-                PageColorspace::Rgb | PageColorspace::Cmyk => PageColor::Rgb,
-                PageColorspace::Gray => PageColor::Gray,
-            },
+            color: color(self.colorspace),
             alpha: self.alpha,
             words: self.words,
             links: self.links,
             options: workshop.settings.picture_options(),
         }
+    }
+}
+
+const fn color(colorspace: PageColorspace) -> PageColor {
+    match colorspace {
+        PageColorspace::Auto => PageColor::Auto,
+        PageColorspace::Rgb | PageColorspace::Cmyk => PageColor::Rgb,
+        PageColorspace::Gray => PageColor::Gray,
     }
 }
 
@@ -240,18 +244,7 @@ impl Work<'_> {
         let bytes = Bytes::of(content, file_name).step("pages");
         let opened = self.workshop.work_on(self.context, bytes, move |stop| {
             let limits = workshop.settings.page_limits();
-            workshop.blobs.verify(&parent.blob, stop)?;
-            let master = workshop.blobs.path(&parent.blob)?;
-            let (path, folder) = if pictures::is_pdf(&workshop.blobs, &parent.blob, parent.format)? {
-                (pictures::absolute(master)?, None)
-            } else {
-                let folder = workshop.launcher.folder()?;
-                let limits = workshop.settings.post_script_limits();
-                (
-                    postscript::to_pdf(&workshop.launcher, &pictures::absolute(master)?, &folder, limits, stop)?,
-                    Some(folder),
-                )
-            };
+            let (path, folder) = as_pdf(&workshop, &parent.blob, parent.format, stop)?;
             let count = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
             let most = workshop.settings.media.max_pages;
             if count.found > most {
@@ -468,6 +461,62 @@ impl Work<'_> {
         self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }
+}
+
+/// A stored document as a PDF: itself, or what is made of it in a folder.
+fn as_pdf(
+    workshop: &Workshop,
+    blob: &str,
+    format: Format,
+    stop: &dyn Fn() -> bool,
+) -> Result<(PathBuf, Option<Folder>), Unmade> {
+    workshop.blobs.verify(blob, stop)?;
+    let master = pictures::absolute(workshop.blobs.path(blob)?)?;
+    if pictures::is_pdf(&workshop.blobs, blob, format)? {
+        return Ok((master, None));
+    }
+    let folder = workshop.launcher.folder()?;
+    let limits = workshop.settings.post_script_limits();
+    let path = postscript::to_pdf(&workshop.launcher, &master, &folder, limits, stop)?;
+    Ok((path, Some(folder)))
+}
+
+/// The pyramid of a page as it would be drawn from its document, but without loss. It is gone with what is returned. Blocks.
+pub fn lossless(
+    workshop: &Workshop,
+    blob: &str,
+    file_name: &str,
+    (page, making): (u32, &Making),
+    stop: &dyn Fn() -> bool,
+) -> Result<Draft, Unmade> {
+    let format = pictures::sniff(&workshop.blobs, blob, file_name)?;
+    let (path, _folder) = as_pdf(workshop, blob, format, stop)?;
+    let drawing = Drawing {
+        resolution: making.resolution.unwrap_or(DEFAULT_RESOLUTION),
+        color: color(making.colorspace.unwrap_or(PageColorspace::Auto)),
+        alpha: making.alpha,
+        words: false,
+        links: false,
+        options: media::Options { lossless: true, ..workshop.settings.picture_options() },
+    };
+    let mut drawn = Err("its document has no such page any more".to_owned());
+    let mut take = |_page, outcome: Result<DrawnPage, String>| -> Result<(), Unmade> {
+        drawn = match outcome {
+            Ok(page) => Ok(copied(workshop, &page.pyramid)?),
+            Err(why) => Err(why),
+        };
+        Ok(())
+    };
+    let limits = workshop.settings.page_limits();
+    pdf::draw_pages(&workshop.launcher, &path, (page, page), &drawing, &limits, stop, &mut take)?;
+    drawn.map_err(|why| Unmade::Refused(reason::other(why)))
+}
+
+fn copied(workshop: &Workshop, path: &Path) -> Result<Draft, Unmade> {
+    let mut draft = workshop.blobs.draft()?;
+    let mut file = std::fs::File::open(path).map_err(BlobError::Source)?;
+    std::io::copy(&mut file, draft.file()).map_err(BlobError::Source)?;
+    Ok(draft)
 }
 
 fn store(workshop: &Workshop, page: DrawnPage, stop: &dyn Fn() -> bool) -> Result<Stored, Unmade> {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use super::recipe::Recipes;
 use super::{Failure, Workshop, pages, reason};
-use crate::assets::blobs::{Blob, BlobError, Blobs};
+use crate::assets::blobs::{Blob, BlobError, Blobs, Draft};
 use crate::assets::recognize;
 use crate::config::TiffPages;
 use crate::media::child::ErrandError;
@@ -98,14 +98,28 @@ pub fn absolute(path: PathBuf) -> Result<PathBuf, Unmade> {
     std::path::absolute(path).map_err(|error| Unmade::Failed(Failure::Transient(reason::other(error))))
 }
 
-/// Makes the pyramid, the thumbnail and the mask of a master. Blocks.
-pub fn make(
+/// What was made of a master, in files that are not kept yet.
+struct Painted {
+    made: media::Optimized,
+    pyramid: Draft,
+    thumbnail: Draft,
+    mask: Draft,
+}
+
+/// Whether JPEG tiles are good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tiles {
+    AsConfigured,
+    WithoutLoss,
+}
+
+fn paint(
     workshop: &Workshop,
     recipes: &Recipes,
     Source { blob: source_blob, format }: Source<'_>,
-    making: &Making,
+    (making, tiles): (&Making, Tiles),
     stop: &dyn Fn() -> bool,
-) -> Result<Made, Unmade> {
+) -> Result<Painted, Unmade> {
     let Workshop { blobs, settings, launcher, crew, .. } = workshop;
     let master = absolute(blobs.path(source_blob)?)?;
     let stand_in = media::stand_in(launcher, &master, format, &settings.stand_in_limits(), stop)?;
@@ -117,20 +131,35 @@ pub fn make(
     let mut drafts = [pyramid.writer()?, thumbnail.writer()?, mask.writer()?];
     let [to_pyramid, to_thumbnail, to_mask] = &mut drafts;
     let outputs = media::Outputs { pyramid: to_pyramid, thumbnail: to_thumbnail, mask: to_mask };
-    let options = media::Options { upright: stand_in.is_some(), ..recipes.options(making, stop)? };
+    let lossless = tiles == Tiles::WithoutLoss;
+    let options = media::Options { upright: stand_in.is_some(), lossless, ..recipes.options(making, stop)? };
     let read = if stand_in.is_some() { Format::Png } else { format };
     let mut made = Optimize::send(crew, &source, Some(read), outputs, &options, stop)?;
     if let Some(stand_in) = stand_in {
         made.picture.format = format;
         made.notes.extend(stand_in.notes);
     }
+    Ok(Painted { made, pyramid, thumbnail, mask })
+}
+
+/// Makes the pyramid, the thumbnail and the mask of a master. Blocks.
+pub fn make(
+    workshop: &Workshop,
+    recipes: &Recipes,
+    source: Source<'_>,
+    making: &Making,
+    stop: &dyn Fn() -> bool,
+) -> Result<Made, Unmade> {
+    let Painted { made, pyramid, thumbnail, mask } =
+        paint(workshop, recipes, source, (making, Tiles::AsConfigured), stop)?;
+    let blobs = &workshop.blobs;
     let recipe = recipes.of(making);
     let derived = |role, blob: Blob, pixels| Derived {
         role,
         blob: blob.id,
         bytes: blob.bytes,
         pixels,
-        source_blob: source_blob.to_owned(),
+        source_blob: source.blob.to_owned(),
         recipe: recipe.clone(),
     };
     let pixels = made.pyramid.levels[0];
@@ -153,10 +182,33 @@ pub fn remake(
     making: &Making,
     stop: &dyn Fn() -> bool,
 ) -> Result<Made, Unmade> {
-    workshop.blobs.verify(source_blob, stop)?;
-    let format = sniff(&workshop.blobs, source_blob, file_name)?;
+    make(workshop, recipes, sound(workshop, source_blob, file_name, stop)?, making, stop)
+}
+
+/// The pyramid of a stored master as it would be made of it, but without loss. It is gone with what is returned. Blocks.
+pub fn lossless(
+    workshop: &Workshop,
+    recipes: &Recipes,
+    source_blob: &str,
+    file_name: &str,
+    making: &Making,
+    stop: &dyn Fn() -> bool,
+) -> Result<Draft, Unmade> {
+    let source = sound(workshop, source_blob, file_name, stop)?;
+    paint(workshop, recipes, source, (making, Tiles::WithoutLoss), stop).map(|painted| painted.pyramid)
+}
+
+/// A stored master that is what was stored, and can be decoded.
+fn sound<'a>(
+    workshop: &Workshop,
+    blob: &'a str,
+    file_name: &str,
+    stop: &dyn Fn() -> bool,
+) -> Result<Source<'a>, Unmade> {
+    workshop.blobs.verify(blob, stop)?;
+    let format = sniff(&workshop.blobs, blob, file_name)?;
     if format.is_decodable() {
-        return make(workshop, recipes, Source { blob: source_blob, format }, making, stop);
+        return Ok(Source { blob, format });
     }
     // It came in as a picture of some format.
     Err(Unmade::Refused(if format == Format::Unknown {

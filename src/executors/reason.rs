@@ -85,6 +85,7 @@ pub fn of_picture(error: &MediaError) -> Message {
         | MediaError::Unsupported { .. }
         | MediaError::TooMuchMemory { .. }
         | MediaError::BadOption { .. }
+        | MediaError::NotDrawn { .. }
         | MediaError::Cancelled
         | MediaError::Io { .. } => other(error),
     }

@@ -100,6 +100,8 @@ pub fn by_settings(settings: &Settings) -> String {
         page: _,
         // And this by the format.
         upright: _,
+        // What has no loss is not kept.
+        lossless: _,
     } = settings.picture_options();
     let profile = settings.cmyk_profile.as_ref().map_or("none", |profile| &profile.hash);
     format!(

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use chrono::TimeDelta;
 
-use crate::config::{Archive, Config, Export, Fetch, Ingest, Media};
+use crate::config::{Archive, Config, Export, Fetch, Ingest, JpegChroma, Media};
 use crate::media::child::PoolLimits;
 use crate::media::pdf::PageLimits;
 use crate::media::postscript::PostScriptLimits;
@@ -103,6 +103,11 @@ impl Settings {
         media::Options {
             tile: self.media.tile,
             quality: self.media.jpeg_quality,
+            chroma: match self.media.jpeg_chroma {
+                JpegChroma::Auto => media::Chroma::ByQuality,
+                JpegChroma::Half => media::Chroma::Half,
+                JpegChroma::Full => media::Chroma::Full,
+            },
             thumbnail_side: self.media.thumbnail_side,
             cmyk_profile: self.cmyk_profile.as_ref().map(|profile| profile.bytes.clone()),
             blacks: media::Blacks::compensated(self.media.black_point_compensation),
@@ -188,6 +193,9 @@ mod tests {
         let with = Settings::new(&config).read_files().unwrap();
         assert!(with.picture_options().cmyk_profile.is_some());
         assert_ne!(recipe::by_settings(&with), recipe::by_settings(&without));
+        config.media.jpeg_chroma = JpegChroma::Full;
+        let full = Settings::new(&config).read_files().unwrap();
+        assert_ne!(recipe::by_settings(&full), recipe::by_settings(&with), "what was made before is stale");
         let mut plain = without.clone();
         plain.media.black_point_compensation = false;
         assert_ne!(recipe::by_settings(&plain), recipe::by_settings(&without));

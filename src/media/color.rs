@@ -154,6 +154,10 @@ pub enum Note {
     FirstFrameOnly,
     #[error("only the primary picture of the file was taken")]
     PrimaryOnly,
+    #[error("res had no effect: it does not say how many pixels an inch it has")]
+    NoResolution,
+    #[error("its XMP is larger than a JPEG can hold, and was left out")]
+    XmpTooLarge,
     #[error("its text was left out: no fonts are installed; the Debian package fonts-dejavu-core brings some")]
     NoFonts,
     #[error("a font that it names is not installed, and its text was set in another")]

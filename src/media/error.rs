@@ -34,6 +34,9 @@ pub enum MediaError {
     #[error("{what} is {value}; {allowed}")]
     BadOption { what: Cow<'static, str>, value: u64, allowed: Cow<'static, str> },
 
+    #[error("{why}")]
+    NotDrawn { why: String },
+
     #[error("stopped before the picture was finished")]
     Cancelled,
 

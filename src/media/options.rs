@@ -28,6 +28,8 @@ pub struct Options {
     /// JPEG quality of the tiles, 1 to 100.
     pub quality: u8,
     pub chroma: Chroma,
+    /// No tile has loss, whatever it shows.
+    pub lossless: bool,
     /// The longer side of the thumbnail; smaller pictures keep their size.
     pub thumbnail_side: u32,
     pub thumbnail_quality: u8,
@@ -70,6 +72,7 @@ impl Default for Options {
             tile: 256,
             quality: 85,
             chroma: Chroma::default(),
+            lossless: false,
             thumbnail_side: 256,
             thumbnail_quality: 80,
             cmyk_profile: None,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::script::BadCommand;
 use super::values::Values;
 
-/// A colour without its alpha, which none of the commands here has a use for.
+/// A colour without its alpha.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Color {
     Gray(u8),
@@ -18,6 +18,11 @@ impl Color {
     pub const WHITE: Self = Self::Rgb([255; 3]);
 
     pub(super) fn read(command: &str, text: &str) -> Result<Self, BadCommand> {
+        Self::read_with_alpha(command, text).map(|(color, _)| color)
+    }
+
+    /// Without a word about it the alpha is full.
+    pub(super) fn read_with_alpha(command: &str, text: &str) -> Result<(Self, u8), BadCommand> {
         let values = Values::new(command, text, 1, 5, "a colour")?;
         let refuse = || {
             values.bad(
@@ -73,7 +78,7 @@ impl Color {
 }
 
 /// None when it is not written in hexadecimal; Some(None) when it is, but is no colour.
-fn hexadecimal(body: &str, kind: Option<char>) -> Option<Option<Color>> {
+fn hexadecimal(body: &str, kind: Option<char>) -> Option<Option<(Color, u8)>> {
     let (digits, is_marked) = match body.strip_prefix("0x") {
         Some(digits) => (digits, true),
         None => (body, false),
@@ -87,29 +92,33 @@ fn hexadecimal(body: &str, kind: Option<char>) -> Option<Option<Color>> {
     let bytes: Vec<u8> =
         (0..digits.len() / 2).filter_map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()).collect();
     Some(match (&bytes[..], digits.len(), kind) {
-        ([gray], 2, None | Some('g')) | ([gray, _], 4, None | Some('g')) => Some(Color::Gray(*gray)),
-        ([r, g, b], 6, None | Some('r')) | ([r, g, b, _], 8, None | Some('r')) => Some(Color::Rgb([*r, *g, *b])),
-        ([c, m, y, k], 8, Some('k')) | ([c, m, y, k, _], 10, Some('k')) => Some(Color::Cmyk([*c, *m, *y, *k])),
+        ([gray], 2, None | Some('g')) => Some((Color::Gray(*gray), u8::MAX)),
+        ([gray, alpha], 4, None | Some('g')) => Some((Color::Gray(*gray), *alpha)),
+        ([r, g, b], 6, None | Some('r')) => Some((Color::Rgb([*r, *g, *b]), u8::MAX)),
+        ([r, g, b, alpha], 8, None | Some('r')) => Some((Color::Rgb([*r, *g, *b]), *alpha)),
+        ([c, m, y, k], 8, Some('k')) => Some((Color::Cmyk([*c, *m, *y, *k]), u8::MAX)),
+        ([c, m, y, k, alpha], 10, Some('k')) => Some((Color::Cmyk([*c, *m, *y, *k]), *alpha)),
         _ => None,
     })
 }
 
-fn decimal(body: &str, kind: Option<char>) -> Option<Color> {
+fn decimal(body: &str, kind: Option<char>) -> Option<(Color, u8)> {
     let numbers: Vec<u32> = body.split(',').map(|part| part.trim().parse().ok()).collect::<Option<_>>()?;
     let byte = |number: u32| u8::try_from(number).ok();
     let percent = |number: u32| (number <= 100).then(|| ((number * 255 + 50) / 100) as u8);
     match (numbers[..].len(), kind) {
         (1 | 2, None | Some('g')) => {
-            numbers.iter().all(|number| *number <= 100).then_some(())?;
-            percent(numbers[0]).map(Color::Gray)
+            let all: Vec<u8> = numbers.into_iter().map(percent).collect::<Option<_>>()?;
+            Some((Color::Gray(all[0]), all.get(1).copied().unwrap_or(u8::MAX)))
         }
         (3 | 4, None | Some('r')) => {
             let all: Vec<u8> = numbers.into_iter().map(byte).collect::<Option<_>>()?;
-            Some(Color::Rgb([all[0], all[1], all[2]]))
+            Some((Color::Rgb([all[0], all[1], all[2]]), all.get(3).copied().unwrap_or(u8::MAX)))
         }
         (4 | 5, Some('k')) => {
             let all: Vec<u8> = numbers.into_iter().map(percent).collect::<Option<_>>()?;
-            Some(Color::Cmyk([all[0], all[1], all[2], all[3]]))
+            let alpha = all.get(4).copied().unwrap_or(u8::MAX);
+            Some((Color::Cmyk([all[0], all[1], all[2], all[3]]), alpha))
         }
         _ => None,
     }

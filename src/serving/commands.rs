@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adjust::{self, Adjustments};
 use super::color::Color;
-use super::script::{BadCommand, Resolved};
+use super::palette::{self, Palette, Quantize};
+use super::place::{self, Extend, LayerSize, Rect};
+use super::reference::{self, Why};
+use super::script::{BadCommand, Ignored, Resolved};
 use super::values::Values;
 
 /// Longest side that may be asked for, in pixels: JPEG can hold no longer one.
@@ -37,6 +41,38 @@ pub struct Commands {
     pub print_res: Option<f64>,
     /// Scans of a progressive JPEG.
     pub pscan: Option<u8>,
+    /// `size`.
+    pub size: Option<LayerSize>,
+    /// `scale`, which `size` beats.
+    pub scale: Option<f64>,
+    /// `res`, which both beat.
+    pub res: Option<f64>,
+    pub extend: Option<Extend>,
+    /// What lies behind the composite picture, and nowhere else.
+    pub bg_color: Option<Fill>,
+    pub rect: Option<Rect>,
+    pub adjust: Adjustments,
+    /// `req`.
+    pub request: Request,
+    pub quantize: Option<Quantize>,
+    /// Most kilobytes of a JPEG.
+    pub jpeg_size: Option<u32>,
+    pub xmp_embed: bool,
+}
+
+/// A colour that may let through what is behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    pub color: Color,
+    pub alpha: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Request {
+    #[default]
+    Picture,
+    /// The alpha of the picture, in gray.
+    Mask,
 }
 
 /// How the scale follows from `wid` and `hei`.
@@ -131,6 +167,8 @@ pub enum FileFormat {
     Tiff,
     WebP,
     Gif,
+    /// With a palette.
+    Png8,
 }
 
 impl FileFormat {
@@ -138,11 +176,19 @@ impl FileFormat {
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Jpeg | Self::ProgressiveJpeg => "jpg",
-            Self::Png => "png",
+            Self::Png | Self::Png8 => "png",
             Self::Tiff => "tif",
             Self::WebP => "webp",
             Self::Gif => "gif",
         }
+    }
+
+    pub const fn has_palette(self) -> bool {
+        matches!(self, Self::Gif | Self::Png8)
+    }
+
+    pub const fn is_jpeg(self) -> bool {
+        matches!(self, Self::Jpeg | Self::ProgressiveJpeg)
     }
 }
 
@@ -264,6 +310,8 @@ const FORMATS: &[(&str, (FileFormat, bool))] = &[
     ("pjpeg", (FileFormat::ProgressiveJpeg, false)),
     ("png", (FileFormat::Png, false)),
     ("png-alpha", (FileFormat::Png, true)),
+    ("png8", (FileFormat::Png8, false)),
+    ("png8-alpha", (FileFormat::Png8, true)),
     ("tif", (FileFormat::Tiff, false)),
     ("tif-alpha", (FileFormat::Tiff, true)),
     ("webp", (FileFormat::WebP, false)),
@@ -276,20 +324,24 @@ impl Commands {
     /// Reads commands in their order; the last of a name counts.
     pub(super) fn read<'a>(commands: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Resolved, BadCommand> {
         let mut read = Self::default();
-        let mut ignored: Vec<String> = Vec::new();
-        for (name, value) in commands {
-            if let Some(in_vain) = read.apply(name, value)?
-                && !ignored.contains(&in_vain)
-            {
+        let mut ignored: Vec<Ignored> = Vec::new();
+        let mut add = |in_vain: Ignored| {
+            if !ignored.contains(&in_vain) {
                 ignored.push(in_vain);
+            }
+        };
+        for (name, value) in commands {
+            if let Some(in_vain) = read.apply(name, value)? {
+                add(in_vain);
             }
         }
         read.check()?;
+        read.without_place().into_iter().for_each(add);
         Ok(Resolved { commands: read, ignored })
     }
 
     /// Gives the command back, or the part of it, that has no effect.
-    fn apply(&mut self, name: &str, value: &str) -> Result<Option<String>, BadCommand> {
+    fn apply(&mut self, name: &str, value: &str) -> Result<Option<Ignored>, BadCommand> {
         match name {
             "wid" => self.wid = side(name, value)?,
             "hei" => self.hei = side(name, value)?,
@@ -311,14 +363,35 @@ impl Commands {
             "icc" => {
                 let (target, dithers) = icc(name, value)?;
                 self.icc = Some(target);
-                return Ok(dithers.then(|| "icc (dithering)".to_owned()));
+                return Ok(dithers.then(|| Ignored::new("icc (dithering)", Why::NotSupported)));
             }
             "iccembed" => self.icc_embed = flag(name, value)?,
             "printres" => self.print_res = Some(above_zero(name, value, 100_000.0)?),
             "pscan" => self.pscan = scans(name, value)?,
-            // A picture is all that is ever made here.
-            "req" if value.eq_ignore_ascii_case("img") => {}
-            _ => return Ok(Some(name.chars().take(80).collect())),
+            "size" => self.size = place::size(name, value)?,
+            "scale" => self.scale = Some(above_zero(name, value, 1_000_000.0)?),
+            "res" => self.res = Some(above_zero(name, value, 1_000_000.0)?),
+            "extend" => self.extend = Some(place::extend(name, value)?),
+            "extendn" => self.extend = Some(place::extend_normalized(name, value)?),
+            "bgcolor" => {
+                let (color, alpha) = Color::read_with_alpha(name, value)?;
+                self.bg_color = Some(Fill { color, alpha });
+            }
+            "rect" => self.rect = Some(place::rect(name, value)?),
+            "op_brightness" => self.adjust.brightness = adjust::percent(name, value)?,
+            "op_contrast" => self.adjust.contrast = adjust::percent(name, value)?,
+            "op_saturation" => self.adjust.saturation = adjust::percent(name, value)?,
+            "op_hue" => self.adjust.hue = adjust::degrees(name, value)?,
+            "op_invert" => self.adjust.invert = flag(name, value)?,
+            "op_colorize" => self.adjust.colorize = Some(adjust::colorize(name, value)?),
+            "op_blur" => self.adjust.blur = adjust::radius(name, value)?,
+            "quantize" => self.quantize = Some(palette::quantize(name, value)?),
+            "jpegsize" => self.jpeg_size = kilobytes(name, value)?,
+            "xmpembed" => self.xmp_embed = flag(name, value)?,
+            "req" if value.eq_ignore_ascii_case("img") => self.request = Request::Picture,
+            "req" if value.eq_ignore_ascii_case("mask") => self.request = Request::Mask,
+            "req" => return Ok(Some(Ignored::new(name, reference::why_no_request(value)))),
+            _ => return Ok(Some(Ignored::new(name, reference::why_not(name)))),
         }
         Ok(None)
     }
@@ -327,11 +400,26 @@ impl Commands {
     pub fn insists_on(&self, pixels: PixelType) -> Option<PixelType> {
         let insists = match (self.fmt.pixels, self.fmt.format) {
             (Some(named), _) => named != pixels,
-            (None, FileFormat::WebP) => pixels != PixelType::Rgb,
+            (None, FileFormat::WebP | FileFormat::Png8) => pixels != PixelType::Rgb,
             (None, FileFormat::Png | FileFormat::Gif) => pixels == PixelType::Cmyk,
             (None, _) => false,
         };
         insists.then(|| self.fmt.pixels.unwrap_or(PixelType::Rgb))
+    }
+
+    /// Whether the file keeps so much of its picture that loss from before would be seen in it. Transparency has none.
+    pub fn keeps_all(&self) -> bool {
+        const HARDLY_ANY_LOSS: u8 = 95;
+        if self.request == Request::Mask {
+            return false;
+        }
+        match (self.fmt.format, self.fmt.compression) {
+            (FileFormat::Png | FileFormat::Png8 | FileFormat::Gif, _) | (FileFormat::WebP, Compression::Lossless) => {
+                true
+            }
+            (FileFormat::Tiff, compression) if compression != Compression::Jpeg => true,
+            _ => self.qlt.value >= HARDLY_ANY_LOSS,
+        }
     }
 
     /// What must fit together.
@@ -339,7 +427,39 @@ impl Commands {
         if self.fit.is_some() && self.wid.is_none() && self.hei.is_none() {
             return Err(BadCommand::new("fit", "needs wid or hei beside it: they say what is to be fitted into"));
         }
+        let is_mac = self.quantize.as_ref().is_some_and(|quantize| quantize.palette == Palette::Mac);
+        if is_mac && self.fmt.format.has_palette() && self.fmt.alpha {
+            let rule = "the palette mac has no place for transparency; use adaptive or web, or a fmt without -alpha";
+            return Err(BadCommand::new("quantize", rule));
+        }
         Ok(())
+    }
+
+    /// How the size of the layer follows from that of its source.
+    pub fn layer_size(&self) -> Option<LayerSize> {
+        self.size.or(self.scale.map(LayerSize::Times)).or(self.res.map(LayerSize::Resolution))
+    }
+
+    /// Whether an XMP packet goes into the file, if the original has one.
+    pub fn takes_xmp(&self) -> bool {
+        self.xmp_embed && (self.fmt.format.is_jpeg() || self.fmt.format == FileFormat::Tiff)
+    }
+
+    /// Commands that have an effect, but none on what is made.
+    fn without_place(&self) -> Vec<Ignored> {
+        let format = self.fmt.format;
+        let is_mask = self.request == Request::Mask;
+        [
+            ("quantize", self.quantize.is_some() && !format.has_palette()),
+            ("jpegsize", self.jpeg_size.is_some() && !format.is_jpeg()),
+            ("xmpembed", self.xmp_embed && !self.takes_xmp()),
+            ("icc", self.icc.is_some() && is_mask),
+            ("bgc", self.bgc.is_some() && is_mask),
+        ]
+        .into_iter()
+        .filter(|(_, is_in_vain)| *is_in_vain)
+        .map(|(name, _)| Ignored::new(name, Why::NoPlace))
+        .collect()
     }
 }
 
@@ -355,6 +475,16 @@ fn above_zero(name: &str, value: &str, most: f64) -> Result<f64, BadCommand> {
     let values = Values::new(name, value, 1, 1, FORM)?;
     let number = values.needed(values.real(0, 0.0, most, "it")?, FORM)?;
     if number > 0.0 { Ok(number) } else { Err(values.bad("must be above 0")) }
+}
+
+/// None: any number.
+fn kilobytes(name: &str, value: &str) -> Result<Option<u32>, BadCommand> {
+    const FORM: &str = "a whole number of kilobytes";
+    /// A gigabyte.
+    const MOST: i64 = 1 << 20;
+    let values = Values::new(name, value, 1, 1, FORM)?;
+    let number = values.needed(values.whole(0, 0, MOST, "it")?, FORM)?;
+    Ok((number > 0).then_some(number as u32))
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, BadCommand> {
@@ -439,9 +569,13 @@ fn output(name: &str, value: &str) -> Result<Output, BadCommand> {
     const WEBP: &[(&str, Compression)] = &[("lossy", Compression::Lossy), ("lossless", Compression::Lossless)];
     const OTHERS: &[(&str, Compression)] = &[("none", Compression::None)];
     let values = Values::new(name, value, 1, 3, FORM)?;
+    if let Some(other) = values.text(0).filter(|name| reference::is_other_format(name)) {
+        let made = FORMATS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        return Err(values.bad(format!("the format {other} is not supported; it must be one of {made}")));
+    }
     let (format, alpha) = values.needed(values.word(0, FORMATS, "the format")?, FORM)?;
     let possible = match format {
-        FileFormat::WebP => &PIXELS[..1],
+        FileFormat::WebP | FileFormat::Png8 => &PIXELS[..1],
         FileFormat::Png | FileFormat::Gif => &PIXELS[..2],
         FileFormat::Jpeg | FileFormat::ProgressiveJpeg | FileFormat::Tiff => PIXELS,
     };

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::commands::Commands;
+use super::reference::Why;
 
 /// Macros may stand for macros, but not deeper than this.
 const DEEPEST_MACRO: usize = 8;
@@ -113,7 +114,20 @@ impl Script {
 pub struct Resolved {
     pub commands: Commands,
     /// Commands that have no effect, in the order in which they were written, each once.
-    pub ignored: Vec<String>,
+    pub ignored: Vec<Ignored>,
+}
+
+/// A command that has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    pub command: String,
+    pub why: Why,
+}
+
+impl Ignored {
+    pub(super) fn new(command: &str, why: Why) -> Self {
+        Self { command: command.chars().take(80).collect(), why }
+    }
 }
 
 /// The commands of an order: those of the image format `preset` first, then those of `modifier`, the last of a name

@@ -10,7 +10,7 @@ fn read(text: &str) -> Resolved {
 
 fn commands(text: &str) -> Commands {
     let read = read(text);
-    assert_eq!(read.ignored, [""; 0], "{text}");
+    assert_eq!(read.ignored, [], "{text}");
     read.commands
 }
 
@@ -59,6 +59,19 @@ fn every_command_is_read() {
 }
 
 #[test]
+fn loss_is_seen_where_the_file_adds_none() {
+    for text in
+        ["fmt=png", "fmt=png-alpha", "fmt=tif", "fmt=tif,,lzw", "fmt=webp,,lossless", "fmt=gif", "qlt=95", "qlt=100"]
+    {
+        assert!(commands(text).keeps_all(), "{text}");
+    }
+    for text in ["", "qlt=94", "fmt=pjpeg", "fmt=tif,,jpeg", "fmt=webp", "fmt=webp&qlt=60"] {
+        assert!(!commands(text).keeps_all(), "{text}");
+    }
+    assert!(commands("fmt=tif,,jpeg&qlt=95").keeps_all());
+}
+
+#[test]
 fn spelling_is_forgiving() {
     for text in ["&fmt=png", "?fmt=png", " fmt = PNG &", "fmt=jpeg&FMT=png", "&.made 2026&fmt=p%6eg", "\nfmt=png,,\n"] {
         assert_eq!(commands(text).fmt.format, FileFormat::Png, "{text:?}");
@@ -68,12 +81,121 @@ fn spelling_is_forgiving() {
     assert_eq!(commands(recorded).res_mode, ResMode::Bicub);
 }
 
+/// What has no effect, with the reasons.
+fn ignored(text: &str) -> Vec<(String, Why)> {
+    read(text).ignored.into_iter().map(|Ignored { command, why }| (command, why)).collect()
+}
+
 #[test]
-fn what_is_not_known_is_noted_once() {
-    let read = read("layer=1&wid=10&text=a&$price=5&layer=comp&extend&req=tmb");
-    assert_eq!(read.ignored, ["layer", "text", "$price", "extend", "req"]);
-    assert_eq!(read.commands.wid, Some(10));
-    assert_eq!(self::read("icc=sRGB,relative,0,1").ignored, ["icc (dithering)"]);
+fn what_is_not_carried_out_is_noted_once() {
+    let expected =
+        |names: &[(&str, Why)]| names.iter().map(|(name, why)| ((*name).to_owned(), *why)).collect::<Vec<_>>();
+    let (not, unknown) = (Why::NotSupported, Why::Unknown);
+    assert_eq!(
+        ignored("layer=1&wid=10&text=a&$price=5&layer=comp&widht=3&req=tmb&op_noise=4"),
+        expected(&[
+            ("layer", not),
+            ("text", not),
+            ("$price", not),
+            ("widht", unknown),
+            ("req", not),
+            ("op_noise", not)
+        ])
+    );
+    assert_eq!(read("layer=1&wid=10").commands.wid, Some(10));
+    assert_eq!(ignored("icc=sRGB,relative,0,1"), expected(&[("icc (dithering)", not)]));
+    assert_eq!(ignored("req=nonsense"), expected(&[("req", unknown)]));
+    assert_eq!(ignored("sizeN=0.5,0.5"), expected(&[("sizen", not)]), "the reference has it for other layers only");
+}
+
+#[test]
+fn what_the_file_has_no_place_for_is_noted() {
+    for text in [
+        "fmt=png&jpegSize=10",
+        "fmt=jpeg&quantize=web",
+        "fmt=png&xmpEmbed=1",
+        "req=mask&bgc=0,0,0",
+        "req=mask&icc=sRGB",
+    ] {
+        assert!(matches!(&ignored(text)[..], [(_, Why::NoPlace)]), "{text}: {:?}", ignored(text));
+    }
+    for text in [
+        "jpegSize=10",
+        "fmt=png8&quantize=web",
+        "fmt=gif&quantize=mac",
+        "xmpEmbed=1",
+        "fmt=tif&xmpEmbed=1",
+        "fmt=png&xmpEmbed=0",
+    ] {
+        assert_eq!(ignored(text), [], "{text}");
+    }
+}
+
+#[test]
+fn commands_are_taken_apart_before_they_are_decoded() {
+    assert_eq!(ignored("wid%3D200&hei=5"), [("wid%3d200".to_owned(), Why::Encoded)]);
+    assert_eq!(ignored("wid=5&wid%3D200%26fmt%3Dpng")[0].1, Why::Encoded);
+    assert_eq!(read("hei=5&wid%3D200").commands.wid, None);
+    // Within a value they are signs of it.
+    assert_eq!(commands("icc=A%26B%3DC").icc.unwrap().profile, "A&B=C");
+    assert!(refused("wid=200%26fmt%3Dpng", "wid").contains("200&fmt=png"));
+}
+
+#[test]
+fn commands_of_layer_and_view_are_read() {
+    let read =
+        commands("size=200,0&extend=1,-2,3,4&bgColor=10,20,30,128&rect=-5,6,70,80,0.5&req=mask&jpegSize=12&xmpEmbed=1");
+    assert_eq!(read.layer_size(), Some(LayerSize::Within { width: Some(200), height: None }));
+    assert_eq!(read.extend, Some(Extend::Pixels(Sides { left: 1, top: -2, right: 3, bottom: 4 })));
+    assert_eq!(read.bg_color, Some(Fill { color: Color::Rgb([10, 20, 30]), alpha: 128 }));
+    assert_eq!(read.rect, Some(Rect { x: -5, y: 6, width: 70, height: 80, scale: 0.5 }));
+    assert_eq!((read.request, read.jpeg_size, read.xmp_embed), (Request::Mask, Some(12), true));
+    assert_eq!(commands("size=0,0").layer_size(), None);
+    assert_eq!(commands("rect=1,2,3,4").rect.unwrap().scale, 1.0);
+    assert_eq!(commands("jpegSize=0").jpeg_size, None);
+    // size beats scale, and scale beats res, wherever they stand.
+    let size = |text: &str| commands(text).layer_size();
+    assert_eq!(size("res=72&scale=2"), Some(LayerSize::Times(2.0)));
+    assert_eq!(size("scale=2&res=72"), Some(LayerSize::Times(2.0)));
+    assert_eq!(size("res=72"), Some(LayerSize::Resolution(72.0)));
+    assert!(matches!(size("size=5,5&scale=2&res=72"), Some(LayerSize::Within { .. })));
+    let extend = commands("extendN=0.1,0,-0.25,1").extend;
+    assert_eq!(extend, Some(Extend::Normalized(Sides { left: 0.1, top: 0.0, right: -0.25, bottom: 1.0 })));
+    let alpha = |text: &str| commands(&format!("bgColor={text}")).bg_color.unwrap().alpha;
+    let alphas = ["a0b1c2d3R", "50,75g", "0xddeegs", "22,23,24,25,26KS", "0x0a0b0C0d0eks", "112233", "50", "1,2,3,4k"]
+        .map(alpha);
+    assert_eq!(alphas, [211, 191, 0xee, 66, 14, 255, 255, 255]);
+}
+
+#[test]
+fn adjustments_are_read() {
+    let read = commands(
+        "op_brightness=-100&op_contrast=+20&op_saturation=5&op_hue=-180&op_invert=1&op_blur=2.5&op_colorize=a0b0c0,norm,50",
+    );
+    let colorize = Some(Colorize { color: [0xa0, 0xb0, 0xc0], norm: Some(Norm { contrast: 50.0 }) });
+    let expected =
+        Adjustments { brightness: -100, contrast: 20, saturation: 5, hue: -180, invert: true, colorize, blur: 2.5 };
+    assert_eq!(read.adjust, expected);
+    assert!(!commands("op_brightness=0&op_contrast=0&op_hue=0&op_blur=0&op_invert=0").adjust.is_some());
+    let colorize = |text: &str| commands(&format!("op_colorize={text}")).adjust.colorize.unwrap();
+    assert_eq!(colorize("200,0,1,off"), Colorize { color: [200, 0, 1], norm: None });
+    assert_eq!(colorize("200,0,1"), Colorize { color: [200, 0, 1], norm: Some(Norm { contrast: 0.0 }) });
+    assert_eq!(colorize("ff0000,OFF,10").norm, None, "the contrast is ignored then");
+}
+
+#[test]
+fn palettes_are_read() {
+    let quantize = |text: &str| commands(&format!("fmt=gif&quantize={text}")).quantize.unwrap();
+    let forced = vec![[0; 3], [255; 3]];
+    assert_eq!(
+        quantize("adaptive,off,2,000000,ffffff"),
+        Quantize { palette: Palette::Adaptive { count: 2, forced }, diffuses: false }
+    );
+    assert_eq!(quantize("web"), Quantize { palette: Palette::Web, diffuses: true });
+    assert_eq!(quantize("Mac,Diffuse"), Quantize { palette: Palette::Mac, diffuses: true });
+    assert_eq!(quantize("adaptive"), Quantize::default());
+    let png8 = commands("fmt=png8-alpha").fmt;
+    assert_eq!((png8.format, png8.alpha, png8.format.extension()), (FileFormat::Png8, true, "png"));
 }
 
 #[test]
@@ -127,6 +249,45 @@ fn bad_values_name_their_command() {
         ("iccEmbed=yes", "iccembed"),
         ("printRes=0", "printres"),
         ("pscan=6", "pscan"),
+        ("fmt=pdf", "fmt"),
+        ("fmt=png8,gray", "fmt"),
+        ("size=100", "size"),
+        ("size=-1,5", "size"),
+        ("size=65536,0", "size"),
+        ("scale=0", "scale"),
+        ("scale=-1", "scale"),
+        ("res=0", "res"),
+        ("res=a", "res"),
+        ("rect=0,0,10", "rect"),
+        ("rect=0,0,0,10", "rect"),
+        ("rect=0,0,10,10,0", "rect"),
+        ("rect=0,0,10,65536", "rect"),
+        ("extend=1,2,3", "extend"),
+        ("extend=1.5,2,3,4", "extend"),
+        ("extendN=a,2,3,4", "extendn"),
+        ("bgColor=red", "bgcolor"),
+        ("quantize=best", "quantize"),
+        ("quantize=web,on", "quantize"),
+        ("quantize=adaptive,off,1", "quantize"),
+        ("quantize=adaptive,off,257", "quantize"),
+        ("quantize=adaptive,off,2,000000,ffffff,ff0000", "quantize"),
+        ("quantize=adaptive,off,2,0x0000", "quantize"),
+        ("fmt=gif-alpha&quantize=mac", "quantize"),
+        ("fmt=png8-alpha&quantize=mac", "quantize"),
+        ("jpegSize=-1", "jpegsize"),
+        ("jpegSize=1.5", "jpegsize"),
+        ("op_brightness=101", "op_brightness"),
+        ("op_contrast=-101", "op_contrast"),
+        ("op_saturation=1.5", "op_saturation"),
+        ("op_hue=181", "op_hue"),
+        ("op_blur=101", "op_blur"),
+        ("op_blur=-1", "op_blur"),
+        ("op_invert=2", "op_invert"),
+        ("op_colorize=50g", "op_colorize"),
+        ("op_colorize=red", "op_colorize"),
+        ("op_colorize=ff0000,norm,101", "op_colorize"),
+        ("op_colorize=ff0000,norm,1,2", "op_colorize"),
+        ("xmpEmbed=yes", "xmpembed"),
         ("wid=%ff", "wid"),
         ("$none$", "$none$"),
     ] {

@@ -209,9 +209,14 @@ codes! {
     EXPORT_NAME_NUMBERED = "export-name-numbered";
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_NOTE = "export-note";
+    EXPORT_HAS_LOSS = "export-has-loss";
+    EXPORT_NO_XMP = "export-no-xmp";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
     EXPORT_DROPPED = "export-dropped";
     EXPORT_COMMAND_IGNORED = "export-command-ignored";
+    EXPORT_COMMAND_UNSUPPORTED = "export-command-unsupported";
+    EXPORT_COMMAND_ENCODED = "export-command-encoded";
+    EXPORT_COMMAND_NO_PLACE = "export-command-no-place";
     EXPORT_TOO_LARGE = "export-too-large";
     EXPORT_NOTHING = "export-nothing";
     METADATA_SUCCESS = "metadata-success";

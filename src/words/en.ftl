@@ -827,6 +827,12 @@ export-file-error = { $file } could not be exported: { $reason }.
 # $name (Text) file in the archive
 # $reason (Text)
 export-note = { $name }: { $reason }.
+# $name (Text) file in the archive
+# $reason (Text)
+export-has-loss = { $name } has the loss of JPEG that its pyramid has, because it could not be made of the original: { $reason }.
+# $name (Text) file in the archive
+# $reason (Text)
+export-no-xmp = { $name } has no XMP metadata, because that of the original could not be read: { $reason }.
 # $count (Number) files in it
 # $bytes (Bytes)
 # $address (Text) where it is
@@ -840,7 +846,13 @@ export-zip-success =
 # $type (Text) its type
 export-dropped = { $asset } is left out: assets of the type { $type } cannot be exported.
 # $command (Text) name of an image-serving command
-export-command-ignored = The command { $command } had no effect: exports have no use for it.
+export-command-ignored = The command { $command } had no effect: there is no such image-serving command.
+# $command (Text) name of an image-serving command
+export-command-unsupported = The command { $command } had no effect: it is not supported.
+# $command (Text) what was written
+export-command-encoded = { $command } had no effect: its = or & is percent-encoded, which makes it part of a value; between commands and values they stand as they are.
+# $command (Text) name of an image-serving command
+export-command-no-place = The command { $command } had no effect: the files that are made have no place for it.
 # $bytes (Bytes)
 # $limit (Bytes)
 export-too-large = The export would have { SIZE($bytes) }, which is more than the { SIZE($limit) } allowed. Export fewer assets at a time.

@@ -11,6 +11,7 @@ use prepress::model::kind::JobKind;
 use prepress::store::exports::Export;
 use serde_json::{Value, json};
 
+use crate::pages::mosaic;
 use crate::world::{Done, World, directory, jpeg, png, read};
 
 /// A tool's words; it must succeed.
@@ -282,4 +283,155 @@ async fn what_has_expired_is_removed() {
     world.run(JobKind::Export, originals(&["a|999".to_owned()])).await;
     world.run(JobKind::Export, originals(&assets)).await.succeeded();
     assert_eq!(folders(), [second.run.0, third.run.0, last_export(&world).await.run.0]);
+}
+
+/// A picture that JPEG blurs: a checkerboard of colours, a pixel each.
+fn sharp(side: u32) -> image::RgbImage {
+    image::RgbImage::from_fn(side, side, |x, y| match (x + y) % 3 {
+        0 => image::Rgb([255, 0, x as u8]),
+        1 => image::Rgb([0, 255, y as u8]),
+        _ => image::Rgb([(x * y) as u8, 0, 255]),
+    })
+}
+
+fn as_png(picture: &image::RgbImage) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// The samples of a picture, read by an independent tool.
+fn samples(world: &World, file: &Path) -> Vec<u8> {
+    let raw = world.folder.path().join("samples.raw");
+    tool("vips", &["rawsave", text(file), text(&raw)]);
+    read(&raw)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_loss_of_its_own_is_made_of_the_original() {
+    let world = World::new().await;
+    let picture = sharp(300);
+    world.put("in/sharp.png", &as_png(&picture));
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let assets = handles(&world).await;
+    for fmt in ["png", "png-alpha", "tif", "tif,,lzw", "webp,,lossless"] {
+        let done = world.run(JobKind::Export, converted(&assets, &format!("fmt={fmt}"))).await.succeeded();
+        let files = unpacked(&world).await;
+        assert!(samples(&world, files.values().next().unwrap()) == *picture.as_raw(), "{fmt}: {}", done.text());
+        assert_eq!((done.counters.success, done.counters.warning), (2, 0), "{}", done.text());
+    }
+    let part = tool("vips", &["getpoint", text(&crop_of(&world, &assets, "crop=7,9,50,40&fmt=png").await), "3", "4"]);
+    let [red, green, blue] = picture.get_pixel(10, 13).0;
+    assert_eq!(part, format!("{red} {green} {blue}"));
+    // What has more loss than the pyramid is made of the pyramid.
+    let far = |quality: u8| {
+        let (world, assets, picture) = (&world, &assets, &picture);
+        async move {
+            let file = crop_of(world, assets, &format!("fmt=jpeg&qlt={quality},1")).await;
+            let seen = samples(world, &file);
+            let sum: u64 = seen.iter().zip(picture.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            sum as f64 / seen.len() as f64
+        }
+    };
+    let (little, much) = (far(95).await, far(94).await);
+    assert!(little < 6.0 && much > 20.0, "{little} {much}");
+}
+
+/// The one file of an export.
+async fn crop_of(world: &World, assets: &[String], modifier: &str) -> PathBuf {
+    world.run(JobKind::Export, converted(assets, modifier)).await.succeeded();
+    unpacked(world).await.into_values().next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_of_the_original_is_edited_as_the_asset_was() {
+    let world = World::new().await;
+    let picture = sharp(120);
+    world.put("in/cut.png", &as_png(&picture));
+    let mut order = directory("in");
+    order["manualCropOptions"] = json!({ "left": 11, "right": 9, "top": 5, "bottom": 15 });
+    world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let file = crop_of(&world, &handles(&world).await, "fmt=png").await;
+    let part = image::imageops::crop_imm(&picture, 11, 5, 100, 100).to_image();
+    assert!(samples(&world, &file) == *part.as_raw());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_drawn_anew_from_its_document() {
+    let world = World::new().await;
+    let picture = sharp(60);
+    // At 72 dpi a page has a pixel for each point.
+    world.put("in/page.pdf", &mosaic(&picture));
+    let mut order = directory("in");
+    order["pdfOptions"] =
+        json!({ "process": "Rasterize", "resolution": 72.0, "colorspace": "Rgb", "pdfCatalog": false });
+    let done = world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let rows = world.query("SELECT id FROM asset WHERE asset_type = 'Image'").await;
+    assert_eq!(rows.len(), 1, "{}", done.text());
+    let page = [format!("a|{}", rows[0][0])];
+    let seen = samples(&world, &crop_of(&world, &page, "fmt=png").await);
+    let wrong = seen.iter().zip(picture.as_raw()).filter(|(a, b)| a.abs_diff(**b) > 1).count();
+    assert_eq!((seen.len(), wrong), (picture.as_raw().len(), 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_original_that_cannot_be_read_leaves_the_pyramid_with_a_warning() {
+    let world = World::new().await;
+    world.put("in/sharp.png", &as_png(&sharp(100)));
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let assets = handles(&world).await;
+    let blob = world.query("SELECT blob FROM asset").await[0][0].as_str().unwrap().to_owned();
+    std::fs::remove_file(world.blobs.path(&blob).unwrap()).unwrap();
+    let done = world.run(JobKind::Export, converted(&assets, "fmt=png")).await.succeeded();
+    let line = "sharp.png has the loss of JPEG that its pyramid has, because it could not be made of the original:";
+    assert!(done.text().contains(line), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.warning, done.counters.error), (2, 1, 0));
+    assert_eq!(names(&world).await, ["sharp.png"]);
+    // Nobody needs it for what is made of the pyramid anyway.
+    let done = world.run(JobKind::Export, converted(&assets, "qlt=80")).await.succeeded();
+    assert_eq!(done.counters.warning, 0, "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_of_the_original_goes_along_where_it_is_asked_for() {
+    let world = World::new().await;
+    world.put("in/shoe.jpg", &jpeg(80, 1));
+    let original = world.ingest("in/shoe.jpg");
+    tool("exiftool", &["-q", "-overwrite_original", "-XMP-dc:Title=Red shoe", text(&original)]);
+    world.run(JobKind::UploadDirectory, directory("in")).await.succeeded();
+    let assets = handles(&world).await;
+    let title = |file: &Path| tool("exiftool", &["-s3", "-XMP-dc:Title", text(file)]);
+    for fmt in ["jpeg", "tif", "pjpeg&qlt=95"] {
+        let file = crop_of(&world, &assets, &format!("wid=20&xmpEmbed=1&fmt={fmt}")).await;
+        assert_eq!(title(&file), "Red shoe", "{fmt}");
+        assert_eq!(title(&crop_of(&world, &assets, &format!("wid=20&fmt={fmt}")).await), "", "{fmt}");
+    }
+    let done = world.run(JobKind::Export, converted(&assets, "fmt=png&xmpEmbed=1")).await.succeeded();
+    let line = "The command xmpembed had no effect: the files that are made have no place for it.";
+    assert!(done.text().contains(line), "{}", done.text());
+    let blob = world.query("SELECT blob FROM asset").await[0][0].as_str().unwrap().to_owned();
+    std::fs::remove_file(world.blobs.path(&blob).unwrap()).unwrap();
+    let done = world.run(JobKind::Export, converted(&assets, "xmpEmbed=1")).await.succeeded();
+    let line = "shoe.jpg has no XMP metadata, because that of the original could not be read:";
+    assert!(done.text().contains(line), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.warning), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_carried_out_is_told_with_its_reason() {
+    let world = uploaded().await;
+    let modifier = "wid=20&text=a&widht=3&hei%3D200&jpegSize=5&fmt=png";
+    let done = world.run(JobKind::Export, converted(&handles(&world).await[..1], modifier)).await.succeeded();
+    for line in [
+        "The command text had no effect: it is not supported.",
+        "The command widht had no effect: there is no such image-serving command.",
+        "hei%3d200 had no effect: its = or & is percent-encoded",
+        "The command jpegsize had no effect: the files that are made have no place for it.",
+    ] {
+        assert!(done.text().contains(line), "{line}\n{}", done.text());
+    }
+    assert_eq!(done.counters.warning, 4);
+    // A file that becomes too large is an error of its own.
+    let done = world.run(JobKind::Export, converted(&handles(&world).await[..2], "qlt=100&jpegSize=1&wid=2000")).await;
+    assert!(done.text().contains("a.jpg could not be exported: jpegSize: it has"), "{}", done.text());
 }

@@ -85,6 +85,17 @@ pub fn brochure() -> Vec<u8> {
     pdf(&[first, second])
 }
 
+/// A document of one page that has a square point for each pixel of a picture.
+pub fn mosaic(picture: &image::RgbImage) -> Vec<u8> {
+    let (width, height) = picture.dimensions();
+    let mut content = String::new();
+    for (x, y, pixel) in picture.enumerate_pixels() {
+        let [red, green, blue] = pixel.0.map(|sample| f64::from(sample) / 255.0);
+        writeln!(content, "{red:.4} {green:.4} {blue:.4} rg {x} {} 1 1 re f", height - 1 - y).unwrap();
+    }
+    pdf(&[PageOf { size: (width, height), ..page(&content) }])
+}
+
 /// A document with a word a page; the pages with these numbers are larger than anything that can be drawn.
 pub fn booklet(words: &[&str], too_large: &[usize]) -> Vec<u8> {
     let mut pages: Vec<PageOf> = words.iter().map(|word| page(&text(word, 20, 100))).collect();

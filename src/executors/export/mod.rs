@@ -9,6 +9,7 @@
 //! An attempt after the first one renders nothing again that was committed; the archive is written anew from what lies
 //! there.
 
+mod convert;
 mod order;
 mod pack;
 mod plan;
@@ -21,17 +22,17 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::pictures::Unmade;
-use super::{Bytes, Context, Executor, Failure, Item, Workshop, reason};
+use super::{Context, Executor, Failure, Item, Workshop, reason};
 use crate::assets::blobs::BlobError;
 use crate::assets::exports::ExportFiles;
 use crate::media::Note;
-use crate::media::errand::Render;
 use crate::model::job::ExportJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
 use crate::store::exports::Export as Archive;
 use crate::store::jobs::attempt::ItemReport;
+use convert::View;
 use order::Conversion;
 use plan::{Entry, Plan};
 pub use sweep::remove_expired;
@@ -82,17 +83,12 @@ impl Export {
         conversion: Option<Arc<Conversion>>,
         files: ExportFiles,
     ) -> Result<(), Failure> {
-        let (workshop, progress, asset) = (self.workshop.clone(), context.clone(), entry.clone());
-        let is_rendered = entry.is_converted && conversion.is_some();
-        let make = move |stop: &dyn Fn() -> bool| {
-            let _working = progress.working_on(&asset.target);
-            make(&workshop, &asset, conversion.as_deref(), &files, stop)
-        };
-        // An original is handed out as it is, whatever its bytes do to whoever reads them.
-        let made = if is_rendered {
-            self.workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), make).await
-        } else {
-            self.workshop.export_mount().work(make).await?
+        let made = match conversion.filter(|_| entry.is_converted) {
+            Some(conversion) => {
+                let view = View { entry: entry.clone(), conversion, files, xmp: None };
+                convert::converted(&self.workshop, context, view).await
+            }
+            None => self.hand_out(context, entry.clone(), files).await,
         };
         let report = match made {
             Ok(made) => success(&entry, made),
@@ -101,6 +97,17 @@ impl Export {
         };
         context.commit(Item(entry.key()), Effect::Nothing, move |_| report).await?;
         Ok(())
+    }
+
+    /// An original is handed out as it is, whatever its bytes do to whoever reads them.
+    async fn hand_out(&self, context: &Context, entry: Entry, files: ExportFiles) -> Result<Made, Unmade> {
+        let (workshop, progress) = (self.workshop.clone(), context.clone());
+        let work = move |stop: &dyn Fn() -> bool| {
+            let _working = progress.working_on(&entry.target);
+            files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;
+            Ok(Made { bytes: entry.bytes, ..Made::default() })
+        };
+        self.workshop.export_mount().work(work).await?
     }
 
     async fn pack(&self, context: &Context, plan: Plan, files: ExportFiles) -> Result<(), Failure> {
@@ -157,50 +164,32 @@ impl Export {
 }
 
 /// A file that lies beside the others.
+#[derive(Default)]
 struct Made {
     bytes: u64,
-    note: Option<Note>,
+    notes: Vec<Note>,
+    /// Why it shows the loss of the pyramid, though it has none of its own.
+    loss: Option<Message>,
+    /// Why it has no XMP, though it shall have that of the original.
+    no_xmp: Option<Message>,
 }
 
-/// Makes the file of an asset. Blocks.
-fn make(
-    workshop: &Workshop,
-    entry: &Entry,
-    conversion: Option<&Conversion>,
-    files: &ExportFiles,
-    stop: &dyn Fn() -> bool,
-) -> Result<Made, Unmade> {
-    match conversion.filter(|_| entry.is_converted) {
-        Some(conversion) => {
-            workshop.blobs.verify(&entry.blob, stop)?;
-            let pyramid = workshop.blobs.read(&entry.blob)?;
-            files.keep_part(entry.asset, |view| {
-                let profiles = conversion.profiles();
-                let viewed = Render::send(&workshop.crew, &conversion.commands, profiles, (&pyramid, view), stop)?;
-                Ok(Made { bytes: viewed.bytes, note: viewed.note })
-            })
-        }
-        None => {
-            files.keep_original(entry.asset, &workshop.blobs, &entry.blob, stop)?;
-            Ok(Made { bytes: entry.bytes, note: None })
-        }
-    }
-}
-
-fn success(entry: &Entry, Made { bytes, note }: Made) -> ItemReport {
+fn success(entry: &Entry, Made { bytes, notes, loss, no_xmp }: Made) -> ItemReport {
     let message =
         Message::new("export-file-success").with("file", entry.file.clone()).with("name", entry.target.clone());
     let line = LogLine::new(LogType::ExportJobRenderFileSuccess, message);
-    let remark = note.map(|note| {
-        let message =
-            Message::new("export-note").with("name", entry.target.clone()).with("reason", reason::other(note));
-        LogLine::new(LogType::ExportJobWarning, message)
-    });
+    let name = || entry.target.clone();
+    let notes =
+        notes.iter().map(|note| Message::new("export-note").with("name", name()).with("reason", reason::other(note)));
+    let loss = loss.map(|why| Message::new("export-has-loss").with("name", name()).with("reason", why));
+    let no_xmp = no_xmp.map(|why| Message::new("export-no-xmp").with("name", name()).with("reason", why));
+    let remarks: Vec<LogLine> =
+        notes.chain(loss).chain(no_xmp).map(|message| LogLine::new(LogType::ExportJobWarning, message)).collect();
     let about = |line: LogLine| line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile);
     ItemReport {
         result: json!(bytes),
-        counters: Counters { success: 1, warning: i64::from(note.is_some()), ..Counters::default() },
-        lines: [line].into_iter().chain(remark).map(about).collect(),
+        counters: Counters { success: 1, warning: remarks.len() as i64, ..Counters::default() },
+        lines: [line].into_iter().chain(remarks).map(about).collect(),
     }
 }
 

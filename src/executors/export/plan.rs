@@ -13,12 +13,14 @@ use crate::model::handle;
 use crate::model::id::AssetId;
 use crate::model::job::ExportJob;
 use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::making::Making;
 use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
-use crate::serving::Resolved;
+use crate::serving::{Commands, Ignored, Resolved, Why};
 use crate::store::assets::query::Asset;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
+use crate::store::pictures::KnownAsset;
 
 pub const KEY: &str = "/plan";
 
@@ -46,7 +48,18 @@ pub struct Entry {
     pub blob: String,
     pub bytes: u64,
     pub is_converted: bool,
+    /// What the pyramid was made of, where that is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<Master>,
     pub modified_at: DateTime<Utc>,
+}
+
+/// What pyramids are made of, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Master {
+    pub blob: String,
+    pub file_name: String,
+    pub making: Making,
 }
 
 impl Entry {
@@ -79,10 +92,11 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     let company = context.store().company(context.run.company).await?;
     let company = company.ok_or_else(|| outdated("the company of the job is no longer there"))?;
     let assets = found(&export.order, context, &mut report).await?;
+    let mut masters = masters(context, &assets, resolved.as_ref()).await?;
     let mut entries = Vec::new();
     for asset in assets {
         match choose(&asset, &company.root_path, resolved.as_ref()) {
-            Choice::Take(entry) => entries.push(entry),
+            Choice::Take(entry) => entries.push(Entry { master: masters.remove(&entry.asset), ..entry }),
             Choice::Drop => {
                 let message = Message::new("export-dropped")
                     .with("asset", asset.name.clone())
@@ -111,6 +125,25 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     Ok(plan)
 }
 
+/// The masters of assets, if they are needed.
+async fn masters(
+    context: &Context,
+    assets: &[Asset],
+    resolved: Option<&Resolved>,
+) -> Result<HashMap<AssetId, Master>, Failure> {
+    let are_needed = |commands: &Commands| commands.keeps_all() || commands.takes_xmp();
+    if !resolved.is_some_and(|resolved| are_needed(&resolved.commands)) {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
+    let known = context.store().assets_numbered(context.run.company, &ids).await?;
+    let master = |known: KnownAsset| {
+        let (blob, making) = (known.master.blob, known.master.making);
+        (known.id, Master { blob, file_name: known.file_name, making })
+    };
+    Ok(known.into_iter().map(master).collect())
+}
+
 fn used(formats: BTreeMap<String, String>, are_needed: bool) -> BTreeMap<String, String> {
     if are_needed { formats } else { BTreeMap::new() }
 }
@@ -124,12 +157,7 @@ fn merge(into: &mut ItemReport, other: ItemReport) {
 fn without_effect(order: &ExportJob, resolved: Option<&Resolved>) -> Vec<LogLine> {
     let warn = |message| LogLine::new(LogType::ExportJobWarning, message);
     match resolved {
-        Some(resolved) => {
-            let ignored = resolved.ignored.iter();
-            ignored
-                .map(|command| warn(Message::new("export-command-ignored").with("command", command.clone())))
-                .collect()
-        }
+        Some(resolved) => resolved.ignored.iter().map(|ignored| warn(in_vain(ignored))).collect(),
         None => {
             let given = [("is_modifier", &order.is_modifier), ("macro", &order.image_preset)];
             let given = given.into_iter().filter(|(_, text)| text.as_ref().is_some_and(|text| !text.trim().is_empty()));
@@ -140,6 +168,16 @@ fn without_effect(order: &ExportJob, resolved: Option<&Resolved>) -> Vec<LogLine
                 })
                 .collect()
         }
+    }
+}
+
+fn in_vain(Ignored { command, why }: &Ignored) -> Message {
+    let command = command.clone();
+    match why {
+        Why::NotSupported => Message::new("export-command-unsupported").with("command", command),
+        Why::Unknown => Message::new("export-command-ignored").with("command", command),
+        Why::Encoded => Message::new("export-command-encoded").with("command", command),
+        Why::NoPlace => Message::new("export-command-no-place").with("command", command),
     }
 }
 
@@ -224,6 +262,7 @@ fn original(asset: &Asset, root: &str) -> Entry {
         blob: asset.blob.clone(),
         bytes: asset.bytes.unsigned_abs(),
         is_converted: false,
+        master: None,
         modified_at: asset.modified_at,
     }
 }
@@ -328,6 +367,7 @@ mod tests {
             blob: String::new(),
             bytes: 0,
             is_converted: true,
+            master: None,
             modified_at: DateTime::UNIX_EPOCH,
         };
         let mut entries = ["shoe.jpg", "Shoe.jpg", "SHOE.JPG", "shoe-1.jpg", "shoe.png", "note", "Note"].map(entry);

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::archive::ArchiveError;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
-pub use picture::{CountPages, Optimize, ReadLayers, ReadMetadata, ReadSpace};
+pub use picture::{CountPages, Optimize, ReadLayers, ReadMetadata, ReadPacket, ReadSpace};
 pub use sheet::TakeRows;
-pub use view::{CheckProfile, Profiles, Render, Viewed};
+pub use view::{CheckProfile, Profiles, Render, Sight, Viewed};
 pub(crate) use work::work;
 
 /// Something to be done.
@@ -44,6 +44,7 @@ pub trait Errand: Into<Order> {
 pub enum Order {
     Optimize(Box<Optimize>),
     Metadata(ReadMetadata),
+    Packet(ReadPacket),
     Layers(ReadLayers),
     CountPages(CountPages),
     Space(ReadSpace),
@@ -68,6 +69,7 @@ macro_rules! orders {
 orders! {
     Optimize => Order::Optimize,
     ReadMetadata => Order::Metadata,
+    ReadPacket => Order::Packet,
     ReadLayers => Order::Layers,
     CountPages => Order::CountPages,
     ReadSpace => Order::Space,

@@ -1,7 +1,7 @@
 //! Errands over pictures and what they say about themselves.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -14,13 +14,16 @@ use super::super::decode::{Cancel, Layers, NEVER, count_pages, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
-use super::super::metadata::{Metadata, metadata};
+use super::super::metadata::{Metadata, metadata, packet};
 use super::super::options::{ColorManagement, Options};
 use super::super::{Optimized, Outputs, optimize};
 use super::{Desk, Errand, Files};
 
 /// The largest ICC profile that is taken in, in bytes. Those of presses have a few megabytes.
 const LARGEST_PROFILE: u64 = 32 << 20;
+
+/// The largest XMP packet: none that is larger is taken out of a file.
+const LARGEST_PACKET: u64 = 16 << 20;
 
 /// Makes the pyramid, the thumbnail and the mask of a picture. Files: the picture, then where these three go, then the profiles
 /// that the options name.
@@ -104,13 +107,21 @@ fn in_words(error: MediaError) -> MediaError {
 }
 
 pub(super) fn read_profile(file: File) -> Result<Arc<[u8]>, MediaError> {
-    let failed = |source| MediaError::Io { doing: "read a colour profile".to_owned(), source };
+    read_whole(file, "read a colour profile", LARGEST_PROFILE).map(Arc::from)
+}
+
+pub(super) fn read_packet(file: File) -> Result<Vec<u8>, MediaError> {
+    read_whole(file, "read an XMP packet", LARGEST_PACKET)
+}
+
+fn read_whole(file: File, doing: &str, limit: u64) -> Result<Vec<u8>, MediaError> {
+    let failed = |source| MediaError::Io { doing: doing.to_owned(), source };
     let mut content = Content::from(file).open().map_err(failed)?;
-    let bytes = read_at_most(&mut content, LARGEST_PROFILE + 1).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST_PROFILE {
-        return Err(MediaError::SourceTooLarge { bytes: bytes.len() as u64, limit: LARGEST_PROFILE });
+    let bytes = read_at_most(&mut content, limit + 1).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(MediaError::SourceTooLarge { bytes: bytes.len() as u64, limit });
     }
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 /// What a file says about itself. File: it.
@@ -126,6 +137,26 @@ impl Errand for ReadMetadata {
 
     fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<Metadata, MediaError> {
         metadata(files.next("the file")?, self.format).map_err(|error| MediaError::reading(self.format, error))
+    }
+}
+
+/// Writes down the XMP packet of a file as it is, and says whether there is one. Files: it, and where the packet goes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadPacket {
+    pub format: Format,
+}
+
+impl Errand for ReadPacket {
+    const NAME: &'static str = "the reader of metadata";
+    type Answer = bool;
+    type Error = MediaError;
+
+    fn carry_out(self, mut files: Files, _desk: &mut Desk) -> Result<bool, MediaError> {
+        let (file, mut out) = (files.next("the file")?, files.next("the packet")?);
+        let packet = packet(file, self.format).map_err(|error| MediaError::reading(self.format, error))?;
+        let Some(packet) = packet else { return Ok(false) };
+        out.write_all(&packet).map_err(MediaError::writing("XMP packet"))?;
+        Ok(true)
     }
 }
 

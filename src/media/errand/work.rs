@@ -35,6 +35,7 @@ fn serve() -> io::Result<()> {
         let said = match errand {
             Order::Optimize(errand) => carry_out(*errand, files, &mut desk),
             Order::Metadata(errand) => carry_out(errand, files, &mut desk),
+            Order::Packet(errand) => carry_out(errand, files, &mut desk),
             Order::Layers(errand) => carry_out(errand, files, &mut desk),
             Order::CountPages(errand) => carry_out(errand, files, &mut desk),
             Order::Space(errand) => carry_out(errand, files, &mut desk),

@@ -94,6 +94,16 @@ pub(in crate::media) fn metadata(source: impl Into<Content>, format: Format) -> 
     Ok(said)
 }
 
+/// The XMP packet of a file, as it is.
+pub(in crate::media) fn packet(source: impl Into<Content>, format: Format) -> io::Result<Option<Vec<u8>>> {
+    let mut left_out = BTreeSet::new();
+    let packet = Blocks::read(&source.into(), format, &mut left_out)?.xmp;
+    match left_out.first().filter(|_| packet.is_none()) {
+        Some(left_out) => Err(io::Error::new(io::ErrorKind::InvalidData, left_out.to_string())),
+        None => Ok(packet),
+    }
+}
+
 /// What a PDF says: its XMP packet, and for what is not in that, its information dictionary.
 pub fn of_pdf(information: &Information) -> Metadata {
     let mut said = Metadata::default();

@@ -63,18 +63,20 @@ mod carried {
         tile: u32,
         quality: u8,
         chroma: Chroma,
+        lossless: bool,
         thumbnail_side: u32,
         thumbnail_quality: u8,
     }
 
     pub fn serialize<S: Serializer>(options: &Options, serializer: S) -> Result<S::Ok, S::Error> {
-        let Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, .. } = *options;
-        Carried { tile, quality, chroma, thumbnail_side, thumbnail_quality }.serialize(serializer)
+        let Options { tile, quality, chroma, lossless, thumbnail_side, thumbnail_quality, .. } = *options;
+        Carried { tile, quality, chroma, lossless, thumbnail_side, thumbnail_quality }.serialize(serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Options, D::Error> {
-        let Carried { tile, quality, chroma, thumbnail_side, thumbnail_quality } = Carried::deserialize(deserializer)?;
-        Ok(Options { tile, quality, chroma, thumbnail_side, thumbnail_quality, ..Options::default() })
+        let Carried { tile, quality, chroma, lossless, thumbnail_side, thumbnail_quality } =
+            Carried::deserialize(deserializer)?;
+        Ok(Options { tile, quality, chroma, lossless, thumbnail_side, thumbnail_quality, ..Options::default() })
     }
 }
 

@@ -6,7 +6,8 @@
 //! * Pictures with alpha that shows have RGBA tiles, compressed without loss (Deflate with the horizontal predictor).
 //!   JPEG has no alpha, a mask in a file of its own would have to be published, renamed and deleted together with its
 //!   picture, and cut-outs with their plain backgrounds are what Deflate does well. Every reader of TIFF understands it.
-//! * CMYK, which is kept only when it is asked for, and masks are compressed without loss as well.
+//! * CMYK, which is kept only when it is asked for, and masks are compressed without loss as well; and so is everything
+//!   where the options want no loss, for exports that have none of their own.
 //! * The ICC profile, the resolution and the upright orientation stand on every page.
 //! * Files that grow beyond four gigabytes are BigTIFF.
 
@@ -182,7 +183,7 @@ impl<'a, W: Write + Seek> Builder<'a, W> {
                     page.set(tag::JPEG_TABLES, Field::Elsewhere(tables));
                 }
             }
-            Coding::Deflate => {
+            Coding::Deflate(_) => {
                 const STRAIGHT_ALPHA: u16 = 2;
                 const HORIZONTAL: u16 = 2;
                 page.set(tag::COMPRESSION, Field::short(8));
@@ -230,6 +231,7 @@ pub(crate) mod tag {
     pub const PLANAR: u16 = 284;
     pub const RESOLUTION_UNIT: u16 = 296;
     pub const PREDICTOR: u16 = 317;
+    pub const XMP: u16 = 700;
     pub const TILE_WIDTH: u16 = 322;
     pub const TILE_HEIGHT: u16 = 323;
     pub const TILE_OFFSETS: u16 = 324;

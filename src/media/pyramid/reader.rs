@@ -78,6 +78,8 @@ impl Pyramid {
         let (layout, coding) = match (number(&mut tags, Tag::Compression)?, meaning, samples) {
             (7, BLACK_IS_ZERO, 1) => (Layout::Gray, Coding::jpeg(&mut tags)?),
             (7, YCBCR, 3) => (Layout::Rgb, Coding::jpeg(&mut tags)?),
+            (8, BLACK_IS_ZERO, 1) => (Layout::Gray, Coding::Deflate),
+            (8, RGB, 3) => (Layout::Rgb, Coding::Deflate),
             (8, RGB, 4) => (Layout::Rgba, Coding::Deflate),
             (8, SEPARATED, 4) => (Layout::Cmyk, Coding::Deflate),
             _ => return Err(foreign("its compression or its samples")),
@@ -94,6 +96,11 @@ impl Pyramid {
 
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// Its pixels are not quite those of the picture that it was made of.
+    pub fn has_loss(&self) -> bool {
+        matches!(self.coding, Coding::Jpeg(_))
     }
 
     pub fn profile(&self) -> Option<&[u8]> {

@@ -18,7 +18,16 @@ const FULL_CHROMA_QUALITY: u8 = 90;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Coding {
     Jpeg { quality: u8, halves_chroma: bool },
-    Deflate,
+    Deflate(Effort),
+}
+
+/// How much time compression without loss may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Effort {
+    /// For what is kept.
+    Usual,
+    /// For what is read once.
+    Little,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +56,10 @@ fn halves_chroma(quality: u8, chroma: Chroma) -> bool {
 
 impl Coder {
     pub fn new(layout: Layout, options: &Options) -> Self {
-        let coding = if layout.has_alpha() || layout == Layout::Cmyk {
-            Coding::Deflate
+        let coding = if options.lossless {
+            Coding::Deflate(Effort::Little)
+        } else if layout.has_alpha() || layout == Layout::Cmyk {
+            Coding::Deflate(Effort::Usual)
         } else {
             let (quality, chroma) = (options.quality, options.chroma);
             Coding::Jpeg { quality, halves_chroma: halves_chroma(quality, chroma) }
@@ -58,7 +69,7 @@ impl Coder {
 
     /// For masks, whose edges must stay as they are.
     pub fn lossless(layout: Layout, options: &Options) -> Self {
-        Self { layout, tile: options.tile, coding: Coding::Deflate }
+        Self { layout, tile: options.tile, coding: Coding::Deflate(Effort::Usual) }
     }
 
     pub fn encode(&self, band: &Band<'_>, column: u32) -> Result<Vec<u8>, MediaError> {
@@ -67,7 +78,7 @@ impl Coder {
             Coding::Jpeg { quality, halves_chroma } => {
                 self.jpeg(&pixels, quality, halves_chroma).map(|stream| Segments::of(&stream).without_tables())
             }
-            Coding::Deflate => self.deflate(pixels),
+            Coding::Deflate(effort) => self.deflate(pixels, effort),
         }
     }
 
@@ -131,14 +142,18 @@ impl Coder {
         Ok(stream)
     }
 
-    fn deflate(&self, mut pixels: Vec<u8>) -> Result<Vec<u8>, MediaError> {
+    fn deflate(&self, mut pixels: Vec<u8>, effort: Effort) -> Result<Vec<u8>, MediaError> {
         let samples = self.layout.samples();
         for row in pixels.chunks_exact_mut(self.tile as usize * samples) {
             for i in (samples..row.len()).rev() {
                 row[i] = row[i].wrapping_sub(row[i - samples]);
             }
         }
-        let mut encoder = ZlibEncoder::new(Vec::with_capacity(pixels.len() / 4), Compression::default()); // bounded: by the largest tile
+        let level = match effort {
+            Effort::Usual => Compression::default(),
+            Effort::Little => Compression::fast(),
+        };
+        let mut encoder = ZlibEncoder::new(Vec::with_capacity(pixels.len() / 4), level); // bounded: by the largest tile
         encoder.write_all(&pixels).and_then(|()| encoder.finish()).map_err(MediaError::writing(FAILED))
     }
 }

@@ -169,10 +169,11 @@ fn rotate(
     mode: ResMode,
     bounds: Bounds<'_>,
 ) -> Result<Raster, MediaError> {
-    let Askew { columns, rows, flip, angle, middle } = askew;
+    let Askew { columns, rows, factor, flip, angle, middle } = askew;
     let (full, scale) = (pyramid.size(), plan.scale.0.max(plan.scale.1));
-    let size = |length: f64| (length * scale).round().max(1.0).min(f64::from(u32::MAX)) as u32;
-    let (width, height) = (size(columns.len()), size(rows.len()));
+    let scales = (scale * factor.0, scale * factor.1);
+    let size = |length: f64| length.round().max(1.0).min(f64::from(u32::MAX)) as u32;
+    let (width, height) = (size(columns.len() * scales.0), size(rows.len() * scales.1));
     bounds.limits.check_size(width.into(), height.into())?;
     bounds
         .limits
@@ -182,17 +183,18 @@ fn rotate(
         end: crop.end.clamp(0.0, f64::from(length)),
     };
     let (wide, high) = (inside(columns, full.0), inside(rows, full.1));
-    let upright = Plan { width, height, scale: (scale, scale), kind: Kind::Nothing };
+    let area = Place { x: 0, y: 0, width, height };
+    let upright = Plan { width, height, scale: scales, area, kind: Kind::Nothing };
     let layout = with_alpha(pyramid.layout());
     let flat = if wide.len() <= 0.0 || high.len() <= 0.0 {
         blank(&upright, layout, bounds.limits)?
     } else {
-        let at = |part: Span, crop: Span, most: u32| {
+        let at = |part: Span, crop: Span, scale: f64, most: u32| {
             let start = ((part.start - crop.start) * scale).round().clamp(0.0, f64::from(most));
             let end = ((part.end - crop.start) * scale).round().clamp(0.0, f64::from(most));
             (start as u32, (end - start).max(1.0) as u32)
         };
-        let ((x, across), (y, down)) = (at(wide, columns, width), at(high, rows, height));
+        let ((x, across), (y, down)) = (at(wide, columns, scales.0, width), at(high, rows, scales.1, height));
         let part = cut(pyramid, wide, high, (across, down), mode, bounds)?;
         put(part, Place { x, y, width: across, height: down }, &upright, bounds.limits)?
     };
@@ -205,7 +207,13 @@ fn rotate(
     let finer = (scale / plan.scale.0, scale / plan.scale.1);
     view.par_chunks_exact_mut(plan.width as usize * samples).enumerate().for_each(|(row, pixels)| {
         let down = (row as f64 + 0.5 - middle.1) * finer.1;
-        for (column, pixel) in pixels.chunks_exact_mut(samples).enumerate() {
+        // What was taken away around it does not come back.
+        if !plan.area.rows().contains(&(row as u32)) {
+            return;
+        }
+        let columns = plan.area.columns();
+        let inside = pixels.chunks_exact_mut(samples).enumerate();
+        for (column, pixel) in inside.skip(columns.start as usize).take(columns.len()) {
             let across = (column as f64 + 0.5 - middle.0) * finer.0;
             let x = cos * across + sin * down + half.0 - 0.5;
             let y = cos * down - sin * across + half.1 - 0.5;

@@ -135,10 +135,41 @@ impl Target {
         {
             return Ok((apply(direct.as_ref(), &inks, 4, self.samples())?, None));
         }
-        let converter = Converter::to_srgb(Layout::Cmyk, profile, (None, self.blacks));
-        let note = converter.notes.iter().find(|note| **note == Note::CmykByFormula).copied();
-        let srgb = converter.apply(Layout::Cmyk, inks.into())?.into_owned();
+        let (srgb, note) = inks_as_srgb(inks, profile, self.blacks)?;
         Ok((self.of_srgb(srgb)?, note))
+    }
+
+    /// The colours of the view in sRGB, for what is done to them before they become those of the file.
+    pub fn as_srgb(
+        &self,
+        view: Raster,
+        profile: Option<&[u8]>,
+        fallback: Option<&[u8]>,
+    ) -> Result<(Colors, Option<Note>), MediaError> {
+        let (width, height, layout) = (view.width(), view.height(), view.layout());
+        let (colors, alpha) = split(view);
+        let (pixels, note) = if layout.opaque() == Layout::Cmyk {
+            let profile = profile.or(fallback).filter(|profile| IccSpace::of(profile) == Some(IccSpace::Cmyk));
+            inks_as_srgb(colors, profile, self.blacks)?
+        } else {
+            (self.srgb(&colors, layout.opaque(), profile)?, None)
+        };
+        Ok((Colors { width, height, samples: 3, pixels, alpha }, note))
+    }
+
+    /// Colours in sRGB as those of the file.
+    pub fn finish(&self, colors: Colors) -> Result<Colors, MediaError> {
+        let pixels = self.of_srgb(colors.pixels)?;
+        Ok(Colors { samples: self.samples(), pixels, ..colors })
+    }
+
+    /// What `bgColor` is in the colours of the file.
+    pub fn samples_of(&self, color: Color) -> Vec<u8> {
+        match self.pixels {
+            PixelType::Gray => vec![color.gray()],
+            PixelType::Rgb => color.rgb().to_vec(),
+            PixelType::Cmyk => color.cmyk().to_vec(),
+        }
     }
 
     /// Whether inks of this profile are those of the file.
@@ -183,11 +214,7 @@ impl Target {
 
     /// The background in the colours of the file, to which its numbers belong.
     fn background(&self) -> Vec<u8> {
-        match self.pixels {
-            PixelType::Gray => vec![self.background.gray()],
-            PixelType::Rgb => self.background.rgb().to_vec(),
-            PixelType::Cmyk => self.background.cmyk().to_vec(),
-        }
+        self.samples_of(self.background)
     }
 
     /// Without transparency.
@@ -216,6 +243,16 @@ pub(super) struct Colors {
 }
 
 impl Colors {
+    /// Gray as pixels of another kind.
+    pub fn spread(self, pixels: PixelType) -> Self {
+        let (samples, spread): (usize, Vec<u8>) = match pixels {
+            PixelType::Gray => return self,
+            PixelType::Rgb => (3, self.pixels.iter().flat_map(|gray| [*gray; 3]).collect()),
+            PixelType::Cmyk => (4, self.pixels.iter().flat_map(|gray| Color::Gray(*gray).cmyk()).collect()),
+        };
+        Self { samples, pixels: spread, ..self }
+    }
+
     /// Colours and alpha side by side.
     pub fn interleaved(&self) -> Vec<u8> {
         match &self.alpha {
@@ -230,6 +267,24 @@ impl Colors {
             }
         }
     }
+}
+
+fn inks_as_srgb(inks: Vec<u8>, profile: Option<&[u8]>, blacks: Blacks) -> Result<(Vec<u8>, Option<Note>), MediaError> {
+    let converter = Converter::to_srgb(Layout::Cmyk, profile, (None, blacks));
+    let note = converter.notes.iter().find(|note| **note == Note::CmykByFormula).copied();
+    Ok((converter.apply(Layout::Cmyk, inks.into())?.into_owned(), note))
+}
+
+/// The alpha of a view, for which the whole of an opaque one is seen.
+pub(super) fn mask(view: Raster) -> Colors {
+    let (width, height, layout) = (view.width(), view.height(), view.layout());
+    let samples = layout.samples();
+    let pixels = if layout.has_alpha() {
+        view.pixels().chunks_exact(samples).map(|pixel| pixel[samples - 1]).collect()
+    } else {
+        vec![u8::MAX; view.pixels().len() / samples] // bounded: by the pixels there are
+    };
+    Colors { width, height, samples: 1, pixels, alpha: None }
 }
 
 fn split(view: Raster) -> (Vec<u8>, Option<Vec<u8>>) {

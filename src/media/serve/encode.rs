@@ -14,17 +14,27 @@ use super::super::picture::Resolution;
 use super::super::pyramid::container::{CLASSIC_LIMIT, Container, Field, Page, Span};
 use super::super::pyramid::{jpeg_encoder, tag};
 use super::color::Colors;
+use super::palette::{self, Alpha, Indexed};
 use crate::serving::{Commands, Compression, FileFormat, Quality};
 
 /// What a file says about its picture.
+#[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub profile: Option<&'a [u8]>,
     pub resolution: Option<Resolution>,
+    pub xmp: Option<&'a [u8]>,
 }
 
 const FAILED: &str = "converted picture";
 
-pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+/// A file.
+pub(super) struct Encoded {
+    pub bytes: Vec<u8>,
+    /// There is more of it than the format has room for.
+    pub is_xmp_left_out: bool,
+}
+
+pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Encoded, MediaError> {
     let longest = match commands.fmt.format {
         FileFormat::WebP => 16_383,
         _ => 65_535,
@@ -33,15 +43,61 @@ pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) ->
         let (width, height) = (colors.width.into(), colors.height.into());
         return Err(MediaError::TooLarge { width, height, limit: PixelLimit::Side(longest) });
     }
-    match commands.fmt.format {
-        FileFormat::Jpeg => jpeg(colors, commands.qlt, None, facts),
-        // As many scans as encoders make of their own accord.
-        FileFormat::ProgressiveJpeg => jpeg(colors, commands.qlt, Some(commands.pscan.unwrap_or(4)), facts),
-        FileFormat::Png => png(colors, facts),
-        FileFormat::Tiff => tiff(colors, commands, facts),
-        FileFormat::WebP => webp(colors, commands, facts),
-        FileFormat::Gif => gif(colors),
+    let is_jpeg = commands.fmt.format.is_jpeg();
+    let is_xmp_left_out = is_jpeg && facts.xmp.is_some_and(|packet| packet.len() > LARGEST_PACKET);
+    let facts = &Facts { xmp: facts.xmp.filter(|_| !is_xmp_left_out), ..*facts };
+    let bytes = match commands.fmt.format {
+        FileFormat::Jpeg => fitting(commands, |quality| jpeg(colors, quality, None, facts))?,
+        FileFormat::ProgressiveJpeg => {
+            // As many scans as encoders make of their own accord.
+            let scans = Some(commands.pscan.unwrap_or(4));
+            fitting(commands, |quality| jpeg(colors, quality, scans, facts))?
+        }
+        FileFormat::Png => png(colors, facts)?,
+        FileFormat::Png8 => png8(colors, commands, facts)?,
+        FileFormat::Tiff => tiff(colors, commands, facts)?,
+        FileFormat::WebP => webp(colors, commands, facts)?,
+        FileFormat::Gif => gif(colors, commands)?,
+    };
+    Ok(Encoded { bytes, is_xmp_left_out })
+}
+
+/// What a JPEG has before an XMP packet, and the longest one that fits into its segment.
+const PACKET: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+const LARGEST_PACKET: usize = 65_533 - PACKET.len();
+
+/// The file of the quality that is asked for; or of the best below it of which it is no larger than `jpegSize`.
+fn fitting(
+    commands: &Commands,
+    encode: impl Fn(Quality) -> Result<Vec<u8>, MediaError>,
+) -> Result<Vec<u8>, MediaError> {
+    const KILOBYTE: usize = 1024;
+    let whole = encode(commands.qlt)?;
+    let Some(most) = commands.jpeg_size.map(|most| most as usize * KILOBYTE) else { return Ok(whole) };
+    if whole.len() <= most {
+        return Ok(whole);
     }
+    let with = |value| encode(Quality { value, ..commands.qlt });
+    let mut best = with(1)?;
+    if best.len() > most {
+        let why = format!(
+            "jpegSize: it has {} bytes at the least quality, which is more than {} kilobytes",
+            best.len(),
+            most / KILOBYTE
+        );
+        return Err(MediaError::NotDrawn { why });
+    }
+    let (mut fits, mut exceeds) = (1, commands.qlt.value);
+    while exceeds - fits > 1 {
+        let middle = fits + (exceeds - fits) / 2;
+        let file = with(middle)?;
+        if file.len() <= most {
+            (best, fits) = (file, middle);
+        } else {
+            exceeds = middle;
+        }
+    }
+    Ok(best)
 }
 
 fn failed(error: impl std::fmt::Display) -> MediaError {
@@ -66,6 +122,9 @@ fn jpeg(colors: &Colors, quality: Quality, scans: Option<u8>, facts: &Facts<'_>)
     if let Some(profile) = facts.profile {
         encoder.add_icc_profile(profile).map_err(failed)?;
     }
+    if let Some(packet) = facts.xmp {
+        encoder.add_app_segment(1, [PACKET, packet].concat()).map_err(failed)?;
+    }
     let kind = match colors.samples {
         1 => ColorType::Luma,
         3 => ColorType::Rgb,
@@ -84,14 +143,37 @@ fn png(colors: &Colors, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
         (_, false) => png::ColorType::Rgb,
         (_, true) => png::ColorType::Rgba,
     };
+    describe(&mut info, facts);
+    written(info, &colors.interleaved())
+}
+
+/// With a palette; transparency is that of its colours.
+fn png8(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u8>, MediaError> {
+    let quantize = commands.quantize.clone().unwrap_or_default();
+    let Indexed { colors: palette, pixels, .. } = palette::indexed(colors, &quantize, Alpha::Full);
+    let mut info = png::Info::with_size(colors.width, colors.height);
+    info.bit_depth = png::BitDepth::Eight;
+    info.color_type = png::ColorType::Indexed;
+    info.palette = Some(palette.iter().flat_map(|[red, green, blue, _]| [*red, *green, *blue]).collect());
+    if colors.alpha.is_some() {
+        info.trns = Some(palette.iter().map(|[_, _, _, alpha]| *alpha).collect());
+    }
+    describe(&mut info, facts);
+    written(info, &pixels)
+}
+
+fn describe<'a>(info: &mut png::Info<'a>, facts: &Facts<'a>) {
     info.icc_profile = facts.profile.map(Cow::Borrowed);
     info.pixel_dims = facts.resolution.map(|Resolution { x, y }| {
         let per_metre = |dpi: f64| (dpi / 0.0254).round() as u32;
         png::PixelDimensions { xppu: per_metre(x), yppu: per_metre(y), unit: png::Unit::Meter }
     });
+}
+
+fn written(info: png::Info<'_>, pixels: &[u8]) -> Result<Vec<u8>, MediaError> {
     let mut out = Vec::new();
     let mut writer = png::Encoder::with_info(&mut out, info).map_err(failed)?.write_header().map_err(failed)?;
-    writer.write_image_data(&colors.interleaved()).map_err(failed)?;
+    writer.write_image_data(pixels).map_err(failed)?;
     writer.finish().map_err(failed)?;
     Ok(out)
 }
@@ -145,18 +227,13 @@ fn with_profile(file: &[u8], profile: &[u8], colors: &Colors) -> Vec<u8> {
     out
 }
 
-/// 256 colours, and one of them transparent where the alpha is less than half.
-fn gif(colors: &Colors) -> Result<Vec<u8>, MediaError> {
-    /// From 1 (best) to 30 (fastest).
-    const SPEED: i32 = 10;
+/// One of the colours is transparent where the alpha is less than half.
+fn gif(colors: &Colors, commands: &Commands) -> Result<Vec<u8>, MediaError> {
+    let quantize = commands.quantize.clone().unwrap_or_default();
+    let Indexed { colors: palette, clear, pixels } = palette::indexed(colors, &quantize, Alpha::Key);
     let (width, height) = (colors.width as u16, colors.height as u16);
-    let mut pixels = Vec::with_capacity(colors.pixels.len() / colors.samples * 4); // bounded: by the pixels there are
-    for (at, pixel) in colors.pixels.chunks_exact(colors.samples).enumerate() {
-        let is_shown = colors.alpha.as_ref().is_none_or(|alpha| alpha[at] >= 128);
-        let [red, green, blue] = if colors.samples == 1 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
-        pixels.extend(if is_shown { [red, green, blue, 255] } else { [0; 4] });
-    }
-    let frame = gif::Frame::from_rgba_speed(width, height, &mut pixels, SPEED);
+    let palette: Vec<u8> = palette.iter().flat_map(|[red, green, blue, _]| [*red, *green, *blue]).collect();
+    let frame = gif::Frame::from_palette_pixels(width, height, pixels, palette, clear);
     let mut out = Vec::new();
     let mut encoder = gif::Encoder::new(&mut out, width, height, &[]).map_err(failed)?;
     encoder.write_frame(&frame).map_err(failed)?;
@@ -231,6 +308,10 @@ fn tiff(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Vec<u
     if let Some(profile) = facts.profile {
         let span: Span = container.append(profile).map_err(MediaError::writing(FAILED))?;
         page.set(tag::ICC_PROFILE, Field::Elsewhere(span));
+    }
+    if let Some(packet) = facts.xmp {
+        let span = container.append(packet).map_err(MediaError::writing(FAILED))?;
+        page.set(tag::XMP, Field::Elsewhere(span));
     }
     container.finish(vec![page]).map_err(MediaError::writing(FAILED))?;
     drop(container);

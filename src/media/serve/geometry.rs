@@ -1,11 +1,16 @@
 //! Where a picture lies in a view.
 //!
-//! Commands take effect in the order of the protocol: the crop of the source, flip, rotation (together the composite
-//! picture), the region of it that is asked for, and the scale that brings the region into the view. All of it is one
-//! linear map on each axis, so that only the pixels that are seen need to be looked at.
+//! Commands take effect in the order of the protocol (layer transforms, view transform for images): the crop of the source, its
+//! size as a layer, flip, rotation, what is added around it (together the composite picture), the region of it that is asked
+//! for, the scale that brings the region into the view, and the part of the view that is wanted. All of it is one linear map on each
+//! axis, so that only the pixels that are seen need to be looked at.
 
+use std::ops::Range;
+
+use super::super::error::MediaError;
 use super::super::orientation::Orientation;
-use crate::serving::{Commands, Crop, Fit, FitMode};
+use super::super::picture::Resolution;
+use crate::serving::{Commands, Crop, Extend, Fit, FitMode, LayerSize, Rect, Sides};
 
 /// A part of an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +26,10 @@ impl Span {
 
     fn shifted(self, by: f64) -> Self {
         Self { start: self.start + by, end: self.end + by }
+    }
+
+    fn scaled(self, by: f64) -> Self {
+        Self { start: self.start * by, end: self.end * by }
     }
 
     /// The same on an axis of this length that runs the other way.
@@ -42,6 +51,16 @@ pub(super) struct Place {
     pub height: u32,
 }
 
+impl Place {
+    pub fn columns(self) -> Range<u32> {
+        self.x..self.x + self.width
+    }
+
+    pub fn rows(self) -> Range<u32> {
+        self.y..self.y + self.height
+    }
+}
+
 /// How the source becomes the view.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Plan {
@@ -50,6 +69,8 @@ pub(super) struct Plan {
     pub height: u32,
     /// Pixels of the view for one of the composite picture.
     pub scale: (f64, f64),
+    /// Where the composite picture lies. Beside it is the background of the view.
+    pub area: Place,
     pub kind: Kind,
 }
 
@@ -69,6 +90,8 @@ pub(super) struct Askew {
     /// The crop, which may reach beyond the source: its place and size.
     pub columns: Span,
     pub rows: Span,
+    /// Pixels of the layer for one of the source.
+    pub factor: (f64, f64),
     /// What is rotated: the crop, flipped.
     pub flip: Orientation,
     /// Clockwise, in radians.
@@ -83,6 +106,8 @@ struct Axis {
     from: Span,
     offset: f64,
     scale: f64,
+    /// Pixels of the view beyond which there is background only.
+    clip: Span,
 }
 
 impl Axis {
@@ -94,42 +119,152 @@ impl Axis {
         (at - self.offset) / self.scale + self.from.start
     }
 
-    /// The pixels of the view, which has `length` of them, that show `seen`, and the part of `seen` they show.
-    fn shown(self, seen: Span, length: u32) -> Option<(u32, u32, Span)> {
+    /// The pixels of the view, which has `length` of them, that `seen` comes to, and how many they are.
+    fn pixels(self, seen: Span, length: u32) -> (u32, u32) {
         let end = f64::from(length);
-        let first = self.to_view(seen.start).round().clamp(0.0, end);
-        let last = self.to_view(seen.end).round().clamp(0.0, end);
-        let part = Span { start: self.of_view(first), end: self.of_view(last) }.within(seen);
-        (last > first && part.len() > 0.0).then_some((first as u32, (last - first) as u32, part))
+        let (low, high) = (self.clip.start.round().clamp(0.0, end), self.clip.end.round().clamp(0.0, end));
+        let first = self.to_view(seen.start).round().clamp(low, high);
+        let last = self.to_view(seen.end).round().clamp(low, high);
+        (first as u32, (last - first).max(0.0) as u32)
+    }
+
+    /// The same, and the part of `seen` that they show.
+    fn shown(self, seen: Span, length: u32) -> Option<(u32, u32, Span)> {
+        let (first, count) = self.pixels(seen, length);
+        let (start, end) = (f64::from(first), f64::from(first) + f64::from(count));
+        let part = Span { start: self.of_view(start), end: self.of_view(end) }.within(seen);
+        (count > 0 && part.len() > 0.0).then_some((first, count, part))
+    }
+
+    /// On a view that is `scale` times larger and begins at `start`.
+    fn of_part(self, start: f64, scale: f64) -> Self {
+        Self {
+            from: self.from,
+            offset: self.offset * scale - start,
+            scale: self.scale * scale,
+            clip: self.clip.scaled(scale).shifted(-start),
+        }
     }
 }
 
-pub(super) fn plan(source: (u32, u32), commands: &Commands) -> Plan {
+/// How the layer becomes the composite picture.
+#[derive(Debug, Clone, Copy)]
+struct Layer {
+    source: (f64, f64),
+    /// The crop of the source, which may reach beyond it.
+    columns: Span,
+    rows: Span,
+    /// Pixels of the layer for one of the source.
+    factor: (f64, f64),
+    /// Where the layer lies in the composite picture.
+    corner: (f64, f64),
+    composite: (f64, f64),
+}
+
+/// An axis of the composite picture and that of the source which lies along it.
+#[derive(Debug, Clone, Copy)]
+struct Along {
+    source: f64,
+    crop: Span,
+    is_reversed: bool,
+    factor: f64,
+    corner: f64,
+    composite: f64,
+}
+
+impl Along {
+    /// What the composite picture has of the source.
+    fn seen(self) -> Span {
+        let inside = Span { start: -self.crop.start, end: self.source - self.crop.start };
+        let inside = inside.within(Span { start: 0.0, end: self.crop.len() });
+        let inside = if self.is_reversed { inside.reversed(self.crop.len()) } else { inside };
+        inside.scaled(self.factor).shifted(self.corner).within(Span { start: 0.0, end: self.composite })
+    }
+
+    fn in_source(self, part: Span) -> Span {
+        let part = part.shifted(-self.corner).scaled(1.0 / self.factor);
+        let part = if self.is_reversed { part.reversed(self.crop.len()) } else { part };
+        part.shifted(self.crop.start)
+    }
+}
+
+/// `density` is what the picture says of its resolution.
+pub(super) fn plan(source: (u32, u32), density: Option<Resolution>, commands: &Commands) -> Result<Plan, MediaError> {
     let source = (f64::from(source.0), f64::from(source.1));
     let (columns, rows) = crop(source, commands.crop);
+    let layer = layer((columns.len(), rows.len()), density, commands.layer_size());
+    let factor = (layer.0 / columns.len(), layer.1 / rows.len());
     let degrees = commands.rotate.degrees();
     let is_straight = degrees % 90.0 == 0.0;
     let quarters = (degrees / 90.0) as u32;
-    let composite = if !is_straight {
+    let turned = if !is_straight {
         let (sin, cos) = (degrees.to_radians().sin().abs(), degrees.to_radians().cos().abs());
         // Whole pixels, and none more for what arithmetic leaves over.
         let side = |a: f64, b: f64| (a - 1e-6).ceil().max(b);
-        (side(columns.len() * cos + rows.len() * sin, 1.0), side(columns.len() * sin + rows.len() * cos, 1.0))
+        (side(layer.0 * cos + layer.1 * sin, 1.0), side(layer.0 * sin + layer.1 * cos, 1.0))
     } else if quarters % 2 == 1 {
-        (rows.len(), columns.len())
+        (layer.1, layer.0)
     } else {
-        (columns.len(), rows.len())
+        layer
     };
+    let margins = margins(turned, commands.extend);
+    let composite = (turned.0 + margins.left + margins.right, turned.1 + margins.top + margins.bottom);
+    if composite.0 < 1.0 || composite.1 < 1.0 {
+        return Err(MediaError::NotDrawn { why: "extend: it takes away more than there is of the picture".to_owned() });
+    }
     let (across, down, width, height) = view(composite, commands);
     let scale = (across.scale, down.scale);
+    let area = area((across, down), composite, (width, height));
     let kind = if is_straight {
-        straight(source, (columns, rows), commands, quarters, (across, down), (width, height))
+        let layer = Layer { source, columns, rows, factor, corner: (margins.left, margins.top), composite };
+        straight(layer, commands, quarters, (across, down), (width, height))
     } else {
-        let middle = (across.to_view(composite.0 / 2.0), down.to_view(composite.1 / 2.0));
+        let middle = (across.to_view(margins.left + turned.0 / 2.0), down.to_view(margins.top + turned.1 / 2.0));
         let flip = turn(commands.flip.left_right, commands.flip.up_down, false);
-        Kind::Askew(Askew { columns, rows, flip, angle: degrees.to_radians(), middle })
+        Kind::Askew(Askew { columns, rows, factor, flip, angle: degrees.to_radians(), middle })
     };
-    Plan { width, height, scale, kind }
+    Ok(Plan { width, height, scale, area, kind })
+}
+
+/// The size of the layer, of a source of this size.
+fn layer(source: (f64, f64), density: Option<Resolution>, size: Option<LayerSize>) -> (f64, f64) {
+    let factor = match size {
+        None => return source,
+        Some(LayerSize::Within { width, height }) => {
+            let across = width.map(|width| f64::from(width) / source.0);
+            let down = height.map(|height| f64::from(height) / source.1);
+            match (across, down) {
+                (Some(across), Some(down)) => across.min(down),
+                (across, down) => across.or(down).unwrap_or(1.0),
+            }
+        }
+        Some(LayerSize::Times(factor)) => factor,
+        Some(LayerSize::Resolution(wanted)) => density.map_or(1.0, |density| wanted / density.x),
+    };
+    ((source.0 * factor).round().max(1.0), (source.1 * factor).round().max(1.0))
+}
+
+/// What is added on each side of what was turned, in whole pixels.
+fn margins(turned: (f64, f64), extend: Option<Extend>) -> Sides<f64> {
+    match extend {
+        None => Sides { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 },
+        Some(Extend::Pixels(Sides { left, top, right, bottom })) => {
+            Sides { left: left as f64, top: top as f64, right: right as f64, bottom: bottom as f64 }
+        }
+        Some(Extend::Normalized(Sides { left, top, right, bottom })) => Sides {
+            left: (left * turned.0).round(),
+            top: (top * turned.1).round(),
+            right: (right * turned.0).round(),
+            bottom: (bottom * turned.1).round(),
+        },
+    }
+}
+
+/// The pixels of the view that show the composite picture, whatever of it is transparent.
+fn area((across, down): (Axis, Axis), composite: (f64, f64), (width, height): (u32, u32)) -> Place {
+    let (x, wide) = across.pixels(Span { start: 0.0, end: composite.0 }, width);
+    let (y, high) = down.pixels(Span { start: 0.0, end: composite.1 }, height);
+    Place { x, y, width: wide, height: high }
 }
 
 /// The part of the source, which may reach beyond it, in whole pixels.
@@ -172,12 +307,18 @@ fn view(composite: (f64, f64), commands: &Commands) -> (Axis, Axis, u32, u32) {
         from,
         offset: ((view - drawn) * (1.0 + align) / 2.0).trunc(),
         scale: drawn / from.len(),
+        clip: Span { start: 0.0, end: view },
     };
     let across = axis(columns, view.0, drawn.0, commands.align.0);
     let down = axis(rows, view.1, drawn.1, commands.align.1);
     // Larger than any limit on pictures is large enough.
     let side = |length: f64| length.min(f64::from(u32::MAX)) as u32;
-    (across, down, side(view.0), side(view.1))
+    match commands.rect {
+        None => (across, down, side(view.0), side(view.1)),
+        Some(Rect { x, y, width, height, scale }) => {
+            (across.of_part(x as f64, scale), down.of_part(y as f64, scale), width, height)
+        }
+    }
 }
 
 fn scale(size: (f64, f64), commands: &Commands) -> (f64, f64) {
@@ -213,8 +354,7 @@ fn scale(size: (f64, f64), commands: &Commands) -> (f64, f64) {
 }
 
 fn straight(
-    source: (f64, f64),
-    (columns, rows): (Span, Span),
+    layer: Layer,
     commands: &Commands,
     quarters: u32,
     (across, down): (Axis, Axis),
@@ -228,23 +368,25 @@ fn straight(
         2 => (false, !lr, !ud),
         _ => (true, ud, !lr),
     };
-    let (x_crop, y_crop) = if is_swapped { (rows, columns) } else { (columns, rows) };
-    let (x_source, y_source) = if is_swapped { (source.1, source.0) } else { source };
-    let seen = |crop: Span, source: f64, is_reversed: bool| {
-        let inside = Span { start: -crop.start, end: source - crop.start }.within(Span { start: 0.0, end: crop.len() });
-        if is_reversed { inside.reversed(crop.len()) } else { inside }
+    let Layer { source, columns, rows, factor, corner, composite } = layer;
+    let of_columns = (source.0, columns, factor.0);
+    let of_rows = (source.1, rows, factor.1);
+    let along = |(source, crop, factor): (f64, Span, f64), is_reversed, corner, composite| Along {
+        source,
+        crop,
+        is_reversed,
+        factor,
+        corner,
+        composite,
     };
-    let x = across.shown(seen(x_crop, x_source, x_reversed), width);
-    let y = down.shown(seen(y_crop, y_source, y_reversed), height);
-    let (Some((x, wide, x_part)), Some((y, high, y_part))) = (x, y) else { return Kind::Nothing };
-    let in_source = |part: Span, crop: Span, is_reversed: bool| {
-        let part = if is_reversed { part.reversed(crop.len()) } else { part };
-        part.shifted(crop.start)
-    };
-    let x_part = in_source(x_part, x_crop, x_reversed);
-    let y_part = in_source(y_part, y_crop, y_reversed);
+    let (x, y) = if is_swapped { (of_rows, of_columns) } else { (of_columns, of_rows) };
+    let x = along(x, x_reversed, corner.0, composite.0);
+    let y = along(y, y_reversed, corner.1, composite.1);
+    let shown = (across.shown(x.seen(), width), down.shown(y.seen(), height));
+    let (Some((left, wide, x_part)), Some((top, high, y_part))) = shown else { return Kind::Nothing };
+    let (x_part, y_part) = (x.in_source(x_part), y.in_source(y_part));
     let (columns, rows) = if is_swapped { (y_part, x_part) } else { (x_part, y_part) };
-    let place = Place { x, y, width: wide, height: high };
+    let place = Place { x: left, y: top, width: wide, height: high };
     Kind::Straight { columns, rows, turn: turn(x_reversed, y_reversed, is_swapped), place }
 }
 

@@ -14,9 +14,9 @@ const AROUND: f32 = -1.0 / 8.0;
 const LARGEST_KERNEL: f64 = 8.0;
 
 /// A plane of samples.
-struct Plane {
-    width: usize,
-    values: Vec<f32>,
+pub(super) struct Plane {
+    pub width: usize,
+    pub values: Vec<f32>,
 }
 
 /// Sharpens by adding the difference from a blurred copy. `scale` is how much smaller the view is than the source.
@@ -103,7 +103,7 @@ fn byte(value: f32) -> u8 {
 }
 
 /// Gaussian, with `deviation` in pixels; beyond the edge its pixels go on.
-fn blur(plane: &Plane, deviation: f64) -> Plane {
+pub(super) fn blur(plane: &Plane, deviation: f64) -> Plane {
     let across = |plane: &Plane| Plane { width: plane.width, values: rows(&plane.values, plane.width, deviation) };
     let turned = transposed(&across(plane));
     transposed(&across(&turned))

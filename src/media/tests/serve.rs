@@ -50,7 +50,7 @@ impl Bench {
 
     fn try_view(&self, commands: &str, limits: &Limits) -> Result<View, MediaError> {
         let resolved = resolve(commands, None, &|_| None).unwrap_or_else(|bad| panic!("{commands}: {bad}"));
-        assert_eq!(resolved.ignored, [""; 0], "{commands}");
+        assert_eq!(resolved.ignored, [], "{commands}");
         Renderer::new(resolved.commands, None, Blacks::default()).unwrap().render(&self.pyramid, limits, &never)
     }
 
@@ -663,15 +663,15 @@ fn inks_become_the_colours_of_their_profile_in_every_format() {
         let view = renderer.render(&bare.pyramid, &Limits::default(), &never).unwrap();
         let file = bare.shop.file(&bare.name("png"));
         std::fs::write(&file, view.bytes).unwrap();
-        (file, view.note)
+        (file, view.notes)
     };
     let renderer =
         || Renderer::new(resolve("fmt=png", None, &|_| None).unwrap().commands, None, Blacks::default()).unwrap();
     let (file, note) = render(renderer().with_cmyk_profile(Some(std::fs::read(PRESS).unwrap().into())));
-    assert_eq!(note, None);
+    assert_eq!(note, []);
     bench.alike(&file, &srgb, CONVERTED, "the profile of those without");
     let (file, note) = render(renderer());
-    assert_eq!(note, Some(Note::CmykByFormula));
+    assert_eq!(note, [Note::CmykByFormula]);
     // On other paper with other inks, and far from what inks that are taken for light come to.
     bench.alike(&file, &srgb, 40.0, "on coated paper");
 }
@@ -803,4 +803,330 @@ fn the_same_order_gives_the_same_bytes() {
         let make = || bench.try_view(&format!("wid=90&rotate=10&fmt={fmt}"), &Limits::default()).unwrap();
         assert_eq!(make(), make(), "{fmt}");
     }
+}
+
+#[test]
+fn the_size_of_the_layer_and_its_margins_count() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    for (commands, size) in [
+        ("size=300,0", (300, 400)),
+        ("size=0,300", (225, 300)),
+        ("size=300,300", (225, 300)),
+        ("size=0,1600", (1200, 1600)),
+        ("size=0,0", (600, 800)),
+        ("scale=0.5", (300, 400)),
+        ("scale=2", (1200, 1600)),
+        ("res=150", (300, 400)),
+        ("res=150&scale=2", (1200, 1600)),
+        ("size=300,0&scale=4&res=10", (300, 400)),
+        ("crop=0,0,300,100&size=150,0", (150, 50)),
+        ("crop=0,0,300,100&size=150,0&rgn=10,10,20,20", (20, 20)),
+        ("size=300,0&scl=2", (150, 200)),
+        ("size=300,0&wid=600", (600, 800)),
+        ("size=300,0&rotate=90", (400, 300)),
+        ("extend=10,20,30,40", (640, 860)),
+        ("extend=-100,-100,-100,-100", (400, 600)),
+        ("extendN=0.5,0,0.5,0.1", (1200, 880)),
+        ("size=300,0&rotate=90&extend=0,0,100,0", (500, 300)),
+        ("size=60,0&extend=5,5,5,5&wid=140", (140, 180)),
+        ("rotate=45&extend=-100,-100,-100,-100", (790, 790)),
+        ("rect=10,10,50,60", (50, 60)),
+        ("wid=300&rect=0,0,600,500,2", (600, 500)),
+    ] {
+        assert_eq!(bench.view_size(commands), size, "{commands}");
+    }
+    let nothing = bench.try_view("extend=-300,0,-300,0", &Limits::default()).unwrap_err();
+    assert_eq!(nothing.to_string(), "extend: it takes away more than there is of the picture");
+    let huge = bench.try_view("scale=1000000", &Limits::default());
+    assert!(matches!(huge, Err(MediaError::TooLarge { .. })), "{huge:?}");
+}
+
+#[test]
+fn a_layer_is_scaled_and_extended_as_with_vips() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    let same = |commands: &str, operations: &[&[&str]], tolerance: f64| {
+        bench.same(&format!("{commands}&fmt=png&icc=DisplayP3"), &bench.reference(operations), tolerance);
+    };
+    let embed = |x: &'static str, y: &'static str, width: &'static str, height: &'static str, color: &'static str| {
+        ["embed", x, y, width, height, "--extend", "background", "--background", color]
+    };
+    for commands in ["size=150,0", "scale=0.25", "res=75", "size=300,0&wid=150"] {
+        same(commands, &[&["resize", "0.25", "--kernel", "lanczos3"]], RESAMPLED);
+    }
+    same("extend=30,20,70,80&bgColor=255,0,0", &[&embed("30", "20", "700", "900", "255 0 0")], SAME_PIXELS);
+    same("extend=30,20,70,80&bgc=0,255,0", &[&embed("30", "20", "700", "900", "0 255 0")], SAME_PIXELS);
+    same("extend=-100,-50,-200,-550", &[&["extract_area", "100", "50", "300", "200"]], SAME_PIXELS);
+    same(
+        "bgColor=0,0,255&extend=5,6,7,8&rotate=90&flip=lr&crop=100,50,300,200",
+        &[
+            &["extract_area", "100", "50", "300", "200"],
+            &["flip", "horizontal"],
+            &["rot", "d90"],
+            &embed("5", "6", "212", "314", "0 0 255"),
+        ],
+        SAME_PIXELS,
+    );
+    // Beside the composite picture there is the background of the view, whatever lies there of the layer.
+    same(
+        "extend=-100,-50,-200,-550&bgColor=0,0,255&wid=400&hei=200&bgc=255,0,0",
+        &[&["extract_area", "100", "50", "300", "200"], &embed("50", "0", "400", "200", "255 0 0")],
+        SAME_PIXELS,
+    );
+    let turned = bench.view("rotate=30&fmt=png&bgc=255,0,0");
+    let cut = bench.view("rotate=30&fmt=png&extend=-50,-60,-70,-80&bgc=255,0,0");
+    let (width, height) = (header(&cut, "width"), header(&cut, "height"));
+    let part = bench.shop.vips("extract_area", &turned, &bench.name("v"), &["50", "60", &width, &height]);
+    bench.alike(&cut, &part, 0.5, "askew");
+    let wide =
+        bench.shop.pixels(path(&bench.view("rotate=30&fmt=png&extend=-50,-60,-70,-80&bgc=255,0,0&wid=2000&hei=300")));
+    assert_eq!(wide.bytes[150 * 2000 * 3..][..3], [255, 0, 0], "nothing of the layer beside the composite picture");
+}
+
+#[test]
+fn the_colour_behind_fills_the_composite_picture_alone() {
+    let bench = Bench::with("商品-001.png", 300);
+    let (width, height) = bench.size();
+    let (wide, high) = (width + 100, height);
+    let view = bench.view(&format!("fmt=png&icc=sRGB&wid={wide}&hei={high}&bgColor=0,0,255&bgc=255,0,0"));
+    let flat = bench.reference(&[&["flatten", "--background", "0 0 255"]]);
+    let (wide, high) = (wide.to_string(), high.to_string());
+    let red = ["50", "0", &wide, &high, "--extend", "background", "--background", "255 0 0"];
+    let expected = bench.shop.vips("embed", &flat, &bench.name("v"), &red);
+    bench.alike(&view, &expected, 0.5, "bgColor inside, bgc outside");
+    // Half of it lets half of what is behind through.
+    let half = bench.shop.pixels(path(&bench.view("fmt=png-alpha&bgColor=0,0,255,128")));
+    let lowest = half.bytes.chunks_exact(4).map(|pixel| pixel[3]).min();
+    assert_eq!(lowest, Some(128));
+}
+
+#[test]
+fn a_rect_is_a_part_of_the_view() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    let whole = bench.view("wid=300&fmt=png");
+    for (x, y) in [("0", "0"), ("150", "0"), ("0", "200"), ("150", "200")] {
+        let tile = bench.view(&format!("wid=300&fmt=png&rect={x},{y},150,200"));
+        let part = bench.shop.vips("extract_area", &whole, &bench.name("v"), &[x, y, "150", "200"]);
+        bench.alike(&tile, &part, 0.1, "without seams");
+    }
+    let green = ["10", "10", "320", "420", "--extend", "background", "--background", "0 255 0"];
+    let around = bench.shop.vips("embed", &whole, &bench.name("v"), &green);
+    bench.alike(&bench.view("wid=300&fmt=png&rect=-10,-10,320,420&bgc=0,255,0"), &around, 0.1, "around the view");
+    // What the view cuts off stays away.
+    let view = bench.view("wid=200&hei=200&fit=crop&fmt=png");
+    let green = ["10", "10", "220", "220", "--extend", "background", "--background", "0 255 0"];
+    let around = bench.shop.vips("embed", &view, &bench.name("v"), &green);
+    let seen = bench.view("wid=200&hei=200&fit=crop&fmt=png&rect=-10,-10,220,220&bgc=0,255,0");
+    bench.alike(&seen, &around, 0.1, "around a view that cuts");
+    let double = bench.view("wid=300&fmt=png&rect=0,0,600,800,2");
+    bench.alike(&double, &bench.view("wid=600&fmt=png"), 0.1, "at another scale");
+}
+
+#[test]
+fn colours_change_as_with_imagemagick() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("wid=200&fmt=png");
+    let same = |commands: &str, arguments: &[&str]| {
+        let reference = bench.magick(&plain, arguments);
+        bench.same(&format!("wid=200&fmt=png&{commands}"), &reference, 1.0);
+        assert!(bench.error_between(&plain, &reference) > 2.0, "{commands} has an effect");
+    };
+    for amount in ["30", "-45"] {
+        same(&format!("op_brightness={amount}"), &["-brightness-contrast", &format!("{amount}x0")]);
+        same(&format!("op_contrast={amount}"), &["-brightness-contrast", &format!("0x{amount}")]);
+    }
+    for (degrees, percent) in [("90", "150"), ("-60", "66.6667")] {
+        same(&format!("op_hue={degrees}"), &["-modulate", &format!("100,100,{percent}")]);
+    }
+    same("op_saturation=-100", &["-grayscale", "Rec601Luma", "-define", "png:color-type=2"]);
+    // 1.5 times as far from gray: 0.299 x (1 - 1.5) + 1.5 and so on.
+    let matrix = "1.3505 -0.2935 -0.057 -0.1495 1.2065 -0.057 -0.1495 -0.2935 1.443";
+    same("op_saturation=50", &["-color-matrix", matrix]);
+    same("op_invert=1", &["-negate"]);
+    let blurred = bench.magick(&plain, &["-virtual-pixel", "edge", "-blur", "0x3"]);
+    // The radius is meant for the composite picture, which is 1.5 times as wide.
+    assert_eq!(bench.size().0, 300);
+    bench.same("wid=200&fmt=png&op_blur=4.5", &blurred, 1.0);
+    // All in one, and in inks.
+    let both = bench.magick(&plain, &["-brightness-contrast", "10x0", "-brightness-contrast", "0x20", "-negate"]);
+    bench.same("wid=200&fmt=png&op_invert=1&op_contrast=20&op_brightness=10", &both, 1.0);
+    let inks = bench.view("wid=200&fmt=tif,cmyk&op_invert=1");
+    bench.alike(&bench.magick(&inks, &["-colorspace", "sRGB"]), &bench.magick(&plain, &["-negate"]), 1.5, "cmyk");
+}
+
+#[test]
+fn colorize_leaves_black_and_white() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("wid=200&fmt=png");
+    let ramp = bench.shop.file("ramp.png");
+    // Black to the colour to white, a step for each brightness.
+    run(
+        "convert",
+        &[
+            "-size",
+            "128x1",
+            "-define",
+            "gradient:direction=east",
+            "gradient:black-rgb(200,80,20)",
+            "(",
+            "-size",
+            "128x1",
+            "gradient:rgb(200,80,20)-white",
+            ")",
+            "+append",
+            path(&ramp),
+        ],
+    );
+    let reference = bench.magick(&plain, &["-grayscale", "Rec601Luma", path(&ramp), "-clut"]);
+    bench.same("wid=200&fmt=png&op_colorize=200,80,20,off", &reference, 2.0);
+    let seen = bench.shop.pixels(path(&bench.view("wid=200&fmt=png&op_colorize=200,80,20")));
+    let mut reds: Vec<u8> = seen.bytes.chunks_exact(3).map(|pixel| pixel[0]).collect();
+    reds.sort_unstable();
+    assert!(reds[reds.len() / 2].abs_diff(200) <= 2, "the median is the colour");
+    let gray = Bench::with("Ελληνικά.jpg", 300);
+    let colored = gray.shop.pixels(path(&gray.view("fmt=png&op_colorize=200,80,20")));
+    assert!(colored.bytes.chunks_exact(3).any(|pixel| pixel[0] > pixel[2] + 50), "gray gets a colour too");
+}
+
+#[test]
+fn a_mask_is_the_alpha_in_gray() {
+    let bench = Bench::with("商品-001.png", 300);
+    let alpha = bench.reference(&[&["extract_band", "3"]]);
+    for fmt in ["png", "tif,gray,lzw", "tif"] {
+        let mask = bench.view(&format!("req=mask&fmt={fmt}"));
+        assert_eq!(header(&mask, "bands"), "1", "{fmt}");
+        bench.alike(&mask, &alpha, 1e-9, fmt);
+    }
+    bench.alike(&bench.view("req=mask&qlt=95"), &alpha, 2.0, "jpeg");
+    let spread = bench.view("req=mask&fmt=webp,,lossless");
+    bench.alike(&bench.shop.vips("extract_band", &spread, &bench.name("v"), &["1"]), &alpha, 1e-9, "as RGB");
+    let blurred = bench.magick(&bench.view("req=mask&fmt=png"), &["-virtual-pixel", "edge", "-blur", "0x2"]);
+    bench.same("req=mask&fmt=png&op_blur=2", &blurred, 1.0);
+    let opaque = Bench::with("Ångström.jpg", 400);
+    let mask = opaque.shop.pixels(path(&opaque.view("req=mask&wid=100&hei=100&fmt=png")));
+    assert_eq!((mask.bands, mask.bytes[0], mask.bytes[50 * 100 + 50]), (1, 0, 255), "all of it, and nothing beside it");
+}
+
+#[test]
+fn palettes_are_those_asked_for() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let plain = bench.view("wid=80&fmt=png");
+    let count = |file: &Path| identified(file, "%k").parse::<u32>().unwrap();
+    for fmt in ["gif", "png8"] {
+        let view = |quantize: &str| bench.view(&format!("wid=80&fmt={fmt}&quantize={quantize}"));
+        assert!((200..=256).contains(&count(&view("adaptive"))), "{fmt}");
+        assert!((12..=16).contains(&count(&view("adaptive,off,16"))), "{fmt}");
+        let pure = view("adaptive,diffuse,2,000000,ffffff");
+        let grays = bench.shop.pixels(path(&pure));
+        assert!(grays.bytes.iter().all(|sample| [0, 255].contains(sample)), "{fmt}: black and white");
+        let soft = |file: &Path| bench.magick(file, &["-blur", "0x4"]);
+        let gray = soft(&bench.magick(&plain, &["-grayscale", "Rec601Luma"]));
+        bench.alike(&bench.magick(&soft(&pure), &["-grayscale", "Rec601Luma"]), &gray, 14.0, "from afar");
+        for kind in ["web", "mac"] {
+            assert!(count(&view(kind)) <= 256);
+        }
+        let web = bench.shop.pixels(path(&view("web,off")));
+        assert!(web.bytes.iter().all(|sample| sample % 51 == 0), "{fmt}: six steps");
+        let nearest = |sample: &u8| (u32::from(*sample) * 5 + 127) / 255 * 51;
+        let expected: Vec<u32> = bench.shop.pixels(path(&plain)).bytes.iter().map(nearest).collect();
+        assert!(web.bytes.iter().map(|sample| u32::from(*sample)).eq(expected), "{fmt}: the nearest");
+        // Errors that go to the neighbours even out.
+        let [diffused, cut] = ["web", "web,off"].map(|kind| bench.error_between(&soft(&view(kind)), &soft(&plain)));
+        assert!(diffused < cut, "{fmt}: {diffused} {cut}");
+    }
+    let file = bench.view("wid=80&fmt=png8&iccEmbed=1");
+    assert_eq!(run("exiftool", &["-s3", "-PNG:ColorType", path(&file)]).trim(), "Palette");
+    assert!(run("exiftool", &["-ICC_Profile:ProfileDescription", path(&file)]).contains("sRGB"));
+    let cut_out = Bench::with("商品-001.png", 300);
+    let full = cut_out.shop.pixels(path(&cut_out.view("fmt=png-alpha"))).visible();
+    let eight = cut_out.view("fmt=png8-alpha");
+    assert_eq!(run("exiftool", &["-s3", "-PNG:ColorType", path(&eight)]).trim(), "Palette");
+    let error = cut_out.shop.pixels(path(&eight)).visible().mean_error(&full);
+    assert!(error < 6.0, "{error}");
+}
+
+#[test]
+fn a_jpeg_is_no_larger_than_it_may_be() {
+    let bench = Bench::with("Ångström.jpg", 800);
+    let bytes = |commands: &str| std::fs::read(bench.view(commands)).unwrap();
+    assert_eq!(bytes("qlt=80&jpegSize=100000"), bytes("qlt=80"), "if it is small enough as it is");
+    for fmt in ["jpeg", "pjpeg"] {
+        let file = bench.view(&format!("fmt={fmt}&qlt=90&jpegSize=10"));
+        let size = std::fs::metadata(&file).unwrap().len();
+        assert!(size <= 10 * 1024, "{fmt}: {size}");
+        let quality: u32 = identified(&file, "%Q").parse().unwrap();
+        let next = bytes(&format!("fmt={fmt}&qlt={}", quality + 1)).len();
+        assert!(quality < 90 && next > 10 * 1024, "{fmt}: the best that fits is {quality}");
+    }
+    let refused = bench.try_view("jpegSize=1", &Limits::default()).unwrap_err().to_string();
+    assert!(refused.starts_with("jpegSize: ") && refused.ends_with("more than 1 kilobytes"), "{refused}");
+}
+
+#[test]
+fn a_packet_goes_into_files_that_have_a_place_for_it() {
+    let bench = Bench::with("Ångström.jpg", 400);
+    let packet = |padding: usize| {
+        format!(
+            "<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF \
+             xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/'>\
+             <dc:format>a shoe</dc:format></rdf:Description></rdf:RDF></x:xmpmeta>{}<?xpacket end='w'?>",
+            " ".repeat(padding)
+        )
+    };
+    let made = |fmt: &str, packet: &str| {
+        let commands = resolve(&format!("wid=50&fmt={fmt}&xmpEmbed=1"), None, &|_| None).unwrap().commands;
+        let renderer =
+            Renderer::new(commands, None, Blacks::default()).unwrap().with_xmp(Some(packet.as_bytes().to_vec()));
+        let view = renderer.render(&bench.pyramid, &Limits::default(), &never).unwrap();
+        let file = bench.shop.file(&bench.name(fmt));
+        std::fs::write(&file, view.bytes).unwrap();
+        (file, view.notes)
+    };
+    for fmt in ["jpeg", "pjpeg", "tif"] {
+        let (file, notes) = made(fmt, &packet(2_000));
+        assert_eq!(notes, [], "{fmt}");
+        assert_eq!(run("exiftool", &["-b", "-XMP", path(&file)]), packet(2_000), "{fmt}: as it is");
+        assert_eq!(run("exiftool", &["-s3", "-XMP-dc:Format", path(&file)]).trim(), "a shoe", "{fmt}");
+        assert_eq!(header(&file, "width"), "50");
+    }
+    let (file, notes) = made("jpeg", &packet(70_000));
+    assert_eq!((run("exiftool", &["-b", "-XMP", path(&file)]).as_str(), &notes[..]), ("", &[Note::XmpTooLarge][..]));
+    assert_eq!(made("tif", &packet(70_000)).1, []);
+}
+
+#[test]
+fn a_resolution_that_is_not_known_scales_nothing_and_is_told() {
+    let shop = Workshop::new();
+    let source = shop.file("plain.ppm");
+    std::fs::write(&source, [b"P6 40 30 255\n".as_slice(), &[90; 40 * 30 * 3]].concat()).unwrap();
+    let bench = Bench::of(shop, &source);
+    let view = bench.try_view("res=10", &Limits::default()).unwrap();
+    assert_eq!((view.width, view.height, view.notes), (40, 30, vec![Note::NoResolution]));
+}
+
+#[test]
+fn without_loss_pixels_are_those_of_the_picture() {
+    let shop = Workshop::new();
+    for (ending, commands, bands) in [("Ångström.jpg", "fmt=png", 3), ("Ελληνικά.jpg", "fmt=png,gray", 1)] {
+        let sample = shop.sample(ending, 700);
+        let source = shop.vips("copy", &sample, "source.png[strip]", &[]);
+        let commands = resolve(commands, None, &|_| None).unwrap().commands;
+        let renderer = Renderer::new(commands, None, Blacks::default()).unwrap();
+        let exactly = |options: &Options| {
+            let (made, _) = shop.optimize(&source, options).unwrap();
+            renderer.render_exactly(&made.pyramid, &Limits::default(), &never).unwrap().map(|view| (view, made))
+        };
+        assert!(exactly(&Options { quality: 100, ..Options::default() }).is_none(), "a pyramid of JPEG tiles");
+        let (view, made) = exactly(&Options { lossless: true, ..Options::default() }).unwrap();
+        let file = shop.file("view.png");
+        std::fs::write(&file, view.bytes).unwrap();
+        let expected = shop.pixels(path(&source));
+        assert_eq!(expected.bands, bands);
+        assert!(shop.pixels(path(&file)).bytes == expected.bytes, "{ending}");
+        assert!(shop.pixels(&made.page(0)).bytes == expected.bytes, "{ending}: the pyramid, as vips reads it");
+    }
+    let cut_out = Bench::with("商品-001.png", 300);
+    let renderer =
+        Renderer::new(resolve("fmt=png-alpha", None, &|_| None).unwrap().commands, None, Blacks::default()).unwrap();
+    let view = renderer.render_exactly(&cut_out.pyramid, &Limits::default(), &never).unwrap();
+    assert!(view.is_some(), "one with transparency has none anyway");
 }
