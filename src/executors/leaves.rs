@@ -20,6 +20,7 @@ use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::config::TiffPages;
+use crate::media::PagesFound;
 use crate::media::child::borrowed;
 use crate::media::errand::CountPages;
 use crate::model::asset::AssetType;
@@ -59,7 +60,7 @@ pub async fn make_leaves(
     }
     let work = Work { context, workshop, parent, processing };
     match work.make(&done).await {
-        Ok(ControlFlow::Continue(())) => work.end(Vec::new()).await,
+        Ok(ControlFlow::Continue(lines)) => work.end(lines).await,
         Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => {
             let keeps = context.store().has_parts(context.run.company, parent.asset).await?;
@@ -88,8 +89,9 @@ struct Drawn {
 
 impl Work<'_> {
     /// Breaks off where nothing more is made of the file.
-    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<()>, Unmade> {
-        let count = self.count().await?;
+    /// Gives what is to be said of the pages in all.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
+        let PagesFound { count, is_whole } = self.count().await?;
         let missing: Vec<u32> = (2..=count).filter(|page| !done.contains_key(&key(*page))).collect();
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
@@ -101,12 +103,17 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
+        if !is_whole {
+            let message =
+                Message::new("pages-cut-off").with("file", self.parent.file_name.clone()).with("count", count);
+            return Ok(ControlFlow::Continue(vec![self.parent.line(LogType::UploadError, message)]));
+        }
         // A page that could not be made is still one of the file's.
         let ended = self.commit_end_of_pages((2..=count).map(key).collect()).await?;
-        Ok(process::unless_passed(&ended))
+        Ok(process::unless_passed(&ended).map_continue(|()| Vec::new()))
     }
 
-    async fn count(&self) -> Result<u32, Unmade> {
+    async fn count(&self) -> Result<PagesFound, Unmade> {
         let (workshop, blob) = (self.workshop.clone(), self.parent.blob.clone());
         let Parent { blob: content, file_name, format, .. } = self.parent;
         let format = *format;
@@ -114,13 +121,13 @@ impl Work<'_> {
         let counted = self.workshop.work_on(self.context, bytes, move |stop| {
             workshop.blobs.verify(&blob, stop)?;
             let file = workshop.blobs.read(&blob)?;
-            let count = workshop.crew.send(CountPages { format }, &borrowed([&file]), stop)?;
+            let found = workshop.crew.send(CountPages { format }, &borrowed([&file]), stop)?;
             let most = workshop.settings.media.max_pages;
-            if count > most {
-                let why = Message::new("reason-too-many-pages").with("pages", count).with("limit", most);
+            if found.count > most {
+                let why = Message::new("reason-too-many-pages").with("pages", found.count).with("limit", most);
                 return Err(Unmade::Refused(why));
             }
-            Ok(count)
+            Ok(found)
         });
         counted.await
     }
@@ -229,7 +236,7 @@ impl Work<'_> {
     }
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
-        let report = ItemReport::of_problems(lines);
+        let report = ItemReport::of_problems_of_parts(lines);
         self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }

@@ -129,6 +129,10 @@ pub fn asked(format: Format, options: &ProcessingOptions) -> Option<PageProcess>
 
 /// What is said of a document that says it has more pages than can be found.
 pub fn missing(file: &str, PageCount { found, missing }: PageCount) -> Message {
+    // How many it has would have stood where it is cut off.
+    if missing >= u32::MAX - found {
+        return Message::new("pages-cut-off").with("file", file).with("count", found);
+    }
     Message::new("pages-missing")
         .with("file", file)
         .with("pages", u64::from(found) + u64::from(missing))
@@ -245,7 +249,12 @@ impl Work<'_> {
         let opened = self.workshop.work_on(self.context, bytes, move |stop| {
             let limits = workshop.settings.page_limits();
             let (path, folder) = as_pdf(&workshop, &parent.blob, parent.format, stop)?;
-            let count = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
+            let mut count = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
+            if folder.is_some() {
+                let file = workshop.blobs.read(&parent.blob)?;
+                let said = postscript::pages_before_cut(file).map_err(BlobError::Source)?;
+                count.missing = count.missing.max(said.map_or(0, |said| said.saturating_sub(count.found)));
+            }
             let most = workshop.settings.media.max_pages;
             if count.found > most {
                 let why = Message::new("reason-too-many-pages").with("pages", count.found).with("limit", most);

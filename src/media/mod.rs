@@ -60,7 +60,7 @@ use std::io::{self, Seek, Write};
 use cascade::Band;
 pub use color::{IccSpace, Note, read_cmyk_profile};
 pub use content::Content;
-pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, count_pages, layers, probe};
+pub use decode::{Blend, Cancel, Frame, Layer, LayerChoice, Layers, PagesFound, count_pages, layers, probe};
 use edit::ClippingPath;
 pub use edit::{Corner, Crop, Edits, Knockout, Sharpen};
 pub use error::{MediaError, PixelLimit};

@@ -115,6 +115,7 @@ codes! {
     PAGE_FAILED = "page-failed";
     PAGE_FAILED_KEPT = "page-failed-kept";
     PAGES_MISSING = "pages-missing";
+    PAGES_CUT_OFF = "pages-cut-off";
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";

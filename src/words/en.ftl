@@ -474,6 +474,9 @@ pages-failed = { $file }: its pages could not be drawn: { $reason }.
 # $file (Text) the document
 # $reason (Text)
 pages-failed-kept = { $file }: its pages could not be drawn: { $reason }. What was made of it before stays as it was.
+# $file (Text)
+# $count (Number) pages that were found
+pages-cut-off = { $file } is damaged behind its { NUMBER($count) } pages that can be found, and may have more. Pages that were made of it before stay.
 # $file (Text) path of the eCatalog with the company root folder first
 # $pages (Number)
 catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.

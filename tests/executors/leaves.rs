@@ -131,3 +131,33 @@ async fn more_pages_than_are_allowed_are_none() {
     assert!(done.text().contains(told), "{}", done.text());
     assert_eq!((assets(&world).await, done.counters.error), (vec!["scan".to_owned()], 1));
 }
+
+/// Where the directories of a TIFF in little-endian order lie.
+fn directories(file: &[u8]) -> Vec<usize> {
+    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let next = |at: &usize| number(at + 2 + 12 * usize::from(u16::from_le_bytes([file[*at], file[at + 1]])));
+    std::iter::successors(Some(number(4)), |at| Some(next(at)).filter(|next| *next > 0)).collect()
+}
+
+/// What lies behind damage is not gone from the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_behind_damage_stay() {
+    let world = World::with(|settings| settings.media.tiff_pages = TiffPages::All).await;
+    let file = write(&world, "fan.tif", 3);
+    upload(&world).await;
+    let all = assets(&world).await;
+    assert_eq!(all.len(), 3, "{all:?}");
+    let whole = std::fs::read(&file).unwrap();
+    let [_, _, second, third] = directories(&whole)[..] else { panic!("a small version and three pages") };
+    let pointer = second + 2 + 12 * usize::from(u16::from_le_bytes([whole[second], whole[second + 1]]));
+    let mut looped = whole.clone();
+    looped.copy_within(4..8, pointer);
+    let zero = [&whole[..third], &vec![0; whole.len() - third]].concat();
+    for (what, bytes) in [("a loop", looped), ("zeros", zero)] {
+        std::fs::write(&file, bytes).unwrap();
+        let done = upload(&world).await;
+        assert_eq!(assets(&world).await, all, "{what}: {}", done.text());
+        let said = "fan.tif is damaged behind its 2 pages that can be found, and may have more.";
+        assert!(done.text().contains(said) && done.counters.error == 1, "{what}: {}", done.text());
+    }
+}

@@ -573,6 +573,35 @@ async fn post_script_is_drawn_as_ghostscript_draws_it() {
     world.run(UPLOAD, order("postScriptOptions", json!({ "process": "Thumbnail" }))).await.succeeded();
 }
 
+/// gs takes a file that breaks off between two operators for whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_behind_the_cut_of_a_post_script_file_stay() {
+    for header in ["4", "(atend)"] {
+        let world = World::new().await;
+        let page =
+            |number: u32| format!("%%Page: {number} {number}\n10 {number}0 moveto 90 90 lineto stroke\nshowpage\n");
+        let pages = |count| (1..=count).map(page).collect::<String>();
+        let head = format!("%!PS-Adobe-3.0\n%%Pages: {header}\n%%EndComments\n");
+        let whole = format!("{head}{}%%Trailer\n%%Pages: 4\n%%EOF\n", pages(4));
+        let order = || order("postScriptOptions", json!({ "process": "Rasterize", "resolution": 36 }));
+        let names = async || {
+            let rows = "SELECT name FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash' ORDER BY name";
+            world.query(rows).await.into_iter().map(|row| row[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        world.put("in/q.ps", whole.as_bytes());
+        world.run(UPLOAD, order()).await.succeeded();
+        let all = names().await;
+        assert_eq!(all, ["q-1", "q-2", "q-3", "q-4"]);
+        world.put("in/q.ps", format!("{head}{}", pages(2)).as_bytes());
+        let done = world.run(UPLOAD, order()).await.succeeded();
+        assert_eq!((names().await, done.counters.error), (all, 1), "{header}: {}", done.text());
+        // With its end it has as many pages as it has.
+        world.put("in/q.ps", format!("{head}{}%%Trailer\n%%Pages: 3\n%%EOF\n", pages(3)).as_bytes());
+        let done = world.run(UPLOAD, order()).await.succeeded();
+        assert_eq!((names().await.len(), done.counters.error), (3, 0), "{header}: {}", done.text());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn illustrator_files_are_drawn_whatever_they_hold() {
     let world = World::new().await;

@@ -25,6 +25,8 @@ use std::any::Any;
 use std::io::{BufReader, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
 
+use serde::{Deserialize, Serialize};
+
 use super::content::{Content, Reader};
 use super::error::MediaError;
 use super::format::{Format, SNIFF_LEN};
@@ -107,11 +109,19 @@ pub fn probe(source: impl Into<Content>, limits: &Limits) -> Result<Picture, Med
 }
 
 /// How many pages a picture has.
-pub fn count_pages(source: impl Into<Content>, limits: &Limits) -> Result<u32, MediaError> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PagesFound {
+    pub count: u32,
+    /// False: there may be more, behind what is damaged.
+    pub is_whole: bool,
+}
+
+/// Counts the pages of a picture.
+pub fn count_pages(source: impl Into<Content>, limits: &Limits) -> Result<PagesFound, MediaError> {
     let source = Source::open(&source.into(), limits, NEVER)?;
     match source.format {
         Format::Tiff => guarded(Format::Tiff, || tiff::count_pages(source)),
-        _ => Ok(1),
+        _ => Ok(PagesFound { count: 1, is_whole: true }),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
 use super::super::color::IccSpace;
 use super::super::content::Content;
-use super::super::decode::{Cancel, Layers, NEVER, count_pages, layers};
+use super::super::decode::{Cancel, Layers, NEVER, PagesFound, count_pages, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
@@ -184,10 +184,10 @@ pub struct CountPages {
 
 impl Errand for CountPages {
     const NAME: &'static str = "the picture reader";
-    type Answer = u32;
+    type Answer = PagesFound;
     type Error = MediaError;
 
-    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<u32, MediaError> {
+    fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<PagesFound, MediaError> {
         let picture = Content::from(files.next("the picture")?).known_as(self.format);
         count_pages(picture, &desk.limits).map_err(in_words)
     }

@@ -26,7 +26,7 @@ use super::super::orientation::Orientation;
 use super::super::picture::{Picture, Profile, Resolution};
 use super::gather::Gathered;
 use super::watched::Watched;
-use super::{Decoded, Pixels, Source};
+use super::{Decoded, PagesFound, Pixels, Source};
 use crate::media::Note;
 use chunks::Chunks;
 pub(crate) use chunks::with_tables;
@@ -46,8 +46,9 @@ pub(in crate::media) fn probe(source: Source<'_>) -> Result<Picture, MediaError>
 }
 
 /// How many pages there are.
-pub(in crate::media) fn count_pages(source: Source<'_>) -> Result<u32, MediaError> {
-    Ok(Tags::open(source.file.into_inner(), source.share, 1)?.pages)
+pub(in crate::media) fn count_pages(source: Source<'_>) -> Result<PagesFound, MediaError> {
+    let tags = Tags::open(source.file.into_inner(), source.share, 1)?;
+    Ok(PagesFound { count: tags.pages, is_whole: tags.is_whole })
 }
 
 pub(in crate::media) fn decode(source: Source<'_>) -> Result<Decoded<'_>, MediaError> {

@@ -61,6 +61,8 @@ pub struct Tags<'a> {
     pub is_little_endian: bool,
     /// All of its pages.
     pub pages: u32,
+    /// False: there may be more, behind what is damaged, or behind as many as are counted.
+    pub is_whole: bool,
 }
 
 /// What the pixels of a directory are for.
@@ -78,7 +80,7 @@ impl<'a> Tags<'a> {
     pub fn open(file: File<'a>, share: Share, wanted: u32) -> Result<Self, MediaError> {
         let tiff = Tiff::open(BufReader::with_capacity(1 << 16, file)).map_err(failed)?;
         let is_little_endian = tiff.is_little_endian();
-        let mut tags = Self { tiff, share, page: Vec::new(), is_little_endian, pages: 0 };
+        let mut tags = Self { tiff, share, page: Vec::new(), is_little_endian, pages: 0, is_whole: true };
         tags.find_page(wanted)?;
         Ok(tags)
     }
@@ -87,14 +89,23 @@ impl<'a> Tags<'a> {
     fn find_page(&mut self, wanted: u32) -> Result<(), MediaError> {
         let (mut next, mut seen, mut looked_at) = (self.tiff.first().map_err(failed)?, HashSet::new(), 0);
         let (mut found_page, mut fallback) = (None, None);
-        while next != 0 && seen.len() < MOST_PAGES && looked_at < MOST_TAGS && seen.insert(next) {
+        while next != 0 {
+            if seen.len() >= MOST_PAGES || looked_at >= MOST_TAGS || !seen.insert(next) {
+                self.is_whole = false;
+                break;
+            }
             let (role, behind) = match self.directory(next) {
                 Ok(found) => found,
                 // The page that is read is whole: what is damaged behind it is not missed. A smaller version is no page.
-                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if found_page.is_some() => break,
+                Err(MediaError::Truncated { .. } | MediaError::Corrupt { .. }) if found_page.is_some() => {
+                    self.is_whole = false;
+                    break;
+                }
                 Err(error) => return Err(error),
             };
             looked_at += self.page.len();
+            // Nobody writes one without tags: it is what a file that was cut has been filled up with.
+            self.is_whole &= !self.page.is_empty();
             match role {
                 Role::Page => {
                     self.pages += 1;
