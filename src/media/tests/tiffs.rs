@@ -400,8 +400,8 @@ fn a_page_is_taken_by_its_number() {
         let error = shop.pixels(&made.page(0)).mean_error(&shop.pixels(path(expected)));
         assert!(error < 2.0, "{page:?}: {error}");
     }
-    assert_eq!(count_pages(&all, &Limits::default()).unwrap(), 2);
-    assert_eq!(count_pages(&large, &Limits::default()).unwrap(), 1);
+    assert_eq!(count_pages(&all, &Limits::default()).unwrap().count, 2);
+    assert_eq!(count_pages(&large, &Limits::default()).unwrap().count, 1);
     let none = shop.optimize(&all, &Options { page: Some(3), ..Options::default() }).err().unwrap();
     assert!(none.to_string().contains("it has no page 3, but 2"), "{none}");
 }
