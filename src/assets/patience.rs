@@ -1,13 +1,14 @@
 //! Looks at places that may never answer, such as a disk behind a network that is gone.
 
 use std::io;
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a look at one place may take until it is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -94,6 +95,55 @@ impl Watched {
             let _ = tell.send(found);
         })?;
         told.await.map_err(io::Error::other)?
+    }
+}
+
+/// Whether a place answers, for many who ask at once: one look at a time answers all of them. Clones are the same place.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<Beat>);
+
+#[derive(Debug, Default)]
+struct Beat {
+    /// When the look began that is under way.
+    began: Mutex<Option<Instant>>,
+    ended: Notify,
+}
+
+impl Pulse {
+    fn began(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.began.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a look is under way that has had no answer for so long.
+    pub fn is_gone(&self, patience: Duration) -> bool {
+        self.began().is_some_and(|began| began + patience <= Instant::now())
+    }
+
+    /// Whether the look that is under way, or else this one, has an answer within `patience` from its beginning.
+    pub async fn beats(&self, patience: Duration, look: impl FnOnce() + Send + 'static) -> bool {
+        let is_first = {
+            let mut began = self.began();
+            let is_first = began.is_none();
+            began.get_or_insert_with(Instant::now);
+            is_first
+        };
+        if is_first {
+            let beat = self.0.clone();
+            let look = move || {
+                look();
+                *beat.began.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                beat.ended.notify_waiters();
+            };
+            if std::thread::Builder::new().name("look".to_owned()).spawn(look).is_err() {
+                *self.began() = None;
+                return true;
+            }
+        }
+        let ended = self.0.ended.notified();
+        let mut ended = pin!(ended);
+        ended.as_mut().enable();
+        let Some(began) = *self.began() else { return true };
+        timeout_at(began + patience, ended).await.is_ok()
     }
 }
 

@@ -16,12 +16,18 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::workshop::at_bench;
-use super::{Failure, reason};
-use crate::assets::patience::Watched;
+use super::{Failure, failure, reason};
+use crate::assets::patience::Pulse;
 use crate::assets::published;
 
 /// How long work goes on before somebody asks whether its disk answers, and how often from then on.
 const LOOKS: Looks = Looks { first: Duration::from_secs(2), then: Duration::from_secs(10) };
+
+/// How long a look may take from its beginning: a disk that is busy writes a file in some seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Most work at a time in all folders that are only read: each may keep a thread that hangs.
+const MOST_SHARED: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
 struct Looks {
@@ -33,6 +39,8 @@ struct Looks {
 #[derive(Debug, Clone)]
 pub struct Mounts {
     places: usize,
+    /// For all folders that are only read, of which each company has one: their disk may be the same.
+    shared: Arc<Semaphore>,
     known: Arc<Mutex<HashMap<PathBuf, Mount>>>,
 }
 
@@ -41,34 +49,38 @@ pub struct Mounts {
 pub struct Mount {
     folder: Arc<Path>,
     places: Arc<Semaphore>,
-    watched: Watched,
+    pulse: Pulse,
     look: fn(&Path),
+    shared: Option<Arc<Semaphore>>,
+    patience: Duration,
     looks: Looks,
 }
 
 impl Mounts {
     /// With so many places in each folder.
     pub fn new(places: usize) -> Self {
-        Self { places, known: Arc::default() }
+        Self { places, shared: Arc::new(Semaphore::new(MOST_SHARED.max(places))), known: Arc::default() }
     }
 
     /// A folder that is written to.
     pub fn written(&self, folder: &Path) -> Mount {
-        self.of(folder, look_and_write)
+        self.of(folder, look_and_write, None)
     }
 
     /// A folder that is read, and may belong to somebody else.
     pub fn read_only(&self, folder: &Path) -> Mount {
-        self.of(folder, look_only)
+        self.of(folder, look_only, Some(self.shared.clone()))
     }
 
-    fn of(&self, folder: &Path, look: fn(&Path)) -> Mount {
+    fn of(&self, folder: &Path, look: fn(&Path), shared: Option<Arc<Semaphore>>) -> Mount {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mount = || Mount {
             folder: folder.into(),
             places: Arc::new(Semaphore::new(self.places)),
-            watched: Watched::new(format!("the disk of {}", folder.display())),
+            pulse: Pulse::default(),
             look,
+            shared,
+            patience: PATIENCE,
             looks: LOOKS,
         };
         known.entry(folder.to_owned()).or_insert_with(mount).clone()
@@ -82,23 +94,38 @@ impl Mount {
         &self,
         work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        let enter = std::future::ready(Ok(()));
+        // It takes no thread, and no place, of a disk that is known to hang.
+        if self.pulse.is_gone(self.patience) {
+            return Err(self.silent());
+        }
+        let shared = self.shared.clone();
+        let enter = async move {
+            Ok(match shared {
+                Some(shared) => Some(shared.acquire_owned().await.map_err(failure::internal)?),
+                None => None,
+            })
+        };
         tokio::select! {
             biased;
-            done = at_bench(self.places.clone(), enter, move |(), stop| work(stop)) => done,
-            silent = self.silence() => Err(silent),
+            done = at_bench(self.places.clone(), enter, move |_shared, stop| work(stop)) => done,
+            () = self.silence() => Err(self.silent()),
         }
     }
 
+    fn silent(&self) -> Failure {
+        let (folder, seconds) = (self.folder.display(), self.patience.as_secs_f64());
+        Failure::Transient(reason::other(format_args!("the disk of {folder} has not answered for {seconds} seconds")))
+    }
+
     /// Ends when the disk does not answer.
-    async fn silence(&self) -> Failure {
+    async fn silence(&self) {
         let Looks { first: mut pause, then } = self.looks;
         loop {
             sleep(pause).await;
             pause = then;
             let (folder, look) = (self.folder.clone(), self.look);
-            if let Err(silent) = self.watched.look(move || Ok(look(&folder))).await {
-                return Failure::Transient(reason::other(silent));
+            if !self.pulse.beats(self.patience, move || look(&folder)).await {
+                return;
             }
         }
     }
@@ -136,7 +163,7 @@ mod tests {
         let mounts = Mounts::new(1);
         let mut dead = mounts.written(Path::new("/published/image-serving"));
         let soon = Duration::from_millis(5);
-        (dead.watched.patience, dead.looks) = (soon, Looks { first: soon, then: soon });
+        (dead.patience, dead.looks) = (soon, Looks { first: soon, then: soon });
         dead.look = |_| {
             while HANGS.load(Ordering::SeqCst) {
                 std::thread::yield_now();
@@ -154,7 +181,19 @@ mod tests {
 
         HANGS.store(false, Ordering::SeqCst);
         assert!(told.recv().unwrap(), "what hung does not learn that nobody waits for it");
-        dead.watched.patience = Duration::from_secs(600);
+        dead.patience = Duration::from_secs(600);
         assert_eq!(dead.work(|_| 7).await, Ok(7));
+    }
+
+    /// A disk that is slow has many who ask, and each has its answer by the look that is under way.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_slow_disk_is_not_a_silent_one() {
+        let mut slow = Mounts::new(4).written(Path::new("/published/image-serving"));
+        slow.patience = Duration::from_millis(400);
+        slow.looks = Looks { first: Duration::from_millis(1), then: Duration::from_millis(1) };
+        slow.look = |_| std::thread::sleep(Duration::from_millis(20));
+        let many = (0..100).map(|_| slow.work(|_| std::thread::sleep(Duration::from_millis(5))));
+        let done = futures_util::future::join_all(many).await;
+        assert!(done.iter().all(Result::is_ok), "{done:?}");
     }
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -20,6 +21,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::model::id::InstanceId;
 use crate::service::Services;
@@ -33,11 +36,40 @@ pub struct ExportState {
     /// Above the files of all exports.
     root: PathBuf,
     open: OpenArchives,
+    readers: Readers,
 }
 
 impl ExportState {
     pub fn new(services: Services, root: PathBuf) -> Self {
-        Self { services, root, open: OpenArchives::default() }
+        Self { services, root, open: OpenArchives::default(), readers: Readers::default() }
+    }
+}
+
+/// Threads that read archives at a time: where exports lie may be a disk behind a network, and what hangs there keeps its thread
+/// for as long, however often its client comes again.
+const MOST_READERS: usize = 16;
+
+/// How long somebody waits for one of them.
+const READER_COMES_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+struct Readers(Arc<Semaphore>);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_READERS)))
+    }
+}
+
+impl Readers {
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        let reader = timeout(READER_COMES_WITHIN, self.0.clone().acquire_owned()).await;
+        let reader = reader.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
+        let read = move || {
+            let _reader = reader;
+            read()
+        };
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
 }
 
@@ -84,11 +116,16 @@ async fn download(
     match state.services.download(run, token).await {
         Ok(Download::Ready(export)) => {
             let path = state.root.join(run.to_string()).join(format!("{}.zip", export.token));
+            let readers = state.readers.clone();
             let open = move || state.open.open(&path, export.sha256.as_deref());
-            match tokio::task::spawn_blocking(open).await.map_err(io::Error::other).flatten() {
-                Ok(Some(archive)) => described(answer(&archive, request.method(), request.headers()), run),
+            match readers.read(open).await {
+                Ok(Some(archive)) => described(answer(&archive, &readers, request.method(), request.headers()), run),
                 Ok(None) => busy(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => unknown(),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    tracing::warn!(%run, "an export cannot be read: the disk of exports does not answer");
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "Exports cannot be read just now. Try again later.\n")
+                }
                 Err(error) => {
                     tracing::error!(%run, %error, "the archive of an export cannot be read");
                     plain(StatusCode::INTERNAL_SERVER_ERROR, "The export cannot be read.\n")
@@ -127,7 +164,7 @@ impl Archive {
     }
 }
 
-fn answer(archive: &Arc<Archive>, method: &Method, headers: &HeaderMap) -> Response {
+fn answer(archive: &Arc<Archive>, readers: &Readers, method: &Method, headers: &HeaderMap) -> Response {
     let bytes = archive.bytes;
     let answer = archive.validators.answer(method, headers, bytes);
     let all = |range: &Range<u64>| format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
@@ -170,7 +207,8 @@ fn answer(archive: &Arc<Archive>, method: &Method, headers: &HeaderMap) -> Respo
     more.push((header::ACCEPT_RANGES, "bytes".to_owned()));
     more.push((header::ETAG, archive.validators.tag.clone()));
     more.push((header::LAST_MODIFIED, archive.validators.date()));
-    let body = if method == Method::HEAD { Body::empty() } else { body(archive.clone(), pieces.into()) };
+    let body =
+        if method == Method::HEAD { Body::empty() } else { body(archive.clone(), readers.clone(), pieces.into()) };
     let mut response = (status, body).into_response();
     for (name, value) in more {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -190,9 +228,9 @@ impl Piece {
 }
 
 /// Reads as it is taken.
-fn body(archive: Arc<Archive>, pieces: VecDeque<Piece>) -> Body {
+fn body(archive: Arc<Archive>, readers: Readers, pieces: VecDeque<Piece>) -> Body {
     Body::from_stream(stream::try_unfold(pieces, move |mut pieces| {
-        let archive = archive.clone();
+        let (archive, readers) = (archive.clone(), readers.clone());
         async move {
             match pieces.pop_front() {
                 None => Ok::<_, io::Error>(None),
@@ -204,7 +242,7 @@ fn body(archive: Arc<Archive>, pieces: VecDeque<Piece>) -> Body {
                         let mut piece = vec![0; (end - start) as usize];
                         archive.file.read_exact_at(&mut piece, start).map(|()| piece)
                     };
-                    let piece = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+                    let piece = readers.read(read).await?;
                     if end < range.end {
                         pieces.push_front(Piece::File(end..range.end));
                     }

@@ -698,7 +698,7 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
     let run: Value = serde_json::from_str(&place.run(&publish).ok()).unwrap();
     let run = run["run"].to_string();
     let log = || place.run(&["jobs", "log", &run]).ok();
-    service::until("it gives up", || log().contains("image-serving has not answered for 5 seconds").then_some(()));
+    service::until("it gives up", || log().contains("image-serving has not answered for 30 seconds").then_some(()));
     place.draw("later/boot.png", 120);
     let upload = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "later", "--wait"];
     place.run(&upload).ok();

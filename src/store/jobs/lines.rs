@@ -21,9 +21,9 @@ pub(in crate::store) async fn insert<'a>(
                 now.timestamp_millis(),
                 line.log_type,
                 line.message.code,
-                Value::Object(line.message.params.clone()).to_string(),
+                shortened(Value::Object(line.message.params.clone())).to_string(),
                 asset.and_then(|a| a.id),
-                asset.map(|a| &a.name),
+                asset.map(|a| shortened(a.name.clone().into())),
                 asset.map(|a| a.file_type),
             ])
         })
@@ -41,6 +41,26 @@ pub(in crate::store) async fn insert<'a>(
     .await
     .map(|_| ())
     .map_err(StoreError::doing("write log lines"))
+}
+
+/// Most characters of a text in a line: files and other servers say what they like, and a thousand lines are answered at once.
+const LONGEST: usize = 4000;
+
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(mut text) => {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push('…');
+            }
+            Value::String(text)
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(shortened).collect()),
+        Value::Object(values) => {
+            Value::Object(values.into_iter().map(|(name, value)| (name, shortened(value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// What the newest line of a run says.
