@@ -113,11 +113,14 @@ async fn of_exact_pyramid(workshop: &Workshop, context: &Context, view: View) ->
         .await
 }
 
+/// Draws a view of a pyramid, until somebody wants it stopped.
+type Draw<T> = fn(&View, &Workshop, &File, &dyn Fn() -> bool) -> Result<T, Unmade>;
+
 async fn on_pyramid<T: Send + 'static>(
     workshop: &Workshop,
     context: &Context,
     view: View,
-    draw: fn(&View, &Workshop, &File, &dyn Fn() -> bool) -> Result<T, Unmade>,
+    draw: Draw<T>,
 ) -> Result<T, Unmade> {
     let (progress, shop, entry) = (context.clone(), workshop.clone(), view.entry.clone());
     let work = move |stop: &dyn Fn() -> bool| {

@@ -96,7 +96,7 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     let mut entries = Vec::new();
     for asset in assets {
         match choose(&asset, &company.root_path, resolved.as_ref()) {
-            Choice::Take(entry) => entries.push(Entry { master: masters.remove(&entry.asset), ..entry }),
+            Choice::Take(entry) => entries.push(Entry { master: masters.remove(&entry.asset), ..*entry }),
             Choice::Drop => {
                 let message = Message::new("export-dropped")
                     .with("asset", asset.name.clone())
@@ -218,7 +218,7 @@ pub fn failure(shown: &Shown, why: Message) -> ItemReport {
 }
 
 enum Choice {
-    Take(Entry),
+    Take(Box<Entry>),
     /// It cannot be exported by its nature.
     Drop,
     Refuse(Message),
@@ -231,13 +231,13 @@ fn choose(asset: &Asset, root: &str, resolved: Option<&Resolved>) -> Choice {
     let pyramid = asset.derived.iter().find(|file| file.role == DerivedRole::Pyramid);
     let extension = resolved.map(|resolved| resolved.commands.fmt.format.extension());
     match (extension, pyramid, asset.asset_type) {
-        (Some(extension), Some(pyramid), kind) if is_convertible(kind) => Choice::Take(Entry {
+        (Some(extension), Some(pyramid), kind) if is_convertible(kind) => Choice::Take(Box::new(Entry {
             target: format!("{}.{extension}", asset.name),
             blob: pyramid.blob.clone(),
             bytes: pyramid.bytes.unsigned_abs(),
             is_converted: true,
             ..original(asset, root)
-        }),
+        })),
         (_, _, AssetType::Template | AssetType::PsdTemplate) => Choice::Refuse(Message::new(match extension {
             Some(_) => "reason-no-pyramid",
             None => "reason-template-original",
@@ -245,7 +245,7 @@ fn choose(asset: &Asset, root: &str, resolved: Option<&Resolved>) -> Choice {
         (Some(_), None, kind) if kind.is_picture() || kind == AssetType::AdjustedView => {
             Choice::Refuse(Message::new("reason-no-pyramid"))
         }
-        _ => Choice::Take(original(asset, root)),
+        _ => Choice::Take(Box::new(original(asset, root))),
     }
 }
 
