@@ -193,7 +193,7 @@ pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
                 if to.is_none() {
                     tracing::warn!(
                         job = %trigger.name, due = %trigger.next_fire_at,
-                        "a schedule has no firing in the new zone: it keeps the last one that it had in the old zone"
+                        "a schedule has no firing in the new zone: it keeps the next one that it had in the old zone"
                     );
                 }
                 Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: to? })
