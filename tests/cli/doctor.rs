@@ -693,14 +693,35 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
     );
     assert!(boot.exists());
     // A publish says why it waits, and nobody waits with it.
-    let publish =
-        ["submit", "--kind", "imageServingPublish", "--publish", "Full", "--user", "ada@acme.example", "--json"];
+    let publish = [
+        "submit",
+        "--kind",
+        "imageServingPublish",
+        "--company",
+        "Acme",
+        "--publish",
+        "Full",
+        "--user",
+        "ada@acme.example",
+        "--json",
+    ];
     let run: Value = serde_json::from_str(&place.run(&publish).ok()).unwrap();
     let run = run["run"].to_string();
     let log = || place.run(&["jobs", "log", &run]).ok();
     service::until("it gives up", || log().contains("image-serving has not answered for 30 seconds").then_some(()));
     place.draw("later/boot.png", 120);
-    let upload = ["submit", "--kind", "uploadDirectory", "--user", "ada@acme.example", "--dir", "later", "--wait"];
+    let upload = [
+        "submit",
+        "--kind",
+        "uploadDirectory",
+        "--company",
+        "Acme",
+        "--user",
+        "ada@acme.example",
+        "--dir",
+        "later",
+        "--wait",
+    ];
     place.run(&upload).ok();
     // Nor with exports, or a server directory, that hang.
     let elsewhere = ["exports", "ingest/Beta"].map(|folder| Dead::mount(&place.data.join(folder)));
@@ -708,7 +729,7 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
     let order = place.data.with_extension("order.json");
     let export = format!(r#"{{"assetHandleArray":["a|{asset}"],"fmt":"orig","emailSetting":"None"}}"#);
     fs::write(&order, format!(r#"{{"companyHandle":"c|47","jobName":"Out","exportJob":{export}}}"#)).unwrap();
-    place.run(&["submit", order.to_str().unwrap(), "--user", "ada@acme.example"]).ok();
+    place.run(&["submit", order.to_str().unwrap(), "--company", "Acme", "--user", "ada@acme.example"]).ok();
     for _ in 0..3 {
         let away =
             ["submit", "--kind", "uploadDirectory", "--company", "Beta", "--user", "bob@beta.example", "--dir", "x"];
