@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 /// How long a look at one place may take until it is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,47 +57,6 @@ where
     found
 }
 
-/// A place that is looked at again and again, by one thread at a time: however often it is asked, no more than one hangs. Clones
-/// are the same place.
-#[derive(Debug, Clone)]
-pub struct Watched {
-    name: Arc<str>,
-    turn: Arc<Semaphore>,
-    pub(crate) patience: Duration,
-}
-
-impl Watched {
-    /// The name is said of a place that does not answer.
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), turn: Arc::new(Semaphore::new(1)), patience: PATIENCE }
-    }
-
-    /// What the place answers, or an error after a while in which it did not.
-    pub async fn look<R: Send + 'static>(
-        &self,
-        look: impl FnOnce() -> io::Result<R> + Send + 'static,
-    ) -> io::Result<R> {
-        let looked = timeout(self.patience, self.wait(look)).await;
-        looked.unwrap_or_else(|_| {
-            let said = format!("{} has not answered for {} seconds", self.name, self.patience.as_secs_f64());
-            Err(io::Error::new(io::ErrorKind::TimedOut, said))
-        })
-    }
-
-    /// On a thread of its own, for which the end of the daemon does not wait.
-    async fn wait<R: Send + 'static>(&self, look: impl FnOnce() -> io::Result<R> + Send + 'static) -> io::Result<R> {
-        let turn = self.turn.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let (tell, told) = oneshot::channel();
-        std::thread::Builder::new().name("look".to_owned()).spawn(move || {
-            let found = look();
-            drop(turn);
-            // Whoever asked may have gone.
-            let _ = tell.send(found);
-        })?;
-        told.await.map_err(io::Error::other)?
-    }
-}
-
 /// Whether a place answers, for many who ask at once: one look at a time answers all of them. Clones are the same place.
 #[derive(Debug, Clone, Default)]
 pub struct Pulse(Arc<Beat>);
@@ -109,40 +68,50 @@ struct Beat {
     ended: Notify,
 }
 
-impl Pulse {
+impl Beat {
     fn began(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.began.lock().unwrap_or_else(PoisonError::into_inner)
+        self.began.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+/// The look that is under way, until it is dropped.
+struct UnderWay(Arc<Beat>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        *self.0.began() = None;
+        self.0.ended.notify_waiters();
+    }
+}
+
+impl Pulse {
     /// Whether a look is under way that has had no answer for so long.
     pub fn is_gone(&self, patience: Duration) -> bool {
-        self.began().is_some_and(|began| began + patience <= Instant::now())
+        self.0.began().is_some_and(|began| began + patience <= Instant::now())
     }
 
     /// Whether the look that is under way, or else this one, has an answer within `patience` from its beginning.
     pub async fn beats(&self, patience: Duration, look: impl FnOnce() + Send + 'static) -> bool {
         let is_first = {
-            let mut began = self.began();
+            let mut began = self.0.began();
             let is_first = began.is_none();
             began.get_or_insert_with(Instant::now);
             is_first
         };
         if is_first {
-            let beat = self.0.clone();
+            let under_way = UnderWay(self.0.clone());
             let look = move || {
+                let _under_way = under_way;
                 look();
-                *beat.began.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                beat.ended.notify_waiters();
             };
+            // Without a thread for it nobody knows that the place is silent.
             if std::thread::Builder::new().name("look".to_owned()).spawn(look).is_err() {
-                *self.began() = None;
                 return true;
             }
         }
-        let ended = self.0.ended.notified();
-        let mut ended = pin!(ended);
+        let mut ended = pin!(self.0.ended.notified());
         ended.as_mut().enable();
-        let Some(began) = *self.began() else { return true };
+        let Some(began) = *self.0.began() else { return true };
         timeout_at(began + patience, ended).await.is_ok()
     }
 }
@@ -169,6 +138,9 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
 
     use super::*;
 
@@ -199,5 +171,49 @@ mod tests {
         }
         let found: Vec<i32> = look(Duration::from_secs(600)).into_iter().map(Result::unwrap).collect();
         assert_eq!(found, [1, 2, 3]);
+    }
+    /// A place that is slow has many who ask, and each has its answer by the look that is under way.
+    #[tokio::test]
+    async fn one_look_answers_all_who_ask_meanwhile() {
+        let (pulse, patience, looks) = (Pulse::default(), Duration::from_secs(600), Arc::new(AtomicUsize::new(0)));
+        let (answer, answered) = mpsc::channel::<()>();
+        let answered = Arc::new(Mutex::new(answered));
+        let mut asked: Vec<_> = (0..100)
+            .map(|_| {
+                let (looks, answered) = (looks.clone(), answered.clone());
+                Box::pin(pulse.beats(patience, move || {
+                    looks.fetch_add(1, Ordering::SeqCst);
+                    answered.lock().unwrap().recv().unwrap();
+                }))
+            })
+            .collect();
+        for one in &mut asked {
+            assert!(one.as_mut().now_or_never().is_none(), "it has an answer before the place gave one");
+        }
+        answer.send(()).unwrap();
+        assert!(join_all(asked).await.into_iter().all(|beats| beats));
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_breaks_off_is_an_answer_and_the_next_is_made() {
+        let (pulse, patience) = (Pulse::default(), Duration::from_secs(600));
+        assert!(pulse.beats(patience, || std::panic::resume_unwind(Box::new("the look broke off"))).await);
+        assert!(!pulse.is_gone(Duration::ZERO));
+        let (tell, told) = mpsc::channel();
+        assert!(pulse.beats(patience, move || tell.send(()).unwrap()).await);
+        told.recv().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_place_is_gone_while_its_look_has_no_answer() {
+        let (pulse, (answer, answered)) = (Pulse::default(), mpsc::channel::<()>());
+        assert!(!pulse.beats(Duration::ZERO, move || assert!(answered.recv().is_err())).await);
+        assert!(pulse.is_gone(Duration::ZERO));
+        assert!(!pulse.is_gone(Duration::from_secs(600)), "it has had no time yet");
+        drop(answer);
+        while pulse.is_gone(Duration::ZERO) {
+            std::thread::yield_now();
+        }
     }
 }

@@ -184,16 +184,4 @@ mod tests {
         dead.patience = Duration::from_secs(600);
         assert_eq!(dead.work(|_| 7).await, Ok(7));
     }
-
-    /// A disk that is slow has many who ask, and each has its answer by the look that is under way.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_slow_disk_is_not_a_silent_one() {
-        let mut slow = Mounts::new(4).written(Path::new("/published/image-serving"));
-        slow.patience = Duration::from_millis(400);
-        slow.looks = Looks { first: Duration::from_millis(1), then: Duration::from_millis(1) };
-        slow.look = |_| std::thread::sleep(Duration::from_millis(20));
-        let many = (0..100).map(|_| slow.work(|_| std::thread::sleep(Duration::from_millis(5))));
-        let done = futures_util::future::join_all(many).await;
-        assert!(done.iter().all(Result::is_ok), "{done:?}");
-    }
 }

@@ -1,15 +1,24 @@
 //! A look at the disks that are written to, which a disk that hangs does not hold up.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::assets::patience::Watched;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
 use crate::assets::room::{self, Disk, Written};
+
+/// Who asks has an answer after this long: a disk behind a network that is gone never gives one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Disks {
     written: Vec<Written>,
     see: fn(&[Written]) -> io::Result<Vec<Disk>>,
-    watched: Watched,
+    /// One look at a time: however often it is asked, no more than one thread hangs.
+    turn: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Disks {
@@ -18,12 +27,14 @@ impl Disks {
     }
 
     fn seen_by(written: Vec<Written>, see: fn(&[Written]) -> io::Result<Vec<Disk>>) -> Self {
-        Self { written, see, watched: Watched::new("a disk that is written to") }
+        Self { written, see, turn: Arc::new(Semaphore::new(1)), patience: PATIENCE }
     }
 
     pub async fn look(&self) -> io::Result<Vec<Disk>> {
-        let (written, see) = (self.written.clone(), self.see);
-        self.watched.look(move || see(&written)).await
+        let seconds = self.patience.as_secs_f64();
+        let silent = || format!("a disk that is written to has not answered for {seconds} seconds");
+        let looked = timeout(self.patience, self.wait()).await;
+        looked.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, silent())))
     }
 
     /// Whether all have room, in words for supervision.
@@ -31,13 +42,26 @@ impl Disks {
         let disks = self.look().await?;
         Ok(disks.iter().find_map(Disk::shortage).map_or(Ok(()), Err))
     }
+
+    /// On a thread of its own, for which the end of the daemon does not wait.
+    async fn wait(&self) -> io::Result<Vec<Disk>> {
+        let turn = self.turn.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let (written, see) = (self.written.clone(), self.see);
+        let (tell, told) = oneshot::channel();
+        std::thread::Builder::new().name("disk".to_owned()).spawn(move || {
+            let found = see(&written);
+            drop(turn);
+            // Whoever asked may have gone.
+            let _ = tell.send(found);
+        })?;
+        told.await.map_err(io::Error::other)?
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
     use crate::assets::room::Use;
@@ -55,14 +79,14 @@ mod tests {
             }
             Ok(Vec::new())
         });
-        disks.watched.patience = Duration::from_millis(20);
+        disks.patience = Duration::from_millis(20);
         for _ in 0..3 {
             let said = disks.look().await.unwrap_err().to_string();
             assert_eq!(said, "a disk that is written to has not answered for 0.02 seconds");
         }
         assert_eq!(LOOKS.load(Ordering::SeqCst), 1);
         HANGS.store(false, Ordering::SeqCst);
-        disks.watched.patience = Duration::from_secs(600);
+        disks.patience = Duration::from_secs(600);
         assert_eq!(disks.look().await.unwrap(), []);
         assert_eq!(LOOKS.load(Ordering::SeqCst), 2);
     }
