@@ -244,28 +244,18 @@ impl Work<'_> {
         let Made { derived, notes, .. } = made;
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text) };
         let (file, shown) = (self.parent.file_name.clone(), shown(layer));
-        let report =
-            move |applied: &Applied| {
-                let Applied::Filed(filed) = applied else { return ItemReport::default() };
-                let line = |log_type, message| {
-                    LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
-                };
-                let message = |code| Message::new(code).with("file", file.clone()).with("layer", shown.clone());
-                let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
-                let name = FileName { stem: filed.name().to_owned(), extension, changed: false };
-                let processed = Message::new("layer-processed")
-                    .with("file", format!("{folder}{}", name.with_extension()))
-                    .with("layer", behind_the_path(&shown));
-                let mut lines = vec![line(LogType::UploadSuccess, processed)];
-                lines.extend(notes.iter().map(|note| {
-                    line(LogType::UploadWarning, message("layer-note").with("reason", reason::other(note)))
-                }));
-                lines.extend(gives_up_crop.then(|| line(LogType::UploadWarning, message("layer-crop-given-up"))));
-                lines.extend(numbered.map(|message| line(LogType::UploadWarning, message)));
-                let counters = Counters { success: 1, part: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
-                lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
-                ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
-            };
+        let report = move |applied: &Applied| {
+            let Applied::Filed(filed) = applied else { return ItemReport::default() };
+            let message = |code| Message::new(code).with("file", file.clone()).with("layer", shown.clone());
+            let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
+            let name = FileName { stem: filed.name().to_owned(), extension, changed: false };
+            let processed = Message::new("layer-processed")
+                .with("file", format!("{folder}{}", name.with_extension()))
+                .with("layer", behind_the_path(&shown));
+            let notes = notes.iter().map(|note| message("layer-note").with("reason", reason::other(note)));
+            let given_up = gives_up_crop.then(|| message("layer-crop-given-up"));
+            process::report_of_part(filed, processed, notes.chain(given_up).chain(numbered).collect())
+        };
         self.parent.commit(self.context, key, effect, report).await
     }
 

@@ -25,11 +25,10 @@ use crate::media::child::borrowed;
 use crate::media::errand::CountPages;
 use crate::model::asset::AssetType;
 use crate::model::id::AssetId;
-use crate::model::log::{FileType, LogLine, LogType, Message};
+use crate::model::log::{LogLine, LogType, Message};
 use crate::model::making::{Crop, Making};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
-use crate::store::assets::arrival::Filed;
 use crate::store::assets::ingest::Master;
 use crate::store::assets::pages::PageText;
 use crate::store::assets::parts::Part;
@@ -88,8 +87,7 @@ struct Drawn {
 }
 
 impl Work<'_> {
-    /// Breaks off where nothing more is made of the file.
-    /// Gives what is to be said of the pages in all.
+    /// Gives what the log is to say of the pages in all, or breaks off where nothing more is made of the file.
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let PagesFound { count, is_whole } = self.count().await?;
         let missing: Vec<u32> = (2..=count).filter(|page| !done.contains_key(&key(*page))).collect();
@@ -175,7 +173,7 @@ impl Work<'_> {
         let folder = self.context.store().folder_of_part(part.company, part.parent, &key, None).await?;
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let kept = drawn.making.crop_given_up(&self.processing.options).map(|_| Message::new("reason-crop-kept"));
-        let notes = drawn.made.notes.iter().map(reason::other).chain(kept).collect();
+        let notes: Vec<Message> = drawn.made.notes.iter().map(reason::other).chain(kept).collect();
         let effect =
             Effect::Page { part: Box::new(part), derived: drawn.made.derived, text: Box::new(PageText::default()) };
         let file = self.parent.file_name.clone();
@@ -184,7 +182,10 @@ impl Work<'_> {
             let name = FileName { stem: filed.name().to_owned(), extension: extension.clone(), changed: false };
             let path = format!("{folder}{}", name.with_extension());
             let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
-            page_report(&file, &path, page, notes, filed, numbered)
+            let note =
+                |note| Message::new("page-note").with("page", page).with("file", file.clone()).with("reason", note);
+            let processed = Message::new("page-processed").with("file", path).with("page", page);
+            process::report_of_part(filed, processed, notes.into_iter().map(note).chain(numbered).collect())
         };
         self.parent.commit(self.context, &key, effect, report).await
     }
@@ -244,29 +245,4 @@ impl Work<'_> {
 
 fn key(page: u32) -> String {
     format!("page:{page}")
-}
-
-/// The lines of a page: `path` is where it is.
-fn page_report(
-    file: &str,
-    path: &str,
-    page: u32,
-    notes: Vec<Message>,
-    filed: &Filed,
-    numbered: Option<Message>,
-) -> ItemReport {
-    let about = |log_type, message| {
-        LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
-    };
-    let made = Message::new("page-processed").with("file", path).with("page", page);
-    let mut lines = vec![about(LogType::UploadSuccess, made)];
-    lines.extend(notes.into_iter().map(|note| {
-        let message = Message::new("page-note").with("page", page).with("file", file).with("reason", note);
-        about(LogType::UploadWarning, message)
-    }));
-    lines.extend(numbered.map(|message| about(LogType::UploadWarning, message)));
-    let warning = lines.len() as i64 - 1;
-    lines.extend(process::came_back(filed).map(|message| about(LogType::JobInfo, message)));
-    let counters = Counters { success: 1, part: 1, warning, ..Counters::default() };
-    ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }

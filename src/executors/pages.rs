@@ -34,7 +34,6 @@ use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
-use crate::store::assets::arrival::Filed;
 use crate::store::assets::ingest::{Derived, Master};
 use crate::store::assets::marking::Marking;
 use crate::store::assets::pages::{Area, PageLink, PageText, PageWord};
@@ -326,7 +325,12 @@ impl Work<'_> {
             let name = FileName { stem: filed.name().to_owned(), extension: extension.clone(), changed: false };
             let path = format!("{folder}{}", name.with_extension());
             let numbered = process::numbered(&format!("{wanted}.{extension}"), &wanted, filed);
-            page_report(&shown, &path, page, &notes, filed, numbered)
+            let note = |note: String| {
+                let reason = reason::other(note);
+                Message::new("page-note").with("page", page).with("file", shown.clone()).with("reason", reason)
+            };
+            let processed = Message::new("page-processed").with("file", path).with("page", page);
+            process::report_of_part(filed, processed, notes.into_iter().map(note).chain(numbered).collect())
         });
         Ok(process::filed_unless_passed(&applied.await?))
     }
@@ -573,32 +577,6 @@ fn text(facts: &PageFacts) -> PageText {
     };
     let word = |word: &pdf::Word| PageWord { word: word.text.clone(), area: area(word.place) };
     PageText { words: facts.words.iter().map(word).collect(), links: facts.links.iter().map(link).collect() }
-}
-
-/// The lines of a page: `path` is where it is.
-fn page_report(
-    file: &str,
-    path: &str,
-    page: u32,
-    notes: &[String],
-    filed: &Filed,
-    numbered: Option<Message>,
-) -> ItemReport {
-    let about = |log_type, message| {
-        LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
-    };
-    let made = Message::new("page-processed").with("file", path).with("page", page);
-    let mut lines = vec![about(LogType::UploadSuccess, made)];
-    lines.extend(notes.iter().map(|note| {
-        let message =
-            Message::new("page-note").with("page", page).with("file", file).with("reason", reason::other(note));
-        about(LogType::UploadWarning, message)
-    }));
-    lines.extend(numbered.map(|message| about(LogType::UploadWarning, message)));
-    let warning = lines.len() as i64 - 1;
-    lines.extend(process::came_back(filed).map(|message| about(LogType::JobInfo, message)));
-    let counters = Counters { success: 1, part: 1, warning, ..Counters::default() };
-    ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }
 
 impl From<ChildError> for Unmade {

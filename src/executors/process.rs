@@ -296,6 +296,18 @@ pub fn came_back(filed: &Filed) -> Option<Message> {
     Some(Message::new("part-came-back").with("asset", name.clone()))
 }
 
+/// The report of an image that was made of a file: `processed` is the line that says so, `notes` are what is to be said of it.
+pub fn report_of_part(filed: &Filed, processed: Message, notes: Vec<Message>) -> ItemReport {
+    let about = |log_type, message| {
+        LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
+    };
+    let counters = Counters { success: 1, part: 1, warning: notes.len() as i64, ..Counters::default() };
+    let notes = notes.into_iter().map(|note| about(LogType::UploadWarning, note));
+    let back = came_back(filed).map(|message| about(LogType::JobInfo, message));
+    let lines = std::iter::once(about(LogType::UploadSuccess, processed)).chain(notes).chain(back).collect();
+    ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
+}
+
 /// The line about parts that a file does not have any more.
 pub fn report_of_parts(parent: &Parent, applied: &Applied) -> ItemReport {
     match applied {
@@ -564,7 +576,7 @@ impl Gone {
 
     /// Nobody can tell any more what it was.
     fn without_trace(asset: AssetId, filed: Option<&str>, processing: &Processing) -> Self {
-        let formats = [Format::Pdf, Format::PostScript, Format::Illustrator, Format::Video, Format::Psd];
+        let formats = [Format::Pdf, Format::PostScript, Format::Illustrator, Format::Video, Format::Psd, Format::Tiff];
         let name = format!("a|{asset}");
         Self {
             asset,

@@ -8,18 +8,13 @@ use crate::assets::ingest::IngestError;
 use crate::assets::recognize::Promise;
 use crate::media::child::ChildError;
 use crate::media::{Format, MediaError, Nothing, PixelLimit};
-use crate::model::log::Message;
+use crate::model::log::{Message, shortened};
 use crate::model::name::{FileName, LONGEST_FILE_NAME};
 use crate::store::pictures::KnownAsset;
 
 /// What has no words of its own.
 pub fn other(detail: impl Display) -> Message {
-    let mut text = detail.to_string();
-    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-        text.truncate(end);
-        text.push('…');
-    }
-    Message::new("reason-other").with("detail", text)
+    Message::new("reason-other").with("detail", shortened(detail.to_string(), LONGEST))
 }
 
 /// Most characters of what is said of an error: some quote what a file or another server says, however long that is.

@@ -183,3 +183,12 @@ impl Severity {
     /// Codes of lines that are errors, whatever their log type.
     pub const CODES: &[&str] = &[LEFT_OUT, LEFT_OUT_FOR_SET, LEFT_OUT_APART];
 }
+
+/// At most so many characters of a text; a longer one ends with three dots.
+pub fn shortened(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(text[..end].trim_end().len());
+        text.push('…');
+    }
+    text
+}

@@ -91,8 +91,8 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
     if set.made_from.is_some() {
         note_given(tx, filed.asset(), &set.members).await?;
     }
-    let is_member = |member: &&Member| members.iter().any(|other| other.asset == member.asset);
-    let left_out = set.members.len() - set.members.iter().filter(is_member).count();
+    let present: HashSet<AssetId> = members.iter().map(|member| member.asset).collect();
+    let left_out = set.members.iter().filter(|member| !present.contains(&member.asset)).count();
     Ok(Gathered { filed, members: members.len(), left_out })
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::model::id::InstanceId;
-use crate::model::log::LogLine;
+use crate::model::log::{LogLine, shortened};
 use crate::store::{StoreError, Transaction};
 
 /// Writes `lines` of one or several runs in their order.
@@ -21,9 +21,9 @@ pub(in crate::store) async fn insert<'a>(
                 now.timestamp_millis(),
                 line.log_type,
                 line.message.code,
-                shortened(Value::Object(line.message.params.clone())).to_string(),
+                bounded(Value::Object(line.message.params.clone())).to_string(),
                 asset.and_then(|a| a.id),
-                asset.map(|a| shortened(a.name.clone().into())),
+                asset.map(|a| shortened(a.name.clone(), LONGEST)),
                 asset.map(|a| a.file_type),
             ])
         })
@@ -46,18 +46,12 @@ pub(in crate::store) async fn insert<'a>(
 /// Most characters of a text in a line: files and other servers say what they like, and a thousand lines are answered at once.
 const LONGEST: usize = 4000;
 
-fn shortened(value: Value) -> Value {
+fn bounded(value: Value) -> Value {
     match value {
-        Value::String(mut text) => {
-            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-                text.truncate(end);
-                text.push('…');
-            }
-            Value::String(text)
-        }
-        Value::Array(values) => Value::Array(values.into_iter().map(shortened).collect()),
+        Value::String(text) => Value::String(shortened(text, LONGEST)),
+        Value::Array(values) => Value::Array(values.into_iter().map(bounded).collect()),
         Value::Object(values) => {
-            Value::Object(values.into_iter().map(|(name, value)| (name, shortened(value))).collect())
+            Value::Object(values.into_iter().map(|(name, value)| (name, bounded(value))).collect())
         }
         other => other,
     }
