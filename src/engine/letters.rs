@@ -96,6 +96,7 @@ impl JobLetters {
         Ok(Finish {
             at: run.finished_at.unwrap_or(run.created_at),
             ending: self.ending(run).await?,
+            follow_up: follow_up_not_submitted(run),
             counters: Counters { removed: self.store.removed_lines(run.id).await?, ..counters(run) },
             problems: problems.into_iter().filter_map(problem).collect(),
             results: self.results(run).await?,
@@ -173,6 +174,12 @@ fn counters(run: &Run) -> Counters {
         errors: unsigned(errors),
         total: unsigned(success + counted.update - counted.part + counted.duplicate + errors),
     }
+}
+
+/// The type of the follow-up job that a run has not submitted because it did not come to its end.
+fn follow_up_not_submitted(run: &Run) -> Option<String> {
+    let did_not_end_well = matches!(run.outcome, Some(Outcome::Stopped | Outcome::Failed));
+    run.spec.follow_up().filter(|_| did_not_end_well).map(|spec| spec.kind().type_name().to_owned())
 }
 
 fn problem(line: Detail) -> Option<Problem> {

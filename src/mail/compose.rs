@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::Mail;
 use super::report::{Counters, Ending, Finish, JobReport, Problem, ResultPlace, Severity, Stage};
-use crate::model::log::Message;
+use crate::model::log::{self, Message};
 use crate::words::{code, format, harmless};
 
 /// Problems shown in full; the others are counted.
@@ -264,7 +264,12 @@ impl Writer<'_> {
             .with("parts", parts)
             .with("removed", removed),
         };
-        shortened(&self.say(lead), LONGEST_TEXT)
+        let mut lead = shortened(&self.say(lead), LONGEST_TEXT);
+        if let Some(kind) = &finish.follow_up {
+            let message = Message::new(code::FOLLOW_UP_NOT_SUBMITTED).with("kind", kind.as_str());
+            lead = format!("{lead} {}", self.say(message));
+        }
+        lead
     }
 
     fn facts(&self, report: &JobReport, finish: Option<&Finish>) -> Vec<FactView> {
@@ -411,11 +416,7 @@ fn web_address(address: &str) -> Option<String> {
 }
 
 fn shortened(text: &str, limit: usize) -> String {
-    let text = harmless(text);
-    match text.char_indices().nth(limit) {
-        None => text,
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-    }
+    log::shortened(harmless(text), limit)
 }
 
 fn capitalised(text: &str) -> String {

@@ -37,6 +37,8 @@ pub enum Stage<'a> {
 pub struct Finish {
     pub at: DateTime<Utc>,
     pub ending: Ending,
+    /// The type of the follow-up job that was not submitted, because the job did not come to its end.
+    pub follow_up: Option<String>,
     pub counters: Counters,
     /// The first ones, in the order they arose; the counters say how many there are in all.
     pub problems: Vec<Problem>,

@@ -1681,7 +1681,7 @@ letter-lead-stopped =
     The job was stopped by { $user }{ $items ->
         [0] .
        *[other] { " " }after { NUMBER($done) } of { NUMBER($items) } items: the rest was not done.
-    } What was processed before that stays; no follow-up job was submitted.
+    } What was processed before that stays.
 letter-label-company = Company
 letter-label-run = Run
 letter-label-kind = Kind

@@ -35,6 +35,7 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
     Finish {
         at: at(9, 18, 16),
         ending,
+        follow_up: None,
         counters: Counters {
             success,
             updated: 0,
@@ -81,6 +82,41 @@ fn the_subject_tells_the_outcome() {
         assert_eq!(end(finish).subject, subject);
     }
     assert_eq!(write(&report(), Stage::Begin).subject, "Summer shoot: started");
+}
+
+#[test]
+fn a_stopped_job_says_what_was_not_done() {
+    let stopped = |items| finish(Ending::Stopped { by: "eva@example.com".into(), done: 5, items }, 5, 0, 0);
+    let by = "The job was stopped by eva@example.com";
+    let mail = end(stopped(40));
+    let lead = format!("{by} after 5 of 40 items: the rest was not done. What was processed before that stays.\n");
+    assert!(mail.text.contains(&lead), "{}", mail.text);
+    let mail = end(stopped(0));
+    assert!(mail.text.contains(&format!("{by}. What was processed before that stays.\n")), "{}", mail.text);
+    for ending in [stopped(40).ending, failed()] {
+        let mail = end(Finish { follow_up: Some("ImageServingPublish".into()), ..finish(ending, 5, 0, 0) });
+        let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let expected =
+            "No follow-up job was submitted (Publish to image serving), because the job did not come to its end.";
+        assert!(text.contains(expected), "{}", mail.text);
+        assert!(mail.html.contains(expected));
+    }
+}
+
+#[test]
+fn a_publish_says_how_many_files_it_removed() {
+    let removed = |success, removed| {
+        let mut finish = finish(Ending::Finished, success, 0, 0);
+        (finish.counters.removed, finish.counters.duplicates) = (removed, 0);
+        finish.counters.total = success;
+        end(finish).text
+    };
+    assert!(removed(0, 1).contains("1 file was removed."), "{}", removed(0, 1));
+    assert!(removed(0, 12_345).contains("12,345 files were removed."));
+    let counted = removed(2, 3);
+    let line = counted.lines().find(|line| line.trim_start().starts_with("Removed"));
+    assert_eq!(line.and_then(|line| line.split_whitespace().last()), Some("3"), "{counted}");
+    assert!(!removed(2, 0).contains("Removed"));
 }
 
 #[test]
