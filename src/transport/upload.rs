@@ -224,12 +224,12 @@ impl Form {
         }
     }
 
-    /// The parser holds what it has not given out, and is about to be fed so many bytes more.
     /// What its login takes has come: its client keeps nobody waiting until that is looked at.
     fn waits_for_login(&self) {
         self.charge.iter().for_each(Charge::has_come);
     }
 
+    /// The parser holds what it has not given out, and is about to be fed so many bytes more.
     async fn charge_for(&mut self, more: usize) -> Result<(), Fault> {
         let Some(charge) = &mut self.charge else { return Ok(()) };
         let held = (self.parser.held() + more) as u64;
