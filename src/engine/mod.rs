@@ -31,6 +31,7 @@ mod rescuer;
 mod running;
 mod scheduler;
 mod stopper;
+mod zone;
 
 pub use crate::model::backoff::Backoff;
 pub use completion::HttpCompletion;
@@ -124,7 +125,7 @@ impl Engine {
         });
         shared.store.follow_overlap(scheduler::one_at_a_time(&shared)).await?;
         rescuer::adopt(&shared).await?;
-        scheduler::follow_zone(&shared).await?;
+        zone::follow(&shared).await?;
         if let Err(error) = clock_watch::look(&shared, true).await {
             tracing::warn!(%error, "what a wrong clock may have done was not looked at; it is looked at again in an hour");
         }

@@ -11,10 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
 use crate::model::firing::{self, Fate, SkipReason, SlotRange};
-use crate::model::schedule::{self, Schedule};
+use crate::model::schedule::Schedule;
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
-use crate::store::jobs::triggers::{DueJob, Firing, Reschedule};
+use crate::store::jobs::triggers::{DueJob, Firing};
 
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
@@ -173,34 +173,4 @@ fn catch_up(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Ut
         one_at_a_time: one_at_a_time(shared),
         next_fire_at: span.next,
     })
-}
-
-/// Schedules are in the server's local time: when its zone, or the rules of that zone, have changed since the fire times were
-/// computed, they are computed anew. Those that passed while the daemon was down stay, for they were missed.
-pub(super) async fn follow_zone(shared: &Shared) -> Result<(), StoreError> {
-    let (store, zone, now) = (&shared.store, shared.store.zone(), shared.clock.now());
-    let offsets = schedule::offsets(zone);
-    match store.known_zone().await? {
-        None => store.remember_zone(zone, offsets, Vec::new(), now).await,
-        Some(before) if before == zone.name() && store.known_offsets().await? == offsets => Ok(()),
-        Some(before) => {
-            let triggers = store.scheduled_triggers().await?;
-            let to_come = triggers.into_iter().filter(|trigger| trigger.next_fire_at > now);
-            let moved = to_come.filter_map(|trigger| {
-                // One that cannot be read is found when it fires.
-                let schedule = Schedule::parse(&trigger.exec_schedule).ok()?;
-                let to = schedule.next_after(now, zone);
-                if to.is_none() {
-                    tracing::warn!(
-                        job = %trigger.name, due = %trigger.next_fire_at,
-                        "a schedule has no firing in the new zone: it keeps the next one that it had in the old zone"
-                    );
-                }
-                Some(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: to? })
-            });
-            store.remember_zone(zone, offsets, moved.collect(), now).await?;
-            tracing::info!(%before, now = %zone, "the server's zone, or its rules, have changed: the fire times of all schedules were computed anew");
-            Ok(())
-        }
-    }
 }

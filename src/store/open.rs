@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 
 use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
-use super::jobs::triggers;
+use super::jobs::zone;
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
 use super::{Signals, Stats, StoreError, Unopened, rights, wal};
@@ -144,7 +144,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let refuse = |e: sqlx::Error| StoreError::Open { path: options.path.clone(), reason: Unopened::by(&e) };
         let known = match options.follows_data {
-            true => triggers::known_zone(&mut connection).await?,
+            true => zone::known_zone(&mut connection).await?,
             false => None,
         };
         let zone = known.and_then(|name| name.parse().ok()).unwrap_or(options.zone);

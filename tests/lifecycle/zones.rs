@@ -138,6 +138,48 @@ async fn what_a_wrong_zone_left_out_comes_when_the_zone_is_right_again() {
     }
 }
 
+/// Of several firings the next one stays, the others are told, and come if the zone is right again in time.
+#[tokio::test]
+async fn what_a_new_zone_leaves_no_time_for_is_told_and_comes_back() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T12:30:00Z").await;
+    // 08:00, 09:00 and 10:00 in New York are to come, in Berlin they have been.
+    let job = world.submit(1, "morning", Plan::Cron("0 0 8-10 5 1 ? 2026")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    world.zone = Tz::Europe__Berlin;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let left_out = ["2026-01-05T14:00:00Z skipped slot-skipped-zone", "2026-01-05T15:00:00Z skipped slot-skipped-zone"];
+    assert_eq!(world.slot_list(job).await, left_out);
+    world.clock.set(at("2026-01-05T13:00:00Z"));
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+    daemon.shut_down().await;
+
+    // The zone is put right between the second and the third.
+    world.zone = Tz::America__New_York;
+    world.clock.set(at("2026-01-05T14:30:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.clock.set(at("2026-01-05T15:00:00Z"));
+    world.until_count(2, "instance WHERE state = 'Done'").await;
+    let slots = ["2026-01-05T13:00:00Z fired", left_out[0], "2026-01-05T15:00:00Z fired"];
+    assert_eq!(world.slot_list(job).await, slots);
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// What a zone further east has passed already is written down one by one.
+#[tokio::test]
+async fn each_firing_that_another_zone_leaves_out_has_a_slot() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T12:30:00Z").await;
+    let job = world.submit(1, "mornings", Plan::Cron("0 0 8-10 * * ?")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    for (zone, left_out) in [(Tz::Europe__Berlin, 3), (Tz::America__New_York, 0)] {
+        world.zone = zone;
+        Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+        assert_eq!(world.count(&format!("slot WHERE job_id = {job} AND reason = 'slot-skipped-zone'")).await, left_out);
+    }
+}
+
 #[tokio::test]
 async fn the_views_show_the_time_of_the_server() {
     // Whatever zone the process that reads them is in. The hour after one o'clock UTC is three o'clock from this night on.

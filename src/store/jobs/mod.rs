@@ -15,6 +15,7 @@ pub mod rescue;
 pub mod retention;
 pub mod submit;
 pub mod triggers;
+pub mod zone;
 
 use crate::model::id::InstanceId;
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::overlap::{own_key, share_key};
@@ -14,7 +13,7 @@ use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::store::numbers::next_number;
-use crate::store::{Bell, Store, StoreError, Transaction, rows, system};
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// A job whose fire time has come.
 #[derive(Debug, Clone)]
@@ -389,14 +388,6 @@ async fn merge_earlier(tx: &mut Transaction, job: JobId, run: &RunId) -> Result<
     .map_err(StoreError::doing("merge slots"))
 }
 
-/// The zone that fire times were computed in, if there were any yet.
-pub(in crate::store) async fn known_zone(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
-        .fetch_optional(connection)
-        .await
-        .map_err(StoreError::doing("read the zone"))
-}
-
 /// A recurring trigger that waits.
 #[derive(Debug, Clone)]
 pub struct ScheduledTrigger {
@@ -415,50 +406,6 @@ pub struct Reschedule {
 }
 
 impl Store {
-    /// The zone that fire times were computed in, if there were any yet.
-    pub async fn known_zone(&self) -> Result<Option<String>, StoreError> {
-        known_zone(&mut *self.reader().await?).await
-    }
-
-    /// Notes the zone that fire times are computed in and its rules, with the fire times that it moves: all of it or nothing.
-    pub async fn remember_zone(
-        &self,
-        zone: chrono_tz::Tz,
-        offsets: Vec<(DateTime<Utc>, TimeDelta)>,
-        moved: Vec<Reschedule>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.write_and_ring(&[Bell::Triggers], move |tx| {
-            Box::pin(async move {
-                for trigger in moved {
-                    reschedule(tx, trigger).await?;
-                    // One that comes earlier now has not been left out.
-                    sqlx::query("DELETE FROM slot WHERE job_id = $1 AND due_at = $2 AND reason = 'slot-skipped-zone'")
-                        .bind(trigger.job.0)
-                        .bind(trigger.to.timestamp_millis())
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(StoreError::doing("take back what another zone has left out"))?;
-                    if trigger.to > trigger.from {
-                        let slot = Slot { due_at: trigger.from, fate: Fate::Skip(SkipReason::Zone) };
-                        insert_slots(tx, trigger.job, None, &[slot], &[], now).await?;
-                    }
-                }
-                system::keep_offsets(tx, &offsets).await?;
-                sqlx::query(
-                    "INSERT INTO system (key, value) VALUES ('zone', $1)
-                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                )
-                .bind(zone.name())
-                .execute(tx)
-                .await
-                .map(|_| ())
-                .map_err(StoreError::doing("note the zone"))
-            })
-        })
-        .await
-    }
-
     /// All recurring triggers that wait for a fire time.
     pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
         let mut reader = self.reader().await?;
@@ -480,30 +427,23 @@ impl Store {
             })
             .collect()
     }
-}
 
-impl Store {
     /// Moves triggers to other fire times, all of them or none.
     pub async fn reschedule(&self, moved: Vec<Reschedule>) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                for trigger in moved {
-                    reschedule(tx, trigger).await?;
+                for Reschedule { job, from, to } in moved {
+                    sqlx::query("UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2")
+                        .bind(job.0)
+                        .bind(from.timestamp_millis())
+                        .bind(to.timestamp_millis())
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(StoreError::doing("reschedule a job"))?;
                 }
                 Ok(())
             })
         })
         .await
     }
-}
-
-async fn reschedule(tx: &mut Transaction, Reschedule { job, from, to }: Reschedule) -> Result<(), StoreError> {
-    sqlx::query("UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2")
-        .bind(job.0)
-        .bind(from.timestamp_millis())
-        .bind(to.timestamp_millis())
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::doing("reschedule a job"))
 }
