@@ -4,23 +4,47 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::{MailTransport, OutgoingMail, Receipt, SendError, Sender};
 
 /// Bytes of the subject in a file name, well below what a file system takes for the whole name.
 const LONGEST_SLUG: usize = 100;
 
+/// How long a mail may take, and how many may at a time. The folder may be on a disk behind a network: when that is gone,
+/// nobody can end what writes to it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const MOST_AT_A_TIME: usize = 4;
+
 #[derive(Debug, Clone)]
 pub struct EmlFolder {
     folder: PathBuf,
     sender: Sender,
+    places: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl EmlFolder {
     pub fn new(folder: impl Into<PathBuf>, sender: Sender) -> Self {
-        Self { folder: folder.into(), sender }
+        Self { folder: folder.into(), sender, places: Arc::new(Semaphore::new(MOST_AT_A_TIME)), patience: PATIENCE }
+    }
+
+    async fn write(&self, path: PathBuf, bytes: Vec<u8>) -> io::Result<()> {
+        let work = async {
+            let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
+            let write = move || {
+                let _place = place;
+                write_whole(&path, &bytes)
+            };
+            tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+        };
+        let silent = format!("no answer for {} seconds", self.patience.as_secs_f64());
+        timeout(self.patience, work).await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, silent)))
     }
 }
 
@@ -30,9 +54,7 @@ impl MailTransport for EmlFolder {
     async fn send(&self, mail: &OutgoingMail) -> Result<Receipt, SendError> {
         let bytes = self.sender.address(mail)?.formatted();
         let path = self.folder.join(file_name(mail));
-        let target = path.clone();
-        let written = tokio::task::spawn_blocking(move || write_whole(&target, &bytes)).await;
-        match written.unwrap_or_else(|stopped| Err(io::Error::other(stopped))) {
+        match self.write(path.clone(), bytes).await {
             Ok(()) => Ok(Receipt::Written { path }),
             Err(source) => Err(SendError::Folder { path, source }),
         }
@@ -144,6 +166,24 @@ mod tests {
         fs::create_dir(&path).unwrap();
         assert!(outbox(folder.path()).send(&mail("y")).await.unwrap_err().is_transient());
         assert!(names(folder.path()).iter().all(|name| !name.ends_with(".part")));
+    }
+
+    /// As on a disk that does not answer: a pipe that nobody reads keeps whoever opens it.
+    #[tokio::test]
+    async fn a_folder_that_does_not_answer_is_given_up_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = EmlFolder { patience: Duration::from_millis(50), ..outbox(folder.path()) };
+        let hangs = folder.path().join(file_name(&mail("x"))).with_extension("eml.part");
+        assert!(std::process::Command::new("mkfifo").arg(&hangs).status().unwrap().success());
+        for _ in 0..MOST_AT_A_TIME + 1 {
+            let error = outbox.send(&mail("x")).await.unwrap_err();
+            assert!(error.is_transient());
+            assert!(error.to_string().contains("no answer for 0.05 seconds"), "{error}");
+        }
+        assert_eq!(outbox.places.available_permits(), 0, "no more than so many hang");
+        // The disk is back.
+        drop(fs::read(&hangs));
+        let _free = outbox.places.acquire_many(MOST_AT_A_TIME as u32).await.unwrap();
     }
 
     #[test]
