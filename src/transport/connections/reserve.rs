@@ -1,7 +1,7 @@
 //! The connections beyond the bound: supervision and administrators get through when nobody else does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
+use crate::model::id::AccountId;
 use crate::service::Caller;
 use crate::transport::budget::RETRY_AFTER;
 use crate::transport::soap::{PLAIN_PATH, SOAP_PATH};
@@ -24,8 +25,12 @@ const WITH_LOGIN: &[&str] = &[SOAP_PATH, PLAIN_PATH, UPLOAD_PATH, "/api/"];
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
     is_reserved: bool,
-    has_let_in: Arc<AtomicBool>,
+    /// Whose login was accepted last; [`NOBODY`] if none was.
+    user: Arc<AtomicI64>,
 }
+
+/// The number of no account.
+const NOBODY: i64 = 0;
 
 /// Only administrators are answered just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +42,7 @@ pub struct Crowded;
 
 impl Visit {
     pub fn new(is_reserved: bool) -> Self {
-        Self { is_reserved, has_let_in: Arc::default() }
+        Self { is_reserved, user: Arc::new(AtomicI64::new(NOBODY)) }
     }
 
     /// Whether it is a connection of the reserve.
@@ -50,17 +55,22 @@ impl Visit {
         if self.is_reserved && !caller.is_ips_admin {
             return Err(Crowded);
         }
-        self.has_let_in.store(true, Ordering::Release);
+        self.user.store(caller.account.0, Ordering::Release);
         Ok(())
     }
 
     #[cfg(test)]
     pub fn be_known(&self) {
-        self.has_let_in.store(true, Ordering::Release);
+        self.user.store(NOBODY + 1, Ordering::Release);
+    }
+
+    /// Who logged in by it last.
+    pub fn user(&self) -> Option<AccountId> {
+        Some(self.user.load(Ordering::Acquire)).filter(|user| *user != NOBODY).map(AccountId)
     }
 
     pub fn has_let_in(&self) -> bool {
-        self.has_let_in.load(Ordering::Acquire)
+        self.user().is_some()
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reserve::Visit;
+use crate::model::id::AccountId;
 use crate::model::network::Network;
 use crate::transport::seldom::Seldom;
 
@@ -22,7 +23,7 @@ const RESERVED_FOR: Duration = Duration::from_secs(2);
 /// How long a new connection has for its handshake and its first request before others may take its place.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(1);
 
-/// A network keeps connections by which somebody has logged in up to one of so many shares of all.
+/// A network, and a user, keeps connections by which somebody has logged in up to one of so many shares of all.
 const SHARES: usize = 4;
 
 /// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
@@ -221,17 +222,22 @@ impl State {
         idle.find(|id| self.members.get(id).is_some_and(|member| !member.arrives(now)))
     }
 
-    /// One of the network that has most connections, if that remains no smaller than the one of the newcomer: in the reserve
-    /// any that is not an administrator's, else one by which nobody has logged in, and first one that has only just come. One by
-    /// which somebody has logged in only where its network has more than its share: one user could keep all others out.
+    /// One of the network, or of the user, with most connections, if those remain no fewer than the newcomer's network has: in the
+    /// reserve any that is not an administrator's, else one by which nobody has logged in, and first one that has only just come.
+    /// One by which somebody has logged in only where its network or its user, from wherever, has more than its share: one user
+    /// could keep all others out.
     fn of_the_greediest(&self, kind: usize, network: Option<Network>, most: usize) -> Option<u64> {
-        let may_go = |member: &Member| {
-            !member.visit.has_let_in() || !member.visit.is_reserved() && self.of(member.network) > most / SHARES
+        let mut users: HashMap<AccountId, usize> = HashMap::new();
+        let known = self.members.values().filter_map(|member| member.visit.user());
+        known.for_each(|user| *users.entry(user).or_default() += 1);
+        let has = |member: &Member| {
+            let of_user = member.visit.user().and_then(|user| users.get(&user)).copied();
+            self.of(member.network).max(of_user.unwrap_or_default())
         };
-        let members = self.members.iter().filter(|(_, member)| member.kind() == kind && may_go(member));
-        let counted = members.map(|(id, member)| {
-            let is_stranger = !member.visit.has_let_in();
-            (self.of(member.network), is_stranger, member.is_idle(), Reverse(*id))
+        let counted = self.members.iter().filter(|(_, member)| member.kind() == kind).filter_map(|(id, member)| {
+            let (count, is_stranger) = (has(member), !member.visit.has_let_in());
+            let may_go = is_stranger || !member.visit.is_reserved() && count > most / SHARES;
+            may_go.then_some((count, is_stranger, member.is_idle(), Reverse(*id)))
         });
         let (count, _, _, Reverse(id)) = counted.max()?;
         (count > self.of(network) + 1).then_some(id)
@@ -633,8 +639,18 @@ mod tests {
 
     #[test]
     fn one_user_does_not_keep_all_others_out() {
+        one_user_keeps_a_quarter(1);
+    }
+
+    #[test]
+    fn one_user_of_many_addresses_does_not_keep_all_others_out() {
+        one_user_keeps_a_quarter(8);
+    }
+
+    fn one_user_keeps_a_quarter(addresses: usize) {
         let party = Party::of(8);
-        let taken: Vec<_> = (0..8).map(|at| party.comes_from("203.0.113.1", at).unwrap()).collect();
+        let address = |at: usize| format!("203.0.113.{}", at % addresses);
+        let taken: Vec<_> = (0..8).map(|at| party.comes_from(&address(at), at as u64).unwrap()).collect();
         taken.iter().for_each(|place| place.visit().let_in(&caller(false)).unwrap());
         let _requests: Vec<Request> = taken.iter().map(Place::begin).collect();
         let mut others = Vec::new();
