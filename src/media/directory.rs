@@ -17,7 +17,7 @@ pub struct Tiff<R> {
 #[derive(Debug, Clone, Copy)]
 pub struct Tag {
     pub number: u16,
-    kind: u16,
+    pub kind: u16,
     count: u64,
     /// Of the value itself, or of the place where its offset stands.
     value_at: u64,

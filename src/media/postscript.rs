@@ -3,9 +3,11 @@
 //! PostScript is a language: only an interpreter can tell what a file draws. Ghostscript works as a child process
 //! without rights, and what it makes is taken to be as hostile as what it was given.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use memchr::memmem;
 
 use super::child::{ChildError, Folder, Launcher, Limits, Tool};
 use super::decode::Cancel;
@@ -47,28 +49,147 @@ pub fn to_pdf(
 
 /// How many pages a file says that it has that lacks its end: gs takes one that breaks off between two operators for whole. None: it
 /// has its end, or says nothing. With `u32::MAX` it would have said so in what is missing. (Adobe, "PostScript Language Document
-/// Structuring Conventions", `%%Pages` and `%%EOF`.)
+/// Structuring Conventions", `%%Pages` and `%%EOF`; "Encapsulated PostScript File Format", 5.2, of files with a preview.)
 pub fn pages_before_cut(mut file: impl Read + Seek) -> io::Result<Option<u32>> {
-    let (mut head, mut tail) = (Vec::new(), Vec::new());
-    file.by_ref().take(ENDS).read_to_end(&mut head)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(ENDS)))?;
-    file.take(ENDS).read_to_end(&mut tail)?;
-    let is_structured = head.starts_with(b"%!PS-Adobe-");
-    if !is_structured || tail.windows(5).any(|window| window == b"%%EOF") {
+    let (begin, length) = program_in(&mut file)?;
+    file.seek(SeekFrom::Start(begin))?;
+    let mut program = BufReader::with_capacity(1 << 16, file.take(length));
+    let mut head = Vec::new();
+    program.by_ref().take(HEAD).read_to_end(&mut head)?;
+    let first = memmem::find(&head, b"%!");
+    if !first.is_some_and(|at| head[at..].starts_with(b"%!PS-Adobe-")) {
         return Ok(None);
     }
-    let said = |text: &[u8]| {
-        let at = text.windows(8).position(|window| window == b"%%Pages:")? + 8;
-        let line = text[at..].split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+    let mut framing = Framing::default();
+    head.iter().for_each(|byte| framing.read(*byte));
+    loop {
+        let more = program.fill_buf()?;
+        if more.is_empty() {
+            break;
+        }
+        more.iter().for_each(|byte| framing.read(*byte));
+        let count = more.len();
+        program.consume(count);
+    }
+    if framing.has_ended() {
+        return Ok(None);
+    }
+    let said = memmem::find(&head, b"%%Pages:").and_then(|at| {
+        let line = head[at + 8..].split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
         Some(String::from_utf8_lossy(line).trim().to_owned())
-    };
-    Ok(match said(&head) {
+    });
+    Ok(match said {
         Some(text) if text.starts_with("(atend)") => Some(u32::MAX),
         Some(text) => text.split_whitespace().next().and_then(|number| number.parse().ok()),
         None => None,
     })
 }
 
-/// Bytes of a file's beginning and end in which its comments are looked for.
-const ENDS: u64 = 1 << 16;
+/// Bytes of a file's beginning in which its comments are looked for.
+const HEAD: u64 = 1 << 16;
+
+/// Where the program begins and how long it is: a file with a preview says so at its beginning.
+fn program_in(file: &mut (impl Read + Seek)) -> io::Result<(u64, u64)> {
+    let mut head = Vec::new();
+    file.by_ref().take(12).read_to_end(&mut head)?;
+    Ok(match head.as_slice() {
+        [0xc5, 0xd0, 0xd3, 0xc6, b0, b1, b2, b3, l0, l1, l2, l3] => {
+            (u32::from_le_bytes([*b0, *b1, *b2, *b3]).into(), u32::from_le_bytes([*l0, *l1, *l2, *l3]).into())
+        }
+        _ => (0, u64::MAX),
+    })
+}
+
+/// Follows the comments by which a document says where it ends, and where others lie within it that have ends of their own.
+#[derive(Default)]
+struct Framing {
+    /// The beginning of the line that is read.
+    line: Vec<u8>,
+    /// Documents around the line.
+    inside: u32,
+    /// The last line that says anything was the end.
+    is_over: bool,
+}
+
+impl Framing {
+    const LONGEST: usize = b"%%BeginDocument".len();
+
+    fn read(&mut self, byte: u8) {
+        if matches!(byte, b'\r' | b'\n') {
+            self.end_line();
+        } else if self.line.len() < Self::LONGEST {
+            self.line.push(byte);
+        }
+    }
+
+    fn end_line(&mut self) {
+        match self.line.as_slice() {
+            b"%%BeginDocument" => self.inside += 1,
+            line if line.starts_with(b"%%EndDocument") => self.inside = self.inside.saturating_sub(1),
+            line if line.starts_with(b"%%EOF") && self.inside == 0 => self.is_over = true,
+            // What goes around a document on its way to a printer: ends of transmission, and lines of its job language.
+            line if line.trim_ascii().is_empty() || matches!(line[0], 0 | 4 | 0x1b) || line.starts_with(b"@PJL") => {}
+            _ => self.is_over = false,
+        }
+        self.line.clear();
+    }
+
+    fn has_ended(mut self) -> bool {
+        self.end_line();
+        self.is_over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::pages_before_cut;
+
+    const HEAD: &str = "%!PS-Adobe-3.0\n%%Pages: 4\n%%EndComments\n";
+    const PAGE: &str = "%%Page: 1 1\nshowpage\n";
+    const END: &str = "%%Trailer\n%%EOF\n";
+    const INSIDE: &str = "%%BeginDocument: logo.eps\n%!PS-Adobe-3.0 EPSF-3.0\n%%Pages: 1\n%%EOF\n%%EndDocument\n";
+
+    fn before_cut(file: impl AsRef<[u8]>) -> Option<u32> {
+        pages_before_cut(Cursor::new(file.as_ref())).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_lacks_its_end_says_how_many_pages_it_had() {
+        let job = "\u{1b}%-12345X@PJL JOB\n@PJL ENTER LANGUAGE = POSTSCRIPT\n";
+        let inside = INSIDE.split_inclusive("%%EOF\n").next().unwrap();
+        for before in ["", "\u{4}", "\n", job] {
+            for after in ["", INSIDE, inside, "%%EOF\n10 10 moveto\n", "%%EO"] {
+                let cut = format!("{before}{HEAD}{PAGE}{after}");
+                assert_eq!(before_cut(&cut), Some(4), "{cut}");
+                assert_eq!(before_cut(format!("{cut}{}", "\0".repeat(3000))), Some(4), "{cut}");
+            }
+        }
+        assert_eq!(before_cut(HEAD.replace('4', "(atend)")), Some(u32::MAX));
+    }
+
+    #[test]
+    fn a_file_with_its_end_is_whole() {
+        let job = "\u{4}\u{1b}%-12345X@PJL EOJ\n\u{1b}%-12345X";
+        for (after, line) in
+            ["", "\n\n", "\u{4}", job, "\0\0\0"].iter().flat_map(|after| [(after, "\n"), (after, "\r")])
+        {
+            let whole = format!("{HEAD}{INSIDE}{PAGE}{END}{after}").replace('\n', line);
+            assert_eq!(before_cut(&whole), None, "{whole}");
+        }
+        assert_eq!(before_cut(format!("%!\nshowpage\n{HEAD}")), None, "it makes no promise");
+    }
+
+    #[test]
+    fn a_preview_is_no_part_of_the_program() {
+        let file = |program: &str| {
+            let mut file = [0xc5, 0xd0, 0xd3, 0xc6, 30, 0, 0, 0].to_vec();
+            file.extend((program.len() as u32).to_le_bytes());
+            file.resize(30, 0);
+            [&file, program.as_bytes(), b"II*\0 preview"].concat()
+        };
+        assert_eq!(before_cut(file(&format!("{HEAD}{PAGE}{END}"))), None);
+        assert_eq!(before_cut(file(&format!("{HEAD}{PAGE}"))), Some(4));
+    }
+}

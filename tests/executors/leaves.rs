@@ -152,12 +152,18 @@ async fn pages_behind_damage_stay() {
     let pointer = second + 2 + 12 * usize::from(u16::from_le_bytes([whole[second], whole[second + 1]]));
     let mut looped = whole.clone();
     looped.copy_within(4..8, pointer);
-    let zero = [&whole[..third], &vec![0; whole.len() - third]].concat();
-    for (what, bytes) in [("a loop", looped), ("zeros", zero)] {
+    let zeros_from = |at: usize| [&whole[..at], &vec![0; whole.len() - at]].concat();
+    let within_second = second + 2 + 12 * 5;
+    for (what, bytes, pages, errors) in [
+        ("a loop", looped, 2, 1),
+        ("zeros", zeros_from(third), 2, 1),
+        // The page itself cannot be drawn either.
+        ("zeros within a directory", zeros_from(within_second), 2, 2),
+    ] {
         std::fs::write(&file, bytes).unwrap();
         let done = upload(&world).await;
         assert_eq!(assets(&world).await, all, "{what}: {}", done.text());
-        let said = "fan.tif is damaged behind its 2 pages that can be found, and may have more.";
-        assert!(done.text().contains(said) && done.counters.error == 1, "{what}: {}", done.text());
+        let said = format!("fan.tif is damaged behind its {pages} pages that can be found, and may have more.");
+        assert!(done.text().contains(&said) && done.counters.error == errors, "{what}: {}", done.text());
     }
 }

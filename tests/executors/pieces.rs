@@ -424,6 +424,11 @@ async fn pages_that_cannot_be_found_in_a_damaged_document_stay() {
     assert!(done.text().contains("only 2 can be found in it"), "{}", done.text());
     assert_eq!(parts_of(&world, "book").await.len(), 5, "four pages and their catalog");
     assert_eq!(members().await, whole);
+    // Pages were added behind its end, of which only the beginning is there.
+    let added = [&booklet(&names[..2], &[])[..], b"99 0 obj\n<< /Type /Page >>\nendobj\nxref\n0 1\n"].concat();
+    let done = upload(&world, "book.pdf", &added, pdf_options()).await;
+    assert!(done.text().contains("book.pdf is damaged behind its 2 pages"), "{}", done.text());
+    assert_eq!((members().await, done.counters.error), (whole.clone(), 1), "{}", done.text());
     // A document may claim what it likes.
     let vast = String::from_utf8(booklet(&names[..2], &[])).unwrap().replace("/Count 2", "/Count 2000000000");
     upload(&world, "book.pdf", vast.as_bytes(), pdf_options()).await;

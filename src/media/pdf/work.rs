@@ -12,6 +12,7 @@ use std::time::Duration;
 use hayro::hayro_syntax::object::Dict;
 use hayro::hayro_syntax::object::dict::keys;
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+use memchr::memmem;
 
 use super::super::limits::Limits;
 use super::super::metadata::of_pdf;
@@ -53,14 +54,14 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
         max_memory: orders.max_memory,
         scratch: ".".into(),
     };
-    let pdf = match open(&orders.path, &limits)? {
-        Ok(pdf) => pdf,
+    let Opened { pdf, is_cut } = match open(&orders.path, &limits)? {
+        Ok(opened) => opened,
         Err(why) => return say(&Said::Unreadable(why)),
     };
     match &orders.task {
-        Task::Count => say(&Said::Pages(count(&pdf))),
+        Task::Count => say(&Said::Pages(count(&pdf, is_cut))),
         Task::Inform => {
-            say(&Said::Pages(count(&pdf)))?;
+            say(&Said::Pages(count(&pdf, is_cut)))?;
             let information = panic::catch_unwind(AssertUnwindSafe(|| information::read(&pdf))).unwrap_or_default();
             fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
             say(&Said::Informed)
@@ -69,8 +70,17 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
     }
 }
 
-fn count(pdf: &Pdf) -> PageCount {
+/// A file, and whether its end is missing.
+struct Opened {
+    pdf: Pdf,
+    is_cut: bool,
+}
+
+fn count(pdf: &Pdf, is_cut: bool) -> PageCount {
     let found = u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX);
+    if is_cut {
+        return PageCount { found, missing: u32::MAX };
+    }
     // What cannot be read of the tree of pages is passed over in silence; its root says how many there should be.
     let told = panic::catch_unwind(AssertUnwindSafe(|| {
         let catalogue = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id())?;
@@ -80,15 +90,28 @@ fn count(pdf: &Pdf) -> PageCount {
     PageCount { found, missing: told.map_or(0, |told| told.saturating_sub(found)) }
 }
 
+/// Whether the end of a file is missing. What was added to a file stands behind its end, and has an end of its own: without that
+/// the file reads as it was before. Some leave out the last line of an end, or send something else along behind it; what was cut may
+/// have been filled up with zeros. (ISO 32000-1, 7.5.5 and 7.5.6; by its annex H the end is in the last 1,024 bytes.)
+fn is_cut(file: &[u8]) -> bool {
+    const TAIL: usize = 1024;
+    let Some(end) = memmem::rfind(file, b"%%EOF").max(memmem::rfind(file, b"startxref")) else { return true };
+    let behind = &file[end..];
+    let is_filled = || behind.len() > TAIL && behind[behind.len() - TAIL..].iter().all(|byte| *byte == 0);
+    memmem::find(behind, b" obj").is_some() || is_filled()
+}
+
 /// Reads all of the file: pages refer to each other's parts.
-fn open(path: &Path, limits: &Limits) -> io::Result<Result<Pdf, PdfError>> {
+fn open(path: &Path, limits: &Limits) -> io::Result<Result<Opened, PdfError>> {
     let bytes = fs::metadata(path)?.len();
     let limit = limits.max_memory / 2;
     if bytes > limit {
         return Ok(Err(PdfError::TooLarge { bytes, limit }));
     }
     let bytes = fs::read(path)?; // bounded: by half of max_memory
+    let is_cut = is_cut(&bytes);
     let opened = panic::catch_unwind(AssertUnwindSafe(|| Pdf::new(bytes)));
+    let opened = opened.map(|read| read.map(|pdf| Opened { pdf, is_cut }));
     Ok(opened.unwrap_or(Err(LoadPdfError::Invalid)).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => PdfError::Encrypted,
         LoadPdfError::Decryption(_) => PdfError::UnknownEncryption,
@@ -148,5 +171,36 @@ impl Watch {
     fn begin(&self, page: u32) {
         // Without anybody who watches, the limits of the process remain.
         let _ = self.0.send(page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cut;
+
+    const WHOLE: &[u8] = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\nstartxref\n9\n%%EOF\n";
+    const ADDED: &[u8] = b"2 0 obj\n<<>>\nendobj\ntrailer\n<<>>\nstartxref\n70\n%%EOF\n";
+
+    #[test]
+    fn what_was_added_to_a_file_has_an_end_of_its_own() {
+        let both = [WHOLE, ADDED].concat();
+        assert!(!is_cut(WHOLE) && !is_cut(&both));
+        let added = both.len() - ADDED.len() + 8..both.len() - b"startxref\n70\n%%EOF\n".len();
+        for length in added {
+            assert!(is_cut(&both[..length]), "cut at {length}");
+            let filled = [&both[..length], &[0; 2000]].concat();
+            assert!(is_cut(&filled), "filled up from {length}");
+        }
+        assert!(is_cut(&[WHOLE, &[0; 2000]].concat()));
+    }
+
+    #[test]
+    fn an_end_may_be_sloppy() {
+        let tails: [&[u8]; 4] = [b"\r\n\r\n", &[0; 512], b"<!-- served in 3 ms -->", &[b' '; 2000]];
+        for tail in tails {
+            assert!(!is_cut(&[WHOLE, tail].concat()), "{tail:?}");
+        }
+        assert!(!is_cut(WHOLE.strip_suffix(b"%%EOF\n").unwrap()));
+        assert!(is_cut(b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n"));
     }
 }

@@ -23,6 +23,8 @@ struct Painted {
     section: u8,
     /// Its frame, what it is there, and outside of it.
     mask: Option<([i32; 4], u8, u8)>,
+    /// What Photoshop knows it by; 0 for none.
+    id: u8,
 }
 
 const PLAIN: Painted = Painted {
@@ -34,6 +36,7 @@ const PLAIN: Painted = Painted {
     is_clipped: false,
     section: 0,
     mask: None,
+    id: 0,
 };
 
 impl Painted {
@@ -76,6 +79,9 @@ impl Painted {
         extra.extend([&b"8BIMiOpa"[..], &4_u32.to_be_bytes(), &[self.fill, 0, 0, 0]].concat());
         if self.section > 0 {
             extra.extend([&b"8BIMlsct"[..], &4_u32.to_be_bytes(), &[0, 0, 0, self.section]].concat());
+        }
+        if self.id > 0 {
+            extra.extend([&b"8BIMlyid"[..], &4_u32.to_be_bytes(), &[0, 0, 0, self.id]].concat());
         }
         record.extend((extra.len() as u32).to_be_bytes());
         record.extend(extra);
@@ -297,4 +303,32 @@ fn layers_are_laid_on_each_other_where_no_merged_picture_is() {
     // What cannot be laid so is told of.
     let lab = Document { resources: version(false), ..plain(9, 3, 8, vec![128; WIDTH * HEIGHT * 3]) };
     assert!(read(&lab.write(&shop, "lab.psd")).0.notes.contains(&Note::NotMerged));
+}
+
+/// What was cut and filled up with zeros is damaged, or has the layers that it had.
+#[test]
+fn zeros_make_no_layers() {
+    let shop = Workshop::new();
+    let layer = |id| Painted { id, color: [id, 0, 0, 255], ..PLAIN };
+    let layers = [vec![layer(1)], Painted::masked_group(&[layer(2), layer(3)], ([0, 0, 4, 8], 255, 0))].concat();
+    let document = Document { layers, ..plain(3, 4, 8, vec![9; 4 * WIDTH * HEIGHT]) };
+    let whole = fs::read(document.write(&shop, "whole.psd")).unwrap();
+    let ids = |path: &Path| -> Result<Vec<Option<u32>>, MediaError> {
+        let found = super::super::layers(path, &Limits::default(), &never)?;
+        Ok(found.layers.iter().map(|layer| layer.id).collect())
+    };
+    let wanted = ids(&shop.file("whole.psd")).unwrap();
+    assert_eq!(wanted, [Some(1), Some(2), Some(3)]);
+    let records = whole.windows(8).position(|at| at == b"8BIMnorm").unwrap()..whole.len();
+    let mut refused = 0;
+    for from in records {
+        let filled = [&whole[..from], &vec![0; whole.len() - from]].concat();
+        let at = shop.file("filled.psd");
+        fs::write(&at, filled).unwrap();
+        match ids(&at) {
+            Ok(found) => assert_eq!(found, wanted, "zeros from byte {from}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 200, "{refused}");
 }

@@ -23,6 +23,8 @@ const MOST_TEXT: usize = 16 << 20;
 /// Longest name that is taken, in characters; and longest text.
 const LONGEST_NAME: usize = 255;
 const LONGEST_TEXT: usize = 1 << 16;
+/// The lengths of masks and blending ranges, and a name without signs.
+const LEAST_EXTRA: u32 = 12;
 /// What is looked at of the description of a text, in bytes.
 const LONGEST_TYPE_BLOCK: u64 = 4 << 20;
 
@@ -108,9 +110,11 @@ impl Input<'_> {
 
     /// The key and the length of a tagged block.
     fn block(&mut self, is_large: bool) -> io::Result<([u8; 4], u64)> {
-        let signature: [u8; 4] = self.bytes()?;
-        if &signature != b"8BIM" && &signature != b"8B64" {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block does not begin where it should"));
+        match &self.bytes()? {
+            b"8BIM" | b"8B64" => {}
+            // What a file that was cut has been filled up with.
+            [0, 0, 0, 0] => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => return Err(damaged("a block does not begin where it should")),
         }
         let key: [u8; 4] = self.bytes()?;
         // These keys have long lengths in large documents.
@@ -196,8 +200,13 @@ impl Input<'_> {
             let id = self.read_u16()?.cast_signed();
             channels.push(Channel { id, at: 0, bytes: self.length(is_large)? });
         }
-        let [_, _, _, _, b0, b1, b2, b3, opacity, clipping, flags, _] = self.bytes()?;
+        let signature: [u8; 4] = self.bytes()?;
+        let [b0, b1, b2, b3, opacity, clipping, flags, _] = self.bytes()?;
         let extra_bytes = self.read_u32()?;
+        // What is filled with zeros from somewhere on would else be read as layers that nobody made.
+        if &signature != b"8BIM" || extra_bytes < LEAST_EXTRA {
+            return Err(damaged("the record of a layer is not one"));
+        }
         let next = self.position().saturating_add(extra_bytes.into());
         if next > end {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -267,7 +276,12 @@ impl Input<'_> {
         let mut extra = Extra::default();
         let mut seen = 0;
         while self.position() + 12 <= end {
-            let Ok((key, bytes)) = self.block(is_large) else { break };
+            let (key, bytes) = match self.block(is_large) {
+                Ok(block) => block,
+                // The number is missing by which it is known what the layer is.
+                Err(cut) if cut.kind() == io::ErrorKind::UnexpectedEof && extra.id.is_none() => return Err(cut),
+                Err(_) => break,
+            };
             let next = self.position().saturating_add(bytes);
             if next > end {
                 break;
@@ -297,6 +311,10 @@ impl Input<'_> {
         }
         Ok(extra)
     }
+}
+
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// The text in the descriptor of a text layer: the item `Txt `, which is of the type `TEXT`.

@@ -104,8 +104,8 @@ impl<'a> Tags<'a> {
                 Err(error) => return Err(error),
             };
             looked_at += self.page.len();
-            // Nobody writes one without tags: it is what a file that was cut has been filled up with.
-            self.is_whole &= !self.page.is_empty();
+            // Nobody writes one without tags, or tags without a type: it is what a file that was cut has been filled up with.
+            self.is_whole &= !self.page.is_empty() && self.page.iter().all(|tag| tag.kind != 0);
             match role {
                 Role::Page => {
                     self.pages += 1;
