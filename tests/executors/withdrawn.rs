@@ -468,6 +468,25 @@ async fn what_comes_out_of_the_trash_is_marked_as_if_it_were_new() {
     assert_eq!(done.counters.warning, 0, "{log}");
 }
 
+/// A document that loses a page and has it again does not publish what somebody had withdrawn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_unmarked_does_not_come_back_through_the_trash() {
+    for preserve in [true, false] {
+        let world = World::new().await;
+        upload(&world, "book.pdf", &three(), pdf_options()).await;
+        mark(&world, "book-3", PublishState::NotMarkedForPublish).await;
+        let again = async |bytes: &[u8]| {
+            let done = upload(&world, "book.pdf", bytes, with(pdf_options(), keeps(preserve, true))).await;
+            (marked(&world).await, done.text())
+        };
+        again(&booklet(&["uno", "due"], &[])).await;
+        let (marks, log) = again(&three()).await;
+        let mut expected = vec!["book", "book-1", "book-2", "book-3", "book-catalog"];
+        expected.retain(|name| !preserve || *name != "book-3");
+        assert_eq!(marks, expected, "{log}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_page_is_marked_as_its_document_by_whichever_job() {
     for ready in [true, false] {

@@ -64,8 +64,7 @@ impl Marking {
         }
     }
 
-    /// Marks what was made from `parent` for the first time, or again after it was in the trash and was [unmarked](unmark): as that
-    /// is, where its marks are kept.
+    /// Marks what was made from `parent` for the first time: as that is, where its marks are kept.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
@@ -79,7 +78,7 @@ impl Marking {
         sqlx::query(
             "INSERT INTO publish_mark (asset_id, context_id, marked)
              SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
-             ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked",
+             ON CONFLICT (asset_id, context_id) DO NOTHING",
         )
         .bind(part.0)
         .bind(parent.0)
@@ -87,6 +86,31 @@ impl Marking {
         .await
         .map(|_| ())
         .map_err(StoreError::doing("mark a part as its asset"))
+    }
+
+    /// Marks a part that comes out of the trash because it is made again: as a new one, but where marks are kept it does not
+    /// come back to where somebody had unmarked it.
+    pub(super) async fn mark_returned(
+        self,
+        tx: &mut Transaction,
+        company: CompanyId,
+        part: AssetId,
+        parent: AssetId,
+    ) -> Result<(), StoreError> {
+        if !self.keeps(tx, company).await? {
+            unmark(tx, &[part]).await?;
+            return self.mark_part(tx, company, part, parent).await;
+        }
+        sqlx::query(
+            "UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1
+             AND context_id NOT IN (SELECT context_id FROM publish_mark WHERE asset_id = $2 AND marked = 1)",
+        )
+        .bind(part.0)
+        .bind(parent.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("unmark a part where its asset is not marked"))?;
+        self.mark_part(tx, company, part, parent).await
     }
 }
 

@@ -19,7 +19,7 @@
 //! | its folder removed | as into the trash | | |
 //! | forced to be published again | kept, none is added | handed out anew with it | members are handed out with a set |
 //! | a master gets another, or is processed again | by the order | follow the order as it does | |
-//! | a part made again, out of the trash | as a new part | | is shown again |
+//! | a part made again, out of the trash | as a new part; where they are kept, not where it was unmarked | | is shown again |
 //! | a set given up | | | its members are looked at by the next publishes: they may have been published only with it |
 //! | a master gone while its parts are made | | none is made any more; those of an earlier master go to the trash | |
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
-use super::marking::{self, Marking};
+use super::marking::Marking;
 use super::sets::Origin;
 use super::{AssetError, Contexts, next_change};
 use crate::model::asset::{LayerFacts, PictureFacts, TrashState};
@@ -161,8 +161,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
     belong(tx, held.id, &Origin { parent: part.parent, blob: part.parent_blob, key: part.key }).await?;
     if held.in_trash {
         bring_back(tx, part.company, held.id, part.at).await?;
-        marking::unmark(tx, &[held.id]).await?;
-        part.marking.mark_part(tx, part.company, held.id, part.parent).await?;
+        part.marking.mark_returned(tx, part.company, held.id, part.parent).await?;
     }
     folders::touch(tx, &[held.folder], part.at).await?;
     Ok(updated(held.id, held.name, held.in_trash))

@@ -285,13 +285,17 @@ async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<(), As
     }
     if held.in_trash {
         parts::bring_back(tx, set.company, held.id, set.at).await?;
-        marking::unmark(tx, &[held.id]).await?;
-        mark_new(tx, set, held.id).await?;
+        match &set.made_from {
+            Some(origin) => set.marking.mark_returned(tx, set.company, held.id, origin.parent).await?,
+            // It is marked by the order already, or as it was.
+            None if set.marking.ready == Some(true) => {}
+            None => _ = marking::unmark(tx, &[held.id]).await?,
+        }
     }
     Ok(())
 }
 
-/// Marks a set that was not there, or lay in the trash.
+/// Marks a set that was not there.
 async fn mark_new(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(), StoreError> {
     if let Some(origin) = &set.made_from {
         return set.marking.mark_part(tx, set.company, asset, origin.parent).await;
