@@ -14,8 +14,8 @@ use super::{Failure, Workshop, pages, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs, Draft};
 use crate::assets::recognize;
 use crate::config::TiffPages;
-use crate::media::child::ErrandError;
-use crate::media::errand::Optimize;
+use crate::media::child::{ErrandError, borrowed};
+use crate::media::errand::{LookForHoles, Optimize};
 use crate::media::pdf::PageCount;
 use crate::media::{self, Format, MediaError, Nothing, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
@@ -122,6 +122,9 @@ fn paint(
 ) -> Result<Painted, Unmade> {
     let Workshop { blobs, settings, launcher, crew, .. } = workshop;
     let master = absolute(blobs.path(source_blob)?)?;
+    if matches!(format, Format::Heic | Format::Avif) {
+        crew.send(LookForHoles { format }, &borrowed([&blobs.read(source_blob)?]), stop)?;
+    }
     let stand_in = media::stand_in(launcher, &master, format, &settings.stand_in_limits(), stop)?;
     let source = match &stand_in {
         Some(stand_in) => stand_in.open()?,

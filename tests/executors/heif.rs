@@ -211,6 +211,11 @@ async fn damaged_and_large_ones_cost_their_own_lines() {
     world.put("in/cut.heic", &good[..good.len() / 2]);
     world.put("in/cut-a.avif", &good_a[..good_a.len() / 2]);
     world.put("in/bare.heic", &good[..64]);
+    for (name, whole) in [("hole.heic", &good), ("hole-a.avif", &good_a)] {
+        let (from, mut bytes) = (whole.len() - whole.len() / 3, whole.clone());
+        bytes[from..from + 600].fill(0);
+        world.put(&format!("in/{name}"), &bytes);
+    }
     let several = world.ingest("in/several.heic");
     tool("heif-enc", &[text(&plain), text(&plain), "-o", text(&several)]);
     for seed in 0..10_usize {
@@ -228,12 +233,14 @@ async fn damaged_and_large_ones_cost_their_own_lines() {
         ("cut.heic", "damaged"),
         ("cut-a.avif", "damaged"),
         ("bare.heic", "damaged"),
+        ("hole.heic", "it holds nothing but zeros from byte"),
+        ("hole-a.avif", "it holds nothing but zeros from byte"),
         ("several.heic", "of 2 pictures with 122206 pixels"),
     ] {
         let line = log.lines().find(|line| line.contains(&format!("{name} could not be processed: ")));
         assert!(line.is_some_and(|line| line.contains(why)), "{name}: {why}\n{log}");
     }
-    assert_eq!(done.counters.success + done.counters.error, 17, "{log}");
+    assert_eq!(done.counters.success + done.counters.error, 19, "{log}");
     assert!(done.counters.success >= 2, "{log}");
     nothing_is_left_in(&world.settings.scratch);
 }

@@ -14,7 +14,7 @@ use super::super::picture::{Picture, Profile, Resolution};
 use super::super::raster::Layout;
 use super::gather::{Gathered, Pieces};
 use super::library::{describe, layout, pixels, refused};
-use super::{Decoded, Input, Pixels, Source};
+use super::{Decoded, Input, Pixels, Source, holes};
 
 /// Headers with their palettes are much shorter.
 const MAX_HEADER: u32 = 1 << 16;
@@ -31,6 +31,7 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     let (limits, share) = (source.limits, source.share.clone());
     let header = Header::read(&mut source.file).map_err(reading)?;
     let file = source.file.get_ref().get_ref().clone();
+    header.check_end(&file)?;
     let (decoder, picture) = open(source, &header)?;
     let pixels = if header.can_be_cut() {
         let layout = layout(&decoder, Format::Bmp)?;
@@ -86,6 +87,26 @@ impl Header {
         const MASKS: u32 = 3;
         let is_whole = self.number(10) as usize == self.0.len();
         is_whole && (self.is_oldest() || matches!(self.number(30), PLAIN | MASKS))
+    }
+
+    /// Refuses run-length coded pixels that were cut off and filled up: zeros end rows, so that those that are missing would be blank.
+    fn check_end(&self, file: &Reader) -> Result<(), MediaError> {
+        const RUNS_OF_BYTES: u32 = 1;
+        const RUNS_OF_NIBBLES: u32 = 2;
+        const TAIL: u64 = 1 << 12;
+        const END_OF_PICTURE: [u8; 2] = [0, 1];
+        if self.is_oldest() || !matches!(self.number(30), RUNS_OF_BYTES | RUNS_OF_NIBBLES) {
+            return Ok(());
+        }
+        let start = file.len().saturating_sub(TAIL).max(self.number(10).into());
+        let mut tail = vec![0; file.len().saturating_sub(start) as usize]; // bounded: by TAIL
+        file.read_exact_at(&mut tail, start).map_err(reading)?;
+        let said = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let is_filled = tail.len() - said > holes::LEAST as usize;
+        if is_filled && !tail[..said].ends_with(&END_OF_PICTURE) {
+            return Err(MediaError::truncated(Format::Bmp, "zeros stand where its pixels should end"));
+        }
+        Ok(())
     }
 
     fn is_from_the_top(&self) -> bool {

@@ -47,7 +47,7 @@ fn describe(source: &mut Source<'_>) -> Result<Picture, MediaError> {
         color: ColorModel::Palette,
         depth: 8,
         has_alpha: blocks.has_transparency,
-        is_animated: blocks.frames > 1,
+        is_animated: blocks.begun > 1,
         notes: Vec::new(),
         profile: None,
         resolution: None,
@@ -61,7 +61,9 @@ struct Blocks {
     height: u16,
     /// The size of the first frame, which may differ from the picture's.
     first_frame: (u16, u16),
+    /// Those that are whole, and those of which there is anything.
     frames: u32,
+    begun: u32,
     has_transparency: bool,
     pieces: u32,
 }
@@ -99,6 +101,7 @@ impl Blocks {
                 self.skip_pieces(input)?;
             }
             [b','] => {
+                self.begun += 1;
                 let [_, _, _, _, w0, w1, h0, h1, flags] = bytes(input)?;
                 if self.frames == 0 {
                     self.first_frame = (u16::from_le_bytes([w0, w1]), u16::from_le_bytes([h0, h1]));

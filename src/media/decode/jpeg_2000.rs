@@ -1,5 +1,7 @@
 //! JPEG 2000, in its file format and as a bare codestream, through `hayro-jpeg2000`, as a whole.
 
+use std::io::Cursor;
+
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
 
 use super::super::color::Note;
@@ -8,7 +10,7 @@ use super::super::format::Format;
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Pixels, Source, codestream};
+use super::{Decoded, Pixels, Source, codestream, holes};
 
 /// What the decoder keeps of each sample: coefficients and samples, as numbers of four bytes.
 const KEPT: u64 = 12;
@@ -46,6 +48,9 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
 fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
     let mut bytes = source.read_all(Format::Jpeg2000)?;
     codestream::check_tiles(&mut bytes)?;
+    let start = codestream::start(&bytes).unwrap_or_default() as u64;
+    let end = bytes.len() as u64;
+    holes::check(&mut Cursor::new(&bytes), start..end, holes::LEAST_OF_PACKETS, Format::Jpeg2000)?;
     Ok(bytes)
 }
 
@@ -77,9 +82,10 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
         _ => None,
     };
     let channels = image.color_space().num_channels();
-    // A bare codestream does not say what its components are; of those with four, nearly all are RGB with alpha.
-    let is_guessed = bytes.starts_with(b"\xff\x4f") && channels == 4 && !image.has_alpha();
-    let (channels, has_alpha) = if is_guessed { (3, true) } else { (channels, image.has_alpha()) };
+    let colors = colors(bytes);
+    // One component more than colours, of which the file does not say what it is, is alpha.
+    let is_guessed = !image.has_alpha() && colors.is_some_and(|colors| channels == colors + 1);
+    let (channels, has_alpha) = if is_guessed { (channels - 1, true) } else { (channels, image.has_alpha()) };
     let (color, layout) = match (channels, has_alpha) {
         (1, false) => (ColorModel::Gray, Layout::Gray),
         (1, true) => (ColorModel::Gray, Layout::GrayAlpha),
@@ -106,6 +112,54 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
         orientation: Orientation::Upright,
     };
     Ok((picture, layout))
+}
+
+/// How many colours a file says that it has, by its colour specification (ISO/IEC 15444-1, I.5.3.3), as far as it is one of these. A
+/// bare codestream does not say what its components are; of those with four, nearly all are RGB with alpha.
+fn colors(bytes: &[u8]) -> Option<u8> {
+    const ENUMERATED: u8 = 1;
+    const PROFILE: u8 = 2;
+    if bytes.starts_with(b"\xff\x4f") {
+        return Some(3);
+    }
+    let header = inner_box(bytes, *b"jp2h")?;
+    let specification = inner_box(header, *b"colr")?;
+    let (method, value) = (*specification.first()?, specification.get(3..)?);
+    let space = match method {
+        ENUMERATED => match u32::from_be_bytes(*value.first_chunk()?) {
+            12 => b"CMYK",
+            16 | 18 => b"RGB ",
+            17 => b"GRAY",
+            _ => return None,
+        },
+        PROFILE => value.get(16..)?.first_chunk()?,
+        _ => return None,
+    };
+    match space {
+        b"GRAY" => Some(1),
+        b"RGB " => Some(3),
+        b"CMYK" => Some(4),
+        _ => None,
+    }
+}
+
+/// The content of the first box of a kind among those that stand here, one behind the other.
+fn inner_box(mut boxes: &[u8], wanted: [u8; 4]) -> Option<&[u8]> {
+    loop {
+        let (length, rest) = boxes.split_first_chunk::<4>()?;
+        let (kind, rest) = rest.split_first_chunk::<4>()?;
+        let length = match u32::from_be_bytes(*length) {
+            0 => rest.len(),
+            // Longer ones hold the codestream, which comes behind what is looked for.
+            1 => return None,
+            length => usize::try_from(length).ok()?.checked_sub(8)?,
+        };
+        let (content, behind) = rest.split_at_checked(length)?;
+        if *kind == wanted {
+            return Some(content);
+        }
+        boxes = behind;
+    }
 }
 
 pub(super) fn corrupt(what: impl Into<String>) -> MediaError {

@@ -8,6 +8,7 @@ mod codestream;
 pub(in crate::media) mod foreign;
 mod gather;
 pub(in crate::media) mod gif;
+pub(in crate::media) mod holes;
 pub(in crate::media) mod jpeg;
 pub(in crate::media) mod jpeg_2000;
 mod library;

@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
+use super::holes;
 
 /// Most chunks of a file, those in its frames among them: of an animation of an hour, 25 frames a second.
 const MOST_CHUNKS: u32 = 100_000;
@@ -70,12 +71,14 @@ impl<R: Read + Seek> Walk<'_, R> {
                 b"VP8 " => {
                     let [_, _, _, _, _, _, w0, w1, h0, h1] = self.at(start)?;
                     self.check_size([w0, w1 & 0x3f, 0, 0], [h0, h1 & 0x3f, 0, 0], 0)?;
+                    holes::check(self.input, start..start + size, holes::LEAST, Format::WebP)?;
                 }
                 b"VP8L" => {
                     let [_, b0, b1, b2, b3] = self.at(start)?;
                     let bits = u32::from_le_bytes([b0, b1, b2, b3]);
                     let [width, height] = [bits & 0x3fff, (bits >> 14) & 0x3fff].map(u32::to_le_bytes);
                     self.check_size(width, height, 1)?;
+                    holes::check(self.input, start..start + size, holes::LEAST, Format::WebP)?;
                 }
                 b"ANMF" if may_have_frames => {
                     let [.., w0, w1, w2, h0, h1, h2] = self.at::<12>(start)?;

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::archive::{self, ArchiveError, CodePage, Extractor, Kind, LeftOut, Limits, Member, Naming};
+use super::super::archive::{self, ArchiveError, CodePage, End, Extractor, Kind, LeftOut, Limits, Member, Naming};
 use super::super::decode::NEVER;
 use super::super::error::MediaError;
 use super::super::format::Format;
@@ -48,6 +48,7 @@ pub struct Members {
     pub members: Vec<NamedMember>,
     pub left_out: Vec<LeftOut>,
     pub names: Option<NamesIn>,
+    pub end: End,
 }
 
 /// The code page that names were taken to be in which do not say it, other than UTF-8, and how many of them there are.
@@ -78,6 +79,7 @@ pub struct Opened {
 struct Beside {
     left_out: Vec<LeftOut>,
     names: Option<NamesIn>,
+    end: End,
 }
 
 impl ListArchive {
@@ -87,7 +89,7 @@ impl ListArchive {
         let extractor = Extractor::new(file, self.kind)?;
         let names = listing.names.map(|(page, count)| NamesIn { page: page.name().to_owned(), count });
         let opened = Opened { archive: self.archive.clone(), members: listing.members, extractor, next: 0 };
-        Ok((opened, Beside { left_out: listing.left_out, names }))
+        Ok((opened, Beside { left_out: listing.left_out, names, end: listing.end }))
     }
 }
 
@@ -103,11 +105,11 @@ impl Errand for ListArchive {
     fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<Members, ArchiveError> {
         // What was at hand makes room first.
         desk.archive = None;
-        let (opened, Beside { left_out, names }) = self.open(files.next("the archive")?)?;
+        let (opened, Beside { left_out, names, end }) = self.open(files.next("the archive")?)?;
         let named = |member: &Member| NamedMember { path: member.path.clone(), bytes: member.bytes };
         let members = opened.members.iter().map(named).collect();
         desk.archive = Some(opened);
-        Ok(Members { members, left_out, names })
+        Ok(Members { members, left_out, names, end })
     }
 }
 

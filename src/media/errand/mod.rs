@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::ArchiveError;
 use super::limits::Limits;
 pub use archive::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
-pub use picture::{CountPages, Optimize, ReadLayers, ReadMetadata, ReadPacket, ReadSpace};
+pub use picture::{CountPages, LookForHoles, Optimize, ReadLayers, ReadMetadata, ReadPacket, ReadSpace};
 pub use sheet::TakeRows;
 pub use view::{CheckProfile, Profiles, Render, Sight, Viewed};
 pub(crate) use work::work;
@@ -47,6 +47,7 @@ pub enum Order {
     Packet(ReadPacket),
     Layers(ReadLayers),
     CountPages(CountPages),
+    Holes(LookForHoles),
     Space(ReadSpace),
     FindKind(FindKind),
     ListArchive(ListArchive),
@@ -72,6 +73,7 @@ orders! {
     ReadPacket => Order::Packet,
     ReadLayers => Order::Layers,
     CountPages => Order::CountPages,
+    LookForHoles => Order::Holes,
     ReadSpace => Order::Space,
     FindKind => Order::FindKind,
     ListArchive => Order::ListArchive,

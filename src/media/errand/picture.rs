@@ -1,7 +1,7 @@
 //! Errands over pictures and what they say about themselves.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufReader, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::super::child::{ChildError, Crew, ErrandError, borrowed, in_memory};
 use super::super::color::IccSpace;
 use super::super::content::Content;
-use super::super::decode::{Cancel, Layers, NEVER, PagesFound, count_pages, layers};
+use super::super::decode::{Cancel, Layers, NEVER, PagesFound, count_pages, holes, layers};
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::memory::read_at_most;
-use super::super::metadata::{Metadata, metadata, packet};
+use super::super::metadata::{Metadata, heif, metadata, packet};
 use super::super::options::{ColorManagement, Options};
 use super::super::{Optimized, Outputs, optimize};
 use super::{Desk, Errand, Files};
@@ -190,6 +190,33 @@ impl Errand for CountPages {
     fn carry_out(self, mut files: Files, desk: &mut Desk) -> Result<PagesFound, MediaError> {
         let picture = Content::from(files.next("the picture")?).known_as(self.format);
         count_pages(picture, &desk.limits).map_err(in_words)
+    }
+}
+
+/// Refuses a picture of HEIF that has a hole: the tool that decodes it would fill it somehow. File: it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LookForHoles {
+    pub format: Format,
+}
+
+impl Errand for LookForHoles {
+    const NAME: &'static str = "the picture reader";
+    type Answer = ();
+    type Error = MediaError;
+
+    fn carry_out(self, mut files: Files, _: &mut Desk) -> Result<(), MediaError> {
+        let mut file = BufReader::new(files.next("the picture")?);
+        // What does not say where its pictures are is for the tool to refuse.
+        let pictures = heif::pictures(&mut file).unwrap_or_default();
+        // A few bytes may be said to be any number of pictures.
+        let mut left = file.get_ref().metadata().map_err(|error| MediaError::reading(self.format, error))?.len();
+        for picture in pictures {
+            let length = (picture.end - picture.start).min(left);
+            holes::check(&mut file, picture.start..picture.start + length, holes::LEAST, self.format)
+                .map_err(in_words)?;
+            left -= length;
+        }
+        Ok(())
     }
 }
 

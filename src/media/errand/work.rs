@@ -38,6 +38,7 @@ fn serve() -> io::Result<()> {
             Order::Packet(errand) => carry_out(errand, files, &mut desk),
             Order::Layers(errand) => carry_out(errand, files, &mut desk),
             Order::CountPages(errand) => carry_out(errand, files, &mut desk),
+            Order::Holes(errand) => carry_out(errand, files, &mut desk),
             Order::Space(errand) => carry_out(errand, files, &mut desk),
             Order::FindKind(errand) => carry_out(errand, files, &mut desk),
             Order::ListArchive(errand) => carry_out(errand, files, &mut desk),

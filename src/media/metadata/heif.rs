@@ -1,6 +1,7 @@
 //! HEIC and AVIF: items of EXIF and XMP, found through the boxes of ISO/IEC 14496-12 and 23008-12.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use super::super::directory;
 use super::blocks::{MOST_BYTES, MOST_PARTS};
@@ -38,6 +39,18 @@ pub(super) fn read(input: &mut (impl Read + Seek)) -> io::Result<Items> {
     };
     let (exif, xmp) = (content(Kind::Exif).and_then(|item| from_tiff_header(&item)), content(Kind::Xmp));
     Ok(Items { exif, xmp, has_large })
+}
+
+/// Where the coded pictures of a file lie in it, as far as it can be told.
+pub(in crate::media) fn pictures(input: &mut (impl Read + Seek)) -> io::Result<Vec<Range<u64>>> {
+    let Some(meta) = meta(input)? else { return Ok(Vec::new()) };
+    let boxes = Bytes(&meta).skip(4)?.boxes();
+    let inner = |kind: &[u8; 4]| boxes.iter().find(|(name, _)| name == kind).map(|(_, content)| *content);
+    let (Some(information), Some(locations)) = (inner(b"iinf"), inner(b"iloc")) else { return Ok(Vec::new()) };
+    let pictures: Vec<_> = kinds(information)?.into_iter().filter(|(_, kind)| *kind == Kind::Picture).collect();
+    let places = places(locations, &pictures)?.into_iter().filter(|place| !place.is_inside);
+    let extents = places.flat_map(|place| place.extents);
+    Ok(extents.map(|(offset, length)| offset..offset.saturating_add(length)).collect())
 }
 
 /// In front of the EXIF stands where in the rest its TIFF header is.
@@ -85,6 +98,8 @@ fn broken_off() -> io::Error {
 enum Kind {
     Exif,
     Xmp,
+    /// HEVC or AV1.
+    Picture,
 }
 
 /// The items of the kinds that are looked for, by their numbers.
@@ -104,6 +119,7 @@ fn kinds(information: Bytes<'_>) -> io::Result<Vec<(u64, Kind)>> {
         let _name = texts.next();
         Ok(match (kind, texts.next()) {
             (b"Exif", _) => Some((item, Kind::Exif)),
+            (b"hvc1" | b"av01", _) => Some((item, Kind::Picture)),
             (b"mime", Some(b"application/rdf+xml")) => Some((item, Kind::Xmp)),
             _ => None,
         })

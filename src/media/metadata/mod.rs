@@ -13,7 +13,7 @@ pub(in crate::media) mod blocks;
 mod exif;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in crate::media) mod fuzzing;
-mod heif;
+pub(in crate::media) mod heif;
 mod iptc;
 pub mod sheet;
 mod svg;

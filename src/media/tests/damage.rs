@@ -131,3 +131,63 @@ fn what_a_png_loses_beside_its_pixels_has_a_line() {
         assert!(told(&shop, "a.png", &bytes).is_err());
     }
 }
+
+/// A copy that broke off, or a disk that lost what was on it, leaves zeros; decoders take them for a part of the picture.
+#[test]
+fn holes_are_refused() {
+    let shop = Workshop::new();
+    let source = shop.sample("قميص.tif", 600);
+    for name in ["a.webp[Q=90]", "b.webp[lossless]", "c.jp2[lossless]"] {
+        let made = shop.vips("copy", &source, name, &[]);
+        let whole = fs::read(&made).unwrap();
+        assert_eq!(told(&shop, "whole", &whole).unwrap(), None, "{name}");
+        for (from, to) in [(whole.len() / 2, whole.len() / 2 + 5000), (whole.len() - 5000, whole.len())] {
+            let mut bytes = whole.clone();
+            bytes[from..to].fill(0);
+            let refused = told(&shop, "hole", &bytes).unwrap_err();
+            assert!(refused.to_string().contains("nothing but zeros from byte"), "{name}: {refused}");
+        }
+    }
+    let runs = shop.file("d.bmp");
+    run(
+        "convert",
+        &[path(&source), "-colors", "60", "-type", "palette", "-compress", "RLE", &format!("BMP3:{}", path(&runs))],
+    );
+    let whole = fs::read(&runs).unwrap();
+    assert_eq!(told(&shop, "whole.bmp", &whole).unwrap(), None);
+    let filled = [&whole[..whole.len() * 6 / 10], &vec![0; whole.len() * 4 / 10]].concat();
+    let refused = told(&shop, "filled.bmp", &filled).unwrap_err();
+    assert!(refused.to_string().contains("zeros stand where its pixels should end"), "{refused}");
+}
+
+/// There is little to say of a plain picture, but not nothing.
+#[test]
+fn plain_pictures_have_no_holes() {
+    let shop = Workshop::new();
+    for (number, fill) in ["black", "white", "#010101"].into_iter().enumerate() {
+        let plain = shop.file("plain.png");
+        run("convert", &["-size", "4000x3000", &format!("xc:{fill}"), path(&plain)]);
+        for (kind, options) in
+            [("webp", "Q=50"), ("webp", "lossless"), ("jp2", "Q=30"), ("jp2", "lossless,tile-width=64,tile-height=64")]
+        {
+            let made = shop.vips("copy", &plain, &format!("{number}.{kind}[{options}]"), &[]);
+            let (_, made) =
+                shop.optimize(&made, &Options::default()).unwrap_or_else(|error| panic!("{fill} {options}: {error}"));
+            assert!(made.notes.is_empty(), "{fill} {options}: {:?}", made.notes);
+        }
+    }
+}
+
+#[test]
+fn an_animation_that_is_cut_in_its_second_frame_is_one() {
+    let shop = Workshop::new();
+    let made = shop.file("moves.gif");
+    run("convert", &["-size", "40x40", "plasma:red-blue", "plasma:green-yellow", path(&made)]);
+    let whole = fs::read(&made).unwrap();
+    for bytes in [&whole[..], &whole[..whole.len() * 7 / 8]] {
+        let at = shop.file("a.gif");
+        fs::write(&at, bytes).unwrap();
+        let (_, made) = shop.optimize(&at, &Options::default()).unwrap();
+        assert_eq!(made.notes, [Note::FirstFrameOnly]);
+    }
+}

@@ -148,6 +148,45 @@ fn a_missing_end_marker_is_no_damage() {
     }
 }
 
+/// As libjpeg has it: JFIF knows no red, green and blue, and Adobe's marker goes before names.
+#[test]
+fn markers_that_contradict_each_other_have_an_order() {
+    const ADOBE: &[u8] = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
+    let shop = Workshop::new();
+    let made = shop.vips("copy", &shop.sample("001.png", 64), "plain.jpg[Q=95,strip]", &[]);
+    let plain = fs::read(&made).unwrap();
+    let right = read(&made).unwrap();
+    assert!(plain[2..].starts_with(b"\xff\xe0\0\x10JFIF\0"));
+    let named = |mut bytes: Vec<u8>| {
+        let frame = bytes.windows(4).position(|at| at == [0xff, 0xc0, 0, 17]).unwrap();
+        let scan = bytes.windows(5).position(|at| at == [0xff, 0xda, 0, 12, 3]).unwrap();
+        for (number, name) in b"RGB".iter().enumerate() {
+            bytes[frame + 10 + 3 * number] = *name;
+            bytes[scan + 5 + 2 * number] = *name;
+        }
+        bytes
+    };
+    let (jfif, rest) = plain[2..].split_at(18);
+    let without = |adobe: &[u8]| [&plain[..2], adobe, rest].concat();
+    let ycc: &[u8] = &[&ADOBE[..15], &[1]].concat();
+    for (what, bytes, is_ycc) in [
+        ("JFIF and Adobe's RGB", [&plain[..2], jfif, ADOBE, rest].concat(), true),
+        ("JFIF and names", named(plain.clone()), true),
+        ("Adobe's YCbCr and names", named(without(ycc)), true),
+        ("Adobe's RGB", without(ADOBE), false),
+        ("names", named(without(&[])), false),
+        ("nothing", without(&[]), true),
+    ] {
+        let at = shop.file("odd.jpg");
+        fs::write(&at, bytes).unwrap();
+        let found = read(&at).unwrap();
+        assert_eq!(found == right, is_ycc, "{what}");
+        let theirs = shop.file("theirs.rgb");
+        run("convert", &[path(&at), "-depth", "8", path(&theirs)]);
+        assert!(mean_error(&found, &fs::read(theirs).unwrap()) < 1.0, "{what}");
+    }
+}
+
 #[test]
 fn inks_are_stored_inverted_whoever_wrote_them() {
     let shop = Workshop::new();

@@ -126,6 +126,22 @@ fn what_is_cut_or_changed_costs_an_error_and_no_more() {
     }
 }
 
+/// A file that says sRGB has three colours, whatever its fourth component is.
+#[test]
+fn a_jpeg_2000_file_says_how_many_colours_it_has() {
+    let shop = Workshop::new();
+    let made = shop.vips("copy", &shop.sample("001.png", 64), "alpha.jp2[lossless]", &[]);
+    let (said, right) = read(&made).unwrap();
+    let mut bytes = fs::read(&made).unwrap();
+    let definition = bytes.windows(4).position(|at| at == b"cdef").unwrap();
+    bytes[definition..definition + 4].copy_from_slice(b"free");
+    fs::write(&made, bytes).unwrap();
+    let (picture, pixels) = read(&made).unwrap();
+    assert_eq!((said.color, said.has_alpha), (ColorModel::Rgb, true));
+    assert_eq!((picture.color, picture.has_alpha, picture.notes), (ColorModel::Rgb, true, vec![Note::FourthIsAlpha]));
+    assert_eq!(pixels, right);
+}
+
 /// The decoder takes tiles that are not there, or have no data, for black ones.
 #[test]
 fn a_jpeg_2000_file_has_all_its_tiles() {

@@ -64,6 +64,8 @@ pub(in crate::media::decode) struct Header {
     pub progressive: bool,
     pub(super) components: Vec<Component>,
     /// The colour transform of Adobe's marker; its presence also means that CMYK is stored inverted.
+    /// The file begins as JFIF has it.
+    pub has_jfif: bool,
     pub adobe_transform: Option<u8>,
     pub icc: Option<Vec<u8>>,
     /// Of the first EXIF block; a second one belongs to nothing.
@@ -84,10 +86,12 @@ pub(in crate::media::decode) struct Header {
 }
 
 impl Header {
-    /// The three components are red, green and blue and not brightness and colour.
+    /// The three components are red, green and blue and not brightness and colour. JFIF knows only these, whatever else is said, and
+    /// Adobe's marker goes before names, as everybody has it who reads by libjpeg.
     pub fn is_rgb(&self) -> bool {
-        let named = self.components.iter().map(|component| component.id).eq(*b"RGB");
-        self.components.len() == 3 && (named || self.adobe_transform == Some(0))
+        let named = || self.components.iter().map(|component| component.id).eq(*b"RGB");
+        let is_said = self.adobe_transform.map_or_else(named, |transform| transform == 0);
+        self.components.len() == 3 && !self.has_jfif && is_said
     }
 
     /// Whether colours are sampled half or as brightness is, as nearly all are: the decoder of strips is right about these.
@@ -104,7 +108,8 @@ impl Header {
     /// The segments that pixels depend on beside codes, frame and scan.
     pub fn tables(&self) -> Vec<u8> {
         let mut segments = Vec::new();
-        let adobe = (!self.adobe.is_empty()).then_some((APP14, &self.adobe));
+        let counts = !self.adobe.is_empty() && !(self.has_jfif && self.components.len() == 3);
+        let adobe = counts.then_some((APP14, &self.adobe));
         for (code, body) in self.quantization.values().map(|table| (DQT, table)).chain(adobe) {
             segments.extend([0xff, code]);
             segments.extend((body.len() as u16 + 2).to_be_bytes());
@@ -279,7 +284,9 @@ fn read_frame(body: &[u8], header: &mut Header) -> Result<(), HeaderError> {
 }
 
 fn read_jfif(body: &[u8], header: &mut Header) {
-    let Some([_, _, unit, x1, x0, y1, y0, ..]) = body.strip_prefix(b"JFIF\0") else { return };
+    let Some(jfif) = body.strip_prefix(b"JFIF\0") else { return };
+    header.has_jfif = true;
+    let [_, _, unit, x1, x0, y1, y0, ..] = jfif else { return };
     let (x, y) = (f64::from(u16::from_be_bytes([*x1, *x0])), f64::from(u16::from_be_bytes([*y1, *y0])));
     header.density = match unit {
         1 => Resolution::new(x, y),
