@@ -14,7 +14,7 @@ use super::pictures::{self, Unmade};
 use super::process::{self, Subject};
 use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
 use crate::assets::blobs::Blob;
-use crate::media::archive::{ArchiveError, Kind, LeftOut, Limits, Why};
+use crate::media::archive::{ArchiveError, End, Kind, LeftOut, Limits, Why};
 use crate::media::child::{ErrandError, borrowed};
 use crate::media::errand::{ExtractMember, FindKind, ListArchive, MemberError, Members, NamedMember, NamesIn};
 use crate::model::job::{ProcessingOptions, UnCompressProcess};
@@ -161,7 +161,7 @@ impl Unpacking<'_> {
             let taken = self.take(next).await?;
             self.file(taken).await?;
         }
-        self.commit(count, &junk, &listed.left_out, listed.names).await
+        self.commit(count, &junk, &listed.left_out, listed.names, listed.end).await
     }
 
     /// Where a member would go if nothing had to be cleaned: beside the archive.
@@ -262,6 +262,7 @@ impl Unpacking<'_> {
         junk: &[Placed],
         left_out: &[LeftOut],
         names: Option<NamesIn>,
+        end: End,
     ) -> Result<(), Failure> {
         let Self { context, from: Incoming { key, shown, history, stamp, .. }, .. } = self;
         let below = |path: &str| format!("{shown}/{}", path.trim_start_matches('/'));
@@ -280,11 +281,27 @@ impl Unpacking<'_> {
             let line = LogLine::new(LogType::UploadError, message);
             line.about(None, file_name(&left.path), FileType::NoType)
         }));
-        let (error, warning) = (left_out.len() as i64, filing::warnings_among(&lines));
+        let damage = damage(end).map(|(log_type, code)| {
+            LogLine::new(log_type, Message::new(code).with("file", shown.clone()).with("count", count))
+        });
+        let is_error = damage.as_ref().is_some_and(|line| line.log_type == LogType::UploadError);
+        lines.extend(damage);
+        let error = left_out.len() as i64 + i64::from(is_error);
+        let warning = filing::warnings_among(&lines);
         let counters = Counters { error, warning, ..Counters::default() };
         let report = ItemReport { result: stamp, counters, lines };
         context.commit(Item(key), Effect::Nothing, move |_| report).await?;
         Ok(())
+    }
+}
+
+/// What is said of an archive that may have had more in it.
+const fn damage(end: End) -> Option<(LogType, &'static str)> {
+    match end {
+        End::Whole => None,
+        End::Missing => Some((LogType::UploadError, "archive-cut-off")),
+        End::Followed => Some((LogType::UploadError, "archive-followed")),
+        End::Filled => Some((LogType::UploadWarning, "archive-filled")),
     }
 }
 
@@ -331,6 +348,7 @@ fn why(why: &Why) -> Message {
     match why {
         Why::Link => Message::new("reason-archive-link"),
         Why::Special => Message::new("reason-not-a-file"),
+        Why::Folder => Message::new("reason-archive-folder"),
         Why::Encrypted => Message::new("reason-archive-encrypted"),
         Why::Outside => Message::new("reason-archive-outside"),
         Why::TooDeep => Message::new("reason-too-deep"),

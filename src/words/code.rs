@@ -144,6 +144,9 @@ codes! {
     CONTENT_DIFFERS = "content-differs";
     ARCHIVE_UNPACKED = "archive-unpacked";
     ARCHIVE_NAMES = "archive-names";
+    ARCHIVE_CUT_OFF = "archive-cut-off";
+    ARCHIVE_FOLLOWED = "archive-followed";
+    ARCHIVE_FILLED = "archive-filled";
 
     // Job log: web addresses
     URL_FETCHED = "url-fetched";
@@ -278,6 +281,7 @@ codes! {
     REASON_NOT_A_FILE = "reason-not-a-file";
     REASON_TOO_DEEP = "reason-too-deep";
     REASON_ARCHIVE_ENCRYPTED = "reason-archive-encrypted";
+    REASON_ARCHIVE_FOLDER = "reason-archive-folder";
     REASON_ARCHIVE_LINK = "reason-archive-link";
     REASON_ARCHIVE_OUTSIDE = "reason-archive-outside";
     REASON_ARCHIVE_METHOD = "reason-archive-method";

@@ -579,6 +579,15 @@ archive-unpacked =
        *[other] { $file } was unpacked: { NUMBER($count) } files.
     }
 # $file (Text) archive
+# $count (Number) files that were found
+archive-cut-off = { $file } lacks its end: it may have had more than the { NUMBER($count) } files that were found.
+# $file (Text) archive
+# $count (Number) files that were found
+archive-followed = { $file } goes on behind its end, and what follows was not read: it may be damaged, or more than one archive. { NUMBER($count) } files were found before that.
+# $file (Text) archive
+# $count (Number) files that were found
+archive-filled = { $file } is filled up with more zeros than usual behind the { NUMBER($count) } files that were found: it may have been cut off, and have had more.
+# $file (Text) archive
 # $count (Number) names
 # $page (Text) code page
 archive-names =
@@ -994,7 +1003,8 @@ reason-damaged = the { $type } is damaged: { $detail }
 reason-unknown-format = its content is of no known format
 # $kind (Text) picture, document or film
 # $extension (Text) of the file's name
-# $holds (Text) zeros, pointer, page, text or unknown
+# $holds (Text) zeros, pointer, page, text, other or unknown
+# $type (Text) format of what is other
 reason-not-as-named =
     it is not a { $kind ->
         [document] document
@@ -1005,6 +1015,7 @@ reason-not-as-named =
         [pointer] it only says where Git LFS keeps the file
         [page] it holds a web page
         [text] it holds text
+        [other] it holds { $type }
        *[unknown] its content is of no known format
     }
 # $type (Text) format
@@ -1034,6 +1045,7 @@ reason-link-loop = the folder is part of the upload already, and was not gone th
 reason-not-a-file = it is a pipe, a socket or a device, not a file
 reason-too-deep = its folders are nested deeper than the configuration allows
 reason-archive-encrypted = it is encrypted inside the archive
+reason-archive-folder = it is named as a folder, though it has content
 reason-archive-link = it is a link, and links in archives are not followed
 reason-archive-outside = its path leads out of the archive
 reason-archive-method = it is packed in a way that is not read here
@@ -1654,15 +1666,26 @@ letter-lead-warnings =
 # $processed (Number) files
 # $parts (Number) pages, layers and renditions made of them
 # $errors (Number)
+# $warnings (Number)
 letter-lead-errors =
     The job ran to its end, but { $parts ->
         [0] { $errors ->
             [one] 1 file was not processed
            *[other] { NUMBER($errors) } files were not processed
-        }. { $processed ->
-            [0] No other file was processed.
-            [one] 1 other file is fine.
-           *[other] The other { NUMBER($processed) } files are fine.
+        }. { $warnings ->
+            [0] { $processed ->
+                [0] No other file was processed.
+                [one] 1 other file is fine.
+               *[other] The other { NUMBER($processed) } files are fine.
+            }
+           *[other] { $processed ->
+                [0] No other file was processed.
+                [one] 1 other file was processed.
+               *[other] The other { NUMBER($processed) } files were processed.
+            } { $warnings ->
+                [one] There is 1 warning to look at as well.
+               *[other] There are { NUMBER($warnings) } warnings to look at as well.
+            }
         }
        *[other] { $errors ->
             [one] 1 file or part of one was not processed

@@ -370,3 +370,44 @@ async fn a_damaged_member_costs_its_own_line() {
         done.text()
     );
 }
+
+/// What may have had more in it than was found says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archives_that_lost_members_have_a_line() {
+    const HEADER: usize = 512;
+    let made = pictures();
+    let world = World::new().await;
+    pack(&world, made.path(), "whole.tar", "tar cf OUT red.jpg Spring/green.jpg");
+    pack(&world, made.path(), "whole.zip", "zip -q OUT red.jpg Spring/green.jpg");
+    let (tar, zip) = (fs::read(world.ingest("in/whole.tar")).unwrap(), fs::read(world.ingest("in/whole.zip")).unwrap());
+    let second = tar.windows(16).position(|at| at == b"Spring/green.jpg").unwrap();
+    let put = |name: &str, bytes: &[&[u8]]| world.put(&format!("in/{name}"), &bytes.concat());
+    put("cut.tar", &[&tar[..second]]);
+    put("hole.tar", &[&tar[..second], &[0; 2 * HEADER], &tar[second + HEADER..]]);
+    put("filled.tar", &[&tar[..second], &[0; 20_000]]);
+    put("two.tar", &[&tar, &tar]);
+    // The end of its directory counts one entry less.
+    let mut fewer = zip.clone();
+    let end = fewer.len() - 22;
+    (fewer[end + 8], fewer[end + 10]) = (1, 1);
+    put("fewer.zip", &[&fewer]);
+    let mut folder = zip.clone();
+    while let Some(at) = folder.windows(9).position(|name| name == b"green.jpg") {
+        folder[at + 8] = b'/';
+    }
+    put("folder.zip", &[&folder]);
+    let done = upload(&world).await;
+    let log = done.text();
+    for line in [
+        "UploadError: cut.tar lacks its end: it may have had more than the 1 files that were found.",
+        "UploadError: hole.tar goes on behind its end",
+        "UploadWarning: filled.tar is filled up with more zeros than usual",
+        "UploadError: two.tar goes on behind its end",
+        "UploadError: fewer.zip goes on behind its end",
+        "UploadError: folder.zip/Spring/green.jp/ could not be processed: it is named as a folder, though it has content.",
+    ] {
+        assert!(log.contains(line), "{line}\n{log}");
+    }
+    assert!(!log.contains("whole.tar lacks") && !log.contains("whole.zip goes on"), "{log}");
+    assert_eq!(done.counters.error, 5, "{log}");
+}

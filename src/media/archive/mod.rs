@@ -65,6 +65,20 @@ pub struct Listing {
     /// The code page that was taken for names which do not say it themselves, unless it is UTF-8, and how many of them are not
     /// in ASCII.
     pub names: Option<(CodePage, usize)>,
+    pub end: End,
+}
+
+/// What stands where the entries of an archive end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum End {
+    #[default]
+    Whole,
+    /// Nothing: it may be cut off.
+    Missing,
+    /// Something that is not read: another archive, or entries behind a hole.
+    Followed,
+    /// More zeros than usual: it may have been cut off and filled up.
+    Filled,
 }
 
 /// What is known of names that do not say how they are written.
@@ -105,6 +119,8 @@ pub enum Why {
     Link,
     /// A device, a pipe, or another thing that is no file.
     Special,
+    /// It is named as a folder is, but has content.
+    Folder,
     Encrypted,
     /// Its path leads out of the archive.
     Outside,
@@ -230,11 +246,12 @@ struct Gathering<'a> {
     packed: u64,
     entries: usize,
     bytes: u64,
+    end: End,
 }
 
 impl<'a> Gathering<'a> {
     fn new(packed: u64, limits: &'a Limits, stop: &'a dyn Fn() -> bool) -> Self {
-        Self { found: Vec::new(), limits, stop, packed, entries: 0, bytes: 0 }
+        Self { found: Vec::new(), limits, stop, packed, entries: 0, bytes: 0, end: End::Whole }
     }
 
     /// To be called before an entry is looked at.
@@ -283,12 +300,12 @@ impl<'a> Gathering<'a> {
 
     /// Reads the names, and looks at where they lead.
     fn listed(self, naming: Naming<'_>, may_be_dos: bool) -> Listing {
-        let Self { found, limits, .. } = self;
+        let Self { found, limits, end, .. } = self;
         let unnamed = || found.iter().filter(|found| !found.name.is_utf8).map(|found| found.name.bytes.as_slice());
         let page = naming.page.unwrap_or_else(|| CodePage::of(unnamed(), may_be_dos, naming.language));
         let count = unnamed().filter(|name| !name.is_ascii()).count();
         let names = (count > 0 && page != CodePage::UTF_8).then_some((page, count));
-        let mut listing = Listing { names, ..Listing::default() };
+        let mut listing = Listing { names, end, ..Listing::default() };
         for Found { name, what } in found {
             let path = name.text(page);
             match what {

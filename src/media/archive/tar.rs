@@ -3,29 +3,46 @@
 //! Entries are taken raw, because the names that entries of their own hold would otherwise be read into memory at any
 //! length.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use tar::{Archive, Entry, EntryType, PaxExtensions};
 
 use super::super::memory::read_at_most;
-use super::{ArchiveError, Gathering, LONGEST_PATH, Name, Place, Why};
+use super::{ArchiveError, End, Gathering, LONGEST_PATH, Name, Place, Why};
 
 /// Longest set of pax records that is read, in bytes.
 const LONGEST_PAX: u64 = 1 << 16;
 
-/// Most bytes behind the end of an archive: tools fill up its last record.
+/// Most bytes behind the end of an archive: tools fill up its last record, usually of 20 blocks.
 const LONGEST_END: u64 = 1 << 20;
+const USUAL_END: u64 = 20 * 512;
 
 pub fn list(stream: impl Read, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
     let mut archive = Archive::new(stream);
     list_entries(&mut archive, gathering)?;
-    // What comes behind the end is of no interest, but a checksum may stand there.
-    let padding = io::copy(&mut archive.into_inner().take(LONGEST_END), &mut io::sink())?;
-    if padding == LONGEST_END {
-        Err(ArchiveError::Damaged("there is too much behind its end".to_owned()))
-    } else {
-        Ok(())
+    gathering.end = end(archive.into_inner())?;
+    Ok(())
+}
+
+/// What stands where the entries end. The first block of zeros was taken for their end; POSIX has another one behind it.
+fn end(stream: impl Read) -> Result<End, ArchiveError> {
+    let (mut stream, mut buffer) = (stream.take(LONGEST_END), [0; 1 << 12]);
+    let (mut length, mut is_empty) = (0, true);
+    loop {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        length += count as u64;
+        is_empty &= buffer[..count].iter().all(|byte| *byte == 0);
     }
+    Ok(match length {
+        LONGEST_END => return Err(ArchiveError::Damaged("there is too much behind its end".to_owned())),
+        0 => End::Missing,
+        _ if !is_empty => End::Followed,
+        length if length > USUAL_END => End::Filled,
+        _ => End::Whole,
+    })
 }
 
 fn list_entries(archive: &mut Archive<impl Read>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
