@@ -46,6 +46,16 @@ const FILMS: &[&str] = &[
     "m2ts", "mts", "ts", "ogv", "mxf", "3gp", "3g2",
 ];
 
+/// Names of pictures, documents and films that are not told by their content here.
+const PICTURES_BY_NAME: &[&str] = &[
+    "pict", "pct", "pic", "sgi", "rgb", "rgba", "bw", "rle", "ras", "qtif", "qti", "dcm", "fits", "fit", "fts", "cin",
+    "cut", "xbm", "xpm", "jpg2", "jph", "jhc", "mng", "jng", "icns", "jbig", "jb2", "iff", "lbm", "pix", "vtf", "ktx",
+    "bpg", "flif", "kra", "ora", "afphoto", "afdesign", "cdr", "cgm",
+];
+const DOCUMENTS_BY_NAME: &[&str] = &["pdfa", "ept", "prn", "xps", "oxps", "djvu", "pub", "qxd", "qxp", "pages", "key"];
+const FILMS_BY_NAME: &[&str] =
+    &["mj2", "m1v", "divx", "ogm", "dv", "dif", "rm", "rmvb", "wtv", "y4m", "ivf", "mod", "tod", "evo"];
+
 /// What a file is to be that is called so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
@@ -68,11 +78,24 @@ fn promise(extension: &str) -> Option<Promise> {
 }
 
 /// What the name of a file (its extension in lower case, without the dot) promises in vain: a picture, a document or a film, while
-/// the content is of no format that has a mark. Films of packets share their extension with programs, and FXG may say late what it is.
+/// the content is of no format that has a mark, or of one that shows nothing. Films of packets share their extension with programs, and FXG may say late what it is.
 pub fn broken_promise(extension: &str, format: Format) -> Option<Promise> {
     let is_text = format.family() == Family::Text || format == Format::Fxg;
     let is_nothing = format == Format::Unknown || is_text && !matches!(extension, "ts" | "mts" | "fxg");
-    if is_nothing { promise(extension) } else { None }
+    let promise = promise(extension)?;
+    let is_another = match promise {
+        // What is packed, a sound or a font is none, though it can be told; and InDesign packs a kind of its documents.
+        Promise::Picture | Promise::Document => format.family() == Family::Other && extension != "idml",
+        Promise::Film => matches!(format, Format::Gz | Format::Zip | Format::Tar | Format::Font),
+    };
+    (is_nothing || is_another).then_some(promise)
+}
+
+/// What a name promises whose files cannot be told by their content: it is broken by what certainly is nothing of the kind.
+pub fn vague_promise(extension: &str) -> Option<Promise> {
+    let promises =
+        [(PICTURES_BY_NAME, Promise::Picture), (DOCUMENTS_BY_NAME, Promise::Document), (FILMS_BY_NAME, Promise::Film)];
+    promises.into_iter().find(|(names, _)| names.contains(&extension)).map(|(_, promise)| promise)
 }
 
 /// Whether the last part of a name is a file's extension rather than a part of the name.
@@ -152,7 +175,17 @@ mod tests {
             ("ts", Format::Text, None),
             ("fxg", Format::Xml, None),
             ("jpg", Format::Png, None),
-            ("jpg", Format::Zip, None),
+            ("jpg", Format::Pdf, None),
+            ("jpg", Format::Video, None),
+            ("jpg", Format::Gz, Some(Promise::Picture)),
+            ("tif", Format::Zip, Some(Promise::Picture)),
+            ("pdf", Format::Audio, Some(Promise::Document)),
+            ("idml", Format::Zip, None),
+            ("mp4", Format::Audio, None),
+            ("mp4", Format::Gz, Some(Promise::Film)),
+            ("apng", Format::Unknown, Some(Promise::Picture)),
+            ("hdr", Format::Text, Some(Promise::Picture)),
+            ("sgi", Format::Unknown, None),
             ("doc", Format::Text, None),
             ("zip", Format::Unknown, None),
             ("dat", Format::Unknown, None),

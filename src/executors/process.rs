@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 
 use super::pages;
 use super::pictures::{self, Ready, Unmade, Warning};
+use super::reason::{self, Holds};
 use super::recipe::{self, Recipes};
-use super::{Context, Failure, Item, Workshop, layers, leaves, reason, videos};
+use super::{Context, Failure, Item, Workshop, layers, leaves, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
 use crate::config::TiffPages;
@@ -26,7 +27,7 @@ use crate::media::child::{ChildError, borrowed};
 use crate::media::errand::ReadMetadata;
 use crate::media::metadata::Metadata;
 use crate::media::pdf::{self, OpenError, PageCount, PdfError};
-use crate::media::{Family, Format};
+use crate::media::{Family, Format, Nothing};
 use crate::model::asset::AssetType;
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
@@ -153,10 +154,7 @@ fn make(
     let Processing { options, recipes, .. } = processing;
     let file_name = name.with_extension();
     let format = pictures::sniff_master(&workshop.blobs, &blob.id, &file_name)?;
-    if let Some(promise) = recognize::broken_promise(&name.extension, format) {
-        let holds = pictures::nothing_in(&workshop.blobs, &blob.id)?;
-        return Err(Unmade::Refused(reason::not_as_named(promise, &name.extension, holds)));
-    }
+    keeps_promise(workshop, &blob.id, &name.extension, format)?;
     // What shows a layer, or a page of a picture, goes on to show it when it is processed again.
     let shown = known.filter(|known| known.master.blob == blob.id).map(|known| &known.master.making);
     let (layer, leaf) = (shown.and_then(|shown| shown.layer), shown.and_then(|shown| shown.leaf));
@@ -203,6 +201,19 @@ fn make(
         Family::Pages | Family::Document | Family::Text | Family::Other => {}
     }
     Ok(ready)
+}
+
+/// Refuses what is nothing of what its name says.
+fn keeps_promise(workshop: &Workshop, blob: &str, extension: &str, format: Format) -> Result<(), Unmade> {
+    let has_signature = !matches!(format.family(), Family::Text) && !matches!(format, Format::Unknown | Format::Fxg);
+    let holds =
+        if has_signature { Holds::Other(format) } else { Holds::Nothing(pictures::nothing_in(&workshop.blobs, blob)?) };
+    let is_certain = matches!(holds, Holds::Nothing(Nothing::Zeros | Nothing::Pointer | Nothing::WebPage));
+    let vague = recognize::vague_promise(extension).filter(|_| is_certain);
+    match recognize::broken_promise(extension, format).or(vague) {
+        Some(promise) => Err(Unmade::Refused(reason::not_as_named(promise, extension, holds))),
+        None => Ok(()),
+    }
 }
 
 /// What a stored file says about itself.

@@ -51,20 +51,29 @@ pub fn damaged(format: Format, detail: impl Display) -> Message {
 }
 
 /// What is named as a picture, a document or a film, and is nothing of the kind.
-pub fn not_as_named(promise: Promise, extension: &str, holds: Nothing) -> Message {
+pub fn not_as_named(promise: Promise, extension: &str, holds: Holds) -> Message {
     let kind = match promise {
         Promise::Picture => "picture",
         Promise::Document => "document",
         Promise::Film => "film",
     };
-    let holds = match holds {
-        Nothing::Zeros => "zeros",
-        Nothing::Pointer => "pointer",
-        Nothing::WebPage => "page",
-        Nothing::Text => "text",
-        Nothing::Unknown => "unknown",
+    let (holds, format) = match holds {
+        Holds::Nothing(Nothing::Zeros) => ("zeros", ""),
+        Holds::Nothing(Nothing::Pointer) => ("pointer", ""),
+        Holds::Nothing(Nothing::WebPage) => ("page", ""),
+        Holds::Nothing(Nothing::Text) => ("text", ""),
+        Holds::Nothing(Nothing::Unknown) => ("unknown", ""),
+        Holds::Other(format) => ("other", format.name()),
     };
-    Message::new("reason-not-as-named").with("kind", kind).with("extension", extension).with("holds", holds)
+    let message = Message::new("reason-not-as-named").with("kind", kind).with("extension", extension);
+    message.with("holds", holds).with("type", format)
+}
+
+/// What is found in a file that is not what it is called.
+#[derive(Debug, Clone, Copy)]
+pub enum Holds {
+    Nothing(Nothing),
+    Other(Format),
 }
 
 pub fn of_picture(error: &MediaError) -> Message {

@@ -84,10 +84,18 @@ impl Format {
 }
 
 pub(in crate::media) static ROWS: &[Row] = &[
-    row(Format::Jpeg, "JPEG", Picture, &["jpg", "jpeg", "jpe", "jfif"], sniff::jpeg)
-        .decoded(jpeg::probe, jpeg::decode)
-        .described(blocks::JPEG),
-    row(Format::Png, "PNG", Picture, &["png"], sniff::png).decoded(png::probe, png::decode).described(blocks::PNG),
+    row(
+        Format::Jpeg,
+        "JPEG",
+        Picture,
+        &["jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "pjpeg", "pjp", "jps", "mpo"],
+        sniff::jpeg,
+    )
+    .decoded(jpeg::probe, jpeg::decode)
+    .described(blocks::JPEG),
+    row(Format::Png, "PNG", Picture, &["png", "apng"], sniff::png)
+        .decoded(png::probe, png::decode)
+        .described(blocks::PNG),
     row(Format::Gif, "GIF", Picture, &["gif"], sniff::gif).decoded(gif::probe, gif::decode).described(blocks::GIF),
     row(Format::WebP, "WebP", Picture, &["webp"], sniff::webp)
         .decoded(webp::probe, webp::decode)
@@ -105,7 +113,7 @@ pub(in crate::media) static ROWS: &[Row] = &[
         Picture,
         &[
             "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "pef", "srw", "raf", "rw2", "rwl", "orf",
-            "x3f", "mrw", "3fr", "iiq", "erf", "kdc", "dcr", "mef",
+            "x3f", "mrw", "3fr", "iiq", "erf", "kdc", "dcr", "mef", "mos",
         ],
         sniff::camera_raw,
     ),
@@ -117,7 +125,8 @@ pub(in crate::media) static ROWS: &[Row] = &[
     row(Format::JpegXl, "JPEG XL", Picture, &["jxl"], sniff::jpeg_xl),
     row(Format::JpegXr, "JPEG XR", Picture, &["jxr", "wdp", "hdp"], sniff::jpeg_xr),
     row(Format::OpenExr, "OpenEXR", Picture, &["exr"], sniff::open_exr).decoded(open_exr::probe, open_exr::decode),
-    row(Format::Radiance, "Radiance HDR", Picture, &[], sniff::radiance).decoded(radiance::probe, radiance::decode),
+    row(Format::Radiance, "Radiance HDR", Picture, &["hdr", "rgbe", "xyze"], sniff::radiance)
+        .decoded(radiance::probe, radiance::decode),
     row(Format::DirectDraw, "DirectDraw surface", Picture, &["dds"], sniff::direct_draw),
     row(Format::Gimp, "GIMP", Picture, &["xcf"], sniff::gimp),
     row(Format::Metafile, "Windows metafile", Picture, &["wmf", "emf"], sniff::metafile),
@@ -145,8 +154,8 @@ pub(in crate::media) static ROWS: &[Row] = &[
         &["pptx", "ppt", "pptm", "pps", "ppsx", "pot", "potx"],
         sniff::power_point,
     ),
-    row(Format::Avif, "AVIF", Picture, &["avif"], sniff::avif).stood_in(heif::convert).described(blocks::HEIF),
-    row(Format::Heic, "HEIC", Picture, &["heic", "heif", "hif"], sniff::heic)
+    row(Format::Avif, "AVIF", Picture, &["avif", "avifs"], sniff::avif).stood_in(heif::convert).described(blocks::HEIF),
+    row(Format::Heic, "HEIC", Picture, &["heic", "heif", "hif", "heics", "heifs"], sniff::heic)
         .stood_in(heif::convert)
         .described(blocks::HEIF),
     row(Format::Audio, "audio", Other, &[], sniff::audio),

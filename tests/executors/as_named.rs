@@ -1,5 +1,8 @@
 //! Files that are not what their names say, by every way in.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
@@ -14,6 +17,15 @@ const UPLOAD: JobKind = JobKind::UploadDirectory;
 const WEB_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><body><svg viewBox='0 0 9 9'/>404 Not Found</body></html>";
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
 
+/// What a tool makes of what is put into it.
+fn tool_output(tool: &str, input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(tool).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
 fn headless() -> Vec<u8> {
     let mut picture = jpeg(200, 1);
     picture[..1024].fill(0);
@@ -24,7 +36,8 @@ fn headless() -> Vec<u8> {
 async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
     let world = World::new().await;
     let zeros = "it begins with nothing but zeros";
-    let cases: [(&str, Vec<u8>, &str); 14] = [
+    let packed = tool_output("gzip", WEB_PAGE);
+    let cases: [(&str, Vec<u8>, &str); 20] = [
         ("zeros.jpg", vec![0; 60_000], zeros),
         ("headgone.JPG", headless(), zeros),
         ("page.jpg", WEB_PAGE.to_vec(), "it holds a web page"),
@@ -39,6 +52,12 @@ async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
         ("book.indd", vec![0; 600], zeros),
         ("film.mp4", vec![0; 600], zeros),
         ("stream.ts", vec![0; 600], zeros),
+        ("moves.apng", vec![0; 600], zeros),
+        ("stereo.mpo", vec![0; 600], zeros),
+        ("bright.hdr", vec![0; 600], zeros),
+        ("old.sgi", vec![0; 600], zeros),
+        ("old.pict", WEB_PAGE.to_vec(), "it holds a web page"),
+        ("packed.jpg", packed, "it holds gzip"),
     ];
     for (name, bytes, _) in &cases {
         world.put(&format!("in/bad/{name}"), bytes);
@@ -105,6 +124,8 @@ async fn what_promises_nothing_else_is_kept_as_it_comes() {
         ("program.ts", b"export const answer = 42;"),
         ("letter.doc", b"<html>saved as a letter</html>"),
         ("table.dat", &[0; 100]),
+        ("scan.dcm", &[&[0; 128][..], b"DICM\x02\0\0\0UL\x04\0"].concat()),
+        ("chart.sgi", b"\x01\xda\0\x01\0\x03"),
         ("nameless", &[0; 100]),
         ("late.fxg", b"<Graphic/>"),
         ("logo.svg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"),
@@ -114,7 +135,7 @@ async fn what_promises_nothing_else_is_kept_as_it_comes() {
     }
     world.put("in/liar.jpg", &png(32, 1));
     let done = world.run(UPLOAD, directory("in")).await.succeeded();
-    assert_eq!((done.counters.success, done.counters.error), (10, 0), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.error), (12, 0), "{}", done.text());
     assert!(
         done.text().contains("liar.jpg is named .jpg but holds PNG; it was taken as what it holds"),
         "{}",
