@@ -74,7 +74,8 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         },
     };
     if job.expired {
-        if job.exec_schedule.is_none() {
+        // What never comes again waits until the company is open.
+        if firing.next_fire_at.is_none() {
             return shared.store.hold_trigger(job, now).await;
         }
         let expired = Fate::Skip(SkipReason::Expired);

@@ -296,6 +296,8 @@ async fn the_schedules_of_a_company_that_has_expired_fire_no_more_and_say_so() {
     let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
     let job = world.submit(1, "hourly", Plan::Cron("0 0 * * * ?")).await.job;
     let once = world.submit(1, "once", Plan::At(at("2026-01-05T09:30:00Z"))).await.job;
+    // In Berlin: 10:00 has another time behind it, 10:30 has none.
+    let last = world.submit(1, "last", Plan::Cron("0 0,30 10 5 1 ? 2026")).await.job;
     world.store().set_expiry(company(1), Some(at("2026-01-05T08:59:00Z"))).await.unwrap();
     for now in ["2026-01-05T09:00:00Z", "2026-01-05T09:30:00Z", "2026-01-05T10:00:00Z"] {
         world.clock.set(at(now));
@@ -310,16 +312,23 @@ async fn the_schedules_of_a_company_that_has_expired_fire_no_more_and_say_so() {
     assert_eq!(world.count("instance").await, 0);
     let held = world.store().scheduled_jobs(None, Some("once")).await.unwrap().remove(0);
     assert_eq!((held.id, held.trigger_state), (once, TriggerState::Blocked));
+    let held = world.store().scheduled_jobs(None, Some("last")).await.unwrap().remove(0);
+    assert_eq!((held.id, held.trigger_state), (last, TriggerState::Blocked));
+    let skipped = "2026-01-05T09:00:00Z skipped slot-skipped-expired";
+    assert_eq!(world.slot_list(last).await, [skipped]);
     assert_eq!(world.slot_list(once).await, Vec::<String>::new());
     // A company that is given until later, but not long enough, is looked at again and found expired.
     world.store().set_expiry(company(1), Some(at("2026-01-05T10:00:00Z"))).await.unwrap();
-    world.until_count(1, "job WHERE trigger_state = 'Blocked'").await;
+    world.until_count(2, "job WHERE trigger_state = 'Blocked'").await;
     world.clock.set(at("2026-01-05T10:30:00Z"));
     world.store().set_expiry(company(1), None).await.unwrap();
-    world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {once}")).await;
-    assert_eq!(world.slot_list(once).await, ["2026-01-05T09:30:00Z late slot-late"]);
+    let late = "2026-01-05T09:30:00Z late slot-late";
+    for (held, slots) in [(once, &[late][..]), (last, &[skipped, late])] {
+        world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {held}")).await;
+        assert_eq!(world.slot_list(held).await, slots);
+    }
     world.clock.set(at("2026-01-05T11:00:00Z"));
-    world.until_count(2, "instance WHERE state = 'Done'").await;
+    world.until_count(3, "instance WHERE state = 'Done'").await;
     daemon.shut_down().await;
     world.check().await;
 }
