@@ -145,6 +145,11 @@ impl Sender {
         let network = proxies::peer(&parts.extensions).map(Network::of_caller);
         Self { network, connection: parts.extensions.get::<ConnectionId>().copied() }
     }
+
+    /// Of IPv6 one has tens of thousands of networks who has one.
+    fn site(self) -> Option<Network> {
+        self.network.map(Network::of_site)
+    }
 }
 
 /// What a request holds, or its answer. It is given back when this is dropped.
@@ -287,8 +292,8 @@ struct State {
     coming: u64,
     /// Those who may be, and were not.
     holders: HashMap<u64, Holder>,
-    /// What those hold: addresses, the connections of an address, and the requests of a connection.
-    networks: Ranking<(), Option<Network>>,
+    /// What those hold: sites, the connections of a site, and the requests of a connection.
+    sites: Ranking<(), Option<Network>>,
     connections: Ranking<Option<Network>, Sender>,
     requests: Ranking<Sender, u64>,
     /// The requests of each address whose login is waited for, in the order in which they came.
@@ -302,21 +307,21 @@ struct State {
 impl State {
     fn count(&mut self, sender: Sender, id: u64, bytes: u64) {
         self.requests.set(sender, id, bytes);
-        self.connections.set(sender.network, sender, self.requests.sum(&sender));
-        self.networks.set((), sender.network, self.connections.sum(&sender.network));
+        self.connections.set(sender.site(), sender, self.requests.sum(&sender));
+        self.sites.set((), sender.site(), self.connections.sum(&sender.site()));
     }
 
     /// The request that is to give way to this one, if it is to hold so many more: the largest of the connection that holds
     /// most, of the address that does. None if the one who asks would then itself hold no less, by address if that is another,
     /// or else by connection, or else by request.
     fn greediest(&self, sender: Sender, id: u64, more: u64) -> Option<(Sender, u64)> {
-        let (most, network) = self.networks.greediest(&())?;
-        let (most_of_connection, connection) = self.connections.greediest(&network)?;
+        let (most, site) = self.sites.greediest(&())?;
+        let (most_of_connection, connection) = self.connections.greediest(&site)?;
         let (most_of_request, request) = self.requests.greediest(&connection)?;
-        let (theirs, mine) = if network != sender.network {
-            (most, self.networks.of(&(), &sender.network))
+        let (theirs, mine) = if site != sender.site() {
+            (most, self.sites.of(&(), &sender.site()))
         } else if connection != sender {
-            (most_of_connection, self.connections.of(&sender.network, &sender))
+            (most_of_connection, self.connections.of(&sender.site(), &sender))
         } else {
             (most_of_request, self.requests.of(&sender, &id))
         };

@@ -23,7 +23,7 @@ const RESERVED_FOR: Duration = Duration::from_secs(2);
 /// How long a new connection has for its handshake and its first request before others may take its place.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(1);
 
-/// A network, and a user, keeps connections by which somebody has logged in up to one of so many shares of all.
+/// A site, and a user, keeps connections by which somebody has logged in up to one of so many shares of all.
 const SHARES: usize = 4;
 
 /// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
@@ -77,8 +77,10 @@ struct State {
     members: HashMap<u64, Member>,
     /// Those of the reserve.
     reserved: BTreeSet<u64>,
-    /// Members by where they come from; None where that could not be told.
+    /// Members by where they come from; None where that could not be told. A site, which may have tens of thousands of networks,
+    /// is counted as well.
     networks: HashMap<Option<Network>, usize>,
+    sites: HashMap<Option<Network>, usize>,
     /// Those without a request, of either kind, by since when.
     idle: [BTreeSet<(Instant, u64)>; 2],
 }
@@ -183,6 +185,7 @@ impl State {
             self.reserved.insert(id);
         }
         *self.networks.entry(member.network).or_default() += 1;
+        *self.sites.entry(site(member.network)).or_default() += 1;
         self.members.insert(id, member);
         self.set_idle(id);
     }
@@ -191,12 +194,8 @@ impl State {
         self.set_busy(id);
         let member = self.members.remove(&id)?;
         self.reserved.remove(&id);
-        if let Some(count) = self.networks.get_mut(&member.network) {
-            *count -= 1;
-            if *count == 0 {
-                self.networks.remove(&member.network);
-            }
-        }
+        take_one(&mut self.networks, member.network);
+        take_one(&mut self.sites, site(member.network));
         Some(member)
     }
 
@@ -204,8 +203,12 @@ impl State {
         self.members.len() - self.reserved.len()
     }
 
-    fn of(&self, network: Option<Network>) -> usize {
+    fn of_network(&self, network: Option<Network>) -> usize {
         self.networks.get(&network).copied().unwrap_or_default()
+    }
+
+    fn of_site(&self, network: Option<Network>) -> usize {
+        self.sites.get(&site(network)).copied().unwrap_or_default()
     }
 
     /// Closes one of a kind for a connection that has come from `network`. Its place is free at once; it has nothing more to
@@ -222,25 +225,44 @@ impl State {
         idle.find(|id| self.members.get(id).is_some_and(|member| !member.arrives(now)))
     }
 
-    /// One of the network, or of the user, with most connections, if those remain no fewer than the newcomer's network has: in the
-    /// reserve any that is not an administrator's, else one by which nobody has logged in, and first one that has only just come.
-    /// One by which somebody has logged in only where its network or its user, from wherever, has more than its share: one user
-    /// could keep all others out.
+    /// One of the site, or of the user, with most connections, and there of the network with most, if those remain no fewer than the
+    /// newcomer's has: in the reserve any that is not an administrator's, else one by which nobody has logged in, and first one that
+    /// has only just come. One by which somebody has logged in only where its site or its user, from wherever, has more than its
+    /// share: one user could keep all others out.
     fn of_the_greediest(&self, kind: usize, network: Option<Network>, most: usize) -> Option<u64> {
         let mut users: HashMap<AccountId, usize> = HashMap::new();
         let known = self.members.values().filter_map(|member| member.visit.user());
         known.for_each(|user| *users.entry(user).or_default() += 1);
         let has = |member: &Member| {
             let of_user = member.visit.user().and_then(|user| users.get(&user)).copied();
-            self.of(member.network).max(of_user.unwrap_or_default())
+            self.of_site(member.network).max(of_user.unwrap_or_default())
         };
         let counted = self.members.iter().filter(|(_, member)| member.kind() == kind).filter_map(|(id, member)| {
             let (count, is_stranger) = (has(member), !member.visit.has_let_in());
             let may_go = is_stranger || !member.visit.is_reserved() && count > most / SHARES;
-            may_go.then_some((count, is_stranger, member.is_idle(), Reverse(*id)))
+            let of_network = self.of_network(member.network);
+            may_go.then_some((count, of_network, is_stranger, member.is_idle(), Reverse(*id)))
         });
-        let (count, _, _, Reverse(id)) = counted.max()?;
-        (count > self.of(network) + 1).then_some(id)
+        let (count, of_network, _, _, Reverse(id)) = counted.max()?;
+        let is_neighbour = self.members.get(&id).is_some_and(|member| site(member.network) == site(network));
+        let remains = match is_neighbour {
+            true => of_network > self.of_network(network) + 1,
+            false => count > self.of_site(network) + 1,
+        };
+        remains.then_some(id)
+    }
+}
+
+fn site(network: Option<Network>) -> Option<Network> {
+    network.map(Network::of_site)
+}
+
+fn take_one(counts: &mut HashMap<Option<Network>, usize>, of: Option<Network>) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&of);
+        }
     }
 }
 
@@ -645,6 +667,21 @@ mod tests {
     #[test]
     fn one_user_of_many_addresses_does_not_keep_all_others_out() {
         one_user_keeps_a_quarter(8);
+    }
+
+    /// A tunnel gives everybody who asks 65,536 networks.
+    #[test]
+    fn a_site_of_many_networks_does_not_keep_all_others_out() {
+        let party = Party::of(8);
+        let address = |at: u64| format!("2001:db8:0:{at}::1");
+        let flood: Vec<_> = (0..8).map(|at| party.comes_from(&address(at), at).unwrap()).collect();
+        let _requests: Vec<Request> = flood.iter().map(Place::begin).collect();
+        let others = ["192.0.2.1", "2001:db8:1::1"].map(|other| party.comes_from(other, 20).unwrap());
+        assert!(others.iter().all(|other| !other.visit().is_reserved()));
+        let _busy = others.each_ref().map(|other| other.begin());
+        // Among its own networks each counts for itself.
+        let next = party.comes_from(&address(9), 20).unwrap();
+        assert!(next.visit().is_reserved() && others.iter().all(|other| !other.is_closed()));
     }
 
     fn one_user_keeps_a_quarter(addresses: usize) {
