@@ -359,8 +359,10 @@ fn mark(rest: &[u8], is_all: bool) -> Mark {
     if closes { Mark::Closes(length) } else { Mark::Opens(length, end == 2) }
 }
 
-/// Whether a line after a closed boundary begins the head of a part.
+/// Whether a line after a closed boundary begins the head of a part: it is a field that such heads have.
 fn is_of_head(line: &[u8]) -> bool {
-    const CONTENT: &[u8] = b"content-";
-    line.len() > CONTENT.len() && line[..CONTENT.len()].eq_ignore_ascii_case(CONTENT) && line.contains(&b':')
+    const FIELDS: [&[u8]; 3] = [b"content-", b"x-", b"mime-version"];
+    let Some(end) = memchr(b':', line) else { return false };
+    let is_field = |field: &&[u8]| line[..end].get(..field.len()).is_some_and(|name| name.eq_ignore_ascii_case(field));
+    FIELDS.iter().any(is_field) && line[..end].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }

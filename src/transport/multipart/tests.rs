@@ -92,6 +92,9 @@ fn a_boundary_that_is_closed_after_each_part_is_no_end() {
             assert_eq!(found, [("a", "1".into()), ("b", "2".into())], "{body:?}");
         }
     }
+    // Its head may begin with what is no business of ours.
+    let odd = "--edge\n\n1\n--edge--\nX-Foo: bar\nContent-Disposition: form-data; name=\"b\"\n\n2\n--edge--\n";
+    assert_eq!(contents(odd), ["1", "2"]);
     // What follows and is no head is no part.
     assert_eq!(contents("--edge\n\n1\n--edge--\nwords\nContent-Type: text/plain\n\n2\n"), ["1"]);
 }
