@@ -254,7 +254,9 @@ impl Writer<'_> {
                 .with("done", *done)
                 .with("items", *items),
             Ending::Finished => match verdict {
-                Verdict::Errors => Message::new(code::LETTER_LEAD_ERRORS).with("errors", finish.counters.failed()),
+                Verdict::Errors => Message::new(code::LETTER_LEAD_ERRORS)
+                    .with("errors", finish.counters.failed())
+                    .with("warnings", finish.counters.warnings),
                 Verdict::Warnings => {
                     Message::new(code::LETTER_LEAD_WARNINGS).with("warnings", finish.counters.warnings)
                 }

@@ -735,7 +735,7 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
             ["submit", "--kind", "uploadDirectory", "--company", "Beta", "--user", "bob@beta.example", "--dir", "x"];
         place.run(&away).ok();
     }
-    place.draw("again/shoe.png", 130);
+    place.draw("again/sandal.png", 130);
     let upload =
         ["submit", "--kind", "uploadDirectory", "--company", "Acme", "--user", "ada@acme.example", "--dir", "again"];
     place.run(&[&upload[..], &["--wait"]].concat()).ok();

@@ -305,15 +305,18 @@ impl Services {
             RunNow::Queued(run) => Ok(Acted { queued: Some(run), ..Effect::Queued.into() }),
             RunNow::NoSuchJob => Err(is_deleted(said)),
             RunNow::Posted { open } => {
-                let why = match open {
-                    true => {
-                        "is an upload whose client may post more; it runs when the client says that this was all, or is silent for too long"
-                    }
-                    false => {
-                        "is an upload by post, whose files belong to the run that they were posted for; post them again"
-                    }
+                let (what, hint) = match open {
+                    true => (
+                        "is an upload whose client may post more",
+                        "it runs when the client says that this was all, or is silent for too long",
+                    ),
+                    false => (
+                        "is an upload by post, whose files belong to the run that they were posted for",
+                        "post them again",
+                    ),
                 };
-                Err(Error::Refused(format!("jobHandle: the job {why}, so it cannot be run now: \"{said}\"")))
+                let refused = format!("jobHandle: the job {what}, so it cannot be run now: \"{said}\"; {hint}");
+                Err(Error::Refused(refused))
             }
         }
     }

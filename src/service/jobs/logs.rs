@@ -171,7 +171,7 @@ impl Services {
         caller: &Caller,
         param: GetJobLogDetailsParam,
     ) -> Result<GetJobLogDetailsReturn, Error> {
-        let company = self.in_company(caller, &GET_JOB_LOG_DETAILS, "companyHandle", &param.company_handle).await?;
+        let company = self.in_any_company(caller, &GET_JOB_LOG_DETAILS, "companyHandle", &param.company_handle).await?;
         let (job_handle, original_name) = (named_job(&param.job_handle), named_job(&param.original_name));
         if job_handle.is_none() && original_name.is_none() {
             return Err(Error::missing("jobHandle", "either it or originalName says whose log to read"));
