@@ -11,9 +11,11 @@
 //! palette   its colours, if it has no more than 256
 //! ```
 //!
-//! The same pyramid and commands always give the same bytes.
+//! The same pyramid and commands always give the same bytes (AVIF: on the same number of threads, by which it is cut up).
 
 mod adjust;
+#[cfg(feature = "avif")]
+mod avif;
 mod canvas;
 mod color;
 mod encode;
@@ -117,7 +119,7 @@ impl Renderer {
         super::decode::check_cancel(cancel)?;
         let resolution = commands.print_res.and_then(|dpi| Resolution::new(dpi, dpi)).or(pyramid.resolution());
         let facts = encode::Facts { profile: self.embedded(pyramid), resolution, xmp: xmp.as_deref() };
-        let encode::Encoded { bytes, is_xmp_left_out } = encode::encode(&colors, commands, &facts)?;
+        let encode::Encoded { bytes, is_xmp_left_out } = encode::encode(&colors, commands, &facts, limits)?;
         let asks_resolution = matches!(commands.layer_size(), Some(LayerSize::Resolution(_)));
         let no_resolution = asks_resolution && pyramid.resolution().is_none();
         let notes = [note, no_resolution.then_some(Note::NoResolution), is_xmp_left_out.then_some(Note::XmpTooLarge)];
@@ -174,7 +176,7 @@ impl Renderer {
 fn mask_pixels(commands: &Commands) -> PixelType {
     match (commands.fmt.pixels, commands.fmt.format) {
         (Some(pixels), _) => pixels,
-        (None, FileFormat::WebP) => PixelType::Rgb,
+        (None, FileFormat::WebP | FileFormat::Avif) => PixelType::Rgb,
         (None, _) => PixelType::Gray,
     }
 }
