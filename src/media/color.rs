@@ -126,7 +126,7 @@ pub enum Note {
     DepthReduced,
     #[error("floating-point samples were taken from 0 (black) to 1 (white); what lies beyond was cut off")]
     FloatCut,
-    #[error("its colours were turned into sRGB, as it says of them (cICP, or gAMA and cHRM)")]
+    #[error("its colours were turned into sRGB, as it says of them (cICP, gAMA and cHRM, or linear)")]
     DeclaredColors,
     #[error("what it says of its colours (cICP or gAMA) is not read, and they were taken for sRGB")]
     DeclaredColorsUnread,

@@ -50,11 +50,22 @@ fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
 }
 
 fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {
+    if is_high_throughput(bytes) {
+        return Err(MediaError::unsupported(Format::Jpeg2000, "a JPEG 2000 file in its fast coding (HTJ2K)"));
+    }
     if has_signed_samples(bytes) {
         return Err(MediaError::unsupported(Format::Jpeg2000, "a JPEG 2000 file with signed samples"));
     }
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     Image::new(bytes, &settings).map_err(|error| corrupt(error.to_string()))
+}
+
+/// Whether the size segment says that a later part of the standard is needed (ISO/IEC 15444-15, A.2).
+fn is_high_throughput(bytes: &[u8]) -> bool {
+    const CAPABILITIES: usize = 6;
+    const HIGH_THROUGHPUT: u8 = 0x40;
+    let start = codestream::start(bytes);
+    start.and_then(|start| bytes.get(start + CAPABILITIES)).is_some_and(|high| high & HIGH_THROUGHPUT != 0)
 }
 
 /// Of any component, by the size segment that the codestream begins with (ISO/IEC 15444-1, A.5.1).
@@ -67,6 +78,19 @@ fn has_signed_samples(bytes: &[u8]) -> bool {
     components.take(count.into()).any(|component| component[0] & 0x80 != 0)
 }
 
+/// Whether the box of colours names inks (ISO/IEC 15444-1, I.5.3.3). A bare codestream has none.
+fn says_ink(bytes: &[u8]) -> bool {
+    const CMYK: u32 = 12;
+    const YCCK: u32 = 13;
+    /// Its method, precedence and approximation come before the number of the colours.
+    const NUMBER: usize = 7;
+    let boxes = codestream::start(bytes).map_or(bytes, |start| &bytes[..start]);
+    let colors = boxes.windows(4).position(|window| window == b"colr").map(|at| &boxes[at..]);
+    let number = colors.and_then(|colors| colors.get(NUMBER..)).and_then(<[u8]>::first_chunk);
+    let is_enumerated = colors.and_then(|colors| colors.get(4)) == Some(&1);
+    is_enumerated && number.is_some_and(|number| matches!(u32::from_be_bytes(*number), CMYK | YCCK))
+}
+
 fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Picture, Layout), MediaError> {
     source.limits.check_size(image.width().into(), image.height().into())?;
     if image.width() == 0 || image.height() == 0 {
@@ -77,8 +101,9 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
         _ => None,
     };
     let channels = image.color_space().num_channels();
-    // A bare codestream does not say what its components are; of those with four, nearly all are RGB with alpha.
-    let is_guessed = bytes.starts_with(b"\xff\x4f") && channels == 4 && !image.has_alpha();
+    // Of files with four components that do not say what the fourth is, nearly all are RGB with alpha.
+    let is_ink = matches!(image.color_space(), ColorSpace::CMYK);
+    let is_guessed = is_ink && !image.has_alpha() && !says_ink(bytes);
     let (channels, has_alpha) = if is_guessed { (3, true) } else { (channels, image.has_alpha()) };
     let (color, layout) = match (channels, has_alpha) {
         (1, false) => (ColorModel::Gray, Layout::Gray),

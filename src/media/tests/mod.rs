@@ -2,6 +2,7 @@
 mod avif;
 mod damage;
 mod edits;
+mod headers;
 mod hostile;
 mod jpegs;
 mod kinds;
