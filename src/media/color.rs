@@ -110,6 +110,8 @@ pub enum Note {
     ProfileLeftOut,
     #[error("CMYK without a colour profile was turned into sRGB as on coated paper; its colours are approximate")]
     CmykByFormula,
+    #[error("its colours became CMYK without a colour profile (icc); its inks are approximate")]
+    InksByFormula,
     #[error("CMYK was turned into sRGB")]
     CmykConverted,
     #[error("the source profile is not one for its colours and was not used")]

@@ -476,6 +476,9 @@ fn pixel_types_are_gray_rgb_and_cmyk() {
         bench.alike(&file, &gray, 1.5, fmt);
     }
     // Without a profile as ImageMagick does it: all gray as black.
+    let notes = |commands: &str| bench.try_view(commands, &Limits::default()).unwrap().notes;
+    assert_eq!(notes("wid=20&fmt=tif,cmyk"), [Note::InksByFormula]);
+    assert_eq!((notes("wid=20&fmt=tif,gray"), notes("wid=20&fmt=tif,cmyk&req=mask")), (vec![], vec![]));
     for (fmt, tolerance) in [("tif,cmyk", 1.0), ("tif,cmyk,zip", 1.0), ("jpeg,cmyk&qlt=100,1", 2.5)] {
         let file = bench.view(&format!("wid=200&fmt={fmt}"));
         assert_eq!(identified(&file, "%[colorspace]"), "CMYK", "{fmt}");
