@@ -48,9 +48,8 @@ const FILMS: &[&str] = &[
 
 /// Names of pictures, documents and films that are not told by their content here.
 const PICTURES_BY_NAME: &[&str] = &[
-    "pict", "pct", "pic", "sgi", "rgb", "rgba", "bw", "rle", "ras", "qtif", "qti", "dcm", "fits", "fit", "fts", "cin",
-    "cut", "xbm", "xpm", "jpg2", "jph", "jhc", "mng", "jng", "icns", "jbig", "jb2", "iff", "lbm", "pix", "vtf", "ktx",
-    "bpg", "flif", "kra", "ora", "afphoto", "afdesign", "cdr", "cgm",
+    "pic", "rgb", "rgba", "bw", "rle", "qtif", "qti", "dcm", "fit", "cut", "jpg2", "jph", "jhc", "icns", "jbig", "jb2",
+    "iff", "lbm", "pix", "vtf", "ktx", "cdr", "cgm",
 ];
 const DOCUMENTS_BY_NAME: &[&str] = &["pdfa", "ept", "prn", "xps", "oxps", "djvu", "pub", "qxd", "qxp", "pages", "key"];
 const FILMS_BY_NAME: &[&str] =
@@ -185,7 +184,7 @@ mod tests {
             ("mp4", Format::Gz, Some(Promise::Film)),
             ("apng", Format::Unknown, Some(Promise::Picture)),
             ("hdr", Format::Text, Some(Promise::Picture)),
-            ("sgi", Format::Unknown, None),
+            ("dcm", Format::Unknown, None),
             ("doc", Format::Text, None),
             ("zip", Format::Unknown, None),
             ("dat", Format::Unknown, None),

@@ -110,6 +110,8 @@ pub enum Note {
     ProfileLeftOut,
     #[error("CMYK without a colour profile was turned into sRGB as on coated paper; its colours are approximate")]
     CmykByFormula,
+    #[error("its colours became CMYK without a colour profile (icc); its inks are approximate")]
+    InksByFormula,
     #[error("CMYK was turned into sRGB")]
     CmykConverted,
     #[error("the source profile is not one for its colours and was not used")]
@@ -126,7 +128,7 @@ pub enum Note {
     DepthReduced,
     #[error("floating-point samples were taken from 0 (black) to 1 (white); what lies beyond was cut off")]
     FloatCut,
-    #[error("its colours were turned into sRGB, as it says of them (cICP, or gAMA and cHRM)")]
+    #[error("its colours were turned into sRGB, as it says of them (cICP, gAMA and cHRM, or linear)")]
     DeclaredColors,
     #[error("what it says of its colours (cICP or gAMA) is not read, and they were taken for sRGB")]
     DeclaredColorsUnread,

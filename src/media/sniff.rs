@@ -152,6 +152,77 @@ pub(super) fn qoi(head: &Head<'_>) -> bool {
     head.starts(&[b"qoif"]) && matches!(head.bytes.get(12..14), Some([3 | 4, 0 | 1]))
 }
 
+pub(super) fn cineon(head: &Head<'_>) -> bool {
+    head.starts(&[b"\x80\x2a\x5f\xd7", b"\xd7\x5f\x2a\x80"])
+}
+
+/// Its packing and the bytes of a sample have two values each.
+pub(super) fn sgi(head: &Head<'_>) -> bool {
+    matches!(head.bytes, [0x01, 0xda, 0 | 1, 1 | 2, ..])
+}
+
+pub(super) fn sun_raster(head: &Head<'_>) -> bool {
+    head.starts(&[b"\x59\xa6\x6a\x95"])
+}
+
+pub(super) fn fits(head: &Head<'_>) -> bool {
+    head.starts(&[b"SIMPLE  ="])
+}
+
+pub(super) fn farbfeld(head: &Head<'_>) -> bool {
+    head.starts(&[b"farbfeld"])
+}
+
+pub(super) fn miff(head: &Head<'_>) -> bool {
+    head.starts(&[b"id=ImageMagick"])
+}
+
+pub(super) fn mng(head: &Head<'_>) -> bool {
+    head.starts(&[b"\x8aMNG\r\n\x1a\n"])
+}
+
+pub(super) fn jng(head: &Head<'_>) -> bool {
+    head.starts(&[b"\x8bJNG\r\n\x1a\n"])
+}
+
+pub(super) fn dcx(head: &Head<'_>) -> bool {
+    head.starts(&[b"\xb1\x68\xde\x3a"])
+}
+
+pub(super) fn flif(head: &Head<'_>) -> bool {
+    head.starts(&[b"FLIF"]) && !head.bytes.is_ascii()
+}
+
+pub(super) fn bpg(head: &Head<'_>) -> bool {
+    head.starts(&[b"BPG\xfb"])
+}
+
+pub(super) fn paint_shop(head: &Head<'_>) -> bool {
+    head.starts(&[b"Paint Shop Pro Image File\n\x1a"])
+}
+
+pub(super) fn affinity(head: &Head<'_>) -> bool {
+    head.starts(&[b"\0\xffKA"])
+}
+
+/// A ZIP file whose first entry, which is stored, says what it holds.
+fn is_package_of(head: &Head<'_>, kind: &[u8]) -> bool {
+    const NAME: usize = 30;
+    is_zip(head) && head.at(NAME, b"mimetype") && contains(head.start(), kind)
+}
+
+pub(super) fn open_raster(head: &Head<'_>) -> bool {
+    is_package_of(head, b"image/openraster")
+}
+
+pub(super) fn krita(head: &Head<'_>) -> bool {
+    is_package_of(head, b"application/x-krita")
+}
+
+pub(super) fn xpm(head: &Head<'_>) -> bool {
+    head.starts(&[b"/* XPM */", b"! XPM2"])
+}
+
 // The marks of the next are so short that the name must say what they are, too.
 
 pub(super) fn icon(head: &Head<'_>) -> bool {
@@ -174,6 +245,15 @@ pub(super) fn pcx(head: &Head<'_>) -> bool {
 
 pub(super) fn targa(head: &Head<'_>) -> bool {
     head.is_called(&["tga"]) && matches!(head.bytes, [_, 0 | 1, 1..=3 | 9..=11 | 32 | 33, ..])
+}
+
+/// In front of it are 512 bytes that say nothing; the version comes behind the frame.
+pub(super) fn pict(head: &Head<'_>) -> bool {
+    head.is_called(&["pict", "pct"]) && (head.at(522, b"\0\x11\x02\xff") || head.at(522, b"\x11\x01"))
+}
+
+pub(super) fn xbm(head: &Head<'_>) -> bool {
+    head.is_called(&["xbm"]) && contains(head.start(), b"#define ") && contains(head.start(), b"_width ")
 }
 
 fn has_pdf(head: &Head<'_>) -> bool {

@@ -6,7 +6,7 @@ use super::adjust::{self, Adjustments};
 use super::color::Color;
 use super::palette::{self, Palette, Quantize};
 use super::place::{self, Extend, LayerSize, Rect};
-use super::reference::{self, Why};
+use super::reference::{self, MissingFormat, Why};
 use super::script::{BadCommand, Ignored, Resolved};
 use super::values::Values;
 
@@ -169,6 +169,8 @@ pub enum FileFormat {
     Gif,
     /// With a palette.
     Png8,
+    /// Not in every build.
+    Avif,
 }
 
 impl FileFormat {
@@ -180,11 +182,17 @@ impl FileFormat {
             Self::Tiff => "tif",
             Self::WebP => "webp",
             Self::Gif => "gif",
+            Self::Avif => "avif",
         }
     }
 
     pub const fn has_palette(self) -> bool {
         matches!(self, Self::Gif | Self::Png8)
+    }
+
+    /// Whether files of it say how many of their pixels make an inch.
+    pub const fn has_resolution(self) -> bool {
+        !matches!(self, Self::WebP | Self::Gif | Self::Avif)
     }
 
     pub const fn is_jpeg(self) -> bool {
@@ -318,6 +326,10 @@ const FORMATS: &[(&str, (FileFormat, bool))] = &[
     ("webp-alpha", (FileFormat::WebP, true)),
     ("gif", (FileFormat::Gif, false)),
     ("gif-alpha", (FileFormat::Gif, true)),
+    #[cfg(feature = "avif")]
+    ("avif", (FileFormat::Avif, false)),
+    #[cfg(feature = "avif")]
+    ("avif-alpha", (FileFormat::Avif, true)),
 ];
 
 impl Commands {
@@ -400,7 +412,7 @@ impl Commands {
     pub fn insists_on(&self, pixels: PixelType) -> Option<PixelType> {
         let insists = match (self.fmt.pixels, self.fmt.format) {
             (Some(named), _) => named != pixels,
-            (None, FileFormat::WebP | FileFormat::Png8) => pixels != PixelType::Rgb,
+            (None, FileFormat::WebP | FileFormat::Png8 | FileFormat::Avif) => pixels != PixelType::Rgb,
             (None, FileFormat::Png | FileFormat::Gif) => pixels == PixelType::Cmyk,
             (None, _) => false,
         };
@@ -453,6 +465,8 @@ impl Commands {
             ("quantize", self.quantize.is_some() && !format.has_palette()),
             ("jpegsize", self.jpeg_size.is_some() && !format.is_jpeg()),
             ("xmpembed", self.xmp_embed && !self.takes_xmp()),
+            ("iccembed", self.icc_embed && (format == FileFormat::Gif || is_mask)),
+            ("printres", self.print_res.is_some() && !format.has_resolution()),
             ("icc", self.icc.is_some() && is_mask),
             ("bgc", self.bgc.is_some() && is_mask),
         ]
@@ -569,13 +583,19 @@ fn output(name: &str, value: &str) -> Result<Output, BadCommand> {
     const WEBP: &[(&str, Compression)] = &[("lossy", Compression::Lossy), ("lossless", Compression::Lossless)];
     const OTHERS: &[(&str, Compression)] = &[("none", Compression::None)];
     let values = Values::new(name, value, 1, 3, FORM)?;
-    if let Some(other) = values.text(0).filter(|name| reference::is_other_format(name)) {
+    if let Some((other, missing)) = values.text(0).and_then(|name| Some((name, reference::missing_format(name)?))) {
         let made = FORMATS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        return Err(values.bad(format!("the format {other} is not supported; it must be one of {made}")));
+        let why = match missing {
+            MissingFormat::NotSupported => "is not supported".to_owned(),
+            MissingFormat::OtherBuild { feature } => {
+                format!("is not supported by this build, which was made without the feature {feature}")
+            }
+        };
+        return Err(values.bad(format!("the format {other} {why}; it must be one of {made}")));
     }
     let (format, alpha) = values.needed(values.word(0, FORMATS, "the format")?, FORM)?;
     let possible = match format {
-        FileFormat::WebP | FileFormat::Png8 => &PIXELS[..1],
+        FileFormat::WebP | FileFormat::Png8 | FileFormat::Avif => &PIXELS[..1],
         FileFormat::Png | FileFormat::Gif => &PIXELS[..2],
         FileFormat::Jpeg | FileFormat::ProgressiveJpeg | FileFormat::Tiff => PIXELS,
     };

@@ -119,8 +119,6 @@ const REQUESTS: &[&str] = &[
 
 /// Formats that `fmt` may name and that are not made here.
 const FORMATS: &[&str] = &[
-    "avif",
-    "avif-alpha",
     "eps",
     "f4m",
     "heic",
@@ -166,9 +164,23 @@ pub fn why_no_request(value: &str) -> Why {
     if REQUESTS.contains(&asked.as_str()) { Why::NotSupported } else { Why::Unknown }
 }
 
-/// Whether the protocol has such a format, which is not made here.
-pub fn is_other_format(name: &str) -> bool {
-    FORMATS.contains(&name.to_ascii_lowercase().as_str())
+/// Why a format is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingFormat {
+    NotSupported,
+    /// Builds with this cargo feature make it.
+    OtherBuild {
+        feature: &'static str,
+    },
+}
+
+/// Why a format that the protocol has is not made, if it is not.
+pub fn missing_format(name: &str) -> Option<MissingFormat> {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "avif" | "avif-alpha" => (!cfg!(feature = "avif")).then_some(MissingFormat::OtherBuild { feature: "avif" }),
+        name => FORMATS.contains(&name).then_some(MissingFormat::NotSupported),
+    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,10 @@ fn what_the_file_has_no_place_for_is_noted() {
         "fmt=png&xmpEmbed=1",
         "req=mask&bgc=0,0,0",
         "req=mask&icc=sRGB",
+        "req=mask&iccEmbed=1",
+        "fmt=gif&iccEmbed=1",
+        "fmt=gif&printRes=72",
+        "fmt=webp&printRes=72",
     ] {
         assert!(matches!(&ignored(text)[..], [(_, Why::NoPlace)]), "{text}: {:?}", ignored(text));
     }
@@ -126,6 +130,9 @@ fn what_the_file_has_no_place_for_is_noted() {
         "xmpEmbed=1",
         "fmt=tif&xmpEmbed=1",
         "fmt=png&xmpEmbed=0",
+        "fmt=gif&iccEmbed=0",
+        "fmt=png8&iccEmbed=1&printRes=72",
+        "fmt=webp&iccEmbed=1",
     ] {
         assert_eq!(ignored(text), [], "{text}");
     }
@@ -196,6 +203,30 @@ fn palettes_are_read() {
     assert_eq!(quantize("adaptive"), Quantize::default());
     let png8 = commands("fmt=png8-alpha").fmt;
     assert_eq!((png8.format, png8.alpha, png8.format.extension()), (FileFormat::Png8, true, "png"));
+}
+
+#[cfg(not(feature = "avif"))]
+#[test]
+fn a_format_of_other_builds_is_told_as_one() {
+    for name in ["avif", "AVIF-alpha"] {
+        let bad = resolve(&format!("wid=10&fmt={name}"), None, &|_| None).unwrap_err().to_string();
+        let why = format!(
+            "fmt: the format {name} is not supported by this build, which was made without the feature avif; it must be one of jpeg, "
+        );
+        assert!(bad.starts_with(&why) && !bad.contains("gif-alpha, avif"), "{bad}");
+    }
+    let bad = resolve("fmt=heic", None, &|_| None).unwrap_err().to_string();
+    assert!(bad.starts_with("fmt: the format heic is not supported; it must be one of jpeg, "), "{bad}");
+}
+
+#[cfg(feature = "avif")]
+#[test]
+fn avif_is_read_with_its_transparency() {
+    let avif = commands("fmt=avif-alpha,rgb").fmt;
+    assert_eq!((avif.format, avif.alpha, avif.format.extension()), (FileFormat::Avif, true, "avif"));
+    assert!(!commands("fmt=avif").fmt.alpha);
+    assert!(commands("fmt=avif&qlt=95").keeps_all() && !commands("fmt=avif&qlt=94").keeps_all());
+    assert!(resolve("fmt=avif,cmyk", None, &|_| None).is_err());
 }
 
 #[test]

@@ -435,3 +435,19 @@ async fn what_is_not_carried_out_is_told_with_its_reason() {
     let done = world.run(JobKind::Export, converted(&handles(&world).await[..2], "qlt=100&jpegSize=1&wid=2000")).await;
     assert!(done.text().contains("a.jpg could not be exported: jpegSize: it has"), "{}", done.text());
 }
+
+/// Its encoder does its work where all others do.
+#[cfg(feature = "avif")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn avif_is_made_by_workers() {
+    let world = uploaded().await;
+    let assets = handles(&world).await;
+    let made = crop_of(&world, &assets[..1], "wid=64&fmt=avif").await;
+    let decoded = made.with_extension("png");
+    tool("heif-convert", &["--quiet", text(&made), text(&decoded)]);
+    let plain = crop_of(&world, &assets[..1], "wid=64&fmt=png").await;
+    let [one, other] = [&decoded, &plain].map(|file| image::open(file).unwrap().into_rgb8());
+    assert_eq!(one.dimensions(), other.dimensions());
+    let far: u64 = one.as_raw().iter().zip(other.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    assert!((far as f64) < 4.0 * one.as_raw().len() as f64, "{far} of {}", one.as_raw().len());
+}

@@ -74,7 +74,8 @@ impl Header {
     }
 
     fn short(&self, place: usize) -> u32 {
-        self.number(place) & 0xffff
+        // The last of the shortest header is one, and has nothing behind it.
+        self.0.get(place..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u16::from_le_bytes(*bytes).into())
     }
 
     /// The oldest headers have sizes of 16 bits, and nothing but what is needed.

@@ -4,13 +4,15 @@
 //! The last two hold light: twice the number is twice as bright. Light from 0 (black) to 1 (white) becomes sRGB, and what
 //! is brighter is white; that is told.
 
+use std::io::{Read, Seek};
+
 use image::codecs::hdr::HdrDecoder;
 use image::codecs::ico::IcoDecoder;
 use image::codecs::openexr::OpenExrDecoder;
 use image::codecs::pnm::PnmDecoder;
 use image::codecs::qoi::QoiDecoder;
 use image::codecs::tga::TgaDecoder;
-use image::{ImageDecoder, ImageResult};
+use image::{ImageDecoder, ImageError, ImageResult};
 
 use super::super::color::Note;
 use super::super::error::MediaError;
@@ -50,10 +52,12 @@ fn probe<'a, D: ImageDecoder>(
     format: Format,
     open: fn(Input<'a>) -> ImageResult<D>,
 ) -> Result<Picture, MediaError> {
-    let mut decoder = open(source.file).map_err(refused(format))?;
+    let mut file = source.file;
+    let said = Said::of(&mut file, format)?;
+    let mut decoder = open(file).map_err(unread(format))?;
     let picture = describe(&mut decoder, format, source.limits)?;
-    let light = matches!(samples(&decoder, format)?, (_, Samples::Light));
-    Ok(Picture { notes: light.then_some(Note::LightCut).into_iter().collect(), ..picture })
+    let light = matches!(samples(&decoder, format)?, (_, Samples::Light)).then_some(Note::LightCut);
+    Ok(Picture { notes: light.or(said.note()).into_iter().collect(), ..picture })
 }
 
 fn decode<'a, D: ImageDecoder>(
@@ -61,12 +65,14 @@ fn decode<'a, D: ImageDecoder>(
     format: Format,
     open: fn(Input<'a>) -> ImageResult<D>,
 ) -> Result<Decoded<'a>, MediaError> {
-    let (limits, share) = (source.limits, source.share);
-    let mut decoder = open(source.file).map_err(refused(format))?;
+    let (limits, share, mut file) = (source.limits, source.share, source.file);
+    let said = Said::of(&mut file, format)?;
+    let mut decoder = open(file).map_err(unread(format))?;
     let picture = describe(&mut decoder, format, limits)?;
+    let picture = Picture { notes: said.note().into_iter().collect(), ..picture };
     let (width, height) = decoder.dimensions();
     let raster = match samples(&decoder, format)? {
-        (_, Samples::Bytes) => pixels(decoder, format, limits, &share)?,
+        (_, Samples::Bytes) => said.applied(pixels(decoder, format, limits, &share)?, format)?,
         (layout, Samples::Words) => {
             let wide = bytes(decoder, format, &share)?;
             let narrow = wide.as_chunks::<2>().0.iter().map(|word| narrowed(u16::from_ne_bytes(*word)));
@@ -85,6 +91,74 @@ fn decode<'a, D: ImageDecoder>(
         }
     };
     Ok(Decoded { picture, pixels: Pixels::Whole(raster) })
+}
+
+/// What the header says of its pixels, and the decoder does not look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// Targa: none of the bits of a pixel are transparency.
+    NoAlpha,
+    /// QOI: its colours are light.
+    Light,
+}
+
+impl Said {
+    fn of(file: &mut Input<'_>, format: Format) -> Result<Self, MediaError> {
+        const ALPHA_BITS: u8 = 0x0f;
+        let mut head = [0; 18];
+        let read = file.read_exact(&mut head).and_then(|()| file.rewind());
+        Ok(match (format, read) {
+            (Format::Targa | Format::Qoi, Err(error)) => return Err(MediaError::reading(format, error)),
+            (Format::Targa, Ok(())) if head[17] & ALPHA_BITS == 0 => Self::NoAlpha,
+            (Format::Qoi, Ok(())) if head[13] == 1 => Self::Light,
+            // What is too short for its format is for the decoder to say.
+            (_, Err(_)) => {
+                file.rewind().map_err(|error| MediaError::reading(format, error))?;
+                Self::Nothing
+            }
+            _ => Self::Nothing,
+        })
+    }
+
+    fn note(self) -> Option<Note> {
+        (self == Self::Light).then_some(Note::DeclaredColors)
+    }
+
+    fn applied(self, raster: Raster, format: Format) -> Result<Raster, MediaError> {
+        let (width, height, layout) = (raster.width(), raster.height(), raster.layout());
+        let colors = layout.samples() - usize::from(layout.has_alpha());
+        let each = layout.samples();
+        let mut pixels = raster.into_pixels();
+        match self {
+            Self::Nothing => {}
+            // Many write transparency and forget to say so; one that lets nothing be seen was not meant.
+            Self::NoAlpha if layout.has_alpha() => {
+                if pixels.iter().skip(colors).step_by(each).all(|alpha| *alpha == 0) {
+                    pixels.iter_mut().skip(colors).step_by(each).for_each(|alpha| *alpha = u8::MAX);
+                }
+            }
+            Self::NoAlpha => {}
+            Self::Light => {
+                let table: Vec<u8> =
+                    (0..=u8::MAX).map(|light| (encoded(f32::from(light) / 255.0) * 255.0).round() as u8).collect();
+                for pixel in pixels.chunks_exact_mut(each) {
+                    pixel[..colors].iter_mut().for_each(|sample| *sample = table[usize::from(*sample)]);
+                }
+            }
+        }
+        Raster::new(width, height, layout, pixels).ok_or_else(|| wrong_size(format))
+    }
+}
+
+/// Channels of another name than the colours are no damage.
+fn unread(format: Format) -> impl Fn(ImageError) -> MediaError {
+    move |error| match error {
+        ImageError::Decoding(error) if format == Format::OpenExr && error.to_string().contains("rgb channels") => {
+            MediaError::unsupported(format, "an OpenEXR file without channels for red, green and blue")
+        }
+        other => refused(format)(other),
+    }
 }
 
 /// Light as sRGB. That of transparent pixels has been multiplied with their alpha.

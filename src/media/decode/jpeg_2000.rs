@@ -55,11 +55,22 @@ fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
 }
 
 fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {
+    if is_high_throughput(bytes) {
+        return Err(MediaError::unsupported(Format::Jpeg2000, "a JPEG 2000 file in its fast coding (HTJ2K)"));
+    }
     if has_signed_samples(bytes) {
         return Err(MediaError::unsupported(Format::Jpeg2000, "a JPEG 2000 file with signed samples"));
     }
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     Image::new(bytes, &settings).map_err(|error| corrupt(error.to_string()))
+}
+
+/// Whether the size segment says that a later part of the standard is needed (ISO/IEC 15444-15, A.2).
+fn is_high_throughput(bytes: &[u8]) -> bool {
+    const CAPABILITIES: usize = 6;
+    const HIGH_THROUGHPUT: u8 = 0x40;
+    let start = codestream::start(bytes);
+    start.and_then(|start| bytes.get(start + CAPABILITIES)).is_some_and(|high| high & HIGH_THROUGHPUT != 0)
 }
 
 /// Of any component, by the size segment that the codestream begins with (ISO/IEC 15444-1, A.5.1).
@@ -82,7 +93,9 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
         _ => None,
     };
     let channels = image.color_space().num_channels();
-    let colors = colors(bytes);
+    // Of files with four components that do not say what they are, nearly all are RGB with alpha.
+    let is_ink = matches!(image.color_space(), ColorSpace::CMYK);
+    let colors = colors(bytes).or(is_ink.then_some(3));
     // One component more than colours, of which the file does not say what it is, is alpha.
     let is_guessed = !image.has_alpha() && colors.is_some_and(|colors| channels == colors + 1);
     let (channels, has_alpha) = if is_guessed { (channels - 1, true) } else { (channels, image.has_alpha()) };
@@ -127,7 +140,7 @@ fn colors(bytes: &[u8]) -> Option<u8> {
     let (method, value) = (*specification.first()?, specification.get(3..)?);
     let space = match method {
         ENUMERATED => match u32::from_be_bytes(*value.first_chunk()?) {
-            12 => b"CMYK",
+            12 | 13 => b"CMYK",
             16 | 18 => b"RGB ",
             17 => b"GRAY",
             _ => return None,

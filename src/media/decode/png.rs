@@ -167,6 +167,10 @@ impl Beside {
             }
             let [l0, l1, l2, l3, kind @ ..] = head;
             let length = u32::from_be_bytes([l0, l1, l2, l3]);
+            if &kind == b"CgBI" {
+                let what = "a PNG of the kind that Apple's devices have (CgBI)";
+                return Err(MediaError::unsupported(Format::Png, what).carried());
+            }
             beside.has_gamma |= &kind == b"gAMA";
             beside.has_points |= &kind == b"cICP";
             match &kind {

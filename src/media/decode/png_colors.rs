@@ -95,7 +95,12 @@ impl Declared {
     fn checked(profile: ColorProfile) -> Self {
         let matrix = profile.rgb_to_xyz_matrix();
         let is_whole = matrix.v.iter().flatten().all(|number| number.is_finite()) && profile.red_trc.is_some();
-        if is_whole { Self::Other(Box::new(profile)) } else { Self::Unread }
+        // What lies outside of all colours gives no conversion.
+        if is_whole && Toner::new(&profile, Layout::Rgb).is_ok() {
+            Self::Other(Box::new(profile))
+        } else {
+            Self::Unread
+        }
     }
 
     pub fn note(&self) -> Option<Note> {

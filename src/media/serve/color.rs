@@ -179,6 +179,11 @@ impl Target {
         self.pixels == PixelType::Cmyk && is_theirs
     }
 
+    /// Whether inks of the file are made of light by no profile.
+    pub fn invents_inks(&self, of: Layout) -> bool {
+        self.pixels == PixelType::Cmyk && self.through.is_none() && of.opaque() != Layout::Cmyk
+    }
+
     fn of_srgb(&self, srgb: Vec<u8>) -> Result<Vec<u8>, MediaError> {
         match &self.through {
             Some(through) => apply(through.transform.as_ref(), &srgb, 3, self.samples()),

@@ -9,10 +9,13 @@ use jpeg_encoder::{ColorType, PixelDensity, PixelDensityUnit};
 use weezl::BitOrder;
 
 use super::super::error::{MediaError, PixelLimit};
+use super::super::limits::Limits;
 use super::super::options::Chroma;
 use super::super::picture::Resolution;
 use super::super::pyramid::container::{CLASSIC_LIMIT, Container, Field, Page, Span};
 use super::super::pyramid::{jpeg_encoder, tag};
+#[cfg(feature = "avif")]
+use super::avif::avif;
 use super::color::Colors;
 use super::palette::{self, Alpha, Indexed};
 use crate::serving::{Commands, Compression, FileFormat, Quality};
@@ -34,7 +37,12 @@ pub(super) struct Encoded {
     pub is_xmp_left_out: bool,
 }
 
-pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) -> Result<Encoded, MediaError> {
+pub(super) fn encode(
+    colors: &Colors,
+    commands: &Commands,
+    facts: &Facts<'_>,
+    limits: &Limits,
+) -> Result<Encoded, MediaError> {
     let longest = match commands.fmt.format {
         FileFormat::WebP => 16_383,
         _ => 65_535,
@@ -58,6 +66,7 @@ pub(super) fn encode(colors: &Colors, commands: &Commands, facts: &Facts<'_>) ->
         FileFormat::Tiff => tiff(colors, commands, facts)?,
         FileFormat::WebP => webp(colors, commands, facts)?,
         FileFormat::Gif => gif(colors, commands)?,
+        FileFormat::Avif => avif(colors, commands.qlt, facts.profile, limits)?,
     };
     Ok(Encoded { bytes, is_xmp_left_out })
 }
@@ -100,7 +109,13 @@ fn fitting(
     Ok(best)
 }
 
-fn failed(error: impl std::fmt::Display) -> MediaError {
+/// No order names the format then.
+#[cfg(not(feature = "avif"))]
+fn avif(_: &Colors, _: Quality, _: Option<&[u8]>, _: &Limits) -> Result<Vec<u8>, MediaError> {
+    Err(MediaError::NotDrawn { why: "AVIF is not made by this build".to_owned() })
+}
+
+pub(super) fn failed(error: impl std::fmt::Display) -> MediaError {
     MediaError::writing(FAILED)(io::Error::other(error.to_string()))
 }
 

@@ -11,9 +11,11 @@
 //! palette   its colours, if it has no more than 256
 //! ```
 //!
-//! The same pyramid and commands always give the same bytes.
+//! The same pyramid and commands always give the same bytes (AVIF: on the same number of threads, by which it is cut up).
 
 mod adjust;
+#[cfg(feature = "avif")]
+mod avif;
 mod canvas;
 mod color;
 mod encode;
@@ -93,7 +95,7 @@ impl Renderer {
     }
 
     fn draw(&self, pyramid: &Pyramid, limits: &Limits, cancel: Cancel<'_>) -> Result<View, MediaError> {
-        let Self { commands, xmp, .. } = self;
+        let Self { commands, target, xmp, .. } = self;
         let plan = geometry::plan(pyramid.size(), pyramid.resolution(), commands)?;
         if commands.adjust.blur > 0.0 {
             // A plane of numbers, its blurred copies, and the colours.
@@ -117,10 +119,15 @@ impl Renderer {
         super::decode::check_cancel(cancel)?;
         let resolution = commands.print_res.and_then(|dpi| Resolution::new(dpi, dpi)).or(pyramid.resolution());
         let facts = encode::Facts { profile: self.embedded(pyramid), resolution, xmp: xmp.as_deref() };
-        let encode::Encoded { bytes, is_xmp_left_out } = encode::encode(&colors, commands, &facts)?;
+        let encode::Encoded { bytes, is_xmp_left_out } = encode::encode(&colors, commands, &facts, limits)?;
         let asks_resolution = matches!(commands.layer_size(), Some(LayerSize::Resolution(_)));
         let no_resolution = asks_resolution && pyramid.resolution().is_none();
-        let notes = [note, no_resolution.then_some(Note::NoResolution), is_xmp_left_out.then_some(Note::XmpTooLarge)];
+        // What is done to colours is done to light, whatever they were.
+        let light = if commands.adjust.is_some() { Layout::Rgb } else { pyramid.layout() };
+        let is_invented = commands.request == Request::Picture && target.invents_inks(light);
+        let inks = is_invented.then_some(Note::InksByFormula);
+        let notes =
+            [note, inks, no_resolution.then_some(Note::NoResolution), is_xmp_left_out.then_some(Note::XmpTooLarge)];
         Ok(View { width: plan.width, height: plan.height, bytes, notes: notes.into_iter().flatten().collect() })
     }
 
@@ -174,7 +181,7 @@ impl Renderer {
 fn mask_pixels(commands: &Commands) -> PixelType {
     match (commands.fmt.pixels, commands.fmt.format) {
         (Some(pixels), _) => pixels,
-        (None, FileFormat::WebP) => PixelType::Rgb,
+        (None, FileFormat::WebP | FileFormat::Avif) => PixelType::Rgb,
         (None, _) => PixelType::Gray,
     }
 }

@@ -1,5 +1,8 @@
+#[cfg(feature = "avif")]
+mod avif;
 mod damage;
 mod edits;
+mod headers;
 mod hostile;
 mod jpegs;
 mod kinds;

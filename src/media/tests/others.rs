@@ -8,7 +8,7 @@ use super::super::decode::{Pixels as Decoded, decode};
 use super::super::*;
 use super::support::*;
 
-fn read(source: &Path) -> Result<(Picture, Vec<u8>), MediaError> {
+pub(super) fn read(source: &Path) -> Result<(Picture, Vec<u8>), MediaError> {
     let limits = Limits::default();
     let (decoded, _) = decode(&source.into(), &limits, &never)?;
     let pixels = match decoded.pixels {
@@ -28,7 +28,7 @@ fn read(source: &Path) -> Result<(Picture, Vec<u8>), MediaError> {
 }
 
 /// As another program reads it: gray, RGB or RGBA of 8 bits. ImageMagick 6 does not turn Targa files that begin at the bottom.
-fn theirs(shop: &Workshop, source: &Path, layout: &str) -> Vec<u8> {
+pub(super) fn theirs(shop: &Workshop, source: &Path, layout: &str) -> Vec<u8> {
     let target = shop.file(&format!("theirs.{layout}"));
     if source.extension().is_some_and(|extension| extension == "tga") {
         let layout = if layout == "rgb" { "rgb24" } else { layout };
@@ -40,7 +40,7 @@ fn theirs(shop: &Workshop, source: &Path, layout: &str) -> Vec<u8> {
     fs::read(target).unwrap()
 }
 
-fn mean_error(one: &[u8], other: &[u8]) -> f64 {
+pub(super) fn mean_error(one: &[u8], other: &[u8]) -> f64 {
     assert_eq!(one.len(), other.len(), "samples");
     one.iter().zip(other).map(|(one, other)| f64::from(one.abs_diff(*other))).sum::<f64>() / one.len() as f64
 }

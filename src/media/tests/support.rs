@@ -19,6 +19,7 @@ pub fn run(tool: &str, args: &[&str]) -> String {
         "vips" | "vipsheader" => "libvips-tools",
         "convert" | "identify" => "imagemagick",
         "cjpeg" | "djpeg" => "libjpeg-turbo-progs",
+        "heif-convert" | "heif-info" => "libheif-examples",
         "ffmpeg" => "ffmpeg",
         "exiftool" => "libimage-exiftool-perl",
         "tiffinfo" | "tiffcp" | "tiffmedian" | "tiffset" | "tiff2rgba" => "libtiff-tools",

@@ -231,6 +231,7 @@ impl<R: BufRead + Seek> Reader<R> {
                         format!("a JPEG file with lossless, hierarchical or arithmetic coding (SOF{})", code - 0xc0);
                     return Err(MediaError::unsupported(Format::Jpeg, what).into());
                 }
+                0xf7 => return Err(MediaError::unsupported(Format::Jpeg, "a JPEG-LS file").into()),
                 0xe0 => read_jfif(&self.segment()?, &mut header),
                 0xe1 => {
                     let body = self.segment()?;
