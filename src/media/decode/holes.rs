@@ -7,7 +7,8 @@ use std::ops::Range;
 use super::super::error::MediaError;
 use super::super::format::Format;
 
-/// So many zeros in a row are no data of WebP, HEVC or AV1, however plain the picture.
+/// So many zeros in a row are no data of WebP without loss, HEVC or AV1, however plain the picture. With loss WebP has tens of
+/// thousands where it is plain, and a hole cannot be told from that.
 pub(in crate::media) const LEAST: u64 = 512;
 
 /// Packets of JPEG 2000 without anything new are a byte of zeros each, and a plain picture has hundreds in a row.

@@ -136,10 +136,11 @@ fn what_a_png_loses_beside_its_pixels_has_a_line() {
 #[test]
 fn holes_are_refused() {
     let shop = Workshop::new();
-    let source = shop.sample("قميص.tif", 600);
-    for name in ["a.webp[Q=90]", "b.webp[lossless]", "c.jp2[lossless]"] {
+    let source = shop.sample("قميص.tif", 900);
+    for name in ["b.webp[lossless]", "c.jp2[lossless]"] {
         let made = shop.vips("copy", &source, name, &[]);
         let whole = fs::read(&made).unwrap();
+        assert!(whole.len() > 20_000, "{name}: {}", whole.len());
         assert_eq!(told(&shop, "whole", &whole).unwrap(), None, "{name}");
         for (from, to) in [(whole.len() / 2, whole.len() / 2 + 5000), (whole.len() - 5000, whole.len())] {
             let mut bytes = whole.clone();

@@ -69,7 +69,9 @@ pub(super) fn read(source: Source<'_>) -> Result<(Header, Vec<Record>), MediaErr
         Some(end) => entries(&mut file, &header, end)?,
         None => Vec::new(),
     };
-    Ok((header, arranged(entries)))
+    let records = arranged(entries);
+    let records = records.ok_or_else(|| MediaError::truncated(format, "a group of layers has no end"))?;
+    Ok((header, records))
 }
 
 impl Input<'_> {
@@ -331,8 +333,8 @@ fn text(block: &[u8]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Puts layers into their groups, and numbers them.
-fn arranged(entries: Vec<Entry>) -> Vec<Record> {
+/// Puts layers into their groups, and numbers them. None if a group has no upper edge.
+fn arranged(entries: Vec<Entry>) -> Option<Vec<Record>> {
     // A group is known from its upper edge, which comes last.
     let mut open: Vec<usize> = Vec::new();
     let mut records: Vec<Record> = Vec::new();
@@ -362,5 +364,5 @@ fn arranged(entries: Vec<Entry>) -> Vec<Record> {
             }
         }
     }
-    records
+    open.is_empty().then_some(records)
 }
