@@ -307,6 +307,7 @@ codes! {
     REASON_FIELD_VALUE = "reason-field-value";
     REASON_FIELDS_MORE = "reason-fields-more";
     REASON_CELLS_NAMELESS = "reason-cells-nameless";
+    REASON_CONTENTS_UNREAD = "reason-contents-unread";
     REASON_NAME_TAKEN = "reason-name-taken";
     REASON_SCRIPT_GONE = "reason-script-gone";
     REASON_NO_BASE_NAME = "reason-no-base-name";

@@ -1100,6 +1100,14 @@ reason-cells-nameless = { $count ->
         [one] 1 cell stands
        *[other] { NUMBER($count) } cells stand
     } under no name of a field
+# $count (Number) elements, and its text
+reason-contents-unread = { $count ->
+        [one] 1 value stands
+       *[other] { NUMBER($count) } values stand
+    } inside of its element and { $count ->
+        [one] was
+       *[other] were
+    } not read: fields are attributes
 # $name (Text)
 reason-name-taken = another asset is named { $name }
 reason-script-gone = the company has no such set script any more
