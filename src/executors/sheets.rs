@@ -282,6 +282,10 @@ async fn commit(context: &Context, file: &str, item: Item, rows: &[Row]) -> Resu
             let why = Message::new("reason-cells-nameless").with("count", row.nameless);
             lines.push(failure(file, row.number, &row.asset, None, why));
         }
+        if row.unread > 0 {
+            let why = Message::new("reason-contents-unread").with("count", row.unread);
+            lines.push(failure(file, row.number, &row.asset, None, why));
+        }
         let fields = row.fields.iter().map(|(name, text)| (with_dot(name), text.clone())).collect();
         descriptions.push(Description { row: row.number, asset: row.asset.clone(), new_name, fields });
     }

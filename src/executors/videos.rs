@@ -20,7 +20,7 @@ use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::child::ChildError;
-use crate::media::video::{self, Encoding, Probe, VideoError};
+use crate::media::video::{self, Encoding, Probe, State, VideoError, Wholeness};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, StreamFacts, VideoFacts};
 use crate::model::handle;
 use crate::model::id::{AssetId, PropertySetId};
@@ -50,7 +50,7 @@ impl From<VideoError> for Unmade {
     }
 }
 
-/// Finds out what a video is, and takes the frame that shows it if the options ask for one. Blocks.
+/// Finds out what a video is, and takes the frame that shows it if the options ask for one. What breaks off is refused. Blocks.
 ///
 /// Without the tools a video is kept as it came, with a warning.
 pub fn complete(
@@ -60,6 +60,8 @@ pub fn complete(
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Unmade> {
     let source = source(workshop, &ready.master.blob)?;
+    let wholeness = wholeness(&source, stop)?;
+    ready.warnings.extend(remark(wholeness.state)?.map(Warning::Remark));
     let probe = {
         let folder = workshop.launcher.folder()?;
         video::probe(&workshop.launcher, &source, &folder, &workshop.settings.video_limits(), stop)
@@ -67,10 +69,16 @@ pub fn complete(
     let probe = match probe {
         Err(VideoError::Child(error @ ChildError::Missing { .. })) => {
             ready.warnings.push(Warning::NoPicture(reason::of_child(&error)));
+            // Nobody says here whether its tracks may end with zeros.
+            let zeros = wholeness.is_filled_up(std::iter::empty()).then(|| filled_up(wholeness));
+            ready.warnings.extend(zeros.map(Warning::Remark));
             return Ok(());
         }
         probe => probe?,
     };
+    if wholeness.is_filled_up(probe.codecs.iter().map(String::as_str)) {
+        return Err(Unmade::Refused(filled_up(wholeness)));
+    }
     ready.master.facts.video = Some(Box::new(facts(&probe)));
     match &probe.picture {
         // Containers of videos hold sound as well.
@@ -79,7 +87,10 @@ pub fn complete(
     }
     if let Some(at) = thumbnail_time(options) {
         match thumbnail(workshop, &source, &ready.master.blob, &probe, at, stop) {
-            Ok(thumbnail) => ready.derived.push(thumbnail),
+            Ok((thumbnail, complaints)) => {
+                ready.derived.push(thumbnail);
+                ready.warnings.extend(complaints.map(Warning::Remark));
+            }
             Err(Unmade::Refused(why)) => ready.warnings.push(Warning::Remark(why)),
             Err(failed) => return Err(failed),
         }
@@ -89,6 +100,35 @@ pub fn complete(
 
 fn source(workshop: &Workshop, blob: &str) -> Result<PathBuf, Unmade> {
     pictures::absolute(workshop.blobs.path(blob)?)
+}
+
+/// Whether the file is there to its end. Its heads alone are read, with bounds, so that no child is needed for it.
+fn wholeness(source: &std::path::Path, stop: &dyn Fn() -> bool) -> Result<Wholeness, Unmade> {
+    let found = File::open(source).and_then(|file| video::wholeness(&file, stop));
+    let failed = |error| Unmade::Failed(Failure::of_io(&error, format_args!("cannot read a stored film: {error}")));
+    found.map_err(failed)?.ok_or(Unmade::Failed(Failure::Interrupted))
+}
+
+/// What is to be said of a film that is not refused for it.
+fn remark(state: State) -> Result<Option<Message>, Unmade> {
+    let refused = match state {
+        State::Whole => return Ok(None),
+        State::Lost { at } => return Ok(Some(Message::new("reason-film-lost").with("at", at))),
+        State::ManyParts { at } => {
+            let message = Message::new("reason-film-many-parts").with("limit", video::MOST_PARTS).with("at", at);
+            return Ok(Some(message));
+        }
+        State::NotEnded => return Ok(Some(Message::new("reason-film-not-ended"))),
+        State::Cut { bytes, expected } => {
+            Message::new("reason-film-cut").with("bytes", bytes).with("expected", expected)
+        }
+        State::Zeros { at } => Message::new("reason-film-zeros").with("at", at),
+    };
+    Err(Unmade::Refused(refused))
+}
+
+fn filled_up(wholeness: Wholeness) -> Message {
+    Message::new("reason-film-zeros-at-end").with("bytes", wholeness.zeros)
 }
 
 fn facts(probe: &Probe) -> VideoFacts {
@@ -117,20 +157,24 @@ fn thumbnail(
     probe: &Probe,
     at: u64,
     stop: &dyn Fn() -> bool,
-) -> Result<Derived, Unmade> {
+) -> Result<(Derived, Option<Message>), Unmade> {
     let picture = probe.picture.as_ref().ok_or(VideoError::NoPicture)?;
     let at = if probe.duration.is_some_and(|duration| at >= duration) { 0 } else { at };
     let (side, limits) = (workshop.settings.media.thumbnail_side, workshop.settings.video_limits());
     let frame = video::frame(&workshop.launcher, source, picture, at, side, &limits, stop)?;
     let blob = workshop.blobs.store(&mut frame.jpeg.as_slice(), u64::MAX, stop)?;
-    Ok(Derived {
+    let complaints = frame.complaints.map(|complaints| {
+        Message::new("reason-frame-complaints").with("count", complaints.count).with("first", complaints.first)
+    });
+    let thumbnail = Derived {
         role: DerivedRole::Thumbnail,
         blob: blob.id,
         bytes: blob.bytes,
         pixels: (frame.width, frame.height),
         source_blob: source_blob.to_owned(),
         recipe: format!("frame at {at} ms, side {side}"),
-    })
+    };
+    Ok((thumbnail, complaints))
 }
 
 /// Makes the renditions that the options ask of a video that has been filed.
@@ -309,7 +353,7 @@ impl Work<'_> {
         let company = self.context.run.company;
         let folder = self.context.store().folder_of_part(company, self.parent.asset, &part.key, None).await?;
         let wanted = part.name.stem.clone();
-        let (bytes, seconds) = (file.bytes, made.duration / 1000);
+        let (bytes, seconds, complaints) = (file.bytes, made.duration / 1000, made.complaints);
         let report = move |applied: &Applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
             let name = filed.name();
@@ -324,6 +368,14 @@ impl Work<'_> {
             let mut lines = vec![line(LogType::UploadSuccess, message)];
             lines.extend(cut_off.map(|expected| {
                 let why = Message::new("reason-video-cut-off").with("seconds", seconds).with("expected", expected);
+                line(
+                    LogType::UploadWarning,
+                    Message::new("upload-warning").with("file", path.clone()).with("reason", why),
+                )
+            }));
+            lines.extend(complaints.map(|complaints| {
+                let video::Complaints { count, first } = complaints;
+                let why = Message::new("reason-film-complaints").with("count", count).with("first", first);
                 line(LogType::UploadWarning, Message::new("upload-warning").with("file", path).with("reason", why))
             }));
             let numbered = process::numbered(&format!("{wanted}.mp4"), &wanted, filed);

@@ -104,7 +104,7 @@ fn parse(bytes: &[u8]) -> Option<ColorProfile> {
 }
 
 /// What happened to a picture's colours or alpha that its owner may want to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 pub enum Note {
     #[error("the colour profile does not fit the picture or cannot be read, and was left out")]
     ProfileLeftOut,
@@ -166,6 +166,10 @@ pub enum Note {
     OtherFont,
     #[error("it refers to pictures outside of the file, which were left out")]
     OutsideLeftOut,
+    #[error("it is not drawn as it is: {0}")]
+    NotDrawn(String),
+    #[error("{0} more things of it are not drawn as they are")]
+    MoreNotDrawn(u32),
     #[error("it is damaged: the checksum of its pixels is not theirs; they were taken as they could be read")]
     ChecksumWrong,
     #[error(
@@ -181,6 +185,13 @@ pub enum Note {
         "a part of the file beside its pixels is damaged and was left out: its transparency, orientation or resolution"
     )]
     PartLeftOut,
+}
+
+impl Note {
+    /// Whether the file is not as it was written.
+    pub(crate) const fn is_damage(&self) -> bool {
+        matches!(self, Self::ChecksumWrong | Self::DataLeftOver | Self::DataMissing | Self::PartLeftOut)
+    }
 }
 
 fn channels_left_out(count: u32) -> String {

@@ -51,7 +51,7 @@ impl<'a> Rendering<'a> {
         rendering.remarks = remarks;
         rendering.notes.extend((picture.depth > 8).then_some(Note::DepthReduced));
         rendering.notes.extend(picture.is_animated.then_some(Note::FirstFrameOnly));
-        rendering.notes.extend(&picture.notes);
+        rendering.notes.extend(picture.notes.iter().cloned());
         Ok((picture, rendering))
     }
 

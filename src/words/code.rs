@@ -267,6 +267,14 @@ codes! {
     REASON_UNKNOWN_FORMAT = "reason-unknown-format";
     REASON_NOT_AS_NAMED = "reason-not-as-named";
     REASON_FORMAT_NOT_READ = "reason-format-not-read";
+    REASON_FILM_CUT = "reason-film-cut";
+    REASON_FILM_ZEROS_AT_END = "reason-film-zeros-at-end";
+    REASON_FILM_ZEROS = "reason-film-zeros";
+    REASON_FILM_LOST = "reason-film-lost";
+    REASON_FILM_MANY_PARTS = "reason-film-many-parts";
+    REASON_FILM_NOT_ENDED = "reason-film-not-ended";
+    REASON_FILM_COMPLAINTS = "reason-film-complaints";
+    REASON_FRAME_COMPLAINTS = "reason-frame-complaints";
     REASON_VIDEO_CUT_OFF = "reason-video-cut-off";
     REASON_NO_VIDEO_ROOT_URL = "reason-no-video-root-url";
     REASON_PRESET_GONE = "reason-preset-gone";
@@ -311,6 +319,7 @@ codes! {
     REASON_FIELD_VALUE = "reason-field-value";
     REASON_FIELDS_MORE = "reason-fields-more";
     REASON_CELLS_NAMELESS = "reason-cells-nameless";
+    REASON_CONTENTS_UNREAD = "reason-contents-unread";
     REASON_NAME_TAKEN = "reason-name-taken";
     REASON_SCRIPT_GONE = "reason-script-gone";
     REASON_NO_BASE_NAME = "reason-no-base-name";

@@ -1020,6 +1020,31 @@ reason-not-as-named =
     }
 # $type (Text) format
 reason-format-not-read = files of the format { $type } are not read in this version
+# $bytes (Number) that it has
+# $expected (Number) that it should have
+reason-film-cut = the file breaks off: it has { NUMBER($bytes) } bytes, and should have { NUMBER($expected) } or more by its own lengths
+# $bytes (Number)
+reason-film-zeros-at-end = the file breaks off: its last { NUMBER($bytes) } bytes or more are zeros, as an interrupted copy leaves them
+# $at (Number) byte
+reason-film-zeros = it is damaged: zeros stand from byte { NUMBER($at) } on, where a part of it should begin
+# $at (Number) byte
+reason-film-lost = what stands from byte { NUMBER($at) } on is no part of its container, and it was not looked at whether it is whole
+# $limit (Number) parts
+# $at (Number) byte
+reason-film-many-parts = it has more than { NUMBER($limit) } parts, and it was not looked at from byte { NUMBER($at) } on whether it is whole
+reason-film-not-ended = not all of its streams are marked as ended; the file may break off
+# $count (Number) complaints
+# $first (Text) what the tool said
+reason-film-complaints = while it was read there { $count ->
+        [one] was 1 complaint
+       *[other] were { NUMBER($count) } complaints
+    } about it, and what is made of it may not be as it should; the first: { $first }
+# $count (Number) complaints
+# $first (Text) what the tool said
+reason-frame-complaints = while its frame was taken there { $count ->
+        [one] was 1 complaint
+       *[other] were { NUMBER($count) } complaints
+    } about it; the first: { $first }
 # $seconds (Number) length of what could be read
 # $expected (Number) length that the file says it has
 reason-video-cut-off = only { NUMBER($seconds) } of its { NUMBER($expected) } seconds could be read; the file is damaged or breaks off
@@ -1112,6 +1137,14 @@ reason-cells-nameless = { $count ->
         [one] 1 cell stands
        *[other] { NUMBER($count) } cells stand
     } under no name of a field
+# $count (Number) elements, and its text
+reason-contents-unread = { $count ->
+        [one] 1 value stands
+       *[other] { NUMBER($count) } values stand
+    } inside of its element and { $count ->
+        [one] was
+       *[other] were
+    } not read: fields are attributes
 # $name (Text)
 reason-name-taken = another asset is named { $name }
 reason-script-gone = the company has no such set script any more

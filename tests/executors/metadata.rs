@@ -193,6 +193,37 @@ async fn metadata_files_speak_of_assets_by_name() {
     assert_eq!(done.of_type("MetadataFailure").len() as i64 + 2, done.counters.error, "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_element_says_otherwise_than_by_attributes_has_a_line() {
+    let world = World::new().await;
+    world.put("in/mug.jpg", &jpeg(24, 1));
+    let xml = "<ips xmlns:dc='dc'><ghw_object dc:subject='lost'/><ghw_object vc_objectname='' dc:subject='lost'/>\
+               <ghw_object name='mug'/><ghw_object vc_objectname='mug' dc:title='kept'><dc:subject>lost</dc:subject>\
+               lost</ghw_object><ghw_object><vc_objectname>mug</vc_objectname></ghw_object></ips>";
+    world.put("in/words.xml", xml.as_bytes());
+    let table = "id\tdc:subject\n\tlost\n";
+    world.put("in/words.txt", table.as_bytes());
+    let done = world.run(UPLOAD, with_sheets()).await.succeeded();
+    let text = done.text();
+    let nameless = text.lines().find_map(|line| line.strip_prefix("MetadataFailure: words.txt, row 1, "));
+    let nameless = nameless.unwrap_or_else(|| panic!("{text}"));
+    for line in [
+        format!("MetadataFailure: words.xml, row 1, {nameless}"),
+        format!("MetadataFailure: words.xml, row 2, {nameless}"),
+        format!("MetadataFailure: words.xml, row 3, {nameless}"),
+        "MetadataSuccess: Metadata of mug was stored.".to_owned(),
+        "MetadataFailure: words.xml, row 4, about mug: 2 values stand inside of its element and were not read: fields are attributes."
+            .to_owned(),
+        format!("MetadataFailure: words.xml, row 5, {nameless}"),
+        "MetadataFailure: words.xml, row 5, about : 1 value stands inside of its element and was not read: fields are attributes."
+            .to_owned(),
+    ] {
+        assert!(text.contains(&line), "no line \"{line}\" in\n{text}");
+    }
+    assert_eq!(done.of_type("MetadataFailure").len(), 7, "{text}");
+    assert_eq!(fields(&world, "mug").await["dc.title"], ["kept"]);
+}
+
 /// As spreadsheets save them, and as somebody does who thinks of inches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn line_breaks_in_cells_belong_to_the_cell() {

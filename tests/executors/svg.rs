@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::child::nothing_is_left_in;
 use crate::likeness::{derived, mean_delta_e, pyramid, size, text, tool};
-use crate::world::{Done, World, directory, png, read};
+use crate::world::{Done, World, directory, jpeg, png, read};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 
@@ -90,8 +90,119 @@ async fn it_is_drawn_as_librsvg_draws_it() {
 }
 
 fn data_url(picture: &[u8]) -> String {
+    embedded("image/png", picture)
+}
+
+fn embedded(called: &str, picture: &[u8]) -> String {
     use base64::Engine;
-    format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(picture))
+    format!("data:{called};base64,{}", base64::engine::general_purpose::STANDARD.encode(picture))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_drawn_is_told() {
+    let world = world().await;
+    let image =
+        |called: &str, picture: &[u8]| format!("<image href='{}' width='60' height='60'/>", embedded(called, picture));
+    let (whole_jpeg, whole_png) = (jpeg(64, 1), png(64, 2));
+    // A pixel.
+    let head: [u32; 8] = [0x003a_4d42, 0, 0x0036_0000, 0x0028_0000, 0x0001_0000, 0x0001_0000, 0x0001_0000, 0x18];
+    let bitmap: Vec<u8> = head.into_iter().flat_map(u32::to_le_bytes).chain([0; 26]).collect();
+    let torn_png = {
+        let mut torn = whole_png.clone();
+        let middle = torn.len() / 2;
+        torn[middle] ^= 0xff;
+        torn
+    };
+    let nested = svg("width='9' height='9'", "<foreignObject/><image href='cup.png'/>");
+    let used = |called: &str| format!("<g id='g'>{}</g><use href='#g'/><use href='#g'/>", image(called, &whole_jpeg));
+    let cases: [(&str, String, &[&str]); 21] = [
+        ("bitmap", image("image/bmp", &bitmap), &["embedded pictures of the kind BMP are not drawn"]),
+        (
+            "avif",
+            image("image/avif", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"),
+            &["embedded pictures of the kind AVIF are not drawn"],
+        ),
+        ("tiff", image("image/tiff", b"II*\0\x08\0\0\0\0\0"), &["embedded pictures of the kind TIFF are not drawn"]),
+        (
+            "unknown",
+            image("image/x-own", &[7; 99]),
+            &["an embedded file of 99 bytes, called image/x-own, is no picture"],
+        ),
+        ("cut-jpeg", image("image/jpeg", &whole_jpeg[..whole_jpeg.len() * 9 / 10]), &["an embedded JPEG: "]),
+        ("cut-png", image("image/png", &whole_png[..whole_png.len() / 2]), &["an embedded PNG: "]),
+        ("torn-png", image("image/png", &torn_png), &["an embedded PNG: "]),
+        ("base64", "<image href='data:image/png;base64,iVBOR'/>".to_owned(), &["an embedded picture is no base64"]),
+        (
+            "html",
+            "<foreignObject width='9' height='9'><p xmlns='http://www.w3.org/1999/xhtml'>x</p></foreignObject>"
+                .to_owned(),
+            &["<foreignObject> is not drawn"],
+        ),
+        (
+            "use-outside",
+            "<use href='icons.svg#cup'/>".to_owned(),
+            &["<use> refers to something outside of the file: icons.svg#cup"],
+        ),
+        ("use-gone", "<use href='#gone'/>".to_owned(), &["<use> refers to #gone, which is not there"]),
+        (
+            "paint",
+            "<rect width='9' height='9' fill='url(#gone)'/>".to_owned(),
+            &["fill of <rect> refers to #gone, which is not there"],
+        ),
+        (
+            "signs",
+            "<text y='20' font-family='DejaVu Sans'>a\u{f0000}b\u{f0001}</text>".to_owned(),
+            &["no font that is installed has the characters U+F0000, U+F0001 of its text"],
+        ),
+        (
+            "variables",
+            "<style>svg { --c: red }</style><rect width='9' height='9' fill='var(--c)'/>".to_owned(),
+            &["it has CSS variables, var(…), which are not looked up"],
+        ),
+        ("path", "<path d='M 1 1 L 30 30 L 5 nothing'/>".to_owned(), &["Error during path parsing"]),
+        (
+            "media",
+            "<style>@media print { rect { fill: red } }</style>".to_owned(),
+            &["The @media rule is not supported"],
+        ),
+        (
+            "animated",
+            "<rect width='9' height='9'><animate attributeName='x' to='9'/></rect>".to_owned(),
+            &["it is drawn without its animations"],
+        ),
+        (
+            "nested",
+            image("image/svg+xml", nested.as_bytes()),
+            &["it refers to pictures outside of the file", "<foreignObject> is not drawn"],
+        ),
+        (
+            "many",
+            (0..30).map(|n| format!("<use href='#gone{n}'/>")).collect(),
+            &["#gone0,", "#gone19,", "10 more things of it are not drawn"],
+        ),
+        // What is called something else is drawn by what it is, and looked at once, however often it is used.
+        ("named", used("image/jpeg"), &[]),
+        ("called", used("image/png"), &[]),
+    ];
+    for (name, content, _) in &cases {
+        world.put(&format!("in/{name}.svg"), svg("width='64' height='64'", content).as_bytes());
+    }
+    let done = upload(&world).await;
+    let log = done.text();
+    assert_eq!((done.counters.success, done.counters.error), (cases.len() as i64, 0), "{log}");
+    for (name, _, expected) in &cases {
+        let start = format!("UploadWarning: {name}.svg: ");
+        let lines: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix(&start)).collect();
+        for what in *expected {
+            assert!(lines.iter().any(|line| line.contains(what)), "{name}: {what}\n{log}");
+        }
+        let count = if *name == "many" { 21 } else { expected.len() };
+        // A picture that cannot be decoded is told by whoever draws it as well.
+        let twice = lines.iter().filter(|line| line.contains("Failed to decode")).count();
+        assert_eq!(lines.len() - twice, count, "{name}\n{log}");
+    }
+    assert!(mean_delta_e(&pyramid(&world, "named").await, &theirs(&world, "in/named.svg", &[])) < 2.0);
+    assert_eq!(read(pyramid(&world, "called").await), read(pyramid(&world, "named").await));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

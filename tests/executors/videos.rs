@@ -395,7 +395,7 @@ async fn a_bad_video_costs_its_own_line() {
     };
     world.put("in/good.mp4", &film("64x48", 1));
     world.put("in/headless.mp4", &good[..good.len() / 2]);
-    world.put("in/early.mp4", &early[..early.len() / 2]);
+    world.put("in/early.mp4", &endless(&early)[..early.len() / 2]);
     world.put("in/noise.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom and then nothing that could be shown");
     let preset = preset(&world, "small", &[("width", "96")]).await;
     let done = upload(&world, by(&[&preset])).await;
@@ -403,16 +403,160 @@ async fn a_bad_video_costs_its_own_line() {
     assert_eq!(world.asset_names().await, ["early", "early-small", "good", "good-small"], "{text}");
     let errors: Vec<String> = text.lines().filter(|line| line.starts_with("UploadError")).map(str::to_owned).collect();
     assert_eq!(errors.len(), 2, "{text}");
-    for (line, name) in errors.iter().zip(["headless", "noise"]) {
-        let expected = format!("UploadError: {name}.mp4 could not be processed: it cannot be read as a video: ");
+    for (line, name, why) in [
+        (&errors[0], "headless", "the file breaks off: it has "),
+        (&errors[1], "noise", "it cannot be read as a video: "),
+    ] {
+        let expected = format!("UploadError: {name}.mp4 could not be processed: {why}");
         assert!(line.starts_with(&expected), "{line}");
         assert!(!line.contains("blobs") && !line.contains("0x"), "{line}");
     }
     let warnings: Vec<&str> = text.lines().filter(|line| line.starts_with("UploadWarning")).collect();
-    assert_eq!(warnings.len(), 1, "{text}");
+    assert_eq!(warnings.len(), 2, "{text}");
     assert!(warnings[0].contains("of its 20 seconds could be read"), "{text}");
-    assert_eq!((done.counters.error, done.counters.warning), (2, 1));
+    assert!(warnings[1].contains("early-small.mp4: while it was read there were "), "{text}");
+    assert_eq!((done.counters.error, done.counters.warning), (2, 2));
     nothing_is_left(&world);
+}
+
+/// The same film, whose frames go on to the end of the file, wherever that is.
+fn endless(film: &[u8]) -> Vec<u8> {
+    let at = film.windows(4).position(|name| name == b"mdat").unwrap();
+    let mut film = film.to_vec();
+    film[at - 4..at].fill(0);
+    film
+}
+
+/// A film in each container, two seconds of it, by the name of its file.
+fn containers() -> Vec<(&'static str, Vec<u8>)> {
+    let (picture, tone) = ("testsrc2=size=160x90:rate=10:duration=2", "sine=frequency=440:duration=2");
+    let film = |name: &'static str, codecs: &str, more: &str| {
+        let sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone];
+        let arguments: Vec<&str> =
+            sources.into_iter().chain(codecs.split_whitespace()).chain(more.split_whitespace()).collect();
+        (name, ffmpeg(&arguments, name))
+    };
+    const H264: &str = "-c:v libx264 -pix_fmt yuv420p -c:a aac";
+    const VORBIS: &str = "-c:a libvorbis";
+    vec![
+        film("early.mp4", H264, "-movflags +faststart"),
+        film("late.mp4", H264, ""),
+        film("parts.mp4", H264, "-g 5 -movflags frag_keyframe+empty_moov"),
+        film("apple.mov", H264, "-movflags +faststart"),
+        film("cluster.mkv", H264, ""),
+        film("open.mkv", H264, "-live 1 -cluster_time_limit 500"),
+        film("web.webm", "-c:v libvpx -deadline realtime", VORBIS),
+        film("chunks.avi", "-c:v mpeg4 -c:a mp2", ""),
+        film("tags.flv", "-c:v flv -ar 44100 -c:a aac", ""),
+        film("objects.asf", "-c:v wmv2 -c:a wmav2", ""),
+        film("windows.wmv", "-c:v wmv2 -c:a wmav2", ""),
+        film("pages.ogv", "-c:v libtheora", VORBIS),
+        film("packets.ts", H264, ""),
+        film("camera.m2ts", H264, ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_breaks_off_is_refused_and_the_good_master_stays() {
+    let world = World::new().await;
+    let films = containers();
+    let count = films.len() as i64;
+    let put = |change: &dyn Fn(&[u8]) -> Vec<u8>| {
+        films.iter().for_each(|(name, film)| world.put(&format!("in/{name}"), &change(film)));
+    };
+    let masters = "SELECT name, blob FROM asset ORDER BY name";
+    put(&<[u8]>::to_vec);
+    let done = upload(&world, json!({})).await;
+    assert_eq!((done.counters.success, done.counters.warning, done.counters.error), (count, 0, 0), "{}", done.text());
+    let before = world.query(masters).await;
+    // Parts end somewhere else.
+    put(&|film| film[..film.len() * 3 / 5 | 1].to_vec());
+    let done = upload(&world, json!({})).await;
+    let text = done.text();
+    assert_eq!((done.counters.error, done.counters.success, done.counters.update), (count, 0, 0), "{text}");
+    for (name, film) in &films {
+        let size = grouped(film.len() * 3 / 5 | 1);
+        let expected = format!(
+            "UploadError: {name} could not be processed: the file breaks off: it has {size} bytes, and should have "
+        );
+        let line =
+            text.lines().find(|line| line.starts_with(&expected)).unwrap_or_else(|| panic!("{expected}\n{text}"));
+        let wanted: String = line[expected.len()..].chars().filter(char::is_ascii_digit).collect();
+        let wanted: usize = wanted.parse().unwrap();
+        assert!(wanted > film.len() * 3 / 5 && wanted <= film.len() + 204, "{wanted} of {}: {line}", film.len());
+    }
+    assert_eq!(world.query(masters).await, before);
+    // An interrupted copy to a place where room was made for all of it.
+    put(&|film| [&film[..film.len() * 3 / 5], &vec![0; film.len() - film.len() * 3 / 5]].concat());
+    let done = upload(&world, json!({})).await;
+    let text = done.text();
+    assert_eq!((done.counters.error, done.counters.success, done.counters.update), (count, 0, 0), "{text}");
+    for (name, _) in &films {
+        let line = text.lines().find(|line| line.starts_with(&format!("UploadError: {name} "))).unwrap();
+        let is_told = ["are zeros, as an interrupted copy", "zeros stand from byte ", "it cannot be read as a video"];
+        assert!(is_told.iter().any(|why| line.contains(why)), "{line}");
+    }
+    assert_eq!(world.query(masters).await, before);
+    nothing_is_left(&world);
+}
+
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let parts = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap());
+    parts.collect::<Vec<_>>().join(",")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_and_padding_at_the_end_are_no_damage() {
+    let world = World::new().await;
+    let picture = "color=black:size=64x48:rate=5:duration=2";
+    let silent = |sound: &str, name: &str| {
+        let silence = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo", "-shortest"];
+        let codecs = ["-c:v", "mpeg4", "-c:a", sound, "-movflags", "+faststart"];
+        ffmpeg(&[&silence[..], &codecs].concat(), name)
+    };
+    let pcm = silent("pcm_s16le", "a.mov");
+    assert!(pcm.ends_with(&[0; 4096]), "the film should end with silence");
+    world.put("in/silent.mov", &pcm);
+    let padding = [&8008_u32.to_be_bytes(), b"free".as_slice(), &[0; 8000]].concat();
+    world.put("in/padded.mp4", &[silent("aac", "a.mp4"), padding].concat());
+    let done = upload(&world, json!({})).await;
+    assert_eq!((done.counters.success, done.counters.warning), (2, 0), "{}", done.text());
+    // The same bytes under the name of content.
+    let content = [&8008_u32.to_be_bytes(), b"mdat".as_slice(), &[0; 8000]].concat();
+    world.put("in/padded.mp4", &[silent("aac", "a.mp4"), content].concat());
+    world.put("in/tagged.mp4", &[silent("aac", "b.mp4"), b"LEFTOVER of a camera".to_vec()].concat());
+    let done = upload(&world, json!({})).await;
+    let text = done.text();
+    assert!(
+        text.contains("UploadError: padded.mp4 could not be processed: the file breaks off: its last 8,000 bytes or more are zeros"),
+        "{text}"
+    );
+    assert!(text.contains("tagged.mp4: what stands from byte "), "{text}");
+    assert_eq!((done.counters.error, done.counters.warning), (1, 1), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_damaged_inside_is_told_by_what_is_made_of_it() {
+    let world = World::new().await;
+    let mut torn = film("320x180", 4);
+    let content = torn.windows(4).position(|name| name == b"mdat").unwrap();
+    let middle = content + (torn.len() - content) / 2;
+    torn[middle..middle + 3000].fill(0x55);
+    world.put("in/torn.mp4", &torn);
+    world.put("in/sound.mp4", &film("320x180", 4));
+    let preset = preset(&world, "small", &[("width", "96")]).await;
+    let mut options = by(&[&preset]);
+    options["thumbnailOptions"] = json!({ "thumbnailTime": 3500 });
+    let done = upload(&world, options).await;
+    let text = done.text();
+    assert_eq!((done.counters.success, done.counters.error), (4, 0), "{text}");
+    let warnings: Vec<&str> = text.lines().filter(|line| line.starts_with("UploadWarning")).collect();
+    let told = |start: &str| warnings.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!(told("UploadWarning: torn.mp4: while its frame was taken there w"), 1, "{text}");
+    assert_eq!(told("UploadWarning: Acme/torn-small.mp4: while it was read there were "), 1, "{text}");
+    assert_eq!((warnings.len(), done.counters.warning), (2, 2), "{text}");
+    assert!(!text.contains("blobs") && !text.contains(" @ 0x"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -131,6 +131,15 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// The end of it.
     pub stderr: String,
+    pub complaints: Complaints,
+}
+
+/// The lines of its standard error that are not blank.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Complaints {
+    pub lines: u64,
+    /// The beginning of the first.
+    pub first: String,
 }
 
 /// Why a child did not end well.

@@ -434,7 +434,7 @@ impl Worker {
             {}
             Ok(tail.finish())
         });
-        let judged = said.and_then(|stderr| Ok((self.running.wait()?, Output { stdout: Vec::new(), stderr })));
+        let judged = said.and_then(|stderr| Ok((self.running.wait()?, Output { stderr, ..Output::default() })));
         match judged.map(|(status, output)| judge(tool, status, child, output)) {
             Ok(Err(error)) => error,
             Ok(Ok(_)) => gibberish(tool, &"it left without an answer"),

@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::super::decode::Cancel;
 use super::confine::COULD_NOT_BEGIN;
-use super::{ChildError, Folder, LONGEST_LINE, Limits, Output};
+use super::{ChildError, Complaints, Folder, LONGEST_LINE, Limits, Output};
 
 /// How often it is asked whether to stop.
 pub(super) const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -66,7 +66,8 @@ pub fn watch(
             && let Some((pipe, tail)) = &mut stderr
             && !tail.take(pipe).map_err(failed)?
         {
-            output.stderr = stderr.take().map(|(_, tail)| tail.finish()).unwrap_or_default();
+            let tail = stderr.take().map(|(_, tail)| tail).unwrap_or_default();
+            (output.complaints, output.stderr) = (tail.complaints(), tail.finish());
         }
     }
     let status = running.wait().map_err(failed)?;
@@ -227,20 +228,48 @@ impl<'a> Spoken<'a> {
     }
 }
 
-/// The end of what was said.
+/// The end of what was said, and how it began: one who says much says first what is wrong.
 #[derive(Default)]
-pub(super) struct Tail(Vec<u8>);
+pub(super) struct Tail {
+    kept: Vec<u8>,
+    /// That are not blank.
+    lines: u64,
+    first: Vec<u8>,
+    /// Whether the line that is being said is counted.
+    is_counted: bool,
+}
 
 impl Tail {
     pub(super) fn take(&mut self, pipe: &mut impl Read) -> io::Result<bool> {
-        let goes_on = read_some(pipe, &mut |piece| self.0.extend_from_slice(piece))?;
-        let surplus = self.0.len().saturating_sub(STDERR_KEPT);
-        self.0.drain(..surplus);
+        let goes_on = read_some(pipe, &mut |piece| self.hear(piece))?;
+        let surplus = self.kept.len().saturating_sub(STDERR_KEPT);
+        self.kept.drain(..surplus);
         Ok(goes_on)
     }
 
+    fn hear(&mut self, piece: &[u8]) {
+        /// As much as is kept of the first line.
+        const FIRST_KEPT: usize = 512;
+        self.kept.extend_from_slice(piece);
+        for part in piece.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            if !self.is_counted && !part.trim_ascii().is_empty() {
+                self.lines += 1;
+                self.is_counted = true;
+            }
+            if self.lines == 1 && self.is_counted {
+                let room = FIRST_KEPT - self.first.len();
+                self.first.extend_from_slice(&part[..part.len().min(room)]);
+            }
+            self.is_counted &= !part.ends_with(b"\n") && !part.ends_with(b"\r");
+        }
+    }
+
+    fn complaints(&self) -> Complaints {
+        Complaints { lines: self.lines, first: String::from_utf8_lossy(&self.first).trim().to_owned() }
+    }
+
     pub(super) fn finish(self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        String::from_utf8_lossy(&self.kept).into_owned()
     }
 }
 
@@ -292,8 +321,25 @@ mod tests {
         let output = Command::new("sh").args(["-c", script]).output().unwrap();
         let second = Duration::from_secs(1);
         let limits = Limits { wall: second, cpu: second, memory: 1, file: 1, output: 1 };
-        let said = Output { stdout: output.stdout, stderr: String::from_utf8(output.stderr).unwrap() };
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let said = Output { stdout: output.stdout, stderr, ..Output::default() };
         judge("the tool", output.status, limits, said).unwrap_err()
+    }
+
+    #[test]
+    fn lines_are_counted_in_whatever_pieces_they_come() {
+        let said = "\n  one thing\r\nanother\n\nand a third";
+        for pieces in [1, 2, 5, said.len()] {
+            let mut tail = Tail::default();
+            said.as_bytes().chunks(pieces).for_each(|piece| tail.hear(piece));
+            assert_eq!(tail.complaints(), Complaints { lines: 3, first: "one thing".to_owned() }, "{pieces}");
+            assert_eq!(tail.finish(), said);
+        }
+        let mut long = Tail::default();
+        long.hear(&[b'x'; 2000]);
+        long.hear(&[b'x'; 2000]);
+        assert_eq!((long.complaints().lines, long.complaints().first.len()), (1, 512));
+        assert_eq!(Tail::default().complaints(), Complaints::default());
     }
 
     #[test]

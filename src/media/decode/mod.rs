@@ -28,6 +28,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use serde::{Deserialize, Serialize};
 
+use super::color::Note;
 use super::content::{Content, Reader};
 use super::error::MediaError;
 use super::format::{Format, SNIFF_LEN};
@@ -167,6 +168,15 @@ pub(crate) fn is_layer_opaque(
         return Ok(true);
     };
     stoppable(Format::Psd, cancel, || all_rows(alpha, cancel, |_, band| band.iter().all(|alpha| *alpha == u8::MAX)))
+}
+
+/// What is damaged of a picture that can be decoded all the same.
+pub(crate) fn damage(content: &Content, limits: &Limits, cancel: Cancel<'_>) -> Result<Vec<Note>, MediaError> {
+    let (Decoded { picture, pixels }, remarks) = decode(content, limits, cancel)?;
+    if let Pixels::Flow(rows) = pixels {
+        stoppable(picture.format, cancel, || all_rows(rows, cancel, |_, _| true))?;
+    }
+    Ok(picture.notes.into_iter().chain(remarks.notes()).filter(Note::is_damage).collect())
 }
 
 /// Whether something is so in all rows. It looks no further than to the first in which it is not.

@@ -9,6 +9,9 @@
 //! </ips>
 //! ```
 //!
+//! In XML each element inside of the outermost that has an attribute, or the name of an asset, is a row; one without a name is about
+//! nobody, as a row of a table whose first cell is empty. What stands inside of rows and between them is not read, but counted.
+//!
 //! An empty value takes a field away; fields that are not named stay. `newipsid`, or `new_vc_objectname`, renames. A cell in
 //! quotation marks may hold tabs and line breaks; a quotation mark in it is doubled. A file is in UTF-8, in UTF-16 with a byte
 //! order mark, or else in Windows-1252.
@@ -36,6 +39,8 @@ pub struct Row {
     pub fields: Vec<(String, String)>,
     /// Cells that say something, but stand under no name.
     pub nameless: usize,
+    /// What stands inside of an element of XML and says something: other elements, and text. Fields are attributes.
+    pub unread: usize,
 }
 
 /// Why a metadata file is refused.
@@ -341,16 +346,30 @@ struct Elements<B> {
     reader: Reader<Measured<B>>,
     /// The one that was read last.
     element: Vec<u8>,
-    depth: usize,
+    /// Whether each that is open was counted as something that is not read: once, for its attributes or for its text.
+    open: Vec<bool>,
+    /// The row whose element is open, and how many are open around it.
+    row: Option<(Row, usize)>,
+    /// Behind the one that was handed out.
+    next: Option<Row>,
+    /// What is not read, and stands in no row.
+    between: usize,
 }
+
+/// The outermost element holds the rows, whatever it says itself.
+const OUTERMOST: usize = 0;
 
 impl<B: BufRead> Elements<B> {
     fn open(text: B) -> Self {
-        Self { reader: Reader::from_reader(Measured { text, left: LONGEST_ROW }), element: Vec::new(), depth: 0 }
+        let reader = Reader::from_reader(Measured { text, left: LONGEST_ROW });
+        Self { reader, element: Vec::new(), open: Vec::new(), row: None, next: None, between: 0 }
     }
 
     fn row(&mut self, number: usize) -> Result<Option<Row>, SheetError> {
         loop {
+            if let Some(row) = self.next.take() {
+                return Ok(Some(Row { number, ..row }));
+            }
             self.element.clear();
             self.reader.get_mut().left = LONGEST_ROW;
             let event = self.reader.read_event_into(&mut self.element).map_err(|error| match error {
@@ -360,27 +379,77 @@ impl<B: BufRead> Elements<B> {
                 quick_xml::Error::Io(error) => SheetError::Io(io::Error::new(error.kind(), error)),
                 error => bad_xml(error),
             })?;
-            let element = match event {
+            let complete = match event {
                 Event::Start(element) => {
-                    self.depth += 1;
-                    element
+                    let said = said(&element)?;
+                    if self.open.len() == DEEPEST {
+                        return Err(SheetError::TooDeep { limit: DEEPEST });
+                    }
+                    self.begin(said)
                 }
-                Event::Empty(element) => element,
-                Event::End(_) => {
-                    self.depth = self.depth.saturating_sub(1);
-                    continue;
+                Event::Empty(element) => {
+                    let said = said(&element)?;
+                    let around = self.begin(said);
+                    let own = self.end();
+                    // Of a row that holds another one it is known now what it says.
+                    if around.is_some() {
+                        self.next = own;
+                        around
+                    } else {
+                        own
+                    }
+                }
+                Event::End(_) => self.end(),
+                Event::Text(text) if text.trim().is_empty() => None,
+                Event::CData(text) if text.trim().is_empty() => None,
+                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                    self.count_text();
+                    None
                 }
                 Event::DocType(_) => return Err(SheetError::DocumentType),
-                Event::Eof if self.depth > 0 => return Err(bad_xml("it ends before its elements do")),
+                Event::Eof if !self.open.is_empty() => return Err(bad_xml("it ends before its elements do")),
                 Event::Eof => return Ok(None),
-                _ => continue,
+                _ => None,
             };
-            if self.depth > DEEPEST {
-                return Err(SheetError::TooDeep { limit: DEEPEST });
+            if let Some(row) = complete {
+                return Ok(Some(Row { number, ..row }));
             }
-            if let Some(row) = xml_row(number, &element)? {
-                return Ok(Some(row));
+        }
+    }
+
+    /// Gives the row around a row that begins: it comes first, with what was counted of it until now.
+    fn begin(&mut self, Said { row, says_something }: Said) -> Option<Row> {
+        let depth = self.open.len();
+        let is_row = !row.asset.is_empty() || says_something && depth > OUTERMOST && self.row.is_none();
+        if is_row {
+            self.open.push(false);
+            return self.row.replace((row, depth)).map(|(around, _)| around);
+        }
+        self.open.push(says_something);
+        if let Some((row, _)) = &mut self.row {
+            row.unread += usize::from(says_something);
+        }
+        None
+    }
+
+    fn count_text(&mut self) {
+        let Some(is_counted) = self.open.last_mut() else { return };
+        if !std::mem::replace(is_counted, true) {
+            *self.row.as_mut().map_or(&mut self.between, |(row, _)| &mut row.unread) += 1;
+        }
+    }
+
+    /// Gives the row that ends here, or one without a name for what stands in none: values as elements of an element without
+    /// attributes.
+    fn end(&mut self) -> Option<Row> {
+        self.open.pop();
+        let depth = self.open.len();
+        match self.row.take_if(|(_, begun)| *begun == depth) {
+            Some((row, _)) => Some(row),
+            None if depth <= OUTERMOST + 1 && self.row.is_none() && self.between > 0 => {
+                Some(Row { unread: std::mem::take(&mut self.between), ..Row::new(0, String::new()) })
             }
+            None => None,
         }
     }
 }
@@ -414,22 +483,31 @@ impl<B: BufRead> BufRead for Measured<B> {
     }
 }
 
-/// Elements without the name of an asset hold others, or nothing of interest.
-fn xml_row(number: usize, element: &BytesStart<'_>) -> Result<Option<Row>, SheetError> {
-    let mut row = Row::new(number, String::new());
+/// What an element says in its attributes.
+struct Said {
+    /// Its number is that of its place in the file.
+    row: Row,
+    says_something: bool,
+}
+
+fn said(element: &BytesStart<'_>) -> Result<Said, SheetError> {
+    let (mut row, mut says_something) = (Row::new(0, String::new()), false);
     for (count, attribute) in element.attributes().enumerate() {
         check_fields(count + 1)?;
         let attribute = attribute.map_err(bad_xml)?;
         let name: &str = attribute.key.as_ref();
         check_name(name)?;
+        if name == "xmlns" || name.starts_with("xmlns:") {
+            continue;
+        }
+        says_something = true;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(bad_xml)?;
         match name {
             XML_NAME => row.asset = value.trim().to_owned(),
-            name if name == "xmlns" || name.starts_with("xmlns:") => {}
             name => row.add(name, value.into_owned(), XML_NEW_NAME),
         }
     }
-    Ok((!row.asset.is_empty()).then_some(row))
+    Ok(Said { row, says_something })
 }
 
 fn bad_xml(error: impl std::fmt::Display) -> SheetError {
@@ -438,7 +516,7 @@ fn bad_xml(error: impl std::fmt::Display) -> SheetError {
 
 impl Row {
     const fn new(number: usize, asset: String) -> Self {
-        Self { number, asset, new_name: None, fields: Vec::new(), nameless: 0 }
+        Self { number, asset, new_name: None, fields: Vec::new(), nameless: 0, unread: 0 }
     }
 
     fn add(&mut self, name: &str, value: String, new_name: &str) {
@@ -470,7 +548,7 @@ mod tests {
 
     fn row(number: usize, asset: &str, new_name: Option<&str>, fields: &[(&str, &str)]) -> Row {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Row { number, asset: asset.to_owned(), new_name: new_name.map(str::to_owned), fields, nameless: 0 }
+        Row { number, asset: asset.to_owned(), new_name: new_name.map(str::to_owned), fields, nameless: 0, unread: 0 }
     }
 
     #[test]
@@ -490,9 +568,44 @@ mod tests {
     fn rows_of_xml_files() {
         let text = r#"<?xml version="1.0"?><ips xmlns:dc="http://purl.org/dc/elements/1.1/">
             <ghw_object vc_objectname="mug" dc:subject="a &amp; b" new_vc_objectname="mug-2"/>
-            <ghw_object vc_objectname="jug" Note=""></ghw_object><other x="1"/></ips>"#;
+            <group><ghw_object vc_objectname="jug" Note=""></ghw_object></group><group/></ips>"#;
         let expected = [row(1, "mug", Some("mug-2"), &[("dc:subject", "a & b")]), row(2, "jug", None, &[("Note", "")])];
         assert_eq!(read(Form::Xml, text.as_bytes()).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_element_that_says_something_is_a_row_without_a_name_too() {
+        let found = |inside: &str| {
+            let text = format!("<ips version='1' xmlns:dc='dc'>{inside}<o vc_objectname='last'/></ips>");
+            let rows = read(Form::Xml, text.as_bytes()).unwrap();
+            let numbers: Vec<usize> = rows.iter().map(|row| row.number).collect();
+            assert_eq!(numbers, (1..=rows.len()).collect::<Vec<_>>(), "{inside}");
+            rows.into_iter().map(|row| (row.asset, row.fields.len(), row.unread)).collect::<Vec<_>>()
+        };
+        for (inside, expected) in [
+            ("<o dc:subject='lost'/>", vec![("", 1, 0)]),
+            ("<o vc_objectname=''/>", vec![("", 0, 0)]),
+            ("<o name='x'></o>", vec![("", 1, 0)]),
+            ("<o/><o xmlns:a='a'/><group> <!-- no --> </group>", vec![]),
+            // Values as elements.
+            ("<o><vc_objectname>mug</vc_objectname><x>a &amp; b</x><y/></o>", vec![("", 0, 2)]),
+            ("<o vc_objectname='mug'><x>a</x><y z='1'>b</y><z/><![CDATA[c]]></o>", vec![("mug", 0, 3)]),
+            ("<o vc_objectname='mug'>text &lt; <b/>and more</o>", vec![("mug", 0, 1)]),
+            // A row in a row.
+            ("<o vc_objectname='a'>x<o vc_objectname='b' x=''>y</o></o>", vec![("a", 0, 1), ("b", 1, 1)]),
+            ("<o vc_objectname='a'><o vc_objectname='b'/><p>y</p></o>", vec![("a", 0, 0), ("b", 0, 0), ("", 0, 1)]),
+        ] {
+            let last = ("last", 0, 0);
+            let expected: Vec<_> = expected
+                .into_iter()
+                .chain([last])
+                .map(|(name, fields, unread)| (name.to_owned(), fields, unread))
+                .collect();
+            assert_eq!(found(inside), expected, "{inside}");
+        }
+        // What stands in the outermost is told at its end.
+        let rows = read(Form::Xml, b"<ips>text</ips>").unwrap();
+        assert_eq!(rows, [Row { unread: 1, ..row(1, "", None, &[]) }]);
     }
 
     #[test]

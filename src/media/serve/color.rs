@@ -276,7 +276,7 @@ impl Colors {
 
 fn inks_as_srgb(inks: Vec<u8>, profile: Option<&[u8]>, blacks: Blacks) -> Result<(Vec<u8>, Option<Note>), MediaError> {
     let converter = Converter::to_srgb(Layout::Cmyk, profile, (None, blacks));
-    let note = converter.notes.iter().find(|note| **note == Note::CmykByFormula).copied();
+    let note = converter.notes.iter().find(|note| **note == Note::CmykByFormula).cloned();
     Ok((converter.apply(Layout::Cmyk, inks.into())?.into_owned(), note))
 }
 

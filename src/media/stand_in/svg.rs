@@ -6,20 +6,22 @@
 //!
 //! Nothing is loaded from anywhere: pictures inside the file are drawn, pictures elsewhere are left out, and no entity, style sheet
 //! or `use` leads out of the file. Text is set in the fonts of the system, which the child may read; in the place of a font that is not
-//! there comes the one that is nearest in slant and weight.
+//! there comes the one that is nearest in slant and weight. What else is left out is told, too.
 
-use std::collections::BTreeSet;
+mod left_out;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::{Database, ID, Style};
+use resvg::usvg::roxmltree::{self, Document, ParsingOptions};
 use resvg::usvg::{self, Font, FontFamily, FontResolver, FontStyle, ImageHrefResolver, Tree};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,7 @@ use super::super::format::Format;
 use super::super::limits::Limits;
 use super::super::memory::read_at_most;
 use super::{StandIn, StandInError, StandInLimits};
+use left_out::Watch;
 
 /// What the other side of the fence knows this work by.
 pub(crate) const NAME: &str = "resvg";
@@ -54,17 +57,20 @@ struct Orders {
 /// What the child says.
 #[derive(Debug, Serialize, Deserialize)]
 enum Said {
-    Drawn(BTreeSet<Remark>),
+    Drawn(Vec<Remark>),
     TooLarge { width: u64, height: u64 },
     Unusable(String),
 }
 
 /// What is not as the file would have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Remark {
     NoFonts,
     OtherFont,
     OutsideLeftOut,
+    /// In words.
+    NotDrawn(String),
+    MoreNotDrawn(u32),
 }
 
 impl From<Remark> for Note {
@@ -73,6 +79,8 @@ impl From<Remark> for Note {
             Remark::NoFonts => Self::NoFonts,
             Remark::OtherFont => Self::OtherFont,
             Remark::OutsideLeftOut => Self::OutsideLeftOut,
+            Remark::NotDrawn(what) => Self::NotDrawn(what),
+            Remark::MoreNotDrawn(count) => Self::MoreNotDrawn(count),
         }
     }
 }
@@ -159,11 +167,17 @@ fn drawn(orders: &Orders) -> io::Result<Said> {
         Ok(text) => text,
         Err(why) => return Ok(Said::Unusable(why.to_string())),
     };
-    let remarks = Mutex::default();
-    let tree = match Tree::from_str(&text, &options(&remarks, &text)) {
+    left_out::listen()?;
+    let watch = Watch::new(&limits);
+    let document = match document(&text) {
+        Ok(document) => document,
+        Err(error) => return Ok(Said::Unusable(error.to_string())),
+    };
+    let tree = match Tree::from_xmltree(&document, &options(&watch, &text)) {
         Ok(tree) => tree,
         Err(error) => return Ok(Said::Unusable(complaint(&error))),
     };
+    watch.look(&document, false);
     let size = tree.size().to_int_size();
     let (width, height) = (size.width(), size.height());
     if check(width.into(), height.into(), &limits).is_err() {
@@ -175,7 +189,12 @@ fn drawn(orders: &Orders) -> io::Result<Said> {
     let fit = Transform::from_scale(width as f32 / tree.size().width(), height as f32 / tree.size().height());
     resvg::render(&tree, fit, &mut pixmap.as_mut());
     write(width, height, &pixmap.take_demultiplied())?;
-    Ok(Said::Drawn(remarks.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    Ok(Said::Drawn(watch.into_remarks(left_out::heard())))
+}
+
+/// As resvg itself reads one.
+fn document(text: &str) -> Result<Document<'_>, roxmltree::Error> {
+    Document::parse_with_options(text, ParsingOptions { allow_dtd: true, ..ParsingOptions::default() })
 }
 
 fn complaint(error: &usvg::Error) -> String {
@@ -233,14 +252,8 @@ fn encoding(bytes: &[u8]) -> &'static encoding_rs::Encoding {
     declared().unwrap_or(encoding_rs::UTF_8)
 }
 
-type Remarks = Mutex<BTreeSet<Remark>>;
-
-fn note(remarks: &Remarks, remark: Remark) {
-    remarks.lock().unwrap_or_else(PoisonError::into_inner).insert(remark);
-}
-
 /// `text` is the document.
-fn options<'a>(remarks: &'a Remarks, text: &str) -> usvg::Options<'a> {
+fn options<'a>(watch: &'a Watch, text: &str) -> usvg::Options<'a> {
     let options = usvg::Options::default();
     // What is set in the font of whoever draws it has the font that it asks for.
     let named = FontFamily::Named(options.font_family.clone());
@@ -248,14 +261,14 @@ fn options<'a>(remarks: &'a Remarks, text: &str) -> usvg::Options<'a> {
     usvg::Options {
         dpi: DENSITY,
         image_href_resolver: ImageHrefResolver {
-            resolve_data: ImageHrefResolver::default_data_resolver(),
+            resolve_data: Box::new(|called, data, options| watch.embedded(called, data, options)),
             resolve_string: Box::new(|_, _| {
-                note(remarks, Remark::OutsideLeftOut);
+                watch.remark(Remark::OutsideLeftOut);
                 None
             }),
         },
         font_resolver: FontResolver {
-            select_font: Box::new(move |font, fonts| select(font, fonts, usual.as_ref(), remarks)),
+            select_font: Box::new(move |font, fonts| select(font, fonts, usual.as_ref(), watch)),
             select_fallback: FontResolver::default_fallback_selector(),
         },
         ..options
@@ -263,12 +276,12 @@ fn options<'a>(remarks: &'a Remarks, text: &str) -> usvg::Options<'a> {
 }
 
 /// The face for a piece of text. Fonts are looked for when the first is needed. `usual` is what text has that names none.
-fn select(font: &Font, fonts: &mut Arc<Database>, usual: Option<&FontFamily>, remarks: &Remarks) -> Option<ID> {
+fn select(font: &Font, fonts: &mut Arc<Database>, usual: Option<&FontFamily>, watch: &Watch) -> Option<ID> {
     if fonts.is_empty() {
         Arc::make_mut(fonts).load_system_fonts();
     }
     if fonts.is_empty() {
-        note(remarks, Remark::NoFonts);
+        watch.remark(Remark::NoFonts);
         return None;
     }
     let is_there = |family: &FontFamily| match family {
@@ -277,7 +290,7 @@ fn select(font: &Font, fonts: &mut Arc<Database>, usual: Option<&FontFamily>, re
         _ => true,
     };
     if !font.families().iter().any(is_there) {
-        note(remarks, Remark::OtherFont);
+        watch.remark(Remark::OtherFont);
     }
     FontResolver::default_font_selector()(font, fonts).or_else(|| nearest(font, fonts))
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::{INPUT, SHORT, Track, VideoError, VideoLimits, complaint, ffmpeg, fit};
+use super::{Complaints, INPUT, SHORT, Track, VideoError, VideoLimits, complaint, complaints, ffmpeg, fit};
 use crate::media::child::{ChildError, Folder, Launcher};
 use crate::media::decode::Cancel;
 use crate::media::memory::read_at_most;
@@ -17,6 +17,7 @@ pub struct Frame {
     pub jpeg: Vec<u8>,
     pub width: u32,
     pub height: u32,
+    pub complaints: Option<Complaints>,
 }
 
 /// The frame that is shown `at` milliseconds after the start, its longer side at most `side` pixels. A time at which
@@ -35,8 +36,9 @@ pub fn frame(
     // A frame begins before the time at which it is shown: the last one is not found behind its beginning.
     let length = track.frame_rate.map_or(1000, |rate| (1000.0 / rate).ceil().min(1000.0) as u64);
     for at in [at, at.saturating_sub(length), 0] {
-        if let Some(jpeg) = take(launcher, source, track, at, (width, height), &folder, limits, cancel)? {
-            return Ok(Frame { jpeg, width, height });
+        let taken = take(launcher, source, track, at, (width, height), &folder, limits, cancel)?;
+        if let Some((jpeg, complaints)) = taken {
+            return Ok(Frame { jpeg, width, height, complaints });
         }
     }
     Err(VideoError::Unreadable("it has no frame that could be shown".to_owned()))
@@ -52,7 +54,7 @@ fn take(
     folder: &Folder,
     limits: &VideoLimits,
     cancel: Cancel<'_>,
-) -> Result<Option<Vec<u8>>, VideoError> {
+) -> Result<Option<(Vec<u8>, Option<Complaints>)>, VideoError> {
     const NAME: &str = "frame.jpg";
     let tool = ffmpeg(limits, SHORT)
         .arguments(["-ss", &format!("{}.{:03}", at / 1000, at % 1000)])
@@ -63,12 +65,13 @@ fn take(
         .arguments(["-map", &format!("0:{}", track.index), "-frames:v", "1", "-an"])
         .arguments(["-vf", &format!("scale={width}:{height}:flags=lanczos:out_range=full,setsar=1,format=yuvj444p")])
         .arguments(["-c:v", "mjpeg", "-q:v", "3", "-f", "image2", "-update", "1", "-y", NAME]);
-    match launcher.run(tool, folder, cancel) {
-        Ok(_) => {}
+    let complaints = match launcher.run(tool, folder, cancel) {
+        Ok(said) => complaints(&said.complaints),
         Err(ChildError::Failed { said, .. }) => return Err(VideoError::Unreadable(complaint(&said))),
         Err(error) => return Err(error.into()),
-    }
+    };
     // Behind the last frame nothing is written, and nothing is complained of.
     let frame = File::open(folder.path().join(NAME)).and_then(|mut file| read_at_most(&mut file, LARGEST + 1));
-    Ok(frame.ok().filter(|jpeg| (1..=LARGEST).contains(&(jpeg.len() as u64))))
+    let jpeg = frame.ok().filter(|jpeg| (1..=LARGEST).contains(&(jpeg.len() as u64)));
+    Ok(jpeg.map(|jpeg| (jpeg, complaints)))
 }

@@ -8,14 +8,16 @@
 mod frame;
 mod probe;
 mod rendition;
+mod wholeness;
 
 use std::time::Duration;
 
-use super::child::{ChildError, Tool};
+use super::child::{self, ChildError, Tool};
 
 pub use frame::frame;
 pub use probe::{Probe, Track, probe};
 pub use rendition::{Encoding, Profile, Rendition, SEGMENT_SECONDS, STREAM_FILE, encode};
+pub use wholeness::{MOST_PARTS, State, Wholeness, wholeness};
 
 /// What the tools may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,8 @@ const SHORT: Duration = Duration::from_mins(2);
 fn ffmpeg(limits: &VideoLimits, wall: Duration) -> Tool {
     let cpu = wall.saturating_mul(u32::try_from(limits.threads).unwrap_or(u32::MAX).max(1));
     let limits = super::child::Limits { wall, cpu, memory: limits.memory, file: limits.file, output: 16 << 20 };
-    Tool::installed("ffmpeg", "ffmpeg", limits).arguments(["-nostdin", "-hide_banner", "-loglevel", "error"])
+    // What is said again and again counts as often.
+    Tool::installed("ffmpeg", "ffmpeg", limits).arguments(["-nostdin", "-hide_banner", "-loglevel", "repeat+error"])
 }
 
 /// Containers that hold their frames themselves. Formats that are lists of other files are not among them.
@@ -63,11 +66,24 @@ const CONTAINERS: &str =
 /// Arguments in front of an input: nothing but this file is opened.
 const INPUT: [&str; 4] = ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS];
 
+/// What a tool complained of although it came to its end: it makes something of what is damaged, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaints {
+    pub count: u64,
+    pub first: String,
+}
+
+fn complaints(said: &child::Complaints) -> Option<Complaints> {
+    (said.lines > 0).then(|| Complaints { count: said.lines, first: complaint(&said.first) })
+}
+
 /// What a tool said, without what is of no use to whoever sent the video.
 fn complaint(said: &str) -> String {
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason was given");
-    // Messages begin with the part that speaks, `[mov,mp4 @ 0x55…]`, and name the file in the store.
-    let line = line.split_once("] ").map_or(line, |(_, rest)| rest);
+    let mut line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason was given");
+    // Messages begin with the parts that speak, `[mov,mp4 @ 0x55…]`, and name the file in the store.
+    while let Some((_, rest)) = line.strip_prefix('[').and_then(|part| part.split_once("] ")) {
+        line = rest;
+    }
     let line = line.rsplit_once("/").map_or(line, |(_, rest)| rest.split_once(": ").map_or(rest, |(_, why)| why));
     line.chars().take(200).collect()
 }
@@ -116,6 +132,7 @@ mod tests {
                 "/data/blobs/ab/abcd: Invalid data found when processing input",
                 "Invalid data found when processing input",
             ),
+            ("[vist#0:0/h264 @ 0x55] [dec:h264 @ 0x56] Decoding error: Invalid data", "Decoding error: Invalid data"),
             ("", "no reason was given"),
         ] {
             assert_eq!(complaint(said), expected);

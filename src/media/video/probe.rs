@@ -18,6 +18,8 @@ pub struct Probe {
     /// None in a file of sound.
     pub picture: Option<Track>,
     pub sound: Option<Sound>,
+    /// Of all streams.
+    pub codecs: Vec<String>,
 }
 
 /// The moving picture.
@@ -122,6 +124,7 @@ fn read(answer: &[u8]) -> Result<Probe, VideoError> {
         duration: duration.and_then(milliseconds),
         bit_rate: container.and_then(|format| format.bit_rate.as_deref()?.parse().ok()),
         picture: picture.and_then(track),
+        codecs: answer.streams.iter().filter_map(|stream| stream.codec_name.clone()).collect(),
         sound: sound.map(|stream| Sound { index: stream.index, codec: codec(stream) }),
     })
 }
@@ -191,6 +194,7 @@ mod tests {
         assert_eq!((picture.index, picture.width, picture.height), (2, 576, 1047));
         assert!((picture.frame_rate.unwrap() - 29.97).abs() < 0.001);
         assert_eq!(found.sound.unwrap().index, 1);
+        assert_eq!(found.codecs, ["mjpeg", "aac", "h264"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{INPUT, Probe, VideoError, VideoLimits, complaint, ffmpeg, fit};
+use super::{Complaints, INPUT, Probe, VideoError, VideoLimits, complaint, complaints, ffmpeg, fit};
 use crate::media::child::{ChildError, Folder, Launcher};
 use crate::media::decode::Cancel;
 
@@ -61,6 +61,7 @@ pub struct Rendition {
     pub peak_bit_rate: u64,
     /// Names of the codecs (RFC 6381).
     pub codecs: String,
+    pub complaints: Option<Complaints>,
 }
 
 /// Makes a rendition of the video at `source`, an absolute path, in `folder`. `progress` hears fractions from 0 to 1. Blocks.
@@ -103,7 +104,7 @@ pub fn encode(
         .arguments(["-hls_segment_type", "fmp4", "-hls_flags", "single_file"])
         .arguments(["-hls_segment_filename", STREAM_FILE, "-y", PLAYLIST]);
     let duration = probe.duration;
-    launcher
+    let said = launcher
         .run_with_lines(tool, folder, cancel, &mut |line| {
             if let Some(fraction) = fraction(line, duration) {
                 progress(fraction);
@@ -129,6 +130,7 @@ pub fn encode(
         duration: segments.duration,
         peak_bit_rate: segments.peak_bit_rate,
         codecs,
+        complaints: complaints(&said.complaints),
     })
 }
 
