@@ -738,7 +738,9 @@ fn published_files_on_a_disk_that_does_not_answer_hold_up_no_start_and_no_comman
     place.draw("again/sandal.png", 130);
     let upload =
         ["submit", "--kind", "uploadDirectory", "--company", "Acme", "--user", "ada@acme.example", "--dir", "again"];
-    place.run(&[&upload[..], &["--wait"]].concat()).ok();
+    // It says why it waits: the others keep their slots until they give up.
+    let again = place.run(&[&upload[..], &["--wait"]].concat());
+    assert_eq!(again.code, Some(0), "{}{}", again.out, again.err);
     let silent =
         || place.sql("SELECT group_concat(DISTINCT params) FROM log_detail WHERE params LIKE '%has not answered%'");
     let is_told =

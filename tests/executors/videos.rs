@@ -470,12 +470,12 @@ async fn what_breaks_off_is_refused_and_the_good_master_stays() {
     assert_eq!((done.counters.success, done.counters.warning, done.counters.error), (count, 0, 0), "{}", done.text());
     let before = world.query(masters).await;
     // Parts end somewhere else.
-    put(&|film| film[..film.len() * 3 / 5 | 1].to_vec());
+    put(&|film| film[..(film.len() * 3 / 5) | 1].to_vec());
     let done = upload(&world, json!({})).await;
     let text = done.text();
     assert_eq!((done.counters.error, done.counters.success, done.counters.update), (count, 0, 0), "{text}");
     for (name, film) in &films {
-        let size = grouped(film.len() * 3 / 5 | 1);
+        let size = grouped((film.len() * 3 / 5) | 1);
         let expected = format!(
             "UploadError: {name} could not be processed: the file breaks off: it has {size} bytes, and should have "
         );

@@ -192,7 +192,7 @@ fn the_text_part_is_complete_and_in_order() {
 Summer shoot
 Done with errors
 
-The job ran to its end, but 1 file was not processed. The other 1,204 files are fine.
+The job ran to its end, but 1 file was not processed. The other 1,204 files were processed. There is 1 warning to look at as well.
 
   Processed           1,204
   Updated             0

@@ -146,7 +146,11 @@ fn holes_are_refused() {
             let mut bytes = whole.clone();
             bytes[from..to].fill(0);
             let refused = told(&shop, "hole", &bytes).unwrap_err();
-            assert!(refused.to_string().contains("nothing but zeros from byte"), "{name}: {refused}");
+            let refused = refused.to_string();
+            // Without its end a JPEG 2000 file is cut already.
+            let is_said =
+                refused.contains("nothing but zeros from byte") || refused.contains("before its last tile does");
+            assert!(is_said, "{name}: {refused}");
         }
     }
     let runs = shop.file("d.bmp");

@@ -37,8 +37,8 @@ pub fn frame(
     let length = track.frame_rate.map_or(1000, |rate| (1000.0 / rate).ceil().min(1000.0) as u64);
     for at in [at, at.saturating_sub(length), 0] {
         let taken = take(launcher, source, track, at, (width, height), &folder, limits, cancel)?;
-        if let Some((jpeg, complaints)) = taken {
-            return Ok(Frame { jpeg, width, height, complaints });
+        if let Some(frame) = taken {
+            return Ok(frame);
         }
     }
     Err(VideoError::Unreadable("it has no frame that could be shown".to_owned()))
@@ -54,7 +54,7 @@ fn take(
     folder: &Folder,
     limits: &VideoLimits,
     cancel: Cancel<'_>,
-) -> Result<Option<(Vec<u8>, Option<Complaints>)>, VideoError> {
+) -> Result<Option<Frame>, VideoError> {
     const NAME: &str = "frame.jpg";
     let tool = ffmpeg(limits, SHORT)
         .arguments(["-ss", &format!("{}.{:03}", at / 1000, at % 1000)])
@@ -73,5 +73,5 @@ fn take(
     // Behind the last frame nothing is written, and nothing is complained of.
     let frame = File::open(folder.path().join(NAME)).and_then(|mut file| read_at_most(&mut file, LARGEST + 1));
     let jpeg = frame.ok().filter(|jpeg| (1..=LARGEST).contains(&(jpeg.len() as u64)));
-    Ok(jpeg.map(|jpeg| (jpeg, complaints)))
+    Ok(jpeg.map(|jpeg| Frame { jpeg, width, height, complaints }))
 }

@@ -285,7 +285,7 @@ impl Walk<'_> {
                 (0, _) => self.bytes - at,
                 (1, Some(long)) if long >= 16 => long,
                 (1, None) => return Err(self.cut(at + 16)),
-                (2..8 | 1, _) => return Err(self.no_part(at)),
+                (1..8, _) => return Err(self.no_part(at)),
                 (size, _) => size,
             };
             // What somebody appended to a film is no reason to refuse it.

@@ -409,13 +409,18 @@ fn head(header: &Header) -> Option<(Vec<u8>, Vec<u8>)> {
     before.extend([0xff, SEQUENTIAL, 0, 8 + 3 * count, header.depth]);
     let mut after = header.width.to_be_bytes().to_vec();
     after.push(count);
-    for component in &header.components {
+    // The decoder takes names for colours, whatever goes before them.
+    let ids: Vec<u8> = match header.is_rgb() {
+        true => header.components.iter().map(|component| component.id).collect(),
+        false => (1..=count).collect(),
+    };
+    for (component, id) in header.components.iter().zip(&ids) {
         let factors = if count == 1 { 0x11 } else { component.across << 4 | component.down };
-        after.extend([component.id, factors, component.quantization]);
+        after.extend([*id, factors, component.quantization]);
     }
     after.extend([0xff, SOS, 0, 6 + 2 * count, count]);
-    for (part, component) in header.scan.iter().zip(&header.components) {
-        after.extend([component.id, part.mean_code << 4 | part.rest_code & 0x0f]);
+    for (part, id) in header.scan.iter().zip(ids) {
+        after.extend([id, part.mean_code << 4 | part.rest_code & 0x0f]);
     }
     after.extend([0, 63, 0]);
     Some((before, after))

@@ -406,13 +406,11 @@ fn reference(name: &str, href: &str, ids: &HashSet<&str>, is_nested: bool, found
         None if refers && !href.is_empty() => {
             found.tell(format!("<{name}> refers to something outside of the file: {href}"));
         }
-        None if is_picture && is_data(href) => {
-            if !can_be_decoded(href) {
-                found.tell("an embedded picture is no base64, and was left out");
-            }
+        None if is_picture && is_data(href) && !can_be_decoded(href) => {
+            found.tell("an embedded picture is no base64, and was left out");
         }
         // In the outer document the resolver of such addresses tells of it.
-        None if is_picture && is_nested => found.remark(Remark::OutsideLeftOut),
+        None if is_picture && is_nested && !is_data(href) => found.remark(Remark::OutsideLeftOut),
         None => {}
     }
 }
