@@ -208,7 +208,12 @@ fn keeps_promise(workshop: &Workshop, blob: &str, extension: &str, format: Forma
     let has_signature = !matches!(format.family(), Family::Text) && !matches!(format, Format::Unknown | Format::Fxg);
     let holds =
         if has_signature { Holds::Other(format) } else { Holds::Nothing(pictures::nothing_in(&workshop.blobs, blob)?) };
-    let is_certain = matches!(holds, Holds::Nothing(Nothing::Zeros | Nothing::Pointer | Nothing::WebPage));
+    // Some formats begin with some zeros, but not with thousands.
+    let is_certain = match holds {
+        Holds::Nothing(Nothing::Zeros) => pictures::is_blank(&workshop.blobs, blob)?,
+        Holds::Nothing(nothing) => matches!(nothing, Nothing::Pointer | Nothing::WebPage),
+        Holds::Other(_) => false,
+    };
     let vague = recognize::vague_promise(extension).filter(|_| is_certain);
     match recognize::broken_promise(extension, format).or(vague) {
         Some(promise) => Err(Unmade::Refused(reason::not_as_named(promise, extension, holds))),

@@ -69,8 +69,14 @@ pub(super) fn read(source: Source<'_>) -> Result<(Header, Vec<Record>), MediaErr
         Some(end) => entries(&mut file, &header, end)?,
         None => Vec::new(),
     };
-    let records = arranged(entries);
-    let records = records.ok_or_else(|| MediaError::truncated(format, "a group of layers has no end"))?;
+    let (records, is_balanced) = arranged(entries);
+    // What follows its number in the record of a group's edge was filled up with zeros, so that it reads as a layer.
+    if let Some((last, others)) = records.split_last().filter(|(_, others)| !is_balanced && !others.is_empty())
+        && last.layer.id.is_none()
+        && others.iter().all(|record| record.layer.id.is_some())
+    {
+        return Err(MediaError::truncated(format, "a group of layers has no end"));
+    }
     Ok((header, records))
 }
 
@@ -333,8 +339,8 @@ fn text(block: &[u8]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Puts layers into their groups, and numbers them. None if a group has no upper edge.
-fn arranged(entries: Vec<Entry>) -> Option<Vec<Record>> {
+/// Puts layers into their groups, and numbers them. Says whether each group has both edges.
+fn arranged(entries: Vec<Entry>) -> (Vec<Record>, bool) {
     // A group is known from its upper edge, which comes last.
     let mut open: Vec<usize> = Vec::new();
     let mut records: Vec<Record> = Vec::new();
@@ -364,5 +370,5 @@ fn arranged(entries: Vec<Entry>) -> Option<Vec<Record>> {
             }
         }
     }
-    open.is_empty().then_some(records)
+    (records, open.is_empty())
 }
