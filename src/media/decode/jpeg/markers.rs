@@ -108,8 +108,8 @@ impl Header {
     /// The segments that pixels depend on beside codes, frame and scan.
     pub fn tables(&self) -> Vec<u8> {
         let mut segments = Vec::new();
-        let counts = !self.adobe.is_empty() && !(self.has_jfif && self.components.len() == 3);
-        let adobe = counts.then_some((APP14, &self.adobe));
+        let is_overruled = self.has_jfif && self.components.len() == 3;
+        let adobe = Some((APP14, &self.adobe)).filter(|(_, marker)| !marker.is_empty() && !is_overruled);
         for (code, body) in self.quantization.values().map(|table| (DQT, table)).chain(adobe) {
             segments.extend([0xff, code]);
             segments.extend((body.len() as u16 + 2).to_be_bytes());
