@@ -9,7 +9,7 @@
 //!
 //! The login of a SOAP request stands inside of its body, so that whoever sends one is a stranger until the whole of it has
 //! been read. What does not fit waits a while for others to end. A stranger need not wait for those who hold more than it
-//! does: of the address that holds most ([`ranking`](super::ranking)), the connection that holds most, and of that the
+//! does: of the site that holds most ([`ranking`](super::ranking)), the connection that holds most, and of that the
 //! largest request, gives way, and is told to try again. So neither a few that send much, or slowly, nor thousands that send
 //! little, on hundreds of connections of HTTP/2, shut out who has one request to make.
 //!
@@ -312,7 +312,7 @@ impl State {
     }
 
     /// The request that is to give way to this one, if it is to hold so many more: the largest of the connection that holds
-    /// most, of the address that does. None if the one who asks would then itself hold no less, by address if that is another,
+    /// most, of the site that does. None if the one who asks would then itself hold no less, by site if that is another,
     /// or else by connection, or else by request.
     fn greediest(&self, sender: Sender, id: u64, more: u64) -> Option<(Sender, u64)> {
         let (most, site) = self.sites.greediest(&())?;

@@ -244,11 +244,9 @@ impl State {
             may_go.then_some((count, of_network, is_stranger, member.is_idle(), Reverse(*id)))
         });
         let (count, of_network, _, _, Reverse(id)) = counted.max()?;
+        // Of neighbours neither has more than the other by their site, but perhaps by their networks.
         let is_neighbour = self.members.get(&id).is_some_and(|member| site(member.network) == site(network));
-        let remains = match is_neighbour {
-            true => of_network > self.of_network(network) + 1,
-            false => count > self.of_site(network) + 1,
-        };
+        let remains = count > self.of_site(network) + 1 || is_neighbour && of_network > self.of_network(network) + 1;
         remains.then_some(id)
     }
 }
@@ -352,7 +350,7 @@ impl Table {
             idle,
             left_out,
             "all connections of server.max_connections are open: the one without a request for longest makes room for a new \
-             one, or one of the address that has most of them; where neither can, only supervision and administrators are answered"
+             one, or one of the site or user with most of them; where neither can, only supervision and administrators are answered"
         );
     }
 
@@ -682,6 +680,17 @@ mod tests {
         // Among its own networks each counts for itself.
         let next = party.comes_from(&address(9), 20).unwrap();
         assert!(next.visit().is_reserved() && others.iter().all(|other| !other.is_closed()));
+    }
+
+    /// Who shares an address with a user of many has not what that user has.
+    #[test]
+    fn a_neighbour_of_one_user_is_let_in() {
+        let party = Party::of(8);
+        let address = |at: u64| format!("203.0.113.{at}");
+        let taken: Vec<_> = (0..8).map(|at| party.comes_from(&address(at), at).unwrap()).collect();
+        taken.iter().for_each(|place| place.visit().let_in(&caller(false)).unwrap());
+        let _requests: Vec<Request> = taken.iter().map(Place::begin).collect();
+        assert!(!party.comes_from(&address(0), 20).unwrap().visit().is_reserved());
     }
 
     fn one_user_keeps_a_quarter(addresses: usize) {
