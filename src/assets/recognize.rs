@@ -77,17 +77,12 @@ fn promise(extension: &str) -> Option<Promise> {
 }
 
 /// What the name of a file (its extension in lower case, without the dot) promises in vain: a picture, a document or a film, while
-/// the content is of no format that has a mark, or of one that shows nothing. Films of packets share their extension with programs, and FXG may say late what it is.
+/// the content is of no format that has a mark. What is packed has one, but is as a careless server sends an error page. Films of
+/// packets share their extension with programs, and FXG may say late what it is.
 pub fn broken_promise(extension: &str, format: Format) -> Option<Promise> {
     let is_text = format.family() == Family::Text || format == Format::Fxg;
     let is_nothing = format == Format::Unknown || is_text && !matches!(extension, "ts" | "mts" | "fxg");
-    let promise = promise(extension)?;
-    let is_another = match promise {
-        // What is packed, a sound or a font is none, though it can be told; and InDesign packs a kind of its documents.
-        Promise::Picture | Promise::Document => format.family() == Family::Other && extension != "idml",
-        Promise::Film => matches!(format, Format::Gz | Format::Zip | Format::Tar | Format::Font),
-    };
-    (is_nothing || is_another).then_some(promise)
+    if is_nothing || format == Format::Gz { promise(extension) } else { None }
 }
 
 /// What a name promises whose files cannot be told by their content: it is broken by what certainly is nothing of the kind.
@@ -174,13 +169,8 @@ mod tests {
             ("ts", Format::Text, None),
             ("fxg", Format::Xml, None),
             ("jpg", Format::Png, None),
-            ("jpg", Format::Pdf, None),
-            ("jpg", Format::Video, None),
+            ("jpg", Format::Zip, None),
             ("jpg", Format::Gz, Some(Promise::Picture)),
-            ("tif", Format::Zip, Some(Promise::Picture)),
-            ("pdf", Format::Audio, Some(Promise::Document)),
-            ("idml", Format::Zip, None),
-            ("mp4", Format::Audio, None),
             ("mp4", Format::Gz, Some(Promise::Film)),
             ("apng", Format::Unknown, Some(Promise::Picture)),
             ("hdr", Format::Text, Some(Promise::Picture)),

@@ -386,11 +386,6 @@ pub fn nothing_in(blobs: &Blobs, blob: &str) -> Result<Nothing, BlobError> {
     Ok(media::nothing(&head(blobs.read(blob)?).map_err(BlobError::Source)?))
 }
 
-/// Whether a stored file begins with nothing but zeros for as far as formats are told by.
-pub fn is_blank(blobs: &Blobs, blob: &str) -> Result<bool, BlobError> {
-    Ok(head(blobs.read(blob)?).map_err(BlobError::Source)?.iter().all(|byte| *byte == 0))
-}
-
 fn head(file: File) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(media::SNIFF_LEN);
     file.take(media::SNIFF_LEN as u64).read_to_end(&mut head)?;

@@ -205,20 +205,18 @@ fn make(
 
 /// Refuses what is nothing of what its name says.
 fn keeps_promise(workshop: &Workshop, blob: &str, extension: &str, format: Format) -> Result<(), Unmade> {
-    let has_signature = !matches!(format.family(), Family::Text) && !matches!(format, Format::Unknown | Format::Fxg);
-    let holds =
-        if has_signature { Holds::Other(format) } else { Holds::Nothing(pictures::nothing_in(&workshop.blobs, blob)?) };
-    // Some formats begin with some zeros, but not with thousands.
-    let is_certain = match holds {
-        Holds::Nothing(Nothing::Zeros) => pictures::is_blank(&workshop.blobs, blob)?,
-        Holds::Nothing(nothing) => matches!(nothing, Nothing::Pointer | Nothing::WebPage),
-        Holds::Other(_) => false,
+    let broken = recognize::broken_promise(extension, format);
+    let vague = recognize::vague_promise(extension);
+    let Some(promise) = broken.or(vague) else { return Ok(()) };
+    let holds = match format {
+        Format::Gz => Holds::Other(format),
+        _ => Holds::Nothing(pictures::nothing_in(&workshop.blobs, blob)?),
     };
-    let vague = recognize::vague_promise(extension).filter(|_| is_certain);
-    match recognize::broken_promise(extension, format).or(vague) {
-        Some(promise) => Err(Unmade::Refused(reason::not_as_named(promise, extension, holds))),
-        None => Ok(()),
+    let is_certain = matches!(holds, Holds::Nothing(Nothing::OnlyZeros | Nothing::Pointer | Nothing::WebPage));
+    if broken.is_none() && !is_certain {
+        return Ok(());
     }
+    Err(Unmade::Refused(reason::not_as_named(promise, extension, holds)))
 }
 
 /// What a stored file says about itself.

@@ -58,7 +58,7 @@ pub fn not_as_named(promise: Promise, extension: &str, holds: Holds) -> Message 
         Promise::Film => "film",
     };
     let (holds, format) = match holds {
-        Holds::Nothing(Nothing::Zeros) => ("zeros", ""),
+        Holds::Nothing(Nothing::OnlyZeros | Nothing::Zeros) => ("zeros", ""),
         Holds::Nothing(Nothing::Pointer) => ("pointer", ""),
         Holds::Nothing(Nothing::WebPage) => ("page", ""),
         Holds::Nothing(Nothing::Text) => ("text", ""),

@@ -571,6 +571,9 @@ fn root_element(mut text: &str) -> Option<&str> {
 /// What a file holds that is of no known format, as far as its beginning tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nothing {
+    /// As far as formats are told by.
+    OnlyZeros,
+    /// Some, as other formats have them, and then something.
     Zeros,
     /// Git keeps the file elsewhere, and this is what says where.
     Pointer,
@@ -582,7 +585,7 @@ pub enum Nothing {
 pub fn nothing(head: &[u8]) -> Nothing {
     const ZEROS: usize = 64;
     if !head.is_empty() && head.iter().take(ZEROS).all(|byte| *byte == 0) {
-        return Nothing::Zeros;
+        return if head.iter().all(|byte| *byte == 0) { Nothing::OnlyZeros } else { Nothing::Zeros };
     }
     let Some(text) = readable(head) else { return Nothing::Unknown };
     let text = text.trim_start_matches('\u{feff}').trim_start();
