@@ -75,21 +75,11 @@ impl Marking {
         if !self.keeps(tx, company).await? {
             return set_marks(tx, company, &[part], &self.of_new(), true).await;
         }
-        sqlx::query(
-            "INSERT INTO publish_mark (asset_id, context_id, marked)
-             SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
-             ON CONFLICT (asset_id, context_id) DO NOTHING",
-        )
-        .bind(part.0)
-        .bind(parent.0)
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::doing("mark a part as its asset"))
+        mark_as(tx, part, parent).await
     }
 
-    /// Marks a part that comes out of the trash because it is made again: as a new one, but where marks are kept it does not
-    /// come back to where somebody had unmarked it.
+    /// Marks a part that comes out of the trash because it is made again: by the order, which has [marked it](Self::mark_known), or,
+    /// where marks are kept, as a new one, but not where somebody had unmarked it.
     pub(super) async fn mark_returned(
         self,
         tx: &mut Transaction,
@@ -98,8 +88,7 @@ impl Marking {
         parent: AssetId,
     ) -> Result<(), StoreError> {
         if !self.keeps(tx, company).await? {
-            unmark(tx, &[part]).await?;
-            return self.mark_part(tx, company, part, parent).await;
+            return Ok(());
         }
         sqlx::query(
             "UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1
@@ -110,8 +99,23 @@ impl Marking {
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("unmark a part where its asset is not marked"))?;
-        self.mark_part(tx, company, part, parent).await
+        mark_as(tx, part, parent).await
     }
+}
+
+/// Marks a part wherever its parent is, and nobody has unmarked it.
+async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO publish_mark (asset_id, context_id, marked)
+         SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
+         ON CONFLICT (asset_id, context_id) DO NOTHING",
+    )
+    .bind(part.0)
+    .bind(parent.0)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("mark a part as its asset"))
 }
 
 /// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.
