@@ -580,13 +580,25 @@ archive-unpacked =
     }
 # $file (Text) archive
 # $count (Number) files that were found
-archive-cut-off = { $file } lacks its end: it may have had more than the { NUMBER($count) } files that were found.
+archive-cut-off =
+    { $count ->
+        [one] { $file } lacks its end: it may have had more than the 1 file that was found.
+       *[other] { $file } lacks its end: it may have had more than the { NUMBER($count) } files that were found.
+    }
 # $file (Text) archive
 # $count (Number) files that were found
-archive-followed = { $file } goes on behind its end, and what follows was not read: it may be damaged, or more than one archive. { NUMBER($count) } files were found before that.
+archive-followed =
+    { $count ->
+        [one] { $file } goes on behind its end, and what follows was not read: it may be damaged, or more than one archive. 1 file was found before that.
+       *[other] { $file } goes on behind its end, and what follows was not read: it may be damaged, or more than one archive. { NUMBER($count) } files were found before that.
+    }
 # $file (Text) archive
 # $count (Number) files that were found
-archive-filled = { $file } is filled up with more zeros than usual behind the { NUMBER($count) } files that were found: it may have been cut off, and have had more.
+archive-filled =
+    { $count ->
+        [one] { $file } is filled up with more zeros than usual behind the 1 file that was found: it may have been cut off, and have had more.
+       *[other] { $file } is filled up with more zeros than usual behind the { NUMBER($count) } files that were found: it may have been cut off, and have had more.
+    }
 # $file (Text) archive
 # $count (Number) names
 # $page (Text) code page

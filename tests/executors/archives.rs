@@ -399,7 +399,7 @@ async fn archives_that_lost_members_have_a_line() {
     let done = upload(&world).await;
     let log = done.text();
     for line in [
-        "UploadError: cut.tar lacks its end: it may have had more than the 1 files that were found.",
+        "UploadError: cut.tar lacks its end: it may have had more than the 1 file that was found.",
         "UploadError: hole.tar goes on behind its end",
         "UploadWarning: filled.tar is filled up with more zeros than usual",
         "UploadError: two.tar goes on behind its end",
