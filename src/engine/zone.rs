@@ -26,7 +26,7 @@ pub(super) async fn follow(shared: &Shared) -> Result<(), StoreError> {
     // The rules that a zone had before are not known: only the next fire time of each trigger is.
     let old = before.parse().ok().filter(|old| *old != zone);
     let triggers = store.local_triggers(now).await?;
-    let rezoned: Vec<Rezoned> = triggers.iter().filter_map(|trigger| trigger.next(old, zone, now)).collect();
+    let rezoned: Vec<Rezoned> = triggers.iter().filter_map(|trigger| rezoned(trigger, old, zone, now)).collect();
     let left_out: usize = rezoned.iter().map(|trigger| trigger.left_out.len()).sum();
     store.remember_zone(zone, offsets, rezoned, now).await?;
     tracing::info!(
@@ -37,31 +37,29 @@ pub(super) async fn follow(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-impl LocalTrigger {
-    /// What the new zone makes of it. One that cannot be read is found when it fires.
-    fn next(&self, old: Option<Tz>, zone: Tz, now: DateTime<Utc>) -> Option<Rezoned> {
-        let schedule = Schedule::parse(&self.exec_schedule).ok()?;
-        let comes = |at: &DateTime<Utc>| schedule.next_after(*at - TimeDelta::milliseconds(1), zone) == Some(*at);
-        let back: Vec<DateTime<Utc>> = self.left_out.iter().copied().filter(comes).collect();
-        let Some(from) = self.next_fire_at else {
-            // Its end was one of another zone, if that left out what comes here.
-            let to = *back.first()?;
-            tracing::warn!(job = %self.name, next = %to, "a schedule goes on that had come to its end in another zone");
-            return Some(Rezoned { job: self.id, from: None, to, left_out: Vec::new(), back });
-        };
-        let planned = std::iter::once(from).chain(old.into_iter().flat_map(|old| schedule.upcoming(from, old)));
-        let (to, left_out): (_, Vec<_>) = match schedule.next_after(now, zone) {
-            Some(to) => (to, planned.take_while(|at| *at < to).collect()),
-            None => {
-                let rest: Vec<_> = planned.skip(1).collect();
-                tracing::warn!(
-                    job = %self.name, due = %from, left_out = rest.len(),
-                    "a schedule has no firing in the new zone: it keeps the next one that it had in the old zone, and what was to \
-                     follow is left out"
-                );
-                (from, rest)
-            }
-        };
-        Some(Rezoned { job: self.id, from: Some(from), to, left_out, back })
-    }
+/// What the new zone makes of a trigger. One that cannot be read is found when it fires.
+fn rezoned(trigger: &LocalTrigger, old: Option<Tz>, zone: Tz, now: DateTime<Utc>) -> Option<Rezoned> {
+    let schedule = Schedule::parse(&trigger.exec_schedule).ok()?;
+    let comes = |at: &DateTime<Utc>| schedule.next_after(*at - TimeDelta::milliseconds(1), zone) == Some(*at);
+    let back: Vec<DateTime<Utc>> = trigger.left_out.iter().copied().filter(comes).collect();
+    let Some(from) = trigger.next_fire_at else {
+        // Its end was one of another zone, if that left out what comes here.
+        let to = *back.first()?;
+        tracing::warn!(job = %trigger.name, next = %to, "a schedule goes on that had come to its end in another zone");
+        return Some(Rezoned { job: trigger.id, from: None, to, left_out: Vec::new(), back });
+    };
+    let planned = std::iter::once(from).chain(old.into_iter().flat_map(|old| schedule.upcoming(from, old)));
+    let (to, left_out): (_, Vec<_>) = match schedule.next_after(now, zone) {
+        Some(to) => (to, planned.take_while(|at| *at < to).collect()),
+        None => {
+            let rest: Vec<_> = planned.skip(1).collect();
+            tracing::warn!(
+                job = %trigger.name, due = %from, left_out = rest.len(),
+                "a schedule has no firing in the new zone: it keeps the next one that it had in the old zone, and what was to \
+                 follow is left out"
+            );
+            (from, rest)
+        }
+    };
+    Some(Rezoned { job: trigger.id, from: Some(from), to, left_out, back })
 }

@@ -20,7 +20,7 @@ use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError};
 use crate::media::child::ChildError;
-use crate::media::video::{self, Encoding, Probe, State, VideoError, Wholeness};
+use crate::media::video::{self, Complaints, Encoding, Probe, State, VideoError, Wholeness};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, StreamFacts, VideoFacts};
 use crate::model::handle;
 use crate::model::id::{AssetId, PropertySetId};
@@ -127,6 +127,10 @@ fn remark(state: State) -> Result<Option<Message>, Unmade> {
     Err(Unmade::Refused(refused))
 }
 
+fn complained(code: &'static str, complaints: Complaints) -> Message {
+    Message::new(code).with("count", complaints.count).with("first", complaints.first)
+}
+
 fn filled_up(wholeness: Wholeness) -> Message {
     Message::new("reason-film-zeros-at-end").with("bytes", wholeness.zeros)
 }
@@ -163,9 +167,7 @@ fn thumbnail(
     let (side, limits) = (workshop.settings.media.thumbnail_side, workshop.settings.video_limits());
     let frame = video::frame(&workshop.launcher, source, picture, at, side, &limits, stop)?;
     let blob = workshop.blobs.store(&mut frame.jpeg.as_slice(), u64::MAX, stop)?;
-    let complaints = frame.complaints.map(|complaints| {
-        Message::new("reason-frame-complaints").with("count", complaints.count).with("first", complaints.first)
-    });
+    let complaints = frame.complaints.map(|complaints| complained("reason-frame-complaints", complaints));
     let thumbnail = Derived {
         role: DerivedRole::Thumbnail,
         blob: blob.id,
@@ -374,8 +376,7 @@ impl Work<'_> {
                 )
             }));
             lines.extend(complaints.map(|complaints| {
-                let video::Complaints { count, first } = complaints;
-                let why = Message::new("reason-film-complaints").with("count", count).with("first", first);
+                let why = complained("reason-film-complaints", complaints);
                 line(LogType::UploadWarning, Message::new("upload-warning").with("file", path).with("reason", why))
             }));
             let numbered = process::numbered(&format!("{wanted}.mp4"), &wanted, filed);
