@@ -69,6 +69,19 @@ room() {
     fi
 }
 
+# Most of what tests write lives for a second, and a disk takes longer for it than the tests themselves: it goes to
+# memory where that has room for it, and to the folder for temporary files otherwise.
+in_memory() {
+    local needed=$((6 * 1024 * 1024)) free memory
+    free=$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)
+    memory=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+    if [ -z "${TMPDIR:-}" ] && [ "${free:-0}" -gt "$needed" ] && [ "${memory:-0}" -gt $((2 * needed)) ]; then
+        TMPDIR=$(mktemp -d /dev/shm/prepress-tests.XXXXXX)
+        export TMPDIR
+        trap 'rm -rf "$TMPDIR"' EXIT
+    fi
+}
+
 [ "${1:-}" = --no-setup ] || set_up
 room
 # What is built once needs no files to build it faster a second time: they are as large as all the rest.
@@ -79,4 +92,5 @@ cargo fmt --check
 echo "== lints"
 cargo clippy --quiet --all-targets -- -D warnings
 echo "== tests"
+in_memory
 PREPRESS_TEST_PYTHON="$PWD/target/test-python/bin/python" cargo test

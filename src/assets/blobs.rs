@@ -715,8 +715,8 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let (folder, blobs) = opened();
         let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
-        let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
-        for target in [folder.path().join("out"), elsewhere.path().join("out")] {
+        let (on_disk, in_memory) = super::super::two_disks::folders();
+        for target in [&folder, &on_disk, &in_memory].map(|folder| folder.path().join("out")) {
             blobs.hand_out(&blob.id, &target, &|| false).unwrap();
             let (kept, out) = (fs::metadata(blobs.path(&blob.id).unwrap()).unwrap(), fs::metadata(&target).unwrap());
             assert_eq!((kept.nlink(), out.nlink()), (1, 1));

@@ -13,3 +13,5 @@ pub mod published;
 pub mod recognize;
 pub mod room;
 pub mod stamp;
+#[cfg(test)]
+mod two_disks;

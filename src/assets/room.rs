@@ -122,9 +122,7 @@ mod tests {
 
     #[test]
     fn folders_on_one_disk_are_told_once_with_where_it_is_mounted() {
-        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
-        let device = |path: &Path| fs::metadata(path).unwrap().dev();
-        assert_ne!(device(here.path()), device(there.path()), "the test wants two disks");
+        let (here, there) = super::super::two_disks::folders();
         let written = [
             Written { what: Use::Database, folder: here.path().to_owned() },
             Written { what: Use::Publish, folder: there.path().join("not/there/yet") },

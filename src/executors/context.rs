@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -133,20 +134,24 @@ impl Context {
     ///
     /// What contradicts the database (a constraint fails) would do so in every attempt. It costs this item and never the
     /// run: the item is committed as refused, with an error that says why.
-    pub async fn commit(
+    ///
+    /// Boxed, for every executor awaits it: see [`Store`].
+    pub fn commit(
         &self,
         item: Item,
         effect: Effect,
         report: impl FnOnce(&Applied) -> ItemReport + Send + 'static,
-    ) -> Result<Option<Applied>, Failure> {
-        let refusal = Refusal::of(&item, &effect);
-        let committed = self.store.commit_item(self.run.fence, item.0, effect, report, self.clock.now()).await;
-        match (committed, refusal) {
-            (Err(AttemptError::Store(error @ StoreError::Constraint { .. })), Some(refusal)) => {
-                self.refuse(refusal, &error).await
+    ) -> BoxFuture<'_, Result<Option<Applied>, Failure>> {
+        Box::pin(async move {
+            let refusal = Refusal::of(&item, &effect);
+            let committed = self.store.commit_item(self.run.fence, item.0, effect, report, self.clock.now()).await;
+            match (committed, refusal) {
+                (Err(AttemptError::Store(error @ StoreError::Constraint { .. })), Some(refusal)) => {
+                    self.refuse(refusal, &error).await
+                }
+                (committed, _) => Ok(committed?),
             }
-            (committed, _) => Ok(committed?),
-        }
+        })
     }
 
     async fn refuse(&self, refusal: Refusal, error: &StoreError) -> Result<Option<Applied>, Failure> {

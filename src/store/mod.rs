@@ -7,6 +7,7 @@
 pub mod effect;
 mod error;
 pub mod limit;
+mod migrations;
 pub mod numbers;
 mod open;
 pub mod peek;

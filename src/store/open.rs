@@ -16,11 +16,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 use super::jobs::finish::{Finish, Finished};
 use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::jobs::zone;
+use super::migrations::MIGRATIONS;
 use super::signal::Bell;
 use super::writer::{Transaction, Writer};
 use super::{Signals, Stats, StoreError, Unopened, rights, wal};
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// How long a writer of this process waits for one of another process (the command line beside the daemon).
 const BUSY: Duration = Duration::from_secs(20);
@@ -185,39 +184,42 @@ impl Store {
         self.zone
     }
 
+    // What these return is boxed: all of the store and all that works with it awaits them, and to prove of each such
+    // future anew that it may go to another thread took the compiler a quarter of its time.
+
     /// A connection that reads the last commit.
-    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.readers.acquire().await.map_err(StoreError::doing("get a connection"))
+    pub(super) fn reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+        acquired(&self.readers)
     }
 
     /// A connection for a question whose answer may be long, or may take long to find.
-    pub(super) async fn list_reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.lists.acquire().await.map_err(StoreError::doing("get a connection"))
+    pub(super) fn list_reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+        acquired(&self.lists)
     }
 
-    pub(super) async fn pulse(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.pulse.acquire().await.map_err(StoreError::doing("get a connection"))
+    pub(super) fn pulse(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+        acquired(&self.pulse)
     }
 
     /// Runs `work` in a transaction, together with whatever else waits, and answers after the commit. An error from
     /// `work` undoes what it did, and only that.
-    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    pub(super) fn write<T, E, F>(&self, work: F) -> BoxFuture<'_, Result<T, E>>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        self.writer.write(&[], work).await
+        Box::pin(self.writer.write(&[], work))
     }
 
     /// The same, and rings `bells` when it is committed, whether or not the caller still waits for the answer.
-    pub(super) async fn write_and_ring<T, E, F>(&self, bells: &'static [Bell], work: F) -> Result<T, E>
+    pub(super) fn write_and_ring<T, E, F>(&self, bells: &'static [Bell], work: F) -> BoxFuture<'_, Result<T, E>>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        self.writer.write(bells, work).await
+        Box::pin(self.writer.write(bells, work))
     }
 
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
@@ -240,6 +242,10 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn acquired(pool: &SqlitePool) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+    Box::pin(async { pool.acquire().await.map_err(StoreError::doing("get a connection")) })
 }
 
 pub(super) fn connecting(options: &Options) -> SqliteConnectOptions {

@@ -34,11 +34,11 @@ async fn post(server: &Server, path: &str, content_type: &str, body: Vec<u8>) ->
     Answer { status: response.status().as_u16(), text: response.text().await.unwrap() }
 }
 
-/// Whether a stored file has exactly these bytes.
+/// Whether a stored file has exactly these bytes. What another is still being written to may be gone when it is read.
 fn is_stored(folder: &Path, bytes: &[u8]) -> bool {
     std::fs::read_dir(folder).unwrap().any(|entry| {
         let path = entry.unwrap().path();
-        if path.is_dir() { is_stored(&path, bytes) } else { std::fs::read(path).unwrap() == bytes }
+        if path.is_dir() { is_stored(&path, bytes) } else { std::fs::read(path).is_ok_and(|stored| stored == bytes) }
     })
 }
 
