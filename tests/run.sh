@@ -78,6 +78,8 @@ in_memory() {
     if [ -z "${TMPDIR:-}" ] && [ "${free:-0}" -gt "$needed" ] && [ "${memory:-0}" -gt $((2 * needed)) ]; then
         TMPDIR=$(mktemp -d /dev/shm/prepress-tests.XXXXXX)
         export TMPDIR
+        # Some tests are another user for a while.
+        chmod 1777 "$TMPDIR"
         trap 'rm -rf "$TMPDIR"' EXIT
     fi
 }
