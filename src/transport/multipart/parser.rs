@@ -207,6 +207,10 @@ impl Parser {
         };
         let text = &self.buffer[..length];
         let has_crlf = text.ends_with(b"\r\n");
+        let begins_head = match fresh {
+            true => self.head_begins(),
+            false => Some(false),
+        };
         // The needle without its line feed.
         let mark = match text.strip_prefix(&self.delimiter.needle()[1..]) {
             Some(rest) => mark(rest, true),
@@ -223,7 +227,8 @@ impl Parser {
             }
             Mark::Padded => return Err(Malformed::Padding(self.part)),
             // As in the reference: the next part follows a boundary that was closed. Its head begins with this line.
-            Mark::Nothing | Mark::Unsure if fresh && is_of_head(text) => self.begin_head(has_crlf),
+            Mark::Nothing | Mark::Unsure if begins_head.is_none() => return Ok(false),
+            Mark::Nothing | Mark::Unsure if begins_head == Some(true) => self.begin_head(has_crlf),
             Mark::Nothing | Mark::Unsure => {
                 let fresh = fresh && text.trim_ascii().is_empty();
                 self.drop_front(length);
@@ -231,6 +236,29 @@ impl Parser {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the lines after a closed boundary are the head of a part: fields, of which one is of its content. None if that takes
+    /// more of them.
+    fn head_begins(&self) -> Option<bool> {
+        let mut from = 0;
+        loop {
+            let rest = &self.buffer[from..];
+            let line = memchr(b'\n', rest).map(|at| at + 1);
+            if from + line.unwrap_or(rest.len()) > self.limits.outside {
+                return Some(false);
+            }
+            let Some(length) = line.or_else(|| (self.is_over && !rest.is_empty()).then_some(rest.len())) else {
+                return if self.is_over { Some(false) } else { None };
+            };
+            match Line::of(&rest[..length]) {
+                Line::Content => return Some(true),
+                Line::Field => {}
+                Line::Folded if from > 0 => {}
+                Line::Folded | Line::Other => return Some(false),
+            }
+            from += length;
+        }
     }
 
     fn begin_head(&mut self, has_crlf: bool) {
@@ -359,10 +387,32 @@ fn mark(rest: &[u8], is_all: bool) -> Mark {
     if closes { Mark::Closes(length) } else { Mark::Opens(length, end == 2) }
 }
 
-/// Whether a line after a closed boundary begins the head of a part: it is a field that such heads have.
-fn is_of_head(line: &[u8]) -> bool {
-    const FIELDS: [&[u8]; 3] = [b"content-", b"x-", b"mime-version"];
-    let Some(end) = memchr(b':', line) else { return false };
-    let is_field = |field: &&[u8]| line[..end].get(..field.len()).is_some_and(|name| name.eq_ignore_ascii_case(field));
-    FIELDS.iter().any(is_field) && line[..end].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+/// What a line may be in the head of a part.
+enum Line {
+    /// A field of its content, as the head of each part has one.
+    Content,
+    Field,
+    /// More of the field before it.
+    Folded,
+    Other,
+}
+
+impl Line {
+    fn of(line: &[u8]) -> Self {
+        const CONTENT: &[u8] = b"content-";
+        let Some(end) = memchr(b':', line) else {
+            let is_empty = line.trim_ascii().is_empty();
+            return if !is_empty && matches!(line[0], b' ' | b'\t') { Self::Folded } else { Self::Other };
+        };
+        let name = line[..end].trim_ascii_end();
+        if matches!(line[0], b' ' | b'\t') {
+            Self::Folded
+        } else if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
+            Self::Other
+        } else if name.get(..CONTENT.len()).is_some_and(|start| start.eq_ignore_ascii_case(CONTENT)) {
+            Self::Content
+        } else {
+            Self::Field
+        }
+    }
 }
