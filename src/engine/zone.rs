@@ -1,7 +1,7 @@
 //! Schedules are in the server's local time: what becomes of them when its zone, or the rules of that zone, are others than those
 //! that the fire times were computed in.
 //!
-//! What is to come is computed anew; what passed while the daemon was down stays, for it was missed. Instants of the zone before
+//! What is to come is computed anew; the fire time that passed while the daemon was down stays, for it was missed. Instants of the zone before
 //! that no longer come are written down as left out, at once, so that each can be told and found. Should the zone be set right
 //! again before their time, they come after all.
 
@@ -50,9 +50,13 @@ fn rezoned(trigger: &LocalTrigger, old: Option<Tz>, zone: Tz, now: DateTime<Utc>
     };
     let planned = std::iter::once(from).chain(old.into_iter().flat_map(|old| schedule.upcoming(from, old)));
     let (to, left_out): (_, Vec<_>) = match schedule.next_after(now, zone) {
+        // It was missed in the old zone; the others of that zone are not to come, nor were those missed that passed meanwhile.
+        Some(next) if from <= now => {
+            (from, planned.skip(1).take_while(|at| *at < next).filter(|at| !comes(at)).collect())
+        }
         Some(to) => (to, planned.take_while(|at| *at < to).collect()),
         None => {
-            let rest: Vec<_> = planned.skip(1).collect();
+            let rest: Vec<_> = planned.skip(1).filter(|at| !comes(at)).collect();
             tracing::warn!(
                 job = %trigger.name, due = %from, left_out = rest.len(),
                 "a schedule has no firing in the new zone: it keeps the next one that it had in the old zone, and what was to \

@@ -180,6 +180,33 @@ async fn each_firing_that_another_zone_leaves_out_has_a_slot() {
     }
 }
 
+/// The daemon is down over a fire time, and comes up in another zone: what was missed fires, and the rest is told.
+#[tokio::test]
+async fn what_was_missed_fires_and_the_rest_is_left_out_with_slots() {
+    for cron in ["0 35 13-16 1 12 ? 2026", "0 35 13-16 * * ?"] {
+        let mut world = World::in_zone("America/New_York", "2026-12-01T18:00:00Z").await;
+        let job = world.submit(1, "missed", Plan::Cron(cron)).await.job;
+        Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+        world.zone = Tz::Asia__Tokyo;
+        world.clock.set(at("2026-12-01T18:40:00Z"));
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        world.until_count(1, "instance WHERE state = 'Done'").await;
+        daemon.shut_down().await;
+        let left_out: Vec<String> = [19, 20, 21]
+            .into_iter()
+            .map(|hour| format!("2026-12-01T{hour}:35:00Z skipped slot-skipped-zone"))
+            .collect();
+        let late = "2026-12-01T18:35:00Z late slot-late".to_owned();
+        assert_eq!(world.slot_list(job).await, [&[late][..], &left_out].concat(), "{cron}");
+        world.zone = Tz::America__New_York;
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        world.clock.set(at("2026-12-01T19:36:00Z"));
+        world.until_count(2, "instance WHERE state = 'Done'").await;
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
 #[tokio::test]
 async fn the_views_show_the_time_of_the_server() {
     // Whatever zone the process that reads them is in. The hour after one o'clock UTC is three o'clock from this night on.

@@ -59,7 +59,7 @@ impl Store {
                          WHERE s.job_id = j.id AND s.due_at > $1 AND s.reason = 'slot-skipped-zone' ORDER BY s.due_at)) AS left_out
              FROM job j
              WHERE trigger_kind = 'exec_schedule' AND deleted_at IS NULL
-               AND (next_fire_at > $1 OR next_fire_at IS NULL AND trigger_state = 'Complete')",
+               AND (next_fire_at IS NOT NULL OR trigger_state = 'Complete')",
         )
         .bind(now.timestamp_millis())
         .fetch_all(&mut *reader)
