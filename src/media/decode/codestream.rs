@@ -1,5 +1,7 @@
 //! The tile-parts of a JPEG 2000 codestream (ISO/IEC 15444-1, annex A). The decoder passes over tiles that are not there.
 
+use std::ops::Range;
+
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::jpeg_2000::corrupt;
@@ -21,10 +23,10 @@ pub(super) fn start(bytes: &[u8]) -> Option<usize> {
     bytes.windows(BEGINNING.len()).position(|window| window == BEGINNING)
 }
 
-/// That each tile is there with data, and the codestream comes to its end. The length of a last part that goes to the end
-/// without saying how long it is, which is legal and not read, is written into it.
-pub(super) fn check_tiles(bytes: &mut [u8]) -> Result<(), MediaError> {
-    let Some(start) = start(bytes) else { return Ok(()) };
+/// That each tile is there with data, and the codestream comes to its end: where it lies. The length of a last part that goes to
+/// the end without saying how long it is, which is legal and not read, is written into it.
+pub(super) fn check_tiles(bytes: &mut [u8]) -> Result<Range<usize>, MediaError> {
+    let Some(start) = start(bytes) else { return Ok(0..bytes.len()) };
     let stream = &mut bytes[start..];
     let mut has_data = vec![false; tiles(stream)?]; // bounded: by MOST_TILES
     let mut at = 2;
@@ -40,7 +42,7 @@ pub(super) fn check_tiles(bytes: &mut [u8]) -> Result<(), MediaError> {
         }
     }
     match has_data.iter().filter(|has_data| !**has_data).count() {
-        0 => Ok(()),
+        0 => Ok(start..start + at),
         missing => {
             let what = format!("{missing} of its {} tiles are missing or without data", has_data.len());
             Err(MediaError::truncated(Format::Jpeg2000, what))

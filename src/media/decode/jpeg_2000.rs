@@ -47,10 +47,9 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
 
 fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
     let mut bytes = source.read_all(Format::Jpeg2000)?;
-    codestream::check_tiles(&mut bytes)?;
-    let start = codestream::start(&bytes).unwrap_or_default() as u64;
-    let end = bytes.len() as u64;
-    holes::check(&mut Cursor::new(&bytes), start..end, holes::LEAST_OF_PACKETS, Format::Jpeg2000)?;
+    let stream = codestream::check_tiles(&mut bytes)?;
+    let stream = stream.start as u64..stream.end as u64;
+    holes::check(&mut Cursor::new(&bytes), stream, holes::LEAST_OF_PACKETS, Format::Jpeg2000)?;
     Ok(bytes)
 }
 
@@ -93,9 +92,7 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
         _ => None,
     };
     let channels = image.color_space().num_channels();
-    // Of files with four components that do not say what they are, nearly all are RGB with alpha.
-    let is_ink = matches!(image.color_space(), ColorSpace::CMYK);
-    let colors = colors(bytes).or(is_ink.then_some(3));
+    let colors = colors(bytes);
     // One component more than colours, of which the file does not say what it is, is alpha.
     let is_guessed = !image.has_alpha() && colors.is_some_and(|colors| channels == colors + 1);
     let (channels, has_alpha) = if is_guessed { (channels - 1, true) } else { (channels, image.has_alpha()) };
@@ -127,16 +124,24 @@ fn describe(image: &Image<'_>, bytes: &[u8], source: &Source<'_>) -> Result<(Pic
     Ok((picture, layout))
 }
 
-/// How many colours a file says that it has, by its colour specification (ISO/IEC 15444-1, I.5.3.3), as far as it is one of these. A
-/// bare codestream does not say what its components are; of those with four, nearly all are RGB with alpha.
+/// How many colours a file says that it has, by the first of its colour specifications (ISO/IEC 15444-1, I.5.3.3, and 15444-2,
+/// M.11.7.3) that is known here. A bare codestream, and a file without a specification, do not say what their components are; of
+/// those with four, nearly all are RGB with alpha.
 fn colors(bytes: &[u8]) -> Option<u8> {
-    const ENUMERATED: u8 = 1;
-    const PROFILE: u8 = 2;
     if bytes.starts_with(b"\xff\x4f") {
         return Some(3);
     }
-    let header = inner_box(bytes, *b"jp2h")?;
-    let specification = inner_box(header, *b"colr")?;
+    let mut specifications = inner_boxes(inner_boxes(bytes, *b"jp2h").next()?, *b"colr").peekable();
+    match specifications.peek() {
+        Some(_) => specifications.find_map(specified),
+        None => Some(3),
+    }
+}
+
+fn specified(specification: &[u8]) -> Option<u8> {
+    const ENUMERATED: u8 = 1;
+    const PROFILE: u8 = 2;
+    const ANY_PROFILE: u8 = 3;
     let (method, value) = (*specification.first()?, specification.get(3..)?);
     let space = match method {
         ENUMERATED => match u32::from_be_bytes(*value.first_chunk()?) {
@@ -145,7 +150,7 @@ fn colors(bytes: &[u8]) -> Option<u8> {
             17 => b"GRAY",
             _ => return None,
         },
-        PROFILE => value.get(16..)?.first_chunk()?,
+        PROFILE | ANY_PROFILE => value.get(16..)?.first_chunk()?,
         _ => return None,
     };
     match space {
@@ -156,23 +161,25 @@ fn colors(bytes: &[u8]) -> Option<u8> {
     }
 }
 
-/// The content of the first box of a kind among those that stand here, one behind the other.
-fn inner_box(mut boxes: &[u8], wanted: [u8; 4]) -> Option<&[u8]> {
-    loop {
-        let (length, rest) = boxes.split_first_chunk::<4>()?;
-        let (kind, rest) = rest.split_first_chunk::<4>()?;
-        let length = match u32::from_be_bytes(*length) {
-            0 => rest.len(),
-            // Longer ones hold the codestream, which comes behind what is looked for.
-            1 => return None,
-            length => usize::try_from(length).ok()?.checked_sub(8)?,
-        };
-        let (content, behind) = rest.split_at_checked(length)?;
-        if *kind == wanted {
-            return Some(content);
+/// The contents of the boxes of a kind among those that stand here, one behind the other.
+fn inner_boxes(mut boxes: &[u8], wanted: [u8; 4]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        loop {
+            let (length, rest) = boxes.split_first_chunk::<4>()?;
+            let (kind, rest) = rest.split_first_chunk::<4>()?;
+            let length = match u32::from_be_bytes(*length) {
+                0 => rest.len(),
+                // Longer ones hold the codestream, which comes behind what is looked for.
+                1 => return None,
+                length => usize::try_from(length).ok()?.checked_sub(8)?,
+            };
+            let (content, behind) = rest.split_at_checked(length)?;
+            boxes = behind;
+            if *kind == wanted {
+                return Some(content);
+            }
         }
-        boxes = behind;
-    }
+    })
 }
 
 pub(super) fn corrupt(what: impl Into<String>) -> MediaError {

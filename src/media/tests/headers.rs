@@ -83,6 +83,14 @@ fn four_components_are_inks_only_where_a_jpeg_2000_file_says_so() {
     fs::write(&made, &bytes).unwrap();
     let inks = read(&made).unwrap();
     assert_eq!((inks.0.notes.as_slice(), inks.0.color), ([].as_slice(), ColorModel::Cmyk));
+    // A specification that is not known says nothing, and is none that is missing.
+    bytes[colors + 4] = 4;
+    fs::write(&made, &bytes).unwrap();
+    let unknown = read(&made).unwrap();
+    assert_eq!((unknown.0.notes.as_slice(), unknown.0.color), ([].as_slice(), ColorModel::Cmyk));
+    // What is appended is no part of the picture.
+    fs::write(&made, [&bytes[..], &[0; 9000]].concat()).unwrap();
+    assert_eq!(read(&made).unwrap().1, unknown.1);
 }
 
 #[test]
