@@ -256,8 +256,9 @@ pub(super) fn xbm(head: &Head<'_>) -> bool {
     head.is_called(&["xbm"]) && contains(head.start(), b"#define ") && contains(head.start(), b"_width ")
 }
 
+/// Somewhere at its start, unless that is what an archive holds as it is.
 fn has_pdf(head: &Head<'_>) -> bool {
-    contains(head.start(), b"%PDF-")
+    contains(head.start(), b"%PDF-") && !(zip(head) || tar(head) || gz(head))
 }
 
 pub(super) fn pdf(head: &Head<'_>) -> bool {

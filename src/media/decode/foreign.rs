@@ -43,7 +43,8 @@ readers! {
     netpbm = Netpbm by PnmDecoder::new,
     icon = Icon by IcoDecoder::new,
     qoi = Qoi by QoiDecoder::new,
-    radiance = Radiance by HdrDecoder::new,
+    // There are two words that such a file may begin with, and strictly only one is taken.
+    radiance = Radiance by HdrDecoder::new_nonstrict,
     open_exr = OpenExr by OpenExrDecoder::new,
 }
 

@@ -166,6 +166,25 @@ fn holes_are_refused() {
 }
 
 /// There is little to say of a plain picture, but not nothing.
+/// Zeros are codes too, and with some tables all that is missing can be read out of them.
+#[test]
+fn a_jpeg_that_was_filled_up_with_zeros_is_none() {
+    let shop = Workshop::new();
+    let plain = shop.sample("Ångström.jpg", 256);
+    for (number, options) in ["Q=60", "Q=75", "Q=60,optimize-coding", "Q=90,optimize-coding"].into_iter().enumerate() {
+        let bytes = fs::read(shop.vips("copy", &plain, &format!("{number}.jpg[{options}]"), &[])).unwrap();
+        for percent in [40, 60, 80, 95] {
+            let mut filled = bytes[..bytes.len() * percent / 100].to_vec();
+            filled.resize(bytes.len().max(filled.len() + 600), 0);
+            assert!(told(&shop, "filled.jpg", &filled).is_err(), "{options} {percent} %");
+        }
+        let without_end = &bytes[..bytes.len() - 2];
+        for behind in [vec![], vec![0; 100], b"somebody's words".repeat(100), vec![0; 5000]] {
+            assert_eq!(told(&shop, "a.jpg", &[without_end, &behind].concat()).unwrap(), None, "{options}");
+        }
+    }
+}
+
 #[test]
 fn plain_pictures_have_no_holes() {
     let shop = Workshop::new();

@@ -3,6 +3,7 @@
 //! Pages are written here as plain as can be, from values that are known; libtiff packs them anew; and what is read must be the values.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::super::decode::{Pixels as Decoded, decode};
@@ -546,6 +547,38 @@ fn a_checksum_that_does_not_fit_is_told() {
         assert!(notes.contains(&Note::ChecksumWrong), "{name}: {notes:?}");
         assert_eq!(damaged, pixels, "{name}");
     }
+    // Of a strip that unpacks to more than its rows as well.
+    let packed = shop.file("packed.tif");
+    run("tiffcp", &["-c", "zip", "-r", "100000", path(&plain), path(&packed)]);
+    let (_, pixels, _) = read(&packed).unwrap();
+    let whole = fs::read(&packed).unwrap();
+    let mut content = Vec::new();
+    let mut strip = &whole[8..];
+    flate2::read::ZlibDecoder::new(&mut strip).read_to_end(&mut content).unwrap();
+    content.extend([9; 500]);
+    let mut longer = Vec::new();
+    flate2::read::ZlibEncoder::new(&content[..], flate2::Compression::new(6)).read_to_end(&mut longer).unwrap();
+    for (damage, is_told) in [(0, false), (0x55, true)] {
+        let mut bytes = whole.clone();
+        let at = bytes.len();
+        bytes.extend(&longer);
+        *bytes.last_mut().unwrap() ^= damage;
+        set_tag(&mut bytes, 273, at as u32);
+        set_tag(&mut bytes, 279, longer.len() as u32);
+        fs::write(&packed, &bytes).unwrap();
+        let (_, seen, notes) = read(&packed).unwrap();
+        assert_eq!((seen, notes.contains(&Note::ChecksumWrong)), (pixels.clone(), is_told), "{notes:?}");
+    }
+}
+
+/// Gives a tag of the only directory another value of four bytes.
+fn set_tag(bytes: &mut [u8], tag: u16, value: u32) {
+    let directory = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    let count = usize::from(u16::from_le_bytes(bytes[directory..directory + 2].try_into().unwrap()));
+    let entries = (0..count).map(|number| directory + 2 + 12 * number);
+    let entry = entries.into_iter().find(|at| bytes[*at..*at + 2] == tag.to_le_bytes()).unwrap();
+    bytes[entry + 2..entry + 4].copy_from_slice(&4_u16.to_le_bytes());
+    bytes[entry + 8..entry + 12].copy_from_slice(&value.to_le_bytes());
 }
 
 /// L*a*b* in 16 bits, in planes and beside other samples: each sample is what it is by its place in the pixel.

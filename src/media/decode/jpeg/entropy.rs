@@ -44,7 +44,12 @@ pub(super) struct Rest {
     pub has_marker: bool,
     /// Before that there is more than the rest of a byte.
     pub is_left_over: bool,
+    /// The file ends with zeros that nothing marks the end of, and the last units were read out of them: codes of zeros are codes.
+    pub is_filled_up: bool,
 }
+
+/// So many zeros at the end are what an interrupted copy was filled up with.
+const FEWEST_ZEROS: u64 = 512;
 
 impl<R: Read> Entropy<R> {
     pub fn new(input: R, share: Share) -> Self {
@@ -110,13 +115,21 @@ impl<R: Read> Entropy<R> {
         let (kept, done) = (self.bytes.len(), place.div_ceil(8));
         let known = self.end.map_or(self.gone + kept as u64, |end| end.place);
         let mut is_left_over = known > done;
+        let there = usize::try_from(known - self.gone).unwrap_or(kept).min(kept);
+        let (mut length, mut zeros) = (known, zeros_at_end(&self.bytes[..there]));
         while self.end.is_none() {
             self.read_piece()?;
-            is_left_over |= self.bytes.len() > kept;
+            let piece = &self.bytes[kept..];
+            is_left_over |= !piece.is_empty();
+            length += piece.len() as u64;
+            zeros = zeros_at_end(piece) + if piece.iter().all(|byte| *byte == 0) { zeros } else { 0 };
             self.bytes.truncate(kept);
             self.restarts.clear();
         }
-        Ok(Rest { has_marker: self.end.is_some_and(|end| end.marker.is_some()), is_left_over })
+        let has_marker = self.end.is_some_and(|end| end.marker.is_some());
+        // The rest of the last byte that was written may be zeros as well.
+        let is_filled_up = !has_marker && zeros >= FEWEST_ZEROS && length - zeros + 2 < done;
+        Ok(Rest { has_marker, is_left_over, is_filled_up })
     }
 
     /// Lets go of what lies before `place`.
@@ -180,6 +193,10 @@ impl<R: Read> Entropy<R> {
     fn finish_at(&mut self, marker: Option<u8>) {
         self.end = Some(End { place: self.gone + self.bytes.len() as u64, marker });
     }
+}
+
+fn zeros_at_end(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().take_while(|byte| **byte == 0).count() as u64
 }
 
 /// Bits on their way into a scan.

@@ -143,6 +143,9 @@ impl<R: Read> Strips<R> {
         }
         if end == rows_down {
             let rest = self.entropy.finish(self.place).map_err(reading)?;
+            if rest.is_filled_up {
+                return Err(MediaError::truncated(Format::Jpeg, "its end is nothing but zeros"));
+            }
             // What others append to a picture without its end marker is none of it.
             if rest.has_marker && rest.is_left_over {
                 self.remarks.add(Note::DataLeftOver);
