@@ -109,6 +109,8 @@ struct Framing {
     inside: u32,
     /// The last line that says anything was the end.
     is_over: bool,
+    /// Since the last page the document's own trailer has begun: what follows its end is what the program that wrote it keeps there.
+    in_trailer: bool,
 }
 
 impl Framing {
@@ -127,9 +129,13 @@ impl Framing {
             b"%%BeginDocument" => self.inside += 1,
             line if line.starts_with(b"%%EndDocument") => self.inside = self.inside.saturating_sub(1),
             line if line.starts_with(b"%%EOF") && self.inside == 0 => self.is_over = true,
+            line if line.starts_with(b"%%Trailer") && self.inside == 0 => {
+                (self.in_trailer, self.is_over) = (true, false);
+            }
+            line if line.starts_with(b"%%Page:") => (self.in_trailer, self.is_over) = (false, false),
             // What goes around a document on its way to a printer: ends of transmission, and lines of its job language.
             line if line.trim_ascii().is_empty() || matches!(line[0], 0 | 4 | 0x1b) || line.starts_with(b"@PJL") => {}
-            _ => self.is_over = false,
+            _ => self.is_over &= self.in_trailer,
         }
         self.line.clear();
     }
@@ -179,6 +185,11 @@ mod tests {
             assert_eq!(before_cut(&whole), None, "{whole}");
         }
         assert_eq!(before_cut(format!("%!\nshowpage\n{HEAD}")), None, "it makes no promise");
+        let private = "%AI9_PrintingDataEnd\nmuch of it\n";
+        for head in [HEAD.to_owned(), HEAD.replace('4', "(atend)")] {
+            assert_eq!(before_cut(format!("{head}{PAGE}{END}{private}")), None);
+            assert!(before_cut(format!("{head}{PAGE}{END}{private}{PAGE}")).is_some(), "another page follows");
+        }
     }
 
     #[test]

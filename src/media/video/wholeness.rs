@@ -131,7 +131,7 @@ struct Walk<'a> {
     window: Vec<u8>,
     from: u64,
     parts: u32,
-    /// Whether the last part is there to fill up.
+    /// Whether zeros at the end are none of a picture or sound: the last part is there to fill up, or holds no content.
     is_padding: bool,
     cancel: Cancel<'a>,
 }
@@ -155,7 +155,8 @@ const BOXES: [&[u8; 4]; 17] = [
     b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"ssix", b"prft", b"emsg", b"free", b"skip",
     b"wide", b"pnot", b"meta", b"udta", b"uuid",
 ];
-const FREE_BOXES: [&[u8; 4]; 3] = [b"free", b"skip", b"wide"];
+/// Those that fill up, and those of what is said of a film, in which programs leave room for more.
+const BOXES_WITH_ROOM: [&[u8; 4]; 7] = [b"free", b"skip", b"wide", b"moov", b"meta", b"udta", b"uuid"];
 
 const SEGMENT: u32 = 0x1853_8067;
 const CLUSTER: u32 = 0x1f43_b675;
@@ -279,6 +280,7 @@ impl Walk<'_> {
             let is_known = BOXES.contains(&&name);
             let is_named = name.iter().all(|sign| matches!(sign, 0x20..=0x7e | 0xa9));
             let size = match (size, long) {
+                (_, _) if name == [0; 4] && is_complete && self.has_few_zeros_from(at)? => return Ok(State::Whole),
                 (_, _) if name == [0; 4] => return Err(Stop::Found(State::Zeros { at })),
                 (_, _) if !is_named => return Err(self.no_part(at)),
                 // It goes on to the end of the file, wherever that is.
@@ -298,7 +300,7 @@ impl Walk<'_> {
             fragments |= name == *b"moof";
             last = name;
         }
-        self.is_padding = FREE_BOXES.contains(&&last);
+        self.is_padding = BOXES_WITH_ROOM.contains(&&last);
         // A fragment's content follows its index.
         if last == *b"moof" { Err(self.cut(self.bytes + 8)) } else { Ok(State::Whole) }
     }
@@ -308,9 +310,11 @@ impl Walk<'_> {
         const HEAD: u64 = 8;
         let mut at = 0;
         loop {
+            self.part(at)?;
             let head = self.head(at, 12)?;
             let (Some(size), true) = (number_le(head, 4, 4), head.starts_with(b"RIFF")) else {
-                return Err(self.no_part(at));
+                let is_complete = at > 0 && self.has_few_zeros_from(at)?;
+                return if is_complete { Ok(State::Whole) } else { Err(self.no_part(at)) };
             };
             // What was written while it was recorded has no length.
             let is_open = size == 0 || size == u64::from(u32::MAX);
@@ -392,6 +396,10 @@ impl Walk<'_> {
             let Some(size) = number(head, 1, 3).filter(|_| head.len() as u64 == HEAD) else {
                 return Err(self.cut(at + HEAD + BEHIND));
             };
+            // Nobody misses the length of the last one.
+            if self.bytes.saturating_sub(at + HEAD + size) < BEHIND && at + HEAD + size <= self.bytes {
+                return Ok(State::Whole);
+            }
             at = self.end(at, HEAD + size + BEHIND)?;
         }
         Ok(State::Whole)
@@ -416,6 +424,8 @@ impl Walk<'_> {
                 return Err(self.no_part(at));
             }
             at = self.end(at, size)?;
+            // Packets are of one size, and the last is filled up.
+            self.is_padding = name == ASF_DATA;
         }
         Ok(State::Whole)
     }
@@ -429,7 +439,8 @@ impl Walk<'_> {
             self.part(at)?;
             let head = self.head(at, LONGEST_HEAD)?;
             if !head.iter().zip(b"OggS").all(|(byte, sign)| byte == sign) {
-                return Err(self.no_part(at));
+                let is_complete = at > 0 && open.is_empty() && self.has_few_zeros_from(at)?;
+                return if is_complete { Ok(State::Whole) } else { Err(self.no_part(at)) };
             }
             let (Some(flags), Some(stream), Some(count)) = (head.get(5), number_le(head, 14, 4), head.get(26)) else {
                 return Err(self.cut(at + HEAD as u64));
@@ -463,6 +474,12 @@ impl Walk<'_> {
             0 => Ok(State::Whole),
             _ => Err(self.cut((count + 1) * length)),
         }
+    }
+
+    /// Whether all that follows are zeros, so few that nothing which is shown was in their place.
+    fn has_few_zeros_from(&self, at: u64) -> io::Result<bool> {
+        let length = self.bytes - at;
+        Ok(length < FEWEST_ZEROS && self.zeros_at_end()? >= length)
     }
 
     fn zeros_at_end(&self) -> io::Result<u64> {
@@ -579,8 +596,12 @@ mod tests {
         // To the end of the file; zeros; a length that is none; what was appended.
         let endless = [boxed(b"moov", 8), [&[0; 4], b"mdat".as_slice(), b"content"].concat()].concat();
         assert_eq!(state(&endless), State::Whole);
-        assert_eq!(state(&[film.clone(), vec![0; 100]].concat()), State::Zeros { at: film.len() as u64 });
-        assert_eq!(state(&[film.clone(), vec![0; 3]].concat()), State::Whole);
+        for few in [3, 100, 4095] {
+            assert_eq!(state(&[film.clone(), vec![0; few]].concat()), State::Whole, "{few}");
+        }
+        assert_eq!(state(&[film.clone(), vec![0; 4096]].concat()), State::Zeros { at: film.len() as u64 });
+        assert_eq!(state(&[film[..88].to_vec(), vec![0; 100]].concat()), State::Zeros { at: 88 });
+        assert_eq!(state(&[fragments.clone(), vec![0; 100]].concat()), State::Zeros { at: fragments.len() as u64 });
         let short = [boxed(b"ftyp", 8), vec![0, 0, 0, 5, b'm', b'o', b'o', b'v', 1]].concat();
         assert_eq!(state(&short), State::Lost { at: 16 });
         for appended in [b"TAG and something else".as_slice(), b"\xff\xff\xff\xff\x01\x02\x03\x04", b"\x7fmuch of it"] {
@@ -607,7 +628,8 @@ mod tests {
             assert_eq!(state(&other), State::Whole, "{size}");
             assert!(matches!(state(&other[..40]), State::Cut { .. }), "{size}");
         }
-        assert_eq!(state(&[first.clone(), vec![0; 50]].concat()), State::Zeros { at: first.len() as u64 });
+        assert_eq!(state(&[first.clone(), vec![0; 50]].concat()), State::Whole);
+        assert_eq!(state(&[first.clone(), vec![0; 5000]].concat()), State::Zeros { at: first.len() as u64 });
     }
 
     fn element(id: &[u8], content: &[u8]) -> Vec<u8> {
@@ -638,7 +660,12 @@ mod tests {
             [vec![kind, 0, 0, length], vec![0; 7], vec![3; length.into()], vec![0, 0, 0, length + 11]].concat()
         };
         let film = [b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec(), tag(18, 20), tag(9, 90), tag(8, 9)].concat();
-        cut_anywhere(&film, 8, &[13, 48, 153]);
+        let without_last_length = film.len() - 4..film.len();
+        let between: Vec<usize> = [44..49, 149..154, without_last_length].into_iter().flatten().collect();
+        cut_anywhere(&film, 8, &[&[13], &between[..]].concat());
+        for length in between {
+            assert_eq!(state(&film[..length]), State::Whole, "{length}");
+        }
         assert_eq!(state(&[film.clone(), vec![0; 9]].concat()), State::Zeros { at: film.len() as u64 });
         assert_eq!(state(&[film.clone(), vec![7; 9]].concat()), State::Lost { at: film.len() as u64 });
     }
@@ -670,7 +697,9 @@ mod tests {
         for end in ends {
             assert_eq!(state(&film[..end]), State::NotEnded, "{end}");
         }
-        assert_eq!(state(&[film.clone(), vec![0; 30]].concat()), State::Zeros { at: film.len() as u64 });
+        assert_eq!(state(&[film.clone(), vec![0; 30]].concat()), State::Whole);
+        assert_eq!(state(&[film.clone(), vec![0; 5000]].concat()), State::Zeros { at: film.len() as u64 });
+        assert_eq!(state(&[film[..414].to_vec(), vec![0; 30]].concat()), State::Zeros { at: 414 });
     }
 
     #[test]
@@ -702,7 +731,7 @@ mod tests {
         assert!(!film(b"mdat", 4000).is_filled_up(codecs(&["h264"])));
         assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["h264", "pcm_s16le"])));
         assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["rawvideo"])));
-        for padding in [b"free", b"skip", b"wide"] {
+        for padding in [b"free", b"skip", b"wide", b"moov", b"meta", b"udta", b"uuid"] {
             assert!(!film(padding, 5000).is_filled_up(codecs(&["h264"])));
         }
         let junk = chunk(b"RIFF", &[b"AVI ".to_vec(), chunk(b"LIST", &[1; 32]), chunk(b"JUNK", &[0; 9000])].concat());
