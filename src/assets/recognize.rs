@@ -51,6 +51,10 @@ const PICTURES_BY_NAME: &[&str] = &[
     "pic", "rgb", "rgba", "bw", "rle", "qtif", "qti", "dcm", "fit", "cut", "jpg2", "jph", "jhc", "icns", "jbig", "jb2",
     "iff", "lbm", "pix", "vtf", "ktx", "cdr", "cgm",
 ];
+
+/// Extensions of pictures that files of other kinds have as well: headers that are text, and pictures as the source of a program
+/// in forms that are not told here.
+const SHARED: &[&str] = &["hdr", "xpm", "xbm", "cin", "ras"];
 const DOCUMENTS_BY_NAME: &[&str] = &["pdfa", "ept", "prn", "xps", "oxps", "djvu", "pub", "qxd", "qxp", "pages", "key"];
 const FILMS_BY_NAME: &[&str] =
     &["mj2", "m1v", "divx", "ogm", "dv", "dif", "rm", "rmvb", "wtv", "y4m", "ivf", "mod", "tod", "evo"];
@@ -64,6 +68,9 @@ pub enum Promise {
 }
 
 fn promise(extension: &str) -> Option<Promise> {
+    if SHARED.contains(&extension) {
+        return None;
+    }
     if FILMS.contains(&extension) {
         return Some(Promise::Film);
     }
@@ -87,8 +94,12 @@ pub fn broken_promise(extension: &str, format: Format) -> Option<Promise> {
 
 /// What a name promises whose files cannot be told by their content: it is broken by what certainly is nothing of the kind.
 pub fn vague_promise(extension: &str) -> Option<Promise> {
-    let promises =
-        [(PICTURES_BY_NAME, Promise::Picture), (DOCUMENTS_BY_NAME, Promise::Document), (FILMS_BY_NAME, Promise::Film)];
+    let promises = [
+        (PICTURES_BY_NAME, Promise::Picture),
+        (SHARED, Promise::Picture),
+        (DOCUMENTS_BY_NAME, Promise::Document),
+        (FILMS_BY_NAME, Promise::Film),
+    ];
     promises.into_iter().find(|(names, _)| names.contains(&extension)).map(|(_, promise)| promise)
 }
 
@@ -173,7 +184,8 @@ mod tests {
             ("jpg", Format::Gz, Some(Promise::Picture)),
             ("mp4", Format::Gz, Some(Promise::Film)),
             ("apng", Format::Unknown, Some(Promise::Picture)),
-            ("hdr", Format::Text, Some(Promise::Picture)),
+            ("hdr", Format::Text, None),
+            ("xpm", Format::Text, None),
             ("dcm", Format::Unknown, None),
             ("doc", Format::Text, None),
             ("zip", Format::Unknown, None),
