@@ -1,6 +1,6 @@
 //! What a daemon and its children take, as the kernel counts it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most memory that a process has had at a time, in bytes; None when it is gone.
 fn peak(pid: u32) -> Option<u64> {
@@ -48,7 +48,10 @@ impl Peak {
 /// What a process holds now.
 #[derive(Debug, Clone, Copy)]
 pub struct Held {
+    /// Without those of the database.
     pub files: usize,
+    /// Those of the connections to the database, which are opened as they are needed, up to as many as there may be.
+    pub database: usize,
     pub threads: usize,
     /// Bytes of memory.
     pub memory: u64,
@@ -56,8 +59,13 @@ pub struct Held {
 
 impl Held {
     pub fn by(pid: u32) -> Self {
-        let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
-        Self { files: count("fd"), threads: count("task"), memory: bytes(pid, "VmRSS:").unwrap() }
+        let of =
+            |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().map(|entry| entry.unwrap().path());
+        let is_database =
+            |link: &PathBuf| std::fs::read_link(link).is_ok_and(|file| file.to_string_lossy().contains("/prepress.db"));
+        let (database, files): (Vec<_>, Vec<_>) = of("fd").partition(is_database);
+        let (database, files) = (database.len(), files.len());
+        Self { files, database, threads: of("task").count(), memory: bytes(pid, "VmRSS:").unwrap() }
     }
 }
 
