@@ -131,7 +131,8 @@ fn colors(bytes: &[u8]) -> Option<u8> {
     if bytes.starts_with(b"\xff\x4f") {
         return Some(3);
     }
-    let mut specifications = inner_boxes(inner_boxes(bytes, *b"jp2h").next()?, *b"colr").peekable();
+    let header = inner_boxes(bytes, *b"jp2h").next().unwrap_or_default();
+    let mut specifications = inner_boxes(header, *b"colr").peekable();
     match specifications.peek() {
         Some(_) => specifications.find_map(specified),
         None => Some(3),
@@ -184,4 +185,33 @@ fn inner_boxes(mut boxes: &[u8], wanted: [u8; 4]) -> impl Iterator<Item = &[u8]>
 
 pub(super) fn corrupt(what: impl Into<String>) -> MediaError {
     MediaError::corrupt(Format::Jpeg2000, what)
+}
+
+#[cfg(test)]
+mod tests {
+    fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        [&(content.len() as u32 + 8).to_be_bytes(), kind.as_slice(), content].concat()
+    }
+
+    #[test]
+    fn the_first_specification_that_is_known_says_how_many_colours_there_are() {
+        let enumerated = |space: u32| boxed(b"colr", &[&[1, 0, 0][..], &space.to_be_bytes()].concat());
+        let profile = |method: u8, space: &[u8; 4]| boxed(b"colr", &[&[method, 0, 0], &[7; 16][..], space].concat());
+        let unknown = boxed(b"colr", &[4, 0, 0, 1, 2, 3]);
+        for (specifications, colors) in [
+            (vec![], Some(3)),
+            (vec![enumerated(16)], Some(3)),
+            (vec![enumerated(12)], Some(4)),
+            (vec![profile(2, b"GRAY")], Some(1)),
+            (vec![profile(3, b"CMYK")], Some(4)),
+            (vec![profile(3, b"CMYK"), enumerated(16)], Some(4)),
+            (vec![unknown.clone(), enumerated(12)], Some(4)),
+            (vec![unknown], None),
+        ] {
+            let header = boxed(b"jp2h", &[boxed(b"ihdr", &[0; 14]), specifications.concat()].concat());
+            assert_eq!(super::colors(&[boxed(b"ftyp", b"jp2 "), header].concat()), colors, "{specifications:?}");
+        }
+        assert_eq!(super::colors(b"\xff\x4f\xff\x51"), Some(3));
+        assert_eq!(super::colors(&boxed(b"ftyp", b"jp2 ")), Some(3));
+    }
 }
