@@ -75,6 +75,10 @@ fn content_decides() {
         (zip(b"pictures/a.jpg"), "a", Format::Zip),
         (zip(b"library.swf"), "a.swc", Format::FlashComponent),
         (padded(b"name", 257, b"ustar"), "a", Format::Tar),
+        // Its first member is stored as it is.
+        ([padded(b"a.pdf", 257, b"ustar"), vec![0; 250], b"%PDF-1.7\n".to_vec()].concat(), "a.tar", Format::Tar),
+        (b"PK\x03\x04\x0a\0\0\0\0\0 a.pdf%PDF-1.7\n".to_vec(), "a.zip", Format::Zip),
+        (b"words in front\n%PDF-1.7\n".to_vec(), "a.pdf", Format::Pdf),
         (b"\x1f\x8b\x08".to_vec(), "a.tgz", Format::Gz),
         (b"{\\rtf1".to_vec(), "a.doc", Format::Rtf),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), "a", Format::Heic),

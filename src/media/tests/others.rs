@@ -86,6 +86,18 @@ fn formats_of_other_programs_are_read() {
 }
 
 #[test]
+fn a_radiance_file_begins_with_one_of_two_words() {
+    let shop = Workshop::new();
+    let made = shop.file("a.hdr");
+    run("convert", &[path(&shop.sample("001.png", 64)), "-strip", "-depth", "8", path(&made)]);
+    let bytes = std::fs::read(&made).unwrap();
+    let expected = read(&made).unwrap().1;
+    let rest = bytes.strip_prefix(b"#?RADIANCE").unwrap();
+    std::fs::write(&made, [b"#?RGBE", rest].concat()).unwrap();
+    assert_eq!(read(&made).unwrap().1, expected);
+}
+
+#[test]
 fn qoi_is_read() {
     let shop = Workshop::new();
     let made = shop.file("a.qoi");
