@@ -51,13 +51,13 @@ const PICTURES_BY_NAME: &[&str] = &[
     "pic", "rgb", "rgba", "bw", "rle", "qtif", "qti", "dcm", "fit", "cut", "jpg2", "jph", "jhc", "icns", "jbig", "jb2",
     "iff", "lbm", "pix", "vtf", "ktx", "cdr", "cgm",
 ];
+const DOCUMENTS_BY_NAME: &[&str] = &["pdfa", "ept", "prn", "xps", "oxps", "djvu", "pub", "qxd", "qxp", "pages", "key"];
+const FILMS_BY_NAME: &[&str] =
+    &["mj2", "m1v", "divx", "ogm", "dv", "dif", "rm", "rmvb", "wtv", "y4m", "ivf", "mod", "tod", "evo"];
 
 /// Extensions of pictures that files of other kinds have as well: headers that are text, and pictures as the source of a program
 /// in forms that are not told here.
 const SHARED: &[&str] = &["hdr", "xpm", "xbm", "cin", "ras"];
-const DOCUMENTS_BY_NAME: &[&str] = &["pdfa", "ept", "prn", "xps", "oxps", "djvu", "pub", "qxd", "qxp", "pages", "key"];
-const FILMS_BY_NAME: &[&str] =
-    &["mj2", "m1v", "divx", "ogm", "dv", "dif", "rm", "rmvb", "wtv", "y4m", "ivf", "mod", "tod", "evo"];
 
 /// What a file is to be that is called so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +180,11 @@ mod tests {
             ("ts", Format::Text, None),
             ("fxg", Format::Xml, None),
             ("jpg", Format::Png, None),
+            ("jpg", Format::Pdf, None),
+            ("jpg", Format::Video, None),
             ("jpg", Format::Zip, None),
+            ("idml", Format::Zip, None),
+            ("mp4", Format::Audio, None),
             ("jpg", Format::Gz, Some(Promise::Picture)),
             ("mp4", Format::Gz, Some(Promise::Film)),
             ("apng", Format::Unknown, Some(Promise::Picture)),
