@@ -135,7 +135,7 @@ impl Context {
     /// What contradicts the database (a constraint fails) would do so in every attempt. It costs this item and never the
     /// run: the item is committed as refused, with an error that says why.
     ///
-    /// Boxed, for every executor awaits it: see [`Store`].
+    /// Boxed, as what the store returns is: every executor awaits it.
     pub fn commit(
         &self,
         item: Item,

@@ -34,7 +34,7 @@ async fn post(server: &Server, path: &str, content_type: &str, body: Vec<u8>) ->
     Answer { status: response.status().as_u16(), text: response.text().await.unwrap() }
 }
 
-/// Whether a stored file has exactly these bytes. What another is still being written to may be gone when it is read.
+/// Whether a stored file has exactly these bytes. One that is still being written may have its name by the time it is read.
 fn is_stored(folder: &Path, bytes: &[u8]) -> bool {
     std::fs::read_dir(folder).unwrap().any(|entry| {
         let path = entry.unwrap().path();
