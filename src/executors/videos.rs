@@ -70,13 +70,13 @@ pub fn complete(
         Err(VideoError::Child(error @ ChildError::Missing { .. })) => {
             ready.warnings.push(Warning::NoPicture(reason::of_child(&error)));
             // Nobody says here whether its tracks may end with zeros.
-            let zeros = wholeness.is_filled_up(std::iter::empty()).then(|| filled_up(wholeness));
+            let zeros = wholeness.is_filled_up(std::iter::empty(), 0).then(|| filled_up(wholeness));
             ready.warnings.extend(zeros.map(Warning::Remark));
             return Ok(());
         }
         probe => probe?,
     };
-    if wholeness.is_filled_up(probe.codecs.iter().map(String::as_str)) {
+    if wholeness.is_filled_up(probe.codecs.iter().map(String::as_str), probe.padding) {
         return Err(Unmade::Refused(filled_up(wholeness)));
     }
     ready.master.facts.video = Some(Box::new(facts(&probe)));

@@ -453,6 +453,7 @@ fn containers() -> Vec<(&'static str, Vec<u8>)> {
         film("pages.ogv", "-c:v libtheora", VORBIS),
         film("packets.ts", H264, ""),
         film("camera.m2ts", H264, ""),
+        film("material.mxf", "-c:v mpeg2video -r 25 -ar 48000 -c:a pcm_s16le", ""),
     ]
 }
 
@@ -520,8 +521,17 @@ async fn silence_and_padding_at_the_end_are_no_damage() {
     world.put("in/silent.mov", &pcm);
     let padding = [&8008_u32.to_be_bytes(), b"free".as_slice(), &[0; 8000]].concat();
     world.put("in/padded.mp4", &[silent("aac", "a.mp4"), padding].concat());
+    // Frames of a plain picture, each filled up to the size that all have.
+    let intra = ["-c:v", "libx264", "-x264-params", "avcintra-class=100", "-pix_fmt", "yuv422p10", "-g", "1"];
+    let gray = ["-f", "lavfi", "-i", "color=gray:size=1280x720:rate=25:duration=0.4"];
+    world.put("raw/frames.h264", &ffmpeg(&[&gray[..], &intra].concat(), "frames.h264"));
+    let frames = world.ingest("raw/frames.h264");
+    let index_first = ["-c", "copy", "-movflags", "+faststart"];
+    let filled = ffmpeg(&[&["-r", "25", "-i", frames.to_str().unwrap()], &index_first[..]].concat(), "filled.mov");
+    assert!(filled.ends_with(&[0; 4096]), "the film should end with padding");
+    world.put("in/filled.mov", &filled);
     let done = upload(&world, json!({})).await;
-    assert_eq!((done.counters.success, done.counters.warning), (2, 0), "{}", done.text());
+    assert_eq!((done.counters.success, done.counters.warning), (3, 0), "{}", done.text());
     // The same bytes under the name of content.
     let content = [&8008_u32.to_be_bytes(), b"mdat".as_slice(), &[0; 8000]].concat();
     world.put("in/padded.mp4", &[silent("aac", "a.mp4"), content].concat());

@@ -20,6 +20,8 @@ pub struct Probe {
     pub sound: Option<Sound>,
     /// Of all streams.
     pub codecs: Vec<String>,
+    /// How many bytes of a frame may be padding: all of them, where frames stand alone and are filled up to one size.
+    pub padding: u64,
 }
 
 /// The moving picture.
@@ -60,6 +62,8 @@ struct Stream {
     index: u32,
     codec_type: Option<String>,
     codec_name: Option<String>,
+    profile: Option<String>,
+    bit_rate: Option<String>,
     width: Option<u32>,
     height: Option<u32>,
     sample_aspect_ratio: Option<String>,
@@ -120,13 +124,23 @@ fn read(answer: &[u8]) -> Result<Probe, VideoError> {
     let container = answer.format.as_ref();
     let duration = container.and_then(|format| format.duration.as_deref());
     let duration = duration.or_else(|| picture.and_then(|stream| stream.duration.as_deref()));
+    let bit_rate = container.and_then(|format| format.bit_rate.as_deref()?.parse().ok());
     Ok(Probe {
         duration: duration.and_then(milliseconds),
-        bit_rate: container.and_then(|format| format.bit_rate.as_deref()?.parse().ok()),
+        bit_rate,
+        padding: picture.and_then(|stream| padding(stream, bit_rate)).unwrap_or(0),
         picture: picture.and_then(track),
         codecs: answer.streams.iter().filter_map(|stream| stream.codec_name.clone()).collect(),
         sound: sound.map(|stream| Sound { index: stream.index, codec: codec(stream) }),
     })
+}
+
+/// The bytes of a frame of H.264 or HEVC that is filled up to one size, as in AVC-Intra; none in other profiles.
+fn padding(stream: &Stream, bit_rate: Option<u64>) -> Option<u64> {
+    stream.profile.as_deref().filter(|profile| profile.contains("Intra"))?;
+    let bits = stream.bit_rate.as_deref().and_then(|bits| bits.parse().ok()).or(bit_rate)?;
+    let frames = stream.avg_frame_rate.as_deref().and_then(|text| ratio(text, '/'))?;
+    Some((bits as f64 / 8.0 / frames).ceil() as u64)
 }
 
 /// None for what has no size: nothing can be shown of it.

@@ -4,12 +4,13 @@
 //! ISO (MP4, MOV, fragmented too)   boxes              AVI    RIFF, several of them in OpenDML, and the chunks in them
 //! Matroska, WebM                   Segment, clusters  FLV    tags
 //! ASF (WMV)                        objects            Ogg    pages, and their mark of the end
+//! MXF                              KLV triplets, and the footer partition
 //! MPEG transport stream            packets, by their sync bytes
 //! ```
 //!
 //! Nothing is decoded, and of each part no more than its head is read. A film that a container ends between two parts, and that
 //! says nowhere how many there are, looks whole here; so do films in containers that have no lengths of their own (MPEG programme and
-//! elementary streams, DV, MXF).
+//! elementary streams, DV).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -43,9 +44,10 @@ pub struct Wholeness {
 }
 
 impl Wholeness {
-    /// Whether zeros at its end are what an interrupted copy was filled up with, if its tracks have these codecs.
-    pub fn is_filled_up<'a>(&self, mut codecs: impl Iterator<Item = &'a str>) -> bool {
-        self.zeros >= FEWEST_ZEROS && !codecs.any(may_be_zeros)
+    /// Whether zeros at its end are what an interrupted copy was filled up with, if its tracks have these codecs, and their last
+    /// frame may have been filled up by `padding` bytes.
+    pub fn is_filled_up<'a>(&self, mut codecs: impl Iterator<Item = &'a str>, padding: u64) -> bool {
+        self.zeros >= FEWEST_ZEROS && self.zeros > padding && !codecs.any(may_be_zeros)
     }
 }
 
@@ -61,8 +63,14 @@ pub const MOST_ZEROS: u64 = 16 << 20;
 /// Codecs of silence and black that are zeros, and those that are filled up with zeros to a rate.
 fn may_be_zeros(codec: &str) -> bool {
     const PREFIXES: [&str; 3] = ["pcm_", "adpcm_", "yuv"];
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 23] = [
         "rawvideo",
+        "dpx",
+        "pam",
+        "pgm",
+        "ppm",
+        "sgi",
+        "targa",
         "v210",
         "v210x",
         "v308",
@@ -108,6 +116,7 @@ enum Container {
     Flv,
     Asf,
     Ogg,
+    Mxf,
     Packets { first: u64, length: u64 },
 }
 
@@ -157,6 +166,13 @@ const BOXES: [&[u8; 4]; 17] = [
 ];
 /// Those that fill up, and those of what is said of a film, in which programs leave room for more.
 const BOXES_WITH_ROOM: [&[u8; 4]; 7] = [b"free", b"skip", b"wide", b"moov", b"meta", b"udta", b"uuid"];
+
+/// What keys begin with, those of partitions, and those of fill items but for the version that both hold (SMPTE ST 336, 377-1).
+const KLV: [u8; 4] = *b"\x06\x0e\x2b\x34";
+const MXF_PARTITION: [u8; 13] = *b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01";
+const MXF_HEADER: u8 = 2;
+const MXF_FOOTER: u8 = 4;
+const MXF_FILL: [u8; 5] = *b"\x03\x01\x02\x10\x01";
 
 const SEGMENT: u32 = 0x1853_8067;
 const CLUSTER: u32 = 0x1f43_b675;
@@ -208,6 +224,15 @@ impl Walk<'_> {
         Stop::Found(State::Cut { bytes: self.bytes, expected })
     }
 
+    /// No part begins at `at`, where one has ended. Behind a film of which the last part says that it is, few zeros are nothing.
+    fn no_part_behind(&mut self, at: u64, is_complete: bool) -> Stop {
+        match self.has_few_zeros_from(at) {
+            Ok(true) => Stop::Found(if is_complete { State::Whole } else { State::NotEnded }),
+            Ok(false) => self.no_part(at),
+            Err(error) => Stop::Io(error),
+        }
+    }
+
     /// No part begins at `at`.
     fn no_part(&mut self, at: u64) -> Stop {
         match self.head(at, 16) {
@@ -235,6 +260,7 @@ impl Walk<'_> {
             [b'O', b'g', b'g', b'S', ..] => Some(Container::Ogg),
             [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Container::Ebml),
             head if head == ASF_HEADER => Some(Container::Asf),
+            head if head.starts_with(&MXF_PARTITION) && head[13] == MXF_HEADER => Some(Container::Mxf),
             _ if boxed => Some(Container::Iso),
             _ => self.packets()?,
         })
@@ -262,6 +288,7 @@ impl Walk<'_> {
             Container::Flv => self.tags(),
             Container::Asf => self.objects(),
             Container::Ogg => self.pages(),
+            Container::Mxf => self.triplets(),
             Container::Packets { first, length } => self.transport(first, length),
         }
     }
@@ -274,13 +301,14 @@ impl Walk<'_> {
             let is_complete = index && content && !fragments;
             let head = self.head(at, 16)?;
             let (Some(size), Some(name)) = (number(head, 0, 4), array::<4>(head, 4)) else {
+                // The first bytes of a length are zeros as well.
                 return if is_complete { Ok(State::Whole) } else { Err(self.cut(at + 8)) };
             };
             let long = number(head, 8, 8);
             let is_known = BOXES.contains(&&name);
             let is_named = name.iter().all(|sign| matches!(sign, 0x20..=0x7e | 0xa9));
             let size = match (size, long) {
-                (_, _) if name == [0; 4] && is_complete && self.has_few_zeros_from(at)? => return Ok(State::Whole),
+                (_, _) if name == [0; 4] && index && content => return Err(self.no_part_behind(at, is_complete)),
                 (_, _) if name == [0; 4] => return Err(Stop::Found(State::Zeros { at })),
                 (_, _) if !is_named => return Err(self.no_part(at)),
                 // It goes on to the end of the file, wherever that is.
@@ -313,8 +341,7 @@ impl Walk<'_> {
             self.part(at)?;
             let head = self.head(at, 12)?;
             let (Some(size), true) = (number_le(head, 4, 4), head.starts_with(b"RIFF")) else {
-                let is_complete = at > 0 && self.has_few_zeros_from(at)?;
-                return if is_complete { Ok(State::Whole) } else { Err(self.no_part(at)) };
+                return Err(self.no_part_behind(at, true));
             };
             // What was written while it was recorded has no length.
             let is_open = size == 0 || size == u64::from(u32::MAX);
@@ -361,7 +388,7 @@ impl Walk<'_> {
             let (id, size, length) = match Element::read(head) {
                 Ok(element) => element,
                 Err(NoElement::TooShort(length)) if whole_until == 0 => return Err(self.cut(at + length)),
-                Err(_) => return Err(self.no_part(at)),
+                Err(_) => return Err(self.no_part_behind(at, at == whole_until)),
             };
             self.is_padding = id == VOID;
             let start = at + length;
@@ -391,7 +418,7 @@ impl Walk<'_> {
             let head = self.head(at, 11)?;
             // Sound, picture or script; one bit says that it is encrypted.
             if !matches!(head.first().map(|kind| kind & 0x1f), Some(8 | 9 | 18)) {
-                return Err(self.no_part(at));
+                return Err(self.no_part_behind(at, false));
             }
             let Some(size) = number(head, 1, 3).filter(|_| head.len() as u64 == HEAD) else {
                 return Err(self.cut(at + HEAD + BEHIND));
@@ -407,9 +434,17 @@ impl Walk<'_> {
 
     fn objects(&mut self) -> Result<State, Stop> {
         const HEAD: u64 = 24;
-        let mut at = 0;
+        let (mut at, mut content) = (0, false);
         while at < self.bytes {
             self.part(at)?;
+            // Zeros that reach far into the content are not only behind it.
+            if content
+                && self.has_few_zeros_from(at)?
+                && let inside = self.zeros_at_end()?.saturating_sub(self.bytes - at)
+                && inside < FEWEST_ZEROS
+            {
+                return Ok(if inside == 0 { State::Whole } else { State::NotEnded });
+            }
             let head = self.head(at, 24)?;
             let (Some(name), Some(size)) = (array::<16>(head, 0), number_le(head, 16, 8)) else {
                 return Err(self.cut(at + HEAD));
@@ -424,6 +459,7 @@ impl Walk<'_> {
                 return Err(self.no_part(at));
             }
             at = self.end(at, size)?;
+            content |= name == ASF_DATA;
             // Packets are of one size, and the last is filled up.
             self.is_padding = name == ASF_DATA;
         }
@@ -439,8 +475,8 @@ impl Walk<'_> {
             self.part(at)?;
             let head = self.head(at, LONGEST_HEAD)?;
             if !head.iter().zip(b"OggS").all(|(byte, sign)| byte == sign) {
-                let is_complete = at > 0 && open.is_empty() && self.has_few_zeros_from(at)?;
-                return if is_complete { Ok(State::Whole) } else { Err(self.no_part(at)) };
+                let is_complete = open.is_empty();
+                return Err(self.no_part_behind(at, is_complete));
             }
             let (Some(flags), Some(stream), Some(count)) = (head.get(5), number_le(head, 14, 4), head.get(26)) else {
                 return Err(self.cut(at + HEAD as u64));
@@ -459,9 +495,51 @@ impl Walk<'_> {
         Ok(if open.is_empty() { State::Whole } else { State::NotEnded })
     }
 
+    fn triplets(&mut self) -> Result<State, Stop> {
+        const KEY: usize = 16;
+        const LONGEST_LENGTH: usize = 9;
+        let (mut at, mut has_footer) = (0, false);
+        while at < self.bytes {
+            self.part(at)?;
+            let head = self.head(at, KEY + LONGEST_LENGTH)?;
+            if !head.iter().zip(&KLV).all(|(byte, sign)| byte == sign) {
+                return Err(self.no_part_behind(at, has_footer));
+            }
+            let Some(first) = head.get(KEY) else { return Err(self.cut(at + KEY as u64 + 1)) };
+            // One byte, or as many more as it says (BER).
+            let wide = if first & 0x80 == 0 { 0 } else { usize::from(first & 0x7f) };
+            let is_fill = head[8..13] == MXF_FILL;
+            let is_footer = head.starts_with(&MXF_PARTITION) && head[13] == MXF_FOOTER;
+            let size = match wide {
+                0 if *first == 0x80 => return Err(self.no_part(at)),
+                0 => u64::from(*first),
+                1..LONGEST_LENGTH => match number(head, KEY + 1, wide) {
+                    Some(size) => size,
+                    None => return Err(self.cut(at + (KEY + 1 + wide) as u64)),
+                },
+                _ => return Err(self.no_part(at)),
+            };
+            let content = at + (KEY + 1 + wide) as u64;
+            at = self.end(content, size)?;
+            has_footer |= is_footer;
+            self.is_padding = is_fill;
+        }
+        Ok(if has_footer { State::Whole } else { State::NotEnded })
+    }
+
     /// Packets are so many that only some are looked at, and the last.
     fn transport(&mut self, first: u64, length: u64) -> Result<State, Stop> {
-        let count = self.bytes / length;
+        // Few zeros behind the last packet are nothing.
+        let zeros = self.zeros_at_end()?;
+        let packets = (self.bytes - zeros).div_ceil(length);
+        let is_filled = zeros < FEWEST_ZEROS && packets * length <= self.bytes;
+        let count = if is_filled { packets } else { self.bytes / length };
+        // Zeros that begin within a packet, and go on behind it, may stand where there was something else.
+        let is_behind = packets * length == self.bytes || (self.bytes - zeros).is_multiple_of(length);
+        let behind = if is_behind { State::Whole } else { State::NotEnded };
+        if count == 0 {
+            return Ok(State::Whole);
+        }
         let step = (count / SAMPLES).max(1);
         for packet in (0..count).step_by(usize::try_from(step).unwrap_or(usize::MAX)).chain([count - 1]) {
             self.part(packet * length)?;
@@ -471,7 +549,8 @@ impl Walk<'_> {
             }
         }
         match self.bytes % length {
-            0 => Ok(State::Whole),
+            0 => Ok(behind),
+            _ if is_filled => Ok(behind),
             _ => Err(self.cut((count + 1) * length)),
         }
     }
@@ -601,7 +680,8 @@ mod tests {
         }
         assert_eq!(state(&[film.clone(), vec![0; 4096]].concat()), State::Zeros { at: film.len() as u64 });
         assert_eq!(state(&[film[..88].to_vec(), vec![0; 100]].concat()), State::Zeros { at: 88 });
-        assert_eq!(state(&[fragments.clone(), vec![0; 100]].concat()), State::Zeros { at: fragments.len() as u64 });
+        assert_eq!(state(&[fragments.clone(), vec![0; 100]].concat()), State::NotEnded);
+        assert_eq!(state(&[fragments.clone(), vec![0; 4096]].concat()), State::Zeros { at: fragments.len() as u64 });
         let short = [boxed(b"ftyp", 8), vec![0, 0, 0, 5, b'm', b'o', b'o', b'v', 1]].concat();
         assert_eq!(state(&short), State::Lost { at: 16 });
         for appended in [b"TAG and something else".as_slice(), b"\xff\xff\xff\xff\x01\x02\x03\x04", b"\x7fmuch of it"] {
@@ -650,7 +730,11 @@ mod tests {
         let live = [&head, [0x18, 0x53, 0x80, 0x67, 0xff].as_slice(), &live, &block, &live, &block].concat();
         let start = head.len() + 10;
         cut_anywhere(&live, start + 1, &[start + block.len(), start + block.len() + 5]);
-        assert_eq!(state(&[live.clone(), vec![0; 9]].concat()), State::Zeros { at: live.len() as u64 });
+        assert_eq!(state(&[known.clone(), vec![0; 100]].concat()), State::Whole);
+        assert_eq!(state(&[live.clone(), vec![0; 9]].concat()), State::NotEnded);
+        for film in [&known, &live] {
+            assert_eq!(state(&[film.clone(), vec![0; 4096]].concat()), State::Zeros { at: film.len() as u64 });
+        }
         assert_eq!(state(&[known.clone(), b"\x07more".to_vec()].concat()), State::Lost { at: known.len() as u64 });
     }
 
@@ -666,7 +750,8 @@ mod tests {
         for length in between {
             assert_eq!(state(&film[..length]), State::Whole, "{length}");
         }
-        assert_eq!(state(&[film.clone(), vec![0; 9]].concat()), State::Zeros { at: film.len() as u64 });
+        assert_eq!(state(&[film.clone(), vec![0; 9]].concat()), State::NotEnded);
+        assert_eq!(state(&[film.clone(), vec![0; 4096]].concat()), State::Zeros { at: film.len() as u64 });
         assert_eq!(state(&[film.clone(), vec![7; 9]].concat()), State::Lost { at: film.len() as u64 });
     }
 
@@ -678,7 +763,13 @@ mod tests {
         cut_anywhere(&film, 16, &[64, 158]);
         let live = [full(&ASF_HEADER, 40), object(&ASF_DATA, 0), vec![5; 33]].concat();
         assert_eq!(state(&live), State::Whole);
-        assert_eq!(state(&[film.clone(), vec![0; 30]].concat()), State::Zeros { at: film.len() as u64 });
+        for few in [9, 30, 4095] {
+            assert_eq!(state(&[film.clone(), vec![0; few]].concat()), State::Whole, "{few}");
+        }
+        assert_eq!(state(&[film.clone(), vec![0; 4096]].concat()), State::Zeros { at: film.len() as u64 });
+        assert_eq!(state(&[film[..64].to_vec(), vec![0; 30]].concat()), State::Zeros { at: 64 });
+        let padded = [full(&ASF_HEADER, 40), object(&ASF_DATA, 5024), vec![0; 5000], vec![0; 30]].concat();
+        assert_eq!(state(&padded), State::Zeros { at: 64 + 5024 });
     }
 
     fn page(flags: u8, stream: u8, lengths: &[u8]) -> Vec<u8> {
@@ -699,7 +790,44 @@ mod tests {
         }
         assert_eq!(state(&[film.clone(), vec![0; 30]].concat()), State::Whole);
         assert_eq!(state(&[film.clone(), vec![0; 5000]].concat()), State::Zeros { at: film.len() as u64 });
-        assert_eq!(state(&[film[..414].to_vec(), vec![0; 30]].concat()), State::Zeros { at: 414 });
+        assert_eq!(state(&[film[..414].to_vec(), vec![0; 30]].concat()), State::NotEnded);
+        assert_eq!(state(&[film[..414].to_vec(), vec![0; 5000]].concat()), State::Zeros { at: 414 });
+    }
+
+    #[test]
+    fn triplets_are_whole_or_cut_and_say_that_they_end() {
+        let triplet = |key: [u8; 16], length: &[u8], content: usize| [&key, length, &vec![5; content]].concat();
+        let partition = |kind: u8| {
+            let mut key = [0; 16];
+            key[..13].copy_from_slice(&MXF_PARTITION);
+            key[13] = kind;
+            key
+        };
+        let fill = *b"\x06\x0e\x2b\x34\x01\x01\x01\x02\x03\x01\x02\x10\x01\0\0\0";
+        let essence = *b"\x06\x0e\x2b\x34\x01\x02\x01\x01\x0d\x01\x03\x01\x15\x01\x05\0";
+        let body = [
+            triplet(partition(MXF_HEADER), &[88], 88),
+            triplet(fill, &[0x81, 200], 200),
+            triplet(essence, &[0x83, 0, 1, 44], 300),
+        ]
+        .concat();
+        let film = [body.clone(), triplet(partition(MXF_FOOTER), &[0x84, 0, 0, 0, 88], 88)].concat();
+        let ends = [105, 323, 643];
+        cut_anywhere(&film, 16, &ends);
+        for end in ends {
+            assert_eq!(state(&film[..end]), State::NotEnded, "{end}");
+        }
+        assert_eq!(state(&[film.clone(), vec![0; 100]].concat()), State::Whole);
+        assert_eq!(state(&[film.clone(), vec![0; 5000]].concat()), State::Zeros { at: film.len() as u64 });
+        assert_eq!(state(&[body.clone(), vec![0; 100]].concat()), State::NotEnded);
+        assert_eq!(state(&[body.clone(), vec![0; 5000]].concat()), State::Zeros { at: body.len() as u64 });
+        assert_eq!(state(&[film.clone(), vec![7; 30]].concat()), State::Lost { at: film.len() as u64 });
+        for length in [0x80, 0x89] {
+            let odd = [body.clone(), triplet(essence, &[length], 30)].concat();
+            assert_eq!(state(&odd), State::Lost { at: body.len() as u64 }, "{length}");
+        }
+        let filled = [&film, fill.as_slice(), &[0x82, 0x20, 0], &[0; 0x2000]].concat();
+        assert_eq!((found(&filled).state, found(&filled).zeros), (State::Whole, 0));
     }
 
     #[test]
@@ -712,7 +840,10 @@ mod tests {
                 let expected = State::Cut { bytes: (stream.len() - cut) as u64, expected: stream.len() as u64 };
                 assert_eq!(state(&stream[..stream.len() - cut]), expected);
             }
-            let filled = [stream.clone(), vec![0; packet.len() * 4]].concat();
+            for few in [100, packet.len() * 4] {
+                assert_eq!(state(&[stream.clone(), vec![0; few]].concat()), State::Whole, "{few}");
+            }
+            let filled = [stream.clone(), vec![0; packet.len() * 40]].concat();
             assert_eq!(state(&filled), State::Zeros { at: (stream.len() + before) as u64 });
         }
         assert_eq!(state(&[0x47; 100]), State::Whole, "it is too short to be one");
@@ -725,14 +856,17 @@ mod tests {
             let last = [&(zeros as u32 + 8).to_be_bytes(), last.as_slice(), &vec![0; zeros]].concat();
             found(&[boxed(b"ftyp", 8), boxed(b"moov", 20), boxed(b"mdat", 20), last].concat())
         };
-        assert!(film(b"mdat", 5000).is_filled_up(codecs(&["h264", "aac"])));
-        assert!(film(b"mdat", 100_000).is_filled_up(codecs(&[])));
+        assert!(film(b"mdat", 5000).is_filled_up(codecs(&["h264", "aac"]), 0));
+        assert!(film(b"mdat", 100_000).is_filled_up(codecs(&[]), 0));
         assert_eq!(film(b"mdat", 100_000).zeros, 100_000);
-        assert!(!film(b"mdat", 4000).is_filled_up(codecs(&["h264"])));
-        assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["h264", "pcm_s16le"])));
-        assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["rawvideo"])));
+        assert!(!film(b"mdat", 4000).is_filled_up(codecs(&["h264"]), 0));
+        assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["h264", "pcm_s16le"]), 0));
+        assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["rawvideo"]), 0));
+        // Frames of one size.
+        assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["h264"]), 6000));
+        assert!(film(b"mdat", 7000).is_filled_up(codecs(&["h264"]), 6000));
         for padding in [b"free", b"skip", b"wide", b"moov", b"meta", b"udta", b"uuid"] {
-            assert!(!film(padding, 5000).is_filled_up(codecs(&["h264"])));
+            assert!(!film(padding, 5000).is_filled_up(codecs(&["h264"]), 0));
         }
         let junk = chunk(b"RIFF", &[b"AVI ".to_vec(), chunk(b"LIST", &[1; 32]), chunk(b"JUNK", &[0; 9000])].concat());
         assert_eq!((found(&junk).state, found(&junk).zeros), (State::Whole, 0));
