@@ -182,6 +182,10 @@ pub enum Note {
     )]
     DataMissing,
     #[error(
+        "hundreds of zeros stand in its coded data: where the picture is not plain there, it is damaged; it was taken as it could be read"
+    )]
+    MayHaveHole,
+    #[error(
         "a part of the file beside its pixels is damaged and was left out: its transparency, orientation or resolution"
     )]
     PartLeftOut,
@@ -190,7 +194,10 @@ pub enum Note {
 impl Note {
     /// Whether the file is not as it was written.
     pub(crate) const fn is_damage(&self) -> bool {
-        matches!(self, Self::ChecksumWrong | Self::DataLeftOver | Self::DataMissing | Self::PartLeftOut)
+        matches!(
+            self,
+            Self::ChecksumWrong | Self::DataLeftOver | Self::DataMissing | Self::MayHaveHole | Self::PartLeftOut
+        )
     }
 }
 

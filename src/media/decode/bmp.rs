@@ -14,7 +14,7 @@ use super::super::picture::{Picture, Profile, Resolution};
 use super::super::raster::Layout;
 use super::gather::{Gathered, Pieces};
 use super::library::{describe, layout, pixels, refused};
-use super::{Decoded, Input, Pixels, Source, holes};
+use super::{Decoded, Input, Pixels, Source, holes, runs};
 
 /// Headers with their palettes are much shorter.
 const MAX_HEADER: u32 = 1 << 16;
@@ -32,7 +32,13 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     let header = Header::read(&mut source.file).map_err(reading)?;
     let file = source.file.get_ref().get_ref().clone();
     header.check_end(&file)?;
-    let (decoder, picture) = open(source, &header)?;
+    let (decoder, mut picture) = open(source, &header)?;
+    if let Some(is_nibbles) = header.runs() {
+        let size = (picture.width.into(), picture.height.into());
+        let start = u64::from(header.number(10));
+        let place = start..start + u64::from(header.number(34));
+        picture.notes.extend(runs::of_bmp(&file, place, size, is_nibbles)?);
+    }
     let pixels = if header.can_be_cut() {
         let layout = layout(&decoder, Format::Bmp)?;
         let strips = Strips { header, file, share, size: (picture.width, picture.height), layout, next: 0 };
@@ -92,11 +98,9 @@ impl Header {
 
     /// Refuses run-length coded pixels that were cut off and filled up: zeros end rows, so that those that are missing would be blank.
     fn check_end(&self, file: &Reader) -> Result<(), MediaError> {
-        const RUNS_OF_BYTES: u32 = 1;
-        const RUNS_OF_NIBBLES: u32 = 2;
         const TAIL: u64 = 1 << 12;
         const END_OF_PICTURE: [u8; 2] = [0, 1];
-        if self.is_oldest() || !matches!(self.number(30), RUNS_OF_BYTES | RUNS_OF_NIBBLES) {
+        if self.runs().is_none() {
             return Ok(());
         }
         let start = file.len().saturating_sub(TAIL).max(self.number(10).into());
@@ -108,6 +112,17 @@ impl Header {
             return Err(MediaError::truncated(Format::Bmp, "zeros stand where its pixels should end"));
         }
         Ok(())
+    }
+
+    /// Whether its runs are of nibbles, or of bytes; none if it has none.
+    fn runs(&self) -> Option<bool> {
+        const OF_BYTES: u32 = 1;
+        const OF_NIBBLES: u32 = 2;
+        match self.number(30) {
+            OF_BYTES if !self.is_oldest() => Some(false),
+            OF_NIBBLES if !self.is_oldest() => Some(true),
+            _ => None,
+        }
     }
 
     fn is_from_the_top(&self) -> bool {

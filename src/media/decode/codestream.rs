@@ -6,6 +6,8 @@ use super::super::error::MediaError;
 use super::super::format::Format;
 use super::jpeg_2000::corrupt;
 
+const COD: u16 = 0xff52;
+const COC: u16 = 0xff53;
 const SOT: u16 = 0xff90;
 const SOD: u16 = 0xff93;
 const EOC: u16 = 0xffd9;
@@ -13,6 +15,7 @@ const EOC: u16 = 0xffd9;
 /// Where the size segment and the numbers of tiles lie in the codestream.
 const WIDTH: usize = 8;
 const TILE_WIDTH: usize = 24;
+const COMPONENTS: usize = 40;
 
 /// Tiles have numbers of two bytes.
 const MOST_TILES: u64 = 65_535;
@@ -48,6 +51,68 @@ pub(super) fn check_tiles(bytes: &mut [u8]) -> Result<Range<usize>, MediaError> 
             Err(MediaError::truncated(Format::Jpeg2000, what))
         }
     }
+}
+
+/// Bytes that may be zero in a row because nothing is said in them, of a tile by the size and the coding styles that the codestream begins
+/// with, or more: packets that are empty, and in others a bit for each code block to which a layer adds nothing (annexes A.5.1,
+/// A.6.1, A.6.2, B.6 and B.10).
+pub(super) fn most_zeros(stream: &[u8]) -> u64 {
+    let Some(tile) = tile_size(stream) else { return 0 };
+    let components = word(stream, COMPONENTS).map_or(1, u64::from);
+    let (mut at, mut layers, mut bytes) = (2, 1, 0);
+    while let (Some(code), Some(length)) = (word(stream, at), word(stream, at + 2)) {
+        let segment = stream.get(at + 4..at + 2 + usize::from(length)).unwrap_or_default();
+        match (code, segment) {
+            (SOT, _) => break,
+            (COD, [style, _, first, second, _, levels @ ..]) => {
+                layers = u64::from(u16::from_be_bytes([*first, *second]));
+                bytes = bytes.max(most_of_layer(tile, *style, levels));
+            }
+            // Numbers of components have two bytes where there are many.
+            (COC, segment) => {
+                if let [style, levels @ ..] = segment.get(if components < 257 { 1 } else { 2 }..).unwrap_or_default() {
+                    bytes = bytes.max(most_of_layer(tile, *style, levels));
+                }
+            }
+            _ => {}
+        }
+        at += 2 + usize::from(length);
+    }
+    layers.saturating_mul(components).saturating_mul(bytes)
+}
+
+/// The same of a component and a layer: its precincts in all resolutions, and an eighth of its code blocks. `style` and what follows the
+/// number of levels are those of a coding style segment.
+fn most_of_layer((width, height): (u64, u64), style: u8, levels: &[u8]) -> u64 {
+    const HAS_PRECINCTS: u8 = 1;
+    let [levels, block_width, block_height, _, _, sizes @ ..] = levels else { return 0 };
+    let levels = u32::from(*levels).min(32);
+    // Exponents of code blocks are written without the two that each has; halves of a resolution make up its bands.
+    let block = [block_width, block_height].map(|exponent| (exponent & 15) + 1);
+    let of_resolution = |resolution: u32| {
+        // The exponents of both sides; without them precincts are as large as can be.
+        let size = match sizes.get(resolution as usize) {
+            Some(size) if style & HAS_PRECINCTS != 0 => [size & 15, size >> 4],
+            _ => [15, 15],
+        };
+        let count = |exponents: [u8; 2]| {
+            let across =
+                |length: u64, exponent: u8| (length.div_ceil(1 << (levels - resolution))).div_ceil(1 << exponent) + 1;
+            across(width, exponents[0]).saturating_mul(across(height, exponents[1]))
+        };
+        let blocks = count([block[0].min(size[0]), block[1].min(size[1])]);
+        count(size).saturating_add(blocks.div_ceil(8))
+    };
+    (0..=levels).map(of_resolution).fold(0, u64::saturating_add)
+}
+
+/// The size of a tile, or of the picture if that is smaller.
+fn tile_size(stream: &[u8]) -> Option<(u64, u64)> {
+    let side = |at: usize| {
+        let [end, origin, tile] = [WIDTH, WIDTH + 8, TILE_WIDTH].map(|field| number(stream, field + at));
+        Some(u64::from(end?.saturating_sub(origin?).min(tile?)))
+    };
+    side(0).zip(side(4))
 }
 
 /// How many tiles there are.

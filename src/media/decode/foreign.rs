@@ -20,7 +20,7 @@ use super::super::format::Format;
 use super::super::picture::Picture;
 use super::super::raster::{Layout, Raster, narrowed};
 use super::library::{Samples, bytes, describe, pixels, refused, samples};
-use super::{Decoded, Input, Pixels, Source};
+use super::{Decoded, Input, Pixels, Source, runs};
 
 macro_rules! readers {
     ($($name:ident = $format:ident by $open:expr),* $(,)?) => {
@@ -67,10 +67,11 @@ fn decode<'a, D: ImageDecoder>(
     open: fn(Input<'a>) -> ImageResult<D>,
 ) -> Result<Decoded<'a>, MediaError> {
     let (limits, share, mut file) = (source.limits, source.share, source.file);
+    let damage = if format == Format::Targa { runs::of_targa(file.get_ref().get_ref())? } else { None };
     let said = Said::of(&mut file, format)?;
     let mut decoder = open(file).map_err(unread(format))?;
     let picture = describe(&mut decoder, format, limits)?;
-    let picture = Picture { notes: said.note().into_iter().collect(), ..picture };
+    let picture = Picture { notes: said.note().into_iter().chain(damage).collect(), ..picture };
     let (width, height) = decoder.dimensions();
     let raster = match samples(&decoder, format)? {
         (_, Samples::Bytes) => said.applied(pixels(decoder, format, limits, &share)?, format)?,

@@ -7,12 +7,9 @@ use std::ops::Range;
 use super::super::error::MediaError;
 use super::super::format::Format;
 
-/// So many zeros in a row are no data of WebP without loss, HEVC or AV1, however plain the picture. With loss WebP has tens of
-/// thousands where it is plain, and a hole cannot be told from that.
+/// So many zeros in a row are no data of HEVC or AV1, however plain the picture, and of WebP without loss only if they are pixels that
+/// are there. With loss WebP has tens of thousands where it is plain, and a hole cannot be told from that.
 pub(in crate::media) const LEAST: u64 = 512;
-
-/// Packets of JPEG 2000 without anything new are a byte of zeros each, and a plain picture has hundreds in a row.
-pub(super) const LEAST_OF_PACKETS: u64 = 4096;
 
 /// Refuses a picture with a hole in `range` of its file.
 pub(in crate::media) fn check(
@@ -21,15 +18,24 @@ pub(in crate::media) fn check(
     least: u64,
     format: Format,
 ) -> Result<(), MediaError> {
-    match find(input, range, least) {
-        Ok(None) => Ok(()),
-        Ok(Some(at)) => Err(MediaError::corrupt(format, format!("it holds nothing but zeros from byte {at} on"))),
-        Err(error) => Err(MediaError::reading(format, error)),
-    }
+    find(input, range, least, format)?.map_or(Ok(()), |at| Err(refused(at, format)))
+}
+
+pub(super) fn refused(at: u64, format: Format) -> MediaError {
+    MediaError::corrupt(format, format!("it holds nothing but zeros from byte {at} on"))
 }
 
 /// Where the first run of zeros begins that is as long.
-fn find(input: &mut (impl Read + Seek), range: Range<u64>, least: u64) -> io::Result<Option<u64>> {
+pub(super) fn find(
+    input: &mut (impl Read + Seek),
+    range: Range<u64>,
+    least: u64,
+    format: Format,
+) -> Result<Option<u64>, MediaError> {
+    first(input, range, least).map_err(|error| MediaError::reading(format, error))
+}
+
+fn first(input: &mut (impl Read + Seek), range: Range<u64>, least: u64) -> io::Result<Option<u64>> {
     input.seek(SeekFrom::Start(range.start))?;
     let (mut at, mut run) = (range.start, 0_u64);
     let mut buffer = [0; 1 << 13];

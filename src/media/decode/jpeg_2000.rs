@@ -12,6 +12,10 @@ use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::{Decoded, Pixels, Source, codestream, holes};
 
+/// Zeros in a row, beyond those that say nothing, that are a hole, and that may be one.
+const HOLE: u64 = 2048;
+const MAY_BE_HOLE: u64 = 1024;
+
 /// What the decoder keeps of each sample: coefficients and samples, as numbers of four bytes.
 const KEPT: u64 = 12;
 
@@ -48,8 +52,13 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
 fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
     let mut bytes = source.read_all(Format::Jpeg2000)?;
     let stream = codestream::check_tiles(&mut bytes)?;
+    let silent = codestream::most_zeros(&bytes[stream.clone()]);
     let stream = stream.start as u64..stream.end as u64;
-    holes::check(&mut Cursor::new(&bytes), stream, holes::LEAST_OF_PACKETS, Format::Jpeg2000)?;
+    let mut input = Cursor::new(&bytes);
+    holes::check(&mut input, stream.clone(), silent.saturating_add(HOLE), Format::Jpeg2000)?;
+    if holes::find(&mut input, stream, silent.saturating_add(MAY_BE_HOLE), Format::Jpeg2000)?.is_some() {
+        source.remarks.add(Note::MayHaveHole);
+    }
     Ok(bytes)
 }
 

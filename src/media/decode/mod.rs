@@ -17,6 +17,7 @@ mod png_colors;
 pub(in crate::media) mod psd;
 mod psd_layers;
 mod remarks;
+mod runs;
 pub(in crate::media) mod tiff;
 mod watched;
 pub(in crate::media) mod webp;

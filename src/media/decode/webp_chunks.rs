@@ -5,11 +5,11 @@
 //! the file gives itself is none of its business (the format has readers pass it over), but the decoder looks a little further.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use super::super::error::MediaError;
 use super::super::format::Format;
 use super::super::limits::Limits;
-use super::holes;
 
 /// Most chunks of a file, those in its frames among them: of an animation of an hour, 25 frames a second.
 const MOST_CHUNKS: u32 = 100_000;
@@ -17,8 +17,12 @@ const MOST_CHUNKS: u32 = 100_000;
 /// Bytes of a chunk beside the pixels: profiles of presses have a few megabytes.
 const MOST_BESIDE: u64 = 64 << 20;
 
-/// Checks all chunks of a file of `len` bytes. Leaves `input` anywhere.
-pub(super) fn check(input: &mut (impl Read + Seek), len: u64, limits: &Limits) -> Result<(), MediaError> {
+/// Checks all chunks of a file of `len` bytes, and gives where the first lies that is coded without loss. Leaves `input` anywhere.
+pub(super) fn check(
+    input: &mut (impl Read + Seek),
+    len: u64,
+    limits: &Limits,
+) -> Result<Option<Range<u64>>, MediaError> {
     let failed = |error| MediaError::reading(Format::WebP, error);
     let [_, _, _, _, size @ ..] = bytes::<8>(input).map_err(failed)?;
     let said = u64::from(u32::from_le_bytes(size)) + 8;
@@ -26,7 +30,9 @@ pub(super) fn check(input: &mut (impl Read + Seek), len: u64, limits: &Limits) -
         let what = format!("it says it has {said} bytes and has {len}");
         return Err(MediaError::truncated(Format::WebP, what));
     }
-    Walk { input, limits, seen: 0 }.chunks(12, said, len, true)
+    let mut walk = Walk { input, limits, seen: 0, lossless: None };
+    walk.chunks(12, said, len, true)?;
+    Ok(walk.lossless)
 }
 
 /// Chunks that the decoder does something with.
@@ -38,6 +44,7 @@ struct Walk<'a, R> {
     limits: &'a Limits,
     /// Chunks so far.
     seen: u32,
+    lossless: Option<Range<u64>>,
 }
 
 impl<R: Read + Seek> Walk<'_, R> {
@@ -77,7 +84,7 @@ impl<R: Read + Seek> Walk<'_, R> {
                     let bits = u32::from_le_bytes([b0, b1, b2, b3]);
                     let [width, height] = [bits & 0x3fff, (bits >> 14) & 0x3fff].map(u32::to_le_bytes);
                     self.check_size(width, height, 1)?;
-                    holes::check(self.input, start..start + size, holes::LEAST, Format::WebP)?;
+                    self.lossless.get_or_insert(start..start + size);
                 }
                 b"ANMF" if may_have_frames => {
                     let [.., w0, w1, w2, h0, h1, h2] = self.at::<12>(start)?;

@@ -1,5 +1,6 @@
 //! HEIC and AVIF: items of EXIF and XMP, found through the boxes of ISO/IEC 14496-12 and 23008-12.
 
+use std::collections::HashSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
@@ -164,6 +165,7 @@ fn places(locations: Bytes<'_>, kinds: &[(u64, Kind)]) -> io::Result<Vec<Place>>
     let [offset_size, length_size, base_size, index_size] = [12, 8, 4, 0].map(|shift| sizes >> shift & 15);
     let wide = if version < 2 { 2 } else { 4 };
     let count = rest.number(wide)?;
+    let wanted: HashSet<u64> = kinds.iter().map(|(item, _)| *item).collect();
     let mut found = Vec::new();
     for _ in 0..count.min(MOST_PARTS as u64) {
         let item = rest.number(wide)?;
@@ -171,7 +173,7 @@ fn places(locations: Bytes<'_>, kinds: &[(u64, Kind)]) -> io::Result<Vec<Place>>
         let data_reference = rest.number(2)?;
         let base = rest.number(base_size)?;
         let mut extents = Vec::new();
-        let is_wanted = kinds.iter().any(|(wanted, _)| *wanted == item);
+        let is_wanted = wanted.contains(&item);
         for _ in 0..rest.number(2)? {
             seen += 1;
             if seen > MOST_PARTS {

@@ -10,10 +10,12 @@ fn told(shop: &Workshop, name: &str, bytes: &[u8]) -> Result<Option<Note>, Media
     let at = shop.file(name);
     fs::write(&at, bytes).unwrap();
     let (_, made) = shop.optimize(&at, &Options::default())?;
-    Ok(made
-        .notes
-        .into_iter()
-        .find(|note| matches!(note, Note::ChecksumWrong | Note::DataLeftOver | Note::DataMissing | Note::PartLeftOut)))
+    Ok(made.notes.into_iter().find(|note| {
+        matches!(
+            note,
+            Note::ChecksumWrong | Note::DataLeftOver | Note::DataMissing | Note::MayHaveHole | Note::PartLeftOut
+        )
+    }))
 }
 
 /// Where the data of each scan lies, without the markers in front of it and behind it.
@@ -147,9 +149,9 @@ fn holes_are_refused() {
             bytes[from..to].fill(0);
             let refused = told(&shop, "hole", &bytes).unwrap_err();
             let refused = refused.to_string();
-            // Without its end a JPEG 2000 file is cut already.
-            let is_said =
-                refused.contains("nothing but zeros from byte") || refused.contains("before its last tile does");
+            // Without its end a JPEG 2000 file is cut already; of WebP the decoder may notice that what follows makes no sense.
+            let words = ["nothing but zeros from byte", "before its last tile does", "the WebP file is damaged"];
+            let is_said = words.iter().any(|words| refused.contains(words));
             assert!(is_said, "{name}: {refused}");
         }
     }
@@ -165,7 +167,33 @@ fn holes_are_refused() {
     assert!(refused.to_string().contains("zeros stand where its pixels should end"), "{refused}");
 }
 
-/// There is little to say of a plain picture, but not nothing.
+/// A decoder makes some picture of any runs.
+#[test]
+fn runs_that_were_lost_or_changed_have_a_line() {
+    let shop = Workshop::new();
+    let source = shop.sample("قميص.tif", 400);
+    for (name, options) in
+        [("a.bmp", &["-colors", "60", "-type", "palette"][..]), ("a.tga", &[]), ("g.tga", &["-colorspace", "Gray"])]
+    {
+        let made = shop.file(name);
+        let target = if name == "a.bmp" { format!("BMP3:{}", path(&made)) } else { path(&made).to_owned() };
+        run("convert", &[&[path(&source)], options, &["-compress", "RLE", &target]].concat());
+        let whole = fs::read(&made).unwrap();
+        assert_eq!(told(&shop, name, &whole).unwrap(), None, "{name}");
+        for at in [3, 5, 7].map(|tenths| whole.len() * tenths / 10) {
+            for length in [600, 4096] {
+                let mut holed = whole.clone();
+                holed[at..at + length].fill(0);
+                let said = told(&shop, name, &holed);
+                assert!(said.is_err() || said.unwrap().is_some(), "{name}: {length} zeros at {at}");
+            }
+            let shorter = [&whole[..at], &whole[at + 100..]].concat();
+            let said = told(&shop, name, &shorter);
+            assert!(said.is_err() || said.unwrap().is_some(), "{name}: without 100 bytes at {at}");
+        }
+    }
+}
+
 /// Zeros are codes too, and with some tables all that is missing can be read out of them.
 #[test]
 fn a_jpeg_that_was_filled_up_with_zeros_is_none() {
@@ -185,6 +213,7 @@ fn a_jpeg_that_was_filled_up_with_zeros_is_none() {
     }
 }
 
+/// There is little to say of a plain picture, but not nothing.
 #[test]
 fn plain_pictures_have_no_holes() {
     let shop = Workshop::new();
@@ -198,6 +227,94 @@ fn plain_pictures_have_no_holes() {
             let (_, made) =
                 shop.optimize(&made, &Options::default()).unwrap_or_else(|error| panic!("{fill} {options}: {error}"));
             assert!(made.notes.is_empty(), "{fill} {options}: {:?}", made.notes);
+        }
+    }
+}
+
+/// Lossless WebP of 100 × 100 pixels that says each by itself, in one bit for its green and none for the rest.
+fn webp_pixel_by_pixel(pixels: impl Iterator<Item = bool>) -> Vec<u8> {
+    let one = [(1, 1), (0, 1), (1, 1), (9, 8)];
+    let two = [(1, 1), (1, 1), (1, 1), (0x10, 8), (0x20, 8)];
+    let head = [(0x2f, 8), (99, 14), (99, 14), (0, 1), (0, 3), (0, 1), (0, 1), (0, 1)];
+    let fields = head.into_iter().chain(two).chain(one).chain(one).chain(one).chain(one);
+    let fields = fields.chain(pixels.map(|bit| (u32::from(bit), 1)));
+    let bits: Vec<bool> = fields.flat_map(|(value, width)| (0..width).map(move |bit| value >> bit & 1 == 1)).collect();
+    let mut data: Vec<u8> =
+        bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| sum << 1 | u8::from(*bit))).collect();
+    let size = data.len() as u32;
+    data.resize(data.len().next_multiple_of(2), 0);
+    let chunk = [b"WEBPVP8L".as_slice(), &size.to_le_bytes(), &data].concat();
+    [b"RIFF".as_slice(), &(chunk.len() as u32).to_le_bytes(), &chunk].concat()
+}
+
+#[test]
+fn zeros_that_are_pixels_are_no_hole() {
+    let shop = Workshop::new();
+    let plain = webp_pixel_by_pixel((0..10_000).map(|pixel| pixel < 100));
+    assert_eq!(told(&shop, "a.webp", &plain).unwrap(), Some(Note::MayHaveHole));
+    // More of them than there are pixels.
+    let (mut more, zeros) = (plain.clone(), 600_u32);
+    more.resize(plain.len() + zeros as usize, 0);
+    for at in [4, 16] {
+        let size = u32::from_le_bytes(plain[at..at + 4].try_into().unwrap()) + zeros;
+        more[at..at + 4].copy_from_slice(&size.to_le_bytes());
+    }
+    let refused = told(&shop, "a.webp", &more).unwrap_err().to_string();
+    assert!(refused.contains("nothing but zeros from byte"), "{refused}");
+}
+
+/// Where nothing is said, each packet may be a byte of zeros, and small precincts make many of them.
+#[test]
+fn zeros_that_are_packets_are_no_hole() {
+    let shop = Workshop::new();
+    let plain = shop.file("plain.png");
+    run("convert", &["-size", "1024x1024", "xc:gray50", "-colorspace", "Gray", path(&plain)]);
+    let options = "a.jp2[lossless,tile-width=1024,tile-height=1024]";
+    let made = fs::read(shop.vips("copy", &plain, options, &[])).unwrap();
+    let begin = made.windows(4).position(|word| word == b"\xff\x4f\xff\x51").unwrap();
+    let stream = &made[begin..];
+    let place = |marker: u8| stream.windows(2).position(|word| word == [0xff, marker]).unwrap();
+    let (style, part, data) = (place(0x52), place(0x90), place(0x93) + 2);
+    assert_eq!(
+        (stream[41], &stream[style + 2..style + 4]),
+        (1, [0, 12].as_slice()),
+        "components, and a style without precincts"
+    );
+    let levels = u32::from(stream[style + 9]);
+    let packets: u32 = (0..=levels).map(|level| (1024_u32 >> level).div_ceil(16).pow(2)).sum();
+    assert!(packets > 5000, "{packets}");
+    let with_zeros = |zeros: u32| {
+        // Precincts of 16 × 16 in all resolutions, and blocks of 8 × 8 in them.
+        let precincts = vec![0x44; levels as usize + 1];
+        let mut head = stream[..data].to_vec();
+        head[style + 3] += precincts.len() as u8;
+        head[style + 4] |= 1;
+        head[style + 10..style + 12].fill(1);
+        let length = (data - part) as u32 + zeros;
+        head[part + 6..part + 10].copy_from_slice(&length.to_be_bytes());
+        head.splice(style + 14..style + 14, precincts);
+        [head, vec![0; zeros as usize], vec![0xff, 0xd9]].concat()
+    };
+    assert_eq!(told(&shop, "a.j2k", &with_zeros(packets)).unwrap(), None);
+    let refused = told(&shop, "a.j2k", &with_zeros(packets * 8)).unwrap_err().to_string();
+    assert!(refused.contains("nothing but zeros from byte"), "{refused}");
+}
+
+#[test]
+fn what_a_strip_has_beyond_its_rows_has_a_line() {
+    let shop = Workshop::new();
+    let plain = shop.sample("قميص.tif", 128);
+    for packing in ["lzw", "packbits"] {
+        let made = shop.file("strips.tif");
+        run("tiffcp", &["-s", "-r", "32", "-c", packing, path(&plain), path(&made)]);
+        let bytes = fs::read(&made).unwrap();
+        assert_eq!(told(&shop, "whole.tif", &bytes).unwrap(), None, "{packing}");
+        for (rows, note) in [("32", None), ("31", Some(Note::DataLeftOver))] {
+            fs::write(&made, &bytes).unwrap();
+            run("tiffset", &["-s", "257", "31", path(&made)]);
+            run("tiffset", &["-s", "278", rows, path(&made)]);
+            let changed = fs::read(&made).unwrap();
+            assert_eq!(told(&shop, "changed.tif", &changed).unwrap(), note, "{packing}, strips of {rows} rows");
         }
     }
 }

@@ -38,6 +38,9 @@ struct Open<'a> {
     bytes: Box<dyn Read + 'a>,
 }
 
+/// Bytes that a small chunk may have beyond the rows of its page.
+const MOST_SURPLUS: u64 = 1 << 20;
+
 /// Rows of a strip that are decoded at once.
 const PIECE: u32 = 64;
 
@@ -126,11 +129,16 @@ impl<'a> Chunks<'a> {
         let is_over = grid.is_tiled
             || (place.y + place.height).is_multiple_of(grid.chunk_height)
             || place.y + place.height == page.height;
-        if is_over
-            && page.compression == Compression::Deflate
-            && !ends_soundly(bytes, stride * u64::from(grid.chunk_height))
-        {
-            remarks.add(Note::ChecksumWrong);
+        let whole = stride * u64::from(grid.chunk_height);
+        match page.compression {
+            Compression::Deflate if is_over && !ends_soundly(bytes, whole) => remarks.add(Note::ChecksumWrong),
+            Compression::Lzw | Compression::PackBits if is_over => {
+                let surplus = stride.saturating_mul(u64::from(grid.rows_beyond(place).div_ceil(down)));
+                if has_left_over(bytes, surplus.min(whole.max(MOST_SURPLUS))) {
+                    remarks.add(Note::DataLeftOver);
+                }
+            }
+            _ => {}
         }
         let plane = if page.is_planar { number / grid.in_plane() } else { 0 };
         let samples = samples::unpacked(page, packed, (stride as usize, together), plane);
@@ -226,6 +234,8 @@ struct Grid {
     chunk_height: u32,
     /// Of a chunk as it is stored: tiles may reach beyond the page.
     stored: (u32, u32),
+    /// As its tag says, which may be more than the page has.
+    rows: u32,
     across: u32,
     down: u32,
 }
@@ -233,13 +243,13 @@ struct Grid {
 impl Grid {
     fn of(tags: &mut Tags<'_>, page: &Page, limits: &Limits) -> Result<Self, MediaError> {
         let is_tiled = tags.has(tag::TILE_WIDTH);
-        let (width, height) = if is_tiled {
-            let side = |side: Option<u64>| u32::try_from(side.unwrap_or(0)).unwrap_or(u32::MAX);
-            (side(tags.number(tag::TILE_WIDTH)?), side(tags.number(tag::TILE_HEIGHT)?))
+        let side = |side: Option<u64>, without| u32::try_from(side.unwrap_or(without)).unwrap_or(u32::MAX);
+        let (width, rows) = if is_tiled {
+            (side(tags.number(tag::TILE_WIDTH)?, 0), side(tags.number(tag::TILE_HEIGHT)?, 0))
         } else {
-            let rows = tags.number(tag::ROWS_PER_STRIP)?.unwrap_or(u64::MAX);
-            (page.width, u32::try_from(rows).unwrap_or(u32::MAX).min(page.height))
+            (page.width, side(tags.number(tag::ROWS_PER_STRIP)?, u64::MAX))
         };
+        let height = if is_tiled { rows } else { rows.min(page.height) };
         if width == 0 || height == 0 {
             return Err(corrupt("its strips or tiles have no pixels"));
         }
@@ -248,6 +258,7 @@ impl Grid {
             chunk_width: width.min(page.width),
             chunk_height: height.min(page.height),
             stored: (width, height),
+            rows,
             across: page.width.div_ceil(width),
             down: page.height.div_ceil(height),
         };
@@ -258,6 +269,16 @@ impl Grid {
     /// Chunks of one plane, or of all when they are not apart.
     const fn in_plane(&self) -> usize {
         self.across as usize * self.down as usize
+    }
+
+    /// Rows that the chunk of a place, which is its last, may have beyond those of the page: of strips that is only for the last one.
+    const fn rows_beyond(&self, place: &Place) -> u32 {
+        // All rows, in one strip.
+        if self.rows == u32::MAX {
+            return 0;
+        }
+        let last = place.y + place.height - 1;
+        self.rows - last % self.chunk_height - 1
     }
 
     /// Which of them a place lies in.
@@ -439,6 +460,14 @@ pub(crate) fn with_tables(tables: &[u8], stream: Vec<u8>) -> Vec<u8> {
 /// and as far as `most` bytes it is gone through on the way there.
 fn ends_soundly(bytes: &mut impl Read, most: u64) -> bool {
     io::copy(&mut bytes.take(most), &mut io::sink()).is_ok()
+}
+
+/// Whether a chunk unpacks to more than it has room for, and than `surplus` bytes: some of it was lost or changed before that.
+fn has_left_over(bytes: &mut impl Read, surplus: u64) -> bool {
+    /// What bits and bytes may unpack to that fill up the last word.
+    const FILLED_UP: u64 = 2;
+    let most = surplus + FILLED_UP;
+    io::copy(&mut bytes.take(most + 1), &mut io::sink()).is_ok_and(|count| count > most)
 }
 
 fn in_tiff(error: MediaError) -> MediaError {
