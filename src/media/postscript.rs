@@ -107,6 +107,8 @@ struct Framing {
     line: Vec<u8>,
     /// Documents around the line.
     inside: u32,
+    /// Ends within these: one more than there are documents is that of the whole, and some program forgot to say that they are over.
+    ends_inside: u32,
     /// The last line that says anything was the end.
     is_over: bool,
     /// Since the last page the document's own trailer has begun: what follows its end is what the program that wrote it keeps there.
@@ -127,8 +129,14 @@ impl Framing {
     fn end_line(&mut self) {
         match self.line.as_slice() {
             b"%%BeginDocument" => self.inside += 1,
-            line if line.starts_with(b"%%EndDocument") => self.inside = self.inside.saturating_sub(1),
-            line if line.starts_with(b"%%EOF") && self.inside == 0 => self.is_over = true,
+            line if line.starts_with(b"%%EndDocument") => {
+                self.inside = self.inside.saturating_sub(1);
+                self.ends_inside = self.ends_inside.min(self.inside);
+            }
+            line if line.starts_with(b"%%EOF") => {
+                self.ends_inside += u32::from(self.inside > 0);
+                self.is_over = self.inside == 0 || self.ends_inside > self.inside;
+            }
             line if line.starts_with(b"%%Trailer") && self.inside == 0 => {
                 (self.in_trailer, self.is_over) = (true, false);
             }
@@ -184,6 +192,13 @@ mod tests {
             let whole = format!("{HEAD}{INSIDE}{PAGE}{END}{after}").replace('\n', line);
             assert_eq!(before_cut(&whole), None, "{whole}");
         }
+        let forgotten = INSIDE.replace("%%EndDocument\n", "");
+        assert_eq!(
+            before_cut(format!("{HEAD}{forgotten}{PAGE}{END}")),
+            None,
+            "it was not said where the inner one ends"
+        );
+        assert_eq!(before_cut(format!("{HEAD}{forgotten}{PAGE}")), Some(4));
         assert_eq!(before_cut(format!("%!\nshowpage\n{HEAD}")), None, "it makes no promise");
         let private = "%AI9_PrintingDataEnd\nmuch of it\n";
         for head in [HEAD.to_owned(), HEAD.replace('4', "(atend)")] {

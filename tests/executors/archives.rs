@@ -386,6 +386,14 @@ async fn archives_that_lost_members_have_a_line() {
     put("hole.tar", &[&tar[..second], &[0; 2 * HEADER], &tar[second + HEADER..]]);
     put("filled.tar", &[&tar[..second], &[0; 20_000]]);
     put("two.tar", &[&tar, &tar]);
+    let entries = tar.iter().rposition(|byte| *byte != 0).unwrap().next_multiple_of(HEADER);
+    put("lone.tar", &[&tar[..entries], &[0; HEADER]]);
+    pack(&world, made.path(), "tape.tar", "tar -b 256 -cf OUT red.jpg");
+    pack(&world, made.path(), "zeros.tar.gz", "tar czf OUT red.jpg; head -c 700 /dev/zero >> OUT");
+    pack(&world, made.path(), "words.tar.gz", "tar czf OUT red.jpg; echo some words >> OUT");
+    // Its header has room for four pieces.
+    let holes = "for at in 1 3 5 7 9 11 13; do dd if=red.jpg of=holes.bin bs=4096 count=1 seek=$((at * 16)) conv=notrunc status=none; done";
+    pack(&world, made.path(), "holes.tar", &format!("{holes}; tar -cSf OUT red.jpg holes.bin Spring/green.jpg"));
     // The end of its directory counts one entry less.
     let mut fewer = zip.clone();
     let end = fewer.len() - 22;
@@ -403,11 +411,16 @@ async fn archives_that_lost_members_have_a_line() {
         "UploadError: hole.tar goes on behind its end",
         "UploadWarning: filled.tar is filled up with more zeros than usual",
         "UploadError: two.tar goes on behind its end",
+        "UploadError: words.tar.gz goes on behind its end",
         "UploadError: fewer.zip goes on behind its end",
         "UploadError: folder.zip/Spring/green.jp/ could not be processed: it is named as a folder, though it has content.",
     ] {
         assert!(log.contains(line), "{line}\n{log}");
     }
-    assert!(!log.contains("whole.tar lacks") && !log.contains("whole.zip goes on"), "{log}");
-    assert_eq!(done.counters.error, 5, "{log}");
+    assert!(log.contains("holes.tar/holes.bin"), "{log}");
+    for whole in ["whole.tar", "whole.zip", "lone.tar", "tape.tar", "zeros.tar.gz", "holes.tar"] {
+        let is_doubted = ["lacks", "goes on", "is filled up"].iter().any(|why| log.contains(&format!("{whole} {why}")));
+        assert!(!is_doubted, "{whole}: {log}");
+    }
+    assert_eq!(done.counters.error, 7, "{log}");
 }

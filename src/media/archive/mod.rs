@@ -12,9 +12,9 @@ mod tar;
 mod zip;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +163,7 @@ pub fn kind(file: &mut File, format: Format) -> io::Result<Option<Kind>> {
             file.seek(SeekFrom::Start(0))?;
             // What cannot be unpacked is a file like any other; and so is what unpacks to nothing for long.
             let beginning = BufReader::new(&mut *file).take(LONGEST_BEGINNING);
-            let head = read_at_most(&mut MultiGzDecoder::new(beginning), TAR_HEADER);
+            let head = read_at_most(&mut Gunzip::new(beginning), TAR_HEADER);
             let is_tar = head.is_ok_and(|head| super::sniff(&head, "") == Format::Tar);
             Ok(is_tar.then_some(Kind::TarGz))
         }
@@ -186,12 +186,65 @@ pub fn list(
     let listed = match kind {
         Kind::Zip => zip::list(file, &mut gathering),
         Kind::Tar => tar::list(file, &mut gathering),
-        Kind::TarGz => tar::list(MultiGzDecoder::new(file), &mut gathering),
+        Kind::TarGz => {
+            let mut unpacked = Gunzip::new(file);
+            let listed = tar::list(&mut unpacked, &mut gathering);
+            if unpacked.is_followed && gathering.end == End::Whole {
+                gathering.end = End::Followed;
+            }
+            listed
+        }
     };
     // What is unpacked may come to nothing for long: the file is not read on either, whatever that is taken for.
     match listed {
         Err(_) if stop() => Err(ArchiveError::Stopped),
         listed => listed.map(|()| gathering.listed(naming, kind == Kind::Zip)),
+    }
+}
+
+/// What a file of gzip unpacks to, all of its members one after the other. Zeros behind one are nothing, as gzip has it.
+struct Gunzip<R> {
+    member: Option<GzDecoder<R>>,
+    /// Something else than a member follows the last one.
+    is_followed: bool,
+}
+
+impl<R: BufRead> Gunzip<R> {
+    fn new(packed: R) -> Self {
+        Self { member: Some(GzDecoder::new(packed)), is_followed: false }
+    }
+}
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(mut rest) = self.member.take().map(GzDecoder::into_inner) else { break };
+            match first_behind_zeros(&mut rest)? {
+                Some(MEMBER) => self.member = Some(GzDecoder::new(rest)),
+                found => self.is_followed = found.is_some(),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// What a member of gzip begins with.
+const MEMBER: u8 = 0x1f;
+
+/// Passes over zeros, and gives the byte that follows them.
+fn first_behind_zeros(rest: &mut impl BufRead) -> io::Result<Option<u8>> {
+    loop {
+        let bytes = rest.fill_buf()?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let (is_over, found) = (bytes.is_empty(), bytes.get(zeros).copied());
+        rest.consume(zeros);
+        if is_over || found.is_some() {
+            return Ok(found);
+        }
     }
 }
 
@@ -234,7 +287,7 @@ impl Extractor {
 fn unpacked(mut file: File, kind: Kind) -> io::Result<Box<dyn Read + Send>> {
     file.seek(SeekFrom::Start(0))?;
     let file = BufReader::with_capacity(1 << 16, file);
-    Ok(if kind == Kind::TarGz { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(if kind == Kind::TarGz { Box::new(Gunzip::new(file)) } else { Box::new(file) })
 }
 
 /// A list as it grows, and what it must not outgrow.

@@ -1,11 +1,12 @@
 //! tar: ustar, with the long names of GNU and of pax.
 //!
-//! Entries are taken raw, because the names that entries of their own hold would otherwise be read into memory at any
-//! length.
+//! Headers are read one by one: the crate would read the names that entries of their own hold into memory at any length, or else lose
+//! its way in files with many holes.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::ops::Range;
 
-use tar::{Archive, Entry, EntryType, PaxExtensions};
+use tar::{EntryType, GnuHeader, Header, PaxExtensions};
 
 use super::super::memory::read_at_most;
 use super::{ArchiveError, End, Gathering, LONGEST_PATH, Name, Place, Why};
@@ -14,52 +15,134 @@ use super::{ArchiveError, End, Gathering, LONGEST_PATH, Name, Place, Why};
 const LONGEST_PAX: u64 = 1 << 16;
 
 /// Most bytes behind the end of an archive: tools fill up its last record, usually of 20 blocks.
-const LONGEST_END: u64 = 1 << 20;
-const USUAL_END: u64 = 20 * 512;
+const LONGEST_END: u64 = 2 << 20;
+const BLOCK: u64 = 512;
+const USUAL_RECORD: u64 = 20;
+
+/// Blocks of other records that tools are told to write, for tapes and their drives.
+const RECORDS: [u64; 19] = [32, 40, 48, 60, 63, 64, 80, 100, 120, 126, 128, 160, 200, 256, 320, 512, 640, 1024, 2048];
 
 pub fn list(stream: impl Read, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
-    let mut archive = Archive::new(stream);
-    list_entries(&mut archive, gathering)?;
-    gathering.end = end(archive.into_inner())?;
+    let mut archive = Counted { stream, bytes: 0 };
+    let entries_end = list_entries(&mut archive, gathering)?;
+    gathering.end = end(archive, entries_end)?;
     Ok(())
 }
 
-/// What stands where the entries end. The first block of zeros was taken for their end; POSIX has another one behind it.
-fn end(stream: impl Read) -> Result<End, ArchiveError> {
-    let (mut stream, mut buffer) = (stream.take(LONGEST_END), [0; 1 << 12]);
-    let (mut length, mut is_empty) = (0, true);
-    loop {
+/// What is read of an archive, and how much that was.
+struct Counted<R> {
+    stream: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// What stands where the entries end. A block of zeros was taken for their end; POSIX has another one behind it, and without that
+/// nothing is missing.
+fn end(mut stream: Counted<impl Read>, entries_end: u64) -> Result<End, ArchiveError> {
+    let mut buffer = [0; 1 << 12];
+    let (before, mut is_empty) = (stream.bytes, true);
+    while stream.bytes - before < LONGEST_END {
         let count = stream.read(&mut buffer)?;
         if count == 0 {
             break;
         }
-        length += count as u64;
         is_empty &= buffer[..count].iter().all(|byte| *byte == 0);
     }
-    Ok(match length {
-        LONGEST_END => return Err(ArchiveError::Damaged("there is too much behind its end".to_owned())),
+    let (total, zeros) = (stream.bytes, stream.bytes.saturating_sub(entries_end));
+    let fills = |blocks: u64| total.is_multiple_of(blocks * BLOCK) && zeros <= (blocks + 1) * BLOCK;
+    Ok(match zeros {
+        _ if total - before >= LONGEST_END => {
+            return Err(ArchiveError::Damaged("there is too much behind its end".to_owned()));
+        }
         0 => End::Missing,
         _ if !is_empty => End::Followed,
-        length if length > USUAL_END => End::Filled,
+        zeros if zeros > (USUAL_RECORD + 1) * BLOCK && !RECORDS.into_iter().any(fills) => End::Filled,
         _ => End::Whole,
     })
 }
 
-fn list_entries(archive: &mut Archive<impl Read>, gathering: &mut Gathering<'_>) -> Result<(), ArchiveError> {
+/// Says where the last entry ends.
+fn list_entries(archive: &mut Counted<impl Read>, gathering: &mut Gathering<'_>) -> Result<u64, ArchiveError> {
     let mut ahead = Ahead::default();
-    for entry in archive.entries()?.raw(true) {
-        let mut entry = entry?;
-        let bytes = entry.header().entry_size()?;
-        gathering.grow(bytes.saturating_add(512))?;
-        match entry.header().entry_type() {
-            EntryType::GNULongName => ahead.path = Some(long_name(&mut entry, bytes)?),
-            EntryType::XHeader => ahead.read_pax(&mut entry, bytes)?,
+    let mut entries_end = 0;
+    while let Some(block) = header(archive)? {
+        let header = Header::from_byte_slice(&block);
+        let bytes = header.entry_size()?;
+        gathering.grow(bytes.saturating_add(BLOCK))?;
+        let entry_type = header.entry_type();
+        if entry_type == EntryType::GNUSparse {
+            pass_extensions(archive, header, gathering)?;
+        }
+        let start = archive.bytes;
+        let mut content = archive.by_ref().take(bytes);
+        match entry_type {
+            EntryType::GNULongName => ahead.path = Some(long_name(&mut content, bytes)?),
+            EntryType::XHeader => ahead.read_pax(&mut content, bytes)?,
             EntryType::GNULongLink | EntryType::XGlobalHeader => {}
             entry_type => {
                 gathering.entry()?;
-                look_at(&entry, entry_type, bytes, std::mem::take(&mut ahead), gathering);
+                look_at(header, entry_type, (start, bytes), std::mem::take(&mut ahead), gathering);
             }
         }
+        io::copy(&mut content, &mut io::sink())?;
+        if archive.bytes - start < bytes {
+            return Err(ArchiveError::Damaged("it breaks off within a member".to_owned()));
+        }
+        // Of the last block of the last member nobody misses what fills it up.
+        let padding = bytes.next_multiple_of(BLOCK) - bytes;
+        io::copy(&mut archive.by_ref().take(padding), &mut io::sink())?;
+        entries_end = archive.bytes;
+    }
+    Ok(entries_end)
+}
+
+/// The next header; none at the end of the file, or before a block of zeros.
+fn header(archive: &mut impl Read) -> Result<Option<[u8; BLOCK as usize]>, ArchiveError> {
+    /// Where a header has its checksum, which is taken with blanks there.
+    const CHECKSUM: Range<usize> = 148..156;
+    let mut block = Vec::with_capacity(BLOCK as usize);
+    archive.take(BLOCK).read_to_end(&mut block)?;
+    if block.is_empty() {
+        return Ok(None);
+    }
+    let block: [u8; BLOCK as usize] =
+        block.try_into().map_err(|_| ArchiveError::Damaged("it breaks off within a header".to_owned()))?;
+    if block.iter().all(|byte| *byte == 0) {
+        return Ok(None);
+    }
+    let all = || block[..CHECKSUM.start].iter().chain(&block[CHECKSUM.end..]);
+    let blanks = i64::from(b' ') * CHECKSUM.len() as i64;
+    // Some have taken the bytes for numbers with a sign.
+    let sums = [all().map(|byte| i64::from(*byte)).sum::<i64>(), all().map(|byte| i64::from(byte.cast_signed())).sum()];
+    let said = i64::from(Header::from_byte_slice(&block).cksum()?);
+    if !sums.iter().any(|sum| sum + blanks == said) {
+        return Err(ArchiveError::Damaged("the checksum of a header is not its own".to_owned()));
+    }
+    Ok(Some(block))
+}
+
+/// Passes over the blocks between the header of a file with many holes and its content, in which it says where the rest of its pieces
+/// lie.
+fn pass_extensions(
+    archive: &mut impl Read,
+    header: &Header,
+    gathering: &mut Gathering<'_>,
+) -> Result<(), ArchiveError> {
+    /// Where an extension says that another one follows.
+    const IS_EXTENDED: usize = 504;
+    let mut is_extended = header.as_gnu().is_some_and(GnuHeader::is_extended);
+    while is_extended {
+        gathering.grow(BLOCK)?;
+        let mut block = [0; BLOCK as usize];
+        archive.read_exact(&mut block)?;
+        is_extended = block[IS_EXTENDED] == 1;
     }
     Ok(())
 }
@@ -100,23 +183,24 @@ fn long_name(entry: &mut impl Read, bytes: u64) -> Result<Name, ArchiveError> {
     Ok(Name { bytes: name, is_utf8: false })
 }
 
-fn look_at<R: Read>(
-    entry: &Entry<'_, R>,
+fn look_at(
+    header: &Header,
     entry_type: EntryType,
-    bytes: u64,
+    (start, bytes): (u64, u64),
     ahead: Ahead,
     gathering: &mut Gathering<'_>,
 ) {
-    let name = ahead.path.unwrap_or_else(|| Name { bytes: entry.path_bytes().into_owned(), is_utf8: false });
+    let name = ahead.path.unwrap_or_else(|| Name { bytes: header.path_bytes().into_owned(), is_utf8: false });
     // An old tar has folders as files whose names end in a slash.
     match entry_type {
         EntryType::Directory => {}
+        // A folder as incremental archives have it, and the label of an archive.
+        entry_type if matches!(entry_type.as_byte(), b'D' | b'V') => {}
         EntryType::Regular | EntryType::Continuous if name.bytes.ends_with(b"/") => {}
         EntryType::Symlink | EntryType::Link => gathering.leave_out(name, Why::Link),
         EntryType::Regular | EntryType::Continuous if ahead.is_odd => gathering.leave_out(name, Why::Unsupported),
         EntryType::GNUSparse => gathering.leave_out(name, Why::Unsupported),
         EntryType::Regular | EntryType::Continuous => {
-            let start = entry.raw_file_position();
             gathering.member(name, bytes, || Place::Tar(start));
         }
         _ => gathering.leave_out(name, Why::Special),
