@@ -392,7 +392,7 @@ async fn arriving_files_replace_number_or_skip() {
             in_place_of: None,
             part_of: None,
             parts_gone: 0,
-            came_back: false
+            came_back: None
         }
     );
     assert_eq!(shop.one(asset).await["readyForPublish"], false, "the company keeps the mark");
@@ -415,7 +415,7 @@ async fn arriving_files_replace_number_or_skip() {
             in_place_of,
             part_of: None,
             parts_gone: 0,
-            came_back: false,
+            came_back: None,
         }
     );
     let moved = shop.one(asset).await;

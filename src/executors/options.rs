@@ -160,8 +160,10 @@ pub async fn log_beginning(context: &Context, mut lines: Vec<LogLine>) -> Result
     if lines.is_empty() {
         return Ok(false);
     }
-    let warning = lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64;
-    let report = ItemReport { counters: Counters { warning, ..Counters::default() }, lines, ..ItemReport::default() };
+    let count = |log_type| lines.iter().filter(|line| line.log_type == log_type).count() as i64;
+    let (warning, error) = (count(LogType::UploadWarning), count(LogType::UploadError));
+    let counters = Counters { warning, error, ..Counters::default() };
+    let report = ItemReport { counters, lines, ..ItemReport::default() };
     // No path or address begins with a slash.
     context.commit(Item("/beginning".to_owned()), Effect::Nothing, move |_| report).await?;
     Ok(true)

@@ -38,7 +38,7 @@ use crate::model::metadata::{Field, FieldDefinition, MetadataUpdate, NoField, Up
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
-use crate::store::assets::marking::Marking;
+use crate::store::assets::marking::{Follows, Marking};
 use crate::store::assets::sets::{Gathered, Origin};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
@@ -304,10 +304,16 @@ pub fn lines_of_set(wanted: &str, made: LogLine, gathered: &Gathered, file_type:
     ItemReport { counters, lines, ..ItemReport::default() }
 }
 
-/// The line about a part that lay in the trash: somebody may have put it there.
+/// The line about a part that lay in the trash, for somebody may have put it there, or that is not marked as its document is.
 pub fn came_back(filed: &Filed) -> Option<Message> {
-    let Filed::Updated { name, came_back: true, .. } = filed else { return None };
-    Some(Message::new("part-came-back").with("asset", name.clone()))
+    let (name, said) = match filed {
+        Filed::Updated { name, came_back: Some(Follows::All), .. } => (name, "part-came-back"),
+        Filed::Updated { name, came_back: Some(Follows::ButWithdrawn), .. } => (name, "part-came-back-unmarked"),
+        Filed::Added { name, follows: Follows::ButWithdrawn, .. }
+        | Filed::AddedWithNumber { name, follows: Follows::ButWithdrawn, .. } => (name, "part-made-unmarked"),
+        _ => return None,
+    };
+    Some(Message::new(said).with("asset", name.clone()))
 }
 
 /// The report of an image that was made of a file: `processed` is the line that says so, `notes` are what is to be said of it.

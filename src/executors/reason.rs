@@ -123,22 +123,6 @@ pub const PAGE_LOST_ALONE: &str = "reason-page-lost-alone";
 pub const CHANGED_MEANWHILE: &str = "reason-changed-meanwhile";
 pub const CONDEMNED: &str = "reason-condemned";
 
-/// Whether it may pass without a change of the asset: a file that is put back or cleared, a path that becomes free, a tool
-/// that is installed, somebody who goes on changing it.
-pub fn may_pass(code: &str) -> bool {
-    const OF_ITSELF: [&str; 8] = [
-        FILE_DAMAGED,
-        LOST_FILE,
-        PAGE_LOST,
-        PAGE_LOST_ALONE,
-        CONDEMNED,
-        CHANGED_MEANWHILE,
-        "reason-path-taken",
-        "reason-tool-missing",
-    ];
-    OF_ITSELF.contains(&code)
-}
-
 /// A tool that is not there can be had.
 pub fn of_child(error: &ChildError) -> Message {
     match error {

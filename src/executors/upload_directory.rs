@@ -40,7 +40,7 @@ impl Executor for UploadDirectory {
         let (directory, listing) = self.list(context, &filing.company_root).await?;
         let done = context.done_items().await?;
         let left_out = listing.left_out.iter();
-        let left_out = left_out.map(|left| LogLine::new(LogType::UploadWarning, remark(&directory, left)));
+        let left_out = left_out.map(|left| LogLine::new(log_type(&left.why), remark(&directory, left)));
         let mut lines: Vec<LogLine> = left_out.collect();
         if listing.files.is_empty() {
             // Who asks for a follow-up job only if there are files knows that there may be none.
@@ -260,6 +260,19 @@ fn incoming(destination: &str, sources: &Sources, relative: &Path) -> Result<Inc
 /// FTP servers that hide a file until it has arrived call it `.in.<name>.`
 fn is_unfinished_transfer(name: &str) -> bool {
     name.len() > ".in.".len() && name.starts_with(".in.")
+}
+
+/// What was to be uploaded and could not even be looked at is missing.
+const fn log_type(why: &Why) -> LogType {
+    match why {
+        Why::Unreadable(_) => LogType::UploadError,
+        Why::Junk
+        | Why::LinkLeadsOut
+        | Why::LinkLeadsNowhere
+        | Why::FolderSeenBefore
+        | Why::NotAFile
+        | Why::TooDeep => LogType::UploadWarning,
+    }
 }
 
 fn remark(directory: &ServerDirectory, left: &LeftOut) -> Message {

@@ -55,6 +55,8 @@ const FILES: &[(&str, &str)] = files![
     "0106_parts_without_a_master",
     "0108_parts_among_what_is_counted",
     "0109_sets_as_they_were_made",
+    "0110_who_unmarked",
+    "0111_held_and_ended",
 ];
 
 pub static MIGRATIONS: LazyLock<Migrator> =

@@ -130,6 +130,8 @@ codes! {
     PARTS_OUTDATED = "parts-outdated";
     PARTS_WITHDRAWN = "parts-withdrawn";
     PART_CAME_BACK = "part-came-back";
+    PART_CAME_BACK_UNMARKED = "part-came-back-unmarked";
+    PART_MADE_UNMARKED = "part-made-unmarked";
     PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";
     PART_REPLACED = "part-replaced";
     LAYERS_FAILED = "layers-failed";
@@ -214,6 +216,7 @@ codes! {
     EXPORT_FILE_ERROR = "export-file-error";
     EXPORT_NOTE = "export-note";
     EXPORT_HAS_LOSS = "export-has-loss";
+    EXPORT_IS_STALE = "export-is-stale";
     EXPORT_NO_XMP = "export-no-xmp";
     EXPORT_ZIP_SUCCESS = "export-zip-success";
     EXPORT_DROPPED = "export-dropped";

@@ -519,6 +519,10 @@ parts-outdated = { $file } was replaced by another file while its parts were mad
 parts-withdrawn = { $file } was deleted before all was made of it: nothing more is made. What was made of it is left as it is.
 # $asset (Text) asset id of a page, layer, rendition or set
 part-came-back = { $asset } was in the trash and came out of it, because it was made again.
+# $asset (Text) asset id of a page, layer, rendition or set
+part-came-back-unmarked = { $asset } was in the trash and came out of it, because it was made again. It is not marked for publishing everywhere that its document is, because it had been unmarked.
+# $asset (Text) asset id of a page, layer, rendition or set
+part-made-unmarked = { $asset } is not marked for publishing everywhere that its document is, because what was in its place before had been unmarked.
 # $asset (Text)
 # $count (Number) assets that were made of its earlier file
 parts-of-earlier-gone =
@@ -854,6 +858,9 @@ export-note = { $name }: { $reason }.
 # $name (Text) file in the archive
 # $reason (Text)
 export-has-loss = { $name } has the loss of JPEG that its pyramid has, because it could not be made of the original: { $reason }.
+# $name (Text) file in the archive
+# $reason (Text)
+export-is-stale = { $name } shows the picture as it was made earlier, with other settings or another colour profile, because it could not be made anew: { $reason }.
 # $name (Text) file in the archive
 # $reason (Text)
 export-no-xmp = { $name } has no XMP metadata, because that of the original could not be read: { $reason }.
@@ -1738,7 +1745,11 @@ letter-lead-errors =
         }. Processed: { $processed ->
             [one] 1 file
            *[other] { NUMBER($processed) } files
-        }, { letter-parts }.
+        }, { letter-parts }. { $warnings ->
+            [0] {""}
+            [one] There is 1 warning to look at as well.
+           *[other] There are { NUMBER($warnings) } warnings to look at as well.
+        }
     }
 # $reason (Text)
 letter-lead-failed = The job could not be finished: { $reason }.

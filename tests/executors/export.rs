@@ -12,7 +12,7 @@ use prepress::store::exports::Export;
 use serde_json::{Value, json};
 
 use crate::pages::mosaic;
-use crate::world::{Done, World, directory, jpeg, png, read};
+use crate::world::{Done, World, directory, jpeg, png, read, with};
 
 /// A tool's words; it must succeed.
 fn tool(name: &str, arguments: &[&str]) -> String {
@@ -41,6 +41,53 @@ async fn fill(world: &World) {
 async fn handles(world: &World) -> Vec<String> {
     let rows = world.query("SELECT id FROM asset ORDER BY name").await;
     rows.iter().map(|row| format!("a|{}", row[0])).collect()
+}
+
+/// The pyramid of a picture whose colour profile was replaced is another picture than the asset is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_would_be_made_otherwise_today_is_made_for_its_export() {
+    let world = World::new().await;
+    let profile = |name: &str| read(PathBuf::from(format!("/usr/share/color/icc/ghostscript/{name}.icc")));
+    let upload = async |options: Value| {
+        let order = with(with(directory("in"), json!({ "overwrite": true })), options);
+        world.run(JobKind::UploadDirectory, order).await.succeeded();
+    };
+    world.put("in/prof.icc", &profile("srgb"));
+    upload(json!({})).await;
+    let prof = world.query("SELECT id FROM asset").await[0][0].as_i64().unwrap();
+    world.put("in/shoe.png", &png(64, 3));
+    upload(json!({ "colorManagementOptions": {
+        "colorManagement": "Convert", "sourceProfileHandle": format!("a|{prof}") } }))
+    .await;
+    let shoe = world.query("SELECT id FROM asset WHERE name = 'shoe'").await[0][0].as_i64().unwrap();
+    let exported = async || {
+        let order = converted(&[format!("a|{shoe}")], "fmt=jpg&qlt=90");
+        let done = world.run(JobKind::Export, order).await.succeeded();
+        let file = unpacked(&world).await["shoe.jpg"].clone();
+        let means = tool("convert", &[text(&file), "-format", "%[fx:mean.r] %[fx:mean.g] %[fx:mean.b]", "info:"]);
+        let means: Vec<f64> = means.split(' ').map(|mean| mean.parse().unwrap()).collect();
+        (means, done)
+    };
+    let differ =
+        |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| (one - other).abs()).sum::<f64>();
+    let (before, _) = exported().await;
+    std::fs::remove_file(world.ingest("in/shoe.png")).unwrap();
+    world.put("in/prof.icc", &profile("rommrgb"));
+    upload(json!({})).await;
+    let (stale, done) = exported().await;
+    assert_eq!(done.counters.warning, 0, "{}", done.text());
+    world.run(JobKind::OptimizeImages, json!({ "emailSetting": "None" })).await.succeeded();
+    let (fresh, _) = exported().await;
+    assert!(differ(&stale, &fresh) < 0.003 && differ(&before, &fresh) > 0.01, "{before:?} {stale:?} {fresh:?}");
+    // Without the profile it cannot be made, and is as it was, with a line.
+    world.execute(&format!("UPDATE asset SET trash_state = 'InTrash' WHERE id = {prof}")).await;
+    let (without, done) = exported().await;
+    assert!(
+        done.text().contains("ExportJobWarning: shoe.jpg shows the picture as it was made earlier"),
+        "{}",
+        done.text()
+    );
+    assert!(differ(&without, &fresh) < 0.003 && done.counters.warning == 1, "{without:?}: {}", done.text());
 }
 
 fn originals(assets: &[String]) -> Value {

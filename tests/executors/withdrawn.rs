@@ -484,6 +484,108 @@ async fn what_somebody_unmarked_does_not_come_back_through_the_trash() {
         let mut expected = vec!["book", "book-1", "book-2", "book-3", "book-catalog"];
         expected.retain(|name| !preserve || *name != "book-3");
         assert_eq!(marks, expected, "{log}");
+        let is_said =
+            log.contains("book-3 was in the trash and came out of it, because it was made again. It is not marked");
+        assert_eq!(is_said, preserve, "{log}");
+    }
+}
+
+/// A mark that is not there for another reason than somebody's word on that page is no reason to keep the page back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_unmarked_comes_back_as_its_document() {
+    let all = ["book", "book-1", "book-2", "book-3", "book-catalog"];
+    let shorter = booklet(&["uno", "due"], &[]);
+    for reason in ["forced", "ordered", "returned", "meant with it"] {
+        let world = World::new().await;
+        let again = async |bytes: &[u8], more| upload(&world, "book.pdf", bytes, with(pdf_options(), more)).await;
+        again(&three(), keeps(false, reason != "forced")).await;
+        match reason {
+            "forced" => {
+                let book = vec![asset(&world, "book").await];
+                world.store.force_republish(change(&world), book, true).await.unwrap().remove(0).unwrap();
+            }
+            "ordered" => drop(again(&three(), keeps(false, false)).await),
+            "returned" => {
+                mark(&world, "book", PublishState::NotMarkedForPublish).await;
+                again(&shorter, keeps(true, true)).await;
+                again(&three(), keeps(true, true)).await;
+            }
+            _ => mark(&world, "book-3", PublishState::NotMarkedForPublish).await,
+        }
+        again(&shorter, keeps(true, true)).await;
+        mark(&world, "book", PublishState::MarkedForPublish).await;
+        let done = again(&three(), keeps(true, true)).await;
+        assert_eq!(marked(&world).await, all, "{reason}: {}", done.text());
+        assert!(!done.text().contains("It is not marked"), "{reason}: {}", done.text());
+    }
+}
+
+/// Another asset is made in the place of a page that somebody had unmarked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_in_the_place_of_what_somebody_unmarked_is_not_public() {
+    for way in ["replaced", "emptied", "removed"] {
+        // Without a set that shows them.
+        let pages = || json!({ "pdfOptions": { "process": "Rasterize", "resolution": 36, "pdfCatalog": false } });
+        let world = World::new().await;
+        upload(&world, "book.pdf", &three(), pages()).await;
+        mark(&world, "book-2", PublishState::NotMarkedForPublish).await;
+        assert!(!served(&world).await.contains(&"book-2.tif".to_owned()));
+        match way {
+            "replaced" => drop(upload(&world, "book-2.pdf", &booklet(&["mine"], &[]), keeps(false, false)).await),
+            "emptied" => withdraw(&world, "book-2", Way::Emptied).await,
+            _ => withdraw(&world, "book-2", Way::Removed).await,
+        }
+        let made = if way == "replaced" { "book-2-1" } else { "book-2" };
+        let again = async |more| upload(&world, "book.pdf", &three(), with(pages(), more)).await.text();
+        let said = format!("JobInfo: {made} is not marked for publishing everywhere that its document is");
+        let log = again(keeps(true, true)).await;
+        assert!(log.contains(&said), "{way}: {log}");
+        let is_public = async |name: &str| served(&world).await.contains(&format!("{name}.tif"));
+        assert!(!is_public(made).await && is_public("book-3").await, "{way}");
+        let log = again(keeps(true, true)).await;
+        assert!(!is_public(made).await, "{way}: {log}");
+        // Somebody who marks the document means its pages.
+        mark(&world, "book", PublishState::MarkedForPublish).await;
+        assert!(is_public(made).await, "{way}");
+    }
+}
+
+fn profile(name: &str) -> Vec<u8> {
+    read(PathBuf::from(format!("/usr/share/color/icc/ghostscript/{name}.icc")))
+}
+
+/// What a picture is made with is one of its neighbours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_with_a_profile_is_published_as_the_profile_is() {
+    let world = World::new().await;
+    upload(&world, "prof.icc", &profile("a98"), json!({})).await;
+    let prof = asset(&world, "prof").await;
+    let by_profile = json!({ "colorManagementOptions": {
+        "colorManagement": "Convert", "sourceProfileHandle": format!("a|{prof}") } });
+    upload(&world, "shoe.jpg", &jpeg(64, 3), by_profile).await;
+    let publish = async |kind: &str| {
+        let order = json!({ "publishType": kind, "emailSetting": "None" });
+        let done = world.run(JobKind::ImageServingPublish, order).await.succeeded();
+        let rows = "SELECT blob FROM publication WHERE file_name = 'shoe.tif' AND present = 1";
+        (world.query(rows).await, done)
+    };
+    let (first, _) = publish("Incremental").await;
+    upload(&world, "prof.icc", &profile("rommrgb"), json!({})).await;
+    let (second, done) = publish("Incremental").await;
+    assert_ne!(first, second, "{}", done.text());
+    assert_eq!(publish("Full").await.0, second);
+    // Without it the picture stays as it is, and each publish says so, until it is back.
+    withdraw(&world, "prof", Way::Trashed).await;
+    for _ in 0..3 {
+        let (rows, done) = publish("Incremental").await;
+        let said = format!("the colour profile a|{prof} that it is made with is no longer there");
+        assert!(done.text().contains(&said) && done.counters.error == 1, "{}", done.text());
+        assert_eq!(rows, second);
+    }
+    world.store.restore_assets(change(&world), vec![prof]).await.unwrap().remove(0).unwrap();
+    for _ in 0..2 {
+        let (rows, done) = publish("Incremental").await;
+        assert_eq!((rows, done.counters.error), (second.clone(), 0), "{}", done.text());
     }
 }
 

@@ -1,7 +1,8 @@
 //! A file that is converted: drawn from the asset's pyramid. Where the file itself has no loss, or hardly any, and the pyramid
 //! has, it is drawn from a pyramid without loss that is made of the master for this alone, as the asset's own was made: by the
-//! same code, with the same crop, knockout and colours, so that everything lies at the same place. A master of which none can be
-//! made leaves the asset's pyramid, and a line that says so.
+//! same code, with the same crop, knockout and colours, so that everything lies at the same place. So it is where the asset's pyramid was
+//! made with other settings than there are now, or another colour profile. A master of which none can be made leaves the asset's
+//! pyramid, and a line that says so.
 //!
 //! An XMP packet is that of the original, as it is.
 
@@ -88,16 +89,18 @@ async fn packet(
 }
 
 async fn drawn(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Drawn, Unmade> {
-    if !view.conversion.commands.keeps_all() {
+    let is_stale = view.entry.is_stale;
+    if !view.conversion.commands.keeps_all() && !is_stale {
         return of_pyramid(workshop, context, view).await;
     }
-    if let Some(made) = of_exact_pyramid(workshop, context, view.clone()).await? {
+    if !is_stale && let Some(made) = of_exact_pyramid(workshop, context, view.clone()).await? {
         return Ok(made);
     }
     match of_master(workshop, context, view.clone(), master).await {
         Err(Unmade::Refused(why)) => {
             let Drawn { made, draft } = of_pyramid(workshop, context, view).await?;
-            Ok(Drawn { made: Made { loss: Some(why), ..made }, draft })
+            let (stale, loss) = if is_stale { (Some(why), None) } else { (None, Some(why)) };
+            Ok(Drawn { made: Made { stale, loss, ..made }, draft })
         }
         made => made,
     }

@@ -170,11 +170,13 @@ struct Made {
     notes: Vec<Note>,
     /// Why it shows the loss of the pyramid, though it has none of its own.
     loss: Option<Message>,
+    /// Why it was drawn from a pyramid that would be made otherwise today.
+    stale: Option<Message>,
     /// Why it has no XMP, though it shall have that of the original.
     no_xmp: Option<Message>,
 }
 
-fn success(entry: &Entry, Made { bytes, notes, loss, no_xmp }: Made) -> ItemReport {
+fn success(entry: &Entry, Made { bytes, notes, loss, stale, no_xmp }: Made) -> ItemReport {
     let message =
         Message::new("export-file-success").with("file", entry.file.clone()).with("name", entry.target.clone());
     let line = LogLine::new(LogType::ExportJobRenderFileSuccess, message);
@@ -182,9 +184,14 @@ fn success(entry: &Entry, Made { bytes, notes, loss, no_xmp }: Made) -> ItemRepo
     let notes =
         notes.iter().map(|note| Message::new("export-note").with("name", name()).with("reason", reason::other(note)));
     let loss = loss.map(|why| Message::new("export-has-loss").with("name", name()).with("reason", why));
+    let stale = stale.map(|why| Message::new("export-is-stale").with("name", name()).with("reason", why));
     let no_xmp = no_xmp.map(|why| Message::new("export-no-xmp").with("name", name()).with("reason", why));
-    let remarks: Vec<LogLine> =
-        notes.chain(loss).chain(no_xmp).map(|message| LogLine::new(LogType::ExportJobWarning, message)).collect();
+    let remarks: Vec<LogLine> = notes
+        .chain(loss)
+        .chain(stale)
+        .chain(no_xmp)
+        .map(|message| LogLine::new(LogType::ExportJobWarning, message))
+        .collect();
     let about = |line: LogLine| line.about(Some(entry.asset), entry.name.clone(), FileType::ExportJobRenderedFile);
     ItemReport {
         result: json!(bytes),

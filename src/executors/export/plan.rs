@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Export, order, outdated};
+use crate::executors::recipe::Recipes;
 use crate::executors::{Context, Failure, Item, Settings, options};
 use crate::model::asset::{AssetType, DerivedRole, TrashState};
 use crate::model::handle;
@@ -17,7 +18,7 @@ use crate::model::making::Making;
 use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
 use crate::serving::{Commands, Ignored, Resolved, Why};
-use crate::store::assets::query::Asset;
+use crate::store::assets::query::{Asset, DerivedFile};
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -51,6 +52,9 @@ pub struct Entry {
     /// What the pyramid was made of, where that is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master: Option<Master>,
+    /// The pyramid was made as it would not be made today: with other settings, or another colour profile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_stale: bool,
     pub modified_at: DateTime<Utc>,
 }
 
@@ -92,11 +96,11 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     let company = context.store().company(context.run.company).await?;
     let company = company.ok_or_else(|| outdated("the company of the job is no longer there"))?;
     let assets = found(&export.order, context, &mut report).await?;
-    let mut masters = masters(context, &assets, resolved.as_ref()).await?;
+    let mut sources = Sources::load(export, context, &assets, resolved.as_ref()).await?;
     let mut entries = Vec::new();
     for asset in assets {
         match choose(&asset, &company.root_path, resolved.as_ref()) {
-            Choice::Take(entry) => entries.push(Entry { master: masters.remove(&entry.asset), ..*entry }),
+            Choice::Take(entry) => entries.push(sources.add_to(*entry, &asset)),
             Choice::Drop => {
                 let message = Message::new("export-dropped")
                     .with("asset", asset.name.clone())
@@ -125,23 +129,43 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     Ok(plan)
 }
 
-/// The masters of assets, if they are needed.
-async fn masters(
-    context: &Context,
-    assets: &[Asset],
-    resolved: Option<&Resolved>,
-) -> Result<HashMap<AssetId, Master>, Failure> {
-    let are_needed = |commands: &Commands| commands.keeps_all() || commands.takes_xmp();
-    if !resolved.is_some_and(|resolved| are_needed(&resolved.commands)) {
-        return Ok(HashMap::new());
+/// What pyramids are made of today, by the assets that are converted.
+struct Sources {
+    known: HashMap<AssetId, KnownAsset>,
+    recipes: Recipes,
+    /// Whether conversions need the master in any case.
+    are_needed: bool,
+}
+
+impl Sources {
+    async fn load(
+        export: &Export,
+        context: &Context,
+        assets: &[Asset],
+        resolved: Option<&Resolved>,
+    ) -> Result<Self, Failure> {
+        let are_needed = |commands: &Commands| commands.keeps_all() || commands.takes_xmp();
+        let ids: Vec<AssetId> = resolved.iter().flat_map(|_| assets.iter().map(|asset| asset.id)).collect();
+        let known = context.store().assets_numbered(context.run.company, &ids).await?;
+        Ok(Self {
+            known: known.into_iter().map(|known| (known.id, known)).collect(),
+            recipes: Recipes::load(context.store(), context.run.company, &export.workshop).await?,
+            are_needed: resolved.is_some_and(|resolved| are_needed(&resolved.commands)),
+        })
     }
-    let ids: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
-    let known = context.store().assets_numbered(context.run.company, &ids).await?;
-    let master = |known: KnownAsset| {
-        let (blob, making) = (known.master.blob, known.master.making);
-        (known.id, Master { blob, file_name: known.file_name, making })
-    };
-    Ok(known.into_iter().map(master).collect())
+
+    /// Adds the master to an entry that is drawn from it, if only because the pyramid is stale.
+    fn add_to(&mut self, entry: Entry, asset: &Asset) -> Entry {
+        let Some(known) = self.known.remove(&entry.asset).filter(|_| entry.is_converted) else { return entry };
+        let recipe = self.recipes.of(&known.master.making);
+        let is_stale = pyramid_of(asset).is_some_and(|pyramid| pyramid.recipe != recipe);
+        let master = Master { blob: known.master.blob, file_name: known.file_name, making: known.master.making };
+        Entry { master: (self.are_needed || is_stale).then_some(master), is_stale, ..entry }
+    }
+}
+
+fn pyramid_of(asset: &Asset) -> Option<&DerivedFile> {
+    asset.derived.iter().find(|file| file.role == DerivedRole::Pyramid)
 }
 
 fn used(formats: BTreeMap<String, String>, are_needed: bool) -> BTreeMap<String, String> {
@@ -228,7 +252,7 @@ fn choose(asset: &Asset, root: &str, resolved: Option<&Resolved>) -> Choice {
     if asset.asset_type.is_set() || asset.blob.is_empty() {
         return Choice::Drop;
     }
-    let pyramid = asset.derived.iter().find(|file| file.role == DerivedRole::Pyramid);
+    let pyramid = pyramid_of(asset);
     let extension = resolved.map(|resolved| resolved.commands.fmt.format.extension());
     match (extension, pyramid, asset.asset_type) {
         (Some(extension), Some(pyramid), kind) if is_convertible(kind) => Choice::Take(Box::new(Entry {
@@ -263,6 +287,7 @@ fn original(asset: &Asset, root: &str) -> Entry {
         bytes: asset.bytes.unsigned_abs(),
         is_converted: false,
         master: None,
+        is_stale: false,
         modified_at: asset.modified_at,
     }
 }
@@ -368,6 +393,7 @@ mod tests {
             bytes: 0,
             is_converted: true,
             master: None,
+            is_stale: false,
             modified_at: DateTime::UNIX_EPOCH,
         };
         let mut entries = ["shoe.jpg", "Shoe.jpg", "SHOE.JPG", "shoe-1.jpg", "shoe.png", "note", "Note"].map(entry);

@@ -136,7 +136,7 @@ async fn record_page(run: &Run<'_>, page: &[AssetId]) -> Result<(), Failure> {
         refuse(run, &state, why, &mut report);
     }
     let Some(last) = page.last() else { return Ok(()) };
-    let refused = refused.into_iter().filter(|(_, code)| reason::may_pass(code)).map(|(asset, _)| asset).collect();
+    let refused = refused.into_keys().collect();
     let step = PublishStep::Record { context: run.state.id, seq: run.start.begun.seq, wanted, refused };
     // In the order of numbers, so that the last one tells how far it came.
     run.context.commit(Item(format!("{RECORDED}{:020}", last.0)), Effect::Publish(step), move |_| report).await?;

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::ingest::{self, Master, NewAsset, Replacement};
-use super::marking::Marking;
+use super::marking::{Follows, Marking};
 use super::{AssetError, parts};
 use crate::model::asset::TrashState;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId};
@@ -48,6 +48,8 @@ pub enum Filed {
     Added {
         asset: AssetId,
         name: String,
+        /// Of a part.
+        follows: Follows,
     },
     /// Its name was taken by an asset that it may not replace, or belongs to another file of the job.
     AddedWithNumber {
@@ -55,6 +57,8 @@ pub enum Filed {
         name: String,
         /// The file that has the name, if it is one of the same job whose name was another before it was cleaned.
         shared_with: Option<SourceName>,
+        /// Of a part.
+        follows: Follows,
     },
     Updated {
         asset: AssetId,
@@ -67,14 +71,11 @@ pub enum Filed {
         part_of: Option<String>,
         /// How many of its parts went to the trash, which the new master does not bring forth.
         parts_gone: u64,
-        /// It is a part that lay in the trash.
-        came_back: bool,
+        /// How it came out of the trash, if it is a part that lay there.
+        came_back: Option<Follows>,
     },
     /// `asset` has the name, or got a number when it came under it, and the same content.
-    Duplicate {
-        asset: AssetId,
-        name: String,
-    },
+    Duplicate { asset: AssetId, name: String },
     /// The asset has the name and other content.
     LeftOut(Box<Kin>),
 }
@@ -130,7 +131,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
     match verdict {
         Verdict::Add => {
             let name = arrival.name.stem.clone();
-            Ok(Filed::Added { asset: add(tx, arrival).await?, name })
+            Ok(Filed::Added { asset: add(tx, arrival).await?, name, follows: Follows::All })
         }
         Verdict::Number(shared_with) => {
             let shared_with = shared_with.cloned();
@@ -196,7 +197,7 @@ async fn add_with_number(
     let name = free.stem.clone();
     let asset = add(tx, Arrival { name: free, ..arrival }).await?;
     ingest::note_arrival(tx, asset, &wanted).await?;
-    Ok(Filed::AddedWithNumber { asset, name, shared_with })
+    Ok(Filed::AddedWithNumber { asset, name, shared_with, follows: Follows::All })
 }
 
 async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetError> {
@@ -238,7 +239,7 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
     };
     let in_place_of = namesake.source.clone().filter(|_| namesake.run == Some(arrival.run) && is_other);
     let name = namesake.name.clone();
-    Ok(Filed::Updated { asset: namesake.id, name, moved_from, in_place_of, part_of, parts_gone, came_back: false })
+    Ok(Filed::Updated { asset: namesake.id, name, moved_from, in_place_of, part_of, parts_gone, came_back: None })
 }
 
 /// Notes which file the master of an asset is.

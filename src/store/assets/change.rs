@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::marking::{remember_withdrawn, set_by_somebody};
 use super::set_change::with_what_belongs;
-use super::{AssetError, Contexts, ids, next_change, note_changed, set_marks};
+use super::{AssetError, Contexts, ids, next_change, note_changed};
 use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
 use crate::model::name::FileName;
@@ -306,6 +307,7 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
     if assets.is_empty() {
         return Ok(());
     }
+    remember_withdrawn(tx, assets).await?;
     sqlx::query(
         "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL, source_path = NULL,
                           part = NULL
@@ -448,8 +450,8 @@ async fn mark(
     // What belongs to an asset is marked with it. Unmarking leaves it alone, and is for what was named: it comes last.
     let marked = with_what_belongs(tx, &with_state(PublishState::MarkedForPublish)).await?;
     let unmarked = with_state(PublishState::NotMarkedForPublish);
-    set_marks(tx, change.company, &marked, contexts, true).await?;
-    set_marks(tx, change.company, &unmarked, contexts, false).await?;
+    set_by_somebody(tx, change.company, &marked, contexts, true).await?;
+    set_by_somebody(tx, change.company, &unmarked, contexts, false).await?;
     changed(tx, change, &[marked, unmarked].concat()).await?;
     Ok(outcomes)
 }

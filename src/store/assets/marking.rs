@@ -20,6 +20,15 @@ pub enum Marked {
     ByTheOrder,
 }
 
+/// How a part is marked that was made, or came out of the trash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// As the order says, or as its asset.
+    All,
+    /// Its asset is marked somewhere where it is not, because somebody had unmarked it, or the one in whose place it is.
+    ButWithdrawn,
+}
+
 impl Marking {
     /// Of an upload: what it does not call ready is not.
     pub fn of_upload(ready: Option<bool>, preserve: Option<bool>) -> Self {
@@ -48,6 +57,7 @@ impl Marking {
         }
         unmark(tx, assets).await?;
         set_marks(tx, company, assets, &self.of_new(), true).await?;
+        forget_withdrawn(tx, assets, &Contexts::All).await?;
         Ok(Marked::ByTheOrder)
     }
 
@@ -64,31 +74,51 @@ impl Marking {
         }
     }
 
-    /// Marks what was made from `parent` for the first time: as that is, where its marks are kept.
+    /// Marks what was made from `parent` under `key` and is a new asset: as that is, where its marks are kept, but not where somebody has
+    /// unmarked what was there before it.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
         company: CompanyId,
         part: AssetId,
-        parent: AssetId,
-    ) -> Result<(), StoreError> {
-        if !self.keeps(tx, company).await? {
-            return set_marks(tx, company, &[part], &self.of_new(), true).await;
+        (parent, key): (AssetId, &str),
+    ) -> Result<Follows, StoreError> {
+        let keeps = self.keeps(tx, company).await?;
+        if keeps {
+            sqlx::query(
+                "INSERT INTO publish_mark (asset_id, context_id, marked, withdrawn)
+                 SELECT $1, context_id, 0, 1 FROM withdrawn_part WHERE parent_id = $2 AND part = $3",
+            )
+            .bind(part.0)
+            .bind(parent.0)
+            .bind(key)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("unmark a part as the one before it"))?;
         }
-        mark_as(tx, part, parent).await
+        sqlx::query("DELETE FROM withdrawn_part WHERE parent_id = $1 AND part = $2")
+            .bind(parent.0)
+            .bind(key)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("hand on who was unmarked"))?;
+        if keeps {
+            return mark_as(tx, part, parent).await;
+        }
+        set_marks(tx, company, &[part], &self.of_new(), true).await.map(|()| Follows::All)
     }
 
     /// Marks a part that comes out of the trash because it is made again: by the order, which has [marked it](Self::mark_known), or,
-    /// where marks are kept, as a new one, but not where somebody had unmarked it.
+    /// where marks are kept, as its asset, but not where somebody has unmarked the part itself.
     pub(super) async fn mark_returned(
         self,
         tx: &mut Transaction,
         company: CompanyId,
         part: AssetId,
         parent: AssetId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Follows, StoreError> {
         if !self.keeps(tx, company).await? {
-            return Ok(());
+            return Ok(Follows::All);
         }
         sqlx::query(
             "UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1
@@ -103,19 +133,90 @@ impl Marking {
     }
 }
 
-/// Marks a part wherever its parent is, and nobody has unmarked it.
-async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result<(), StoreError> {
+/// Remembers where assets are unmarked that are parts no more, for those that are made in their places.
+pub(super) async fn remember_withdrawn(tx: &mut Transaction, parts: &[AssetId]) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO publish_mark (asset_id, context_id, marked)
-         SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
-         ON CONFLICT (asset_id, context_id) DO NOTHING",
+        "INSERT INTO withdrawn_part (parent_id, part, context_id)
+         SELECT a.parent_id, a.part, m.context_id FROM json_each($1) CROSS JOIN asset a NOT INDEXED ON a.id = value
+         CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
+         WHERE a.parent_id IS NOT NULL AND a.part IS NOT NULL
+         ON CONFLICT DO NOTHING",
     )
-    .bind(part.0)
-    .bind(parent.0)
+    .bind(ids(parts))
     .execute(tx)
     .await
     .map(|_| ())
-    .map_err(StoreError::doing("mark a part as its asset"))
+    .map_err(StoreError::doing("remember who was unmarked"))
+}
+
+/// Those that are made of these assets are marked as they are.
+async fn forget_withdrawn(tx: &mut Transaction, assets: &[AssetId], contexts: &Contexts) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM withdrawn_part WHERE parent_id IN (SELECT value FROM json_each($1))
+         AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))",
+    )
+    .bind(ids(assets))
+    .bind(contexts.bound())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("forget who was unmarked"))
+}
+
+/// Marks what was named by somebody, or unmarks it, which is remembered. The caller raises `change_seq`.
+pub(super) async fn set_by_somebody(
+    tx: &mut Transaction,
+    company: CompanyId,
+    assets: &[AssetId],
+    contexts: &Contexts,
+    marked: bool,
+) -> Result<(), StoreError> {
+    set_marks(tx, company, assets, contexts, marked).await?;
+    // Who marks an asset means all that it has, also what lies in the trash and may come back, and what was a part before.
+    if marked {
+        forget_withdrawn(tx, assets, contexts).await?;
+    }
+    let statement = if marked {
+        "UPDATE publish_mark SET withdrawn = 0
+         WHERE withdrawn AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
+         AND asset_id IN (SELECT part.id FROM json_each($1) CROSS JOIN asset part INDEXED BY asset_by_part
+                          ON part.parent_id = value AND part.part IS NOT NULL AND part.trash_state = 'InTrash')"
+    } else {
+        "UPDATE publish_mark SET withdrawn = 1
+         WHERE ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
+         AND asset_id IN (SELECT value FROM json_each($1))"
+    };
+    sqlx::query(statement)
+        .bind(ids(assets))
+        .bind(contexts.bound())
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note who marks an asset"))
+}
+
+/// Marks a part wherever its parent is, and nobody has unmarked the part.
+async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result<Follows, StoreError> {
+    sqlx::query(
+        "INSERT INTO publish_mark (asset_id, context_id, marked)
+         SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
+         ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = 1 WHERE NOT withdrawn",
+    )
+    .bind(part.0)
+    .bind(parent.0)
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("mark a part as its asset"))?;
+    let is_withdrawn: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM publish_mark p JOIN publish_mark m USING (context_id)
+                        WHERE p.asset_id = $1 AND p.withdrawn AND m.asset_id = $2 AND m.marked = 1)",
+    )
+    .bind(part.0)
+    .bind(parent.0)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("look whether a part was unmarked"))?;
+    Ok(if is_withdrawn { Follows::ButWithdrawn } else { Follows::All })
 }
 
 /// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.

@@ -5,13 +5,13 @@
 //! | change | marks | parts (pages, layers, renditions, their set) | sets that it is in |
 //! |---|---|---|---|
 //! | replaced by a file | by the order ([`marking`]) | made again under their numbers; what cannot be made stays; what the file does not bring forth goes to the trash | stays in |
-//! | a part replaced by a file | as any | belongs to nothing any more; another part is made, under another name | stays in until its own is made again |
+//! | a part replaced by a file | as any; the part made in its place is unmarked where it was | belongs to nothing any more; another part is made, under another name | stays in until its own is made again |
 //! | a page's or layer's own document uploaded under its name | as any | it is the whole document from then on, with parts of its own | stays in |
 //! | a set's name uploaded | untouched: the file gets a number | | |
 //! | renamed, moved | kept | keep their names and folders | stays in |
 //! | into the trash | kept | stay; none is made any more | stays in, not shown |
 //! | out of the trash, made again | kept; by the order | | is shown again; the folder comes back |
-//! | given up | gone with the row | belong to nothing when the row goes: jobs that would make them again say so | leaves at once, the definition too |
+//! | given up | gone with the row; that a part was unmarked is kept for the one made in its place ([`marking`]) | belong to nothing when the row goes: jobs that would make them again say so | leaves at once, the definition too |
 //! | unmarked | its own alone | keep theirs | is published with a marked set |
 //! | marked | those of all that belongs to it | as it | |
 //! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |
@@ -21,6 +21,7 @@
 //! | a master gets another, or is processed again | by the order | follow the order as it does | |
 //! | a part made again, out of the trash | as a new part; where they are kept, not where it was unmarked | | is shown again |
 //! | a set given up | | | its members are looked at by the next publishes: they may have been published only with it |
+//! | a colour profile replaced, trashed, restored | | what was made with it is looked at by the next publishes | |
 //! | a master gone while its parts are made | | none is made any more; those of an earlier master go to the trash | |
 
 pub mod arrival;
@@ -127,7 +128,7 @@ pub(in crate::store) async fn set_marks(
         "INSERT INTO publish_mark (asset_id, context_id, marked)
          SELECT a.value, c.id, $4 FROM json_each($2) a CROSS JOIN publish_context c
          WHERE c.company_id = $1 AND c.kind <> 'Metadata' AND ($3 IS NULL OR c.id IN (SELECT value FROM json_each($3)))
-         ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked",
+         ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked, withdrawn = 0",
     )
     .bind(company.0)
     .bind(ids(assets))

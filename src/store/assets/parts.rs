@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
-use super::marking::Marking;
+use super::marking::{self, Follows, Marking};
 use super::sets::Origin;
 use super::{AssetError, Contexts, next_change};
 use crate::model::asset::{LayerFacts, PictureFacts, TrashState};
@@ -159,17 +159,27 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
     };
     ingest::replace(tx, &replacement).await?;
     belong(tx, held.id, &Origin { parent: part.parent, blob: part.parent_blob, key: part.key }).await?;
+    let mut came_back = None;
     if held.in_trash {
         bring_back(tx, part.company, held.id, part.at).await?;
-        part.marking.mark_returned(tx, part.company, held.id, part.parent).await?;
+        came_back = Some(part.marking.mark_returned(tx, part.company, held.id, part.parent).await?);
     }
     folders::touch(tx, &[held.folder], part.at).await?;
-    Ok(updated(held.id, held.name, held.in_trash))
+    Ok(updated(held.id, held.name, came_back))
 }
 
 /// A part that was there, perhaps in the trash, and is made anew where it is.
-pub(super) const fn updated(asset: AssetId, name: String, came_back: bool) -> Filed {
+pub(super) const fn updated(asset: AssetId, name: String, came_back: Option<Follows>) -> Filed {
     Filed::Updated { asset, name, moved_from: None, in_place_of: None, part_of: None, parts_gone: 0, came_back }
+}
+
+/// A part that was not there.
+pub(super) fn added(asset: AssetId, name: String, wanted: &str, follows: Follows) -> Filed {
+    if name == wanted {
+        Filed::Added { asset, name, follows }
+    } else {
+        Filed::AddedWithNumber { asset, name, shared_with: None, follows }
+    }
 }
 
 async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
@@ -193,14 +203,10 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
         },
     )
     .await?;
-    belong(tx, asset, &Origin { parent: part.parent, blob: part.parent_blob, key: part.key }).await?;
-    part.marking.mark_part(tx, part.company, asset, part.parent).await?;
-    let name = name.stem;
-    Ok(if name == wanted {
-        Filed::Added { asset, name }
-    } else {
-        Filed::AddedWithNumber { asset, name, shared_with: None }
-    })
+    let origin = Origin { parent: part.parent, blob: part.parent_blob, key: part.key };
+    belong(tx, asset, &origin).await?;
+    let follows = part.marking.mark_part(tx, part.company, asset, (origin.parent, &origin.key)).await?;
+    Ok(added(asset, name.stem, &wanted, follows))
 }
 
 /// Notes what an asset was made from.
@@ -274,6 +280,7 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
     .fetch_optional(&mut *tx)
     .await
     .map_err(StoreError::doing("look for what an asset was made from"))?;
+    marking::remember_withdrawn(tx, &[asset]).await?;
     // What was read from the page that it showed, and made of it, goes with the page: the whole of its document is another matter.
     for statement in [
         "DELETE FROM derived WHERE asset_id = $1 AND EXISTS (

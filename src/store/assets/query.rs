@@ -45,6 +45,8 @@ pub struct DerivedFile {
     pub role: DerivedRole,
     pub blob: String,
     pub bytes: i64,
+    /// How it was made.
+    pub recipe: String,
 }
 
 /// What to look for. Every part narrows the result.
@@ -254,7 +256,7 @@ impl Store {
         let mut assets = rows.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
         let rows = sqlx::query(
-            "SELECT d.asset_id, d.role, d.blob, d.bytes FROM derived d
+            "SELECT d.asset_id, d.role, d.blob, d.bytes, d.recipe FROM derived d
              JOIN asset a ON a.id = d.asset_id AND a.blob = d.source_blob
              WHERE d.asset_id IN (SELECT value FROM json_each($1)) ORDER BY d.asset_id, d.role",
         )
@@ -264,7 +266,12 @@ impl Store {
         .map_err(StoreError::doing("read derived files"))?;
         let mut derived: HashMap<AssetId, Vec<DerivedFile>> = HashMap::new();
         for row in &rows {
-            let file = DerivedFile { role: constant(row, "role")?, blob: get(row, "blob")?, bytes: get(row, "bytes")? };
+            let file = DerivedFile {
+                role: constant(row, "role")?,
+                blob: get(row, "blob")?,
+                bytes: get(row, "bytes")?,
+                recipe: get(row, "recipe")?,
+            };
             derived.entry(AssetId(get(row, "asset_id")?)).or_default().push(file);
         }
         for asset in &mut assets {

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use super::arrival::{self, Filed};
 use super::change::{Change, changed};
 use super::ingest::{self, Master, NewAsset};
-use super::marking::{self, Marking};
+use super::marking::{self, Follows, Marking};
 use super::{AssetError, Contexts, parts, set_marks};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId};
@@ -81,8 +81,8 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
                 Some(_) => as_edited(tx, held.id, &set.members).await?,
                 None => set.members.clone(),
             };
-            touch(tx, &set, &held).await?;
-            (parts::updated(held.id, held.name, held.in_trash), members)
+            let came_back = touch(tx, &set, &held).await?;
+            (parts::updated(held.id, held.name, came_back), members)
         }
         None => (add(tx, &set).await?, set.members.clone()),
     };
@@ -271,7 +271,8 @@ async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<Held>, StoreE
     .transpose()
 }
 
-async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<(), AssetError> {
+/// Notes a change of a set that is there, and says how it came out of the trash if it lay there.
+async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<Option<Follows>, AssetError> {
     sqlx::query("UPDATE asset SET width = $2, height = $3 WHERE id = $1")
         .bind(held.id.0)
         .bind(set.pixels.map(|(width, _)| width))
@@ -283,24 +284,26 @@ async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<(), As
     if let Some(origin) = &set.made_from {
         parts::belong(tx, held.id, origin).await?;
     }
-    if held.in_trash {
-        parts::bring_back(tx, set.company, held.id, set.at).await?;
-        match &set.made_from {
-            Some(origin) => set.marking.mark_returned(tx, set.company, held.id, origin.parent).await?,
-            // It is marked by the order already, or as it was.
-            None if set.marking.ready == Some(true) => {}
-            None => _ = marking::unmark(tx, &[held.id]).await?,
-        }
+    if !held.in_trash {
+        return Ok(None);
     }
-    Ok(())
+    parts::bring_back(tx, set.company, held.id, set.at).await?;
+    if let Some(origin) = &set.made_from {
+        return Ok(Some(set.marking.mark_returned(tx, set.company, held.id, origin.parent).await?));
+    }
+    // With an order that calls it ready it is marked already, or as it was.
+    if set.marking.ready != Some(true) {
+        marking::unmark(tx, &[held.id]).await?;
+    }
+    Ok(Some(Follows::All))
 }
 
 /// Marks a set that was not there.
-async fn mark_new(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<(), StoreError> {
+async fn mark_new(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<Follows, StoreError> {
     if let Some(origin) = &set.made_from {
-        return set.marking.mark_part(tx, set.company, asset, origin.parent).await;
+        return set.marking.mark_part(tx, set.company, asset, (origin.parent, &origin.key)).await;
     }
-    set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await
+    set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await.map(|()| Follows::All)
 }
 
 async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
@@ -330,12 +333,8 @@ async fn add(tx: &mut Transaction, set: &NewSet) -> Result<Filed, AssetError> {
     if let Some(origin) = &set.made_from {
         parts::belong(tx, asset, origin).await?;
     }
-    mark_new(tx, set, asset).await?;
-    Ok(if name == set.name {
-        Filed::Added { asset, name }
-    } else {
-        Filed::AddedWithNumber { asset, name, shared_with: None }
-    })
+    let follows = mark_new(tx, set, asset).await?;
+    Ok(parts::added(asset, name, &set.name, follows))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ macro_rules! contexts_of_marks {
 }
 
 /// What belongs to a set may be published with it. What a set says of itself names its members, and those that stand for
-/// them.
+/// them. What was made with a colour profile is to be made anew with another one in its place.
 const CHANGED: &str = "
     WITH RECURSIVE changed (id) AS (
         SELECT id FROM asset WHERE company_id = $1 AND change_seq > $2
@@ -46,8 +46,13 @@ const CHANGED: &str = "
         SELECT s.set_id FROM shown JOIN set_member s ON s.asset_id = shown.id
         UNION
         SELECT s.set_id FROM above JOIN set_member s ON s.asset_id = above.id
+    ), converted (id) AS (
+        SELECT id FROM asset INDEXED BY asset_by_conversion
+        WHERE company_id = $1 AND making ->> '$.colors.convert' IS NOT NULL
+          AND (making ->> '$.colors.convert.source' IN (SELECT id FROM changed)
+               OR making ->> '$.colors.convert.output' IN (SELECT id FROM changed))
     )
-    SELECT id FROM below UNION SELECT id FROM above
+    SELECT id FROM below UNION SELECT id FROM above UNION SELECT id FROM converted
     ORDER BY 1";
 
 impl Store {
@@ -205,7 +210,7 @@ impl Store {
         Ok(ids.into_iter().map(AssetId).collect())
     }
 
-    /// Assets that a publish to this context could not have, for reasons that may pass without a change of the asset.
+    /// Assets that a publish to this context could not have: the next one tries them again.
     pub async fn refused_assets(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
         let ids: Vec<i64> =
