@@ -3,12 +3,13 @@
 //! **A clock that was ahead** has had everything happen before its time, and has everything that waits do so for as long as it was
 //! ahead. When it is set right, which is found at the start, within half a minute, and once an hour:
 //!
-//! * triggers that had gone on go back to what is to come, and what ran before its time is told;
+//! * triggers that had gone on, or had come to their ends, go back to what is to come, and what ran before its time is told;
 //! * what waits for a retry, a delivery or a client waits no longer than it could if it began to now.
 //!
 //! **A clock that jumps ahead** may be wrong, or there was no daemon meanwhile: that cannot be told. So for a day nothing goes for
 //! being old; whoever sees the warning has that long to set the clock right.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -86,24 +87,32 @@ async fn tell_early(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreErro
 }
 
 /// A trigger that stands later than its schedule has it next was moved there while the clock was ahead, and would not fire
-/// until then: it goes back.
+/// until then: it goes back. So does one that came to its end at a time that is to come.
 async fn turn_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
     let store = &shared.store;
-    let mut moved = Vec::new();
+    let (mut moved, mut said) = (Vec::new(), BTreeMap::new());
     for trigger in store.scheduled_triggers().await? {
         // One that cannot be read is found when it fires.
         let Ok(schedule) = Schedule::parse(&trigger.exec_schedule) else { continue };
-        let Some(next) = schedule.next_after(now, store.zone()).filter(|next| *next < trigger.next_fire_at) else {
-            continue;
+        let ended_ahead = || trigger.last_fire_at.is_some_and(|last| last > now + A_LITTLE);
+        let is_later = |next: &DateTime<Utc>| match trigger.next_fire_at {
+            Some(stood_at) => *next < stood_at,
+            None => ended_ahead(),
         };
-        tracing::warn!(
-            job = %trigger.name, stood_at = %trigger.next_fire_at, %next,
-            "a schedule stood later than it says, as after a time when the clock was ahead: it was turned back"
-        );
+        let Some(next) = schedule.next_after(now, store.zone()).filter(is_later) else { continue };
         moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: next });
+        said.insert(trigger.id, (trigger, next));
     }
     // Should an instant have come meanwhile and have been decided, that stands.
-    if moved.is_empty() { Ok(()) } else { store.reschedule(moved).await }
+    let left = if moved.is_empty() { Vec::new() } else { store.reschedule(moved).await? };
+    for (trigger, next) in said.into_iter().filter(|(job, _)| !left.contains(job)).map(|(_, said)| said) {
+        let stood_at = trigger.next_fire_at.map_or_else(|| "its end".to_owned(), |at| at.to_string());
+        tracing::warn!(
+            job = %trigger.name, stood_at, %next,
+            "a schedule stood later than it says, as after a time when the clock was ahead: it was turned back"
+        );
+    }
+    Ok(())
 }
 
 /// Nothing waits longer than what would begin to wait now.

@@ -107,6 +107,12 @@ fn one_shot(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Firing {
     }
 }
 
+/// What waited for its company runs when that is open, as a one-shot does.
+fn policy(shared: &Shared, job: &DueJob) -> firing::Policy {
+    let policy = shared.policy.firing;
+    if job.held { firing::Policy { misfire: Misfire::FireOnce, overlap: Overlap::Allow, ..policy } } else { policy }
+}
+
 /// Runs of one job do not meet, whatever started them, unless the configuration lets them.
 pub(super) fn one_at_a_time(shared: &Shared) -> bool {
     shared.policy.firing.overlap != Overlap::Allow
@@ -127,7 +133,7 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
         next = schedule.next_after(at, zone);
     }
     let more = next.is_some_and(|at| at <= now);
-    let policy = shared.policy.firing;
+    let policy = policy(shared, job);
     Firing {
         range: None,
         slots: firing::plan(&due, more, now, policy, job.busy_with.is_some()),
@@ -140,7 +146,7 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
 /// Of very many instants that were missed, as after years or a jump of the clock, all but the newest are written down as one
 /// range: they would have no run of their own, and a row for each would fill the disk.
 fn catch_up(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Option<Firing> {
-    let (zone, policy) = (shared.store.zone(), shared.policy.firing);
+    let (zone, policy) = (shared.store.zone(), policy(shared, job));
     let before = now - policy.threshold - TimeDelta::seconds(1);
     if job.due_at > before {
         return None;

@@ -58,6 +58,15 @@ pub enum Missed {
     Range(SlotRange),
 }
 
+impl Missed {
+    pub const fn count(&self) -> u64 {
+        match self {
+            Self::Slots(slots) => slots.len() as u64,
+            Self::Range(range) => range.count,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Runs, in time.

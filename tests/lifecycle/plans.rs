@@ -715,14 +715,15 @@ const COLD: &[(&str, &str)] = &[
     ("INSERT INTO system (key, value) VALUES ('zone', $1)", "once a start"),
     ("INSERT INTO system (key, value) VALUES ('one_at_a_time', $1)", "once a start"),
     ("SELECT job_id FROM instance WHERE state <> 'Done' GROUP BY job_id", "once a start"),
-    ("SELECT id, name, exec_schedule, next_fire_at FROM job", "once an hour"),
-    (
-        "UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2",
-        "when the clock was set back, by the number",
-    ),
+    ("SELECT id, name, exec_schedule, next_fire_at, last_fire_at FROM job", "once an hour"),
     ("SELECT id, name, exec_schedule, next_fire_at, (SELECT json_group_array(due_at)", "once a start in another zone"),
-    ("UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL", "once a start in another zone, by the number"),
+    (
+        "UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL",
+        "once a start in another zone, or when the clock was set back, by the number",
+    ),
     ("DELETE FROM slot WHERE job_id = $1 AND reason = 'slot-skipped-zone'", "once a start in another zone, by the job"),
+    ("DELETE FROM slot_range WHERE job_id = $1", "once a start in another zone, by its key"),
+    ("UPDATE slot_range SET last_at = $3", "once a start in another zone, by its key"),
     ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),
     ("INSERT INTO system (key, value) VALUES ($1, $2)", "by its key, when a stretch of old lines is gone"),
     (

@@ -58,6 +58,42 @@ async fn what_ran_runs_once_whichever_of_two_times_is_right() {
     }
 }
 
+/// A schedule that came to its end while the clock was ahead goes on, unless another job has its name by then.
+#[tokio::test]
+async fn what_came_to_its_end_ahead_of_time_goes_on() {
+    for (restarts, is_taken) in [(false, false), (true, false), (true, true)] {
+        let world = World::new().await;
+        let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+        let job = world.submit(1, "days", Plan::Cron("0 0 13 5-9 1 ? 2026")).await.job;
+        world.clock.set(at("2026-01-09T18:00:00Z"));
+        world.until_count(1, &format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await;
+        world.until_count(0, "instance WHERE state <> 'Done'").await;
+        if is_taken {
+            world.submit(1, "days", HOURLY).await;
+        }
+        let daemon = set_right(&world, daemon, restarts, at("2026-01-05T08:10:00Z")).await;
+        let next = format!("job WHERE id = {job} AND next_fire_at = {}", millis("2026-01-05T12:00:00Z"));
+        if is_taken {
+            assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+            daemon.shut_down().await;
+            continue;
+        }
+        world.until_count(1, &next).await;
+        for day in 5..=9 {
+            world.clock.set(at(&format!("2026-01-0{day}T12:00:00Z")));
+            world
+                .until_count(0, &format!("job WHERE next_fire_at <= {}", millis(&format!("2026-01-0{day}T12:00:00Z"))))
+                .await;
+            world.until_count(0, "instance WHERE state <> 'Done'").await;
+        }
+        // That of the 9th had run ahead of its time.
+        assert_eq!(world.runs_of(job).await.len(), 5, "{:?}", world.slot_list(job).await);
+        assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
 /// As clocks are all day.
 #[tokio::test]
 async fn a_clock_that_is_set_right_by_a_little_has_nothing_happen_twice() {

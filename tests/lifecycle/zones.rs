@@ -101,6 +101,26 @@ async fn new_rules_of_the_same_zone_move_the_fire_times() {
     assert_eq!(world.count(&format!("zone_offset WHERE from_at = {spring} AND millis = 7200000")).await, 1);
 }
 
+/// Summer time is introduced, by which 08:00 has passed already: each firing that was to come by the rules of before is told.
+#[tokio::test]
+async fn what_new_rules_of_the_same_zone_leave_out_has_slots() {
+    let world = World::in_zone("Europe/Berlin", "2026-07-01T05:30:00Z").await;
+    let job = world.submit(1, "mornings", Plan::Cron("0 0,15,30,45 8 * * ?")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    // By the rules of before it is not 06:50 UTC, but an hour later, that the last of today comes.
+    let (spring, next) = (at("2026-03-29T01:00:00Z"), at("2026-07-01T07:00:00Z"));
+    world.sql(&format!("UPDATE zone_offset SET millis = 3600000 WHERE from_at = {}", spring.timestamp_millis())).await;
+    world.sql(&format!("UPDATE job SET next_fire_at = {} WHERE id = {job}", next.timestamp_millis())).await;
+    world.clock.set(at("2026-07-01T06:50:00Z"));
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let left_out: Vec<String> =
+        ["00", "15", "30", "45"].map(|minute| format!("2026-07-01T07:{minute}:00Z skipped slot-skipped-zone")).into();
+    assert_eq!(world.slot_list(job).await, left_out);
+    let tomorrow = at("2026-07-02T06:00:00Z").timestamp_millis();
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND next_fire_at = {tomorrow}")).await, 1);
+    world.check().await;
+}
+
 #[tokio::test]
 async fn a_schedule_without_a_future_in_the_new_zone_keeps_its_last_time() {
     let mut world = World::in_zone("America/New_York", "2026-01-05T12:00:00Z").await;
@@ -228,4 +248,56 @@ async fn the_views_show_the_time_of_the_server() {
         ["2026-03-29 03:00:00 2026-03-29 03:00:00"]
     );
     daemon.shut_down().await;
+}
+
+/// An end is no end where the zone left out what comes in another; but a name is that of one waiting order.
+#[tokio::test]
+async fn a_name_that_was_taken_meanwhile_keeps_no_daemon_from_starting() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T13:00:05Z").await;
+    let first = world.submit(1, "morning", Plan::Cron("0 30,40,50 8 5 1 ? 2026")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    world.zone = Tz::Europe__Berlin;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.clock.set(at("2026-01-05T13:30:05Z"));
+    world.until_count(1, &format!("job WHERE id = {first} AND trigger_state = 'Complete'")).await;
+    let second = world.submit(1, "morning", Plan::Cron("0 0 3 * * ?")).await.job;
+    daemon.shut_down().await;
+    world.zone = Tz::America__New_York;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    assert_eq!(world.count(&format!("job WHERE id = {first} AND trigger_state = 'Complete'")).await, 1);
+    let in_new_york = at("2026-01-06T08:00:00Z").timestamp_millis();
+    assert_eq!(world.count(&format!("job WHERE id = {second} AND next_fire_at = {in_new_york}")).await, 1);
+    assert_eq!(world.slot_list(first).await.len(), 3, "what was left out stays told");
+    world.check().await;
+}
+
+/// A job each second, of an hour that the zone has behind it.
+#[tokio::test]
+async fn very_many_that_a_zone_leaves_out_are_one_range_and_come_back() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T12:30:00Z").await;
+    let job = world.submit(1, "seconds", Plan::Cron("* * 8 * * ?")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let ranges = "SELECT first_at, last_at, count FROM slot_range WHERE reason = 'slot-skipped-zone'";
+    let millis = |text: &str| at(text).timestamp_millis();
+    let start = async |world: &World| Daemon::start(world, policy(), Scripted::idle()).await.shut_down().await;
+    world.zone = Tz::Europe__Berlin;
+    start(&world).await;
+    let (first, last) = (millis("2026-01-05T13:00:00Z"), millis("2026-01-05T13:59:59Z"));
+    assert_eq!(world.table(ranges).await, [format!("{first} {last} 3600")]);
+    assert_eq!(world.count("slot").await, 0);
+    // It is set right after ten seconds of that hour.
+    world.clock.set(at("2026-01-05T13:00:09Z"));
+    world.zone = Tz::America__New_York;
+    start(&world).await;
+    assert_eq!(world.table(ranges).await, [format!("{first} {} 10", first + 9000)]);
+    let next = millis("2026-01-05T13:00:10Z");
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND next_fire_at = {next}")).await, 1);
+    // What has passed of a job that is paused is told when it is resumed, and not by the zone.
+    world.store().pause_job(job).await.unwrap();
+    world.clock.set(at("2027-01-05T12:30:00Z"));
+    world.zone = Tz::Europe__Berlin;
+    start(&world).await;
+    let of_today = (millis("2027-01-05T13:00:00Z"), millis("2027-01-05T13:59:59Z"));
+    assert_eq!(world.table(ranges).await[1..], [format!("{} {} 3600", of_today.0, of_today.1)]);
+    assert_eq!(world.count("slot").await, 0);
 }

@@ -214,6 +214,44 @@ impl Schedule {
         std::iter::successors(self.next_after(from, zone), move |last| self.next_after(*last, zone))
     }
 
+    /// The same, on a clock that is told by its `offsets` from UTC and the instants from which on they hold, such as [`offsets`] gives.
+    pub fn upcoming_by(
+        &self,
+        from: DateTime<Utc>,
+        offsets: &[(DateTime<Utc>, TimeDelta)],
+    ) -> impl Iterator<Item = DateTime<Utc>> {
+        std::iter::successors(self.next_by(from, offsets), move |last| self.next_by(*last, offsets))
+    }
+
+    fn next_by(&self, after: DateTime<Utc>, offsets: &[(DateTime<Utc>, TimeDelta)]) -> Option<DateTime<Utc>> {
+        let is_rhythm = self.fields.is_rhythm();
+        let piece = offsets.iter().rposition(|(from, _)| *from <= after)?;
+        let mut offset = offsets[piece].1;
+        let mut next = self.next_on(after + offset)? - offset;
+        for (change, then) in &offsets[piece + 1..] {
+            if next < *change {
+                break;
+            }
+            let is_in_gap = next + offset < *change + *then;
+            // What the clock shows twice comes twice for a rhythm alone.
+            let shown = *change + if is_rhythm { *then } else { offset.max(*then) };
+            let goes_on = self.next_on(shown - TimeDelta::milliseconds(1));
+            let is_soon = |wall: DateTime<Utc>| is_rhythm && wall - shown < *then - offset;
+            next = match goes_on {
+                Some(wall) if !is_in_gap || is_soon(wall) => wall - *then,
+                None if !is_in_gap => return None,
+                _ => return Some(*change),
+            };
+            offset = *then;
+        }
+        Some(next)
+    }
+
+    /// The first firing strictly after what a clock shows that is never moved.
+    fn next_on(&self, shown: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.next_after(shown, Tz::UTC)
+    }
+
     /// What it means, in English: "every day at 12:00:00".
     pub fn describe(&self) -> String {
         describe::describe(&self.fields)

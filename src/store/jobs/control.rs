@@ -235,6 +235,19 @@ impl Store {
                 .await
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
+                // Nor do those come back that had the name and came to their ends, as in another zone.
+                sqlx::query(
+                    "UPDATE job SET deleted_at = $2
+                     WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
+                                  ON ended.company_id = named.company_id AND ended.name = named.name
+                                  WHERE named.id = $1 AND ended.trigger_kind = 'exec_schedule'
+                                    AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL)",
+                )
+                .bind(job.0)
+                .bind(now.timestamp_millis())
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::doing("delete ended schedules of a name"))?;
                 let stopped = order.begin(tx, now, zone).await?;
                 if removed > 0 || !stopped.runs.is_empty() {
                     Ok(Control::Done(stopped))

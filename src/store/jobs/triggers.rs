@@ -31,6 +31,8 @@ pub struct DueJob {
     pub merging: bool,
     /// Its company has expired.
     pub expired: bool,
+    /// It has waited for that.
+    pub held: bool,
     /// Nothing when this version cannot read it.
     pub spec: Option<JobSpec>,
 }
@@ -70,7 +72,7 @@ impl Store {
                     b.id AS busy_with, b.run_name AS busy_name,
                     EXISTS (SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at
                             AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging,
-                    coalesce(c.expires_at <= $1, 0) AS expired
+                    coalesce(c.expires_at <= $1, 0) AS expired, coalesce(j.held_fire_at = j.next_fire_at, 0) AS held
              FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
                  (SELECT max(i.id) FROM instance i INDEXED BY instance_open WHERE i.job_id = j.id AND i.state <> 'Done')
@@ -116,13 +118,13 @@ impl Store {
         Ok(fired)
     }
 
-    /// A one-shot whose time came while its company was expired waits until the company is open again; then it runs, late.
+    /// What comes for the last time while its company is expired waits until the company is open again; then it runs, late.
     pub async fn hold_trigger(&self, job: &DueJob, now: DateTime<Utc>) -> Result<(), StoreError> {
         let job = job.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 sqlx::query(
-                    "UPDATE job SET trigger_state = 'Blocked'
+                    "UPDATE job SET trigger_state = 'Blocked', held_fire_at = next_fire_at
                      WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL
                        AND EXISTS (SELECT 1 FROM company c WHERE c.id = job.company_id AND c.expires_at <= $3)",
                 )
@@ -168,6 +170,7 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
         busy_with: busy.0.zip(busy.1).map(|(id, name)| RunId { id: InstanceId(id), name }),
         merging: rows::get(row, "merging")?,
         expired: rows::get(row, "expired")?,
+        held: rows::get(row, "held")?,
         spec: rows::json(row, "spec").ok(),
     })
 }
@@ -210,7 +213,8 @@ pub(super) async fn undecided(
          WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
                        AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late')) AND s.reason IS NOT 'slot-skipped-zone')
             OR EXISTS (SELECT 1 FROM slot_range r
-                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3)",
+                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3
+                         AND r.reason <> 'slot-skipped-zone')",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
@@ -388,30 +392,36 @@ async fn merge_earlier(tx: &mut Transaction, job: JobId, run: &RunId) -> Result<
     .map_err(StoreError::doing("merge slots"))
 }
 
-/// A recurring trigger that waits.
+/// A recurring trigger.
 #[derive(Debug, Clone)]
 pub struct ScheduledTrigger {
     pub id: JobId,
     pub name: String,
     pub exec_schedule: String,
-    pub next_fire_at: DateTime<Utc>,
+    /// None if it has come to its end.
+    pub next_fire_at: Option<DateTime<Utc>>,
+    pub last_fire_at: Option<DateTime<Utc>>,
 }
 
 /// Another fire time for a trigger, if it still has the one it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reschedule {
     pub job: JobId,
-    pub from: DateTime<Utc>,
+    /// None if it had come to its end.
+    pub from: Option<DateTime<Utc>>,
     pub to: DateTime<Utc>,
 }
 
 impl Store {
-    /// All recurring triggers that wait for a fire time.
+    /// All recurring triggers that wait for a fire time, or have none any more.
     pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT id, name, exec_schedule, next_fire_at FROM job INDEXED BY job_scheduled
-             WHERE trigger_kind = 'exec_schedule' AND next_fire_at IS NOT NULL AND deleted_at IS NULL",
+            "SELECT id, name, exec_schedule, next_fire_at, last_fire_at FROM job INDEXED BY job_scheduled
+             WHERE trigger_kind = 'exec_schedule' AND next_fire_at IS NOT NULL AND deleted_at IS NULL
+             UNION ALL
+             SELECT id, name, exec_schedule, NULL, last_fire_at FROM job INDEXED BY job_ended
+             WHERE trigger_kind = 'exec_schedule' AND trigger_state = 'Complete' AND deleted_at IS NULL AND next_fire_at IS NULL",
         )
         .fetch_all(&mut *reader)
         .await
@@ -422,28 +432,54 @@ impl Store {
                     id: JobId(rows::get(row, "id")?),
                     name: rows::get(row, "name")?,
                     exec_schedule: rows::get(row, "exec_schedule")?,
-                    next_fire_at: rows::instant(row, "next_fire_at")?,
+                    next_fire_at: rows::optional_instant(row, "next_fire_at")?,
+                    last_fire_at: rows::optional_instant(row, "last_fire_at")?,
                 })
             })
             .collect()
     }
 
-    /// Moves triggers to other fire times, all of them or none.
-    pub async fn reschedule(&self, moved: Vec<Reschedule>) -> Result<(), StoreError> {
+    /// Moves triggers to other fire times, all of them or none; gives those that have changed meanwhile, or had come to their ends and
+    /// whose names are those of others now.
+    pub async fn reschedule(&self, moved: Vec<Reschedule>) -> Result<Vec<JobId>, StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                for Reschedule { job, from, to } in moved {
-                    sqlx::query("UPDATE job SET next_fire_at = $3 WHERE id = $1 AND next_fire_at = $2")
-                        .bind(job.0)
-                        .bind(from.timestamp_millis())
-                        .bind(to.timestamp_millis())
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(StoreError::doing("reschedule a job"))?;
+                let mut left = Vec::new();
+                for moved in moved {
+                    if !reschedule(tx, moved).await? {
+                        left.push(moved.job);
+                    }
                 }
-                Ok(())
+                Ok(left)
             })
         })
         .await
     }
+}
+
+/// Whether the trigger has the fire time now. One that had come to its end is a waiting order again, of which a company has one of a name:
+/// the newest.
+pub(super) async fn reschedule(
+    tx: &mut Transaction,
+    Reschedule { job, from, to }: Reschedule,
+) -> Result<bool, StoreError> {
+    let moved = sqlx::query(
+        "UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL, 'Normal', trigger_state)
+         WHERE id = $1 AND next_fire_at IS $2 AND deleted_at IS NULL
+           AND ($2 IS NOT NULL OR trigger_state = 'Complete' AND NOT EXISTS (
+                SELECT 1 FROM job other INDEXED BY job_scheduled_name
+                WHERE other.company_id = job.company_id AND other.name = job.name AND other.trigger_kind <> 'at_once'
+                  AND other.deleted_at IS NULL AND other.trigger_state <> 'Complete')
+                AND NOT EXISTS (
+                SELECT 1 FROM job newer INDEXED BY job_by_name
+                WHERE newer.company_id = job.company_id AND newer.name = job.name AND newer.id > job.id
+                  AND newer.trigger_kind <> 'at_once' AND newer.deleted_at IS NULL))",
+    )
+    .bind(job.0)
+    .bind(from.map(|at| at.timestamp_millis()))
+    .bind(to.timestamp_millis())
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("move a trigger to another fire time"))?;
+    Ok(moved.rows_affected() == 1)
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::triggers::insert_slots;
-use crate::model::firing::{Fate, SkipReason, Slot};
+use super::triggers::{Reschedule, insert_range, insert_slots, reschedule};
+use crate::model::firing::{Fate, Missed, SkipReason, SlotRange};
 use crate::model::id::JobId;
 use crate::store::{Bell, Store, StoreError, Transaction, rows, system};
 
@@ -20,6 +20,8 @@ pub struct LocalTrigger {
     pub next_fire_at: Option<DateTime<Utc>>,
     /// Instants to come that other zones have left out.
     pub left_out: Vec<DateTime<Utc>>,
+    /// And very many as ranges, which may have begun.
+    pub ranges: Vec<SlotRange>,
 }
 
 /// What another zone makes of a recurring trigger, if it still has the fire time that it had.
@@ -30,9 +32,19 @@ pub struct Rezoned {
     pub from: Option<DateTime<Utc>>,
     pub to: DateTime<Utc>,
     /// Instants that were to come, and do not.
-    pub left_out: Vec<DateTime<Utc>>,
+    pub left_out: Missed,
     /// Of those that other zones have left out, the ones that come after all.
     pub back: Vec<DateTime<Utc>>,
+    /// Of their ranges, those that come after all, or the rest of which does.
+    pub cut: Vec<CutRange>,
+}
+
+/// A range of instants that other zones have left out, of which those to come do come after all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutRange {
+    pub first: DateTime<Utc>,
+    /// The last one that has passed, and how many have; nothing if all are to come.
+    pub passed: Option<(DateTime<Utc>, u64)>,
 }
 
 /// The zone that fire times were computed in, if there were any yet.
@@ -56,7 +68,9 @@ impl Store {
             "SELECT id, name, exec_schedule, next_fire_at,
                     (SELECT json_group_array(due_at) FROM (
                          SELECT s.due_at FROM slot s
-                         WHERE s.job_id = j.id AND s.due_at > $1 AND s.reason = 'slot-skipped-zone' ORDER BY s.due_at)) AS left_out
+                         WHERE s.job_id = j.id AND s.due_at > $1 AND s.reason = 'slot-skipped-zone' ORDER BY s.due_at)) AS left_out,
+                    (SELECT json_group_array(json_array(r.first_at, r.last_at, r.count)) FROM slot_range r
+                     WHERE r.job_id = j.id AND r.last_at > $1 AND r.reason = 'slot-skipped-zone') AS ranges
              FROM job j
              WHERE trigger_kind = 'exec_schedule' AND deleted_at IS NULL
                AND (next_fire_at IS NOT NULL OR trigger_state = 'Complete')",
@@ -68,18 +82,23 @@ impl Store {
         rows.iter().map(read_local).collect()
     }
 
-    /// Notes the zone that fire times are computed in and its rules, with what becomes of the triggers: all of it or nothing.
+    /// Notes the zone that fire times are computed in and its rules, with what becomes of the triggers: all of it or nothing. Gives those
+    /// that are left as they are: they have changed meanwhile, or had come to their ends and their names are those of others now.
     pub async fn remember_zone(
         &self,
         zone: chrono_tz::Tz,
         offsets: Vec<(DateTime<Utc>, TimeDelta)>,
         triggers: Vec<Rezoned>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<JobId>, StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
+                let mut left = Vec::new();
                 for trigger in triggers {
-                    rezone(tx, trigger, now).await?;
+                    let job = trigger.job;
+                    if !rezone(tx, trigger, now).await? {
+                        left.push(job);
+                    }
                 }
                 system::keep_offsets(tx, &offsets).await?;
                 sqlx::query(
@@ -89,7 +108,7 @@ impl Store {
                 .bind(zone.name())
                 .execute(tx)
                 .await
-                .map(|_| ())
+                .map(|_| left)
                 .map_err(StoreError::doing("note the zone"))
             })
         })
@@ -99,30 +118,26 @@ impl Store {
 
 fn read_local(row: &SqliteRow) -> Result<LocalTrigger, StoreError> {
     let left_out: Vec<i64> = rows::json(row, "left_out")?;
+    let ranges: Vec<(i64, i64, u64)> = rows::json(row, "ranges")?;
+    let instant = DateTime::from_timestamp_millis;
+    let range = |(first, last, count)| {
+        Some(SlotRange { first: instant(first)?, last: instant(last)?, count, fate: Fate::Skip(SkipReason::Zone) })
+    };
     Ok(LocalTrigger {
         id: JobId(rows::get(row, "id")?),
         name: rows::get(row, "name")?,
         exec_schedule: rows::get(row, "exec_schedule")?,
         next_fire_at: rows::optional_instant(row, "next_fire_at")?,
-        left_out: left_out.into_iter().filter_map(DateTime::from_timestamp_millis).collect(),
+        left_out: left_out.into_iter().filter_map(instant).collect(),
+        ranges: ranges.into_iter().filter_map(range).collect(),
     })
 }
 
-async fn rezone(tx: &mut Transaction, trigger: Rezoned, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let Rezoned { job, from, to, left_out, back } = trigger;
-    let changed = sqlx::query(
-        "UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL, 'Normal', trigger_state)
-         WHERE id = $1 AND next_fire_at IS $2 AND ($2 IS NOT NULL OR trigger_state = 'Complete') AND deleted_at IS NULL",
-    )
-    .bind(job.0)
-    .bind(from.map(|at| at.timestamp_millis()))
-    .bind(to.timestamp_millis())
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing("move a trigger to another zone"))?
-    .rows_affected();
-    if changed == 0 {
-        return Ok(());
+/// Whether the trigger was moved.
+async fn rezone(tx: &mut Transaction, trigger: Rezoned, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let Rezoned { job, from, to, left_out, back, cut } = trigger;
+    if !reschedule(tx, Reschedule { job, from, to }).await? {
+        return Ok(false);
     }
     let back: Vec<i64> = back.iter().map(DateTime::timestamp_millis).collect();
     sqlx::query(
@@ -134,7 +149,27 @@ async fn rezone(tx: &mut Transaction, trigger: Rezoned, now: DateTime<Utc>) -> R
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("take back what another zone has left out"))?;
-    let slots: Vec<Slot> =
-        left_out.into_iter().map(|due_at| Slot { due_at, fate: Fate::Skip(SkipReason::Zone) }).collect();
-    insert_slots(tx, job, None, &slots, &[], now).await
+    for CutRange { first, passed } in cut {
+        let statement = match passed {
+            None => "DELETE FROM slot_range WHERE job_id = $1 AND first_at = $2 AND reason = 'slot-skipped-zone'",
+            Some(_) => {
+                "UPDATE slot_range SET last_at = $3, count = $4
+                 WHERE job_id = $1 AND first_at = $2 AND reason = 'slot-skipped-zone'"
+            }
+        };
+        let (last, count) = passed.unzip();
+        sqlx::query(statement)
+            .bind(job.0)
+            .bind(first.timestamp_millis())
+            .bind(last.map(|last| last.timestamp_millis()))
+            .bind(count.and_then(|count| i64::try_from(count).ok()))
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing("take back a range that another zone has left out"))?;
+    }
+    match left_out {
+        Missed::Slots(slots) => insert_slots(tx, job, None, &slots, &[], now).await?,
+        Missed::Range(range) => insert_range(tx, job, &range, now).await?,
+    }
+    Ok(true)
 }

@@ -3,6 +3,7 @@
 use chrono::{Offset, TimeDelta};
 use chrono_tz::{America::New_York, Australia::Lord_Howe, Europe::Berlin, Pacific::Apia, Tz};
 
+use super::super::offsets;
 use super::{instant, schedule};
 
 /// The firings in `from..to` as local times with their offset in hours.
@@ -193,4 +194,32 @@ fn a_span_counts_every_firing() {
     let seconds = schedule("* * * * * ?");
     let (first, until) = (instant("2026-01-01T00:00:00Z"), instant("2036-01-01T00:00:00Z"));
     assert_eq!(seconds.span(first, until, Berlin).count, 3652 * 86_400 + 1, "ten years, in a moment");
+}
+
+/// A clock that is known by its offsets alone says the same, but for a rhythm that lives only in a lost hour.
+#[test]
+fn by_offsets() {
+    for zone in [New_York, Berlin, Lord_Howe, Apia, Tz::UTC] {
+        let offsets = offsets(zone);
+        for expression in [
+            "0 30 2 * * ?",
+            "0 0,30 2 * * ?",
+            "0 15 2,3 * * ?",
+            "0 0 2,3 * * ?",
+            "0 30 1 * * ?",
+            "0 0,30 1 * * ?",
+            "0 0 * * * ?",
+            "0 30 * * * ?",
+            "0 10/20 1-5 * * ?",
+            "0 0/30 1 * * ?",
+            "0 0 12 * * ?",
+            "0 0 0 L * ?",
+        ] {
+            let (schedule, from) = (schedule(expression), instant("2011-01-01T00:00:00Z"));
+            let until = instant("2012-12-31T00:00:00Z");
+            let by_zone: Vec<_> = schedule.upcoming(from, zone).take_while(|at| *at < until).collect();
+            let by_offsets: Vec<_> = schedule.upcoming_by(from, &offsets).take_while(|at| *at < until).collect();
+            assert!(by_zone == by_offsets, "{zone} {expression}");
+        }
+    }
 }
