@@ -23,7 +23,7 @@ const RESERVED_FOR: Duration = Duration::from_secs(2);
 /// How long a new connection has for its handshake and its first request before others may take its place.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(1);
 
-/// A site, and a user, keeps connections by which somebody has logged in up to one of so many shares of all.
+/// A user keeps connections up to one of so many shares of all.
 const SHARES: usize = 4;
 
 /// Requests in a row that a client breaks off before all of their answer is sent. Who gives up as many wants to cost, not to know.
@@ -77,16 +77,13 @@ struct State {
     members: HashMap<u64, Member>,
     /// Those of the reserve.
     reserved: BTreeSet<u64>,
-    /// Members by where they come from; None where that could not be told. A site, which may have tens of thousands of networks,
-    /// is counted as well.
-    networks: HashMap<Option<Network>, usize>,
-    sites: HashMap<Option<Network>, usize>,
     /// Those without a request, of either kind, by since when.
     idle: [BTreeSet<(Instant, u64)>; 2],
 }
 
 #[derive(Debug)]
 struct Member {
+    /// Where it comes from; None where that could not be told. A site may have tens of thousands of networks, and counts as well.
     network: Option<Network>,
     visit: Visit,
     came: Instant,
@@ -184,8 +181,6 @@ impl State {
         if member.visit.is_reserved() {
             self.reserved.insert(id);
         }
-        *self.networks.entry(member.network).or_default() += 1;
-        *self.sites.entry(site(member.network)).or_default() += 1;
         self.members.insert(id, member);
         self.set_idle(id);
     }
@@ -194,21 +189,11 @@ impl State {
         self.set_busy(id);
         let member = self.members.remove(&id)?;
         self.reserved.remove(&id);
-        take_one(&mut self.networks, member.network);
-        take_one(&mut self.sites, site(member.network));
         Some(member)
     }
 
     fn regular(&self) -> usize {
         self.members.len() - self.reserved.len()
-    }
-
-    fn of_network(&self, network: Option<Network>) -> usize {
-        self.networks.get(&network).copied().unwrap_or_default()
-    }
-
-    fn of_site(&self, network: Option<Network>) -> usize {
-        self.sites.get(&site(network)).copied().unwrap_or_default()
     }
 
     /// Closes one of a kind for a connection that has come from `network`. Its place is free at once; it has nothing more to
@@ -225,43 +210,43 @@ impl State {
         idle.find(|id| self.members.get(id).is_some_and(|member| !member.arrives(now)))
     }
 
-    /// One of the site, or of the user, with most connections, and there of the network with most, if those remain no fewer than the
-    /// newcomer's has: in the reserve any that is not an administrator's, else one by which nobody has logged in, and first one that
-    /// has only just come. One by which somebody has logged in only where its site or its user, from wherever, has more than its
-    /// share: one user could keep all others out.
+    /// One of the site with most connections by which nobody has logged in, and there of the network with most, first one that has only
+    /// just come; in the reserve any that is not an administrator's. Or one of a user who has more than a share, from wherever: one
+    /// could keep all others out. It goes if those remain no fewer than the newcomer's site has by which nobody has logged in.
     fn of_the_greediest(&self, kind: usize, network: Option<Network>, most: usize) -> Option<u64> {
         let mut users: HashMap<AccountId, usize> = HashMap::new();
-        let known = self.members.values().filter_map(|member| member.visit.user());
-        known.for_each(|user| *users.entry(user).or_default() += 1);
-        let has = |member: &Member| {
-            let of_user = member.visit.user().and_then(|user| users.get(&user)).copied();
-            self.of_site(member.network).max(of_user.unwrap_or_default())
-        };
+        let (mut sites, mut networks) = (HashMap::new(), HashMap::new());
+        for member in self.members.values() {
+            match member.visit.user() {
+                Some(user) => *users.entry(user).or_default() += 1,
+                None => {
+                    *sites.entry(site(member.network)).or_insert(0_usize) += 1;
+                    *networks.entry(member.network).or_insert(0_usize) += 1;
+                }
+            }
+        }
+        let of = |counts: &HashMap<Option<Network>, usize>, place| counts.get(&place).copied().unwrap_or_default();
         let counted = self.members.iter().filter(|(_, member)| member.kind() == kind).filter_map(|(id, member)| {
-            let (count, is_stranger) = (has(member), !member.visit.has_let_in());
-            let may_go = is_stranger || !member.visit.is_reserved() && count > most / SHARES;
-            let of_network = self.of_network(member.network);
-            may_go.then_some((count, of_network, is_stranger, member.is_idle(), Reverse(*id)))
+            let user = member.visit.user();
+            let count = match user {
+                Some(user) => users.get(&user).copied().unwrap_or_default(),
+                None => of(&sites, site(member.network)),
+            };
+            let may_go = user.is_none() || !member.visit.is_reserved() && count > most / SHARES;
+            let of_network = of(&networks, member.network);
+            may_go.then_some((count, user.is_none(), of_network, member.is_idle(), Reverse(*id)))
         });
-        let (count, of_network, _, _, Reverse(id)) = counted.max()?;
+        let (count, is_stranger, of_network, _, Reverse(id)) = counted.max()?;
         // Of neighbours neither has more than the other by their site, but perhaps by their networks.
-        let is_neighbour = self.members.get(&id).is_some_and(|member| site(member.network) == site(network));
-        let remains = count > self.of_site(network) + 1 || is_neighbour && of_network > self.of_network(network) + 1;
+        let is_neighbour =
+            is_stranger && self.members.get(&id).is_some_and(|member| site(member.network) == site(network));
+        let remains = count > of(&sites, site(network)) + 1 || is_neighbour && of_network > of(&networks, network) + 1;
         remains.then_some(id)
     }
 }
 
 fn site(network: Option<Network>) -> Option<Network> {
     network.map(Network::of_site)
-}
-
-fn take_one(counts: &mut HashMap<Option<Network>, usize>, of: Option<Network>) {
-    if let Some(count) = counts.get_mut(&of) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&of);
-        }
-    }
 }
 
 impl Table {
@@ -646,15 +631,16 @@ mod tests {
 
     #[test]
     fn of_the_address_with_most_who_has_logged_in_stays() {
-        let party = Party::of(4);
-        let [known, first, second] = [0, 1, 2].map(|at| party.comes_from("203.0.113.1", at).unwrap());
+        let party = Party::of(5);
+        let [known, first, second, third] = [0, 1, 2, 3].map(|at| party.comes_from("203.0.113.1", at).unwrap());
         known.visit().let_in(&caller(false)).unwrap();
         let other = party.comes(3).unwrap();
-        let _requests: Vec<Request> = [&known, &first, &second, &other].map(Place::begin).into();
+        let _requests: Vec<Request> = [&known, &first, &second, &third, &other].map(Place::begin).into();
         assert!(!party.comes(4).unwrap().visit().is_reserved());
-        assert_eq!([&known, &first, &second, &other].map(|place| place.is_closed()), [false, true, false, false]);
+        let all = [&known, &first, &second, &third, &other];
+        assert_eq!(all.map(|place| place.is_closed()), [false, true, false, false, false]);
         let _busy = [party.comes(5).unwrap(), party.comes(5).unwrap()].map(|place| place.begin());
-        assert!(!second.is_closed(), "it would have fewer than the newcomer");
+        assert!(!second.is_closed() && !third.is_closed(), "it would have fewer than the newcomer");
     }
 
     #[test]
@@ -680,6 +666,21 @@ mod tests {
         // Among its own networks each counts for itself.
         let next = party.comes_from(&address(9), 20).unwrap();
         assert!(next.visit().is_reserved() && others.iter().all(|other| !other.is_closed()));
+    }
+
+    /// Whoever has not logged in has no place of a user who keeps to a share, however many of them come from one site, as by a proxy.
+    #[test]
+    fn a_stranger_takes_no_place_of_users_of_one_site() {
+        let party = Party::of(8);
+        let taken: Vec<_> = (0..8).map(|at| party.comes_from("203.0.113.1", at).unwrap()).collect();
+        for (at, place) in taken.iter().enumerate() {
+            let account = crate::model::id::AccountId(at as i64 / 2 + 1);
+            place.visit().let_in(&crate::service::Caller { account, ..caller(false) }).unwrap();
+        }
+        let _requests: Vec<Request> = taken.iter().map(Place::begin).collect();
+        let strangers: Vec<_> = (0..8).map(|_| party.comes_from("192.0.2.1", 20).unwrap()).collect();
+        assert!(strangers.iter().all(|stranger| stranger.visit().is_reserved()));
+        assert!(taken.iter().all(|place| !place.is_closed()));
     }
 
     /// Who shares an address with a user of many has not what that user has.

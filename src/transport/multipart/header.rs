@@ -140,7 +140,8 @@ pub(super) fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(40).collect::<String>())
 }
 
-fn is_token(bytes: &[u8]) -> bool {
+/// The name of a field, or a word in it (RFC 9110, 5.6.2).
+pub(super) fn is_token(bytes: &[u8]) -> bool {
     let signs = b"!#$%&'*+-.^_`|~";
     !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || signs.contains(byte))
 }

@@ -17,7 +17,7 @@ use memchr::memchr;
 use memchr::memmem::Finder;
 use thiserror::Error;
 
-use super::header::Head;
+use super::header::{Head, is_token};
 use super::transfer::{Decoder, Garbled};
 
 /// Spaces after a boundary. Gateways add a few.
@@ -77,8 +77,8 @@ enum State {
         passed: usize,
         /// A boundary has been closed: the body may end here.
         closed: bool,
-        /// Nothing but empty lines has followed it.
-        fresh: bool,
+        /// Nothing but empty lines has followed it, and then bytes of so many fields that have been looked at.
+        fresh: Option<usize>,
     },
     Head {
         /// Where the line begins that has not been looked at.
@@ -132,7 +132,7 @@ impl Parser {
             limits,
             buffer: BytesMut::new(),
             scanned: 0,
-            state: State::Outside { passed: 0, closed: false, fresh: false },
+            state: State::Outside { passed: 0, closed: false, fresh: None },
             part: 0,
             has_crlf: true,
             encoding: "",
@@ -196,7 +196,7 @@ impl Parser {
     }
 
     /// Looks at one line that is in no part. False if there is none yet.
-    fn pass_over(&mut self, passed: usize, closed: bool, fresh: bool) -> Result<bool, Malformed> {
+    fn pass_over(&mut self, passed: usize, closed: bool, fresh: Option<usize>) -> Result<bool, Malformed> {
         let most = self.limits.outside;
         let line = self.line(0);
         if passed + line.unwrap_or(self.buffer.len()) > most {
@@ -207,10 +207,7 @@ impl Parser {
         };
         let text = &self.buffer[..length];
         let has_crlf = text.ends_with(b"\r\n");
-        let begins_head = match fresh {
-            true => self.head_begins(),
-            false => Some(false),
-        };
+        let begins = fresh.map_or(Begins::Nothing, |looked_at| self.head_begins(looked_at));
         // The needle without its line feed.
         let mark = match text.strip_prefix(&self.delimiter.needle()[1..]) {
             Some(rest) => mark(rest, true),
@@ -223,39 +220,43 @@ impl Parser {
             }
             Mark::Closes(_) => {
                 self.drop_front(length);
-                self.state = State::Outside { passed: 0, closed: true, fresh: true };
+                self.state = State::Outside { passed: 0, closed: true, fresh: Some(0) };
             }
             Mark::Padded => return Err(Malformed::Padding(self.part)),
             // As in the reference: the next part follows a boundary that was closed. Its head begins with this line.
-            Mark::Nothing | Mark::Unsure if begins_head.is_none() => return Ok(false),
-            Mark::Nothing | Mark::Unsure if begins_head == Some(true) => self.begin_head(has_crlf),
-            Mark::Nothing | Mark::Unsure => {
-                let fresh = fresh && text.trim_ascii().is_empty();
-                self.drop_front(length);
-                self.state = State::Outside { passed: passed + length, closed, fresh };
-            }
+            Mark::Nothing | Mark::Unsure => match begins {
+                Begins::Head => self.begin_head(has_crlf),
+                Begins::Unsure(looked_at) => {
+                    self.state = State::Outside { passed, closed, fresh: Some(looked_at) };
+                    return Ok(false);
+                }
+                Begins::Nothing => {
+                    let fresh = fresh.filter(|_| text.trim_ascii().is_empty()).map(|_| 0);
+                    self.drop_front(length);
+                    self.state = State::Outside { passed: passed + length, closed, fresh };
+                }
+            },
         }
         Ok(true)
     }
 
-    /// Whether the lines after a closed boundary are the head of a part: fields, of which one is of its content. None if that takes
-    /// more of them.
-    fn head_begins(&self) -> Option<bool> {
-        let mut from = 0;
+    /// Whether the lines after a closed boundary are the head of a part: fields, of which one is of its content. Those in front of `from`
+    /// are fields, and of nothing else.
+    fn head_begins(&self, mut from: usize) -> Begins {
         loop {
             let rest = &self.buffer[from..];
             let line = memchr(b'\n', rest).map(|at| at + 1);
             if from + line.unwrap_or(rest.len()) > self.limits.outside {
-                return Some(false);
+                return Begins::Nothing;
             }
             let Some(length) = line.or_else(|| (self.is_over && !rest.is_empty()).then_some(rest.len())) else {
-                return if self.is_over { Some(false) } else { None };
+                return if self.is_over { Begins::Nothing } else { Begins::Unsure(from) };
             };
             match Line::of(&rest[..length]) {
-                Line::Content => return Some(true),
+                Line::Content => return Begins::Head,
                 Line::Field => {}
                 Line::Folded if from > 0 => {}
-                Line::Folded | Line::Other => return Some(false),
+                Line::Folded | Line::Other => return Begins::Nothing,
             }
             from += length;
         }
@@ -352,7 +353,7 @@ impl Parser {
             }
             Mark::Closes(length) => {
                 self.drop_front(before + length);
-                self.state = State::Outside { passed: 0, closed: true, fresh: true };
+                self.state = State::Outside { passed: 0, closed: true, fresh: Some(0) };
             }
             Mark::Nothing | Mark::Unsure | Mark::Padded => return Err(Malformed::Padding(self.part)),
         }
@@ -387,6 +388,14 @@ fn mark(rest: &[u8], is_all: bool) -> Mark {
     if closes { Mark::Closes(length) } else { Mark::Opens(length, end == 2) }
 }
 
+/// What the lines after a closed boundary are.
+enum Begins {
+    Head,
+    Nothing,
+    /// Fields, so many bytes of them. More must come before it can be said.
+    Unsure(usize),
+}
+
 /// What a line may be in the head of a part.
 enum Line {
     /// A field of its content, as the head of each part has one.
@@ -407,7 +416,7 @@ impl Line {
         let name = line[..end].trim_ascii_end();
         if matches!(line[0], b' ' | b'\t') {
             Self::Folded
-        } else if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
+        } else if !is_token(name) {
             Self::Other
         } else if name.get(..CONTENT.len()).is_some_and(|start| start.eq_ignore_ascii_case(CONTENT)) {
             Self::Content
