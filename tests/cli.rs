@@ -833,7 +833,7 @@ fn the_demo_shows_the_whole_and_takes_no_foreign_folder() {
     for said in ["j|1|Spring catalogue||", "UploadSuccess", "Subject: ", "lamp.tif", "Where to look next"] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
-    place.run(&demo).ok();
+    place.run(&[&demo[..], &["--clear"]].concat()).ok();
     let foreign = place.run(&["demo", "--exit", "--data", pictures.to_str().unwrap()]).refused();
     assert!(foreign.contains("no demo made it"), "{foreign}");
     assert!(pictures.join("lamp.png").exists());

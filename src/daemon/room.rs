@@ -57,7 +57,7 @@ impl Known {
             let mount = disk.mount.display();
             match disk.shortage() {
                 Some(shortage) if self.full.insert(disk.mount.clone()) => news.push(News::Bad(format!(
-                    "{shortage} ({mount}): jobs wait, and what cannot be written down is refused, until there is room; \
+                    "{shortage} ({mount}): a job that cannot write waits, and what cannot be written down is refused, until there is room; \
                      nothing is lost"
                 ))),
                 None if disk.has_ample_room() && self.full.remove(&disk.mount) => {
@@ -86,7 +86,7 @@ mod tests {
         let told = known.heed(Ok(vec![disk("/a", 3 << 20), disk("/b", 1 << 40)]));
         let [News::Bad(what)] = told.as_slice() else { panic!("{told:?}") };
         assert!(
-            what.starts_with("only 3 MiB are free on the disk of the database, stored files (/a): jobs wait"),
+            what.starts_with("only 3 MiB are free on the disk of the database, stored files (/a): a job that"),
             "{what}"
         );
         // At the brink it is the same shortage.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Error, Services, password};
+use crate::model::handle;
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::invalid::Invalid;
 use crate::model::locale::Locale;
@@ -115,6 +116,13 @@ impl Services {
         let company = company.trim();
         if company.chars().any(char::is_control) {
             return Err(Invalid::new("name", "must not contain control characters").into());
+        }
+        if handle::parse_company("name", company).is_ok() {
+            return Err(Invalid::new(
+                "name",
+                "must not be a number or a handle: commands take those for companies too",
+            )
+            .into());
         }
         let root_path = name::clean_folder("name", &company.replace(['/', '\\'], ""))?;
         if root_path.is_empty() {

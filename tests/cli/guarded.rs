@@ -119,6 +119,29 @@ fn check_says_when_others_may_enter_the_data_folder() {
 }
 
 #[test]
+fn check_says_where_no_file_can_be_stored() {
+    let place = Place::new();
+    assert_eq!(place.serve().terminate(), Some(0));
+    for folder in place.data.ancestors().take(2) {
+        set_mode(folder, 0o755);
+    }
+    let program = place.data.with_extension("program");
+    fs::copy(env!("CARGO_BIN_EXE_prepress"), &program).unwrap();
+    let check = || {
+        let said = as_nobody(&format!("{} --data {} check", program.display(), place.data.display()));
+        said.out.lines().find(|line| line.contains(" blobs ")).unwrap_or_default().to_owned()
+    };
+    let closed = place.data.join("blobs/ab");
+    fs::create_dir_all(&closed).unwrap();
+    let owned = Command::new("chown").args(["-R", "nobody", place.data.to_str().unwrap()]).status().unwrap();
+    assert!(owned.success());
+    assert!(check().starts_with("ok"), "{}", check());
+    rustix::fs::chown(&closed, Some(rustix::fs::Uid::ROOT), None).unwrap();
+    let said = check();
+    assert!(said.starts_with("error") && said.contains("blobs/ab cannot be used"), "{said}");
+}
+
+#[test]
 fn a_database_that_is_no_good_is_called_what_it_is() {
     let place = Place::new();
     assert_eq!(place.serve().terminate(), Some(0));

@@ -155,7 +155,7 @@ fn a_demo_that_is_interrupted_ends_in_good_order() {
     // While the job runs: what was begun is back in the queue, and goes on.
     let pictures = place.data.with_extension("pictures");
     many_pictures(&pictures);
-    let demo = ["demo", "--exit", "--from", pictures.to_str().unwrap()];
+    let demo = ["demo", "--exit", "--clear", "--from", pictures.to_str().unwrap()];
     let (child, mut until_said) = start(place.command(&demo));
     until_said("submitted");
     interrupt(&child);
@@ -173,10 +173,22 @@ fn a_demo_that_is_interrupted_ends_in_good_order() {
     fs::remove_dir_all(&pictures).unwrap();
     fs::create_dir_all(&pictures).unwrap();
     image::RgbImage::new(80, 60).save(pictures.join("lamp.png")).unwrap();
-    let (child, mut until_said) = start(place.command(&["demo", "--from", pictures.to_str().unwrap()]));
+    let (child, mut until_said) = start(place.command(&["demo", "--clear", "--from", pictures.to_str().unwrap()]));
     until_said("Serving until Ctrl-C");
     interrupt(&child);
     assert_eq!(end(child), (Some(0), String::new()), "there it is the way to end it");
+
+    // What it made goes when somebody says so, and not before another can begin.
+    let database = place.data.join("prepress.db");
+    let demo = |more: &[&str]| place.run(&[&["demo", "--exit"], more].concat()).refused();
+    let refused = demo(&["--clear", "--from", "/not/there"]);
+    assert!(refused.contains("/not/there is not a folder") && database.exists(), "{refused}");
+    let refused = demo(&["--from", pictures.to_str().unwrap()]);
+    assert!(refused.contains("holds an earlier demo") && refused.contains("--clear") && database.exists(), "{refused}");
+    let daemon = place.serve();
+    let refused = place.run(&["company", "add", "48"]).refused();
+    assert!(refused.contains("must not be a number or a handle"), "{refused}");
+    assert_eq!(daemon.terminate(), Some(0));
 }
 
 #[test]

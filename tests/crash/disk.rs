@@ -318,7 +318,10 @@ async fn who_looks_sees_at_once_that_a_disk_is_full_and_which() {
         assert_eq!(code, Some(1), "{said}");
         let line = said.lines().find(|line| line.starts_with("error")).unwrap_or_else(|| panic!("{said}"));
         assert!(line.contains(&format!("{data}, ")) && line.contains(": jobs need 67 MB"), "{line}");
-        assert!(said.contains(&format!("free some space on {data}; until then jobs wait")), "{said}");
+        assert!(
+            said.contains(&format!("free some space on {data}; until then a job that cannot write waits")),
+            "{said}"
+        );
         assert!(said.contains("It does not work: 1 error"), "{said}");
     }
     assert_eq!(readiness(&process.address).await.0, 503);

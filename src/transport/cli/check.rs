@@ -1,5 +1,6 @@
 //! `prepress check`: a checklist of what a daemon needs, with what to do about what is missing.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -66,6 +67,7 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     }
     list.line("daemon", runs(&config))?;
     list.line("database", database(&config).await)?;
+    list.line("blobs", blobs(config.data().join("blobs")))?;
     list.line("ingest", folder(config.ingest_root(), Access::READ_OK, "made with the first company"))?;
     list.line("publish", folder(config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
     if let Some(verdict) = links_to_stored_files(&config).await {
@@ -163,7 +165,8 @@ fn room_on(disk: &Disk) -> Verdict {
     let uses: Vec<&str> = disk.uses.iter().map(|what| what.as_str()).collect();
     let (mount, free, needed) = (disk.mount.display(), format::size(disk.free, "en"), format::size(room::NEEDED, "en"));
     let said = format!("{mount}, {free} free, for {}", uses.join(", "));
-    let meanwhile = "until then jobs wait, and what cannot be written down is refused; nothing is lost";
+    let meanwhile =
+        "until then a job that cannot write waits, and what cannot be written down is refused; nothing is lost";
     if disk.free < room::NEEDED {
         return Bad(format!("{said}: jobs need {needed}"), format!("free some space on {mount}; {meanwhile}"));
     }
@@ -171,7 +174,11 @@ fn room_on(disk: &Disk) -> Verdict {
         let what = format!("{said}: there is room for {files} more files only (no inodes are left)");
         return Bad(what, format!("remove files from {mount}; {meanwhile}"));
     }
-    if disk.free < LITTLE_SPACE { Warning(said, "jobs wait when a disk is full".to_owned()) } else { Good(said) }
+    if disk.free < LITTLE_SPACE {
+        let hint = format!("free some space on {mount}: a job that cannot write waits until there is room");
+        return Warning(format!("{said}: little"), hint);
+    }
+    Good(said)
 }
 
 /// Whether others than the owner of the data folder and its group get at what it holds.
@@ -310,6 +317,23 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
         return Some(Bad(what, format!("free some space first: publishes wait while the disk is full; {hint}")));
     }
     Some(Warning(what, hint.to_owned()))
+}
+
+/// Where stored files are: in folders of two digits each, which all are written to.
+fn blobs(path: PathBuf) -> Verdict {
+    let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    let of_all = folder(path.clone(), rights, "made with the first file");
+    if !matches!(of_all, Good(_)) {
+        return of_all;
+    }
+    let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+    let has_digits =
+        |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
+    let folders = entries.filter(|entry| has_digits(&entry.file_name())).map(|entry| entry.path());
+    let closed = folders.filter_map(|folder| access(&folder, rights).err().map(|error| (folder, error))).next();
+    closed.map_or(of_all, |(folder, error)| {
+        Bad(format!("{} cannot be used: {error}; no file can be stored there", folder.display()), RIGHTS.to_owned())
+    })
 }
 
 /// What a folder on a disk that does not answer is said to be.

@@ -127,6 +127,7 @@ impl<'p> Wait<'p> {
         loop {
             let run = self.store().run(id).await?.ok_or_else(|| Failure::new(format!("run {id} is gone")))?;
             if run.state == State::Done {
+                self.greet();
                 return Ok(run);
             }
             let shown = bar.get_or_insert_with(|| Bar::new(&run.job_name));
@@ -163,15 +164,20 @@ impl<'p> Wait<'p> {
         self.place.services.store()
     }
 
+    /// Says that the daemon is back, if it was away.
+    fn greet(&mut self) {
+        if self.away_since.is_some() && self.place.daemon_runs() {
+            self.away_since = None;
+            tell("the daemon is back\n");
+        }
+    }
+
     /// Until it is looked again. Without a daemon nothing moves: it is waited for as long as it may be away, and no longer.
     async fn pause(&mut self) -> Result<(), Failure> {
         let now = self.place.services.clock().now();
+        self.greet();
         match (self.place.daemon_runs(), self.away_since) {
-            (true, None) => {}
-            (true, Some(_)) => {
-                self.away_since = None;
-                tell("the daemon is back\n");
-            }
+            (true, _) => {}
             (false, None) => {
                 self.away_since = Some(now);
                 warn(&format!("the daemon has ended; it is waited for, but no longer than {}", self.patience));

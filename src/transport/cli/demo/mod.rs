@@ -37,11 +37,18 @@ const EMAIL: &str = "producer@demo.example";
 const JOB: &str = "Spring catalogue";
 const FOLDER: &str = "spring";
 
+/// What a demo leaves in its folder.
+const MARK: &str = ".prepress-demo";
+const MADE_BY: &str = "made by prepress demo\n";
+
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Take the pictures of this folder instead of a sample catalogue
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    /// Remove all that is in the folder first, if an earlier demo made it
+    #[arg(long)]
+    clear: bool,
     /// End when the job is done instead of going on serving
     #[arg(long)]
     exit: bool,
@@ -135,24 +142,32 @@ fn ingest(config: &Config) -> PathBuf {
     config.ingest_root().join(COMPANY).join(FOLDER)
 }
 
-/// A data folder of its own: an empty one, or one that an earlier demo made.
+/// A data folder of its own: an empty one, or one that an earlier demo made and that is to be cleared.
 fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure> {
     let data = place.data.clone().unwrap_or_else(|| PathBuf::from("prepress-demo"));
-    let mark = data.join(".prepress-demo");
+    if let Some(from) = args.from.as_deref().filter(|from| !from.is_dir()) {
+        return Err(Failure::new(format!("{} is not a folder", from.display())).hint("--from names one with pictures"));
+    }
+    let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let overrides = Overrides { data: Some(data.clone()), listen: Some(listen) };
+    let config = Config::load(place.config.as_deref(), overrides)?;
+    let mark = data.join(MARK);
     let is_empty = std::fs::read_dir(&data).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty {
+        let shown = data.display();
         if !mark.exists() {
-            return Err(Failure::new(format!("{} is not empty, and no demo made it", data.display()))
+            return Err(Failure::new(format!("{shown} is not empty, and no demo made it"))
                 .hint("name another folder with --data; the demo begins with an empty one"));
         }
         let _lock = crate::daemon::lock::DataLock::acquire(&data).map_err(StartError::from)?;
-        std::fs::remove_dir_all(&data).map_err(|e| Failure::new(format!("cannot clear {}: {e}", data.display())))?;
+        if !args.clear {
+            return Err(Failure::new(format!("{shown} holds an earlier demo, and what was put there since"))
+                .hint("remove all of it with --clear, or name another folder with --data"));
+        }
+        std::fs::remove_dir_all(&data).map_err(|e| Failure::new(format!("cannot clear {shown}: {e}")))?;
     }
-    let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(&mark, "made by prepress demo\n"));
+    let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(&mark, MADE_BY));
     made.map_err(|e| Failure::new(format!("cannot make {}: {e}", data.display())))?;
-    let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-    let overrides = Overrides { data: Some(data), listen: Some(listen) };
-    let config = Config::load(place.config.as_deref(), overrides)?;
     Ok(Arc::new(config))
 }
 
