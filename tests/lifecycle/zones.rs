@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use prepress::clock::Clock;
+use prepress::model::id::AccountId;
 
 use crate::support::{Daemon, Plan, Scripted, World, at, policy};
 
@@ -268,7 +269,55 @@ async fn a_name_that_was_taken_meanwhile_keeps_no_daemon_from_starting() {
     let in_new_york = at("2026-01-06T08:00:00Z").timestamp_millis();
     assert_eq!(world.count(&format!("job WHERE id = {second} AND next_fire_at = {in_new_york}")).await, 1);
     assert_eq!(world.slot_list(first).await.len(), 3, "what was left out stays told");
+    // Who deletes what has the name means this one as well: it never comes back.
+    world.store().delete_namesakes(second, AccountId(1), world.now()).await.unwrap();
+    for zone in [Tz::Europe__Berlin, Tz::America__New_York] {
+        world.zone = zone;
+        Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    }
+    assert_eq!(world.count("job WHERE deleted_at IS NOT NULL AND next_fire_at IS NULL").await, 2);
     world.check().await;
+}
+
+/// What ended in its own zone has ended, though its time comes once more in another.
+#[tokio::test]
+async fn what_has_run_for_the_last_time_does_not_run_again_in_another_zone() {
+    let mut world = World::in_zone("Europe/Berlin", "2026-01-05T06:59:00Z").await;
+    let job = world.submit(1, "once", Plan::Cron("0 0 8 5 1 ? 2026")).await.job;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.clock.set(at("2026-01-05T07:00:00Z"));
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    daemon.shut_down().await;
+    world.zone = Tz::America__New_York;
+    world.clock.set(at("2026-01-05T12:59:00Z"));
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    assert_eq!(world.count(&format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await, 1);
+}
+
+/// Of a range that one zone left out, another has a part: that comes, and the rest stays told.
+#[tokio::test]
+async fn a_range_that_another_zone_has_in_part_keeps_nothing_from_coming() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T12:50:00Z").await;
+    let job = world.submit(1, "often", Plan::Cron("0/5 * 8-9 ? * MON-FRI")).await.job;
+    let start = async |world: &World| Daemon::start(world, policy(), Scripted::idle()).await;
+    start(&world).await.shut_down().await;
+    world.zone = Tz::America__Los_Angeles;
+    start(&world).await.shut_down().await;
+    assert_eq!(world.count("slot_range WHERE count = 1440").await, 1);
+    world.zone = Tz::America__Halifax;
+    world.clock.set(at("2026-01-05T12:59:58Z"));
+    let daemon = start(&world).await;
+    for second in ["00", "05", "10"] {
+        let now = at(&format!("2026-01-05T13:00:{second}Z"));
+        world.clock.set(now);
+        world.until_count(0, &format!("job WHERE next_fire_at <= {}", now.timestamp_millis())).await;
+        world.until_count(0, "instance WHERE state <> 'Done'").await;
+        let fired =
+            format!("slot WHERE job_id = {job} AND due_at = {} AND disposition = 'fired'", now.timestamp_millis());
+        assert_eq!(world.count(&fired).await, 1, "{second}");
+    }
+    assert_eq!(world.count("slot_range WHERE reason = 'slot-skipped-zone'").await, 1);
+    daemon.shut_down().await;
 }
 
 /// A job each second, of an hour that the zone has behind it.

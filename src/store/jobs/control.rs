@@ -235,19 +235,9 @@ impl Store {
                 .await
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
-                // Nor do those come back that had the name and came to their ends, as in another zone.
-                sqlx::query(
-                    "UPDATE job SET deleted_at = $2
-                     WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
-                                  ON ended.company_id = named.company_id AND ended.name = named.name
-                                  WHERE named.id = $1 AND ended.trigger_kind = 'exec_schedule'
-                                    AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL)",
-                )
-                .bind(job.0)
-                .bind(now.timestamp_millis())
-                .execute(&mut *tx)
-                .await
-                .map_err(StoreError::doing("delete ended schedules of a name"))?;
+                if reach == Reach::Name {
+                    delete_ended(tx, job, now).await?;
+                }
                 let stopped = order.begin(tx, now, zone).await?;
                 if removed > 0 || !stopped.runs.is_empty() {
                     Ok(Control::Done(stopped))
@@ -308,6 +298,23 @@ enum Reach {
     Job,
     /// All jobs of its name.
     Name,
+}
+
+/// Schedules of the name that have come to their ends do not come back either, as they may in another zone.
+async fn delete_ended(tx: &mut Transaction, job: JobId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE job SET deleted_at = $2
+         WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
+                      ON ended.company_id = named.company_id AND ended.name = named.name
+                      WHERE named.id = $1 AND ended.trigger_kind = 'exec_schedule'
+                        AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL)",
+    )
+    .bind(job.0)
+    .bind(now.timestamp_millis())
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("delete ended schedules of a name"))
 }
 
 /// Runs that are to be stopped, from some number on.
