@@ -299,14 +299,13 @@ async fn what_has_run_for_the_last_time_does_not_run_again_in_another_zone() {
 async fn a_range_that_another_zone_has_in_part_keeps_nothing_from_coming() {
     let mut world = World::in_zone("America/New_York", "2026-01-05T12:50:00Z").await;
     let job = world.submit(1, "often", Plan::Cron("0/5 * 8-9 ? * MON-FRI")).await.job;
-    let start = async |world: &World| Daemon::start(world, policy(), Scripted::idle()).await;
-    start(&world).await.shut_down().await;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
     world.zone = Tz::America__Los_Angeles;
-    start(&world).await.shut_down().await;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
     assert_eq!(world.count("slot_range WHERE count = 1440").await, 1);
     world.zone = Tz::America__Halifax;
     world.clock.set(at("2026-01-05T12:59:58Z"));
-    let daemon = start(&world).await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
     for second in ["00", "05", "10"] {
         let now = at(&format!("2026-01-05T13:00:{second}Z"));
         world.clock.set(now);
