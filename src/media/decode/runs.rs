@@ -206,10 +206,10 @@ fn what_follows(file: &Reader) -> io::Result<u64> {
         areas.extend(TABLES.into_iter().filter_map(|at| number(extension + at).ok()));
     }
     if directory > 0 {
-        // Tags have their number, their place and their size.
+        // Tags have their number, their place and their size. Of a directory that is nowhere there are none.
         let mut count = [0; 2];
-        file.read_exact_at(&mut count, directory)?;
-        let tags = u64::from(u16::from_le_bytes(count).min(MOST_TAGS));
+        let is_there = file.read_exact_at(&mut count, directory).is_ok();
+        let tags = if is_there { u64::from(u16::from_le_bytes(count).min(MOST_TAGS)) } else { 0 };
         areas.extend((0..tags).filter_map(|tag| number(directory + 2 + tag * 10 + 2).ok()));
     }
     Ok(areas.into_iter().filter(|area| *area > 0).chain([start]).min().unwrap_or(start))

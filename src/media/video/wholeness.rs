@@ -260,7 +260,7 @@ impl Walk<'_> {
             [b'O', b'g', b'g', b'S', ..] => Some(Container::Ogg),
             [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Container::Ebml),
             head if head == ASF_HEADER => Some(Container::Asf),
-            head if head.starts_with(&MXF_PARTITION) && head[13] == MXF_HEADER => Some(Container::Mxf),
+            head if head.starts_with(&MXF_PARTITION) && head.get(13) == Some(&MXF_HEADER) => Some(Container::Mxf),
             _ if boxed => Some(Container::Iso),
             _ => self.packets()?,
         })
@@ -816,6 +816,10 @@ mod tests {
         cut_anywhere(&film, 16, &ends);
         for end in ends {
             assert_eq!(state(&film[..end]), State::NotEnded, "{end}");
+        }
+        // Nothing but a key, or a part of one.
+        for length in 1..16 {
+            let _ = state(&film[..length]);
         }
         assert_eq!(state(&[film.clone(), vec![0; 100]].concat()), State::Whole);
         assert_eq!(state(&[film.clone(), vec![0; 5000]].concat()), State::Zeros { at: film.len() as u64 });
