@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
-use crate::model::firing::{self, Fate, SkipReason, SlotRange};
+use crate::model::firing::{self, Fate, MOST_SINGLE, SkipReason, SlotRange};
 use crate::model::schedule::Schedule;
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
@@ -19,8 +19,7 @@ use crate::store::jobs::triggers::{DueJob, Firing};
 /// Jobs looked at in one go.
 const GROUP: u32 = 200;
 
-/// Most missed instants of a schedule that are written down one by one; of more, so many of the newest.
-const MOST_SINGLE: u64 = 1_000;
+/// Of more missed instants than are written down one by one, so many of the newest are.
 const NEWEST_SINGLE: u64 = 100;
 
 pub(super) async fn run(shared: Arc<Shared>) {

@@ -9,14 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::Shared;
-use crate::model::firing::{Fate, Missed, SkipReason, Slot, SlotRange};
+use crate::model::firing::{Fate, MOST_SINGLE, Missed, SkipReason, Slot, SlotRange};
 use crate::model::id::JobId;
 use crate::model::schedule::{self, Schedule};
 use crate::store::StoreError;
 use crate::store::jobs::zone::{CutRange, LocalTrigger, Rezoned};
-
-/// More instants than this are written down as one range.
-const MOST_SINGLE: usize = 1_000;
 
 /// Computes the fire times anew where that is due.
 pub(super) async fn follow(shared: &Shared) -> Result<(), StoreError> {
@@ -123,7 +120,7 @@ fn rezoned(trigger: &LocalTrigger, old: &Before, zone: Tz, now: DateTime<Utc>) -
 /// Instants that do not come: very many as one range. Zones differ by a day at most, so that these are no more than its seconds.
 fn skipped(mut instants: impl Iterator<Item = DateTime<Utc>>) -> Missed {
     let fate = Fate::Skip(SkipReason::Zone);
-    let single: Vec<DateTime<Utc>> = instants.by_ref().take(MOST_SINGLE).collect();
+    let single: Vec<DateTime<Utc>> = instants.by_ref().take(MOST_SINGLE as usize).collect();
     match (single.first(), instants.next()) {
         (Some(first), Some(next)) => {
             let (count, last) = instants.fold((single.len() as u64 + 1, next), |(count, _), at| (count + 1, at));

@@ -51,6 +51,9 @@ impl SlotRange {
     }
 }
 
+/// Most instants of one fate that are written down one by one, in a transaction of some milliseconds. More become a range.
+pub const MOST_SINGLE: u64 = 1_000;
+
 /// Instants that passed without a run: one by one, or as a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missed {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::{Meant, Target, Verb};
 use super::{OPERATORS, no_such_job};
-use crate::model::firing::{Fate, Missed, SkipReason, Slot, SlotRange};
+use crate::model::firing::{Fate, MOST_SINGLE, Missed, SkipReason, Slot, SlotRange};
 use crate::model::handle;
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::schedule::Schedule;
@@ -17,10 +17,6 @@ use crate::service::{Caller, Denied, Error, Services};
 use crate::store::jobs::control::{Control, RunNow, Stop, Stopped};
 use crate::store::jobs::query::{Run, RunFilter, ScheduledJob};
 use crate::store::jobs::submit::RunId;
-
-/// Most missed instants that resuming a schedule writes down one by one: a transaction of some milliseconds. More become a
-/// range.
-const MOST_SINGLE: u64 = 1_000;
 
 impl Verb {
     const fn operation(self) -> Operation {
