@@ -451,6 +451,8 @@ fn containers() -> Vec<(&'static str, Vec<u8>)> {
         film("objects.asf", "-c:v wmv2 -c:a wmav2", ""),
         film("windows.wmv", "-c:v wmv2 -c:a wmav2", ""),
         film("pages.ogv", "-c:v libtheora", VORBIS),
+        film("programme.mpg", "-c:v mpeg2video -r 25 -c:a mp2", ""),
+        film("disc.vob", "-c:v mpeg2video -r 25 -c:a ac3", ""),
         film("packets.ts", H264, ""),
         film("camera.m2ts", H264, ""),
         film("material.mxf", "-c:v mpeg2video -r 25 -ar 48000 -c:a pcm_s16le", ""),

@@ -53,6 +53,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Container {
+    format_name: Option<String>,
     duration: Option<String>,
     bit_rate: Option<String>,
 }
@@ -62,6 +63,7 @@ struct Stream {
     index: u32,
     codec_type: Option<String>,
     codec_name: Option<String>,
+    codec_tag_string: Option<String>,
     profile: Option<String>,
     bit_rate: Option<String>,
     width: Option<u32>,
@@ -128,17 +130,27 @@ fn read(answer: &[u8]) -> Result<Probe, VideoError> {
     Ok(Probe {
         duration: duration.and_then(milliseconds),
         bit_rate,
-        padding: picture.and_then(|stream| padding(stream, bit_rate)).unwrap_or(0),
+        padding: picture.and_then(|stream| padding(stream, container)).unwrap_or(0),
         picture: picture.and_then(track),
         codecs: answer.streams.iter().filter_map(|stream| stream.codec_name.clone()).collect(),
         sound: sound.map(|stream| Sound { index: stream.index, codec: codec(stream) }),
     })
 }
 
-/// The bytes of a frame of H.264 or HEVC that is filled up to one size, as in AVC-Intra; none in other profiles.
-fn padding(stream: &Stream, bit_rate: Option<u64>) -> Option<u64> {
-    stream.profile.as_deref().filter(|profile| profile.contains("Intra"))?;
-    let bits = stream.bit_rate.as_deref().and_then(|bits| bits.parse().ok()).or(bit_rate)?;
+/// The bytes of a frame of H.264 that is filled up to one size: AVC-Intra and XAVC Intra, by the tags of QuickTime and AVI, or in MXF,
+/// which has no tags. None of others, which may be Intra by their profile too.
+fn padding(stream: &Stream, container: Option<&Container>) -> Option<u64> {
+    const TAGS: [&str; 2] = ["ai", "AVin"];
+    let is_mxf = container.and_then(|format| format.format_name.as_deref()) == Some("mxf");
+    let is_tagged = || {
+        let tag = stream.codec_tag_string.as_deref().unwrap_or_default();
+        TAGS.iter().any(|prefix| tag.starts_with(prefix))
+    };
+    let is_intra = stream.profile.as_deref().is_some_and(|profile| profile.contains("Intra"));
+    if stream.codec_name.as_deref() != Some("h264") || !is_intra || !(is_mxf || is_tagged()) {
+        return None;
+    }
+    let bits = stream.bit_rate.as_deref().or_else(|| container?.bit_rate.as_deref())?.parse::<u64>().ok()?;
     let frames = stream.avg_frame_rate.as_deref().and_then(|text| ratio(text, '/'))?;
     Some((bits as f64 / 8.0 / frames).ceil() as u64)
 }
@@ -209,6 +221,26 @@ mod tests {
         assert!((picture.frame_rate.unwrap() - 29.97).abs() < 0.001);
         assert_eq!(found.sound.unwrap().index, 1);
         assert_eq!(found.codecs, ["mjpeg", "aac", "h264"]);
+    }
+
+    #[test]
+    fn frames_of_one_size_are_padded_and_others_are_not() {
+        let film = |codec: &str, tag: &str, profile: &str, container: &str| {
+            let found = read_json(json!({
+                "streams": [{ "index": 0, "codec_type": "video", "codec_name": codec, "codec_tag_string": tag, "profile": profile,
+                              "width": 1920, "height": 1080, "bit_rate": "113000000", "avg_frame_rate": "25/1" }],
+                "format": { "format_name": container },
+            }));
+            found.padding
+        };
+        let (none, quick_time) = ("[0][0][0][0]", "mov,mp4,m4a,3gp,3g2,mj2");
+        assert_eq!(film("h264", "ai1q", "High 4:2:2 Intra", quick_time), 565_000);
+        assert_eq!(film("h264", "aivx", "High 10 Intra", quick_time), 565_000);
+        assert_eq!(film("h264", none, "High 4:2:2 Intra", "mxf"), 565_000);
+        assert_eq!(film("h264", "avc1", "High 4:2:2 Intra", quick_time), 0);
+        assert_eq!(film("h264", none, "High 10 Intra", "matroska,webm"), 0);
+        assert_eq!(film("h264", none, "High", "mxf"), 0);
+        assert_eq!(film("hevc", none, "Main Intra", "mxf"), 0);
     }
 
     #[test]

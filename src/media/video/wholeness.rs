@@ -5,12 +5,13 @@
 //! Matroska, WebM                   Segment, clusters  FLV    tags
 //! ASF (WMV)                        objects            Ogg    pages, and their mark of the end
 //! MXF                              KLV triplets, and the footer partition
+//! MPEG programme stream            packs and packets
 //! MPEG transport stream            packets, by their sync bytes
 //! ```
 //!
 //! Nothing is decoded, and of each part no more than its head is read. A film that a container ends between two parts, and that
-//! says nowhere how many there are, looks whole here; so do films in containers that have no lengths of their own (MPEG programme and
-//! elementary streams, DV).
+//! says nowhere how many there are, looks whole here; so do films in containers that have no lengths of their own (MPEG elementary
+//! streams, DV).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -117,6 +118,7 @@ enum Container {
     Asf,
     Ogg,
     Mxf,
+    Programme,
     Packets { first: u64, length: u64 },
 }
 
@@ -174,6 +176,14 @@ const MXF_HEADER: u8 = 2;
 const MXF_FOOTER: u8 = 4;
 const MXF_FILL: [u8; 5] = *b"\x03\x01\x02\x10\x01";
 
+/// What start codes begin with, and the last bytes of some (ISO/IEC 13818-1, 11172-1).
+const START: [u8; 3] = [0, 0, 1];
+const PROGRAMME_END: u8 = 0xb9;
+const PACK: u8 = 0xba;
+
+/// How a script tag of FLV names the length of the whole file: a string, and a number.
+const FILE_SIZE: [u8; 11] = *b"\0\x08filesize\0";
+
 const SEGMENT: u32 = 0x1853_8067;
 const CLUSTER: u32 = 0x1f43_b675;
 const VOID: u32 = 0xec;
@@ -190,21 +200,27 @@ impl Walk<'_> {
         debug_assert!(length <= LONGEST_HEAD);
         let end = at.saturating_add(length as u64).min(self.bytes);
         if at < self.from || end > self.from + self.window.len() as u64 {
-            self.window.resize(WINDOW, 0);
-            self.from = at;
-            let mut filled = 0;
-            while filled < WINDOW {
-                match self.file.read_at(&mut self.window[filled..], at + filled as u64) {
-                    Ok(0) => break,
-                    Ok(count) => filled += count,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            self.window.truncate(filled);
+            self.window_from(at)?;
         }
         let start = usize::try_from(at - self.from).unwrap_or(usize::MAX).min(self.window.len());
         Ok(&self.window[start..self.window.len().min(start + length)])
+    }
+
+    /// Reads a window anew.
+    fn window_from(&mut self, at: u64) -> io::Result<&[u8]> {
+        self.window.resize(WINDOW, 0);
+        self.from = at;
+        let mut filled = 0;
+        while filled < WINDOW {
+            match self.file.read_at(&mut self.window[filled..], at + filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.window.truncate(filled);
+        Ok(&self.window)
     }
 
     /// A part begins at `at`.
@@ -261,6 +277,7 @@ impl Walk<'_> {
             [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Container::Ebml),
             head if head == ASF_HEADER => Some(Container::Asf),
             head if head.starts_with(&MXF_PARTITION) && head.get(13) == Some(&MXF_HEADER) => Some(Container::Mxf),
+            [0, 0, 1, PACK, ..] => Some(Container::Programme),
             _ if boxed => Some(Container::Iso),
             _ => self.packets()?,
         })
@@ -289,6 +306,7 @@ impl Walk<'_> {
             Container::Asf => self.objects(),
             Container::Ogg => self.pages(),
             Container::Mxf => self.triplets(),
+            Container::Programme => self.packs(),
             Container::Packets { first, length } => self.transport(first, length),
         }
     }
@@ -413,6 +431,8 @@ impl Walk<'_> {
         let first = number(self.head(0, 9)?, 5, 4);
         let Some(first) = first else { return Err(self.cut(9 + BEHIND)) };
         let mut at = self.end(0, first.saturating_add(BEHIND))?;
+        let expected = self.said_size(at)?.filter(|expected| *expected > self.bytes);
+        let behind = expected.map_or(State::Whole, |expected| State::Cut { bytes: self.bytes, expected });
         while at < self.bytes {
             self.part(at)?;
             let head = self.head(at, 11)?;
@@ -425,11 +445,75 @@ impl Walk<'_> {
             };
             // Nobody misses the length of the last one.
             if self.bytes.saturating_sub(at + HEAD + size) < BEHIND && at + HEAD + size <= self.bytes {
-                return Ok(State::Whole);
+                return Ok(behind);
             }
             at = self.end(at, HEAD + size + BEHIND)?;
         }
+        Ok(behind)
+    }
+
+    /// How long a file says that it is, in the script tag that begins at `at`.
+    fn said_size(&mut self, at: u64) -> io::Result<Option<u64>> {
+        let script = self.window_from(at)?;
+        let Some(named) = script.windows(FILE_SIZE.len()).position(|text| text == FILE_SIZE) else { return Ok(None) };
+        let size = array(script, named + FILE_SIZE.len()).map(f64::from_be_bytes);
+        Ok(size.filter(|size| (1.0..1e15).contains(size)).map(|size| size as u64))
+    }
+
+    fn packs(&mut self) -> Result<State, Stop> {
+        /// Some writers fill sectors with zeros between two packets.
+        const MOST_BETWEEN: u64 = 2324;
+        /// Those behind the sound in each sector of a Video CD.
+        const BEHIND_SOUND: u64 = 20;
+        let (mut at, mut is_ended) = (0, false);
+        while at < self.bytes {
+            self.part(at)?;
+            let zeros = self.zeros_from(at, MOST_BETWEEN)?;
+            let skipped = zeros.saturating_sub(START.len() as u64 - 1);
+            if zeros == BEHIND_SOUND && at + zeros == self.bytes {
+                return Ok(State::Whole);
+            }
+            if skipped > 0 && (at + zeros == self.bytes || skipped >= MOST_BETWEEN) {
+                return Err(self.no_part_behind(at, is_ended));
+            }
+            let start = at + skipped;
+            let head = self.head(start, 14)?;
+            let Some(code) = head.get(3).filter(|_| head.starts_with(&START)) else {
+                return Err(if head.len() < 4 { self.cut(start + 4) } else { self.no_part(start) });
+            };
+            is_ended = *code == PROGRAMME_END;
+            let length = match (*code, head.get(4), head.get(13)) {
+                (PROGRAMME_END, _, _) => 4,
+                // That of MPEG-2 may be stuffed, that of MPEG-1 is not.
+                (PACK, Some(0x40..=0x7f), Some(last)) => 14 + u64::from(last & 7),
+                (PACK, Some(0x40..=0x7f), None) => 14,
+                (PACK, Some(0x20..=0x2f), _) => 12,
+                (PACK, Some(_), _) | (..PACK, _, _) => return Err(self.no_part(start)),
+                (PACK, None, _) => return Err(self.cut(start + 12)),
+                (_, _, _) => match number(head, 4, 2) {
+                    // Its length is not said, which none of a programme may do.
+                    Some(0) => return Ok(State::Whole),
+                    Some(length) => 6 + length,
+                    None => return Err(self.cut(start + 6)),
+                },
+            };
+            at = self.end(start, length)?;
+        }
         Ok(State::Whole)
+    }
+
+    /// How many zeros there are from `at` on, of `most` and a few that are looked at.
+    fn zeros_from(&mut self, at: u64, most: u64) -> io::Result<u64> {
+        let mut zeros = 0;
+        while zeros < most {
+            let head = self.head(at + zeros, LONGEST_HEAD)?;
+            let here = head.iter().take_while(|byte| **byte == 0).count();
+            zeros += here as u64;
+            if here < LONGEST_HEAD {
+                break;
+            }
+        }
+        Ok(zeros)
     }
 
     fn objects(&mut self) -> Result<State, Stop> {
@@ -835,6 +919,59 @@ mod tests {
     }
 
     #[test]
+    fn tags_end_no_sooner_than_their_script_says() {
+        let film = |size: f64| {
+            let script = [b"\x02\0\x0aonMetaData".as_slice(), &FILE_SIZE, &size.to_be_bytes()].concat();
+            let length = script.len() as u8;
+            let script = [&[18, 0, 0, length], [0; 7].as_slice(), &script, &[0, 0, 0, length + 11]].concat();
+            let tag = [vec![9, 0, 0, 30], vec![0; 7], vec![3; 30], vec![0, 0, 0, 41]].concat();
+            [b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec(), script, tag.clone(), tag].concat()
+        };
+        let bytes = film(0.0).len() as u64;
+        for whole in [bytes as f64, 0.0, -1.0, f64::NAN, bytes as f64 - 40.0] {
+            assert_eq!(state(&film(whole)), State::Whole, "{whole}");
+        }
+        let between = &film(bytes as f64)[..bytes as usize - 45];
+        assert_eq!(state(between), State::Cut { bytes: bytes - 45, expected: bytes });
+        assert_eq!(state(&between[..between.len() - 4]), State::Cut { bytes: bytes - 49, expected: bytes });
+    }
+
+    #[test]
+    fn packs_are_whole_or_cut() {
+        let packet = |code: u8, length: u8| [vec![0, 0, 1, code, 0, length], vec![9; length.into()]].concat();
+        let first = [b"\0\0\x01\xba\x44".to_vec(), vec![1; 8], vec![0xf8 | 3, 0xff, 0xff, 0xff]].concat();
+        let old = [b"\0\0\x01\xba\x21".to_vec(), vec![1; 7]].concat();
+        let end = b"\0\0\x01\xb9".to_vec();
+        for (pack, length) in [(first, 17), (old, 12)] {
+            let film =
+                [pack.clone(), packet(0xbb, 12), packet(0xe0, 90), vec![0; 20], pack, packet(0xc0, 40), end.clone()];
+            let film = film.concat();
+            let ends = [length, length + 18, length + 114, 2 * length + 134, 2 * length + 180];
+            // Of zeros between two packets nothing is known.
+            let zeros = ends[2] + 1..ends[2] + 23;
+            cut_anywhere(&film, 4, &[ends.as_slice(), &zeros.clone().collect::<Vec<_>>()].concat());
+            for length in ends {
+                assert_eq!(state(&film[..length]), State::Whole, "{length}");
+            }
+            for length in zeros {
+                let found = state(&film[..length]);
+                let is_sector = length == ends[2] + 20;
+                assert!(
+                    is_sector && found == State::Whole || matches!(found, State::NotEnded | State::Cut { .. }),
+                    "{length}"
+                );
+            }
+            assert_eq!(state(&[film.clone(), vec![0; 100]].concat()), State::Whole);
+            assert_eq!(state(&[film.clone(), vec![0; 5000]].concat()), State::Zeros { at: film.len() as u64 });
+            let open = &film[..film.len() - 4];
+            assert_eq!(state(&[open.to_vec(), vec![0; 100]].concat()), State::NotEnded);
+            assert_eq!(state(&[open.to_vec(), vec![0; 5000]].concat()), State::Zeros { at: open.len() as u64 });
+            assert_eq!(state(&[open.to_vec(), vec![7; 30]].concat()), State::Lost { at: open.len() as u64 });
+            assert_eq!(state(&film.repeat(2)), State::Whole, "two of them");
+        }
+    }
+
+    #[test]
     fn packets_are_whole_or_cut() {
         for (before, behind) in [(0, 0), (4, 0), (0, 16)] {
             let packet = [vec![3; before], vec![0x47], vec![8; 187], vec![3; behind]].concat();
@@ -883,10 +1020,10 @@ mod tests {
 
     #[test]
     fn other_files_are_let_be_and_a_walk_can_be_stopped() {
-        for other in [b"".as_slice(), b"RIFF", b"\0\0\x01\xba and a programme", b"OggS", b"nothing of the kind"] {
+        for other in [b"".as_slice(), b"RIFF", b"\0\0\x01\xb3 and a film", b"OggS", b"nothing of the kind"] {
             let _ = state(other);
         }
-        assert_eq!(state(b"\0\0\x01\xba and a programme"), State::Whole);
+        assert_eq!(state(b"\0\0\x01\xb3 and a film"), State::Whole);
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&boxed(b"free", 0).repeat(2000)).unwrap();
         assert_eq!(wholeness(&file, &|| true).unwrap(), None);
