@@ -306,11 +306,23 @@ impl Blobs {
         } else {
             close_file(&draft.file, &draft.path)?;
             draft.file.sync_all().map_err(BlobError::doing("write", &draft.path))?;
-            fs::rename(&draft.path, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
+            self.move_to(&draft.path, &path).map_err(BlobError::doing("rename a temporary file to", &path))?;
         }
         // Also when it was there: whoever wrote it may not have come this far yet.
         sync_folder(path.parent().unwrap_or(&self.root))?;
         Ok(blob)
+    }
+
+    /// The folder of its two digits was made when the store was opened, but a restored copy without empty folders may lack it.
+    fn move_to(&self, draft: &Path, path: &Path) -> io::Result<()> {
+        match fs::rename(draft, path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir(path.parent().unwrap_or(&self.root))?;
+                sync_folder(&self.root).map_err(io::Error::other)?;
+                fs::rename(draft, path)
+            }
+            done => done,
+        }
     }
 
     /// The names of all blobs that begin with these two digits.

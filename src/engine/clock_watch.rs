@@ -17,22 +17,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{LOOK_FOR_ROOM, NET, Shared};
 use crate::model::schedule::Schedule;
 use crate::store::StoreError;
-use crate::store::clock::{Shortened, Waits};
+use crate::store::clock::{A_LITTLE, Shortened, Waits};
 use crate::store::jobs::triggers::Reschedule;
 
 const EVERY: TimeDelta = TimeDelta::hours(1);
-
-/// A clock that is set right by less, as they are all day, is no matter.
-const A_LITTLE: TimeDelta = TimeDelta::minutes(10);
 
 /// Failures after which each further one waits as long as the last, at most.
 const FAILURES: i64 = 31;
 
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut looked_at = shared.clock.now();
+    let (mut looked_at, mut every) = (shared.clock.now(), EVERY);
     loop {
         let now = shared.clock.now();
-        if (looked_at..looked_at + EVERY).contains(&now) {
+        if (looked_at..looked_at + every).contains(&now) {
             tokio::select! {
                 // Ends also when the clock is set back.
                 () = shared.clock.sleep_until(now + NET) => {}
@@ -40,9 +37,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             continue;
         }
-        looked_at = now;
+        (looked_at, every) = (now, EVERY);
         if let Err(error) = look(&shared, false).await {
-            tracing::warn!(%error, "what a wrong clock may have done was not looked at; it is looked at again in an hour");
+            every = NET;
+            tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in half a minute");
         }
     }
 }
@@ -51,8 +49,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreError> {
     let now = shared.clock.now();
     let seen = shared.store.see_clock(now).await?;
-    let is_set_back = seen.before.is_some_and(|before| now + A_LITTLE < before);
-    if let Some(before) = seen.before.filter(|_| is_set_back) {
+    if let Some(before) = seen.set_back {
         tracing::warn!(%before, %now, "the clock shows less than it did: what it had done before its time is set right");
     }
     if let Some(doubt) = &seen.doubt {
@@ -64,12 +61,32 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
     shared.store.release_held(now).await?.into_iter().for_each(|job| {
         tracing::warn!(%job, "a job waited for its company though that is open, as after a time when the clock was ahead");
     });
+    let is_set_back = seen.set_back.is_some();
     if is_set_back {
         tell_early(shared, now).await?;
+        forget_ahead(shared, now).await?;
     }
-    turn_back(shared, now).await?;
+    turn_back(shared, is_set_back).await?;
     if is_start || is_set_back {
         shorten_waits(shared, now).await?;
+    }
+    if is_set_back {
+        // Not before all of it is done: what fails, or is killed, is done again.
+        shared.store.clock_is_right().await?;
+    }
+    Ok(())
+}
+
+/// What was decided of times to come without a run is decided when they come.
+async fn forget_ahead(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let store = &shared.store;
+    let begun = store.ranges_ahead(now).await?.into_iter().filter_map(|range| {
+        let span = Schedule::parse(&range.exec_schedule).ok()?.span(range.first, now, store.zone());
+        Some((range, span.last, span.count))
+    });
+    let forgotten = store.forget_ahead(begun.collect(), now).await?;
+    if forgotten > 0 {
+        tracing::warn!(forgotten, "firings that were left out while the clock was ahead come at their times after all");
     }
     Ok(())
 }
@@ -88,10 +105,13 @@ async fn tell_early(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreErro
 
 /// A trigger that stands later than its schedule has it next was moved there while the clock was ahead, and would not fire
 /// until then: it goes back. So does one that came to its end at a time that is to come.
-async fn turn_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn turn_back(shared: &Shared, tells_all: bool) -> Result<(), StoreError> {
     let store = &shared.store;
     let (mut moved, mut said) = (Vec::new(), BTreeMap::new());
-    for trigger in store.scheduled_triggers().await? {
+    let triggers = store.scheduled_triggers().await?;
+    // After they were read: what fires meanwhile has gone on from where it stood.
+    let now = shared.clock.now();
+    for trigger in triggers {
         // One that cannot be read is found when it fires.
         let Ok(schedule) = Schedule::parse(&trigger.exec_schedule) else { continue };
         let ended_ahead = || trigger.last_fire_at.is_some_and(|last| last > now + A_LITTLE);
@@ -105,7 +125,17 @@ async fn turn_back(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError
     }
     // Should an instant have come meanwhile and have been decided, that stands.
     let left = if moved.is_empty() { Vec::new() } else { store.reschedule(moved).await? };
-    for (trigger, next) in said.into_iter().filter(|(job, _)| !left.contains(job)).map(|(_, said)| said) {
+    for (job, (trigger, next)) in said {
+        if left.contains(&job) {
+            // Of one that still fires, the scheduler has been faster.
+            if tells_all && trigger.next_fire_at.is_none() {
+                tracing::warn!(
+                    job = %trigger.name, %next,
+                    "a schedule came to its end while the clock was ahead, and does not go on: a newer one has its name, or had"
+                );
+            }
+            continue;
+        }
         let stood_at = trigger.next_fire_at.map_or_else(|| "its end".to_owned(), |at| at.to_string());
         tracing::warn!(
             job = %trigger.name, stood_at, %next,

@@ -2,7 +2,7 @@
 //!
 //! | item | what it commits |
 //! |---|---|
-//! | `layer:7` | the layer that Photoshop knows as 7: its asset, its pyramid and thumbnail, its words |
+//! | `layer:7` | the layer that Photoshop knows as 7 ([`keys`]): its asset, its pyramid and thumbnail, its words |
 //! | `layers` | layers that the file no longer has go to the trash |
 //! | `template` | the template of the layers, or none |
 //! | `end` | nothing more: a later attempt need not look at the file |
@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::context::ROUNDS;
+use super::layer_keys::{PLACED, Shown, is_by_number, is_same_layer, keys};
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
@@ -121,10 +122,14 @@ impl Work<'_> {
     /// Gives what the log is to say at the end, or breaks off where nothing more is made of the file.
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let found = self.read().await?;
-        let keys = keys(&found.layers);
+        let known = self.context.store().known_layers(self.context.run.company, self.parent.asset).await;
+        let facts = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, &found) };
+        let keys = keys(&found.layers.iter().map(facts).collect::<Vec<_>>(), &known.map_err(Failure::from)?);
         let mut assets = assets_of(done);
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
+        let shown_keys: Vec<String> = shown.iter().map(|at| keys[*at].clone()).collect();
+        self.parent.tell_moved(self.context, PLACED, &shown_keys).await?;
         let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
         let (layers, all_keys, whole) = (&found.layers, &keys, &found);
         let mut drawn = stream::iter(missing)
@@ -141,7 +146,7 @@ impl Work<'_> {
         self.context.checkpoint()?;
         let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
         // A layer that could not be drawn is still one of the file's.
-        let ended = self.commit_end_of_layers(shown.iter().map(|at| keys[*at].clone()).collect()).await?;
+        let ended = self.commit_end_of_layers(shown_keys).await?;
         if process::unless_passed(&ended).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -428,31 +433,6 @@ fn behind_the_path(name: &str) -> String {
     name.replace("was processed", "was\u{a0}processed")
 }
 
-/// What the layers are known by from one upload to the next: the number that Photoshop has given each, or, where a file does not
-/// have one number for each, their places.
-fn keys(layers: &[Layer]) -> Vec<String> {
-    let mut ids: Vec<u32> = layers.iter().filter_map(|layer| layer.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let has_ids = ids.len() == layers.len();
-    let key = |layer: &Layer| match layer.id.filter(|_| has_ids) {
-        Some(id) => format!("layer:{id}"),
-        None => format!("layer:#{}", layer.number),
-    };
-    layers.iter().map(key).collect()
-}
-
-/// Whether a key is the number that Photoshop has given a layer.
-fn is_by_number(key: &str) -> bool {
-    !key.starts_with("layer:#")
-}
-
-/// Whether what lies in the same place of the order is what was there before.
-fn is_same_layer(before: &LayerFacts, now: &LayerFacts) -> bool {
-    let of = |facts: &LayerFacts| (facts.name.clone(), facts.left, facts.top, facts.width, facts.height);
-    of(before) == of(now)
-}
-
 /// Layers of earlier attempts, with their assets.
 fn assets_of(done: &BTreeMap<String, Value>) -> Assets {
     let layers = done.iter().filter(|(key, _)| key.starts_with("layer:"));
@@ -471,24 +451,5 @@ mod tests {
         for name in ["Price Tag", "Layer", "Layer 1 copy", "Layer one", "background"] {
             assert!(!is_default(name), "{name}");
         }
-    }
-
-    #[test]
-    fn layers_are_known_by_their_own_numbers_if_all_have_one() {
-        let layer = |number, id| Layer {
-            number,
-            id,
-            name: String::new(),
-            frame: None,
-            opacity: 255,
-            blend: crate::media::Blend(*b"norm"),
-            is_hidden: false,
-            is_clipped: false,
-            groups: Vec::new(),
-            text: None,
-        };
-        assert_eq!(keys(&[layer(1, Some(7)), layer(2, Some(3))]), ["layer:7", "layer:3"]);
-        assert_eq!(keys(&[layer(1, Some(7)), layer(2, Some(7))]), ["layer:#1", "layer:#2"]);
-        assert_eq!(keys(&[layer(1, Some(7)), layer(2, None)]), ["layer:#1", "layer:#2"]);
     }
 }

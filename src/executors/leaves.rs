@@ -90,6 +90,10 @@ impl Work<'_> {
     /// Gives what the log is to say of the pages in all, or breaks off where nothing more is made of the file.
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let PagesFound { count, is_whole } = self.count().await?;
+        let keys: Vec<String> = (2..=count).map(key).collect();
+        if is_whole {
+            self.parent.tell_moved(self.context, "page:", &keys).await?;
+        }
         let missing: Vec<u32> = (2..=count).filter(|page| !done.contains_key(&key(*page))).collect();
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
@@ -107,7 +111,7 @@ impl Work<'_> {
             return Ok(ControlFlow::Continue(vec![self.parent.line(LogType::UploadError, message)]));
         }
         // A page that could not be made is still one of the file's.
-        let ended = self.commit_end_of_pages((2..=count).map(key).collect()).await?;
+        let ended = self.commit_end_of_pages(keys).await?;
         Ok(process::unless_passed(&ended).map_continue(|()| Vec::new()))
     }
 

@@ -10,6 +10,7 @@ mod context;
 pub mod export;
 mod failure;
 mod filing;
+mod layer_keys;
 mod layers;
 mod leaves;
 mod mounts;

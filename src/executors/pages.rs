@@ -196,6 +196,8 @@ impl Work<'_> {
                 None => Ok(ControlFlow::Continue(())),
             };
         }
+        let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
+        self.parent.tell_moved(self.context, "page:", &keys).await?;
         let mut pages = pages_of(done);
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))
@@ -216,7 +218,7 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
-        if process::unless_passed(&self.commit_end_of_pages(&document).await?).is_break() {
+        if process::unless_passed(&self.commit_end_of_pages(&document, keys).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         // What cannot be found in it is not gone from it.
@@ -410,8 +412,7 @@ impl Work<'_> {
     }
 
     /// A page that could not be drawn is still one of the document's.
-    async fn commit_end_of_pages(&self, document: &Document) -> Result<Option<Applied>, Failure> {
-        let keys = (1..=self.claimed(document)).map(|page| format!("page:{page}")).collect();
+    async fn commit_end_of_pages(&self, document: &Document, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {

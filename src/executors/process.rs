@@ -9,7 +9,7 @@
 //!
 //! Both look at the format and name every one, so that none is forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -304,13 +304,16 @@ pub fn lines_of_set(wanted: &str, made: LogLine, gathered: &Gathered, file_type:
     ItemReport { counters, lines, ..ItemReport::default() }
 }
 
-/// The line about a part that lay in the trash, for somebody may have put it there, or that is not marked as its document is.
+/// The line about a part that lay in the trash, for somebody may have put it there, or that is not marked as its asset is, or as it was.
 pub fn came_back(filed: &Filed) -> Option<Message> {
     let (name, said) = match filed {
         Filed::Updated { name, came_back: Some(Follows::All), .. } => (name, "part-came-back"),
         Filed::Updated { name, came_back: Some(Follows::ButWithdrawn), .. } => (name, "part-came-back-unmarked"),
+        Filed::Updated { name, came_back: Some(Follows::Unmarked), .. } => (name, "part-came-back-lost-marks"),
         Filed::Added { name, follows: Follows::ButWithdrawn, .. }
         | Filed::AddedWithNumber { name, follows: Follows::ButWithdrawn, .. } => (name, "part-made-unmarked"),
+        Filed::Added { name, follows: Follows::NotReady, .. }
+        | Filed::AddedWithNumber { name, follows: Follows::NotReady, .. } => (name, "part-made-not-ready"),
         _ => return None,
     };
     Some(Message::new(said).with("asset", name.clone()))
@@ -445,6 +448,19 @@ impl Parent {
             None => report(applied),
         };
         context.commit(Item(format!("{}{key}", self.prefix)), effect, report).await
+    }
+
+    /// Says, before any is made, that parts whose keys begin so are others than before, and that somebody has unmarked some of them: a
+    /// mark stays with a place, and that may be another part's now.
+    pub async fn tell_moved(&self, context: &Context, prefix: &str, keys: &[String]) -> Result<(), Failure> {
+        let before = context.store().places_of_withdrawn(context.run.company, self.asset, prefix).await?;
+        let now: BTreeSet<&str> = keys.iter().map(String::as_str).filter(|key| key.starts_with(prefix)).collect();
+        if before.is_none_or(|before| before.iter().map(String::as_str).eq(now)) {
+            return Ok(());
+        }
+        let message = Message::new("parts-moved").with("file", self.file_name.clone());
+        let report = ItemReport::of_problems_of_parts(vec![self.line(LogType::UploadWarning, message)]);
+        self.commit(context, "moved", Effect::Nothing, move |_| report).await.map(|_| ())
     }
 
     /// Parts whose keys begin so are these and no others.

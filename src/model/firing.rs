@@ -68,6 +68,13 @@ impl Missed {
             Self::Range(range) => range.count,
         }
     }
+
+    pub fn last(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Slots(slots) => slots.last().map(|slot| slot.due_at),
+            Self::Range(range) => Some(range.last),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -220,7 +220,8 @@ impl Uploads {
             (Some(name), _) => path_of(root, &opened.folder, "fileName", name, true)?,
             (None, Some(name)) if !name.trim().is_empty() => path_of(root, &opened.folder, "filename", name, false)?,
             (None, _) => {
-                return Err(Error::missing("filename", "the part of a file, or fileName, says what it is called"));
+                let rule = "the part of a file, or fileName, says what it is called; all parts beside auth and uploadParams are files";
+                return Err(Error::missing("filename", rule));
             }
         };
         let blobs = self.blobs.clone();

@@ -4,14 +4,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::{Bell, Store, StoreError, Transaction, rows};
+use crate::model::id::JobId;
 
-/// The keys in `system`: what the clock showed when it was last looked at, and up to when it is doubted since it showed what.
+/// The keys in `system`: what the clock showed when it was last looked at, that it has been set back and what it had done is not yet set
+/// right, and up to when it is doubted since it showed what.
 const SEEN: &str = "clock_seen";
+const SET_BACK: &str = "clock_set_back";
 const DOUBT: &str = "clock_doubt";
 
 /// A clock that shows so much more than when it was last looked at, which is every hour, may be wrong. Machines are switched off for
 /// weekends and holidays.
 const JUMP: TimeDelta = TimeDelta::days(30);
+
+/// A clock that is set right by less, as they are all day, is no matter.
+pub const A_LITTLE: TimeDelta = TimeDelta::minutes(10);
 
 /// How long it is doubted then.
 const DOUBTED: TimeDelta = TimeDelta::days(1);
@@ -31,8 +37,8 @@ pub struct Doubt {
 /// A look at the clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// What it showed the last time.
-    pub before: Option<DateTime<Utc>>,
+    /// What it showed when it was set back, if what it had done before its time is not yet set right.
+    pub set_back: Option<DateTime<Utc>>,
     /// It has jumped since.
     pub doubt: Option<Doubt>,
 }
@@ -42,6 +48,15 @@ pub struct Look {
 pub struct Early {
     pub name: String,
     pub due_at: DateTime<Utc>,
+}
+
+/// A range of instants of which some are to come.
+#[derive(Debug, Clone)]
+pub struct RangeAhead {
+    pub job: JobId,
+    pub first: DateTime<Utc>,
+    pub reason: String,
+    pub exec_schedule: String,
 }
 
 /// The longest waits that the rules give, by how often something failed before.
@@ -61,7 +76,7 @@ pub struct Shortened {
 }
 
 impl Store {
-    /// Notes what the clock shows.
+    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`].
     pub async fn see_clock(&self, now: DateTime<Utc>) -> Result<Look, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -73,10 +88,66 @@ impl Store {
                     let text = format!("{} {}", doubt.seen.timestamp_millis(), doubt.until.timestamp_millis());
                     note(tx, DOUBT, &text).await?;
                 }
-                Ok(Look { before, doubt })
+                let set_back = match before.filter(|before| now + A_LITTLE < *before) {
+                    Some(before) => {
+                        note(tx, SET_BACK, &before.timestamp_millis().to_string()).await?;
+                        Some(before)
+                    }
+                    None => noted(tx, SET_BACK).await?.as_deref().and_then(instant),
+                };
+                Ok(Look { set_back, doubt })
             })
         })
         .await
+    }
+
+    /// All that a clock which was ahead had done is set right.
+    pub async fn clock_is_right(&self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM system WHERE key = $1")
+                    .bind(SET_BACK)
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("note that the clock is right"))
+            })
+        })
+        .await
+    }
+
+    /// Ranges of instants that began and were to go on after `now`, as a clock that was ahead has it. What another zone has left out is
+    /// told ahead of its time by any clock.
+    pub async fn ranges_ahead(&self, now: DateTime<Utc>) -> Result<Vec<RangeAhead>, StoreError> {
+        sqlx::query(
+            "SELECT r.job_id, r.first_at, r.reason, j.exec_schedule FROM slot_range r INDEXED BY slot_range_by_end CROSS JOIN job j
+             WHERE r.last_at > $1 AND r.first_at <= $1 AND r.reason <> 'slot-skipped-zone' AND j.id = r.job_id
+               AND j.exec_schedule IS NOT NULL",
+        )
+        .bind(now.timestamp_millis())
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for ranges of times to come"))?
+        .iter()
+        .map(|row| {
+            Ok(RangeAhead {
+                job: JobId(rows::get(row, "job_id")?),
+                first: rows::instant(row, "first_at")?,
+                reason: rows::get(row, "reason")?,
+                exec_schedule: rows::get(row, "exec_schedule")?,
+            })
+        })
+        .collect()
+    }
+
+    /// Forgets what was decided about instants after `now`, but for those that ran: they come, and are decided then. Of ranges that have
+    /// begun, what has passed stays.
+    pub async fn forget_ahead(
+        &self,
+        cut: Vec<(RangeAhead, DateTime<Utc>, u64)>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.write(move |tx| Box::pin(async move { forget_ahead(tx, cut, now).await })).await
     }
 
     /// Whether the clock is to be doubted: then nothing may go for being old. None also where no daemon has looked at it yet.
@@ -164,6 +235,48 @@ async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreE
     .await
     .map(|_| ())
     .map_err(StoreError::doing("note what the clock shows"))
+}
+
+async fn forget_ahead(
+    tx: &mut Transaction,
+    cut: Vec<(RangeAhead, DateTime<Utc>, u64)>,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let doing = "forget what was decided ahead of its time";
+    for (range, last, count) in cut {
+        sqlx::query(
+            "UPDATE slot_range SET last_at = $4, count = min(count, $5) WHERE job_id = $1 AND first_at = $2 AND reason = $3",
+        )
+        .bind(range.job.0)
+        .bind(range.first.timestamp_millis())
+        .bind(range.reason)
+        .bind(last.timestamp_millis())
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    }
+    let ranges = sqlx::query(
+        "DELETE FROM slot_range WHERE (job_id, first_at, reason) IN (
+             SELECT job_id, first_at, reason FROM slot_range INDEXED BY slot_range_by_end
+             WHERE last_at > $1 AND first_at > $1 AND reason <> 'slot-skipped-zone')",
+    )
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing(doing))?
+    .rows_affected();
+    let slots = sqlx::query(
+        "DELETE FROM slot WHERE (job_id, due_at) IN (
+             SELECT job_id, due_at FROM slot INDEXED BY slot_by_due
+             WHERE due_at > $1 AND disposition NOT IN ('fired', 'late') AND reason IS NOT 'slot-skipped-zone')",
+    )
+    .bind(now.timestamp_millis())
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing(doing))?
+    .rows_affected();
+    Ok(ranges + slots)
 }
 
 async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) -> Result<Shortened, StoreError> {

@@ -57,6 +57,7 @@ const FILES: &[(&str, &str)] = files![
     "0109_sets_as_they_were_made",
     "0110_who_unmarked",
     "0111_held_and_ended",
+    "0112_ranges_by_reason",
 ];
 
 pub static MIGRATIONS: LazyLock<Migrator> =

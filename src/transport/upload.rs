@@ -321,8 +321,10 @@ async fn read_form(
                 opened = Some(open(state, parts, caller, &element).await?);
                 form.charge = None;
             }
+            // What browsers say of their text fields (HTML, 4.10.21.5), of which the other parts have none.
+            Some("_charset_") => {}
             _ => match &mut opened {
-                Some((opened, _)) => take_file(state, opened, form, head.file_name.as_deref(), style).await?,
+                Some((opened, _)) => take_file(state, opened, form, &head, style).await?,
                 None => {
                     let rule = "The parts auth and uploadParams must come before the files";
                     return Err(Fault::new(FaultCode::MissingParameter, rule));
@@ -386,16 +388,30 @@ async fn take_file(
     state: &UploadState,
     opened: &mut Opened,
     form: &mut Form,
-    file_name: Option<&str>,
+    head: &Head,
     style: &mut Style,
 ) -> Result<(), Fault> {
-    let mut receiving = state.uploads.begin_file(opened, file_name).await.map_err(fault)?;
-    while let Some(bytes) = form.content().await? {
+    if head
+        .content_type
+        .as_deref()
+        .is_some_and(|found| found.trim_start().to_ascii_lowercase().starts_with("multipart/"))
+    {
+        let rule = "must be a file, and not several in one part; each has a part of its own (RFC 7578, 4.3)";
+        return Err(Fault::invalid(&format!("the part \"{}\"", head.name.as_deref().unwrap_or_default()), rule));
+    }
+    let mut content = form.content().await?;
+    // A field for a file that nobody has chosen one for.
+    if head.file_name.as_deref() == Some("") && content.is_none() {
+        return Ok(());
+    }
+    let mut receiving = state.uploads.begin_file(opened, head.file_name.as_deref()).await.map_err(fault)?;
+    while let Some(bytes) = content {
         let written = receiving.write(&bytes).await;
         if receiving.is_too_large() {
             style.fault_status.get_or_insert(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
         }
         written.map_err(fault)?;
+        content = form.content().await?;
     }
     state.uploads.end_file(opened, receiving).await.map_err(fault)
 }

@@ -127,10 +127,13 @@ codes! {
     LAYER_FAILED = "layer-failed";
     LAYER_FAILED_KEPT = "layer-failed-kept";
     PARTS_GONE = "parts-gone";
+    PARTS_MOVED = "parts-moved";
     PARTS_OUTDATED = "parts-outdated";
     PARTS_WITHDRAWN = "parts-withdrawn";
     PART_CAME_BACK = "part-came-back";
+    PART_CAME_BACK_LOST_MARKS = "part-came-back-lost-marks";
     PART_CAME_BACK_UNMARKED = "part-came-back-unmarked";
+    PART_MADE_NOT_READY = "part-made-not-ready";
     PART_MADE_UNMARKED = "part-made-unmarked";
     PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";
     PART_REPLACED = "part-replaced";

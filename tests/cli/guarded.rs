@@ -139,6 +139,10 @@ fn check_says_where_no_file_can_be_stored() {
     rustix::fs::chown(&closed, Some(rustix::fs::Uid::ROOT), None).unwrap();
     let said = check();
     assert!(said.starts_with("error") && said.contains("blobs/ab cannot be used"), "{said}");
+    // Root may write to it all the same, and is told.
+    let said = place.run(&["check"]).out;
+    let line = said.lines().find(|line| line.contains(" blobs ")).unwrap_or_default();
+    assert!(line.starts_with("error") && line.contains("blobs/ab belongs to the user 0"), "{said}");
 }
 
 #[test]

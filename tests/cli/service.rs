@@ -185,10 +185,55 @@ fn a_demo_that_is_interrupted_ends_in_good_order() {
     assert!(refused.contains("/not/there is not a folder") && database.exists(), "{refused}");
     let refused = demo(&["--from", pictures.to_str().unwrap()]);
     assert!(refused.contains("holds an earlier demo") && refused.contains("--clear") && database.exists(), "{refused}");
+    let own = place.data.join("ingest/Demo/spring");
+    let refused = demo(&["--clear", "--from", own.to_str().unwrap()]);
+    assert!(refused.contains("would be removed with it") && own.join("lamp.png").exists(), "{refused}");
     let daemon = place.serve();
     let refused = place.run(&["company", "add", "48"]).refused();
     assert!(refused.contains("must not be a number or a handle"), "{refused}");
     assert_eq!(daemon.terminate(), Some(0));
+}
+
+/// Where its own folder lies among the pictures, which a user makes by taking the folder that the shell is in.
+#[test]
+fn a_demo_takes_the_pictures_and_nothing_of_its_own() {
+    let place = Place::new();
+    let pictures = place.data.with_extension("pictures");
+    fs::create_dir_all(pictures.join("more")).unwrap();
+    image::RgbImage::new(80, 60).save(pictures.join("lamp.png")).unwrap();
+    fs::copy(pictures.join("lamp.png"), pictures.join("more/shade.png")).unwrap();
+    std::os::unix::fs::symlink("lamp.png", pictures.join("link.png")).unwrap();
+    let demo = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prepress"));
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).current_dir(&pictures);
+        let said = command.args(["demo", "--exit", "--from", "."]).args(more).output().unwrap();
+        (said.status.code(), String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned())
+    };
+    let (code, said) = demo(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("2 files (1 links and special files stay behind) in "), "{said}");
+    let own = pictures.join("prepress-demo/ingest/Demo/spring");
+    let mut names: Vec<_> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["lamp.png", "more"]);
+    // What only looks like a demo's is not cleared, and a link to one is.
+    let real = pictures.with_extension("real");
+    fs::rename(pictures.join("prepress-demo"), &real).unwrap();
+    std::os::unix::fs::symlink(&real, pictures.join("prepress-demo")).unwrap();
+    fs::write(real.join("other"), "other").unwrap();
+    let (code, said) = demo(&["--clear"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!real.join("other").exists() && real.join("prepress.db").exists());
+    fs::write(real.join(".prepress-demo"), "something else").unwrap();
+    let (code, said) = demo(&["--clear"]);
+    assert!(code != Some(0) && said.contains("no demo made it") && real.join("prepress.db").exists(), "{said}");
+    // Nor does it write where a configuration has other folders.
+    let ingest = pictures.with_extension("ingest");
+    fs::create_dir_all(ingest.join("Demo")).unwrap();
+    fs::write(pictures.join("other.toml"), format!("[ingest]\nroot = \"{}\"\n", ingest.display())).unwrap();
+    let (code, said) = demo(&["--data", "fresh", "--config", "other.toml"]);
+    assert!(code != Some(0) && said.contains("is not empty, and not the demo's"), "{said}");
+    assert!(!pictures.join("fresh").exists());
 }
 
 #[test]

@@ -12,8 +12,9 @@ use prepress::model::kind::JobKind;
 use prepress::store::assets::sets::Member;
 use serde_json::{Value, json};
 
-use crate::layers::poster;
+use crate::layers::{full, poster};
 use crate::pages::{booklet, encrypted};
+use crate::photoshop_file::{LayerOf, Psd};
 use crate::publish::{asset, change, mark};
 use crate::sets::COLOURS;
 use crate::videos::{film, preset};
@@ -452,7 +453,8 @@ async fn what_comes_out_of_the_trash_is_marked_as_if_it_were_new() {
     let done = upload(&world, "book.pdf", &three(), pdf_options()).await;
     assert_eq!(parts(&world).await, ["catalog", "page:1", "page:2", "page:3"]);
     assert_eq!(marked(&world).await, Vec::<String>::new(), "{}", done.text());
-    assert_eq!(times_told(&done, "part-came-back"), 1, "{}", done.text());
+    // It had been marked in the trash, where nobody saw it.
+    assert_eq!(times_told(&done, "part-came-back-lost-marks"), 1, "{}", done.text());
     assert!(done.text().contains("JobInfo: book-3 was in the trash and came out of it"), "{}", done.text());
     // The set of the pages as well.
     withdraw(&world, "book-catalog", Way::Trashed).await;
@@ -484,9 +486,80 @@ async fn what_somebody_unmarked_does_not_come_back_through_the_trash() {
         let mut expected = vec!["book", "book-1", "book-2", "book-3", "book-catalog"];
         expected.retain(|name| !preserve || *name != "book-3");
         assert_eq!(marks, expected, "{log}");
+        // Its number was gone and is there again.
+        assert!(!preserve || log.contains("book.pdf has more or fewer pages or layers than before"), "{log}");
         let is_said =
             log.contains("book-3 was in the trash and came out of it, because it was made again. It is not marked");
         assert_eq!(is_said, preserve, "{log}");
+    }
+}
+
+/// A document is unmarked, and its pages are public by themselves: one that it loses and has again keeps its mark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_of_parts_stay_where_only_their_document_is_unmarked() {
+    let shorter = booklet(&["uno", "due"], &[]);
+    let longer = booklet(&["one", "two", "three", "four"], &[]);
+    let pages =
+        |more| with(json!({ "pdfOptions": { "process": "Rasterize", "resolution": 36, "pdfCatalog": false } }), more);
+    for is_withdrawn in [false, true] {
+        let world = World::new().await;
+        let again = async |bytes: &[u8]| upload(&world, "book.pdf", bytes, pages(keeps(true, true))).await;
+        again(&three()).await;
+        mark(&world, "book", PublishState::NotMarkedForPublish).await;
+        if is_withdrawn {
+            again(&shorter).await;
+            // Whoever withdraws all that is to be seen does not mean to publish what comes back.
+            for name in ["book-1", "book-2"] {
+                mark(&world, name, PublishState::NotMarkedForPublish).await;
+            }
+        } else {
+            assert_eq!(served(&world).await, ["book-1.tif", "book-2.tif", "book-3.tif"]);
+            again(&shorter).await;
+        }
+        let done = again(&longer).await;
+        let log = done.text();
+        let expected: &[&str] = if is_withdrawn { &[] } else { &["book-1.tif", "book-2.tif", "book-3.tif"] };
+        assert_eq!(served(&world).await, expected, "{log}");
+        assert_eq!(times_told(&done, "part-came-back-lost-marks"), usize::from(is_withdrawn), "{log}");
+        assert!(log.contains("book-4 is not marked for publishing, though the order calls it ready"), "{log}");
+    }
+}
+
+/// Layers that no program has numbered are not known by their places alone: a mark is not handed on to another picture.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawn_layer_stays_so_where_layers_move() {
+    let colors = [("Red", [200, 0, 0]), ("Green", [0, 200, 0]), ("Secret", [0, 0, 200])];
+    let file = |names: &[&str], with_numbers: bool| {
+        let layers = colors.iter().zip(7..).filter(|((name, _), _)| names.contains(name));
+        let layer = |((name, color), id): (&(&str, [u8; 3]), u32)| LayerOf {
+            id: with_numbers.then_some(id),
+            ..full(name, (id as i32, 0, 9, 9), *color)
+        };
+        Psd::rgb((32, 16), layers.map(layer).collect()).bytes()
+    };
+    let plain = || json!({ "photoshopOptions": { "process": "MaintainLayers" } });
+    for (before, after, way) in [
+        (false, false, None),
+        (true, false, None),
+        (false, true, None),
+        (false, false, Some(Way::Emptied)),
+        (false, false, Some(Way::Removed)),
+    ] {
+        let world = World::new().await;
+        let again = async |names: &[&str], with_numbers| {
+            let order = with(plain(), keeps(true, true));
+            upload(&world, "ad.psd", &file(names, with_numbers), order).await.text()
+        };
+        again(&["Red", "Green", "Secret"], before).await;
+        mark(&world, "ad_Secret", PublishState::NotMarkedForPublish).await;
+        assert_eq!(served(&world).await, ["ad.tif", "ad_Green.tif", "ad_Red.tif"]);
+        if let Some(way) = way {
+            withdraw(&world, "ad_Secret", way).await;
+        }
+        let log = again(&["Red", "Secret"], after).await;
+        assert_eq!(served(&world).await, ["ad.tif", "ad_Red.tif"], "{before} {after} {way:?}: {log}");
+        let log = again(&["Red", "Green", "Secret"], after).await;
+        assert_eq!(served(&world).await, ["ad.tif", "ad_Green.tif", "ad_Red.tif"], "{before} {after} {way:?}: {log}");
     }
 }
 
@@ -537,7 +610,8 @@ async fn what_is_made_in_the_place_of_what_somebody_unmarked_is_not_public() {
         }
         let made = if way == "replaced" { "book-2-1" } else { "book-2" };
         let again = async |more| upload(&world, "book.pdf", &three(), with(pages(), more)).await.text();
-        let said = format!("JobInfo: {made} is not marked for publishing everywhere that its document is");
+        let said =
+            format!("JobInfo: {made} is not marked for publishing everywhere that the asset is that it was made from");
         let log = again(keeps(true, true)).await;
         assert!(log.contains(&said), "{way}: {log}");
         let is_public = async |name: &str| served(&world).await.contains(&format!("{name}.tif"));

@@ -216,16 +216,12 @@ async fn what_is_not_there_cannot_be_controlled() {
     assert_eq!(stop, prepress::store::jobs::control::Stop::AlreadyDone, "a run whose retention is over");
 }
 
-/// Two days of seconds: none is without an account, and nobody waits while it is written.
-#[tokio::test]
-async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {
-    let world = World::in_zone("UTC", "2026-01-05T08:00:00Z").await;
-    // The views are in the zone of the server, once a daemon has said which one that is.
-    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
-    let job = world.submit(1, "each second", Plan::Cron("* * * * * ?")).await.job;
-    let few = world.submit(1, "hourly", HOURLY).await.job;
-    let services = Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap();
-    let caller = Caller {
+pub fn services(world: &World) -> Services {
+    Services::new(world.store(), world.clock.clone(), Settings::default()).unwrap()
+}
+
+pub fn administrator() -> Caller {
+    Caller {
         account: AccountId(1),
         email: "u1@example.com".to_owned(),
         is_ips_admin: true,
@@ -234,8 +230,46 @@ async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {
         client: None,
         peer: None,
         address: None,
-    };
-    let named = |name: &str| JobParam { company_handle: "c|1".to_owned(), job_handle: format!("j|1|{name}||") };
+    }
+}
+
+/// A job of the first company, by its handle.
+pub fn named(name: &str) -> JobParam {
+    JobParam { company_handle: "c|1".to_owned(), job_handle: format!("j|1|{name}||") }
+}
+
+/// What is over is refused, and stays; what may come back when the zone or the clock is another one goes, and says so.
+#[tokio::test]
+async fn what_has_ended_is_deleted_or_refused_and_nothing_between() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let (services, caller) = (services(&world), administrator());
+    let schedule = world.submit(1, "once", Plan::Cron("0 0 10 5 1 ? 2026")).await.job;
+    let at_once = world.submit(1, "at once", Plan::AtOnce).await.job;
+    let timed = world.submit(1, "timed", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    world.until_count(3, "instance WHERE state = 'Done'").await;
+    world.until_count(2, "job WHERE trigger_kind <> 'at_once' AND trigger_state = 'Complete'").await;
+    for (name, job) in [("at once", at_once), ("timed", timed)] {
+        let refused = services.delete_job(&caller, named(name)).await.unwrap_err().to_string();
+        assert!(refused.contains("there is nothing to delete"), "{refused}");
+        assert_eq!(world.count(&format!("job WHERE id = {job} AND deleted_at IS NULL")).await, 1);
+    }
+    services.delete_job(&caller, named("once")).await.unwrap();
+    assert_eq!(world.count(&format!("job WHERE id = {schedule} AND deleted_at IS NOT NULL")).await, 1);
+    services.delete_job(&caller, named("once")).await.unwrap_err();
+    daemon.shut_down().await;
+}
+
+/// Two days of seconds: none is without an account, and nobody waits while it is written.
+#[tokio::test]
+async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {
+    let world = World::in_zone("UTC", "2026-01-05T08:00:00Z").await;
+    // The views are in the zone of the server, once a daemon has said which one that is.
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let job = world.submit(1, "each second", Plan::Cron("* * * * * ?")).await.job;
+    let few = world.submit(1, "hourly", HOURLY).await.job;
+    let (services, caller) = (services(&world), administrator());
     for name in ["each second", "hourly"] {
         services.pause_job(&caller, named(name)).await.unwrap();
     }

@@ -9,6 +9,7 @@ use prepress::store::jobs::control::Control;
 use prepress::store::jobs::submit::SubmitError;
 use serde_json::json;
 
+use crate::control::{administrator, named, services};
 use crate::support::{Daemon, Plan, Scripted, World, at, company, policy, publish, stage, upload};
 
 fn firing(misfire: Misfire, overlap: Overlap) -> EnginePolicy {
@@ -366,6 +367,28 @@ async fn a_one_shot_that_waits_for_its_company_waits_through_restarts_and_pauses
     let none = Missed::Slots(Vec::new());
     assert_eq!(world.store().resume_job(paused, due, none, due, world.now()).await.unwrap(), Control::Done(()));
     world.until_count(1, &format!("instance WHERE state = 'Done' AND job_id = {paused}")).await;
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// What waited for its company before it was paused is none of what passes while it is.
+#[tokio::test]
+async fn what_waited_for_its_company_waits_through_a_pause() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, firing(Misfire::Skip, Overlap::Skip), Scripted::idle()).await;
+    let job = world.submit(1, "last", Plan::Cron("0 0 10 5 1 ? 2026")).await.job;
+    world.store().set_expiry(company(1), Some(at("2026-01-05T08:30:00Z"))).await.unwrap();
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    world.until_count(1, "job WHERE trigger_state = 'Blocked'").await;
+    daemon.shut_down().await;
+    world.sql("UPDATE company SET expires_at = NULL WHERE id = 1").await;
+    services(&world).pause_job(&administrator(), named("last")).await.unwrap();
+    world.clock.set(at("2026-01-05T11:00:00Z"));
+    let daemon = Daemon::start(&world, firing(Misfire::Skip, Overlap::Skip), Scripted::idle()).await;
+    services(&world).resume_job(&administrator(), named("last")).await.unwrap();
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    assert_eq!(world.slot_list(job).await, ["2026-01-05T09:00:00Z late slot-late"]);
+    assert_eq!(world.count("job WHERE held_fire_at IS NOT NULL").await, 0);
     daemon.shut_down().await;
     world.check().await;
 }

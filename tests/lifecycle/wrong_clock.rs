@@ -5,8 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use prepress::engine::Undelivered;
 use prepress::executors::Failure;
 use prepress::model::log::Message;
+use prepress::model::trigger::Misfire;
 use serde_json::json;
 
+use crate::control::{administrator, named, services};
 use crate::support::{Daemon, Plan, Scripted, Wire, World, at, policy, upload};
 
 const HOURLY: Plan<'static> = Plan::Cron("0 0 * * * ?");
@@ -92,6 +94,99 @@ async fn what_came_to_its_end_ahead_of_time_goes_on() {
         daemon.shut_down().await;
         world.check().await;
     }
+}
+
+/// To the last instant before the one that the clock had shown; also when what sets it right is killed after it has looked.
+#[tokio::test]
+async fn what_was_left_out_ahead_of_its_time_comes_in_its_time() {
+    let skipping = || {
+        let mut policy = policy();
+        policy.firing.misfire = Misfire::Skip;
+        policy
+    };
+    for is_killed in [false, true] {
+        let world = World::new().await;
+        let days = world.submit(1, "days", Plan::Cron("0 0 13 5-6 1 ? 2026")).await.job;
+        let daily = world.submit(1, "daily", Plan::Cron("0 0 13 * * ?")).await.job;
+        Daemon::start(&world, skipping(), Scripted::idle()).await.shut_down().await;
+        world.clock.set(at("2026-01-06T12:30:00Z"));
+        let daemon = Daemon::start(&world, skipping(), Scripted::idle()).await;
+        world.until_count(1, "job WHERE trigger_state = 'Complete'").await;
+        world.until_count(4, "slot WHERE reason = 'slot-skipped-misfire'").await;
+        daemon.shut_down().await;
+        world.clock.set(at("2026-01-05T08:05:00Z"));
+        if is_killed {
+            world.store().see_clock(world.now()).await.unwrap();
+        }
+        let daemon = Daemon::start(&world, skipping(), Scripted::idle()).await;
+        for now in ["2026-01-05T12:00:00Z", "2026-01-06T11:59:00Z", "2026-01-06T12:00:00Z"] {
+            world.clock.set(at(now));
+            world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
+            world.until_count(0, "instance WHERE state <> 'Done'").await;
+        }
+        for job in [days, daily] {
+            assert_eq!(world.slot_list(job).await, ["2026-01-05T12:00:00Z fired", "2026-01-06T12:00:00Z fired"]);
+        }
+        assert_eq!(world.count("system WHERE key = 'clock_set_back'").await, 0);
+        daemon.shut_down().await;
+        world.check().await;
+    }
+}
+
+#[tokio::test]
+async fn ranges_that_were_left_out_ahead_of_their_time_end_at_the_clock() {
+    let world = World::new().await;
+    let job = world.submit(1, "often", Plan::Cron("0/10 * * * * ?")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    world.clock.set(at("2026-01-05T20:05:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, "slot_range").await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    daemon.shut_down().await;
+    world.clock.set(at("2026-01-05T08:05:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let due = format!("slot_range WHERE last_at > {}", millis("2026-01-05T08:05:00Z"));
+    world.until_count(0, &due).await;
+    let range = "SELECT count, (last_at - first_at) / 10000 + 1 FROM slot_range";
+    assert_eq!(world.table(range).await, ["30 30"]);
+    world.clock.set(at("2026-01-05T19:04:50Z"));
+    world.until_count(0, &format!("job WHERE next_fire_at <= {}", world.now().timestamp_millis())).await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    for now in ["2026-01-05T19:05:00Z", "2026-01-05T19:05:10Z", "2026-01-05T19:05:20Z"] {
+        world.clock.set(at(now));
+        world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
+        world.until_count(0, "instance WHERE state <> 'Done'").await;
+        let fired = format!("slot WHERE job_id = {job} AND due_at = {} AND disposition = 'fired'", millis(now));
+        assert_eq!(world.count(&fired).await, 1, "{now}");
+    }
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// However a schedule came to its end ahead of time, and though an order that is over has had its name.
+#[tokio::test]
+async fn what_was_resumed_to_its_end_ahead_of_time_goes_on() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "days", Plan::Cron("0 0 13 5-9 1 ? 2026")).await.job;
+    services(&world).pause_job(&administrator(), named("days")).await.unwrap();
+    daemon.shut_down().await;
+    world.clock.set(at("2026-01-12T08:00:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    services(&world).resume_job(&administrator(), named("days")).await.unwrap();
+    world.until_count(1, &format!("job WHERE id = {job} AND trigger_state = 'Complete'")).await;
+    let once = world.submit(1, "days", Plan::At(world.now())).await.job;
+    world.until_count(1, &format!("instance WHERE job_id = {once} AND state = 'Done'")).await;
+    world.until_count(1, &format!("job WHERE id = {once} AND trigger_state = 'Complete'")).await;
+    daemon.shut_down().await;
+    world.clock.set(at("2026-01-05T08:05:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let next = format!("job WHERE id = {job} AND next_fire_at = {}", millis("2026-01-05T12:00:00Z"));
+    world.until_count(1, &next).await;
+    world.clock.set(at("2026-01-05T12:00:00Z"));
+    world.until_count(1, &format!("instance WHERE job_id = {job} AND state = 'Done'")).await;
+    daemon.shut_down().await;
+    world.check().await;
 }
 
 /// As clocks are all day.

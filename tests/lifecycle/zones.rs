@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use prepress::clock::Clock;
 use prepress::model::id::AccountId;
 
+use crate::control::{administrator, named, services};
 use crate::support::{Daemon, Plan, Scripted, World, at, policy};
 
 /// Moves the clock by whole hours through a span and gives the slots of a job at its end.
@@ -269,8 +270,8 @@ async fn a_name_that_was_taken_meanwhile_keeps_no_daemon_from_starting() {
     let in_new_york = at("2026-01-06T08:00:00Z").timestamp_millis();
     assert_eq!(world.count(&format!("job WHERE id = {second} AND next_fire_at = {in_new_york}")).await, 1);
     assert_eq!(world.slot_list(first).await.len(), 3, "what was left out stays told");
-    // Who deletes what has the name means this one as well: it never comes back.
-    world.store().delete_namesakes(second, AccountId(1), world.now()).await.unwrap();
+    // Who deletes what has the name, by whatever words, means this one as well: it never comes back.
+    world.store().delete_job(second, AccountId(1), world.now()).await.unwrap();
     for zone in [Tz::Europe__Berlin, Tz::America__New_York] {
         world.zone = zone;
         Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
@@ -317,6 +318,25 @@ async fn a_range_that_another_zone_has_in_part_keeps_nothing_from_coming() {
     }
     assert_eq!(world.count("slot_range WHERE reason = 'slot-skipped-zone'").await, 1);
     daemon.shut_down().await;
+}
+
+/// What passes of such a range while the job is paused is told as that, beside it.
+#[tokio::test]
+async fn a_range_of_a_pause_that_begins_as_one_of_a_zone_does_is_told_as_what_it_is() {
+    let mut world = World::in_zone("America/New_York", "2026-01-05T12:50:00Z").await;
+    let job = world.submit(1, "often", Plan::Cron("* 0-30 8,9 ? * MON-FRI")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    for zone in [Tz::America__Los_Angeles, Tz::America__Halifax] {
+        world.zone = zone;
+        Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    }
+    let (services, caller) = (services(&world), administrator());
+    services.pause_job(&caller, named("often")).await.unwrap();
+    world.clock.set(at("2026-01-05T13:50:00Z"));
+    services.resume_job(&caller, named("often")).await.unwrap();
+    let ranges = "SELECT reason, count FROM slot_range ORDER BY reason";
+    assert_eq!(world.table(ranges).await, ["slot-skipped-paused 1860", "slot-skipped-zone 3720"]);
+    assert_eq!(services.job_slots(&caller, job, 100).await.unwrap().len(), 2);
 }
 
 /// A job each second, of an hour that the zone has behind it.

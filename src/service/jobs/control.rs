@@ -265,7 +265,7 @@ impl Services {
     }
 
     /// Instants that passed while the job was paused are skipped, and written down as such; a one-shot that fell due
-    /// meanwhile runs now.
+    /// meanwhile runs now, and so does what came before the pause and waited for its company.
     async fn resume(&self, target: Target, said: &str) -> Result<Effect, Error> {
         let job = self.scheduled(&target, said).await?;
         let now = self.clock.now();
@@ -274,7 +274,7 @@ impl Services {
             let schedule = Schedule::parse(text)
                 .map_err(|error| Error::Internal(format!("the stored schedule \"{text}\" cannot be read: {error}")))?;
             let zone = self.store.zone();
-            if let Some(first) = next.filter(|at| *at <= now) {
+            if let Some(first) = next.filter(|at| *at <= now && job.held_fire_at != Some(*at)) {
                 let span = schedule.span(first, now, zone);
                 missed = if span.count > MOST_SINGLE {
                     Missed::Range(SlotRange {

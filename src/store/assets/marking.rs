@@ -27,6 +27,10 @@ pub enum Follows {
     All,
     /// Its asset is marked somewhere where it is not, because somebody had unmarked it, or the one in whose place it is.
     ButWithdrawn,
+    /// It was marked somewhere where its asset is not, and is no longer, because somebody had unmarked other parts there as well.
+    Unmarked,
+    /// It is new and marked nowhere, though the order calls it ready: its asset is not, and keeps its marks.
+    NotReady,
 }
 
 impl Marking {
@@ -75,7 +79,7 @@ impl Marking {
     }
 
     /// Marks what was made from `parent` under `key` and is a new asset: as that is, where its marks are kept, but not where somebody has
-    /// unmarked what was there before it.
+    /// unmarked what was there before it. A layer that is known by its place may be any of those that are gone.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
@@ -87,7 +91,8 @@ impl Marking {
         if keeps {
             sqlx::query(
                 "INSERT INTO publish_mark (asset_id, context_id, marked, withdrawn)
-                 SELECT $1, context_id, 0, 1 FROM withdrawn_part WHERE parent_id = $2 AND part = $3",
+                 SELECT DISTINCT $1, context_id, 0, 1 FROM withdrawn_part
+                 WHERE parent_id = $2 AND (part = $3 OR $3 GLOB 'layer:#*' AND part GLOB 'layer:*')",
             )
             .bind(part.0)
             .bind(parent.0)
@@ -103,13 +108,16 @@ impl Marking {
             .await
             .map_err(StoreError::doing("hand on who was unmarked"))?;
         if keeps {
-            return mark_as(tx, part, parent).await;
+            let follows = mark_as(tx, part, parent).await?;
+            let is_said = follows != Follows::All || self.ready != Some(true) || is_marked(tx, part).await?;
+            return Ok(if is_said { follows } else { Follows::NotReady });
         }
         set_marks(tx, company, &[part], &self.of_new(), true).await.map(|()| Follows::All)
     }
 
     /// Marks a part that comes out of the trash because it is made again: by the order, which has [marked it](Self::mark_known), or,
-    /// where marks are kept, as its asset, but not where somebody has unmarked the part itself.
+    /// where marks are kept, as it was, and as its asset, but not where somebody has unmarked the part itself; nor where somebody has
+    /// unmarked the asset and what else was made of it, and may not have seen what lay in the trash.
     pub(super) async fn mark_returned(
         self,
         tx: &mut Transaction,
@@ -120,16 +128,22 @@ impl Marking {
         if !self.keeps(tx, company).await? {
             return Ok(Follows::All);
         }
-        sqlx::query(
+        let unmarked = sqlx::query(
             "UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1
-             AND context_id NOT IN (SELECT context_id FROM publish_mark WHERE asset_id = $2 AND marked = 1)",
+             AND context_id NOT IN (SELECT context_id FROM publish_mark WHERE asset_id = $2 AND marked = 1)
+             AND context_id IN (SELECT m.context_id FROM asset other INDEXED BY asset_by_part
+                                CROSS JOIN publish_mark m ON m.asset_id = other.id AND m.withdrawn
+                                WHERE other.parent_id = $2 AND other.part IS NOT NULL AND other.id <> $1
+                                UNION SELECT context_id FROM withdrawn_part WHERE parent_id = $2)",
         )
         .bind(part.0)
         .bind(parent.0)
         .execute(&mut *tx)
         .await
-        .map_err(StoreError::doing("unmark a part where its asset is not marked"))?;
-        mark_as(tx, part, parent).await
+        .map_err(StoreError::doing("unmark a part where its asset is not marked"))?
+        .rows_affected();
+        let follows = mark_as(tx, part, parent).await?;
+        Ok(if unmarked > 0 { Follows::Unmarked } else { follows })
     }
 }
 
@@ -217,6 +231,14 @@ async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result
     .await
     .map_err(StoreError::doing("look whether a part was unmarked"))?;
     Ok(if is_withdrawn { Follows::ButWithdrawn } else { Follows::All })
+}
+
+async fn is_marked(tx: &mut Transaction, asset: AssetId) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM publish_mark WHERE asset_id = $1 AND marked = 1)")
+        .bind(asset.0)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("look whether an asset is marked"))
 }
 
 /// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.

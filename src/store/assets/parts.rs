@@ -3,6 +3,8 @@
 //! A part is known by its parent and its key, never by its name. So a job that runs again replaces what it made before,
 //! under the same number and the name that users may have given it since.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -38,6 +40,15 @@ pub struct Part {
     pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
+}
+
+/// A layer that was made of a Photoshop file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownLayer {
+    pub key: String,
+    /// What was known of it then.
+    pub facts: Option<LayerFacts>,
+    pub in_trash: bool,
 }
 
 /// The part that a parent has under a key.
@@ -95,6 +106,66 @@ impl Store {
             Ok((making.crop, facts.layer.map(|layer| *layer)))
         };
         row.map(before).transpose()
+    }
+
+    /// All layers that were made of `parent`, in the order in which they were, also those in the trash.
+    pub async fn known_layers(&self, company: CompanyId, parent: AssetId) -> Result<Vec<KnownLayer>, StoreError> {
+        sqlx::query(
+            "SELECT part, info, trash_state FROM asset INDEXED BY asset_by_part
+             WHERE company_id = $1 AND parent_id = $2 AND part >= 'layer:' AND part < 'layer;'
+               AND trash_state <> 'InEmptiedTrash' ORDER BY id",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for layers of a file"))?
+        .iter()
+        .map(|row| {
+            Ok(KnownLayer {
+                key: get(row, "part")?,
+                facts: json_of::<PictureFacts>(row, "info")?.layer.map(|layer| *layer),
+                in_trash: constant::<TrashState>(row, "trash_state")? == TrashState::InTrash,
+            })
+        })
+        .collect()
+    }
+
+    /// Under which keys that begin with `prefix` parts of `parent` are there, outside of the trash, in their order; none if nobody has
+    /// unmarked one of them, or one that was there.
+    pub async fn places_of_withdrawn(
+        &self,
+        company: CompanyId,
+        parent: AssetId,
+        prefix: &str,
+    ) -> Result<Option<BTreeSet<String>>, StoreError> {
+        let doing = "look for parts that were unmarked";
+        let mut reader = self.reader().await?;
+        let is_withdrawn: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM asset a INDEXED BY asset_by_part CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
+                            WHERE a.company_id = $1 AND a.parent_id = $2 AND substr(a.part, 1, length($3)) = $3)
+                 OR EXISTS (SELECT 1 FROM withdrawn_part WHERE parent_id = $2 AND substr(part, 1, length($3)) = $3)",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .bind(prefix)
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(StoreError::doing(doing))?;
+        if !is_withdrawn {
+            return Ok(None);
+        }
+        let keys: Vec<String> = sqlx::query_scalar(
+            "SELECT part FROM asset INDEXED BY asset_by_part
+             WHERE company_id = $1 AND parent_id = $2 AND substr(part, 1, length($3)) = $3 AND trash_state = 'NotInTrash'",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .bind(prefix)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(StoreError::doing(doing))?;
+        Ok(Some(keys.into_iter().collect()))
     }
 
     /// Whether anything that was made of `parent` is there, outside of the trash.

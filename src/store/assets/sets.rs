@@ -292,10 +292,11 @@ async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<Option
         return Ok(Some(set.marking.mark_returned(tx, set.company, held.id, origin.parent).await?));
     }
     // With an order that calls it ready it is marked already, or as it was.
-    if set.marking.ready != Some(true) {
-        marking::unmark(tx, &[held.id]).await?;
-    }
-    Ok(Some(Follows::All))
+    let unmarked = match set.marking.ready {
+        Some(true) => 0,
+        _ => marking::unmark(tx, &[held.id]).await?,
+    };
+    Ok(Some(if unmarked > 0 { Follows::Unmarked } else { Follows::All }))
 }
 
 /// Marks a set that was not there.

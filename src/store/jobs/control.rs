@@ -113,13 +113,14 @@ impl Store {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
                 let changed = sqlx::query(
-                    "UPDATE job SET trigger_state = $2, next_fire_at = $3
+                    "UPDATE job SET trigger_state = $2, next_fire_at = $3, last_fire_at = coalesce($5, last_fire_at)
                      WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL AND next_fire_at IS $4",
                 )
                 .bind(job.0)
                 .bind(if next_fire_at.is_some() { "Normal" } else { "Complete" })
                 .bind(next_fire_at.map(|at| at.timestamp_millis()))
                 .bind(was_due.map(|at| at.timestamp_millis()))
+                .bind(missed.last().map(|at| at.timestamp_millis()))
                 .execute(&mut *tx)
                 .await
                 .map_err(StoreError::doing("resume a job"))?
@@ -129,7 +130,7 @@ impl Store {
                 }
                 match missed {
                     Missed::Slots(slots) => {
-                        let slots = undecided(tx, job, slots, now).await?;
+                        let slots = undecided(tx, job, slots).await?;
                         insert_slots(tx, job, None, &slots, &[], now).await?;
                     }
                     Missed::Range(range) => insert_range(tx, job, &range, now).await?,
@@ -189,7 +190,8 @@ impl Store {
     }
 
     /// Removes a job: it fires no more, and its runs that are not done are stopped, as by [`Store::stop_namesakes`]. Its logs
-    /// stay. Of one that is over there is nothing to remove.
+    /// stay. Of one that is over there is nothing to remove, but of a schedule, which may go on in another zone or when the clock is set
+    /// right; with it go all of its name that have come to their ends, for the same reason.
     pub async fn delete_job(
         &self,
         job: JobId,
@@ -226,7 +228,7 @@ impl Store {
                 let removed = sqlx::query(concat!(
                     removal!(),
                     " WHERE id = $1 AND deleted_at IS NULL
-                        AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete'
+                        AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete' OR trigger_kind = 'exec_schedule'
                              OR EXISTS (SELECT 1 FROM instance i INDEXED BY instance_open WHERE i.job_id = job.id AND i.state <> 'Done'))"
                 ))
                 .bind(job.0)
@@ -235,11 +237,9 @@ impl Store {
                 .await
                 .map_err(StoreError::doing("delete a job"))?
                 .rows_affected();
-                if reach == Reach::Name {
-                    delete_ended(tx, job, now).await?;
-                }
+                let ended = delete_ended(tx, job, reach, now).await?;
                 let stopped = order.begin(tx, now, zone).await?;
-                if removed > 0 || !stopped.runs.is_empty() {
+                if removed + ended > 0 || !stopped.runs.is_empty() {
                     Ok(Control::Done(stopped))
                 } else {
                     not_now(tx, job).await
@@ -300,20 +300,21 @@ enum Reach {
     Name,
 }
 
-/// Schedules of the name that have come to their ends do not come back either, as they may in another zone.
-async fn delete_ended(tx: &mut Transaction, job: JobId, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// Schedules of the name that have come to their ends do not come back either, as they may in another zone. How many they were.
+async fn delete_ended(tx: &mut Transaction, job: JobId, reach: Reach, now: DateTime<Utc>) -> Result<u64, StoreError> {
     sqlx::query(
         "UPDATE job SET deleted_at = $2
          WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
                       ON ended.company_id = named.company_id AND ended.name = named.name
-                      WHERE named.id = $1 AND ended.trigger_kind = 'exec_schedule'
+                      WHERE named.id = $1 AND ($3 OR named.trigger_kind = 'exec_schedule') AND ended.trigger_kind = 'exec_schedule'
                         AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL)",
     )
     .bind(job.0)
     .bind(now.timestamp_millis())
+    .bind(reach == Reach::Name)
     .execute(tx)
     .await
-    .map(|_| ())
+    .map(|done| done.rows_affected())
     .map_err(StoreError::doing("delete ended schedules of a name"))
 }
 

@@ -75,6 +75,8 @@ pub struct ScheduledJob {
     pub trigger_state: TriggerState,
     pub next_fire_at: Option<DateTime<Utc>>,
     pub last_fire_at: Option<DateTime<Utc>>,
+    /// The fire time that came while its company had expired, and waits for that to be open again.
+    pub held_fire_at: Option<DateTime<Utc>>,
     /// A run of it is not done.
     pub busy: bool,
 }
@@ -209,7 +211,7 @@ const SCHEDULED: &str = "j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AN
 
 const SCHEDULED_JOB: &str = "
     SELECT j.id, j.company_id, c.name AS company_name, c.expires_at, j.name, j.spec, a.email, s.email AS submitter_email,
-           j.locale, j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
+           j.locale, j.description, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at, j.held_fire_at,
            EXISTS (SELECT 1 FROM instance i INDEXED BY instance_open WHERE i.job_id = j.id AND i.state <> 'Done') AS busy
     FROM job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
     WHERE c.id = j.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND ";
@@ -623,6 +625,7 @@ fn read_scheduled(row: &SqliteRow) -> Result<ScheduledJob, StoreError> {
         trigger_state: rows::constant(row, "trigger_state")?,
         next_fire_at: rows::optional_instant(row, "next_fire_at")?,
         last_fire_at: rows::optional_instant(row, "last_fire_at")?,
+        held_fire_at: rows::optional_instant(row, "held_fire_at")?,
         busy: rows::get(row, "busy")?,
     })
 }

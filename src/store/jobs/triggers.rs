@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteRow;
 
@@ -101,7 +101,7 @@ impl Store {
                     if let Some(range) = &firing.range {
                         insert_range(tx, job.id, range, now).await?;
                     }
-                    let slots = undecided(tx, job.id, firing.slots, now).await?;
+                    let slots = undecided(tx, job.id, firing.slots).await?;
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
@@ -180,7 +180,7 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     let range = firing.range.as_ref().map(|range| range.last);
     let last = firing.slots.last().map(|slot| slot.due_at).or(range).unwrap_or(job.due_at);
     let moved = sqlx::query(
-        "UPDATE job SET next_fire_at = $3, last_fire_at = $4, trigger_state = $5
+        "UPDATE job SET next_fire_at = $3, last_fire_at = $4, trigger_state = $5, held_fire_at = NULL
          WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL",
     )
     .bind(job.id.0)
@@ -195,30 +195,20 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
-/// What was decided so far in the future was decided while the clock was ahead. An instant that ran has run all the same; one that
-/// did not would be missed without a word. A clock that is set right by a little, as they are all day, is no matter.
-const AHEAD: TimeDelta = TimeDelta::hours(1);
-
 /// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again. What
 /// another zone has left out is told ahead of its time, and comes all the same if the zone is set right by then.
-pub(super) async fn undecided(
-    tx: &mut Transaction,
-    job: JobId,
-    mut slots: Vec<Slot>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Slot>, StoreError> {
+pub(super) async fn undecided(tx: &mut Transaction, job: JobId, mut slots: Vec<Slot>) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
     let decided: Vec<i64> = sqlx::query_scalar(
         "SELECT w.value FROM json_each($2) w
          WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
-                       AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late')) AND s.reason IS NOT 'slot-skipped-zone')
+                       AND s.reason IS NOT 'slot-skipped-zone')
             OR EXISTS (SELECT 1 FROM slot_range r
-                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value AND r.decided_at <= $3
+                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value
                          AND r.reason <> 'slot-skipped-zone')",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
-    .bind((now + AHEAD).timestamp_millis())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for slots"))?;
@@ -295,8 +285,7 @@ impl QueuedRun {
     }
 }
 
-/// Writes down what became of each instant. One that is written already keeps its first fate, unless that is of a time to come
-/// and it did not run.
+/// Writes down what became of each instant. One that is written already keeps its first fate, unless that was another zone's.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
@@ -330,17 +319,17 @@ pub(super) async fn insert_slots(
          FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
          SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
              instance_id = excluded.instance_id, decided_at = excluded.decided_at
-         WHERE slot.reason = 'slot-skipped-zone' OR slot.decided_at > $2 AND slot.disposition NOT IN ('fired', 'late')",
+         WHERE slot.reason = 'slot-skipped-zone'",
     )
     .bind(Value::from(rows).to_string())
-    .bind((now + AHEAD).timestamp_millis())
     .execute(tx)
     .await
     .map(|_| ())
     .map_err(StoreError::doing("write slots"))
 }
 
-/// Writes down what became of very many instants in a row. Of two ranges that begin alike the longer one has the other in it.
+/// Writes down what became of very many instants in a row. Of two ranges that begin alike for one reason the longer one has the other
+/// in it.
 pub(super) async fn insert_range(
     tx: &mut Transaction,
     job: JobId,
@@ -458,7 +447,7 @@ impl Store {
 }
 
 /// Whether the trigger has the fire time now. One that had come to its end is a waiting order again, of which a company has one of a name:
-/// the newest.
+/// the newest. Who has deleted that one wants nothing of the name to fire.
 pub(super) async fn reschedule(
     tx: &mut Transaction,
     Reschedule { job, from, to }: Reschedule,
@@ -473,7 +462,7 @@ pub(super) async fn reschedule(
                 AND NOT EXISTS (
                 SELECT 1 FROM job newer INDEXED BY job_by_name
                 WHERE newer.company_id = job.company_id AND newer.name = job.name AND newer.id > job.id
-                  AND newer.trigger_kind <> 'at_once' AND newer.deleted_at IS NULL))",
+                  AND newer.trigger_kind = 'exec_schedule'))",
     )
     .bind(job.0)
     .bind(from.map(|at| at.timestamp_millis()))

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -326,14 +326,37 @@ fn blobs(path: PathBuf) -> Verdict {
     if !matches!(of_all, Good(_)) {
         return of_all;
     }
-    let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+    let looked = look_at_each(&[(path.clone(), rights)], |(path, rights)| closed(path, *rights)).pop();
+    match looked.unwrap_or(Ok(None)) {
+        Ok(None) => of_all,
+        Ok(Some(why)) => {
+            let hint = format!("chown -R --reference={0} {0}", path.display());
+            Bad(format!("{why}; no file can be stored there"), format!("give it to whom its neighbours belong: {hint}"))
+        }
+        Err(error) => Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned()),
+    }
+}
+
+/// Why one of the folders cannot be written to by the daemon: root may write to all, and restores them as its own.
+fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
     let has_digits =
         |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
-    let folders = entries.filter(|entry| has_digits(&entry.file_name())).map(|entry| entry.path());
-    let closed = folders.filter_map(|folder| access(&folder, rights).err().map(|error| (folder, error))).next();
-    closed.map_or(of_all, |(folder, error)| {
-        Bad(format!("{} cannot be used: {error}; no file can be stored there", folder.display()), RIGHTS.to_owned())
-    })
+    let owner = fs::metadata(path)?.uid();
+    for entry in fs::read_dir(path)?.flatten().filter(|entry| has_digits(&entry.file_name())) {
+        let folder = entry.path();
+        if let Err(error) = access(&folder, rights) {
+            return Ok(Some(format!("{} cannot be used: {error}", folder.display())));
+        }
+        let found = entry.metadata()?.uid();
+        if found != owner {
+            return Ok(Some(format!(
+                "{} belongs to the user {found}, and {} to {owner}",
+                folder.display(),
+                path.display()
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// What a folder on a disk that does not answer is said to be.

@@ -212,7 +212,8 @@ impl State {
 
     /// One of the site with most connections by which nobody has logged in, and there of the network with most, first one that has only
     /// just come; in the reserve any that is not an administrator's. Or one of a user who has more than a share, from wherever: one
-    /// could keep all others out. It goes if those remain no fewer than the newcomer's site has by which nobody has logged in.
+    /// could keep all others out. It goes if those remain no fewer than the newcomer's site has by which nobody has logged in. Else, of
+    /// neighbours in the newcomer's site, one of the network that has most goes by the same rule.
     fn of_the_greediest(&self, kind: usize, network: Option<Network>, most: usize) -> Option<u64> {
         let mut users: HashMap<AccountId, usize> = HashMap::new();
         let (mut sites, mut networks) = (HashMap::new(), HashMap::new());
@@ -226,22 +227,22 @@ impl State {
             }
         }
         let of = |counts: &HashMap<Option<Network>, usize>, place| counts.get(&place).copied().unwrap_or_default();
-        let counted = self.members.iter().filter(|(_, member)| member.kind() == kind).filter_map(|(id, member)| {
+        let may_all = self.members.iter().filter(|(_, member)| member.kind() == kind);
+        let counted = may_all.clone().filter_map(|(id, member)| {
             let user = member.visit.user();
             let count = match user {
                 Some(user) => users.get(&user).copied().unwrap_or_default(),
                 None => of(&sites, site(member.network)),
             };
             let may_go = user.is_none() || !member.visit.is_reserved() && count > most / SHARES;
-            let of_network = of(&networks, member.network);
-            may_go.then_some((count, user.is_none(), of_network, member.is_idle(), Reverse(*id)))
+            may_go.then_some((count, user.is_none(), of(&networks, member.network), member.is_idle(), Reverse(*id)))
         });
-        let (count, is_stranger, of_network, _, Reverse(id)) = counted.max()?;
-        // Of neighbours neither has more than the other by their site, but perhaps by their networks.
-        let is_neighbour =
-            is_stranger && self.members.get(&id).is_some_and(|member| site(member.network) == site(network));
-        let remains = count > of(&sites, site(network)) + 1 || is_neighbour && of_network > of(&networks, network) + 1;
-        remains.then_some(id)
+        let greediest = counted.max().filter(|(count, ..)| *count > of(&sites, site(network)) + 1);
+        let neighbours = may_all
+            .filter(|(_, member)| member.visit.user().is_none() && site(member.network) == site(network))
+            .map(|(id, member)| (of(&networks, member.network), member.is_idle(), Reverse(*id)));
+        let greediest_neighbour = || neighbours.max().filter(|(count, ..)| *count > of(&networks, network) + 1);
+        greediest.map(|(.., Reverse(id))| id).or_else(|| greediest_neighbour().map(|(.., Reverse(id))| id))
     }
 }
 
@@ -666,6 +667,20 @@ mod tests {
         // Among its own networks each counts for itself.
         let next = party.comes_from(&address(9), 20).unwrap();
         assert!(next.visit().is_reserved() && others.iter().all(|other| !other.is_closed()));
+    }
+
+    /// Who has fewest of a site is let in, whatever other site has most.
+    #[test]
+    fn a_neighbour_is_not_kept_out_because_another_site_has_as_many() {
+        let of = |site: u64, at: u64| format!("2001:db8:{site}:{at}::1");
+        let (near, far) = (vec![of(1, 1); 4], vec![of(2, 1); 4]);
+        let mixed = [of(2, 1), of(2, 1), of(2, 1), of(2, 1), of(1, 1), of(1, 1), of(1, 1), of(3, 1)];
+        for taken in [[near.clone(), far.clone()].concat(), [far, near].concat(), mixed.to_vec()] {
+            let party = Party::of(8);
+            let taken: Vec<_> = (0..).zip(&taken).map(|(at, from)| party.comes_from(from, at).unwrap()).collect();
+            let _requests: Vec<Request> = taken.iter().map(Place::begin).collect();
+            assert!(!party.comes_from(&of(1, 2), 20).unwrap().visit().is_reserved());
+        }
     }
 
     /// Whoever has not logged in has no place of a user who keeps to a share, however many of them come from one site, as by a proxy.

@@ -6,6 +6,7 @@ mod client;
 mod orders;
 mod show;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::serve::{self, Signals};
 use super::watch::{self, Bar};
 use crate::clock::{self, SystemClock};
 use crate::config::{Config, Overrides};
+use crate::daemon::lock::DataLock;
 use crate::daemon::{Daemon, StartError};
 use crate::media::sample;
 use crate::model::asset::TrashState;
@@ -46,7 +48,7 @@ pub struct DemoArgs {
     /// Take the pictures of this folder instead of a sample catalogue
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// Remove all that is in the folder first, if an earlier demo made it
+    /// Remove all that is in the data folder first (./prepress-demo, or that of --data), if an earlier demo made it
     #[arg(long)]
     clear: bool,
     /// End when the job is done instead of going on serving
@@ -67,8 +69,8 @@ pub async fn run(args: DemoArgs, place: &PlaceArgs, screen: &Screen) -> Result<E
         screen.line("Drawing a sample catalogue …")?;
     }
     let filling = tokio::task::spawn_blocking({
-        let (ingest, from, size) = (ingest(&config), args.from.clone(), args.size);
-        move || fill(&ingest, from.as_deref(), size)
+        let (config, from, size) = (config.clone(), args.from.clone(), args.size);
+        move || fill(&config, from.as_deref(), size)
     });
     let pictures = tokio::select! {
         pictures = filling => pictures.map_err(|error| Failure::new(error.to_string()))??,
@@ -94,7 +96,7 @@ async fn show_work(
     daemon: &Daemon,
     config: &Config,
     args: &DemoArgs,
-    pictures: usize,
+    pictures: Filled,
     screen: &Screen,
 ) -> Result<Vec<Run>, Failure> {
     serve::announce_place(daemon, config.data(), None)?;
@@ -103,7 +105,7 @@ async fn show_work(
     let handle = client.submit(CompanyId(1), JOB, &orders::upload(&presets)).await?;
     screen.facts([
         ("daemon", format!("http://{}, data in {}", daemon.address(), config.data().display())),
-        ("pictures", format!("{pictures} files in {}", ingest(config).display())),
+        ("pictures", format!("{pictures} in {}", ingest(config).display())),
         ("submitted", format!("by SOAP as {EMAIL}; the answer's job handle is {}", screen.paint(Paint::Bold, handle))),
     ])?;
     watch(daemon).await?;
@@ -151,34 +153,94 @@ fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure>
     let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let overrides = Overrides { data: Some(data.clone()), listen: Some(listen) };
     let config = Config::load(place.config.as_deref(), overrides)?;
-    let mark = data.join(MARK);
-    let is_empty = std::fs::read_dir(&data).map_or(true, |mut entries| entries.next().is_none());
-    if !is_empty {
-        let shown = data.display();
-        if !mark.exists() {
-            return Err(Failure::new(format!("{shown} is not empty, and no demo made it"))
-                .hint("name another folder with --data; the demo begins with an empty one"));
-        }
-        let _lock = crate::daemon::lock::DataLock::acquire(&data).map_err(StartError::from)?;
-        if !args.clear {
-            return Err(Failure::new(format!("{shown} holds an earlier demo, and what was put there since"))
-                .hint("remove all of it with --clear, or name another folder with --data"));
-        }
-        std::fs::remove_dir_all(&data).map_err(|e| Failure::new(format!("cannot clear {shown}: {e}")))?;
+    if !is_empty(&data) {
+        clear(&data, args, place)?;
     }
-    let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(&mark, MADE_BY));
+    // Those of a configuration may be anywhere, and somebody's.
+    for root in [config.ingest_root(), config.publish_root(), config.export_root()] {
+        if !is_empty(&root) {
+            return Err(Failure::new(format!("{} is not empty, and not the demo's", root.display())).hint(
+                "a demo puts its files there: run it without --config and PREPRESS_CONFIG, or with other folders",
+            ));
+        }
+    }
+    let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(data.join(MARK), MADE_BY));
     made.map_err(|e| Failure::new(format!("cannot make {}: {e}", data.display())))?;
     Ok(Arc::new(config))
 }
 
-/// Puts the pictures where the company's upload jobs read, and counts them.
-fn fill(ingest: &Path, from: Option<&Path>, size: u32) -> Result<usize, Failure> {
-    std::fs::create_dir_all(ingest).map_err(|e| Failure::new(format!("cannot make {}: {e}", ingest.display())))?;
-    match from {
-        None => Ok(sample::write_catalogue(ingest, size)?.len() + usize::from(film(ingest))),
-        Some(from) => copy_tree(from, ingest)
-            .map_err(|e| Failure::new(format!("cannot copy {} to {}: {e}", from.display(), ingest.display()))),
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
+
+/// Removes what an earlier demo left in its folder, if it is told to and nothing else is meant.
+fn clear(data: &Path, args: &DemoArgs, place: &PlaceArgs) -> Result<(), Failure> {
+    let shown = data.display();
+    let mark = data.join(MARK);
+    if std::fs::read(&mark).ok().as_deref() != Some(MADE_BY.as_bytes()) {
+        return Err(Failure::new(format!("{shown} is not empty, and no demo made it"))
+            .hint("name another folder with --data; the demo begins with an empty one"));
     }
+    let _lock = DataLock::acquire(data).map_err(StartError::from)?;
+    if !args.clear {
+        return Err(Failure::new(format!("{shown} holds an earlier demo, and what was put there since"))
+            .hint("remove all of it with --clear, or name another folder with --data"));
+    }
+    let cannot = |error: std::io::Error| Failure::new(format!("cannot clear {shown}: {error}"));
+    let folder = data.canonicalize().map_err(cannot)?;
+    for needed in [args.from.as_deref(), place.config.as_deref()].into_iter().flatten() {
+        if needed.canonicalize().map_err(cannot)?.starts_with(&folder) {
+            return Err(Failure::new(format!("{} lies in {shown}, and would be removed with it", needed.display()))
+                .hint("move it elsewhere first"));
+        }
+    }
+    // The folder itself stays, which may be a link or a mount; the mark goes last, so that what failed can be tried again.
+    for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let is_folder = entry.file_type().map_err(cannot)?.is_dir();
+        match is_folder {
+            true => std::fs::remove_dir_all(entry.path()).map_err(cannot)?,
+            false if entry.file_name() == MARK => {}
+            false => std::fs::remove_file(entry.path()).map_err(cannot)?,
+        }
+    }
+    std::fs::remove_file(mark).map_err(cannot)
+}
+
+/// What was put where the company's upload jobs read.
+#[derive(Debug, Default, Clone, Copy)]
+struct Filled {
+    files: usize,
+    /// Links and special files, which stay behind.
+    left: usize,
+}
+
+impl fmt::Display for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files", self.files)?;
+        match self.left {
+            0 => Ok(()),
+            left => write!(f, " ({left} links and special files stay behind)"),
+        }
+    }
+}
+
+/// Puts the pictures where the company's upload jobs read.
+fn fill(config: &Config, from: Option<&Path>, size: u32) -> Result<Filled, Failure> {
+    let ingest = ingest(config);
+    let cannot = |error: std::io::Error| Failure::new(format!("cannot make {}: {error}", ingest.display()));
+    std::fs::create_dir_all(&ingest).map_err(cannot)?;
+    let Some(from) = from else {
+        let files = sample::write_catalogue(&ingest, size)?.len() + usize::from(film(&ingest));
+        return Ok(Filled { files, left: 0 });
+    };
+    // What is copied may hold the folders that the demo writes to, which are no pictures of it.
+    let own = [config.data(), &config.ingest_root(), &ingest].map(Path::canonicalize);
+    let own: Vec<PathBuf> = own.into_iter().collect::<Result<_, _>>().map_err(cannot)?;
+    let mut filled = Filled::default();
+    copy_tree(from, &ingest, &own, &mut filled)
+        .map_err(|e| Failure::new(format!("cannot copy {} to {}: {e}", from.display(), ingest.display())))?;
+    Ok(filled)
 }
 
 /// Makes a film of the frames of the spin, where ffmpeg is installed.
@@ -193,21 +255,24 @@ fn film(catalogue: &Path) -> bool {
     made.is_ok_and(|made| made.status.success())
 }
 
-/// Copies files and folders; links and special files stay behind.
-fn copy_tree(from: &Path, to: &Path) -> std::io::Result<usize> {
-    let mut copied = 0;
+/// Copies files and folders, but not those of the demo.
+fn copy_tree(from: &Path, to: &Path, own: &[PathBuf], filled: &mut Filled) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
         if kind.is_dir() {
-            std::fs::create_dir_all(&target)?;
-            copied += copy_tree(&entry.path(), &target)?;
+            if !own.contains(&entry.path().canonicalize()?) {
+                std::fs::create_dir_all(&target)?;
+                copy_tree(&entry.path(), &target, own, filled)?;
+            }
         } else if kind.is_file() {
             std::fs::copy(entry.path(), &target)?;
-            copied += 1;
+            filled.files += 1;
+        } else {
+            filled.left += 1;
         }
     }
-    Ok(copied)
+    Ok(())
 }
 
 /// The company, and a user with a password.
