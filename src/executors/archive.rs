@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::filing::{self, Fate, Filing, Incoming};
-use super::pictures::{self, Unmade};
+use super::pictures::{self, Unmade, Warning};
 use super::process::{self, Subject};
 use super::{Bytes, Context, Failure, Item, Settings, Workshop, reason};
 use crate::assets::blobs::Blob;
@@ -48,6 +48,14 @@ pub fn may_be_unpacked(options: &ProcessingOptions, name: &FileName) -> bool {
     is_asked(options) && EXTENSIONS.contains(&name.extension.as_str())
 }
 
+/// By its name; `.gz` is for single files as well.
+fn is_called_archive(name: &FileName) -> bool {
+    match name.extension.as_str() {
+        "gz" => name.stem.to_ascii_lowercase().ends_with(".tar"),
+        extension => EXTENSIONS.contains(&extension),
+    }
+}
+
 /// Finds out what a stored file is: an archive to be unpacked, or a master. Blocks.
 pub fn examine(
     workshop: &Workshop,
@@ -63,7 +71,13 @@ pub fn examine(
             return Ok(Fate::Archive(Archive { blob: subject.blob.clone(), kind }));
         }
     }
-    process::examine(workshop, subject, processing, stop).map(|ready| Fate::Ready(Box::new(ready)))
+    let is_unlike = is_asked(&processing.options) && is_called_archive(subject.name);
+    let mut ready = process::examine(workshop, subject, processing, stop)?;
+    let is_said = ready.warnings.iter().any(|warning| matches!(warning, Warning::ContentDiffers { .. }));
+    if is_unlike && !is_said {
+        ready.warnings.push(Warning::NotUnpacked);
+    }
+    Ok(Fate::Ready(Box::new(ready)))
 }
 
 fn limits(settings: &Settings) -> Limits {

@@ -253,6 +253,8 @@ pub enum Warning {
         format: Format,
     },
     Remark(Message),
+    /// Archives are to be unpacked, and it is called one, but is none that can be read.
+    NotUnpacked,
     /// It says that it has more pages than can be found.
     PagesMissing(PageCount),
     /// It is kept without anything made of it.
@@ -274,6 +276,7 @@ impl Warning {
                 .with("extension", extension.clone())
                 .with("type", format.name()),
             Self::Remark(why) => Message::new("upload-warning").with("file", file).with("reason", why.clone()),
+            Self::NotUnpacked => Message::new("archive-not-unpacked").with("file", file),
             Self::PagesMissing(count) => pages::missing(&file, *count),
             Self::NoPicture(why) => Message::new("no-picture").with("file", file).with("reason", why.clone()),
             Self::NoEffect { option, why } => Message::new("option-no-effect-here")

@@ -425,7 +425,7 @@ pub(super) fn zip(head: &Head<'_>) -> bool {
 }
 
 pub(super) fn tar(head: &Head<'_>) -> bool {
-    head.at(257, b"ustar")
+    head.at(257, b"ustar") || head.bytes.first_chunk().is_some_and(super::archive::is_tar_header)
 }
 
 pub(super) fn icc_profile(head: &Head<'_>) -> bool {

@@ -147,6 +147,7 @@ codes! {
     MOVED_TO_FOLDER = "moved-to-folder";
     REPLACED_OF_SAME_JOB = "replaced-of-same-job";
     CONTENT_DIFFERS = "content-differs";
+    ARCHIVE_NOT_UNPACKED = "archive-not-unpacked";
     ARCHIVE_UNPACKED = "archive-unpacked";
     ARCHIVE_NAMES = "archive-names";
     ARCHIVE_CUT_OFF = "archive-cut-off";

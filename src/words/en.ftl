@@ -581,6 +581,8 @@ moved-to-folder = { $asset } moved from { $from } to { $folder }.
 # $type (Text) by its content
 content-differs = { $file } is named .{ $extension } but holds { $type }; it was taken as what it holds.
 
+# $file (Text) file that is called as an archive
+archive-not-unpacked = { $file } was not unpacked: it holds no archive that can be read. It is kept as it is.
 # $file (Text) archive
 # $count (Number) files in it
 archive-unpacked =

@@ -47,6 +47,61 @@ async fn upload(world: &World) -> Done {
     world.run(JobKind::UploadDirectory, order()).await.succeeded()
 }
 
+/// Gives the headers of a tar of these types so many bytes, of which there are none.
+fn with_sizes(mut archive: Vec<u8>, types: &[u8], bytes: u64) -> Vec<u8> {
+    for header in archive.chunks_exact_mut(512) {
+        let is_header = &header[257..262] == b"ustar" && types.contains(&header[156]);
+        if is_header {
+            header[124..136].copy_from_slice(format!("{bytes:011o}\0").as_bytes());
+            header[148..156].fill(b' ');
+            let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+            header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+    }
+    archive
+}
+
+/// What is no file has no content, whatever it says; a hard link may have that of its file, as pax allows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sizes_of_what_is_no_file_hide_no_member() {
+    let made = pictures();
+    run(made.path(), "ln red.jpg again.jpg; ln -s red.jpg soft.jpg");
+    let world = World::new().await;
+    pack(&world, made.path(), "a.tar", "tar cf OUT again.jpg red.jpg soft.jpg Spring");
+    let path = world.ingest("in/a.tar");
+    let sized = with_sizes(fs::read(&path).unwrap(), b"125", 4096);
+    fs::write(&path, &sized).unwrap();
+    let done = upload(&world).await;
+    let text = done.text();
+    let expected = ["/again.jpg Image", "Spring/Shoes/Größe 42.png Image", "Spring/green.jpg Image"];
+    assert_eq!(assets(&world).await, expected, "{text}");
+    for link in ["red.jpg", "soft.jpg"] {
+        assert!(text.contains(&format!("a.tar/{link} could not be processed: it is a link")), "{text}");
+    }
+    // With content behind the link.
+    let world = World::new().await;
+    let at = sized.chunks_exact(512).position(|header| header.starts_with(b"red.jpg\0")).unwrap() * 512;
+    let with_content = [&sized[..at + 512], &[7; 4096], &sized[at + 512..]].concat();
+    world.put("in/b.tar", &with_content);
+    let done = upload(&world).await;
+    assert_eq!(assets(&world).await, expected, "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_called_an_archive_and_is_none_has_a_line() {
+    let world = World::new().await;
+    let made = pictures();
+    pack(&world, made.path(), "text.tar.gz", "echo no archive | gzip > OUT");
+    pack(&world, made.path(), "text.gz", "echo no archive | gzip > OUT");
+    pack(&world, made.path(), "cut.tgz", "tar czf - * | head -c 9 > OUT");
+    let done = upload(&world).await;
+    let text = done.text();
+    for name in ["text.tar.gz", "cut.tgz"] {
+        assert!(text.contains(&format!("{name} was not unpacked: it holds no archive that can be read.")), "{text}");
+    }
+    assert!(!text.contains("text.gz was not unpacked"), "{text}");
+}
+
 /// Names with their folders and types.
 async fn assets(world: &World) -> Vec<String> {
     let rows = world
@@ -68,6 +123,8 @@ async fn the_members_of_every_sort_of_archive_become_assets() {
         ("pax.tar", "tar --format=pax -cf OUT *"),
         ("a.tar.gz", "tar czf OUT ."),
         ("a.tgz", "tar czf OUT *"),
+        ("label.tgz", "tar -V Label -czf OUT *"),
+        ("v7.tar", "tar --format=v7 -cf OUT *"),
     ] {
         let world = World::new().await;
         pack(&world, made.path(), name, command);

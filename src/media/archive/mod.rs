@@ -12,7 +12,7 @@ mod tar;
 mod zip;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use flate2::bufread::GzDecoder;
 
@@ -22,6 +22,7 @@ use super::Format;
 use super::decode::Watched;
 use super::memory::read_at_most;
 pub use names::CodePage;
+pub use tar::is_header as is_tar_header;
 
 /// Sorts of archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,14 +205,15 @@ pub fn list(
 
 /// What a file of gzip unpacks to, all of its members one after the other. Zeros behind one are nothing, as gzip has it.
 struct Gunzip<R> {
-    member: Option<GzDecoder<R>>,
+    /// With the first bytes of a member that were read ahead.
+    member: Option<GzDecoder<io::Chain<Cursor<Vec<u8>>, R>>>,
     /// Something else than a member follows the last one.
     is_followed: bool,
 }
 
 impl<R: BufRead> Gunzip<R> {
     fn new(packed: R) -> Self {
-        Self { member: Some(GzDecoder::new(packed)), is_followed: false }
+        Self { member: Some(GzDecoder::new(Cursor::new(Vec::new()).chain(packed))), is_followed: false }
     }
 }
 
@@ -222,28 +224,31 @@ impl<R: BufRead> Read for Gunzip<R> {
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            let Some(mut rest) = self.member.take().map(GzDecoder::into_inner) else { break };
-            match first_behind_zeros(&mut rest)? {
-                Some(MEMBER) => self.member = Some(GzDecoder::new(rest)),
-                found => self.is_followed = found.is_some(),
+            let Some(rest) = self.member.take().map(GzDecoder::into_inner) else { break };
+            let (_, mut rest) = rest.into_inner();
+            pass_zeros(&mut rest)?;
+            let ahead = read_at_most(&mut rest, MEMBER.len() as u64)?;
+            if ahead == MEMBER {
+                self.member = Some(GzDecoder::new(Cursor::new(ahead).chain(rest)));
+            } else {
+                self.is_followed = !ahead.is_empty();
             }
         }
         Ok(0)
     }
 }
 
-/// What a member of gzip begins with.
-const MEMBER: u8 = 0x1f;
+/// What a member of gzip begins with: two bytes, and the only method there is.
+const MEMBER: &[u8] = b"\x1f\x8b\x08";
 
-/// Passes over zeros, and gives the byte that follows them.
-fn first_behind_zeros(rest: &mut impl BufRead) -> io::Result<Option<u8>> {
+fn pass_zeros(rest: &mut impl BufRead) -> io::Result<()> {
     loop {
         let bytes = rest.fill_buf()?;
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        let (is_over, found) = (bytes.is_empty(), bytes.get(zeros).copied());
+        let is_over = zeros == 0 || zeros < bytes.len();
         rest.consume(zeros);
-        if is_over || found.is_some() {
-            return Ok(found);
+        if is_over {
+            return Ok(());
         }
     }
 }

@@ -61,7 +61,7 @@ fn end(mut stream: Counted<impl Read>, entries_end: u64) -> Result<End, ArchiveE
         _ if total - before >= LONGEST_END => {
             return Err(ArchiveError::Damaged("there is too much behind its end".to_owned()));
         }
-        0 => End::Missing,
+        0..BLOCK => End::Missing,
         _ if !is_empty => End::Followed,
         zeros if zeros > (USUAL_RECORD + 1) * BLOCK && !RECORDS.into_iter().any(fills) => End::Filled,
         _ => End::Whole,
@@ -72,11 +72,15 @@ fn end(mut stream: Counted<impl Read>, entries_end: u64) -> Result<End, ArchiveE
 fn list_entries(archive: &mut Counted<impl Read>, gathering: &mut Gathering<'_>) -> Result<u64, ArchiveError> {
     let mut ahead = Ahead::default();
     let mut entries_end = 0;
-    while let Some(block) = header(archive)? {
+    let mut linked = None;
+    while let Some(block) = header(archive, linked)? {
         let header = Header::from_byte_slice(&block);
-        let bytes = header.entry_size()?;
-        gathering.grow(bytes.saturating_add(BLOCK))?;
         let entry_type = header.entry_type();
+        // The label of an archive has none.
+        let is_blank = header.as_old().size.iter().all(|byte| matches!(byte, 0 | b' '));
+        let said = if is_blank { 0 } else { header.entry_size()? };
+        let bytes = if has_content(entry_type) { said } else { 0 };
+        gathering.grow(bytes.saturating_add(BLOCK))?;
         if entry_type == EntryType::GNUSparse {
             pass_extensions(archive, header, gathering)?;
         }
@@ -99,33 +103,67 @@ fn list_entries(archive: &mut Counted<impl Read>, gathering: &mut Gathering<'_>)
         let padding = bytes.next_multiple_of(BLOCK) - bytes;
         io::copy(&mut archive.by_ref().take(padding), &mut io::sink())?;
         entries_end = archive.bytes;
+        linked = (entry_type == EntryType::Link).then_some(said);
     }
     Ok(entries_end)
 }
 
-/// The next header; none at the end of the file, or before a block of zeros.
-fn header(archive: &mut impl Read) -> Result<Option<[u8; BLOCK as usize]>, ArchiveError> {
-    /// Where a header has its checksum, which is taken with blanks there.
-    const CHECKSUM: Range<usize> = 148..156;
+/// What is no file has no content, whatever size its header says: that of a folder is a quota, that of a hard link is the file's
+/// (POSIX, ustar).
+fn has_content(entry_type: EntryType) -> bool {
+    !matches!(
+        entry_type,
+        EntryType::Link
+            | EntryType::Symlink
+            | EntryType::Char
+            | EntryType::Block
+            | EntryType::Directory
+            | EntryType::Fifo
+    )
+}
+
+/// The next block; none at the end of the file.
+fn next_block(archive: &mut impl Read) -> Result<Option<[u8; BLOCK as usize]>, ArchiveError> {
     let mut block = Vec::with_capacity(BLOCK as usize);
     archive.take(BLOCK).read_to_end(&mut block)?;
     if block.is_empty() {
         return Ok(None);
     }
-    let block: [u8; BLOCK as usize] =
-        block.try_into().map_err(|_| ArchiveError::Damaged("it breaks off within a header".to_owned()))?;
+    match block.try_into() {
+        Ok(block) => Ok(Some(block)),
+        // Less than a block of zeros is an end that was cut.
+        Err(rest) if rest.iter().all(|byte: &u8| *byte == 0) => Ok(None),
+        Err(_) => Err(ArchiveError::Damaged("it breaks off within a header".to_owned())),
+    }
+}
+
+/// The next header; none at the end of the file, or before a block of zeros. Behind a hard link there may be the content of its file,
+/// as pax allows it, of the size that it has `linked`.
+fn header(archive: &mut impl Read, linked: Option<u64>) -> Result<Option<[u8; BLOCK as usize]>, ArchiveError> {
+    let Some(block) = next_block(archive)? else { return Ok(None) };
+    if is_header(&block) {
+        return Ok(Some(block));
+    }
+    if let Some(bytes) = linked.filter(|bytes| *bytes > 0) {
+        io::copy(&mut archive.take(bytes.next_multiple_of(BLOCK) - BLOCK), &mut io::sink())?;
+        return header(archive, None);
+    }
     if block.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
+    Err(ArchiveError::Damaged("the checksum of a header is not its own".to_owned()))
+}
+
+/// Whether a block is a header, by its checksum, which all sorts of tar have.
+pub fn is_header(block: &[u8; BLOCK as usize]) -> bool {
+    /// Where a header has its checksum, which is taken with blanks there.
+    const CHECKSUM: Range<usize> = 148..156;
     let all = || block[..CHECKSUM.start].iter().chain(&block[CHECKSUM.end..]);
     let blanks = i64::from(b' ') * CHECKSUM.len() as i64;
     // Some have taken the bytes for numbers with a sign.
     let sums = [all().map(|byte| i64::from(*byte)).sum::<i64>(), all().map(|byte| i64::from(byte.cast_signed())).sum()];
-    let said = i64::from(Header::from_byte_slice(&block).cksum()?);
-    if !sums.iter().any(|sum| sum + blanks == said) {
-        return Err(ArchiveError::Damaged("the checksum of a header is not its own".to_owned()));
-    }
-    Ok(Some(block))
+    let said = Header::from_byte_slice(block).cksum().map(i64::from);
+    said.is_ok_and(|said| sums.iter().any(|sum| sum + blanks == said))
 }
 
 /// Passes over the blocks between the header of a file with many holes and its content, in which it says where the rest of its pieces

@@ -56,7 +56,11 @@ fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
     let stream = stream.start as u64..stream.end as u64;
     let mut input = Cursor::new(&bytes);
     holes::check(&mut input, stream.clone(), silent.saturating_add(HOLE), Format::Jpeg2000)?;
-    if holes::find(&mut input, stream, silent.saturating_add(MAY_BE_HOLE), Format::Jpeg2000)?.is_some() {
+    // Where much more is said than nothing, not all that may be silent lies in a row.
+    let is_plain = stream.end - stream.start <= silent.saturating_mul(2);
+    let least = silent.saturating_add(MAY_BE_HOLE);
+    let least = if is_plain { least } else { least.min(HOLE) };
+    if holes::find(&mut input, stream, least, Format::Jpeg2000)?.is_some() {
         source.remarks.add(Note::MayHaveHole);
     }
     Ok(bytes)

@@ -42,13 +42,16 @@ fn open<'a, 'b>(source: &'b mut Source<'a>) -> Result<(WebPDecoder<&'b mut Input
 }
 
 /// That the pixels have used up what is coded in `range`, as the decoder has left the file. Zeros in the place of what was coded are
-/// read as pixels too, but seldom as many: with a hole it is no picture then, and may be one otherwise.
+/// read as pixels too, but seldom as many: with a hole it is no picture then, and may be one otherwise, but pages of text that was packed
+/// in haste have as many zeros as a small one.
 fn check_end(source: &mut Source<'_>, range: Range<u64>) -> Result<(), MediaError> {
     /// The decoder takes eight bytes at once.
     const AHEAD: u64 = 8;
+    const MOST_OF_TEXT: u64 = 4096;
     let at = source.file.stream_position().map_err(|error| MediaError::reading(Format::WebP, error))?;
     let is_left_over = range.contains(&at) && range.end - at > AHEAD;
-    let hole = holes::find(&mut source.file, range, holes::LEAST, Format::WebP)?;
+    let least = if is_left_over { holes::LEAST } else { MOST_OF_TEXT };
+    let hole = holes::find(&mut source.file, range, least, Format::WebP)?;
     match hole {
         Some(at) if is_left_over => return Err(holes::refused(at, Format::WebP)),
         Some(_) => source.remarks.add(Note::MayHaveHole),

@@ -323,6 +323,7 @@ impl Walk<'_> {
                 return if is_complete { Ok(State::Whole) } else { Err(self.cut(at + 8)) };
             };
             let long = number(head, 8, 8);
+            let content_at = at + if size == 1 { 16 } else { 8 };
             let is_known = BOXES.contains(&&name);
             let is_named = name.iter().all(|sign| matches!(sign, 0x20..=0x7e | 0xa9));
             let size = match (size, long) {
@@ -340,7 +341,11 @@ impl Walk<'_> {
             if !is_known && at.checked_add(size).is_none_or(|end| end > self.bytes) {
                 return Err(Stop::Found(State::Lost { at }));
             }
-            at = self.end(at, size)?;
+            let end = self.end(at, size)?;
+            if name == *b"moov" {
+                self.index(content_at, end, 0)?;
+            }
+            at = end;
             index |= name == *b"moov";
             content |= name == *b"mdat";
             fragments |= name == *b"moof";
@@ -349,6 +354,45 @@ impl Walk<'_> {
         self.is_padding = BOXES_WITH_ROOM.contains(&&last);
         // A fragment's content follows its index.
         if last == *b"moof" { Err(self.cut(self.bytes + 8)) } else { Ok(State::Whole) }
+    }
+
+    /// That zeros have taken the place of nothing in what is said of the tracks: no box of them is called nothing, and the lists of where
+    /// the samples lie do not end with nothing. What users say, and what fills up, may be zeros.
+    fn index(&mut self, mut at: u64, end: u64, depth: u8) -> Result<(), Stop> {
+        /// Boxes that hold others.
+        const HOLDERS: [&[u8; 4]; 4] = [b"trak", b"mdia", b"minf", b"stbl"];
+        const DEEPEST: u8 = 8;
+        /// Bytes of an entry that are not all zeros, but where there is only one; the number of entries stands behind a version and flags.
+        const LISTS: [(&[u8; 4], u64); 6] =
+            [(b"stco", 4), (b"co64", 8), (b"stsc", 12), (b"stts", 8), (b"ctts", 8), (b"stss", 4)];
+        while at + 8 <= end {
+            self.part(at)?;
+            let head = self.head(at, 16)?;
+            let (Some(size), Some(name), Some(entries)) =
+                (number(head, 0, 4), array::<4>(head, 4), number(head, 12, 4))
+            else {
+                return Ok(());
+            };
+            if name == [0; 4] {
+                // Some end a list of boxes with four or eight of them.
+                return if end - at > 8 { Err(Stop::Found(State::Zeros { at: at + 4 })) } else { Ok(()) };
+            }
+            if size < 8 || at + size > end {
+                return Ok(());
+            }
+            if HOLDERS.contains(&&name) && depth < DEEPEST {
+                self.index(at + 8, at + size, depth + 1)?;
+            }
+            let list = LISTS.iter().find(|(known, _)| **known == name && entries > 1 && size >= 16);
+            if let Some((_, bytes)) = list
+                && let last = at + size - bytes
+                && self.head(last, *bytes as usize)?.iter().all(|byte| *byte == 0)
+            {
+                return Err(Stop::Found(State::Zeros { at: last }));
+            }
+            at += size;
+        }
+        Ok(())
     }
 
     fn riffs(&mut self) -> Result<State, Stop> {
@@ -518,6 +562,7 @@ impl Walk<'_> {
 
     fn objects(&mut self) -> Result<State, Stop> {
         const HEAD: u64 = 24;
+        const EMPTY_DATA: u64 = 50;
         let (mut at, mut content) = (0, false);
         while at < self.bytes {
             self.part(at)?;
@@ -533,8 +578,8 @@ impl Walk<'_> {
             let (Some(name), Some(size)) = (array::<16>(head, 0), number_le(head, 16, 8)) else {
                 return Err(self.cut(at + HEAD));
             };
-            // A broadcast does not know how long it will be.
-            if name == ASF_DATA && size < HEAD {
+            // A broadcast does not know how long it will be: that of nothing, or of the object without packets.
+            if name == ASF_DATA && size <= EMPTY_DATA {
                 return Ok(State::Whole);
             }
             let is_known = name == ASF_HEADER || name == ASF_DATA || ASF_INDEXES.contains(&name);
@@ -1006,9 +1051,10 @@ mod tests {
         // Frames of one size.
         assert!(!film(b"mdat", 5000).is_filled_up(codecs(&["h264"]), 6000));
         assert!(film(b"mdat", 7000).is_filled_up(codecs(&["h264"]), 6000));
-        for padding in [b"free", b"skip", b"wide", b"moov", b"meta", b"udta", b"uuid"] {
+        for padding in [b"free", b"skip", b"wide", b"meta", b"udta", b"uuid"] {
             assert!(!film(padding, 5000).is_filled_up(codecs(&["h264"]), 0));
         }
+        assert!(matches!(film(b"moov", 5000).state, State::Zeros { .. }));
         let junk = chunk(b"RIFF", &[b"AVI ".to_vec(), chunk(b"LIST", &[1; 32]), chunk(b"JUNK", &[0; 9000])].concat());
         assert_eq!((found(&junk).state, found(&junk).zeros), (State::Whole, 0));
         let void = [
@@ -1016,6 +1062,46 @@ mod tests {
             element(&[0x18, 0x53, 0x80, 0x67], &element(&[0xec], &[0; 6000])),
         ];
         assert_eq!((found(&void.concat()).state, found(&void.concat()).zeros), (State::Whole, 0));
+    }
+
+    /// What programs leave in what they write last, and what a copy that broke off has there.
+    #[test]
+    fn an_index_of_zeros_is_none() {
+        let holds = |name: &[u8; 4], parts: &[Vec<u8>]| {
+            let content = parts.concat();
+            [&(content.len() as u32 + 8).to_be_bytes(), name.as_slice(), &content].concat()
+        };
+        let list = |name: &[u8; 4], entries: &[u32]| {
+            let content = [&[0, entries.len() as u32], entries].concat();
+            holds(name, &[content.iter().flat_map(|entry| entry.to_be_bytes()).collect()])
+        };
+        let film = |offsets: &[u32], behind: Vec<u8>| {
+            let table = holds(b"stbl", &[list(b"stts", &[1, 512]), list(b"stco", offsets)]);
+            let track = holds(b"trak", &[holds(b"mdia", &[holds(b"minf", &[table])])]);
+            [boxed(b"ftyp", 8), boxed(b"mdat", 60), holds(b"moov", &[boxed(b"mvhd", 20), track, behind])].concat()
+        };
+        let udta = || holds(b"udta", &[vec![0; 6000]]);
+        for (offsets, behind) in [
+            (&[24, 48][..], Vec::new()),
+            (&[24, 48], vec![0; 4]),
+            (&[24, 48], udta()),
+            (&[24, 48], boxed(b"free", 0)),
+            // Of one alone the place may be the beginning of another file.
+            (&[0], Vec::new()),
+            (&[], Vec::new()),
+        ] {
+            let whole = found(&film(offsets, behind.clone()));
+            assert_eq!(whole.state, State::Whole, "{offsets:?} {behind:?}");
+            assert!(!whole.is_filled_up(["h264"].into_iter(), 0));
+        }
+        let whole = film(&[24, 48, 66, 70], boxed(b"udta", 20));
+        // Of what users say it may be nothing, of its length too.
+        for zeros in 29..=100 {
+            let filled = [&whole[..whole.len() - zeros], &vec![0; zeros]].concat();
+            assert!(matches!(state(&filled), State::Zeros { .. }), "{zeros}: {:?}", state(&filled));
+        }
+        let nested = (0..40).fold(boxed(b"trak", 0), |inside, _| holds(b"trak", &[inside]));
+        assert_eq!(state(&[boxed(b"ftyp", 8), boxed(b"mdat", 60), holds(b"moov", &[nested])].concat()), State::Whole);
     }
 
     #[test]
