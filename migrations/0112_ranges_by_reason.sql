@@ -1,5 +1,5 @@
--- Ranges of instants that begin alike may have been left out for several reasons: one row for each.
 DROP VIEW slot_overview;
+-- Ranges of instants that begin alike may have been left out for several reasons: one row for each.
 CREATE TABLE slot_range_by_reason (
     job_id      INTEGER NOT NULL REFERENCES job(id) ON DELETE CASCADE, -- which job
     first_at    INTEGER NOT NULL,                      -- the first of these instants

@@ -317,7 +317,10 @@ impl Blobs {
     fn move_to(&self, draft: &Path, path: &Path) -> io::Result<()> {
         match fs::rename(draft, path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir(path.parent().unwrap_or(&self.root))?;
+                match fs::create_dir(path.parent().unwrap_or(&self.root)) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
                 sync_folder(&self.root).map_err(io::Error::other)?;
                 fs::rename(draft, path)
             }

@@ -1,7 +1,7 @@
 //! What a wrong clock has done, and would do.
 //!
 //! **A clock that was ahead** has had everything happen before its time, and has everything that waits do so for as long as it was
-//! ahead. When it is set right, which is found at the start, within half a minute, and once an hour:
+//! ahead. When it is set right, which is found at the start and within a minute:
 //!
 //! * triggers that had gone on, or had come to their ends, go back to what is to come, and what ran before its time is told;
 //! * what waits for a retry, a delivery or a client waits no longer than it could if it began to now.
@@ -26,10 +26,14 @@ const EVERY: TimeDelta = TimeDelta::hours(1);
 const FAILURES: i64 = 31;
 
 pub(super) async fn run(shared: Arc<Shared>) {
-    let (mut looked_at, mut every) = (shared.clock.now(), EVERY);
+    let start = shared.clock.now();
+    let (mut looked_at, mut seen, mut every) = (start, start, EVERY);
     loop {
         let now = shared.clock.now();
-        if (looked_at..looked_at + every).contains(&now) {
+        // A jump ahead is noted at once, so that it is known from where the clock is set back.
+        let has_jumped = !(seen - A_LITTLE..seen + NET + A_LITTLE).contains(&now);
+        seen = now;
+        if !has_jumped && (looked_at..looked_at + every).contains(&now) {
             tokio::select! {
                 // Ends also when the clock is set back.
                 () = shared.clock.sleep_until(now + NET) => {}
@@ -40,7 +44,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         (looked_at, every) = (now, EVERY);
         if let Err(error) = look(&shared, false).await {
             every = NET;
-            tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in half a minute");
+            tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in a minute");
         }
     }
 }
@@ -66,7 +70,7 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
         tell_early(shared, now).await?;
         forget_ahead(shared, now).await?;
     }
-    turn_back(shared, is_set_back).await?;
+    turn_back(shared, is_set_back.then_some(now)).await?;
     if is_start || is_set_back {
         shorten_waits(shared, now).await?;
     }
@@ -105,12 +109,13 @@ async fn tell_early(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreErro
 
 /// A trigger that stands later than its schedule has it next was moved there while the clock was ahead, and would not fire
 /// until then: it goes back. So does one that came to its end at a time that is to come.
-async fn turn_back(shared: &Shared, tells_all: bool) -> Result<(), StoreError> {
+async fn turn_back(shared: &Shared, set_back_to: Option<DateTime<Utc>>) -> Result<(), StoreError> {
     let store = &shared.store;
     let (mut moved, mut said) = (Vec::new(), BTreeMap::new());
     let triggers = store.scheduled_triggers().await?;
-    // After they were read: what fires meanwhile has gone on from where it stood.
-    let now = shared.clock.now();
+    // From when it was set back, what has come since is to fire. Else from after they were read: what fired meanwhile has gone on
+    // from where it stood.
+    let now = set_back_to.unwrap_or_else(|| shared.clock.now());
     for trigger in triggers {
         // One that cannot be read is found when it fires.
         let Ok(schedule) = Schedule::parse(&trigger.exec_schedule) else { continue };
@@ -128,7 +133,7 @@ async fn turn_back(shared: &Shared, tells_all: bool) -> Result<(), StoreError> {
     for (job, (trigger, next)) in said {
         if left.contains(&job) {
             // Of one that still fires, the scheduler has been faster.
-            if tells_all && trigger.next_fire_at.is_none() {
+            if set_back_to.is_some() && trigger.next_fire_at.is_none() {
                 tracing::warn!(
                     job = %trigger.name, %next,
                     "a schedule came to its end while the clock was ahead, and does not go on: a newer one has its name, or had"

@@ -11,7 +11,7 @@ use crate::model::asset::LayerFacts;
 use crate::store::assets::parts::KnownLayer;
 
 /// What the keys of layers begin with that are known by their places.
-pub const PLACED: &str = "layer:#";
+const PLACED: &str = "layer:#";
 
 /// A layer of the file that is looked at.
 pub struct Shown {
@@ -31,10 +31,12 @@ pub fn keys(layers: &[Shown], known: &[KnownLayer]) -> Vec<String> {
     let mut finding = Finding { layers, free: known.iter().collect(), found: vec![None; layers.len()] };
     if has_ids {
         finding.take(|layer, known| known.key == of_number(layer.id));
-        // What has a number of its own is no other layer.
-        finding.free.retain(|known| !is_by_number(&known.key));
     }
     finding.take(|layer, known| known.facts.as_ref().is_some_and(|facts| is_same_layer(facts, &layer.facts)));
+    if has_ids {
+        // By its name alone what has another number is another layer.
+        finding.free.retain(|known| !is_by_number(&known.key));
+    }
     finding.take_by_name();
     finding.take(|layer, known| {
         let has_no_name = |facts: &LayerFacts| name(facts).is_none() || name(&layer.facts).is_none();
@@ -104,8 +106,9 @@ pub fn is_same_layer(before: &LayerFacts, now: &LayerFacts) -> bool {
     before.name == now.name && lies(before) == lies(now)
 }
 
-const fn lies(facts: &LayerFacts) -> (i32, i32, u32, u32) {
-    (facts.left, facts.top, facts.width, facts.height)
+/// Where its pixels lie, however large it is drawn.
+fn lies(facts: &LayerFacts) -> (i32, i32, u32, u32) {
+    facts.own.unwrap_or((facts.left, facts.top, facts.width, facts.height))
 }
 
 fn name(facts: &LayerFacts) -> Option<&str> {
@@ -132,6 +135,7 @@ mod tests {
             text: None,
             name: Some(name.to_owned()),
             cut: (0, 0),
+            own: None,
         }
     }
 
@@ -163,7 +167,9 @@ mod tests {
         // Whatever the names and places are by then.
         let known = after(&file(&[("a", 0, Some(7)), ("b", 5, Some(3))]), &[]);
         assert_eq!(keys(&file(&[("a", 0, Some(3)), ("b", 5, Some(7))]), &known), ["layer:3", "layer:7"]);
-        assert_eq!(keys(&file(&[("a", 0, Some(8)), ("b", 5, Some(3))]), &known), ["layer:8", "layer:3"]);
+        // Duplicated, and the first of the two taken away: it is the same picture. Moved, it is another layer.
+        assert_eq!(keys(&file(&[("a", 0, Some(8)), ("b", 5, Some(3))]), &known), ["layer:7", "layer:3"]);
+        assert_eq!(keys(&file(&[("a", 1, Some(8)), ("b", 5, Some(3))]), &known), ["layer:8", "layer:3"]);
     }
 
     #[test]

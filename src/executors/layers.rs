@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::context::ROUNDS;
-use super::layer_keys::{PLACED, Shown, is_by_number, is_same_layer, keys};
+use super::layer_keys::{Shown, is_by_number, is_same_layer, keys};
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
@@ -129,7 +129,6 @@ impl Work<'_> {
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
         let shown_keys: Vec<String> = shown.iter().map(|at| keys[*at].clone()).collect();
-        self.parent.tell_moved(self.context, PLACED, &shown_keys).await?;
         let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
         let (layers, all_keys, whole) = (&found.layers, &keys, &found);
         let mut drawn = stream::iter(missing)
@@ -217,7 +216,12 @@ impl Work<'_> {
         let before = self.context.store().part_before(self.context.run.company, self.parent.asset, key).await;
         let (built_on, facts) = before.map_err(Failure::from)?.unwrap_or_default();
         // Known by its place it may be another one than the crop was set on.
-        let is_same = is_by_number(key) || facts.is_some_and(|facts| is_same_layer(&facts, &self.facts(layer, found)));
+        let is_drawn_so = |facts: LayerFacts| {
+            let now = self.facts(layer, found);
+            let drawn = |facts: &LayerFacts| (facts.left, facts.top, facts.width, facts.height);
+            is_same_layer(&facts, &now) && drawn(&facts) == drawn(&now)
+        };
+        let is_same = is_by_number(key) || facts.is_some_and(is_drawn_so);
         let gives_up_crop = !is_same && kept_crop(&self.processing.options, built_on).is_some();
         let making = self.making(layer, built_on.filter(|_| is_same));
         let (blob, format) = (self.parent.blob.clone(), self.parent.format);
@@ -349,6 +353,7 @@ impl Work<'_> {
             text: layer.text.clone().filter(|_| self.plan.text),
             name: Some(layer.name.clone()),
             cut: (0, 0),
+            own: Some((own.left, own.top, own.width, own.height)),
         }
     }
 

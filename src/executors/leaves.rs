@@ -91,9 +91,6 @@ impl Work<'_> {
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let PagesFound { count, is_whole } = self.count().await?;
         let keys: Vec<String> = (2..=count).map(key).collect();
-        if is_whole {
-            self.parent.tell_moved(self.context, "page:", &keys).await?;
-        }
         let missing: Vec<u32> = (2..=count).filter(|page| !done.contains_key(&key(*page))).collect();
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))

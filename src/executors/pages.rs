@@ -197,7 +197,6 @@ impl Work<'_> {
             };
         }
         let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
-        self.parent.tell_moved(self.context, "page:", &keys).await?;
         let mut pages = pages_of(done);
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))

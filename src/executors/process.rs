@@ -9,7 +9,7 @@
 //!
 //! Both look at the format and name every one, so that none is forgotten.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::marking::{Follows, Marking};
+use crate::store::assets::parts::Gone as PartsGone;
 use crate::store::assets::sets::{Gathered, Origin};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
@@ -314,6 +315,8 @@ pub fn came_back(filed: &Filed) -> Option<Message> {
         | Filed::AddedWithNumber { name, follows: Follows::ButWithdrawn, .. } => (name, "part-made-unmarked"),
         Filed::Added { name, follows: Follows::NotReady, .. }
         | Filed::AddedWithNumber { name, follows: Follows::NotReady, .. } => (name, "part-made-not-ready"),
+        Filed::Added { name, follows: Follows::BesideWithdrawn, .. }
+        | Filed::AddedWithNumber { name, follows: Follows::BesideWithdrawn, .. } => (name, "part-made-beside-unmarked"),
         _ => return None,
     };
     Some(Message::new(said).with("asset", name.clone()))
@@ -331,16 +334,15 @@ pub fn report_of_part(filed: &Filed, processed: Message, notes: Vec<Message>) ->
     ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }
 
-/// The line about parts that a file does not have any more.
+/// The lines about parts that a file does not have any more.
 pub fn report_of_parts(parent: &Parent, applied: &Applied) -> ItemReport {
-    match applied {
-        Applied::Removed(count) if *count > 0 => {
-            let message =
-                Message::new("parts-gone").with("file", parent.file_name.clone()).with("count", *count as i64);
-            ItemReport { lines: vec![parent.line(LogType::JobInfo, message)], ..ItemReport::default() }
-        }
-        _ => ItemReport::default(),
-    }
+    let Applied::PartsGone(PartsGone { count: count @ 1.., are_moved }) = applied else { return ItemReport::default() };
+    let gone = Message::new("parts-gone").with("file", parent.file_name.clone()).with("count", *count as i64);
+    let moved = are_moved.then(|| Message::new("parts-moved").with("file", parent.file_name.clone()));
+    let moved: Vec<LogLine> = moved.into_iter().map(|moved| parent.line(LogType::UploadWarning, moved)).collect();
+    let mut report = ItemReport::of_problems_of_parts(moved);
+    report.lines.insert(0, parent.line(LogType::JobInfo, gone));
+    report
 }
 
 /// Breaks off where somebody has given the asset another master meanwhile, or put it in the trash: then nothing more is made of this
@@ -448,19 +450,6 @@ impl Parent {
             None => report(applied),
         };
         context.commit(Item(format!("{}{key}", self.prefix)), effect, report).await
-    }
-
-    /// Says, before any is made, that parts whose keys begin so are others than before, and that somebody has unmarked some of them: a
-    /// mark stays with a place, and that may be another part's now.
-    pub async fn tell_moved(&self, context: &Context, prefix: &str, keys: &[String]) -> Result<(), Failure> {
-        let before = context.store().places_of_withdrawn(context.run.company, self.asset, prefix).await?;
-        let now: BTreeSet<&str> = keys.iter().map(String::as_str).filter(|key| key.starts_with(prefix)).collect();
-        if before.is_none_or(|before| before.iter().map(String::as_str).eq(now)) {
-            return Ok(());
-        }
-        let message = Message::new("parts-moved").with("file", self.file_name.clone());
-        let report = ItemReport::of_problems_of_parts(vec![self.line(LogType::UploadWarning, message)]);
-        self.commit(context, "moved", Effect::Nothing, move |_| report).await.map(|_| ())
     }
 
     /// Parts whose keys begin so are these and no others.

@@ -93,6 +93,8 @@ pub(in crate::media) static ROWS: &[Row] = &[
     )
     .decoded(jpeg::probe, jpeg::decode)
     .described(blocks::JPEG),
+    // Its first member begins with a name, which may look like any of the others.
+    row(Format::Tar, "TAR", Other, &["tar"], sniff::tar),
     row(Format::Png, "PNG", Picture, &["png", "apng"], sniff::png)
         .decoded(png::probe, png::decode)
         .described(blocks::PNG),
@@ -180,7 +182,6 @@ pub(in crate::media) static ROWS: &[Row] = &[
     row(Format::Video, "video", Film, &[], sniff::video),
     row(Format::FlashComponent, "Flash component", Other, &["swc"], sniff::flash_component),
     row(Format::Zip, "ZIP", Other, &["zip"], sniff::zip),
-    row(Format::Tar, "TAR", Other, &["tar"], sniff::tar),
     row(Format::IccProfile, "ICC profile", Profile, &["icc", "icm"], sniff::icc_profile),
     row(Format::Flash, "Flash", Other, &["swf"], sniff::flash),
     row(Format::Aco, "Adobe colour swatch", Other, &["aco"], sniff::aco),

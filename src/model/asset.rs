@@ -128,6 +128,9 @@ pub struct LayerFacts {
     /// Pixels that a crop of the asset has cut off at the left and at the top.
     #[serde(default)]
     pub cut: (u32, u32),
+    /// Its own left, top, width and height, where it may be drawn as large as the canvas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<(i32, i32, u32, u32)>,
 }
 
 impl LayerFacts {

@@ -12,7 +12,7 @@ use crate::store::assets::growth::{self, Grown, Growth};
 use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
-use crate::store::assets::parts::{self, Part};
+use crate::store::assets::parts::{self, Gone, Part};
 use crate::store::assets::sets::{self, Gathered, NewSet, Origin};
 use crate::store::cleanup::{self, CleanupStep};
 use crate::store::exports::{self, Export};
@@ -84,6 +84,8 @@ pub enum Applied {
     Grown(Grown),
     /// So many rows.
     Removed(u64),
+    /// Parts that a master does not have any more are in the trash.
+    PartsGone(Gone),
     /// Nothing was removed: the database is older than the files.
     Held,
     /// Blobs that nothing has named for long enough.
@@ -111,6 +113,7 @@ impl Applied {
             | Self::Held
             | Self::PublishBegun(_)
             | Self::Removed(_)
+            | Self::PartsGone(_)
             | Self::Orphans(_)
             | Self::OrphansNoted { .. }
             | Self::Described(_)
@@ -196,7 +199,7 @@ impl Effect {
                 if let Some(passed) = passed(tx, company, parent, &parent_blob, now).await? {
                     return Ok(passed);
                 }
-                parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::Removed)
+                parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::PartsGone)
             }
             Self::LeaveParts { company, parent, parent_blob } => {
                 // Out of the trash again, it may be left later.

@@ -322,7 +322,7 @@ async fn read_form(
                 form.charge = None;
             }
             // What browsers say of their text fields (HTML, 4.10.21.5), of which the other parts have none.
-            Some("_charset_") => {}
+            Some("_charset_") if head.file_name.is_none() => {}
             _ => match &mut opened {
                 Some((opened, _)) => take_file(state, opened, form, &head, style).await?,
                 None => {
@@ -391,11 +391,8 @@ async fn take_file(
     head: &Head,
     style: &mut Style,
 ) -> Result<(), Fault> {
-    if head
-        .content_type
-        .as_deref()
-        .is_some_and(|found| found.trim_start().to_ascii_lowercase().starts_with("multipart/"))
-    {
+    let is_mixed = |found: &str| found.trim_start().to_ascii_lowercase().starts_with("multipart/mixed");
+    if head.file_name.is_none() && head.content_type.as_deref().is_some_and(is_mixed) {
         let rule = "must be a file, and not several in one part; each has a part of its own (RFC 7578, 4.3)";
         return Err(Fault::invalid(&format!("the part \"{}\"", head.name.as_deref().unwrap_or_default()), rule));
     }

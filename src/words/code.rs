@@ -133,6 +133,7 @@ codes! {
     PART_CAME_BACK = "part-came-back";
     PART_CAME_BACK_LOST_MARKS = "part-came-back-lost-marks";
     PART_CAME_BACK_UNMARKED = "part-came-back-unmarked";
+    PART_MADE_BESIDE_UNMARKED = "part-made-beside-unmarked";
     PART_MADE_NOT_READY = "part-made-not-ready";
     PART_MADE_UNMARKED = "part-made-unmarked";
     PARTS_OF_EARLIER_GONE = "parts-of-earlier-gone";

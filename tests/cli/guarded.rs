@@ -142,7 +142,10 @@ fn check_says_where_no_file_can_be_stored() {
     // Root may write to it all the same, and is told.
     let said = place.run(&["check"]).out;
     let line = said.lines().find(|line| line.contains(" blobs ")).unwrap_or_default();
-    assert!(line.starts_with("error") && line.contains("blobs/ab belongs to the user 0"), "{said}");
+    assert!(
+        line.starts_with("error") && line.contains("blobs/ab belongs to the user 0, and the database to"),
+        "{said}"
+    );
 }
 
 #[test]

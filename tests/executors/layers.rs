@@ -484,6 +484,22 @@ async fn the_crop_of_a_layer_is_not_that_of_another_in_its_place() {
     }
 }
 
+/// However large they are drawn, layers without numbers are known by where their own pixels lie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_that_are_drawn_larger_are_the_same() {
+    let world = world().await;
+    let layer = |left| full("Same", (left, 0, 9, 9), [left as u8; 3]);
+    world.put("in/ad.psd", &Psd::rgb((60, 20), vec![layer(0), layer(40)]).bytes());
+    let state =
+        async || world.query("SELECT id, name, trash_state FROM asset WHERE part IS NOT NULL ORDER BY id").await;
+    upload(&world, json!({})).await;
+    let before = state().await;
+    for extend in [true, false] {
+        let done = upload(&world, json!({ "extendLayers": extend })).await;
+        assert_eq!(state().await, before, "{}", done.text());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn layers_come_out_right_wherever_it_crashes() {
     let world = World::new().await;

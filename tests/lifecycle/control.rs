@@ -261,6 +261,25 @@ async fn what_has_ended_is_deleted_or_refused_and_nothing_between() {
     daemon.shut_down().await;
 }
 
+/// What has ended under a name goes with another job of it, but not while a run of it goes on.
+#[tokio::test]
+async fn an_ended_schedule_whose_run_goes_on_stays() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let daemon = Daemon::start(&world, policy(), registry).await;
+    let first = world.submit(1, "night", Plan::Cron("0 0 10 5 1 ? 2026")).await.job;
+    world.clock.set(at("2026-01-05T09:00:00Z"));
+    let running = calls.next().await;
+    world.until_count(1, &format!("job WHERE id = {first} AND trigger_state = 'Complete'")).await;
+    let second = world.submit(1, "night", HOURLY).await.job;
+    let store = world.store();
+    assert!(matches!(store.delete_job(second, AccountId(1), world.now()).await.unwrap(), Control::Done(_)));
+    assert_eq!(world.count(&format!("job WHERE id = {first} AND deleted_at IS NULL")).await, 1);
+    assert!(matches!(store.delete_job(first, AccountId(1), world.now()).await.unwrap(), Control::Done(_)));
+    running.told_to_leave().await;
+    daemon.kill().await;
+}
+
 /// Two days of seconds: none is without an account, and nobody waits while it is written.
 #[tokio::test]
 async fn very_many_instants_of_a_pause_are_accounted_for_as_a_range() {

@@ -133,6 +133,46 @@ async fn what_was_left_out_ahead_of_its_time_comes_in_its_time() {
     }
 }
 
+/// What ran ahead of its time is no run that others are merged into later: one of those that did not runs.
+#[tokio::test]
+async fn what_is_due_behind_a_run_ahead_of_time_runs_once() {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    world.clock.set(at("2026-01-05T13:00:30Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    daemon.shut_down().await;
+    world.clock.set(at("2026-01-05T08:10:00Z"));
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    world.clock.set(at("2026-01-05T13:02:30Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(2, "instance WHERE state = 'Done'").await;
+    let merged = ["09", "10", "11"].map(|hour| format!("2026-01-05T{hour}:00:00Z coalesced slot-coalesced"));
+    let runs = ["2026-01-05T12:00:00Z late slot-late", "2026-01-05T13:00:00Z fired"].map(str::to_owned);
+    assert_eq!(world.slot_list(job).await, [merged.as_slice(), &runs].concat());
+    assert_eq!(world.count("slot WHERE disposition = 'coalesced' AND instance_id IS NULL").await, 0);
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// Also when the clock was ahead for a few minutes only, between two of the looks at it.
+#[tokio::test]
+async fn a_clock_that_was_ahead_for_a_moment_is_noticed() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "often", Plan::Cron("0 0/5 * * * ?")).await.job;
+    world.clock.set(at("2026-01-05T08:46:30Z"));
+    world.until_count(1, "instance WHERE state = 'Done'").await;
+    world
+        .until_count(1, &format!("system WHERE key = 'clock_seen' AND value = '{}'", world.now().timestamp_millis()))
+        .await;
+    world.clock.set(at("2026-01-05T08:01:00Z"));
+    world.until_count(1, &format!("job WHERE id = {job} AND next_fire_at = {}", millis("2026-01-05T08:05:00Z"))).await;
+    assert_eq!(world.slot_list(job).await, ["2026-01-05T08:45:00Z late slot-late"]);
+    daemon.shut_down().await;
+}
+
 #[tokio::test]
 async fn ranges_that_were_left_out_ahead_of_their_time_end_at_the_clock() {
     let world = World::new().await;

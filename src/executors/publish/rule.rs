@@ -145,6 +145,7 @@ fn place(layer: &LayerFacts) -> Value {
     if let Value::Object(place) = &mut place {
         place.remove("name");
         place.remove("cut");
+        place.remove("own");
     }
     place
 }

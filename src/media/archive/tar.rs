@@ -73,7 +73,7 @@ fn list_entries(archive: &mut Counted<impl Read>, gathering: &mut Gathering<'_>)
     let mut ahead = Ahead::default();
     let mut entries_end = 0;
     let mut linked = None;
-    while let Some(block) = header(archive, linked)? {
+    while let Some(block) = header(archive, linked, gathering)? {
         let header = Header::from_byte_slice(&block);
         let entry_type = header.entry_type();
         // The label of an archive has none.
@@ -139,14 +139,20 @@ fn next_block(archive: &mut impl Read) -> Result<Option<[u8; BLOCK as usize]>, A
 
 /// The next header; none at the end of the file, or before a block of zeros. Behind a hard link there may be the content of its file,
 /// as pax allows it, of the size that it has `linked`.
-fn header(archive: &mut impl Read, linked: Option<u64>) -> Result<Option<[u8; BLOCK as usize]>, ArchiveError> {
+fn header(
+    archive: &mut impl Read,
+    linked: Option<u64>,
+    gathering: &mut Gathering<'_>,
+) -> Result<Option<[u8; BLOCK as usize]>, ArchiveError> {
     let Some(block) = next_block(archive)? else { return Ok(None) };
     if is_header(&block) {
         return Ok(Some(block));
     }
     if let Some(bytes) = linked.filter(|bytes| *bytes > 0) {
-        io::copy(&mut archive.take(bytes.next_multiple_of(BLOCK) - BLOCK), &mut io::sink())?;
-        return header(archive, None);
+        gathering.grow(bytes)?;
+        let rest = bytes.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX) - BLOCK;
+        io::copy(&mut archive.take(rest), &mut io::sink())?;
+        return header(archive, None, gathering);
     }
     if block.iter().all(|byte| *byte == 0) {
         return Ok(None);

@@ -56,8 +56,10 @@ fn take(
     cancel: Cancel<'_>,
 ) -> Result<Option<Frame>, VideoError> {
     const NAME: &str = "frame.jpg";
+    // To seek the beginning finds no frame in some films, as FLV with one keyframe.
+    let seek = ["-ss".to_owned(), format!("{}.{:03}", at / 1000, at % 1000)];
     let tool = ffmpeg(limits, SHORT)
-        .arguments(["-ss", &format!("{}.{:03}", at / 1000, at % 1000)])
+        .arguments(seek.iter().filter(|_| at > 0))
         .arguments(INPUT)
         .argument("-i")
         .argument(source)

@@ -374,8 +374,9 @@ impl Walk<'_> {
                 return Ok(());
             };
             if name == [0; 4] {
-                // Some end a list of boxes with four or eight of them.
-                return if end - at > 8 { Err(Stop::Found(State::Zeros { at: at + 4 })) } else { Ok(()) };
+                // Some end a list of boxes with a few of them, or leave room; but nothing at all is behind what was cut.
+                let is_last = end - at > 8 && self.zeros_at_end()? >= self.bytes - at - 4;
+                return if is_last { Err(Stop::Found(State::Zeros { at: at + 4 })) } else { Ok(()) };
             }
             if size < 8 || at + size > end {
                 return Ok(());
@@ -383,9 +384,10 @@ impl Walk<'_> {
             if HOLDERS.contains(&&name) && depth < DEEPEST {
                 self.index(at + 8, at + size, depth + 1)?;
             }
-            let list = LISTS.iter().find(|(known, _)| **known == name && entries > 1 && size >= 16);
+            let list = LISTS.iter().find(|(known, _)| **known == name && entries > 1);
             if let Some((_, bytes)) = list
-                && let last = at + size - bytes
+                && let last = at + 16 + (entries - 1) * bytes
+                && last + bytes <= at + size
                 && self.head(last, *bytes as usize)?.iter().all(|byte| *byte == 0)
             {
                 return Err(Stop::Found(State::Zeros { at: last }));
@@ -505,22 +507,27 @@ impl Walk<'_> {
     }
 
     fn packs(&mut self) -> Result<State, Stop> {
-        /// Some writers fill sectors with zeros between two packets.
-        const MOST_BETWEEN: u64 = 2324;
-        /// Those behind the sound in each sector of a Video CD.
+        // A Video CD has 75 sectors a second, 20 zeros behind the sound in each, and sectors of zeros where less is to be said.
+        const SECTOR: u64 = 2324;
         const BEHIND_SOUND: u64 = 20;
+        const MOST_SECTORS: u64 = 150;
         let (mut at, mut is_ended) = (0, false);
         while at < self.bytes {
             self.part(at)?;
-            let zeros = self.zeros_from(at, MOST_BETWEEN)?;
-            let skipped = zeros.saturating_sub(START.len() as u64 - 1);
-            if zeros == BEHIND_SOUND && at + zeros == self.bytes {
-                return Ok(State::Whole);
+            let zeros = self.zeros_from(at)?;
+            if zeros > 0 && at + zeros == self.bytes {
+                let sectors = zeros.saturating_sub(if zeros % SECTOR == BEHIND_SOUND { BEHIND_SOUND } else { 0 });
+                let is_rest = self.bytes.is_multiple_of(SECTOR)
+                    && sectors.is_multiple_of(SECTOR)
+                    && sectors <= MOST_SECTORS * SECTOR;
+                self.is_padding = is_ended || is_rest;
+                return match zeros {
+                    _ if self.is_padding => Ok(State::Whole),
+                    1..=2 => Err(self.cut(at + 4)),
+                    _ => Err(self.no_part_behind(at, false)),
+                };
             }
-            if skipped > 0 && (at + zeros == self.bytes || skipped >= MOST_BETWEEN) {
-                return Err(self.no_part_behind(at, is_ended));
-            }
-            let start = at + skipped;
+            let start = at + zeros.saturating_sub(START.len() as u64 - 1);
             let head = self.head(start, 14)?;
             let Some(code) = head.get(3).filter(|_| head.starts_with(&START)) else {
                 return Err(if head.len() < 4 { self.cut(start + 4) } else { self.no_part(start) });
@@ -546,18 +553,18 @@ impl Walk<'_> {
         Ok(State::Whole)
     }
 
-    /// How many zeros there are from `at` on, of `most` and a few that are looked at.
-    fn zeros_from(&mut self, at: u64, most: u64) -> io::Result<u64> {
+    /// How many zeros there are from `at` on.
+    fn zeros_from(&mut self, at: u64) -> Result<u64, Stop> {
         let mut zeros = 0;
-        while zeros < most {
+        loop {
+            self.part(at + zeros)?;
             let head = self.head(at + zeros, LONGEST_HEAD)?;
             let here = head.iter().take_while(|byte| **byte == 0).count();
             zeros += here as u64;
             if here < LONGEST_HEAD {
-                break;
+                return Ok(zeros);
             }
         }
-        Ok(zeros)
     }
 
     fn objects(&mut self) -> Result<State, Stop> {
@@ -988,8 +995,15 @@ mod tests {
         let old = [b"\0\0\x01\xba\x21".to_vec(), vec![1; 7]].concat();
         let end = b"\0\0\x01\xb9".to_vec();
         for (pack, length) in [(first, 17), (old, 12)] {
-            let film =
-                [pack.clone(), packet(0xbb, 12), packet(0xe0, 90), vec![0; 20], pack, packet(0xc0, 40), end.clone()];
+            let film = [
+                pack.clone(),
+                packet(0xbb, 12),
+                packet(0xe0, 90),
+                vec![0; 20],
+                pack.clone(),
+                packet(0xc0, 40),
+                end.clone(),
+            ];
             let film = film.concat();
             let ends = [length, length + 18, length + 114, 2 * length + 134, 2 * length + 180];
             // Of zeros between two packets nothing is known.
@@ -1006,8 +1020,19 @@ mod tests {
                     "{length}"
                 );
             }
-            assert_eq!(state(&[film.clone(), vec![0; 100]].concat()), State::Whole);
-            assert_eq!(state(&[film.clone(), vec![0; 5000]].concat()), State::Zeros { at: film.len() as u64 });
+            for behind in [100, 5000] {
+                assert_eq!(state(&[film.clone(), vec![0; behind]].concat()), State::Whole);
+            }
+            // Sectors of zeros stand between others, and behind the last, but not for ever.
+            let rest = (2324 - pack.len() - 6) as u16;
+            let sector = [&pack, b"\0\0\x01\xe0".as_slice(), &rest.to_be_bytes(), &vec![9; rest.into()]].concat();
+            let disc = [sector.clone(), vec![0; 2324 * 5], sector].concat();
+            for sectors in [0, 1, 7, 150] {
+                let found = found(&[disc.clone(), vec![0; 2324 * sectors]].concat());
+                assert_eq!((found.state, found.zeros), (State::Whole, 0), "{sectors}");
+            }
+            assert!(matches!(state(&[disc.clone(), vec![0; 2324 * 151]].concat()), State::Zeros { .. }));
+            assert!(matches!(state(&[disc, vec![0; 6000]].concat()), State::Zeros { .. }));
             let open = &film[..film.len() - 4];
             assert_eq!(state(&[open.to_vec(), vec![0; 100]].concat()), State::NotEnded);
             assert_eq!(state(&[open.to_vec(), vec![0; 5000]].concat()), State::Zeros { at: open.len() as u64 });

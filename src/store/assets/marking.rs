@@ -31,6 +31,8 @@ pub enum Follows {
     Unmarked,
     /// It is new and marked nowhere, though the order calls it ready: its asset is not, and keeps its marks.
     NotReady,
+    /// It is new and marked as its asset, but somebody had unmarked another part there, or one that was there before.
+    BesideWithdrawn,
 }
 
 impl Marking {
@@ -79,7 +81,7 @@ impl Marking {
     }
 
     /// Marks what was made from `parent` under `key` and is a new asset: as that is, where its marks are kept, but not where somebody has
-    /// unmarked what was there before it. A layer that is known by its place may be any of those that are gone.
+    /// unmarked what was there before it. Of layers that are known by their places any new one may be one that is gone.
     pub(super) async fn mark_part(
         self,
         tx: &mut Transaction,
@@ -92,7 +94,7 @@ impl Marking {
             sqlx::query(
                 "INSERT INTO publish_mark (asset_id, context_id, marked, withdrawn)
                  SELECT DISTINCT $1, context_id, 0, 1 FROM withdrawn_part
-                 WHERE parent_id = $2 AND (part = $3 OR $3 GLOB 'layer:#*' AND part GLOB 'layer:*')",
+                 WHERE parent_id = $2 AND (part = $3 OR $3 GLOB 'layer:#*' AND part GLOB 'layer:*' OR $3 GLOB 'layer:*' AND part GLOB 'layer:#*')",
             )
             .bind(part.0)
             .bind(parent.0)
@@ -109,8 +111,13 @@ impl Marking {
             .map_err(StoreError::doing("hand on who was unmarked"))?;
         if keeps {
             let follows = mark_as(tx, part, parent).await?;
-            let is_said = follows != Follows::All || self.ready != Some(true) || is_marked(tx, part).await?;
-            return Ok(if is_said { follows } else { Follows::NotReady });
+            return match (follows, is_marked(tx, part).await?) {
+                (Follows::All, false) if self.ready == Some(true) => Ok(Follows::NotReady),
+                (Follows::All, true) if is_beside_withdrawn(tx, part, (parent, key)).await? => {
+                    Ok(Follows::BesideWithdrawn)
+                }
+                (follows, _) => Ok(follows),
+            };
         }
         set_marks(tx, company, &[part], &self.of_new(), true).await.map(|()| Follows::All)
     }
@@ -200,6 +207,20 @@ pub(super) async fn set_by_somebody(
          WHERE ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
          AND asset_id IN (SELECT value FROM json_each($1))"
     };
+    if !marked {
+        // Nor does it mean to publish again what nobody sees now.
+        sqlx::query(
+            "UPDATE publish_mark SET marked = 0
+             WHERE marked = 1 AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
+             AND asset_id IN (SELECT part.id FROM json_each($1) CROSS JOIN asset part INDEXED BY asset_by_part
+                              ON part.parent_id = value AND part.part IS NOT NULL AND part.trash_state = 'InTrash')",
+        )
+        .bind(ids(assets))
+        .bind(contexts.bound())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("unmark what lies in the trash"))?;
+    }
     sqlx::query(statement)
         .bind(ids(assets))
         .bind(contexts.bound())
@@ -207,6 +228,30 @@ pub(super) async fn set_by_somebody(
         .await
         .map(|_| ())
         .map_err(StoreError::doing("note who marks an asset"))
+}
+
+/// Whether somebody has unmarked another part of the same kind somewhere where this one is marked.
+async fn is_beside_withdrawn(
+    tx: &mut Transaction,
+    part: AssetId,
+    (parent, key): (AssetId, &str),
+) -> Result<bool, StoreError> {
+    let kind = key.split_inclusive(':').next().unwrap_or_default();
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM asset other INDEXED BY asset_by_part
+                        CROSS JOIN publish_mark w ON w.asset_id = other.id AND w.withdrawn
+                        JOIN publish_mark m ON m.asset_id = $1 AND m.marked = 1 AND m.context_id = w.context_id
+                        WHERE other.parent_id = $2 AND substr(other.part, 1, length($3)) = $3 AND other.id <> $1)
+             OR EXISTS (SELECT 1 FROM withdrawn_part w
+                        JOIN publish_mark m ON m.asset_id = $1 AND m.marked = 1 AND m.context_id = w.context_id
+                        WHERE w.parent_id = $2 AND substr(w.part, 1, length($3)) = $3)",
+    )
+    .bind(part.0)
+    .bind(parent.0)
+    .bind(kind)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("look whether other parts were unmarked"))
 }
 
 /// Marks a part wherever its parent is, and nobody has unmarked the part.

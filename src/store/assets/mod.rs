@@ -12,14 +12,14 @@
 //! | into the trash | kept | stay; none is made any more | stays in, not shown |
 //! | out of the trash, made again | kept; by the order | | is shown again; the folder comes back |
 //! | given up | gone with the row; that a part was unmarked is kept for the one made in its place ([`marking`]) | belong to nothing when the row goes: jobs that would make them again say so | leaves at once, the definition too |
-//! | unmarked | its own alone | keep theirs | is published with a marked set |
+//! | unmarked | its own alone | keep theirs, but in the trash | is published with a marked set |
 //! | marked | those of all that belongs to it | as it | |
 //! | set edited ([`sets`]: one function) | kept | | members that leave are looked at by the next publishes |
 //! | a set of pages, layers or renditions edited, then its master again | by the order | new ones join | keeps the edit; what the file has no more leaves |
 //! | its folder removed | as into the trash | | |
 //! | forced to be published again | kept, none is added | handed out anew with it | members are handed out with a set |
 //! | a master gets another, or is processed again | by the order | follow the order as it does | |
-//! | a part made again, out of the trash | as a new part; where they are kept, not where it was unmarked | | is shown again |
+//! | a part made again, out of the trash | as it was and as a new part; where they are kept, not where it was unmarked, or its asset and others of it | | is shown again |
 //! | a set given up | | | its members are looked at by the next publishes: they may have been published only with it |
 //! | a colour profile replaced, trashed, restored | | what was made with it is looked at by the next publishes | |
 //! | a master gone while its parts are made | | none is made any more; those of an earlier master go to the trash | |

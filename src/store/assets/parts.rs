@@ -3,8 +3,6 @@
 //! A part is known by its parent and its key, never by its name. So a job that runs again replaces what it made before,
 //! under the same number and the name that users may have given it since.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -129,43 +127,6 @@ impl Store {
             })
         })
         .collect()
-    }
-
-    /// Under which keys that begin with `prefix` parts of `parent` are there, outside of the trash, in their order; none if nobody has
-    /// unmarked one of them, or one that was there.
-    pub async fn places_of_withdrawn(
-        &self,
-        company: CompanyId,
-        parent: AssetId,
-        prefix: &str,
-    ) -> Result<Option<BTreeSet<String>>, StoreError> {
-        let doing = "look for parts that were unmarked";
-        let mut reader = self.reader().await?;
-        let is_withdrawn: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM asset a INDEXED BY asset_by_part CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
-                            WHERE a.company_id = $1 AND a.parent_id = $2 AND substr(a.part, 1, length($3)) = $3)
-                 OR EXISTS (SELECT 1 FROM withdrawn_part WHERE parent_id = $2 AND substr(part, 1, length($3)) = $3)",
-        )
-        .bind(company.0)
-        .bind(parent.0)
-        .bind(prefix)
-        .fetch_one(&mut *reader)
-        .await
-        .map_err(StoreError::doing(doing))?;
-        if !is_withdrawn {
-            return Ok(None);
-        }
-        let keys: Vec<String> = sqlx::query_scalar(
-            "SELECT part FROM asset INDEXED BY asset_by_part
-             WHERE company_id = $1 AND parent_id = $2 AND substr(part, 1, length($3)) = $3 AND trash_state = 'NotInTrash'",
-        )
-        .bind(company.0)
-        .bind(parent.0)
-        .bind(prefix)
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(StoreError::doing(doing))?;
-        Ok(Some(keys.into_iter().collect()))
     }
 
     /// Whether anything that was made of `parent` is there, outside of the trash.
@@ -443,9 +404,9 @@ pub(in crate::store) async fn keep_only(
     prefix: &str,
     keys: &[String],
     at: DateTime<Utc>,
-) -> Result<u64, StoreError> {
+) -> Result<Gone, StoreError> {
     let change = next_change(tx, company).await?;
-    sqlx::query(
+    let count = sqlx::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, change_seq = $6
          WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
            AND substr(part, 1, length($3)) = $3 AND part NOT IN (SELECT value FROM json_each($4))",
@@ -456,8 +417,32 @@ pub(in crate::store) async fn keep_only(
     .bind(json!(keys).to_string())
     .bind(at.timestamp_millis())
     .bind(change)
-    .execute(tx)
+    .execute(&mut *tx)
     .await
-    .map(|moved| moved.rows_affected())
-    .map_err(StoreError::doing("move parts of an asset to the trash"))
+    .map_err(StoreError::doing("move parts of an asset to the trash"))?
+    .rows_affected();
+    let are_moved = count > 0 && has_withdrawn_places(tx, parent, prefix).await?;
+    Ok(Gone { count, are_moved })
+}
+
+/// Parts that a master does not have any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone {
+    pub count: u64,
+    /// Those that are left are known by their places, and somebody had unmarked one: which of them that was may be another now.
+    pub are_moved: bool,
+}
+
+async fn has_withdrawn_places(tx: &mut Transaction, parent: AssetId, prefix: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM asset a INDEXED BY asset_by_part
+                        CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
+                        WHERE a.parent_id = $1 AND substr(a.part, 1, length($2)) = $2
+                          AND (a.part GLOB 'page:*' OR a.part GLOB 'layer:#*'))",
+    )
+    .bind(parent.0)
+    .bind(prefix)
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("look whether parts were unmarked"))
 }

@@ -300,14 +300,17 @@ enum Reach {
     Name,
 }
 
-/// Schedules of the name that have come to their ends do not come back either, as they may in another zone. How many they were.
+/// Schedules of the name that have come to their ends do not come back either, as they may in another zone. How many they were; those with
+/// runs that go on are left.
 async fn delete_ended(tx: &mut Transaction, job: JobId, reach: Reach, now: DateTime<Utc>) -> Result<u64, StoreError> {
     sqlx::query(
         "UPDATE job SET deleted_at = $2
          WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
                       ON ended.company_id = named.company_id AND ended.name = named.name
                       WHERE named.id = $1 AND ($3 OR named.trigger_kind = 'exec_schedule') AND ended.trigger_kind = 'exec_schedule'
-                        AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL)",
+                        AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL
+                        AND NOT EXISTS (SELECT 1 FROM instance i INDEXED BY instance_open
+                                        WHERE i.job_id = ended.id AND i.state <> 'Done'))",
     )
     .bind(job.0)
     .bind(now.timestamp_millis())

@@ -101,7 +101,11 @@ impl Store {
                     if let Some(range) = &firing.range {
                         insert_range(tx, job.id, range, now).await?;
                     }
-                    let slots = undecided(tx, job.id, firing.slots).await?;
+                    let fires = firing.slots.iter().any(|slot| slot.fate.fires());
+                    let mut slots = undecided(tx, job.id, firing.slots).await?;
+                    if fires {
+                        let_the_last_fire(&mut slots);
+                    }
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
@@ -173,6 +177,15 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
         held: rows::get(row, "held")?,
         spec: rows::json(row, "spec").ok(),
     })
+}
+
+/// The one that the others were to be merged into has run already, ahead of its time: the last of those that have not runs in its place.
+fn let_the_last_fire(slots: &mut [Slot]) {
+    if !slots.iter().any(|slot| slot.fate.fires())
+        && let Some(last) = slots.iter_mut().rfind(|slot| slot.fate == Fate::Coalesce)
+    {
+        last.fate = Fate::FireLate;
+    }
 }
 
 /// Moves the trigger on, if it still is where it was read.

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access, statvfs};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::checklist::Verdict::{self, Bad, Good, Warning};
 use super::checklist::{List, count};
@@ -329,31 +330,42 @@ fn blobs(path: PathBuf) -> Verdict {
     let looked = look_at_each(&[(path.clone(), rights)], |(path, rights)| closed(path, *rights)).pop();
     match looked.unwrap_or(Ok(None)) {
         Ok(None) => of_all,
-        Ok(Some(why)) => {
-            let hint = format!("chown -R --reference={0} {0}", path.display());
-            Bad(format!("{why}; no file can be stored there"), format!("give it to whom its neighbours belong: {hint}"))
-        }
+        Ok(Some(why)) => Bad(
+            format!("{why}; no file can be stored there"),
+            "give the daemon's user the rights, as with chown".to_owned(),
+        ),
         Err(error) => Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned()),
     }
 }
 
 /// Why one of the folders cannot be written to by the daemon: root may write to all, and restores them as its own.
 fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
+    const WRITE: u32 = 0o3;
     let has_digits =
         |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
-    let owner = fs::metadata(path)?.uid();
+    // Whose the database is, by whom the daemon runs.
+    let daemon = path.parent().and_then(|data| fs::metadata(daemon::database(data)).ok());
+    let daemon = daemon.filter(|_| geteuid().is_root()).map(|facts| (facts.uid(), facts.gid()));
     for entry in fs::read_dir(path)?.flatten().filter(|entry| has_digits(&entry.file_name())) {
         let folder = entry.path();
         if let Err(error) = access(&folder, rights) {
             return Ok(Some(format!("{} cannot be used: {error}", folder.display())));
         }
-        let found = entry.metadata()?.uid();
-        if found != owner {
-            return Ok(Some(format!(
-                "{} belongs to the user {found}, and {} to {owner}",
-                folder.display(),
-                path.display()
-            )));
+        let facts = entry.metadata()?;
+        if let Some((user, group)) = daemon.filter(|(user, _)| *user != 0) {
+            // Of its groups only one is known: what another one may do is taken for something that it may.
+            let shift = match (facts.uid() == user, facts.gid() == group || facts.mode() & 0o030 == 0o030) {
+                (true, _) => 6,
+                (false, true) => 3,
+                (false, false) => 0,
+            };
+            if facts.mode() >> shift & WRITE != WRITE {
+                let shown = folder.display();
+                let whose = facts.uid();
+                return Ok(Some(format!(
+                    "{shown} belongs to the user {whose}, and the database to {user}, who may not write to it"
+                )));
+            }
         }
     }
     Ok(None)

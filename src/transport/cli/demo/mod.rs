@@ -153,16 +153,16 @@ fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure>
     let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let overrides = Overrides { data: Some(data.clone()), listen: Some(listen) };
     let config = Config::load(place.config.as_deref(), overrides)?;
-    if !is_empty(&data) {
-        clear(&data, args, place)?;
-    }
     // Those of a configuration may be anywhere, and somebody's.
     for root in [config.ingest_root(), config.publish_root(), config.export_root()] {
-        if !is_empty(&root) {
+        if !root.starts_with(config.data()) && !is_empty(&root) {
             return Err(Failure::new(format!("{} is not empty, and not the demo's", root.display())).hint(
                 "a demo puts its files there: run it without --config and PREPRESS_CONFIG, or with other folders",
             ));
         }
+    }
+    if !is_empty(&data) {
+        clear(&data, args, place)?;
     }
     let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(data.join(MARK), MADE_BY));
     made.map_err(|e| Failure::new(format!("cannot make {}: {e}", data.display())))?;
@@ -189,7 +189,11 @@ fn clear(data: &Path, args: &DemoArgs, place: &PlaceArgs) -> Result<(), Failure>
     let cannot = |error: std::io::Error| Failure::new(format!("cannot clear {shown}: {error}"));
     let folder = data.canonicalize().map_err(cannot)?;
     for needed in [args.from.as_deref(), place.config.as_deref()].into_iter().flatten() {
-        if needed.canonicalize().map_err(cannot)?.starts_with(&folder) {
+        let within = |path: std::io::Result<PathBuf>, folder: &Path| path.map(|path| path.starts_with(folder));
+        let named =
+            std::path::absolute(data).and_then(|data| within(std::path::absolute(needed), &data)).map_err(cannot)?;
+        // A link that lies there goes, too.
+        if named || within(needed.canonicalize(), &folder).map_err(cannot)? {
             return Err(Failure::new(format!("{} lies in {shown}, and would be removed with it", needed.display()))
                 .hint("move it elsewhere first"));
         }
