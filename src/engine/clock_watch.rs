@@ -66,11 +66,13 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
         tracing::warn!(%job, "a job waited for its company though that is open, as after a time when the clock was ahead");
     });
     let is_set_back = seen.set_back.is_some();
+    // It may have been set back for as long as nobody looked.
+    let since = now - NET;
     if is_set_back {
         tell_early(shared, now).await?;
-        forget_ahead(shared, now).await?;
+        forget_ahead(shared, since).await?;
     }
-    turn_back(shared, is_set_back.then_some(now)).await?;
+    turn_back(shared, is_set_back.then_some(since)).await?;
     if is_start || is_set_back {
         shorten_waits(shared, now).await?;
     }

@@ -30,13 +30,15 @@ pub fn keys(layers: &[Shown], known: &[KnownLayer]) -> Vec<String> {
     let has_ids = ids.len() == layers.len();
     let mut finding = Finding { layers, free: known.iter().collect(), found: vec![None; layers.len()] };
     if has_ids {
+        finding.take(|layer, known| known.facts.as_ref().is_some_and(|facts| facts.id == layer.id));
         finding.take(|layer, known| known.key == of_number(layer.id));
-    }
-    finding.take(|layer, known| known.facts.as_ref().is_some_and(|facts| is_same_layer(facts, &layer.facts)));
-    if has_ids {
-        // By its name alone what has another number is another layer.
+        // What has another number may be a copy, but not of which of two.
+        finding.take_unique(|layer, known| {
+            is_by_number(&known.key) && known.facts.as_ref().is_some_and(|facts| is_same_layer(facts, &layer.facts))
+        });
         finding.free.retain(|known| !is_by_number(&known.key));
     }
+    finding.take(|layer, known| known.facts.as_ref().is_some_and(|facts| is_same_layer(facts, &layer.facts)));
     finding.take_by_name();
     finding.take(|layer, known| {
         let has_no_name = |facts: &LayerFacts| name(facts).is_none() || name(&layer.facts).is_none();
@@ -73,6 +75,20 @@ impl Finding<'_> {
         }
     }
 
+    /// The same where only one layer and one that is known are.
+    fn take_unique(&mut self, is_same: impl Fn(&Shown, &KnownLayer) -> bool) {
+        let open = self.layers.iter().zip(&self.found).filter(|(_, found)| found.is_none());
+        let open: Vec<&Shown> = open.map(|(layer, _)| layer).collect();
+        let of = |layer: &Shown| self.free.iter().filter(|known| is_same(layer, known)).count();
+        let alike = |known: &KnownLayer| open.iter().filter(|layer| is_same(layer, known)).count();
+        let sure: HashSet<u32> = open
+            .iter()
+            .filter(|layer| of(layer) == 1 && self.free.iter().any(|known| is_same(layer, known) && alike(known) == 1))
+            .map(|layer| layer.number)
+            .collect();
+        self.take(|layer, known| sure.contains(&layer.number) && is_same(layer, known));
+    }
+
     /// By names that only one layer has, now and before.
     fn take_by_name(&mut self) {
         let layers = self.layers.iter().zip(&self.found).filter(|(_, found)| found.is_none());
@@ -103,12 +119,18 @@ pub fn is_by_number(key: &str) -> bool {
 
 /// Whether what lies in the same place of the order is what was there before.
 pub fn is_same_layer(before: &LayerFacts, now: &LayerFacts) -> bool {
-    before.name == now.name && lies(before) == lies(now)
+    // Of layers that an earlier version made it is known where they were drawn.
+    let is_drawn_there = before.own.is_none() && drawn(before) == drawn(now);
+    before.name == now.name && (is_drawn_there || lies(before) == lies(now))
+}
+
+const fn drawn(facts: &LayerFacts) -> (i32, i32, u32, u32) {
+    (facts.left, facts.top, facts.width, facts.height)
 }
 
 /// Where its pixels lie, however large it is drawn.
 fn lies(facts: &LayerFacts) -> (i32, i32, u32, u32) {
-    facts.own.unwrap_or((facts.left, facts.top, facts.width, facts.height))
+    facts.own.unwrap_or(drawn(facts))
 }
 
 fn name(facts: &LayerFacts) -> Option<&str> {
@@ -136,6 +158,7 @@ mod tests {
             name: Some(name.to_owned()),
             cut: (0, 0),
             own: None,
+            id: None,
         }
     }
 
@@ -143,7 +166,7 @@ mod tests {
         let shown = |(number, (name, left, id)): (u32, &(&str, i32, Option<u32>))| Shown {
             number,
             id: *id,
-            facts: facts(name, *left),
+            facts: LayerFacts { id: *id, ..facts(name, *left) },
         };
         (1..).zip(layers).map(shown).collect()
     }
@@ -170,6 +193,12 @@ mod tests {
         // Duplicated, and the first of the two taken away: it is the same picture. Moved, it is another layer.
         assert_eq!(keys(&file(&[("a", 0, Some(8)), ("b", 5, Some(3))]), &known), ["layer:7", "layer:3"]);
         assert_eq!(keys(&file(&[("a", 1, Some(8)), ("b", 5, Some(3))]), &known), ["layer:8", "layer:3"]);
+        // Its new number is known from then on, whatever its name and place.
+        let known = after(&file(&[("a", 0, Some(8)), ("b", 5, Some(3))]), &known);
+        assert_eq!(keys(&file(&[("z", 9, Some(8)), ("b", 5, Some(3))]), &known), ["layer:7", "layer:3"]);
+        // Of two that are alike nobody knows which is there under a new number.
+        let twins = after(&file(&[("a", 0, Some(7)), ("a", 0, Some(8))]), &[]);
+        assert_eq!(keys(&file(&[("a", 0, Some(9))]), &twins), ["layer:9"]);
     }
 
     #[test]

@@ -354,6 +354,7 @@ impl Work<'_> {
             name: Some(layer.name.clone()),
             cut: (0, 0),
             own: Some((own.left, own.top, own.width, own.height)),
+            id: layer.id,
         }
     }
 

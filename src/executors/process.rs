@@ -317,9 +317,17 @@ pub fn came_back(filed: &Filed) -> Option<Message> {
         | Filed::AddedWithNumber { name, follows: Follows::NotReady, .. } => (name, "part-made-not-ready"),
         Filed::Added { name, follows: Follows::BesideWithdrawn, .. }
         | Filed::AddedWithNumber { name, follows: Follows::BesideWithdrawn, .. } => (name, "part-made-beside-unmarked"),
+        Filed::Updated { name, came_back: Some(Follows::BesideWithdrawn), .. } => {
+            (name, "part-came-back-beside-unmarked")
+        }
         _ => return None,
     };
     Some(Message::new(said).with("asset", name.clone()))
+}
+
+/// What may be public and should not is a warning.
+fn log_type_of(came_back: &Message) -> LogType {
+    if came_back.code.ends_with("-beside-unmarked") { LogType::UploadWarning } else { LogType::JobInfo }
 }
 
 /// The report of an image that was made of a file: `processed` is the line that says so, `notes` are what is to be said of it.
@@ -327,9 +335,10 @@ pub fn report_of_part(filed: &Filed, processed: Message, notes: Vec<Message>) ->
     let about = |log_type, message| {
         LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
     };
-    let counters = Counters { success: 1, part: 1, warning: notes.len() as i64, ..Counters::default() };
+    let back = came_back(filed).map(|message| about(log_type_of(&message), message));
+    let warns = back.iter().filter(|line| line.log_type == LogType::UploadWarning).count() + notes.len();
+    let counters = Counters { success: 1, part: 1, warning: warns as i64, ..Counters::default() };
     let notes = notes.into_iter().map(|note| about(LogType::UploadWarning, note));
-    let back = came_back(filed).map(|message| about(LogType::JobInfo, message));
     let lines = std::iter::once(about(LogType::UploadSuccess, processed)).chain(notes).chain(back).collect();
     ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
 }

@@ -131,6 +131,9 @@ pub struct LayerFacts {
     /// Its own left, top, width and height, where it may be drawn as large as the canvas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<(i32, i32, u32, u32)>,
+    /// The number that Photoshop gave it when it was last made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u32>,
 }
 
 impl LayerFacts {

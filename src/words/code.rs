@@ -131,6 +131,7 @@ codes! {
     PARTS_OUTDATED = "parts-outdated";
     PARTS_WITHDRAWN = "parts-withdrawn";
     PART_CAME_BACK = "part-came-back";
+    PART_CAME_BACK_BESIDE_UNMARKED = "part-came-back-beside-unmarked";
     PART_CAME_BACK_LOST_MARKS = "part-came-back-lost-marks";
     PART_CAME_BACK_UNMARKED = "part-came-back-unmarked";
     PART_MADE_BESIDE_UNMARKED = "part-made-beside-unmarked";

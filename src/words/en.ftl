@@ -514,7 +514,7 @@ parts-gone =
        *[other] { NUMBER($count) } assets that were made of { $file } before went to the trash: the file does not bring them forth any more.
     }
 # $file (Text) the document or Photoshop file
-parts-moved = { $file } has fewer pages or layers than before, and some of them had been unmarked: a mark stays with a page number, or the name and place of a layer. See whether what is marked for publishing is what should be.
+parts-moved = { $file } does not have all pages or layers that it had before, and some of them had been unmarked: a mark stays with a page number, or the name and place of a layer. See whether what is marked for publishing is what should be.
 # $file (Text) the document, Photoshop file or film
 parts-outdated = { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job brought.
 # $file (Text) the document, Photoshop file or film
@@ -527,7 +527,9 @@ part-came-back-unmarked = { $asset } was in the trash and came out of it, becaus
 part-made-unmarked = { $asset } is not marked for publishing everywhere that the asset is that it was made from, because what was in its place before had been unmarked.
 # $asset (Text) asset id of a page, layer, rendition or set
 part-came-back-lost-marks = { $asset } was in the trash and came out of it, because it was made again. It was marked for publishing where the asset that it was made from is not, and is no longer, because others that were made from that had been unmarked there.
-# $asset (Text) asset id of a page, layer, rendition or set
+# $asset (Text) asset id of a page or layer
+part-came-back-beside-unmarked = { $asset } was in the trash and came out of it, because it was made again. It is marked for publishing, but others that were made from the same asset had been unmarked: see whether it should be.
+# $asset (Text) asset id of a page or layer
 part-made-beside-unmarked = { $asset } is new and is marked for publishing as the asset is that it was made from, but others that were made from that had been unmarked. See whether it should be.
 # $asset (Text) asset id of a page, layer, rendition or set
 part-made-not-ready = { $asset } is not marked for publishing, though the order calls it ready: the asset that it was made from is not marked, and marks are kept.

@@ -146,6 +146,7 @@ fn place(layer: &LayerFacts) -> Value {
         place.remove("name");
         place.remove("cut");
         place.remove("own");
+        place.remove("id");
     }
     place
 }

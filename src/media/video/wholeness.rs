@@ -511,23 +511,33 @@ impl Walk<'_> {
         const SECTOR: u64 = 2324;
         const BEHIND_SOUND: u64 = 20;
         const MOST_SECTORS: u64 = 150;
+        /// Zeros that a packet may well end with.
+        const FEW: u64 = 32;
+        let is_disc = self.bytes.is_multiple_of(SECTOR);
+        let may_fill = |zeros: u64| {
+            let is_whole = zeros.is_multiple_of(SECTOR) || zeros % SECTOR == BEHIND_SOUND;
+            zeros <= SECTOR || is_disc && is_whole && zeros <= MOST_SECTORS * SECTOR
+        };
         let (mut at, mut is_ended) = (0, false);
         while at < self.bytes {
             self.part(at)?;
             let zeros = self.zeros_from(at)?;
             if zeros > 0 && at + zeros == self.bytes {
-                let sectors = zeros.saturating_sub(if zeros % SECTOR == BEHIND_SOUND { BEHIND_SOUND } else { 0 });
-                let is_rest = self.bytes.is_multiple_of(SECTOR)
-                    && sectors.is_multiple_of(SECTOR)
-                    && sectors <= MOST_SECTORS * SECTOR;
-                self.is_padding = is_ended || is_rest;
+                self.is_padding = is_ended || may_fill(zeros) && is_disc;
                 return match zeros {
-                    _ if self.is_padding => Ok(State::Whole),
+                    _ if is_ended => Ok(State::Whole),
+                    // What was cut and filled up is zeros from within a packet on.
+                    _ if self.is_padding && self.zeros_at_end()? - zeros < FEW => Ok(State::Whole),
+                    _ if self.is_padding => Ok(State::NotEnded),
                     1..=2 => Err(self.cut(at + 4)),
                     _ => Err(self.no_part_behind(at, false)),
                 };
             }
-            let start = at + zeros.saturating_sub(START.len() as u64 - 1);
+            let skipped = zeros.saturating_sub(START.len() as u64 - 1);
+            if !may_fill(skipped) {
+                return Err(Stop::Found(State::Zeros { at }));
+            }
+            let start = at + skipped;
             let head = self.head(start, 14)?;
             let Some(code) = head.get(3).filter(|_| head.starts_with(&START)) else {
                 return Err(if head.len() < 4 { self.cut(start + 4) } else { self.no_part(start) });
@@ -1027,6 +1037,11 @@ mod tests {
             let rest = (2324 - pack.len() - 6) as u16;
             let sector = [&pack, b"\0\0\x01\xe0".as_slice(), &rest.to_be_bytes(), &vec![9; rest.into()]].concat();
             let disc = [sector.clone(), vec![0; 2324 * 5], sector].concat();
+            // A hole between two packs, and a copy that was filled up from within one on.
+            let hole = [film.clone(), vec![0; 4096], film.clone()].concat();
+            assert!(matches!(state(&hole), State::Zeros { .. }));
+            let filled = [&disc[..disc.len() - 900], &vec![0; 900 + 2324 * 3]].concat();
+            assert_eq!(state(&filled), State::NotEnded);
             for sectors in [0, 1, 7, 150] {
                 let found = found(&[disc.clone(), vec![0; 2324 * sectors]].concat());
                 assert_eq!((found.state, found.zeros), (State::Whole, 0), "{sectors}");

@@ -113,9 +113,7 @@ impl Marking {
             let follows = mark_as(tx, part, parent).await?;
             return match (follows, is_marked(tx, part).await?) {
                 (Follows::All, false) if self.ready == Some(true) => Ok(Follows::NotReady),
-                (Follows::All, true) if is_beside_withdrawn(tx, part, (parent, key)).await? => {
-                    Ok(Follows::BesideWithdrawn)
-                }
+                (Follows::All, true) if is_beside_withdrawn(tx, part, parent).await? => Ok(Follows::BesideWithdrawn),
                 (follows, _) => Ok(follows),
             };
         }
@@ -150,7 +148,11 @@ impl Marking {
         .map_err(StoreError::doing("unmark a part where its asset is not marked"))?
         .rows_affected();
         let follows = mark_as(tx, part, parent).await?;
-        Ok(if unmarked > 0 { Follows::Unmarked } else { follows })
+        match follows {
+            _ if unmarked > 0 => Ok(Follows::Unmarked),
+            Follows::All if is_beside_withdrawn(tx, part, parent).await? => Ok(Follows::BesideWithdrawn),
+            follows => Ok(follows),
+        }
     }
 }
 
@@ -230,25 +232,22 @@ pub(super) async fn set_by_somebody(
         .map_err(StoreError::doing("note who marks an asset"))
 }
 
-/// Whether somebody has unmarked another part of the same kind somewhere where this one is marked.
-async fn is_beside_withdrawn(
-    tx: &mut Transaction,
-    part: AssetId,
-    (parent, key): (AssetId, &str),
-) -> Result<bool, StoreError> {
-    let kind = key.split_inclusive(':').next().unwrap_or_default();
+/// Whether somebody has unmarked another page or layer somewhere where this one is marked: this may be the one that was meant.
+async fn is_beside_withdrawn(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result<bool, StoreError> {
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM asset other INDEXED BY asset_by_part
+        "SELECT EXISTS (SELECT 1 FROM asset a JOIN asset other INDEXED BY asset_by_part
+                        ON other.parent_id = $2 AND other.id <> a.id
+                           AND substr(other.part, 1, instr(a.part, ':')) = substr(a.part, 1, instr(a.part, ':'))
                         CROSS JOIN publish_mark w ON w.asset_id = other.id AND w.withdrawn
-                        JOIN publish_mark m ON m.asset_id = $1 AND m.marked = 1 AND m.context_id = w.context_id
-                        WHERE other.parent_id = $2 AND substr(other.part, 1, length($3)) = $3 AND other.id <> $1)
-             OR EXISTS (SELECT 1 FROM withdrawn_part w
-                        JOIN publish_mark m ON m.asset_id = $1 AND m.marked = 1 AND m.context_id = w.context_id
-                        WHERE w.parent_id = $2 AND substr(w.part, 1, length($3)) = $3)",
+                        JOIN publish_mark m ON m.asset_id = a.id AND m.marked = 1 AND m.context_id = w.context_id
+                        WHERE a.id = $1 AND (a.part GLOB 'page:*' OR a.part GLOB 'layer:*'))
+             OR EXISTS (SELECT 1 FROM asset a JOIN withdrawn_part w
+                        ON w.parent_id = $2 AND substr(w.part, 1, instr(a.part, ':')) = substr(a.part, 1, instr(a.part, ':'))
+                        JOIN publish_mark m ON m.asset_id = a.id AND m.marked = 1 AND m.context_id = w.context_id
+                        WHERE a.id = $1 AND (a.part GLOB 'page:*' OR a.part GLOB 'layer:*'))",
     )
     .bind(part.0)
     .bind(parent.0)
-    .bind(kind)
     .fetch_one(tx)
     .await
     .map_err(StoreError::doing("look whether other parts were unmarked"))

@@ -331,44 +331,52 @@ fn blobs(path: PathBuf) -> Verdict {
     match looked.unwrap_or(Ok(None)) {
         Ok(None) => of_all,
         Ok(Some(why)) => Bad(
-            format!("{why}; no file can be stored there"),
+            format!("{why}; nothing can be stored there"),
             "give the daemon's user the rights, as with chown".to_owned(),
         ),
         Err(error) => Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned()),
     }
 }
 
-/// Why one of the folders cannot be written to by the daemon: root may write to all, and restores them as its own.
+/// Why the daemon cannot write to its database, or to one of the folders: root may write to all, and restores them as its own.
 fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
-    const WRITE: u32 = 0o3;
     let has_digits =
         |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
-    // Whose the database is, by whom the daemon runs.
-    let daemon = path.parent().and_then(|data| fs::metadata(daemon::database(data)).ok());
-    let daemon = daemon.filter(|_| geteuid().is_root()).map(|facts| (facts.uid(), facts.gid()));
+    let Some(data) = path.parent() else { return Ok(None) };
+    // What a restore leaves as it is tells by whom the daemon runs.
+    let user = fs::metadata(data).ok().map(|facts| (facts.uid(), facts.gid()));
+    let user = user.filter(|(user, _)| geteuid().is_root() && *user != 0);
+    let refused = |path: &Path, facts: &fs::Metadata| {
+        let (user, _) = user.filter(|user| !may_write(facts, *user))?;
+        let (path, data) = (path.display(), data.display());
+        Some(format!("{path} belongs to the user {}, and {data} to {user}, who may not write to it", facts.uid()))
+    };
+    let database = daemon::database(data);
+    if let Some(why) = fs::metadata(&database).ok().and_then(|facts| refused(&database, &facts)) {
+        return Ok(Some(why));
+    }
     for entry in fs::read_dir(path)?.flatten().filter(|entry| has_digits(&entry.file_name())) {
         let folder = entry.path();
         if let Err(error) = access(&folder, rights) {
             return Ok(Some(format!("{} cannot be used: {error}", folder.display())));
         }
-        let facts = entry.metadata()?;
-        if let Some((user, group)) = daemon.filter(|(user, _)| *user != 0) {
-            // Of its groups only one is known: what another one may do is taken for something that it may.
-            let shift = match (facts.uid() == user, facts.gid() == group || facts.mode() & 0o030 == 0o030) {
-                (true, _) => 6,
-                (false, true) => 3,
-                (false, false) => 0,
-            };
-            if facts.mode() >> shift & WRITE != WRITE {
-                let shown = folder.display();
-                let whose = facts.uid();
-                return Ok(Some(format!(
-                    "{shown} belongs to the user {whose}, and the database to {user}, who may not write to it"
-                )));
-            }
+        if let Some(why) = refused(&folder, &entry.metadata()?) {
+            return Ok(Some(why));
         }
     }
     Ok(None)
+}
+
+/// Of the groups of a user only one is known: what another one may do is taken for something that the user may.
+fn may_write(facts: &fs::Metadata, (user, group): (u32, u32)) -> bool {
+    const WRITE: u32 = 0o2;
+    let mode = facts.mode();
+    let by_group = mode >> 3 & WRITE == WRITE;
+    match (facts.uid() == user, facts.gid() == group) {
+        (true, _) => mode >> 6 & WRITE == WRITE,
+        (false, true) => by_group,
+        (false, false) => by_group || mode & WRITE == WRITE,
+    }
 }
 
 /// What a folder on a disk that does not answer is said to be.
