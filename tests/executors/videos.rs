@@ -236,6 +236,14 @@ async fn the_frame_that_is_asked_for_shows_a_video() {
     world.put("in/film.mp4", &red_then_blue());
     upload(&world, json!({ "generateThumbnail": false, "thumbnailOptions": at(100) })).await;
     assert!(world.query("SELECT * FROM derived").await.is_empty());
+    // Its only keyframe is the first: by seeking none is found.
+    let sources =
+        ["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=6", "-f", "lavfi", "-i", "sine=duration=6"];
+    let world = World::new().await;
+    world.put("in/film.flv", &ffmpeg(&[&sources[..], &["-c:v", "libx264", "-c:a", "aac"]].concat(), "film.flv"));
+    let done = upload(&world, json!({ "generateThumbnail": true })).await;
+    assert_eq!((done.counters.success, done.counters.warning, done.counters.error), (1, 0, 0), "{}", done.text());
+    assert_eq!(world.query("SELECT role FROM derived").await, [[json!("Thumbnail")]]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
