@@ -355,7 +355,12 @@ fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
     if let Some(why) = fs::metadata(&database).ok().and_then(|facts| refused(&database, &facts)) {
         return Ok(Some(why));
     }
-    for entry in fs::read_dir(path)?.flatten().filter(|entry| has_digits(&entry.file_name())) {
+    let entries = match fs::read_dir(path) {
+        // The daemon makes it.
+        Err(error) if is_absence(&error) => return Ok(None),
+        entries => entries?,
+    };
+    for entry in entries.flatten().filter(|entry| has_digits(&entry.file_name())) {
         let folder = entry.path();
         if let Err(error) = access(&folder, rights) {
             return Ok(Some(format!("{} cannot be used: {error}", folder.display())));
