@@ -155,7 +155,7 @@ fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure>
     let config = Config::load(place.config.as_deref(), overrides)?;
     // Those of a configuration may be anywhere, and somebody's.
     for root in [config.ingest_root(), config.publish_root(), config.export_root()] {
-        if !root.starts_with(config.data()) && !is_empty(&root) {
+        if !lies_in(&root, &data) && !is_empty(&root) {
             return Err(Failure::new(format!("{} is not empty, and not the demo's", root.display())).hint(
                 "a demo puts its files there: run it without --config and PREPRESS_CONFIG, or with other folders",
             ));
@@ -167,6 +167,12 @@ fn configure(place: &PlaceArgs, args: &DemoArgs) -> Result<Arc<Config>, Failure>
     let made = std::fs::create_dir_all(&data).and_then(|()| std::fs::write(data.join(MARK), MADE_BY));
     made.map_err(|e| Failure::new(format!("cannot make {}: {e}", data.display())))?;
     Ok(Arc::new(config))
+}
+
+/// Whatever way its path takes.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    let (path, folder) = (path.canonicalize(), folder.canonicalize());
+    path.is_ok_and(|path| folder.is_ok_and(|folder| path.starts_with(folder)))
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -189,11 +195,9 @@ fn clear(data: &Path, args: &DemoArgs, place: &PlaceArgs) -> Result<(), Failure>
     let cannot = |error: std::io::Error| Failure::new(format!("cannot clear {shown}: {error}"));
     let folder = data.canonicalize().map_err(cannot)?;
     for needed in [args.from.as_deref(), place.config.as_deref()].into_iter().flatten() {
-        let within = |path: std::io::Result<PathBuf>, folder: &Path| path.map(|path| path.starts_with(folder));
-        let named =
-            std::path::absolute(data).and_then(|data| within(std::path::absolute(needed), &data)).map_err(cannot)?;
         // A link that lies there goes, too.
-        if named || within(needed.canonicalize(), &folder).map_err(cannot)? {
+        let named = |path: &Path| std::path::absolute(path).map_err(cannot);
+        if named(needed)?.starts_with(named(data)?) || lies_in(needed, data) {
             return Err(Failure::new(format!("{} lies in {shown}, and would be removed with it", needed.display()))
                 .hint("move it elsewhere first"));
         }
