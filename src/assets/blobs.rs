@@ -652,6 +652,19 @@ mod tests {
         assert_eq!(temporary_files(&blobs), 0);
     }
 
+    /// As after a restoration by a program that leaves empty folders out.
+    #[test]
+    fn a_folder_that_is_missing_is_made_again() {
+        let (_folder, blobs) = opened();
+        fs::remove_dir(blobs.root.join("2c")).unwrap();
+        let blob = blobs.store(&mut &b"hello"[..], 5, &|| false).unwrap();
+        assert!(blobs.path(&blob.id).unwrap().starts_with(blobs.root.join("2c")));
+        assert!(blobs.verify(&blob.id, &|| false).is_ok());
+        // A store that is not there at all is none.
+        fs::rename(&blobs.root, blobs.root.with_extension("away")).unwrap();
+        assert!(blobs.store(&mut &b"hello"[..], 5, &|| false).is_err());
+    }
+
     #[test]
     fn a_damaged_copy_is_replaced() {
         let (_folder, blobs) = opened();
