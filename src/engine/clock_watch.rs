@@ -84,13 +84,13 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
 }
 
 /// What was decided of times to come without a run is decided when they come.
-async fn forget_ahead(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn forget_ahead(shared: &Shared, since: DateTime<Utc>) -> Result<(), StoreError> {
     let store = &shared.store;
-    let begun = store.ranges_ahead(now).await?.into_iter().filter_map(|range| {
-        let span = Schedule::parse(&range.exec_schedule).ok()?.span(range.first, now, store.zone());
+    let begun = store.ranges_ahead(since).await?.into_iter().filter_map(|range| {
+        let span = Schedule::parse(&range.exec_schedule).ok()?.span(range.first, since, store.zone());
         Some((range, span.last, span.count))
     });
-    let forgotten = store.forget_ahead(begun.collect(), now).await?;
+    let forgotten = store.forget_ahead(begun.collect(), since).await?;
     if forgotten > 0 {
         tracing::warn!(forgotten, "firings that were left out while the clock was ahead come at their times after all");
     }

@@ -117,11 +117,16 @@ pub fn is_by_number(key: &str) -> bool {
     !key.starts_with(PLACED)
 }
 
-/// Whether what lies in the same place of the order is what was there before.
-pub fn is_same_layer(before: &LayerFacts, now: &LayerFacts) -> bool {
+/// By its name, and where its pixels lie.
+fn is_same_layer(before: &LayerFacts, now: &LayerFacts) -> bool {
     // Of layers that an earlier version made it is known where they were drawn.
     let is_drawn_there = before.own.is_none() && drawn(before) == drawn(now);
     before.name == now.name && (is_drawn_there || lies(before) == lies(now))
+}
+
+/// Whether it is the same layer, and drawn of the same size at the same place.
+pub fn is_drawn_alike(before: &LayerFacts, now: &LayerFacts) -> bool {
+    is_same_layer(before, now) && drawn(before) == drawn(now)
 }
 
 const fn drawn(facts: &LayerFacts) -> (i32, i32, u32, u32) {
@@ -174,11 +179,9 @@ mod tests {
     /// What is known once a file was processed, and what was there before that it does not have.
     fn after(layers: &[Shown], known: &[KnownLayer]) -> Vec<KnownLayer> {
         let keys = keys(layers, known);
-        let gone = known.iter().filter(|known| !keys.contains(&known.key));
-        let gone = gone.map(|gone| KnownLayer { in_trash: true, ..gone.clone() });
+        let gone = known.iter().filter(|known| !keys.contains(&known.key)).cloned();
         let now = keys.iter().zip(layers);
-        let now =
-            now.map(|(key, layer)| KnownLayer { key: key.clone(), facts: Some(layer.facts.clone()), in_trash: false });
+        let now = now.map(|(key, layer)| KnownLayer { key: key.clone(), facts: Some(layer.facts.clone()) });
         now.chain(gone).collect()
     }
 
@@ -224,7 +227,7 @@ mod tests {
         assert_eq!(keys(&file(&[("a", 0, None), ("c", 20, None)]), &bare), ["layer:#1", "layer:#2"]);
         assert_eq!(keys(&file(&[("a", 0, None), ("c", 25, None)]), &bare), ["layer:#1", "layer:#3"]);
         // Of one that an earlier version made only the place is known.
-        let old = [KnownLayer { key: "layer:#2".to_owned(), facts: None, in_trash: false }];
+        let old = [KnownLayer { key: "layer:#2".to_owned(), facts: None }];
         assert_eq!(keys(&file(&[("a", 0, None), ("c", 25, None)]), &old), ["layer:#1", "layer:#2"]);
     }
 

@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::context::ROUNDS;
-use super::layer_keys::{Shown, is_by_number, is_same_layer, keys};
+use super::layer_keys::{Shown, is_by_number, is_drawn_alike, keys};
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
@@ -216,12 +216,7 @@ impl Work<'_> {
         let before = self.context.store().part_before(self.context.run.company, self.parent.asset, key).await;
         let (built_on, facts) = before.map_err(Failure::from)?.unwrap_or_default();
         // Known by its place it may be another one than the crop was set on.
-        let is_drawn_so = |facts: LayerFacts| {
-            let now = self.facts(layer, found);
-            let drawn = |facts: &LayerFacts| (facts.left, facts.top, facts.width, facts.height);
-            is_same_layer(&facts, &now) && drawn(&facts) == drawn(&now)
-        };
-        let is_same = is_by_number(key) || facts.is_some_and(is_drawn_so);
+        let is_same = is_by_number(key) || facts.is_some_and(|facts| is_drawn_alike(&facts, &self.facts(layer, found)));
         let gives_up_crop = !is_same && kept_crop(&self.processing.options, built_on).is_some();
         let making = self.making(layer, built_on.filter(|_| is_same));
         let (blob, format) = (self.parent.blob.clone(), self.parent.format);

@@ -39,7 +39,7 @@ use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::marking::{Follows, Marking};
-use crate::store::assets::parts::Gone as PartsGone;
+use crate::store::assets::parts::PartsGone;
 use crate::store::assets::sets::{Gathered, Origin};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;

@@ -12,7 +12,7 @@ use crate::store::assets::growth::{self, Grown, Growth};
 use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
-use crate::store::assets::parts::{self, Gone, Part};
+use crate::store::assets::parts::{self, Part, PartsGone};
 use crate::store::assets::sets::{self, Gathered, NewSet, Origin};
 use crate::store::cleanup::{self, CleanupStep};
 use crate::store::exports::{self, Export};
@@ -85,7 +85,7 @@ pub enum Applied {
     /// So many rows.
     Removed(u64),
     /// Parts that a master does not have any more are in the trash.
-    PartsGone(Gone),
+    PartsGone(PartsGone),
     /// Nothing was removed: the database is older than the files.
     Held,
     /// Blobs that nothing has named for long enough.

@@ -17,6 +17,13 @@ fn millis(text: &str) -> i64 {
     at(text).timestamp_millis()
 }
 
+/// What is due by then has fired, and all runs are done.
+async fn live_until(world: &World, now: &str) {
+    world.clock.set(at(now));
+    world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+}
+
 /// Sets the clock right, beside a daemon that runs or between two.
 async fn set_right<'w>(world: &'w World, daemon: Daemon<'w>, restarts: bool, now: DateTime<Utc>) -> Daemon<'w> {
     if !restarts {
@@ -37,17 +44,13 @@ async fn what_ran_runs_once_whichever_of_two_times_is_right() {
         let job = world.submit(1, "hourly", HOURLY).await.job;
         let once = world.submit(1, "once", Plan::At(at("2026-01-05T09:30:00Z"))).await.job;
         for now in ["2026-01-05T09:00:00Z", "2026-01-05T09:30:00Z", "2026-01-05T10:00:00Z"] {
-            world.clock.set(at(now));
-            world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
-            world.until_count(0, "instance WHERE state <> 'Done'").await;
+            live_until(&world, now).await;
         }
         let next = |at: &str| format!("job WHERE id = {job} AND next_fire_at = {}", millis(at));
         let daemon = set_right(&world, daemon, restarts, at("2026-01-05T08:10:00Z")).await;
         world.until_count(1, &next("2026-01-05T09:00:00Z")).await;
         for now in ["2026-01-05T09:00:00Z", "2026-01-05T09:30:00Z", "2026-01-05T10:00:00Z", "2026-01-05T11:00:00Z"] {
-            world.clock.set(at(now));
-            world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
-            world.until_count(0, "instance WHERE state <> 'Done'").await;
+            live_until(&world, now).await;
         }
         assert_eq!(
             world.slot_list(job).await,
@@ -82,11 +85,7 @@ async fn what_came_to_its_end_ahead_of_time_goes_on() {
         }
         world.until_count(1, &next).await;
         for day in 5..=9 {
-            world.clock.set(at(&format!("2026-01-0{day}T12:00:00Z")));
-            world
-                .until_count(0, &format!("job WHERE next_fire_at <= {}", millis(&format!("2026-01-0{day}T12:00:00Z"))))
-                .await;
-            world.until_count(0, "instance WHERE state <> 'Done'").await;
+            live_until(&world, &format!("2026-01-0{day}T12:00:00Z")).await;
         }
         // That of the 9th had run ahead of its time.
         assert_eq!(world.runs_of(job).await.len(), 5, "{:?}", world.slot_list(job).await);
@@ -120,9 +119,7 @@ async fn what_was_left_out_ahead_of_its_time_comes_in_its_time() {
         }
         let daemon = Daemon::start(&world, skipping(), Scripted::idle()).await;
         for now in ["2026-01-05T12:00:00Z", "2026-01-06T11:59:00Z", "2026-01-06T12:00:00Z"] {
-            world.clock.set(at(now));
-            world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
-            world.until_count(0, "instance WHERE state <> 'Done'").await;
+            live_until(&world, now).await;
         }
         for job in [days, daily] {
             assert_eq!(world.slot_list(job).await, ["2026-01-05T12:00:00Z fired", "2026-01-06T12:00:00Z fired"]);
@@ -190,13 +187,9 @@ async fn ranges_that_were_left_out_ahead_of_their_time_end_at_the_clock() {
     // Up to the last time at which it may have been set back unseen.
     let range = "SELECT count, (last_at - first_at) / 10000 + 1 FROM slot_range";
     assert_eq!(world.table(range).await, ["24 24"]);
-    world.clock.set(at("2026-01-05T19:04:50Z"));
-    world.until_count(0, &format!("job WHERE next_fire_at <= {}", world.now().timestamp_millis())).await;
-    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    live_until(&world, "2026-01-05T19:04:50Z").await;
     for now in ["2026-01-05T19:05:00Z", "2026-01-05T19:05:10Z", "2026-01-05T19:05:20Z"] {
-        world.clock.set(at(now));
-        world.until_count(0, &format!("job WHERE next_fire_at <= {}", millis(now))).await;
-        world.until_count(0, "instance WHERE state <> 'Done'").await;
+        live_until(&world, now).await;
         let fired = format!("slot WHERE job_id = {job} AND due_at = {} AND disposition = 'fired'", millis(now));
         assert_eq!(world.count(&fired).await, 1, "{now}");
     }

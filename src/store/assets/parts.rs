@@ -46,7 +46,6 @@ pub struct KnownLayer {
     pub key: String,
     /// What was known of it then.
     pub facts: Option<LayerFacts>,
-    pub in_trash: bool,
 }
 
 /// The part that a parent has under a key.
@@ -109,7 +108,7 @@ impl Store {
     /// All layers that were made of `parent`, in the order in which they were, also those in the trash.
     pub async fn known_layers(&self, company: CompanyId, parent: AssetId) -> Result<Vec<KnownLayer>, StoreError> {
         sqlx::query(
-            "SELECT part, info, trash_state FROM asset INDEXED BY asset_by_part
+            "SELECT part, info FROM asset INDEXED BY asset_by_part
              WHERE company_id = $1 AND parent_id = $2 AND part >= 'layer:' AND part < 'layer;'
                AND trash_state <> 'InEmptiedTrash' ORDER BY id",
         )
@@ -123,7 +122,6 @@ impl Store {
             Ok(KnownLayer {
                 key: get(row, "part")?,
                 facts: json_of::<PictureFacts>(row, "info")?.layer.map(|layer| *layer),
-                in_trash: constant::<TrashState>(row, "trash_state")? == TrashState::InTrash,
             })
         })
         .collect()
@@ -404,7 +402,7 @@ pub(in crate::store) async fn keep_only(
     prefix: &str,
     keys: &[String],
     at: DateTime<Utc>,
-) -> Result<Gone, StoreError> {
+) -> Result<PartsGone, StoreError> {
     let change = next_change(tx, company).await?;
     let count = sqlx::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, change_seq = $6
@@ -422,12 +420,12 @@ pub(in crate::store) async fn keep_only(
     .map_err(StoreError::doing("move parts of an asset to the trash"))?
     .rows_affected();
     let are_moved = count > 0 && has_withdrawn_places(tx, parent, prefix).await?;
-    Ok(Gone { count, are_moved })
+    Ok(PartsGone { count, are_moved })
 }
 
 /// Parts that a master does not have any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone {
+pub struct PartsGone {
     pub count: u64,
     /// Those that are left are known by their places, and somebody had unmarked one: which of them that was may be another now.
     pub are_moved: bool,
