@@ -50,7 +50,8 @@ pub fn keys(layers: &[Shown], known: &[KnownLayer]) -> Vec<String> {
     let mut fresh = |layer: &Shown| {
         let places = std::iter::once(layer.number).chain(layers.len() as u32 + 1..);
         let mut keys = places.map(of_place);
-        let own = has_ids.then(|| of_number(layer.id));
+        // Its number may be what another layer is known by, which had it before.
+        let own = has_ids.then(|| of_number(layer.id)).filter(|own| !taken.contains(own));
         let key = own.or_else(|| keys.find(|key| !taken.contains(key))).unwrap_or_default();
         taken.insert(key.clone());
         key
@@ -199,6 +200,10 @@ mod tests {
         // Its new number is known from then on, whatever its name and place.
         let known = after(&file(&[("a", 0, Some(8)), ("b", 5, Some(3))]), &known);
         assert_eq!(keys(&file(&[("z", 9, Some(8)), ("b", 5, Some(3))]), &known), ["layer:7", "layer:3"]);
+        // Who comes back under the number that it was known by is another layer from then on.
+        let both = file(&[("a", 0, Some(8)), ("b", 5, Some(3)), ("a copy", 0, Some(7))]);
+        assert_eq!(keys(&both, &known), ["layer:7", "layer:3", "layer:#3"]);
+        assert_eq!(keys(&both, &after(&both, &known)), ["layer:7", "layer:3", "layer:#3"]);
         // Of two that are alike nobody knows which is there under a new number.
         let twins = after(&file(&[("a", 0, Some(7)), ("a", 0, Some(8))]), &[]);
         assert_eq!(keys(&file(&[("a", 0, Some(9))]), &twins), ["layer:9"]);
@@ -236,6 +241,29 @@ mod tests {
         let known = after(&file(&[("", 0, None), ("", 0, None), ("x", 9, None)]), &[]);
         assert_eq!(keys(&file(&[("", 0, None), ("", 0, None), ("x", 9, None)]), &known)[..2], ["layer:#1", "layer:#2"]);
         assert_eq!(keys(&file(&[("x", 9, None), ("", 0, None)]), &known), ["layer:#3", "layer:#1"]);
+    }
+
+    #[test]
+    fn no_two_layers_have_the_same_key() {
+        let shapes = [("a", 0), ("a", 5), ("b", 0)];
+        let files: Vec<Vec<Shown>> = (0..3_u32.pow(6))
+            .map(|code| {
+                let digit = |place: u32| code / 3_u32.pow(place) % 3;
+                let layer = |at: u32| {
+                    let (name, left) = shapes[digit(2 * at) as usize];
+                    (name, left, [None, Some(7), Some(8)][digit(2 * at + 1) as usize])
+                };
+                file(&[layer(0), layer(1), layer(2)][..1 + (code % 2 + digit(0) % 2) as usize])
+            })
+            .collect();
+        let mut known = Vec::new();
+        for step in 0..files.len() {
+            let layers = &files[step * 367 % files.len()];
+            let keys = keys(layers, &known);
+            let different: HashSet<&String> = keys.iter().collect();
+            assert_eq!(different.len(), layers.len(), "{keys:?}");
+            known = after(layers, &known);
+        }
     }
 
     #[test]
