@@ -32,7 +32,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let now = shared.clock.now();
         // A jump ahead is noted at once, so that it is known from where the clock is set back.
         let has_jumped = !(seen - A_LITTLE..seen + NET + A_LITTLE).contains(&now);
-        seen = now;
+        let before = std::mem::replace(&mut seen, now);
         if !has_jumped && (looked_at..looked_at + every).contains(&now) {
             tokio::select! {
                 // Ends also when the clock is set back.
@@ -42,17 +42,17 @@ pub(super) async fn run(shared: Arc<Shared>) {
             continue;
         }
         (looked_at, every) = (now, EVERY);
-        if let Err(error) = look(&shared, false).await {
+        if let Err(error) = look(&shared, Some(before)).await {
             every = NET;
             tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in a minute");
         }
     }
 }
 
-/// Notes what the clock shows, and sets right what it has done if it was ahead.
-pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreError> {
+/// Notes what the clock shows, and sets right what it has done if it was ahead. At the start nobody has seen it `before`.
+pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Result<(), StoreError> {
     let now = shared.clock.now();
-    let seen = shared.store.see_clock(now).await?;
+    let seen = shared.store.see_clock(now, before).await?;
     if let Some(before) = seen.set_back {
         tracing::warn!(%before, %now, "the clock shows less than it did: what it had done before its time is set right");
     }
@@ -73,7 +73,7 @@ pub(super) async fn look(shared: &Shared, is_start: bool) -> Result<(), StoreErr
         forget_ahead(shared, since).await?;
     }
     turn_back(shared, is_set_back.then_some(since)).await?;
-    if is_start || is_set_back {
+    if before.is_none() || is_set_back {
         shorten_waits(shared, now).await?;
     }
     if is_set_back {

@@ -126,7 +126,7 @@ impl Engine {
         shared.store.follow_overlap(scheduler::one_at_a_time(&shared)).await?;
         rescuer::adopt(&shared).await?;
         zone::follow(&shared).await?;
-        if let Err(error) = clock_watch::look(&shared, true).await {
+        if let Err(error) = clock_watch::look(&shared, None).await {
             tracing::warn!(%error, "what a wrong clock may have done was not looked at; it is looked at again in an hour");
         }
         let duties = TaskTracker::new();

@@ -76,11 +76,12 @@ pub struct Shortened {
 }
 
 impl Store {
-    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`].
-    pub async fn see_clock(&self, now: DateTime<Utc>) -> Result<Look, StoreError> {
+    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it showed `before` may be newer than
+    /// what was noted last.
+    pub async fn see_clock(&self, now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let before = seen(tx).await?;
+                let before = seen(tx).await?.max(before);
                 let doubt = before.filter(|before| now - *before > JUMP);
                 let doubt = doubt.map(|seen| Doubt { seen, until: now + DOUBTED });
                 note(tx, SEEN, &now.timestamp_millis().to_string()).await?;

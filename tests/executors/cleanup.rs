@@ -496,11 +496,11 @@ async fn nothing_goes_by_a_clock_that_has_jumped_until_it_is_believed() {
     let trashed = world.number_of("trashed").await;
     world.store.trash_assets(world.change(), vec![trashed]).await.unwrap();
     let files = world.blob_files();
-    world.store.see_clock(world.clock.now()).await.unwrap();
+    world.store.see_clock(world.clock.now(), None).await.unwrap();
     world.clock.advance(TimeDelta::days(400));
     for is_noted in [false, true] {
         if is_noted {
-            world.store.see_clock(world.clock.now()).await.unwrap();
+            world.store.see_clock(world.clock.now(), None).await.unwrap();
         }
         let done = world.clean().await;
         let lines = done.codes();
@@ -509,7 +509,7 @@ async fn nothing_goes_by_a_clock_that_has_jumped_until_it_is_believed() {
     }
     for _ in 0..25 {
         world.clock.advance(TimeDelta::hours(1));
-        world.store.see_clock(world.clock.now()).await.unwrap();
+        world.store.see_clock(world.clock.now(), None).await.unwrap();
     }
     let done = world.clean().await;
     assert!(done.codes().contains(&"cleanup-trash"), "{}", done.text());

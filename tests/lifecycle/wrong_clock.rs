@@ -115,7 +115,7 @@ async fn what_was_left_out_ahead_of_its_time_comes_in_its_time() {
         daemon.shut_down().await;
         world.clock.set(at("2026-01-05T08:05:00Z"));
         if is_killed {
-            world.store().see_clock(world.now()).await.unwrap();
+            world.store().see_clock(world.now(), None).await.unwrap();
         }
         let daemon = Daemon::start(&world, skipping(), Scripted::idle()).await;
         for now in ["2026-01-05T12:00:00Z", "2026-01-06T11:59:00Z", "2026-01-06T12:00:00Z"] {
@@ -168,6 +168,16 @@ async fn a_clock_that_was_ahead_for_a_moment_is_noticed() {
     world.until_count(1, &format!("job WHERE id = {job} AND next_fire_at = {}", millis("2026-01-05T08:05:00Z"))).await;
     assert_eq!(world.slot_list(job).await, ["2026-01-05T08:45:00Z late slot-late"]);
     daemon.shut_down().await;
+}
+
+/// What it showed is noted once an hour, and known each minute.
+#[tokio::test]
+async fn a_clock_is_set_back_from_what_it_showed_last() {
+    let world = World::new().await;
+    let [noted, known, now] = ["08:00", "08:41", "08:20"].map(|time| at(&format!("2026-01-05T{time}:00Z")));
+    assert!(world.store().see_clock(noted, None).await.unwrap().set_back.is_none());
+    let look = world.store().see_clock(now, Some(known)).await.unwrap();
+    assert_eq!((look.set_back, look.doubt.is_none()), (Some(known), true));
 }
 
 #[tokio::test]
