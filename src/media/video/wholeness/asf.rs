@@ -3,6 +3,8 @@
 use super::{FEWEST_ZEROS, State, Stop, Walk, array, number_le};
 
 pub(super) const ASF_HEADER: [u8; 16] = *b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
+/// The object within the header that says how long packets are.
+const ASF_PROPERTIES: [u8; 16] = *b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
 const ASF_DATA: [u8; 16] = *b"\x36\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
 /// The objects that may follow: indexes, simple, general, of media objects and of time codes.
 const ASF_INDEXES: [[u8; 16]; 4] = [
@@ -12,10 +14,12 @@ const ASF_INDEXES: [[u8; 16]; 4] = [
     *b"\xd0\x3f\xb7\x3c\x4a\x0c\x03\x48\x95\x3d\xed\xf7\xb6\x22\x8f\x0c",
 ];
 
+/// Of an object, and of that of data, behind which there are packets.
+const HEAD: u64 = 24;
+const EMPTY_DATA: u64 = 50;
+
 impl Walk<'_> {
     pub(super) fn objects(&mut self) -> Result<State, Stop> {
-        const HEAD: u64 = 24;
-        const EMPTY_DATA: u64 = 50;
         let (mut at, mut content) = (0, false);
         while at < self.bytes {
             self.part(at)?;
@@ -33,7 +37,7 @@ impl Walk<'_> {
             };
             // A broadcast does not know how long it will be: that of nothing, or of the object without packets.
             if name == ASF_DATA && size <= EMPTY_DATA {
-                return Ok(State::Whole);
+                return self.broadcast(at.saturating_add(EMPTY_DATA));
             }
             let is_known = name == ASF_HEADER || name == ASF_DATA || ASF_INDEXES.contains(&name);
             let fits = at.checked_add(size).is_some_and(|end| end <= self.bytes);
@@ -46,6 +50,43 @@ impl Walk<'_> {
             self.is_padding = name == ASF_DATA;
         }
         Ok(State::Whole)
+    }
+
+    /// Packets up to the end of the file: of one size, and all with the same flags of error correction, of which the first byte has
+    /// them (Advanced Systems Format, 5.2.1). An index may follow that nobody has told the place of, so what does not fit is no
+    /// error.
+    fn broadcast(&mut self, first: u64) -> Result<State, Stop> {
+        const SAMPLES: u64 = 2048;
+        let Some(length) = self.packet_length()? else { return Ok(State::Whole) };
+        let bytes = self.bytes.saturating_sub(first);
+        let (count, rest) = (bytes / length, bytes % length);
+        let flags = self.head(first, 1)?.first().copied();
+        let step = usize::try_from((count / SAMPLES).max(1)).unwrap_or(usize::MAX);
+        for packet in (0..count).step_by(step).chain(count.checked_sub(1)) {
+            let at = first + packet * length;
+            self.part(at)?;
+            if self.head(at, 1)?.first().copied() != flags {
+                return Ok(State::NotEnded);
+            }
+        }
+        Ok(if rest == 0 { State::Whole } else { State::NotEnded })
+    }
+
+    fn packet_length(&mut self) -> Result<Option<u64>, Stop> {
+        const OBJECTS_FROM: u64 = 30;
+        let end = number_le(self.head(0, HEAD as usize)?, 16, 8).unwrap_or(0).min(self.bytes);
+        let mut at = OBJECTS_FROM;
+        while at < end {
+            self.part(at)?;
+            let head = self.head(at, 100)?;
+            let (Some(name), Some(size)) = (array::<16>(head, 0), number_le(head, 16, 8)) else { break };
+            if name == ASF_PROPERTIES {
+                let [least, most] = [number_le(head, 92, 4), number_le(head, 96, 4)];
+                return Ok(least.filter(|least| *least > 0 && Some(*least) == most));
+            }
+            at = at.saturating_add(size.max(HEAD));
+        }
+        Ok(None)
     }
 }
 
@@ -63,6 +104,17 @@ mod tests {
         cut_anywhere(&film, 16, &[64, 158]);
         let live = [full(&ASF_HEADER, 40), object(&ASF_DATA, 0), vec![5; 33]].concat();
         assert_eq!(state(&live), State::Whole);
+        let lengths = [vec![0; 68], 20_u32.to_le_bytes().to_vec(), 20_u32.to_le_bytes().to_vec(), vec![0; 4]].concat();
+        let properties = [object(&ASF_PROPERTIES, 24 + lengths.len() as u64), lengths].concat();
+        let header = [object(&ASF_HEADER, 30 + properties.len() as u64), vec![0; 6], properties].concat();
+        let packet = [vec![0x82], vec![5; 19]].concat();
+        let live = [header, object(&ASF_DATA, 0), vec![0; 26], packet.repeat(9)].concat();
+        assert_eq!(state(&live), State::Whole);
+        for cut in [1, 7, 19] {
+            assert_eq!(state(&live[..live.len() - cut]), State::NotEnded, "{cut}");
+        }
+        assert_eq!(state(&live[..live.len() - 20]), State::Whole, "it does not say how many there are");
+        assert_eq!(state(&[live, vec![7; 40]].concat()), State::NotEnded);
         for few in [9, 30, 4095] {
             assert_eq!(state(&[film.clone(), vec![0; few]].concat()), State::Whole, "{few}");
         }

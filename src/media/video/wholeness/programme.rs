@@ -9,16 +9,24 @@ pub(super) const PACK: u8 = 0xba;
 
 impl Walk<'_> {
     pub(super) fn packs(&mut self) -> Result<State, Stop> {
-        // A Video CD has 75 sectors a second, 20 zeros behind the sound in each, and sectors of zeros where less is to be said.
+        // A Video CD has 75 sectors a second, 20 zeros behind the sound in each, and sectors of zeros where less is to be said. Programs
+        // write it, which has MPEG-1, in sectors of other discs as well.
         const SECTOR: u64 = 2324;
+        const OTHER_SECTOR: u64 = 2048;
         const BEHIND_SOUND: u64 = 20;
         const MOST_SECTORS: u64 = 150;
         /// Zeros that a packet may well end with.
         const FEW: u64 = 32;
-        let is_disc = self.bytes.is_multiple_of(SECTOR);
+        let is_old = matches!(self.head(0, 5)?, [.., 0x20..=0x2f]);
+        let sectors = [(SECTOR, true), (OTHER_SECTOR, is_old)];
+        let sectors = sectors.map(|(sector, may_be)| sector * u64::from(may_be && self.bytes.is_multiple_of(sector)));
+        let is_disc = sectors != [0, 0];
         let may_fill = |zeros: u64| {
-            let is_whole = zeros.is_multiple_of(SECTOR) || zeros % SECTOR == BEHIND_SOUND;
-            zeros <= SECTOR || is_disc && is_whole && zeros <= MOST_SECTORS * SECTOR
+            let is_whole = |sector: u64| {
+                let is_filled = zeros.is_multiple_of(sector) || zeros % sector == BEHIND_SOUND;
+                is_filled && zeros <= MOST_SECTORS * sector
+            };
+            zeros <= SECTOR || sectors.into_iter().any(|sector| sector > 0 && is_whole(sector))
         };
         let (mut at, mut is_ended) = (0, false);
         while at < self.bytes {
@@ -134,6 +142,16 @@ mod tests {
                 assert_eq!((found.state, found.zeros), (State::Whole, 0), "{sectors}");
             }
             assert!(matches!(state(&[disc.clone(), vec![0; 2324 * 151]].concat()), State::Zeros { .. }));
+            // Sectors of another size have only those of MPEG-1.
+            let rest = (2048 - pack.len() - 6 - 20) as u16;
+            let sector =
+                [&pack, b"\0\0\x01\xc0".as_slice(), &rest.to_be_bytes(), &vec![9; rest.into()], &[0; 20]].concat();
+            let disc = [sector.clone(), vec![0; 2048 * 27], sector, vec![0; 2048 * 2]].concat();
+            let found = found(&disc);
+            match length {
+                12 => assert_eq!((found.state, found.zeros), (State::Whole, 0)),
+                _ => assert!(matches!(found.state, State::Zeros { .. }), "{:?}", found.state),
+            }
             assert!(matches!(state(&[disc, vec![0; 6000]].concat()), State::Zeros { .. }));
             let open = &film[..film.len() - 4];
             assert_eq!(state(&[open.to_vec(), vec![0; 100]].concat()), State::NotEnded);
