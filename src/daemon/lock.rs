@@ -53,7 +53,7 @@ impl DataLock {
 
     /// Whether a daemon works on `data` just now, and which.
     pub fn holder(data: &Path) -> Option<u32> {
-        let mut file = OpenOptions::new().read(true).open(data.join("lock")).ok()?;
+        let mut file = OpenOptions::new().read(true).open(path(data)).ok()?;
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => None,
             Err(_) => Some(holder(&mut file).unwrap_or(0)),
@@ -74,9 +74,14 @@ fn lock(file: &File) -> Result<(), Errno> {
     flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
+/// The file that is locked.
+pub fn path(data: &Path) -> PathBuf {
+    data.join("lock")
+}
+
 fn open(data: &Path) -> std::io::Result<File> {
     // For everybody who comes into the folder to read: whether a daemon runs is told by this file.
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(data.join("lock"))
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path(data))
 }
 
 fn holder(file: &mut File) -> Option<u32> {

@@ -94,6 +94,11 @@ pub fn database(data: &std::path::Path) -> PathBuf {
     data.join("prepress.db")
 }
 
+/// What of a data folder its daemon has locked.
+pub fn lock(data: &std::path::Path) -> PathBuf {
+    lock::path(data)
+}
+
 /// The marks of files in work.
 pub fn marks(data: &std::path::Path) -> PathBuf {
     data.join("work")

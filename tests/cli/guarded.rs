@@ -148,6 +148,28 @@ fn check_says_where_no_file_can_be_stored() {
     rustix::fs::chown(place.data.join("prepress.db"), Some(rustix::fs::Uid::ROOT), None).unwrap();
     let said = place.run(&["check"]).out;
     assert!(said.contains("prepress.db belongs to the user 0") && said.contains("It does not work"), "{said}");
+    let said = check();
+    assert!(said.starts_with("error") && said.contains("prepress.db cannot be written"), "{said}");
+    // And of all else that the daemon writes to, whoever the data folder belongs to.
+    rustix::fs::chown(place.data.join("prepress.db"), Some(rustix::fs::Uid::from_raw(65_534)), None).unwrap();
+    for what in ["lock", "blobs/ab", ""] {
+        rustix::fs::chown(place.data.join(what), Some(rustix::fs::Uid::ROOT), None).unwrap();
+        let said = place.run(&["check"]).out;
+        let line = said.lines().find(|line| line.contains(" blobs ")).unwrap_or_default();
+        assert!(
+            line.starts_with("error") && line.contains(&format!("{what} belongs to the user 0, and ")),
+            "{what}: {said}"
+        );
+        if what != "blobs/ab" {
+            rustix::fs::chown(place.data.join(what), Some(rustix::fs::Uid::from_raw(65_534)), None).unwrap();
+        }
+    }
+    // The folder is root's, and lets the daemon's user write to it; what is in it does not.
+    rustix::fs::chown(&place.data, Some(rustix::fs::Uid::ROOT), Some(rustix::fs::Gid::from_raw(65_534))).unwrap();
+    rustix::fs::chown(place.data.join("prepress.db"), None, Some(rustix::fs::Gid::from_raw(65_534))).unwrap();
+    set_mode(&place.data, 0o770);
+    let said = place.run(&["check"]).out;
+    assert!(said.contains("blobs/ab belongs to the user 0, and "), "{said}");
 }
 
 #[test]

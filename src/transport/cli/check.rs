@@ -331,28 +331,40 @@ fn blobs(path: PathBuf) -> Verdict {
     match looked.unwrap_or(Ok(None)) {
         Ok(None) => of_all,
         Ok(Some(why)) => Bad(
-            format!("{why}; nothing can be stored there"),
+            format!("{why}; the daemon cannot work like that"),
             "give the daemon's user the rights, as with chown".to_owned(),
         ),
         Err(error) => Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned()),
     }
 }
 
-/// Why the daemon cannot write to its database, or to one of the folders: root may write to all, and restores them as its own.
+/// Why the daemon cannot write to its data folder, to what it has there, or to one of the folders of files: root may write to all, and
+/// restores them as its own.
 fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
     let has_digits =
         |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
     let Some(data) = path.parent() else { return Ok(None) };
-    // What a restore leaves as it is tells by whom the daemon runs.
-    let user = fs::metadata(data).ok().map(|facts| (facts.uid(), facts.gid()));
-    let user = user.filter(|(user, _)| geteuid().is_root() && *user != 0);
-    let refused = |path: &Path, facts: &fs::Metadata| {
-        let (user, _) = user.filter(|user| !may_write(facts, *user))?;
-        let (path, data) = (path.display(), data.display());
-        Some(format!("{path} belongs to the user {}, and {data} to {user}, who may not write to it", facts.uid()))
-    };
     let database = daemon::database(data);
-    if let Some(why) = fs::metadata(&database).ok().and_then(|facts| refused(&database, &facts)) {
+    let beside = |ending: &str| PathBuf::from([database.as_os_str(), OsStr::new(ending)].join(OsStr::new("")));
+    let own = [data.to_owned(), database.clone(), beside("-wal"), beside("-shm"), daemon::lock(data), path.to_owned()];
+    let own: Vec<(&PathBuf, fs::Metadata)> =
+        own.iter().filter_map(|path| Some((path, fs::metadata(path).ok()?))).collect();
+    // What a restore leaves as it is tells by whom the daemon runs.
+    let witness = own.iter().find(|(_, facts)| facts.uid() != 0).filter(|_| geteuid().is_root());
+    let refused = |path: &Path, facts: &fs::Metadata| match witness {
+        Some((witness, user)) if !may_write(facts, (user.uid(), user.gid())) => {
+            let (path, witness, user) = (path.display(), witness.display(), user.uid());
+            Some(format!(
+                "{path} belongs to the user {}, and {witness} to {user}, who may not write to it",
+                facts.uid()
+            ))
+        }
+        Some(_) => None,
+        None => {
+            access(path, Access::WRITE_OK).err().map(|error| format!("{} cannot be written: {error}", path.display()))
+        }
+    };
+    if let Some(why) = own.iter().find_map(|(path, facts)| refused(path, facts)) {
         return Ok(Some(why));
     }
     let entries = match fs::read_dir(path) {
