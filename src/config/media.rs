@@ -20,6 +20,29 @@ pub enum TiffPages {
     All,
 }
 
+/// Which annotations and form fields pages of documents show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PageAnnotations {
+    /// Those that a screen shows.
+    #[default]
+    View,
+    /// Those that are printed.
+    Print,
+    None,
+}
+
+/// When pages are drawn by pdftoppm or Ghostscript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Poppler {
+    Never,
+    /// Where they have something that comes out wrong otherwise.
+    #[default]
+    Needed,
+    Always,
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Media {
@@ -36,6 +59,8 @@ pub struct Media {
     pub cmyk_profile: Option<PathBuf>,
     pub black_point_compensation: bool,
     pub tiff_pages: TiffPages,
+    pub annotations: PageAnnotations,
+    pub poppler: Poppler,
     pub video_time: Period,
     pub video_memory: Size,
 }
@@ -66,6 +91,8 @@ impl Default for Media {
             cmyk_profile: None,
             black_point_compensation: true,
             tiff_pages: TiffPages::default(),
+            annotations: PageAnnotations::default(),
+            poppler: Poppler::default(),
             video_time: Period::hours(6),
             video_memory: Size::gib(4),
         }

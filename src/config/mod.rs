@@ -52,7 +52,7 @@ pub use self::{
     live::{Changes, Document},
     log::{Log, LogFormat, LogTarget},
     mail::{Mail, MailTls},
-    media::{JpegChroma, Media, TiffPages},
+    media::{JpegChroma, Media, PageAnnotations, Poppler, TiffPages},
     publish::Publish,
     retention::Retention,
     scheduler::Scheduler,

@@ -11,7 +11,7 @@
 //! Some pages are drawn at a time, and each is an item of its own. The master of a page is the document: pages can be
 //! drawn from it again at any time, and cost no file of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,9 @@ use super::recipe;
 use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Draft};
 use crate::media::child::{ChildError, Folder};
-use crate::media::pdf::{self, Drawing, DrawnPage, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox};
+use crate::media::pdf::{
+    self, Drawing, DrawnPage, Fonts, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox,
+};
 use crate::media::postscript;
 use crate::media::{self, Format};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
@@ -100,6 +102,8 @@ impl Plan {
             alpha: self.alpha,
             words: self.words,
             links: self.links,
+            annotations: workshop.settings.annotations(),
+            others: workshop.settings.other_programs(),
             options: workshop.settings.picture_options(),
         }
     }
@@ -136,6 +140,16 @@ pub fn missing(file: &str, PageCount { found, missing }: PageCount) -> Message {
         .with("file", file)
         .with("pages", u64::from(found) + u64::from(missing))
         .with("count", found)
+}
+
+/// What is said of fonts that a document does not bring.
+fn stand_ins(Fonts { not_embedded, stand_ins }: &Fonts) -> Message {
+    let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    let message = match stand_ins.is_empty() {
+        true => Message::new("reason-fonts-built-in"),
+        false => Message::new("reason-fonts-stand-in").with("stand_ins", list(stand_ins)),
+    };
+    message.with("fonts", list(not_embedded))
 }
 
 /// Makes what the options ask of a document that has been filed.
@@ -197,7 +211,7 @@ impl Work<'_> {
             };
         }
         let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
-        let mut pages = pages_of(done);
+        let (mut pages, mut fonts) = (pages_of(done), Fonts::default());
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
@@ -205,6 +219,9 @@ impl Work<'_> {
             .buffered(self.workshop.settings.parallel);
         while let Some(run) = drawn.next().await {
             for (page, outcome) in run? {
+                if let Ok(stored) = &outcome {
+                    fonts.merge(&stored.facts.fonts);
+                }
                 if let (1, Ok(first)) = (page, &outcome)
                     && process::unless_passed(&self.commit_thumbnail(first).await?).is_break()
                 {
@@ -217,7 +234,7 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
-        if process::unless_passed(&self.commit_end_of_pages(&document, keys).await?).is_break() {
+        if process::unless_passed(&self.commit_end_of_pages(&document, &fonts, keys).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         // What cannot be found in it is not gone from it.
@@ -411,13 +428,24 @@ impl Work<'_> {
     }
 
     /// A page that could not be drawn is still one of the document's.
-    async fn commit_end_of_pages(&self, document: &Document, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
+    async fn commit_end_of_pages(
+        &self,
+        document: &Document,
+        fonts: &Fonts,
+        keys: Vec<String>,
+    ) -> Result<Option<Applied>, Failure> {
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
         if self.plan.colorspace == PageColorspace::Cmyk {
             let message = Message::new("upload-warning")
                 .with("file", self.parent.file_name.clone())
                 .with("reason", Message::new("reason-pages-not-cmyk"));
+            lines.push(self.parent.line(LogType::UploadWarning, message));
+        }
+        if !fonts.not_embedded.is_empty() {
+            let message = Message::new("upload-warning")
+                .with("file", self.parent.file_name.clone())
+                .with("reason", stand_ins(fonts));
             lines.push(self.parent.line(LogType::UploadWarning, message));
         }
         if document.count.missing > 0 {
@@ -510,6 +538,8 @@ pub fn lossless(
         alpha: making.alpha,
         words: false,
         links: false,
+        annotations: workshop.settings.annotations(),
+        others: workshop.settings.other_programs(),
         options: media::Options { lossless: true, ..workshop.settings.picture_options() },
     };
     let mut drawn = Err("its document has no such page any more".to_owned());

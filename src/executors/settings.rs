@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use chrono::TimeDelta;
 
-use crate::config::{Archive, Config, Export, Fetch, Ingest, JpegChroma, Media};
+use crate::config::{Archive, Config, Export, Fetch, Ingest, JpegChroma, Media, PageAnnotations, Poppler};
 use crate::media::child::PoolLimits;
-use crate::media::pdf::PageLimits;
+use crate::media::pdf::{self, PageLimits};
 use crate::media::postscript::PostScriptLimits;
 use crate::media::{self, MediaError};
 use crate::outward::addresses;
@@ -117,6 +117,24 @@ impl Settings {
 
     pub fn page_limits(&self) -> PageLimits {
         PageLimits { picture: self.picture_limits(), time: self.media.page_time.duration() }
+    }
+
+    /// Which annotations pages show.
+    pub const fn annotations(&self) -> pdf::Annotations {
+        match self.media.annotations {
+            PageAnnotations::View => pdf::Annotations::View,
+            PageAnnotations::Print => pdf::Annotations::Print,
+            PageAnnotations::None => pdf::Annotations::None,
+        }
+    }
+
+    /// Whether other programs draw pages.
+    pub const fn other_programs(&self) -> pdf::Others {
+        match self.media.poppler {
+            Poppler::Never => pdf::Others::Never,
+            Poppler::Needed => pdf::Others::Needed,
+            Poppler::Always => pdf::Others::Always,
+        }
     }
 
     /// A picture that is drawn is as a page of its own.

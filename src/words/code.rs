@@ -367,6 +367,8 @@ codes! {
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";
     REASON_TOO_MANY_LAYERS = "reason-too-many-layers";
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
+    REASON_FONTS_STAND_IN = "reason-fonts-stand-in";
+    REASON_FONTS_BUILT_IN = "reason-fonts-built-in";
     REASON_NO_ASSET = "reason-no-asset";
     REASON_NOT_NEEDED = "reason-not-needed";
     REASON_IN_TRASH = "reason-in-trash";

@@ -1227,6 +1227,11 @@ reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { 
 # $limit (Number)
 reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { NUMBER($limit) } are taken apart
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
+# $fonts (Text) names of fonts
+# $stand_ins (Text) names of families
+reason-fonts-stand-in = it does not bring the fonts { $fonts }, for which { $stand_ins } stand in
+# $fonts (Text) names of fonts
+reason-fonts-built-in = it does not bring the fonts { $fonts }, for which built-in ones stand in
 reason-no-asset = there is no such asset
 reason-not-needed = nothing in this job needs it
 reason-in-trash = it is in the trash

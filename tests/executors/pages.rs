@@ -51,6 +51,11 @@ fn pdf_with(pages: &[PageOf], pictures: &[Vec<u8>]) -> Vec<u8> {
         let content = format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len());
         objects.push((at + 1, content.into_bytes()));
     }
+    assembled(objects)
+}
+
+/// A PDF of these objects in the order of their numbers, of which the first is the catalogue.
+pub fn assembled(objects: Vec<(usize, Vec<u8>)>) -> Vec<u8> {
     let mut file = b"%PDF-1.7\n".to_vec();
     let last = objects.last().unwrap().0;
     let mut offsets = vec![None; last + 1];
@@ -112,22 +117,22 @@ pub fn order(block: &str, options: Value) -> Value {
     order
 }
 
-async fn upload(world: &World, options: Value) -> Done {
+pub async fn upload(world: &World, options: Value) -> Done {
     world.run(UPLOAD, order("pdfOptions", options)).await.succeeded()
 }
 
-fn run(tool: &str, arguments: &[&str]) -> Vec<u8> {
+pub fn run(tool: &str, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(tool).args(arguments).output().unwrap_or_else(|error| panic!("{tool}: {error}"));
     assert!(output.status.success(), "{tool} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
-fn text_of(path: &Path) -> &str {
+pub fn text_of(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// The pyramid of an asset.
-async fn pyramid(world: &World, name: &str) -> PathBuf {
+pub async fn pyramid(world: &World, name: &str) -> PathBuf {
     let rows = world
         .query("SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = asset_id WHERE role = 'Pyramid'")
         .await;
@@ -136,7 +141,7 @@ async fn pyramid(world: &World, name: &str) -> PathBuf {
 }
 
 /// The first level of a pyramid, as vips reads it.
-fn pixels(world: &World, pyramid: &Path) -> image::RgbImage {
+pub fn pixels(world: &World, pyramid: &Path) -> image::RgbImage {
     let out = world.folder.path().join("level.png");
     run("vips", &["colourspace", text_of(pyramid), text_of(&out), "srgb"]);
     image::open(out).unwrap().to_rgb8()

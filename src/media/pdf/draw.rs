@@ -1,13 +1,15 @@
 //! One page: drawn, and made a pyramid of.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hayro::hayro_interpret::{InterpreterCache, InterpreterSettings, InterpreterWarning};
 use hayro::hayro_syntax::Pdf;
-use hayro::hayro_syntax::page::Page as PdfPage;
+use hayro::hayro_syntax::object::dict::keys;
+use hayro::hayro_syntax::page::{Page as PdfPage, Rotation};
 use hayro::kurbo::Affine;
 use hayro::vello_cpu::color::palette::css::{TRANSPARENT, WHITE};
 use hayro::vello_cpu::peniko::ImageAlphaType;
@@ -22,7 +24,10 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
-use super::{Drawing, PageColor, PageFacts, links, photographs, words};
+use super::fonts::{self, StandIns};
+use super::prepare::{Prepared, prepare};
+use super::words::Read;
+use super::{By, Drawing, Fonts, Need, Others, PageColor, PageFacts, Size, links, photographs, raster, words};
 
 const POINTS_PER_INCH: f64 = 72.0;
 
@@ -30,6 +35,12 @@ const POINTS_PER_INCH: f64 = 72.0;
 pub enum Page {
     /// It is the page's fault.
     Unusable(String),
+    /// Another program is to draw it, from this document.
+    Elsewhere {
+        needs: Vec<Need>,
+        size: Size,
+        document: Vec<u8>,
+    },
     Io(io::Error),
 }
 
@@ -55,6 +66,7 @@ pub struct Pen<'a> {
     /// What is read of pages besides drawing them has a cache of its own.
     reading: InterpreterCache<'a>,
     settings: InterpreterSettings,
+    fonts: Arc<StandIns>,
     warnings: Arc<Mutex<Vec<String>>>,
     drawing: &'a Drawing,
     limits: &'a Limits,
@@ -64,40 +76,118 @@ impl<'a> Pen<'a> {
     pub fn new(pdf: &'a Pdf, drawing: &'a Drawing, limits: &'a Limits) -> Self {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sink = warnings.clone();
+        let fonts = Arc::new(StandIns::default());
         let settings = InterpreterSettings {
             warning_sink: Arc::new(move |warning| note(&sink, warning)),
+            font_resolver: fonts.resolver(),
             ..InterpreterSettings::default()
         };
-        Self { pdf, cache: RenderCache::new(), reading: InterpreterCache::new(), settings, warnings, drawing, limits }
+        let (cache, reading) = (RenderCache::new(), InterpreterCache::new());
+        Self { pdf, cache, reading, settings, fonts, warnings, drawing, limits }
     }
 
-    pub fn draw(&self, number: u32, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
+    pub fn draw(&self, number: u32, by: &By, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let pixels = match photographs::lightened(self.pdf, page, &sheet, &self.reading, &self.settings, self.limits) {
-            Some(pdf) => self.pixels(page_of(&pdf, number)?, &RenderCache::new(), &sheet),
-            None => self.pixels(page, &self.cache, &sheet),
+        let Prepared { file, needs, notes } = prepare(self.pdf, page, self.drawing, self.limits);
+        let notes = self.or_elsewhere(page, by, &sheet, needs, notes, file.as_deref())?;
+        let links = if self.drawing.links { links::read(self.pdf, page, &sheet) } else { Vec::new() };
+        let prepared =
+            file.and_then(|file| Pdf::new(file).ok()).filter(|pdf| pdf.pages().len() == self.pdf.pages().len());
+        let facts = match &prepared {
+            Some(pdf) => {
+                let (cache, reading) = (RenderCache::new(), InterpreterCache::new());
+                let on =
+                    On { pdf, page: page_of(pdf, number)?, number, sheet: &sheet, cache: &cache, reading: &reading };
+                self.draw_on(&on, by, pyramid, thumbnail)
+            }
+            None => {
+                let (pdf, cache, reading) = (self.pdf, &self.cache, &self.reading);
+                self.draw_on(&On { pdf, page, number, sheet: &sheet, cache, reading }, by, pyramid, thumbnail)
+            }
         };
-        let rows = PageRows::new(pixels, self.drawing);
+        facts.map(|facts| PageFacts { links, notes: [notes, facts.notes].concat(), ..facts })
+    }
+
+    /// Whether the page is drawn here; if another program is to draw it that is no fault. Says what is drawn wrongly here.
+    fn or_elsewhere(
+        &self,
+        page: &PdfPage<'_>,
+        by: &By,
+        sheet: &Sheet,
+        needs: BTreeSet<Need>,
+        mut notes: Vec<String>,
+        document: Option<&[u8]>,
+    ) -> Result<Vec<String>, Page> {
+        let is_wanted = !needs.is_empty() || self.drawing.others == Others::Always;
+        let why = match (by, document) {
+            (By::Raster(_), _) => return Ok(notes),
+            (By::Us(Some(why)), _) => why.clone(),
+            _ if !is_wanted => return Ok(notes),
+            (By::Us(None), _) if self.drawing.others == Others::Never => "media.poppler is \"never\"".to_owned(),
+            (By::Us(None), _) if self.drawing.alpha => "other programs draw no transparent pages".to_owned(),
+            (By::Us(None), None) => "the document cannot be changed for another program".to_owned(),
+            (By::Us(None), Some(document)) => {
+                let needs = needs.into_iter().collect();
+                return Err(Page::Elsewhere { needs, size: sheet.size(page), document: document.to_vec() });
+            }
+        };
+        notes.extend(needs.iter().map(|need| format!("{}: {why}", need.drawn_here())));
+        if needs.is_empty() && is_wanted {
+            notes.push(format!("it is drawn without pdftoppm: {why}"));
+        }
+        Ok(notes)
+    }
+
+    fn draw_on<'p>(
+        &self,
+        on: &On<'_, 'p>,
+        by: &By,
+        pyramid: &mut File,
+        thumbnail: &mut File,
+    ) -> Result<PageFacts, Page> {
+        let On { pdf, page, number, sheet, cache, reading } = *on;
+        let rows = match by {
+            By::Raster(file) => PageRows::of_raster(
+                raster::read(file, sheet, page_of(self.pdf, number)?.rotation())?,
+                sheet,
+                self.drawing,
+            ),
+            By::Us(_) => {
+                let lighter = photographs::lightened(pdf, page, sheet, reading, &self.settings, self.limits);
+                PageRows::new(
+                    match &lighter {
+                        Some(lighter) => self.pixels(page_of(lighter, number)?, &RenderCache::new(), sheet),
+                        None => self.pixels(page, cache, sheet),
+                    },
+                    self.drawing,
+                )
+            }
+        };
         let layout = rows.layout;
         let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
-        let notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         let PyramidInfo { has_alpha, .. } = pyramid;
         let ThumbnailInfo { width, height, .. } = thumbnail;
+        let not_embedded = fonts::not_embedded(page);
+        let is_read = self.drawing.words || !not_embedded.is_empty();
+        let read = if is_read { words::read(page, sheet, reading, &self.settings) } else { Read::default() };
+        let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        if read.missing > 0 && !not_embedded.is_empty() {
+            let fonts = not_embedded.iter().cloned().collect::<Vec<_>>().join(", ");
+            notes.push(format!("{} letters are left out: no font has them in the place of {fonts}", read.missing));
+        }
+        let stand_ins = if not_embedded.is_empty() { BTreeSet::new() } else { self.fonts.taken() };
         Ok(PageFacts {
             width: sheet.width.into(),
             height: sheet.height.into(),
             is_gray: matches!(layout, Layout::Gray),
             has_alpha,
             thumbnail: (width, height),
-            words: if self.drawing.words {
-                words::read(page, &sheet, &self.reading, &self.settings)
-            } else {
-                Vec::new()
-            },
-            links: if self.drawing.links { links::read(self.pdf, page, &sheet) } else { Vec::new() },
+            words: if self.drawing.words { read.words } else { Vec::new() },
+            links: Vec::new(),
             notes,
+            fonts: Fonts { not_embedded, stand_ins },
         })
     }
 
@@ -144,6 +234,23 @@ fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
     }
 }
 
+/// How many points a unit of the page has (ISO 32000-2, table 31).
+fn user_unit(page: &PdfPage<'_>) -> f64 {
+    let unit = page.raw().get::<f32>(keys::USER_UNIT).map_or(1.0, f64::from);
+    if unit.is_finite() && unit > 0.0 { unit } else { 1.0 }
+}
+
+/// A page to be drawn, and what is kept of its document.
+#[derive(Clone, Copy)]
+struct On<'o, 'p> {
+    pdf: &'p Pdf,
+    page: &'p PdfPage<'p>,
+    number: u32,
+    sheet: &'o Sheet,
+    cache: &'o RenderCache<'p>,
+    reading: &'o InterpreterCache<'p>,
+}
+
 /// The picture that a page becomes.
 pub struct Sheet {
     pub width: u16,
@@ -155,7 +262,7 @@ pub struct Sheet {
 impl Sheet {
     fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits) -> Result<Self, MediaError> {
         let (width, height) = page.render_dimensions();
-        let scale = resolution / POINTS_PER_INCH;
+        let scale = resolution / POINTS_PER_INCH * user_unit(page);
         let pixels = |points: f32| (f64::from(points) * scale).round().max(1.0) as u64;
         let (wide, high) = (pixels(width), pixels(height));
         limits.check_size(wide, high)?;
@@ -168,6 +275,20 @@ impl Sheet {
         let fit = Affine::scale_non_uniform(wide as f64 / f64::from(width), high as f64 / f64::from(height));
         let upright = Affine::new(page.initial_transform(true).as_coeffs());
         Ok(Self { width: side(wide)?, height: side(high)?, to_pixels: fit * upright })
+    }
+
+    /// That of the page before it is turned.
+    fn size(&self, page: &PdfPage<'_>) -> Size {
+        let (points, (width, height)) = (page.base_dimensions(), self.before_turn(page.rotation()));
+        let per_inch = |pixels: u16, points: f32| f64::from(pixels) / f64::from(points) * POINTS_PER_INCH;
+        Size { width, height, resolution: (per_inch(width, points.0), per_inch(height, points.1)) }
+    }
+
+    pub const fn before_turn(&self, rotation: Rotation) -> (u16, u16) {
+        match rotation {
+            Rotation::None | Rotation::Flipped => (self.width, self.height),
+            Rotation::Horizontal | Rotation::FlippedHorizontal => (self.height, self.width),
+        }
     }
 }
 
@@ -185,7 +306,15 @@ struct PageRows {
 impl PageRows {
     fn new(pixmap: Pixmap, drawing: &Drawing) -> Self {
         let (width, height) = (pixmap.width().into(), pixmap.height().into());
-        let pixels = pixmap.take_rgba8(ImageAlphaType::Alpha);
+        Self::of(width, height, pixmap.take_rgba8(ImageAlphaType::Alpha), drawing)
+    }
+
+    /// What another program has drawn.
+    fn of_raster(pixels: Vec<u8>, sheet: &Sheet, drawing: &Drawing) -> Self {
+        Self::of(sheet.width.into(), sheet.height.into(), pixels, drawing)
+    }
+
+    fn of(width: u32, height: u32, pixels: Vec<u8>, drawing: &Drawing) -> Self {
         let is_opaque = !drawing.alpha || pixels.chunks_exact(4).all(|pixel| pixel[3] == u8::MAX);
         let colourless = || pixels.chunks_exact(4).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
         let gray = match drawing.color {

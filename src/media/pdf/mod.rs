@@ -4,16 +4,30 @@
 //! time or stack ends one child, costs that one page, and the next child goes on behind it. A child opens the file once and
 //! writes, for each page, the pyramid, the thumbnail and what it read into its folder, and then a line that says so.
 //!
+//! Before a page is drawn, a copy of the document is changed so that hayro draws it right ([`prepare`]): annotations get the
+//! appearances that they lack, and groups are opened that mean the same without. What would come out wrong even so is drawn by
+//! another program, where one is installed that draws it right ([`elsewhere`]).
+//!
 //! Colours: PDF's own spaces, ICC profiles among them, become sRGB as they are drawn. There is no CMYK pyramid, so no page is
 //! drawn in CMYK.
 
+mod annotations;
+mod appearance;
 mod draw;
+mod elsewhere;
+mod fonts;
+mod groups;
 mod information;
 mod links;
 mod photographs;
+mod prepare;
+mod raster;
+mod source;
+mod update;
 mod words;
 mod work;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +40,7 @@ use super::decode::Cancel;
 use super::limits::Limits;
 use super::metadata::{LeftOut, Metadata};
 use super::options::Options;
+pub use annotations::Annotations;
 pub(crate) use work::{NAME, work};
 
 /// What colours a page's picture has.
@@ -48,8 +63,61 @@ pub struct Drawing {
     pub alpha: bool,
     pub words: bool,
     pub links: bool,
+    pub annotations: Annotations,
+    pub others: Others,
     #[serde(with = "carried")]
     pub options: Options,
+}
+
+/// Whether pages are drawn by other programs (pdftoppm, Ghostscript).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Others {
+    Never,
+    /// Those that come out wrong otherwise.
+    #[default]
+    Needed,
+    Always,
+}
+
+/// What a page has that hayro draws wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Need {
+    /// A group that is not isolated is put on the page with an alpha, a blend mode or a mask, and has something in it that is blended
+    /// with what lies behind the group (ISO 32000-2, 11.4.5).
+    Backdrop,
+    /// Objects of a group do not show through each other (11.4.6).
+    Knockout,
+    /// The luminosity of a group that names no colour space is a mask (11.5.3).
+    SoftMask,
+}
+
+impl Need {
+    /// What is wrong where it is drawn here after all.
+    const fn drawn_here(self) -> &'static str {
+        match self {
+            Self::Backdrop => "a transparency group is drawn as an isolated one, which it is not",
+            Self::Knockout => "a knockout group is drawn as one that is none",
+            Self::SoftMask => "a soft mask is not applied",
+        }
+    }
+}
+
+/// The size of a page's picture in pixels, and pixels per inch of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Size {
+    width: u16,
+    height: u16,
+    resolution: (f64, f64),
+}
+
+/// Who draws a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum By {
+    /// We do, for this reason whatever it needs, if there is one.
+    Us(Option<String>),
+    /// Another program has, into this file.
+    Raster(PathBuf),
 }
 
 /// What of the options for pictures means something for pages, on its way to the child.
@@ -119,6 +187,20 @@ pub struct Link {
     pub place: PixelBox,
 }
 
+/// The fonts of a document that are not embedded, and the families that stand in for fonts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Fonts {
+    pub not_embedded: BTreeSet<String>,
+    pub stand_ins: BTreeSet<String>,
+}
+
+impl Fonts {
+    pub fn merge(&mut self, other: &Self) {
+        self.not_embedded.extend(other.not_embedded.iter().cloned());
+        self.stand_ins.extend(other.stand_ins.iter().cloned());
+    }
+}
+
 /// What is known of a page that has been drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageFacts {
@@ -132,6 +214,7 @@ pub struct PageFacts {
     pub links: Vec<Link>,
     /// What could not be drawn as it should be.
     pub notes: Vec<String>,
+    pub fonts: Fonts,
 }
 
 /// A page and its files, which are gone when the call that handed it out is over.
@@ -189,7 +272,7 @@ struct Orders {
 enum Task {
     Count,
     Inform,
-    Draw(PageOrders),
+    Draw(Box<PageOrders>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -199,6 +282,7 @@ struct PageOrders {
     last: u32,
     milliseconds: u64,
     drawing: Drawing,
+    by: By,
 }
 
 /// What the child says, a line each.
@@ -210,6 +294,8 @@ enum Said {
     Unreadable(PdfError),
     /// The page's files are there.
     Drawn(u32),
+    /// The document is there for another program to draw it.
+    Elsewhere(u32, Vec<Need>, Size),
     Failed(u32, String),
 }
 
@@ -218,12 +304,14 @@ struct PageFiles {
     pyramid: PathBuf,
     thumbnail: PathBuf,
     facts: PathBuf,
+    /// For another program.
+    document: PathBuf,
 }
 
 impl PageFiles {
     fn of(folder: &Path, page: u32) -> Self {
         let named = |ending| folder.join(format!("{page}.{ending}"));
-        Self { pyramid: named("tif"), thumbnail: named("jpg"), facts: named("json") }
+        Self { pyramid: named("tif"), thumbnail: named("jpg"), facts: named("json"), document: named("pdf") }
     }
 }
 
@@ -255,7 +343,7 @@ pub fn count_pages(
     let mut hear = |said| match said {
         Said::Pages(count) => counted = Ok(count),
         Said::Unreadable(why) => counted = Err(OpenError::Pdf(why)),
-        Said::Informed | Said::Drawn(_) | Said::Failed(..) => {}
+        Said::Informed | Said::Drawn(_) | Said::Elsewhere(..) | Said::Failed(..) => {}
     };
     start(launcher, &folder, path, Task::Count, limits, cancel, &mut hear)?;
     match counted? {
@@ -289,7 +377,7 @@ pub fn information(
         Said::Informed => is_there = true,
         Said::Unreadable(PdfError::Damaged) => is_damaged = true,
         Said::Unreadable(why) => pages = Some(Err(why)),
-        Said::Drawn(_) | Said::Failed(..) => {}
+        Said::Drawn(_) | Said::Elsewhere(..) | Said::Failed(..) => {}
     };
     let nothing = || Metadata { left_out: [LeftOut::All].into(), ..Metadata::default() };
     let metadata = match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
@@ -331,25 +419,31 @@ fn draw_some<E: From<ChildError>>(
     take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
 ) -> Result<u32, E> {
     let folder = launcher.folder()?;
-    let milliseconds = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
-    let orders = PageOrders { first, last, milliseconds, drawing: drawing.clone() };
+    let orders = page_orders((first, last), drawing, limits, By::Us(None));
     let mut next = first;
     let mut taken = Ok(());
     let mut hear = |said| {
+        // What another program draws has a folder of its own.
+        let mut there = None;
         let (page, outcome) = match said {
-            Said::Drawn(page) => (page, collect(&folder, page)),
-            Said::Failed(page, why) => (page, Err(why)),
-            Said::Unreadable(why) => (next, Err(why.to_string())),
-            Said::Pages(_) | Said::Informed => return,
+            Said::Drawn(page) => (page, Ok(collect(&folder, page))),
+            Said::Elsewhere(page, needs, size) if page == next && taken.is_ok() => {
+                let job =
+                    elsewhere::Job { launcher, path, document: PageFiles::of(folder.path(), page).document, page };
+                (page, elsewhere::draw(&job, &needs, size, drawing, limits, cancel, &mut there))
+            }
+            Said::Failed(page, why) => (page, Ok(Err(why))),
+            Said::Unreadable(why) => (next, Ok(Err(why.to_string()))),
+            Said::Pages(_) | Said::Informed | Said::Elsewhere(..) => return,
         };
         // A child that was killed and begins once more repeats what was taken.
         if page == next && taken.is_ok() {
             next += 1;
-            taken = take(page, outcome);
+            taken = outcome.map_err(E::from).and_then(|outcome| take(page, outcome));
             discard(&folder, page);
         }
     };
-    let ended = start(launcher, &folder, path, Task::Draw(orders), limits, cancel, &mut hear);
+    let ended = start(launcher, &folder, path, Task::Draw(Box::new(orders)), limits, cancel, &mut hear);
     taken?;
     match ended {
         // The page it was at is the one that ended it.
@@ -365,6 +459,11 @@ fn draw_some<E: From<ChildError>>(
         }
         _ => Ok(next),
     }
+}
+
+fn page_orders((first, last): (u32, u32), drawing: &Drawing, limits: &PageLimits, by: By) -> PageOrders {
+    let milliseconds = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
+    PageOrders { first, last, milliseconds, drawing: drawing.clone(), by }
 }
 
 fn is_its_own_fault(error: &ChildError) -> bool {
@@ -384,15 +483,20 @@ fn start(
         Task::Count | Task::Inform => 1,
         Task::Draw(pages) => pages.last - pages.first + 1,
     };
-    // The child keeps to the time of a page itself; this is for a child that does not.
-    let wall = limits.time * (count + 1);
+    // The child keeps to the time of a page itself; this is for a child that does not. It may have to wait for other programs.
+    let wall = limits.time * (2 * count + 1);
     let Limits { max_pixels, max_side, max_memory, .. } = limits.picture;
     let orders = Orders { path: path.to_owned(), max_pixels, max_side, max_memory, task };
     let told = serde_json::to_vec(&orders).map_err(|error| ChildError::doing("write orders")(error.into()))?;
     fs::write(folder.path().join(work::ORDERS), told).map_err(ChildError::doing("write orders for drawing pages"))?;
     let limits =
         ChildLimits { wall, cpu: wall * 4, memory: max_memory.saturating_add(PROGRAM), file: 4 << 30, output: 1 << 20 };
-    let tool = Tool::own(NAME, limits).reads(path);
+    let mut tool = Tool::own(NAME, limits).reads(path);
+    if let Task::Draw(pages) = &orders.task
+        && let By::Raster(raster) = &pages.by
+    {
+        tool = tool.reads(raster);
+    }
     let mut on_line = |line: &str| {
         if let Ok(said) = serde_json::from_str(line) {
             hear(said);
@@ -403,7 +507,7 @@ fn start(
 
 /// What a child wrote about a page.
 fn collect(folder: &Folder, page: u32) -> Result<DrawnPage, String> {
-    let PageFiles { pyramid, thumbnail, facts } = PageFiles::of(folder.path(), page);
+    let PageFiles { pyramid, thumbnail, facts, .. } = PageFiles::of(folder.path(), page);
     let facts = if is_plain(&pyramid) && is_plain(&thumbnail) { read_json(&facts) } else { None };
     let facts = facts.ok_or("what was drawn of it cannot be read")?;
     Ok(DrawnPage { facts, pyramid, thumbnail })
@@ -421,8 +525,8 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 fn discard(folder: &Folder, page: u32) {
-    let PageFiles { pyramid, thumbnail, facts } = PageFiles::of(folder.path(), page);
-    for path in [pyramid, thumbnail, facts] {
+    let PageFiles { pyramid, thumbnail, facts, document } = PageFiles::of(folder.path(), page);
+    for path in [pyramid, thumbnail, facts, document] {
         // Whatever is left goes with the folder.
         let _ = fs::remove_file(path);
     }

@@ -8,7 +8,6 @@
 //! Only plain ones are: JPEG that can be decoded in strips, gray or RGB, opaque. All others, and those with which anything
 //! goes wrong, stay as they are for hayro to judge.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -27,12 +26,10 @@ use super::super::limits::Limits;
 use super::super::memory::Share;
 use super::super::raster::Layout;
 use super::draw::Sheet;
+use super::update::{LARGEST, Update};
 
 /// Pictures of fewer pixels are not worth the while.
 const WORTH: u64 = 1 << 20;
-
-/// The copy of a document with more bytes costs more than it saves.
-const LARGEST: usize = 64 << 20;
 
 /// How deep, and among how many pictures and forms of a page, photographs are looked for.
 const DEEPEST: u32 = 4;
@@ -54,10 +51,10 @@ pub fn lightened<'a>(
     let mut update = Update::of(pdf, limits)?;
     for (id, halvings) in survey(page, sheet, cache, settings) {
         if halvings > 0 {
-            update.replace(pdf, id, halvings);
+            replace(&mut update, pdf, id, halvings);
         }
     }
-    let updated = Pdf::new(update.finish(pdf)?).ok()?;
+    let updated = Pdf::new(update.finish()?).ok()?;
     (updated.pages().len() == pdf.pages().len()).then_some(updated)
 }
 
@@ -135,46 +132,23 @@ impl<'a> Device<'a> for Survey {
     fn pop_transparency_group(&mut self) {}
 }
 
-/// A copy of a document, and what is added at its end.
-struct Update<'l> {
-    file: Vec<u8>,
-    /// Where the table of its objects is.
-    table: usize,
-    /// Where the new objects are.
-    places: Vec<(ObjectIdentifier, usize)>,
-    limits: &'l Limits,
-}
-
-impl<'l> Update<'l> {
-    fn of(pdf: &Pdf, limits: &'l Limits) -> Option<Self> {
-        let file = pdf.data().as_ref();
-        Some(Self { file: file.to_vec(), table: table(file)?, places: Vec::new(), limits })
+/// Puts a small copy in the place of a photograph, if it can be made.
+fn replace(update: &mut Update<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings: u32) -> Option<()> {
+    let photograph = pdf.xref().get::<Stream<'_>>(id)?;
+    // What was decrypted may be in another form in the copy.
+    let stream = photograph.raw_data();
+    let (limits, held) = (update.limits(), update.len());
+    let small = SmallJpeg::open(&stream, halvings, limits).ok()??;
+    let dict = photograph.dict();
+    if (dict.get::<u32>("Width"), dict.get::<u32>("Height")) != (Some(small.whole.0), Some(small.whole.1)) {
+        return None;
     }
-
-    /// Puts a small copy in the place of a photograph, if it can be made.
-    fn replace(&mut self, pdf: &Pdf, id: ObjectIdentifier, halvings: u32) {
-        let start = self.file.len();
-        match self.add(pdf, id, halvings) {
-            Some(()) => self.places.push((id, start)),
-            None => self.file.truncate(start),
-        }
-    }
-
-    fn add(&mut self, pdf: &Pdf, id: ObjectIdentifier, halvings: u32) -> Option<()> {
-        let photograph = pdf.xref().get::<Stream<'_>>(id)?;
-        // What has been decrypted is not in the file in this way.
-        let Cow::Borrowed(stream) = photograph.raw_data() else { return None };
-        let small = SmallJpeg::open(stream, halvings, self.limits).ok()??;
-        let dict = photograph.dict();
-        if (dict.get::<u32>("Width"), dict.get::<u32>("Height")) != (Some(small.whole.0), Some(small.whole.1)) {
-            return None;
-        }
-        let ((width, height), length) = (small.size(), small.bytes());
-        let file = &mut self.file;
-        // Besides this copy: the document, for which half of the limit is enough, and the picture as hayro takes it out.
-        self.limits.check_memory(file.len() as u64 + 2 * length).ok()?;
-        Share::of(self.limits).grow(file, length + small.surplus() as u64 + 1024).ok()?;
-        write!(file, "{} {} obj\n<</Type/XObject/Subtype/Image", id.obj_number, id.gen_number).ok()?;
+    let ((width, height), length) = (small.size(), small.bytes());
+    // Besides this copy: the document, for which half of the limit is enough, and the picture as hayro takes it out.
+    limits.check_memory(held + 2 * length).ok()?;
+    update.write(id, |file| {
+        Share::of(limits).grow(file, length + small.surplus() as u64 + 1024).ok()?;
+        file.extend(b"<</Type/XObject/Subtype/Image");
         write!(file, "/Width {width}/Height {height}/BitsPerComponent 8/Length {length}/ColorSpace ").ok()?;
         match (dict.get_ref("ColorSpace"), dict.get::<Array<'_>>("ColorSpace"), small.layout) {
             (Some(space), ..) => write!(file, "{} {} R", space.obj_number, space.gen_number).ok()?,
@@ -194,33 +168,9 @@ impl<'l> Update<'l> {
         if (file.len() - start) as u64 != length {
             return None;
         }
-        file.extend(b"\nendstream\nendobj\n");
+        file.extend(b"\nendstream");
         Some(())
-    }
-
-    /// Says where the new objects are, if there are any.
-    fn finish(mut self, pdf: &Pdf) -> Option<Vec<u8>> {
-        let last = self.places.last()?.0.obj_number;
-        let (table, root) = (self.file.len(), pdf.xref().root_id());
-        self.file.extend(b"xref\n");
-        for (id, place) in &self.places {
-            write!(self.file, "{} 1\n{place:010} {:05} n \n", id.obj_number, id.gen_number).ok()?;
-        }
-        let ObjectIdentifier { obj_number, gen_number } = root;
-        let (size, before) = (obj_number.max(last).saturating_add(1), self.table);
-        write!(self.file, "trailer\n<</Size {size}/Root {obj_number} {gen_number} R/Prev {before}>>\n").ok()?;
-        write!(self.file, "startxref\n{table}\n%%EOF\n").ok()?;
-        Some(self.file)
-    }
-}
-
-/// Where a document says that the table of its objects is.
-fn table(file: &[u8]) -> Option<usize> {
-    const MARK: &[u8] = b"startxref";
-    let mark = file.windows(MARK.len()).rposition(|bytes| bytes == MARK)?;
-    let number = file[mark + MARK.len()..].trim_ascii_start();
-    let end = number.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(number.len());
-    std::str::from_utf8(&number[..end]).ok()?.parse().ok()
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The words of a page, where they stand in its picture.
 
-use hayro::hayro_interpret::font::{Glyph, GlyphRun};
+use hayro::hayro_interpret::font::{Glyph, GlyphId, GlyphRun};
 use hayro::hayro_interpret::hayro_cmap::BfString;
 use hayro::hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
@@ -29,24 +29,33 @@ const BELOW: f64 = -0.25;
 /// How many letters of a type whose size nobody tells it is guessed from.
 const GUESSED_FROM: f64 = 8.0;
 
+/// What was read of a page.
+#[derive(Default)]
+pub struct Read {
+    pub words: Vec<Word>,
+    /// How many letters, which are to be seen, their font has no glyph for.
+    pub missing: u32,
+}
+
 /// Reads the words in the order in which they are drawn, invisible ones (as scanned pages have them) among them.
 pub fn read<'a>(
     page: &'a Page<'a>,
     sheet: &Sheet,
     cache: &InterpreterCache<'a>,
     settings: &InterpreterSettings,
-) -> Vec<Word> {
+) -> Read {
     let target = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
     let mut context = Context::new(sheet.to_pixels, target, cache, page.xref(), settings.clone());
-    let mut reader = Reader { target, words: Vec::new(), current: None, guessed: None };
+    let mut reader = Reader { target, words: Vec::new(), missing: 0, current: None, guessed: None };
     interpret_page(page, &mut context, &mut reader);
     reader.end_word();
-    reader.words
+    Read { words: reader.words, missing: reader.missing }
 }
 
 struct Reader {
     target: Rect,
     words: Vec<Word>,
+    missing: u32,
     current: Option<Unfinished>,
     /// The mean width of letters that are drawings.
     guessed: Option<f64>,
@@ -123,6 +132,17 @@ impl Unfinished {
     }
 }
 
+/// Whether a letter that is no blank has no glyph.
+fn is_missing(glyph: &Glyph<'_>) -> bool {
+    let Glyph::Outline(outline) = glyph else { return false };
+    let is_blank = match glyph.as_unicode() {
+        Some(BfString::Char(sign)) => sign.is_whitespace() || sign.is_control(),
+        Some(BfString::String(text)) => text.chars().all(|sign| sign.is_whitespace() || sign.is_control()),
+        None => true,
+    };
+    outline.glyph_id() == GlyphId::NOTDEF && !is_blank
+}
+
 /// The sign of a code, for drawings with names that say nothing: those that TeX makes have the codes of ASCII, but for ligatures.
 fn printable(code: u32) -> Option<char> {
     char::from_u32(code).filter(char::is_ascii_graphic)
@@ -135,8 +155,11 @@ pub fn pixel_box(place: Rect) -> PixelBox {
 }
 
 impl<'a> Device<'a> for Reader {
-    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, _: &DrawMode) {
+    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
         for glyph in run.glyphs() {
+            if is_missing(glyph) && !matches!(mode, DrawMode::Invisible) {
+                self.missing = self.missing.saturating_add(1);
+            }
             let (advance, is_drawing) = match &**glyph {
                 Glyph::Outline(outline) => (outline.advance_width(), false),
                 Glyph::Type3(type3) => (type3.advance_width(), true),

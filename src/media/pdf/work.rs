@@ -127,7 +127,7 @@ fn draw(pdf: &Pdf, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
         let files = PageFiles::of(Path::new("."), number);
         let drawn = panic::catch_unwind(AssertUnwindSafe(|| {
             let (mut pyramid, mut thumbnail) = (File::create(&files.pyramid)?, File::create(&files.thumbnail)?);
-            pen.draw(number, &mut pyramid, &mut thumbnail)
+            pen.draw(number, &orders.by, &mut pyramid, &mut thumbnail)
         }));
         match drawn {
             Ok(Ok(facts)) => {
@@ -135,6 +135,10 @@ fn draw(pdf: &Pdf, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
                 serde_json::to_writer(&mut out, &facts)?;
                 out.flush()?;
                 say(&Said::Drawn(number))?;
+            }
+            Ok(Err(Page::Elsewhere { needs, size, document })) => {
+                fs::write(&files.document, document)?;
+                say(&Said::Elsewhere(number, needs, size))?;
             }
             Ok(Err(Page::Unusable(why))) => say(&Said::Failed(number, why))?,
             Ok(Err(Page::Io(error))) => return Err(error),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{BenchError, failed};
 use super::{Contest, MediaArgs, Opponent, text};
 use crate::media::child::{Launcher, RUNNING_BINARY};
-use crate::media::pdf::{self, Drawing, PageColor, PageLimits};
+use crate::media::pdf::{self, Annotations, Drawing, Others, PageColor, PageLimits};
 use crate::media::{Limits, Options, child};
 
 /// Pixels per inch.
@@ -58,6 +58,8 @@ pub(super) fn draw(document: &Path, target: &Path) -> Result<(), BenchError> {
         alpha: false,
         words: false,
         links: false,
+        annotations: Annotations::View,
+        others: Others::Needed,
         options: Options::default(),
     };
     let count = pdf::count_pages(&launcher, document, &limits, &|| false).map_err(failed("open a PDF"))?.found;

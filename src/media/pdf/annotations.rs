@@ -1,0 +1,316 @@
+//! Which annotations of a page are drawn, and with what (ISO 32000-2, 12.5).
+//!
+//! hayro draws those that have an appearance, and heeds two of their flags. Here the rest is seen to: the other flags, optional
+//! content that is off, and annotations and fields that have no appearance or one that is out of date. Where that makes a
+//! difference, the page gets a list of what is to be drawn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+use hayro::hayro_interpret::util::RectExt;
+use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::object::dict::keys;
+use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, ObjRef, Object, Rect as PdfRect, Stream};
+use hayro::hayro_syntax::page::{Page, Rotation};
+use hayro::kurbo::{Affine, Rect, Shape};
+use serde::{Deserialize, Serialize};
+
+use super::appearance::{self, Appearance, Form};
+use super::source::Source;
+use super::update::Update;
+
+/// More annotations of a page are not drawn.
+const MOST: usize = 20_000;
+
+/// Which annotations a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Annotations {
+    /// Those that a screen shows.
+    #[default]
+    View,
+    /// Those that are printed with the page.
+    Print,
+    None,
+}
+
+/// ISO 32000-2, table 167.
+mod flags {
+    pub const INVISIBLE: u32 = 1;
+    pub const HIDDEN: u32 = 1 << 1;
+    pub const PRINT: u32 = 1 << 2;
+    pub const NO_ROTATE: u32 = 1 << 4;
+    pub const NO_VIEW: u32 = 1 << 5;
+}
+
+/// The kinds that an Invisible flag means nothing to: those of ISO 32000-2, table 171.
+const STANDARD: [&str; 28] = [
+    "Text",
+    "Link",
+    "FreeText",
+    "Line",
+    "Square",
+    "Circle",
+    "Polygon",
+    "PolyLine",
+    "Highlight",
+    "Underline",
+    "Squiggly",
+    "StrikeOut",
+    "Caret",
+    "Stamp",
+    "Ink",
+    "Popup",
+    "FileAttachment",
+    "Sound",
+    "Movie",
+    "Screen",
+    "Widget",
+    "PrinterMark",
+    "TrapNet",
+    "Watermark",
+    "3D",
+    "Redact",
+    "Projection",
+    "RichMedia",
+];
+
+/// What is drawn of an annotation.
+enum Shown<'a> {
+    Reference(ObjRef),
+    /// One that stands in the list itself, or has flags that would keep it from being drawn.
+    Copy(Dict<'a>),
+    /// Its appearance, turned to stand upright on a page that is turned.
+    Turned(Dict<'a>, Stream<'a>),
+    Made(Appearance),
+}
+
+/// The annotations of a page that are drawn.
+#[derive(Default)]
+pub struct Plan<'a> {
+    shown: Vec<Shown<'a>>,
+    turn: f64,
+    /// hayro would draw something else.
+    pub differs: bool,
+    /// The appearances that there are.
+    pub appearances: Vec<Stream<'a>>,
+    /// How many of each kind have no appearance, and get none.
+    left_out: BTreeMap<String, u32>,
+    beyond: usize,
+}
+
+impl<'a> Plan<'a> {
+    pub fn of(pdf: &'a Pdf, page: &Page<'a>, wanted: Annotations) -> Self {
+        let mut plan = Self { turn: degrees(page.rotation()).into(), ..Self::default() };
+        let Some(annotations) = page.raw().get::<Array<'a>>(keys::ANNOTS) else { return plan };
+        if wanted == Annotations::None {
+            plan.differs = true;
+            return plan;
+        }
+        let (form, hidden) = (Form::of(pdf), HiddenGroups::of(pdf));
+        let mut entries = annotations.raw_iter();
+        for entry in entries.by_ref().take(MOST) {
+            let (annotation, reference) = match entry {
+                MaybeRef::Ref(reference) => (pdf.xref().get::<Dict<'a>>(reference.into()), Some(reference)),
+                MaybeRef::NotRef(object) => (object.into_dict(), None),
+            };
+            let Some(annotation) = annotation else { continue };
+            if !is_shown(&annotation, wanted) || hidden.hide(&annotation) {
+                let is_known_to_be = flag(&annotation, flags::HIDDEN | flags::NO_VIEW);
+                plan.differs |= !is_known_to_be && appearance_of(&annotation).is_some();
+            } else {
+                plan.add(annotation, reference, &form);
+            }
+        }
+        plan.beyond = entries.count();
+        plan.differs |= plan.beyond > 0;
+        plan
+    }
+
+    fn add(&mut self, annotation: Dict<'a>, reference: Option<ObjRef>, form: &Form<'a>) {
+        let is_stale = form.needs_appearances() && appearance::is_variable(&annotation);
+        let is_turned = flag(&annotation, flags::NO_ROTATE) && self.turn != 0.0;
+        if appearance::has_one(&annotation) && !is_stale {
+            let stream = appearance_of(&annotation);
+            self.appearances.extend(stream.clone());
+            let is_kept_back = flag(&annotation, flags::NO_VIEW);
+            self.differs |= is_turned || is_kept_back;
+            self.shown.push(match (stream, reference) {
+                (Some(stream), _) if is_turned => Shown::Turned(annotation, stream),
+                (_, Some(reference)) if !is_kept_back => Shown::Reference(reference),
+                _ => Shown::Copy(annotation),
+            });
+        } else if let Some(made) = appearance::of(&annotation, form) {
+            self.differs = true;
+            self.shown.push(Shown::Made(if is_turned { upright(made, self.turn) } else { made }));
+        } else if appearance::is_missed(&annotation) {
+            let kind = annotation.get::<Name<'_>>(keys::SUBTYPE).map(|name| name.as_str().to_owned());
+            *self.left_out.entry(kind.unwrap_or_default()).or_default() += 1;
+        }
+    }
+
+    /// What is not drawn, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let kinds: Vec<String> = self.left_out.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let mut notes = Vec::new();
+        if !kinds.is_empty() {
+            notes.push(format!("annotations that have no appearance are not drawn: {}", kinds.join(", ")));
+        }
+        if self.beyond > 0 {
+            notes.push(format!("{} annotations are not drawn: more than {MOST} of a page are not", self.beyond));
+        }
+        notes
+    }
+
+    /// Writes the list of what is drawn, and what it takes.
+    pub fn write(&self, update: &mut Update<'_>) -> Option<Source> {
+        let mut list = Source::default();
+        list.bytes.push(b'[');
+        for shown in &self.shown {
+            match shown {
+                Shown::Reference(reference) => list.reference(*reference),
+                Shown::Copy(annotation) => {
+                    list.bytes.extend(b"<<");
+                    list.open_dict(annotation, &[b"F", b"Parent", b"P", b"Popup"]);
+                    list.bytes.extend(b"/F 4>>");
+                }
+                Shown::Turned(annotation, stream) => {
+                    drawn_as(&mut list, update, &turned(annotation, stream, self.turn)?)?
+                }
+                Shown::Made(made) => drawn_as(&mut list, update, made)?,
+            }
+            list.bytes.push(b'\n');
+        }
+        list.bytes.push(b']');
+        Some(list)
+    }
+}
+
+/// Adds an annotation with this appearance. Readers leave the appearance of a stamp alone.
+fn drawn_as(list: &mut Source, update: &mut Update<'_>, made: &Appearance) -> Option<()> {
+    let form = update.fresh();
+    let [left, bottom, right, top] = made.rect;
+    let place = format!("[{left:.4} {bottom:.4} {right:.4} {top:.4}]");
+    let mut entries = format!("/Type/XObject/Subtype/Form/FormType 1/BBox{place}/Resources").into_bytes();
+    entries.extend(&made.resources);
+    update.stream(form, &entries, &made.content)?;
+    let ObjRef { obj_number, gen_number } = form.into();
+    write!(list.bytes, "<</Type/Annot/Subtype/Stamp/F 4/Rect{place}/AP<</N {obj_number} {gen_number} R>>>>").ok()
+}
+
+/// An appearance turned about the upper left corner of its annotation, against the turn of the page.
+fn upright(made: Appearance, turn: f64) -> Appearance {
+    let [left, bottom, right, top] = made.rect;
+    let place = Rect::new(left, bottom, right, top);
+    let affine = about(place, turn);
+    let place = (affine * place.to_path(0.1)).bounding_box();
+    let content = [b"q ", matrix(affine).as_bytes(), b" cm\n", &made.content, b"\nQ"].concat();
+    Appearance { rect: [place.x0, place.y0, place.x1, place.y1], content, resources: made.resources }
+}
+
+/// The same of an appearance that the document has, which is put into its annotation's rectangle (12.5.5, algorithm 8).
+fn turned(annotation: &Dict<'_>, stream: &Stream<'_>, turn: f64) -> Option<Appearance> {
+    let form = stream.dict();
+    let place = annotation.get::<PdfRect>(keys::RECT)?.to_kurbo();
+    let own = Affine::new(form.get::<[f64; 6]>(keys::MATRIX).unwrap_or([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]));
+    let bbox = form.get::<PdfRect>(keys::BBOX)?.to_kurbo();
+    let drawn = (own * bbox.to_path(0.1)).bounding_box();
+    let (wide, high) = (place.width() / drawn.width(), place.height() / drawn.height());
+    let into_place = Affine::new([wide, 0.0, 0.0, high, place.x0 - wide * drawn.x0, place.y0 - high * drawn.y0]);
+    let id = stream.obj_id();
+    let made = Appearance {
+        rect: [place.x0, place.y0, place.x1, place.y1],
+        content: format!("{} cm /A Do", matrix(into_place)).into_bytes(),
+        resources: format!("<</XObject<</A {} {} R>>>>", id.obj_number, id.gen_number).into_bytes(),
+    };
+    into_place.is_finite().then(|| upright(made, turn))
+}
+
+fn about(place: Rect, turn: f64) -> Affine {
+    Affine::rotate_about(turn.to_radians(), (place.x0, place.y1))
+}
+
+fn matrix(affine: Affine) -> String {
+    affine.as_coeffs().map(|number| format!("{number:.6}")).join(" ")
+}
+
+const fn degrees(rotation: Rotation) -> u16 {
+    match rotation {
+        Rotation::None => 0,
+        Rotation::Horizontal => 90,
+        Rotation::Flipped => 180,
+        Rotation::FlippedHorizontal => 270,
+    }
+}
+
+fn flag(annotation: &Dict<'_>, flags: u32) -> bool {
+    annotation.get::<u32>(keys::F).unwrap_or(0) & flags != 0
+}
+
+fn is_shown(annotation: &Dict<'_>, wanted: Annotations) -> bool {
+    let kind = annotation.get::<Name<'_>>(keys::SUBTYPE);
+    let kind = kind.as_ref().map_or("", |kind| kind.as_str());
+    let by_wish = match wanted {
+        Annotations::View => !flag(annotation, flags::NO_VIEW),
+        Annotations::Print => flag(annotation, flags::PRINT),
+        Annotations::None => false,
+    };
+    by_wish
+        && !flag(annotation, flags::HIDDEN)
+        && kind != "Popup"
+        && (STANDARD.contains(&kind) || !flag(annotation, flags::INVISIBLE))
+}
+
+/// The normal appearance, in the state that the annotation is in.
+fn appearance_of<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
+    match annotation.get::<Dict<'a>>(keys::AP)?.get::<Object<'a>>(keys::N)? {
+        Object::Stream(stream) => Some(stream),
+        Object::Dict(states) => {
+            let state = annotation.get::<Name<'a>>(keys::AS).and_then(|state| states.get::<Stream<'a>>(&*state));
+            state.or_else(|| states.get::<Stream<'a>>("Off"))
+        }
+        _ => None,
+    }
+}
+
+/// The groups of optional content that the document's default configuration turns off (8.11.4.3).
+struct HiddenGroups {
+    listed: BTreeSet<(u32, i32)>,
+    /// Those that are listed are on, and all others off.
+    others: bool,
+}
+
+impl HiddenGroups {
+    fn of(pdf: &Pdf) -> Self {
+        let root =
+            || pdf.xref().get::<Dict<'_>>(pdf.xref().root_id())?.get::<Dict<'_>>("OCProperties")?.get::<Dict<'_>>("D");
+        let Some(default) = root() else { return Self { listed: BTreeSet::new(), others: false } };
+        let others = default.get::<Name<'_>>("BaseState").is_some_and(|state| state.as_ref() == b"OFF");
+        let list = default.get::<Array<'_>>(if others { "ON" } else { "OFF" });
+        let ids = |list: Array<'_>| list.raw_iter().filter_map(|entry| entry.as_obj_ref()).map(id).collect();
+        Self { listed: list.map(ids).unwrap_or_default(), others }
+    }
+
+    fn is_off(&self, group: ObjRef) -> bool {
+        self.listed.contains(&id(group)) != self.others
+    }
+
+    /// Whether the group that an annotation belongs to is off, or all groups of a membership are: by its policy any is enough, unless
+    /// it says otherwise, which is not followed (8.11.2.2).
+    fn hide(&self, annotation: &Dict<'_>) -> bool {
+        let (reference, content) = (annotation.get_ref(keys::OC), annotation.get::<Dict<'_>>(keys::OC));
+        let membership = content.filter(|content| content.contains_key("OCGs"));
+        let Some(membership) = membership else { return reference.is_some_and(|group| self.is_off(group)) };
+        match membership.get::<Array<'_>>("OCGs") {
+            Some(groups) => {
+                let mut groups = groups.raw_iter().filter_map(|entry| entry.as_obj_ref()).peekable();
+                groups.peek().is_some() && groups.all(|group| self.is_off(group))
+            }
+            None => membership.get_ref("OCGs").is_some_and(|group| self.is_off(group)),
+        }
+    }
+}
+
+const fn id(reference: ObjRef) -> (u32, i32) {
+    (reference.obj_number, reference.gen_number)
+}

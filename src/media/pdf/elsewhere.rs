@@ -1,0 +1,106 @@
+//! Pages that other programs draw, as children without rights.
+//!
+//! | program | draws right |
+//! |---|---|
+//! | pdftoppm (poppler-utils) | groups that are not isolated, soft masks |
+//! | gs (ghostscript) | these, and knockout groups |
+//!
+//! A program gets a copy of the document in which nothing is left to it to decide: with the annotations that are to be drawn, and
+//! without what only some heed (/UserUnit, the Invisible flag).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::child::{ChildError, Folder, Launcher, Limits, Tool, find_in_path};
+use super::super::decode::Cancel;
+use super::{
+    By, Drawing, DrawnPage, Need, PROGRAM, PageLimits, Said, Size, Task, collect, is_its_own_fault, page_orders, start,
+};
+
+/// A page to be drawn.
+pub struct Job<'j> {
+    pub launcher: &'j Launcher,
+    /// The document that it is a page of.
+    pub path: &'j Path,
+    /// What programs are given.
+    pub document: PathBuf,
+    pub page: u32,
+}
+
+/// Draws a page, which has these needs. What is drawn lies in the folder that it leaves behind.
+pub fn draw(
+    job: &Job<'_>,
+    needs: &[Need],
+    size: Size,
+    drawing: &Drawing,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+    there: &mut Option<Folder>,
+) -> Result<Result<DrawnPage, String>, ChildError> {
+    let folder = there.insert(job.launcher.folder()?);
+    let by = match raster(job, needs, size, limits, cancel, folder) {
+        Ok(raster) => By::Raster(raster),
+        Err(error) if is_its_own_fault(&error) || matches!(error, ChildError::Missing { .. }) => {
+            By::Us(Some(error.to_string()))
+        }
+        Err(error) => return Err(error),
+    };
+    let orders = page_orders((job.page, job.page), drawing, limits, by);
+    let mut outcome = Err("the program that draws it ended without a word".to_owned());
+    let mut hear = |said| match said {
+        Said::Drawn(page) => outcome = collect(folder, page),
+        Said::Failed(_, why) => outcome = Err(why),
+        Said::Unreadable(why) => outcome = Err(why.to_string()),
+        Said::Pages(_) | Said::Informed | Said::Elsewhere(..) => {}
+    };
+    match start(job.launcher, folder, job.path, Task::Draw(Box::new(orders)), limits, cancel, &mut hear) {
+        Err(error) if is_its_own_fault(&error) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+        Ok(()) => Ok(outcome),
+    }
+}
+
+/// Has a program draw the page into a file.
+fn raster(
+    job: &Job<'_>,
+    needs: &[Need],
+    size: Size,
+    limits: &PageLimits,
+    cancel: Cancel<'_>,
+    folder: &Folder,
+) -> Result<PathBuf, ChildError> {
+    let document = folder.path().join("page.pdf");
+    fs::rename(&job.document, &document).map_err(ChildError::doing("take the document of a page"))?;
+    let limits = Limits {
+        wall: limits.time,
+        cpu: limits.time,
+        memory: limits.picture.max_memory.saturating_add(PROGRAM),
+        file: 4 << 30,
+        output: 1 << 20,
+    };
+    let tool = if needs.contains(&Need::Knockout) || find_in_path("pdftoppm").is_none() && find_in_path("gs").is_some()
+    {
+        ghostscript(job.page, size, limits)
+    } else {
+        poppler(job.page, size, limits)
+    };
+    job.launcher.run(tool, folder, cancel)?;
+    Ok(folder.path().join("page.ppm"))
+}
+
+fn poppler(page: u32, Size { width, height, .. }: Size, limits: Limits) -> Tool {
+    let [page, width, height] = [page, width.into(), height.into()].map(|number| number.to_string());
+    Tool::installed("pdftoppm", "poppler-utils", limits)
+        .arguments(["-q", "-singlefile", "-cropbox", "-f", &page, "-l", &page])
+        .arguments(["-scale-to-x", &width, "-scale-to-y", &height, "page.pdf", "page"])
+}
+
+fn ghostscript(page: u32, Size { width, height, resolution }: Size, limits: Limits) -> Tool {
+    let (across, down) = resolution;
+    Tool::installed("gs", "ghostscript", limits)
+        .arguments(["-dSAFER", "-dBATCH", "-dNOPAUSE", "-dQUIET", "-sDEVICE=ppmraw", "-dUseCropBox", "-dFIXEDMEDIA"])
+        .arguments(["-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"])
+        .arguments([format!("-dFirstPage={page}"), format!("-dLastPage={page}")])
+        .arguments([format!("-g{width}x{height}"), format!("-r{across:.6}x{down:.6}")])
+        .arguments(["-sOutputFile=page.ppm", "-f", "page.pdf"])
+}

@@ -1,0 +1,310 @@
+//! Fonts that a document names and does not bring: those of the system by their names, their style or their script, or else the ones
+//! that are built in, which have no more letters than Western Europe needs.
+//!
+//! | asked for | taken, the first that is installed |
+//! |---|---|
+//! | Helvetica, Times, Courier and their styles, or what is most like them | fonts of the same widths, then others of the style |
+//! | another font | that of its name, or else by its style |
+//! | a font of one of the four collections of characters of East Asia | that of its name, or else one of the script |
+//! | Symbol, Zapf Dingbats | what is built in: their codes are their own |
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use hayro::hayro_interpret::FontResolverFn;
+use hayro::hayro_interpret::font::{FallbackFontQuery, FontData, FontQuery, StandardFont};
+use hayro::hayro_interpret::hayro_cmap::CidFamily;
+use hayro::hayro_syntax::object::{Array, Dict, Name, Stream};
+use hayro::hayro_syntax::page::{Page, Resources};
+use resvg::usvg::fontdb::{Database, FaceInfo, Family, Query, Source, Stretch, Style, Weight};
+
+/// Larger ones are not read: those of all East Asia have up to 30 MB.
+const LARGEST: u64 = 64 << 20;
+
+/// Without serifs, with serifs, and of one width: by Adobe and Monotype, by who drew them with the same widths, and others.
+const SANS: &[&str] =
+    &["Helvetica", "Arial", "Nimbus Sans", "Liberation Sans", "Arimo", "FreeSans", "Noto Sans", "DejaVu Sans"];
+const SERIF: &[&str] = &[
+    "Times",
+    "Times New Roman",
+    "Nimbus Roman",
+    "Liberation Serif",
+    "Tinos",
+    "FreeSerif",
+    "Noto Serif",
+    "DejaVu Serif",
+];
+const FIXED: &[&str] = &[
+    "Courier",
+    "Courier New",
+    "Nimbus Mono PS",
+    "Liberation Mono",
+    "Cousine",
+    "FreeMono",
+    "Noto Sans Mono",
+    "DejaVu Sans Mono",
+];
+
+/// Of scripts, first those without serifs and then those with.
+const JAPANESE: [&[&str]; 2] = [
+    &[
+        "Noto Sans CJK JP",
+        "Source Han Sans",
+        "IPAexGothic",
+        "IPAGothic",
+        "TakaoGothic",
+        "VL Gothic",
+        "Droid Sans Fallback",
+    ],
+    &["Noto Serif CJK JP", "Source Han Serif", "IPAexMincho", "IPAMincho", "TakaoMincho"],
+];
+const SIMPLIFIED: [&[&str]; 2] = [
+    &["Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback"],
+    &["Noto Serif CJK SC", "Source Han Serif SC", "AR PL UMing CN", "AR PL SungtiL GB"],
+];
+const TRADITIONAL: [&[&str]; 2] = [
+    &["Noto Sans CJK TC", "Source Han Sans TC", "WenQuanYi Zen Hei", "Droid Sans Fallback"],
+    &["Noto Serif CJK TC", "Source Han Serif TC", "AR PL UMing TW", "AR PL Mingti2L Big5"],
+];
+const KOREAN: [&[&str]; 2] = [
+    &["Noto Sans CJK KR", "Source Han Sans K", "NanumGothic", "UnDotum", "Baekmuk Gulim", "Droid Sans Fallback"],
+    &["Noto Serif CJK KR", "Source Han Serif K", "NanumMyeongjo", "UnBatang", "Baekmuk Batang"],
+];
+
+/// The fonts of the system, and which of them were taken.
+#[derive(Default)]
+pub struct StandIns {
+    files: OnceLock<Vec<PathBuf>>,
+    /// All of them, read when they are needed.
+    installed: OnceLock<Database>,
+    taken: Mutex<BTreeSet<String>>,
+}
+
+impl StandIns {
+    pub fn resolver(self: &Arc<Self>) -> FontResolverFn {
+        let fonts = self.clone();
+        Arc::new(move |query| fonts.resolve(query))
+    }
+
+    /// Names of the families that were taken so far.
+    pub fn taken(&self) -> BTreeSet<String> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn resolve(&self, query: &FontQuery) -> Option<(FontData, u32)> {
+        match query {
+            FontQuery::Standard(font) => self.standard(*font),
+            FontQuery::Fallback(font) => self.other(font),
+        }
+    }
+
+    fn standard(&self, font: StandardFont) -> Option<(FontData, u32)> {
+        let look = Look::of(font);
+        let found = look.and_then(|look| self.take(&self.by_families(look.families, &look)?));
+        Some(found.unwrap_or_else(|| font.get_font_data()))
+    }
+
+    fn other(&self, font: &FallbackFontQuery) -> Option<(FontData, u32)> {
+        let look = Look::of_query(font);
+        let names = [&font.post_script_name, &font.font_name, &font.font_family];
+        let named = names.into_iter().flatten().find_map(|name| self.by_name(name, &look));
+        let scripts = font.character_collection.as_ref().and_then(|collection| match collection.family {
+            CidFamily::AdobeJapan1 => Some(JAPANESE),
+            CidFamily::AdobeGB1 => Some(SIMPLIFIED),
+            CidFamily::AdobeCNS1 => Some(TRADITIONAL),
+            CidFamily::AdobeKorea1 => Some(KOREAN),
+            _ => None,
+        });
+        let [plain, serif] = scripts.unwrap_or_default();
+        let of_script = if font.is_serif { [serif, plain] } else { [plain, serif] };
+        let by_script = || of_script.into_iter().find_map(|families| self.by_families(families, &look));
+        let found = named.or_else(by_script).or_else(|| self.by_families(look.families, &look));
+        found.and_then(|face| self.take(&face)).or_else(|| Some(font.pick_standard_font().get_font_data()))
+    }
+
+    fn installed(&self) -> &Database {
+        self.installed.get_or_init(|| {
+            let mut fonts = Database::new();
+            fonts.load_system_fonts();
+            fonts
+        })
+    }
+
+    /// A font that has this name of PostScript, or a family that is called so but for blanks and style.
+    fn by_name(&self, name: &str, look: &Look) -> Option<FaceInfo> {
+        let fonts = self.installed();
+        if let Some(face) = fonts.faces().find(|face| face.post_script_name == name) {
+            return Some(face.clone());
+        }
+        let family = name.split([',', '-']).next().unwrap_or(name);
+        let wanted = squeezed(family.strip_suffix("MT").unwrap_or(family));
+        let mut families = fonts.faces().flat_map(|face| face.families.iter().map(|(known, _)| known.as_str()));
+        let known = families.find(|known| !wanted.is_empty() && squeezed(known) == wanted)?;
+        best(fonts, &[known], look)
+    }
+
+    /// The first of these families that is there. Machines have thousands of fonts, of which each has to be opened to know what it is
+    /// called; so those are tried before all others whose files are called as the families are.
+    fn by_families(&self, families: &[&str], look: &Look) -> Option<FaceInfo> {
+        let names: Vec<String> = families.iter().map(|family| squeezed(family)).collect();
+        let mut likely = Database::new();
+        for file in self.files.get_or_init(font_files) {
+            let stem = file.file_stem().and_then(|stem| stem.to_str()).map(squeezed).unwrap_or_default();
+            if names.iter().any(|name| stem.starts_with(name)) {
+                // One that cannot be read is none.
+                let _ = likely.load_font_file(file);
+            }
+        }
+        best(&likely, families, look).or_else(|| best(self.installed(), families, look))
+    }
+
+    fn take(&self, face: &FaceInfo) -> Option<(FontData, u32)> {
+        let data: FontData = match &face.source {
+            Source::Binary(data) => data.clone(),
+            Source::File(path) | Source::SharedFile(path, _) => {
+                let is_small = fs::metadata(path).is_ok_and(|facts| facts.len() <= LARGEST);
+                Arc::new(fs::read(path).ok().filter(|_| is_small)?) // bounded: by LARGEST
+            }
+        };
+        let family = face.families.first().map_or_else(|| face.post_script_name.clone(), |(name, _)| name.clone());
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(family);
+        Some((data, face.index))
+    }
+}
+
+fn best(fonts: &Database, families: &[&str], look: &Look) -> Option<FaceInfo> {
+    let families: Vec<Family<'_>> = families.iter().map(|name| Family::Name(name)).collect();
+    let Look { weight, style, .. } = *look;
+    let id = fonts.query(&Query { families: &families, weight, stretch: Stretch::Normal, style })?;
+    fonts.face(id).cloned()
+}
+
+/// A name without what is written in one way here and in another there.
+fn squeezed(name: &str) -> String {
+    name.chars().filter(|sign| sign.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The files of fonts that are installed for all.
+fn font_files() -> Vec<PathBuf> {
+    const MOST: usize = 20_000;
+    let (mut files, mut folders) =
+        (Vec::new(), vec![PathBuf::from("/usr/local/share/fonts"), "/usr/share/fonts".into()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                _ if files.len() + folders.len() > MOST => return files,
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                _ => files.push(entry.path()),
+            }
+        }
+    }
+    files
+}
+
+/// How many fonts and forms of a page are looked at, and how deep.
+const MOST_LOOKED_AT: u32 = 2_000;
+const DEEPEST: u32 = 8;
+
+/// The standard fonts (ISO 32000-1, 9.6.2.2).
+const STANDARD: [&str; 14] = [
+    "Courier",
+    "Courier-Bold",
+    "Courier-BoldOblique",
+    "Courier-Oblique",
+    "Helvetica",
+    "Helvetica-Bold",
+    "Helvetica-BoldOblique",
+    "Helvetica-Oblique",
+    "Symbol",
+    "Times-Bold",
+    "Times-BoldItalic",
+    "Times-Italic",
+    "Times-Roman",
+    "ZapfDingbats",
+];
+
+/// The names of a page's fonts that are not embedded, but for those that every program has.
+pub fn not_embedded(page: &Page<'_>) -> BTreeSet<String> {
+    let (mut names, mut looks) = (BTreeSet::new(), MOST_LOOKED_AT);
+    let Resources { fonts, x_objects, .. } = page.resources();
+    collect(fonts, x_objects, &mut names, &mut looks, DEEPEST);
+    names
+}
+
+fn collect(fonts: &Dict<'_>, x_objects: &Dict<'_>, names: &mut BTreeSet<String>, looks: &mut u32, depth: u32) {
+    for key in fonts.keys() {
+        let Some(left) = looks.checked_sub(1) else { return };
+        *looks = left;
+        names.extend(fonts.get::<Dict<'_>>(&*key).and_then(|font| name_if_not_embedded(&font)));
+    }
+    let Some(depth) = depth.checked_sub(1) else { return };
+    for key in x_objects.keys() {
+        let Some(left) = looks.checked_sub(1) else { return };
+        *looks = left;
+        let resources = || x_objects.get::<Stream<'_>>(&*key)?.dict().get::<Dict<'_>>("Resources");
+        if let Some(resources) = resources().map(Resources::new) {
+            collect(&resources.fonts, &resources.x_objects, names, looks, depth);
+        }
+    }
+}
+
+fn name_if_not_embedded(font: &Dict<'_>) -> Option<String> {
+    let kind = font.get::<Name<'_>>("Subtype")?;
+    let inner = font.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next());
+    let descriptor = inner.as_ref().unwrap_or(font).get::<Dict<'_>>("FontDescriptor");
+    let is_embedded =
+        |descriptor: Dict<'_>| ["FontFile", "FontFile2", "FontFile3"].iter().any(|key| descriptor.contains_key(key));
+    let base = font.get::<Name<'_>>("BaseFont")?;
+    let name = base.as_str();
+    let is_standard = STANDARD.contains(&name);
+    let is_left_out = kind.as_ref() == b"Type3" || is_standard || descriptor.is_some_and(is_embedded);
+    (!is_left_out).then(|| name.to_owned())
+}
+
+/// What a font looks like.
+struct Look {
+    families: &'static [&'static str],
+    weight: Weight,
+    style: Style,
+}
+
+impl Look {
+    /// None of Symbol and Zapf Dingbats.
+    fn of(font: StandardFont) -> Option<Self> {
+        use StandardFont as F;
+        let families = match font {
+            F::Helvetica | F::HelveticaBold | F::HelveticaOblique | F::HelveticaBoldOblique => SANS,
+            F::TimesRoman | F::TimesBold | F::TimesItalic | F::TimesBoldItalic => SERIF,
+            F::Courier | F::CourierBold | F::CourierOblique | F::CourierBoldOblique => FIXED,
+            F::Symbol | F::ZapfDingBats => return None,
+        };
+        let is_bold = matches!(
+            font,
+            F::HelveticaBold
+                | F::HelveticaBoldOblique
+                | F::TimesBold
+                | F::TimesBoldItalic
+                | F::CourierBold
+                | F::CourierBoldOblique
+        );
+        let style = match font {
+            F::TimesItalic | F::TimesBoldItalic => Style::Italic,
+            F::HelveticaOblique | F::HelveticaBoldOblique | F::CourierOblique | F::CourierBoldOblique => Style::Oblique,
+            _ => Style::Normal,
+        };
+        Some(Self { families, weight: if is_bold { Weight::BOLD } else { Weight::NORMAL }, style })
+    }
+
+    fn of_query(font: &FallbackFontQuery) -> Self {
+        let families = match (font.is_fixed_pitch, font.is_serif) {
+            (true, _) => FIXED,
+            (false, true) => SERIF,
+            (false, false) => SANS,
+        };
+        let weight = if font.is_bold { 700 } else { font.font_weight.clamp(100, 900) };
+        let style = if font.is_italic { Style::Italic } else { Style::Normal };
+        Self { families, weight: Weight(weight as u16), style }
+    }
+}

@@ -1,0 +1,548 @@
+//! Pages come out as ISO 32000-2 has them: transparency groups, masks, units, flags of annotations, fonts that are not embedded.
+//! Each page is drawn by two other programs as well, of which those count that have it right.
+
+use std::path::Path;
+
+use image::RgbImage;
+use serde_json::json;
+
+use crate::pages::{assembled, pixels, pyramid, run, text_of, upload};
+use crate::world::{Done, World};
+
+const RESOLUTION: u32 = 144;
+
+/// A document of one page.
+#[derive(Clone, Copy)]
+struct Sheet {
+    name: &'static str,
+    content: &'static str,
+    resources: &'static str,
+    annotations: &'static str,
+    /// More entries of the page and of the catalogue.
+    page: &'static str,
+    catalogue: &'static str,
+    /// Objects from 10 on: entries of a stream's dictionary and its data, or an object without data.
+    objects: &'static [(&'static str, Option<&'static str>)],
+    /// The programs that have it right, by what the standard says.
+    by: &'static [Program],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Program {
+    Poppler,
+    Ghostscript,
+}
+use Program::{Ghostscript, Poppler};
+
+const PLAIN: Sheet = Sheet {
+    name: "",
+    content: TEXT,
+    resources: "",
+    annotations: "",
+    page: "/MediaBox[0 0 200 200]",
+    catalogue: "",
+    objects: &[],
+    by: &[Poppler, Ghostscript],
+};
+
+const TEXT: &str = "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET ";
+
+impl Sheet {
+    fn file(&self) -> Vec<u8> {
+        let Self { content, resources, annotations, page, catalogue, objects, .. } = self;
+        let stream = |entries: &str, data: &str| {
+            format!("<<{entries}/Length {}>>\nstream\n{data}\nendstream", data.len()).into_bytes()
+        };
+        let page = format!(
+            "<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</Font<</F 5 0 R/P 10 0 R>>{resources}>>/Annots[{annotations}]{page}>>"
+        );
+        let mut all = vec![
+            (1, format!("<</Type/Catalog/Pages 2 0 R{catalogue}>>").into_bytes()),
+            (2, b"<</Type/Pages/Kids[3 0 R]/Count 1>>".to_vec()),
+            (3, page.into_bytes()),
+            (4, stream("", content)),
+            (5, b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_vec()),
+        ];
+        all.extend(objects.iter().enumerate().map(|(at, (entries, data))| {
+            let object = data.map_or_else(|| format!("<<{entries}>>").into_bytes(), |data| stream(entries, data));
+            (10 + at, object)
+        }));
+        assembled(all)
+    }
+}
+
+/// The page as another program draws it.
+fn drawn_by(program: Program, file: &Path, folder: &Path) -> RgbImage {
+    let (out, resolution) = (folder.join("theirs.png"), RESOLUTION.to_string());
+    match program {
+        Poppler => {
+            let stem = folder.join("theirs");
+            run("pdftoppm", &["-r", &resolution, "-png", "-singlefile", "-cropbox", text_of(file), text_of(&stem)]);
+        }
+        Ghostscript => {
+            let (to, resolution) = (format!("-sOutputFile={}", text_of(&out)), format!("-r{RESOLUTION}"));
+            let smooth = ["-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"];
+            let quiet = ["-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dUseCropBox", "-sDEVICE=png16m"];
+            run("gs", &[&quiet[..], &smooth, &[&resolution, &to, text_of(file)]].concat());
+        }
+    }
+    image::open(out).unwrap().to_rgb8()
+}
+
+/// The share of pixels, in percent, that are more than 32 of 255 apart once both are blurred by two pixels.
+fn apart(one: &RgbImage, other: &RgbImage) -> f64 {
+    assert_eq!(one.dimensions(), other.dimensions());
+    let (one, other) = (image::imageops::blur(one, 2.0), image::imageops::blur(other, 2.0));
+    let is_far = |(one, other): &(&image::Rgb<u8>, &image::Rgb<u8>)| (0..3).any(|at| one[at].abs_diff(other[at]) > 32);
+    let far = one.pixels().zip(other.pixels()).filter(is_far).count();
+    100.0 * far as f64 / (one.width() * one.height()) as f64
+}
+
+async fn upload_all(world: &World, sheets: &[Sheet]) -> Done {
+    for sheet in sheets {
+        world.put(&format!("in/{}.pdf", sheet.name), &sheet.file());
+    }
+    upload(world, json!({ "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb" })).await
+}
+
+async fn drawn(world: &World, name: &str) -> RgbImage {
+    pixels(world, &pyramid(world, &format!("{name}-1")).await)
+}
+
+/// Draws the pages, each like the programs that have it right, and without a word.
+async fn are_drawn_right(sheets: &[Sheet]) {
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    let done = upload_all(&world, sheets).await;
+    assert!(!done.text().contains("Warning") && !done.text().contains("Error"), "{}", done.text());
+    for sheet in sheets {
+        let ours = drawn(&world, sheet.name).await;
+        for program in sheet.by {
+            let theirs = drawn_by(*program, &world.ingest(&format!("in/{}.pdf", sheet.name)), world.folder.path());
+            let apart = apart(&ours, &theirs);
+            assert!(apart < 0.1, "{}: {apart} % of the page differ from what {program:?} has drawn", sheet.name);
+        }
+    }
+}
+
+const STATES: &str = "/ExtGState<</M<</BM/Multiply>>/D<</BM/Darken>>/H<</ca 0.5/CA 0.5>>>>";
+
+/// A form with the name X.
+const X: &str = "/XObject<</X 10 0 R>>/ExtGState<</M<</BM/Multiply>>/D<</BM/Darken>>/H<</ca 0.5/CA 0.5>>>>";
+
+const GROUP: &str = "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/Transparency>>\
+     /Resources<</ExtGState<</M<</BM/Multiply>>/D<</BM/Darken>>/H<</ca 0.5/CA 0.5>>>>>>";
+const ISOLATED: &str = "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/Transparency/I true>>\
+     /Resources<</ExtGState<</M<</BM/Multiply>>>>>>";
+const KNOCKOUT: &str = "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/Transparency/I true/K true>>\
+     /Resources<</ExtGState<</H<</ca 0.5>>>>>>";
+const BAR: &str = "/M gs 1 1 0 rg 10 80 180 40 re f";
+const TWO_SQUARES: &str = "/H gs 1 0 0 rg 20 20 100 100 re f 0 0 1 rg 80 80 100 100 re f";
+
+const GROUPS: &[Sheet] = &[
+    Sheet {
+        name: "open",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do",
+        resources: X,
+        objects: &[(GROUP, Some(BAR))],
+        ..PLAIN
+    },
+    Sheet {
+        name: "isolated",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do",
+        resources: X,
+        objects: &[(ISOLATED, Some(BAR))],
+        ..PLAIN
+    },
+    Sheet {
+        name: "nested",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do",
+        resources: X,
+        objects: &[
+            (
+                "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/Transparency>>/Resources<</XObject<</Y 11 0 R>>>>",
+                Some("0 0 1 rg 20 20 30 30 re f /Y Do"),
+            ),
+            (GROUP, Some("/D gs 0.5 1 0.5 rg 10 80 180 40 re f")),
+        ],
+        ..PLAIN
+    },
+    // Put on the page at half their strength, or multiplied: these another program draws.
+    Sheet {
+        name: "half",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /H gs /X Do",
+        resources: X,
+        objects: &[(GROUP, Some(BAR))],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "multiplied",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /M gs /X Do",
+        resources: X,
+        objects: &[(GROUP, Some("1 0.5 0 rg 10 80 90 40 re f /M gs 0 1 1 rg 60 80 120 40 re f"))],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    // The same form as it is and at half its strength.
+    Sheet {
+        name: "twice",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do q 1 0 0 1 0 -60 cm /H gs /X Do Q",
+        resources: X,
+        objects: &[(GROUP, Some(BAR))],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    // Poppler puts the appearance of a highlight on the page without its mode.
+    Sheet {
+        name: "appearance",
+        annotations: "<</Type/Annot/Subtype/Highlight/Rect[10 80 190 120]/F 4/AP<</N 10 0 R>>>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[10 80 190 120]/Group<</S/Transparency>>/Resources<</ExtGState<</M<</BM/Multiply>>>>>>",
+            Some(BAR),
+        )],
+        by: &[Ghostscript],
+        ..PLAIN
+    },
+    Sheet {
+        name: "knockout",
+        content: "0.8 g 0 0 200 200 re f /X Do",
+        resources: X,
+        objects: &[(KNOCKOUT, Some(TWO_SQUARES))],
+        by: &[Ghostscript],
+        ..PLAIN
+    },
+    Sheet {
+        name: "opaque-knockout",
+        content: "0.8 g 0 0 200 200 re f /X Do",
+        resources: X,
+        objects: &[(KNOCKOUT, Some("1 0 0 rg 20 20 100 100 re f 0 0 1 rg 80 80 100 100 re f"))],
+        ..PLAIN
+    },
+    // Turned, cut out and enlarged, and drawn by another program.
+    Sheet {
+        name: "turned",
+        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET 1 0 0 rg 100 100 40 40 re f /H gs /X Do",
+        resources: X,
+        objects: &[(GROUP, Some(BAR))],
+        page: "/MediaBox[0 0 200 200]/CropBox[30 40 180 190]/Rotate 90",
+        by: &[Poppler],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_show_what_lies_behind_them() {
+    assert!(X.contains(STATES));
+    are_drawn_right(GROUPS).await;
+}
+
+const SHADE: &str = "20 20 160 160 re W n /A sh";
+
+const MASKS: &[Sheet] = &[
+    Sheet {
+        name: "gray",
+        content: "1 1 0 rg 0 0 200 200 re f /G gs 0 0 1 rg 0 0 200 200 re f",
+        resources: "/ExtGState<</G<</SMask<</S/Luminosity/G 10 0 R>>>>>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[20 20 180 180]/Group<</S/Transparency/CS/DeviceGray>>/Resources<</Shading<</A<</ShadingType 2\
+             /ColorSpace/DeviceGray/Coords[0 0 200 0]/Function<</FunctionType 2/Domain[0 1]/C0[0]/C1[1]/N 1>>>>>>>>",
+            Some(SHADE),
+        )],
+        ..PLAIN
+    },
+    Sheet {
+        name: "backdrop",
+        content: "1 1 0 rg 0 0 200 200 re f /G gs 0 0 1 rg 0 0 200 200 re f",
+        resources: "/ExtGState<</G<</SMask<</S/Luminosity/G 10 0 R/BC[1]>>>>>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[20 20 180 180]/Group<</S/Transparency/CS/DeviceGray>>/Resources<</Shading<</A<</ShadingType 2\
+             /ColorSpace/DeviceGray/Coords[0 0 200 0]/Function<</FunctionType 2/Domain[0 1]/C0[0]/C1[1]/N 1>>>>>>>>",
+            Some(SHADE),
+        )],
+        ..PLAIN
+    },
+    // Poppler does not apply the function.
+    Sheet {
+        name: "function",
+        content: "1 1 0 rg 0 0 200 200 re f /G gs 0 0 1 rg 0 0 200 200 re f",
+        resources: "/ExtGState<</G<</SMask<</S/Luminosity/G 10 0 R/TR<</FunctionType 2/Domain[0 1]/C0[1]/C1[0]/N 1>>>>>>>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[20 20 180 180]/Group<</S/Transparency/CS/DeviceGray>>/Resources<</Shading<</A<</ShadingType 2\
+             /ColorSpace/DeviceGray/Coords[0 0 200 0]/Function<</FunctionType 2/Domain[0 1]/C0[0]/C1[1]/N 1>>>>>>>>",
+            Some(SHADE),
+        )],
+        by: &[Ghostscript],
+        ..PLAIN
+    },
+    Sheet {
+        name: "without-space",
+        content: "1 1 0 rg 0 0 200 200 re f /G gs 0 0 1 rg 0 0 200 200 re f",
+        resources: "/ExtGState<</G<</SMask<</S/Luminosity/G 10 0 R>>>>>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[20 20 180 180]/Group<</S/Transparency>>/Resources<</Shading<</A<</ShadingType 2\
+             /ColorSpace/DeviceGray/Coords[0 0 200 0]/Function<</FunctionType 2/Domain[0 1]/C0[0]/C1[1]/N 1>>>>>>>>",
+            Some(SHADE),
+        )],
+        by: &[Poppler],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soft_masks_of_luminosity_are_applied() {
+    are_drawn_right(MASKS).await;
+}
+
+const STAMP: &str = "/Type/XObject/Subtype/Form/BBox[0 0 60 30]";
+const STAMPED: &str = "1 0 0 rg 0 0 60 30 re f 0 0 1 rg 0 20 10 10 re f";
+
+const FLAGS: &[Sheet] = &[
+    // Poppler draws what is invisible (ISO 32000-2, table 167).
+    Sheet {
+        name: "invisible",
+        annotations: "<</Type/Annot/Subtype/Strange/Rect[10 80 190 120]/F 1/AP<</N 10 0 R>>>>",
+        objects: &[(STAMP, Some(STAMPED))],
+        by: &[Ghostscript],
+        ..PLAIN
+    },
+    Sheet {
+        name: "hidden",
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[10 10 90 40]/F 2/AP<</N 10 0 R>>>>\
+                      <</Type/Annot/Subtype/Stamp/Rect[110 10 190 40]/F 32/AP<</N 10 0 R>>>>\
+                      <</Type/Annot/Subtype/Stamp/Rect[10 150 70 180]/F 4/AP<</N 10 0 R>>>>",
+        objects: &[(STAMP, Some(STAMPED))],
+        ..PLAIN
+    },
+    // Ghostscript turns what is not to be turned, and shows what is optional and off.
+    Sheet {
+        name: "upright",
+        content: "",
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[60 120 120 150]/F 20/AP<</N 10 0 R>>>>",
+        page: "/MediaBox[0 0 200 300]/Rotate 90",
+        objects: &[(STAMP, Some(STAMPED))],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "upside-down",
+        content: "",
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[60 120 120 150]/F 20/AP<</N 10 0 R>>>>",
+        page: "/MediaBox[0 0 200 300]/Rotate 180",
+        objects: &[(STAMP, Some(STAMPED))],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "optional",
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[10 10 90 40]/F 4/OC 11 0 R/AP<</N 10 0 R>>>>",
+        catalogue: "/OCProperties<</OCGs[11 0 R]/D<</OFF[11 0 R]>>>>",
+        objects: &[(STAMP, Some(STAMPED)), ("/Type/OCG/Name(x)", None)],
+        by: &[Poppler],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flags_of_annotations_are_heeded() {
+    are_drawn_right(FLAGS).await;
+}
+
+const UNITS: &[Sheet] = &[
+    // Poppler and older versions of Ghostscript leave the unit out.
+    Sheet {
+        name: "large",
+        content: "1 0 0 rg 2 2 10 10 re f",
+        page: "/MediaBox[0 0 20 30]/UserUnit 10",
+        by: &[],
+        ..PLAIN
+    },
+    Sheet {
+        name: "same",
+        content: "1 0 0 rg 20 20 100 100 re f",
+        page: "/MediaBox[0 0 200 300]",
+        by: &[Poppler],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_has_the_size_that_its_unit_gives_it() {
+    let world = World::new().await;
+    upload_all(&world, UNITS).await;
+    let (large, same) = (drawn(&world, "large").await, drawn(&world, "same").await);
+    assert!(apart(&large, &same) < 0.1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn which_annotations_pages_show_is_a_matter_of_configuration() {
+    use prepress::config::PageAnnotations;
+    let sheet = Sheet {
+        name: "stamps",
+        content: "",
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[10 10 70 40]/F 0/AP<</N 10 0 R>>>>\
+                      <</Type/Annot/Subtype/Stamp/Rect[110 10 170 40]/F 36/AP<</N 10 0 R>>>>",
+        objects: &[(STAMP, Some(STAMPED))],
+        ..PLAIN
+    };
+    for (shown, wanted) in [
+        (PageAnnotations::View, [true, false]),
+        (PageAnnotations::Print, [false, true]),
+        (PageAnnotations::None, [false, false]),
+    ] {
+        let world = World::with(|settings| settings.media.annotations = shown).await;
+        upload_all(&world, &[sheet]).await;
+        let page = drawn(&world, "stamps").await;
+        let is_red = |x: u32| page.get_pixel(x, 400 - 2 * 20)[1] < 100;
+        assert_eq!([is_red(2 * 40), is_red(2 * 140)], wanted, "{shown:?}");
+    }
+}
+
+/// Where no other program may draw a page, a line says what is wrong with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_drawn_wrongly_is_said() {
+    use prepress::config::Poppler as When;
+    let world = World::with(|settings| settings.media.poppler = When::Never).await;
+    let done = upload_all(&world, &[GROUPS, MASKS].concat()).await;
+    let said = |name: &str, what: &str| {
+        let text = done.text();
+        let line = text.lines().find(|line| line.contains(&format!("{name}.pdf")) && line.contains(what));
+        assert!(line.is_some_and(|line| line.contains("media.poppler is \"never\"")), "{name}: {text}");
+    };
+    for name in ["half", "multiplied", "twice", "turned"] {
+        said(name, "isolated");
+    }
+    said("knockout", "a knockout group");
+    said("without-space", "a soft mask");
+    assert_eq!(done.codes().iter().filter(|code| **code == "page-note").count(), 6, "{}", done.text());
+}
+
+/// Every page by another program looks as those that are drawn here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_program_may_draw_all_pages() {
+    use prepress::config::Poppler as When;
+    let sheets = [
+        Sheet { name: "plain", content: "1 0 0 rg 20 20 100 60 re f 0 0 1 RG 5 w 10 10 m 190 150 l S", ..PLAIN },
+        Sheet {
+            name: "left",
+            page: "/MediaBox[10 20 200 130]/Rotate 270",
+            content: "0 1 0 rg 20 30 40 60 re f",
+            ..PLAIN
+        },
+        Sheet {
+            name: "over",
+            page: "/MediaBox[10 20 200 130]/Rotate 180",
+            content: "0 1 0 rg 20 30 40 60 re f",
+            ..PLAIN
+        },
+    ];
+    let [here, there] =
+        [When::Never, When::Always].map(|when| World::with(move |settings| settings.media.poppler = when));
+    let (here, there) = (here.await, there.await);
+    for world in [&here, &there] {
+        let done = upload_all(world, &sheets).await;
+        assert!(!done.codes().contains(&"page-note"), "{}", done.text());
+    }
+    for sheet in sheets {
+        let (one, other) = (drawn(&here, sheet.name).await, drawn(&there, sheet.name).await);
+        assert!(apart(&one, &other) < 0.1, "{}", sheet.name);
+    }
+}
+
+/// The pages of a document that is encrypted without a password are changed as those of any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_of_encrypted_documents_are_opened() {
+    let world = World::new().await;
+    let plain = world.folder.path().join("plain.pdf");
+    std::fs::write(&plain, GROUPS[0].file()).unwrap();
+    world.put("in/open.pdf", &GROUPS[0].file());
+    run("qpdf", &["--encrypt", "", "owner", "256", "--", text_of(&plain), text_of(&world.ingest("in/closed.pdf"))]);
+    let options = json!({ "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb" });
+    let done = upload(&world, options).await;
+    assert!(!done.codes().contains(&"page-note"), "{}", done.text());
+    assert!(apart(&drawn(&world, "open").await, &drawn(&world, "closed").await) < 0.01);
+}
+
+const FONTS: &[Sheet] = &[
+    Sheet {
+        name: "polish",
+        content: "BT /P 40 Tf 10 90 Td (\\201\\202 \\203\\204 \\205\\206) Tj ET",
+        objects: &[(
+            "/Type/Font/Subtype/TrueType/BaseFont/Arial/Encoding<</Type/Encoding/BaseEncoding/WinAnsiEncoding\
+             /Differences[129/Aogonek/lslash/eogonek/sacute/afii10017/afii10068]>>",
+            None,
+        )],
+        ..PLAIN
+    },
+    Sheet {
+        name: "japanese",
+        content: "BT /P 40 Tf 10 90 Td <65E5672C8A9E> Tj ET",
+        objects: &[
+            ("/Type/Font/Subtype/Type0/BaseFont/HeiseiKakuGo-W5/Encoding/UniJIS-UCS2-H/DescendantFonts[11 0 R]", None),
+            (
+                "/Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiKakuGo-W5/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>\
+                 /FontDescriptor 12 0 R",
+                None,
+            ),
+            (
+                "/Type/FontDescriptor/FontName/HeiseiKakuGo-W5/Flags 4/FontBBox[0 -120 1000 880]/ItalicAngle 0/Ascent 880/Descent -120/CapHeight 700/StemV 80",
+                None,
+            ),
+        ],
+        ..PLAIN
+    },
+    // By the numbers of its collection, which say what letters they are.
+    Sheet {
+        name: "identity",
+        content: "BT /P 40 Tf 10 90 Td <0E5A0F1B> Tj ET",
+        objects: &[
+            ("/Type/Font/Subtype/Type0/BaseFont/HeiseiKakuGo-W5/Encoding/Identity-H/DescendantFonts[11 0 R]", None),
+            (
+                "/Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiKakuGo-W5/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>\
+                 /FontDescriptor 12 0 R",
+                None,
+            ),
+            (
+                "/Type/FontDescriptor/FontName/HeiseiKakuGo-W5/Flags 4/FontBBox[0 -120 1000 880]/ItalicAngle 0/Ascent 880/Descent -120/CapHeight 700/StemV 80",
+                None,
+            ),
+        ],
+        ..PLAIN
+    },
+    Sheet {
+        name: "arabic",
+        content: "BT /P 40 Tf 10 90 Td (A\\201\\202) Tj ET",
+        objects: &[(
+            "/Type/Font/Subtype/TrueType/BaseFont/Arial/Encoding<</Type/Encoding/BaseEncoding/WinAnsiEncoding/Differences[129/uni0627/uni0628]>>",
+            None,
+        )],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fonts_that_are_not_embedded_have_stand_ins() {
+    let world = World::new().await;
+    for sheet in FONTS {
+        world.put(&format!("in/{}.pdf", sheet.name), &sheet.file());
+    }
+    let options = json!({
+        "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb", "extractSearchWords": true
+    });
+    let done = upload(&world, options).await;
+    let text = done.text();
+    let dark = |page: &RgbImage| page.pixels().filter(|pixel| pixel[0] < 128).count() as f64;
+    for sheet in &FONTS[..3] {
+        let ours = dark(&drawn(&world, sheet.name).await);
+        let theirs = drawn_by(Poppler, &world.ingest(&format!("in/{}.pdf", sheet.name)), world.folder.path());
+        let ratio = ours / dark(&theirs);
+        assert!((0.7..1.4).contains(&ratio), "{}: {ours} dark points, {ratio} times poppler's\n{text}", sheet.name);
+        let says = |line: &str| line.contains(sheet.name) && line.contains("stand in");
+        assert_eq!(text.lines().filter(|line| says(line)).count(), 1, "{}: {text}", sheet.name);
+    }
+    let words = world.query("SELECT word FROM page_word ORDER BY asset_id, position").await;
+    let words: Vec<&str> = words.iter().map(|row| row[0].as_str().unwrap()).collect();
+    for word in ["Ął", "日本語"] {
+        assert!(words.contains(&word), "{words:?}");
+    }
+    assert!(text.lines().any(|line| line.contains("arabic") && line.contains("2 letters are left out")), "{text}");
+}
