@@ -572,6 +572,8 @@ fn text(facts: &PageFacts) -> PageText {
         action: match &link.to {
             LinkTarget::Address(address) => address.clone(),
             LinkTarget::Page(page) => format!("#page={page}"),
+            LinkTarget::File { name, page: Some(page) } => format!("{name}#page={page}"),
+            LinkTarget::File { name, page: None } => name.clone(),
         },
         area: area(link.place),
     };

@@ -22,6 +22,7 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
+use super::places::Places;
 use super::{Drawing, PageColor, PageFacts, links, photographs, words};
 
 const POINTS_PER_INCH: f64 = 72.0;
@@ -51,6 +52,7 @@ impl From<MediaError> for Page {
 /// Draws the pages of a file, and keeps what they share.
 pub struct Pen<'a> {
     pdf: &'a Pdf,
+    places: Places<'a>,
     cache: RenderCache<'a>,
     /// What is read of pages besides drawing them has a cache of its own.
     reading: InterpreterCache<'a>,
@@ -68,7 +70,8 @@ impl<'a> Pen<'a> {
             warning_sink: Arc::new(move |warning| note(&sink, warning)),
             ..InterpreterSettings::default()
         };
-        Self { pdf, cache: RenderCache::new(), reading: InterpreterCache::new(), settings, warnings, drawing, limits }
+        let (places, cache, reading) = (Places::of(pdf), RenderCache::new(), InterpreterCache::new());
+        Self { pdf, places, cache, reading, settings, warnings, drawing, limits }
     }
 
     pub fn draw(&self, number: u32, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
@@ -82,7 +85,12 @@ impl<'a> Pen<'a> {
         let rows = PageRows::new(pixels, self.drawing);
         let layout = rows.layout;
         let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
-        let notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let (links, left_out) = match self.drawing.links {
+            true => links::read(&self.places, page, &sheet),
+            false => Default::default(),
+        };
+        notes.extend(left_out.notes());
         let PyramidInfo { has_alpha, .. } = pyramid;
         let ThumbnailInfo { width, height, .. } = thumbnail;
         Ok(PageFacts {
@@ -96,7 +104,7 @@ impl<'a> Pen<'a> {
             } else {
                 Vec::new()
             },
-            links: if self.drawing.links { links::read(self.pdf, page, &sheet) } else { Vec::new() },
+            links,
             notes,
         })
     }

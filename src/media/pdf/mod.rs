@@ -7,10 +7,12 @@
 //! Colours: PDF's own spaces, ICC profiles among them, become sRGB as they are drawn. There is no CMYK pyramid, so no page is
 //! drawn in CMYK.
 
+mod address;
 mod draw;
 mod information;
 mod links;
 mod photographs;
+mod places;
 mod words;
 mod work;
 
@@ -107,9 +109,12 @@ pub struct Word {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkTarget {
+    /// Of the web, or relative to where the page is shown; percent-encoded.
     Address(String),
     /// A page of the same file, from 1.
     Page(u32),
+    /// A file that lies with the document, by its relative address, and the page of it.
+    File { name: String, page: Option<u32> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
