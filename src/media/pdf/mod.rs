@@ -11,8 +11,10 @@ mod address;
 mod draw;
 mod information;
 mod links;
+mod opening;
 mod photographs;
 mod places;
+mod tree;
 mod words;
 mod work;
 
@@ -28,6 +30,7 @@ use super::decode::Cancel;
 use super::limits::Limits;
 use super::metadata::{LeftOut, Metadata};
 use super::options::Options;
+pub use tree::TreeFaults;
 pub(crate) use work::{NAME, work};
 
 /// What colours a page's picture has.
@@ -246,6 +249,15 @@ pub struct PageCount {
     pub found: u32,
     /// How many more the file says that it has.
     pub missing: u32,
+    /// Why those that are found may be others than the file's.
+    pub faults: TreeFaults,
+}
+
+impl PageCount {
+    /// Why there is nothing to draw, where nothing is found.
+    pub const fn nothing(&self) -> PdfError {
+        if self.missing > 0 || !self.faults.is_sound() { PdfError::Damaged } else { PdfError::NoPages }
+    }
 }
 
 /// Counts the pages of the file at `path`, an absolute path.
@@ -264,7 +276,7 @@ pub fn count_pages(
     };
     start(launcher, &folder, path, Task::Count, limits, cancel, &mut hear)?;
     match counted? {
-        PageCount { found: 0, .. } => Err(OpenError::Pdf(PdfError::NoPages)),
+        count @ PageCount { found: 0, .. } => Err(OpenError::Pdf(count.nothing())),
         count => Ok(count),
     }
 }
