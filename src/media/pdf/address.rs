@@ -1,5 +1,5 @@
-//! Where a link leads, as a page of the web can say it: nothing that a browser would run, and nothing of the computer on which the
-//! document was written.
+//! Where a link leads, as a page of the web can say it: nothing that a browser would run, and nothing of the computer
+//! on which the document was written.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use url::Url;
@@ -29,8 +29,8 @@ pub enum Refused {
     Empty,
 }
 
-/// A URI (ISO 32000-1, 12.6.4.7); one without a scheme is relative to `base`, if the document says what that is, or stays
-/// relative.
+/// A URI (ISO 32000-1, 12.6.4.7); one without a scheme is relative to `base`, if the document says what that is, or
+/// stays relative.
 pub fn of_uri(uri: &[u8], base: Option<&str>) -> Result<String, Refused> {
     let uri = plain(uri);
     if uri.is_empty() {
@@ -51,8 +51,9 @@ pub fn base(uri: &[u8]) -> Option<String> {
     is_kept(scheme(&uri)?).then(|| percent_encode(&uri, FOREIGN).to_string())
 }
 
-/// The relative address of a file (ISO 32000-1, 7.11.2). Absolute names are of another computer; `..` leads out of the folder of the
-/// document, which only links between documents may do (`may_climb`), and there to no more than a server hands out.
+/// The relative address of a file (ISO 32000-1, 7.11.2). Absolute names are of another computer; `..` leads out of the
+/// folder of the document, which only links between documents may do (`may_climb`), and there to no more than a server
+/// hands out.
 pub fn of_file(name: &str, may_climb: bool) -> Result<String, Refused> {
     let name = name.trim().replace('\\', "/");
     if name.is_empty() {
@@ -78,8 +79,8 @@ fn resolved(relative: &str, base: Option<&str>) -> Option<String> {
     Some(Url::parse(base?).ok()?.join(relative).ok()?.into())
 }
 
-/// As browsers read it: without blanks around it, and without ends of lines and tabs inside, which else would hide a scheme (WHATWG
-/// URL, 4.4).
+/// As browsers read it: without blanks around it, and without ends of lines and tabs inside, which else would hide a
+/// scheme (WHATWG URL, 4.4).
 fn plain(uri: &[u8]) -> Vec<u8> {
     let is_blank = |byte: &u8| *byte <= b' ';
     let start = uri.iter().position(|byte| !is_blank(byte)).unwrap_or(uri.len());

@@ -1,4 +1,5 @@
-//! The links of a page: areas of its picture that lead to an address, to a file or to another page (ISO 32000-1, 12.5.6.5).
+//! The links of a page: areas of its picture that lead to an address, to a file or to another page (ISO 32000-1,
+//! 12.5.6.5).
 
 use hayro::hayro_interpret::util::RectExt;
 use hayro::hayro_syntax::object::dict::keys;
@@ -151,8 +152,8 @@ fn as_written(uri: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The file of an action, by its name or by a dictionary with names for it (ISO 32000-1, 7.11); what only Windows is told to start has
-/// its own (12.6.4.5).
+/// The file of an action, by its name or by a dictionary with names for it (ISO 32000-1, 7.11); what only Windows is
+/// told to start has its own (12.6.4.5).
 fn file(
     places: &Places<'_>,
     action: &Dict<'_>,
@@ -178,8 +179,8 @@ fn file(
     address::of_file(&text(name.as_bytes()), may_climb).map(|name| Some(LinkTarget::File { name, page }))
 }
 
-/// The quadrilaterals of a link, one for each line of text that it covers; else its rectangle, and also where a corner lies outside of
-/// that (ISO 32000-1, table 173).
+/// The quadrilaterals of a link, one for each line of text that it covers; else its rectangle, and also where a corner
+/// lies outside of that (ISO 32000-1, table 173).
 fn areas(annotation: &Dict<'_>) -> Vec<Rect> {
     let Some(whole) = annotation.get::<PdfRect>(keys::RECT).map(|whole| whole.to_kurbo()) else { return Vec::new() };
     let numbers = annotation.get::<Array<'_>>(keys::QUADPOINTS);

@@ -23,9 +23,10 @@ const fn reason(error: LoadPdfError) -> PdfError {
     }
 }
 
-/// The file without what stands in front of its header, if its offsets are counted from there. The header is somewhere in the first
-/// 1,024 bytes (ISO 32000-1, annex H.3, 13); what adds something in front of a whole file, as a server or a mail program may,
-/// leaves its offsets as they were, and what writes a file behind something counts from the beginning.
+/// The file without what stands in front of its header, if its offsets are counted from there. The header is somewhere
+/// in the first 1,024 bytes (ISO 32000-1, annex H.3, 13); what adds something in front of a whole file, as a server or
+/// a mail program may, leaves its offsets as they were, and what writes a file behind something counts from the
+/// beginning.
 fn from_header(mut file: Vec<u8>) -> Vec<u8> {
     const LATEST: usize = 1024;
     let start = memmem::find(&file[..file.len().min(LATEST)], b"%PDF-").unwrap_or(0);
@@ -64,8 +65,9 @@ fn after(mut bytes: &[u8], numbers: u32) -> Option<&[u8]> {
     Some(bytes.trim_ascii_start())
 }
 
-/// A file of which only the attachments are encrypted: its strings and streams stand in plain, and the key that is asked for is that of
-/// the files embedded in it (ISO 32000-1, 7.6.5 and table 20: `EFF`). Opened as if it were not encrypted.
+/// A file of which only the attachments are encrypted: its strings and streams stand in plain, and the key that is
+/// asked for is that of the files embedded in it (ISO 32000-1, 7.6.5 and table 20: `EFF`). Opened as if it were not
+/// encrypted.
 fn in_plain(mut file: Vec<u8>) -> Option<Pdf> {
     const ENTRY: &[u8] = b"/Encrypt";
     // As long, so that all stays where it is.
@@ -103,8 +105,8 @@ fn reference(bytes: &[u8]) -> Option<ObjectIdentifier> {
     Some(ObjectIdentifier::new(next()?.parse().ok()?, next()?.parse().ok()?))
 }
 
-/// Whether strings and streams that do not say otherwise are not encrypted: what is not said of them is `Identity`. Before there were
-/// filters (`V` 4) all was.
+/// Whether strings and streams that do not say otherwise are not encrypted: what is not said of them is `Identity`.
+/// Before there were filters (`V` 4) all was.
 fn is_plain(encryption: &Dict<'_>) -> Option<bool> {
     let is_identity = |key: &[u8]| match encryption.get::<Name<'_>>(key) {
         Some(filter) => filter.as_ref() == b"Identity",

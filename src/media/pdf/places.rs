@@ -129,8 +129,8 @@ fn page_at(index: &Object<'_>) -> Option<u32> {
     u32::try_from(index.as_i64()).ok()?.checked_add(1)
 }
 
-/// The number of the page of another document that a destination there says (ISO 32000-1, 12.6.4.3). Names are known to that one
-/// alone.
+/// The number of the page of another document that a destination there says (ISO 32000-1, 12.6.4.3). Names are known to
+/// that one alone.
 pub fn page_elsewhere(destination: &Object<'_>) -> Option<u32> {
     match first_of(destination)? {
         MaybeRef::NotRef(index) => page_at(&index),

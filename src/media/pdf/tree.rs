@@ -1,5 +1,6 @@
-//! The tree of pages (ISO 32000-1, 7.7.3), gone through apart from drawing. hayro passes over what it cannot read of it, takes most of
-//! what is left for pages, and without a tree whatever looks like one: here it is found out what that costs.
+//! The tree of pages (ISO 32000-1, 7.7.3), gone through apart from drawing. hayro passes over what it cannot read of
+//! it, takes most of what is left for pages, and without a tree whatever looks like one: here it is found out what that
+//! costs.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
@@ -51,7 +52,8 @@ impl Display for TreeFaults {
     }
 }
 
-/// How many pages a file says it has, by the root of its tree or by what is below that, and what is wrong with the tree.
+/// How many pages a file says it has, by the root of its tree or by what is below that, and what is wrong with the
+/// tree.
 pub fn look(pdf: &Pdf) -> (u32, TreeFaults) {
     let catalogue = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id());
     let Some(root) = catalogue.and_then(|catalogue| catalogue.get::<Dict<'_>>(keys::PAGES)) else {
@@ -92,7 +94,8 @@ impl<'a> Node<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// How many pages there should be: a branch may have lost some that its `Count` still has, and the root's need not know of all.
+    /// How many pages there should be: a branch may have lost some that its `Count` still has, and the root's need not
+    /// know of all.
     fn go(&mut self, root: Node<'a>) -> u32 {
         let mut open = vec![root];
         loop {
