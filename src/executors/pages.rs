@@ -25,7 +25,7 @@ use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Draft};
 use crate::media::child::{ChildError, Folder};
 use crate::media::pdf::{
-    self, Drawing, DrawnPage, Fonts, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox,
+    self, Drawing, DrawnPage, Fonts, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox, TreeFaults,
 };
 use crate::media::postscript;
 use crate::media::{self, Format};
@@ -130,16 +130,31 @@ pub fn asked(format: Format, options: &ProcessingOptions) -> Option<PageProcess>
     Plan::of(format, options).map(|plan| plan.process)
 }
 
-/// What is said of a document that says it has more pages than can be found.
-pub fn missing(file: &str, PageCount { found, missing }: PageCount) -> Message {
-    // How many it has would have stood where it is cut off.
+/// What is said of a document whose pages are not all found, or are not all that is taken for one. A line each.
+pub fn problems(count: &PageCount) -> Vec<Message> {
+    let PageCount { found, missing, faults } = *count;
+    // How many it has, and which, would have stood where it is cut off.
     if missing >= u32::MAX - found {
-        return Message::new("pages-cut-off").with("file", file).with("count", found);
+        return vec![Message::new("pages-cut-off").with("count", found)];
     }
-    Message::new("pages-missing")
-        .with("file", file)
-        .with("pages", u64::from(found) + u64::from(missing))
-        .with("count", found)
+    let mut problems = Vec::new();
+    if missing > 0 {
+        let pages = u64::from(found) + u64::from(missing);
+        problems.push(Message::new("pages-missing").with("pages", pages).with("count", found));
+    }
+    // That branches lead nowhere is why pages are missing.
+    let is_said = missing > 0 && TreeFaults { nowhere: 0, outside: 0, ..faults }.is_sound();
+    if !faults.is_sound() && !is_said {
+        problems.push(Message::new("pages-tree").with("reason", reason::other(faults)));
+    } else if faults.outside > 0 {
+        problems.push(Message::new("pages-outside").with("count", faults.outside));
+    }
+    problems
+}
+
+/// Pages that somebody took out of a document are no fault of it.
+pub fn log_type_of(problem: &Message) -> LogType {
+    if problem.code == "pages-outside" { LogType::UploadWarning } else { LogType::PdfRipError }
 }
 
 /// What is said of fonts that a document does not bring.
@@ -206,7 +221,7 @@ impl Work<'_> {
             let drawn = self.draw(&document, (1, 1)).await?.pop();
             return match drawn.map(|(_, outcome)| outcome) {
                 Some(Ok(page)) => Ok(process::unless_passed(&self.commit_thumbnail(&page).await?)),
-                Some(Err(why)) => Err(Unmade::Refused(reason::other(why))),
+                Some(Err(why)) => Err(Unmade::Refused(of_page(1, &why))),
                 None => Ok(ControlFlow::Continue(())),
             };
         }
@@ -246,7 +261,7 @@ impl Work<'_> {
 
     /// How many pages the document says that it has, of which some may not be found in it.
     fn claimed(&self, document: &Document) -> u32 {
-        let PageCount { found, missing } = document.count;
+        let PageCount { found, missing, .. } = document.count;
         found.saturating_add(missing).min(found.max(self.workshop.settings.media.max_pages))
     }
 
@@ -448,9 +463,9 @@ impl Work<'_> {
                 .with("reason", stand_ins(fonts));
             lines.push(self.parent.line(LogType::UploadWarning, message));
         }
-        if document.count.missing > 0 {
-            let message = missing(&self.parent.file_name, document.count);
-            lines.push(self.parent.line(LogType::PdfRipError, message));
+        for problem in problems(&document.count) {
+            let log_type = log_type_of(&problem);
+            lines.push(self.parent.line(log_type, problem.with("file", self.parent.file_name.clone())));
         }
         let parent = self.parent.clone();
         let problems = ItemReport::of_problems_of_parts(lines);
@@ -552,7 +567,12 @@ pub fn lossless(
     };
     let limits = workshop.settings.page_limits();
     pdf::draw_pages(&workshop.launcher, &path, (page, page), &drawing, &limits, stop, &mut take)?;
-    drawn.map_err(|why| Unmade::Refused(reason::other(why)))
+    drawn.map_err(|why| Unmade::Refused(of_page(page, &why)))
+}
+
+/// Why a page is not drawn, in a line about something else.
+fn of_page(page: u32, why: &str) -> Message {
+    reason::other(format!("page {page}: {why}"))
 }
 
 fn copied(workshop: &Workshop, path: &Path) -> Result<Draft, Unmade> {
@@ -602,6 +622,8 @@ fn text(facts: &PageFacts) -> PageText {
         action: match &link.to {
             LinkTarget::Address(address) => address.clone(),
             LinkTarget::Page(page) => format!("#page={page}"),
+            LinkTarget::File { name, page: Some(page) } => format!("{name}#page={page}"),
+            LinkTarget::File { name, page: None } => name.clone(),
         },
         area: area(link.place),
     };

@@ -10,13 +10,12 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::recipe::Recipes;
-use super::{Failure, Workshop, pages, reason};
+use super::{Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs, Draft};
 use crate::assets::recognize;
 use crate::config::TiffPages;
 use crate::media::child::{ErrandError, borrowed};
 use crate::media::errand::{LookForHoles, Optimize};
-use crate::media::pdf::PageCount;
 use crate::media::{self, Format, MediaError, Nothing, Picture, StandInError};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
@@ -255,8 +254,8 @@ pub enum Warning {
     Remark(Message),
     /// Archives are to be unpacked, and it is called one, but is none that can be read.
     NotUnpacked,
-    /// It says that it has more pages than can be found.
-    PagesMissing(PageCount),
+    /// Something about its pages, in words that lack only its name.
+    Pages(Message),
     /// It is kept without anything made of it.
     NoPicture(Message),
     /// An option of the job did nothing here.
@@ -277,7 +276,7 @@ impl Warning {
                 .with("type", format.name()),
             Self::Remark(why) => Message::new("upload-warning").with("file", file).with("reason", why.clone()),
             Self::NotUnpacked => Message::new("archive-not-unpacked").with("file", file),
-            Self::PagesMissing(count) => pages::missing(&file, *count),
+            Self::Pages(problem) => problem.clone().with("file", file),
             Self::NoPicture(why) => Message::new("no-picture").with("file", file).with("reason", why.clone()),
             Self::NoEffect { option, why } => Message::new("option-no-effect-here")
                 .with("file", file)

@@ -182,7 +182,7 @@ fn make(
         return Ok(ready);
     }
     ready.warnings.extend(left_out.iter().map(|what| Warning::Remark(reason::other(what))));
-    ready.warnings.extend(pages.and_then(|found| pages_lost(found, pages::asked(format, options))));
+    ready.warnings.extend(pages.iter().flat_map(|found| pages_lost(found, pages::asked(format, options))));
     if !recognize::extension_fits(&name.extension, format) {
         ready.warnings.push(Warning::ContentDiffers { extension: name.extension.clone(), format });
     }
@@ -237,14 +237,13 @@ fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() ->
 }
 
 /// What is said of a document that lacks pages, or cannot be read, where that is not found out by what is asked of it.
-fn pages_lost(found: Result<PageCount, PdfError>, asked: Option<PageProcess>) -> Option<Warning> {
+fn pages_lost(found: &Result<PageCount, PdfError>, asked: Option<PageProcess>) -> Vec<Warning> {
     match found {
-        _ if asked == Some(PageProcess::Rasterize) => None,
-        Ok(count @ PageCount { found: 1.., missing: 1.. }) => Some(Warning::PagesMissing(count)),
-        _ if asked.is_some() => None,
-        Ok(PageCount { found: 0, .. }) => Some(Warning::Remark(reason::other(PdfError::NoPages))),
-        Ok(_) => None,
-        Err(why) => Some(Warning::Remark(reason::other(why))),
+        _ if asked == Some(PageProcess::Rasterize) => Vec::new(),
+        Ok(count @ PageCount { found: 1.., .. }) => pages::problems(count).into_iter().map(Warning::Pages).collect(),
+        _ if asked.is_some() => Vec::new(),
+        Ok(count) => vec![Warning::Remark(reason::other(count.nothing()))],
+        Err(why) => vec![Warning::Remark(reason::other(why))],
     }
 }
 

@@ -66,7 +66,28 @@ pub fn not_as_named(promise: Promise, extension: &str, holds: Holds) -> Message 
         Holds::Other(format) => ("other", format.name()),
     };
     let message = Message::new("reason-not-as-named").with("kind", kind).with("extension", extension);
-    message.with("holds", holds).with("type", format)
+    let mark = mark_of_pages(extension);
+    let holds = match holds {
+        "text" if !mark.is_empty() => "unmarked-text",
+        "unknown" if !mark.is_empty() => "unmarked",
+        holds => holds,
+    };
+    message.with("holds", holds).with("type", format).with("mark", mark)
+}
+
+/// What documents begin with that are told by it, however much they look like what they are called: a program in PostScript is text
+/// like any other, but for that.
+fn mark_of_pages(extension: &str) -> &'static str {
+    let is_of = |format: Format| format.extensions().contains(&extension);
+    if is_of(Format::PostScript) || is_of(Format::Eps) {
+        "%!"
+    } else if is_of(Format::Pdf) {
+        "%PDF-"
+    } else if is_of(Format::Illustrator) {
+        "%PDF- and no %!"
+    } else {
+        ""
+    }
 }
 
 /// What is found in a file that is not what it is called.

@@ -283,7 +283,7 @@ fn is_post_script(head: &Head<'_>) -> bool {
     !is_other
         && (is_dos_eps(head)
             || begins
-            || head.is_called(&["ps", "eps", "epsf", "ai"])
+            || head.is_called(&["ps", "eps", "epsf", "epsi", "epi", "ai"])
                 && lines.any(|line| line.trim_ascii_start().starts_with(b"%!")))
 }
 

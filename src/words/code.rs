@@ -115,6 +115,8 @@ codes! {
     PAGE_FAILED = "page-failed";
     PAGE_FAILED_KEPT = "page-failed-kept";
     PAGES_MISSING = "pages-missing";
+    PAGES_TREE = "pages-tree";
+    PAGES_OUTSIDE = "pages-outside";
     PAGES_CUT_OFF = "pages-cut-off";
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";

@@ -468,6 +468,16 @@ page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $re
 # $pages (Number) that it says it has
 # $count (Number) that can be found
 pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged. Pages that were made of it before stay.
+# $file (Text) the document
+# $reason (Text) what is wrong with it
+pages-tree = { $file } is damaged: its tree of pages is not as it should be: { $reason }.
+# $file (Text) the document
+# $count (Number) pages
+pages-outside =
+    { $count ->
+        [one] 1 page in { $file } is not drawn, as its tree of pages does not lead to it: it was taken out, or lost.
+       *[other] { NUMBER($count) } pages in { $file } are not drawn, as its tree of pages does not lead to them: they were taken out, or lost.
+    }
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
@@ -1034,8 +1044,9 @@ reason-damaged = the { $type } is damaged: { $detail }
 reason-unknown-format = its content is of no known format
 # $kind (Text) picture, document or film
 # $extension (Text) of the file's name
-# $holds (Text) zeros, pointer, page, text, other or unknown
+# $holds (Text) zeros, pointer, page, text, other, unmarked-text, unmarked or unknown
 # $type (Text) format of what is other
+# $mark (Text) what files that are called so begin with
 reason-not-as-named =
     it is not a { $kind ->
         [document] document
@@ -1047,6 +1058,8 @@ reason-not-as-named =
         [page] it holds a web page
         [text] it holds text
         [other] it holds { $type }
+        [unmarked-text] it holds text, and has no { $mark } at its start
+        [unmarked] its content is of no known format, and it has no { $mark } at its start
        *[unknown] its content is of no known format
     }
 # $type (Text) format

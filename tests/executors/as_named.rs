@@ -37,7 +37,7 @@ async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
     let world = World::new().await;
     let zeros = "it begins with nothing but zeros";
     let packed = tool_output("gzip", WEB_PAGE);
-    let cases: [(&str, Vec<u8>, &str); 20] = [
+    let cases: [(&str, Vec<u8>, &str); 24] = [
         ("zeros.jpg", vec![0; 60_000], zeros),
         ("headgone.JPG", headless(), zeros),
         ("page.jpg", WEB_PAGE.to_vec(), "it holds a web page"),
@@ -48,7 +48,11 @@ async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
         ("raw.nef", vec![0; 600], zeros),
         ("wave.jp2", vec![0; 600], zeros),
         ("report.pdf", WEB_PAGE.to_vec(), "it holds a web page"),
-        ("ad.eps", b"not a drawing".to_vec(), "it holds text"),
+        ("ad.eps", b"not a drawing".to_vec(), "it holds text, and has no %! at its start"),
+        ("old.ps", b"/Times findfont\n% comment\nshowpage".to_vec(), "it holds text, and has no %! at its start"),
+        ("packed.ps", vec![0x07; 300], "its content is of no known format, and it has no %! at its start"),
+        ("plain.pdf", b"1 0 obj << >> endobj".to_vec(), "it holds text, and has no %PDF- at its start"),
+        ("logo.ai", b"a drawing".to_vec(), "it holds text, and has no %PDF- and no %! at its start"),
         ("book.indd", vec![0; 600], zeros),
         ("film.mp4", vec![0; 600], zeros),
         ("stream.ts", vec![0; 600], zeros),
@@ -67,7 +71,7 @@ async fn what_is_only_named_as_a_picture_a_document_or_a_film_is_refused() {
     for (name, _, holds) in &cases {
         let extension = name.rsplit_once('.').unwrap().1.to_lowercase();
         let kind = match extension.as_str() {
-            "pdf" | "eps" | "indd" => "document",
+            "pdf" | "ps" | "eps" | "ai" | "indd" => "document",
             "mp4" | "ts" => "film",
             _ => "picture",
         };

@@ -36,7 +36,7 @@ use Program::{Ghostscript, Poppler};
 
 const PLAIN: Sheet = Sheet {
     name: "",
-    content: TEXT,
+    content: BARS,
     resources: "",
     annotations: "",
     page: "/MediaBox[0 0 200 200]",
@@ -45,7 +45,8 @@ const PLAIN: Sheet = Sheet {
     by: &[Poppler, Ghostscript],
 };
 
-const TEXT: &str = "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET ";
+/// Of straight lines, which all programs draw alike.
+const BARS: &str = "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f ";
 
 impl Sheet {
     fn file(&self) -> Vec<u8> {
@@ -141,21 +142,21 @@ const TWO_SQUARES: &str = "/H gs 1 0 0 rg 20 20 100 100 re f 0 0 1 rg 80 80 100 
 const GROUPS: &[Sheet] = &[
     Sheet {
         name: "open",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /X Do",
         resources: X,
         objects: &[(GROUP, Some(BAR))],
         ..PLAIN
     },
     Sheet {
         name: "isolated",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /X Do",
         resources: X,
         objects: &[(ISOLATED, Some(BAR))],
         ..PLAIN
     },
     Sheet {
         name: "nested",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /X Do",
         resources: X,
         objects: &[
             (
@@ -169,7 +170,7 @@ const GROUPS: &[Sheet] = &[
     // Put on the page at half their strength, or multiplied: these another program draws.
     Sheet {
         name: "half",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /H gs /X Do",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /H gs /X Do",
         resources: X,
         objects: &[(GROUP, Some(BAR))],
         by: &[Poppler],
@@ -177,7 +178,7 @@ const GROUPS: &[Sheet] = &[
     },
     Sheet {
         name: "multiplied",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /M gs /X Do",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /M gs /X Do",
         resources: X,
         objects: &[(GROUP, Some("1 0.5 0 rg 10 80 90 40 re f /M gs 0 1 1 rg 60 80 120 40 re f"))],
         by: &[Poppler],
@@ -186,7 +187,7 @@ const GROUPS: &[Sheet] = &[
     // The same form as it is and at half its strength.
     Sheet {
         name: "twice",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET /X Do q 1 0 0 1 0 -60 cm /H gs /X Do Q",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /X Do q 1 0 0 1 0 -60 cm /H gs /X Do Q",
         resources: X,
         objects: &[(GROUP, Some(BAR))],
         by: &[Poppler],
@@ -221,7 +222,7 @@ const GROUPS: &[Sheet] = &[
     // Turned, cut out and enlarged, and drawn by another program.
     Sheet {
         name: "turned",
-        content: "BT /F 24 Tf 20 90 Td (Highlighted) Tj ET 1 0 0 rg 100 100 40 40 re f /H gs /X Do",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f 1 0 0 rg 100 100 40 40 re f /H gs /X Do",
         resources: X,
         objects: &[(GROUP, Some(BAR))],
         page: "/MediaBox[0 0 200 200]/CropBox[30 40 180 190]/Rotate 90",

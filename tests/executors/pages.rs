@@ -15,27 +15,32 @@ const UPLOAD: JobKind = JobKind::UploadDirectory;
 
 /// What a page of a made PDF holds.
 #[derive(Clone)]
-struct PageOf {
-    size: (u32, u32),
-    content: String,
-    annotations: String,
+pub struct PageOf {
+    pub size: (u32, u32),
+    pub content: String,
+    pub annotations: String,
 }
 
-fn page(content: &str) -> PageOf {
+pub fn page(content: &str) -> PageOf {
     PageOf { size: (300, 200), content: content.to_owned(), annotations: String::new() }
 }
 
 /// A PDF with these pages; the objects of page n are 10 + 2n and 11 + 2n.
-fn pdf(pages: &[PageOf]) -> Vec<u8> {
+pub fn pdf(pages: &[PageOf]) -> Vec<u8> {
     pdf_with(pages, &[])
 }
 
 /// The same with pictures: streams which the pages know as P0, P1 and so on, up to P5.
 fn pdf_with(pages: &[PageOf], pictures: &[Vec<u8>]) -> Vec<u8> {
+    document(pages, pictures, "")
+}
+
+/// The same with more entries in the catalogue; the pictures, which may be any objects, are those from 4.
+pub fn document(pages: &[PageOf], pictures: &[Vec<u8>], catalogue: &str) -> Vec<u8> {
     let kids: String = (0..pages.len()).map(|n| format!("{} 0 R ", 10 + 2 * n)).collect();
     let names: String = (0..pictures.len()).map(|n| format!("/P{n} {} 0 R ", 4 + n)).collect();
     let mut objects = vec![
-        (1, "<< /Type /Catalog /Pages 2 0 R >>".into()),
+        (1, format!("<< /Type /Catalog /Pages 2 0 R {catalogue} >>").into_bytes()),
         (2, format!("<< /Type /Pages /Kids [ {kids}] /Count {} >>", pages.len()).into_bytes()),
         (3, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".into()),
     ];
@@ -76,15 +81,14 @@ pub fn assembled(objects: Vec<(usize, Vec<u8>)>) -> Vec<u8> {
     file
 }
 
-fn text(words: &str, x: u32, y: u32) -> String {
+pub fn text(words: &str, x: u32, y: u32) -> String {
     format!("BT /F 18 Tf {x} {y} Td ({words}) Tj ET\n")
 }
 
 pub fn brochure() -> Vec<u8> {
     let mut first = page(&format!("1 0 0 rg 20 20 100 60 re f 0 g {}", text("Red shoes for summer", 20, 150)));
     first.annotations = "<< /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [20 20 120 80] /A << /S /URI /URI (https://shoes.example/red) >> >> \
-                         << /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [200 20 250 80] /Dest [12 0 R /Fit] >> \
-                         << /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [1 1 9 9] /A << /S /URI /URI (javascript:alert\\(1\\)) >> >>"
+                         << /Type /Annot /Subtype /Link /Border [0 0 0] /Rect [200 20 250 80] /Dest [12 0 R /Fit] >>"
         .to_owned();
     let second = page(&format!("0.5 g 50 50 200 100 re f 0 g {}", text("Gray \\(plain\\) hats", 20, 20)));
     pdf(&[first, second])

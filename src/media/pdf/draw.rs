@@ -25,6 +25,7 @@ use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
 use super::fonts::{self, StandIns};
+use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
 use super::{By, Drawing, Fonts, Need, Others, PageColor, PageFacts, Size, links, photographs, raster, words};
@@ -62,6 +63,7 @@ impl From<MediaError> for Page {
 /// Draws the pages of a file, and keeps what they share.
 pub struct Pen<'a> {
     pdf: &'a Pdf,
+    places: Places<'a>,
     cache: RenderCache<'a>,
     /// What is read of pages besides drawing them has a cache of its own.
     reading: InterpreterCache<'a>,
@@ -82,8 +84,8 @@ impl<'a> Pen<'a> {
             font_resolver: fonts.resolver(),
             ..InterpreterSettings::default()
         };
-        let (cache, reading) = (RenderCache::new(), InterpreterCache::new());
-        Self { pdf, cache, reading, settings, fonts, warnings, drawing, limits }
+        let (places, cache, reading) = (Places::of(pdf), RenderCache::new(), InterpreterCache::new());
+        Self { pdf, places, cache, reading, settings, fonts, warnings, drawing, limits }
     }
 
     pub fn draw(&self, number: u32, by: &By, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
@@ -92,7 +94,10 @@ impl<'a> Pen<'a> {
         let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
         let Prepared { file, needs, notes } = prepare(self.pdf, page, self.drawing, self.limits);
         let notes = self.or_elsewhere(page, by, &sheet, needs, notes, file.as_deref())?;
-        let links = if self.drawing.links { links::read(self.pdf, page, &sheet) } else { Vec::new() };
+        let (links, left_out) = match self.drawing.links {
+            true => links::read(&self.places, page, &sheet),
+            false => Default::default(),
+        };
         let prepared =
             file.and_then(|file| Pdf::new(file).ok()).filter(|pdf| pdf.pages().len() == self.pdf.pages().len());
         let facts = match &prepared {
@@ -107,7 +112,11 @@ impl<'a> Pen<'a> {
                 self.draw_on(&On { pdf, page, number, sheet: &sheet, cache, reading }, by, pyramid, thumbnail)
             }
         };
-        facts.map(|facts| PageFacts { links, notes: [notes, facts.notes].concat(), ..facts })
+        facts.map(|facts| PageFacts {
+            links,
+            notes: [notes, facts.notes, left_out.notes().collect()].concat(),
+            ..facts
+        })
     }
 
     /// Whether the page is drawn here; if another program is to draw it that is no fault. Says what is drawn wrongly here.

@@ -33,7 +33,7 @@ fn packet(pdf: &Pdf) -> Option<String> {
 }
 
 /// A text string: UTF-16 or UTF-8 by its mark, else PDFDocEncoding, whose letters are those of Latin-1.
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     let utf16 = |rest: &[u8], number: fn([u8; 2]) -> u16| {
         let numbers = rest.as_chunks::<2>().0.iter().map(|pair| number(*pair));
         char::decode_utf16(numbers).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()

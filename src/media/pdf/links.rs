@@ -1,108 +1,197 @@
-//! The links of a page: areas of its picture that lead to an address or to another page.
+//! The links of a page: areas of its picture that lead to an address, to a file or to another page (ISO 32000-1,
+//! 12.5.6.5).
 
 use hayro::hayro_interpret::util::RectExt;
-use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::object::dict::keys;
-use hayro::hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Rect as PdfRect, String as PdfString};
+use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, Rect as PdfRect, String as PdfString};
 use hayro::hayro_syntax::page::Page;
-use hayro::kurbo::{Rect, Shape};
+use hayro::kurbo::{Point, Rect, Shape};
 
+use super::address::{self, Refused};
 use super::draw::Sheet;
+use super::information::text;
+use super::places::{self, Places};
 use super::words::pixel_box;
 use super::{Link, LinkTarget};
 
-const MOST_LINKS: usize = 1_000;
-const LONGEST_ADDRESS: usize = 2048;
+/// Areas of a page that are kept, and bytes of all that they lead to: they are read, stored and handed out as one.
+const MOST_LINKS: usize = 20_000;
+const MOST_BYTES: usize = 8 << 20;
 
-/// How deep the tree of named places may be.
-const DEEPEST: u32 = 32;
+/// How far, in units of the page, the corners of an area may lie beside the rectangle of its link: numbers are rounded.
+const TOLERANCE: f64 = 1.0;
 
-/// Only what a reader can follow without harm.
-const SCHEMES: [&str; 5] = ["http:", "https:", "mailto:", "ftp:", "tel:"];
-
-pub fn read(pdf: &Pdf, page: &Page<'_>, sheet: &Sheet) -> Vec<Link> {
-    let Some(annotations) = page.raw().get::<Array<'_>>(keys::ANNOTS) else { return Vec::new() };
-    let target = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
-    let links = annotations.iter::<Dict<'_>>().filter_map(|annotation| link(pdf, &annotation, sheet, target));
-    links.take(MOST_LINKS).collect()
+/// What is not kept of the links of a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Beyond the bounds of a page.
+    beyond: u32,
+    /// What leads to no address of the web.
+    harmful: u32,
+    /// Files that do not lie with the document.
+    outside: u32,
+    too_long: u32,
 }
 
-fn link(pdf: &Pdf, annotation: &Dict<'_>, sheet: &Sheet, target: Rect) -> Option<Link> {
-    if annotation.get::<Name<'_>>(keys::SUBTYPE)?.as_ref() != b"Link" {
-        return None;
-    }
-    let area = annotation.get::<PdfRect>(keys::RECT)?.to_kurbo();
-    let area = (sheet.to_pixels * area.to_path(0.1)).bounding_box().intersect(target);
-    let to = match annotation.get::<Dict<'_>>(keys::A) {
-        Some(action) => followed(pdf, &action)?,
-        None => LinkTarget::Page(destination(pdf, annotation.get::<Object<'_>>(keys::DEST)?)?),
-    };
-    (area.is_finite() && area.area() > 0.0).then(|| Link { to, place: pixel_box(area) })
-}
-
-fn followed(pdf: &Pdf, action: &Dict<'_>) -> Option<LinkTarget> {
-    match action.get::<Name<'_>>(keys::S)?.as_ref() {
-        b"URI" => address(&action.get::<PdfString<'_>>(keys::URI)?).map(LinkTarget::Address),
-        b"GoTo" => destination(pdf, action.get::<Object<'_>>(keys::D)?).map(LinkTarget::Page),
-        _ => None,
-    }
-}
-
-fn address(text: &PdfString<'_>) -> Option<String> {
-    let text = String::from_utf8_lossy(text.as_bytes()).trim().to_owned();
-    let lower = text.to_ascii_lowercase();
-    let is_safe = SCHEMES.iter().any(|scheme| lower.starts_with(scheme));
-    (is_safe && text.len() <= LONGEST_ADDRESS && !text.contains(char::is_control)).then_some(text)
-}
-
-/// The number of the page that a destination names: as an array that begins with the page, or by a name for one.
-fn destination(pdf: &Pdf, object: Object<'_>) -> Option<u32> {
-    match object {
-        Object::Array(array) => page_number(pdf, &array),
-        Object::Dict(dict) => page_number(pdf, &dict.get::<Array<'_>>(keys::D)?),
-        Object::Name(name) => named(pdf, name.as_ref()),
-        Object::String(name) => named(pdf, name.as_bytes()),
-        _ => None,
-    }
-}
-
-fn page_number(pdf: &Pdf, place: &Array<'_>) -> Option<u32> {
-    let id: ObjectIdentifier = place.raw_iter().next()?.as_obj_ref()?.into();
-    let at = pdf.pages().iter().position(|page| page.raw().obj_id() == Some(id))?;
-    u32::try_from(at + 1).ok()
-}
-
-fn named(pdf: &Pdf, name: &[u8]) -> Option<u32> {
-    let root = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id())?;
-    let old = root.get::<Dict<'_>>(keys::DESTS).and_then(|places| places.get::<Object<'_>>(name));
-    let found = old.or_else(|| {
-        let names = root.get::<Dict<'_>>(keys::NAMES)?.get::<Dict<'_>>(keys::DESTS)?;
-        in_tree(&names, name, DEEPEST)
-    })?;
-    match found {
-        Object::Array(array) => page_number(pdf, &array),
-        Object::Dict(dict) => page_number(pdf, &dict.get::<Array<'_>>(keys::D)?),
-        _ => None,
-    }
-}
-
-/// Looks a name up in a tree whose nodes say the least and the greatest name below them.
-fn in_tree<'a>(node: &Dict<'a>, name: &[u8], depth: u32) -> Option<Object<'a>> {
-    if let Some(limits) = node.get::<Array<'_>>(keys::LIMITS) {
-        let mut ends = limits.iter::<PdfString<'_>>();
-        let (least, greatest) = (ends.next()?, ends.next()?);
-        if name < least.as_bytes() || name > greatest.as_bytes() {
-            return None;
+impl LeftOut {
+    fn count(&mut self, refused: Refused) {
+        match refused {
+            Refused::Scheme => self.harmful += 1,
+            Refused::Outside => self.outside += 1,
+            Refused::TooLong => self.too_long += 1,
+            Refused::Empty => {}
         }
     }
-    if let Some(names) = node.get::<Array<'a>>(keys::NAMES) {
-        let mut pairs = names.iter::<Object<'a>>();
-        while let (Some(key), Some(value)) = (pairs.next(), pairs.next()) {
-            if key.into_string().is_some_and(|key| key.as_bytes() == name) {
-                return Some(value);
+
+    pub fn notes(self) -> impl Iterator<Item = String> {
+        let kept = format!("of a page {MOST_LINKS} are kept, with {} MiB of addresses", MOST_BYTES >> 20);
+        let reasons = [
+            (self.beyond, kept.as_str()),
+            (self.harmful, "they run scripts, or lead to addresses of kinds that may do harm"),
+            (self.outside, "they lead to files that do not lie with the document"),
+            (self.too_long, "their addresses are too long"),
+        ];
+        let told = reasons.map(|(count, reason)| {
+            let links = if count == 1 { "link was" } else { "links were" };
+            (count > 0).then(|| format!("{count} {links} left out: {reason}"))
+        });
+        told.into_iter().flatten()
+    }
+}
+
+pub fn read(places: &Places<'_>, page: &Page<'_>, sheet: &Sheet) -> (Vec<Link>, LeftOut) {
+    let (mut links, mut left_out) = (Vec::new(), LeftOut::default());
+    let Some(annotations) = page.raw().get::<Array<'_>>(keys::ANNOTS) else { return (links, left_out) };
+    let picture = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
+    let mut bytes = 0;
+    for annotation in annotations.raw_iter().filter_map(|annotation| resolved(page, annotation)) {
+        if annotation.get::<Name<'_>>(keys::SUBTYPE).is_none_or(|kind| kind.as_ref() != b"Link") {
+            continue;
+        }
+        let to = match target(places, &annotation) {
+            Ok(Some(to)) => to,
+            Ok(None) => continue,
+            Err(refused) => {
+                left_out.count(refused);
+                continue;
+            }
+        };
+        for area in areas(&annotation) {
+            let area = (sheet.to_pixels * area.to_path(0.1)).bounding_box().intersect(picture);
+            if !area.is_finite() || area.area() <= 0.0 {
+                continue;
+            }
+            bytes += to.bytes();
+            if links.len() >= MOST_LINKS || bytes > MOST_BYTES {
+                left_out.beyond += 1;
+            } else {
+                links.push(Link { to: to.clone(), place: pixel_box(area) });
             }
         }
     }
-    let depth = depth.checked_sub(1)?;
-    node.get::<Array<'a>>(keys::KIDS)?.iter::<Dict<'a>>().find_map(|kid| in_tree(&kid, name, depth))
+    (links, left_out)
+}
+
+impl LinkTarget {
+    const fn bytes(&self) -> usize {
+        match self {
+            Self::Address(address) => address.len(),
+            Self::File { name, .. } => name.len(),
+            Self::Page(_) => 0,
+        }
+    }
+}
+
+/// Items that are none do not hide those behind them.
+fn resolved<'a>(page: &Page<'a>, item: MaybeRef<Object<'a>>) -> Option<Dict<'a>> {
+    match item {
+        MaybeRef::Ref(id) => page.xref().get(id.into()),
+        MaybeRef::NotRef(object) => object.into_dict(),
+    }
+}
+
+/// Where a link leads; None where it leads nowhere.
+fn target(places: &Places<'_>, annotation: &Dict<'_>) -> Result<Option<LinkTarget>, Refused> {
+    match annotation.get::<Dict<'_>>(keys::A) {
+        Some(action) => followed(places, &action),
+        None => {
+            let destination = annotation.get::<Object<'_>>(keys::DEST);
+            Ok(destination.and_then(|place| places.page(&place)).map(LinkTarget::Page))
+        }
+    }
+}
+
+/// What an action does (ISO 32000-1, table 198), as far as it is following a link.
+fn followed(places: &Places<'_>, action: &Dict<'_>) -> Result<Option<LinkTarget>, Refused> {
+    let Some(kind) = action.get::<Name<'_>>(keys::S) else { return Ok(None) };
+    match kind.as_ref() {
+        b"URI" => {
+            let Some(uri) = action.get::<PdfString<'_>>(keys::URI) else { return Ok(None) };
+            address::of_uri(&as_written(uri.as_bytes()), places.base()).map(|to| Some(LinkTarget::Address(to)))
+        }
+        b"GoTo" => {
+            let destination = action.get::<Object<'_>>(keys::D);
+            Ok(destination.and_then(|place| places.page(&place)).map(LinkTarget::Page))
+        }
+        b"GoToR" => {
+            let page = action.get::<Object<'_>>(keys::D).and_then(|place| places::page_elsewhere(&place));
+            file(places, action, page, true)
+        }
+        // What it would start is not kept as such: a file that lies with the document is one that can be shown.
+        b"Launch" => file(places, action, None, false),
+        b"JavaScript" => Err(Refused::Scheme),
+        _ => Ok(None),
+    }
+}
+
+/// Some programs write addresses as text strings, with a mark.
+fn as_written(uri: &[u8]) -> Vec<u8> {
+    match uri {
+        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0xef, 0xbb, 0xbf, ..] => text(uri).into_bytes(),
+        _ => uri.to_vec(),
+    }
+}
+
+/// The file of an action, by its name or by a dictionary with names for it (ISO 32000-1, 7.11); what only Windows is
+/// told to start has its own (12.6.4.5).
+fn file(
+    places: &Places<'_>,
+    action: &Dict<'_>,
+    page: Option<u32>,
+    may_climb: bool,
+) -> Result<Option<LinkTarget>, Refused> {
+    let named = match action.get::<Object<'_>>(keys::F) {
+        Some(Object::Dict(names)) => {
+            let unicode = names.get::<PdfString<'_>>(keys::UF);
+            let name = unicode.or_else(|| names.get::<PdfString<'_>>(keys::F));
+            // Then its name is an address (7.11.5).
+            if names.get::<Name<'_>>(keys::FS).is_some_and(|system| system.as_ref() == b"URL") {
+                let Some(name) = name else { return Ok(None) };
+                let to = address::of_uri(&as_written(name.as_bytes()), places.base());
+                return to.map(|to| Some(LinkTarget::Address(to)));
+            }
+            name
+        }
+        Some(name) => name.into_string(),
+        None => action.get::<Dict<'_>>(keys::WIN).and_then(|windows| windows.get::<PdfString<'_>>(keys::F)),
+    };
+    let Some(name) = named else { return Ok(None) };
+    address::of_file(&text(name.as_bytes()), may_climb).map(|name| Some(LinkTarget::File { name, page }))
+}
+
+/// The quadrilaterals of a link, one for each line of text that it covers; else its rectangle, and also where a corner
+/// lies outside of that (ISO 32000-1, table 173).
+fn areas(annotation: &Dict<'_>) -> Vec<Rect> {
+    let Some(whole) = annotation.get::<PdfRect>(keys::RECT).map(|whole| whole.to_kurbo()) else { return Vec::new() };
+    let numbers = annotation.get::<Array<'_>>(keys::QUADPOINTS);
+    let numbers = numbers.into_iter().flat_map(|numbers| numbers.iter::<f32>()).map(f64::from);
+    let numbers: Vec<f64> = numbers.take(8 * (MOST_LINKS + 1)).collect(); // bounded: by what is kept of a page
+    let corners: Vec<Point> = numbers.as_chunks::<2>().0.iter().map(|[x, y]| Point::new(*x, *y)).collect();
+    let bounds = whole.abs().inflate(TOLERANCE, TOLERANCE);
+    let quads = corners.as_chunks::<4>().0;
+    if quads.is_empty() || !corners.iter().all(|corner| bounds.contains(*corner)) {
+        return vec![whole];
+    }
+    // Their order is not what the standard says it is: all around is the same for each.
+    quads.iter().map(|[a, b, c, d]| Rect::from_points(*a, *b).union_pt(*c).union_pt(*d)).collect()
 }

@@ -11,6 +11,7 @@
 //! Colours: PDF's own spaces, ICC profiles among them, become sRGB as they are drawn. There is no CMYK pyramid, so no page is
 //! drawn in CMYK.
 
+mod address;
 mod annotations;
 mod appearance;
 mod draw;
@@ -19,10 +20,13 @@ mod fonts;
 mod groups;
 mod information;
 mod links;
+mod opening;
 mod photographs;
+mod places;
 mod prepare;
 mod raster;
 mod source;
+mod tree;
 mod update;
 mod words;
 mod work;
@@ -41,6 +45,7 @@ use super::limits::Limits;
 use super::metadata::{LeftOut, Metadata};
 use super::options::Options;
 pub use annotations::Annotations;
+pub use tree::TreeFaults;
 pub(crate) use work::{NAME, work};
 
 /// What colours a page's picture has.
@@ -175,9 +180,12 @@ pub struct Word {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkTarget {
+    /// Of the web, or relative to where the page is shown; percent-encoded.
     Address(String),
     /// A page of the same file, from 1.
     Page(u32),
+    /// A file that lies with the document, by its relative address, and the page of it.
+    File { name: String, page: Option<u32> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -329,6 +337,15 @@ pub struct PageCount {
     pub found: u32,
     /// How many more the file says that it has.
     pub missing: u32,
+    /// Why those that are found may be others than the file's.
+    pub faults: TreeFaults,
+}
+
+impl PageCount {
+    /// Why there is nothing to draw, where nothing is found.
+    pub const fn nothing(&self) -> PdfError {
+        if self.missing > 0 || !self.faults.is_sound() { PdfError::Damaged } else { PdfError::NoPages }
+    }
 }
 
 /// Counts the pages of the file at `path`, an absolute path.
@@ -347,7 +364,7 @@ pub fn count_pages(
     };
     start(launcher, &folder, path, Task::Count, limits, cancel, &mut hear)?;
     match counted? {
-        PageCount { found: 0, .. } => Err(OpenError::Pdf(PdfError::NoPages)),
+        count @ PageCount { found: 0, .. } => Err(OpenError::Pdf(count.nothing())),
         count => Ok(count),
     }
 }

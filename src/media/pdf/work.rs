@@ -9,15 +9,13 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use hayro::hayro_syntax::object::Dict;
-use hayro::hayro_syntax::object::dict::keys;
-use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+use hayro::hayro_syntax::Pdf;
 use memchr::memmem;
 
 use super::super::limits::Limits;
 use super::super::metadata::of_pdf;
 use super::draw::{self, Page};
-use super::{INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information};
+use super::{INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information, opening, tree};
 
 /// What the other side of the fence knows this work by.
 pub const NAME: &str = "pdf";
@@ -78,16 +76,10 @@ struct Opened {
 
 fn count(pdf: &Pdf, is_cut: bool) -> PageCount {
     let found = u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX);
-    if is_cut {
-        return PageCount { found, missing: u32::MAX };
-    }
-    // What cannot be read of the tree of pages is passed over in silence; its root says how many there should be.
-    let told = panic::catch_unwind(AssertUnwindSafe(|| {
-        let catalogue = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id())?;
-        catalogue.get::<Dict<'_>>(keys::PAGES)?.get::<i32>(keys::COUNT)
-    }));
-    let told = told.ok().flatten().and_then(|count| u32::try_from(count).ok());
-    PageCount { found, missing: told.map_or(0, |told| told.saturating_sub(found)) }
+    let looked = panic::catch_unwind(AssertUnwindSafe(|| tree::look(pdf)));
+    let (told, faults) = looked.unwrap_or_default();
+    let missing = if is_cut { u32::MAX } else { told.saturating_sub(found) };
+    PageCount { found, missing, faults }
 }
 
 /// Whether the end of a file is missing. What was added to a file stands behind its end, and has an end of its own: without that
@@ -110,13 +102,8 @@ fn open(path: &Path, limits: &Limits) -> io::Result<Result<Opened, PdfError>> {
     }
     let bytes = fs::read(path)?; // bounded: by half of max_memory
     let is_cut = is_cut(&bytes);
-    let opened = panic::catch_unwind(AssertUnwindSafe(|| Pdf::new(bytes)));
-    let opened = opened.map(|read| read.map(|pdf| Opened { pdf, is_cut }));
-    Ok(opened.unwrap_or(Err(LoadPdfError::Invalid)).map_err(|error| match error {
-        LoadPdfError::Decryption(DecryptionError::PasswordProtected) => PdfError::Encrypted,
-        LoadPdfError::Decryption(_) => PdfError::UnknownEncryption,
-        LoadPdfError::Invalid => PdfError::Damaged,
-    }))
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| opening::open(bytes))).unwrap_or(Err(PdfError::Damaged));
+    Ok(opened.map(|pdf| Opened { pdf, is_cut }))
 }
 
 fn draw(pdf: &Pdf, orders: &PageOrders, limits: &Limits) -> io::Result<()> {

@@ -28,7 +28,7 @@ pub struct PageWord {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PageLink {
-    /// An address, or `#page=3`.
+    /// An address, or `#page=3`, or `other.pdf#page=3` for a file that lies with the document.
     pub action: String,
     #[serde(flatten)]
     pub area: Area,
