@@ -20,7 +20,7 @@ use super::source::Source;
 use super::update::Update;
 
 /// More annotations of a page are not drawn.
-const MOST: usize = 20_000;
+const MOST: usize = 50_000;
 
 /// Which annotations a page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -84,6 +84,11 @@ impl Canvas {
         Self { operators, reach: None, margin: 1.0, graphics_state, fonts }
     }
 
+    /// Whether what is painted shows what is below, also where that is its own.
+    pub const fn is_translucent(&self) -> bool {
+        self.graphics_state.is_some()
+    }
+
     pub fn operate(&mut self, operands: &[f64], operator: &str) {
         for operand in operands {
             self.operators.extend(shown(*operand).bytes());

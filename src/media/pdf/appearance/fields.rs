@@ -30,6 +30,10 @@ const PADDING: f64 = 2.0;
 /// Of lists whose size is up to the viewer.
 const LIST_SIZE: f64 = 12.0;
 
+/// The size of marks, by the height of their box; where their middle is above the baseline, for a size of 1.
+const MARK: f64 = 0.9;
+const MARK_MIDDLE: f64 = 0.345;
+
 /// Behind chosen options.
 const CHOSEN: Color = Color::Rgb([0.6, 0.757, 0.855]);
 
@@ -352,7 +356,14 @@ impl<'a> Field<'a> {
             let radius = inner.width().min(inner.height()) / 4.0;
             canvas.fill(&Circle::new(inner.center(), radius), self.look.color);
         } else {
-            text::set_line(canvas, &mark, inner, &self.look, Quadding::Center);
+            let glyphs = canvas.fonts.glyphs(&mark);
+            let wide = text::width(&glyphs).max(1.0);
+            let fitting = (MARK * inner.height()).min(inner.width() / wide);
+            let size = if self.look.size > 0.0 { self.look.size } else { fitting };
+            let middle = inner.center();
+            let at = Point::new(middle.x - text::width(&glyphs) * size / 2.0, middle.y - MARK_MIDDLE * size);
+            canvas.fill_color(self.look.color);
+            canvas.text(&glyphs, at, size);
         }
         Some(())
     }

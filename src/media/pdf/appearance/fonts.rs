@@ -1,5 +1,5 @@
-//! Fonts for text that has none of its own: the one that the default appearance names, as far as its codes are known, and
-//! standard fonts in its style for all other letters.
+//! Fonts for text that has none of its own: the one that the default appearance names, as far as its codes are known,
+//! and standard fonts in its style for all other letters.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -287,10 +287,11 @@ fn read_differences(list: &Array<'_>) -> BTreeMap<u8, Option<char>> {
 }
 
 const WINDOWS: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
-const MACINTOSH: &str = "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨\0ÆØ\0±\0\0¥µ\0\0\0\0\0ªº\0æø¿¡¬\0ƒ\0\0«»…\0ÀÃÕŒœ–—“”‘’÷\0ÿŸ⁄€‹›ﬁﬂ‡·‚„‰\
-    ÂÊÁËÈÍÎÏÌÓÔ\0ÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
+const MACINTOSH: &str = "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨\0ÆØ\0±\0\0¥µ\0\0\0\0\0ªº\0æø¿¡¬\0ƒ\0\0«»…\0\
+    ÀÃÕŒœ–—“”‘’÷\0ÿŸ⁄€‹›ﬁﬂ‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\0ÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
 /// From 0xA1 on.
-const STANDARD: &str = "¡¢£⁄¥ƒ§¤'“«‹›ﬁﬂ\0–†‡·\0¶•‚„”»…‰\0¿\0`´ˆ˜¯˘˙¨\0˚¸\0˝˛ˇ—\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0Æ\0ª\0\0\0\0ŁØŒº\0\0\0\0\0æ\0\0\0ı\0\0łøœß";
+const STANDARD: &str = "¡¢£⁄¥ƒ§¤'“«‹›ﬁﬂ\0–†‡·\0¶•‚„”»…‰\0¿\0`´ˆ˜¯˘˙¨\0˚¸\0˝˛ˇ—\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    Æ\0ª\0\0\0\0ŁØŒº\0\0\0\0\0æ\0\0\0ı\0\0łøœß";
 
 fn listed(letters: &str, first: u8, code: u8) -> Option<char> {
     letters.chars().nth(usize::from(code.checked_sub(first)?)).filter(|letter| *letter != '\0')
@@ -327,7 +328,8 @@ pub struct Fonts {
 }
 
 impl Fonts {
-    /// Those for text in the font called `name` in the first of `resources` that has it; standard ones in its style where none has.
+    /// Those for text in the font called `name` in the first of `resources` that has it; standard ones in its style
+    /// where none has.
     pub fn new(resources: &[Option<Dict<'_>>], name: &[u8]) -> Self {
         let declared = resources.iter().flatten().find_map(|resources| Declared::find(resources, name));
         let base = resources.iter().flatten().find_map(|resources| base_font(resources, name));
@@ -349,7 +351,7 @@ impl Fonts {
         text.chars().filter_map(|letter| self.glyph(letter)).collect()
     }
 
-    fn glyph(&mut self, letter: char) -> Option<Glyph> {
+    pub fn glyph(&mut self, letter: char) -> Option<Glyph> {
         if let Some(known) = self.known.get(&letter) {
             return *known;
         }
@@ -370,7 +372,7 @@ impl Fonts {
     }
 
     fn wide(&mut self, letter: char) -> Option<Glyph> {
-        if !widths::is_wide(letter) || letter >= '\u{1f300}' && letter < '\u{20000}' {
+        if !widths::is_wide(letter) || ('\u{1f300}'..'\u{20000}').contains(&letter) {
             return None;
         }
         let collection = Collection::of(letter).unwrap_or(self.ideographs);

@@ -29,8 +29,8 @@ struct Quad {
 }
 
 impl Quad {
-    /// In whatever order the corners are: ISO 32000-2, 12.5.6.10, has them go round counterclockwise from the lower left, but what
-    /// is written, and read, is the upper side and then the lower one.
+    /// In whatever order the corners are: ISO 32000-2, 12.5.6.10, has them go round counterclockwise from the lower
+    /// left, but what is written, and read, is the upper side and then the lower one.
     fn of([first, second, third, fourth]: [Point; 4]) -> Self {
         let [upper_left, upper_right, lower_right, lower_left] = if is_convex([first, second, fourth, third]) {
             [first, second, fourth, third]
@@ -105,13 +105,13 @@ pub fn highlight(annotation: &Dict<'_>) -> Option<Appearance> {
 /// Lines along parts of text.
 fn lines(annotation: &Dict<'_>, path: impl Fn(Quad) -> BezPath) -> Option<Appearance> {
     let color = Color::of(annotation, "C").unwrap_or(Color::BLACK);
-    let border = Border::of(annotation).unwrap_or_default();
-    if !color.is_visible() || border.width <= 0.0 {
+    if !color.is_visible() {
         return None;
     }
     let mut canvas = Canvas::new(annotation, Fonts::standard("Helv"), "Normal");
     canvas.stroke_color(color);
-    canvas.line_style(&border);
+    // Their border is none of table 182, and is not heeded by viewers.
+    canvas.line_style(&Border::default());
     for quad in quads(annotation) {
         canvas.path(&path(quad));
     }

@@ -1,7 +1,8 @@
 //! Appearances for annotations and form fields that have none (ISO 32000-2, 12.5.4 to 12.5.6, and 12.7.4 to 12.7.5).
 //!
-//! What is drawn for an annotation is its appearance stream, which writers may leave out: then viewers make one of what else the
-//! annotation says. So is done here: for each kind a form in the coordinates of the page, as Acrobat and poppler show them.
+//! What is drawn for an annotation is its appearance stream, which writers may leave out: then viewers make one of what
+//! else the annotation says. So is done here: for each kind a form in the coordinates of the page, as Acrobat and
+//! poppler show them.
 
 mod border;
 mod content;
@@ -9,6 +10,7 @@ mod fields;
 mod fonts;
 mod markup;
 mod names;
+mod order;
 mod shapes;
 mod strings;
 mod text;
@@ -30,8 +32,8 @@ const FARTHEST: f64 = 1e5;
 /// What is drawn for an annotation: a form, in the coordinates of the page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Appearance {
-    /// Left, bottom, right, top, in the page's coordinates: /BBox of the form and /Rect of the annotation (the form has no
-    /// /Matrix).
+    /// Left, bottom, right, top, in the page's coordinates: /BBox of the form and /Rect of the annotation (the form has
+    /// no /Matrix).
     pub rect: [f64; 4],
     /// Operators of the form's content stream.
     pub content: Vec<u8>,

@@ -59,18 +59,27 @@ impl Pen {
 }
 
 pub fn square(annotation: &Dict<'_>) -> Option<Appearance> {
-    boxed(annotation, |canvas, pen, inner| pen.paint(canvas, &inner))
+    boxed(annotation, |place| place)
 }
 
 pub fn circle(annotation: &Dict<'_>) -> Option<Appearance> {
-    boxed(annotation, |canvas, pen, inner| pen.paint(canvas, &Ellipse::from_rect(inner)))
+    boxed(annotation, Ellipse::from_rect)
 }
 
 /// A shape that is as large as its rectangle, within which its line is.
-fn boxed(annotation: &Dict<'_>, paint: impl Fn(&mut Canvas, &Pen, Rect)) -> Option<Appearance> {
+fn boxed<S: Shape>(annotation: &Dict<'_>, shape: impl Fn(Rect) -> S) -> Option<Appearance> {
     let (pen, outer) = (Pen::of(annotation), inner_rect(annotation)?);
     let mut canvas = pen.canvas(annotation)?;
-    paint(&mut canvas, &pen, within(outer, pen.border.width / 2.0));
+    let width = pen.border.width;
+    let middle = shape(within(outer, width / 2.0));
+    if canvas.is_translucent() && pen.has_line() && pen.inside.is_visible() {
+        // What is inside does not show through the line.
+        canvas.path(&shape(within(outer, width)));
+        canvas.paint(true, false);
+        pen_line(&mut canvas, &middle);
+    } else {
+        pen.paint(&mut canvas, &middle);
+    }
     canvas.finish()
 }
 
@@ -224,7 +233,7 @@ pub fn line(annotation: &Dict<'_>) -> Option<Appearance> {
     canvas.finish()
 }
 
-fn pen_line(canvas: &mut Canvas, path: &BezPath) {
+fn pen_line(canvas: &mut Canvas, path: &impl Shape) {
     canvas.path(path);
     canvas.paint(false, true);
 }
@@ -263,8 +272,7 @@ impl Caption {
         if annotation.get::<bool>("Cap") != Some(true) {
             return None;
         }
-        let words = text::of(annotation, "Contents")?.replace('\n', " ");
-        let glyphs = canvas.fonts.glyphs(&words);
+        let glyphs = text::line(&mut canvas.fonts, &text::of(annotation, "Contents")?);
         let width = text::width(&glyphs) * CAPTION;
         let is_top = annotation.get::<Name<'_>>("CP").as_deref() == Some(b"Top");
         Some(Self { glyphs, width, is_inline: !is_top && width + 4.0 < room })

@@ -7,7 +7,8 @@ use hayro::kurbo::{Point, Rect};
 
 use super::content::{Canvas, Color};
 use super::fonts::{Fonts, Glyph};
-use super::{Form, inherited, strings};
+use super::widths::is_wide;
+use super::{Form, inherited, order, strings};
 
 /// Lines of a text; what is more is left out.
 const MOST_LINES: usize = 2000;
@@ -17,8 +18,11 @@ const LARGEST_LINES: f64 = 12.0;
 const SMALLEST: f64 = 4.0;
 const WIDEST: f64 = 1000.0;
 
-/// Between the baselines of lines, for a size of 1; how far letters reach above and below the baseline.
+/// Between the baselines of lines, for a size of 1: less where there is not the room.
 const LEADING: f64 = 1.15;
+const LEAST_LEADING: f64 = 1.0;
+
+/// How far letters reach above the baseline, for a size of 1.
 const ASCENT: f64 = 0.9;
 
 /// Where lines are set (12.7.4.3, /Q).
@@ -126,7 +130,7 @@ pub fn width(glyphs: &[Glyph]) -> f64 {
 
 /// A text as lines that have not been broken yet.
 pub fn paragraphs(text: &str, fonts: &mut Fonts) -> Vec<Vec<Glyph>> {
-    text.split('\n').take(MOST_LINES).map(|line| fonts.glyphs(line)).collect()
+    order::joined(text).split('\n').take(MOST_LINES).map(|line| fonts.glyphs(line)).collect()
 }
 
 /// Where a paragraph is broken so that no line is wider than `most`.
@@ -134,21 +138,19 @@ pub fn broken(glyphs: &[Glyph], most: f64) -> Vec<Range<usize>> {
     let (mut lines, mut start, mut width) = (Vec::new(), 0, 0.0);
     // The place behind the last one where the line may end, and how wide it is up to there.
     let mut end: Option<(usize, f64)> = None;
+    let mut before = None;
     for (at, glyph) in glyphs.iter().enumerate() {
-        let is_space = glyph.letter == ' ';
-        let may_break = at > start && (super::widths::is_wide(glyph.letter) && !is_closing(glyph.letter));
-        if may_break {
+        if at > start && before.is_some_and(|before| may_break(before, glyph.letter)) {
             end = Some((at, width));
         }
+        before = Some(glyph.letter);
         width += glyph.width;
-        if width > most && !is_space && at > start {
-            let (next, before) = end.take().unwrap_or((at, width - glyph.width));
+        // Spaces at the end of a line do not count.
+        if width > most && glyph.letter != ' ' && at > start {
+            let (next, left) = end.take().unwrap_or((at, width - glyph.width));
             lines.push(start..next);
             start = next;
-            width -= before;
-        }
-        if is_space || matches!(glyph.letter, '-' | '\u{2010}') || super::widths::is_wide(glyph.letter) {
-            end = Some((at + 1, width));
+            width -= left;
         }
         if lines.len() >= MOST_LINES {
             return lines;
@@ -156,6 +158,12 @@ pub fn broken(glyphs: &[Glyph], most: f64) -> Vec<Range<usize>> {
     }
     lines.push(start..glyphs.len());
     lines
+}
+
+/// Whether a line may end between two letters.
+const fn may_break(before: char, letter: char) -> bool {
+    let is_wide = is_wide(before) || is_wide(letter);
+    (is_wide || matches!(before, ' ' | '-' | '\u{2010}')) && !is_closing(letter)
 }
 
 /// Signs that no line starts with.
@@ -198,19 +206,28 @@ pub fn set_lines(canvas: &mut Canvas, text: &str, place: Rect, look: &Look, quad
         size
     };
     canvas.fill_color(look.color);
-    for (number, line) in lines(&paragraphs, place.width() / size).into_iter().enumerate() {
-        let top = place.y1 - number as f64 * size * LEADING;
+    let lines = lines(&paragraphs, place.width() / size);
+    let leading = (place.height() / (lines.len() as f64 * size)).clamp(LEAST_LEADING, LEADING);
+    for (number, line) in lines.into_iter().enumerate() {
+        let top = place.y1 - number as f64 * size * leading;
         if top < place.y0 {
             break;
         }
         let start = quadding.start(place.x0, place.x1, width(line) * size);
-        canvas.text(line, Point::new(start, top - ASCENT * size), size);
+        let line = order::visual(line, &mut canvas.fonts);
+        canvas.text(&line, Point::new(start, top - ASCENT * size), size);
     }
+}
+
+/// A text as one line, from the left.
+pub fn line(fonts: &mut Fonts, text: &str) -> Vec<Glyph> {
+    let glyphs = fonts.glyphs(&order::joined(&text.replace('\n', " ")));
+    order::visual(&glyphs, fonts)
 }
 
 /// Sets a text as one line in the middle of `place`; a size of 0 is one with which it fits.
 pub fn set_line(canvas: &mut Canvas, text: &str, place: Rect, look: &Look, quadding: Quadding) {
-    let glyphs = canvas.fonts.glyphs(&text.replace('\n', " "));
+    let glyphs = line(&mut canvas.fonts, text);
     let wide = width(&glyphs);
     let size = if look.size > 0.0 { look.size } else { fitting(place, wide) };
     let start = quadding.start(place.x0, place.x1, wide * size);
