@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libvips-tools libtiff-tools libjpeg-turbo-progs zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin libheif-examples fonts-dejavu-core tango-icon-theme
+packages=(libvips-tools libtiff-tools libjpeg-turbo-progs zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin libheif-examples fonts-dejavu-core fonts-liberation fonts-noto-cjk tango-icon-theme
     qpdf libmagickcore-6.q16-6-extra iipimage-server libfcgi-bin
     golang-golang-x-image-dev golang-github-disintegration-imaging-dev golang-github-jung-kurt-gofpdf-dev
     golang-github-rwcarlsen-goexif-dev graphviz-doc cups-filters pstoedit)

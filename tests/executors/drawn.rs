@@ -547,3 +547,165 @@ async fn fonts_that_are_not_embedded_have_stand_ins() {
     }
     assert!(text.lines().any(|line| line.contains("arabic") && line.contains("2 letters are left out")), "{text}");
 }
+
+const SHAPES: &[Sheet] = &[
+    Sheet {
+        name: "square",
+        annotations: "<</Type/Annot/Subtype/Square/Rect[20 20 100 80]/C[1 0 0]/IC[0.8 1 0.8]/BS<</W 4>>/F 4>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "circle",
+        annotations: "<</Type/Annot/Subtype/Circle/Rect[20 20 180 80]/C[0 0 1]/IC[1 1 0]/BS<</W 6>>/F 4>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "polygon",
+        annotations: "<</Type/Annot/Subtype/Polygon/Rect[10 10 190 190]/Vertices[20 20 180 40 100 180]/C[0 0.5 0]/IC[0.9 0.9 1]/BS<</W 3>>/F 4>>\
+                      <</Type/Annot/Subtype/PolyLine/Rect[10 10 190 190]/Vertices[20 180 60 120 20 100]/C[1 0 0]/BS<</W 3>>/F 4>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "ink",
+        annotations: "<</Type/Annot/Subtype/Ink/Rect[10 10 190 190]/InkList[[20 20 60 90 120 30 180 170]]/C[0.5 0 0.5]/BS<</W 4>>/F 4>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "line",
+        annotations: "<</Type/Annot/Subtype/Line/Rect[10 10 190 190]/L[20 30 180 160]/C[1 0 0]/BS<</W 5>>/F 4>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "highlight",
+        annotations: "<</Type/Annot/Subtype/Highlight/Rect[10 80 190 120]/QuadPoints[20 118 180 118 20 82 180 82]/C[1 1 0]/F 4>>",
+        by: &[],
+        ..PLAIN
+    },
+    Sheet {
+        name: "underline",
+        annotations: "<</Type/Annot/Subtype/Underline/Rect[10 20 190 60]/QuadPoints[20 58 180 58 20 22 180 22]/C[1 0 0]/F 4>>\
+                      <</Type/Annot/Subtype/StrikeOut/Rect[10 120 190 160]/QuadPoints[20 158 180 158 20 122 180 122]/C[0 0 1]/F 4>>",
+        by: &[],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn annotations_without_an_appearance_get_one() {
+    are_drawn_right(SHAPES).await;
+    let world = World::new().await;
+    upload_all(&world, SHAPES).await;
+    // Multiplied: bars show through. Poppler rounds the ends in another way.
+    let page = drawn(&world, "highlight").await;
+    let at = |x: u32, y: u32| page.get_pixel(2 * x, 400 - 2 * y).0;
+    assert!(at(24, 100)[0] < 40 && at(40, 100)[2] < 60 && at(40, 100)[0] > 220, "{:?} {:?}", at(24, 100), at(40, 100));
+    let page = drawn(&world, "underline").await;
+    let reddish = page.pixels().filter(|pixel| pixel[0] > 200 && pixel[2] < 120).count();
+    let bluish = page.pixels().filter(|pixel| pixel[2] > 200 && pixel[0] < 120).count();
+    assert!((300..4000).contains(&reddish) && (300..4000).contains(&bluish), "{reddish} {bluish}");
+}
+
+/// A field with its value, and what else it has.
+macro_rules! field {
+    ($($entries:literal)+) => {
+        concat!("<</Type/Annot/Subtype/Widget/Rect[20 80 180 120]/F 4", $($entries),+, ">>")
+    };
+}
+
+const FORM: &str = "/AcroForm<</Fields[]/NeedAppearances true/DA(/Helv 18 Tf 0 g)/DR<</Font<</Helv 5 0 R>>>>>>";
+
+const FIELDS: &[Sheet] = &[
+    Sheet { name: "text", annotations: field!("/FT/Tx/T(a)/V(Jane Doe)"), ..FORM_PAGE },
+    Sheet { name: "utf", annotations: field!("/FT/Tx/T(a)/V<FEFF0141006F0064017A>"), ..FORM_PAGE },
+    Sheet { name: "comb", annotations: field!("/FT/Tx/T(a)/V(1234)/MaxLen 8/Ff 16777216"), ..FORM_PAGE },
+    Sheet {
+        name: "choice",
+        annotations: field!("/FT/Ch/Ff 131072/T(a)/V(two)/Opt[[(one)(First)][(two)(Second)]]"),
+        ..FORM_PAGE
+    },
+    Sheet { name: "check", annotations: field!("/FT/Btn/T(a)/V/Yes/AS/Yes/MK<</BC[0]/CA(4)>>"), ..FORM_PAGE },
+    Sheet { name: "push", annotations: field!("/FT/Btn/Ff 65536/T(a)/MK<</BG[0.8]/BC[0]/CA(Send)>>"), ..FORM_PAGE },
+    Sheet {
+        name: "stale",
+        annotations: field!("/FT/Tx/T(a)/V(New)/AP<</N 10 0 R>>"),
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[0 0 160 40]/Resources<</Font<</F 5 0 R>>>>",
+            Some("BT /F 18 Tf 4 10 Td (Old) Tj ET"),
+        )],
+        ..FORM_PAGE
+    },
+    Sheet {
+        name: "free",
+        annotations: "<</Type/Annot/Subtype/FreeText/Rect[20 80 180 120]/Contents(Remark)/DA(/Helv 18 Tf 1 0 0 rg)/F 4>>",
+        ..FORM_PAGE
+    },
+    Sheet {
+        name: "stamp",
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[20 80 180 120]/Name/NotApproved/F 4>>",
+        ..FORM_PAGE
+    },
+];
+
+const FORM_PAGE: Sheet = Sheet { content: "", catalogue: FORM, ..PLAIN };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_show_their_values() {
+    let world = World::new().await;
+    for sheet in FIELDS {
+        world.put(&format!("in/{}.pdf", sheet.name), &sheet.file());
+    }
+    let options = json!({
+        "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb", "extractSearchWords": true
+    });
+    let done = upload(&world, options).await;
+    assert!(!done.text().contains("Warning") && !done.text().contains("Error"), "{}", done.text());
+    let words = world
+        .query(
+            "SELECT a.name, group_concat(word, ' ') FROM page_word w JOIN asset a ON a.id = w.asset_id GROUP BY a.id",
+        )
+        .await;
+    let read = |name: &str| {
+        let row = words.iter().find(|row| row[0] == format!("{name}-1"));
+        row.map(|row| row[1].as_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    for (name, wanted) in [
+        ("text", "Jane Doe"),
+        ("utf", "Łodź"),
+        ("choice", "Second"),
+        ("push", "Send"),
+        ("stale", "New"),
+        ("free", "Remark"),
+    ] {
+        assert_eq!(read(name), wanted);
+    }
+    assert_eq!(read("comb").replace(' ', ""), "1234");
+    assert_eq!(read("stamp").to_lowercase(), "not approved");
+    for sheet in FIELDS {
+        let page = drawn(&world, sheet.name).await;
+        let ink = |x: u32, y: u32| page.get_pixel(x, y).0.iter().any(|sample| *sample < 200);
+        let all = (0..400).flat_map(|y| (0..400).map(move |x| (x, y))).filter(|(x, y)| ink(*x, *y));
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            all.partition(|(x, y)| (36..=364).contains(x) && (156..=244).contains(y));
+        assert!(inside.len() > 100 && outside.is_empty(), "{}: {} {}", sheet.name, inside.len(), outside.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn annotations_that_are_not_drawn_are_said() {
+    let world = World::new().await;
+    let sheet = Sheet {
+        name: "notes",
+        annotations: "<</Type/Annot/Subtype/FileAttachment/Rect[20 80 40 100]/F 4>>\
+                      <</Type/Annot/Subtype/Sound/Rect[20 80 40 100]/F 4>><</Type/Annot/Subtype/Sound/Rect[20 20 40 40]/F 4>>\
+                      <</Type/Annot/Subtype/Sound/Rect[20 20 40 40]/F 2>><</Type/Annot/Subtype/Popup/Rect[20 20 40 40]/F 4>>",
+        ..PLAIN
+    };
+    let done = upload_all(&world, &[sheet]).await;
+    let text = done.text();
+    assert!(text.contains("no appearance are not drawn: 1 FileAttachment, 2 Sound"), "{text}");
+}

@@ -81,9 +81,10 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     }
     list.line("mail", mail(&config).await)?;
     for (tool, argument, package, what) in [
-        ("gs", "--version", "ghostscript", "PostScript and EPS"),
-        ("ffmpeg", "-version", "ffmpeg", "video"),
-        ("heif-convert", "--help", "libheif-examples", "HEIC and AVIF"),
+        ("gs", "--version", "ghostscript", "PostScript and EPS cannot be read"),
+        ("pdftoppm", "-v", "poppler-utils", "pages with some kinds of transparency cannot be drawn right"),
+        ("ffmpeg", "-version", "ffmpeg", "video cannot be read"),
+        ("heif-convert", "--help", "libheif-examples", "HEIC and AVIF cannot be read"),
     ] {
         list.line(tool, tool_found(tool, argument, package, what))?;
     }
@@ -503,10 +504,10 @@ fn tool_found(tool: &str, argument: &str, package: &str, what: &str) -> Verdict 
             Good(version(&String::from_utf8_lossy(&said)).unwrap_or("found, of an unknown version").to_owned())
         }
         Ok(output) => {
-            let what = format!("is there but does not run ({}); {what} cannot be read", output.status);
+            let what = format!("is there but does not run ({}); {what}", output.status);
             Warning(what, format!("see what `{tool} {argument}` says, or: apt install --reinstall {package}"))
         }
-        Err(_) => Warning(format!("not found; {what} cannot be read"), format!("apt install {package}")),
+        Err(_) => Warning(format!("not found; {what}"), format!("apt install {package}")),
     }
 }
 
