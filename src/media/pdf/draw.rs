@@ -24,7 +24,7 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
-use super::fonts::{self, StandIns};
+use super::fonts::{self, NotEmbedded, StandIns};
 use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
@@ -178,13 +178,15 @@ impl<'a> Pen<'a> {
         let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
         let PyramidInfo { has_alpha, .. } = pyramid;
         let ThumbnailInfo { width, height, .. } = thumbnail;
-        let not_embedded = fonts::not_embedded(page);
-        let is_read = self.drawing.words || !not_embedded.is_empty();
+        let NotEmbedded { names: not_embedded, may_lack } = fonts::not_embedded(page);
+        // So may those of appearances that were made.
+        let may_lack = may_lack || !std::ptr::eq(pdf, self.pdf);
+        let is_read = self.drawing.words || may_lack;
         let read = if is_read { words::read(page, sheet, reading, &self.settings) } else { Read::default() };
         let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-        if read.missing > 0 && !not_embedded.is_empty() {
-            let fonts = not_embedded.iter().cloned().collect::<Vec<_>>().join(", ");
-            notes.push(format!("{} letters are left out: no font has them in the place of {fonts}", read.missing));
+        if read.missing > 0 && may_lack {
+            let letters = if read.missing == 1 { "1 letter is" } else { &format!("{} letters are", read.missing) };
+            notes.push(format!("{letters} left out: no font that was found has them"));
         }
         let stand_ins = if not_embedded.is_empty() { BTreeSet::new() } else { self.fonts.taken() };
         Ok(PageFacts {

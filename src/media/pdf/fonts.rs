@@ -225,19 +225,29 @@ const STANDARD: [&str; 14] = [
     "ZapfDingbats",
 ];
 
-/// The names of a page's fonts that are not embedded, but for those that every program has.
-pub fn not_embedded(page: &Page<'_>) -> BTreeSet<String> {
-    let (mut names, mut looks) = (BTreeSet::new(), MOST_LOOKED_AT);
-    let Resources { fonts, x_objects, .. } = page.resources();
-    collect(fonts, x_objects, &mut names, &mut looks, DEEPEST);
-    names
+/// A page's fonts that are not embedded.
+#[derive(Default)]
+pub struct NotEmbedded {
+    /// Their names, without those that every program has.
+    pub names: BTreeSet<String>,
+    /// Some are for letters that not every font has.
+    pub may_lack: bool,
 }
 
-fn collect(fonts: &Dict<'_>, x_objects: &Dict<'_>, names: &mut BTreeSet<String>, looks: &mut u32, depth: u32) {
+pub fn not_embedded(page: &Page<'_>) -> NotEmbedded {
+    let (mut found, mut looks) = (NotEmbedded::default(), MOST_LOOKED_AT);
+    let Resources { fonts, x_objects, .. } = page.resources();
+    collect(fonts, x_objects, &mut found, &mut looks, DEEPEST);
+    found
+}
+
+fn collect(fonts: &Dict<'_>, x_objects: &Dict<'_>, found: &mut NotEmbedded, looks: &mut u32, depth: u32) {
     for key in fonts.keys() {
         let Some(left) = looks.checked_sub(1) else { return };
         *looks = left;
-        names.extend(fonts.get::<Dict<'_>>(&*key).and_then(|font| name_if_not_embedded(&font)));
+        if let Some(font) = fonts.get::<Dict<'_>>(&*key) {
+            found.add(&font);
+        }
     }
     let Some(depth) = depth.checked_sub(1) else { return };
     for key in x_objects.keys() {
@@ -245,23 +255,29 @@ fn collect(fonts: &Dict<'_>, x_objects: &Dict<'_>, names: &mut BTreeSet<String>,
         *looks = left;
         let resources = || x_objects.get::<Stream<'_>>(&*key)?.dict().get::<Dict<'_>>("Resources");
         if let Some(resources) = resources().map(Resources::new) {
-            collect(&resources.fonts, &resources.x_objects, names, looks, depth);
+            collect(&resources.fonts, &resources.x_objects, found, looks, depth);
         }
     }
 }
 
-fn name_if_not_embedded(font: &Dict<'_>) -> Option<String> {
-    let kind = font.get::<Name<'_>>("Subtype")?;
-    let inner = font.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next());
-    let descriptor = inner.as_ref().unwrap_or(font).get::<Dict<'_>>("FontDescriptor");
-    let is_embedded =
-        |descriptor: Dict<'_>| ["FontFile", "FontFile2", "FontFile3"].iter().any(|key| descriptor.contains_key(key));
-    let base = font.get::<Name<'_>>("BaseFont")?;
-    let name = base.as_str();
-    let is_standard = STANDARD.contains(&name);
-    let is_left_out = kind.as_ref() == b"Type3" || is_standard || descriptor.is_some_and(is_embedded);
-    (!is_left_out).then(|| name.to_owned())
+impl NotEmbedded {
+    fn add(&mut self, font: &Dict<'_>) {
+        let inner = font.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next());
+        let descriptor = inner.as_ref().unwrap_or(font).get::<Dict<'_>>("FontDescriptor");
+        let brings = |descriptor: Dict<'_>| FILES.iter().any(|key| descriptor.contains_key(key));
+        let is_drawing = font.get::<Name<'_>>("Subtype").is_some_and(|kind| kind.as_ref() == b"Type3");
+        if is_drawing || descriptor.is_some_and(brings) {
+            return;
+        }
+        let has_own_codes = |encoding: Dict<'_>| encoding.contains_key("Differences");
+        self.may_lack |= inner.is_some() || font.get::<Dict<'_>>("Encoding").is_some_and(has_own_codes);
+        let name = font.get::<Name<'_>>("BaseFont").map(|name| name.as_str().to_owned());
+        self.names.extend(name.filter(|name| !STANDARD.contains(&name.as_str())));
+    }
 }
+
+/// Where a descriptor has the file of its font.
+const FILES: [&str; 3] = ["FontFile", "FontFile2", "FontFile3"];
 
 /// What a font looks like.
 struct Look {

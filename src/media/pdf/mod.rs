@@ -14,6 +14,7 @@
 mod address;
 mod annotations;
 mod appearance;
+mod contents;
 mod draw;
 mod elsewhere;
 mod fonts;

@@ -11,7 +11,7 @@ use super::super::limits::Limits;
 use super::annotations::Plan;
 use super::source::Source;
 use super::update::Update;
-use super::{Drawing, Need, Others, groups};
+use super::{Drawing, Need, Others, contents, groups};
 
 /// A page as it is to be drawn.
 #[derive(Default)]
@@ -26,7 +26,8 @@ pub struct Prepared {
 pub fn prepare(pdf: &Pdf, page: &Page<'_>, drawing: &Drawing, limits: &Limits) -> Prepared {
     let plan = Plan::of(pdf, page, drawing.annotations);
     let found = groups::survey(page, &plan.appearances);
-    let mut prepared = Prepared { file: None, needs: found.needs, notes: plan.notes() };
+    let notes = contents::note(pdf, page).into_iter().chain(plan.notes()).collect();
+    let mut prepared = Prepared { file: None, needs: found.needs, notes };
     let is_as_it_is = !plan.differs && found.transparent.is_empty() && prepared.needs.is_empty();
     if is_as_it_is && drawing.others != Others::Always {
         return prepared;
