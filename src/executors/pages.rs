@@ -130,41 +130,68 @@ pub fn asked(format: Format, options: &ProcessingOptions) -> Option<PageProcess>
     Plan::of(format, options).map(|plan| plan.process)
 }
 
+/// What is wrong with the pages of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// How many it has, and which, would have stood where it is cut off.
+    CutOff {
+        found: u32,
+    },
+    Missing {
+        found: u32,
+        claimed: u64,
+    },
+    Tree(TreeFaults),
+    /// Pages that somebody took out of it, which is no fault.
+    Outside(u32),
+}
+
+impl Problem {
+    /// In a line about `file`.
+    pub fn told_of(&self, file: &str) -> Message {
+        match *self {
+            Self::CutOff { found } => Message::new("pages-cut-off").with("file", file).with("count", found),
+            Self::Missing { found, claimed } => {
+                Message::new("pages-missing").with("file", file).with("pages", claimed).with("count", found)
+            }
+            Self::Tree(faults) => Message::new("pages-tree").with("file", file).with("reason", reason::other(faults)),
+            Self::Outside(count) => Message::new("pages-outside").with("file", file).with("count", count),
+        }
+    }
+
+    const fn log_type(&self) -> LogType {
+        if matches!(self, Self::Outside(_)) { LogType::UploadWarning } else { LogType::PdfRipError }
+    }
+}
+
 /// What is said of a document whose pages are not all found, or are not all that is taken for one. A line each.
-pub fn problems(count: &PageCount) -> Vec<Message> {
+pub fn problems(count: &PageCount) -> Vec<Problem> {
     let PageCount { found, missing, faults } = *count;
-    // How many it has, and which, would have stood where it is cut off.
     if missing >= u32::MAX - found {
-        return vec![Message::new("pages-cut-off").with("count", found)];
+        return vec![Problem::CutOff { found }];
     }
     let mut problems = Vec::new();
     if missing > 0 {
-        let pages = u64::from(found) + u64::from(missing);
-        problems.push(Message::new("pages-missing").with("pages", pages).with("count", found));
+        problems.push(Problem::Missing { found, claimed: u64::from(found) + u64::from(missing) });
     }
     // That branches lead nowhere is why pages are missing.
     let is_said = missing > 0 && TreeFaults { nowhere: 0, outside: 0, ..faults }.is_sound();
     if !faults.is_sound() && !is_said {
-        problems.push(Message::new("pages-tree").with("reason", reason::other(faults)));
+        problems.push(Problem::Tree(faults));
     } else if faults.outside > 0 {
-        problems.push(Message::new("pages-outside").with("count", faults.outside));
+        problems.push(Problem::Outside(faults.outside));
     }
     problems
-}
-
-/// Pages that somebody took out of a document are no fault of it.
-pub fn log_type_of(problem: &Message) -> LogType {
-    if problem.code == "pages-outside" { LogType::UploadWarning } else { LogType::PdfRipError }
 }
 
 /// What is said of fonts that a document does not bring.
 fn stand_ins(Fonts { not_embedded, stand_ins }: &Fonts) -> Message {
     let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
-    let message = match stand_ins.is_empty() {
-        true => Message::new("reason-fonts-built-in"),
-        false => Message::new("reason-fonts-stand-in").with("stand_ins", list(stand_ins)),
-    };
-    message.with("fonts", list(not_embedded))
+    let fonts = list(not_embedded);
+    if stand_ins.is_empty() {
+        return Message::new("reason-fonts-built-in").with("fonts", fonts);
+    }
+    Message::new("reason-fonts-stand-in").with("fonts", fonts).with("stand_ins", list(stand_ins))
 }
 
 /// Makes what the options ask of a document that has been filed.
@@ -464,8 +491,7 @@ impl Work<'_> {
             lines.push(self.parent.line(LogType::UploadWarning, message));
         }
         for problem in problems(&document.count) {
-            let log_type = log_type_of(&problem);
-            lines.push(self.parent.line(log_type, problem.with("file", self.parent.file_name.clone())));
+            lines.push(self.parent.line(problem.log_type(), problem.told_of(&self.parent.file_name)));
         }
         let parent = self.parent.clone();
         let problems = ItemReport::of_problems_of_parts(lines);

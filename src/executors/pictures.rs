@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::recipe::Recipes;
-use super::{Failure, Workshop, reason};
+use super::{Failure, Workshop, pages, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs, Draft};
 use crate::assets::recognize;
 use crate::config::TiffPages;
@@ -254,8 +254,8 @@ pub enum Warning {
     Remark(Message),
     /// Archives are to be unpacked, and it is called one, but is none that can be read.
     NotUnpacked,
-    /// Something about its pages, in words that lack only its name.
-    Pages(Message),
+    /// Not all is well with its pages.
+    Pages(pages::Problem),
     /// It is kept without anything made of it.
     NoPicture(Message),
     /// An option of the job did nothing here.
@@ -276,7 +276,7 @@ impl Warning {
                 .with("type", format.name()),
             Self::Remark(why) => Message::new("upload-warning").with("file", file).with("reason", why.clone()),
             Self::NotUnpacked => Message::new("archive-not-unpacked").with("file", file),
-            Self::Pages(problem) => problem.clone().with("file", file),
+            Self::Pages(problem) => problem.told_of(&file),
             Self::NoPicture(why) => Message::new("no-picture").with("file", file).with("reason", why.clone()),
             Self::NoEffect { option, why } => Message::new("option-no-effect-here")
                 .with("file", file)
