@@ -1242,9 +1242,9 @@ reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { N
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 # $fonts (Text) names of fonts
 # $stand_ins (Text) names of families
-reason-fonts-stand-in = it does not bring the fonts { $fonts }, for which { $stand_ins } stand in
+reason-fonts-stand-in = it does not bring the fonts { $fonts }; taken instead: { $stand_ins }
 # $fonts (Text) names of fonts
-reason-fonts-built-in = it does not bring the fonts { $fonts }, for which built-in ones stand in
+reason-fonts-built-in = it does not bring the fonts { $fonts }; taken instead: built-in ones, for Western Europe
 reason-no-asset = there is no such asset
 reason-not-needed = nothing in this job needs it
 reason-in-trash = it is in the trash

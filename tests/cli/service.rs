@@ -254,3 +254,36 @@ fn who_stops_waiting_for_a_job_does_not_stop_the_job() {
     assert_eq!(run()["state"], "Running");
     assert_eq!(daemon.terminate(), Some(0));
 }
+
+/// A page that another program would have to draw, which is not installed, is drawn all the same, and has a line that says so.
+#[test]
+fn a_page_that_needs_a_program_which_is_not_there_says_which() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::of(command.env("PATH", "/nonexistent").stderr(Stdio::null()));
+    place.furnish();
+    let folder = place.data.join("ingest/Acme/pages");
+    fs::create_dir_all(&folder).unwrap();
+    let form = "/Type/XObject/Subtype/Form/BBox[0 0 90 90]/Group<</S/Transparency/K true>>/Resources<</ExtGState<</H<</ca 0.5>>>>>>";
+    let objects = [
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 90 90]/Contents 4 0 R/Resources<</XObject<</X 5 0 R>>>>>>".to_owned(),
+        "<</Length 5>>\nstream\n/X Do\nendstream".to_owned(),
+        format!("<<{form}/Length 35>>\nstream\n/H gs 5 5 60 60 re f 30 30 60 60 re f\nendstream"),
+    ];
+    let mut file = "%PDF-1.7\n".to_owned();
+    for (number, object) in (1..).zip(objects) {
+        file += &format!("{number} 0 obj\n{object}\nendobj\n");
+    }
+    file += "trailer<</Size 6/Root 1 0 R>>\nstartxref\n0\n%%EOF\n";
+    fs::write(folder.join("leaf.pdf"), file).unwrap();
+    let order = r#"{"companyHandle": "c|47", "jobName": "Leaf", "uploadDirectoryJob": {"serverDir": "pages",
+        "pdfOptions": {"process": "Rasterize"}, "emailSetting": "None"}}"#;
+    place.run_with_input(&["submit", "-", "--user", "ada@acme.example", "--wait"], order);
+    let log = place.run(&["jobs", "log", "Leaf"]).out;
+    let line = log.lines().find(|line| line.contains("knockout")).unwrap_or_default();
+    assert!(line.contains("gs is not installed") && line.contains("Debian package ghostscript"), "{log}");
+    assert!(log.contains("leaf-1.pdf was processed as page 1"), "{log}");
+    assert_eq!(daemon.terminate(), Some(0));
+}

@@ -537,7 +537,7 @@ async fn fonts_that_are_not_embedded_have_stand_ins() {
         let theirs = drawn_by(Poppler, &world.ingest(&format!("in/{}.pdf", sheet.name)), world.folder.path());
         let ratio = ours / dark(&theirs);
         assert!((0.7..1.4).contains(&ratio), "{}: {ours} dark points, {ratio} times poppler's\n{text}", sheet.name);
-        let says = |line: &str| line.contains(sheet.name) && line.contains("stand in");
+        let says = |line: &str| line.contains(sheet.name) && line.contains("taken instead: ");
         assert_eq!(text.lines().filter(|line| says(line)).count(), 1, "{}: {text}", sheet.name);
     }
     let words = world.query("SELECT word FROM page_word ORDER BY asset_id, position").await;
