@@ -48,11 +48,12 @@ pub fn keys(layers: &[Shown], known: &[KnownLayer]) -> Vec<String> {
     let found = finding.found;
     let mut taken: HashSet<String> = known.iter().map(|known| known.key.clone()).collect();
     let mut fresh = |layer: &Shown| {
-        let places = std::iter::once(layer.number).chain(layers.len() as u32 + 1..);
-        let mut keys = places.map(of_place);
         // Its number may be what another layer is known by, which had it before.
-        let own = has_ids.then(|| of_number(layer.id)).filter(|own| !taken.contains(own));
-        let key = own.or_else(|| keys.find(|key| !taken.contains(key))).unwrap_or_default();
+        let by_number = (1..).map(|turn| if turn == 1 { of_number(layer.id) } else { of_turn(layer.id, turn) });
+        let by_place = std::iter::once(layer.number).chain(layers.len() as u32 + 1..).map(of_place);
+        let is_free = |key: &String| !taken.contains(key);
+        let key = if has_ids { by_number.into_iter().find(is_free) } else { by_place.into_iter().find(is_free) };
+        let key = key.unwrap_or_default();
         taken.insert(key.clone());
         key
     };
@@ -107,6 +108,11 @@ impl Finding<'_> {
 
 fn of_number(id: Option<u32>) -> String {
     id.map(|id| format!("layer:{id}")).unwrap_or_default()
+}
+
+/// Of one that comes under a number which is another's key.
+fn of_turn(id: Option<u32>, turn: u32) -> String {
+    format!("{}.{turn}", of_number(id))
 }
 
 fn of_place(number: u32) -> String {
@@ -202,8 +208,8 @@ mod tests {
         assert_eq!(keys(&file(&[("z", 9, Some(8)), ("b", 5, Some(3))]), &known), ["layer:7", "layer:3"]);
         // Who comes back under the number that it was known by is another layer from then on.
         let both = file(&[("a", 0, Some(8)), ("b", 5, Some(3)), ("a copy", 0, Some(7))]);
-        assert_eq!(keys(&both, &known), ["layer:7", "layer:3", "layer:#3"]);
-        assert_eq!(keys(&both, &after(&both, &known)), ["layer:7", "layer:3", "layer:#3"]);
+        assert_eq!(keys(&both, &known), ["layer:7", "layer:3", "layer:7.2"]);
+        assert_eq!(keys(&both, &after(&both, &known)), ["layer:7", "layer:3", "layer:7.2"]);
         // Of two that are alike nobody knows which is there under a new number.
         let twins = after(&file(&[("a", 0, Some(7)), ("a", 0, Some(8))]), &[]);
         assert_eq!(keys(&file(&[("a", 0, Some(9))]), &twins), ["layer:9"]);

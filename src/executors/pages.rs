@@ -191,7 +191,7 @@ fn stand_ins(Fonts { not_embedded, stand_ins }: &Fonts) -> Message {
     if stand_ins.is_empty() {
         return Message::new("reason-fonts-built-in").with("fonts", fonts);
     }
-    Message::new("reason-fonts-stand-in").with("fonts", fonts).with("stand_ins", list(stand_ins))
+    Message::new("reason-fonts-stand-in").with("fonts", fonts).with("instead", list(stand_ins))
 }
 
 /// Makes what the options ask of a document that has been filed.

@@ -81,8 +81,10 @@ impl Store {
     pub async fn see_clock(&self, now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let before = seen(tx).await?.max(before);
-                let doubt = before.filter(|before| now - *before > JUMP);
+                let known = seen(tx).await?;
+                // What it showed after a jump, which could not be noted, is nothing to trust a jump by.
+                let doubt = known.filter(|known| now - *known > JUMP);
+                let before = known.max(before);
                 let doubt = doubt.map(|seen| Doubt { seen, until: now + DOUBTED });
                 note(tx, SEEN, &now.timestamp_millis().to_string()).await?;
                 if let Some(doubt) = &doubt {

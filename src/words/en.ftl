@@ -1241,8 +1241,8 @@ reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { 
 reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { NUMBER($limit) } are taken apart
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 # $fonts (Text) names of fonts
-# $stand_ins (Text) names of families
-reason-fonts-stand-in = it does not bring the fonts { $fonts }; taken instead: { $stand_ins }
+# $instead (Text) names of families
+reason-fonts-stand-in = it does not bring the fonts { $fonts }; taken instead: { $instead }
 # $fonts (Text) names of fonts
 reason-fonts-built-in = it does not bring the fonts { $fonts }; taken instead: built-in ones, for Western Europe
 reason-no-asset = there is no such asset

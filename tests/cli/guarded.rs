@@ -170,6 +170,19 @@ fn check_says_where_no_file_can_be_stored() {
     set_mode(&place.data, 0o770);
     let said = place.run(&["check"]).out;
     assert!(said.contains("blobs/ab belongs to the user 0, and "), "{said}");
+    // All is root's but the folder itself: it may be that root's daemon works there.
+    let owned = Command::new("chown").args(["-R", "root:root", place.data.to_str().unwrap()]).status().unwrap();
+    assert!(owned.success());
+    set_mode(&place.data, 0o755);
+    let line =
+        || place.run(&["check"]).out.lines().find(|line| line.contains(" blobs ")).unwrap_or_default().to_owned();
+    assert!(line().starts_with("ok"), "{}", line());
+    rustix::fs::chown(&place.data, Some(rustix::fs::Uid::from_raw(1000)), None).unwrap();
+    assert!(line().starts_with("warning") && line().contains("if the daemon is to run as that user"), "{}", line());
+    // As it does, which then is known.
+    let daemon = place.serve();
+    assert!(line().starts_with("ok"), "{}", line());
+    assert_eq!(daemon.terminate(), Some(0));
 }
 
 #[test]

@@ -178,6 +178,9 @@ async fn a_clock_is_set_back_from_what_it_showed_last() {
     assert!(world.store().see_clock(noted, None).await.unwrap().set_back.is_none());
     let look = world.store().see_clock(now, Some(known)).await.unwrap();
     assert_eq!((look.set_back, look.doubt.is_none()), (Some(known), true));
+    // That a clock which jumps ahead was seen before is no reason to believe it: the look of that time may have failed.
+    let later = at("2027-01-05T08:00:00Z");
+    assert!(world.store().see_clock(later, Some(later)).await.unwrap().doubt.is_some());
 }
 
 #[tokio::test]

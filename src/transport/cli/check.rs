@@ -331,42 +331,79 @@ fn blobs(path: PathBuf) -> Verdict {
     let looked = look_at_each(&[(path.clone(), rights)], |(path, rights)| closed(path, *rights)).pop();
     match looked.unwrap_or(Ok(None)) {
         Ok(None) => of_all,
-        Ok(Some(why)) => Bad(
+        Ok(Some(Closed { why, is_sure: true })) => Bad(
             format!("{why}; the daemon cannot work like that"),
             "give the daemon's user the rights, as with chown".to_owned(),
+        ),
+        Ok(Some(Closed { why, is_sure: false })) => Warning(
+            format!("{why}; if the daemon is to run as that user, it cannot work like that"),
+            "give the daemon's user the rights, as with chown, unless it runs as root".to_owned(),
         ),
         Err(error) => Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned()),
     }
 }
 
-/// Why the daemon cannot write to its data folder, to what it has there, or to one of the folders of files: root may write to all, and
-/// restores them as its own.
-fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
+/// Why something cannot be written to.
+struct Closed {
+    why: String,
+    /// By whom the daemon runs is known, and not only likely.
+    is_sure: bool,
+}
+
+/// By whom the daemon runs, for root to know: it may write to all, and restores what it restores as its own.
+struct User {
+    id: u32,
+    group: u32,
+    told_by: String,
+    is_sure: bool,
+}
+
+impl User {
+    /// As a daemon that runs has it, or the newest of what it has made tells, or else whoever the data folder belongs to.
+    fn of(data: &Path) -> Option<Self> {
+        let owner = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.uid(), facts.gid()));
+        let made = [daemon::database(data), daemon::lock(data)];
+        if let Some((id, group)) = DataLock::holder(data).and_then(|pid| owner(Path::new(&format!("/proc/{pid}")))) {
+            // Of its groups the one that what it makes belongs to is more than its first.
+            let group =
+                made.iter().filter_map(|path| owner(path)).find(|(user, _)| *user == id).map_or(group, |(_, of)| of);
+            return (id != 0).then(|| Self { id, group, told_by: "the daemon".to_owned(), is_sure: true });
+        }
+        let tells = |path: &Path, is_sure: bool| {
+            let (id, group) = owner(path).filter(|(id, _)| *id != 0)?;
+            Some(Self { id, group, told_by: path.display().to_string(), is_sure })
+        };
+        made.iter().find_map(|path| tells(path, true)).or_else(|| tells(data, false))
+    }
+
+    fn refused(&self, path: &Path, facts: &fs::Metadata) -> Option<Closed> {
+        let Self { id, group, told_by, is_sure } = self;
+        let (shown, owner) = (path.display(), facts.uid());
+        let why = format!("{shown} belongs to the user {owner}, and {told_by} to {id}, who may not write to it");
+        (!may_write(facts, (*id, *group))).then_some(Closed { why, is_sure: *is_sure })
+    }
+}
+
+/// Why the daemon cannot write to its data folder, to what it has there, or to one of the folders of files.
+fn closed(path: &Path, rights: Access) -> io::Result<Option<Closed>> {
     let has_digits =
         |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
     let Some(data) = path.parent() else { return Ok(None) };
+    let user = if geteuid().is_root() { User::of(data) } else { None };
+    let sure = |path: &Path, what: &str, error: io::Error| Closed {
+        why: format!("{} cannot be {what}: {error}", path.display()),
+        is_sure: true,
+    };
+    let refused = |path: &Path, facts: &fs::Metadata| match &user {
+        Some(user) => user.refused(path, facts),
+        None => access(path, Access::WRITE_OK).err().map(|error| sure(path, "written", error.into())),
+    };
     let database = daemon::database(data);
     let beside = |ending: &str| PathBuf::from([database.as_os_str(), OsStr::new(ending)].join(OsStr::new("")));
     let own = [data.to_owned(), database.clone(), beside("-wal"), beside("-shm"), daemon::lock(data), path.to_owned()];
-    let own: Vec<(&PathBuf, fs::Metadata)> =
-        own.iter().filter_map(|path| Some((path, fs::metadata(path).ok()?))).collect();
-    // What a restore leaves as it is tells by whom the daemon runs.
-    let witness = own.iter().find(|(_, facts)| facts.uid() != 0).filter(|_| geteuid().is_root());
-    let refused = |path: &Path, facts: &fs::Metadata| match witness {
-        Some((witness, user)) if !may_write(facts, (user.uid(), user.gid())) => {
-            let (path, witness, user) = (path.display(), witness.display(), user.uid());
-            Some(format!(
-                "{path} belongs to the user {}, and {witness} to {user}, who may not write to it",
-                facts.uid()
-            ))
-        }
-        Some(_) => None,
-        None => {
-            access(path, Access::WRITE_OK).err().map(|error| format!("{} cannot be written: {error}", path.display()))
-        }
-    };
-    if let Some(why) = own.iter().find_map(|(path, facts)| refused(path, facts)) {
-        return Ok(Some(why));
+    let there = own.iter().filter_map(|path| Some((path, fs::metadata(path).ok()?)));
+    if let Some(closed) = there.into_iter().find_map(|(path, facts)| refused(path, &facts)) {
+        return Ok(Some(closed));
     }
     let entries = match fs::read_dir(path) {
         // The daemon makes it.
@@ -376,10 +413,10 @@ fn closed(path: &Path, rights: Access) -> io::Result<Option<String>> {
     for entry in entries.flatten().filter(|entry| has_digits(&entry.file_name())) {
         let folder = entry.path();
         if let Err(error) = access(&folder, rights) {
-            return Ok(Some(format!("{} cannot be used: {error}", folder.display())));
+            return Ok(Some(sure(&folder, "used", error.into())));
         }
-        if let Some(why) = refused(&folder, &entry.metadata()?) {
-            return Ok(Some(why));
+        if let Some(closed) = refused(&folder, &entry.metadata()?) {
+            return Ok(Some(closed));
         }
     }
     Ok(None)

@@ -52,24 +52,26 @@ impl Walk<'_> {
         Ok(State::Whole)
     }
 
-    /// Packets up to the end of the file: of one size, and all with the same flags of error correction, of which the first byte has
-    /// them (Advanced Systems Format, 5.2.1). An index may follow that nobody has told the place of, so what does not fit is no
-    /// error.
+    /// Packets of one size up to an index or the end of the file. Those with error correction begin with its flags, which are the same
+    /// in all (Advanced Systems Format, 5.2.1).
     fn broadcast(&mut self, first: u64) -> Result<State, Stop> {
-        const SAMPLES: u64 = 2048;
+        const HAS_CORRECTION: u8 = 0x80;
         let Some(length) = self.packet_length()? else { return Ok(State::Whole) };
-        let bytes = self.bytes.saturating_sub(first);
-        let (count, rest) = (bytes / length, bytes % length);
-        let flags = self.head(first, 1)?.first().copied();
-        let step = usize::try_from((count / SAMPLES).max(1)).unwrap_or(usize::MAX);
-        for packet in (0..count).step_by(step).chain(count.checked_sub(1)) {
-            let at = first + packet * length;
+        let flags = self.head(first, 1)?.first().copied().unwrap_or(0);
+        let mut at = first;
+        while at < self.bytes {
             self.part(at)?;
-            if self.head(at, 1)?.first().copied() != flags {
+            let head = self.head(at, 16)?;
+            if array::<16>(head, 0).is_some_and(|name| ASF_INDEXES.contains(&name)) {
+                return Ok(State::Whole);
+            }
+            let is_other = flags & HAS_CORRECTION != 0 && head.first() != Some(&flags);
+            if is_other || at + length > self.bytes {
                 return Ok(State::NotEnded);
             }
+            at += length;
         }
-        Ok(if rest == 0 { State::Whole } else { State::NotEnded })
+        Ok(State::Whole)
     }
 
     fn packet_length(&mut self) -> Result<Option<u64>, Stop> {
@@ -114,7 +116,9 @@ mod tests {
             assert_eq!(state(&live[..live.len() - cut]), State::NotEnded, "{cut}");
         }
         assert_eq!(state(&live[..live.len() - 20]), State::Whole, "it does not say how many there are");
-        assert_eq!(state(&[live, vec![7; 40]].concat()), State::NotEnded);
+        assert_eq!(state(&[live.clone(), vec![7; 40]].concat()), State::NotEnded);
+        // As ffmpeg ends what it writes to a pipe.
+        assert_eq!(state(&[live, full(&ASF_INDEXES[0], 98), vec![7; 12]].concat()), State::Whole);
         for few in [9, 30, 4095] {
             assert_eq!(state(&[film.clone(), vec![0; few]].concat()), State::Whole, "{few}");
         }

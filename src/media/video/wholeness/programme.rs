@@ -9,31 +9,35 @@ pub(super) const PACK: u8 = 0xba;
 
 impl Walk<'_> {
     pub(super) fn packs(&mut self) -> Result<State, Stop> {
-        // A Video CD has 75 sectors a second, 20 zeros behind the sound in each, and sectors of zeros where less is to be said. Programs
-        // write it, which has MPEG-1, in sectors of other discs as well.
+        // A Video CD has 75 sectors a second, 20 zeros behind the sound in each, and sectors of zeros where less is to be said. ffmpeg
+        // writes it in sectors of other discs as well, which a hole of pages of memory looks the same as.
         const SECTOR: u64 = 2324;
         const OTHER_SECTOR: u64 = 2048;
         const BEHIND_SOUND: u64 = 20;
         const MOST_SECTORS: u64 = 150;
         /// Zeros that a packet may well end with.
         const FEW: u64 = 32;
-        let is_old = matches!(self.head(0, 5)?, [.., 0x20..=0x2f]);
-        let sectors = [(SECTOR, true), (OTHER_SECTOR, is_old)];
-        let sectors = sectors.map(|(sector, may_be)| sector * u64::from(may_be && self.bytes.is_multiple_of(sector)));
-        let is_disc = sectors != [0, 0];
-        let may_fill = |zeros: u64| {
-            let is_whole = |sector: u64| {
-                let is_filled = zeros.is_multiple_of(sector) || zeros % sector == BEHIND_SOUND;
-                is_filled && zeros <= MOST_SECTORS * sector
-            };
-            zeros <= SECTOR || sectors.into_iter().any(|sector| sector > 0 && is_whole(sector))
+        let is_disc = self.bytes.is_multiple_of(SECTOR);
+        let is_other_disc = self.bytes.is_multiple_of(OTHER_SECTOR) && matches!(self.head(0, 5)?, [.., 0x20..=0x2f]);
+        let may_fill = |zeros: u64, sector: u64| {
+            let is_whole = zeros.is_multiple_of(sector) || zeros % sector == BEHIND_SOUND;
+            is_whole && zeros <= MOST_SECTORS * sector
         };
+        let (mut doubtful, mut has_sound) = (None, false);
         let (mut at, mut is_ended) = (0, false);
         while at < self.bytes {
             self.part(at)?;
             let zeros = self.zeros_from(at)?;
             if zeros > 0 && at + zeros == self.bytes {
-                self.is_padding = is_ended || may_fill(zeros) && is_disc;
+                if is_other_disc && !is_ended && (has_sound || zeros == BEHIND_SOUND) && may_fill(zeros, OTHER_SECTOR) {
+                    self.is_padding = true;
+                    return Ok(if zeros == BEHIND_SOUND && doubtful.is_none() {
+                        State::Whole
+                    } else {
+                        State::NotEnded
+                    });
+                }
+                self.is_padding = is_ended || is_disc && may_fill(zeros, SECTOR);
                 return match zeros {
                     _ if is_ended => Ok(State::Whole),
                     // What was cut and filled up is zeros from within a packet on.
@@ -44,8 +48,12 @@ impl Walk<'_> {
                 };
             }
             let skipped = zeros.saturating_sub(START.len() as u64 - 1);
-            if !may_fill(skipped) {
-                return Err(Stop::Found(State::Zeros { at }));
+            has_sound |= skipped > 0 && skipped % OTHER_SECTOR == BEHIND_SOUND;
+            match skipped {
+                0..=SECTOR => {}
+                _ if is_disc && may_fill(skipped, SECTOR) => {}
+                _ if is_other_disc && may_fill(skipped, OTHER_SECTOR) => _ = doubtful.get_or_insert(at),
+                _ => return Err(Stop::Found(State::Zeros { at })),
             }
             let start = at + skipped;
             let head = self.head(start, 14)?;
@@ -70,7 +78,11 @@ impl Walk<'_> {
             };
             at = self.end(start, length)?;
         }
-        Ok(State::Whole)
+        match doubtful {
+            None => Ok(State::Whole),
+            Some(_) if has_sound => Ok(State::NotEnded),
+            Some(at) => Err(Stop::Found(State::Zeros { at })),
+        }
     }
 
     /// How many zeros there are from `at` on.
@@ -142,17 +154,22 @@ mod tests {
                 assert_eq!((found.state, found.zeros), (State::Whole, 0), "{sectors}");
             }
             assert!(matches!(state(&[disc.clone(), vec![0; 2324 * 151]].concat()), State::Zeros { .. }));
-            // Sectors of another size have only those of MPEG-1.
-            let rest = (2048 - pack.len() - 6 - 20) as u16;
-            let sector =
-                [&pack, b"\0\0\x01\xc0".as_slice(), &rest.to_be_bytes(), &vec![9; rest.into()], &[0; 20]].concat();
-            let disc = [sector.clone(), vec![0; 2048 * 27], sector, vec![0; 2048 * 2]].concat();
-            let found = found(&disc);
+            // Sectors of another size may be holes: only MPEG-1 has them, where 20 zeros stand behind the sound, and they have a line.
+            let sector = |zeros: usize| {
+                let rest = (2048 - pack.len() - 6 - zeros) as u16;
+                let data = vec![9; rest.into()];
+                [&pack, b"\0\0\x01\xc0".as_slice(), &rest.to_be_bytes(), &data, &vec![0; zeros]].concat()
+            };
+            let hole = vec![0; 2048 * 27];
+            let disc = [sector(20), hole.clone(), sector(20), vec![0; 2048 * 2]].concat();
+            let silent = [sector(0), hole, sector(0)].concat();
+            let plain = [sector(20), sector(0), sector(20)].concat();
             match length {
-                12 => assert_eq!((found.state, found.zeros), (State::Whole, 0)),
-                _ => assert!(matches!(found.state, State::Zeros { .. }), "{:?}", found.state),
+                12 => assert_eq!(state(&disc), State::NotEnded),
+                _ => assert!(matches!(state(&disc), State::Zeros { .. })),
             }
-            assert!(matches!(state(&[disc, vec![0; 6000]].concat()), State::Zeros { .. }));
+            assert!(matches!(state(&silent), State::Zeros { .. }));
+            assert_eq!(found(&plain).state == State::Whole, length == 12);
             let open = &film[..film.len() - 4];
             assert_eq!(state(&[open.to_vec(), vec![0; 100]].concat()), State::NotEnded);
             assert_eq!(state(&[open.to_vec(), vec![0; 5000]].concat()), State::Zeros { at: open.len() as u64 });
