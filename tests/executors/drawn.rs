@@ -219,6 +219,15 @@ const GROUPS: &[Sheet] = &[
         objects: &[(KNOCKOUT, Some("1 0 0 rg 20 20 100 100 re f 0 0 1 rg 80 80 100 100 re f"))],
         ..PLAIN
     },
+    // One alpha is set after the other.
+    Sheet {
+        name: "split",
+        content: "20 85 8 30 re 50 85 8 30 re 80 85 60 8 re f /A gs /B gs /X Do",
+        resources: "/XObject<</X 10 0 R>>/ExtGState<</A<</ca 0.5>>/B<</CA 1>>>>",
+        objects: &[(GROUP, Some(BAR))],
+        by: &[Poppler],
+        ..PLAIN
+    },
     // Turned, cut out and enlarged, and drawn by another program.
     Sheet {
         name: "turned",
@@ -348,6 +357,101 @@ async fn flags_of_annotations_are_heeded() {
     are_drawn_right(FLAGS).await;
 }
 
+/// Policies of memberships in optional content: of one group that is on and one that is off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn optional_annotations_are_shown_by_their_policy() {
+    let world = World::new().await;
+    let shown = [
+        ("any-on", "AnyOn", true),
+        ("all-on", "AllOn", false),
+        ("any-off", "AnyOff", true),
+        ("all-off", "AllOff", false),
+    ];
+    for (name, policy, _) in shown {
+        let file = assembled(vec![
+            (1, b"<</Type/Catalog/Pages 2 0 R/OCProperties<</OCGs[6 0 R 7 0 R]/D<</OFF[7 0 R]>>>>>>".to_vec()),
+            (2, b"<</Type/Pages/Kids[3 0 R]/Count 1>>".to_vec()),
+            (
+                3,
+                format!(
+                    "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Resources<<>>/Annots[<</Type/Annot/Subtype/Stamp/Rect[10 10 70 40]/F 4\
+                     /OC<</Type/OCMD/OCGs[6 0 R 7 0 R]/P/{policy}>>/AP<</N 5 0 R>>>>]>>"
+                )
+                .into_bytes(),
+            ),
+            (5, format!("<<{STAMP}/Length {}>>\nstream\n{STAMPED}\nendstream", STAMPED.len()).into_bytes()),
+            (6, b"<</Type/OCG/Name(on)>>".to_vec()),
+            (7, b"<</Type/OCG/Name(off)>>".to_vec()),
+        ]);
+        world.put(&format!("in/{name}.pdf"), &file);
+    }
+    upload(&world, json!({ "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb" })).await;
+    for (name, policy, is_shown) in shown {
+        let page = drawn(&world, name).await;
+        assert_eq!(page.get_pixel(2 * 40, 400 - 2 * 20)[1] < 100, is_shown, "{policy}");
+    }
+}
+
+/// What another program draws shows the same annotations, and no letters that it would take from other fonts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_drawn_elsewhere_are_the_same_but_for_what_they_need() {
+    let world = World::new().await;
+    let page = Sheet {
+        name: "unprinted",
+        content: "/X Do",
+        resources: X,
+        annotations: "<</Type/Annot/Subtype/Stamp/Rect[130 10 190 40]/F 0/AP<</N 11 0 R>>>>",
+        objects: &[(KNOCKOUT, Some(TWO_SQUARES)), (STAMP, Some(STAMPED))],
+        ..PLAIN
+    };
+    let letters = Sheet {
+        name: "letters",
+        content: "/X Do BT /P 40 Tf 10 150 Td <65E5672C8A9E> Tj ET",
+        resources: "/XObject<</X 13 0 R>>",
+        objects: &[FONTS[1].objects[0], FONTS[1].objects[1], FONTS[1].objects[2], (KNOCKOUT, Some(TWO_SQUARES))],
+        ..PLAIN
+    };
+    let done = upload_all(&world, &[page, letters]).await;
+    assert!(drawn(&world, "unprinted").await.get_pixel(2 * 160, 400 - 2 * 20)[1] < 100, "the stamp is there");
+    let text = done.text();
+    let line = text.lines().find(|line| line.contains("letters.pdf") && line.contains("knockout"));
+    assert!(line.is_some_and(|line| line.contains("Ghostscript would draw fonts")), "{text}");
+}
+
+/// A font that is asked for by many names is read once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_names_of_fonts_cost_no_page() {
+    let world = World::new().await;
+    let (mut fonts, mut content) = (String::new(), "BT 10 100 Td ".to_owned());
+    let mut objects = Vec::new();
+    for at in 0..60 {
+        let number = 10 + 3 * at;
+        fonts += &format!("/N{at} {number} 0 R");
+        content += &format!("/N{at} 12 Tf <65E5> Tj ");
+        for (step, (entries, _)) in FONTS[1].objects.iter().enumerate() {
+            let renumbered = entries.replace("11 0 R", &format!("{} 0 R", number + 1));
+            let renumbered = renumbered.replace("12 0 R", &format!("{} 0 R", number + 2));
+            let renamed = renumbered.replace("HeiseiKakuGo-W5", &format!("Gothic{at}"));
+            objects.push((number + step, format!("<<{renamed}>>").into_bytes()));
+        }
+    }
+    content += "ET";
+    let page =
+        format!("<</Type/Page/Parent 2 0 R/MediaBox[0 0 900 200]/Contents 4 0 R/Resources<</Font<<{fonts}>>>>>>");
+    let mut all = vec![
+        (1, b"<</Type/Catalog/Pages 2 0 R>>".to_vec()),
+        (2, b"<</Type/Pages/Kids[3 0 R]/Count 1>>".to_vec()),
+        (3, page.into_bytes()),
+        (4, format!("<</Length {}>>\nstream\n{content}\nendstream", content.len()).into_bytes()),
+    ];
+    all.extend(objects);
+    world.put("in/names.pdf", &assembled(all));
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": RESOLUTION })).await;
+    assert!(done.of_type("PdfRipError").is_empty(), "{}", done.text());
+    let dark = drawn(&world, "names").await.pixels().filter(|pixel| pixel[0] < 128).count();
+    assert!(dark > 60 * 50, "{dark}");
+}
+
 const UNITS: &[Sheet] = &[
     // Poppler and older versions of Ghostscript leave the unit out.
     Sheet {
@@ -409,12 +513,12 @@ async fn what_is_drawn_wrongly_is_said() {
         let line = text.lines().find(|line| line.contains(&format!("{name}.pdf")) && line.contains(what));
         assert!(line.is_some_and(|line| line.contains("media.poppler is \"never\"")), "{name}: {text}");
     };
-    for name in ["half", "multiplied", "twice", "turned"] {
+    for name in ["half", "multiplied", "twice", "split", "turned"] {
         said(name, "isolated");
     }
     said("knockout", "a knockout group");
     said("without-space", "a soft mask");
-    assert_eq!(done.codes().iter().filter(|code| **code == "page-note").count(), 6, "{}", done.text());
+    assert_eq!(done.codes().iter().filter(|code| **code == "page-note").count(), 7, "{}", done.text());
 }
 
 /// Every page by another program looks as those that are drawn here.
@@ -643,6 +747,16 @@ const FIELDS: &[Sheet] = &[
         )],
         ..FORM_PAGE
     },
+    // Reset: what it showed before is gone.
+    Sheet {
+        name: "reset",
+        annotations: field!("/FT/Tx/T(a)/AP<</N 10 0 R>>"),
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[0 0 160 40]/Resources<</Font<</F 5 0 R>>>>",
+            Some("BT /F 18 Tf 4 10 Td (Old) Tj ET"),
+        )],
+        ..FORM_PAGE
+    },
     Sheet {
         name: "free",
         annotations: "<</Type/Annot/Subtype/FreeText/Rect[20 80 180 120]/Contents(Remark)/DA(/Helv 18 Tf 1 0 0 rg)/F 4>>",
@@ -695,7 +809,14 @@ async fn fields_show_their_values() {
         let all = (0..400).flat_map(|y| (0..400).map(move |x| (x, y))).filter(|(x, y)| ink(*x, *y));
         let (inside, outside): (Vec<_>, Vec<_>) =
             all.partition(|(x, y)| (36..=364).contains(x) && (156..=244).contains(y));
-        assert!(inside.len() > 100 && outside.is_empty(), "{}: {} {}", sheet.name, inside.len(), outside.len());
+        let has_ink = inside.len() > 100;
+        assert!(
+            has_ink == (sheet.name != "reset") && outside.is_empty(),
+            "{}: {} {}",
+            sheet.name,
+            inside.len(),
+            outside.len()
+        );
     }
 }
 

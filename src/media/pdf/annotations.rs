@@ -129,6 +129,8 @@ impl<'a> Plan<'a> {
 
     fn add(&mut self, annotation: Dict<'a>, reference: Option<ObjRef>, form: &Form<'a>) {
         let is_stale = form.needs_appearances() && appearance::is_variable(&annotation);
+        // Also where nothing is drawn in its place.
+        self.differs |= is_stale;
         let is_turned = flag(&annotation, flags::NO_ROTATE) && self.turn != 0.0;
         if appearance::has_one(&annotation) && !is_stale {
             let stream = appearance_of(&annotation);
@@ -147,6 +149,10 @@ impl<'a> Plan<'a> {
             let kind = annotation.get::<Name<'_>>(keys::SUBTYPE).map(|name| name.as_str().to_owned());
             *self.left_out.entry(kind.unwrap_or_default()).or_default() += 1;
         }
+    }
+
+    pub fn has_made(&self) -> bool {
+        self.shown.iter().any(|shown| matches!(shown, Shown::Made(_)))
     }
 
     /// What is not drawn, in words.
@@ -295,19 +301,25 @@ impl HiddenGroups {
         self.listed.contains(&id(group)) != self.others
     }
 
-    /// Whether the group that an annotation belongs to is off, or all groups of a membership are: by its policy any is enough, unless
-    /// it says otherwise, which is not followed (8.11.2.2).
+    /// Whether the group that an annotation belongs to is off, or the policy of a membership hides it (8.11.2.2). Visibility
+    /// expressions are not followed.
     fn hide(&self, annotation: &Dict<'_>) -> bool {
         let (reference, content) = (annotation.get_ref(keys::OC), annotation.get::<Dict<'_>>(keys::OC));
         let membership = content.filter(|content| content.contains_key("OCGs"));
         let Some(membership) = membership else { return reference.is_some_and(|group| self.is_off(group)) };
-        match membership.get::<Array<'_>>("OCGs") {
-            Some(groups) => {
-                let mut groups = groups.raw_iter().filter_map(|entry| entry.as_obj_ref()).peekable();
-                groups.peek().is_some() && groups.all(|group| self.is_off(group))
+        let groups: Vec<ObjRef> = match membership.get::<Array<'_>>("OCGs") {
+            Some(groups) => groups.raw_iter().filter_map(|entry| entry.as_obj_ref()).collect(),
+            None => membership.get_ref("OCGs").into_iter().collect(),
+        };
+        let (mut groups, is_off) = (groups.into_iter().peekable(), |group| self.is_off(group));
+        let policy = membership.get::<Name<'_>>(keys::P);
+        groups.peek().is_some()
+            && match policy.as_ref().map_or("AnyOn", |policy| policy.as_str()) {
+                "AllOn" => groups.any(is_off),
+                "AnyOff" => !groups.any(is_off),
+                "AllOff" => !groups.all(is_off),
+                _ => groups.all(is_off),
             }
-            None => membership.get_ref("OCGs").is_some_and(|group| self.is_off(group)),
-        }
     }
 }
 

@@ -28,7 +28,7 @@ use super::fonts::{self, NotEmbedded, StandIns};
 use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
-use super::{By, Drawing, Fonts, Need, Others, PageColor, PageFacts, Size, links, photographs, raster, words};
+use super::{By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Wanted, links, photographs, raster, words};
 
 const POINTS_PER_INCH: f64 = 72.0;
 
@@ -38,8 +38,7 @@ pub enum Page {
     Unusable(String),
     /// Another program is to draw it, from this document.
     Elsewhere {
-        needs: Vec<Need>,
-        size: Size,
+        wanted: Wanted,
         document: Vec<u8>,
     },
     Io(io::Error),
@@ -92,14 +91,22 @@ impl<'a> Pen<'a> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { file, needs, notes } = prepare(self.pdf, page, self.drawing, self.limits);
-        let notes = self.or_elsewhere(page, by, &sheet, needs, notes, file.as_deref())?;
+        let Prepared { file, needs, mut notes, has_made } = prepare(self.pdf, page, self.drawing, self.limits);
+        let has_plain_fonts = !has_made && !fonts::not_embedded(page).may_lack;
+        let wanted = Wanted { needs: needs.into_iter().collect(), size: sheet.size(page), has_plain_fonts };
+        notes.extend(self.or_elsewhere(by, wanted, file.as_deref())?);
         let (links, left_out) = match self.drawing.links {
             true => links::read(&self.places, page, &sheet),
             false => Default::default(),
         };
+        let has_file = file.is_some();
         let prepared =
             file.and_then(|file| Pdf::new(file).ok()).filter(|pdf| pdf.pages().len() == self.pdf.pages().len());
+        if has_file && prepared.is_none() {
+            notes.push(
+                "its annotations and groups are drawn as they are: the changed document cannot be read".to_owned(),
+            );
+        }
         let facts = match &prepared {
             Some(pdf) => {
                 let (cache, reading) = (RenderCache::new(), InterpreterCache::new());
@@ -120,33 +127,24 @@ impl<'a> Pen<'a> {
     }
 
     /// Whether the page is drawn here; if another program is to draw it that is no fault. Says what is drawn wrongly here.
-    fn or_elsewhere(
-        &self,
-        page: &PdfPage<'_>,
-        by: &By,
-        sheet: &Sheet,
-        needs: BTreeSet<Need>,
-        mut notes: Vec<String>,
-        document: Option<&[u8]>,
-    ) -> Result<Vec<String>, Page> {
+    fn or_elsewhere(&self, by: &By, wanted: Wanted, document: Option<&[u8]>) -> Result<Vec<String>, Page> {
+        let needs = &wanted.needs;
         let is_wanted = !needs.is_empty() || self.drawing.others == Others::Always;
         let why = match (by, document) {
-            (By::Raster(_), _) => return Ok(notes),
+            (By::Raster(_), _) => return Ok(Vec::new()),
             (By::Us(Some(why)), _) => why.clone(),
-            _ if !is_wanted => return Ok(notes),
+            _ if !is_wanted => return Ok(Vec::new()),
             (By::Us(None), _) if self.drawing.others == Others::Never => "media.poppler is \"never\"".to_owned(),
             (By::Us(None), _) if self.drawing.alpha => "other programs draw no transparent pages".to_owned(),
             (By::Us(None), None) => "the document cannot be changed for another program".to_owned(),
             (By::Us(None), Some(document)) => {
-                let needs = needs.into_iter().collect();
-                return Err(Page::Elsewhere { needs, size: sheet.size(page), document: document.to_vec() });
+                return Err(Page::Elsewhere { wanted, document: document.to_vec() });
             }
         };
-        notes.extend(needs.iter().map(|need| format!("{}: {why}", need.drawn_here())));
-        if needs.is_empty() && is_wanted {
-            notes.push(format!("it is drawn without pdftoppm: {why}"));
+        if needs.is_empty() {
+            return Ok(vec![format!("it is drawn without pdftoppm: {why}")]);
         }
-        Ok(notes)
+        Ok(needs.iter().map(|need| format!("{}: {why}", need.drawn_here())).collect())
     }
 
     fn draw_on<'p>(
@@ -184,11 +182,16 @@ impl<'a> Pen<'a> {
         let is_read = self.drawing.words || may_lack;
         let read = if is_read { words::read(page, sheet, reading, &self.settings) } else { Read::default() };
         let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-        if read.missing > 0 && may_lack {
+        let is_ours = matches!(by, By::Us(_));
+        if read.missing > 0 && may_lack && is_ours {
             let letters = if read.missing == 1 { "1 letter is" } else { &format!("{} letters are", read.missing) };
             notes.push(format!("{letters} left out: no font that was found has them"));
         }
-        let stand_ins = if not_embedded.is_empty() { BTreeSet::new() } else { self.fonts.taken() };
+        let stand_ins = match (not_embedded.is_empty(), is_ours) {
+            (true, _) => BTreeSet::new(),
+            (false, true) => self.fonts.taken(),
+            (false, false) => ["what another program has found".to_owned()].into(),
+        };
         Ok(PageFacts {
             width: sheet.width.into(),
             height: sheet.height.into(),

@@ -3,7 +3,7 @@
 //! | program | draws right |
 //! |---|---|
 //! | pdftoppm (poppler-utils) | groups that are not isolated, soft masks |
-//! | gs (ghostscript) | these, and knockout groups |
+//! | gs (ghostscript) | these, and knockout groups; not letters of East Asia whose font is not embedded, nor others that few fonts have |
 //!
 //! A program gets a copy of the document in which nothing is left to it to decide: with the annotations that are to be drawn, and
 //! without what only some heed (/UserUnit, the Invisible flag).
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use super::super::child::{ChildError, Folder, Launcher, Limits, Tool, find_in_path};
 use super::super::decode::Cancel;
 use super::{
-    By, Drawing, DrawnPage, Need, PROGRAM, PageLimits, Said, Size, Task, collect, is_its_own_fault, page_orders, start,
+    By, Drawing, DrawnPage, Need, PROGRAM, PageLimits, Said, Size, Task, Wanted, collect, is_its_own_fault,
+    page_orders, start,
 };
 
 /// A page to be drawn.
@@ -25,21 +26,21 @@ pub struct Job<'j> {
     /// What programs are given.
     pub document: PathBuf,
     pub page: u32,
+    pub wanted: Wanted,
 }
 
-/// Draws a page, which has these needs. What is drawn lies in the folder that it leaves behind.
+/// Draws a page. What is drawn lies in the folder that it leaves behind.
 pub fn draw(
     job: &Job<'_>,
-    needs: &[Need],
-    size: Size,
     drawing: &Drawing,
     limits: &PageLimits,
     cancel: Cancel<'_>,
     there: &mut Option<Folder>,
 ) -> Result<Result<DrawnPage, String>, ChildError> {
     let folder = there.insert(job.launcher.folder()?);
-    let by = match raster(job, needs, size, limits, cancel, folder) {
-        Ok(raster) => By::Raster(raster),
+    let by = match raster(job, limits, cancel, folder) {
+        Ok(Some(raster)) => By::Raster(raster),
+        Ok(None) => By::Us(Some("Ghostscript would draw fonts that are not embedded in its own way".to_owned())),
         Err(error) if is_its_own_fault(&error) || matches!(error, ChildError::Missing { .. }) => {
             By::Us(Some(error.to_string()))
         }
@@ -60,15 +61,13 @@ pub fn draw(
     }
 }
 
-/// Has a program draw the page into a file.
+/// Has a program draw the page into a file. None where none draws it right.
 fn raster(
     job: &Job<'_>,
-    needs: &[Need],
-    size: Size,
     limits: &PageLimits,
     cancel: Cancel<'_>,
     folder: &Folder,
-) -> Result<PathBuf, ChildError> {
+) -> Result<Option<PathBuf>, ChildError> {
     let document = folder.path().join("page.pdf");
     fs::rename(&job.document, &document).map_err(ChildError::doing("take the document of a page"))?;
     let limits = Limits {
@@ -78,20 +77,22 @@ fn raster(
         file: 4 << 30,
         output: 1 << 20,
     };
-    let tool = if needs.contains(&Need::Knockout) || find_in_path("pdftoppm").is_none() && find_in_path("gs").is_some()
-    {
-        ghostscript(job.page, size, limits)
-    } else {
-        poppler(job.page, size, limits)
+    let Wanted { needs, size, has_plain_fonts } = &job.wanted;
+    let is_there = |tool| find_in_path(tool).is_some();
+    let tool = match needs.contains(&Need::Knockout) {
+        true if !has_plain_fonts => return Ok(None),
+        true => ghostscript(job.page, *size, limits),
+        false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => ghostscript(job.page, *size, limits),
+        false => poppler(job.page, *size, limits),
     };
     job.launcher.run(tool, folder, cancel)?;
-    Ok(folder.path().join("page.ppm"))
+    Ok(Some(folder.path().join("page.ppm")))
 }
 
 fn poppler(page: u32, Size { width, height, .. }: Size, limits: Limits) -> Tool {
     let [page, width, height] = [page, width.into(), height.into()].map(|number| number.to_string());
     Tool::installed("pdftoppm", "poppler-utils", limits)
-        .arguments(["-q", "-singlefile", "-cropbox", "-f", &page, "-l", &page])
+        .arguments(["-singlefile", "-cropbox", "-f", &page, "-l", &page])
         .arguments(["-scale-to-x", &width, "-scale-to-y", &height, "page.pdf", "page"])
 }
 
@@ -100,6 +101,8 @@ fn ghostscript(page: u32, Size { width, height, resolution }: Size, limits: Limi
     Tool::installed("gs", "ghostscript", limits)
         .arguments(["-dSAFER", "-dBATCH", "-dNOPAUSE", "-dQUIET", "-sDEVICE=ppmraw", "-dUseCropBox", "-dFIXEDMEDIA"])
         .arguments(["-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"])
+        // What is only for screens was left out already where a page is to be as it is printed.
+        .argument("-dPrinted=false")
         .arguments([format!("-dFirstPage={page}"), format!("-dLastPage={page}")])
         .arguments([format!("-g{width}x{height}"), format!("-r{across:.6}x{down:.6}")])
         .arguments(["-sOutputFile=page.ppm", "-f", "page.pdf"])

@@ -8,9 +8,9 @@
 //! | a font of one of the four collections of characters of East Asia | that of its name, or else one of the script |
 //! | Symbol, Zapf Dingbats | what is built in: their codes are their own |
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hayro::hayro_interpret::FontResolverFn;
@@ -79,6 +79,9 @@ pub struct StandIns {
     files: OnceLock<Vec<PathBuf>>,
     /// All of them, read when they are needed.
     installed: OnceLock<Database>,
+    /// What was found for families of a weight and a style, and the files that were read: documents name the same font in many ways.
+    found: Mutex<HashMap<(&'static [&'static str], u16, Style), Option<FaceInfo>>>,
+    read: Mutex<HashMap<PathBuf, FontData>>,
     taken: Mutex<BTreeSet<String>>,
 }
 
@@ -147,7 +150,13 @@ impl StandIns {
 
     /// The first of these families that is there. Machines have thousands of fonts, of which each has to be opened to know what it is
     /// called; so those are tried before all others whose files are called as the families are.
-    fn by_families(&self, families: &[&str], look: &Look) -> Option<FaceInfo> {
+    fn by_families(&self, families: &'static [&'static str], look: &Look) -> Option<FaceInfo> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (families, look.weight.0, look.style);
+        found.entry(key).or_insert_with(|| self.looked_for(families, look)).clone()
+    }
+
+    fn looked_for(&self, families: &[&str], look: &Look) -> Option<FaceInfo> {
         let names: Vec<String> = families.iter().map(|family| squeezed(family)).collect();
         let mut likely = Database::new();
         for file in self.files.get_or_init(font_files) {
@@ -160,13 +169,21 @@ impl StandIns {
         best(&likely, families, look).or_else(|| best(self.installed(), families, look))
     }
 
+    fn read(&self, path: &Path) -> Option<FontData> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.get(path) {
+            return Some(known.clone());
+        }
+        let is_small = fs::metadata(path).is_ok_and(|facts| facts.len() <= LARGEST);
+        let data: FontData = Arc::new(fs::read(path).ok().filter(|_| is_small)?); // bounded: by LARGEST
+        read.insert(path.to_owned(), data.clone());
+        Some(data)
+    }
+
     fn take(&self, face: &FaceInfo) -> Option<(FontData, u32)> {
         let data: FontData = match &face.source {
             Source::Binary(data) => data.clone(),
-            Source::File(path) | Source::SharedFile(path, _) => {
-                let is_small = fs::metadata(path).is_ok_and(|facts| facts.len() <= LARGEST);
-                Arc::new(fs::read(path).ok().filter(|_| is_small)?) // bounded: by LARGEST
-            }
+            Source::File(path) | Source::SharedFile(path, _) => self.read(path)?,
         };
         let family = face.families.first().map_or_else(|| face.post_script_name.clone(), |(name, _)| name.clone());
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(family);
@@ -238,6 +255,14 @@ pub fn not_embedded(page: &Page<'_>) -> NotEmbedded {
     let (mut found, mut looks) = (NotEmbedded::default(), MOST_LOOKED_AT);
     let Resources { fonts, x_objects, .. } = page.resources();
     collect(fonts, x_objects, &mut found, &mut looks, DEEPEST);
+    let annotations = page.raw().get::<Array<'_>>("Annots");
+    for annotation in annotations.iter().flat_map(|list| list.iter::<Dict<'_>>()).take(MOST_LOOKED_AT as usize) {
+        let appearance =
+            || annotation.get::<Dict<'_>>("AP")?.get::<Stream<'_>>("N")?.dict().get::<Dict<'_>>("Resources");
+        if let Some(resources) = appearance().map(Resources::new) {
+            collect(&resources.fonts, &resources.x_objects, &mut found, &mut looks, DEEPEST);
+        }
+    }
     found
 }
 

@@ -103,15 +103,16 @@ impl Group {
 /// What of the graphics state matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
-    /// Both constant alphas are 1.
-    is_opaque: bool,
+    /// Their constant alphas are 1: what is filled, and what is stroked.
+    fills_opaquely: bool,
+    strokes_opaquely: bool,
     is_normal: bool,
     is_masked: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { is_opaque: true, is_normal: true, is_masked: false }
+        Self { fills_opaquely: true, strokes_opaquely: true, is_normal: true, is_masked: false }
     }
 }
 
@@ -247,10 +248,9 @@ impl Walk {
 
     /// The state after an operator `gs` (ISO 32000-2, table 57).
     fn changed(&mut self, mut state: State, dict: &Dict<'_>) -> State {
-        let alphas = [dict.get::<f32>("ca"), dict.get::<f32>("CA")];
-        if alphas.iter().any(Option::is_some) {
-            state.is_opaque = alphas.into_iter().flatten().all(|alpha| alpha >= 1.0);
-        }
+        let is_one = |key: &str| dict.get::<f32>(key).map(|alpha| alpha >= 1.0);
+        state.fills_opaquely = is_one("ca").unwrap_or(state.fills_opaquely);
+        state.strokes_opaquely = is_one("CA").unwrap_or(state.strokes_opaquely);
         // Of several modes the first that is known counts; the names that are none of the sixteen are Normal.
         let mode = dict.get::<Name<'_>>("BM").or_else(|| dict.get::<Array<'_>>("BM")?.iter::<Name<'_>>().next());
         if let Some(mode) = mode {

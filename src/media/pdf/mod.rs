@@ -117,6 +117,15 @@ struct Size {
     resolution: (f64, f64),
 }
 
+/// What another program is to draw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Wanted {
+    needs: Vec<Need>,
+    size: Size,
+    /// Its fonts are embedded, or have no letters but those that every program has.
+    has_plain_fonts: bool,
+}
+
 /// Who draws a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum By {
@@ -304,7 +313,7 @@ enum Said {
     /// The page's files are there.
     Drawn(u32),
     /// The document is there for another program to draw it.
-    Elsewhere(u32, Vec<Need>, Size),
+    Elsewhere(u32, Wanted),
     Failed(u32, String),
 }
 
@@ -445,10 +454,15 @@ fn draw_some<E: From<ChildError>>(
         let mut there = None;
         let (page, outcome) = match said {
             Said::Drawn(page) => (page, Ok(collect(&folder, page))),
-            Said::Elsewhere(page, needs, size) if page == next && taken.is_ok() => {
-                let job =
-                    elsewhere::Job { launcher, path, document: PageFiles::of(folder.path(), page).document, page };
-                (page, elsewhere::draw(&job, &needs, size, drawing, limits, cancel, &mut there))
+            Said::Elsewhere(page, wanted) if page == next && taken.is_ok() => {
+                let job = elsewhere::Job {
+                    launcher,
+                    path,
+                    document: PageFiles::of(folder.path(), page).document,
+                    page,
+                    wanted,
+                };
+                (page, elsewhere::draw(&job, drawing, limits, cancel, &mut there))
             }
             Said::Failed(page, why) => (page, Ok(Err(why))),
             Said::Unreadable(why) => (next, Ok(Err(why.to_string()))),

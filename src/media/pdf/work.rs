@@ -123,9 +123,9 @@ fn draw(pdf: &Pdf, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
                 out.flush()?;
                 say(&Said::Drawn(number))?;
             }
-            Ok(Err(Page::Elsewhere { needs, size, document })) => {
+            Ok(Err(Page::Elsewhere { wanted, document })) => {
                 fs::write(&files.document, document)?;
-                say(&Said::Elsewhere(number, needs, size))?;
+                say(&Said::Elsewhere(number, wanted))?;
             }
             Ok(Err(Page::Unusable(why))) => say(&Said::Failed(number, why))?,
             Ok(Err(Page::Io(error))) => return Err(error),

@@ -174,5 +174,7 @@ fn points_of(annotation: &Dict<'_>, key: &str) -> Vec<Point> {
 
 /// Whether an annotation that has no appearance would show something, and is not drawn.
 pub fn is_missed(annotation: &Dict<'_>) -> bool {
-    kind(annotation) == Kind::NotDrawn
+    // A button may have nothing but an icon.
+    let has_icon = || annotation.get::<Dict<'_>>("MK").is_some_and(|looks| looks.contains_key("I"));
+    kind(annotation) == Kind::NotDrawn || has_icon()
 }
