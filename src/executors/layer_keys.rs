@@ -30,12 +30,13 @@ pub fn keys(layers: &[Shown], known: &[KnownLayer]) -> Vec<String> {
     let has_ids = ids.len() == layers.len();
     let mut finding = Finding { layers, free: known.iter().collect(), found: vec![None; layers.len()] };
     if has_ids {
-        finding.take(|layer, known| known.facts.as_ref().is_some_and(|facts| facts.id == layer.id));
-        finding.take(|layer, known| known.key == of_number(layer.id));
-        // What has another number may be a copy, but not of which of two.
+        finding.take_unique(|layer, known| known.facts.as_ref().is_some_and(|facts| facts.id == layer.id));
+        finding.take(|layer, known| known.facts.is_none() && known.key == of_number(layer.id));
+        // What has another number may be a copy, but not of which of two; nor has it one if the last file had none.
         finding.take_unique(|layer, known| {
             is_by_number(&known.key) && known.facts.as_ref().is_some_and(|facts| is_same_layer(facts, &layer.facts))
         });
+        finding.take(|layer, known| known.key == of_number(layer.id));
         finding.free.retain(|known| !is_by_number(&known.key));
     }
     finding.take(|layer, known| known.facts.as_ref().is_some_and(|facts| is_same_layer(facts, &layer.facts)));
@@ -210,6 +211,16 @@ mod tests {
         let both = file(&[("a", 0, Some(8)), ("b", 5, Some(3)), ("a copy", 0, Some(7))]);
         assert_eq!(keys(&both, &known), ["layer:7", "layer:3", "layer:7.2"]);
         assert_eq!(keys(&both, &after(&both, &known)), ["layer:7", "layer:3", "layer:7.2"]);
+        // Numbers that a program has left out, or given anew, say less than names and places.
+        let bare = after(
+            &file(&[("a", 0, None), ("b", 5, None)]),
+            &after(&file(&[("a", 0, Some(7)), ("b", 5, Some(3))]), &[]),
+        );
+        assert_eq!(keys(&file(&[("a", 0, Some(3)), ("b", 5, Some(7))]), &bare), ["layer:7", "layer:3"]);
+        let bare = after(&file(&[("a", 0, None), ("b", 5, None), ("a copy", 0, None)]), &after(&both, &known));
+        assert_eq!(keys(&both, &bare), ["layer:7", "layer:3", "layer:7.2"]);
+        let same = after(&file(&[("a", 0, Some(7)), ("b", 5, Some(7))]), &[]);
+        assert_eq!(keys(&file(&[("a", 0, Some(8)), ("b", 5, Some(7))]), &same), ["layer:#1", "layer:#2"]);
         // Of two that are alike nobody knows which is there under a new number.
         let twins = after(&file(&[("a", 0, Some(7)), ("a", 0, Some(8))]), &[]);
         assert_eq!(keys(&file(&[("a", 0, Some(9))]), &twins), ["layer:9"]);

@@ -136,6 +136,8 @@ const ISOLATED: &str = "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/T
      /Resources<</ExtGState<</M<</BM/Multiply>>>>>>";
 const KNOCKOUT: &str = "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/Transparency/I true/K true>>\
      /Resources<</ExtGState<</H<</ca 0.5>>>>>>";
+const OPEN_KNOCKOUT: &str = "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Group<</S/Transparency/K true>>\
+     /Resources<</ExtGState<</H<</ca 0.5>>>>>>";
 const BAR: &str = "/M gs 1 1 0 rg 10 80 180 40 re f";
 const TWO_SQUARES: &str = "/H gs 1 0 0 rg 20 20 100 100 re f 0 0 1 rg 80 80 100 100 re f";
 
@@ -212,6 +214,15 @@ const GROUPS: &[Sheet] = &[
         by: &[Ghostscript],
         ..PLAIN
     },
+    // Not isolated, and smoothed edges would show.
+    Sheet {
+        name: "open-knockout",
+        content: "0.8 g 0 0 200 200 re f /X Do",
+        resources: X,
+        objects: &[(OPEN_KNOCKOUT, Some(TWO_SQUARES))],
+        by: &[],
+        ..PLAIN
+    },
     Sheet {
         name: "opaque-knockout",
         content: "0.8 g 0 0 200 200 re f /X Do",
@@ -244,6 +255,11 @@ const GROUPS: &[Sheet] = &[
 async fn groups_show_what_lies_behind_them() {
     assert!(X.contains(STATES));
     are_drawn_right(GROUPS).await;
+    let world = World::new().await;
+    upload_all(&world, &GROUPS.iter().copied().filter(|sheet| sheet.name == "open-knockout").collect::<Vec<_>>()).await;
+    // Half blue on gray, and nothing of the red that it lies upon.
+    let [red, green, blue] = drawn(&world, "open-knockout").await.get_pixel(2 * 100, 2 * 100).0;
+    assert!(red.abs_diff(102) < 6 && green.abs_diff(102) < 6 && blue > 220, "{red} {green} {blue}");
 }
 
 const SHADE: &str = "20 20 160 160 re W n /A sh";
@@ -392,6 +408,22 @@ async fn optional_annotations_are_shown_by_their_policy() {
     }
 }
 
+/// A font of letters that is not embedded.
+const JAPANESE: &[(&str, Option<&str>)] = &[
+    ("/Type/Font/Subtype/Type0/BaseFont/HeiseiKakuGo-W5/Encoding/UniJIS-UCS2-H/DescendantFonts[11 0 R]", None),
+    (
+        "/Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiKakuGo-W5/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>\
+                 /FontDescriptor 12 0 R",
+        None,
+    ),
+    (
+        "/Type/FontDescriptor/FontName/HeiseiKakuGo-W5/Flags 4/FontBBox[0 -120 1000 880]/ItalicAngle 0/Ascent 880/Descent -120/CapHeight 700/StemV 80",
+        None,
+    ),
+];
+
+const LETTERS: &[(&str, Option<&str>)] = &[JAPANESE[0], JAPANESE[1], JAPANESE[2], (KNOCKOUT, Some(TWO_SQUARES))];
+
 /// What another program draws shows the same annotations, and no letters that it would take from other fonts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_drawn_elsewhere_are_the_same_but_for_what_they_need() {
@@ -408,7 +440,7 @@ async fn pages_drawn_elsewhere_are_the_same_but_for_what_they_need() {
         name: "letters",
         content: "/X Do BT /P 40 Tf 10 150 Td <65E5672C8A9E> Tj ET",
         resources: "/XObject<</X 13 0 R>>",
-        objects: &[FONTS[1].objects[0], FONTS[1].objects[1], FONTS[1].objects[2], (KNOCKOUT, Some(TWO_SQUARES))],
+        objects: LETTERS,
         ..PLAIN
     };
     let done = upload_all(&world, &[page, letters]).await;
@@ -518,7 +550,7 @@ async fn what_is_drawn_wrongly_is_said() {
     }
     said("knockout", "a knockout group");
     said("without-space", "a soft mask");
-    assert_eq!(done.codes().iter().filter(|code| **code == "page-note").count(), 7, "{}", done.text());
+    assert_eq!(done.codes().iter().filter(|code| **code == "page-note").count(), 8, "{}", done.text());
 }
 
 /// Every page by another program looks as those that are drawn here.
@@ -578,23 +610,7 @@ const FONTS: &[Sheet] = &[
         )],
         ..PLAIN
     },
-    Sheet {
-        name: "japanese",
-        content: "BT /P 40 Tf 10 90 Td <65E5672C8A9E> Tj ET",
-        objects: &[
-            ("/Type/Font/Subtype/Type0/BaseFont/HeiseiKakuGo-W5/Encoding/UniJIS-UCS2-H/DescendantFonts[11 0 R]", None),
-            (
-                "/Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiKakuGo-W5/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>\
-                 /FontDescriptor 12 0 R",
-                None,
-            ),
-            (
-                "/Type/FontDescriptor/FontName/HeiseiKakuGo-W5/Flags 4/FontBBox[0 -120 1000 880]/ItalicAngle 0/Ascent 880/Descent -120/CapHeight 700/StemV 80",
-                None,
-            ),
-        ],
-        ..PLAIN
-    },
+    Sheet { name: "japanese", content: "BT /P 40 Tf 10 90 Td <65E5672C8A9E> Tj ET", objects: JAPANESE, ..PLAIN },
     // By the numbers of its collection, which say what letters they are.
     Sheet {
         name: "identity",
@@ -829,12 +845,14 @@ async fn contents_that_break_off_are_said() {
     std::io::Write::write_all(&mut encoder, lines.collect::<String>().as_bytes()).unwrap();
     let whole = encoder.finish().unwrap();
     let without_checksum = &whole[..whole.len() - 4];
-    let cases: [(&str, &str, &[u8]); 5] = [
+    let cases: [(&str, &str, &[u8]); 7] = [
         ("sound", "4 0 R", &whole),
         ("unchecked", "[4 0 R]", without_checksum),
         ("half", "4 0 R", &whole[..whole.len() / 2]),
         ("noise", "4 0 R", b"no stream at all"),
         ("gone", "[4 0 R 9 0 R]", &whole),
+        ("empty", "4 0 R", b"\n"),
+        ("two", "[4 0 R 5 0 R]", &whole),
     ];
     for (name, contents, data) in cases {
         let page = format!("<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents {contents}/Resources<<>>>>");
@@ -844,6 +862,7 @@ async fn contents_that_break_off_are_said() {
             (2, b"<</Type/Pages/Kids[3 0 R]/Count 1>>".to_vec()),
             (3, page.into_bytes()),
             (4, [stream.as_bytes(), data, b"\nendstream"].concat()),
+            (5, b"<</Filter/FlateDecode/Length 9>>\nstream\nno stream\nendstream".to_vec()),
         ]);
         world.put(&format!("in/{name}.pdf"), &file);
     }
@@ -854,7 +873,9 @@ async fn contents_that_break_off_are_said() {
         ("unchecked", None),
         ("half", Some("cannot be read as a whole, and is drawn as far")),
         ("noise", Some("cannot be read as a whole, and is drawn as far")),
-        ("gone", Some("1 of 2 pieces")),
+        ("gone", None),
+        ("empty", None),
+        ("two", Some("1 of 2 pieces")),
     ] {
         let line = text.lines().find(|line| line.contains(&format!("{name}.pdf:")));
         assert_eq!(line.is_some(), wanted.is_some(), "{name}: {text}");

@@ -254,9 +254,8 @@ async fn deleted_at_many_moments(
             if world.store.asset_named(world.company, name).await.unwrap().is_some() {
                 let made = parts(&world).await;
                 withdraw(&world, name, way).await;
-                // Of what is removed nothing is a part.
-                *there.borrow_mut() =
-                    Some(if way == Way::Removed { (parts(&world).await, made) } else { (made.clone(), made) });
+                // Until then more may have been made; and of what is removed nothing is a part.
+                *there.borrow_mut() = Some((parts(&world).await, made));
             }
         };
         let (done, was_broken_off) = world.run_broken_off(UPLOAD, order, waits, meanwhile).await;

@@ -13,6 +13,7 @@ use hayro::hayro_syntax::object::dict::keys;
 use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, ObjRef, Object, Rect as PdfRect, Stream};
 use hayro::hayro_syntax::page::{Page, Rotation};
 use hayro::kurbo::{Affine, Rect, Shape};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::appearance::{self, Appearance, Form};
@@ -151,8 +152,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    pub fn has_made(&self) -> bool {
-        self.shown.iter().any(|shown| matches!(shown, Shown::Made(_)))
+    /// Whether appearances were made that have letters beyond those that every font has.
+    pub fn has_made_letters(&self) -> bool {
+        let has_letters = |made: &Appearance| {
+            [&b"/Differences"[..], b"/Type0"].iter().any(|sign| memmem::find(&made.resources, sign).is_some())
+        };
+        self.shown.iter().any(|shown| matches!(shown, Shown::Made(made) if has_letters(made)))
     }
 
     /// What is not drawn, in words.

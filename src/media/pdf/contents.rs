@@ -6,20 +6,15 @@ use hayro::hayro_syntax::object::{Array, MaybeRef, Object, Stream};
 use hayro::hayro_syntax::page::Page;
 use hayro::hayro_syntax::{Filter, Pdf};
 
-/// What there is to say of a page whose content streams are not all there.
+/// What there is to say of a page whose content streams are not whole. A reference to no object is null, and so is nothing
+/// (ISO 32000-2, 7.3.10).
 pub fn note(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
-    let stream =
-        |entry: MaybeRef<Object<'_>>| entry.as_obj_ref().and_then(|id| pdf.xref().get::<Stream<'_>>(id.into()));
-    let is_whole: Vec<bool> = match page.raw().get::<Array<'_>>(keys::CONTENTS) {
-        Some(list) => list.raw_iter().map(|entry| stream(entry).is_some_and(|stream| is_whole(&stream))).collect(),
-        None => {
-            let only = page.raw().get::<Stream<'_>>(keys::CONTENTS);
-            // An empty page has none.
-            let is_there = page.raw().get_ref(keys::CONTENTS).is_some();
-            if is_there { vec![only.is_some_and(|stream| is_whole(&stream))] } else { Vec::new() }
-        }
+    let stream = |entry: MaybeRef<Object<'_>>| pdf.xref().get::<Stream<'_>>(entry.as_obj_ref()?.into());
+    let streams: Vec<Stream<'_>> = match page.raw().get::<Array<'_>>(keys::CONTENTS) {
+        Some(list) => list.raw_iter().filter_map(stream).collect(),
+        None => page.raw().get::<Stream<'_>>(keys::CONTENTS).into_iter().collect(),
     };
-    match (is_whole.iter().filter(|is_whole| !**is_whole).count(), is_whole.len()) {
+    match (streams.iter().filter(|stream| !is_whole(stream)).count(), streams.len()) {
         (0, _) => None,
         (1, 1) => Some("what it draws cannot be read as a whole, and is drawn as far as it can".to_owned()),
         (damaged, count) => Some(format!("{damaged} of {count} pieces of what it draws cannot be read as a whole")),
@@ -35,9 +30,13 @@ fn is_whole(stream: &Stream<'_>) -> bool {
 }
 
 /// Whether a stream ends before it says so. Some programs write a wrong checksum behind its end, and some none: only what stands in
-/// front of that is looked at (RFC 1950, RFC 1951).
+/// front of that is looked at (RFC 1950, RFC 1951). Others end with what is written so that a reader has all there is so far.
 fn breaks_off(data: &[u8]) -> bool {
     const HEADER: usize = 2;
+    const FLUSHED: &[u8] = &[0, 0, 0xff, 0xff];
+    if data.trim_ascii().is_empty() || data.trim_ascii_end().ends_with(FLUSHED) {
+        return false;
+    }
     let mut left = data.get(HEADER..).unwrap_or_default();
     let mut inflate = Decompress::new(false);
     let mut piece = [0; 1 << 14];

@@ -187,6 +187,7 @@ impl<'a> Pen<'a> {
             let letters = if read.missing == 1 { "1 letter is" } else { &format!("{} letters are", read.missing) };
             notes.push(format!("{letters} left out: no font that was found has them"));
         }
+        let not_embedded = if self.fonts.were_asked() { not_embedded } else { BTreeSet::new() };
         let stand_ins = match (not_embedded.is_empty(), is_ours) {
             (true, _) => BTreeSet::new(),
             (false, true) => self.fonts.taken(),

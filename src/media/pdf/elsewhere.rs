@@ -81,8 +81,10 @@ fn raster(
     let is_there = |tool| find_in_path(tool).is_some();
     let tool = match needs.contains(&Need::Knockout) {
         true if !has_plain_fonts => return Ok(None),
-        true => ghostscript(job.page, *size, limits),
-        false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => ghostscript(job.page, *size, limits),
+        true => ghostscript(job.page, *size, true, limits),
+        false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => {
+            ghostscript(job.page, *size, false, limits)
+        }
         false => poppler(job.page, *size, limits),
     };
     job.launcher.run(tool, folder, cancel)?;
@@ -96,11 +98,13 @@ fn poppler(page: u32, Size { width, height, .. }: Size, limits: Limits) -> Tool 
         .arguments(["-scale-to-x", &width, "-scale-to-y", &height, "page.pdf", "page"])
 }
 
-fn ghostscript(page: u32, Size { width, height, resolution }: Size, limits: Limits) -> Tool {
+/// Of edges that it smooths it makes objects of their own, which then do not knock out what is below them.
+fn ghostscript(page: u32, size: Size, is_knockout: bool, limits: Limits) -> Tool {
+    let Size { width, height, resolution } = size;
     let (across, down) = resolution;
     Tool::installed("gs", "ghostscript", limits)
         .arguments(["-dSAFER", "-dBATCH", "-dNOPAUSE", "-dQUIET", "-sDEVICE=ppmraw", "-dUseCropBox", "-dFIXEDMEDIA"])
-        .arguments(["-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"])
+        .arguments(["-dTextAlphaBits=4", if is_knockout { "-dGraphicsAlphaBits=1" } else { "-dGraphicsAlphaBits=4" }])
         // What is only for screens was left out already where a page is to be as it is printed.
         .argument("-dPrinted=false")
         .arguments([format!("-dFirstPage={page}"), format!("-dLastPage={page}")])

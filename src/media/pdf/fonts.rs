@@ -11,6 +11,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hayro::hayro_interpret::FontResolverFn;
@@ -83,6 +84,7 @@ pub struct StandIns {
     found: Mutex<HashMap<(&'static [&'static str], u16, Style), Option<FaceInfo>>>,
     read: Mutex<HashMap<PathBuf, FontData>>,
     taken: Mutex<BTreeSet<String>>,
+    was_asked: AtomicBool,
 }
 
 impl StandIns {
@@ -96,7 +98,13 @@ impl StandIns {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether any letter is drawn of a font that is not embedded: pages name fonts that they do not use.
+    pub fn were_asked(&self) -> bool {
+        self.was_asked.load(Ordering::Relaxed)
+    }
+
     fn resolve(&self, query: &FontQuery) -> Option<(FontData, u32)> {
+        self.was_asked.store(true, Ordering::Relaxed);
         match query {
             FontQuery::Standard(font) => self.standard(*font),
             FontQuery::Fallback(font) => self.other(font),
@@ -260,7 +268,10 @@ pub fn not_embedded(page: &Page<'_>) -> NotEmbedded {
         let appearance =
             || annotation.get::<Dict<'_>>("AP")?.get::<Stream<'_>>("N")?.dict().get::<Dict<'_>>("Resources");
         if let Some(resources) = appearance().map(Resources::new) {
-            collect(&resources.fonts, &resources.x_objects, &mut found, &mut looks, DEEPEST);
+            // Their names are for the document to know, and may be ours.
+            let mut of_annotation = NotEmbedded::default();
+            collect(&resources.fonts, &resources.x_objects, &mut of_annotation, &mut looks, DEEPEST);
+            found.may_lack |= of_annotation.may_lack;
         }
     }
     found

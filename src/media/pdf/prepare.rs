@@ -21,7 +21,7 @@ pub struct Prepared {
     /// What hayro draws wrongly even so.
     pub needs: BTreeSet<Need>,
     pub notes: Vec<String>,
-    /// Appearances of annotations were made, which may have letters of all scripts.
+    /// Appearances of annotations were made that have letters beyond those that every font has.
     pub has_made: bool,
 }
 
@@ -29,7 +29,7 @@ pub fn prepare(pdf: &Pdf, page: &Page<'_>, drawing: &Drawing, limits: &Limits) -
     let plan = Plan::of(pdf, page, drawing.annotations);
     let found = groups::survey(page, &plan.appearances);
     let notes = contents::note(pdf, page).into_iter().chain(plan.notes()).collect();
-    let mut prepared = Prepared { file: None, needs: found.needs, notes, has_made: plan.has_made() };
+    let mut prepared = Prepared { file: None, needs: found.needs, notes, has_made: plan.has_made_letters() };
     let is_as_it_is = !plan.differs && found.transparent.is_empty() && prepared.needs.is_empty();
     if is_as_it_is && drawing.others != Others::Always {
         return prepared;

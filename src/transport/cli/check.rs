@@ -69,12 +69,12 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     list.line("daemon", runs(&config))?;
     list.line("database", database(&config).await)?;
     list.line("blobs", blobs(config.data().join("blobs")))?;
-    list.line("ingest", folder(config.ingest_root(), Access::READ_OK, "made with the first company"))?;
-    list.line("publish", folder(config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
+    list.line("ingest", folder(config.data(), config.ingest_root(), Access::READ_OK, "made with the first company"))?;
+    list.line("publish", folder(config.data(), config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
     if let Some(verdict) = links_to_stored_files(&config).await {
         list.line("published", verdict)?;
     }
-    list.line("exports", folder(config.export_root(), Access::WRITE_OK, "made by the first export"))?;
+    list.line("exports", folder(config.data(), config.export_root(), Access::WRITE_OK, "made by the first export"))?;
     list.line("listener", listener(&config))?;
     if let Some(files) = Files::of(&config.server) {
         list.line("certificate", certificate(&files))?;
@@ -324,21 +324,14 @@ async fn links_to_stored_files(config: &Config) -> Option<Verdict> {
 /// Where stored files are: in folders of two digits each, which all are written to.
 fn blobs(path: PathBuf) -> Verdict {
     let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    let of_all = folder(path.clone(), rights, "made with the first file");
+    let of_all = folder(path.parent().unwrap_or(&path), path.clone(), rights, "made with the first file");
     if !matches!(of_all, Good(_)) {
         return of_all;
     }
     let looked = look_at_each(&[(path.clone(), rights)], |(path, rights)| closed(path, *rights)).pop();
     match looked.unwrap_or(Ok(None)) {
         Ok(None) => of_all,
-        Ok(Some(Closed { why, is_sure: true })) => Bad(
-            format!("{why}; the daemon cannot work like that"),
-            "give the daemon's user the rights, as with chown".to_owned(),
-        ),
-        Ok(Some(Closed { why, is_sure: false })) => Warning(
-            format!("{why}; if the daemon is to run as that user, it cannot work like that"),
-            "give the daemon's user the rights, as with chown, unless it runs as root".to_owned(),
-        ),
+        Ok(Some(closed)) => closed.verdict(),
         Err(error) => Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned()),
     }
 }
@@ -348,6 +341,28 @@ struct Closed {
     why: String,
     /// By whom the daemon runs is known, and not only likely.
     is_sure: bool,
+}
+
+impl Closed {
+    fn verdict(self) -> Verdict {
+        let Self { why, is_sure } = self;
+        if is_sure {
+            return Bad(
+                format!("{why}; the daemon cannot work like that"),
+                "give the daemon's user the rights, as with chown".to_owned(),
+            );
+        }
+        Warning(
+            format!("{why}; if the daemon is to run as that user, it cannot work like that"),
+            "give the daemon's user the rights, as with chown, unless it runs as root".to_owned(),
+        )
+    }
+}
+
+/// Why the daemon may not write to a folder that is there, where root asks who may.
+fn refused_to_the_daemon(data: &Path, path: &Path, rights: Access) -> Option<Closed> {
+    let user = User::of(data).filter(|_| geteuid().is_root() && rights.contains(Access::WRITE_OK))?;
+    user.refused(path, &fs::metadata(path).ok()?)
 }
 
 /// By whom the daemon runs, for root to know: it may write to all, and restores what it restores as its own.
@@ -363,7 +378,9 @@ impl User {
     fn of(data: &Path) -> Option<Self> {
         let owner = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.uid(), facts.gid()));
         let made = [daemon::database(data), daemon::lock(data)];
-        if let Some((id, group)) = DataLock::holder(data).and_then(|pid| owner(Path::new(&format!("/proc/{pid}")))) {
+        if let Some((id, group)) =
+            DataLock::holder(data).filter(|pid| holds_lock(*pid, data)).and_then(|pid| owner(&process(pid)))
+        {
             // Of its groups the one that what it makes belongs to is more than its first.
             let group =
                 made.iter().filter_map(|path| owner(path)).find(|(user, _)| *user == id).map_or(group, |(_, of)| of);
@@ -384,6 +401,18 @@ impl User {
     }
 }
 
+fn process(pid: u32) -> PathBuf {
+    format!("/proc/{pid}").into()
+}
+
+/// Whether a process has the lock's file open: in a container its number is another, and may be that of any process here.
+fn holds_lock(pid: u32, data: &Path) -> bool {
+    let file = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()));
+    let lock = file(&daemon::lock(data));
+    let open = fs::read_dir(process(pid).join("fd")).into_iter().flatten().flatten();
+    lock.is_some() && open.into_iter().any(|entry| file(&entry.path()) == lock)
+}
+
 /// Why the daemon cannot write to its data folder, to what it has there, or to one of the folders of files.
 fn closed(path: &Path, rights: Access) -> io::Result<Option<Closed>> {
     let has_digits =
@@ -400,7 +429,15 @@ fn closed(path: &Path, rights: Access) -> io::Result<Option<Closed>> {
     };
     let database = daemon::database(data);
     let beside = |ending: &str| PathBuf::from([database.as_os_str(), OsStr::new(ending)].join(OsStr::new("")));
-    let own = [data.to_owned(), database.clone(), beside("-wal"), beside("-shm"), daemon::lock(data), path.to_owned()];
+    let own = [
+        data.to_owned(),
+        database.clone(),
+        beside("-wal"),
+        beside("-shm"),
+        daemon::lock(data),
+        daemon::marks(data),
+        path.to_owned(),
+    ];
     let there = own.iter().filter_map(|path| Some((path, fs::metadata(path).ok()?)));
     if let Some(closed) = there.into_iter().find_map(|(path, facts)| refused(path, &facts)) {
         return Ok(Some(closed));
@@ -435,14 +472,14 @@ fn may_write(facts: &fs::Metadata, (user, group): (u32, u32)) -> bool {
 }
 
 /// What a folder on a disk that does not answer is said to be.
-fn folder(path: PathBuf, rights: Access, absent: &'static str) -> Verdict {
-    let place = (path.clone(), rights, absent);
-    let looked = look_at_each(&[place], |(path, rights, absent)| Ok(folder_there(path, *rights, absent)));
+fn folder(data: &Path, path: PathBuf, rights: Access, absent: &'static str) -> Verdict {
+    let place = (data.to_owned(), path.clone(), rights, absent);
+    let looked = look_at_each(&[place], |(data, path, rights, absent)| Ok(folder_there(data, path, *rights, absent)));
     let silent = |error: io::Error| Bad(format!("{} cannot be looked at: {error}", path.display()), SILENT.to_owned());
     looked.into_iter().map(|looked| looked.unwrap_or_else(silent)).next().unwrap_or_else(|| Good(String::new()))
 }
 
-fn folder_there(path: &Path, rights: Access, absent: &str) -> Verdict {
+fn folder_there(data: &Path, path: &Path, rights: Access, absent: &str) -> Verdict {
     let shown = path.display();
     match fs::metadata(path) {
         Err(error) if !is_absence(&error) => Bad(cannot_be_read(path, &error), RIGHTS.to_owned()),
@@ -454,7 +491,10 @@ fn folder_there(path: &Path, rights: Access, absent: &str) -> Verdict {
             Bad(format!("{shown} is not a folder"), "name another in the configuration".to_owned())
         }
         Ok(_) => match access(path, rights | Access::EXEC_OK) {
-            Ok(()) => Good(shown.to_string()),
+            Ok(()) => match refused_to_the_daemon(data, path, rights) {
+                Some(closed) => closed.verdict(),
+                None => Good(shown.to_string()),
+            },
             Err(error) => {
                 Bad(format!("{shown} cannot be used: {error}"), "give the daemon's user the rights".to_owned())
             }

@@ -70,8 +70,11 @@ impl Walk<'_> {
                 (PACK, Some(_), _) | (..PACK, _, _) => return Err(self.no_part(start)),
                 (PACK, None, _) => return Err(self.cut(start + 12)),
                 (_, _, _) => match number(head, 4, 2) {
-                    // Its length is not said, which none of a programme may do.
-                    Some(0) => return Ok(State::Whole),
+                    // Its length is not said, which none of a programme may do: zeros may have come in its place.
+                    Some(0) if self.zeros_from(start + 4)? >= FEW => {
+                        return Err(Stop::Found(State::Zeros { at: start + 4 }));
+                    }
+                    Some(0) => return Ok(State::NotEnded),
                     Some(length) => 6 + length,
                     None => return Err(self.cut(start + 6)),
                 },
