@@ -74,6 +74,9 @@ const KOREAN: [&[&str]; 2] = [
     &["Noto Serif CJK KR", "Source Han Serif K", "NanumMyeongjo", "UnBatang", "Baekmuk Batang"],
 ];
 
+/// Families, a weight and a style.
+type Asked = (&'static [&'static str], u16, Style);
+
 /// The fonts of the system, and which of them were taken.
 #[derive(Default)]
 pub struct StandIns {
@@ -81,7 +84,7 @@ pub struct StandIns {
     /// All of them, read when they are needed.
     installed: OnceLock<Database>,
     /// What was found for families of a weight and a style, and the files that were read: documents name the same font in many ways.
-    found: Mutex<HashMap<(&'static [&'static str], u16, Style), Option<FaceInfo>>>,
+    found: Mutex<HashMap<Asked, Option<FaceInfo>>>,
     read: Mutex<HashMap<PathBuf, FontData>>,
     taken: Mutex<BTreeSet<String>>,
     was_asked: AtomicBool,
