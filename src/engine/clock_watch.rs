@@ -67,12 +67,11 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
     });
     let is_set_back = seen.set_back.is_some();
     // It may have been set back for as long as nobody looked.
-    let since = if is_set_back { now - NET } else { now };
+    let since = now - NET;
     if is_set_back {
         tell_early(shared, now).await?;
+        forget_ahead(shared, since).await?;
     }
-    // It may also have been ahead for so short a time that nobody saw it but who decided by it.
-    forget_ahead(shared, since).await?;
     turn_back(shared, is_set_back.then_some(since)).await?;
     if before.is_none() || is_set_back {
         shorten_waits(shared, now).await?;
