@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -25,15 +26,48 @@ const EVERY: TimeDelta = TimeDelta::hours(1);
 /// Failures after which each further one waits as long as the last, at most.
 const FAILURES: i64 = 31;
 
+/// The latest instant that anything was decided by, as noted. One that is not much later is no news.
+#[derive(Debug)]
+pub(super) struct DecidedBy(AtomicI64);
+
+impl Default for DecidedBy {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl DecidedBy {
+    fn get(&self) -> Option<DateTime<Utc>> {
+        Some(self.0.load(Ordering::Relaxed))
+            .filter(|millis| *millis != i64::MIN)
+            .and_then(DateTime::from_timestamp_millis)
+    }
+
+    fn set(&self, instant: DateTime<Utc>) {
+        self.0.store(instant.timestamp_millis(), Ordering::Relaxed);
+    }
+}
+
+/// To be called before anything is decided by `now`: the watch sleeps, and would not know of a clock that is ahead for a moment.
+pub(super) async fn decide_by(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let noted = shared.decided_by.get();
+    if noted.is_some_and(|noted| (noted..noted + A_LITTLE).contains(&now)) {
+        return Ok(());
+    }
+    shared.store.decide_by(now).await?;
+    shared.decided_by.set(noted.map_or(now, |noted| noted.max(now)));
+    Ok(())
+}
+
 pub(super) async fn run(shared: Arc<Shared>) {
     let start = shared.clock.now();
-    let (mut looked_at, mut seen, mut every) = (start, start, EVERY);
+    let (mut looked_at, mut seen) = (start, start);
     loop {
         let now = shared.clock.now();
         // A jump ahead is noted at once, so that it is known from where the clock is set back.
-        let has_jumped = !(seen - A_LITTLE..seen + NET + A_LITTLE).contains(&now);
-        let before = std::mem::replace(&mut seen, now);
-        if !has_jumped && (looked_at..looked_at + every).contains(&now) {
+        let before = std::mem::replace(&mut seen, now).max(shared.decided_by.get().unwrap_or(now));
+        let has_jumped = !(before - A_LITTLE..before + NET + A_LITTLE).contains(&now);
+        if !has_jumped && (looked_at..looked_at + EVERY).contains(&now) {
             tokio::select! {
                 // Ends also when the clock is set back.
                 () = shared.clock.sleep_until(now + NET) => {}
@@ -41,10 +75,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             continue;
         }
-        (looked_at, every) = (now, EVERY);
+        looked_at = now;
         if let Err(error) = look(&shared, Some(before)).await {
-            every = NET;
             tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in a minute");
+            (looked_at, seen) = (now - EVERY, before.max(now));
+            tokio::select! {
+                () = shared.clock.sleep_until(now + NET) => {}
+                () = shared.closing.cancelled() => return,
+            }
         }
     }
 }
@@ -53,6 +91,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Result<(), StoreError> {
     let now = shared.clock.now();
     let seen = shared.store.see_clock(now, before).await?;
+    shared.decided_by.set(now);
     if let Some(before) = seen.set_back {
         tracing::warn!(%before, %now, "the clock shows less than it did: what it had done before its time is set right");
     }
@@ -73,9 +112,8 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
         forget_ahead(shared, since).await?;
     }
     turn_back(shared, is_set_back.then_some(since)).await?;
-    if before.is_none() || is_set_back {
-        shorten_waits(shared, now).await?;
-    }
+    // Each time: it may have been ahead for a moment that nobody noticed, in which something began to wait.
+    shorten_waits(shared, now).await?;
     if is_set_back {
         // Not before all of it is done: what fails, or is killed, is done again.
         shared.store.clock_is_right().await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{AFTER_ERROR, NET, Shared};
+use super::{AFTER_ERROR, NET, Shared, clock_watch};
 use crate::model::firing::{self, Fate, MOST_SINGLE, SkipReason, SlotRange};
 use crate::model::schedule::Schedule;
 use crate::model::trigger::{Misfire, Overlap};
@@ -48,6 +48,7 @@ async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
             let next = shared.store.next_fire_time().await?;
             return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
         }
+        clock_watch::decide_by(shared, now).await?;
         // Side by side, so that they share a commit; and each is tried, so that one that fails holds up no other.
         let fired = futures_util::future::join_all(due.iter().map(|job| fire(shared, job, now))).await;
         fired.into_iter().collect::<Result<(), _>>()?;

@@ -6,9 +6,10 @@ use serde_json::json;
 use super::{Bell, Store, StoreError, Transaction, rows};
 use crate::model::id::JobId;
 
-/// The keys in `system`: what the clock showed when it was last looked at, that it has been set back and what it had done is not yet set
-/// right, and up to when it is doubted since it showed what.
+/// The keys in `system`: what the clock showed when it was last looked at, the latest that anything was decided by, that it has been set
+/// back and what it had done is not yet set right, and up to when it is doubted since it showed what.
 const SEEN: &str = "clock_seen";
+const DECIDED_BY: &str = "clock_decided_by";
 const SET_BACK: &str = "clock_set_back";
 const DOUBT: &str = "clock_doubt";
 
@@ -21,6 +22,9 @@ pub const A_LITTLE: TimeDelta = TimeDelta::minutes(10);
 
 /// How long it is doubted then.
 const DOUBTED: TimeDelta = TimeDelta::days(1);
+
+/// While it is doubted, one that shows so much more than when it was last looked at has jumped again.
+const JUMP_IN_DOUBT: TimeDelta = TimeDelta::hours(3);
 
 /// Jobs that are named of those that ran before their time.
 const TOLD: i64 = 50;
@@ -76,6 +80,17 @@ pub struct Shortened {
 }
 
 impl Store {
+    /// Notes the instant by which something is about to be decided, so that it is known of a clock that was ahead for a moment only.
+    pub async fn decide_by(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let before = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
+                note_instant(tx, DECIDED_BY, before.map_or(now, |before| before.max(now))).await
+            })
+        })
+        .await
+    }
+
     /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it showed `before` may be newer than
     /// what was noted last.
     pub async fn see_clock(&self, now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
@@ -83,17 +98,18 @@ impl Store {
             Box::pin(async move {
                 let known = seen(tx).await?;
                 // What it showed after a jump, which could not be noted, is nothing to trust a jump by.
-                let doubt = known.filter(|known| now - *known > JUMP);
-                let before = known.max(before);
-                let doubt = doubt.map(|seen| Doubt { seen, until: now + DOUBTED });
-                note(tx, SEEN, &now.timestamp_millis().to_string()).await?;
+                let doubt = newly_doubted(known, doubted(tx).await?, now);
+                let decided_by = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
+                let before = known.max(before).max(decided_by);
+                note_instant(tx, SEEN, now).await?;
+                note_instant(tx, DECIDED_BY, now).await?;
                 if let Some(doubt) = &doubt {
                     let text = format!("{} {}", doubt.seen.timestamp_millis(), doubt.until.timestamp_millis());
                     note(tx, DOUBT, &text).await?;
                 }
                 let set_back = match before.filter(|before| now + A_LITTLE < *before) {
                     Some(before) => {
-                        note(tx, SET_BACK, &before.timestamp_millis().to_string()).await?;
+                        note_instant(tx, SET_BACK, before).await?;
                         Some(before)
                     }
                     None => noted(tx, SET_BACK).await?.as_deref().and_then(instant),
@@ -156,13 +172,11 @@ impl Store {
     /// Whether the clock is to be doubted: then nothing may go for being old. None also where no daemon has looked at it yet.
     pub async fn clock_doubt(&self, now: DateTime<Utc>) -> Result<Option<Doubt>, StoreError> {
         let connection = &mut *self.reader().await?;
+        let doubt = doubted(connection).await?;
         // It may have jumped a moment ago.
-        if let Some(seen) = seen(connection).await?.filter(|seen| now - *seen > JUMP) {
-            return Ok(Some(Doubt { seen, until: now + DOUBTED }));
+        if let Some(doubt) = newly_doubted(seen(connection).await?, doubt, now) {
+            return Ok(Some(doubt));
         }
-        let text = noted(connection, DOUBT).await?;
-        let instants = text.as_deref().and_then(|text| text.split_once(' '));
-        let doubt = instants.and_then(|(seen, until)| Some(Doubt { seen: instant(seen)?, until: instant(until)? }));
         // When it has been set back, the doubt was right, and is over.
         Ok(doubt.filter(|doubt| now < doubt.until && now >= doubt.until - DOUBTED))
     }
@@ -226,6 +240,27 @@ async fn noted(connection: &mut sqlx::SqliteConnection, key: &str) -> Result<Opt
 
 async fn seen(connection: &mut sqlx::SqliteConnection) -> Result<Option<DateTime<Utc>>, StoreError> {
     Ok(noted(connection, SEEN).await?.as_deref().and_then(instant))
+}
+
+async fn doubted(connection: &mut sqlx::SqliteConnection) -> Result<Option<Doubt>, StoreError> {
+    let text = noted(connection, DOUBT).await?;
+    let instants = text.as_deref().and_then(|text| text.split_once(' '));
+    Ok(instants.and_then(|(seen, until)| Some(Doubt { seen: instant(seen)?, until: instant(until)? })))
+}
+
+/// The clock showed what was `known` when it was last looked at: has it jumped since? While it is doubted, less is enough, for else
+/// a second jump would end the doubt.
+fn newly_doubted(known: Option<DateTime<Utc>>, doubt: Option<Doubt>, now: DateTime<Utc>) -> Option<Doubt> {
+    let known = known?;
+    let until = now + DOUBTED;
+    if let Some(doubt) = doubt.filter(|doubt| known < doubt.until && known >= doubt.until - DOUBTED) {
+        return (now - known > JUMP_IN_DOUBT).then_some(Doubt { seen: doubt.seen, until });
+    }
+    (now - known > JUMP).then_some(Doubt { seen: known, until })
+}
+
+async fn note_instant(tx: &mut Transaction, key: &str, instant: DateTime<Utc>) -> Result<(), StoreError> {
+    note(tx, key, &instant.timestamp_millis().to_string()).await
 }
 
 async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreError> {

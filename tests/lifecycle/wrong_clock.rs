@@ -170,6 +170,52 @@ async fn a_clock_that_was_ahead_for_a_moment_is_noticed() {
     daemon.shut_down().await;
 }
 
+/// Whoever looks at the clock may have slept meanwhile, and the daemon may be killed then: whoever decides by it has noted it.
+#[tokio::test]
+async fn a_clock_that_was_ahead_when_something_was_decided_is_noticed() {
+    let world = World::new().await;
+    let daily = world.submit(1, "daily", Plan::Cron("0 0 13 * * ?")).await.job;
+    Daemon::start(&world, policy(), Scripted::idle()).await.shut_down().await;
+    let seen = world.table("SELECT value FROM system WHERE key = 'clock_seen'").await.remove(0);
+    world.clock.set(at("2026-01-09T12:00:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(5, "slot").await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    daemon.kill().await;
+    world.sql(&format!("UPDATE system SET value = '{seen}' WHERE key = 'clock_seen'")).await;
+    world.clock.set(at("2026-01-05T08:05:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    for day in 5..=9 {
+        live_until(&world, &format!("2026-01-0{day}T12:00:00Z")).await;
+    }
+    assert_eq!(
+        world.slot_list(daily).await,
+        (5..=9).map(|day| format!("2026-01-0{day}T12:00:00Z fired")).collect::<Vec<_>>()
+    );
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// A second jump does not end the doubt.
+#[tokio::test]
+async fn a_clock_that_jumps_while_it_is_doubted_is_doubted_for_longer() {
+    let world = World::new().await;
+    let store = world.store();
+    let right = at("2026-01-05T08:00:00Z");
+    store.see_clock(right, None).await.unwrap();
+    let first = right + TimeDelta::days(100);
+    store.see_clock(first, None).await.unwrap();
+    let second = first + TimeDelta::days(10);
+    assert_eq!(store.clock_doubt(second).await.unwrap().map(|doubt| doubt.seen), Some(right));
+    assert_eq!(store.see_clock(second, None).await.unwrap().doubt.map(|doubt| doubt.seen), Some(right));
+    for hour in 1..24 {
+        let now = second + TimeDelta::hours(hour);
+        assert!(store.see_clock(now, None).await.unwrap().doubt.is_none(), "it is told once");
+        assert!(store.clock_doubt(now).await.unwrap().is_some(), "{hour} h");
+    }
+    assert_eq!(store.clock_doubt(second + TimeDelta::hours(24)).await.unwrap(), None);
+}
+
 /// What it showed is noted once an hour, and known each minute.
 #[tokio::test]
 async fn a_clock_is_set_back_from_what_it_showed_last() {
