@@ -10,6 +10,7 @@ mod cleanup;
 mod condemned;
 mod contexts;
 mod corpus;
+mod damaged_pages;
 mod drawn;
 mod edits;
 mod export;

@@ -4,7 +4,7 @@
 //! an error of that one picture.
 
 pub(in crate::media) mod bmp;
-mod codestream;
+pub(in crate::media) mod codestream;
 pub(in crate::media) mod foreign;
 mod gather;
 pub(in crate::media) mod gif;

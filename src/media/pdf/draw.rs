@@ -24,6 +24,7 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
+use super::damage::Known;
 use super::fonts::{self, NotEmbedded, StandIns};
 use super::places::Places;
 use super::prepare::{Prepared, prepare};
@@ -66,6 +67,8 @@ pub struct Pen<'a> {
     cache: RenderCache<'a>,
     /// What is read of pages besides drawing them has a cache of its own.
     reading: InterpreterCache<'a>,
+    /// What was found of damage.
+    known: Known,
     settings: InterpreterSettings,
     fonts: Arc<StandIns>,
     warnings: Arc<Mutex<Vec<String>>>,
@@ -84,15 +87,17 @@ impl<'a> Pen<'a> {
             ..InterpreterSettings::default()
         };
         let (places, cache, reading) = (Places::of(pdf), RenderCache::new(), InterpreterCache::new());
-        Self { pdf, places, cache, reading, settings, fonts, warnings, drawing, limits }
+        let known = Known::default();
+        Self { pdf, places, cache, reading, known, settings, fonts, warnings, drawing, limits }
     }
 
     pub fn draw(&self, number: u32, by: &By, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { file, needs, mut notes, has_made } = prepare(self.pdf, page, self.drawing, self.limits);
-        let has_plain_fonts = !has_made && !fonts::not_embedded(page).may_lack;
+        let Prepared { file, needs, mut notes, has_made_letters } =
+            prepare(self.pdf, page, self.drawing, &self.known, self.limits);
+        let has_plain_fonts = !has_made_letters && !fonts::not_embedded(page).may_lack;
         let wanted = Wanted { needs: needs.into_iter().collect(), size: sheet.size(page), has_plain_fonts };
         notes.extend(self.or_elsewhere(by, wanted, file.as_deref())?);
         let (links, left_out) = match self.drawing.links {

@@ -17,9 +17,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use hayro::hayro_interpret::FontResolverFn;
 use hayro::hayro_interpret::font::{FallbackFontQuery, FontData, FontQuery, StandardFont};
 use hayro::hayro_interpret::hayro_cmap::CidFamily;
-use hayro::hayro_syntax::object::{Array, Dict, Name, Stream};
+use hayro::hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro::hayro_syntax::page::{Page, Resources};
 use resvg::usvg::fontdb::{Database, FaceInfo, Family, Query, Source, Stretch, Style, Weight};
+
+use super::appearance::names;
 
 /// Larger ones are not read: those of all East Asia have up to 30 MB.
 const LARGEST: u64 = 64 << 20;
@@ -308,11 +310,21 @@ impl NotEmbedded {
         if is_drawing || descriptor.is_some_and(brings) {
             return;
         }
-        let has_own_codes = |encoding: Dict<'_>| encoding.contains_key("Differences");
+        let has_own_codes = |encoding: Dict<'_>| {
+            let codes = encoding.get::<Array<'_>>("Differences");
+            let mut names = codes.iter().flat_map(|codes| codes.iter::<Object<'_>>()).filter_map(Object::into_name);
+            !names.all(|name| is_everywhere(name.as_str()))
+        };
         self.may_lack |= inner.is_some() || font.get::<Dict<'_>>("Encoding").is_some_and(has_own_codes);
         let name = font.get::<Name<'_>>("BaseFont").map(|name| name.as_str().to_owned());
         self.names.extend(name.filter(|name| !STANDARD.contains(&name.as_str())));
     }
+}
+
+/// Whether all fonts for text have the glyph: those of the standard encodings (ISO 32000-2, D.2).
+fn is_everywhere(glyph: &str) -> bool {
+    const BEYOND_LATIN_1: &str = "ŒœŠšŸŽžŁłıƒˆ˜¯˘˙¨˚¸˝˛ˇ–—‘’‚“”„†‡•…‰‹›⁄€™−ﬁﬂ";
+    glyph == ".notdef" || names::letter(glyph).is_some_and(|letter| letter <= 'ÿ' || BEYOND_LATIN_1.contains(letter))
 }
 
 /// Where a descriptor has the file of its font.

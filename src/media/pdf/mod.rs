@@ -14,7 +14,7 @@
 mod address;
 mod annotations;
 mod appearance;
-mod contents;
+mod damage;
 mod draw;
 mod elsewhere;
 mod fonts;

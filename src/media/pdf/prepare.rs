@@ -9,9 +9,10 @@ use hayro::hayro_syntax::page::Page;
 
 use super::super::limits::Limits;
 use super::annotations::Plan;
+use super::damage::Known;
 use super::source::Source;
 use super::update::Update;
-use super::{Drawing, Need, Others, contents, groups};
+use super::{Drawing, Need, Others, damage, groups};
 
 /// A page as it is to be drawn.
 #[derive(Default)]
@@ -22,14 +23,15 @@ pub struct Prepared {
     pub needs: BTreeSet<Need>,
     pub notes: Vec<String>,
     /// Appearances of annotations were made that have letters beyond those that every font has.
-    pub has_made: bool,
+    pub has_made_letters: bool,
 }
 
-pub fn prepare(pdf: &Pdf, page: &Page<'_>, drawing: &Drawing, limits: &Limits) -> Prepared {
+pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Known, limits: &Limits) -> Prepared {
     let plan = Plan::of(pdf, page, drawing.annotations);
     let found = groups::survey(page, &plan.appearances);
-    let notes = contents::note(pdf, page).into_iter().chain(plan.notes()).collect();
-    let mut prepared = Prepared { file: None, needs: found.needs, notes, has_made: plan.has_made_letters() };
+    let mut notes = damage::notes(pdf, page, &plan.appearances, known, limits);
+    notes.extend(plan.notes());
+    let mut prepared = Prepared { file: None, needs: found.needs, notes, has_made_letters: plan.has_made_letters() };
     let is_as_it_is = !plan.differs && found.transparent.is_empty() && prepared.needs.is_empty();
     if is_as_it_is && drawing.others != Others::Always {
         return prepared;

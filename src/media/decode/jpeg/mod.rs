@@ -56,6 +56,17 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     Ok(Decoded { picture, pixels })
 }
 
+/// Whether a stream has all units of its picture, so far as that is seen without decoding it: where it cannot be gone through, that it
+/// comes to its end.
+pub(in crate::media) fn is_whole(stream: &[u8], limits: &Limits) -> bool {
+    let Ok(header) = markers::read_header(Cursor::new(stream)) else { return false };
+    let scan = usize::try_from(header.scan_start).ok().and_then(|start| stream.get(start..)).unwrap_or_default();
+    match Strips::new(&header, scan, Share::of(limits), Remarks::default()) {
+        Ok(strips) => strips.are_whole(header.height.into()),
+        Err(scan) => memchr::memmem::rfind(scan, &[0xff, markers::EOI]).is_some(),
+    }
+}
+
 fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Raster, MediaError> {
     let failed = |error| MediaError::reading(Format::Jpeg, error);
     source.file.rewind().map_err(failed)?;

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::super::super::color::Note;
 use super::super::super::error::MediaError;
@@ -89,16 +90,28 @@ enum Change {
     Recode(Mean),
 }
 
+/// Rows of units that come next.
+struct Advance {
+    rows: Range<u32>,
+    with_context: Range<u32>,
+}
+
 /// A stream of some rows.
 pub(super) struct Strip {
     pub stream: Vec<u8>,
     /// Pixel rows that it has.
     pub height: u32,
     /// Of them, those that were asked for.
-    pub wanted: std::ops::Range<u32>,
+    pub wanted: Range<u32>,
 }
 
 impl<R: Read> Strips<R> {
+    /// Whether the stream can be gone through to the end of its picture.
+    pub fn are_whole(mut self, height: u32) -> bool {
+        const ROWS: u32 = 256;
+        (0..height).step_by(ROWS as usize).all(|_| self.advance(ROWS).is_ok())
+    }
+
     /// The strips of a stream whose scan starts in `input`. Gives it back if the stream is not made so that it can be cut.
     pub fn new(header: &Header, input: R, share: Share, remarks: Remarks) -> Result<Self, R> {
         let (Some(head), Some((components, grid))) = (head(header), read_plan(header)) else { return Err(input) };
@@ -121,6 +134,20 @@ impl<R: Read> Strips<R> {
 
     /// A stream of the next rows of units, of at least `wanted` pixel rows if there are so many.
     pub fn next(&mut self, wanted: u32) -> Result<Strip, MediaError> {
+        let Advance { rows, with_context } = self.advance(wanted)?;
+        let Grid { unit_height, height, .. } = self.grid;
+        let pixel = |row: u32| (row * unit_height).min(height);
+        let before = pixel(with_context.start);
+        let height = pixel(with_context.end) - before;
+        Ok(Strip {
+            stream: self.stream(with_context.start, with_context.end, height),
+            height,
+            wanted: pixel(rows.start) - before..pixel(rows.end) - before,
+        })
+    }
+
+    /// Goes on to the next rows of units.
+    fn advance(&mut self, wanted: u32) -> Result<Advance, MediaError> {
         let Grid { unit_height, rows_down, context, .. } = self.grid;
         let first = self.next_row;
         let end = (first + wanted.div_ceil(unit_height)).min(rows_down);
@@ -152,13 +179,7 @@ impl<R: Read> Strips<R> {
             }
         }
         self.next_row = end;
-        let pixel = |row: u32| (row * unit_height).min(self.grid.height);
-        let height = pixel(to) - pixel(from);
-        Ok(Strip {
-            stream: self.stream(from, to, height),
-            height,
-            wanted: pixel(first) - pixel(from)..pixel(end) - pixel(from),
-        })
+        Ok(Advance { rows: first..end, with_context: from..to })
     }
 
     fn stream(&self, from: u32, to: u32, height: u32) -> Vec<u8> {

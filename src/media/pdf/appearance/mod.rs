@@ -9,7 +9,7 @@ mod content;
 mod fields;
 mod fonts;
 mod markup;
-mod names;
+pub mod names;
 mod order;
 mod shapes;
 mod strings;

@@ -1,0 +1,351 @@
+//! Whether what a page draws is there, and whole: hayro draws what there is of it, and says nothing of the rest.
+
+mod streams;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::{self, Display, Formatter};
+
+use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::content::UntypedIter;
+use hayro::hayro_syntax::object::dict::keys;
+use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIdentifier, Stream};
+use hayro::hayro_syntax::page::{Page, Resources};
+
+use super::super::limits::Limits;
+
+/// How deep forms are followed, and how many operators of a page are looked at.
+const DEEPEST: u32 = 24;
+const MOST_OPERATORS: u32 = 4_000_000;
+
+/// Of a font that is drawn by operators, so many of its letters are looked at.
+const MOST_LETTERS: usize = 512;
+
+/// Names that are said of those that lead nowhere, and how long one may be.
+const NAMES_TOLD: usize = 3;
+const LONGEST_NAME: usize = 40;
+
+/// What a page uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Object,
+    Form,
+    Picture,
+    Font,
+    Pattern,
+    Shading,
+    State,
+    ColorSpace,
+    Mask,
+}
+
+impl Part {
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Object => ("form or picture", "forms or pictures"),
+            Self::Form => ("form", "forms"),
+            Self::Picture => ("picture", "pictures"),
+            Self::Font => ("font", "fonts"),
+            Self::Pattern => ("pattern", "patterns"),
+            Self::Shading => ("shading", "shadings"),
+            Self::State => ("graphics state", "graphics states"),
+            Self::ColorSpace => ("colour space", "colour spaces"),
+            Self::Mask => ("mask", "masks"),
+        }
+    }
+}
+
+/// What is wrong with what a page uses. Some is used in several places.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    damaged: BTreeSet<(Part, ObjectIdentifier)>,
+    /// Pictures that stand among the operators.
+    damaged_inline: u32,
+    /// What has a name that its resources lack.
+    missing: BTreeSet<(Part, String)>,
+}
+
+impl Found {
+    fn merge(&mut self, other: &Self) {
+        self.damaged.extend(&other.damaged);
+        self.damaged_inline = self.damaged_inline.saturating_add(other.damaged_inline);
+        self.missing.extend(other.missing.iter().cloned());
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for part in [Part::Form, Part::Picture, Part::Font, Part::Pattern, Part::Shading, Part::ColorSpace, Part::Mask]
+        {
+            let inline = if part == Part::Picture { self.damaged_inline as usize } else { 0 };
+            let (one, many) = part.names();
+            match self.damaged.iter().filter(|(damaged, _)| *damaged == part).count() + inline {
+                0 => {}
+                1 => notes.push(format!("a {one} cannot be read as a whole, and is drawn as far as it can")),
+                count => {
+                    notes.push(format!("{count} {many} cannot be read as a whole, and are drawn as far as they can"))
+                }
+            }
+        }
+        if !self.missing.is_empty() {
+            notes.push(format!("what it draws is not all there: {}", Missing(&self.missing)));
+        }
+        notes
+    }
+}
+
+/// Some of what is missing, by name.
+struct Missing<'a>(&'a BTreeSet<(Part, String)>);
+
+impl Display for Missing<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        for (at, (part, name)) in self.0.iter().take(NAMES_TOLD).enumerate() {
+            let and = if at == 0 { "no" } else { ", no" };
+            write!(formatter, "{and} {} has the name {name:?}", part.names().0)?;
+        }
+        match self.0.len().saturating_sub(NAMES_TOLD) {
+            0 => Ok(()),
+            more => write!(formatter, ", and {more} more"),
+        }
+    }
+}
+
+/// What was found of what the pages of a document share.
+#[derive(Default)]
+pub struct Known {
+    whole: RefCell<HashMap<ObjectIdentifier, bool>>,
+    /// Forms with resources of their own.
+    forms: RefCell<HashMap<ObjectIdentifier, Found>>,
+}
+
+/// What there is to say of a page, and of the appearances of its annotations.
+pub fn notes<'a>(
+    pdf: &Pdf,
+    page: &'a Page<'a>,
+    appearances: &[Stream<'a>],
+    known: &Known,
+    limits: &Limits,
+) -> Vec<String> {
+    let mut notes: Vec<String> = of_contents(pdf, page).into_iter().collect();
+    let mut walk = Walk {
+        known,
+        limits,
+        found: Found::default(),
+        left: MOST_OPERATORS,
+        within: Vec::new(),
+        seen: BTreeSet::new(),
+    };
+    walk.content(page.page_stream().unwrap_or_default(), page.resources(), DEEPEST);
+    for form in appearances {
+        walk.form(form, page.resources(), Part::Form, DEEPEST);
+    }
+    notes.extend(walk.found.notes());
+    notes
+}
+
+/// A reference to no object is null, and so is nothing (ISO 32000-2, 7.3.10).
+fn of_contents(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
+    let stream = |entry: MaybeRef<Object<'_>>| pdf.xref().get::<Stream<'_>>(entry.as_obj_ref()?.into());
+    let pieces: Vec<Stream<'_>> = match page.raw().get::<Array<'_>>(keys::CONTENTS) {
+        Some(list) => list.raw_iter().filter_map(stream).collect(),
+        None => page.raw().get::<Stream<'_>>(keys::CONTENTS).into_iter().collect(),
+    };
+    match (pieces.iter().filter(|piece| !streams::is_whole(piece)).count(), pieces.len()) {
+        (0, _) => None,
+        (1, 1) => Some("what it draws cannot be read as a whole, and is drawn as far as it can".to_owned()),
+        (damaged, count) => Some(format!("{damaged} of {count} pieces of what it draws cannot be read as a whole")),
+    }
+}
+
+struct Walk<'k> {
+    known: &'k Known,
+    limits: &'k Limits,
+    found: Found,
+    left: u32,
+    /// Those that are being walked through: a form that draws itself is not followed.
+    within: Vec<ObjectIdentifier>,
+    /// Fonts, states and the like that have been looked at.
+    seen: BTreeSet<ObjectIdentifier>,
+}
+
+impl Walk<'_> {
+    fn content(&mut self, content: &[u8], resources: &Resources<'_>, depth: u32) {
+        let mut operators = UntypedIter::new(content);
+        while let Some(instruction) = operators.next() {
+            let Some(left) = self.left.checked_sub(1) else { return };
+            self.left = left;
+            let operands = || instruction.operands();
+            let name = || match operands().last() {
+                Some(Object::Name(name)) => Some(name.clone()),
+                _ => None,
+            };
+            let first_name = || match operands().next() {
+                Some(Object::Name(name)) => Some(name.clone()),
+                _ => None,
+            };
+            match &**instruction.operator {
+                b"Do" => {
+                    let Some(name) = name() else { continue };
+                    match resources.get_x_object(&name) {
+                        Some(object) => self.object(&object, resources, depth),
+                        None => self.misses(Part::Object, &name),
+                    }
+                }
+                b"BI" | b"ID" | b"EI" => {
+                    let Some(Object::Stream(picture)) = operands().next() else { continue };
+                    if !streams::is_whole_picture(picture, resources, self.limits) {
+                        self.found.damaged_inline += 1;
+                    }
+                }
+                b"Tf" => {
+                    let Some(name) = first_name() else { continue };
+                    match resources.get_font(&name) {
+                        Some(font) => self.font(&font, resources, depth),
+                        None => self.misses(Part::Font, &name),
+                    }
+                }
+                b"sh" => {
+                    let Some(name) = name() else { continue };
+                    match resources.get_shading(&name) {
+                        Some(shading) => self.shading(&shading),
+                        None => self.misses(Part::Shading, &name),
+                    }
+                }
+                b"scn" | b"SCN" => {
+                    let Some(name) = name() else { continue };
+                    match resources.get_pattern(&name) {
+                        Some(Object::Stream(tile)) => self.form(&tile, resources, Part::Pattern, depth),
+                        Some(Object::Dict(pattern)) => {
+                            if let Some(shading) = pattern.get::<Object<'_>>(keys::SHADING) {
+                                self.shading(&shading);
+                            }
+                        }
+                        _ => self.misses(Part::Pattern, &name),
+                    }
+                }
+                b"gs" => {
+                    let Some(name) = name() else { continue };
+                    match resources.get_ext_g_state(&name) {
+                        Some(state) => self.state(&state, resources, depth),
+                        None => self.misses(Part::State, &name),
+                    }
+                }
+                b"cs" | b"CS" => {
+                    const BUILT_IN: [&[u8]; 4] = [b"DeviceGray", b"DeviceRGB", b"DeviceCMYK", b"Pattern"];
+                    let Some(name) = name().filter(|name| !BUILT_IN.contains(&name.as_ref())) else { continue };
+                    match resources.get_color_space(&name) {
+                        Some(space) => self.color_space(&space),
+                        None => self.misses(Part::ColorSpace, &name),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn misses(&mut self, part: Part, name: &Name<'_>) {
+        self.found.missing.insert((part, name.as_str().chars().take(LONGEST_NAME).collect()));
+    }
+
+    fn check(&mut self, part: Part, stream: &Stream<'_>, is_whole: impl FnOnce(&Stream<'_>) -> bool) -> bool {
+        let id = stream.obj_id();
+        let is_whole = *self.known.whole.borrow_mut().entry(id).or_insert_with(|| is_whole(stream));
+        if !is_whole {
+            self.found.damaged.insert((part, id));
+        }
+        is_whole
+    }
+
+    fn object(&mut self, object: &Stream<'_>, resources: &Resources<'_>, depth: u32) {
+        match object.dict().get::<Name<'_>>(keys::SUBTYPE) {
+            Some(kind) if kind.as_ref() == b"Form" => self.form(object, resources, Part::Form, depth),
+            Some(kind) if kind.as_ref() == b"Image" => self.picture(object, resources, Part::Picture, depth),
+            _ => {}
+        }
+    }
+
+    /// A form, or a tile of a pattern, which has operators as well.
+    fn form(&mut self, form: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
+        let id = form.obj_id();
+        let Some(depth) = depth.checked_sub(1).filter(|_| !self.within.contains(&id)) else { return };
+        if let Some(found) = self.known.forms.borrow().get(&id) {
+            self.found.merge(found);
+            return;
+        }
+        let outer = std::mem::take(&mut self.found);
+        self.check(part, form, streams::is_whole);
+        let own = form.dict().get::<Dict<'_>>(keys::RESOURCES).map(Resources::new);
+        self.within.push(id);
+        self.content(&form.decoded_data().unwrap_or_default(), own.as_ref().unwrap_or(resources), depth);
+        self.within.pop();
+        let found = std::mem::replace(&mut self.found, outer);
+        self.found.merge(&found);
+        // What draws itself, or is too deep or too long here, may be seen as a whole from elsewhere.
+        if own.is_some() && self.within.is_empty() && self.left > 0 {
+            self.known.forms.borrow_mut().insert(id, found);
+        }
+    }
+
+    fn picture(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
+        let Some(depth) = depth.checked_sub(1) else { return };
+        let limits = self.limits;
+        self.check(part, picture, |picture| streams::is_whole_picture(picture, resources, limits));
+        for mask in [keys::SMASK, keys::MASK] {
+            if let Some(mask) = picture.dict().get::<Stream<'_>>(mask) {
+                self.picture(&mask, resources, Part::Mask, depth);
+            }
+        }
+        if let Some(space) = picture.dict().get::<Object<'_>>(keys::COLORSPACE) {
+            self.color_space(&space);
+        }
+    }
+
+    fn is_new(&mut self, object: &Dict<'_>) -> bool {
+        object.obj_id().is_none_or(|id| self.seen.insert(id))
+    }
+
+    fn font(&mut self, font: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
+        if !self.is_new(font) {
+            return;
+        }
+        let inner = font.get::<Array<'_>>(keys::DESCENDANT_FONTS).and_then(|fonts| fonts.iter::<Dict<'_>>().next());
+        let descriptor = inner.as_ref().unwrap_or(font).get::<Dict<'_>>(keys::FONT_DESC);
+        for key in [keys::FONT_FILE, keys::FONT_FILE2, keys::FONT_FILE3] {
+            if let Some(file) = descriptor.as_ref().and_then(|descriptor| descriptor.get::<Stream<'_>>(key)) {
+                self.check(Part::Font, &file, streams::is_whole);
+            }
+        }
+        let Some(letters) = font.get::<Dict<'_>>(keys::CHAR_PROCS) else { return };
+        let own = font.get::<Dict<'_>>(keys::RESOURCES).map(Resources::new);
+        for name in letters.keys().take(MOST_LETTERS) {
+            if let Some(letter) = letters.get::<Stream<'_>>(&*name) {
+                self.form(&letter, own.as_ref().unwrap_or(resources), Part::Font, depth);
+            }
+        }
+    }
+
+    fn shading(&mut self, shading: &Object<'_>) {
+        if let Object::Stream(mesh) = shading {
+            self.check(Part::Shading, mesh, streams::is_whole);
+        }
+    }
+
+    fn state(&mut self, state: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
+        if !self.is_new(state) {
+            return;
+        }
+        if let Some(group) = state.get::<Dict<'_>>(keys::SMASK).and_then(|mask| mask.get::<Stream<'_>>(keys::G)) {
+            self.form(&group, resources, Part::Mask, depth);
+        }
+    }
+
+    fn color_space(&mut self, space: &Object<'_>) {
+        let Object::Array(space) = space else { return };
+        let mut entries = space.iter::<Object<'_>>();
+        match (entries.next(), entries.next()) {
+            (Some(Object::Name(family)), Some(Object::Stream(profile))) if family.as_ref() == b"ICCBased" => {
+                self.check(Part::ColorSpace, &profile, streams::is_whole);
+            }
+            _ => {}
+        }
+    }
+}
