@@ -144,6 +144,8 @@ pub enum Problem {
     Tree(TreeFaults),
     /// Pages that somebody took out of it, which is no fault.
     Outside(u32),
+    /// Its objects are where nothing says that they are.
+    BySearch,
 }
 
 impl Problem {
@@ -156,21 +158,26 @@ impl Problem {
             }
             Self::Tree(faults) => Message::new("pages-tree").with("file", file).with("reason", reason::other(faults)),
             Self::Outside(count) => Message::new("pages-outside").with("file", file).with("count", count),
+            Self::BySearch => Message::new("pages-by-search").with("file", file),
         }
     }
 
     const fn log_type(&self) -> LogType {
-        if matches!(self, Self::Outside(_)) { LogType::UploadWarning } else { LogType::PdfRipError }
+        if matches!(self, Self::Outside(_) | Self::BySearch) { LogType::UploadWarning } else { LogType::PdfRipError }
     }
 }
 
 /// What is said of a document whose pages are not all found, or are not all that is taken for one. A line each.
 pub fn problems(count: &PageCount) -> Vec<Problem> {
-    let PageCount { found, missing, faults } = *count;
-    if missing >= u32::MAX - found {
-        return vec![Problem::CutOff { found }];
-    }
+    let PageCount { found, missing, faults, by_search } = *count;
     let mut problems = Vec::new();
+    if by_search {
+        problems.push(Problem::BySearch);
+    }
+    if missing >= u32::MAX - found {
+        problems.push(Problem::CutOff { found });
+        return problems;
+    }
     if missing > 0 {
         problems.push(Problem::Missing { found, claimed: u64::from(found) + u64::from(missing) });
     }

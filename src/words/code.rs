@@ -117,6 +117,7 @@ codes! {
     PAGES_MISSING = "pages-missing";
     PAGES_TREE = "pages-tree";
     PAGES_OUTSIDE = "pages-outside";
+    PAGES_BY_SEARCH = "pages-by-search";
     PAGES_CUT_OFF = "pages-cut-off";
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";

@@ -478,6 +478,8 @@ pages-outside =
         [one] 1 page in { $file } is not drawn, as its tree of pages does not lead to it: it was taken out, or lost.
        *[other] { NUMBER($count) } pages in { $file } are not drawn, as its tree of pages does not lead to them: they were taken out, or lost.
     }
+# $file (Text) the document
+pages-by-search = { $file } is damaged: the table of its objects leads astray, and they were looked for in all of the file.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.

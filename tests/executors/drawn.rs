@@ -897,3 +897,69 @@ async fn annotations_that_are_not_drawn_are_said() {
     let text = done.text();
     assert!(text.contains("no appearance are not drawn: 1 FileAttachment, 2 Sound"), "{text}");
 }
+
+/// Numbers that are the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % most
+    }
+}
+
+/// A file as it may become on the way: bytes changed, digits above all, pieces lost, doubled, or moved.
+fn mutated(mut file: Vec<u8>, numbers: &mut Numbers) -> Vec<u8> {
+    for _ in 0..=numbers.below(4) {
+        let at = numbers.below(file.len() - 80);
+        let length = 1 + numbers.below(60);
+        match numbers.below(6) {
+            0 => file[at] = numbers.below(256) as u8,
+            1 => drop(file.drain(at..at + length)),
+            2 => {
+                let piece = file[at..at + length].to_vec();
+                file.splice(at..at, piece);
+            }
+            3 => file[at..at + length].rotate_left(length / 2),
+            _ => {
+                let digits: Vec<usize> =
+                    (at..file.len()).filter(|at| file[*at].is_ascii_digit()).take(length).collect();
+                for at in digits {
+                    file[at] = b"0123456789-."[numbers.below(12)];
+                }
+            }
+        }
+    }
+    file
+}
+
+/// Whatever is wrong with a file costs that file alone, and it has its line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_were_changed_on_the_way_cost_a_line_each() {
+    const FILES: usize = 200;
+    let world = World::new().await;
+    let sheets = [GROUPS, MASKS, FLAGS, FONTS, SHAPES, FIELDS].concat();
+    let mut numbers = Numbers(17);
+    for at in 0..FILES {
+        world.put(&format!("in/m{at:03}.pdf"), &mutated(sheets[at % sheets.len()].file(), &mut numbers));
+    }
+    world.put("in/sound.pdf", &PLAIN.file());
+    let options = json!({ "process": "Rasterize", "resolution": 36, "extractSearchWords": true, "extractLinks": true });
+    let done = upload(&world, options).await;
+    let text = done.text();
+    assert!(text.contains("sound-1.pdf was processed as page 1"), "{text}");
+    let mut refused = 0;
+    for at in 0..FILES {
+        let name = format!("m{at:03}.pdf");
+        let is_done = |line: &&str| line.contains(&format!("/{name} was processed as Pdf"));
+        let is_refused = |line: &&str| line.contains(&format!("UploadError: {name} could not be processed"));
+        let (done, not_done) = (text.lines().filter(is_done).count(), text.lines().filter(is_refused).count());
+        assert_eq!(done + not_done, 1, "{name}: {text}");
+        refused += not_done;
+        // A page that is not there has a line as well.
+        let page = |line: &&str| line.contains(&format!("m{at:03}-1.pdf was processed")) || line.contains(&name);
+        assert!(not_done == 1 || text.lines().filter(page).count() >= 2, "{name}: {text}");
+    }
+    // Most of them can be read.
+    assert!(refused < FILES / 4, "{refused} of {FILES}: {text}");
+}

@@ -147,8 +147,9 @@ impl<'a> Plan<'a> {
             self.differs = true;
             self.shown.push(Shown::Made(if is_turned { upright(made, self.turn) } else { made }));
         } else if appearance::is_missed(&annotation) {
-            let kind = annotation.get::<Name<'_>>(keys::SUBTYPE).map(|name| name.as_str().to_owned());
-            *self.left_out.entry(kind.unwrap_or_default()).or_default() += 1;
+            let kind = annotation.get::<Name<'_>>(keys::SUBTYPE).filter(|name| !name.as_ref().is_empty());
+            *self.left_out.entry(kind.map_or("of no kind".to_owned(), |name| name.as_str().to_owned())).or_default() +=
+                1;
         }
     }
 

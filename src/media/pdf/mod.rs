@@ -349,6 +349,8 @@ pub struct PageCount {
     pub missing: u32,
     /// Why those that are found may be others than the file's.
     pub faults: TreeFaults,
+    /// The table of its objects leads astray: they were looked for.
+    pub by_search: bool,
 }
 
 impl PageCount {

@@ -7,12 +7,46 @@ use hayro::hayro_syntax::object::{Dict, FromBytes, Name, ObjectIdentifier};
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use memchr::memmem;
 
-use super::PdfError;
+use super::{PdfError, tree};
+
+/// What stands in front of the place of the table of objects.
+const MARK: &[u8] = b"startxref";
+
+/// A document, and how its objects were found.
+pub struct Opening {
+    pub pdf: Pdf,
+    /// The table of its objects leads astray: they were looked for.
+    pub by_search: bool,
+}
 
 /// Opens a file whose bytes these are.
-pub fn open(file: Vec<u8>) -> Result<Pdf, PdfError> {
+pub fn open(file: Vec<u8>) -> Result<Opening, PdfError> {
     let file = Arc::new(from_header(file));
-    Pdf::new(file.clone()).or_else(|error| in_plain(Arc::unwrap_or_clone(file)).ok_or_else(|| reason(error)))
+    let as_told = |pdf| Opening { pdf, by_search: false };
+    match Pdf::new(file.clone()) {
+        Ok(pdf) if tree::is_whole(&pdf) => Ok(as_told(pdf)),
+        Ok(pdf) => Ok(searched(&file)
+            .filter(|found| is_more(found, &pdf))
+            .map_or_else(|| as_told(pdf), |pdf| Opening { pdf, by_search: true })),
+        Err(error) => in_plain(Arc::unwrap_or_clone(file)).map(as_told).ok_or_else(|| reason(error)),
+    }
+}
+
+/// Opened as if it said nothing of where its objects are: whatever looks like one is taken for one, of several with a number the last.
+/// hayro does so itself where the table cannot be read, or what it leads to is not there; not where an object has no place in it.
+fn searched(file: &[u8]) -> Option<Pdf> {
+    // As long, so that all stays where it is.
+    const IGNORED: &[u8; MARK.len()] = b"startnone";
+    let mut copy = file.to_vec();
+    for at in memmem::find_iter(file, MARK) {
+        copy[at..at + MARK.len()].copy_from_slice(IGNORED);
+    }
+    Pdf::new(copy).ok()
+}
+
+fn is_more(found: &Pdf, told: &Pdf) -> bool {
+    let (found_pages, told_pages) = (found.pages().len(), told.pages().len());
+    found_pages > told_pages || found_pages == told_pages && tree::is_whole(found)
 }
 
 const fn reason(error: LoadPdfError) -> PdfError {
@@ -42,7 +76,6 @@ fn from_header(mut file: Vec<u8>) -> Vec<u8> {
 
 /// What the end of a file says of its table of objects (ISO 32000-1, 7.5.5).
 fn start_of_table(file: &[u8]) -> Option<usize> {
-    const MARK: &[u8] = b"startxref";
     let said = file[memmem::rfind(file, MARK)? + MARK.len()..].trim_ascii_start();
     let digits = said.iter().take_while(|byte| byte.is_ascii_digit()).count();
     std::str::from_utf8(&said[..digits]).ok()?.parse().ok()

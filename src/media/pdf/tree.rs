@@ -55,23 +55,37 @@ impl Display for TreeFaults {
 /// How many pages a file says it has, by the root of its tree or by what is below that, and what is wrong with the
 /// tree.
 pub fn look(pdf: &Pdf) -> (u32, TreeFaults) {
+    let mut seen = HashSet::new();
+    let (told, faults) = walk(pdf, &mut seen);
+    if faults.is_missing {
+        return (told, faults);
+    }
+    (told, TreeFaults { outside: pages_besides(pdf, &seen), ..faults })
+}
+
+fn walk(pdf: &Pdf, seen: &mut HashSet<ObjectIdentifier>) -> (u32, TreeFaults) {
     let catalogue = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id());
+    let missing = TreeFaults { is_missing: true, ..TreeFaults::default() };
     let Some(root) = catalogue.and_then(|catalogue| catalogue.get::<Dict<'_>>(keys::PAGES)) else {
-        return (0, TreeFaults { is_missing: true, ..TreeFaults::default() });
+        return (0, missing);
     };
-    let Some(node) = Node::of(&root) else {
-        return (claimed(&root), TreeFaults { is_missing: true, ..TreeFaults::default() });
-    };
-    let mut walk = Walk { pdf, seen: root.obj_id().into_iter().collect(), faults: TreeFaults::default() };
+    let Some(node) = Node::of(&root) else { return (claimed(&root), missing) };
+    seen.extend(root.obj_id());
+    let mut walk = Walk { pdf, seen, faults: TreeFaults::default() };
     let said = walk.go(node);
-    walk.faults.outside = pages_besides(pdf, &walk.seen);
     (said.min(i32::MAX.unsigned_abs()), walk.faults)
 }
 
+/// Whether all pages that the tree should have are there, and nothing else.
+pub fn is_whole(pdf: &Pdf) -> bool {
+    let (told, faults) = walk(pdf, &mut HashSet::new());
+    faults.is_sound() && pdf.pages().len() as u64 >= u64::from(told) && !pdf.pages().is_empty()
+}
+
 /// Goes through a tree as hayro does, without trust in its depth.
-struct Walk<'a> {
+struct Walk<'a, 's> {
     pdf: &'a Pdf,
-    seen: HashSet<ObjectIdentifier>,
+    seen: &'s mut HashSet<ObjectIdentifier>,
     faults: TreeFaults,
 }
 
@@ -93,7 +107,7 @@ impl<'a> Node<'a> {
     }
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'a, '_> {
     /// How many pages there should be: a branch may have lost some that its `Count` still has, and the root's need not
     /// know of all.
     fn go(&mut self, root: Node<'a>) -> u32 {

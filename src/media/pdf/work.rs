@@ -15,6 +15,7 @@ use memchr::memmem;
 use super::super::limits::Limits;
 use super::super::metadata::of_pdf;
 use super::draw::{self, Page};
+use super::opening::Opening;
 use super::{INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information, opening, tree};
 
 /// What the other side of the fence knows this work by.
@@ -52,14 +53,14 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
         max_memory: orders.max_memory,
         scratch: ".".into(),
     };
-    let Opened { pdf, is_cut } = match open(&orders.path, &limits)? {
+    let Opened { opening: Opening { pdf, by_search }, is_cut } = match open(&orders.path, &limits)? {
         Ok(opened) => opened,
         Err(why) => return say(&Said::Unreadable(why)),
     };
     match &orders.task {
-        Task::Count => say(&Said::Pages(count(&pdf, is_cut))),
+        Task::Count => say(&Said::Pages(count(&pdf, by_search, is_cut))),
         Task::Inform => {
-            say(&Said::Pages(count(&pdf, is_cut)))?;
+            say(&Said::Pages(count(&pdf, by_search, is_cut)))?;
             let information = panic::catch_unwind(AssertUnwindSafe(|| information::read(&pdf))).unwrap_or_default();
             fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
             say(&Said::Informed)
@@ -70,16 +71,16 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
 
 /// A file, and whether its end is missing.
 struct Opened {
-    pdf: Pdf,
+    opening: Opening,
     is_cut: bool,
 }
 
-fn count(pdf: &Pdf, is_cut: bool) -> PageCount {
+fn count(pdf: &Pdf, by_search: bool, is_cut: bool) -> PageCount {
     let found = u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX);
     let looked = panic::catch_unwind(AssertUnwindSafe(|| tree::look(pdf)));
     let (told, faults) = looked.unwrap_or_default();
     let missing = if is_cut { u32::MAX } else { told.saturating_sub(found) };
-    PageCount { found, missing, faults }
+    PageCount { found, missing, faults, by_search }
 }
 
 /// Whether the end of a file is missing. What was added to a file stands behind its end, and has an end of its own: without that
@@ -103,7 +104,7 @@ fn open(path: &Path, limits: &Limits) -> io::Result<Result<Opened, PdfError>> {
     let bytes = fs::read(path)?; // bounded: by half of max_memory
     let is_cut = is_cut(&bytes);
     let opened = panic::catch_unwind(AssertUnwindSafe(|| opening::open(bytes))).unwrap_or(Err(PdfError::Damaged));
-    Ok(opened.map(|pdf| Opened { pdf, is_cut }))
+    Ok(opened.map(|opening| Opened { opening, is_cut }))
 }
 
 fn draw(pdf: &Pdf, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
