@@ -230,3 +230,34 @@ async fn a_page_that_takes_too_long_is_named() {
     let line = "PdfRipError: book.pdf: its pages could not be drawn: page 1: drawing it takes longer than 1 s.";
     assert!(done.text().contains(line), "{line}\n in \n{}", done.text());
 }
+
+/// Rows of a table that are lost, as by a program that counts them wrongly: what they would lead to is there all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_that_no_table_leads_to_are_looked_for() {
+    let world = World::new().await;
+    let whole = pages(&["word"]);
+    // The page is object 10 and what it draws 11.
+    let last = |number: usize| {
+        let (objects, table) = whole.split_once("xref\n").unwrap();
+        let (_, rows) = table.split_once('\n').unwrap();
+        let kept: String = rows.split_inclusive('\n').take(number + 1).collect();
+        let trailer = &rows[rows.find("trailer").unwrap()..];
+        format!("{objects}xref\n0 {}\n{kept}{trailer}", number + 1)
+    };
+    world.put("in/whole.pdf", whole.as_bytes());
+    world.put("in/page.pdf", last(9).as_bytes());
+    world.put("in/contents.pdf", last(10).as_bytes());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 36, "extractSearchWords": true })).await;
+    let text = done.text();
+    for name in ["whole", "page", "contents"] {
+        assert_eq!(words_of(&world, name).await, ["word"], "{name}: {text}");
+        let lines = text.lines().filter(|line| line.contains(&format!("{name}.pdf")) && !line.contains("Success"));
+        let lines: Vec<&str> = lines.collect();
+        match name {
+            "whole" => assert_eq!(lines, [""; 0], "{text}"),
+            _ => {
+                assert!(matches!(lines[..], [line] if line.contains("the table of its objects leads astray")), "{text}")
+            }
+        }
+    }
+}

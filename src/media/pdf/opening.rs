@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use hayro::hayro_syntax::object::dict::keys;
-use hayro::hayro_syntax::object::{Dict, FromBytes, Name, ObjectIdentifier};
+use hayro::hayro_syntax::object::{Dict, FromBytes, Name, Object, ObjectIdentifier};
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use memchr::memmem;
 
-use super::{PdfError, tree};
+use super::{PdfError, damage, tree};
 
 /// What stands in front of the place of the table of objects.
 const MARK: &[u8] = b"startxref";
@@ -24,7 +24,7 @@ pub fn open(file: Vec<u8>) -> Result<Opening, PdfError> {
     let file = Arc::new(from_header(file));
     let as_told = |pdf| Opening { pdf, by_search: false };
     match Pdf::new(file.clone()) {
-        Ok(pdf) if tree::is_whole(&pdf) => Ok(as_told(pdf)),
+        Ok(pdf) if tree::is_whole(&pdf) && !has_lost(&pdf) => Ok(as_told(pdf)),
         Ok(pdf) => Ok(searched(&file)
             .filter(|found| is_more(found, &pdf))
             .map_or_else(|| as_told(pdf), |pdf| Opening { pdf, by_search: true })),
@@ -47,6 +47,23 @@ fn searched(file: &[u8]) -> Option<Pdf> {
 fn is_more(found: &Pdf, told: &Pdf) -> bool {
     let (found_pages, told_pages) = (found.pages().len(), told.pages().len());
     found_pages > told_pages || found_pages == told_pages && tree::is_whole(found)
+}
+
+/// Whether something that pages draw is in the file and the table does not lead to it.
+fn has_lost(pdf: &Pdf) -> bool {
+    // Each is looked for in all of the file.
+    const MOST_LOOKED_FOR: usize = 16;
+    let contents = pdf.pages().iter().flat_map(|page| damage::contents(page));
+    contents
+        .filter(|id| pdf.xref().get::<Object<'_>>(*id).is_none())
+        .take(MOST_LOOKED_FOR)
+        .any(|id| is_in_file(pdf, id))
+}
+
+/// Whether the file has an object with this number.
+pub fn is_in_file(pdf: &Pdf, id: ObjectIdentifier) -> bool {
+    let (file, head) = (pdf.data().as_ref(), format!("{} {} obj", id.obj_number, id.gen_number));
+    memmem::find_iter(file, &head).any(|at| at == 0 || !file[at - 1].is_ascii_digit())
 }
 
 const fn reason(error: LoadPdfError) -> PdfError {

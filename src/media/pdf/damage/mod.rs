@@ -11,9 +11,9 @@ use hayro::hayro_syntax::content::UntypedIter;
 use hayro::hayro_syntax::object::dict::keys;
 use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIdentifier, Stream};
 use hayro::hayro_syntax::page::{Page, Resources};
-use memchr::memmem;
 
 use super::super::limits::Limits;
+use super::opening::is_in_file;
 
 /// How deep forms are followed, and how many operators of a page are looked at.
 const DEEPEST: u32 = 24;
@@ -143,17 +143,22 @@ pub fn notes<'a>(
     notes
 }
 
-/// A reference to no object is null, and so is nothing (ISO 32000-2, 7.3.10).
-fn of_contents(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
+/// The streams that a page is drawn by.
+pub fn contents(page: &Page<'_>) -> Vec<ObjectIdentifier> {
     let entries: Vec<MaybeRef<Object<'_>>> = match page.raw().get::<Array<'_>>(keys::CONTENTS) {
         Some(list) => list.raw_iter().collect(),
         None => page.raw().get_raw::<Object<'_>>(keys::CONTENTS).into_iter().collect(),
     };
+    entries.iter().filter_map(MaybeRef::as_obj_ref).map(ObjectIdentifier::from).collect()
+}
+
+/// A reference to no object is null, and so is nothing (ISO 32000-2, 7.3.10).
+fn of_contents(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
     let (mut pieces, mut damaged) = (0_usize, 0_usize);
-    for id in entries.iter().filter_map(MaybeRef::as_obj_ref).map(ObjectIdentifier::from) {
+    for id in contents(page) {
         let is_whole = match pdf.xref().get::<Stream<'_>>(id) {
             Some(piece) => streams::is_whole(&piece),
-            None if is_in_file(pdf, id) => false,
+            None if pdf.xref().get::<Object<'_>>(id).is_none() && is_in_file(pdf, id) => false,
             None => continue,
         };
         pieces += 1;
@@ -164,15 +169,6 @@ fn of_contents(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
         (1, 1) => Some("what it draws cannot be read as a whole, and is drawn as far as it can".to_owned()),
         (damaged, count) => Some(format!("{damaged} of {count} pieces of what it draws cannot be read as a whole")),
     }
-}
-
-/// Whether the file has an object that its table does not lead to.
-fn is_in_file(pdf: &Pdf, id: ObjectIdentifier) -> bool {
-    if pdf.xref().get::<Object<'_>>(id).is_some() {
-        return false;
-    }
-    let (file, head) = (pdf.data().as_ref(), format!("{} {} obj", id.obj_number, id.gen_number));
-    memmem::find_iter(file, &head).any(|at| at == 0 || !file[at - 1].is_ascii_digit())
 }
 
 struct Walk<'k> {
