@@ -898,6 +898,88 @@ async fn annotations_that_are_not_drawn_are_said() {
     assert!(text.contains("no appearance are not drawn: 1 FileAttachment, 2 Sound"), "{text}");
 }
 
+const MESHES: &[Sheet] = &[
+    Sheet {
+        name: "triangles",
+        content: "/S sh",
+        resources: "/Shading<</S 10 0 R>>",
+        objects: &[(
+            "/ShadingType 4/ColorSpace/DeviceRGB/BitsPerCoordinate 8/BitsPerComponent 8/BitsPerFlag 8\
+             /Decode[0 255 0 255 0 1 0 1 0 1]/Filter/ASCIIHexDecode",
+            Some(
+                "00 14 14 FF 00 00 00 B4 14 FF 00 00 00 14 B4 FF 00 00 00 B4 14 FF 00 00 00 B4 B4 FF 00 00 00 14 B4 FF 00 00>",
+            ),
+        )],
+        ..PLAIN
+    },
+    Sheet {
+        name: "lattice",
+        content: "/S sh",
+        resources: "/Shading<</S 10 0 R>>",
+        objects: &[(
+            "/ShadingType 5/VerticesPerRow 3/ColorSpace/DeviceRGB/BitsPerCoordinate 8/BitsPerComponent 8\
+             /Decode[0 255 0 255 0 1 0 1 0 1]/Filter/ASCIIHexDecode",
+            Some(
+                "0A 0A 0000FF 64 0A 00FF00 BE 0A FF0000 0A 64 0000FF 64 64 00FF00 BE 64 FF0000 0A BE 0000FF 64 BE 00FF00 BE BE FF0000>",
+            ),
+        )],
+        ..PLAIN
+    },
+    Sheet {
+        name: "patches",
+        content: "/S sh",
+        resources: "/Shading<</S 10 0 R>>",
+        objects: &[(
+            "/ShadingType 6/ColorSpace/DeviceRGB/BitsPerCoordinate 8/BitsPerComponent 8/BitsPerFlag 8\
+             /Decode[0 255 0 255 0 1 0 1 0 1]/Filter/ASCIIHexDecode",
+            Some(
+                "00 0A0A 0A28 0A46 0A64 280A 460A 640A 6428 6446 6464 4664 2864 0000FF 0000FF 0000FF 0000FF\
+                 00 640A 6428 6446 6464 820A A00A BE0A BE28 BE46 BE64 A064 8264 0000FF 0000FF 0000FF 0000FF>",
+            ),
+        )],
+        ..PLAIN
+    },
+];
+
+/// One colour across pieces of a mesh is one colour, and what lies behind shows nowhere between them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn meshes_have_no_seams() {
+    are_drawn_right(MESHES).await;
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    upload_all(&world, MESHES).await;
+    for name in ["triangles", "patches"] {
+        let page = drawn(&world, name).await;
+        let inner = image::imageops::crop_imm(&page, 60, 240, 100, 100).to_image();
+        let colours: Vec<_> = inner.pixels().filter(|pixel| pixel[0].abs_diff(inner.get_pixel(5, 5)[0]) > 8).collect();
+        assert!(colours.is_empty(), "{name}: {} pixels differ", colours.len());
+    }
+}
+
+/// As thin as a device can draw them (8.4.3.2), or thinner than a pixel.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hairlines_are_no_heavier_than_those_of_another_program() {
+    const LINES: &str = "20 20 m 180 60 l 20 80.3 m 180 80.3 l 100.4 100 m 100.4 190 l 20 100 80 60 re S";
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    let sheets = [
+        ("zero", "0 w"),
+        ("tenth", "0.1 w"),
+        ("quarter", "0.25 w"),
+        ("scaled", "0.01 0 0 0.01 0 0 cm 10 w 100 0 0 100 0 0 cm"),
+    ];
+    for (name, width) in sheets {
+        let content: &'static str = format!("{width} {LINES}").leak();
+        world.put(&format!("in/{name}.pdf"), &Sheet { content, ..PLAIN }.file());
+    }
+    upload(&world, json!({ "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb" })).await;
+    let ink = |page: &RgbImage| page.pixels().map(|pixel| f64::from(255 - pixel[1])).sum::<f64>();
+    for (name, _) in sheets {
+        let ours = ink(&drawn(&world, name).await);
+        let theirs = ink(&drawn_by(Poppler, &world.ingest(&format!("in/{name}.pdf")), world.folder.path()));
+        eprintln!("{name} {}", ours / theirs);
+        assert!((0.3..1.1).contains(&(ours / theirs)), "{name}: {} times poppler's", ours / theirs);
+    }
+}
+
 /// Numbers that are the same in each run.
 struct Numbers(u64);
 

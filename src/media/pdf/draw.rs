@@ -24,8 +24,8 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
-use super::damage::Known;
 use super::fonts::{self, NotEmbedded, StandIns};
+use super::parts::Known;
 use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
@@ -94,9 +94,12 @@ impl<'a> Pen<'a> {
     pub fn draw(&self, number: u32, by: &By, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
-        let sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { file, needs, mut notes, has_made_letters } =
+        let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
+        let Prepared { file, needs, mut notes, has_made_letters, has_meshes } =
             prepare(self.pdf, page, self.drawing, &self.known, self.limits);
+        if has_meshes {
+            sheet.leave_the_grid();
+        }
         let has_plain_fonts = !has_made_letters && !fonts::not_embedded(page).may_lack;
         let wanted = Wanted { needs: needs.into_iter().collect(), size: sheet.size(page), has_plain_fonts };
         notes.extend(self.or_elsewhere(by, wanted, file.as_deref())?);
@@ -295,6 +298,13 @@ impl Sheet {
         let fit = Affine::scale_non_uniform(wide as f64 / f64::from(width), high as f64 / f64::from(height));
         let upright = Affine::new(page.initial_transform(true).as_coeffs());
         Ok(Self { width: side(wide)?, height: side(high)?, to_pixels: fit * upright })
+    }
+
+    /// Moves what is drawn by what nobody sees. hayro takes the corners of pixels for their centres, and has those on the common edge of two
+    /// triangles in neither: so none lies on a whole number, nor on an edge between such, however it runs.
+    fn leave_the_grid(&mut self) {
+        const PIXELS: (f64, f64) = (-1e-4, -0.618e-4);
+        self.to_pixels = Affine::translate(PIXELS) * self.to_pixels;
     }
 
     /// That of the page before it is turned.

@@ -14,7 +14,6 @@
 mod address;
 mod annotations;
 mod appearance;
-mod damage;
 mod draw;
 mod elsewhere;
 mod fonts;
@@ -22,6 +21,7 @@ mod groups;
 mod information;
 mod links;
 mod opening;
+mod parts;
 mod photographs;
 mod places;
 mod prepare;

@@ -7,7 +7,7 @@ use hayro::hayro_syntax::object::{Dict, FromBytes, Name, Object, ObjectIdentifie
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use memchr::memmem;
 
-use super::{PdfError, damage, tree};
+use super::{PdfError, parts, tree};
 
 /// What stands in front of the place of the table of objects.
 const MARK: &[u8] = b"startxref";
@@ -53,7 +53,7 @@ fn is_more(found: &Pdf, told: &Pdf) -> bool {
 fn has_lost(pdf: &Pdf) -> bool {
     // Each is looked for in all of the file.
     const MOST_LOOKED_FOR: usize = 16;
-    let contents = pdf.pages().iter().flat_map(|page| damage::contents(page));
+    let contents = pdf.pages().iter().flat_map(|page| parts::contents(page));
     contents
         .filter(|id| pdf.xref().get::<Object<'_>>(*id).is_none())
         .take(MOST_LOOKED_FOR)

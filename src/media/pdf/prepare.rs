@@ -9,10 +9,10 @@ use hayro::hayro_syntax::page::Page;
 
 use super::super::limits::Limits;
 use super::annotations::Plan;
-use super::damage::Known;
+use super::parts::Known;
 use super::source::Source;
 use super::update::Update;
-use super::{Drawing, Need, Others, damage, groups};
+use super::{Drawing, Need, Others, groups, parts};
 
 /// A page as it is to be drawn.
 #[derive(Default)]
@@ -24,14 +24,17 @@ pub struct Prepared {
     pub notes: Vec<String>,
     /// Appearances of annotations were made that have letters beyond those that every font has.
     pub has_made_letters: bool,
+    /// Shadings are made of triangles or patches.
+    pub has_meshes: bool,
 }
 
 pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Known, limits: &Limits) -> Prepared {
     let plan = Plan::of(pdf, page, drawing.annotations);
     let found = groups::survey(page, &plan.appearances);
-    let mut notes = damage::notes(pdf, page, &plan.appearances, known, limits);
+    let parts::Survey { mut notes, has_meshes } = parts::survey(pdf, page, &plan.appearances, known, limits);
     notes.extend(plan.notes());
-    let mut prepared = Prepared { file: None, needs: found.needs, notes, has_made_letters: plan.has_made_letters() };
+    let mut prepared =
+        Prepared { file: None, needs: found.needs, notes, has_made_letters: plan.has_made_letters(), has_meshes };
     let is_as_it_is = !plan.differs && found.transparent.is_empty() && prepared.needs.is_empty();
     if is_as_it_is && drawing.others != Others::Always {
         return prepared;

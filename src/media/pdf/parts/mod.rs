@@ -1,4 +1,4 @@
-//! Whether what a page draws is there, and whole: hayro draws what there is of it, and says nothing of the rest.
+//! What a page draws with: whether it is there, and whole. hayro draws what there is of it, and says nothing of the rest.
 
 mod streams;
 
@@ -64,6 +64,7 @@ struct Found {
     damaged_inline: u32,
     /// What has a name that its resources lack.
     missing: BTreeSet<(Part, String)>,
+    has_meshes: bool,
 }
 
 impl Found {
@@ -71,6 +72,7 @@ impl Found {
         self.damaged.extend(&other.damaged);
         self.damaged_inline = self.damaged_inline.saturating_add(other.damaged_inline);
         self.missing.extend(other.missing.iter().cloned());
+        self.has_meshes |= other.has_meshes;
     }
 
     fn notes(&self) -> Vec<String> {
@@ -118,14 +120,15 @@ pub struct Known {
     forms: RefCell<HashMap<ObjectIdentifier, Found>>,
 }
 
-/// What there is to say of a page, and of the appearances of its annotations.
-pub fn notes<'a>(
-    pdf: &Pdf,
-    page: &'a Page<'a>,
-    appearances: &[Stream<'a>],
-    known: &Known,
-    limits: &Limits,
-) -> Vec<String> {
+/// What was found of a page.
+pub struct Survey {
+    pub notes: Vec<String>,
+    /// It has shadings that are made of triangles or patches.
+    pub has_meshes: bool,
+}
+
+/// Looks at a page, and at the appearances of its annotations.
+pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], known: &Known, limits: &Limits) -> Survey {
     let mut notes: Vec<String> = of_contents(pdf, page).into_iter().collect();
     let mut walk = Walk {
         known,
@@ -140,7 +143,7 @@ pub fn notes<'a>(
         walk.form(form, page.resources(), Part::Form, DEEPEST);
     }
     notes.extend(walk.found.notes());
-    notes
+    Survey { notes, has_meshes: walk.found.has_meshes }
 }
 
 /// The streams that a page is drawn by.
@@ -340,6 +343,7 @@ impl Walk<'_> {
 
     fn shading(&mut self, shading: &Object<'_>) {
         if let Object::Stream(mesh) = shading {
+            self.found.has_meshes = true;
             self.check(Part::Shading, mesh, streams::is_whole);
         }
     }
