@@ -207,6 +207,34 @@ async fn parts_that_break_off_are_said() {
             document(DRAWN, X, "", &[outer, stream(&format!("{FORM}/Filter/FlateDecode"), part)])
         }),
     );
+    let flate_of_jpeg = object(format!("{PICTURE}/Filter[/FlateDecode/DCTDecode]"));
+    case("jpeg-flate", "a picture cannot", &jpeg, Box::new(move |part| flate_of_jpeg(&compressed(part))));
+    let predicted = |entries: &'static str| object(format!("{PICTURE}{entries}"));
+    let rows: Vec<u8> = samples().chunks(64).flat_map(|row| [&[0], row].concat()).collect();
+    let of_rows = "/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns 64>>";
+    case("predicted", "a picture cannot", &compressed(&rows), predicted(of_rows));
+    let twice = "/Filter[/FlateDecode/FlateDecode]/DecodeParms[null<</Predictor 15/Columns 64>>]";
+    case("twice", "a picture cannot", &compressed(&compressed(&rows)), predicted(twice));
+    case(
+        "table",
+        "a colour space cannot",
+        &compressed(&[7; 768]),
+        Box::new(|part| {
+            let space = "[/Indexed/DeviceRGB 255 11 0 R]";
+            let picture = PICTURE.replace("/DeviceGray", space);
+            document(DRAWN, X, "", &[stream(&picture, &samples()), stream("/Filter/FlateDecode", part)])
+        }),
+    );
+    case(
+        "states",
+        "a mask cannot",
+        &bars,
+        Box::new(|part| {
+            let states = "/ExtGState<</A<</ca 0.5>>/B<</SMask<</S/Alpha/G 10 0 R>>>>>>";
+            let group = stream(&format!("{FORM}/Filter/FlateDecode/Group<</S/Transparency>>"), part);
+            document("/A gs 0 0 20 20 re f /B gs 0 0 200 200 re f", states, "", &[group])
+        }),
+    );
     let cut = |name: &str| format!("{name}-cut");
     for (name, _, part, made) in &cases {
         world.put(&format!("in/{name}.pdf"), &made(part));
@@ -227,6 +255,7 @@ async fn names_that_lead_nowhere_are_said() {
     let world = World::new().await;
     let cases = [
         ("object", "/Nope Do", "no form or picture has the name \"Nope\""),
+        ("unused", "BT /Nope 20 Tf 20 20 Td ET", ""),
         ("font", "BT /Nope 20 Tf 20 20 Td (word) Tj ET", "no font has the name \"Nope\""),
         ("shading", "/Nope sh", "no shading has the name \"Nope\""),
         ("pattern", "/Pattern cs /Nope scn 0 0 50 50 re f", "no pattern has the name \"Nope\""),
@@ -245,4 +274,18 @@ async fn names_that_lead_nowhere_are_said() {
         assert_eq!(line.is_some(), !wanted.is_empty(), "{name}: {text}");
         assert!(line.is_none_or(|line| line.contains(wanted)), "{name}: {text}");
     }
+}
+
+/// A piece of what a page draws that is no stream any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contents_that_cannot_be_read_at_all_are_said() {
+    let world = World::new().await;
+    let whole = String::from_utf8(document("0 0 1 rg 20 20 90 90 re f", "", "", &[])).unwrap();
+    let end = whole.rfind("endstream").unwrap();
+    world.put("in/unending.pdf", [&whole[..end], "endstr\0\0\0", &whole[end + 9..]].concat().as_bytes());
+    world.put("in/whole.pdf", whole.as_bytes());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let text = done.text();
+    assert!(!text.contains("whole.pdf:"), "{text}");
+    assert!(text.contains("Page 1 of unending.pdf: what it draws cannot be read as a whole"), "{text}");
 }

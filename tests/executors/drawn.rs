@@ -933,38 +933,41 @@ const MESHES: &[Sheet] = &[
             "/ShadingType 6/ColorSpace/DeviceRGB/BitsPerCoordinate 8/BitsPerComponent 8/BitsPerFlag 8\
              /Decode[0 255 0 255 0 1 0 1 0 1]/Filter/ASCIIHexDecode",
             Some(
-                "00 0A0A 0A28 0A46 0A64 280A 460A 640A 6428 6446 6464 4664 2864 0000FF 0000FF 0000FF 0000FF\
-                 00 640A 6428 6446 6464 820A A00A BE0A BE28 BE46 BE64 A064 8264 0000FF 0000FF 0000FF 0000FF>",
+                "00 0A0A 0A28 0A46 0A64 2864 4664 6464 6446 6428 640A 460A 280A 0000FF 0000FF 0000FF 0000FF\
+                 00 640A 6428 6446 6464 8264 A064 BE64 BE46 BE28 BE0A A00A 820A 0000FF 0000FF 0000FF 0000FF>",
             ),
         )],
         ..PLAIN
     },
 ];
 
-/// One colour across pieces of a mesh is one colour, and what lies behind shows nowhere between them.
+/// What lies behind a mesh shows nowhere between its pieces. Its outer edges are not smoothed by anybody, and may be a pixel off.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn meshes_have_no_seams() {
-    are_drawn_right(MESHES).await;
     let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
     upload_all(&world, MESHES).await;
-    for name in ["triangles", "patches"] {
-        let page = drawn(&world, name).await;
-        let inner = image::imageops::crop_imm(&page, 60, 240, 100, 100).to_image();
-        let colours: Vec<_> = inner.pixels().filter(|pixel| pixel[0].abs_diff(inner.get_pixel(5, 5)[0]) > 8).collect();
-        assert!(colours.is_empty(), "{name}: {} pixels differ", colours.len());
+    for sheet in MESHES {
+        let theirs = drawn_by(Poppler, &world.ingest(&format!("in/{}.pdf", sheet.name)), world.folder.path());
+        let pages = [drawn(&world, sheet.name).await, theirs];
+        // From the lower left corner: nothing but what all of them fill.
+        let [ours, theirs] = pages.map(|page| image::imageops::crop_imm(&page, 48, 208, 144, 144).to_image());
+        let apart = apart(&ours, &theirs);
+        let white = ours.pixels().filter(|pixel| pixel.0.iter().all(|sample| *sample > 180)).count();
+        assert!(apart < 0.1 && white == 0, "{}: {apart} % of the page differ, {white} pixels show through", sheet.name);
     }
 }
 
 /// As thin as a device can draw them (8.4.3.2), or thinner than a pixel.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hairlines_are_no_heavier_than_those_of_another_program() {
-    const LINES: &str = "20 20 m 180 60 l 20 80.3 m 180 80.3 l 100.4 100 m 100.4 190 l 20 100 80 60 re S";
+    const LINES: &str = "20 80.3 m 180 80.3 l 100.4 100 m 100.4 190 l 20 100 80 60 re S";
     let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
     let sheets = [
         ("zero", "0 w"),
         ("tenth", "0.1 w"),
         ("quarter", "0.25 w"),
         ("scaled", "0.01 0 0 0.01 0 0 cm 10 w 100 0 0 100 0 0 cm"),
+        ("slanted", "0 w 20 20 m 180 60 l"),
     ];
     for (name, width) in sheets {
         let content: &'static str = format!("{width} {LINES}").leak();
@@ -975,8 +978,7 @@ async fn hairlines_are_no_heavier_than_those_of_another_program() {
     for (name, _) in sheets {
         let ours = ink(&drawn(&world, name).await);
         let theirs = ink(&drawn_by(Poppler, &world.ingest(&format!("in/{name}.pdf")), world.folder.path()));
-        eprintln!("{name} {}", ours / theirs);
-        assert!((0.3..1.1).contains(&(ours / theirs)), "{name}: {} times poppler's", ours / theirs);
+        assert!((0.7..1.15).contains(&(ours / theirs)), "{name}: {} times poppler's", ours / theirs);
     }
 }
 

@@ -10,15 +10,15 @@ use std::io::Write;
 use hayro::hayro_interpret::util::RectExt;
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::object::dict::keys;
-use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, ObjRef, Object, Rect as PdfRect, Stream};
+use hayro::hayro_syntax::object::{Array, Dict, FromBytes, MaybeRef, Name, ObjRef, Object, Rect as PdfRect, Stream};
 use hayro::hayro_syntax::page::{Page, Rotation};
 use hayro::kurbo::{Affine, Rect, Shape};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::appearance::{self, Appearance, Form};
+use super::excerpt::Excerpt;
 use super::source::Source;
-use super::update::Update;
 
 /// More annotations of a page are not drawn.
 const MOST: usize = 50_000;
@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes the list of what is drawn, and what it takes.
-    pub fn write(&self, update: &mut Update<'_>) -> Option<Source> {
+    pub fn write(&self, excerpt: &mut Excerpt<'_>) -> Option<Source> {
         let mut list = Source::default();
         list.bytes.push(b'[');
         for shown in &self.shown {
@@ -187,9 +187,9 @@ impl<'a> Plan<'a> {
                     list.bytes.extend(b"/F 4>>");
                 }
                 Shown::Turned(annotation, stream) => {
-                    drawn_as(&mut list, update, &turned(annotation, stream, self.turn)?)?
+                    drawn_as(&mut list, excerpt, &turned(annotation, stream, self.turn)?)?
                 }
-                Shown::Made(made) => drawn_as(&mut list, update, made)?,
+                Shown::Made(made) => drawn_as(&mut list, excerpt, made)?,
             }
             list.bytes.push(b'\n');
         }
@@ -199,15 +199,19 @@ impl<'a> Plan<'a> {
 }
 
 /// Adds an annotation with this appearance. Readers leave the appearance of a stamp alone.
-fn drawn_as(list: &mut Source, update: &mut Update<'_>, made: &Appearance) -> Option<()> {
-    let form = update.fresh();
+fn drawn_as(list: &mut Source, excerpt: &mut Excerpt<'_>, made: &Appearance) -> Option<()> {
+    let form = excerpt.fresh();
     let [left, bottom, right, top] = made.rect;
     let place = format!("[{left:.4} {bottom:.4} {right:.4} {top:.4}]");
-    let mut entries = format!("/Type/XObject/Subtype/Form/FormType 1/BBox{place}/Resources").into_bytes();
-    entries.extend(&made.resources);
-    update.stream(form, &entries, &made.content)?;
-    let ObjRef { obj_number, gen_number } = form.into();
-    write!(list.bytes, "<</Type/Annot/Subtype/Stamp/F 4/Rect{place}/AP<</N {obj_number} {gen_number} R>>>>").ok()
+    let mut entries = Source::default();
+    write!(entries.bytes, "/Type/XObject/Subtype/Form/FormType 1/BBox{place}/Resources<<").ok()?;
+    entries.open_dict(&Dict::from_bytes(&made.resources)?, &[]);
+    entries.bytes.extend(b">>");
+    excerpt.stream(form, entries, &made.content)?;
+    write!(list.bytes, "<</Type/Annot/Subtype/Stamp/F 4/Rect{place}/AP<</N ").ok()?;
+    list.reference(form);
+    list.bytes.extend(b">>>>");
+    Some(())
 }
 
 /// An appearance turned about the upper left corner of its annotation, against the turn of the page.

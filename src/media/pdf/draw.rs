@@ -100,16 +100,23 @@ impl<'a> Pen<'a> {
         if has_meshes {
             sheet.leave_the_grid();
         }
+        let (by, theirs) = match by {
+            By::Us(_) => (by.clone(), None),
+            By::Raster(file) => match raster::read(file, &sheet, page.rotation()) {
+                Ok(pixels) => (by.clone(), Some(pixels)),
+                Err(Page::Unusable(why)) => (By::Us(Some(why)), None),
+                Err(error) => return Err(error),
+            },
+        };
         let has_plain_fonts = !has_made_letters && !fonts::not_embedded(page).may_lack;
         let wanted = Wanted { needs: needs.into_iter().collect(), size: sheet.size(page), has_plain_fonts };
-        notes.extend(self.or_elsewhere(by, wanted, file.as_deref())?);
+        notes.extend(self.or_elsewhere(&by, wanted, file.as_deref())?);
         let (links, left_out) = match self.drawing.links {
             true => links::read(&self.places, page, &sheet),
             false => Default::default(),
         };
         let has_file = file.is_some();
-        let prepared =
-            file.and_then(|file| Pdf::new(file).ok()).filter(|pdf| pdf.pages().len() == self.pdf.pages().len());
+        let prepared = file.and_then(|file| Pdf::new(file).ok()).filter(|pdf| pdf.pages().len() == 1);
         if has_file && prepared.is_none() {
             notes.push(
                 "its annotations and groups are drawn as they are: the changed document cannot be read".to_owned(),
@@ -118,13 +125,12 @@ impl<'a> Pen<'a> {
         let facts = match &prepared {
             Some(pdf) => {
                 let (cache, reading) = (RenderCache::new(), InterpreterCache::new());
-                let on =
-                    On { pdf, page: page_of(pdf, number)?, number, sheet: &sheet, cache: &cache, reading: &reading };
-                self.draw_on(&on, by, pyramid, thumbnail)
+                let on = On { pdf, page: page_of(pdf, 1)?, sheet: &sheet, cache: &cache, reading: &reading };
+                self.draw_on(&on, theirs, pyramid, thumbnail)
             }
             None => {
                 let (pdf, cache, reading) = (self.pdf, &self.cache, &self.reading);
-                self.draw_on(&On { pdf, page, number, sheet: &sheet, cache, reading }, by, pyramid, thumbnail)
+                self.draw_on(&On { pdf, page, sheet: &sheet, cache, reading }, theirs, pyramid, thumbnail)
             }
         };
         facts.map(|facts| PageFacts {
@@ -155,25 +161,23 @@ impl<'a> Pen<'a> {
         Ok(needs.iter().map(|need| format!("{}: {why}", need.drawn_here())).collect())
     }
 
+    /// Makes what is made of a page that another program has drawn, or that is drawn now.
     fn draw_on<'p>(
         &self,
         on: &On<'_, 'p>,
-        by: &By,
+        theirs: Option<Vec<u8>>,
         pyramid: &mut File,
         thumbnail: &mut File,
     ) -> Result<PageFacts, Page> {
-        let On { pdf, page, number, sheet, cache, reading } = *on;
-        let rows = match by {
-            By::Raster(file) => PageRows::of_raster(
-                raster::read(file, sheet, page_of(self.pdf, number)?.rotation())?,
-                sheet,
-                self.drawing,
-            ),
-            By::Us(_) => {
+        let On { pdf, page, sheet, cache, reading } = *on;
+        let is_ours = theirs.is_none();
+        let rows = match theirs {
+            Some(pixels) => PageRows::of_raster(pixels, sheet, self.drawing),
+            None => {
                 let lighter = photographs::lightened(pdf, page, sheet, reading, &self.settings, self.limits);
                 PageRows::new(
                     match &lighter {
-                        Some(lighter) => self.pixels(page_of(lighter, number)?, &RenderCache::new(), sheet),
+                        Some(lighter) => self.pixels(page_of(lighter, 1)?, &RenderCache::new(), sheet),
                         None => self.pixels(page, cache, sheet),
                     },
                     self.drawing,
@@ -190,10 +194,12 @@ impl<'a> Pen<'a> {
         let is_read = self.drawing.words || may_lack;
         let read = if is_read { words::read(page, sheet, reading, &self.settings) } else { Read::default() };
         let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-        let is_ours = matches!(by, By::Us(_));
-        if read.missing > 0 && may_lack && is_ours {
-            let letters = if read.missing == 1 { "1 letter is" } else { &format!("{} letters are", read.missing) };
-            notes.push(format!("{letters} left out: no font that was found has them"));
+        if read.missing > 0 && may_lack {
+            let (letters, may) = match read.missing {
+                1 => ("1 letter".to_owned(), if is_ours { "is" } else { "may be" }),
+                count => (format!("{count} letters"), if is_ours { "are" } else { "may be" }),
+            };
+            notes.push(format!("{letters} {may} left out: no font that was found has them"));
         }
         let not_embedded = if self.fonts.were_asked() { not_embedded } else { BTreeSet::new() };
         let stand_ins = match (not_embedded.is_empty(), is_ours) {
@@ -268,7 +274,6 @@ fn user_unit(page: &PdfPage<'_>) -> f64 {
 struct On<'o, 'p> {
     pdf: &'p Pdf,
     page: &'p PdfPage<'p>,
-    number: u32,
     sheet: &'o Sheet,
     cache: &'o RenderCache<'p>,
     reading: &'o InterpreterCache<'p>,

@@ -5,7 +5,7 @@
 //! | pdftoppm (poppler-utils) | groups that are not isolated, soft masks |
 //! | gs (ghostscript) | these, and knockout groups; not letters of East Asia whose font is not embedded, nor others that few fonts have |
 //!
-//! A program gets a copy of the document in which nothing is left to it to decide: with the annotations that are to be drawn, and
+//! A program gets a document of the page alone in which nothing is left to it to decide: with the annotations that are to be drawn, and
 //! without what only some heed (/UserUnit, the Invisible flag).
 
 use std::fs;
@@ -81,25 +81,28 @@ fn raster(
     let is_there = |tool| find_in_path(tool).is_some();
     let tool = match needs.contains(&Need::Knockout) {
         true if !has_plain_fonts => return Ok(None),
-        true => ghostscript(job.page, *size, true, limits),
-        false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => {
-            ghostscript(job.page, *size, false, limits)
-        }
-        false => poppler(job.page, *size, limits),
+        true => ghostscript(*size, true, limits),
+        false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => ghostscript(*size, false, limits),
+        false => poppler(*size, limits),
     };
     job.launcher.run(tool, folder, cancel)?;
     Ok(Some(folder.path().join("page.ppm")))
 }
 
-fn poppler(page: u32, Size { width, height, .. }: Size, limits: Limits) -> Tool {
-    let [page, width, height] = [page, width.into(), height.into()].map(|number| number.to_string());
-    Tool::installed("pdftoppm", "poppler-utils", limits)
-        .arguments(["-singlefile", "-cropbox", "-f", &page, "-l", &page])
-        .arguments(["-scale-to-x", &width, "-scale-to-y", &height, "page.pdf", "page"])
+fn poppler(Size { width, height, .. }: Size, limits: Limits) -> Tool {
+    let [width, height] = [width, height].map(|number| number.to_string());
+    Tool::installed("pdftoppm", "poppler-utils", limits).arguments(["-singlefile", "-cropbox"]).arguments([
+        "-scale-to-x",
+        &width,
+        "-scale-to-y",
+        &height,
+        "page.pdf",
+        "page",
+    ])
 }
 
 /// Of edges that it smooths it makes objects of their own, which then do not knock out what is below them.
-fn ghostscript(page: u32, size: Size, is_knockout: bool, limits: Limits) -> Tool {
+fn ghostscript(size: Size, is_knockout: bool, limits: Limits) -> Tool {
     let Size { width, height, resolution } = size;
     let (across, down) = resolution;
     Tool::installed("gs", "ghostscript", limits)
@@ -107,7 +110,6 @@ fn ghostscript(page: u32, size: Size, is_knockout: bool, limits: Limits) -> Tool
         .arguments(["-dTextAlphaBits=4", if is_knockout { "-dGraphicsAlphaBits=1" } else { "-dGraphicsAlphaBits=4" }])
         // What is only for screens was left out already where a page is to be as it is printed.
         .argument("-dPrinted=false")
-        .arguments([format!("-dFirstPage={page}"), format!("-dLastPage={page}")])
         .arguments([format!("-g{width}x{height}"), format!("-r{across:.6}x{down:.6}")])
         .arguments(["-sOutputFile=page.ppm", "-f", "page.pdf"])
 }

@@ -13,13 +13,13 @@ use hayro::hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, S
 use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::Need;
+use super::excerpt::Excerpt;
 use super::source::Source;
-use super::update::Update;
 
 /// How deep forms are followed, and how many operators of a page: what is deeper or later is taken to need nothing.
 const DEEPEST: u32 = 24;
 const MOST_OPERATORS: u32 = 4_000_000;
-/// Among how many forms and pictures of a page's resources groups are looked for.
+/// Among how many forms and pictures of a page's resources groups are looked for. Where there are more, all that is drawn is looked at.
 const MOST_LOOKED_AT: u32 = 2_000;
 
 /// What is found of the groups of a page.
@@ -48,10 +48,10 @@ pub fn survey<'a>(page: &'a Page<'a>, appearances: &[Stream<'a>]) -> Groups {
 }
 
 /// Writes these groups without their /Group.
-pub fn open(update: &mut Update<'_>, form: &Stream<'_>) -> Option<()> {
+pub fn open(excerpt: &mut Excerpt<'_>, form: &Stream<'_>) -> Option<()> {
     let mut entries = Source::default();
     entries.open_dict(form.dict(), &[b"Group", b"Length"]);
-    update.stream(form.obj_id(), &entries.bytes, &form.raw_data())
+    excerpt.stream(form.obj_id(), entries, &form.raw_data())
 }
 
 fn has_delicate_groups(x_objects: &Dict<'_>, depth: u32, looks: &mut u32) -> bool {
@@ -63,7 +63,10 @@ fn has_delicate_groups(x_objects: &Dict<'_>, depth: u32, looks: &mut u32) -> boo
 /// Whether a form is a group that hayro may draw wrongly, or has one.
 fn is_delicate(form: &Stream<'_>, depth: u32, looks: &mut u32) -> bool {
     *looks = looks.saturating_sub(1);
-    let Some(depth) = depth.checked_sub(1).filter(|_| *looks > 0) else { return false };
+    if *looks == 0 {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return false };
     if !is_form(form) {
         return false;
     }

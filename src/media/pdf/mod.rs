@@ -4,7 +4,7 @@
 //! time or stack ends one child, costs that one page, and the next child goes on behind it. A child opens the file once and
 //! writes, for each page, the pyramid, the thumbnail and what it read into its folder, and then a line that says so.
 //!
-//! Before a page is drawn, a copy of the document is changed so that hayro draws it right ([`prepare`]): annotations get the
+//! Before a page is drawn, it is made a document of its own that hayro draws right ([`prepare`]): annotations get the
 //! appearances that they lack, and groups are opened that mean the same without. What would come out wrong even so is drawn by
 //! another program, where one is installed that draws it right ([`elsewhere`]).
 //!
@@ -16,6 +16,7 @@ mod annotations;
 mod appearance;
 mod draw;
 mod elsewhere;
+mod excerpt;
 mod fonts;
 mod groups;
 mod information;
@@ -28,7 +29,6 @@ mod prepare;
 mod raster;
 mod source;
 mod tree;
-mod update;
 mod words;
 mod work;
 

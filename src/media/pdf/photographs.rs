@@ -2,8 +2,7 @@
 //!
 //! hayro decodes a picture as a whole before it draws it, which for photographs in the quality of print is most of the time and
 //! of the memory that a page takes. So they are decoded here, at a half, a quarter or an eighth of their size, as long as that is no
-//! less than what is drawn, and put in the document in the place of the large ones: by an incremental update
-//! (ISO 32000-2, 7.5.6) of a copy that the page is then drawn from.
+//! less than what is drawn, and put in the place of the large ones in a document of the page alone, which it is then drawn from.
 //!
 //! Only plain ones are: JPEG that can be decoded in strips, gray or RGB, opaque. All others, and those with which anything
 //! goes wrong, stay as they are for hayro to judge.
@@ -16,7 +15,7 @@ use hayro::hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
     InterpreterSettings, SoftMask, interpret_page,
 };
-use hayro::hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Stream};
+use hayro::hayro_syntax::object::{Dict, Name, Object, ObjectIdentifier, Stream};
 use hayro::hayro_syntax::page::Page;
 use hayro::hayro_syntax::{Filter, Pdf};
 use hayro::kurbo::{BezPath, Rect};
@@ -26,7 +25,8 @@ use super::super::limits::Limits;
 use super::super::memory::Share;
 use super::super::raster::Layout;
 use super::draw::Sheet;
-use super::update::{LARGEST, Update};
+use super::excerpt::Excerpt;
+use super::source::Source;
 
 /// Pictures of fewer pixels are not worth the while.
 const WORTH: u64 = 1 << 20;
@@ -35,7 +35,7 @@ const WORTH: u64 = 1 << 20;
 const DEEPEST: u32 = 4;
 const MOST_LOOKED_AT: u32 = 1000;
 
-/// The document with small copies of the photographs that `page` draws small; None where that changes nothing.
+/// A document of the page with small copies of the photographs that it draws small; None where that changes nothing.
 pub fn lightened<'a>(
     pdf: &'a Pdf,
     page: &'a Page<'a>,
@@ -45,17 +45,16 @@ pub fn lightened<'a>(
     limits: &Limits,
 ) -> Option<Pdf> {
     let mut looks = MOST_LOOKED_AT;
-    if pdf.data().as_ref().len() > LARGEST || !has_photographs(&page.resources().x_objects, DEEPEST, &mut looks) {
+    if !has_photographs(&page.resources().x_objects, DEEPEST, &mut looks) {
         return None;
     }
-    let mut update = Update::of(pdf, limits)?;
-    for (id, halvings) in survey(page, sheet, cache, settings) {
-        if halvings > 0 {
-            replace(&mut update, pdf, id, halvings);
-        }
+    let large = survey(page, sheet, cache, settings).into_iter().filter(|(_, halvings)| *halvings > 0);
+    let mut excerpt = Excerpt::of(pdf, limits);
+    let made = large.filter_map(|(id, halvings)| replace(&mut excerpt, pdf, id, halvings)).count();
+    if made == 0 {
+        return None;
     }
-    let updated = Pdf::new(update.finish()?).ok()?;
-    (updated.pages().len() == pdf.pages().len()).then_some(updated)
+    Pdf::new(excerpt.finish(page, None)?).ok().filter(|lighter| lighter.pages().len() == 1)
 }
 
 fn has_photographs(x_objects: &Dict<'_>, depth: u32, looks: &mut u32) -> bool {
@@ -133,11 +132,10 @@ impl<'a> Device<'a> for Survey {
 }
 
 /// Puts a small copy in the place of a photograph, if it can be made.
-fn replace(update: &mut Update<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings: u32) -> Option<()> {
+fn replace(excerpt: &mut Excerpt<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings: u32) -> Option<()> {
     let photograph = pdf.xref().get::<Stream<'_>>(id)?;
-    // What was decrypted may be in another form in the copy.
     let stream = photograph.raw_data();
-    let (limits, held) = (update.limits(), update.len());
+    let (limits, held) = (excerpt.limits(), excerpt.len());
     let small = SmallJpeg::open(&stream, halvings, limits).ok()??;
     let dict = photograph.dict();
     if (dict.get::<u32>("Width"), dict.get::<u32>("Height")) != (Some(small.whole.0), Some(small.whole.1)) {
@@ -146,30 +144,20 @@ fn replace(update: &mut Update<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings: u
     let ((width, height), length) = (small.size(), small.bytes());
     // Besides this copy: the document, for which half of the limit is enough, and the picture as hayro takes it out.
     limits.check_memory(held + 2 * length).ok()?;
-    update.write(id, |file| {
-        Share::of(limits).grow(file, length + small.surplus() as u64 + 1024).ok()?;
-        file.extend(b"<</Type/XObject/Subtype/Image");
-        write!(file, "/Width {width}/Height {height}/BitsPerComponent 8/Length {length}/ColorSpace ").ok()?;
-        match (dict.get_ref("ColorSpace"), dict.get::<Array<'_>>("ColorSpace"), small.layout) {
-            (Some(space), ..) => write!(file, "{} {} R", space.obj_number, space.gen_number).ok()?,
-            (_, Some(space), _) => file.extend([b"[", space.data(), b"]"].concat()),
-            (.., Layout::Gray) => file.extend(b"/DeviceGray"),
-            _ => file.extend(b"/DeviceRGB"),
-        }
-        if let Some(group) = dict.get_ref("OC") {
-            write!(file, "/OC {} {} R", group.obj_number, group.gen_number).ok()?;
-        }
-        if dict.get::<bool>("Interpolate") == Some(true) {
-            file.extend(b"/Interpolate true");
-        }
-        file.extend(b">>\nstream\n");
-        let start = file.len();
-        small.decode(file).ok()?;
-        if (file.len() - start) as u64 != length {
-            return None;
-        }
-        file.extend(b"\nendstream");
-        Some(())
+    let mut entries = Source::default();
+    write!(entries.bytes, "/Type/XObject/Subtype/Image/Width {width}/Height {height}/BitsPerComponent 8").ok()?;
+    if dict.contains_key("ColorSpace") {
+        entries.open_entry(dict, b"ColorSpace");
+    } else {
+        let space = if small.layout == Layout::Gray { "/DeviceGray" } else { "/DeviceRGB" };
+        write!(entries.bytes, "/ColorSpace{space}").ok()?;
+    }
+    entries.open_entry(dict, b"OC");
+    entries.open_entry(dict, b"Interpolate");
+    let room = length + small.surplus() as u64 + 1024;
+    excerpt.stream_of(id, entries, length, |file| {
+        Share::of(limits).grow(file, room).ok()?;
+        small.decode(file).ok()
     })
 }
 

@@ -1,7 +1,6 @@
 //! What is changed of a page before it is drawn, so that it comes out as it should.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::object::{ObjectIdentifier, Stream};
@@ -9,15 +8,14 @@ use hayro::hayro_syntax::page::Page;
 
 use super::super::limits::Limits;
 use super::annotations::Plan;
+use super::excerpt::Excerpt;
 use super::parts::Known;
-use super::source::Source;
-use super::update::Update;
 use super::{Drawing, Need, Others, groups, parts};
 
 /// A page as it is to be drawn.
 #[derive(Default)]
 pub struct Prepared {
-    /// The document to draw it from, where that is not the one that there is.
+    /// A document of this page alone to draw it from, where that is not the one that there is.
     pub file: Option<Vec<u8>>,
     /// What hayro draws wrongly even so.
     pub needs: BTreeSet<Need>,
@@ -55,33 +53,10 @@ fn written(
     transparent: &BTreeSet<ObjectIdentifier>,
     limits: &Limits,
 ) -> Option<Vec<u8>> {
-    let mut update = Update::of(pdf, limits)?;
+    let mut excerpt = Excerpt::of(pdf, limits);
     for form in transparent {
-        groups::open(&mut update, &pdf.xref().get::<Stream<'_>>(*form)?)?;
+        groups::open(&mut excerpt, &pdf.xref().get::<Stream<'_>>(*form)?)?;
     }
-    write_page(&mut update, page, plan)?;
-    update.finish()
-}
-
-/// The page with the annotations that are drawn, and with nothing left to programs to decide: they differ in how they turn and size
-/// pages, so that is done to what they have drawn. hayro is told how.
-fn write_page(update: &mut Update<'_>, page: &Page<'_>, plan: &Plan<'_>) -> Option<()> {
-    let id = page.raw().obj_id()?;
-    let annotations = plan.write(update)?;
-    let crop = page.intersected_crop_box();
-    let mut source = Source::default();
-    source.bytes.extend(b"<<");
-    let settled: [&[u8]; 9] =
-        [b"Annots", b"MediaBox", b"CropBox", b"Rotate", b"UserUnit", b"BleedBox", b"TrimBox", b"ArtBox", b"Thumb"];
-    source.open_dict(page.raw(), &settled);
-    for name in ["MediaBox", "CropBox"] {
-        write!(source.bytes, "/{name}[{} {} {} {}]", crop.x0, crop.y0, crop.x1, crop.y1).ok()?;
-    }
-    source.bytes.extend(b"/Rotate 0/Annots ");
-    source.bytes.extend(annotations.bytes);
-    source.bytes.extend(b">>");
-    update.write(id, |file| {
-        file.extend(source.bytes);
-        Some(())
-    })
+    let annotations = plan.write(&mut excerpt)?;
+    excerpt.finish(page, Some(annotations))
 }

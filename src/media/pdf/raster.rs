@@ -16,6 +16,9 @@ pub fn read(path: &Path, sheet: &Sheet, rotation: Rotation) -> Result<Vec<u8>, P
     let (width, height) = (usize::from(width), usize::from(height));
     let bytes = width * height * 3;
     let wrong = || Page::Unusable("another program drew it in another size".to_owned());
+    if !path.exists() {
+        return Err(Page::Unusable("another program has drawn nothing".to_owned()));
+    }
     if fs::metadata(path)?.len() > bytes as u64 + LONGEST_HEADER {
         return Err(wrong());
     }

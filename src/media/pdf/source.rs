@@ -20,6 +20,21 @@ impl Source {
         self.entries(dict, except, DEEPEST);
     }
 
+    /// One entry of a dictionary, if it is there.
+    pub fn open_entry(&mut self, dict: &Dict<'_>, key: &[u8]) {
+        if let Some((_, value)) = dict.entries().find(|(name, _)| name.as_ref() == key) {
+            self.name(key);
+            self.bytes.push(b' ');
+            self.value(&value, DEEPEST);
+        }
+    }
+
+    /// What another source has.
+    pub fn append(&mut self, other: Self) {
+        self.bytes.extend(other.bytes);
+        self.references.extend(other.references);
+    }
+
     /// Any object but a stream, which cannot stand within another.
     pub fn object(&mut self, object: &Object<'_>) {
         self.nested(object, DEEPEST);

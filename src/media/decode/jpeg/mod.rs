@@ -63,7 +63,12 @@ pub(in crate::media) fn is_whole(stream: &[u8], limits: &Limits) -> bool {
     let scan = usize::try_from(header.scan_start).ok().and_then(|start| stream.get(start..)).unwrap_or_default();
     match Strips::new(&header, scan, Share::of(limits), Remarks::default()) {
         Ok(strips) => strips.are_whole(header.height.into()),
-        Err(scan) => memchr::memmem::rfind(scan, &[0xff, markers::EOI]).is_some(),
+        Err(scan) if memchr::memmem::rfind(scan, &[0xff, markers::EOI]).is_some() => true,
+        // Some leave out the mark of the end.
+        Err(_) => {
+            let (share, remarks) = (Share::of(limits), Remarks::default());
+            samples(stream, &header, Colors::AsStored, limits, &share, &remarks).is_ok()
+        }
     }
 }
 

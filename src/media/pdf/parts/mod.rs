@@ -14,10 +14,14 @@ use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::super::limits::Limits;
 use super::opening::is_in_file;
+use streams::Budget;
 
 /// How deep forms are followed, and how many operators of a page are looked at.
 const DEEPEST: u32 = 24;
 const MOST_OPERATORS: u32 = 4_000_000;
+
+/// So much of what is compressed is looked at of a page.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// Of a font that is drawn by operators, so many of its letters are looked at.
 const MOST_LETTERS: usize = 512;
@@ -83,10 +87,8 @@ impl Found {
             let (one, many) = part.names();
             match self.damaged.iter().filter(|(damaged, _)| *damaged == part).count() + inline {
                 0 => {}
-                1 => notes.push(format!("a {one} cannot be read as a whole, and is drawn as far as it can")),
-                count => {
-                    notes.push(format!("{count} {many} cannot be read as a whole, and are drawn as far as they can"))
-                }
+                1 => notes.push(format!("a {one} cannot be read as a whole")),
+                count => notes.push(format!("{count} {many} cannot be read as a whole")),
             }
         }
         if !self.missing.is_empty() {
@@ -129,20 +131,18 @@ pub struct Survey {
 
 /// Looks at a page, and at the appearances of its annotations.
 pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], known: &Known, limits: &Limits) -> Survey {
-    let mut notes: Vec<String> = of_contents(pdf, page).into_iter().collect();
-    let mut walk = Walk {
-        known,
-        limits,
-        found: Found::default(),
-        left: MOST_OPERATORS,
-        within: Vec::new(),
-        seen: BTreeSet::new(),
-    };
+    let budget = Budget::new(MOST_BYTES);
+    let mut notes: Vec<String> = of_contents(pdf, page, &budget).into_iter().collect();
+    let mut walk =
+        Walk { pdf, known, limits, found: Found::default(), left: MOST_OPERATORS, budget, within: Vec::new() };
     walk.content(page.page_stream().unwrap_or_default(), page.resources(), DEEPEST);
     for form in appearances {
         walk.form(form, page.resources(), Part::Form, DEEPEST);
     }
     notes.extend(walk.found.notes());
+    if walk.left == 0 || walk.budget.is_used_up() {
+        notes.push("it draws so much that not all of it was looked at for damage".to_owned());
+    }
     Survey { notes, has_meshes: walk.found.has_meshes }
 }
 
@@ -156,12 +156,12 @@ pub fn contents(page: &Page<'_>) -> Vec<ObjectIdentifier> {
 }
 
 /// A reference to no object is null, and so is nothing (ISO 32000-2, 7.3.10).
-fn of_contents(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
+fn of_contents(pdf: &Pdf, page: &Page<'_>, budget: &Budget) -> Option<String> {
     let (mut pieces, mut damaged) = (0_usize, 0_usize);
     for id in contents(page) {
         let is_whole = match pdf.xref().get::<Stream<'_>>(id) {
-            Some(piece) => streams::is_whole(&piece),
-            None if pdf.xref().get::<Object<'_>>(id).is_none() && is_in_file(pdf, id) => false,
+            Some(piece) => streams::is_whole(&piece, budget),
+            None if pdf.xref().get::<Object<'_>>(id).is_some() || is_in_file(pdf, id) => false,
             None => continue,
         };
         pieces += 1;
@@ -174,89 +174,80 @@ fn of_contents(pdf: &Pdf, page: &Page<'_>) -> Option<String> {
     }
 }
 
+fn name<'c>(operand: Option<&Object<'c>>) -> Option<Name<'c>> {
+    match operand {
+        Some(Object::Name(name)) => Some(name.clone()),
+        _ => None,
+    }
+}
+
 struct Walk<'k> {
+    pdf: &'k Pdf,
     known: &'k Known,
     limits: &'k Limits,
     found: Found,
+    /// Operators and bytes that may still be looked at.
     left: u32,
+    budget: Budget,
     /// Those that are being walked through: a form that draws itself is not followed.
     within: Vec<ObjectIdentifier>,
-    /// Fonts, states and the like that have been looked at.
-    seen: BTreeSet<ObjectIdentifier>,
 }
 
 impl Walk<'_> {
     fn content(&mut self, content: &[u8], resources: &Resources<'_>, depth: u32) {
         let mut operators = UntypedIter::new(content);
+        // What has been looked at by its name, and a font that is not there, of which nothing was written yet.
+        let (mut seen, mut lacking) = (BTreeSet::new(), None);
         while let Some(instruction) = operators.next() {
             let Some(left) = self.left.checked_sub(1) else { return };
             self.left = left;
-            let operands = || instruction.operands();
-            let name = || match operands().last() {
-                Some(Object::Name(name)) => Some(name.clone()),
-                _ => None,
-            };
-            let first_name = || match operands().next() {
-                Some(Object::Name(name)) => Some(name.clone()),
-                _ => None,
-            };
-            match &**instruction.operator {
-                b"Do" => {
-                    let Some(name) = name() else { continue };
-                    match resources.get_x_object(&name) {
-                        Some(object) => self.object(&object, resources, depth),
-                        None => self.misses(Part::Object, &name),
-                    }
-                }
+            let (first, last) = (|| instruction.operands().next(), || instruction.operands().last());
+            let (part, name) = match &**instruction.operator {
+                b"Do" => (Part::Object, name(last())),
+                b"Tf" => (Part::Font, name(first())),
+                b"sh" => (Part::Shading, name(last())),
+                b"scn" | b"SCN" => (Part::Pattern, name(last())),
+                b"gs" => (Part::State, name(last())),
+                b"cs" | b"CS" => (Part::ColorSpace, name(last())),
                 b"BI" | b"ID" | b"EI" => {
-                    let Some(Object::Stream(picture)) = operands().next() else { continue };
-                    if !streams::is_whole_picture(picture, resources, self.limits) {
-                        self.found.damaged_inline += 1;
-                    }
+                    let Some(Object::Stream(picture)) = first() else { continue };
+                    let is_whole = streams::is_whole_picture(picture, resources, self.limits, &self.budget);
+                    self.found.damaged_inline += u32::from(!is_whole);
+                    continue;
                 }
-                b"Tf" => {
-                    let Some(name) = first_name() else { continue };
-                    match resources.get_font(&name) {
-                        Some(font) => self.font(&font, resources, depth),
-                        None => self.misses(Part::Font, &name),
+                b"Tj" | b"TJ" | b"'" | b"\"" => {
+                    if let Some(font) = lacking.take() {
+                        self.misses(Part::Font, &font);
                     }
+                    continue;
                 }
-                b"sh" => {
-                    let Some(name) = name() else { continue };
-                    match resources.get_shading(&name) {
-                        Some(shading) => self.shading(&shading),
-                        None => self.misses(Part::Shading, &name),
-                    }
-                }
-                b"scn" | b"SCN" => {
-                    let Some(name) = name() else { continue };
-                    match resources.get_pattern(&name) {
-                        Some(Object::Stream(tile)) => self.form(&tile, resources, Part::Pattern, depth),
-                        Some(Object::Dict(pattern)) => {
-                            if let Some(shading) = pattern.get::<Object<'_>>(keys::SHADING) {
-                                self.shading(&shading);
-                            }
-                        }
-                        _ => self.misses(Part::Pattern, &name),
-                    }
-                }
-                b"gs" => {
-                    let Some(name) = name() else { continue };
-                    match resources.get_ext_g_state(&name) {
-                        Some(state) => self.state(&state, resources, depth),
-                        None => self.misses(Part::State, &name),
-                    }
-                }
-                b"cs" | b"CS" => {
-                    const BUILT_IN: [&[u8]; 4] = [b"DeviceGray", b"DeviceRGB", b"DeviceCMYK", b"Pattern"];
-                    let Some(name) = name().filter(|name| !BUILT_IN.contains(&name.as_ref())) else { continue };
-                    match resources.get_color_space(&name) {
-                        Some(space) => self.color_space(&space),
-                        None => self.misses(Part::ColorSpace, &name),
-                    }
-                }
-                _ => {}
+                _ => continue,
+            };
+            let Some(name) = name else { continue };
+            if part == Part::Font {
+                lacking = resources.get_font(&name).is_none().then(|| name.clone());
             }
+            if seen.insert((part, name.as_ref().to_vec())) {
+                self.named(part, &name, resources, depth);
+            }
+        }
+    }
+
+    fn named(&mut self, part: Part, name: &Name<'_>, resources: &Resources<'_>, depth: u32) {
+        const BUILT_IN: [&[u8]; 4] = [b"DeviceGray", b"DeviceRGB", b"DeviceCMYK", b"Pattern"];
+        let is_there = match part {
+            Part::Object => resources.get_x_object(name).map(|object| self.object(&object, resources, depth)),
+            Part::Shading => resources.get_shading(name).map(|shading| self.shading(&shading)),
+            Part::Pattern => resources.get_pattern(name).map(|pattern| self.pattern(&pattern, resources, depth)),
+            Part::State => resources.get_ext_g_state(name).map(|state| self.state(&state, resources, depth)),
+            Part::ColorSpace if BUILT_IN.contains(&name.as_ref()) => Some(()),
+            Part::ColorSpace => resources.get_color_space(name).map(|space| self.color_space(&space)),
+            // It is missed when something is written with it.
+            Part::Font => Some(resources.get_font(name).map_or((), |font| self.font(&font, resources, depth))),
+            Part::Form | Part::Picture | Part::Mask => Some(()),
+        };
+        if is_there.is_none() {
+            self.misses(part, name);
         }
     }
 
@@ -264,13 +255,40 @@ impl Walk<'_> {
         self.found.missing.insert((part, name.as_str().chars().take(LONGEST_NAME).collect()));
     }
 
-    fn check(&mut self, part: Part, stream: &Stream<'_>, is_whole: impl FnOnce(&Stream<'_>) -> bool) -> bool {
+    fn check(&mut self, part: Part, stream: &Stream<'_>, is_whole: impl FnOnce(&Stream<'_>, &Budget) -> bool) {
         let id = stream.obj_id();
-        let is_whole = *self.known.whole.borrow_mut().entry(id).or_insert_with(|| is_whole(stream));
+        let known = self.known.whole.borrow().get(&id).copied();
+        let is_whole = known.unwrap_or_else(|| {
+            let is_whole = is_whole(stream, &self.budget);
+            if !self.budget.is_used_up() {
+                self.known.whole.borrow_mut().insert(id, is_whole);
+            }
+            is_whole
+        });
         if !is_whole {
             self.found.damaged.insert((part, id));
         }
-        is_whole
+    }
+
+    /// The stream that something has under this key. One that is in the file and cannot be read is damaged.
+    fn entry<'a>(&mut self, part: Part, dict: &Dict<'a>, key: &[u8]) -> Option<Stream<'a>> {
+        let stream = dict.get::<Stream<'_>>(key);
+        if stream.is_none()
+            && let Some(id) = dict.get_ref(key).map(ObjectIdentifier::from)
+            && dict.get::<Object<'_>>(key).is_none()
+        {
+            let is_nothing = *self.known.whole.borrow_mut().entry(id).or_insert_with(|| !is_in_file(self.pdf, id));
+            if !is_nothing {
+                self.found.damaged.insert((part, id));
+            }
+        }
+        stream
+    }
+
+    fn check_entry(&mut self, part: Part, dict: &Dict<'_>, key: &[u8]) {
+        if let Some(stream) = self.entry(part, dict, key) {
+            self.check(part, &stream, streams::is_whole);
+        }
     }
 
     fn object(&mut self, object: &Stream<'_>, resources: &Resources<'_>, depth: u32) {
@@ -281,7 +299,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A form, or a tile of a pattern, which has operators as well.
+    /// A form, or a tile of a pattern or a letter, which have operators as well.
     fn form(&mut self, form: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let id = form.obj_id();
         let Some(depth) = depth.checked_sub(1).filter(|_| !self.within.contains(&id)) else { return };
@@ -298,7 +316,8 @@ impl Walk<'_> {
         let found = std::mem::replace(&mut self.found, outer);
         self.found.merge(&found);
         // What draws itself, or is too deep or too long here, may be seen as a whole from elsewhere.
-        if own.is_some() && self.within.is_empty() && self.left > 0 {
+        let is_all = self.left > 0 && !self.budget.is_used_up();
+        if own.is_some() && is_all && (self.within.is_empty() || depth > DEEPEST / 2) {
             self.known.forms.borrow_mut().insert(id, found);
         }
     }
@@ -306,9 +325,9 @@ impl Walk<'_> {
     fn picture(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
         let limits = self.limits;
-        self.check(part, picture, |picture| streams::is_whole_picture(picture, resources, limits));
+        self.check(part, picture, |picture, budget| streams::is_whole_picture(picture, resources, limits, budget));
         for mask in [keys::SMASK, keys::MASK] {
-            if let Some(mask) = picture.dict().get::<Stream<'_>>(mask) {
+            if let Some(mask) = self.entry(Part::Mask, picture.dict(), mask) {
                 self.picture(&mask, resources, Part::Mask, depth);
             }
         }
@@ -317,21 +336,28 @@ impl Walk<'_> {
         }
     }
 
-    fn is_new(&mut self, object: &Dict<'_>) -> bool {
-        object.obj_id().is_none_or(|id| self.seen.insert(id))
+    fn pattern(&mut self, pattern: &Object<'_>, resources: &Resources<'_>, depth: u32) {
+        match pattern {
+            Object::Stream(tile) => self.form(tile, resources, Part::Pattern, depth),
+            Object::Dict(pattern) => {
+                if let Some(shading) = pattern.get::<Object<'_>>(keys::SHADING) {
+                    self.shading(&shading);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn font(&mut self, font: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
-        if !self.is_new(font) {
-            return;
-        }
         let inner = font.get::<Array<'_>>(keys::DESCENDANT_FONTS).and_then(|fonts| fonts.iter::<Dict<'_>>().next());
-        let descriptor = inner.as_ref().unwrap_or(font).get::<Dict<'_>>(keys::FONT_DESC);
-        for key in [keys::FONT_FILE, keys::FONT_FILE2, keys::FONT_FILE3] {
-            if let Some(file) = descriptor.as_ref().and_then(|descriptor| descriptor.get::<Stream<'_>>(key)) {
-                self.check(Part::Font, &file, streams::is_whole);
+        let inner = inner.as_ref().unwrap_or(font);
+        if let Some(descriptor) = inner.get::<Dict<'_>>(keys::FONT_DESC) {
+            for key in [keys::FONT_FILE, keys::FONT_FILE2, keys::FONT_FILE3] {
+                self.check_entry(Part::Font, &descriptor, key);
             }
         }
+        self.check_entry(Part::Font, inner, keys::CID_TO_GID_MAP);
+        self.check_entry(Part::Font, font, keys::ENCODING);
         let Some(letters) = font.get::<Dict<'_>>(keys::CHAR_PROCS) else { return };
         let own = font.get::<Dict<'_>>(keys::RESOURCES).map(Resources::new);
         for name in letters.keys().take(MOST_LETTERS) {
@@ -342,29 +368,44 @@ impl Walk<'_> {
     }
 
     fn shading(&mut self, shading: &Object<'_>) {
-        if let Object::Stream(mesh) = shading {
-            self.found.has_meshes = true;
-            self.check(Part::Shading, mesh, streams::is_whole);
+        let dict = match shading {
+            Object::Stream(mesh) => {
+                self.found.has_meshes = true;
+                self.check(Part::Shading, mesh, streams::is_whole);
+                mesh.dict()
+            }
+            Object::Dict(dict) => dict,
+            _ => return,
+        };
+        self.check_entry(Part::Shading, dict, keys::FUNCTION);
+        for function in dict.get::<Array<'_>>(keys::FUNCTION).iter().flat_map(|list| list.iter::<Object<'_>>()) {
+            if let Object::Stream(function) = function {
+                self.check(Part::Shading, &function, streams::is_whole);
+            }
         }
     }
 
     fn state(&mut self, state: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
-        if !self.is_new(state) {
-            return;
-        }
-        if let Some(group) = state.get::<Dict<'_>>(keys::SMASK).and_then(|mask| mask.get::<Stream<'_>>(keys::G)) {
+        let Some(mask) = state.get::<Dict<'_>>(keys::SMASK) else { return };
+        if let Some(group) = self.entry(Part::Mask, &mask, keys::G) {
             self.form(&group, resources, Part::Mask, depth);
         }
     }
 
+    /// The profile, the table of colours or the function that a space is made of.
     fn color_space(&mut self, space: &Object<'_>) {
         let Object::Array(space) = space else { return };
-        let mut entries = space.iter::<Object<'_>>();
-        match (entries.next(), entries.next()) {
-            (Some(Object::Name(family)), Some(Object::Stream(profile))) if family.as_ref() == b"ICCBased" => {
-                self.check(Part::ColorSpace, &profile, streams::is_whole);
+        for part in space.iter::<Object<'_>>() {
+            match part {
+                Object::Stream(stream) => self.check(Part::ColorSpace, &stream, streams::is_whole),
+                Object::Array(base) => {
+                    let profile = base.iter::<Object<'_>>().nth(1).and_then(Object::into_stream);
+                    if let Some(profile) = profile {
+                        self.check(Part::ColorSpace, &profile, streams::is_whole);
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 }

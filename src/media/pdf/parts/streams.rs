@@ -1,22 +1,43 @@
 //! Whether streams hold all that they should.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use hayro::hayro_syntax::Filter;
 use hayro::hayro_syntax::object::stream::ImageDecodeParams;
-use hayro::hayro_syntax::object::{Name, Object, Stream};
+use hayro::hayro_syntax::object::{Dict, Name, Object, Stream};
 use hayro::hayro_syntax::page::Resources;
 
 use super::super::super::decode::{codestream, jpeg};
 use super::super::super::limits::Limits;
 
+/// How much may still be decompressed, only to be looked at.
+pub struct Budget(Cell<u64>);
+
+impl Budget {
+    pub const fn new(bytes: u64) -> Self {
+        Self(Cell::new(bytes))
+    }
+
+    pub fn is_used_up(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    fn take(&self, bytes: u64) {
+        self.0.set(self.0.get().saturating_sub(bytes));
+    }
+}
+
 /// Whether a stream of operators or numbers, or a file that is embedded, can be read to its end.
-pub fn is_whole(stream: &Stream<'_>) -> bool {
+pub fn is_whole(stream: &Stream<'_>, budget: &Budget) -> bool {
+    if is_locked(stream) {
+        return false;
+    }
     match *stream.filters() {
         [] => true,
-        [.., Filter::FlateDecode] => match coded(stream) {
-            Coded::Read(data) => Inflated::of(&data).is_whole,
+        [.., Filter::FlateDecode] => match coded(stream, budget) {
+            Coded::Read(data) => Inflated::of(&data, budget).is_whole,
             Coded::Unknown => stream.decoded_data().is_ok(),
             Coded::Damaged => false,
         },
@@ -25,18 +46,23 @@ pub fn is_whole(stream: &Stream<'_>) -> bool {
 }
 
 /// Whether all rows of a picture are there. What hayro says itself, of pictures that it cannot read at all, is not said here.
-pub fn is_whole_picture(picture: &Stream<'_>, resources: &Resources<'_>, limits: &Limits) -> bool {
-    let enough = |length: usize| needed(picture, resources).is_none_or(|needed| length as u64 >= needed);
-    let data = match coded(picture) {
+pub fn is_whole_picture(picture: &Stream<'_>, resources: &Resources<'_>, limits: &Limits, budget: &Budget) -> bool {
+    if is_locked(picture) {
+        return false;
+    }
+    let rows = Rows::of(picture, resources);
+    let enough = |length: usize| rows.is_none_or(|rows| length as u64 >= rows.bytes());
+    let data = match coded(picture, budget) {
         Coded::Read(data) => data,
         Coded::Unknown => return picture.decoded_data().map_or(true, |data| enough(data.len())),
-        Coded::Damaged => return true,
+        Coded::Damaged => return false,
     };
     match picture.filters().last() {
         None => enough(data.len()),
         Some(Filter::FlateDecode) => {
-            let inflated = Inflated::of(&data);
-            inflated.is_whole && enough(inflated.length)
+            let inflated = Inflated::of(&data, budget);
+            let wanted = rows.map(|rows| rows.bytes_with(Predictor::of(picture)));
+            inflated.is_whole && (budget.is_used_up() || wanted.is_none_or(|wanted| inflated.length >= wanted))
         }
         Some(Filter::DctDecode) => jpeg::is_whole(&data, limits),
         Some(Filter::JpxDecode) => codestream::is_whole(&data),
@@ -47,6 +73,11 @@ pub fn is_whole_picture(picture: &Stream<'_>, resources: &Resources<'_>, limits:
     }
 }
 
+/// Whether a stream that is encrypted could not be decrypted.
+fn is_locked(stream: &Stream<'_>) -> bool {
+    stream.dict().get::<u32>("Length").is_some_and(|length| length > 0) && stream.raw_data().is_empty()
+}
+
 /// What the last filter of a stream is to undo.
 enum Coded<'a> {
     Read(Cow<'a, [u8]>),
@@ -55,21 +86,39 @@ enum Coded<'a> {
     Damaged,
 }
 
-fn coded<'a>(stream: &Stream<'a>) -> Coded<'a> {
+fn coded<'a>(stream: &Stream<'a>, budget: &Budget) -> Coded<'a> {
     let filters = stream.filters();
     let mut data = stream.raw_data();
     let before = filters.split_last().map_or(&[][..], |(_, before)| before);
-    for filter in before {
+    for (at, filter) in before.iter().enumerate() {
         let undone = match filter {
             Filter::Crypt => continue,
             Filter::AsciiHexDecode => of_hex(&data),
             Filter::Ascii85Decode => of_base_85(&data),
+            Filter::FlateDecode if parameters(stream, at).is_none() => inflated(&data, budget),
             _ => return Coded::Unknown,
         };
         let Some(undone) = undone else { return Coded::Damaged };
         data = undone.into();
     }
     Coded::Read(data)
+}
+
+/// The parameters of one of the filters of a stream.
+fn parameters<'a>(stream: &Stream<'a>, filter: usize) -> Option<Dict<'a>> {
+    let dict = stream.dict();
+    match dict.get::<Object<'_>>("DecodeParms").or_else(|| dict.get::<Object<'_>>("DP"))? {
+        Object::Dict(only) => (filter == 0).then_some(only),
+        Object::Array(each) => each.iter::<Object<'_>>().nth(filter)?.into_dict(),
+        _ => None,
+    }
+}
+
+/// None where it breaks off.
+fn inflated(data: &[u8], budget: &Budget) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    let whole = Inflated::each(data, budget, |piece| all.extend(piece)); // bounded: by the budget
+    whole.is_whole.then_some(all)
 }
 
 /// ISO 32000-2, 7.4.2.
@@ -117,11 +166,15 @@ struct Inflated {
     /// It does not break off before it says that it ends. Some programs write a wrong checksum behind the end, and some none: only what
     /// stands in front of that is looked at (RFC 1950, RFC 1951). Others end with what is written so that a reader has all there is so far.
     is_whole: bool,
-    length: usize,
+    length: u64,
 }
 
 impl Inflated {
-    fn of(data: &[u8]) -> Self {
+    fn of(data: &[u8], budget: &Budget) -> Self {
+        Self::each(data, budget, |_| {})
+    }
+
+    fn each(data: &[u8], budget: &Budget, mut piece_of_it: impl FnMut(&[u8])) -> Self {
         const HEADER: usize = 2;
         const FLUSHED: &[u8] = &[0, 0, 0xff, 0xff];
         if data.trim_ascii().is_empty() {
@@ -133,45 +186,74 @@ impl Inflated {
         let mut piece = [0; 1 << 14];
         let is_whole = loop {
             let (read, written) = (inflate.total_in(), inflate.total_out());
-            match inflate.decompress(left, &mut piece, FlushDecompress::None) {
+            let status = inflate.decompress(left, &mut piece, FlushDecompress::None);
+            let count = inflate.total_out() - written;
+            piece_of_it(piece.get(..count as usize).unwrap_or_default());
+            budget.take(count);
+            match status {
+                _ if budget.is_used_up() => break true,
                 Ok(Status::StreamEnd) => break true,
                 Err(_) => break false,
-                Ok(_) if inflate.total_in() == read && inflate.total_out() == written => break is_flushed,
+                Ok(_) if inflate.total_in() == read && count == 0 => break is_flushed,
                 Ok(_) => left = left.get((inflate.total_in() - read) as usize..).unwrap_or_default(),
             }
         };
-        Self { is_whole, length: usize::try_from(inflate.total_out()).unwrap_or(usize::MAX) }
+        Self { is_whole, length: inflate.total_out() }
     }
 }
 
-/// The bytes that the samples of a picture take (ISO 32000-2, 8.9.3), with those in front of the rows for a predictor (7.4.4.4). None if
-/// its colours are not known.
-fn needed(picture: &Stream<'_>, resources: &Resources<'_>) -> Option<u64> {
-    let dict = picture.dict();
-    let number = |long: &str, short: &str| dict.get::<u32>(long).or_else(|| dict.get::<u32>(short)).map(u64::from);
-    let is_mask = dict.get::<bool>("ImageMask").or_else(|| dict.get::<bool>("IM")).unwrap_or(false);
-    let (bits, components) = match is_mask {
-        true => (1, 1),
-        false => {
-            let space = dict.get::<Object<'_>>("ColorSpace").or_else(|| dict.get::<Object<'_>>("CS"))?;
-            (number("BitsPerComponent", "BPC")?, components(space, resources, 4)?)
+/// The samples of a picture (ISO 32000-2, 8.9.3).
+#[derive(Clone, Copy)]
+struct Rows {
+    /// Bytes of one.
+    length: u64,
+    count: u64,
+}
+
+/// What the samples were made of before they were compressed (7.4.4.4): rows of their own length, with a byte in front of each that
+/// says how.
+#[derive(Clone, Copy)]
+struct Predictor {
+    row: u64,
+}
+
+impl Predictor {
+    fn of(picture: &Stream<'_>) -> Option<Self> {
+        const FIRST_OF_PNG: u32 = 10;
+        let parameters = parameters(picture, picture.filters().len().checked_sub(1)?)?;
+        let number = |key: &str, usual| parameters.get::<u32>(key).map_or(usual, u64::from);
+        if number("Predictor", 1) < u64::from(FIRST_OF_PNG) {
+            return None;
         }
-    };
-    let row = number("Width", "W")?.checked_mul(bits)?.checked_mul(components)?.div_ceil(8);
-    let last_parameters = || {
-        let parameters = dict.get::<Object<'_>>("DecodeParms").or_else(|| dict.get::<Object<'_>>("DP"))?;
-        match parameters {
-            Object::Dict(one) => Some(one),
-            Object::Array(each) => each.iter::<Object<'_>>().last()?.into_dict(),
-            _ => None,
-        }
-    };
-    const FIRST_OF_PNG: u32 = 10;
-    let has_kinds_of_rows = last_parameters()
-        .and_then(|parameters| parameters.get::<u32>("Predictor"))
-        .is_some_and(|predictor| predictor >= FIRST_OF_PNG);
-    let is_undone = matches!(picture.filters().last(), Some(Filter::FlateDecode));
-    row.checked_add(u64::from(has_kinds_of_rows && is_undone))?.checked_mul(number("Height", "H")?)
+        let bits = number("Colors", 1).checked_mul(number("BitsPerComponent", 8))?.checked_mul(number("Columns", 1))?;
+        Some(Self { row: bits.div_ceil(8) }).filter(|predictor| predictor.row > 0)
+    }
+}
+
+impl Rows {
+    /// None if the colours of the picture are not known.
+    fn of(picture: &Stream<'_>, resources: &Resources<'_>) -> Option<Self> {
+        let dict = picture.dict();
+        let number = |long: &str, short: &str| dict.get::<u32>(long).or_else(|| dict.get::<u32>(short)).map(u64::from);
+        let is_mask = dict.get::<bool>("ImageMask").or_else(|| dict.get::<bool>("IM")).unwrap_or(false);
+        let (bits, components) = match is_mask {
+            true => (1, 1),
+            false => {
+                let space = dict.get::<Object<'_>>("ColorSpace").or_else(|| dict.get::<Object<'_>>("CS"))?;
+                (number("BitsPerComponent", "BPC")?, components(space, resources, 4)?)
+            }
+        };
+        let length = number("Width", "W")?.checked_mul(bits)?.checked_mul(components)?.div_ceil(8);
+        Some(Self { length, count: number("Height", "H")? })
+    }
+
+    const fn bytes(self) -> u64 {
+        self.length.saturating_mul(self.count)
+    }
+
+    fn bytes_with(self, predictor: Option<Predictor>) -> u64 {
+        predictor.map_or(self.bytes(), |Predictor { row }| self.bytes().div_ceil(row).saturating_mul(row + 1))
+    }
 }
 
 /// How many components a colour space has (8.6).

@@ -1,0 +1,252 @@
+//! A page as a document of its own: with what it refers to, and in the place of some of that what is written here instead. What is
+//! encrypted in the document is not in this one, and it leaves to nobody which page is meant.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::object::{Dict, Name, Object, ObjectIdentifier};
+use hayro::hayro_syntax::page::{Page, Resources};
+
+use super::super::limits::Limits;
+use super::super::memory::Share;
+use super::source::Source;
+
+/// A page that takes more bytes costs more than it is worth.
+const LARGEST: usize = 64 << 20;
+
+/// What of pages, fields, annotations and forms leads to other pages, or is nothing that is drawn.
+const ELSEWHERE: [&[u8]; 6] = [b"Parent", b"P", b"Popup", b"Metadata", b"PieceInfo", b"Length"];
+
+/// What of a page is settled here, or does not count for how it is drawn.
+const SETTLED: [&[u8]; 13] = [
+    b"Parent",
+    b"Annots",
+    b"Resources",
+    b"MediaBox",
+    b"CropBox",
+    b"Rotate",
+    b"UserUnit",
+    b"BleedBox",
+    b"TrimBox",
+    b"ArtBox",
+    b"Thumb",
+    b"Metadata",
+    b"PieceInfo",
+];
+
+pub struct Excerpt<'a> {
+    pdf: &'a Pdf,
+    limits: &'a Limits,
+    file: Vec<u8>,
+    /// Where the objects are.
+    places: BTreeMap<ObjectIdentifier, usize>,
+    /// Those that are referred to.
+    wanted: Vec<ObjectIdentifier>,
+    /// Numbers from here on may be those of new objects.
+    free: u32,
+}
+
+impl<'a> Excerpt<'a> {
+    pub fn of(pdf: &'a Pdf, limits: &'a Limits) -> Self {
+        let free = u32::try_from(pdf.len()).unwrap_or(u32::MAX).saturating_add(1);
+        Self { pdf, limits, file: b"%PDF-2.0\n".to_vec(), places: BTreeMap::new(), wanted: Vec::new(), free }
+    }
+
+    pub fn limits(&self) -> &'a Limits {
+        self.limits
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.file.len() as u64
+    }
+
+    /// The number of an object that is to be written.
+    pub fn fresh(&mut self) -> ObjectIdentifier {
+        loop {
+            let id = ObjectIdentifier::new(self.free, 0);
+            self.free = self.free.saturating_add(1);
+            if self.free == u32::MAX || self.pdf.xref().get::<Object<'_>>(id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    /// Writes an object in the place of the one that has this number, if there is one.
+    pub fn object(&mut self, id: ObjectIdentifier, source: Source) -> Option<()> {
+        self.write(id, source, |_| Some(()))
+    }
+
+    /// Writes a stream, whose dictionary has these entries and its length.
+    pub fn stream(&mut self, id: ObjectIdentifier, entries: Source, data: &[u8]) -> Option<()> {
+        let share = Share::of(self.limits);
+        self.stream_of(id, entries, data.len() as u64, |file| {
+            share.grow(file, data.len() as u64 + 256).ok()?;
+            file.extend(data);
+            Some(())
+        })
+    }
+
+    /// Writes a stream whose data, of this length, is made as it is written.
+    pub fn stream_of(
+        &mut self,
+        id: ObjectIdentifier,
+        entries: Source,
+        length: u64,
+        data: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+    ) -> Option<()> {
+        let mut source = Source::default();
+        source.bytes.extend(b"<<");
+        source.append(entries);
+        write!(source.bytes, "/Length {length}>>\nstream\n").ok()?;
+        self.write(id, source, |file| {
+            let start = file.len();
+            data(file)?;
+            ((file.len() - start) as u64 == length).then_some(())?;
+            file.extend(b"\nendstream");
+            Some(())
+        })
+    }
+
+    /// What cannot be written as a whole is not.
+    fn write(
+        &mut self,
+        id: ObjectIdentifier,
+        source: Source,
+        rest: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+    ) -> Option<()> {
+        let start = self.file.len();
+        let written = writeln!(self.file, "{} {} obj", id.obj_number, id.gen_number).ok().and_then(|()| {
+            self.file.extend(source.bytes);
+            rest(&mut self.file)?;
+            self.file.extend(b"\nendobj\n");
+            (self.file.len() <= LARGEST).then_some(())
+        });
+        match written {
+            Some(()) => {
+                self.places.insert(id, start);
+                self.wanted.extend(source.references);
+            }
+            None => self.file.truncate(start),
+        }
+        written
+    }
+
+    /// The document with this page, which has these annotations, or those that it has. It is turned by nothing and is as large as what is
+    /// shown of it: programs differ in how they turn and size pages, so that is done to what they have drawn.
+    pub fn finish(mut self, page: &Page<'_>, annotations: Option<Source>) -> Option<Vec<u8>> {
+        let [catalogue, pages, only] = [self.fresh(), self.fresh(), self.fresh()];
+        let mut source = Source::default();
+        source.bytes.extend(b"<<");
+        source.open_dict(page.raw(), &SETTLED);
+        match annotations {
+            Some(annotations) => {
+                source.bytes.extend(b"/Annots ");
+                source.append(annotations);
+            }
+            None => source.open_entry(page.raw(), b"Annots"),
+        }
+        // It may have them from a branch of the tree.
+        source.bytes.extend(b"/Resources");
+        resources(&mut source, page.resources());
+        let crop = page.intersected_crop_box();
+        for name in ["MediaBox", "CropBox"] {
+            write!(source.bytes, "/{name}[{} {} {} {}]", crop.x0, crop.y0, crop.x1, crop.y1).ok()?;
+        }
+        source.bytes.extend(b"/Rotate 0/Parent ");
+        source.reference(pages);
+        source.bytes.extend(b">>");
+        self.object(only, source)?;
+
+        let mut source = Source::default();
+        source.bytes.extend(b"<</Type/Pages/Count 1/Kids[");
+        source.reference(only);
+        source.bytes.extend(b"]>>");
+        self.object(pages, source)?;
+
+        let mut source = Source::default();
+        source.bytes.extend(b"<</Type/Catalog/Pages ");
+        source.reference(pages);
+        if let Some(before) = self.pdf.xref().get::<Dict<'_>>(self.pdf.xref().root_id()) {
+            source.open_entry(&before, b"OCProperties");
+            source.open_entry(&before, b"OutputIntents");
+        }
+        source.bytes.extend(b">>");
+        self.object(catalogue, source)?;
+
+        self.take_over()?;
+        self.end(catalogue)
+    }
+
+    /// Takes over what is referred to and not yet there.
+    fn take_over(&mut self) -> Option<()> {
+        while let Some(id) = self.wanted.pop() {
+            if self.places.contains_key(&id) {
+                continue;
+            }
+            let mut source = Source::default();
+            match self.pdf.xref().get::<Object<'_>>(id) {
+                Some(Object::Stream(stream)) => {
+                    let data = stream.raw_data();
+                    self.limits.check_memory((self.file.len() + data.len()) as u64).ok()?;
+                    source.open_dict(stream.dict(), &ELSEWHERE);
+                    self.stream(id, source, &data)?;
+                }
+                Some(Object::Dict(dict)) if !is_elsewhere(&dict) => {
+                    source.bytes.extend(b"<<");
+                    source.open_dict(&dict, &ELSEWHERE);
+                    source.bytes.extend(b">>");
+                    self.object(id, source)?;
+                }
+                // A reference to what is not there is null (7.3.10).
+                None | Some(Object::Dict(_)) => {}
+                Some(object) => {
+                    source.object(&object);
+                    self.object(id, source)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn end(mut self, catalogue: ObjectIdentifier) -> Option<Vec<u8>> {
+        let table = self.file.len();
+        let size = self.places.keys().map(|id| id.obj_number).max()?.checked_add(1)?;
+        self.file.extend(b"xref\n0 1\n0000000000 65535 f \n");
+        for (id, place) in &self.places {
+            write!(self.file, "{} 1\n{place:010} {:05} n \n", id.obj_number, id.gen_number).ok()?;
+        }
+        let ObjectIdentifier { obj_number, gen_number } = catalogue;
+        write!(self.file, "trailer\n<</Size {size}/Root {obj_number} {gen_number} R>>\n").ok()?;
+        write!(self.file, "startxref\n{table}\n%%EOF\n").ok()?;
+        Some(self.file)
+    }
+}
+
+/// Other pages, and what leads to all of them.
+fn is_elsewhere(dict: &Dict<'_>) -> bool {
+    dict.get::<Name<'_>>("Type").is_some_and(|kind| matches!(kind.as_ref(), b"Page" | b"Pages" | b"Catalog"))
+}
+
+fn resources(source: &mut Source, resources: &Resources<'_>) {
+    let Resources { ext_g_states, fonts, properties, color_spaces, x_objects, patterns, shadings } = resources;
+    let kinds: [(&[u8], &Dict<'_>); 7] = [
+        (b"ExtGState", ext_g_states),
+        (b"Font", fonts),
+        (b"Properties", properties),
+        (b"ColorSpace", color_spaces),
+        (b"XObject", x_objects),
+        (b"Pattern", patterns),
+        (b"Shading", shadings),
+    ];
+    source.bytes.extend(b"<<");
+    for (name, entries) in kinds {
+        source.bytes.push(b'/');
+        source.bytes.extend(name);
+        source.bytes.extend(b"<<");
+        source.open_dict(entries, &[]);
+        source.bytes.extend(b">>");
+    }
+    source.bytes.extend(b">>");
+}
