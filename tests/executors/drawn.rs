@@ -450,6 +450,54 @@ async fn pages_drawn_elsewhere_are_the_same_but_for_what_they_need() {
     assert!(line.is_some_and(|line| line.contains("Ghostscript would draw fonts")), "{text}");
 }
 
+/// Each program counts the pages of an odd tree in its own way, and not every program reads every table of objects.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_drawn_elsewhere_are_those_that_are_meant() {
+    let world = World::new().await;
+    let form = |color: &str| {
+        let content = format!("/M gs {color} rg 0 0 200 100 re f");
+        format!("<<{GROUP}/Length {}>>\nstream\n{content}\nendstream", content.len())
+    };
+    // Half of what is drawn is put on the page at half its strength, which another program does.
+    let page = |form: usize, content: usize| {
+        format!(
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents {content} 0 R\
+             /Resources<</XObject<</X {form} 0 R>>/ExtGState<</H<</ca 0.5>>>>>>>>"
+        )
+    };
+    let draw = "/H gs /X Do";
+    let contents = format!("<</Length {}>>\nstream\n{draw}\nendstream", draw.len());
+    let objects = [
+        (1, "<</Type/Catalog/Pages 2 0 R>>".to_owned()),
+        // A page twice, and a branch that has none.
+        (2, "<</Type/Pages/Kids[3 0 R 3 0 R 10 0 R 4 0 R 5 0 R]/Count 4>>".to_owned()),
+        (3, page(6, 9)),
+        (4, page(7, 9)),
+        (5, page(8, 9)),
+        (6, form("1 0 0")),
+        (7, form("0 1 0")),
+        (8, form("0 0 1")),
+        (9, contents),
+        (10, "<</Type/Pages/Parent 2 0 R/Count 1>>".to_owned()),
+    ];
+    world.put("in/odd.pdf", &assembled(objects.map(|(number, object)| (number, object.into_bytes())).into()));
+    let plain = world.folder.path().join("plain.pdf");
+    let knockout = GROUPS.iter().find(|sheet| sheet.name == "knockout").unwrap();
+    std::fs::write(&plain, knockout.file()).unwrap();
+    world.put("in/plain.pdf", &knockout.file());
+    run("qpdf", &["--object-streams=generate", text_of(&plain), text_of(&world.ingest("in/streams.pdf"))]);
+    let options = json!({ "process": "Rasterize", "resolution": RESOLUTION, "colorspace": "Rgb" });
+    let done = upload(&world, options).await;
+    assert!(!done.codes().contains(&"page-note"), "{}", done.text());
+    for (number, band) in [(1, 0), (2, 1), (3, 2)] {
+        let page = pixels(&world, &pyramid(&world, &format!("odd-{number}")).await);
+        let color = page.get_pixel(200, 350).0;
+        let strongest = (0..3).max_by_key(|band| color[*band]).unwrap();
+        assert_eq!(strongest, band, "page {number} shows {color:?}: {}", done.text());
+    }
+    assert!(apart(&drawn(&world, "plain").await, &drawn(&world, "streams").await) < 0.01);
+}
+
 /// A font that is asked for by many names is read once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_names_of_fonts_cost_no_page() {
