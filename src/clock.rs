@@ -3,7 +3,7 @@
 //! Everything that needs "now" is given a [`Clock`]; tests give it a [`ManualClock`] and move it by hand, so no test
 //! waits for a wall clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,6 +19,10 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     async fn sleep_until(&self, instant: DateTime<Utc>);
     /// Returns when `delta` has passed, however far the clock is set back meanwhile. One that is set forwards ends it sooner.
     async fn sleep(&self, delta: TimeDelta);
+    /// The current instant, and how long the process has run by then, however the clock was set meanwhile.
+    fn now_and_uptime(&self) -> (DateTime<Utc>, TimeDelta);
+    /// Returns when the process has run for `delta` more, however the clock is set meanwhile.
+    async fn run_for(&self, delta: TimeDelta);
 }
 
 pub type SharedClock = Arc<dyn Clock>;
@@ -87,41 +91,70 @@ impl Clock for SystemClock {
             tokio::time::sleep(step).await;
         }
     }
+
+    fn now_and_uptime(&self) -> (DateTime<Utc>, TimeDelta) {
+        (self.now(), TimeDelta::from_std(begun().elapsed()).unwrap_or(TimeDelta::MAX))
+    }
+
+    async fn run_for(&self, delta: TimeDelta) {
+        tokio::time::sleep(delta.to_std().unwrap_or_default()).await;
+    }
+}
+
+/// When the process began, or was first asked.
+fn begun() -> &'static Stopwatch {
+    static BEGUN: OnceLock<Stopwatch> = OnceLock::new();
+    BEGUN.get_or_init(Stopwatch::start)
 }
 
 /// A clock that stands still until it is told to move.
 #[derive(Debug)]
 pub struct ManualClock {
-    now: watch::Sender<DateTime<Utc>>,
+    shows: watch::Sender<Shown>,
+}
+
+/// What a clock shows, and for how long its process has run.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    now: DateTime<Utc>,
+    uptime: TimeDelta,
 }
 
 impl ManualClock {
     pub fn at(start: DateTime<Utc>) -> Arc<Self> {
-        Arc::new(Self { now: watch::Sender::new(to_millis(start)) })
+        Arc::new(Self { shows: watch::Sender::new(Shown { now: to_millis(start), uptime: TimeDelta::zero() }) })
     }
 
-    /// Moves to `instant` and wakes every sleeper whose time has come.
+    /// Moves to `instant` and wakes every sleeper whose time has come. What lies between has passed, unless it is set back.
     pub fn set(&self, instant: DateTime<Utc>) {
-        self.now.send_replace(to_millis(instant));
+        let Shown { now, uptime } = *self.shows.borrow();
+        let passed = (to_millis(instant) - now).max(TimeDelta::zero());
+        self.shows.send_replace(Shown { now: to_millis(instant), uptime: uptime + passed });
     }
 
     pub fn advance(&self, delta: TimeDelta) {
         self.set(self.now() + delta);
+    }
+
+    /// Shows `instant` without that any time has passed.
+    pub fn leap(&self, instant: DateTime<Utc>) {
+        let Shown { uptime, .. } = *self.shows.borrow();
+        self.shows.send_replace(Shown { now: to_millis(instant), uptime });
     }
 }
 
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.now.borrow()
+        self.shows.borrow().now
     }
 
     async fn sleep_until(&self, instant: DateTime<Utc>) {
-        let mut now = self.now.subscribe();
-        let mut seen = *now.borrow_and_update();
+        let mut shows = self.shows.subscribe();
+        let mut seen = shows.borrow_and_update().now;
         // The sender lives in self, so the channel cannot close while this borrow exists.
-        while seen < instant && now.changed().await.is_ok() {
-            let shown = *now.borrow_and_update();
+        while seen < instant && shows.changed().await.is_ok() {
+            let shown = shows.borrow_and_update().now;
             if shown < seen {
                 return;
             }
@@ -130,13 +163,24 @@ impl Clock for ManualClock {
     }
 
     async fn sleep(&self, delta: TimeDelta) {
-        let mut now = self.now.subscribe();
-        let (mut seen, mut left) = (*now.borrow_and_update(), delta);
-        while left > TimeDelta::zero() && now.changed().await.is_ok() {
-            let shown = *now.borrow_and_update();
+        let mut shows = self.shows.subscribe();
+        let (mut seen, mut left) = (shows.borrow_and_update().now, delta);
+        while left > TimeDelta::zero() && shows.changed().await.is_ok() {
+            let shown = shows.borrow_and_update().now;
             left -= (shown - seen).max(TimeDelta::zero());
             seen = shown;
         }
+    }
+
+    fn now_and_uptime(&self) -> (DateTime<Utc>, TimeDelta) {
+        let Shown { now, uptime } = *self.shows.borrow();
+        (now, uptime)
+    }
+
+    async fn run_for(&self, delta: TimeDelta) {
+        let mut shows = self.shows.subscribe();
+        let until = shows.borrow_and_update().uptime + delta;
+        while shows.borrow_and_update().uptime < until && shows.changed().await.is_ok() {}
     }
 }
 

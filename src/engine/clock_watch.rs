@@ -11,7 +11,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -26,46 +25,13 @@ const EVERY: TimeDelta = TimeDelta::hours(1);
 /// Failures after which each further one waits as long as the last, at most.
 const FAILURES: i64 = 31;
 
-/// The latest instant that anything was decided by, as noted. One that is not much later is no news.
-#[derive(Debug)]
-pub(super) struct DecidedBy(AtomicI64);
-
-impl Default for DecidedBy {
-    fn default() -> Self {
-        Self(AtomicI64::new(i64::MIN))
-    }
-}
-
-impl DecidedBy {
-    fn get(&self) -> Option<DateTime<Utc>> {
-        Some(self.0.load(Ordering::Relaxed))
-            .filter(|millis| *millis != i64::MIN)
-            .and_then(DateTime::from_timestamp_millis)
-    }
-
-    fn set(&self, instant: DateTime<Utc>) {
-        self.0.store(instant.timestamp_millis(), Ordering::Relaxed);
-    }
-}
-
-/// To be called before anything is decided by `now`: the watch sleeps, and would not know of a clock that is ahead for a moment.
-pub(super) async fn decide_by(shared: &Shared, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let noted = shared.decided_by.get();
-    if noted.is_some_and(|noted| (noted..noted + A_LITTLE).contains(&now)) {
-        return Ok(());
-    }
-    shared.store.decide_by(now).await?;
-    shared.decided_by.set(noted.map_or(now, |noted| noted.max(now)));
-    Ok(())
-}
-
 pub(super) async fn run(shared: Arc<Shared>) {
     let start = shared.clock.now();
     let (mut looked_at, mut seen) = (start, start);
     loop {
         let now = shared.clock.now();
         // A jump ahead is noted at once, so that it is known from where the clock is set back.
-        let before = std::mem::replace(&mut seen, now).max(shared.decided_by.get().unwrap_or(now));
+        let before = std::mem::replace(&mut seen, now).max(decided_by(&shared).await.unwrap_or(now));
         let has_jumped = !(before - A_LITTLE..before + NET + A_LITTLE).contains(&now);
         if !has_jumped && (looked_at..looked_at + EVERY).contains(&now) {
             tokio::select! {
@@ -87,11 +53,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
+/// Who decides by the clock may have seen what was not seen here, in a moment when it was ahead.
+async fn decided_by(shared: &Shared) -> Option<DateTime<Utc>> {
+    shared.store.decided_by().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the clock showed when something was decided was not read");
+        None
+    })
+}
+
 /// Notes what the clock shows, and sets right what it has done if it was ahead. At the start nobody has seen it `before`.
 pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Result<(), StoreError> {
     let now = shared.clock.now();
     let seen = shared.store.see_clock(now, before).await?;
-    shared.decided_by.set(now);
     if let Some(before) = seen.set_back {
         tracing::warn!(%before, %now, "the clock shows less than it did: what it had done before its time is set right");
     }
@@ -109,7 +82,7 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
     let since = now - NET;
     if is_set_back {
         tell_early(shared, now).await?;
-        forget_ahead(shared, since).await?;
+        forget_ahead(shared, since, now).await?;
     }
     turn_back(shared, is_set_back.then_some(since)).await?;
     // Each time: it may have been ahead for a moment that nobody noticed, in which something began to wait.
@@ -122,13 +95,13 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
 }
 
 /// What was decided of times to come without a run is decided when they come.
-async fn forget_ahead(shared: &Shared, since: DateTime<Utc>) -> Result<(), StoreError> {
+async fn forget_ahead(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), StoreError> {
     let store = &shared.store;
-    let begun = store.ranges_ahead(since).await?.into_iter().filter_map(|range| {
+    let begun = store.ranges_ahead(since, now).await?.into_iter().filter_map(|range| {
         let span = Schedule::parse(&range.exec_schedule).ok()?.span(range.first, since, store.zone());
         Some((range, span.last, span.count))
     });
-    let forgotten = store.forget_ahead(begun.collect(), since).await?;
+    let forgotten = store.forget_ahead(begun.collect(), since, now).await?;
     if forgotten > 0 {
         tracing::warn!(forgotten, "firings that were left out while the clock was ahead come at their times after all");
     }
@@ -153,10 +126,12 @@ async fn turn_back(shared: &Shared, set_back_to: Option<DateTime<Utc>>) -> Resul
     let store = &shared.store;
     let (mut moved, mut said) = (Vec::new(), BTreeMap::new());
     let triggers = store.scheduled_triggers().await?;
-    // From when it was set back, what has come since is to fire. Else from after they were read: what fired meanwhile has gone on
-    // from where it stood.
-    let now = set_back_to.unwrap_or_else(|| shared.clock.now());
+    let now = shared.clock.now();
     for trigger in triggers {
+        // From when it was set back, what has come since is to fire, if there was such a job. Else from after they were read: what fired
+        // meanwhile has gone on from where it stood.
+        let from =
+            set_back_to.map_or(now, |since| if trigger.created_at > now { now } else { since.max(trigger.created_at) });
         // One that cannot be read is found when it fires.
         let Ok(schedule) = Schedule::parse(&trigger.exec_schedule) else { continue };
         let ended_ahead = || trigger.last_fire_at.is_some_and(|last| last > now + A_LITTLE);
@@ -164,7 +139,7 @@ async fn turn_back(shared: &Shared, set_back_to: Option<DateTime<Utc>>) -> Resul
             Some(stood_at) => *next < stood_at,
             None => ended_ahead(),
         };
-        let Some(next) = schedule.next_after(now, store.zone()).filter(is_later) else { continue };
+        let Some(next) = schedule.next_after(from, store.zone()).filter(is_later) else { continue };
         moved.push(Reschedule { job: trigger.id, from: trigger.next_fire_at, to: next });
         said.insert(trigger.id, (trigger, next));
     }

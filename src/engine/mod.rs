@@ -76,7 +76,6 @@ struct Shared {
     /// Which file ended the process before this one is known.
     is_explained: bool,
     running: Running,
-    decided_by: clock_watch::DecidedBy,
     /// No new runs.
     closing: CancellationToken,
     /// Everything else ends too.
@@ -121,7 +120,6 @@ impl Engine {
             owner,
             is_explained,
             running: Running::default(),
-            decided_by: clock_watch::DecidedBy::default(),
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
         });

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{AFTER_ERROR, NET, Shared, clock_watch};
+use super::{AFTER_ERROR, NET, Shared};
 use crate::model::firing::{self, Fate, MOST_SINGLE, SkipReason, SlotRange};
 use crate::model::schedule::Schedule;
 use crate::model::trigger::{Misfire, Overlap};
 use crate::store::StoreError;
+use crate::store::clock::A_LITTLE;
 use crate::store::jobs::triggers::{DueJob, Firing};
 
 /// Jobs looked at in one go.
@@ -23,8 +24,9 @@ const GROUP: u32 = 200;
 const NEWEST_SINGLE: u64 = 100;
 
 pub(super) async fn run(shared: Arc<Shared>) {
+    let mut decided_by = None;
     while !shared.closing.is_cancelled() {
-        let wait_until = match fire_due(&shared).await {
+        let wait_until = match fire_due(&shared, &mut decided_by).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the scheduler could not read or write; it tries again");
@@ -39,8 +41,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Fires what is due, and says when to look again.
-async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
+/// Fires what is due, and says when to look again. What was `decided_by` is noted: one that is not much later is no news.
+async fn fire_due(shared: &Shared, decided_by: &mut Option<DateTime<Utc>>) -> Result<DateTime<Utc>, StoreError> {
     loop {
         let now = shared.clock.now();
         let due = shared.store.due_jobs(now, GROUP).await?;
@@ -48,7 +50,10 @@ async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
             let next = shared.store.next_fire_time().await?;
             return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
         }
-        clock_watch::decide_by(shared, now).await?;
+        if !decided_by.is_some_and(|noted| (noted..noted + A_LITTLE).contains(&now)) {
+            shared.store.decide_by(now).await?;
+            *decided_by = Some(now);
+        }
         // Side by side, so that they share a commit; and each is tried, so that one that fails holds up no other.
         let fired = futures_util::future::join_all(due.iter().map(|job| fire(shared, job, now))).await;
         fired.into_iter().collect::<Result<(), _>>()?;

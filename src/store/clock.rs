@@ -82,13 +82,12 @@ pub struct Shortened {
 impl Store {
     /// Notes the instant by which something is about to be decided, so that it is known of a clock that was ahead for a moment only.
     pub async fn decide_by(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                let before = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
-                note_instant(tx, DECIDED_BY, before.map_or(now, |before| before.max(now))).await
-            })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { decide_by(tx, now).await })).await
+    }
+
+    /// The latest instant that something was decided by since the clock was looked at.
+    pub async fn decided_by(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(noted(&mut *self.reader().await?, DECIDED_BY).await?.as_deref().and_then(instant))
     }
 
     /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it showed `before` may be newer than
@@ -103,6 +102,11 @@ impl Store {
                 let before = known.max(before).max(decided_by);
                 note_instant(tx, SEEN, now).await?;
                 note_instant(tx, DECIDED_BY, now).await?;
+                // Also where it was set back in part: it may be ahead still, and for longer.
+                let is_right = |doubt: &Doubt| now - doubt.seen <= JUMP;
+                if doubt.is_none() && doubted(tx).await?.as_ref().is_some_and(is_right) {
+                    forget(tx, DOUBT).await?;
+                }
                 if let Some(doubt) = &doubt {
                     let text = format!("{} {}", doubt.seen.timestamp_millis(), doubt.until.timestamp_millis());
                     note(tx, DOUBT, &text).await?;
@@ -122,27 +126,18 @@ impl Store {
 
     /// All that a clock which was ahead had done is set right.
     pub async fn clock_is_right(&self) -> Result<(), StoreError> {
-        self.write(|tx| {
-            Box::pin(async move {
-                sqlx::query("DELETE FROM system WHERE key = $1")
-                    .bind(SET_BACK)
-                    .execute(tx)
-                    .await
-                    .map(|_| ())
-                    .map_err(StoreError::doing("note that the clock is right"))
-            })
-        })
-        .await
+        self.write(|tx| Box::pin(async move { forget(tx, SET_BACK).await })).await
     }
 
-    /// Ranges of instants that began and were to go on after `now`, as a clock that was ahead has it. What another zone has left out is
-    /// told ahead of its time by any clock.
-    pub async fn ranges_ahead(&self, now: DateTime<Utc>) -> Result<Vec<RangeAhead>, StoreError> {
+    /// Ranges of instants that began and were to go on after `since`, as a clock that was ahead of `now` has it. What another zone has left
+    /// out is told ahead of its time by any clock.
+    pub async fn ranges_ahead(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<RangeAhead>, StoreError> {
         sqlx::query(
             "SELECT r.job_id, r.first_at, r.reason, j.exec_schedule FROM slot_range r INDEXED BY slot_range_by_end CROSS JOIN job j
-             WHERE r.last_at > $1 AND r.first_at <= $1 AND r.reason <> 'slot-skipped-zone' AND j.id = r.job_id
-               AND j.exec_schedule IS NOT NULL",
+             WHERE r.last_at > $1 AND r.first_at <= $1 AND r.decided_at > $2 AND r.reason <> 'slot-skipped-zone'
+               AND j.id = r.job_id AND j.exec_schedule IS NOT NULL",
         )
+        .bind(since.timestamp_millis())
         .bind(now.timestamp_millis())
         .fetch_all(&mut *self.reader().await?)
         .await
@@ -159,14 +154,15 @@ impl Store {
         .collect()
     }
 
-    /// Forgets what was decided about instants after `now`, but for those that ran: they come, and are decided then. Of ranges that have
-    /// begun, what has passed stays.
+    /// Forgets what a clock that was ahead of `now` has decided about instants after `since`, but for those that ran: they come, and are
+    /// decided then. Of ranges that have begun, what has passed stays.
     pub async fn forget_ahead(
         &self,
         cut: Vec<(RangeAhead, DateTime<Utc>, u64)>,
+        since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        self.write(move |tx| Box::pin(async move { forget_ahead(tx, cut, now).await })).await
+        self.write(move |tx| Box::pin(async move { forget_ahead(tx, cut, since, now).await })).await
     }
 
     /// Whether the clock is to be doubted: then nothing may go for being old. None also where no daemon has looked at it yet.
@@ -177,8 +173,8 @@ impl Store {
         if let Some(doubt) = newly_doubted(seen(connection).await?, doubt, now) {
             return Ok(Some(doubt));
         }
-        // When it has been set back, the doubt was right, and is over.
-        Ok(doubt.filter(|doubt| now < doubt.until && now >= doubt.until - DOUBTED))
+        // When it has been set right, the doubt was right, and is over.
+        Ok(doubt.filter(|doubt| now < doubt.until && now - doubt.seen > JUMP))
     }
 
     /// Some jobs that ran for times after `from`, as the clock was ahead, the earliest first.
@@ -253,10 +249,28 @@ async fn doubted(connection: &mut sqlx::SqliteConnection) -> Result<Option<Doubt
 fn newly_doubted(known: Option<DateTime<Utc>>, doubt: Option<Doubt>, now: DateTime<Utc>) -> Option<Doubt> {
     let known = known?;
     let until = now + DOUBTED;
-    if let Some(doubt) = doubt.filter(|doubt| known < doubt.until && known >= doubt.until - DOUBTED) {
+    if let Some(doubt) = doubt.filter(|doubt| known < doubt.until && known - doubt.seen > JUMP) {
         return (now - known > JUMP_IN_DOUBT).then_some(Doubt { seen: doubt.seen, until });
     }
     (now - known > JUMP).then_some(Doubt { seen: known, until })
+}
+
+/// As exactly as it matters, so that it costs next to nothing where it is known.
+pub(in crate::store) async fn decide_by(tx: &mut Transaction, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let before = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
+    if before.is_some_and(|before| now < before + A_LITTLE) {
+        return Ok(());
+    }
+    note_instant(tx, DECIDED_BY, now).await
+}
+
+async fn forget(tx: &mut Transaction, key: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM system WHERE key = $1")
+        .bind(key)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("forget what the clock showed"))
 }
 
 async fn note_instant(tx: &mut Transaction, key: &str, instant: DateTime<Utc>) -> Result<(), StoreError> {
@@ -278,6 +292,7 @@ async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreE
 async fn forget_ahead(
     tx: &mut Transaction,
     cut: Vec<(RangeAhead, DateTime<Utc>, u64)>,
+    since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let doing = "forget what was decided ahead of its time";
@@ -297,8 +312,9 @@ async fn forget_ahead(
     let ranges = sqlx::query(
         "DELETE FROM slot_range WHERE (job_id, first_at, reason) IN (
              SELECT job_id, first_at, reason FROM slot_range INDEXED BY slot_range_by_end
-             WHERE last_at > $1 AND first_at > $1 AND reason <> 'slot-skipped-zone')",
+             WHERE last_at > $1 AND first_at > $1 AND decided_at > $2 AND reason <> 'slot-skipped-zone')",
     )
+    .bind(since.timestamp_millis())
     .bind(now.timestamp_millis())
     .execute(&mut *tx)
     .await
@@ -307,8 +323,9 @@ async fn forget_ahead(
     let slots = sqlx::query(
         "DELETE FROM slot WHERE (job_id, due_at) IN (
              SELECT job_id, due_at FROM slot INDEXED BY slot_by_due
-             WHERE due_at > $1 AND disposition NOT IN ('fired', 'late') AND reason IS NOT 'slot-skipped-zone')",
+             WHERE due_at > $1 AND decided_at > $2 AND disposition NOT IN ('fired', 'late') AND reason IS NOT 'slot-skipped-zone')",
     )
+    .bind(since.timestamp_millis())
     .bind(now.timestamp_millis())
     .execute(&mut *tx)
     .await

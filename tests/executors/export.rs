@@ -332,6 +332,22 @@ async fn what_has_expired_is_removed() {
     assert_eq!(folders(), [second.run.0, third.run.0, last_export(&world).await.run.0]);
 }
 
+/// By a clock that has just jumped nothing is too old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_expired_by_a_clock_that_is_doubted_stays() {
+    let world = World::with(|settings| settings.export.keep = "1h".parse().unwrap()).await;
+    fill(&world).await;
+    let assets = handles(&world).await;
+    world.store.see_clock(world.clock.now(), None).await.unwrap();
+    world.run(JobKind::Export, originals(&assets)).await.succeeded();
+    let first = last_export(&world).await;
+    world.clock.advance(TimeDelta::days(100));
+    world.store.see_clock(world.clock.now(), None).await.unwrap();
+    world.run(JobKind::Export, originals(&assets)).await.succeeded();
+    assert!(world.store.export(first.run).await.unwrap().is_some());
+    assert!(world.settings.export_root.join(first.run.to_string()).exists());
+}
+
 /// A picture that JPEG blurs: a checkerboard of colours, a pixel each.
 fn sharp(side: u32) -> image::RgbImage {
     image::RgbImage::from_fn(side, side, |x, y| match (x + y) % 3 {

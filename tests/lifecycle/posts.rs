@@ -14,7 +14,7 @@ use crate::support::{Daemon, Scripted, World, company, policy};
 
 const HALF_AN_HOUR: TimeDelta = TimeDelta::minutes(30);
 
-fn first(world: &World) -> Upload {
+pub fn first(world: &World) -> Upload {
     let options = json!({"overwrite": true, "readyForPublish": true, "emailSetting": "None"});
     let spec = JobSpec::parse(JobKind::UploadPost, &options).unwrap();
     Upload::New(Box::new(NewJob {
@@ -35,7 +35,7 @@ fn first(world: &World) -> Upload {
     }))
 }
 
-fn post(world: &World, upload: Upload, name: &str, ends: bool) -> Post {
+pub fn post(world: &World, upload: Upload, name: &str, ends: bool) -> Post {
     Post {
         upload,
         company: company(1),

@@ -2,14 +2,16 @@
 //! because it seemed old.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use prepress::engine::Undelivered;
+use prepress::engine::{EnginePolicy, Undelivered};
 use prepress::executors::Failure;
 use prepress::model::log::Message;
 use prepress::model::trigger::Misfire;
+use prepress::store::jobs::posts::Upload;
 use serde_json::json;
 
 use crate::control::{administrator, named, services};
-use crate::support::{Daemon, Plan, Scripted, Wire, World, at, policy, upload};
+use crate::posts::{first, post};
+use crate::support::{Daemon, Plan, Scripted, Wire, World, at, policy, stage, upload};
 
 const HOURLY: Plan<'static> = Plan::Cron("0 0 * * * ?");
 
@@ -196,6 +198,93 @@ async fn a_clock_that_was_ahead_when_something_was_decided_is_noticed() {
     world.check().await;
 }
 
+/// Whoever decides by the clock: also who resumes a job, or submits one with a schedule, and no daemon runs just then.
+#[tokio::test]
+async fn what_was_resumed_or_submitted_by_a_clock_that_was_ahead_fires_at_its_times() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let resumed = world.submit(1, "resumed", HOURLY).await.job;
+    services(&world).pause_job(&administrator(), named("resumed")).await.unwrap();
+    daemon.shut_down().await;
+    let now = world.now();
+    world.clock.set(at("2026-01-08T08:10:00Z"));
+    services(&world).resume_job(&administrator(), named("resumed")).await.unwrap();
+    let submitted = world.submit(1, "submitted", HOURLY).await.job;
+    world.clock.set(now + TimeDelta::seconds(1));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    for time in ["2026-01-05T09:00:00Z", "2026-01-05T10:00:00Z"] {
+        live_until(&world, time).await;
+    }
+    for job in [resumed, submitted] {
+        let slots = ["2026-01-05T09:00:00Z fired", "2026-01-05T10:00:00Z fired"];
+        assert_eq!(world.slot_list(job).await, slots);
+    }
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// What was decided by a right clock just before stands, and nobody's first firing lies before the order.
+#[tokio::test]
+async fn nothing_fires_when_the_clock_is_set_back_that_would_not_have_fired() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let paused = world.submit(1, "paused", Plan::Cron("30 0/5 * * * ?")).await.job;
+    services(&world).pause_job(&administrator(), named("paused")).await.unwrap();
+    world.clock.set(at("2026-01-05T08:05:40Z"));
+    services(&world).resume_job(&administrator(), named("paused")).await.unwrap();
+    let submitted = world.submit(1, "submitted", Plan::Cron("30 5 9 * * ?")).await.job;
+    let before = world.slot_list(paused).await;
+    assert_eq!(before.last().unwrap(), "2026-01-05T08:05:30Z skipped slot-skipped-paused");
+    daemon.shut_down().await;
+    world.clock.set(at("2026-01-09T08:05:50Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    world.until_count(0, "instance WHERE state <> 'Done'").await;
+    daemon.shut_down().await;
+    world.clock.set(at("2026-01-05T08:06:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    live_until(&world, "2026-01-05T08:09:00Z").await;
+    let slots = world.slot_list(paused).await;
+    assert_eq!(slots[..before.len()], before);
+    for job in [paused, submitted] {
+        let due = format!(
+            "slot WHERE job_id = {job} AND due_at <= {} AND disposition <> 'skipped'",
+            millis("2026-01-05T08:09:00Z")
+        );
+        assert_eq!(world.count(&due).await, 0, "{:?}", world.slot_list(job).await);
+    }
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// A clock that leaps ahead makes no client silent, and no attempt slow.
+#[tokio::test]
+async fn nobody_is_given_up_because_the_clock_has_leapt() {
+    let world = World::new().await;
+    let (registry, mut calls) = stage();
+    let limit = EnginePolicy { job_timeout: Some(TimeDelta::hours(12)), ..policy() };
+    let daemon = Daemon::start(&world, limit, registry).await;
+    let run = world.run_at_once(1, "long").await;
+    let call = calls.next().await;
+    let upload = world.store().post(post(&world, first(&world), "a.jpg", false)).await.unwrap();
+    let right = world.now();
+    world.clock.leap(right + TimeDelta::days(1));
+    // What others do shows that the daemon has looked.
+    let witness = world.run_at_once(2, "witness").await;
+    calls.next().await.succeed();
+    world.until_done(witness).await;
+    world.clock.leap(right + TimeDelta::minutes(1));
+    let again = world.store().post(post(&world, Upload::Begun(upload.id), "b.jpg", false)).await;
+    assert_eq!(again.unwrap(), upload);
+    assert!(!call.context.stop_token().is_cancelled());
+    call.succeed();
+    world.until_done(run).await;
+    // Then they are silent for too long after all.
+    world.advance(TimeDelta::hours(1));
+    calls.next().await.succeed();
+    world.until_done(upload.id).await;
+    daemon.shut_down().await;
+}
+
 /// A second jump does not end the doubt.
 #[tokio::test]
 async fn a_clock_that_jumps_while_it_is_doubted_is_doubted_for_longer() {
@@ -214,6 +303,27 @@ async fn a_clock_that_jumps_while_it_is_doubted_is_doubted_for_longer() {
         assert!(store.clock_doubt(now).await.unwrap().is_some(), "{hour} h");
     }
     assert_eq!(store.clock_doubt(second + TimeDelta::hours(24)).await.unwrap(), None);
+}
+
+/// Nor does one that is set back in part: it is ahead still. Once it is right, the doubt is forgotten.
+#[tokio::test]
+async fn a_clock_that_is_set_back_in_part_is_doubted_still() {
+    let world = World::new().await;
+    let store = world.store();
+    let right = at("2026-01-05T08:00:00Z");
+    store.see_clock(right, None).await.unwrap();
+    let ahead = right + TimeDelta::days(100);
+    store.see_clock(ahead, None).await.unwrap();
+    for back in [TimeDelta::seconds(30), TimeDelta::days(5)] {
+        assert!(store.clock_doubt(ahead - back).await.unwrap().is_some(), "{back}");
+        store.see_clock(ahead - back, None).await.unwrap();
+        assert!(store.clock_doubt(ahead - back).await.unwrap().is_some(), "{back}");
+    }
+    for hour in 0..24 * 40 {
+        let now = right + TimeDelta::hours(hour);
+        store.see_clock(now, None).await.unwrap();
+        assert_eq!(store.clock_doubt(now).await.unwrap(), None, "{hour} h");
+    }
 }
 
 /// What it showed is noted once an hour, and known each minute.

@@ -16,6 +16,7 @@ use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::state::{self, Event, Next, State};
+use crate::store::clock::decide_by;
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// Runs that are stopped in one transaction.
@@ -128,6 +129,7 @@ impl Store {
                 if changed == 0 {
                     return not_now(tx, job).await;
                 }
+                decide_by(tx, now).await?;
                 match missed {
                     Missed::Slots(slots) => {
                         let slots = undecided(tx, job, slots).await?;

@@ -12,6 +12,7 @@ use crate::model::job::JobSpec;
 use crate::model::locale::Locale;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::trigger::Trigger;
+use crate::store::clock::decide_by;
 use crate::store::jobs::lines;
 use crate::store::numbers::next_number;
 use crate::store::{StoreError, Transaction};
@@ -248,6 +249,10 @@ async fn taken_run_names<'n>(
 }
 
 async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
+    let scheduled = accepted.iter().filter(|accepted| accepted.job.next_fire_at.is_some());
+    if let Some(now) = scheduled.map(|accepted| accepted.job.created_at).max() {
+        decide_by(tx, now).await?;
+    }
     let mut rows = Vec::with_capacity(accepted.len());
     for Accepted { id, job, .. } in accepted {
         let (trigger_kind, schedule) = match &job.trigger {

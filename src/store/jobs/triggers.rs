@@ -403,6 +403,7 @@ pub struct ScheduledTrigger {
     /// None if it has come to its end.
     pub next_fire_at: Option<DateTime<Utc>>,
     pub last_fire_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
 }
 
 /// Another fire time for a trigger, if it still has the one it had.
@@ -419,10 +420,10 @@ impl Store {
     pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT id, name, exec_schedule, next_fire_at, last_fire_at FROM job INDEXED BY job_scheduled
+            "SELECT id, name, exec_schedule, next_fire_at, last_fire_at, created_at FROM job INDEXED BY job_scheduled
              WHERE trigger_kind = 'exec_schedule' AND next_fire_at IS NOT NULL AND deleted_at IS NULL
              UNION ALL
-             SELECT id, name, exec_schedule, NULL, last_fire_at FROM job INDEXED BY job_ended
+             SELECT id, name, exec_schedule, NULL, last_fire_at, created_at FROM job INDEXED BY job_ended
              WHERE trigger_kind = 'exec_schedule' AND trigger_state = 'Complete' AND deleted_at IS NULL AND next_fire_at IS NULL",
         )
         .fetch_all(&mut *reader)
@@ -436,6 +437,7 @@ impl Store {
                     exec_schedule: rows::get(row, "exec_schedule")?,
                     next_fire_at: rows::optional_instant(row, "next_fire_at")?,
                     last_fire_at: rows::optional_instant(row, "last_fire_at")?,
+                    created_at: rows::instant(row, "created_at")?,
                 })
             })
             .collect()
