@@ -97,6 +97,8 @@ pub struct Plan<'a> {
     pub appearances: Vec<Stream<'a>>,
     /// How many of each kind have no appearance, and get none.
     left_out: BTreeMap<String, u32>,
+    /// What those lack that get one.
+    lacking: BTreeMap<&'static str, u32>,
     beyond: usize,
 }
 
@@ -145,7 +147,14 @@ impl<'a> Plan<'a> {
             });
         } else if let Some(made) = appearance::of(&annotation, form) {
             self.differs = true;
-            self.shown.push(Shown::Made(if is_turned { upright(made, self.turn) } else { made }));
+            for lacking in appearance::lacking(&annotation) {
+                *self.lacking.entry(lacking).or_default() += 1;
+            }
+            let place = annotation.get::<PdfRect>(keys::RECT).filter(|_| is_turned);
+            self.shown.push(Shown::Made(match place {
+                Some(place) => upright(made, place.to_kurbo(), self.turn),
+                None => made,
+            }));
         } else if appearance::is_missed(&annotation) {
             let kind = annotation.get::<Name<'_>>(keys::SUBTYPE).filter(|name| !name.as_ref().is_empty());
             *self.left_out.entry(kind.map_or("of no kind".to_owned(), |name| name.as_str().to_owned())).or_default() +=
@@ -168,6 +177,10 @@ impl<'a> Plan<'a> {
         if !kinds.is_empty() {
             notes.push(format!("annotations that have no appearance are not drawn: {}", kinds.join(", ")));
         }
+        if !self.lacking.is_empty() {
+            let kinds: Vec<String> = self.lacking.iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
+            notes.push(format!("annotations are drawn without what they have besides: {}", kinds.join(", ")));
+        }
         if self.beyond > 0 {
             notes.push(format!("{} annotations are not drawn: more than {MOST} of a page are not", self.beyond));
         }
@@ -187,7 +200,10 @@ impl<'a> Plan<'a> {
                     list.bytes.extend(b"/F 4>>");
                 }
                 Shown::Turned(annotation, stream) => {
-                    drawn_as(&mut list, excerpt, &turned(annotation, stream, self.turn)?)?
+                    // One without an area shows nothing.
+                    if let Some(made) = turned(annotation, stream, self.turn) {
+                        drawn_as(&mut list, excerpt, &made)?;
+                    }
                 }
                 Shown::Made(made) => drawn_as(&mut list, excerpt, made)?,
             }
@@ -215,11 +231,10 @@ fn drawn_as(list: &mut Source, excerpt: &mut Excerpt<'_>, made: &Appearance) -> 
 }
 
 /// An appearance turned about the upper left corner of its annotation, against the turn of the page.
-fn upright(made: Appearance, turn: f64) -> Appearance {
+fn upright(made: Appearance, place: Rect, turn: f64) -> Appearance {
     let [left, bottom, right, top] = made.rect;
-    let place = Rect::new(left, bottom, right, top);
-    let affine = about(place, turn);
-    let place = (affine * place.to_path(0.1)).bounding_box();
+    let affine = about(place.abs(), turn);
+    let place = (affine * Rect::new(left, bottom, right, top).to_path(0.1)).bounding_box();
     let content = [b"q ", matrix(affine).as_bytes(), b" cm\n", &made.content, b"\nQ"].concat();
     Appearance { rect: [place.x0, place.y0, place.x1, place.y1], content, resources: made.resources }
 }
@@ -239,7 +254,7 @@ fn turned(annotation: &Dict<'_>, stream: &Stream<'_>, turn: f64) -> Option<Appea
         content: format!("{} cm /A Do", matrix(into_place)).into_bytes(),
         resources: format!("<</XObject<</A {} {} R>>>>", id.obj_number, id.gen_number).into_bytes(),
     };
-    into_place.is_finite().then(|| upright(made, turn))
+    into_place.is_finite().then(|| upright(made, place, turn))
 }
 
 fn about(place: Rect, turn: f64) -> Affine {

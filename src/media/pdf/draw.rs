@@ -24,7 +24,7 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
-use super::fonts::{self, NotEmbedded, StandIns};
+use super::fonts::{NotEmbedded, StandIns};
 use super::parts::Known;
 use super::places::Places;
 use super::prepare::{Prepared, prepare};
@@ -95,7 +95,7 @@ impl<'a> Pen<'a> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { file, needs, mut notes, has_made_letters, has_meshes } =
+        let Prepared { file, needs, mut notes, has_made_letters, has_meshes, fonts } =
             prepare(self.pdf, page, self.drawing, &self.known, self.limits);
         if has_meshes {
             sheet.leave_the_grid();
@@ -108,7 +108,7 @@ impl<'a> Pen<'a> {
                 Err(error) => return Err(error),
             },
         };
-        let has_plain_fonts = !has_made_letters && !fonts::not_embedded(page).may_lack;
+        let has_plain_fonts = !has_made_letters && !fonts.may_lack;
         let wanted = Wanted { needs: needs.into_iter().collect(), size: sheet.size(page), has_plain_fonts };
         notes.extend(self.or_elsewhere(&by, wanted, file.as_deref())?);
         let (links, left_out) = match self.drawing.links {
@@ -126,11 +126,11 @@ impl<'a> Pen<'a> {
             Some(pdf) => {
                 let (cache, reading) = (RenderCache::new(), InterpreterCache::new());
                 let on = On { pdf, page: page_of(pdf, 1)?, sheet: &sheet, cache: &cache, reading: &reading };
-                self.draw_on(&on, theirs, pyramid, thumbnail)
+                self.draw_on(&on, fonts, theirs, pyramid, thumbnail)
             }
             None => {
                 let (pdf, cache, reading) = (self.pdf, &self.cache, &self.reading);
-                self.draw_on(&On { pdf, page, sheet: &sheet, cache, reading }, theirs, pyramid, thumbnail)
+                self.draw_on(&On { pdf, page, sheet: &sheet, cache, reading }, fonts, theirs, pyramid, thumbnail)
             }
         };
         facts.map(|facts| PageFacts {
@@ -165,6 +165,7 @@ impl<'a> Pen<'a> {
     fn draw_on<'p>(
         &self,
         on: &On<'_, 'p>,
+        fonts: NotEmbedded,
         theirs: Option<Vec<u8>>,
         pyramid: &mut File,
         thumbnail: &mut File,
@@ -188,7 +189,7 @@ impl<'a> Pen<'a> {
         let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
         let PyramidInfo { has_alpha, .. } = pyramid;
         let ThumbnailInfo { width, height, .. } = thumbnail;
-        let NotEmbedded { names: not_embedded, may_lack } = fonts::not_embedded(page);
+        let NotEmbedded { names: not_embedded, may_lack } = fonts;
         // So may those of appearances that were made.
         let may_lack = may_lack || !std::ptr::eq(pdf, self.pdf);
         let is_read = self.drawing.words || may_lack;
@@ -201,7 +202,12 @@ impl<'a> Pen<'a> {
             };
             notes.push(format!("{letters} {may} left out: no font that was found has them"));
         }
-        let not_embedded = if self.fonts.were_asked() { not_embedded } else { BTreeSet::new() };
+        notes.extend(
+            self.fonts
+                .lacking()
+                .into_iter()
+                .map(|script| format!("no font for {script} is installed: its letters are missing")),
+        );
         let stand_ins = match (not_embedded.is_empty(), is_ours) {
             (true, _) => BTreeSet::new(),
             (false, true) => self.fonts.taken(),

@@ -11,15 +11,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hayro::hayro_interpret::FontResolverFn;
 use hayro::hayro_interpret::font::{FallbackFontQuery, FontData, FontQuery, StandardFont};
 use hayro::hayro_interpret::hayro_cmap::CidFamily;
-use hayro::hayro_syntax::object::{Array, Dict, Name, Object, Stream};
-use hayro::hayro_syntax::page::{Page, Resources};
+use hayro::hayro_syntax::object::{Array, Dict, Name, Object};
 use resvg::usvg::fontdb::{Database, FaceInfo, Family, Query, Source, Stretch, Style, Weight};
+use skrifa::{FontRef, MetadataProvider};
 
 use super::appearance::names;
 
@@ -76,6 +75,27 @@ const KOREAN: [&[&str]; 2] = [
     &["Noto Serif CJK KR", "Source Han Serif K", "NanumMyeongjo", "UnBatang", "Baekmuk Batang"],
 ];
 
+/// A script of East Asia.
+struct Script {
+    name: &'static str,
+    families: [&'static [&'static str]; 2],
+    /// One that fonts of other scripts do not have.
+    letter: char,
+}
+
+impl Script {
+    fn of(collection: &CidFamily) -> Option<Self> {
+        let (name, families, letter) = match collection {
+            CidFamily::AdobeJapan1 => ("Japanese", JAPANESE, 'あ'),
+            CidFamily::AdobeGB1 => ("simplified Chinese", SIMPLIFIED, '这'),
+            CidFamily::AdobeCNS1 => ("traditional Chinese", TRADITIONAL, '這'),
+            CidFamily::AdobeKorea1 => ("Korean", KOREAN, '한'),
+            _ => return None,
+        };
+        Some(Self { name, families, letter })
+    }
+}
+
 /// Families, a weight and a style.
 type Asked = (&'static [&'static str], u16, Style);
 
@@ -89,7 +109,8 @@ pub struct StandIns {
     found: Mutex<HashMap<Asked, Option<FaceInfo>>>,
     read: Mutex<HashMap<PathBuf, FontData>>,
     taken: Mutex<BTreeSet<String>>,
-    was_asked: AtomicBool,
+    /// Scripts that no font was found for.
+    lacking: Mutex<BTreeSet<&'static str>>,
 }
 
 impl StandIns {
@@ -103,13 +124,12 @@ impl StandIns {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether any letter is drawn of a font that is not embedded: pages name fonts that they do not use.
-    pub fn were_asked(&self) -> bool {
-        self.was_asked.load(Ordering::Relaxed)
+    /// Scripts that no font was found for since this was asked last.
+    pub fn lacking(&self) -> BTreeSet<&'static str> {
+        std::mem::take(&mut *self.lacking.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn resolve(&self, query: &FontQuery) -> Option<(FontData, u32)> {
-        self.was_asked.store(true, Ordering::Relaxed);
         match query {
             FontQuery::Standard(font) => self.standard(*font),
             FontQuery::Fallback(font) => self.other(font),
@@ -125,19 +145,30 @@ impl StandIns {
     fn other(&self, font: &FallbackFontQuery) -> Option<(FontData, u32)> {
         let look = Look::of_query(font);
         let names = [&font.post_script_name, &font.font_name, &font.font_family];
-        let named = names.into_iter().flatten().find_map(|name| self.by_name(name, &look));
-        let scripts = font.character_collection.as_ref().and_then(|collection| match collection.family {
-            CidFamily::AdobeJapan1 => Some(JAPANESE),
-            CidFamily::AdobeGB1 => Some(SIMPLIFIED),
-            CidFamily::AdobeCNS1 => Some(TRADITIONAL),
-            CidFamily::AdobeKorea1 => Some(KOREAN),
-            _ => None,
-        });
-        let [plain, serif] = scripts.unwrap_or_default();
+        let script = font.character_collection.as_ref().and_then(|collection| Script::of(&collection.family));
+        let is_of_script = |face: &FaceInfo| script.as_ref().is_none_or(|script| self.has(face, script.letter));
+        let named = names.into_iter().flatten().find_map(|name| self.by_name(name, &look)).filter(is_of_script);
+        let [plain, serif] = script.as_ref().map(|script| script.families).unwrap_or_default();
         let of_script = if font.is_serif { [serif, plain] } else { [plain, serif] };
-        let by_script = || of_script.into_iter().find_map(|families| self.by_families(families, &look));
-        let found = named.or_else(by_script).or_else(|| self.by_families(look.families, &look));
+        let mut each = of_script.into_iter().flat_map(|families| families.chunks(1));
+        let found = named.or_else(|| each.find_map(|family| self.by_families(family, &look).filter(is_of_script)));
+        if let (Some(script), None) = (&script, &found) {
+            self.lacking.lock().unwrap_or_else(PoisonError::into_inner).insert(script.name);
+        }
+        let found = found.or_else(|| self.by_families(look.families, &look));
         found.and_then(|face| self.take(&face)).or_else(|| Some(font.pick_standard_font().get_font_data()))
+    }
+
+    /// Whether a font has a letter.
+    fn has(&self, face: &FaceInfo, letter: char) -> bool {
+        let data = match &face.source {
+            Source::Binary(data) => Some(data.clone()),
+            Source::File(path) | Source::SharedFile(path, _) => self.read(path),
+        };
+        data.is_some_and(|data| {
+            let font = FontRef::from_index(data.as_ref().as_ref(), face.index);
+            font.is_ok_and(|font| font.charmap().map(letter).is_some())
+        })
     }
 
     fn installed(&self) -> &Database {
@@ -174,7 +205,7 @@ impl StandIns {
         let mut likely = Database::new();
         for file in self.files.get_or_init(font_files) {
             let stem = file.file_stem().and_then(|stem| stem.to_str()).map(squeezed).unwrap_or_default();
-            if names.iter().any(|name| stem.starts_with(name)) {
+            if names.iter().any(|name| stem.starts_with(name) || is_of_collection(&stem, name)) {
                 // One that cannot be read is none.
                 let _ = likely.load_font_file(file);
             }
@@ -202,6 +233,12 @@ impl StandIns {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(family);
         Some((data, face.index))
     }
+}
+
+/// Whether a file may have a family of a region of East Asia beside those of the others, as `NotoSansCJK-Regular.ttc` has.
+fn is_of_collection(stem: &str, family: &str) -> bool {
+    let all = ["jp", "kr", "sc", "tc"].iter().find_map(|region| family.strip_suffix(region));
+    all.is_some_and(|all| stem.starts_with(all))
 }
 
 fn best(fonts: &Database, families: &[&str], look: &Look) -> Option<FaceInfo> {
@@ -233,10 +270,6 @@ fn font_files() -> Vec<PathBuf> {
     files
 }
 
-/// How many fonts and forms of a page are looked at, and how deep.
-const MOST_LOOKED_AT: u32 = 2_000;
-const DEEPEST: u32 = 8;
-
 /// The standard fonts (ISO 32000-1, 9.6.2.2).
 const STANDARD: [&str; 14] = [
     "Courier",
@@ -255,8 +288,8 @@ const STANDARD: [&str; 14] = [
     "ZapfDingbats",
 ];
 
-/// A page's fonts that are not embedded.
-#[derive(Default)]
+/// A page's fonts that are not embedded, of those that something is written with.
+#[derive(Debug, Clone, Default)]
 pub struct NotEmbedded {
     /// Their names, without those that every program has.
     pub names: BTreeSet<String>,
@@ -264,45 +297,14 @@ pub struct NotEmbedded {
     pub may_lack: bool,
 }
 
-pub fn not_embedded(page: &Page<'_>) -> NotEmbedded {
-    let (mut found, mut looks) = (NotEmbedded::default(), MOST_LOOKED_AT);
-    let Resources { fonts, x_objects, .. } = page.resources();
-    collect(fonts, x_objects, &mut found, &mut looks, DEEPEST);
-    let annotations = page.raw().get::<Array<'_>>("Annots");
-    for annotation in annotations.iter().flat_map(|list| list.iter::<Dict<'_>>()).take(MOST_LOOKED_AT as usize) {
-        let appearance =
-            || annotation.get::<Dict<'_>>("AP")?.get::<Stream<'_>>("N")?.dict().get::<Dict<'_>>("Resources");
-        if let Some(resources) = appearance().map(Resources::new) {
-            // Their names are for the document to know, and may be ours.
-            let mut of_annotation = NotEmbedded::default();
-            collect(&resources.fonts, &resources.x_objects, &mut of_annotation, &mut looks, DEEPEST);
-            found.may_lack |= of_annotation.may_lack;
-        }
-    }
-    found
-}
-
-fn collect(fonts: &Dict<'_>, x_objects: &Dict<'_>, found: &mut NotEmbedded, looks: &mut u32, depth: u32) {
-    for key in fonts.keys() {
-        let Some(left) = looks.checked_sub(1) else { return };
-        *looks = left;
-        if let Some(font) = fonts.get::<Dict<'_>>(&*key) {
-            found.add(&font);
-        }
-    }
-    let Some(depth) = depth.checked_sub(1) else { return };
-    for key in x_objects.keys() {
-        let Some(left) = looks.checked_sub(1) else { return };
-        *looks = left;
-        let resources = || x_objects.get::<Stream<'_>>(&*key)?.dict().get::<Dict<'_>>("Resources");
-        if let Some(resources) = resources().map(Resources::new) {
-            collect(&resources.fonts, &resources.x_objects, found, looks, depth);
-        }
-    }
-}
-
 impl NotEmbedded {
-    fn add(&mut self, font: &Dict<'_>) {
+    pub fn merge(&mut self, other: &Self) {
+        self.names.extend(other.names.iter().cloned());
+        self.may_lack |= other.may_lack;
+    }
+
+    /// Adds a font that something is written with.
+    pub fn add(&mut self, font: &Dict<'_>) {
         let inner = font.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next());
         let descriptor = inner.as_ref().unwrap_or(font).get::<Dict<'_>>("FontDescriptor");
         let brings = |descriptor: Dict<'_>| FILES.iter().any(|key| descriptor.contains_key(key));
@@ -316,7 +318,7 @@ impl NotEmbedded {
             !names.all(|name| is_everywhere(name.as_str()))
         };
         self.may_lack |= inner.is_some() || font.get::<Dict<'_>>("Encoding").is_some_and(has_own_codes);
-        let name = font.get::<Name<'_>>("BaseFont").map(|name| name.as_str().to_owned());
+        let name = font.get::<Name<'_>>("BaseFont").map(|name| String::from_utf8_lossy(name.as_ref()).into_owned());
         self.names.extend(name.filter(|name| !STANDARD.contains(&name.as_str())));
     }
 }

@@ -9,6 +9,7 @@ use hayro::hayro_syntax::page::Page;
 use super::super::limits::Limits;
 use super::annotations::Plan;
 use super::excerpt::Excerpt;
+use super::fonts::NotEmbedded;
 use super::parts::Known;
 use super::{Drawing, Need, Others, groups, parts};
 
@@ -24,15 +25,23 @@ pub struct Prepared {
     pub has_made_letters: bool,
     /// Shadings are made of triangles or patches.
     pub has_meshes: bool,
+    /// Those that it does not bring.
+    pub fonts: NotEmbedded,
 }
 
 pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Known, limits: &Limits) -> Prepared {
     let plan = Plan::of(pdf, page, drawing.annotations);
     let found = groups::survey(page, &plan.appearances);
-    let parts::Survey { mut notes, has_meshes } = parts::survey(pdf, page, &plan.appearances, known, limits);
+    let parts::Survey { mut notes, has_meshes, fonts } = parts::survey(pdf, page, &plan.appearances, known, limits);
     notes.extend(plan.notes());
-    let mut prepared =
-        Prepared { file: None, needs: found.needs, notes, has_made_letters: plan.has_made_letters(), has_meshes };
+    let mut prepared = Prepared {
+        file: None,
+        needs: found.needs,
+        notes,
+        has_made_letters: plan.has_made_letters(),
+        has_meshes,
+        fonts,
+    };
     let is_as_it_is = !plan.differs && found.transparent.is_empty() && prepared.needs.is_empty();
     if is_as_it_is && drawing.others != Others::Always {
         return prepared;

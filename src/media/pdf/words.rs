@@ -46,7 +46,7 @@ pub fn read<'a>(
 ) -> Read {
     let target = Rect::new(0.0, 0.0, sheet.width.into(), sheet.height.into());
     let mut context = Context::new(sheet.to_pixels, target, cache, page.xref(), settings.clone());
-    let mut reader = Reader { target, words: Vec::new(), missing: 0, current: None, guessed: None };
+    let mut reader = Reader { target, words: Vec::new(), missing: 0, filled: None, current: None, guessed: None };
     interpret_page(page, &mut context, &mut reader);
     reader.end_word();
     Read { words: reader.words, missing: reader.missing }
@@ -56,6 +56,8 @@ struct Reader {
     target: Rect,
     words: Vec<Word>,
     missing: u32,
+    /// Letters that were filled last: they are outlined next, if they are.
+    filled: Option<(Affine, u32, usize)>,
     current: Option<Unfinished>,
     /// The mean width of letters that are drawings.
     guessed: Option<f64>,
@@ -156,6 +158,13 @@ pub fn pixel_box(place: Rect) -> PixelBox {
 
 impl<'a> Device<'a> for Reader {
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
+        let first = run.glyphs().first();
+        let run_now = first.map(|glyph| (props.transform * glyph.transform(), glyph.char_code(), run.glyphs().len()));
+        match mode {
+            DrawMode::Stroke(_) if run_now == self.filled => return,
+            DrawMode::Fill(_) => self.filled = run_now,
+            _ => {}
+        }
         for glyph in run.glyphs() {
             if is_missing(glyph) && !matches!(mode, DrawMode::Invisible) {
                 self.missing = self.missing.saturating_add(1);

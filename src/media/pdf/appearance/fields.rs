@@ -45,6 +45,21 @@ pub fn is_signature(annotation: &Dict<'_>) -> bool {
     of_type(annotation).as_deref() == Some(b"Sig")
 }
 
+/// The code that ZapfDingbats has for a sign of Unicode, as a letter (ISO 32000-2, D.6).
+fn dingbat(sign: char) -> Option<char> {
+    let code = match sign {
+        '★' => 'H',
+        '●' => 'l',
+        '■' => 'n',
+        '▲' => 's',
+        '▼' => 't',
+        '◆' => 'u',
+        '\u{2701}'..='\u{275e}' => char::from_u32(u32::from(sign) - 0x2700 + 0x20)?,
+        _ => return None,
+    };
+    Some(code)
+}
+
 /// Whether it is a check box or a radio button.
 pub fn is_button(annotation: &Dict<'_>) -> bool {
     of_type(annotation).as_deref() == Some(b"Btn") && flags(annotation) & PUSH_BUTTON == 0
@@ -275,10 +290,16 @@ impl<'a> Field<'a> {
 
     /// The value of a combo box, or what it is shown as.
     fn paint_choice(&self, canvas: &mut Canvas) -> Option<()> {
-        let value = match inherited(self.annotation, "V")? {
+        let chosen = || self.options().into_iter().nth(*self.numbers()?.first()?).map(|(exported, _)| exported);
+        let Some(value) = inherited(self.annotation, "V") else { return self.paint_shown(canvas, chosen()?) };
+        let value = match value {
             Object::Array(values) => strings::from(&values.iter::<Object<'_>>().next()?)?,
             value => strings::from(&value)?,
         };
+        self.paint_shown(canvas, value)
+    }
+
+    fn paint_shown(&self, canvas: &mut Canvas, value: String) -> Option<()> {
         let option = self.options().into_iter().find(|(exported, _)| *exported == value);
         let shown = option.map_or(value, |(_, shown)| shown);
         if shown.is_empty() {
@@ -316,17 +337,29 @@ impl<'a> Field<'a> {
         (from < options.len()).then_some(())
     }
 
-    /// Which options are chosen: by their numbers in /I, or else by the value.
+    /// The options that are chosen by their numbers, /I.
+    fn numbers(&self) -> Option<Vec<usize>> {
+        let numbers = inherited(self.annotation, "I")?.into_array()?;
+        Some(numbers.iter::<u32>().take(MOST_CHOSEN).map(|number| number as usize).collect())
+    }
+
+    /// Which options are chosen: by the value, or by their numbers where these say which of several alike it is, or there is no value
+    /// (table 234).
     fn chosen(&self, options: &[(String, String)]) -> Vec<usize> {
-        if let Some(Object::Array(numbers)) = inherited(self.annotation, "I") {
-            return numbers.iter::<u32>().take(MOST_CHOSEN).map(|number| number as usize).collect();
-        }
         let values: Vec<String> = match inherited(self.annotation, "V") {
             Some(Object::Array(values)) => {
                 values.iter::<Object<'_>>().take(MOST_CHOSEN).filter_map(|value| strings::from(&value)).collect()
             }
             value => value.and_then(|value| strings::from(&value)).into_iter().collect(),
         };
+        let is_value = |number: &usize| {
+            options.get(*number).is_some_and(|(exported, shown)| values.contains(exported) || values.contains(shown))
+        };
+        if let Some(numbers) = self.numbers()
+            && (values.is_empty() || numbers.len() == values.len() && numbers.iter().all(is_value))
+        {
+            return numbers;
+        }
         let place = |value: &String| options.iter().position(|(exported, shown)| exported == value || shown == value);
         values.iter().filter_map(place).collect()
     }
@@ -344,7 +377,8 @@ impl<'a> Field<'a> {
     /// The mark of a check box or radio button, as a code of ZapfDingbats.
     fn mark(&self) -> String {
         let usual = if self.is_radio { "l" } else { "4" };
-        text::of(&self.looks, "CA").unwrap_or_else(|| usual.to_owned())
+        let mark = text::of(&self.looks, "CA").unwrap_or_else(|| usual.to_owned());
+        mark.chars().map(|sign| dingbat(sign).unwrap_or(sign)).collect()
     }
 
     fn paint_mark(&self, canvas: &mut Canvas) -> Option<()> {

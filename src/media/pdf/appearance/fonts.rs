@@ -446,8 +446,25 @@ impl Fonts {
                 font.push(']');
             }
             font.push_str(">>");
+            if !letters.is_empty() {
+                self.write_widths(&mut font, letters);
+            }
         }
         font + ">>"
+    }
+}
+
+impl Fonts {
+    /// Nobody knows them of letters that the standard fonts do not have.
+    fn write_widths(&self, font: &mut String, letters: &[char]) {
+        const FIRST: u8 = b' ';
+        let _ = write!(font, "/FirstChar {FIRST}/LastChar {}/Widths[", u8::MAX);
+        for code in FIRST..=u8::MAX {
+            let added = code.checked_sub(FIRST_CODE).and_then(|at| letters.get(usize::from(at)));
+            let letter = added.copied().or_else(|| win_ansi(code)).unwrap_or(' ');
+            let _ = write!(font, "{:.0} ", self.face.width(letter) * 1000.0);
+        }
+        font.push(']');
     }
 }
 

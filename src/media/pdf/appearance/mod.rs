@@ -172,9 +172,28 @@ fn points_of(annotation: &Dict<'_>, key: &str) -> Vec<Point> {
     annotation.get::<Array<'_>>(key).map(|list| points(&list)).unwrap_or_default()
 }
 
+/// What an appearance that is made of an annotation does not show.
+pub fn lacking(annotation: &Dict<'_>) -> Vec<&'static str> {
+    let effect = annotation.get::<Dict<'_>>("BE").and_then(|effect| effect.get::<Name<'_>>("S"));
+    let has_icon = annotation.get::<Dict<'_>>("MK").is_some_and(|looks| looks.contains_key("I"));
+    let is_free_text = annotation.get::<Name<'_>>("Subtype").as_deref() == Some(b"FreeText");
+    let has_text = annotation
+        .get::<Object<'_>>("Contents")
+        .and_then(|text| strings::from(&text))
+        .is_some_and(|text| !text.is_empty());
+    let all = [
+        ("cloudy borders", effect.as_deref() == Some(b"C")),
+        ("icons of buttons", has_icon),
+        ("rich text", is_free_text && !has_text && annotation.contains_key("RC")),
+    ];
+    all.into_iter().filter_map(|(kind, lacks)| lacks.then_some(kind)).collect()
+}
+
 /// Whether an annotation that has no appearance would show something, and is not drawn.
 pub fn is_missed(annotation: &Dict<'_>) -> bool {
     // A button may have nothing but an icon.
     let has_icon = || annotation.get::<Dict<'_>>("MK").is_some_and(|looks| looks.contains_key("I"));
-    kind(annotation) == Kind::NotDrawn || has_icon()
+    // What it says is of another form than what is read here.
+    let has_odd_points = || ["Path", "Vertices"].iter().any(|key| annotation.contains_key(key));
+    kind(annotation) == Kind::NotDrawn || has_icon() || has_odd_points()
 }

@@ -148,14 +148,14 @@ fn corners(annotation: &Dict<'_>, is_closed: bool) -> Option<BezPath> {
 fn outline(annotation: &Dict<'_>) -> Option<BezPath> {
     let mut path = BezPath::new();
     for part in annotation.get::<Array<'_>>("Path")?.iter::<Array<'_>>().take(MOST_POINTS) {
-        match (&*points(&part), path.is_empty()) {
+        match (&*points(&part), path.elements().is_empty()) {
             ([to], true) => path.move_to(*to),
             ([to], false) => path.line_to(*to),
             ([first, second, to], false) => path.curve_to(*first, *second, *to),
             _ => return None,
         }
     }
-    (!path.is_empty()).then_some(path)
+    (path.elements().len() > 1).then_some(path)
 }
 
 pub fn poly_line(annotation: &Dict<'_>) -> Option<Appearance> {
@@ -163,7 +163,9 @@ pub fn poly_line(annotation: &Dict<'_>) -> Option<Appearance> {
     let mut canvas = pen.canvas(annotation)?;
     let mut points = points_of(annotation, "Vertices");
     if points.len() < 2 {
-        return None;
+        canvas.path(&outline(annotation)?);
+        canvas.paint(false, pen.has_line());
+        return canvas.finish();
     }
     let endings = Endings::of(annotation);
     let both = [endings.first, endings.last].map(|ending| Some(ending).filter(|_| pen.has_line()));

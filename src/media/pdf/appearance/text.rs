@@ -35,7 +35,7 @@ pub enum Quadding {
 
 impl Quadding {
     pub fn of(dict: &Dict<'_>, form: &Form<'_>) -> Self {
-        let number = inherited(dict, "Q").or_else(|| form.dict.get("Q")).and_then(Object::into_i32);
+        let number = inherited(dict, "Q").or_else(|| of_form(dict, form)?.get("Q")).and_then(Object::into_i32);
         match number {
             Some(1) => Self::Center,
             Some(2) => Self::Right,
@@ -53,6 +53,12 @@ impl Quadding {
     }
 }
 
+/// What fields have from their form, and other annotations have not.
+fn of_form<'f, 'a>(dict: &Dict<'_>, form: &'f Form<'a>) -> Option<&'f Dict<'a>> {
+    let is_free_text = dict.get::<Name<'_>>("Subtype").as_deref() == Some(b"FreeText");
+    (!is_free_text).then_some(&form.dict)
+}
+
 /// What a default appearance string says (12.7.4.3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
@@ -67,7 +73,7 @@ pub struct Look {
 impl Look {
     /// That of a field or an annotation, or of the form.
     pub fn of(dict: &Dict<'_>, form: &Form<'_>) -> Self {
-        let own = inherited(dict, "DA").or_else(|| form.dict.get("DA")).and_then(Object::into_string);
+        let own = inherited(dict, "DA").or_else(|| of_form(dict, form)?.get("DA")).and_then(Object::into_string);
         Self::read(&own.map(|text| text.to_vec()).unwrap_or_default())
     }
 

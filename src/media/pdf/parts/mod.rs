@@ -13,6 +13,7 @@ use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIde
 use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::super::limits::Limits;
+use super::fonts::NotEmbedded;
 use super::opening::is_in_file;
 use streams::Budget;
 
@@ -69,6 +70,7 @@ struct Found {
     /// What has a name that its resources lack.
     missing: BTreeSet<(Part, String)>,
     has_meshes: bool,
+    fonts: NotEmbedded,
 }
 
 impl Found {
@@ -77,6 +79,7 @@ impl Found {
         self.damaged_inline = self.damaged_inline.saturating_add(other.damaged_inline);
         self.missing.extend(other.missing.iter().cloned());
         self.has_meshes |= other.has_meshes;
+        self.fonts.merge(&other.fonts);
     }
 
     fn notes(&self) -> Vec<String> {
@@ -127,6 +130,7 @@ pub struct Survey {
     pub notes: Vec<String>,
     /// It has shadings that are made of triangles or patches.
     pub has_meshes: bool,
+    pub fonts: NotEmbedded,
 }
 
 /// Looks at a page, and at the appearances of its annotations.
@@ -143,7 +147,7 @@ pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], kno
     if walk.left == 0 || walk.budget.is_used_up() {
         notes.push("it draws so much that not all of it was looked at for damage".to_owned());
     }
-    Survey { notes, has_meshes: walk.found.has_meshes }
+    Survey { notes, has_meshes: walk.found.has_meshes, fonts: walk.found.fonts }
 }
 
 /// The streams that a page is drawn by.
@@ -196,15 +200,18 @@ struct Walk<'k> {
 impl Walk<'_> {
     fn content(&mut self, content: &[u8], resources: &Resources<'_>, depth: u32) {
         let mut operators = UntypedIter::new(content);
-        // What has been looked at by its name, and a font that is not there, of which nothing was written yet.
-        let (mut seen, mut lacking) = (BTreeSet::new(), None);
+        // What has been looked at by its name, and a font that nothing was written with yet.
+        let (mut seen, mut unused) = (BTreeSet::new(), None);
         while let Some(instruction) = operators.next() {
             let Some(left) = self.left.checked_sub(1) else { return };
             self.left = left;
             let (first, last) = (|| instruction.operands().next(), || instruction.operands().last());
             let (part, name) = match &**instruction.operator {
                 b"Do" => (Part::Object, name(last())),
-                b"Tf" => (Part::Font, name(first())),
+                b"Tf" => {
+                    unused = name(first());
+                    continue;
+                }
                 b"sh" => (Part::Shading, name(last())),
                 b"scn" | b"SCN" => (Part::Pattern, name(last())),
                 b"gs" => (Part::State, name(last())),
@@ -215,18 +222,10 @@ impl Walk<'_> {
                     self.found.damaged_inline += u32::from(!is_whole);
                     continue;
                 }
-                b"Tj" | b"TJ" | b"'" | b"\"" => {
-                    if let Some(font) = lacking.take() {
-                        self.misses(Part::Font, &font);
-                    }
-                    continue;
-                }
+                b"Tj" | b"TJ" | b"'" | b"\"" => (Part::Font, unused.take()),
                 _ => continue,
             };
             let Some(name) = name else { continue };
-            if part == Part::Font {
-                lacking = resources.get_font(&name).is_none().then(|| name.clone());
-            }
             if seen.insert((part, name.as_ref().to_vec())) {
                 self.named(part, &name, resources, depth);
             }
@@ -242,8 +241,7 @@ impl Walk<'_> {
             Part::State => resources.get_ext_g_state(name).map(|state| self.state(&state, resources, depth)),
             Part::ColorSpace if BUILT_IN.contains(&name.as_ref()) => Some(()),
             Part::ColorSpace => resources.get_color_space(name).map(|space| self.color_space(&space)),
-            // It is missed when something is written with it.
-            Part::Font => Some(resources.get_font(name).map_or((), |font| self.font(&font, resources, depth))),
+            Part::Font => resources.get_font(name).map(|font| self.font(&font, resources, depth)),
             Part::Form | Part::Picture | Part::Mask => Some(()),
         };
         if is_there.is_none() {
@@ -349,6 +347,7 @@ impl Walk<'_> {
     }
 
     fn font(&mut self, font: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
+        self.found.fonts.add(font);
         let inner = font.get::<Array<'_>>(keys::DESCENDANT_FONTS).and_then(|fonts| fonts.iter::<Dict<'_>>().next());
         let inner = inner.as_ref().unwrap_or(font);
         if let Some(descriptor) = inner.get::<Dict<'_>>(keys::FONT_DESC) {
