@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::context::ROUNDS;
-use super::layer_keys::{Shown, is_by_number, is_drawn_alike, keys};
+use super::layer_keys::{LayerKey, Shown, keys};
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
@@ -128,22 +128,22 @@ impl Work<'_> {
         let mut assets = assets_of(done);
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
-        let shown_keys: Vec<String> = shown.iter().map(|at| keys[*at].clone()).collect();
-        let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
-        let (layers, all_keys, whole) = (&found.layers, &keys, &found);
+        let shown_keys: Vec<String> = shown.iter().map(|at| keys[*at].key.clone()).collect();
+        let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at].key)).collect();
+        let (layers, all_keys) = (&found.layers, &keys);
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
-            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at], whole).await) })
+            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at]).await) })
             .buffered(self.workshop.settings.parallel);
         while let Some((at, outcome)) = drawn.next().await {
             let (key, layer) = (&keys[at], &layers[at]);
             match self.give(key, layer, outcome, &found).await? {
-                ControlFlow::Continue(asset) => assets.insert(key.clone(), asset),
+                ControlFlow::Continue(asset) => assets.insert(key.key.clone(), asset),
                 ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
             };
         }
         self.context.checkpoint()?;
-        let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
+        let members = shown.iter().filter_map(|at| assets.get(&keys[*at].key).copied().flatten()).collect();
         // A layer that could not be drawn is still one of the file's.
         let ended = self.commit_end_of_layers(shown_keys).await?;
         if process::unless_passed(&ended).is_break() {
@@ -189,36 +189,35 @@ impl Work<'_> {
     /// nothing more is made of the file.
     async fn give(
         &self,
-        key: &str,
+        key: &LayerKey,
         layer: &Layer,
         mut drawn: Result<Drawn, Unmade>,
         found: &Layers,
     ) -> Result<ControlFlow<(), Option<AssetId>>, Unmade> {
         for _ in 0..ROUNDS {
             let applied = match drawn {
-                Ok(drawn) => self.commit_layer(key, layer, drawn, found).await?,
+                Ok(drawn) => self.commit_layer(&key.key, layer, drawn, found).await?,
                 Err(Unmade::Refused(why)) => {
-                    return Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?));
+                    return Ok(ControlFlow::Continue(self.commit_failure(&key.key, layer, why).await?));
                 }
                 Err(failed) => return Err(failed),
             };
             if !matches!(applied, Some(Applied::Overtaken(_))) {
                 return Ok(process::filed_unless_passed(&applied));
             }
-            drawn = self.draw(key, layer, found).await;
+            drawn = self.draw(key, layer).await;
         }
         let why = Message::new(reason::CHANGED_MEANWHILE);
-        Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?))
+        Ok(ControlFlow::Continue(self.commit_failure(&key.key, layer, why).await?))
     }
 
-    async fn draw(&self, key: &str, layer: &Layer, found: &Layers) -> Result<Drawn, Unmade> {
+    async fn draw(&self, key: &LayerKey, layer: &Layer) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let before = self.context.store().part_before(self.context.run.company, self.parent.asset, key).await;
-        let (built_on, facts) = before.map_err(Failure::from)?.unwrap_or_default();
-        // Known by its place it may be another one than the crop was set on.
-        let is_same = is_by_number(key) || facts.is_some_and(|facts| is_drawn_alike(&facts, &self.facts(layer, found)));
-        let gives_up_crop = !is_same && kept_crop(&self.processing.options, built_on).is_some();
-        let making = self.making(layer, built_on.filter(|_| is_same));
+        let built_on = self.context.store().crop_before(self.context.run.company, self.parent.asset, &key.key).await;
+        let built_on = built_on.map_err(Failure::from)?;
+        // It may be another one than the crop was set on.
+        let gives_up_crop = !key.is_certain && kept_crop(&self.processing.options, built_on).is_some();
+        let making = self.making(layer, built_on.filter(|_| key.is_certain));
         let (blob, format) = (self.parent.blob.clone(), self.parent.format);
         let own = making.clone();
         let working = self.context.working_on(self.parent.file_name.clone());

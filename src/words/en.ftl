@@ -509,7 +509,7 @@ layer-made = Layer { $layer } of { $file } is { $asset }.
 layer-note = Layer { $layer } of { $file }: { $reason }.
 # $layer (Text) name of the layer
 # $file (Text) the Photoshop file
-layer-crop-given-up = Layer { $layer } of { $file } is drawn whole: the file has no numbers for its layers, and it may be another one than the crop was set on. Set the crop again.
+layer-crop-given-up = Layer { $layer } of { $file } is drawn whole: neither its number nor its name and place say for sure that it is the one that the crop was set on. Set the crop again.
 # $layer (Text) name of the layer
 # $file (Text) the Photoshop file
 # $reason (Text)

@@ -484,6 +484,54 @@ async fn the_crop_of_a_layer_is_not_that_of_another_in_its_place() {
     }
 }
 
+/// Of those that are alike each stays the picture that it was, and what was set on one is not handed on to another in silence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_layer_that_is_moved_onto_another_takes_nothing_from_it() {
+    let world = world().await;
+    let (red, green) = ([200, 0, 0], [0, 200, 0]);
+    let by_number = || json!({ "layerNaming": "AppendNumber" });
+    let put = |left| {
+        let layer = |left, color| full("b", (left, 0, 20, 20), color);
+        world.put("in/ad.psd", &Psd::rgb((60, 20), vec![layer(left, red), layer(30, green)]).bytes());
+    };
+    let state =
+        async || world.query("SELECT id, name, trash_state FROM asset WHERE part IS NOT NULL ORDER BY id").await;
+    let sizes = async || (size(&pyramid(&world, "ad_1").await), size(&pyramid(&world, "ad_2").await));
+    put(0);
+    upload(&world, by_number()).await;
+    let before = state().await;
+    let edges = json!({ "manualCropOptions": { "left": 5, "right": 0, "top": 4, "bottom": 0 } });
+    crop(&world, "ad_2", edges.clone()).await;
+    put(30);
+    let done = upload(&world, by_number()).await;
+    assert_eq!(state().await, before, "{}", done.text());
+    let [one, other] = [pixel(&world, "ad_1", 3, 3).await, pixel(&world, "ad_2", 3, 3).await];
+    assert!(near(one, [200, 0, 0, 255]) && near(other, [0, 200, 0, 255]), "{one:?} {other:?}");
+    // Now that it is like another it may be that one.
+    assert_eq!(sizes().await, ((20, 20), (20, 20)));
+    assert!(done.text().contains("Layer b of ad.psd is drawn whole"), "{}", done.text());
+    // In the very file that it was set on it is known which it is.
+    crop(&world, "ad_2", edges).await;
+    let done = upload(&world, by_number()).await;
+    assert_eq!((state().await, sizes().await), (before, ((20, 20), (15, 16))), "{}", done.text());
+    assert!(!done.text().contains("is drawn whole"), "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_crop_of_a_numbered_layer_is_not_that_of_its_namesake_in_a_file_without_numbers() {
+    let world = world().await;
+    let put = |frame, id| {
+        world.put("in/ad.psd", &Psd::rgb((60, 40), vec![LayerOf { id, ..full("a", frame, [90; 3]) }]).bytes());
+    };
+    put((0, 0, 20, 20), Some(7));
+    upload(&world, json!({})).await;
+    crop(&world, "ad_a", json!({ "manualCropOptions": { "left": 5, "right": 1, "top": 4, "bottom": 2 } })).await;
+    put((10, 0, 50, 40), None);
+    let done = upload(&world, json!({})).await;
+    assert_eq!(size(&pyramid(&world, "ad_a").await), (50, 40), "{}", done.text());
+    assert!(done.text().contains("Layer a of ad.psd is drawn whole"), "{}", done.text());
+}
+
 /// However large they are drawn, layers without numbers are known by where their own pixels lie.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn layers_that_are_drawn_larger_are_the_same() {
