@@ -11,6 +11,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::asset::LayerFacts;
 use crate::store::assets::parts::KnownLayer;
 
@@ -27,7 +29,7 @@ pub struct Shown {
 }
 
 /// What a layer is known by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerKey {
     pub key: String,
     /// It cannot be another layer than the one that had the key, so that a crop that was set on that holds for it.

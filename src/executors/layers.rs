@@ -2,7 +2,8 @@
 //!
 //! | item | what it commits |
 //! |---|---|
-//! | `layer:7` | the layer that Photoshop knows as 7 ([`keys`]): its asset, its pyramid and thumbnail, its words |
+//! | `keys` | nothing: what each layer is known by ([`keys`]), which the layers that are made since would answer otherwise |
+//! | `layer:7` | the layer that Photoshop knows as 7: its asset, its pyramid and thumbnail, its words |
 //! | `layers` | layers that the file no longer has go to the trash |
 //! | `template` | the template of the layers, or none |
 //! | `end` | nothing more: a later attempt need not look at the file |
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use futures_util::{StreamExt, stream};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::context::ROUNDS;
@@ -39,6 +41,9 @@ use crate::store::jobs::attempt::ItemReport;
 
 /// Folders for groups in groups: as many levels as IPS shows.
 const DEEPEST_FOLDER: usize = 5;
+
+/// The item of what the layers are known by.
+const KEYS: &str = "keys";
 
 /// What the options ask of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,9 +127,13 @@ impl Work<'_> {
     /// Gives what the log is to say at the end, or breaks off where nothing more is made of the file.
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let found = self.read().await?;
-        let known = self.context.store().known_layers(self.context.run.company, self.parent.asset).await;
-        let facts = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, &found) };
-        let keys = keys(&found.layers.iter().map(facts).collect::<Vec<_>>(), &known.map_err(Failure::from)?);
+        let keys = match noted_keys(done) {
+            Some(keys) if keys.len() == found.layers.len() => keys,
+            _ => match self.commit_keys(&found).await? {
+                ControlFlow::Continue(keys) => keys,
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+            },
+        };
         let mut assets = assets_of(done);
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
@@ -151,6 +160,16 @@ impl Work<'_> {
         }
         let ended = self.commit_template(members, &found).await?;
         Ok(process::unless_passed(&ended).map_continue(|()| self.remarks(&found)))
+    }
+
+    /// What the layers are known by, noted before the first of them is made.
+    async fn commit_keys(&self, found: &Layers) -> Result<ControlFlow<(), Vec<LayerKey>>, Failure> {
+        let known = self.context.store().known_layers(self.context.run.company, self.parent.asset).await?;
+        let shown = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, found) };
+        let keys = keys(&found.layers.iter().map(shown).collect::<Vec<_>>(), &known);
+        let report = ItemReport { result: json!(keys), ..ItemReport::default() };
+        let noted = self.parent.commit(self.context, KEYS, Effect::Nothing, move |_| report).await?;
+        Ok(process::unless_passed(&noted).map_continue(|()| keys))
     }
 
     fn message(&self, code: &'static str) -> Message {
@@ -431,6 +450,11 @@ fn shown(layer: &Layer) -> String {
 /// A name as it may stand behind the words "was processed", before the last of which clients find the path.
 fn behind_the_path(name: &str) -> String {
     name.replace("was processed", "was\u{a0}processed")
+}
+
+/// What an earlier attempt knew the layers by, before it made the first.
+fn noted_keys(done: &BTreeMap<String, Value>) -> Option<Vec<LayerKey>> {
+    done.get(KEYS).and_then(|keys| Vec::deserialize(keys).ok())
 }
 
 /// Layers of earlier attempts, with their assets.

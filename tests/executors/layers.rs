@@ -560,6 +560,39 @@ async fn layers_come_out_right_wherever_it_crashes() {
     assert_eq!(world.query("SELECT count(*) FROM set_member").await, [[json!(3)]]);
 }
 
+/// What the layers are known by does not depend on which of them were made before an attempt ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_are_known_again_as_if_nothing_had_crashed() {
+    let red = |id| LayerOf { id: Some(id), ..full("a", (0, 0, 20, 20), [200, 0, 0]) };
+    // It has another place than the one from before, and a number that is as new as that of another.
+    let between =
+        |at: u8| LayerOf { id: Some(100 + u32::from(at)), ..full(&format!("m{at}"), (0, 0, 600, 600), [at; 3]) };
+    let before = Psd::rgb((600, 600), vec![red(7)]).bytes();
+    let layers = [vec![red(8)], (0..20).map(between).collect(), vec![red(9)]].concat();
+    let after = Psd::rgb((600, 600), layers).bytes();
+    let order = || order(json!({}));
+    let known = async |world: &World| {
+        world.query("SELECT part, name, trash_state FROM asset WHERE part IS NOT NULL ORDER BY part").await
+    };
+    let first = async || {
+        let world = world().await;
+        world.put("in/ad.psd", &before);
+        world.run(UPLOAD, order()).await.succeeded();
+        world.put("in/ad.psd", &after);
+        world
+    };
+    let world = first().await;
+    world.run(UPLOAD, order()).await.succeeded();
+    let expected = known(&world).await;
+    assert!(expected.contains(&vec![json!("layer:7"), json!("ad_a"), json!("InTrash")]), "{expected:?}");
+    let world = first().await;
+    let sign = "SELECT 1 FROM asset WHERE part = 'layer:8'";
+    let halfway =
+        async || assert!(known(&world).await.len() < expected.len(), "all were made before it was broken off");
+    world.run_in_two_at(UPLOAD, order(), sign, halfway).await.succeeded();
+    assert_eq!(known(&world).await, expected);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_layers_cost_their_own_lines() {
     let world = World::with(|settings| settings.media.max_pages = 50).await;
