@@ -1078,6 +1078,8 @@ reason-film-lost = what stands from byte { NUMBER($at) } on is no part of its co
 # $limit (Number) parts
 # $at (Number) byte
 reason-film-many-parts = it has more than { NUMBER($limit) } parts, and it was not looked at from byte { NUMBER($at) } on whether it is whole
+# $at (Number) byte
+reason-film-gaps = zeros stand between its parts from byte { NUMBER($at) } on, as in films for a Video CD; a copy with holes would look the same
 reason-film-not-ended = not all of its streams are marked as ended; the file may break off
 # $count (Number) complaints
 # $first (Text) what the tool said
