@@ -2,7 +2,8 @@
 //!
 //! | item | what it commits |
 //! |---|---|
-//! | `layer:7` | the layer that Photoshop knows as 7 ([`keys`]): its asset, its pyramid and thumbnail, its words |
+//! | `keys` | nothing: what each layer is known by ([`keys`]), which the layers that are made since would answer otherwise |
+//! | `layer:7` | the layer that Photoshop knows as 7: its asset, its pyramid and thumbnail, its words |
 //! | `layers` | layers that the file no longer has go to the trash |
 //! | `template` | the template of the layers, or none |
 //! | `end` | nothing more: a later attempt need not look at the file |
@@ -13,10 +14,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use futures_util::{StreamExt, stream};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::context::ROUNDS;
-use super::layer_keys::{Shown, is_by_number, is_drawn_alike, keys};
+use super::layer_keys::{LayerKey, Shown, keys};
 use super::pictures::{self, Made, Source, Unmade};
 use super::process::{self, Parent, Processing};
 use super::{Bytes, Context, Failure, Workshop, reason};
@@ -39,6 +41,9 @@ use crate::store::jobs::attempt::ItemReport;
 
 /// Folders for groups in groups: as many levels as IPS shows.
 const DEEPEST_FOLDER: usize = 5;
+
+/// The item of what the layers are known by.
+const KEYS: &str = "keys";
 
 /// What the options ask of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,28 +127,32 @@ impl Work<'_> {
     /// Gives what the log is to say at the end, or breaks off where nothing more is made of the file.
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let found = self.read().await?;
-        let known = self.context.store().known_layers(self.context.run.company, self.parent.asset).await;
-        let facts = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, &found) };
-        let keys = keys(&found.layers.iter().map(facts).collect::<Vec<_>>(), &known.map_err(Failure::from)?);
+        let keys = match noted_keys(done) {
+            Some(keys) if keys.len() == found.layers.len() => keys,
+            _ => match self.commit_keys(&found).await? {
+                ControlFlow::Continue(keys) => keys,
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+            },
+        };
         let mut assets = assets_of(done);
         let has_pixels = |at: &usize| found.layers[*at].frame.is_some();
         let shown: Vec<usize> = (0..keys.len()).filter(has_pixels).collect();
-        let shown_keys: Vec<String> = shown.iter().map(|at| keys[*at].clone()).collect();
-        let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at])).collect();
-        let (layers, all_keys, whole) = (&found.layers, &keys, &found);
+        let shown_keys: Vec<String> = shown.iter().map(|at| keys[*at].key.clone()).collect();
+        let missing: Vec<usize> = shown.iter().copied().filter(|at| !assets.contains_key(&keys[*at].key)).collect();
+        let (layers, all_keys) = (&found.layers, &keys);
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
-            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at], whole).await) })
+            .map(|at| async move { (at, self.draw(&all_keys[at], &layers[at]).await) })
             .buffered(self.workshop.settings.parallel);
         while let Some((at, outcome)) = drawn.next().await {
             let (key, layer) = (&keys[at], &layers[at]);
             match self.give(key, layer, outcome, &found).await? {
-                ControlFlow::Continue(asset) => assets.insert(key.clone(), asset),
+                ControlFlow::Continue(asset) => assets.insert(key.key.clone(), asset),
                 ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
             };
         }
         self.context.checkpoint()?;
-        let members = shown.iter().filter_map(|at| assets.get(&keys[*at]).copied().flatten()).collect();
+        let members = shown.iter().filter_map(|at| assets.get(&keys[*at].key).copied().flatten()).collect();
         // A layer that could not be drawn is still one of the file's.
         let ended = self.commit_end_of_layers(shown_keys).await?;
         if process::unless_passed(&ended).is_break() {
@@ -151,6 +160,16 @@ impl Work<'_> {
         }
         let ended = self.commit_template(members, &found).await?;
         Ok(process::unless_passed(&ended).map_continue(|()| self.remarks(&found)))
+    }
+
+    /// What the layers are known by, noted before the first of them is made.
+    async fn commit_keys(&self, found: &Layers) -> Result<ControlFlow<(), Vec<LayerKey>>, Failure> {
+        let known = self.context.store().known_layers(self.context.run.company, self.parent.asset).await?;
+        let shown = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, found) };
+        let keys = keys(&found.layers.iter().map(shown).collect::<Vec<_>>(), &known);
+        let report = ItemReport { result: json!(keys), ..ItemReport::default() };
+        let noted = self.parent.commit(self.context, KEYS, Effect::Nothing, move |_| report).await?;
+        Ok(process::unless_passed(&noted).map_continue(|()| keys))
     }
 
     fn message(&self, code: &'static str) -> Message {
@@ -189,36 +208,35 @@ impl Work<'_> {
     /// nothing more is made of the file.
     async fn give(
         &self,
-        key: &str,
+        key: &LayerKey,
         layer: &Layer,
         mut drawn: Result<Drawn, Unmade>,
         found: &Layers,
     ) -> Result<ControlFlow<(), Option<AssetId>>, Unmade> {
         for _ in 0..ROUNDS {
             let applied = match drawn {
-                Ok(drawn) => self.commit_layer(key, layer, drawn, found).await?,
+                Ok(drawn) => self.commit_layer(&key.key, layer, drawn, found).await?,
                 Err(Unmade::Refused(why)) => {
-                    return Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?));
+                    return Ok(ControlFlow::Continue(self.commit_failure(&key.key, layer, why).await?));
                 }
                 Err(failed) => return Err(failed),
             };
             if !matches!(applied, Some(Applied::Overtaken(_))) {
                 return Ok(process::filed_unless_passed(&applied));
             }
-            drawn = self.draw(key, layer, found).await;
+            drawn = self.draw(key, layer).await;
         }
         let why = Message::new(reason::CHANGED_MEANWHILE);
-        Ok(ControlFlow::Continue(self.commit_failure(key, layer, why).await?))
+        Ok(ControlFlow::Continue(self.commit_failure(&key.key, layer, why).await?))
     }
 
-    async fn draw(&self, key: &str, layer: &Layer, found: &Layers) -> Result<Drawn, Unmade> {
+    async fn draw(&self, key: &LayerKey, layer: &Layer) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let before = self.context.store().part_before(self.context.run.company, self.parent.asset, key).await;
-        let (built_on, facts) = before.map_err(Failure::from)?.unwrap_or_default();
-        // Known by its place it may be another one than the crop was set on.
-        let is_same = is_by_number(key) || facts.is_some_and(|facts| is_drawn_alike(&facts, &self.facts(layer, found)));
-        let gives_up_crop = !is_same && kept_crop(&self.processing.options, built_on).is_some();
-        let making = self.making(layer, built_on.filter(|_| is_same));
+        let built_on = self.context.store().crop_before(self.context.run.company, self.parent.asset, &key.key).await;
+        let built_on = built_on.map_err(Failure::from)?;
+        // It may be another one than the crop was set on.
+        let gives_up_crop = !key.is_certain && kept_crop(&self.processing.options, built_on).is_some();
+        let making = self.making(layer, built_on.filter(|_| key.is_certain));
         let (blob, format) = (self.parent.blob.clone(), self.parent.format);
         let own = making.clone();
         let working = self.context.working_on(self.parent.file_name.clone());
@@ -432,6 +450,11 @@ fn shown(layer: &Layer) -> String {
 /// A name as it may stand behind the words "was processed", before the last of which clients find the path.
 fn behind_the_path(name: &str) -> String {
     name.replace("was processed", "was\u{a0}processed")
+}
+
+/// What an earlier attempt knew the layers by, before it made the first.
+fn noted_keys(done: &BTreeMap<String, Value>) -> Option<Vec<LayerKey>> {
+    done.get(KEYS).and_then(|keys| Vec::deserialize(keys).ok())
 }
 
 /// Layers of earlier attempts, with their assets.

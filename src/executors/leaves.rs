@@ -152,8 +152,8 @@ impl Work<'_> {
     /// A page is made as the picture is.
     async fn draw(&self, page: u32) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let built_on = self.context.store().part_before(self.context.run.company, self.parent.asset, &key(page)).await;
-        let (built_on, _) = built_on.map_err(Failure::from)?.unwrap_or_default();
+        let built_on = self.context.store().crop_before(self.context.run.company, self.parent.asset, &key(page)).await;
+        let built_on = built_on.map_err(Failure::from)?;
         let existing = Making { crop: built_on, ..Making::default() };
         let making = Making { leaf: Some(page), ..Making::asked(&self.processing.options, Some(&existing)) };
         let (blob, format, own) = (self.parent.blob.clone(), self.parent.format, making.clone());

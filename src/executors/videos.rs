@@ -118,6 +118,7 @@ fn remark(state: State) -> Result<Option<Message>, Unmade> {
             let message = Message::new("reason-film-many-parts").with("limit", video::MOST_PARTS).with("at", at);
             return Ok(Some(message));
         }
+        State::Gaps { at } => return Ok(Some(Message::new("reason-film-gaps").with("at", at))),
         State::NotEnded => return Ok(Some(Message::new("reason-film-not-ended"))),
         State::Cut { bytes, expected } => {
             Message::new("reason-film-cut").with("bytes", bytes).with("expected", expected)

@@ -284,6 +284,7 @@ codes! {
     REASON_FILM_ZEROS = "reason-film-zeros";
     REASON_FILM_LOST = "reason-film-lost";
     REASON_FILM_MANY_PARTS = "reason-film-many-parts";
+    REASON_FILM_GAPS = "reason-film-gaps";
     REASON_FILM_NOT_ENDED = "reason-film-not-ended";
     REASON_FILM_COMPLAINTS = "reason-film-complaints";
     REASON_FRAME_COMPLAINTS = "reason-frame-complaints";

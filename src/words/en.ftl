@@ -509,7 +509,7 @@ layer-made = Layer { $layer } of { $file } is { $asset }.
 layer-note = Layer { $layer } of { $file }: { $reason }.
 # $layer (Text) name of the layer
 # $file (Text) the Photoshop file
-layer-crop-given-up = Layer { $layer } of { $file } is drawn whole: the file has no numbers for its layers, and it may be another one than the crop was set on. Set the crop again.
+layer-crop-given-up = Layer { $layer } of { $file } is drawn whole: neither its number nor its name and place say for sure that it is the one that the crop was set on. Set the crop again.
 # $layer (Text) name of the layer
 # $file (Text) the Photoshop file
 # $reason (Text)
@@ -1078,6 +1078,8 @@ reason-film-lost = what stands from byte { NUMBER($at) } on is no part of its co
 # $limit (Number) parts
 # $at (Number) byte
 reason-film-many-parts = it has more than { NUMBER($limit) } parts, and it was not looked at from byte { NUMBER($at) } on whether it is whole
+# $at (Number) byte
+reason-film-gaps = zeros stand between its parts from byte { NUMBER($at) } on, as in films for a Video CD; a copy with holes would look the same
 reason-film-not-ended = not all of its streams are marked as ended; the file may break off
 # $count (Number) complaints
 # $first (Text) what the tool said

@@ -185,6 +185,88 @@ fn check_says_where_no_file_can_be_stored() {
     assert_eq!(daemon.terminate(), Some(0));
 }
 
+/// Root may do all, and is told what the daemon's user may not.
+#[test]
+fn check_as_root_says_where_the_daemons_user_cannot_work() {
+    const NOBODY: u32 = 65_534;
+    const GROUP: u32 = 4711;
+    let place = Place::new();
+    assert_eq!(place.serve().terminate(), Some(0));
+    let folder = |name: &str| place.data.with_file_name(name);
+    for above in place.data.ancestors().take(2) {
+        set_mode(above, 0o755);
+    }
+    let chown = |path: &Path, user: u32, group: u32| {
+        let (user, group) = (rustix::fs::Uid::from_raw(user), rustix::fs::Gid::from_raw(group));
+        rustix::fs::chown(path, Some(user), Some(group)).unwrap();
+    };
+    let owned = Command::new("chown").args(["-R", "nobody", place.data.to_str().unwrap()]).status().unwrap();
+    assert!(owned.success());
+    let (ingest, outer, closed) = (folder("ingest"), folder("outer"), folder("closed"));
+    let (publish, exports) = (outer.join("publish"), closed.join("exports"));
+    for made in [&ingest, &outer, &closed, &exports] {
+        fs::create_dir(made).unwrap();
+        chown(made, 0, 0);
+        set_mode(made, 0o755);
+    }
+    let config = folder("config.toml");
+    let roots = format!("[ingest]\nroot = {ingest:?}\n[publish]\nroot = {publish:?}\n[export]\nroot = {exports:?}\n");
+    fs::write(&config, format!("data = {:?}\n{roots}", place.data)).unwrap();
+    let check = |what: &str| {
+        let said = place.run(&["check", "--config", config.to_str().unwrap()]).out;
+        said.lines().find(|line| line.contains(&format!(" {what} "))).unwrap_or_default().to_owned()
+    };
+    let is_told = |what: &str, kind: &str, expected: &str| {
+        let line = check(what);
+        assert!(line.starts_with(kind) && line.contains(expected), "{kind}, {expected}: {line}");
+    };
+    is_told("ingest", "ok", "");
+    set_mode(&ingest, 0o700);
+    is_told("ingest", "error", "ingest belongs to the user 0, and ");
+    is_told("ingest", "error", "who may not enter it; the daemon cannot work like that");
+    set_mode(&ingest, 0o711);
+    is_told("ingest", "error", "who may not read it");
+    // What is not there is made in the nearest folder that is.
+    is_told("publish", "error", "publish cannot be made: ");
+    is_told("publish", "error", "outer belongs to the user 0, and ");
+    chown(&outer, NOBODY, NOBODY);
+    is_told("publish", "ok", "made by the first publish");
+    let trees = publish.join("image-serving");
+    fs::create_dir_all(&trees).unwrap();
+    chown(&publish, NOBODY, NOBODY);
+    is_told("publish", "error", "image-serving belongs to the user 0, and ");
+    chown(&trees, NOBODY, NOBODY);
+    is_told("publish", "ok", "");
+    // Its own, but behind a door that is shut; also where a link leads.
+    chown(&exports, NOBODY, NOBODY);
+    is_told("exports", "ok", "");
+    set_mode(&closed, 0o700);
+    is_told("exports", "error", "closed belongs to the user 0, and ");
+    let link = outer.join("exports");
+    std::os::unix::fs::symlink(&exports, &link).unwrap();
+    let linked = fs::read_to_string(&config).unwrap().replace(exports.to_str().unwrap(), link.to_str().unwrap());
+    fs::write(&config, linked).unwrap();
+    is_told("exports", "error", "closed belongs to the user 0, and ");
+    // Of its groups all are known once it runs.
+    chown(&closed, 0, GROUP);
+    set_mode(&closed, 0o750);
+    is_told("exports", "warning", "unless the daemon is to run with the group 4711");
+    let program = folder("program");
+    fs::copy(env!("CARGO_BIN_EXE_prepress"), &program).unwrap();
+    let serve = |groups: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--groups", groups]);
+        command.arg(&program).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&place.data);
+        Daemon::of(command.current_dir("/").stdin(Stdio::null()).stderr(Stdio::null()))
+    };
+    let daemon = serve("65534,4711");
+    is_told("exports", "ok", "");
+    assert_eq!(daemon.terminate(), Some(0));
+    let daemon = serve("65534");
+    is_told("exports", "error", "and the daemon to 65534, who may not enter it");
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
 #[test]
 fn a_database_that_is_no_good_is_called_what_it_is() {
     let place = Place::new();

@@ -484,6 +484,54 @@ async fn the_crop_of_a_layer_is_not_that_of_another_in_its_place() {
     }
 }
 
+/// Of those that are alike each stays the picture that it was, and what was set on one is not handed on to another in silence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_layer_that_is_moved_onto_another_takes_nothing_from_it() {
+    let world = world().await;
+    let (red, green) = ([200, 0, 0], [0, 200, 0]);
+    let by_number = || json!({ "layerNaming": "AppendNumber" });
+    let put = |left| {
+        let layer = |left, color| full("b", (left, 0, 20, 20), color);
+        world.put("in/ad.psd", &Psd::rgb((60, 20), vec![layer(left, red), layer(30, green)]).bytes());
+    };
+    let state =
+        async || world.query("SELECT id, name, trash_state FROM asset WHERE part IS NOT NULL ORDER BY id").await;
+    let sizes = async || (size(&pyramid(&world, "ad_1").await), size(&pyramid(&world, "ad_2").await));
+    put(0);
+    upload(&world, by_number()).await;
+    let before = state().await;
+    let edges = json!({ "manualCropOptions": { "left": 5, "right": 0, "top": 4, "bottom": 0 } });
+    crop(&world, "ad_2", edges.clone()).await;
+    put(30);
+    let done = upload(&world, by_number()).await;
+    assert_eq!(state().await, before, "{}", done.text());
+    let [one, other] = [pixel(&world, "ad_1", 3, 3).await, pixel(&world, "ad_2", 3, 3).await];
+    assert!(near(one, [200, 0, 0, 255]) && near(other, [0, 200, 0, 255]), "{one:?} {other:?}");
+    // Now that it is like another it may be that one.
+    assert_eq!(sizes().await, ((20, 20), (20, 20)));
+    assert!(done.text().contains("Layer b of ad.psd is drawn whole"), "{}", done.text());
+    // In the very file that it was set on it is known which it is.
+    crop(&world, "ad_2", edges).await;
+    let done = upload(&world, by_number()).await;
+    assert_eq!((state().await, sizes().await), (before, ((20, 20), (15, 16))), "{}", done.text());
+    assert!(!done.text().contains("is drawn whole"), "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_crop_of_a_numbered_layer_is_not_that_of_its_namesake_in_a_file_without_numbers() {
+    let world = world().await;
+    let put = |frame, id| {
+        world.put("in/ad.psd", &Psd::rgb((60, 40), vec![LayerOf { id, ..full("a", frame, [90; 3]) }]).bytes());
+    };
+    put((0, 0, 20, 20), Some(7));
+    upload(&world, json!({})).await;
+    crop(&world, "ad_a", json!({ "manualCropOptions": { "left": 5, "right": 1, "top": 4, "bottom": 2 } })).await;
+    put((10, 0, 50, 40), None);
+    let done = upload(&world, json!({})).await;
+    assert_eq!(size(&pyramid(&world, "ad_a").await), (50, 40), "{}", done.text());
+    assert!(done.text().contains("Layer a of ad.psd is drawn whole"), "{}", done.text());
+}
+
 /// However large they are drawn, layers without numbers are known by where their own pixels lie.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn layers_that_are_drawn_larger_are_the_same() {
@@ -510,6 +558,39 @@ async fn layers_come_out_right_wherever_it_crashes() {
     assert_eq!((done.counters.success, done.counters.error, done.counters.update), (4, 0, 0), "{}", done.text());
     assert_eq!(world.asset_names().await, ["ad", "ad-template", "ad_1", "ad_Seal", "ad_Words"]);
     assert_eq!(world.query("SELECT count(*) FROM set_member").await, [[json!(3)]]);
+}
+
+/// What the layers are known by does not depend on which of them were made before an attempt ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_are_known_again_as_if_nothing_had_crashed() {
+    let red = |id| LayerOf { id: Some(id), ..full("a", (0, 0, 20, 20), [200, 0, 0]) };
+    // It has another place than the one from before, and a number that is as new as that of another.
+    let between =
+        |at: u8| LayerOf { id: Some(100 + u32::from(at)), ..full(&format!("m{at}"), (0, 0, 600, 600), [at; 3]) };
+    let before = Psd::rgb((600, 600), vec![red(7)]).bytes();
+    let layers = [vec![red(8)], (0..20).map(between).collect(), vec![red(9)]].concat();
+    let after = Psd::rgb((600, 600), layers).bytes();
+    let order = || order(json!({}));
+    let known = async |world: &World| {
+        world.query("SELECT part, name, trash_state FROM asset WHERE part IS NOT NULL ORDER BY part").await
+    };
+    let first = async || {
+        let world = world().await;
+        world.put("in/ad.psd", &before);
+        world.run(UPLOAD, order()).await.succeeded();
+        world.put("in/ad.psd", &after);
+        world
+    };
+    let world = first().await;
+    world.run(UPLOAD, order()).await.succeeded();
+    let expected = known(&world).await;
+    assert!(expected.contains(&vec![json!("layer:7"), json!("ad_a"), json!("InTrash")]), "{expected:?}");
+    let world = first().await;
+    let sign = "SELECT 1 FROM asset WHERE part = 'layer:8'";
+    let halfway =
+        async || assert!(known(&world).await.len() < expected.len(), "all were made before it was broken off");
+    world.run_in_two_at(UPLOAD, order(), sign, halfway).await.succeeded();
+    assert_eq!(known(&world).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

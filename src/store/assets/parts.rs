@@ -44,6 +44,12 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownLayer {
     pub key: String,
+    /// Its place in the file that it was last made of, from 1 on.
+    pub number: Option<u32>,
+    /// That was the master which its parent has now.
+    pub is_of_this_file: bool,
+    /// It is in the trash.
+    pub is_gone: bool,
     /// What was known of it then.
     pub facts: Option<LayerFacts>,
 }
@@ -80,16 +86,15 @@ impl Store {
         .map_err(StoreError::doing("look for a part of an asset"))
     }
 
-    /// The crop that was set on what was made of `parent` under a key, also if it is in the trash, and what is known of it if it
-    /// is a layer.
-    pub async fn part_before(
+    /// The crop that was set on what was made of `parent` under a key, also if it is in the trash.
+    pub async fn crop_before(
         &self,
         company: CompanyId,
         parent: AssetId,
         key: &str,
-    ) -> Result<Option<(Option<Crop>, Option<LayerFacts>)>, StoreError> {
+    ) -> Result<Option<Crop>, StoreError> {
         let row = sqlx::query(
-            "SELECT making, info FROM asset
+            "SELECT making FROM asset
              WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
         )
         .bind(company.0)
@@ -98,17 +103,15 @@ impl Store {
         .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("look for a part of an asset"))?;
-        let before = |row| {
-            let (making, facts): (Making, PictureFacts) = (json_of(&row, "making")?, json_of(&row, "info")?);
-            Ok((making.crop, facts.layer.map(|layer| *layer)))
-        };
-        row.map(before).transpose()
+        Ok(row.map(|row| json_of::<Making>(&row, "making")).transpose()?.and_then(|making| making.crop))
     }
 
     /// All layers that were made of `parent`, in the order in which they were, also those in the trash.
     pub async fn known_layers(&self, company: CompanyId, parent: AssetId) -> Result<Vec<KnownLayer>, StoreError> {
         sqlx::query(
-            "SELECT part, info FROM asset INDEXED BY asset_by_part
+            "SELECT part, info, making, trash_state <> 'NotInTrash' AS is_gone,
+                    made_of IS (SELECT p.blob FROM asset p WHERE p.id = a.parent_id) AS is_of_this_file
+             FROM asset a INDEXED BY asset_by_part
              WHERE company_id = $1 AND parent_id = $2 AND part >= 'layer:' AND part < 'layer;'
                AND trash_state <> 'InEmptiedTrash' ORDER BY id",
         )
@@ -121,6 +124,9 @@ impl Store {
         .map(|row| {
             Ok(KnownLayer {
                 key: get(row, "part")?,
+                number: json_of::<Making>(row, "making")?.layer.map(|layer| layer.number),
+                is_of_this_file: get(row, "is_of_this_file")?,
+                is_gone: get(row, "is_gone")?,
                 facts: json_of::<PictureFacts>(row, "info")?.layer.map(|layer| *layer),
             })
         })

@@ -4,25 +4,27 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access, statvfs};
 use rustix::io::Errno;
-use rustix::process::geteuid;
 
 use super::checklist::Verdict::{self, Bad, Good, Warning};
 use super::checklist::{List, count};
+use super::daemon_user::{Closed, DaemonUser};
 use super::failure::{Exit, Failure};
 use super::place::{PlaceArgs, agree, open_to_read};
 use super::screen::{Paint, Screen};
 use crate::assets::patience::look_at_each;
+use crate::assets::published;
 use crate::assets::room::{self, Disk};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::lock::DataLock;
 use crate::daemon::{self, fitness, parts};
+use crate::model::asset::ContextKind;
 use crate::service::jobs::Disks;
 use crate::service::mark::Age;
 use crate::service::{Error, Services};
@@ -70,11 +72,14 @@ pub async fn run(place: &PlaceArgs, screen: &Screen) -> Result<Exit, Failure> {
     list.line("database", database(&config).await)?;
     list.line("blobs", blobs(config.data().join("blobs")))?;
     list.line("ingest", folder(config.data(), config.ingest_root(), Access::READ_OK, "made with the first company"))?;
-    list.line("publish", folder(config.data(), config.publish_root(), Access::WRITE_OK, "made by the first publish"))?;
+    list.line("publish", publish(&config))?;
     if let Some(verdict) = links_to_stored_files(&config).await {
         list.line("published", verdict)?;
     }
-    list.line("exports", folder(config.data(), config.export_root(), Access::WRITE_OK, "made by the first export"))?;
+    list.line(
+        "exports",
+        folder(config.data(), config.export_root(), Access::READ_OK | Access::WRITE_OK, "made by the first export"),
+    )?;
     list.line("listener", listener(&config))?;
     if let Some(files) = Files::of(&config.server) {
         list.line("certificate", certificate(&files))?;
@@ -336,95 +341,19 @@ fn blobs(path: PathBuf) -> Verdict {
     }
 }
 
-/// Why something cannot be written to.
-struct Closed {
-    why: String,
-    /// By whom the daemon runs is known, and not only likely.
-    is_sure: bool,
-}
-
-impl Closed {
-    fn verdict(self) -> Verdict {
-        let Self { why, is_sure } = self;
-        if is_sure {
-            return Bad(
-                format!("{why}; the daemon cannot work like that"),
-                "give the daemon's user the rights, as with chown".to_owned(),
-            );
-        }
-        Warning(
-            format!("{why}; if the daemon is to run as that user, it cannot work like that"),
-            "give the daemon's user the rights, as with chown, unless it runs as root".to_owned(),
-        )
-    }
-}
-
-/// Why the daemon may not write to a folder that is there, where root asks who may.
-fn refused_to_the_daemon(data: &Path, path: &Path, rights: Access) -> Option<Closed> {
-    let user = User::of(data).filter(|_| geteuid().is_root() && rights.contains(Access::WRITE_OK))?;
-    user.refused(path, &fs::metadata(path).ok()?)
-}
-
-/// By whom the daemon runs, for root to know: it may write to all, and restores what it restores as its own.
-struct User {
-    id: u32,
-    group: u32,
-    told_by: String,
-    is_sure: bool,
-}
-
-impl User {
-    /// As a daemon that runs has it, or the newest of what it has made tells, or else whoever the data folder belongs to.
-    fn of(data: &Path) -> Option<Self> {
-        let owner = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.uid(), facts.gid()));
-        let made = [daemon::database(data), daemon::lock(data)];
-        if let Some((id, group)) =
-            DataLock::holder(data).filter(|pid| holds_lock(*pid, data)).and_then(|pid| owner(&process(pid)))
-        {
-            // Of its groups the one that what it makes belongs to is more than its first.
-            let group =
-                made.iter().filter_map(|path| owner(path)).find(|(user, _)| *user == id).map_or(group, |(_, of)| of);
-            return (id != 0).then(|| Self { id, group, told_by: "the daemon".to_owned(), is_sure: true });
-        }
-        let tells = |path: &Path, is_sure: bool| {
-            let (id, group) = owner(path).filter(|(id, _)| *id != 0)?;
-            Some(Self { id, group, told_by: path.display().to_string(), is_sure })
-        };
-        made.iter().find_map(|path| tells(path, true)).or_else(|| tells(data, false))
-    }
-
-    fn refused(&self, path: &Path, facts: &fs::Metadata) -> Option<Closed> {
-        let Self { id, group, told_by, is_sure } = self;
-        let (shown, owner) = (path.display(), facts.uid());
-        let why = format!("{shown} belongs to the user {owner}, and {told_by} to {id}, who may not write to it");
-        (!may_write(facts, (*id, *group))).then_some(Closed { why, is_sure: *is_sure })
-    }
-}
-
-fn process(pid: u32) -> PathBuf {
-    format!("/proc/{pid}").into()
-}
-
-/// Whether a process has the lock's file open: in a container its number is another, and may be that of any process here.
-fn holds_lock(pid: u32, data: &Path) -> bool {
-    let file = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()));
-    let lock = file(&daemon::lock(data));
-    let open = fs::read_dir(process(pid).join("fd")).into_iter().flatten().flatten();
-    lock.is_some() && open.into_iter().any(|entry| file(&entry.path()) == lock)
-}
-
 /// Why the daemon cannot write to its data folder, to what it has there, or to one of the folders of files.
 fn closed(path: &Path, rights: Access) -> io::Result<Option<Closed>> {
     let has_digits =
         |name: &OsStr| name.len() == 2 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
     let Some(data) = path.parent() else { return Ok(None) };
-    let user = if geteuid().is_root() { User::of(data) } else { None };
+    let user = DaemonUser::of(data);
     let sure = |path: &Path, what: &str, error: io::Error| Closed {
         why: format!("{} cannot be {what}: {error}", path.display()),
-        is_sure: true,
+        doubt: None,
     };
     let refused = |path: &Path, facts: &fs::Metadata| match &user {
-        Some(user) => user.refused(path, facts),
+        Some(user) if facts.is_dir() => user.refused(path, rights),
+        Some(user) => user.refused(path, Access::READ_OK | Access::WRITE_OK),
         None => access(path, Access::WRITE_OK).err().map(|error| sure(path, "written", error.into())),
     };
     let database = daemon::database(data);
@@ -452,22 +381,24 @@ fn closed(path: &Path, rights: Access) -> io::Result<Option<Closed>> {
         if let Err(error) = access(&folder, rights) {
             return Ok(Some(sure(&folder, "used", error.into())));
         }
-        if let Some(closed) = refused(&folder, &entry.metadata()?) {
+        if let Some(closed) = user.as_ref().and_then(|user| user.refused_itself(&folder, rights)) {
             return Ok(Some(closed));
         }
     }
     Ok(None)
 }
 
-/// Of the groups of a user only one is known: what another one may do is taken for something that the user may.
-fn may_write(facts: &fs::Metadata, (user, group): (u32, u32)) -> bool {
-    const WRITE: u32 = 0o2;
-    let mode = facts.mode();
-    let by_group = mode >> 3 & WRITE == WRITE;
-    match (facts.uid() == user, facts.gid() == group) {
-        (true, _) => mode >> 6 & WRITE == WRITE,
-        (false, true) => by_group,
-        (false, false) => by_group || mode & WRITE == WRITE,
+/// Where published files are, and the trees of image servers below, which may be on another disk and somebody else's.
+fn publish(config: &Config) -> Verdict {
+    let look = |path| folder(config.data(), path, Access::READ_OK | Access::WRITE_OK, "made by the first publish");
+    let trees = config.publish_root().join(published::folder(ContextKind::ImageServing));
+    let of_all = look(config.publish_root());
+    if !matches!(of_all, Good(_)) {
+        return of_all;
+    }
+    match look(trees) {
+        Good(_) => of_all,
+        of_trees => of_trees,
     }
 }
 
@@ -480,18 +411,23 @@ fn folder(data: &Path, path: PathBuf, rights: Access, absent: &'static str) -> V
 }
 
 fn folder_there(data: &Path, path: &Path, rights: Access, absent: &str) -> Verdict {
-    let shown = path.display();
+    let (shown, rights, user) = (path.display(), rights | Access::EXEC_OK, DaemonUser::of(data));
     match fs::metadata(path) {
         Err(error) if !is_absence(&error) => Bad(cannot_be_read(path, &error), RIGHTS.to_owned()),
-        Err(_) => match cannot_be_made(path) {
-            None => Good(format!("{shown} ({absent})")),
-            Some(why) => Bad(format!("{shown} cannot be made: {why}"), "name another in the configuration".to_owned()),
+        Err(_) => match (cannot_be_made(path), user.and_then(|user| user.refused_to_make(path))) {
+            (Some(why), _) => {
+                Bad(format!("{shown} cannot be made: {why}"), "name another in the configuration".to_owned())
+            }
+            (None, Some(closed)) => {
+                Closed { why: format!("{shown} cannot be made: {}", closed.why), ..closed }.verdict()
+            }
+            (None, None) => Good(format!("{shown} ({absent})")),
         },
         Ok(facts) if !facts.is_dir() => {
             Bad(format!("{shown} is not a folder"), "name another in the configuration".to_owned())
         }
-        Ok(_) => match access(path, rights | Access::EXEC_OK) {
-            Ok(()) => match refused_to_the_daemon(data, path, rights) {
+        Ok(_) => match access(path, rights) {
+            Ok(()) => match user.and_then(|user| user.refused(path, rights)) {
                 Some(closed) => closed.verdict(),
                 None => Good(shown.to_string()),
             },

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod checklist;
 mod company;
+mod daemon_user;
 mod demo;
 mod doctor;
 mod failure;

@@ -47,6 +47,8 @@ pub enum State {
     Lost { at: u64 },
     /// It has more parts than are looked at.
     ManyParts { at: u64 },
+    /// Zeros between its parts, which discs fill sectors up with, and holes of a copy look like.
+    Gaps { at: u64 },
     /// All of its parts are there, and none says that it is the last.
     NotEnded,
 }

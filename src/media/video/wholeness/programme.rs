@@ -6,6 +6,7 @@ use super::{LONGEST_HEAD, State, Stop, Walk, number};
 const START: [u8; 3] = [0, 0, 1];
 const PROGRAMME_END: u8 = 0xb9;
 pub(super) const PACK: u8 = 0xba;
+const PADDING: u8 = 0xbe;
 
 impl Walk<'_> {
     pub(super) fn packs(&mut self) -> Result<State, Stop> {
@@ -31,10 +32,10 @@ impl Walk<'_> {
             if zeros > 0 && at + zeros == self.bytes {
                 if is_other_disc && !is_ended && (has_sound || zeros == BEHIND_SOUND) && may_fill(zeros, OTHER_SECTOR) {
                     self.is_padding = true;
-                    return Ok(if zeros == BEHIND_SOUND && doubtful.is_none() {
-                        State::Whole
-                    } else {
-                        State::NotEnded
+                    return Ok(match doubtful {
+                        Some(at) => State::Gaps { at },
+                        None if zeros == BEHIND_SOUND => State::Whole,
+                        None => State::NotEnded,
                     });
                 }
                 self.is_padding = is_ended || is_disc && may_fill(zeros, SECTOR);
@@ -69,7 +70,8 @@ impl Walk<'_> {
                 (PACK, Some(0x20..=0x2f), _) => 12,
                 (PACK, Some(_), _) | (..PACK, _, _) => return Err(self.no_part(start)),
                 (PACK, None, _) => return Err(self.cut(start + 12)),
-                (_, _, _) => match number(head, 4, 2) {
+                (code, _, _) => match number(head, 4, 2) {
+                    Some(0) if code == PADDING => 6,
                     // Its length is not said, which none of a programme may do: zeros may have come in its place.
                     Some(0) if self.zeros_from(start + 4)? >= FEW => {
                         return Err(Stop::Found(State::Zeros { at: start + 4 }));
@@ -83,7 +85,7 @@ impl Walk<'_> {
         }
         match doubtful {
             None => Ok(State::Whole),
-            Some(_) if has_sound => Ok(State::NotEnded),
+            Some(at) if has_sound => Ok(State::Gaps { at }),
             Some(at) => Err(Stop::Found(State::Zeros { at })),
         }
     }
@@ -168,7 +170,7 @@ mod tests {
             let silent = [sector(0), hole, sector(0)].concat();
             let plain = [sector(20), sector(0), sector(20)].concat();
             match length {
-                12 => assert_eq!(state(&disc), State::NotEnded),
+                12 => assert_eq!(state(&disc), State::Gaps { at: 2028 }),
                 _ => assert!(matches!(state(&disc), State::Zeros { .. })),
             }
             assert!(matches!(state(&silent), State::Zeros { .. }));
@@ -178,6 +180,8 @@ mod tests {
             assert_eq!(state(&[open.to_vec(), vec![0; 5000]].concat()), State::Zeros { at: open.len() as u64 });
             assert_eq!(state(&[open.to_vec(), vec![7; 30]].concat()), State::Lost { at: open.len() as u64 });
             assert_eq!(state(&film.repeat(2)), State::Whole, "two of them");
+            let padded = [open, &packet(0xbe, 0), &packet(0xe0, 90), &packet(0xbe, 0), &end].concat();
+            assert_eq!(state(&padded), State::Whole, "padding may be empty");
         }
     }
 }
