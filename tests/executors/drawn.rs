@@ -1030,6 +1030,131 @@ async fn hairlines_are_no_heavier_than_those_of_another_program() {
     }
 }
 
+/// Ink of a page within a rectangle of points from its lower left corner.
+fn ink(page: &RgbImage, [left, bottom, right, top]: [u32; 4]) -> u64 {
+    let part =
+        image::imageops::crop_imm(page, 2 * left, 400 - 2 * top, 2 * (right - left), 2 * (top - bottom)).to_image();
+    part.pixels().map(|pixel| u64::from(255 - pixel[1])).sum()
+}
+
+/// Letters of all scripts lie beside each other, wherever they are set.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_beyond_the_standard_ones_have_their_widths() {
+    const CYRILLIC: &str = "<FEFF041F04400438043204350442043C04380440>";
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    let note = |text: &str| -> &'static str {
+        let text =
+            format!("<</Type/Annot/Subtype/FreeText/Rect[10 80 190 120]/F 4/DA(/Helv 24 Tf 0 g)/Contents{text}>>");
+        text.leak()
+    };
+    let sheets = [
+        Sheet { name: "cyrillic", content: "", annotations: note(CYRILLIC), ..PLAIN },
+        // As many letters that are as wide.
+        Sheet { name: "latin", content: "", annotations: note("(HpNbeTMup)"), ..PLAIN },
+    ];
+    let done = upload_all(&world, &sheets).await;
+    assert!(!done.text().contains("left out"), "{}", done.text());
+    let [cyrillic, latin] = [drawn(&world, "cyrillic").await, drawn(&world, "latin").await];
+    let columns = |page: &RgbImage| (10..190).filter(|at| ink(page, [*at, 80, at + 1, 120]) > 2000).count();
+    let (cyrillic, latin) = (columns(&cyrillic) as f64, columns(&latin) as f64);
+    assert!((0.8..1.25).contains(&(cyrillic / latin)), "{cyrillic} points wide beside {latin}");
+}
+
+/// Each by the entries that say so, and by those alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn annotations_are_drawn_by_what_they_say() {
+    const EMPTY: &str = "/Type/XObject/Subtype/Form/BBox[0 0 0 0]";
+    let world = World::with(|settings| settings.media.jpeg_quality = 95).await;
+    let turned = "/MediaBox[0 0 200 200]/Rotate 90";
+    let sheets = [
+        Sheet {
+            name: "path",
+            content: "",
+            annotations: "<</Type/Annot/Subtype/Polygon/Rect[20 20 180 180]/F 4/C[0 0 0]/IC[0 0 1]\
+                          /Path[[40 40][160 40][160 100 100 160 40 160]]>>",
+            ..PLAIN
+        },
+        Sheet {
+            name: "open",
+            content: "",
+            annotations: "<</Type/Annot/Subtype/PolyLine/Rect[20 20 180 180]/F 4/C[0 0 0]/BS<</W 6>>/Path[[40 40][160 40]]>>",
+            ..PLAIN
+        },
+        // One that has no area and does not turn is nothing to the other, which stays at its place.
+        Sheet {
+            name: "upright",
+            content: "",
+            annotations: "<</Type/Annot/Subtype/Text/Rect[0 0 9 9]/F 20/AP<</N 10 0 R>>>>\
+                          <</Type/Annot/Subtype/Square/Rect[100 100 140 140]/F 20/C[0 0 0]/IC[0 0 0]/BS<</W 8>>>>",
+            page: turned,
+            objects: &[(EMPTY, Some(""))],
+            ..PLAIN
+        },
+        Sheet {
+            name: "cloudy",
+            content: "",
+            annotations: "<</Type/Annot/Subtype/Square/Rect[20 20 60 60]/F 4/C[0 0 0]/BE<</S/C/I 1>>>>",
+            ..PLAIN
+        },
+    ];
+    let done = upload_all(&world, &sheets).await;
+    let text = done.text();
+    assert!(ink(&drawn(&world, "path").await, [50, 50, 90, 90]) > 1_000_000, "the polygon is filled");
+    assert!(ink(&drawn(&world, "open").await, [60, 37, 140, 43]) > 100_000, "the line is drawn");
+    // It turns about its upper left corner, which the page puts elsewhere: (100, 140) is at (140, 100) of the picture.
+    let upright = drawn(&world, "upright").await;
+    assert!(ink(&upright, [142, 62, 178, 98]) > 1_000_000, "the square is upright where it hangs: {text}");
+    assert!(text.contains("annotations are drawn without what they have besides: cloudy borders (1)"), "{text}");
+    assert!(!text.contains("cannot be changed"), "{text}");
+}
+
+/// What is filled and outlined is written once; what a font lacks is counted wherever it is written with, and no other font is told of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_are_counted_once_and_wherever_they_are() {
+    const TILE: &[(&str, Option<&str>)] = &[(
+        "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 200 200]/XStep 200/YStep 200/Resources<</Font<</P \
+         <</Type/Font/Subtype/TrueType/BaseFont/Arial/Encoding<</Type/Encoding/BaseEncoding/WinAnsiEncoding\
+         /Differences[129/uni0627/uni0628]>>>>>>>>",
+        Some("BT /P 40 Tf 10 90 Td (\\201) Tj ET"),
+    )];
+    let arabic = FONTS.iter().find(|sheet| sheet.name == "arabic").unwrap();
+    let world = World::new().await;
+    let sheets = [
+        Sheet {
+            name: "outlined",
+            content: "BT 2 Tr /P 40 Tf 10 90 Td (A\\201\\202) Tj ET",
+            objects: arabic.objects,
+            ..PLAIN
+        },
+        Sheet {
+            name: "tile",
+            content: "/Pattern cs /T scn 0 0 200 200 re f",
+            resources: "/Pattern<</T 10 0 R>>",
+            objects: TILE,
+            ..PLAIN
+        },
+        Sheet {
+            name: "unused",
+            content: "BT /P 40 Tf /F 40 Tf 10 90 Td (A) Tj ET",
+            objects: &[("/Type/Font/Subtype/TrueType/BaseFont/NeverUsed", None)],
+            ..PLAIN
+        },
+    ];
+    for sheet in &sheets {
+        world.put(&format!("in/{}.pdf", sheet.name), &sheet.file());
+    }
+    let options = json!({ "process": "Rasterize", "resolution": 72, "extractSearchWords": true });
+    let done = upload(&world, options).await;
+    let text = done.text();
+    let line =
+        |name: &str, what: &str| text.lines().any(|line| line.contains(&format!("{name}.pdf")) && line.contains(what));
+    assert!(line("outlined", "2 letters are left out"), "{text}");
+    assert!(line("tile", "Arial"), "{text}");
+    assert!(!text.contains("NeverUsed"), "{text}");
+    let words = world.query("SELECT word FROM page_word").await;
+    assert_eq!(words.iter().filter(|row| row[0].as_str().unwrap().starts_with('A')).count(), 2, "{words:?}");
+}
+
 /// Numbers that are the same in each run.
 struct Numbers(u64);
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::TimeDelta;
+use prepress::clock::Clock;
 use prepress::executors::Failure;
 use prepress::model::id::InstanceId;
 use prepress::model::kind::JobKind;
