@@ -1,5 +1,6 @@
 //! What a page draws with: whether it is there, and whole. hayro draws what there is of it, and says nothing of the rest.
 
+mod names;
 mod streams;
 
 use std::cell::RefCell;
@@ -30,6 +31,9 @@ const MOST_LETTERS: usize = 512;
 /// Names that are said of those that lead nowhere, and how long one may be.
 const NAMES_TOLD: usize = 3;
 const LONGEST_NAME: usize = 40;
+
+/// Colour spaces that have no entry.
+const BUILT_IN: [&[u8]; 4] = [b"DeviceGray", b"DeviceRGB", b"DeviceCMYK", b"Pattern"];
 
 /// What a page uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,6 +182,18 @@ fn of_contents(pdf: &Pdf, page: &Page<'_>, budget: &Budget) -> Option<String> {
     }
 }
 
+fn is_there(part: Part, name: &Name<'_>, resources: &Resources<'_>) -> bool {
+    match part {
+        Part::Object => resources.x_objects.contains_key(name),
+        Part::Shading => resources.shadings.contains_key(name),
+        Part::Pattern => resources.patterns.contains_key(name),
+        Part::State => resources.ext_g_states.contains_key(name),
+        Part::ColorSpace => BUILT_IN.contains(&name.as_ref()) || resources.color_spaces.contains_key(name),
+        Part::Font => resources.fonts.contains_key(name),
+        Part::Form | Part::Picture | Part::Mask => true,
+    }
+}
+
 fn name<'c>(operand: Option<&Object<'c>>) -> Option<Name<'c>> {
     match operand {
         Some(Object::Name(name)) => Some(name.clone()),
@@ -199,6 +215,25 @@ struct Walk<'k> {
 
 impl Walk<'_> {
     fn content(&mut self, content: &[u8], resources: &Resources<'_>, depth: u32) {
+        // As many operators as there may be in it, about.
+        let operators = u32::try_from(content.len() / 16).unwrap_or(u32::MAX).saturating_add(1);
+        self.left = self.left.saturating_sub(operators);
+        if self.left == 0 {
+            return;
+        }
+        let Some(names) = names::of(content) else { return self.operators(content, resources, depth) };
+        let names: BTreeSet<(Part, Name<'_>)> =
+            names.into_iter().filter_map(|(part, name)| Some((part, Name::new(name)?))).collect();
+        // What is not there may not be meant.
+        if !names.iter().all(|(part, name)| is_there(*part, name, resources)) {
+            return self.operators(content, resources, depth);
+        }
+        for (part, name) in names {
+            self.named(part, &name, resources, depth);
+        }
+    }
+
+    fn operators(&mut self, content: &[u8], resources: &Resources<'_>, depth: u32) {
         let mut operators = UntypedIter::new(content);
         // What has been looked at by its name, and a font that nothing was written with yet.
         let (mut seen, mut unused) = (BTreeSet::new(), None);
@@ -233,7 +268,6 @@ impl Walk<'_> {
     }
 
     fn named(&mut self, part: Part, name: &Name<'_>, resources: &Resources<'_>, depth: u32) {
-        const BUILT_IN: [&[u8]; 4] = [b"DeviceGray", b"DeviceRGB", b"DeviceCMYK", b"Pattern"];
         let is_there = match part {
             Part::Object => resources.get_x_object(name).map(|object| self.object(&object, resources, depth)),
             Part::Shading => resources.get_shading(name).map(|shading| self.shading(&shading)),
