@@ -133,11 +133,12 @@ fn of_hex(data: &[u8]) -> Option<Vec<u8>> {
 fn of_base_85(data: &[u8]) -> Option<Vec<u8>> {
     let (mut bytes, mut group) = (Vec::with_capacity(data.len() / 5 * 4), Vec::with_capacity(5)); // bounded: by what there is
     let mut flush = |group: &mut Vec<u8>| {
-        let count = group.len();
+        // One digit alone says nothing.
+        let count = Some(group.len()).filter(|count| *count > 1)?;
         group.resize(5, 84); // bounded: by the five of a group
         let number =
             group.drain(..).try_fold(0_u32, |number, digit| number.checked_mul(85)?.checked_add(digit.into()))?;
-        bytes.extend(&number.to_be_bytes()[..count.checked_sub(1)?]);
+        bytes.extend(&number.to_be_bytes()[..count - 1]);
         Some(())
     };
     for byte in data.iter().filter(|byte| !is_white(**byte)) {
