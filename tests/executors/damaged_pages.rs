@@ -284,8 +284,13 @@ async fn contents_that_cannot_be_read_at_all_are_said() {
     let end = whole.rfind("endstream").unwrap();
     world.put("in/unending.pdf", [&whole[..end], "endstr\0\0\0", &whole[end + 9..]].concat().as_bytes());
     world.put("in/whole.pdf", whole.as_bytes());
+    // A mask that has lost its data.
+    let picture = stream(&format!("{PICTURE}/SMask 11 0 R"), &samples());
+    let lost = format!("<<{PICTURE}/Length 3072>>\nstr eam");
+    world.put("in/lost.pdf", &document(DRAWN, X, "", &[picture, lost.into_bytes()]));
     let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
     let text = done.text();
     assert!(!text.contains("whole.pdf:"), "{text}");
+    assert!(text.contains("Page 1 of lost.pdf: a mask cannot be read as a whole"), "{text}");
     assert!(text.contains("Page 1 of unending.pdf: what it draws cannot be read as a whole"), "{text}");
 }

@@ -1134,6 +1134,16 @@ async fn letters_are_counted_once_and_wherever_they_are() {
             ..PLAIN
         },
         Sheet {
+            name: "numbers",
+            content: "BT /P 40 Tf 10 90 Td <0024> Tj ET",
+            objects: &[(
+                "/Type/Font/Subtype/Type0/BaseFont/ArialMT/Encoding/Identity-H/DescendantFonts[<</Type/Font/Subtype/CIDFontType2\
+                 /BaseFont/ArialMT/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>]",
+                None,
+            )],
+            ..PLAIN
+        },
+        Sheet {
             name: "unused",
             content: "BT /P 40 Tf /F 40 Tf 10 90 Td (A) Tj ET",
             objects: &[("/Type/Font/Subtype/TrueType/BaseFont/NeverUsed", None)],
@@ -1151,6 +1161,7 @@ async fn letters_are_counted_once_and_wherever_they_are() {
     assert!(line("outlined", "2 letters are left out"), "{text}");
     assert!(line("tile", "Arial"), "{text}");
     assert!(!text.contains("NeverUsed"), "{text}");
+    assert!(line("numbers", "letters of ArialMT may be wrong"), "{text}");
     let words = world.query("SELECT word FROM page_word").await;
     assert_eq!(words.iter().filter(|row| row[0].as_str().unwrap().starts_with('A')).count(), 2, "{words:?}");
 }

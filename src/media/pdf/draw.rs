@@ -189,7 +189,7 @@ impl<'a> Pen<'a> {
         let (pyramid, thumbnail) = self.derive(rows, pyramid, thumbnail)?;
         let PyramidInfo { has_alpha, .. } = pyramid;
         let ThumbnailInfo { width, height, .. } = thumbnail;
-        let NotEmbedded { names: not_embedded, may_lack } = fonts;
+        let NotEmbedded { names: not_embedded, may_lack, by_glyphs } = fonts;
         // So may those of appearances that were made.
         let may_lack = may_lack || !std::ptr::eq(pdf, self.pdf);
         let is_read = self.drawing.words || may_lack;
@@ -202,6 +202,11 @@ impl<'a> Pen<'a> {
             };
             notes.push(format!("{letters} {may} left out: no font that was found has them"));
         }
+        notes.extend(by_glyphs.into_iter().map(|font| {
+            format!(
+                "letters of {font} may be wrong: it is not embedded, and they are said by the numbers of its own glyphs"
+            )
+        }));
         notes.extend(
             self.fonts
                 .lacking()

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use hayro::hayro_interpret::FontResolverFn;
 use hayro::hayro_interpret::font::{FallbackFontQuery, FontData, FontQuery, StandardFont};
 use hayro::hayro_interpret::hayro_cmap::CidFamily;
-use hayro::hayro_syntax::object::{Array, Dict, Name, Object};
+use hayro::hayro_syntax::object::{Array, Dict, Name, Object, String as PdfString};
 use resvg::usvg::fontdb::{Database, FaceInfo, Family, Query, Source, Stretch, Style, Weight};
 use skrifa::{FontRef, MetadataProvider};
 
@@ -295,12 +295,15 @@ pub struct NotEmbedded {
     pub names: BTreeSet<String>,
     /// Some are for letters that not every font has.
     pub may_lack: bool,
+    /// Names of those that are written with by the numbers of their own glyphs, which are others in another font (9.7.5.2).
+    pub by_glyphs: BTreeSet<String>,
 }
 
 impl NotEmbedded {
     pub fn merge(&mut self, other: &Self) {
         self.names.extend(other.names.iter().cloned());
         self.may_lack |= other.may_lack;
+        self.by_glyphs.extend(other.by_glyphs.iter().cloned());
     }
 
     /// Adds a font that something is written with.
@@ -319,6 +322,14 @@ impl NotEmbedded {
         };
         self.may_lack |= inner.is_some() || font.get::<Dict<'_>>("Encoding").is_some_and(has_own_codes);
         let name = font.get::<Name<'_>>("BaseFont").map(|name| String::from_utf8_lossy(name.as_ref()).into_owned());
+        let collection = inner.as_ref().and_then(|inner| inner.get::<Dict<'_>>("CIDSystemInfo"));
+        let is_of_none = |collection: &Dict<'_>| match collection.get::<PdfString<'_>>("Ordering") {
+            Some(ordering) => ordering.as_bytes() == b"Identity",
+            None => true,
+        };
+        if inner.is_some() && collection.as_ref().is_none_or(is_of_none) {
+            self.by_glyphs.extend(name.clone());
+        }
         self.names.extend(name.filter(|name| !STANDARD.contains(&name.as_str())));
     }
 }

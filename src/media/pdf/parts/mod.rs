@@ -304,13 +304,19 @@ impl Walk<'_> {
 
     /// The stream that something has under this key. One that is in the file and cannot be read is damaged.
     fn entry<'a>(&mut self, part: Part, dict: &Dict<'a>, key: &[u8]) -> Option<Stream<'a>> {
+        /// Where a dictionary is a stream that has lost its data.
+        const STREAMS: [&[u8]; 6] =
+            [keys::SMASK, keys::MASK, keys::G, keys::FONT_FILE, keys::FONT_FILE2, keys::FONT_FILE3];
         let stream = dict.get::<Stream<'_>>(key);
         if stream.is_none()
             && let Some(id) = dict.get_ref(key).map(ObjectIdentifier::from)
-            && dict.get::<Object<'_>>(key).is_none()
         {
-            let is_nothing = *self.known.whole.borrow_mut().entry(id).or_insert_with(|| !is_in_file(self.pdf, id));
-            if !is_nothing {
+            let is_damaged = match dict.get::<Object<'_>>(key) {
+                Some(Object::Dict(_)) => STREAMS.contains(&key),
+                Some(_) => false,
+                None => !*self.known.whole.borrow_mut().entry(id).or_insert_with(|| !is_in_file(self.pdf, id)),
+            };
+            if is_damaged {
                 self.found.damaged.insert((part, id));
             }
         }
