@@ -24,9 +24,8 @@ const GROUP: u32 = 200;
 const NEWEST_SINGLE: u64 = 100;
 
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut decided_by = None;
     while !shared.closing.is_cancelled() {
-        let wait_until = match fire_due(&shared, &mut decided_by).await {
+        let wait_until = match fire_due(&shared).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the scheduler could not read or write; it tries again");
@@ -41,8 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Fires what is due, and says when to look again. What was `decided_by` is noted: one that is not much later is no news.
-async fn fire_due(shared: &Shared, decided_by: &mut Option<DateTime<Utc>>) -> Result<DateTime<Utc>, StoreError> {
+/// Fires what is due, and says when to look again.
+async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
     loop {
         let now = shared.clock.now();
         let due = shared.store.due_jobs(now, GROUP).await?;
@@ -50,9 +49,9 @@ async fn fire_due(shared: &Shared, decided_by: &mut Option<DateTime<Utc>>) -> Re
             let next = shared.store.next_fire_time().await?;
             return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
         }
-        if !decided_by.is_some_and(|noted| (noted..noted + A_LITTLE).contains(&now)) {
+        // An instant that is not much later is no news, and costs no write.
+        if shared.store.decided_by().await?.is_none_or(|noted| now >= noted + A_LITTLE) {
             shared.store.decide_by(now).await?;
-            *decided_by = Some(now);
         }
         // Side by side, so that they share a commit; and each is tried, so that one that fails holds up no other.
         let fired = futures_util::future::join_all(due.iter().map(|job| fire(shared, job, now))).await;

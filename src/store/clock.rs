@@ -90,31 +90,32 @@ impl Store {
         Ok(noted(&mut *self.reader().await?, DECIDED_BY).await?.as_deref().and_then(instant))
     }
 
-    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it showed `before` may be newer than
+    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it has `shown` before may be newer than
     /// what was noted last.
-    pub async fn see_clock(&self, now: DateTime<Utc>, before: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
+    pub async fn see_clock(&self, now: DateTime<Utc>, shown: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
                 let known = seen(tx).await?;
                 // What it showed after a jump, which could not be noted, is nothing to trust a jump by.
-                let doubt = newly_doubted(known, doubted(tx).await?, now);
+                let before = doubted(tx).await?;
+                let doubt = newly_doubted(known, before, now).or_else(|| shortened(before?, now));
                 let decided_by = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
-                let before = known.max(before).max(decided_by);
+                let shown = known.max(shown).max(decided_by);
                 note_instant(tx, SEEN, now).await?;
                 note_instant(tx, DECIDED_BY, now).await?;
                 // Also where it was set back in part: it may be ahead still, and for longer.
                 let is_right = |doubt: &Doubt| now - doubt.seen <= JUMP;
-                if doubt.is_none() && doubted(tx).await?.as_ref().is_some_and(is_right) {
+                if doubt.is_none() && before.as_ref().is_some_and(is_right) {
                     forget(tx, DOUBT).await?;
                 }
                 if let Some(doubt) = &doubt {
                     let text = format!("{} {}", doubt.seen.timestamp_millis(), doubt.until.timestamp_millis());
                     note(tx, DOUBT, &text).await?;
                 }
-                let set_back = match before.filter(|before| now + A_LITTLE < *before) {
-                    Some(before) => {
-                        note_instant(tx, SET_BACK, before).await?;
-                        Some(before)
+                let set_back = match shown.filter(|shown| now + A_LITTLE < *shown) {
+                    Some(shown) => {
+                        note_instant(tx, SET_BACK, shown).await?;
+                        Some(shown)
                     }
                     None => noted(tx, SET_BACK).await?.as_deref().and_then(instant),
                 };
@@ -245,12 +246,13 @@ async fn doubted(connection: &mut sqlx::SqliteConnection) -> Result<Option<Doubt
 }
 
 /// The clock showed what was `known` when it was last looked at: has it jumped since? While it is doubted, less is enough, for else
-/// a second jump would end the doubt.
+/// a second jump would end the doubt: what lies between, in which nobody looked, does not count for it.
 fn newly_doubted(known: Option<DateTime<Utc>>, doubt: Option<Doubt>, now: DateTime<Utc>) -> Option<Doubt> {
     let known = known?;
     let until = now + DOUBTED;
     if let Some(doubt) = doubt.filter(|doubt| known < doubt.until && known - doubt.seen > JUMP) {
-        return (now - known > JUMP_IN_DOUBT).then_some(Doubt { seen: doubt.seen, until });
+        let prolonged = doubt.until + (now - known);
+        return (now - known > JUMP_IN_DOUBT).then_some(Doubt { seen: doubt.seen, until: prolonged.min(until) });
     }
     (now - known > JUMP).then_some(Doubt { seen: known, until })
 }
@@ -271,6 +273,12 @@ async fn forget(tx: &mut Transaction, key: &str) -> Result<(), StoreError> {
         .await
         .map(|_| ())
         .map_err(StoreError::doing("forget what the clock showed"))
+}
+
+/// Of one that was set back in part: whatever it showed when it jumped, it is believed after a day.
+fn shortened(doubt: Doubt, now: DateTime<Utc>) -> Option<Doubt> {
+    let until = now + DOUBTED;
+    (now - doubt.seen > JUMP && doubt.until > until).then_some(Doubt { seen: doubt.seen, until })
 }
 
 async fn note_instant(tx: &mut Transaction, key: &str, instant: DateTime<Utc>) -> Result<(), StoreError> {

@@ -715,7 +715,7 @@ const COLD: &[(&str, &str)] = &[
     ("INSERT INTO system (key, value) VALUES ('zone', $1)", "once a start"),
     ("INSERT INTO system (key, value) VALUES ('one_at_a_time', $1)", "once a start"),
     ("SELECT job_id FROM instance WHERE state <> 'Done' GROUP BY job_id", "once a start"),
-    ("SELECT id, name, exec_schedule, next_fire_at, last_fire_at FROM job", "once an hour"),
+    ("SELECT id, name, exec_schedule, next_fire_at, last_fire_at, created_at FROM job", "once an hour"),
     ("SELECT id, name, exec_schedule, next_fire_at, (SELECT json_group_array(due_at)", "once a start in another zone"),
     (
         "UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL",

@@ -319,11 +319,58 @@ async fn a_clock_that_is_set_back_in_part_is_doubted_still() {
         store.see_clock(ahead - back, None).await.unwrap();
         assert!(store.clock_doubt(ahead - back).await.unwrap().is_some(), "{back}");
     }
+    // It may have been right all the while: then it is believed after a day.
+    let back = right + TimeDelta::days(40);
+    store.see_clock(back, None).await.unwrap();
+    for hour in 1..24 {
+        store.see_clock(back + TimeDelta::hours(hour), None).await.unwrap();
+        assert!(store.clock_doubt(back + TimeDelta::hours(hour)).await.unwrap().is_some(), "{hour} h");
+    }
+    assert_eq!(store.clock_doubt(back + TimeDelta::hours(24)).await.unwrap(), None);
     for hour in 0..24 * 40 {
         let now = right + TimeDelta::hours(hour);
         store.see_clock(now, None).await.unwrap();
         assert_eq!(store.clock_doubt(now).await.unwrap(), None, "{hour} h");
     }
+}
+
+/// On a machine that is switched off each night as well.
+#[tokio::test]
+async fn a_doubt_ends_after_a_day_of_daemons() {
+    let world = World::new().await;
+    let store = world.store();
+    let right = at("2026-01-05T08:00:00Z");
+    store.see_clock(right, None).await.unwrap();
+    let mut doubted = 0;
+    for day in 60..66 {
+        for hour in 0..9 {
+            let now = right + TimeDelta::days(day) + TimeDelta::hours(hour);
+            store.see_clock(now, None).await.unwrap();
+            doubted += i32::from(store.clock_doubt(now).await.unwrap().is_some());
+        }
+    }
+    assert!((24..30).contains(&doubted), "{doubted} h");
+}
+
+/// And that again and again, to the same instant.
+#[tokio::test]
+async fn a_clock_that_flaps_is_noticed_each_time() {
+    let world = World::new().await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let job = world.submit(1, "often", Plan::Cron("0 0/5 * * * ?")).await.job;
+    let right = world.now();
+    for _ in 0..2 {
+        world.clock.set(right + TimeDelta::hours(2));
+        world.until_count(0, &format!("job WHERE next_fire_at <= {}", world.now().timestamp_millis())).await;
+        world.until_count(0, "instance WHERE state <> 'Done'").await;
+        world.clock.set(right + TimeDelta::minutes(1));
+        world
+            .until_count(1, &format!("job WHERE id = {job} AND next_fire_at = {}", millis("2026-01-05T08:05:00Z")))
+            .await;
+        let ahead = format!("slot WHERE due_at > {} AND disposition = 'coalesced'", world.now().timestamp_millis());
+        world.until_count(0, &ahead).await;
+    }
+    daemon.shut_down().await;
 }
 
 /// What it showed is noted once an hour, and known each minute.
@@ -526,6 +573,8 @@ async fn nothing_goes_for_being_old_by_a_clock_that_has_just_jumped() {
         for _ in 0..25 {
             beside("again").await;
             world.advance(TimeDelta::hours(1));
+            let seen = format!("system WHERE key = 'clock_seen' AND value = '{}'", world.now().timestamp_millis());
+            world.until_count(1, &seen).await;
         }
         world.until_count(0, "instance WHERE company_id = 1").await;
         daemon.shut_down().await;

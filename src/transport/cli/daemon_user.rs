@@ -1,4 +1,5 @@
-//! By whom the daemon runs, and what that user may do: for root to know, who may do all. What access control lists admit is not seen.
+//! By whom the daemon runs, and what that user may do: for root to know, who may do all. It goes by the modes of files: what lists of access
+//! control, capabilities and mounts of the daemon's own admit is not seen, only that there are some.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -25,6 +26,10 @@ pub enum Doubt {
     User,
     /// The user may be in a group that the service manager alone knows of.
     Group(u32),
+    /// A list of access control says more than the mode.
+    List,
+    /// The daemon that runs has capabilities, or sees other mounts.
+    Own,
 }
 
 impl Closed {
@@ -40,6 +45,14 @@ impl Closed {
             Some(Doubt::Group(group)) => Warning(
                 format!("{why}; unless the daemon is to run with the group {group}, it cannot work like that"),
                 format!("{hint}, or see that its service has the group"),
+            ),
+            Some(Doubt::List) => Warning(
+                format!("{why} by its mode; its list of access control may say otherwise"),
+                "ask as the daemon's user, as with runuser".to_owned(),
+            ),
+            Some(Doubt::Own) => Warning(
+                format!("{why} here; the daemon has capabilities or mounts of its own, and may do so all the same"),
+                "ask where the daemon runs, and as its user".to_owned(),
             ),
         }
     }
@@ -63,9 +76,9 @@ impl DaemonUser {
             return None;
         }
         let running = DataLock::holder(data).filter(|pid| holds_lock(*pid, data));
-        if let Some((id, groups)) = running.and_then(of_process) {
-            let told_by = "the daemon".to_owned();
-            return (id != 0).then_some(Self { id, groups, told_by, doubt: None, are_all_groups: true });
+        if let Some((pid, (id, groups))) = running.and_then(|pid| Some((pid, of_process(pid)?))) {
+            let (told_by, doubt) = ("the daemon".to_owned(), has_more_than_its_user(pid).then_some(Doubt::Own));
+            return (id != 0).then_some(Self { id, groups, told_by, doubt, are_all_groups: true });
         }
         let tells = |path: &Path, doubt: Option<Doubt>| {
             let facts = fs::metadata(path).ok().filter(|facts| facts.uid() != 0)?;
@@ -106,6 +119,7 @@ impl DaemonUser {
         );
         let is_open_to_group = !self.are_all_groups && facts.uid() != *id && of_group(&facts).contains(missing);
         let doubt = self.doubt.or(is_open_to_group.then_some(Doubt::Group(facts.gid())));
+        let doubt = doubt.or(has_list(path).then_some(Doubt::List));
         Some(Closed { why, doubt })
     }
 
@@ -116,6 +130,11 @@ impl DaemonUser {
             (false, false) => bits(facts.mode()),
         }
     }
+}
+
+fn has_list(path: &Path) -> bool {
+    // None where it has none, or its file system knows of none.
+    rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]).is_ok_and(|length| length > 0)
 }
 
 fn of_group(facts: &Metadata) -> Access {
@@ -135,6 +154,16 @@ fn folders_above(path: &Path) -> Vec<PathBuf> {
 
 fn process(pid: u32) -> PathBuf {
     format!("/proc/{pid}").into()
+}
+
+/// Whether a process may reach more than its user may from here.
+fn has_more_than_its_user(pid: u32) -> bool {
+    const MAY_OVERRIDE: u64 = 1 << 1 | 1 << 2;
+    let mounts = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    let status = fs::read_to_string(process(pid).join("status")).unwrap_or_default();
+    let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let capabilities = capabilities.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    capabilities & MAY_OVERRIDE != 0 || mounts(&pid.to_string()) != mounts("self")
 }
 
 /// The user and the groups that a process works with.
