@@ -1030,6 +1030,60 @@ async fn hairlines_are_no_heavier_than_those_of_another_program() {
     }
 }
 
+/// An annotation that gets an appearance, so that the page is drawn from a document of its own.
+const MADE: &str = "<</Type/Annot/Subtype/Square/Rect[2 2 12 12]/C[0 0 1]/IC[0 0 1]/BS<</W 2>>/F 4>>";
+
+const NAMED_P: &[Sheet] = &[
+    Sheet {
+        name: "letter",
+        content: "BT /T 100 Tf 40 60 Td (P) Tj ET",
+        resources: "/Font<</T 10 0 R>>",
+        annotations: MADE,
+        objects: &[
+            (
+                "/Type/Font/Subtype/Type3/FontBBox[0 0 1 1]/FontMatrix[1 0 0 1 0 0]/FirstChar 80/LastChar 80/Widths[1]\
+                 /Encoding<</Differences[80/P]>>/CharProcs 11 0 R/Resources<<>>",
+                None,
+            ),
+            ("/P 12 0 R", None),
+            ("", Some("1 0 d0 0 0 1 1 re f")),
+        ],
+        ..PLAIN
+    },
+    Sheet {
+        name: "policy",
+        content: "/OC /M BDC 40 60 100 100 re f EMC",
+        resources: "/Properties<</M 10 0 R>>",
+        annotations: MADE,
+        catalogue: "/OCProperties<</OCGs[11 0 R 12 0 R]/D<</OFF[12 0 R]>>>>",
+        objects: &[
+            ("/Type/OCMD/OCGs[11 0 R 12 0 R]/P/AllOn", None),
+            ("/Type/OCG/Name(on)", None),
+            ("/Type/OCG/Name(off)", None),
+        ],
+        ..PLAIN
+    },
+    Sheet {
+        name: "form",
+        content: "/X Do",
+        resources: "/XObject<</X 10 0 R>>",
+        annotations: MADE,
+        objects: &[
+            ("/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources<</XObject 11 0 R>>", Some("/P Do /Parent Do")),
+            ("/P 12 0 R/Parent 13 0 R", None),
+            ("/Type/XObject/Subtype/Form/BBox[0 0 200 200]", Some("40 60 40 40 re f")),
+            ("/Type/XObject/Subtype/Form/BBox[0 0 200 200]", Some("1 0 0 rg 100 60 40 40 re f")),
+        ],
+        ..PLAIN
+    },
+];
+
+/// Names that mean something in one dictionary are names like any other elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_with_a_document_of_its_own_has_all_that_it_had() {
+    are_drawn_right(&NAMED_P.iter().map(|sheet| Sheet { by: &[Poppler], ..*sheet }).collect::<Vec<_>>()).await;
+}
+
 /// Ink of a page within a rectangle of points from its lower left corner.
 fn ink(page: &RgbImage, [left, bottom, right, top]: [u32; 4]) -> u64 {
     let part =

@@ -364,6 +364,8 @@ async fn a_clock_that_flaps_is_noticed_each_time() {
         world.until_count(0, &format!("job WHERE next_fire_at <= {}", world.now().timestamp_millis())).await;
         world.until_count(0, "instance WHERE state <> 'Done'").await;
         world.clock.set(right + TimeDelta::minutes(1));
+        // Who watches the clock may have slept through the leap, and does so for a minute.
+        world.advance(TimeDelta::minutes(1));
         world
             .until_count(1, &format!("job WHERE id = {job} AND next_fire_at = {}", millis("2026-01-05T08:05:00Z")))
             .await;

@@ -15,8 +15,11 @@ use super::source::Source;
 /// A page that takes more bytes costs more than it is worth.
 const LARGEST: usize = 64 << 20;
 
-/// What of pages, fields, annotations and forms leads to other pages, or is nothing that is drawn.
-const ELSEWHERE: [&[u8]; 6] = [b"Parent", b"P", b"Popup", b"Metadata", b"PieceInfo", b"Length"];
+/// What of fields and annotations leads to other pages. Elsewhere these are names like any other.
+const OF_ANNOTATIONS: [&[u8]; 3] = [b"Parent", b"P", b"Popup"];
+
+/// What of streams is nothing that is drawn, or is written anew.
+const OF_STREAMS: [&[u8]; 3] = [b"Metadata", b"PieceInfo", b"Length"];
 
 /// What of a page is settled here, or does not count for how it is drawn.
 const SETTLED: [&[u8]; 13] = [
@@ -190,12 +193,12 @@ impl<'a> Excerpt<'a> {
                 Some(Object::Stream(stream)) => {
                     let data = stream.raw_data();
                     self.limits.check_memory((self.file.len() + data.len()) as u64).ok()?;
-                    source.open_dict(stream.dict(), &ELSEWHERE);
+                    source.open_dict(stream.dict(), &OF_STREAMS);
                     self.stream(id, source, &data)?;
                 }
                 Some(Object::Dict(dict)) if !is_elsewhere(&dict) => {
                     source.bytes.extend(b"<<");
-                    source.open_dict(&dict, &ELSEWHERE);
+                    source.open_dict(&dict, if is_annotation(&dict) { &OF_ANNOTATIONS } else { &[] });
                     source.bytes.extend(b">>");
                     self.object(id, source)?;
                 }
@@ -224,9 +227,18 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// Other pages, and what leads to all of them.
+/// Other pages, and what leads to all of them. Some do not say what they are.
 fn is_elsewhere(dict: &Dict<'_>) -> bool {
+    let has = |keys: [&str; 2]| keys.iter().all(|key| dict.contains_key(key));
     dict.get::<Name<'_>>("Type").is_some_and(|kind| matches!(kind.as_ref(), b"Page" | b"Pages" | b"Catalog"))
+        || has(["Parent", "MediaBox"])
+        || has(["Parent", "Contents"]) && !is_annotation(dict)
+        || has(["Kids", "Count"])
+}
+
+fn is_annotation(dict: &Dict<'_>) -> bool {
+    let is_named = dict.get::<Name<'_>>("Subtype").is_some() && dict.contains_key("Rect");
+    is_named || dict.contains_key("FT") || dict.contains_key("Kids") && dict.contains_key("T")
 }
 
 fn resources(source: &mut Source, resources: &Resources<'_>) {

@@ -257,7 +257,8 @@ impl Walk<'_> {
                     self.found.damaged_inline += u32::from(!is_whole);
                     continue;
                 }
-                b"Tj" | b"TJ" | b"'" | b"\"" => (Part::Font, unused.take()),
+                // It may come back with the state that is kept.
+                b"Tj" | b"TJ" | b"'" | b"\"" | b"q" => (Part::Font, unused.take()),
                 _ => continue,
             };
             let Some(name) = name else { continue };
@@ -425,6 +426,10 @@ impl Walk<'_> {
     }
 
     fn state(&mut self, state: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
+        let font = state.get::<Array<'_>>(keys::FONT).and_then(|font| font.iter::<Object<'_>>().next()?.into_dict());
+        if let Some(font) = font {
+            self.font(&font, resources, depth);
+        }
         let Some(mask) = state.get::<Dict<'_>>(keys::SMASK) else { return };
         if let Some(group) = self.entry(Part::Mask, &mask, keys::G) {
             self.form(&group, resources, Part::Mask, depth);

@@ -1,13 +1,14 @@
 //! The names that operators have, found without reading the operators between: most of what draws a page are numbers.
 
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 
 use super::Part;
 
-/// What operators name, in their order. None where that cannot be told in this way: where pictures stand among the operators, or names are
-/// written in numbers. What stands in a string may look like an operator, so some of it may be none.
+/// What operators name, in their order. None where that cannot be told in this way: where pictures or comments stand among the operators,
+/// or names are written in numbers. What stands in a string may look like an operator, so some of it may be none.
 pub fn of(content: &[u8]) -> Option<Vec<(Part, &[u8])>> {
-    if memmem::find_iter(content, b"BI").any(|at| is_word(content, at, 2)) {
+    let has_comments = memchr(b'%', content).is_some();
+    if has_comments || memmem::find_iter(content, b"BI").any(|at| is_word(content, at, 2)) {
         return None;
     }
     let mut found = Vec::new();
@@ -54,7 +55,14 @@ fn operator(behind: &[u8]) -> (&[u8], &[u8]) {
 fn is_written_with(behind: &[u8]) -> bool {
     let end = memmem::find_iter(behind, b"Tf").find(|at| is_word(behind, *at, 2)).unwrap_or(behind.len());
     let until = behind.get(..end).unwrap_or_default();
-    until.contains(&b')') || until.contains(&b'>')
+    let ends_string = |at: usize| {
+        // Two end a dictionary.
+        until[at] == b')'
+            || until.get(at + 1) != Some(&b'>') && at.checked_sub(1).is_none_or(|before| until[before] != b'>')
+    };
+    // It may come back with the state that is kept.
+    let is_kept = memmem::find_iter(until, b"q").any(|at| is_word(until, at, 1));
+    is_kept || memchr2_iter(b')', b'>', until).any(ends_string)
 }
 
 /// Whether so many bytes are a word of their own.
@@ -95,6 +103,10 @@ mod tests {
         assert_eq!(names, wanted);
         assert_eq!(of(b"BI /W 1 /H 1 ID x EI /X Do"), None);
         assert_eq!(of(b"/A#42 Do"), None);
+        assert_eq!(of(b"/X %c\nDo"), None);
+        assert_eq!(of(b"/F 1 Tf/Span<</MCID 0>>BDC").unwrap(), []);
+        assert_eq!(of(b"/F 1 Tf q/G 1 Tf(a)Tj Q(b)Tj").unwrap().len(), 2);
+        assert_eq!(of(b"/F 1 Tf<20>Tj").unwrap().len(), 1);
         assert_eq!(of(b"/").unwrap(), []);
     }
 }
