@@ -251,8 +251,9 @@ fn newly_doubted(known: Option<DateTime<Utc>>, doubt: Option<Doubt>, now: DateTi
     let known = known?;
     let until = now + DOUBTED;
     if let Some(doubt) = doubt.filter(|doubt| known < doubt.until && known - doubt.seen > JUMP) {
-        let prolonged = doubt.until + (now - known);
-        return (now - known > JUMP_IN_DOUBT).then_some(Doubt { seen: doubt.seen, until: prolonged.min(until) });
+        // Unless it is a jump in its own right.
+        let until = if now - known > JUMP { until } else { until.min(doubt.until + (now - known)) };
+        return (now - known > JUMP_IN_DOUBT).then_some(Doubt { seen: doubt.seen, until });
     }
     (now - known > JUMP).then_some(Doubt { seen: known, until })
 }

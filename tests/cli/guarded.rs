@@ -224,6 +224,18 @@ fn check_as_root_says_where_the_daemons_user_cannot_work() {
     set_mode(&ingest, 0o700);
     is_told("ingest", "error", "ingest belongs to the user 0, and ");
     is_told("ingest", "error", "who may not enter it; the daemon cannot work like that");
+    // A list of access control that lets it do all: what it says is not read, only that it is there.
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 7, u32::MAX), (2, 7, NOBODY), (4, 0, u32::MAX), (0x10, 7, u32::MAX), (0x20, 0, u32::MAX)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        list.extend([&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat());
+    }
+    chown(&ingest, 0, GROUP);
+    rustix::fs::setxattr(&ingest, "system.posix_acl_access", &list, rustix::fs::XattrFlags::empty()).unwrap();
+    is_told("ingest", "warning", "its list of access control may say otherwise");
+    rustix::fs::removexattr(&ingest, "system.posix_acl_access").unwrap();
+    chown(&ingest, 0, 0);
     set_mode(&ingest, 0o711);
     is_told("ingest", "error", "who may not read it");
     // What is not there is made in the nearest folder that is.

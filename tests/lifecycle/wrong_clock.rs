@@ -352,6 +352,26 @@ async fn a_doubt_ends_after_a_day_of_daemons() {
     assert!((24..30).contains(&doubted), "{doubted} h");
 }
 
+/// However little of it was left, a jump of its own right begins it anew.
+#[tokio::test]
+async fn a_jump_late_in_a_doubt_is_doubted_for_a_whole_day() {
+    let world = World::new().await;
+    let store = world.store();
+    let right = at("2026-01-05T08:00:00Z");
+    store.see_clock(right, None).await.unwrap();
+    let first = right + TimeDelta::days(40);
+    for hour in 0..24 {
+        store.see_clock(first + TimeDelta::hours(hour), None).await.unwrap();
+    }
+    let leap = first + TimeDelta::days(26_000);
+    store.see_clock(leap, None).await.unwrap();
+    for hour in 1..24 {
+        let now = leap + TimeDelta::hours(hour);
+        store.see_clock(now, None).await.unwrap();
+        assert!(store.clock_doubt(now).await.unwrap().is_some(), "{hour} h");
+    }
+}
+
 /// And that again and again, to the same instant.
 #[tokio::test]
 async fn a_clock_that_flaps_is_noticed_each_time() {

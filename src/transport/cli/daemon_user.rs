@@ -118,8 +118,10 @@ impl DaemonUser {
             facts.uid()
         );
         let is_open_to_group = !self.are_all_groups && facts.uid() != *id && of_group(&facts).contains(missing);
-        let doubt = self.doubt.or(is_open_to_group.then_some(Doubt::Group(facts.gid())));
-        let doubt = doubt.or(has_list(path).then_some(Doubt::List));
+        // What a mode says of the group is something else where there is a list.
+        let by_list = || has_list(path).then_some(Doubt::List);
+        let by_group = || is_open_to_group.then_some(Doubt::Group(facts.gid()));
+        let doubt = self.doubt.or_else(by_list).or_else(by_group);
         Some(Closed { why, doubt })
     }
 
@@ -134,7 +136,7 @@ impl DaemonUser {
 
 fn has_list(path: &Path) -> bool {
     // None where it has none, or its file system knows of none.
-    rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]).is_ok_and(|length| length > 0)
+    rustix::fs::getxattr_query(path, "system.posix_acl_access").is_ok_and(|length| length > 0)
 }
 
 fn of_group(facts: &Metadata) -> Access {
