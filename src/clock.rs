@@ -14,15 +14,33 @@ use tokio::sync::watch;
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The current instant, cut to milliseconds: what the database keeps.
     fn now(&self) -> DateTime<Utc>;
-    /// Returns once `now() >= instant`, also when the clock is set forwards meanwhile. When it is set back this returns at
+    /// Returns once `now() >= until`, also when the clock is set forwards meanwhile. When it is set back, this returns at
     /// once: who waits looks again what there is to wait for, or would do so for as long as the clock was ahead.
-    async fn sleep_until(&self, instant: DateTime<Utc>);
+    async fn wait(&self, wait: Wait);
     /// Returns when `delta` has passed, however far the clock is set back meanwhile. One that is set forwards ends it sooner.
     async fn sleep(&self, delta: TimeDelta);
     /// The current instant, and how long the process has run by then, however the clock was set meanwhile.
     fn now_and_uptime(&self) -> (DateTime<Utc>, TimeDelta);
     /// Returns when the process has run for `delta` more, however the clock is set meanwhile.
     async fn run_for(&self, delta: TimeDelta);
+}
+
+/// What to wait for, as it was found out when the clock showed `since`: it may have been set back before the wait begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    pub since: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
+impl Wait {
+    pub fn of(since: DateTime<Utc>, most: TimeDelta) -> Self {
+        Self { since, until: since + most }
+    }
+
+    /// Until this instant, if that is sooner.
+    pub fn or(self, sooner: Option<DateTime<Utc>>) -> Self {
+        Self { until: sooner.map_or(self.until, |sooner| sooner.min(self.until)), ..self }
+    }
 }
 
 pub type SharedClock = Arc<dyn Clock>;
@@ -63,19 +81,19 @@ impl Clock for SystemClock {
         system_now()
     }
 
-    async fn sleep_until(&self, instant: DateTime<Utc>) {
+    async fn wait(&self, wait: Wait) {
+        let mut least = wait.since;
         loop {
             let now = self.now();
-            let left = instant - now;
-            let Ok(step) = left.to_std().map(|left| left.min(LONGEST_STEP)) else { return };
+            if now < least - SET_BACK {
+                return;
+            }
+            let Ok(step) = (wait.until - now).to_std().map(|left| left.min(LONGEST_STEP)) else { return };
             if step.is_zero() {
                 return;
             }
+            least = now + TimeDelta::from_std(step).unwrap_or_default();
             tokio::time::sleep(step).await;
-            let least = now + TimeDelta::from_std(step).unwrap_or_default() - SET_BACK;
-            if self.now() < least {
-                return;
-            }
         }
     }
 
@@ -149,16 +167,18 @@ impl Clock for ManualClock {
         self.shows.borrow().now
     }
 
-    async fn sleep_until(&self, instant: DateTime<Utc>) {
-        let mut shows = self.shows.subscribe();
-        let mut seen = shows.borrow_and_update().now;
-        // The sender lives in self, so the channel cannot close while this borrow exists.
-        while seen < instant && shows.changed().await.is_ok() {
+    async fn wait(&self, wait: Wait) {
+        let (mut shows, mut seen) = (self.shows.subscribe(), wait.since);
+        loop {
             let shown = shows.borrow_and_update().now;
-            if shown < seen {
+            if shown < seen || shown >= wait.until {
                 return;
             }
             seen = shown;
+            // The sender lives in self, so the channel cannot close while this borrow exists.
+            if shows.changed().await.is_err() {
+                return;
+            }
         }
     }
 
@@ -210,7 +230,7 @@ mod tests {
     fn who_waits_for_an_instant_looks_again_when_the_clock_is_set_back() {
         let start = Utc.with_ymd_and_hms(2026, 1, 5, 8, 0, 0).unwrap();
         let clock = ManualClock::at(start);
-        let mut until = clock.sleep_until(start + TimeDelta::hours(2)).boxed();
+        let mut until = clock.wait(Wait::of(start, TimeDelta::hours(2))).boxed();
         let mut asleep = clock.sleep(TimeDelta::hours(2)).boxed();
         assert!(until.as_mut().now_or_never().is_none() && asleep.as_mut().now_or_never().is_none());
         clock.advance(TimeDelta::hours(1));
@@ -223,5 +243,15 @@ mod tests {
         assert!(asleep.as_mut().now_or_never().is_none());
         clock.advance(TimeDelta::minutes(1));
         assert!(asleep.as_mut().now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_before_somebody_waits_is_looked_at_again() {
+        let start = Utc.with_ymd_and_hms(2026, 1, 5, 8, 0, 0).unwrap();
+        let (manual, system) = (ManualClock::at(start), SystemClock);
+        for clock in [&*manual as &dyn Clock, &system] {
+            let ahead = Wait::of(clock.now() + TimeDelta::hours(2), TimeDelta::minutes(1));
+            assert!(clock.wait(ahead).now_or_never().is_some(), "{clock:?}");
+        }
     }
 }

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AFTER_ERROR, NET, Shared};
+use crate::clock::Wait;
 use crate::store::StoreError;
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut patience = Patience::new(&shared);
     while !shared.closing.is_cancelled() {
-        let wait_until = match patience.is_kept(&shared) {
-            true => shared.clock.now() + NET,
+        let wait = match patience.is_kept(&shared) {
+            true => Wait::of(shared.clock.now(), NET),
             false => close_silent(&shared).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "uploads that wait for their clients could not be looked at");
-                shared.clock.now() + AFTER_ERROR
+                Wait::of(shared.clock.now(), AFTER_ERROR)
             }),
         };
         tokio::select! {
-            () = shared.clock.sleep_until(wait_until) => {}
+            () = shared.clock.wait(wait) => {}
             () = shared.closing.cancelled() => {}
         }
     }
@@ -49,13 +50,13 @@ impl Patience {
 }
 
 /// Closes what is overdue, and says when to look again. A post that comes meanwhile is due later than the slow look.
-async fn close_silent(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
+async fn close_silent(shared: &Shared) -> Result<Wait, StoreError> {
     let now = shared.clock.now();
     let next = shared.store.next_silence().await?;
     if next.is_some_and(|next| next <= now) {
         let closed = shared.store.close_silent_uploads(now).await?;
         tracing::info!(uploads = closed, "clients were silent for too long; their uploads go on without them");
-        return Ok(now);
+        return Ok(Wait { since: now, until: now });
     }
-    Ok(next.map_or(now + NET, |next| next.min(now + NET)))
+    Ok(Wait::of(now, NET).or(next))
 }

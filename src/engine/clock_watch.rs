@@ -15,6 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{LOOK_FOR_ROOM, NET, Shared};
+use crate::clock::Wait;
 use crate::model::schedule::Schedule;
 use crate::store::StoreError;
 use crate::store::clock::{A_LITTLE, Shortened, Waits};
@@ -36,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if !has_jumped && (looked_at..looked_at + EVERY).contains(&now) {
             tokio::select! {
                 // Ends also when the clock is set back.
-                () = shared.clock.sleep_until(now + NET) => {}
+                () = shared.clock.wait(Wait::of(now, NET)) => {}
                 () = shared.closing.cancelled() => return,
             }
             continue;
@@ -46,7 +47,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in a minute");
             (looked_at, seen) = (now - EVERY, before.max(now));
             tokio::select! {
-                () = shared.clock.sleep_until(now + NET) => {}
+                () = shared.clock.wait(Wait::of(now, NET)) => {}
                 () = shared.closing.cancelled() => return,
             }
         }
@@ -82,7 +83,7 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
     let since = now - NET;
     if is_set_back {
         tell_early(shared, now).await?;
-        forget_ahead(shared, since, now).await?;
+        tell_left_out(shared, since, now).await?;
     }
     turn_back(shared, is_set_back.then_some(since)).await?;
     // Each time: it may have been ahead for a moment that nobody noticed, in which something began to wait.
@@ -94,16 +95,12 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
     Ok(())
 }
 
-/// What was decided of times to come without a run is decided when they come.
-async fn forget_ahead(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let store = &shared.store;
-    let begun = store.ranges_ahead(since, now).await?.into_iter().filter_map(|range| {
-        let span = Schedule::parse(&range.exec_schedule).ok()?.span(range.first, since, store.zone());
-        Some((range, span.last, span.count))
-    });
-    let forgotten = store.forget_ahead(begun.collect(), since, now).await?;
-    if forgotten > 0 {
-        tracing::warn!(forgotten, "firings that were left out while the clock was ahead come at their times after all");
+/// What was decided without a run by a clock that was ahead is decided anew when it comes, and stands where it does not come because it is
+/// this clock that is wrong.
+async fn tell_left_out(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let left_out = shared.store.left_out_ahead(since, now).await?;
+    if left_out > 0 {
+        tracing::warn!(left_out, "firings that were left out while the clock was ahead come at their times after all");
     }
     Ok(())
 }

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 
 use super::{AFTER_ERROR, NET, Shared, attempt};
+use crate::clock::Wait;
 use crate::model::id::CompanyId;
 use crate::store::StoreError;
 use crate::store::jobs::claim::Lease;
@@ -16,11 +16,11 @@ use crate::store::jobs::claim::Lease;
 pub(super) async fn run(shared: Arc<Shared>, attempts: TaskTracker) {
     let mut last_served = CompanyId::SYSTEM;
     while !shared.closing.is_cancelled() {
-        let wait_until = match fill(&shared, &attempts, &mut last_served).await {
+        let wait = match fill(&shared, &attempts, &mut last_served).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the dispatcher could not claim; it tries again");
-                shared.clock.now() + AFTER_ERROR
+                Wait::of(shared.clock.now(), AFTER_ERROR)
             }
         };
         if shared.closing.is_cancelled() {
@@ -30,25 +30,21 @@ pub(super) async fn run(shared: Arc<Shared>, attempts: TaskTracker) {
         }
         tokio::select! {
             () = shared.store.signals().waiting.notified() => {}
-            () = shared.clock.sleep_until(wait_until) => {}
+            () = shared.clock.wait(wait) => {}
             () = shared.closing.cancelled() => {}
         }
     }
 }
 
 /// Starts an attempt in each free slot for which there is a run, and says when to look again.
-async fn fill(
-    shared: &Arc<Shared>,
-    attempts: &TaskTracker,
-    last_served: &mut CompanyId,
-) -> Result<DateTime<Utc>, StoreError> {
+async fn fill(shared: &Arc<Shared>, attempts: &TaskTracker, last_served: &mut CompanyId) -> Result<Wait, StoreError> {
     // Attempts whose ends shared a commit leave their slots one after the other: they are filled in one go.
     tokio::task::yield_now().await;
     let now = shared.clock.now();
     let free = shared.running.free(&shared.policy);
     if free.total == 0 {
         // The end of an attempt rings.
-        return Ok(now + NET);
+        return Ok(Wait::of(now, NET));
     }
     let (owner, length, clock) = (shared.owner.clone(), shared.policy.lease, shared.clock.clone());
     // A lease runs from when it is written, or it is over before it begins where the machine slept in between.
@@ -63,5 +59,5 @@ async fn fill(
         let (leash, entered) = shared.running.enter(claimed.fence, claimed.spec.kind());
         attempts.spawn(attempt::run(shared.clone(), claimed, leash, entered));
     }
-    Ok(claims.next_retry.map_or(now + NET, |retry| retry.min(now + NET)))
+    Ok(Wait::of(now, NET).or(claims.next_retry))
 }

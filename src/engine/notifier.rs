@@ -24,7 +24,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync;
 
 use super::{AFTER_ERROR, NET, Shared};
-use crate::clock;
+use crate::clock::{self, Wait};
 use crate::model::id::CompanyId;
 use crate::outward;
 use crate::store::StoreError;
@@ -104,20 +104,20 @@ async fn lane(shared: &Shared, channel: Channel, bell: &sync::Notify) {
     loop {
         let looked = if shared.closed.is_cancelled() {
             // What is under way may end; nothing new is begun.
-            Ok(shared.clock.now() + NET)
+            Ok(Wait::of(shared.clock.now(), NET))
         } else {
             under_way.fill(shared, channel).await
         };
-        let look_again = looked.unwrap_or_else(|error| {
+        let wait = looked.unwrap_or_else(|error| {
             tracing::error!(%error, "the outbox could not be read");
-            shared.clock.now() + AFTER_ERROR
+            Wait::of(shared.clock.now(), AFTER_ERROR)
         });
         if shared.closed.is_cancelled() && under_way.is_empty() {
             return;
         }
         tokio::select! {
             () = under_way.one_ends(shared), if !under_way.is_empty() => {}
-            () = shared.clock.sleep_until(look_again) => {}
+            () = shared.clock.wait(wait) => {}
             () = bell.notified() => {}
             () = shared.closed.cancelled(), if !shared.closed.is_cancelled() => {}
             () = &mut last_moment => return,
@@ -158,7 +158,7 @@ impl<'s> UnderWay<'s> {
     }
 
     /// Begins what is due and has a place, companies in turn, and says when to look again.
-    async fn fill(&mut self, shared: &'s Shared, channel: Channel) -> Result<DateTime<Utc>, StoreError> {
+    async fn fill(&mut self, shared: &'s Shared, channel: Channel) -> Result<Wait, StoreError> {
         let now = shared.clock.now();
         self.note_slow_hosts(now);
         let next = shared.store.ready_messages(channel, now).await?;
@@ -170,7 +170,7 @@ impl<'s> UnderWay<'s> {
             }
         }
         let slow_at = self.messages.values().filter(|way| !self.is_slow(way)).map(|way| way.begun_at + SLOW);
-        Ok(next.into_iter().chain(slow_at).fold(now + NET, std::cmp::min))
+        Ok(Wait::of(now, NET).or(next.into_iter().chain(slow_at).min()))
     }
 
     /// What is ready and has a place, of so many companies as there are places: those after the one served last first.

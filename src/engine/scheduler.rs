@@ -8,8 +8,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::{AFTER_ERROR, NET, Shared};
+use crate::clock::Wait;
 use crate::model::firing::{self, Fate, MOST_SINGLE, SkipReason, SlotRange};
 use crate::model::schedule::Schedule;
 use crate::model::trigger::{Misfire, Overlap};
@@ -25,15 +27,15 @@ const NEWEST_SINGLE: u64 = 100;
 
 pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.closing.is_cancelled() {
-        let wait_until = match fire_due(&shared).await {
+        let wait = match fire_due(&shared).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the scheduler could not read or write; it tries again");
-                shared.clock.now() + AFTER_ERROR
+                Wait::of(shared.clock.now(), AFTER_ERROR)
             }
         };
         tokio::select! {
-            () = shared.clock.sleep_until(wait_until) => {}
+            () = shared.clock.wait(wait) => {}
             () = shared.store.signals().triggers.notified() => {}
             () = shared.closing.cancelled() => {}
         }
@@ -41,13 +43,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 /// Fires what is due, and says when to look again.
-async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
+async fn fire_due(shared: &Shared) -> Result<Wait, StoreError> {
     loop {
         let now = shared.clock.now();
         let due = shared.store.due_jobs(now, GROUP).await?;
         if due.is_empty() {
             let next = shared.store.next_fire_time().await?;
-            return Ok(next.map_or(now + NET, |next| next.min(now + NET)));
+            return Ok(Wait::of(now, NET).or(next));
         }
         // An instant that is not much later is no news, and costs no write.
         if shared.store.decided_by().await?.is_none_or(|noted| now >= noted + A_LITTLE) {
@@ -57,7 +59,7 @@ async fn fire_due(shared: &Shared) -> Result<DateTime<Utc>, StoreError> {
         let fired = futures_util::future::join_all(due.iter().map(|job| fire(shared, job, now))).await;
         fired.into_iter().collect::<Result<(), _>>()?;
         if shared.closing.is_cancelled() {
-            return Ok(now);
+            return Ok(Wait { since: now, until: now });
         }
     }
 }
@@ -122,13 +124,26 @@ pub(super) fn one_at_a_time(shared: &Shared) -> bool {
     shared.policy.firing.overlap != Overlap::Allow
 }
 
+/// The first instant to be decided: none lies before the order, where a clock that was behind for a while would have one.
+fn first_due(job: &DueJob, schedule: &Schedule, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+    let is_behind = job.created_at > now;
+    if is_behind || job.due_at >= job.created_at {
+        return Some(job.due_at);
+    }
+    schedule.next_after(job.created_at - TimeDelta::milliseconds(1), zone)
+}
+
 fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Firing {
     let zone = shared.store.zone();
-    if let Some(firing) = catch_up(shared, job, schedule, now) {
+    let first = first_due(job, schedule, now, zone);
+    let Some(first) = first.filter(|first| *first <= now) else {
+        return Firing { range: None, slots: Vec::new(), one_at_a_time: one_at_a_time(shared), next_fire_at: first };
+    };
+    if let Some(firing) = catch_up(shared, job, schedule, first, now) {
         return firing;
     }
-    let mut due = vec![job.due_at];
-    let mut next = schedule.next_after(job.due_at, zone);
+    let mut due = vec![first];
+    let mut next = schedule.next_after(first, zone);
     while let Some(at) = next.filter(|at| *at <= now) {
         if due.len() >= shared.policy.instants_at_once {
             break;
@@ -149,31 +164,37 @@ fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<U
 
 /// Of very many instants that were missed, as after years or a jump of the clock, all but the newest are written down as one
 /// range: they would have no run of their own, and a row for each would fill the disk.
-fn catch_up(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Option<Firing> {
+fn catch_up(
+    shared: &Shared,
+    job: &DueJob,
+    schedule: &Schedule,
+    due_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<Firing> {
     let (zone, policy) = (shared.store.zone(), policy(shared, job));
     let before = now - policy.threshold - TimeDelta::seconds(1);
-    if job.due_at > before {
+    if due_at > before {
         return None;
     }
     let keep = (policy.max_catch_up as u64).max(NEWEST_SINGLE);
-    if schedule.span(job.due_at, before, zone).count <= MOST_SINGLE + keep {
+    if schedule.span(due_at, before, zone).count <= MOST_SINGLE + keep {
         return None;
     }
     let mut back = TimeDelta::minutes(1);
     let first_single = loop {
-        let from = (before - back).max(job.due_at);
+        let from = (before - back).max(due_at);
         // A schedule may have ended long before.
         let first = schedule.next_after(from, zone).filter(|first| *first <= before);
         match first {
             Some(first) if schedule.span(first, before, zone).count >= keep => break first,
-            _ if from == job.due_at => return None,
+            _ if from == due_at => return None,
             _ => {}
         }
         back = back * 2;
     };
-    let span = schedule.span(job.due_at, first_single - TimeDelta::milliseconds(1), zone);
-    let fate = firing::plan(&[job.due_at], true, now, policy, job.busy_with.is_some()).pop()?.fate;
-    let range = SlotRange { first: job.due_at, last: span.last, count: span.count, fate };
+    let span = schedule.span(due_at, first_single - TimeDelta::milliseconds(1), zone);
+    let fate = firing::plan(&[due_at], true, now, policy, job.busy_with.is_some()).pop()?.fate;
+    let range = SlotRange { first: due_at, last: span.last, count: span.count, fate };
     tracing::warn!(
         job = %job.name, first = %range.first, last = %range.last, count = range.count, ?fate,
         "very many firings were missed; they are written down as one range"

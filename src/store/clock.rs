@@ -4,7 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::{Bell, Store, StoreError, Transaction, rows};
-use crate::model::id::JobId;
 
 /// The keys in `system`: what the clock showed when it was last looked at, the latest that anything was decided by, that it has been set
 /// back and what it had done is not yet set right, and up to when it is doubted since it showed what.
@@ -54,15 +53,6 @@ pub struct Early {
     pub due_at: DateTime<Utc>,
 }
 
-/// A range of instants of which some are to come.
-#[derive(Debug, Clone)]
-pub struct RangeAhead {
-    pub job: JobId,
-    pub first: DateTime<Utc>,
-    pub reason: String,
-    pub exec_schedule: String,
-}
-
 /// The longest waits that the rules give, by how often something failed before.
 #[derive(Debug, Clone)]
 pub struct Waits {
@@ -95,9 +85,8 @@ impl Store {
     pub async fn see_clock(&self, now: DateTime<Utc>, shown: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let known = seen(tx).await?;
                 // What it showed after a jump, which could not be noted, is nothing to trust a jump by.
-                let before = doubted(tx).await?;
+                let (known, before) = seen_and_doubted(tx).await?;
                 let doubt = newly_doubted(known, before, now).or_else(|| shortened(before?, now));
                 let decided_by = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
                 let shown = known.max(shown).max(decided_by);
@@ -130,48 +119,28 @@ impl Store {
         self.write(|tx| Box::pin(async move { forget(tx, SET_BACK).await })).await
     }
 
-    /// Ranges of instants that began and were to go on after `since`, as a clock that was ahead of `now` has it. What another zone has left
-    /// out is told ahead of its time by any clock.
-    pub async fn ranges_ahead(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<RangeAhead>, StoreError> {
-        sqlx::query(
-            "SELECT r.job_id, r.first_at, r.reason, j.exec_schedule FROM slot_range r INDEXED BY slot_range_by_end CROSS JOIN job j
-             WHERE r.last_at > $1 AND r.first_at <= $1 AND r.decided_at > $2 AND r.reason <> 'slot-skipped-zone'
-               AND j.id = r.job_id AND j.exec_schedule IS NOT NULL",
+    /// How many instants after `since`, alone and in ranges, a clock that was ahead of `now` has left out. What another zone has left out is
+    /// told ahead of its time by any clock.
+    pub async fn left_out_ahead(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM slot INDEXED BY slot_by_due
+                     WHERE due_at > $1 AND decided_at > $2 AND disposition NOT IN ('fired', 'late')
+                       AND reason IS NOT 'slot-skipped-zone')
+                  + (SELECT count(*) FROM slot_range INDEXED BY slot_range_by_end
+                     WHERE last_at > $1 AND decided_at > $2 AND reason <> 'slot-skipped-zone')",
         )
         .bind(since.timestamp_millis())
         .bind(now.timestamp_millis())
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_one(&mut *self.reader().await?)
         .await
-        .map_err(StoreError::doing("look for ranges of times to come"))?
-        .iter()
-        .map(|row| {
-            Ok(RangeAhead {
-                job: JobId(rows::get(row, "job_id")?),
-                first: rows::instant(row, "first_at")?,
-                reason: rows::get(row, "reason")?,
-                exec_schedule: rows::get(row, "exec_schedule")?,
-            })
-        })
-        .collect()
-    }
-
-    /// Forgets what a clock that was ahead of `now` has decided about instants after `since`, but for those that ran: they come, and are
-    /// decided then. Of ranges that have begun, what has passed stays.
-    pub async fn forget_ahead(
-        &self,
-        cut: Vec<(RangeAhead, DateTime<Utc>, u64)>,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
-        self.write(move |tx| Box::pin(async move { forget_ahead(tx, cut, since, now).await })).await
+        .map_err(StoreError::doing("look for what was decided of times to come"))
     }
 
     /// Whether the clock is to be doubted: then nothing may go for being old. None also where no daemon has looked at it yet.
     pub async fn clock_doubt(&self, now: DateTime<Utc>) -> Result<Option<Doubt>, StoreError> {
-        let connection = &mut *self.reader().await?;
-        let doubt = doubted(connection).await?;
+        let (seen, doubt) = seen_and_doubted(&mut *self.reader().await?).await?;
         // It may have jumped a moment ago.
-        if let Some(doubt) = newly_doubted(seen(connection).await?, doubt, now) {
+        if let Some(doubt) = newly_doubted(seen, doubt, now) {
             return Ok(Some(doubt));
         }
         // When it has been set right, the doubt was right, and is over.
@@ -235,14 +204,22 @@ async fn noted(connection: &mut sqlx::SqliteConnection, key: &str) -> Result<Opt
         .map_err(StoreError::doing("read what the clock showed"))
 }
 
-async fn seen(connection: &mut sqlx::SqliteConnection) -> Result<Option<DateTime<Utc>>, StoreError> {
-    Ok(noted(connection, SEEN).await?.as_deref().and_then(instant))
-}
-
-async fn doubted(connection: &mut sqlx::SqliteConnection) -> Result<Option<Doubt>, StoreError> {
-    let text = noted(connection, DOUBT).await?;
-    let instants = text.as_deref().and_then(|text| text.split_once(' '));
-    Ok(instants.and_then(|(seen, until)| Some(Doubt { seen: instant(seen)?, until: instant(until)? })))
+/// In one statement: between two of them, somebody may note that it has jumped, and it would look as if it had not.
+async fn seen_and_doubted(
+    connection: &mut sqlx::SqliteConnection,
+) -> Result<(Option<DateTime<Utc>>, Option<Doubt>), StoreError> {
+    let noted: Vec<(String, String)> = sqlx::query_as("SELECT key, value FROM system WHERE key IN ($1, $2)")
+        .bind(SEEN)
+        .bind(DOUBT)
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::doing("read what the clock showed"))?;
+    let value = |key: &str| noted.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    let doubt = value(DOUBT).and_then(|text| {
+        let (seen, until) = text.split_once(' ')?;
+        Some(Doubt { seen: instant(seen)?, until: instant(until)? })
+    });
+    Ok((value(SEEN).and_then(instant), doubt))
 }
 
 /// The clock showed what was `known` when it was last looked at: has it jumped since? While it is doubted, less is enough, for else
@@ -296,51 +273,6 @@ async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreE
     .await
     .map(|_| ())
     .map_err(StoreError::doing("note what the clock shows"))
-}
-
-async fn forget_ahead(
-    tx: &mut Transaction,
-    cut: Vec<(RangeAhead, DateTime<Utc>, u64)>,
-    since: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let doing = "forget what was decided ahead of its time";
-    for (range, last, count) in cut {
-        sqlx::query(
-            "UPDATE slot_range SET last_at = $4, count = min(count, $5) WHERE job_id = $1 AND first_at = $2 AND reason = $3",
-        )
-        .bind(range.job.0)
-        .bind(range.first.timestamp_millis())
-        .bind(range.reason)
-        .bind(last.timestamp_millis())
-        .bind(i64::try_from(count).unwrap_or(i64::MAX))
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?;
-    }
-    let ranges = sqlx::query(
-        "DELETE FROM slot_range WHERE (job_id, first_at, reason) IN (
-             SELECT job_id, first_at, reason FROM slot_range INDEXED BY slot_range_by_end
-             WHERE last_at > $1 AND first_at > $1 AND decided_at > $2 AND reason <> 'slot-skipped-zone')",
-    )
-    .bind(since.timestamp_millis())
-    .bind(now.timestamp_millis())
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing(doing))?
-    .rows_affected();
-    let slots = sqlx::query(
-        "DELETE FROM slot WHERE (job_id, due_at) IN (
-             SELECT job_id, due_at FROM slot INDEXED BY slot_by_due
-             WHERE due_at > $1 AND decided_at > $2 AND disposition NOT IN ('fired', 'late') AND reason IS NOT 'slot-skipped-zone')",
-    )
-    .bind(since.timestamp_millis())
-    .bind(now.timestamp_millis())
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing(doing))?
-    .rows_affected();
-    Ok(ranges + slots)
 }
 
 async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) -> Result<Shortened, StoreError> {

@@ -544,7 +544,7 @@ async fn keep_house(store: &Store, clock: &dyn prepress::clock::Clock) {
     call("scheduler", store.break_trigger(due[1].id)).await.unwrap();
     call("scheduler", store.hold_trigger(&due[2], now)).await.unwrap();
     call("company expire", store.set_expiry(COMPANY, None)).await.unwrap();
-    call("scheduler", store.slots(JobId(1), 10)).await.unwrap();
+    call("scheduler", store.slots(JobId(1), 10, now)).await.unwrap();
     let early = at(1_500_001_000_000);
     let horizon = Horizon { logs: early, instances: early, outbox: early };
     while !call("retention", store.forget(horizon)).await.unwrap().is_nothing() {}

@@ -196,7 +196,7 @@ impl World {
 
     /// Slots of a job, oldest first: instant, disposition, reason.
     pub async fn slots(&self, job: JobId) -> Vec<SlotRecord> {
-        let mut slots = self.store().slots(job, 10_000).await.unwrap();
+        let mut slots = self.store().slots(job, 10_000, self.now()).await.unwrap();
         slots.reverse();
         slots
     }

@@ -132,7 +132,7 @@ impl Store {
                 decide_by(tx, now).await?;
                 match missed {
                     Missed::Slots(slots) => {
-                        let slots = undecided(tx, job, slots).await?;
+                        let slots = undecided(tx, job, slots, now).await?;
                         insert_slots(tx, job, None, &slots, &[], now).await?;
                     }
                     Missed::Range(range) => insert_range(tx, job, &range, now).await?,

@@ -491,21 +491,24 @@ impl Store {
             .collect()
     }
 
-    /// What became of the expected firings of a job, newest first: single ones, and ranges.
-    pub async fn slots(&self, job: JobId, limit: u32) -> Result<Vec<SlotRecord>, StoreError> {
+    /// What became of the expected firings of a job, newest first: single ones, and ranges. Nothing of those to come that a clock which
+    /// was ahead of `now` has left out: they come.
+    pub async fn slots(&self, job: JobId, limit: u32, now: DateTime<Utc>) -> Result<Vec<SlotRecord>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
             "SELECT * FROM (
                  SELECT due_at, NULL AS last_at, 1 AS count, disposition, reason, params, instance_id, decided_at FROM slot
-                 WHERE job_id = $1 ORDER BY due_at DESC LIMIT $2)
+                 WHERE job_id = $1 AND (due_at <= $3 OR decided_at <= $3 OR disposition IN ('fired', 'late'))
+                 ORDER BY due_at DESC LIMIT $2)
              UNION ALL
              SELECT * FROM (
                  SELECT first_at, last_at, count, disposition, reason, '{}', NULL, decided_at FROM slot_range
-                 WHERE job_id = $1 ORDER BY first_at DESC LIMIT $2)
+                 WHERE job_id = $1 AND (first_at <= $3 OR decided_at <= $3) ORDER BY first_at DESC LIMIT $2)
              ORDER BY due_at DESC LIMIT $2",
         )
         .bind(job.0)
         .bind(limit)
+        .bind(now.timestamp_millis())
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("read slots"))?;

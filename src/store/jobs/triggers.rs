@@ -25,6 +25,7 @@ pub struct DueJob {
     pub exec_schedule: Option<String>,
     /// The fire time that has come.
     pub due_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
     /// Its newest run that is not done.
     pub busy_with: Option<RunId>,
     /// Instants before this one were merged into a run that is still to come.
@@ -68,7 +69,7 @@ impl Store {
     pub async fn due_jobs(&self, now: DateTime<Utc>, most: u32) -> Result<Vec<DueJob>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT j.id, j.company_id, j.name, j.exec_schedule, j.next_fire_at, j.spec,
+            "SELECT j.id, j.company_id, j.name, j.exec_schedule, j.next_fire_at, j.created_at, j.spec,
                     b.id AS busy_with, b.run_name AS busy_name,
                     EXISTS (SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at
                             AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging,
@@ -101,11 +102,7 @@ impl Store {
                     if let Some(range) = &firing.range {
                         insert_range(tx, job.id, range, now).await?;
                     }
-                    let fires = firing.slots.iter().any(|slot| slot.fate.fires());
-                    let mut slots = undecided(tx, job.id, firing.slots).await?;
-                    if fires {
-                        let_the_last_fire(&mut slots);
-                    }
+                    let slots = undecided(tx, job.id, firing.slots, now).await?;
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
                     insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
@@ -171,6 +168,7 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
         name: rows::get(row, "name")?,
         exec_schedule: rows::get(row, "exec_schedule")?,
         due_at: rows::instant(row, "next_fire_at")?,
+        created_at: rows::instant(row, "created_at")?,
         busy_with: busy.0.zip(busy.1).map(|(id, name)| RunId { id: InstanceId(id), name }),
         merging: rows::get(row, "merging")?,
         expired: rows::get(row, "expired")?,
@@ -179,27 +177,18 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
     })
 }
 
-/// The one that the others were to be merged into has run already, ahead of its time: the last of those that have not runs in its place.
-fn let_the_last_fire(slots: &mut [Slot]) {
-    if !slots.iter().any(|slot| slot.fate.fires())
-        && let Some(last) = slots.iter_mut().rfind(|slot| slot.fate == Fate::Coalesce)
-    {
-        last.fate = Fate::FireLate;
-    }
-}
-
 /// Moves the trigger on, if it still is where it was read.
 async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<bool, StoreError> {
     let range = firing.range.as_ref().map(|range| range.last);
-    let last = firing.slots.last().map(|slot| slot.due_at).or(range).unwrap_or(job.due_at);
+    let last = firing.slots.last().map(|slot| slot.due_at).or(range);
     let moved = sqlx::query(
-        "UPDATE job SET next_fire_at = $3, last_fire_at = $4, trigger_state = $5, held_fire_at = NULL
+        "UPDATE job SET next_fire_at = $3, last_fire_at = coalesce($4, last_fire_at), trigger_state = $5, held_fire_at = NULL
          WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL",
     )
     .bind(job.id.0)
     .bind(job.due_at.timestamp_millis())
     .bind(firing.next_fire_at.map(|at| at.timestamp_millis()))
-    .bind(last.timestamp_millis())
+    .bind(last.map(|at| at.timestamp_millis()))
     .bind(if firing.next_fire_at.is_some() { "Normal" } else { "Complete" })
     .execute(tx)
     .await
@@ -208,20 +197,28 @@ async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<
     Ok(moved == 1)
 }
 
-/// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again. What
-/// another zone has left out is told ahead of its time, and comes all the same if the zone is set right by then.
-pub(super) async fn undecided(tx: &mut Transaction, job: JobId, mut slots: Vec<Slot>) -> Result<Vec<Slot>, StoreError> {
+/// Without the instants that have a slot already, or lie in a range: what was decided once stands, and does not happen again. Left out
+/// by a clock that was ahead of `now`, they come all the same; not once it shows as much again, for then it may have been behind
+/// meanwhile. What another zone has left out is told ahead of its time, and comes as well if the zone is set right by then.
+pub(super) async fn undecided(
+    tx: &mut Transaction,
+    job: JobId,
+    mut slots: Vec<Slot>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
     let decided: Vec<i64> = sqlx::query_scalar(
         "SELECT w.value FROM json_each($2) w
          WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
+                       AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late'))
                        AND s.reason IS NOT 'slot-skipped-zone')
             OR EXISTS (SELECT 1 FROM slot_range r
                        WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value
-                         AND r.reason <> 'slot-skipped-zone')",
+                         AND r.decided_at <= $3 AND r.reason <> 'slot-skipped-zone')",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
+    .bind(now.timestamp_millis())
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for slots"))?;
@@ -298,7 +295,8 @@ impl QueuedRun {
     }
 }
 
-/// Writes down what became of each instant. One that is written already keeps its first fate, unless that was another zone's.
+/// Writes down what became of each instant. One that is written already keeps its first fate, unless another zone has left it out, or a
+/// clock that was ahead.
 pub(super) async fn insert_slots(
     tx: &mut Transaction,
     job: JobId,
@@ -332,7 +330,8 @@ pub(super) async fn insert_slots(
          FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
          SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
              instance_id = excluded.instance_id, decided_at = excluded.decided_at
-         WHERE slot.reason = 'slot-skipped-zone'",
+         WHERE slot.reason = 'slot-skipped-zone'
+            OR slot.decided_at > excluded.decided_at AND slot.disposition NOT IN ('fired', 'late')",
     )
     .bind(Value::from(rows).to_string())
     .execute(tx)

@@ -159,7 +159,7 @@ impl Services {
 
     /// What became of the expected firings of a job, the newest first.
     pub async fn job_slots(&self, caller: &Caller, job: JobId, limit: u32) -> Result<Vec<SlotView>, Error> {
-        let slots = self.store.slots(job, limit).await?;
+        let slots = self.store.slots(job, limit, self.clock.now()).await?;
         Ok(slots.iter().map(|slot| self.slot_view(caller, slot)).collect())
     }
 
