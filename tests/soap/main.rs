@@ -21,6 +21,7 @@ mod library;
 mod mail;
 mod metadata;
 mod option_values;
+mod recorded;
 mod shapes;
 mod upload_file;
 mod upload_forms;
