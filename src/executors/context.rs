@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, reason};
 use crate::clock::SharedClock;
-use crate::model::id::{AccountId, AssetId, CompanyId};
+use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, InstanceId};
 use crate::model::job::JobSpec;
 use crate::model::locale::Locale;
 use crate::model::log::{FileType, LogLine, LogType, Message};
@@ -17,7 +17,7 @@ use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::Fence;
 use crate::store::jobs::attempt::{AttemptError, ItemReport, Progress, REFUSED};
-use crate::store::{Store, StoreError};
+use crate::store::{Reads, Store, StoreError};
 
 /// Which run this is.
 #[derive(Debug, Clone)]
@@ -67,9 +67,24 @@ impl Context {
         Self { cut_off, ..self }
     }
 
-    /// For reading. Writing goes through [`Context::commit`] and [`Context::log`], which carry the fence.
-    pub const fn store(&self) -> &Store {
-        &self.store
+    /// The database, to be read: what an attempt writes goes through its fence.
+    pub const fn reads(&self) -> &Reads {
+        self.store.reads()
+    }
+
+    /// Forgets an archive whose file is gone.
+    pub async fn forget_export(&self, run: InstanceId) -> Result<(), Failure> {
+        Ok(self.store.forget_export(self.run.fence, run).await?)
+    }
+
+    /// Notes up to which publishes the trees of contexts were written.
+    pub async fn meet_trees(&self, seen: Vec<(ContextId, i64)>) -> Result<(), Failure> {
+        Ok(self.store.meet_trees(self.run.fence, seen, self.clock.now()).await?)
+    }
+
+    /// Counts files that are damaged, for whoever watches the daemon.
+    pub fn count_damaged(&self, files: u64) {
+        self.store.stats().damaged_files.inc_by(files);
     }
 
     /// To be called between items and inside long ones: ends the attempt when it should leave off.

@@ -190,7 +190,7 @@ impl Filing {
         overwrite: bool,
         options: &ProcessingOptions,
     ) -> Result<Self, Failure> {
-        let company = context.store().company(context.run.company).await?;
+        let company = context.reads().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company = company.ok_or_else(gone)?;
         Ok(Self {
@@ -216,7 +216,7 @@ impl Filing {
             mode: self.overwrite_mode,
             same_name: self.same_name,
             may_be_unpacked: incoming.may_be_unpacked(&self.processing.options),
-            kin: context.store().kin(company, &incoming.name.stem).await?,
+            kin: context.reads().kin(company, &incoming.name.stem).await?,
             replaces: None,
         };
         let replaced = match foresight.claim(None).settle(&foresight.kin) {
@@ -346,7 +346,7 @@ impl Filing {
 }
 
 async fn replaced_by_upload(context: &Context, asset: Option<AssetId>) -> Result<Option<KnownAsset>, Failure> {
-    let known = context.store().assets_numbered(context.run.company, asset.as_slice()).await?.pop();
+    let known = context.reads().assets_numbered(context.run.company, asset.as_slice()).await?.pop();
     Ok(known.map(KnownAsset::for_upload))
 }
 

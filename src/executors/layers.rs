@@ -93,7 +93,7 @@ pub async fn make_layers(
         Ok(ControlFlow::Continue(lines)) => work.end(lines).await,
         Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => {
-            let keeps = context.store().has_parts(context.run.company, parent.asset).await?;
+            let keeps = context.reads().has_parts(context.run.company, parent.asset).await?;
             let code = if keeps { "layers-failed-kept" } else { "layers-failed" };
             let message = work.message(code).with("reason", why);
             work.end(vec![parent.line(LogType::UploadError, message)]).await
@@ -164,7 +164,7 @@ impl Work<'_> {
 
     /// What the layers are known by, noted before the first of them is made.
     async fn commit_keys(&self, found: &Layers) -> Result<ControlFlow<(), Vec<LayerKey>>, Failure> {
-        let known = self.context.store().known_layers(self.context.run.company, self.parent.asset).await?;
+        let known = self.context.reads().known_layers(self.context.run.company, self.parent.asset).await?;
         let shown = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, found) };
         let keys = keys(&found.layers.iter().map(shown).collect::<Vec<_>>(), &known);
         let report = ItemReport { result: json!(keys), ..ItemReport::default() };
@@ -232,7 +232,7 @@ impl Work<'_> {
 
     async fn draw(&self, key: &LayerKey, layer: &Layer) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let built_on = self.context.store().crop_before(self.context.run.company, self.parent.asset, &key.key).await;
+        let built_on = self.context.reads().crop_before(self.context.run.company, self.parent.asset, &key.key).await;
         let built_on = built_on.map_err(Failure::from)?;
         // It may be another one than the crop was set on.
         let gives_up_crop = !key.is_certain && kept_crop(&self.processing.options, built_on).is_some();
@@ -261,7 +261,7 @@ impl Work<'_> {
         let Drawn { made, gives_up_crop, .. } = drawn;
         let (company, planned) = (part.company, part.folder.as_deref());
         let FileName { stem: wanted, extension, .. } = part.name.clone();
-        let folder = self.context.store().folder_of_part(company, part.parent, key, planned).await?;
+        let folder = self.context.reads().folder_of_part(company, part.parent, key, planned).await?;
         let text = self.words(layer, &made);
         let Made { derived, notes, .. } = made;
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text) };
@@ -407,7 +407,7 @@ impl Work<'_> {
         } else {
             self.parent.keep(company, KEY, Vec::new())
         };
-        let folder = self.context.store().folder_of_part(company, parent, KEY, None).await?;
+        let folder = self.context.reads().folder_of_part(company, parent, KEY, None).await?;
         let parent = self.parent.clone();
         let report = move |applied: &Applied| {
             let Applied::Gathered(gathered) = applied else { return process::report_of_parts(&parent, applied) };

@@ -62,7 +62,7 @@ pub async fn make_leaves(
         Ok(ControlFlow::Continue(lines)) => work.end(lines).await,
         Ok(ControlFlow::Break(())) => Ok(()),
         Err(Unmade::Refused(why)) => {
-            let keeps = context.store().has_parts(context.run.company, parent.asset).await?;
+            let keeps = context.reads().has_parts(context.run.company, parent.asset).await?;
             let code = if keeps { "pages-failed-kept" } else { "pages-failed" };
             let message = Message::new(code).with("file", parent.file_name.clone()).with("reason", why);
             work.end(vec![parent.line(LogType::UploadError, message)]).await
@@ -152,7 +152,7 @@ impl Work<'_> {
     /// A page is made as the picture is.
     async fn draw(&self, page: u32) -> Result<Drawn, Unmade> {
         let (workshop, recipes) = (self.workshop.clone(), self.processing.recipes.clone());
-        let built_on = self.context.store().crop_before(self.context.run.company, self.parent.asset, &key(page)).await;
+        let built_on = self.context.reads().crop_before(self.context.run.company, self.parent.asset, &key(page)).await;
         let built_on = built_on.map_err(Failure::from)?;
         let existing = Making { crop: built_on, ..Making::default() };
         let making = Making { leaf: Some(page), ..Making::asked(&self.processing.options, Some(&existing)) };
@@ -171,7 +171,7 @@ impl Work<'_> {
     async fn commit_page(&self, page: u32, drawn: Drawn) -> Result<Option<Applied>, Failure> {
         let key = key(page);
         let part = self.part(page, &drawn);
-        let folder = self.context.store().folder_of_part(part.company, part.parent, &key, None).await?;
+        let folder = self.context.reads().folder_of_part(part.company, part.parent, &key, None).await?;
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let kept = drawn.making.crop_given_up(&self.processing.options).map(|_| Message::new("reason-crop-kept"));
         let notes: Vec<Message> = drawn.made.notes.iter().map(reason::other).chain(kept).collect();

@@ -25,8 +25,8 @@ pub struct OptimizeImages {
 #[async_trait]
 impl Executor for OptimizeImages {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
-        let recipes = Recipes::load(context.store(), context.run.company, &self.workshop).await?;
-        let all = context.store().pictures(context.run.company).await?;
+        let recipes = Recipes::load(context.reads(), context.run.company, &self.workshop).await?;
+        let all = context.reads().pictures(context.run.company).await?;
         let done = context.done_items().await?;
         let (fresh, stale): (Vec<PictureState>, Vec<PictureState>) =
             all.into_iter().partition(|one| one.recipe.as_deref() == Some(&recipes.of(&one.making)));
@@ -62,7 +62,7 @@ impl OptimizeImages {
     /// A line for each document with such pages, and for each page that nothing can draw again.
     async fn log_stale_pages(&self, context: &Context) -> Result<(), Failure> {
         let current = recipe::by_settings(&self.workshop.settings);
-        let pages = context.store().pages_drawn(context.run.company).await?;
+        let pages = context.reads().pages_drawn(context.run.company).await?;
         let mut of_documents: BTreeMap<PagesOf, usize> = BTreeMap::new();
         let mut lines = Vec::new();
         for page in pages.into_iter().filter(|page| page.recipe.as_ref() != Some(&current)) {
@@ -96,7 +96,7 @@ impl OptimizeImages {
                 return Ok(());
             }
             context.checkpoint()?;
-            let now = context.store().picture(context.run.company, asset).await?;
+            let now = context.reads().picture(context.run.company, asset).await?;
             match now.filter(|now| now.recipe.as_deref() != Some(&recipes.of(&now.making))) {
                 Some(now) => picture = now,
                 // Whoever has replaced or removed it has made what there is to make, and told of it.

@@ -302,7 +302,7 @@ impl Work<'_> {
     /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
     async fn refused(&self, why: Message) -> Result<LogLine, Failure> {
         let log_type = if why.code == "reason-tool-missing" { LogType::UploadWarning } else { LogType::PdfRipError };
-        let keeps = self.context.store().has_parts(self.context.run.company, self.parent.asset).await?;
+        let keeps = self.context.reads().has_parts(self.context.run.company, self.parent.asset).await?;
         let code = if keeps { "pages-failed-kept" } else { "pages-failed" };
         let message = Message::new(code).with("file", self.parent.file_name.clone()).with("reason", why);
         Ok(self.parent.line(log_type, message))
@@ -405,7 +405,7 @@ impl Work<'_> {
     /// Where what is made under this key is or will be, as a client sees it.
     async fn folder(&self, key: &str) -> Result<String, Failure> {
         let company = self.context.run.company;
-        Ok(self.context.store().folder_of_part(company, self.parent.asset, key, None).await?)
+        Ok(self.context.reads().folder_of_part(company, self.parent.asset, key, None).await?)
     }
 
     fn part(&self, page: u32, key: String, facts: &PageFacts) -> Part {

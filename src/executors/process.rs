@@ -84,9 +84,9 @@ impl Processing {
         options: &ProcessingOptions,
         marking: Marking,
     ) -> Result<Self, Failure> {
-        let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
+        let recipes = Recipes::load(context.reads(), context.run.company, workshop).await?;
         let definitions = match &options.metadata_options {
-            Some(_) => context.store().metadata_fields(context.run.company).await?,
+            Some(_) => context.reads().metadata_fields(context.run.company).await?,
             None => Vec::new(),
         };
         let tiff_pages = workshop.settings.media.tiff_pages;
@@ -472,7 +472,7 @@ impl Parent {
 
     /// What an earlier job made of it under a key.
     pub async fn part(&self, context: &Context, key: &str) -> Result<Option<AssetId>, Failure> {
-        Ok(context.store().part(context.run.company, self.asset, &self.blob, key).await?)
+        Ok(context.reads().part(context.run.company, self.asset, &self.blob, key).await?)
     }
 }
 
@@ -523,7 +523,7 @@ impl Processing {
         if is_over(&context.done_below(&format!("{key}\n")).await?) {
             return Ok(());
         }
-        let Some(known) = context.store().assets_numbered(context.run.company, &[asset]).await?.pop() else {
+        let Some(known) = context.reads().assets_numbered(context.run.company, &[asset]).await?.pop() else {
             let gone = Gone::without_trace(asset, filed, self);
             return leave_out(context, gone, key).await.map(|_| ());
         };

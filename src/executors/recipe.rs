@@ -14,7 +14,7 @@ use crate::model::id::{AssetId, CompanyId};
 use crate::model::job::{Corner, FillMethod};
 use crate::model::log::Message;
 use crate::model::making::{Colors, Crop, Knockout, LayerShown, Making, Unsharp};
-use crate::store::Store;
+use crate::store::Reads;
 use crate::store::pictures::ProfileAsset;
 
 /// Raised when the same options give other bytes than before: everything made until then becomes stale.
@@ -31,7 +31,7 @@ pub struct Recipes {
 }
 
 impl Recipes {
-    pub async fn load(store: &Store, company: CompanyId, workshop: &Workshop) -> Result<Self, Failure> {
+    pub async fn load(store: &Reads, company: CompanyId, workshop: &Workshop) -> Result<Self, Failure> {
         let profiles = Arc::new(store.color_profiles(company).await?);
         Ok(Self { workshop: workshop.clone(), profiles })
     }

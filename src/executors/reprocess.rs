@@ -73,7 +73,7 @@ impl ReprocessAssets {
     }
 
     async fn process(&self, context: &Context, processing: &Processing, asset: AssetId) -> Result<Done, Failure> {
-        let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
+        let known = context.reads().assets_numbered(context.run.company, &[asset]).await?.pop();
         let known = known.filter(|known| !known.is_given_up);
         let why = match &known {
             None => Some("reason-asset-unknown"),

@@ -67,7 +67,7 @@ impl RipPdfs {
         let Ok(asset) = handle::parse_asset("pdfHandleArray", text) else {
             return Ok(Err(Message::new("reason-no-asset")));
         };
-        let known = context.store().assets_numbered(context.run.company, &[asset]).await?.pop();
+        let known = context.reads().assets_numbered(context.run.company, &[asset]).await?.pop();
         let Some(known) = known.filter(|known| !known.is_given_up) else {
             return Ok(Err(Message::new("reason-no-asset")));
         };

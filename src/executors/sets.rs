@@ -65,10 +65,10 @@ impl SetGeneration {
 
 /// Assets that are asked for and can join no set.
 async fn unusable(context: &Context, assets: &[AssetId]) -> Result<Vec<LogLine>, Failure> {
-    let found = context.store().set_candidates(context.run.company, assets, false).await?;
+    let found = context.reads().set_candidates(context.run.company, assets, false).await?;
     let found: HashSet<AssetId> = found.iter().map(|candidate| candidate.id).collect();
     let left: Vec<AssetId> = assets.iter().copied().filter(|asset| !found.contains(asset)).collect();
-    let known = context.store().assets_numbered(context.run.company, &left).await?;
+    let known = context.reads().assets_numbered(context.run.company, &left).await?;
     let line = |asset: &AssetId| match known.iter().find(|known| known.id == *asset && !known.is_given_up) {
         None => not_made(&asset.to_string(), Message::new("reason-asset-unknown")),
         Some(known) if known.in_trash => not_made(&known.name, Message::new("reason-asset-in-trash")),
@@ -93,7 +93,7 @@ impl Executor for ThenSets {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         self.first.run(context).await?;
         context.say(Message::new("progress-sets"));
-        let assets = context.store().assets_filed(context.run.fence.instance).await?;
+        let assets = context.reads().assets_filed(context.run.fence.instance).await?;
         let generation = Generation {
             workshop: self.workshop.clone(),
             place: Place::BesideFirst,
@@ -138,12 +138,12 @@ impl Generation {
         assets: Vec<AssetId>,
         mut problems: Vec<LogLine>,
     ) -> Result<(), Failure> {
-        let company = context.store().company(context.run.company).await?;
+        let company = context.reads().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let root = company.ok_or_else(gone)?.root_path;
         let (scripts, lines) = self.scripts(context, scripts).await?;
         problems.extend(lines);
-        let candidates = context.store().set_candidates(context.run.company, &assets, true).await?;
+        let candidates = context.reads().set_candidates(context.run.company, &assets, true).await?;
         let plans = self.plans(scripts, candidates).await?;
         for plan in &plans {
             problems.extend(plan.problems.iter().map(|(name, why)| not_made(name, why.clone())));
@@ -177,7 +177,7 @@ impl Generation {
             if !seen.insert(id) {
                 continue;
             }
-            let set = context.store().built_in_set(context.run.company, id, BuiltIn::SetScript).await?;
+            let set = context.reads().built_in_set(context.run.company, id, BuiltIn::SetScript).await?;
             match set.map(|set| SetScript::read(&set.properties)) {
                 Some(Ok(script)) => scripts.push(Arc::new(script)),
                 Some(Err(invalid)) => lines.push(not_made(text, reason::other(invalid))),

@@ -28,7 +28,7 @@ pub struct UploadPost {
 impl Executor for UploadPost {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let filing = Filing::new(context, &self.workshop, self.order.overwrite, &self.order.options).await?;
-        let posted = context.store().posted_files(context.run.fence.instance).await?;
+        let posted = context.reads().posted_files(context.run.fence.instance).await?;
         let done = context.done_items().await?;
         let has_beginning = options::log_beginning(context, Vec::new()).await?;
         context.plan(posted.len() + usize::from(has_beginning)).await?;

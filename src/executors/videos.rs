@@ -281,7 +281,7 @@ impl Work<'_> {
 
     async fn preset(&self, id: PropertySetId) -> Result<Option<EncodingPreset>, Failure> {
         let company = self.context.run.company;
-        let set = self.context.store().built_in_set(company, id, BuiltIn::VideoEncodingPreset).await?;
+        let set = self.context.reads().built_in_set(company, id, BuiltIn::VideoEncodingPreset).await?;
         Ok(set.and_then(|set| EncodingPreset::read(&set.properties).ok()))
     }
 
@@ -354,7 +354,7 @@ impl Work<'_> {
             recipe: format!("segments of {} s", video::SEGMENT_SECONDS),
         }];
         let company = self.context.run.company;
-        let folder = self.context.store().folder_of_part(company, self.parent.asset, &part.key, None).await?;
+        let folder = self.context.reads().folder_of_part(company, self.parent.asset, &part.key, None).await?;
         let wanted = part.name.stem.clone();
         let (bytes, seconds, complaints) = (file.bytes, made.duration / 1000, made.complaints);
         let report = move |applied: &Applied| {

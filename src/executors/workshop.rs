@@ -135,7 +135,7 @@ impl Workshop {
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
     ) -> Result<T, Unmade> {
         let Bytes { content, step, file } = bytes;
-        if context.store().is_condemned(content).await.map_err(Failure::from)? {
+        if context.reads().is_condemned(content).await.map_err(Failure::from)? {
             return Err(Unmade::Refused(reason::condemned(content)));
         }
         let mark = Mark { file: file.to_owned(), company: context.run.company, run: context.run.fence.instance };

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::companies::{Company, company};
 use super::rows::{constant, get, instant, optional_instant};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::locale::Locale;
 use crate::model::network::Network;
@@ -73,7 +73,7 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
-impl Store {
+impl Reads {
     /// Nobody can log in yet.
     pub async fn has_no_account(&self) -> Result<bool, StoreError> {
         sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM account)")
@@ -134,37 +134,6 @@ impl Store {
         Ok(Some(Login { account: account(first)?, roles, seen_at: optional_instant(first, "seen_at")? }))
     }
 
-    /// Notes where an account has logged in from. The oldest of too many are forgotten.
-    pub async fn note_network(&self, id: AccountId, from: Network, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let failed = || StoreError::doing("note where a user has logged in from");
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query(
-                    "INSERT INTO account_network (account_id, network, seen_at) VALUES ($1, $2, $3)
-                     ON CONFLICT (account_id, network) DO UPDATE SET seen_at = excluded.seen_at",
-                )
-                .bind(id.0)
-                .bind(from.to_string())
-                .bind(at.timestamp_millis())
-                .execute(&mut *tx)
-                .await
-                .map_err(failed())?;
-                sqlx::query(
-                    "DELETE FROM account_network WHERE account_id = $1 AND network IN
-                         (SELECT network FROM account_network WHERE account_id = $1
-                          ORDER BY seen_at DESC, network LIMIT 1000 OFFSET $2)",
-                )
-                .bind(id.0)
-                .bind(MOST_NETWORKS)
-                .execute(tx)
-                .await
-                .map(|_| ())
-                .map_err(failed())
-            })
-        })
-        .await
-    }
-
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         sqlx::query("SELECT * FROM account ORDER BY email")
             .fetch_all(&mut *self.reader().await?)
@@ -203,6 +172,39 @@ impl Store {
         .await
         .map(|row| row.get(0))
         .map_err(StoreError::doing("look for a membership"))
+    }
+}
+
+impl Store {
+    /// Notes where an account has logged in from. The oldest of too many are forgotten.
+    pub async fn note_network(&self, id: AccountId, from: Network, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let failed = || StoreError::doing("note where a user has logged in from");
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO account_network (account_id, network, seen_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (account_id, network) DO UPDATE SET seen_at = excluded.seen_at",
+                )
+                .bind(id.0)
+                .bind(from.to_string())
+                .bind(at.timestamp_millis())
+                .execute(&mut *tx)
+                .await
+                .map_err(failed())?;
+                sqlx::query(
+                    "DELETE FROM account_network WHERE account_id = $1 AND network IN
+                         (SELECT network FROM account_network WHERE account_id = $1
+                          ORDER BY seen_at DESC, network LIMIT 1000 OFFSET $2)",
+                )
+                .bind(id.0)
+                .bind(MOST_NETWORKS)
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(failed())
+            })
+        })
+        .await
     }
 
     pub async fn add_account(&self, new: NewAccount) -> Result<AccountId, AccountError> {

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::get;
-use super::{Store, StoreError};
+use super::{Reads, StoreError};
 use crate::model::id::{AssetId, CompanyId, InstanceId};
 
 /// An asset with a picture, outside the trash.
@@ -17,7 +17,7 @@ pub struct Candidate {
     pub is_derived: bool,
 }
 
-impl Store {
+impl Reads {
     /// Those of these assets that may join a set, and with `derived` what was made from them, in order of numbers.
     pub async fn set_candidates(
         &self,

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
 use crate::store::assets::{change, note_changed};
 use crate::store::effect::Applied;
-use crate::store::{Bell, Store, StoreError, Transaction, numbers, rows};
+use crate::store::{Bell, Reads, Store, StoreError, Transaction, numbers, rows};
 
 /// Rows changed in one transaction, so that nobody waits long behind it.
 const AT_ONCE: i64 = 500;
@@ -218,7 +218,7 @@ pub struct BuiltIn {
     pub exec_schedule: Option<String>,
 }
 
-impl Store {
+impl Reads {
     /// Those of these blobs that nothing names at the moment.
     pub async fn unnamed_blobs(&self, blobs: &[String]) -> Result<Vec<String>, StoreError> {
         unnamed(&mut *self.reader().await?, blobs).await
@@ -249,6 +249,17 @@ impl Store {
         .transpose()
     }
 
+    /// Who jobs of the server belong to: its first administrator, or else its first user.
+    pub async fn server_account(&self) -> Result<Option<AccountId>, StoreError> {
+        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM account ORDER BY is_ips_admin DESC, id LIMIT 1")
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for an administrator"))?;
+        Ok(id.map(AccountId))
+    }
+}
+
+impl Store {
     /// Gives a job of the server another schedule. A pause stays one.
     pub async fn reschedule_built_in(
         &self,
@@ -269,14 +280,5 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// Who jobs of the server belong to: its first administrator, or else its first user.
-    pub async fn server_account(&self) -> Result<Option<AccountId>, StoreError> {
-        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM account ORDER BY is_ips_admin DESC, id LIMIT 1")
-            .fetch_optional(&mut *self.reader().await?)
-            .await
-            .map_err(StoreError::doing("look for an administrator"))?;
-        Ok(id.map(AccountId))
     }
 }

@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{Bell, Store, StoreError, Transaction, rows};
+use super::{Bell, Reads, Store, StoreError, Transaction, rows};
+use crate::model::id::JobId;
 
 /// The keys in `system`: what the clock showed when it was last looked at, the latest that anything was decided by, that it has been set
 /// back and what it had done is not yet set right, and up to when it is doubted since it showed what.
@@ -69,54 +70,10 @@ pub struct Shortened {
     pub clients: u64,
 }
 
-impl Store {
-    /// Notes the instant by which something is about to be decided, so that it is known of a clock that was ahead for a moment only.
-    pub async fn decide_by(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |tx| Box::pin(async move { decide_by(tx, now).await })).await
-    }
-
+impl Reads {
     /// The latest instant that something was decided by since the clock was looked at.
     pub async fn decided_by(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         Ok(noted(&mut *self.reader().await?, DECIDED_BY).await?.as_deref().and_then(instant))
-    }
-
-    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it has `shown` before may be newer than
-    /// what was noted last.
-    pub async fn see_clock(&self, now: DateTime<Utc>, shown: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                // What it showed after a jump, which could not be noted, is nothing to trust a jump by.
-                let (known, before) = seen_and_doubted(tx).await?;
-                let doubt = newly_doubted(known, before, now).or_else(|| shortened(before?, now));
-                let decided_by = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
-                let shown = known.max(shown).max(decided_by);
-                note_instant(tx, SEEN, now).await?;
-                note_instant(tx, DECIDED_BY, now).await?;
-                // Also where it was set back in part: it may be ahead still, and for longer.
-                let is_right = |doubt: &Doubt| now - doubt.seen <= JUMP;
-                if doubt.is_none() && before.as_ref().is_some_and(is_right) {
-                    forget(tx, DOUBT).await?;
-                }
-                if let Some(doubt) = &doubt {
-                    let text = format!("{} {}", doubt.seen.timestamp_millis(), doubt.until.timestamp_millis());
-                    note(tx, DOUBT, &text).await?;
-                }
-                let set_back = match shown.filter(|shown| now + A_LITTLE < *shown) {
-                    Some(shown) => {
-                        note_instant(tx, SET_BACK, shown).await?;
-                        Some(shown)
-                    }
-                    None => noted(tx, SET_BACK).await?.as_deref().and_then(instant),
-                };
-                Ok(Look { set_back, doubt })
-            })
-        })
-        .await
-    }
-
-    /// All that a clock which was ahead had done is set right.
-    pub async fn clock_is_right(&self) -> Result<(), StoreError> {
-        self.write(|tx| Box::pin(async move { forget(tx, SET_BACK).await })).await
     }
 
     /// How many instants after `since`, alone and in ranges, a clock that was ahead of `now` has left out. What another zone has left out is
@@ -163,6 +120,52 @@ impl Store {
         .map(|row| Ok(Early { name: rows::get(row, "name")?, due_at: rows::instant(row, "due_at")? }))
         .collect()
     }
+}
+
+impl Store {
+    /// Notes the instant by which something is about to be decided, so that it is known of a clock that was ahead for a moment only.
+    pub async fn decide_by(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { decide_by(tx, now).await })).await
+    }
+
+    /// Notes what the clock shows, and that it was set back: until [`Store::clock_is_right`]. What it has `shown` before may be newer than
+    /// what was noted last.
+    pub async fn see_clock(&self, now: DateTime<Utc>, shown: Option<DateTime<Utc>>) -> Result<Look, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                // What it showed after a jump, which could not be noted, is nothing to trust a jump by.
+                let (known, before) = seen_and_doubted(tx).await?;
+                let doubt = newly_doubted(known, before, now).or_else(|| shortened(before?, now));
+                let decided_by = noted(tx, DECIDED_BY).await?.as_deref().and_then(instant);
+                let shown = known.max(shown).max(decided_by);
+                note_instant(tx, SEEN, now).await?;
+                note_instant(tx, DECIDED_BY, now).await?;
+                // Also where it was set back in part: it may be ahead still, and for longer.
+                let is_right = |doubt: &Doubt| now - doubt.seen <= JUMP;
+                if doubt.is_none() && before.as_ref().is_some_and(is_right) {
+                    forget(tx, DOUBT).await?;
+                }
+                if let Some(doubt) = &doubt {
+                    let text = format!("{} {}", doubt.seen.timestamp_millis(), doubt.until.timestamp_millis());
+                    note(tx, DOUBT, &text).await?;
+                }
+                let set_back = match shown.filter(|shown| now + A_LITTLE < *shown) {
+                    Some(shown) => {
+                        note_instant(tx, SET_BACK, shown).await?;
+                        Some(shown)
+                    }
+                    None => noted(tx, SET_BACK).await?.as_deref().and_then(instant),
+                };
+                Ok(Look { set_back, doubt })
+            })
+        })
+        .await
+    }
+
+    /// All that a clock which was ahead had done is set right.
+    pub async fn clock_is_right(&self) -> Result<(), StoreError> {
+        self.write(|tx| Box::pin(async move { forget(tx, SET_BACK).await })).await
+    }
 
     /// Jobs that wait for companies that are open fire: their companies had expired by a clock that was ahead. Their names.
     pub async fn release_held(&self, now: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
@@ -178,6 +181,28 @@ impl Store {
                 .fetch_all(tx)
                 .await
                 .map_err(StoreError::doing("let jobs of open companies fire"))
+            })
+        })
+        .await
+    }
+
+    /// Jobs that are dated after `now` were ordered before.
+    pub async fn date_orders(&self, jobs: Vec<JobId>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE job SET created_at = $1
+                     WHERE id IN (SELECT value FROM json_each($2)) AND created_at > $1",
+                )
+                .bind(now.timestamp_millis())
+                .bind(json!(jobs).to_string())
+                .execute(tx)
+                .await
+                .map(|_| ())
+                .map_err(StoreError::doing("date orders"))
             })
         })
         .await

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{constant, get, instant, json, optional_instant};
-use super::{Bell, Store, StoreError, Transaction, contexts, folders};
+use super::{Bell, Reads, Store, StoreError, Transaction, contexts, folders};
 use crate::model::id::CompanyId;
 use crate::model::overwrite::{OverwriteMode, SameName};
 use crate::store::numbers::next_number;
@@ -52,7 +52,7 @@ pub enum AddCompanyError {
     Store(#[from] StoreError),
 }
 
-impl Store {
+impl Reads {
     pub async fn company(&self, id: CompanyId) -> Result<Option<Company>, StoreError> {
         sqlx::query("SELECT * FROM company WHERE id = $1")
             .bind(id.0)
@@ -84,7 +84,9 @@ impl Store {
             .map(company)
             .collect()
     }
+}
 
+impl Store {
     pub async fn add_company(&self, new: NewCompany) -> Result<Company, AddCompanyError> {
         self.write(move |tx| Box::pin(async move { add(tx, &new).await })).await
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{get, instant};
-use super::{Store, StoreError};
+use super::{Reads, Store, StoreError};
 use crate::model::id::{CompanyId, InstanceId};
 
 /// A file, known by its content.
@@ -17,6 +17,28 @@ pub struct CondemnedFile {
     pub company: CompanyId,
     pub run: InstanceId,
     pub at: DateTime<Utc>,
+}
+
+impl Reads {
+    /// Asked before any file is worked on.
+    pub async fn is_condemned(&self, content: &str) -> Result<bool, StoreError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM condemned_file WHERE content = $1)")
+            .bind(content)
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for a file that ended the daemon"))
+    }
+
+    /// The newest first.
+    pub async fn condemned_files(&self) -> Result<Vec<CondemnedFile>, StoreError> {
+        sqlx::query("SELECT * FROM condemned_file ORDER BY condemned_at DESC, content")
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("list the files that ended the daemon"))?
+            .iter()
+            .map(read)
+            .collect()
+    }
 }
 
 impl Store {
@@ -40,26 +62,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// Asked before any file is worked on.
-    pub async fn is_condemned(&self, content: &str) -> Result<bool, StoreError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM condemned_file WHERE content = $1)")
-            .bind(content)
-            .fetch_one(&mut *self.reader().await?)
-            .await
-            .map_err(StoreError::doing("look for a file that ended the daemon"))
-    }
-
-    /// The newest first.
-    pub async fn condemned_files(&self) -> Result<Vec<CondemnedFile>, StoreError> {
-        sqlx::query("SELECT * FROM condemned_file ORDER BY condemned_at DESC, content")
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(StoreError::doing("list the files that ended the daemon"))?
-            .iter()
-            .map(read)
-            .collect()
     }
 
     /// May be tried again. False when it was not condemned.

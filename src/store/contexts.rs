@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{constant, get, instant, json as json_of};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, StoreError, Transaction};
 use crate::model::asset::{AssetType, ContextKind};
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::store::numbers::next_number;
@@ -17,7 +17,7 @@ pub struct PublishContext {
     pub name: String,
 }
 
-impl Store {
+impl Reads {
     /// Those that clients see.
     pub async fn publish_contexts(&self, company: CompanyId) -> Result<Vec<PublishContext>, StoreError> {
         sqlx::query(

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
+use super::jobs::Fence;
+use super::jobs::attempt::{AttemptError, held};
 use super::rows::{get, instant};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::InstanceId;
 
 /// An archive.
@@ -25,7 +27,7 @@ pub struct Export {
     pub expires_at: DateTime<Utc>,
 }
 
-impl Store {
+impl Reads {
     pub async fn export(&self, run: InstanceId) -> Result<Option<Export>, StoreError> {
         sqlx::query("SELECT * FROM export WHERE instance_id = $1")
             .bind(run.0)
@@ -44,22 +46,6 @@ impl Store {
             .await
             .map_err(StoreError::doing("list exports"))?;
         rows.iter().map(export).collect()
-    }
-
-    /// From now on an archive is not handed out any more; Cleanup removes it like any other that has expired.
-    pub async fn expire_export(&self, run: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query("UPDATE export SET expires_at = $2 WHERE instance_id = $1 AND expires_at > $2")
-                    .bind(run.0)
-                    .bind(now.timestamp_millis())
-                    .execute(tx)
-                    .await
-                    .map(|_| ())
-                    .map_err(StoreError::doing("let an export expire"))
-            })
-        })
-        .await
     }
 
     /// This server as the submitter of a run's job addressed it; None when the job did not come over HTTP.
@@ -91,17 +77,36 @@ impl Store {
         .map_err(StoreError::doing("look for exports that have expired"))?;
         Ok(spent.into_iter().map(InstanceId).collect())
     }
+}
 
-    /// Forgets an archive whose file is gone.
-    pub async fn forget_export(&self, run: InstanceId) -> Result<(), StoreError> {
+impl Store {
+    /// From now on an archive is not handed out any more; Cleanup removes it like any other that has expired.
+    pub async fn expire_export(&self, run: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
+                sqlx::query("UPDATE export SET expires_at = $2 WHERE instance_id = $1 AND expires_at > $2")
+                    .bind(run.0)
+                    .bind(now.timestamp_millis())
+                    .execute(tx)
+                    .await
+                    .map(|_| ())
+                    .map_err(StoreError::doing("let an export expire"))
+            })
+        })
+        .await
+    }
+
+    /// Forgets an archive whose file is gone, for an attempt that holds.
+    pub async fn forget_export(&self, fence: Fence, run: InstanceId) -> Result<(), AttemptError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                held(tx, fence).await?;
                 sqlx::query("DELETE FROM export WHERE instance_id = $1")
                     .bind(run.0)
                     .execute(tx)
                     .await
-                    .map(|_| ())
-                    .map_err(StoreError::doing("forget an export"))
+                    .map_err(StoreError::doing("forget an export"))?;
+                Ok(())
             })
         })
         .await

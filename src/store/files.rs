@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::assets::next_change;
 use super::rows::{constant, get};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::damage::{FileOwner, FileRole, Maker};
 use crate::model::handle;
@@ -60,7 +60,7 @@ const OWNERS: &str = "
     WHERE p.blob = $1 AND p.present = 1 AND NOT EXISTS (SELECT 1 FROM named)
     ORDER BY 1, 8";
 
-impl Store {
+impl Reads {
     /// The files that rows name, in order of their names, from the one after `after` on; no more than `limit`.
     pub async fn named_files(&self, after: &str, limit: i64) -> Result<Vec<NamedFile>, StoreError> {
         let rows = sqlx::query(NAMED)
@@ -126,7 +126,9 @@ impl Store {
         };
         Ok(rows.into_iter().map(named).collect())
     }
+}
 
+impl Store {
     /// Forgets that assets have this derived file, so that it counts as not made yet. How many rows went.
     pub async fn forget_derived(&self, blob: String, owners: Vec<AssetId>) -> Result<u64, StoreError> {
         self.write(move |tx| {

@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::assets::next_change;
 use super::rows::{get, instant};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::asset::AssetType;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::store::numbers::next_number;
@@ -30,7 +30,7 @@ pub enum FolderError {
     Store(#[from] StoreError),
 }
 
-impl Store {
+impl Reads {
     /// The folder at `path` and all below it, by path, at most `limit`. None when it is not there.
     pub async fn folders(
         &self,
@@ -74,7 +74,9 @@ impl Store {
     pub async fn folder_exists(&self, company: CompanyId, path: &str) -> Result<bool, StoreError> {
         Ok(find(&mut *self.reader().await?, company, path).await?.is_some())
     }
+}
 
+impl Store {
     pub async fn create_folder(
         &self,
         company: CompanyId,

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::numbers::next_number;
 use super::rows::get;
-use super::{Store, StoreError};
+use super::{Reads, Store, StoreError};
 use crate::model::id::{CompanyId, ImageFormatId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
-impl Store {
+impl Reads {
     /// Those of a company, by name.
     pub async fn image_formats(&self, company: CompanyId) -> Result<Vec<ImageFormat>, StoreError> {
         sqlx::query("SELECT id, name, url_modifier FROM image_format WHERE company_id = $1 ORDER BY folded_name")
@@ -41,7 +41,9 @@ impl Store {
             .map(format)
             .collect()
     }
+}
 
+impl Store {
     /// Adds an image format, or changes the one with the number.
     pub async fn save_image_format(
         &self,

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::assets::next_change;
 use super::rows::{constant, get, json as json_of};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::{CompanyId, MetadataFieldId};
 use crate::model::metadata::FieldDefinition;
 
@@ -32,12 +32,14 @@ macro_rules! covered {
 /// Most fields of a company.
 const MOST: usize = 1_000;
 
-impl Store {
+impl Reads {
     /// Those of a company, by name.
     pub async fn metadata_fields(&self, company: CompanyId) -> Result<Vec<FieldDefinition>, StoreError> {
         read(&mut *self.reader().await?, company).await
     }
+}
 
+impl Store {
     /// Adds a field, whose number counts for nothing.
     pub async fn add_metadata_field(
         &self,

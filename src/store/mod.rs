@@ -41,7 +41,7 @@ pub mod publishing;
 pub mod sample;
 
 pub use error::{StoreError, Unopened};
-pub use open::{Options, Store};
+pub use open::{Options, Reads, Store};
 pub use rights::open_to_others;
 pub use signal::{Bell, Signals};
 pub use stats::{AttemptResult, Stats};

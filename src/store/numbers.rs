@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{Store, StoreError, Transaction};
+use super::jobs::Fence;
+use super::jobs::attempt::{AttemptError, held};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::ContextId;
 
 /// The next number of a table, for a statement that inserts one row. `NOT INDEXED`, here and wherever the highest number is
@@ -74,12 +76,7 @@ pub struct Restored {
     pub has_newer_trees: bool,
 }
 
-impl Store {
-    /// The random name of this database; `fresh`, if it had none.
-    pub async fn identity_or(&self, fresh: String) -> Result<String, StoreError> {
-        self.remember_once(IDENTITY, fresh).await
-    }
-
+impl Reads {
     /// The random name of this database, if it has one yet.
     pub async fn identity(&self) -> Result<Option<String>, StoreError> {
         fact(&mut *self.reader().await?, IDENTITY).await
@@ -88,6 +85,26 @@ impl Store {
     /// The highest number of each kind that was given.
     pub async fn highest_numbers(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         highest(&mut *self.reader().await?).await
+    }
+
+    /// Whether the mark was ever written.
+    pub async fn is_marked(&self) -> Result<bool, StoreError> {
+        Ok(fact(&mut *self.reader().await?, MARKED).await?.is_some())
+    }
+
+    /// Whether the database was found to be older than the files, and that has not been settled.
+    pub async fn restored(&self) -> Result<Option<Restored>, StoreError> {
+        let text: Option<String> = fact(&mut *self.reader().await?, RESTORED).await?;
+        let read =
+            |text: String| serde_json::from_str(&text).map_err(|error| StoreError::corrupt("a restoration", error));
+        text.map(read).transpose()
+    }
+}
+
+impl Store {
+    /// The random name of this database; `fresh`, if it had none.
+    pub async fn identity_or(&self, fresh: String) -> Result<String, StoreError> {
+        self.remember_once(IDENTITY, fresh).await
     }
 
     /// Learns what numbers the files have seen. If they have seen more than the database, it is older than they are: it counts
@@ -145,11 +162,6 @@ impl Store {
         self.remember_once(MARKED, "1".to_owned()).await.map(|_| ())
     }
 
-    /// Whether the mark was ever written.
-    pub async fn is_marked(&self) -> Result<bool, StoreError> {
-        Ok(fact(&mut *self.reader().await?, MARKED).await?.is_some())
-    }
-
     /// Learns that the mark is gone, so that the files may have seen more: publish contexts forget what their trees hold, and it is
     /// noted, unless the database is known to be older already.
     pub async fn miss_mark(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -180,12 +192,23 @@ impl Store {
         .await
     }
 
-    /// Whether the database was found to be older than the files, and that has not been settled.
-    pub async fn restored(&self) -> Result<Option<Restored>, StoreError> {
-        let text: Option<String> = fact(&mut *self.reader().await?, RESTORED).await?;
-        let read =
-            |text: String| serde_json::from_str(&text).map_err(|error| StoreError::corrupt("a restoration", error));
-        text.map(read).transpose()
+    /// The same, for an attempt that holds.
+    pub async fn meet_trees(
+        &self,
+        fence: Fence,
+        seen: Vec<(ContextId, i64)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AttemptError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                held(tx, fence).await?;
+                for (context, seen) in seen {
+                    meet_trees(tx, context, seen, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Database and files agree again.

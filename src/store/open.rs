@@ -1,6 +1,7 @@
 //! Opening the database.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use super::jobs::submit::{NewJob, SubmitError, Submitted};
 use super::jobs::zone;
 use super::migrations::MIGRATIONS;
 use super::signal::Bell;
-use super::writer::{Transaction, Writer};
+use super::writer::{Bells, Transaction, Writer};
 use super::{Signals, Stats, StoreError, Unopened, rights, wal};
 
 /// How long a writer of this process waits for one of another process (the command line beside the daemon).
@@ -53,25 +54,46 @@ impl Options {
     }
 }
 
-/// The database. Clones share it.
+/// The database, for who reads it. Clones share it.
 #[derive(Clone)]
-pub struct Store {
-    writer: Writer,
+pub struct Reads {
     readers: SqlitePool,
     /// One connection for asking whether the database answers, which must not wait behind readers of long lists.
     pulse: SqlitePool,
     /// For readers of long lists. They have connections of their own, half as many: who submits a job does not wait behind
     /// them, and who has the turn to read a list does not wait in the line of everybody else.
     lists: SqlitePool,
-    signals: Arc<Signals>,
-    stats: Arc<Stats>,
     path: Arc<Path>,
     zone: Tz,
+}
+
+/// The database, for who writes it as well.
+#[derive(Clone)]
+pub struct Store {
+    reads: Reads,
+    writer: Writer,
+    signals: Arc<Signals>,
+    stats: Arc<Stats>,
+}
+
+impl std::fmt::Debug for Reads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reads").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Who may write may read.
+impl Deref for Store {
+    type Target = Reads;
+
+    fn deref(&self) -> &Reads {
+        &self.reads
     }
 }
 
@@ -156,14 +178,14 @@ impl Store {
         let (signals, stats) = (Arc::new(Signals::default()), Arc::new(Stats::default()));
         Ok(Self {
             writer: Writer::start(connection, zone, signals.clone(), stats.clone()),
-            readers,
-            pulse,
-            lists,
+            reads: Reads { readers, pulse, lists, path: options.path.into(), zone },
             signals,
             stats,
-            path: options.path.into(),
-            zone,
         })
+    }
+
+    pub const fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// Bells that ring when something was committed that the engine waits for.
@@ -176,31 +198,6 @@ impl Store {
         &self.stats
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub const fn zone(&self) -> Tz {
-        self.zone
-    }
-
-    // What these return is boxed: all of the store and all that works with it awaits them, and to prove of each such
-    // future anew that it may go to another thread took the compiler a quarter of its time.
-
-    /// A connection that reads the last commit.
-    pub(super) fn reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
-        acquired(&self.readers)
-    }
-
-    /// A connection for a question whose answer may be long, or may take long to find.
-    pub(super) fn list_reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
-        acquired(&self.lists)
-    }
-
-    pub(super) fn pulse(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
-        acquired(&self.pulse)
-    }
-
     /// Runs `work` in a transaction, together with whatever else waits, and answers after the commit. An error from
     /// `work` undoes what it did, and only that.
     pub(super) fn write<T, E, F>(&self, work: F) -> BoxFuture<'_, Result<T, E>>
@@ -209,7 +206,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        Box::pin(self.writer.write(&[], work))
+        Box::pin(self.writer.write(Bells::These(&[]), work))
     }
 
     /// The same, and rings `bells` when it is committed, whether or not the caller still waits for the answer.
@@ -219,7 +216,21 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        Box::pin(self.writer.write(bells, work))
+        Box::pin(self.writer.write(Bells::These(bells), work))
+    }
+
+    /// The same, with bells that depend on what it came to.
+    pub(super) fn write_and_ring_by<T, E, F>(
+        &self,
+        bells: fn(&T) -> &'static [Bell],
+        work: F,
+    ) -> BoxFuture<'_, Result<T, E>>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        Box::pin(self.writer.write(Bells::By(bells), work))
     }
 
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
@@ -241,6 +252,33 @@ impl Store {
         self.lists.close().await;
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+impl Reads {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub const fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    // What these, and the writes above, return is boxed: all of the store and all that works with it awaits them, and to prove of
+    // each such future anew that it may go to another thread took the compiler a quarter of its time.
+
+    /// A connection that reads the last commit.
+    pub(super) fn reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+        acquired(&self.readers)
+    }
+
+    /// A connection for a question whose answer may be long, or may take long to find.
+    pub(super) fn list_reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+        acquired(&self.lists)
+    }
+
+    pub(super) fn pulse(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+        acquired(&self.pulse)
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::state::State;
-use crate::store::{Store, StoreError, rows};
+use crate::store::{Reads, Store, StoreError, rows};
 
 /// Counts of everything that is not done.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,7 @@ pub struct OpenRuns {
     pub count: i64,
 }
 
-impl Store {
+impl Reads {
     /// Reads only what is open, so that its cost does not grow with the history: by indexes of what is open, which are named,
     /// because statistics of a time when nothing was make others look as good.
     pub async fn overview(&self, now: DateTime<Utc>) -> Result<Overview, StoreError> {
@@ -85,7 +85,9 @@ impl Store {
             accounts: rows::get(&facts, "accounts")?,
         })
     }
+}
 
+impl Store {
     /// Whether the database can be written: what is written is when that was last so.
     pub async fn prove_writable(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {

@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::assets::ingest::{Derived, Master};
-use super::{Store, StoreError, Transaction, rows};
+use super::{Reads, StoreError, Transaction, rows};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::making::Making;
@@ -117,7 +117,7 @@ macro_rules! pictures {
     };
 }
 
-impl Store {
+impl Reads {
     pub async fn asset_named(&self, company: CompanyId, name: &str) -> Result<Option<KnownAsset>, StoreError> {
         let found = sqlx::query(known!("name = $2")).bind(company.0).bind(name);
         Ok(self.known(found).await?.pop())

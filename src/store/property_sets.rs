@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::numbers::next_number;
 use super::rows::{constant, get, json, optional_constant};
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::{AccountId, CompanyId, PropertySetId, PropertySetTypeId};
 use crate::model::invalid::Invalid;
 use crate::model::property_set::{self, BuiltIn, Properties, PropertyType};
@@ -68,31 +68,7 @@ pub enum PropertySetError {
     Store(#[from] StoreError),
 }
 
-impl Store {
-    pub async fn add_property_set_type(&self, new: NewPropertySetType) -> Result<PropertySetTypeId, PropertySetError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query(concat!(
-                    "INSERT INTO property_set_type (id, company_id, name, property_type, allow_multiple, created_at)
-                     VALUES (",
-                    next_number!("property_set_type"),
-                    ", $1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id"
-                ))
-                .bind(new.company.map(|company| company.0))
-                .bind(&new.name)
-                .bind(new.property_type.as_str())
-                .bind(new.allow_multiple)
-                .bind(new.at.timestamp_millis())
-                .fetch_optional(tx)
-                .await
-                .map_err(StoreError::doing("write a property set type"))?
-                .map(|row| PropertySetTypeId(row.get(0)))
-                .ok_or(PropertySetError::TypeNameTaken(new.name))
-            })
-        })
-        .await
-    }
-
+impl Reads {
     /// The global types, and those of the company.
     pub async fn property_set_types(&self, company: Option<CompanyId>) -> Result<Vec<PropertySetType>, StoreError> {
         sqlx::query("SELECT * FROM property_set_type WHERE company_id IS NULL OR company_id = $1 ORDER BY id")
@@ -134,32 +110,6 @@ impl Store {
             .await
             .map_err(StoreError::doing("read a built-in property set type"))?;
         set_type(&row)
-    }
-
-    /// Removes a type with all its sets. Built-in types stay.
-    pub async fn remove_property_set_type(&self, id: PropertySetTypeId) -> Result<(), PropertySetError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                let removed = sqlx::query("DELETE FROM property_set_type WHERE id = $1 AND built_in IS NULL")
-                    .bind(id.0)
-                    .execute(tx)
-                    .await
-                    .map_err(StoreError::doing("remove a property set type"))?;
-                if removed.rows_affected() == 1 { Ok(()) } else { Err(PropertySetError::Gone) }
-            })
-        })
-        .await
-    }
-
-    /// Adds a set, in the place of the owner's other one if the type allows but one. The values must have been checked.
-    pub async fn add_property_set(
-        &self,
-        type_id: PropertySetTypeId,
-        owner: Owner,
-        properties: Properties,
-        at: DateTime<Utc>,
-    ) -> Result<PropertySetId, PropertySetError> {
-        self.write(move |tx| Box::pin(async move { add(tx, type_id, owner, &properties, at).await })).await
     }
 
     /// Sets of a type that an owner has, in the order they were made.
@@ -204,6 +154,58 @@ impl Store {
     ) -> Result<Option<PropertySet>, StoreError> {
         let found = self.property_set(id).await?;
         Ok(found.filter(|set| set.owner.company == Some(company) && set.built_in == Some(built_in)))
+    }
+}
+
+impl Store {
+    pub async fn add_property_set_type(&self, new: NewPropertySetType) -> Result<PropertySetTypeId, PropertySetError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(concat!(
+                    "INSERT INTO property_set_type (id, company_id, name, property_type, allow_multiple, created_at)
+                     VALUES (",
+                    next_number!("property_set_type"),
+                    ", $1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id"
+                ))
+                .bind(new.company.map(|company| company.0))
+                .bind(&new.name)
+                .bind(new.property_type.as_str())
+                .bind(new.allow_multiple)
+                .bind(new.at.timestamp_millis())
+                .fetch_optional(tx)
+                .await
+                .map_err(StoreError::doing("write a property set type"))?
+                .map(|row| PropertySetTypeId(row.get(0)))
+                .ok_or(PropertySetError::TypeNameTaken(new.name))
+            })
+        })
+        .await
+    }
+
+    /// Removes a type with all its sets. Built-in types stay.
+    pub async fn remove_property_set_type(&self, id: PropertySetTypeId) -> Result<(), PropertySetError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let removed = sqlx::query("DELETE FROM property_set_type WHERE id = $1 AND built_in IS NULL")
+                    .bind(id.0)
+                    .execute(tx)
+                    .await
+                    .map_err(StoreError::doing("remove a property set type"))?;
+                if removed.rows_affected() == 1 { Ok(()) } else { Err(PropertySetError::Gone) }
+            })
+        })
+        .await
+    }
+
+    /// Adds a set, in the place of the owner's other one if the type allows but one. The values must have been checked.
+    pub async fn add_property_set(
+        &self,
+        type_id: PropertySetTypeId,
+        owner: Owner,
+        properties: Properties,
+        at: DateTime<Utc>,
+    ) -> Result<PropertySetId, PropertySetError> {
+        self.write(move |tx| Box::pin(async move { add(tx, type_id, owner, &properties, at).await })).await
     }
 
     /// Changes the values that are named and keeps the others, or with `replace` has these values only. What comes of it

@@ -3,29 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{Store, StoreError, Transaction};
+use super::{Reads, Store, StoreError, Transaction};
 
-impl Store {
-    /// The value of `key`, which is `fresh` if it had none.
-    pub async fn remember_once(&self, key: &'static str, fresh: String) -> Result<String, StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                    .bind(key)
-                    .bind(fresh)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("note a fact"))?;
-                sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
-                    .bind(key)
-                    .fetch_one(tx)
-                    .await
-                    .map_err(StoreError::doing("read a fact"))
-            })
-        })
-        .await
-    }
-
+impl Reads {
     /// How far local time was from UTC, and from which instant on, by the rules that fire times were computed with.
     pub async fn known_offsets(&self) -> Result<Vec<(DateTime<Utc>, TimeDelta)>, StoreError> {
         let mut reader = self.reader().await?;
@@ -64,6 +44,28 @@ impl Store {
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("check its references"))
+    }
+}
+
+impl Store {
+    /// The value of `key`, which is `fresh` if it had none.
+    pub async fn remember_once(&self, key: &'static str, fresh: String) -> Result<String, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                    .bind(key)
+                    .bind(fresh)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(StoreError::doing("note a fact"))?;
+                sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+                    .bind(key)
+                    .fetch_one(tx)
+                    .await
+                    .map_err(StoreError::doing("read a fact"))
+            })
+        })
+        .await
     }
 }
 

@@ -48,10 +48,26 @@ trait Op: Send {
 /// What a request said, or the panic it ended in, which goes on in its caller.
 type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
 
+/// What rings when a request is committed.
+pub enum Bells<T> {
+    These(&'static [Bell]),
+    /// By what it came to.
+    By(fn(&T) -> &'static [Bell]),
+}
+
+impl<T> Bells<T> {
+    fn of(&self, done: &T) -> &'static [Bell] {
+        match self {
+            Self::These(bells) => bells,
+            Self::By(bells) => bells(done),
+        }
+    }
+}
+
 struct Closure<T, E, F> {
     work: Option<F>,
     outcome: Option<Outcome<T, E>>,
-    bells: &'static [Bell],
+    bells: Bells<T>,
     reply: oneshot::Sender<Outcome<T, E>>,
 }
 
@@ -75,7 +91,8 @@ where
             // A refusal stands whatever became of the group.
             (Some(undone @ (Ok(Err(_)) | Err(_))), _) => undone,
             (Some(done), Ok(())) => {
-                self.bells.iter().for_each(|bell| signals.ring(*bell));
+                let bells = done.as_ref().ok().and_then(|done| done.as_ref().ok()).map(|done| self.bells.of(done));
+                bells.into_iter().flatten().for_each(|bell| signals.ring(*bell));
                 done
             }
             (_, Err(error)) => Ok(Err(error.into())),
@@ -250,7 +267,7 @@ impl Writer {
     }
 
     /// Does `work`, and rings `bells` when it is committed.
-    pub async fn write<T, E, F>(&self, bells: &'static [Bell], work: F) -> Result<T, E>
+    pub async fn write<T, E, F>(&self, bells: Bells<T>, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,

@@ -71,7 +71,7 @@ impl Part {
 }
 
 async fn take_in_a_shoe(context: &Context) -> Result<(), Failure> {
-    let shoe = context.store().asset_named(context.run.company, "shoe").await?;
+    let shoe = context.reads().asset_named(context.run.company, "shoe").await?;
     let words = Message::new("upload-success").with("file", "Acme/shoe.jpg").with("type", "Image").with("bytes", 1000);
     let line = LogLine::new(LogType::UploadSuccess, words).about(
         shoe.map(|shoe| shoe.id),

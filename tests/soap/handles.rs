@@ -32,7 +32,7 @@ impl Registry for Clerk {
 impl Executor for Clerk {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         for (number, asset_type) in AssetType::ALL.iter().enumerate() {
-            let known = context.store().asset_named(context.run.company, &name(*asset_type)).await?;
+            let known = context.reads().asset_named(context.run.company, &name(*asset_type)).await?;
             let words = Message::new("file-cancelled").with("file", name(*asset_type));
             let line = LogLine::new(LogType::UploadSuccess, words).about(
                 known.map(|known| known.id),

@@ -83,11 +83,11 @@ fn held() -> Break {
 /// Whether something may be removed just now, for what no transaction of the database is asked.
 async fn ask(context: &Context) -> Result<(), Break> {
     context.checkpoint()?;
-    if context.store().restored().await?.is_some() {
+    if context.reads().restored().await?.is_some() {
         return Err(held());
     }
     let now = context.clock.now();
-    match context.store().clock_doubt(now).await? {
+    match context.reads().clock_doubt(now).await? {
         None => Ok(()),
         Some(doubt) => Err(Break::Held(
             Message::new("cleanup-held-by-clock")
@@ -112,7 +112,7 @@ impl Cleanup {
 
     /// Trees that hold a publish which the database knows nothing of say that it is older.
     async fn look_at_trees(&self, context: &Context) -> Result<(), Break> {
-        let (database, root) = (context.store(), &self.workshop.settings.publish_root);
+        let (database, root) = (context.reads(), &self.workshop.settings.publish_root);
         let sites = database.publish_sites().await?;
         let place = |site: &store::Site| Site::below(root, site.kind, &site.root_path, site.state.publish_seq);
         let places: Vec<Site> = sites.iter().map(place).collect();
@@ -131,7 +131,7 @@ impl Cleanup {
             }
         }
         if !newer.is_empty() {
-            database.catch_up_trees(newer, context.clock.now()).await?;
+            context.meet_trees(newer).await?;
         }
         ask(context).await
     }
@@ -177,7 +177,7 @@ fn removed(count: u64, message: Message) -> ItemReport {
 impl Cleanup {
     async fn sweep_exports(&self, context: &Context) -> Result<(), Break> {
         ask(context).await?;
-        let report = match remove_expired(context.store(), &self.workshop, context.clock.now()).await? {
+        let report = match remove_expired(context, &self.workshop).await? {
             0 => ItemReport::default(),
             runs => removed(runs as u64, Message::new("cleanup-exports").with("count", runs as u64)),
         };

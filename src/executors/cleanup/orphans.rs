@@ -82,7 +82,7 @@ impl Cleanup {
     async fn look_into(&self, context: &Context, prefix: String) -> Result<Seen, Failure> {
         let (blobs, folder) = (self.workshop.blobs.clone(), prefix.clone());
         let listed = self.workshop.work(move |_| blobs.list(&folder)).await??;
-        let unnamed = context.store().unnamed_blobs(&listed).await?;
+        let unnamed = context.reads().unnamed_blobs(&listed).await?;
         let files = listed.len() as u64;
         let item = Item(format!("{LOOKED}{prefix}"));
         let step = CleanupStep::NoteOrphans { prefix, blobs: unnamed };

@@ -34,7 +34,7 @@ const END: &str = "end";
 
 /// The most items that there can be.
 pub(super) async fn pages(context: &Context) -> Result<usize, Failure> {
-    let totals = context.store().file_totals().await?;
+    let totals = context.reads().file_totals().await?;
     let pages = totals.files / PAGE.unsigned_abs() + 2 * (totals.bytes / PAGE_BYTES) + 4;
     Ok(usize::try_from(pages).unwrap_or(usize::MAX))
 }
@@ -64,7 +64,7 @@ impl Cleanup {
     /// Reads the next files, with no more bytes than these unless the first one has more. How many they were, and whether
     /// there are none behind them.
     async fn scrub_page(&self, context: &Context, most: u64) -> Result<(u64, bool), Failure> {
-        let store = context.store();
+        let store = context.reads();
         let after = store.scrubbed_until().await?;
         let page = within(store.named_files(&after, PAGE).await?, most.min(PAGE_BYTES));
         let Some(last) = page.last() else {
@@ -77,7 +77,7 @@ impl Cleanup {
         let bytes = page.iter().filter_map(|file| file.bytes).sum();
         let lines = self.damaged(context, page).await?;
         let report = ItemReport { result: json!(bytes), ..problems(lines) };
-        tell(context, &report);
+        context.count_damaged(report.lines.len() as u64);
         context.commit(Item(item), Effect::Cleanup(step), move |_| report).await?;
         Ok((bytes, false))
     }
@@ -101,7 +101,7 @@ impl Cleanup {
 
     /// Jobs beside us replace files and forget rows: what is still so, is so.
     async fn look_again(&self, context: &Context, file: NamedFile) -> Result<Vec<LogLine>, Failure> {
-        let owners = context.store().file_owners(&file.blob).await?;
+        let owners = context.reads().file_owners(&file.blob).await?;
         let (blobs, again) = (self.workshop.blobs.clone(), file.clone());
         let Some(damage) = self.workshop.work(move |stop| inspect(&blobs, &again, stop)).await?? else {
             return Ok(Vec::new());
@@ -110,7 +110,7 @@ impl Cleanup {
     }
 
     async fn scrub_exports(&self, context: &Context, budget: u64) -> Result<u64, Failure> {
-        let store = context.store();
+        let store = context.reads();
         let (mut used, mut lines) = (0, Vec::new());
         for export in store.exports_until(context.clock.now()).await? {
             context.checkpoint()?;
@@ -123,7 +123,7 @@ impl Cleanup {
             }
         }
         let report = ItemReport { result: json!(used), ..problems(lines) };
-        tell(context, &report);
+        context.count_damaged(report.lines.len() as u64);
         context.commit(Item(format!("{SCRUBBED}{EXPORTS}")), Effect::Nothing, move |_| report).await?;
         Ok(used)
     }
@@ -171,9 +171,4 @@ fn problems(lines: Vec<LogLine>) -> ItemReport {
     let error = lines.iter().filter(|line| line.log_type == LogType::CleanupFailure).count() as i64;
     let counters = Counters { error, warning: lines.len() as i64 - error, ..Counters::default() };
     ItemReport { counters, lines, ..ItemReport::default() }
-}
-
-/// For whoever watches the daemon.
-fn tell(context: &Context, report: &ItemReport) {
-    context.store().stats().damaged_files.inc_by(report.lines.len() as u64);
 }

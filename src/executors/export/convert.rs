@@ -136,7 +136,7 @@ async fn on_pyramid<T: Send + 'static>(
 }
 
 async fn of_master(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Drawn, Unmade> {
-    let recipes = Recipes::load(context.store(), context.run.company, workshop).await?;
+    let recipes = Recipes::load(context.reads(), context.run.company, workshop).await?;
     let (progress, shop) = (context.clone(), workshop.clone());
     let Master { blob, file_name, making } = master.clone();
     let step = format!("export {}", view.entry.key());

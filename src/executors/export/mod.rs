@@ -48,7 +48,7 @@ const ARCHIVE: &str = "/zip";
 impl Executor for Export {
     async fn run(&self, context: &Context) -> Result<(), Failure> {
         let settings = &self.workshop.settings;
-        remove_expired(context.store(), &self.workshop, context.clock.now()).await?;
+        remove_expired(context, &self.workshop).await?;
         let done = context.done_items().await?;
         let plan = plan::made(self, context, done.get(plan::KEY)).await?;
         let conversion = order::conversion(self, context, &plan).await?.map(Arc::new);

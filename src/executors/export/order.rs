@@ -89,7 +89,7 @@ pub async fn conversion(export: &Export, context: &Context, plan: &Plan) -> Resu
 /// The profile asset of this name. An asset comes before a built-in profile of the same name.
 async fn profile(context: &Context, name: &str) -> Result<Option<Asset>, Failure> {
     let names = profile_names(name);
-    let found = context.store().assets_named(context.run.company, &names).await?;
+    let found = context.reads().assets_named(context.run.company, &names).await?;
     let Some(asset) = found.into_iter().find(|asset| asset.asset_type == AssetType::IccProfile) else {
         return match BuiltInProfile::named(name) {
             Some(_) => Ok(None),

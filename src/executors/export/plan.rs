@@ -88,12 +88,12 @@ pub async fn made(export: &Export, context: &Context, earlier: Option<&Value>) -
     if let Some(value) = earlier {
         return serde_json::from_value(value.clone()).map_err(outdated);
     }
-    let formats = order::by_name(context.store().image_formats(context.run.company).await?);
+    let formats = order::by_name(context.reads().image_formats(context.run.company).await?);
     let resolved = order::commands(&export.order, &formats).map_err(outdated)?;
     let mut lines = without_effect(&export.order, resolved.as_ref());
     lines.extend(options::lines(LogType::ExportJobWarning, options::without_effect(&context.run.spec)));
     let mut report = ItemReport { lines, ..ItemReport::default() };
-    let company = context.store().company(context.run.company).await?;
+    let company = context.reads().company(context.run.company).await?;
     let company = company.ok_or_else(|| outdated("the company of the job is no longer there"))?;
     let assets = found(&export.order, context, &mut report).await?;
     let mut sources = Sources::load(export, context, &assets, resolved.as_ref()).await?;
@@ -146,10 +146,10 @@ impl Sources {
     ) -> Result<Self, Failure> {
         let are_needed = |commands: &Commands| commands.keeps_all() || commands.takes_xmp();
         let ids: Vec<AssetId> = resolved.iter().flat_map(|_| assets.iter().map(|asset| asset.id)).collect();
-        let known = context.store().assets_numbered(context.run.company, &ids).await?;
+        let known = context.reads().assets_numbered(context.run.company, &ids).await?;
         Ok(Self {
             known: known.into_iter().map(|known| (known.id, known)).collect(),
-            recipes: Recipes::load(context.store(), context.run.company, &export.workshop).await?,
+            recipes: Recipes::load(context.reads(), context.run.company, &export.workshop).await?,
             are_needed: resolved.is_some_and(|resolved| are_needed(&resolved.commands)),
         })
     }
@@ -215,7 +215,7 @@ async fn found(order: &ExportJob, context: &Context, report: &mut ItemReport) ->
             ids.push(id);
         }
     }
-    let assets = context.store().assets(context.run.company, &ids).await?;
+    let assets = context.reads().assets(context.run.company, &ids).await?;
     let mut there: HashMap<AssetId, Asset> = assets.into_iter().map(|asset| (asset.id, asset)).collect();
     let mut found = Vec::new();
     for id in ids {
@@ -372,7 +372,7 @@ async fn address(export: &Export, context: &Context, company: &str, token: &str)
     let run = context.run.fence.instance;
     let server = match &settings.public_url {
         Some(url) => url.clone(),
-        None => context.store().submitted_to(run).await?.unwrap_or_else(|| settings.own_url.clone()),
+        None => context.reads().submitted_to(run).await?.unwrap_or_else(|| settings.own_url.clone()),
     };
     let company = percent_encoding::utf8_percent_encode(company, percent_encoding::NON_ALPHANUMERIC);
     Ok(format!("{}/Exports/{company}/{run}/{token}.zip", server.trim_end_matches('/')))

@@ -39,7 +39,7 @@ fn paths(run: &Run<'_>, state: &AssetState) -> Vec<String> {
 
 /// Paths that stand in the way of those asked for: of assets that are published there, and still give them.
 async fn held(run: &Run<'_>, asked: &[(AssetId, String)]) -> Result<Taken, Failure> {
-    let store = run.context.store();
+    let store = run.context.reads();
     let paths_asked: Vec<&str> = asked.iter().map(|(_, path)| path.as_str()).collect();
     let or_above: HashSet<&str> = paths_asked.iter().flat_map(|path| and_folders(path)).collect();
     let holders = store.holders(run.state.id, &or_above.into_iter().collect::<Vec<_>>(), &paths_asked).await?;

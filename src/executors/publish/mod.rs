@@ -126,7 +126,7 @@ impl Publish {
         };
         let id =
             given.map(|text| handle::parse_context("contextHandle", text).map_err(|_| refuse(text))).transpose()?;
-        let state = context.store().context_state(context.run.company, kind, id).await?;
+        let state = context.reads().context_state(context.run.company, kind, id).await?;
         state.ok_or_else(|| match given {
             Some(text) => refuse(text),
             None => Failure::because(Message::new("reason-no-default-context").with("kind", kind.as_str())),
@@ -211,7 +211,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     async fn begin(publish: &'a Publish, context: &'a Context) -> Result<Self, Failure> {
-        let company = context.store().company(context.run.company).await?;
+        let company = context.reads().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
         let state = publish.find_context(context).await?;
@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
             // Who has lost the run meanwhile ends here. Its successor takes its turn after this.
             context.plan_more(1).await?;
         }
-        let recipes = Recipes::load(context.store(), context.run.company, &publish.workshop).await?;
+        let recipes = Recipes::load(context.reads(), context.run.company, &publish.workshop).await?;
         let made = AtomicUsize::new(0);
         Ok(Self { publish, context, company_root, state, trees, mount, start, is_passed, done, recipes, made })
     }
@@ -306,7 +306,7 @@ impl<'a> Run<'a> {
     /// of a company at once would keep everybody from writing. It comes before the note of what readers see, so that a publish
     /// that ends between is noted again by the next.
     async fn note_given(&self, prefix: &str, since: i64, until: i64) -> Result<(), Failure> {
-        let (store, context, seq) = (self.context.store(), self.state.id, self.start.begun.seq);
+        let (store, context, seq) = (self.context.reads(), self.state.id, self.start.begun.seq);
         let (mut number, mut cursor) = self.next_page(prefix).await?.unwrap_or((0, Cursor::behind(since)));
         loop {
             let rows = store.next_changed(context, &cursor, until, true, PAGE).await?;
@@ -329,7 +329,7 @@ impl<'a> Run<'a> {
     }
 
     async fn changes_anything(&self) -> Result<bool, Failure> {
-        let store = self.context.store();
+        let store = self.context.reads();
         let trees = self.trees.clone();
         let is_there = self.mount.work(move |_| {
             let live = trees.live()?;
@@ -357,7 +357,7 @@ impl<'a> Run<'a> {
     /// Whether somebody has touched a tree that holds the first of these publishes, and may be closed with any of them. All of it is
     /// looked at where no order can ask for a full publish, and else no more than costs little.
     async fn is_meddled_with(&self, side: Side, publishes: RangeInclusive<i64>) -> Result<bool, Failure> {
-        let (store, context, until) = (self.context.store(), self.state.id, *publishes.start());
+        let (store, context, until) = (self.context.reads(), self.state.id, *publishes.start());
         if !self.publish.rule.looks_at_all {
             let turn = self.start.begun.seq;
             let mut rows = store.publications_in_turn(&self.state, turn, LOOKED_AT as i64).await?;
@@ -475,7 +475,7 @@ impl<'a> Run<'a> {
     }
 
     async fn bring_up(&self, state: &ContextState, side: Side, item: &str, is_again: bool) -> Result<Staged, Failure> {
-        let (store, held) = (self.context.store(), state.seq_of(side));
+        let (store, held) = (self.context.reads(), state.seq_of(side));
         // All there is is read below, for a tree of which nothing is known.
         let changed = if held > 0 { store.publications_after(state.id, held).await? } else { Vec::new() };
         let looked = self.at_trees(move |trees, _| {
@@ -697,7 +697,7 @@ impl<'a> Run<'a> {
     /// Names files that are published, or that left: a page in each transaction, and only that in memory. How many it named,
     /// those of earlier attempts included.
     async fn tell_rows(&self, present: bool, since: i64, until: i64) -> Result<i64, Failure> {
-        let (store, context) = (self.context.store(), self.state.id);
+        let (store, context) = (self.context.reads(), self.state.id);
         let prefix = if present { PUBLISHED_LINES } else { REMOVED_LINES };
         let never_shown = if present { HashSet::new() } else { self.outcome().await?.never_shown };
         let begin = Pages { cursor: Cursor::behind(since), count: 0 };

@@ -29,7 +29,7 @@ use crate::store::publishing::{AssetState, Cursor, Publication, PublishStep, Wan
 /// Goes through the assets in the order of their numbers. A page is an item, and its result is where it ended, so that a
 /// later attempt goes on behind it even if the list is another one by then.
 pub async fn record(run: &Run<'_>) -> Result<(), Failure> {
-    let store = run.context.store();
+    let store = run.context.reads();
     let assets = if run.publish.is_full() {
         store.assets_of_context(run.state.id).await?
     } else {
@@ -73,7 +73,7 @@ struct Asset {
 }
 
 async fn look(run: &Run<'_>, page: &[AssetId]) -> Result<Vec<Asset>, Failure> {
-    let states = run.context.store().publish_states(run.context.run.company, run.state.id, page).await?;
+    let states = run.context.reads().publish_states(run.context.run.company, run.state.id, page).await?;
     let giver =
         Giver { rule: run.publish.rule, recipes: run.recipes.clone(), blobs: run.publish.workshop.blobs.clone() };
     let found = run.publish.workshop.work(move |_| {
@@ -149,7 +149,7 @@ async fn without_master(run: &Run<'_>, state: &AssetState) -> Result<Option<Want
     if given(run, state).iter().any(|given| given.content == Content::Master) {
         return Ok(None);
     }
-    let rows = run.context.store().publications_of(run.state.id, &[state.id]).await?;
+    let rows = run.context.reads().publications_of(run.state.id, &[state.id]).await?;
     let (masters, kept): (Vec<Publication>, Vec<Publication>) =
         rows.into_iter().partition(|row| !row.blob.is_empty() && row.blob == state.blob);
     if masters.is_empty() {
@@ -176,7 +176,7 @@ async fn bring<'a>(
     refused: &Refused,
 ) -> Result<HashMap<AssetId, Message>, Failure> {
     let ids: Vec<AssetId> = assets.clone().into_iter().map(|asset| asset.state.id).collect();
-    let there = run.context.store().published_blobs(run.state.id, &ids).await?;
+    let there = run.context.reads().published_blobs(run.state.id, &ids).await?;
     let is_new = |file: &&WantedFile| !file.blob.is_empty() && there.get(&file.file_name) != Some(&file.blob);
     let new = assets.into_iter().filter(|asset| !refused.contains_key(&asset.state.id)).filter_map(|asset| {
         let blobs: Vec<String> = asset.files.iter().flatten().filter(is_new).map(|file| file.blob.clone()).collect();
@@ -193,7 +193,7 @@ async fn bring<'a>(
 /// found other assets marked. Whether anything went.
 async fn make_room(run: &Run<'_>, new: &[(AssetId, String, Vec<String>)]) -> Result<bool, Failure> {
     let recorded = Cursor::behind(run.start.begun.seq - 1);
-    let rows = run.context.store().next_changed(run.state.id, &recorded, i64::MAX, true, usize::MAX).await?;
+    let rows = run.context.reads().next_changed(run.state.id, &recorded, i64::MAX, true, usize::MAX).await?;
     let mut wanted: HashSet<String> = rows.into_iter().map(|row| row.blob).collect();
     wanted.extend(new.iter().flat_map(|(_, _, blobs)| blobs.iter().cloned()));
     run.at_trees(move |trees, stop| trees.keep_in_tray(&wanted, stop)).await
@@ -299,7 +299,7 @@ pub async fn make_again(run: &Run<'_>, lost: &[Publication]) -> Result<bool, Fai
     assets.dedup();
     let mut is_made = false;
     for page in assets.chunks(PAGE) {
-        let mut states = run.context.store().publish_states(run.context.run.company, run.state.id, page).await?;
+        let mut states = run.context.reads().publish_states(run.context.run.company, run.state.id, page).await?;
         states.retain(|state| given(run, state).iter().any(|given| matches!(given.content, Content::Made(_))));
         let blobs = run.publish.workshop.blobs.clone();
         let sound = run.publish.workshop.work(move |stop| {
@@ -386,7 +386,7 @@ async fn supply_one(run: &Run<'_>, state: AssetState, item: &str) -> Result<Opti
         Err(unmade) => Err(unmade),
         // The job that draws its document makes it, together with the others.
         Ok(()) if is_made && asset.making.page.is_some() => {
-            let known = run.context.store().assets_numbered(run.context.run.company, &[asset.id]).await?.pop();
+            let known = run.context.reads().assets_numbered(run.context.run.company, &[asset.id]).await?.pop();
             let has_document = known.is_none_or(|page| page.has_parent);
             let code = if has_document { reason::PAGE_LOST } else { reason::PAGE_LOST_ALONE };
             Err(Unmade::Refused(Message::new(code)))
@@ -440,7 +440,7 @@ const WRITTEN: usize = 1 << 20;
 
 /// Writes what is known of every asset published, for search: a line of JSON each.
 pub async fn search_lines(run: &Run<'_>, file: &Arc<File>) -> Result<(), Failure> {
-    let store = run.context.store();
+    let store = run.context.reads();
     let (mut reached, mut text) = (AssetId(0), String::new());
     loop {
         run.context.checkpoint()?;

@@ -46,11 +46,11 @@ impl Executor for VideoSitemap {
         let settings = &self.workshop.settings;
         let no_address = || Failure::because(Message::new("reason-no-video-root-url"));
         let root = settings.video_root_url.as_deref().ok_or_else(no_address)?.trim_end_matches('/').to_owned();
-        let company = context.store().company(context.run.company).await?;
+        let company = context.reads().company(context.run.company).await?;
         let gone = || Failure::because(reason::other("the company of the job is no longer there"));
         let company_root = company.ok_or_else(gone)?.root_path;
         let kind = video::RULE.kind;
-        let state = context.store().context_state(context.run.company, kind, None).await?;
+        let state = context.reads().context_state(context.run.company, kind, None).await?;
         let none = || Failure::because(Message::new("reason-no-default-context").with("kind", kind.as_str()));
         let (entries, count) = entries(context, &state.ok_or_else(none)?).await?;
         let trees = Trees::of(&settings.publish_root, kind, &company_root)?;
@@ -118,7 +118,7 @@ struct Entry {
 /// What is published, in the order of the masters' numbers: as many entries as a site map may have, and how many there are. Of the
 /// assets that are published only the numbers are in memory as a whole, and of a page of them all that is known.
 async fn entries(context: &Context, state: &ContextState) -> Result<(Vec<Entry>, usize), Failure> {
-    let (store, company) = (context.store(), context.run.company);
+    let (store, company) = (context.reads(), context.run.company);
     let mut published: Vec<(AssetId, AssetId)> = Vec::new();
     let mut after = AssetId(0);
     loop {

@@ -17,7 +17,7 @@ use crate::model::name::FileName;
 use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
 use crate::model::source::{Siblings, SourceName};
 use crate::store::rows::{constant, get, instant, json};
-use crate::store::{Store, StoreError, Transaction};
+use crate::store::{Reads, Store, StoreError, Transaction};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
@@ -112,14 +112,16 @@ impl Filed {
     }
 }
 
-impl Store {
-    pub async fn file_asset(&self, arrival: Arrival) -> Result<Filed, AssetError> {
-        self.write(|tx| Box::pin(async move { file(tx, arrival).await })).await
-    }
-
+impl Reads {
     /// The asset that has this name, and those whose files came under it and got a number.
     pub async fn kin(&self, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
         kin(&mut *self.reader().await?, company, name).await
+    }
+}
+
+impl Store {
+    pub async fn file_asset(&self, arrival: Arrival) -> Result<Filed, AssetError> {
+        self.write(|tx| Box::pin(async move { file(tx, arrival).await })).await
     }
 }
 

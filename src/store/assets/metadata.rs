@@ -14,7 +14,7 @@ use crate::model::asset::AssetType;
 use crate::model::id::{AssetId, CompanyId, InstanceId};
 use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope, Update, Values};
 use crate::store::rows::{constant, get, json as json_of};
-use crate::store::{Store, StoreError, Transaction, metadata_fields};
+use crate::store::{Reads, Store, StoreError, Transaction, metadata_fields};
 
 /// What a file brings along.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,19 +76,10 @@ pub enum Trouble {
     NameTooLong(String),
 }
 
-impl Store {
+impl Reads {
     /// The fields of assets that have some.
     pub async fn metadata_of(&self, assets: &[AssetId]) -> Result<HashMap<AssetId, Fields>, StoreError> {
         read(&mut *self.reader().await?, &ids(assets)).await
-    }
-
-    /// Changes fields of each asset.
-    pub async fn set_metadata(
-        &self,
-        change: Change,
-        updates: Vec<(AssetId, Vec<Update>)>,
-    ) -> Result<Outcomes, StoreError> {
-        self.write(move |tx| Box::pin(async move { set(tx, change, &updates).await })).await
     }
 
     /// Every value that assets of a company have in a field, with the number of assets that have it; those in the trash do not
@@ -105,6 +96,17 @@ impl Store {
         .await
         .map_err(StoreError::doing("list the values of a field"))?;
         rows.iter().map(|row| Ok((get(row, "value")?, get(row, "assets")?))).collect()
+    }
+}
+
+impl Store {
+    /// Changes fields of each asset.
+    pub async fn set_metadata(
+        &self,
+        change: Change,
+        updates: Vec<(AssetId, Vec<Update>)>,
+    ) -> Result<Outcomes, StoreError> {
+        self.write(move |tx| Box::pin(async move { set(tx, change, &updates).await })).await
     }
 }
 

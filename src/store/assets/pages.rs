@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ids;
 use crate::model::id::AssetId;
 use crate::store::rows::get;
-use crate::store::{Store, StoreError, Transaction};
+use crate::store::{Reads, StoreError, Transaction};
 
 /// An area of a picture, in its pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,7 +54,7 @@ pub struct ImageMap {
     pub enabled: bool,
 }
 
-impl Store {
+impl Reads {
     /// The words of pages that have some, in their order.
     pub async fn words_of(&self, pages: &[AssetId]) -> Result<HashMap<AssetId, Vec<PageWord>>, StoreError> {
         let rows = sqlx::query(

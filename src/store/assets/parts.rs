@@ -17,7 +17,7 @@ use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::{Crop, Making};
 use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
-use crate::store::{Store, StoreError, Transaction, folders};
+use crate::store::{Reads, StoreError, Transaction, folders};
 
 /// A part as a job made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ struct Held {
     making: Making,
 }
 
-impl Store {
+impl Reads {
     /// What was made of `parent` under a key, unless it is in the trash, or the parent has another master by now.
     pub async fn part(
         &self,

@@ -11,7 +11,7 @@ use super::ids;
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, PublishState, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::rows::{constant, get, instant, json};
-use crate::store::{Store, StoreError};
+use crate::store::{Reads, StoreError};
 
 /// An asset, with all that its clients see.
 #[derive(Debug, Clone, PartialEq)]
@@ -197,7 +197,7 @@ const TABLES: &str = " FROM asset a JOIN folder f ON f.id = a.folder_id
     LEFT JOIN set_detail sd ON sd.set_id = a.id
     LEFT JOIN account cu ON cu.id = a.created_by LEFT JOIN account mu ON mu.id = a.modified_by";
 
-impl Store {
+impl Reads {
     /// Those of the company, in the order of `assets`; what is not there is left out.
     pub async fn assets(&self, company: CompanyId, assets: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
         let mut query = Query::by_number(company);

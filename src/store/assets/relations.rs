@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use super::query::Asset;
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::rows::get;
-use crate::store::{Store, StoreError};
+use crate::store::{Reads, StoreError};
 
 /// A member of a set that is not in the trash.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ macro_rules! thumb_of_set {
 }
 pub(in crate::store) use thumb_of_set;
 
-impl Store {
+impl Reads {
     /// In their order.
     pub async fn set_members(&self, company: CompanyId, set: AssetId) -> Result<Vec<SetMember>, StoreError> {
         let rows = sqlx::query(

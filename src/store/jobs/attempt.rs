@@ -13,7 +13,7 @@ use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::{self, Event, Next, State};
 use crate::store::effect::{Applied, Effect};
-use crate::store::{Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows};
 
 /// Why an attempt could not write.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -96,7 +96,7 @@ fn one_row(result: sqlx::sqlite::SqliteQueryResult) -> Result<(), AttemptError> 
     if result.rows_affected() == 1 { Ok(()) } else { Err(AttemptError::LeaseLost) }
 }
 
-impl Store {
+impl Reads {
     /// Items of the run that are done, with their results.
     pub async fn done_items(&self, instance: InstanceId) -> Result<HashMap<String, Value>, StoreError> {
         let mut reader = self.reader().await?;
@@ -173,7 +173,9 @@ impl Store {
             .await
             .map_err(StoreError::doing("count checkpoints"))
     }
+}
 
+impl Store {
     /// Forgets items of the run, so that they are done anew: some at a time, and never those whose keys begin with one of
     /// `kept`. Whether there may be more.
     pub async fn forget_items(&self, fence: Fence, kept: &'static [&'static str]) -> Result<bool, AttemptError> {
@@ -181,7 +183,7 @@ impl Store {
         const SOME: i64 = 5_000;
         self.write(move |tx| {
             Box::pin(async move {
-                is_done(tx, fence, "").await?;
+                held(tx, fence).await?;
                 let forgotten = sqlx::query(
                     "DELETE FROM item WHERE instance_id = $1 AND key IN (
                          SELECT key FROM item i WHERE instance_id = $1 AND NOT EXISTS (
@@ -371,7 +373,7 @@ impl Store {
             Release::DiskFull { .. } => "DiskFull",
         };
         let released = self
-            .write(move |tx| {
+            .write_and_ring(&[Bell::Waiting, Bell::Outbox], move |tx| {
                 Box::pin(async move {
                     let state = current_state(tx, fence).await?;
                     match state::next(state, Event::Release).map_err(|_| AttemptError::LeaseLost)? {
@@ -392,8 +394,6 @@ impl Store {
             Released::Stopped => Outcome::Stopped.as_str(),
             Released::Waiting => ended_as,
         });
-        self.signals().waiting.notify_one();
-        self.signals().outbox.notify_one();
         Ok(released)
     }
 }
@@ -452,6 +452,11 @@ async fn requeue(
     };
     lines::insert(tx, std::iter::once((fence.instance, &LogLine::new(LogType::JobInfo, message))), now).await?;
     Ok(())
+}
+
+/// An error when the fence does not hold.
+pub(in crate::store) async fn held(tx: &mut Transaction, fence: Fence) -> Result<(), AttemptError> {
+    is_done(tx, fence, "").await.map(|_| ())
 }
 
 /// Whether the item was committed before; an error when the fence does not hold.

@@ -75,15 +75,16 @@ impl Store {
         last_served: CompanyId,
         begin: impl FnOnce() -> (Lease, DateTime<Utc>) + Send + 'static,
     ) -> Result<Claims, StoreError> {
+        let bells = |(_, claims): &(_, Claims)| -> &'static [Bell] {
+            let wants_mail = |run: &Claimed| run.fence.attempt == 1 && run.spec.email_setting().wants_begin();
+            if claims.runs.iter().any(wants_mail) { &[Bell::Outbox] } else { &[] }
+        };
         let (now, claims) = self
-            .write(move |tx| {
+            .write_and_ring_by(bells, move |tx| {
                 let (lease, now) = begin();
                 Box::pin(async move { claim(tx, free, last_served, &lease, now).await.map(|claims| (now, claims)) })
             })
             .await?;
-        if claims.runs.iter().any(|run| run.fence.attempt == 1 && run.spec.email_setting().wants_begin()) {
-            self.signals().ring(Bell::Outbox);
-        }
         for run in &claims.runs {
             self.stats().attempts_begun.inc();
             self.stats().claim_seconds.observe((now - run.ready_at).as_seconds_f64().max(0.0));

@@ -8,7 +8,7 @@ use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::kind::JobKind;
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
-use crate::store::{Store, StoreError, rows};
+use crate::store::{Reads, StoreError, rows};
 
 /// Which jobs of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct JobCard {
     pub run: Option<(RunId, State, Option<Outcome>)>,
 }
 
-impl Store {
+impl Reads {
     /// Those of these companies, or of all, that have a job of this name; also one that is deleted, if `deleted`.
     pub async fn companies_with_job(
         &self,

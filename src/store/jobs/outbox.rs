@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::model::id::{CompanyId, InstanceId};
 use crate::store::numbers::next_number;
-use crate::store::{Store, StoreError, Transaction, rows};
+use crate::store::{Reads, Store, StoreError, Transaction, rows};
 
 /// How it goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,31 +119,7 @@ pub struct Share<'a> {
     pub hosts: usize,
 }
 
-impl Store {
-    /// Makes those messages of a channel ready whose time has come. When that of the next one comes.
-    pub async fn ready_messages(
-        &self,
-        channel: Channel,
-        now: DateTime<Utc>,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        loop {
-            let next: Option<i64> = sqlx::query_scalar(
-                "SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
-                 WHERE state = 'Pending' AND ready = 0 AND channel = $1 ORDER BY next_try_at LIMIT 1",
-            )
-            .bind(channel.name())
-            .fetch_optional(&mut *self.reader().await?)
-            .await
-            .map_err(StoreError::doing("read the outbox"))?;
-            match next {
-                Some(at) if at <= now.timestamp_millis() => {
-                    self.write(move |tx| Box::pin(ready(tx, channel, now))).await?
-                }
-                next => return Ok(next.and_then(DateTime::from_timestamp_millis)),
-            }
-        }
-    }
-
+impl Reads {
     /// The next company with messages in a channel that are ready: one seek, however many there are.
     pub async fn next_sender(
         &self,
@@ -217,6 +193,32 @@ impl Store {
         .await
         .map_err(StoreError::doing("read the outbox"))?;
         rows.iter().map(read).collect()
+    }
+}
+
+impl Store {
+    /// Makes those messages of a channel ready whose time has come. When that of the next one comes.
+    pub async fn ready_messages(
+        &self,
+        channel: Channel,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        loop {
+            let next: Option<i64> = sqlx::query_scalar(
+                "SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
+                 WHERE state = 'Pending' AND ready = 0 AND channel = $1 ORDER BY next_try_at LIMIT 1",
+            )
+            .bind(channel.name())
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("read the outbox"))?;
+            match next {
+                Some(at) if at <= now.timestamp_millis() => {
+                    self.write(move |tx| Box::pin(ready(tx, channel, now))).await?
+                }
+                next => return Ok(next.and_then(DateTime::from_timestamp_millis)),
+            }
+        }
     }
 
     /// Writes down what became of a try. A message that is no longer pending stays as it is.

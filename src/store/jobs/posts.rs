@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::model::id::{CompanyId, InstanceId};
 use crate::model::state::{self, Event, State};
 use crate::store::jobs::submit::{self, NewJob, RunId};
-use crate::store::{Bell, Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows};
 
 /// What a post adds its files to.
 #[derive(Debug, Clone)]
@@ -58,13 +58,7 @@ pub struct OpenUpload {
     pub address: Option<String>,
 }
 
-impl Store {
-    /// Adds the files of a post, with the job if it is the first, and answers after the commit.
-    pub async fn post(&self, post: Post) -> Result<RunId, PostError> {
-        let zone = self.zone();
-        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { take(tx, &post, zone).await })).await
-    }
-
+impl Reads {
     /// The upload that a handle of a run names.
     pub async fn upload_run(
         &self,
@@ -113,6 +107,24 @@ impl Store {
         Ok(at.and_then(DateTime::from_timestamp_millis))
     }
 
+    /// When the next client will have been silent for too long.
+    pub async fn next_silence(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT min(not_before_at) FROM instance WHERE state = 'WaitingClient'")
+                .fetch_one(&mut *self.reader().await?)
+                .await
+                .map_err(StoreError::doing("look for uploads that wait for their clients"))?;
+        Ok(at.and_then(DateTime::from_timestamp_millis))
+    }
+}
+
+impl Store {
+    /// Adds the files of a post, with the job if it is the first, and answers after the commit.
+    pub async fn post(&self, post: Post) -> Result<RunId, PostError> {
+        let zone = self.zone();
+        self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { take(tx, &post, zone).await })).await
+    }
+
     /// Lets uploads whose clients have been silent for too long go on with what they have.
     pub async fn close_silent_uploads(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         self.write_and_ring(&[Bell::Waiting], move |tx| {
@@ -129,16 +141,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// When the next client will have been silent for too long.
-    pub async fn next_silence(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let at: Option<i64> =
-            sqlx::query_scalar("SELECT min(not_before_at) FROM instance WHERE state = 'WaitingClient'")
-                .fetch_one(&mut *self.reader().await?)
-                .await
-                .map_err(StoreError::doing("look for uploads that wait for their clients"))?;
-        Ok(at.and_then(DateTime::from_timestamp_millis))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model::log::{LogType, Message, Severity};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::State;
 use crate::model::trigger::TriggerState;
-use crate::store::{Store, StoreError, rows};
+use crate::store::{Reads, StoreError, rows};
 
 /// A run, with what its job says.
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ const SCHEDULED_JOB: &str = "
     FROM job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
     WHERE c.id = j.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND ";
 
-impl Store {
+impl Reads {
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
         let mut reader = self.list_reader().await?;
         let route = pick::route(&mut reader, filter).await?;

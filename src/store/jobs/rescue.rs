@@ -14,7 +14,7 @@ use crate::model::id::InstanceId;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Outcome;
 use crate::model::state::{self, Event, Next, State};
-use crate::store::{Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// Which leases count as lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +72,11 @@ impl Store {
     /// Puts runs whose worker is gone back in the queue, or ends them when they have no attempt left or were being stopped.
     pub async fn rescue(&self, lost: Lost, patience: Patience, now: DateTime<Utc>) -> Result<Vec<Rescued>, StoreError> {
         let zone = self.zone();
+        let bells = |rescued: &Vec<Rescued>| -> &'static [Bell] {
+            if rescued.is_empty() { &[] } else { &[Bell::Waiting, Bell::Outbox] }
+        };
         let rescued = self
-            .write(move |tx| {
+            .write_and_ring_by(bells, move |tx| {
                 Box::pin(async move {
                     if let Lost::NotOwnedBy { .. } = lost {
                         unblock_first(tx).await?;
@@ -88,10 +91,6 @@ impl Store {
             })
             .await?;
         rescued.iter().for_each(|_| self.stats().attempt_ended("Lost"));
-        if !rescued.is_empty() {
-            self.signals().waiting.notify_one();
-            self.signals().outbox.notify_one();
-        }
         Ok(rescued)
     }
 }

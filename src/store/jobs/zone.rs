@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use super::triggers::{Reschedule, insert_range, insert_slots, reschedule};
 use crate::model::firing::{Fate, Missed, SkipReason, SlotRange};
 use crate::model::id::JobId;
-use crate::store::{Bell, Store, StoreError, Transaction, rows, system};
+use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows, system};
 
 /// A recurring job whose future depends on the zone.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub(in crate::store) async fn known_zone(connection: &mut SqliteConnection) -> R
         .map_err(StoreError::doing("read the zone"))
 }
 
-impl Store {
+impl Reads {
     /// The zone that fire times were computed in, if there were any yet.
     pub async fn known_zone(&self) -> Result<Option<String>, StoreError> {
         known_zone(&mut *self.reader().await?).await
@@ -81,7 +81,9 @@ impl Store {
         .map_err(StoreError::doing("read triggers"))?;
         rows.iter().map(read_local).collect()
     }
+}
 
+impl Store {
     /// Notes the zone that fire times are computed in and its rules, with what becomes of the triggers: all of it or nothing. Gives those
     /// that are left as they are: they have changed meanwhile, or had come to their ends and their names are those of others now.
     pub async fn remember_zone(

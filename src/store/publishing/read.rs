@@ -14,7 +14,7 @@ use crate::model::asset::{ContextKind, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::metadata::{Field, FieldDefinition, Fields};
 use crate::store::assets::metadata;
-use crate::store::{Store, StoreError, metadata_fields, pictures, rows, set_definitions};
+use crate::store::{Reads, StoreError, metadata_fields, pictures, rows, set_definitions};
 
 /// Contexts whose marks count in the one with the number in a parameter: itself, and for metadata all of its company.
 macro_rules! contexts_of_marks {
@@ -55,7 +55,7 @@ const CHANGED: &str = "
     SELECT id FROM below UNION SELECT id FROM above UNION SELECT id FROM converted
     ORDER BY 1";
 
-impl Store {
+impl Reads {
     /// The context of this kind, or the one with this number if it is the company's and of this kind.
     pub async fn context_state(
         &self,

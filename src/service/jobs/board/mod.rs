@@ -265,7 +265,7 @@ impl Services {
     }
 
     /// The zone in which times are shown.
-    pub const fn zone(&self) -> Tz {
+    pub fn zone(&self) -> Tz {
         self.store.zone()
     }
 }
