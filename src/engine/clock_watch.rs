@@ -100,7 +100,10 @@ pub(super) async fn look(shared: &Shared, before: Option<DateTime<Utc>>) -> Resu
 async fn tell_left_out(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), StoreError> {
     let left_out = shared.store.left_out_ahead(since, now).await?;
     if left_out > 0 {
-        tracing::warn!(left_out, "firings that were left out while the clock was ahead come at their times after all");
+        tracing::warn!(
+            left_out,
+            "if this clock is right, firings that were left out while it was ahead come at their times after all"
+        );
     }
     Ok(())
 }
@@ -124,6 +127,11 @@ async fn turn_back(shared: &Shared, set_back_to: Option<DateTime<Utc>>) -> Resul
     let (mut moved, mut said) = (Vec::new(), BTreeMap::new());
     let triggers = store.scheduled_triggers().await?;
     let now = shared.clock.now();
+    if set_back_to.is_none() {
+        // It has shown less for long enough: whoever ordered them did so by a clock that was ahead.
+        let early = triggers.iter().filter(|trigger| trigger.created_at > now + A_LITTLE).map(|trigger| trigger.id);
+        store.date_orders(early.collect(), now).await?;
+    }
     for trigger in triggers {
         // From when it was set back, what has come since is to fire, if there was such a job. Else from after they were read: what fired
         // meanwhile has gone on from where it stood.

@@ -88,9 +88,7 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         firing.slots.iter_mut().for_each(|slot| slot.fate = expired);
         firing.range = firing.range.map(|range| SlotRange { fate: expired, ..range });
     }
-    let is_skipped = |fate: &Fate| matches!(fate, Fate::Skip(_));
-    let mut fates = firing.slots.iter().map(|slot| &slot.fate).chain(firing.range.as_ref().map(|range| &range.fate));
-    if firing.next_fire_at.is_none() && fates.all(is_skipped) {
+    if firing.next_fire_at.is_none() && skips_all(&firing) {
         tracing::warn!(
             job = %job.name, due = %job.due_at,
             "the last firing of a schedule was skipped: it fires no more; prepress jobs slots says why, and prepress jobs run runs it"
@@ -100,6 +98,14 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
         tracing::debug!(job = %job.name, "the trigger changed while it was being fired");
     }
     Ok(())
+}
+
+/// Something is decided, and nothing of it runs.
+fn skips_all(firing: &Firing) -> bool {
+    let is_skipped = |fate: &Fate| matches!(fate, Fate::Skip(_));
+    let slots = || firing.slots.iter().map(|slot| &slot.fate);
+    let mut fates = slots().chain(firing.range.as_ref().map(|range| &range.fate)).peekable();
+    fates.peek().is_some() && fates.all(is_skipped)
 }
 
 /// A job with an execTime runs, however late, and after whatever runs of it by hand.
@@ -124,13 +130,21 @@ pub(super) fn one_at_a_time(shared: &Shared) -> bool {
     shared.policy.firing.overlap != Overlap::Allow
 }
 
-/// The first instant to be decided: none lies before the order, where a clock that was behind for a while would have one.
+/// The first instant to be decided. A clock that was behind for a while has moved the trigger back: none lies before the order, and what
+/// was decided by a clock that showed no more than this one stands.
 fn first_due(job: &DueJob, schedule: &Schedule, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
-    let is_behind = job.created_at > now;
-    if is_behind || job.due_at >= job.created_at {
-        return Some(job.due_at);
+    let ordered = Some(job.created_at - TimeDelta::milliseconds(1)).filter(|_| job.created_at <= now);
+    match ordered.max(job.decided_to) {
+        Some(over) if job.due_at <= over => {
+            let next = schedule.next_after(over, zone);
+            tracing::warn!(
+                job = %job.name, due = %job.due_at, %over, ?next,
+                "a clock that was behind had a job due for times that are over, or before it was ordered: they do not come again"
+            );
+            next
+        }
+        _ => Some(job.due_at),
     }
-    schedule.next_after(job.created_at - TimeDelta::milliseconds(1), zone)
 }
 
 fn recurring(shared: &Shared, job: &DueJob, schedule: &Schedule, now: DateTime<Utc>) -> Firing {

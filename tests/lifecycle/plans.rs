@@ -725,6 +725,7 @@ const COLD: &[(&str, &str)] = &[
     ("DELETE FROM slot_range WHERE job_id = $1", "once a start in another zone, by its key"),
     ("UPDATE slot_range SET last_at = $3", "once a start in another zone, by its key"),
     ("UPDATE instance SET blocked = 0 WHERE id = $1", "once a start, by the number"),
+    ("SELECT s.decided_at, i.id, i.run_name FROM slot s JOIN instance i", "when the clock was ahead, by their keys"),
     ("INSERT INTO system (key, value) VALUES ($1, $2)", "by its key, when a stretch of old lines is gone"),
     (
         "SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3",

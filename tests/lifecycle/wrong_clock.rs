@@ -372,6 +372,89 @@ async fn a_jump_late_in_a_doubt_is_doubted_for_a_whole_day() {
     }
 }
 
+/// Also of what has been forgotten for its age.
+#[tokio::test]
+async fn what_ran_long_ago_does_not_run_again_after_a_clock_was_behind() {
+    let world = World::new().await;
+    let job = world.submit(1, "yearly", Plan::Cron("0 0 13 10 1 ?")).await.job;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let daemon = set_right(&world, daemon, true, at("2026-01-10T12:00:00Z")).await;
+    live_until(&world, "2026-01-10T12:00:00Z").await;
+    world.sql("DELETE FROM slot").await;
+    let daemon = set_right(&world, daemon, true, at("1970-01-01T00:00:10Z")).await;
+    let daemon = set_right(&world, daemon, true, at("2026-06-10T12:00:00Z")).await;
+    live_until(&world, "2026-06-10T12:00:00Z").await;
+    assert_eq!(world.runs_of(job).await.len(), 1);
+    assert_eq!(world.slot_list(job).await, Vec::<String>::new());
+    daemon.shut_down().await;
+}
+
+/// What a clock far ahead has left out in one range gives way, though one that began alike was decided before.
+#[tokio::test]
+async fn a_range_that_grew_while_the_clock_was_ahead_keeps_nothing_from_firing() {
+    let world = World::new().await;
+    let job = world.submit(1, "often", Plan::Cron("0 * * * * ?")).await.job;
+    let mut daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    for now in ["2026-03-01T00:00:30Z", "2026-01-01T08:00:00Z", "2029-03-01T00:00:30Z", "2026-03-01T00:10:30Z"] {
+        daemon = set_right(&world, daemon, true, at(now)).await;
+        live_until(&world, now).await;
+    }
+    for now in ["2026-03-01T00:11:00Z", "2026-03-01T00:12:00Z"] {
+        live_until(&world, now).await;
+        let fired = format!("slot WHERE job_id = {job} AND due_at = {} AND disposition = 'fired'", millis(now));
+        assert_eq!(world.count(&fired).await, 1, "{now}");
+    }
+    let ranges = "SELECT count(*) FROM slot_range a JOIN slot_range b ON a.job_id = b.job_id AND (a.first_at, a.reason) < (b.first_at, b.reason)
+                  AND a.first_at <= b.last_at AND b.first_at <= a.last_at";
+    assert_eq!(world.table(ranges).await, ["0"], "no instant lies in two ranges");
+    daemon.shut_down().await;
+}
+
+/// It has fired when the clock had been right for an hour, so its date is none to leave something out by.
+#[tokio::test]
+async fn what_was_ordered_by_a_clock_that_was_ahead_is_missed_and_made_up_for_like_others() {
+    let world = World::new().await;
+    let right = world.now();
+    world.clock.set(at("2026-01-15T08:00:00Z"));
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let daily = world.submit(1, "daily", Plan::Cron("0 0 13 * * ?")).await.job;
+    let yearly = world.submit(1, "yearly", Plan::Cron("0 0 13 10 1 ?")).await.job;
+    let daemon = set_right(&world, daemon, true, right).await;
+    world.until_count(1, &format!("system WHERE key = 'clock_seen' AND value = '{}'", right.timestamp_millis())).await;
+    world.advance(TimeDelta::hours(1));
+    world
+        .until_count(1, &format!("system WHERE key = 'clock_seen' AND value = '{}'", world.now().timestamp_millis()))
+        .await;
+    let daemon = set_right(&world, daemon, true, at("2026-01-16T08:00:00Z")).await;
+    live_until(&world, "2026-01-16T08:00:00Z").await;
+    assert_eq!(world.slot_list(yearly).await, ["2026-01-10T12:00:00Z late slot-late"]);
+    let days = world.slot_list(daily).await;
+    assert_eq!((days.len(), days.last().unwrap().as_str()), (11, "2026-01-15T12:00:00Z late slot-late"), "{days:?}");
+    daemon.shut_down().await;
+    world.check().await;
+}
+
+/// Before the clock shows as much again, what was merged into a run ahead of its time runs when it was missed; and it has a run in
+/// any case.
+#[tokio::test]
+async fn what_was_merged_into_a_run_ahead_of_time_runs_when_it_is_missed() {
+    let world = World::new().await;
+    let job = world.submit(1, "daily", Plan::Cron("0 0 13 * * ?")).await.job;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    let daemon = set_right(&world, daemon, true, at("2026-01-07T18:00:00Z")).await;
+    live_until(&world, "2026-01-07T18:00:00Z").await;
+    let daemon = set_right(&world, daemon, true, at("2026-01-05T08:05:00Z")).await;
+    live_until(&world, "2026-01-05T12:00:00Z").await;
+    let daemon = set_right(&world, daemon, true, at("2026-01-07T12:30:00Z")).await;
+    live_until(&world, "2026-01-07T12:30:00Z").await;
+    let ran =
+        ["2026-01-05T12:00:00Z fired", "2026-01-06T12:00:00Z late slot-late", "2026-01-07T12:00:00Z late slot-late"];
+    assert_eq!(world.slot_list(job).await, ran);
+    assert_eq!(world.count("slot WHERE instance_id IS NULL").await, 0);
+    daemon.shut_down().await;
+    world.check().await;
+}
+
 /// And that again and again, to the same instant.
 #[tokio::test]
 async fn a_clock_that_flaps_is_noticed_each_time() {

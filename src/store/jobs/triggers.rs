@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteRow;
 
@@ -13,7 +13,7 @@ use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::store::numbers::next_number;
-use crate::store::{Bell, Store, StoreError, Transaction, rows};
+use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows};
 
 /// A job whose fire time has come.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct DueJob {
     /// The fire time that has come.
     pub due_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    /// All up to this instant has been decided, by a clock that showed no more than now; also what has been forgotten since.
+    pub decided_to: Option<DateTime<Utc>>,
     /// Its newest run that is not done.
     pub busy_with: Option<RunId>,
     /// Instants before this one were merged into a run that is still to come.
@@ -51,7 +53,7 @@ pub struct Firing {
     pub next_fire_at: Option<DateTime<Utc>>,
 }
 
-impl Store {
+impl Reads {
     /// When the next trigger falls due.
     pub async fn next_fire_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut reader = self.reader().await?;
@@ -73,6 +75,9 @@ impl Store {
                     b.id AS busy_with, b.run_name AS busy_name,
                     EXISTS (SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at
                             AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging,
+                    CASE WHEN j.last_fire_at <= $1 AND NOT EXISTS (
+                        SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at AND s.decided_at > $1)
+                    THEN j.last_fire_at END AS decided_to,
                     coalesce(c.expires_at <= $1, 0) AS expired, coalesce(j.held_fire_at = j.next_fire_at, 0) AS held
              FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
@@ -88,35 +93,46 @@ impl Store {
         .map_err(StoreError::doing("look for due triggers"))?;
         rows.iter().map(read_due).collect()
     }
+}
 
+impl Store {
     /// Carries out what was decided, unless the job has changed since it was read: then the answer is false.
     pub async fn fire(&self, job: &DueJob, firing: Firing, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let (job, zone) = (job.clone(), self.zone());
-        let runs = firing.slots.iter().any(|slot| slot.fate.fires());
+        let bells = |(_, runs): &(bool, usize)| -> &'static [Bell] { if *runs > 0 { &[Bell::Waiting] } else { &[] } };
         let fired = self
-            .write(move |tx| {
+            .write_and_ring_by(bells, move |tx| {
                 Box::pin(async move {
                     if !advance(tx, &job, &firing).await? {
-                        return Ok::<_, StoreError>(false);
+                        return Ok::<_, StoreError>((false, 0));
                     }
                     if let Some(range) = &firing.range {
                         insert_range(tx, job.id, range, now).await?;
                     }
-                    let slots = undecided(tx, job.id, firing.slots, now).await?;
+                    let fires = firing.slots.iter().rfind(|slot| slot.fate.fires()).map(|slot| slot.due_at);
+                    let mut slots = undecided(tx, job.id, firing.slots, now).await?;
+                    let earlier = match fires {
+                        Some(due_at) if !slots.iter().any(|slot| slot.fate.fires()) => {
+                            run_of(tx, job.id, due_at).await?
+                        }
+                        _ => None,
+                    };
+                    if earlier.as_ref().is_some_and(|earlier| earlier.decided_at > now) {
+                        let_the_last_fire(&mut slots);
+                    }
                     let firing = Firing { slots, ..firing };
                     let runs = queue_runs(tx, &job, &firing, now, zone).await?;
-                    insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &runs, now).await?;
+                    let merged_into = runs.is_empty().then_some(earlier).flatten().map(|earlier| earlier.run);
+                    let all = [runs.as_slice(), merged_into.as_slice()].concat();
+                    insert_slots(tx, job.id, job.busy_with.as_ref(), &firing.slots, &all, now).await?;
                     if let (true, Some(run)) = (job.merging, runs.first()) {
                         merge_earlier(tx, job.id, run).await?;
                     }
-                    Ok(true)
+                    Ok((true, runs.len()))
                 })
             })
             .await?;
-        if fired && runs {
-            self.signals().waiting.notify_one();
-        }
-        Ok(fired)
+        Ok(fired.0)
     }
 
     /// What comes for the last time while its company is expired waits until the company is open again; then it runs, late.
@@ -169,12 +185,44 @@ fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
         exec_schedule: rows::get(row, "exec_schedule")?,
         due_at: rows::instant(row, "next_fire_at")?,
         created_at: rows::instant(row, "created_at")?,
+        decided_to: rows::optional_instant(row, "decided_to")?,
         busy_with: busy.0.zip(busy.1).map(|(id, name)| RunId { id: InstanceId(id), name }),
         merging: rows::get(row, "merging")?,
         expired: rows::get(row, "expired")?,
         held: rows::get(row, "held")?,
         spec: rows::json(row, "spec").ok(),
     })
+}
+
+/// The one that the others were to be merged into has run already, by a clock that was ahead: the last of those that have not runs in its
+/// place.
+fn let_the_last_fire(slots: &mut [Slot]) {
+    if let Some(last) = slots.iter_mut().rfind(|slot| slot.fate == Fate::Coalesce) {
+        last.fate = Fate::FireLate;
+    }
+}
+
+/// A run that there has been for an instant, and when that was decided.
+struct Earlier {
+    run: RunId,
+    decided_at: DateTime<Utc>,
+}
+
+async fn run_of(tx: &mut Transaction, job: JobId, due_at: DateTime<Utc>) -> Result<Option<Earlier>, StoreError> {
+    let row = sqlx::query(
+        "SELECT s.decided_at, i.id, i.run_name FROM slot s JOIN instance i ON i.id = s.instance_id
+         WHERE s.job_id = $1 AND s.due_at = $2",
+    )
+    .bind(job.0)
+    .bind(due_at.timestamp_millis())
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("look for the run of an instant"))?;
+    row.map(|row| {
+        let run = RunId { id: InstanceId(rows::get(&row, "id")?), name: rows::get(&row, "run_name")? };
+        Ok(Earlier { run, decided_at: rows::instant(&row, "decided_at")? })
+    })
+    .transpose()
 }
 
 /// Moves the trigger on, if it still is where it was read.
@@ -214,7 +262,7 @@ pub(super) async fn undecided(
                        AND s.reason IS NOT 'slot-skipped-zone')
             OR EXISTS (SELECT 1 FROM slot_range r
                        WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value
-                         AND r.decided_at <= $3 AND r.reason <> 'slot-skipped-zone')",
+                         AND r.decided_at <= $3 AND r.decided_at >= w.value AND r.reason <> 'slot-skipped-zone')",
     )
     .bind(job.0)
     .bind(json!(instants).to_string())
@@ -340,30 +388,42 @@ pub(super) async fn insert_slots(
     .map_err(StoreError::doing("write slots"))
 }
 
-/// Writes down what became of very many instants in a row. Of two ranges that begin alike for one reason the longer one has the other
-/// in it.
+/// Writes down what became of very many instants in a row. Of two that begin alike for one reason, what the older one has stands, and the
+/// rest is a range of its own; one that was decided by a clock which was ahead of `now` gives way.
 pub(super) async fn insert_range(
     tx: &mut Transaction,
     job: JobId,
     range: &SlotRange,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO UPDATE
-         SET last_at = max(last_at, excluded.last_at), count = max(count, excluded.count)",
-    )
-    .bind(job.0)
-    .bind(range.first.timestamp_millis())
-    .bind(range.last.timestamp_millis())
-    .bind(i64::try_from(range.count).unwrap_or(i64::MAX))
-    .bind(range.fate.disposition().as_str())
-    .bind(range.reason())
-    .bind(now.timestamp_millis())
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("write a range of slots"))
+    let (mut first, mut count) = (range.first, range.count);
+    loop {
+        let known = sqlx::query(
+            "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO UPDATE
+             SET last_at = iif(decided_at > excluded.decided_at, excluded.last_at, last_at),
+                 count = iif(decided_at > excluded.decided_at, excluded.count, count),
+                 decided_at = min(decided_at, excluded.decided_at)
+             RETURNING last_at, count",
+        )
+        .bind(job.0)
+        .bind(first.timestamp_millis())
+        .bind(range.last.timestamp_millis())
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
+        .bind(range.fate.disposition().as_str())
+        .bind(range.reason())
+        .bind(now.timestamp_millis())
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(StoreError::doing("write a range of slots"))?;
+        let last = rows::instant(&known, "last_at")?;
+        if last >= range.last {
+            return Ok(());
+        }
+        let kept: i64 = rows::get(&known, "count")?;
+        first = last + TimeDelta::milliseconds(1);
+        count = count.saturating_sub(kept.unsigned_abs());
+    }
 }
 
 /// What the message of a slot needs: the run, and how late it was noticed.
@@ -414,7 +474,7 @@ pub struct Reschedule {
     pub to: DateTime<Utc>,
 }
 
-impl Store {
+impl Reads {
     /// All recurring triggers that wait for a fire time, or have none any more.
     pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
         let mut reader = self.reader().await?;
@@ -441,7 +501,9 @@ impl Store {
             })
             .collect()
     }
+}
 
+impl Store {
     /// Moves triggers to other fire times, all of them or none; gives those that have changed meanwhile, or had come to their ends and
     /// whose names are those of others now.
     pub async fn reschedule(&self, moved: Vec<Reschedule>) -> Result<Vec<JobId>, StoreError> {
