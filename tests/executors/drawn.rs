@@ -1159,7 +1159,7 @@ async fn annotations_are_drawn_by_what_they_say() {
     let upright = drawn(&world, "upright").await;
     assert!(ink(&upright, [142, 62, 178, 98]) > 1_000_000, "the square is upright where it hangs: {text}");
     assert!(text.contains("annotations are drawn without what they have besides: cloudy borders (1)"), "{text}");
-    assert!(!text.contains("cannot be changed"), "{text}");
+    assert!(!text.contains("refers to too much"), "{text}");
 }
 
 /// What is filled and outlined is written once; what a font lacks is counted wherever it is written with, and no other font is told of.
