@@ -34,6 +34,11 @@ pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Kno
     let found = groups::survey(page, &plan.appearances);
     let parts::Survey { mut notes, has_meshes, fonts } = parts::survey(pdf, page, &plan.appearances, known, limits);
     notes.extend(plan.notes());
+    // Ghostscript, which draws these, blends in CMYK.
+    let is_for_ghostscript = [Need::Knockout, Need::Pattern].iter().any(|need| found.needs.contains(need));
+    if found.blends_in_cmyk && !is_for_ghostscript {
+        notes.push("colours are blended in RGB that are to be blended in CMYK".to_owned());
+    }
     let mut prepared = Prepared {
         file: None,
         needs: found.needs,
