@@ -17,7 +17,7 @@ use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::appearance::{self, Appearance, Form};
-use super::excerpt::Excerpt;
+use super::excerpt::{self, Excerpt};
 use super::source::Source;
 
 /// More annotations of a page are not drawn.
@@ -78,9 +78,8 @@ const STANDARD: [&str; 28] = [
 
 /// What is drawn of an annotation.
 enum Shown<'a> {
-    Reference(ObjRef),
-    /// One that stands in the list itself, or has flags that would keep it from being drawn.
-    Copy(Dict<'a>),
+    /// Its appearance as it is. What else an annotation has may lead to all of the document.
+    AsItIs(Dict<'a>, Stream<'a>),
     /// Its appearance, turned to stand upright on a page that is turned.
     Turned(Dict<'a>, Stream<'a>),
     Made(Appearance),
@@ -113,16 +112,16 @@ impl<'a> Plan<'a> {
         let (form, hidden) = (Form::of(pdf), HiddenGroups::of(pdf));
         let mut entries = annotations.raw_iter();
         for entry in entries.by_ref().take(MOST) {
-            let (annotation, reference) = match entry {
-                MaybeRef::Ref(reference) => (pdf.xref().get::<Dict<'a>>(reference.into()), Some(reference)),
-                MaybeRef::NotRef(object) => (object.into_dict(), None),
+            let annotation = match entry {
+                MaybeRef::Ref(reference) => pdf.xref().get::<Dict<'a>>(reference.into()),
+                MaybeRef::NotRef(object) => object.into_dict(),
             };
             let Some(annotation) = annotation else { continue };
             if !is_shown(&annotation, wanted) || hidden.hide(&annotation) {
                 let is_known_to_be = flag(&annotation, flags::HIDDEN | flags::NO_VIEW);
                 plan.differs |= !is_known_to_be && appearance_of(&annotation).is_some();
             } else {
-                plan.add(annotation, reference, &form);
+                plan.add(annotation, &form);
             }
         }
         plan.beyond = entries.count();
@@ -130,20 +129,19 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    fn add(&mut self, annotation: Dict<'a>, reference: Option<ObjRef>, form: &Form<'a>) {
+    fn add(&mut self, annotation: Dict<'a>, form: &Form<'a>) {
         let is_stale = form.needs_appearances() && appearance::is_variable(&annotation);
         // Also where nothing is drawn in its place.
         self.differs |= is_stale;
         let is_turned = flag(&annotation, flags::NO_ROTATE) && self.turn != 0.0;
         if appearance::has_one(&annotation) && !is_stale {
-            let stream = appearance_of(&annotation);
-            self.appearances.extend(stream.clone());
-            let is_kept_back = flag(&annotation, flags::NO_VIEW);
-            self.differs |= is_turned || is_kept_back;
-            self.shown.push(match (stream, reference) {
-                (Some(stream), _) if is_turned => Shown::Turned(annotation, stream),
-                (_, Some(reference)) if !is_kept_back => Shown::Reference(reference),
-                _ => Shown::Copy(annotation),
+            self.differs |= is_turned || flag(&annotation, flags::NO_VIEW);
+            // A button without one in its state shows nothing.
+            let Some(stream) = appearance_of(&annotation) else { return };
+            self.appearances.push(stream.clone());
+            self.shown.push(match is_turned {
+                true => Shown::Turned(annotation, stream),
+                false => Shown::AsItIs(annotation, stream),
             });
         } else if let Some(made) = appearance::of(&annotation, form) {
             self.differs = true;
@@ -193,11 +191,13 @@ impl<'a> Plan<'a> {
         list.bytes.push(b'[');
         for shown in &self.shown {
             match shown {
-                Shown::Reference(reference) => list.reference(*reference),
-                Shown::Copy(annotation) => {
-                    list.bytes.extend(b"<<");
-                    list.open_dict(annotation, &[b"F", b"Parent", b"P", b"Popup"]);
-                    list.bytes.extend(b"/F 4>>");
+                Shown::AsItIs(annotation, stream) => {
+                    list.bytes.extend(STAMP);
+                    list.open_entry(annotation, b"Rect");
+                    list.open_entry(annotation, b"OC");
+                    list.bytes.extend(b"/AP<</N ");
+                    list.reference(stream.obj_id());
+                    list.bytes.extend(b">>>>");
                 }
                 Shown::Turned(annotation, stream) => {
                     // One without an area shows nothing.
@@ -208,13 +208,17 @@ impl<'a> Plan<'a> {
                 Shown::Made(made) => drawn_as(&mut list, excerpt, made)?,
             }
             list.bytes.push(b'\n');
+            excerpt::has_room(&list).then_some(())?;
         }
         list.bytes.push(b']');
         Some(list)
     }
 }
 
-/// Adds an annotation with this appearance. Readers leave the appearance of a stamp alone.
+/// Whatever an annotation is, programs draw it as its appearance if it is a stamp, and ask for nothing else that it should have.
+const STAMP: &[u8] = b"<</Type/Annot/Subtype/Stamp/F 4";
+
+/// Adds an annotation with this appearance.
 fn drawn_as(list: &mut Source, excerpt: &mut Excerpt<'_>, made: &Appearance) -> Option<()> {
     let form = excerpt.fresh();
     let [left, bottom, right, top] = made.rect;
@@ -224,7 +228,8 @@ fn drawn_as(list: &mut Source, excerpt: &mut Excerpt<'_>, made: &Appearance) -> 
     entries.open_dict(&Dict::from_bytes(&made.resources)?, &[]);
     entries.bytes.extend(b">>");
     excerpt.stream(form, entries, &made.content)?;
-    write!(list.bytes, "<</Type/Annot/Subtype/Stamp/F 4/Rect{place}/AP<</N ").ok()?;
+    list.bytes.extend(STAMP);
+    write!(list.bytes, "/Rect{place}/AP<</N ").ok()?;
     list.reference(form);
     list.bytes.extend(b">>>>");
     Some(())

@@ -3,7 +3,7 @@
 //! | program | draws right |
 //! |---|---|
 //! | pdftoppm (poppler-utils) | groups that are not isolated, soft masks |
-//! | gs (ghostscript) | these, and knockout groups; not letters of East Asia whose font is not embedded, nor others that few fonts have |
+//! | gs (ghostscript) | these, knockout groups, and patterns that are blended with what lies behind them; not letters of East Asia whose font is not embedded, nor others that few fonts have |
 //!
 //! A program gets a document of the page alone in which nothing is left to it to decide: with the annotations that are to be drawn, and
 //! without what only some heed (/UserUnit, the Invisible flag).
@@ -79,9 +79,10 @@ fn raster(
     };
     let Wanted { needs, size, has_plain_fonts } = &job.wanted;
     let is_there = |tool| find_in_path(tool).is_some();
-    let tool = match needs.contains(&Need::Knockout) {
+    let has = |need| needs.contains(&need);
+    let tool = match has(Need::Knockout) || has(Need::Pattern) {
         true if !has_plain_fonts => return Ok(None),
-        true => ghostscript(*size, true, limits),
+        true => ghostscript(*size, has(Need::Knockout), limits),
         false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => ghostscript(*size, false, limits),
         false => poppler(*size, limits),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use hayro::hayro_syntax::Pdf;
-use hayro::hayro_syntax::object::{Dict, Name, Object, ObjectIdentifier};
+use hayro::hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Stream};
 use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::super::limits::Limits;
@@ -15,28 +15,18 @@ use super::source::Source;
 /// A page that takes more bytes costs more than it is worth.
 const LARGEST: usize = 64 << 20;
 
-/// What of fields and annotations leads to other pages. Elsewhere these are names like any other.
-const OF_ANNOTATIONS: [&[u8]; 3] = [b"Parent", b"P", b"Popup"];
+/// What counts for how a page is drawn, but for what is settled here. The rest may lead to all of the document.
+const OF_PAGES: [&[u8]; 3] = [b"Contents", b"Group", b"OutputIntents"];
+
+/// What counts for how an annotation is drawn by hayro, but for its normal appearance.
+const OF_ANNOTATIONS: [&[u8]; 5] = [b"Subtype", b"Rect", b"F", b"AS", b"OC"];
 
 /// What of streams is nothing that is drawn, or is written anew.
-const OF_STREAMS: [&[u8]; 3] = [b"Metadata", b"PieceInfo", b"Length"];
+const OF_STREAMS: [&[u8]; 6] = [b"Metadata", b"PieceInfo", b"AF", b"Alternates", b"Ref", b"Length"];
 
-/// What of a page is settled here, or does not count for how it is drawn.
-const SETTLED: [&[u8]; 13] = [
-    b"Parent",
-    b"Annots",
-    b"Resources",
-    b"MediaBox",
-    b"CropBox",
-    b"Rotate",
-    b"UserUnit",
-    b"BleedBox",
-    b"TrimBox",
-    b"ArtBox",
-    b"Thumb",
-    b"Metadata",
-    b"PieceInfo",
-];
+/// What dictionaries are that are not drawn, and lead to other pages or to files.
+const ELSEWHERE: [&[u8]; 9] =
+    [b"Page", b"Pages", b"Catalog", b"Annot", b"Action", b"StructElem", b"StructTreeRoot", b"Filespec", b"Bead"];
 
 pub struct Excerpt<'a> {
     pdf: &'a Pdf,
@@ -141,15 +131,15 @@ impl<'a> Excerpt<'a> {
     pub fn finish(mut self, page: &Page<'_>, annotations: Option<Source>) -> Option<Vec<u8>> {
         let [catalogue, pages, only] = [self.fresh(), self.fresh(), self.fresh()];
         let mut source = Source::default();
-        source.bytes.extend(b"<<");
-        source.open_dict(page.raw(), &SETTLED);
-        match annotations {
-            Some(annotations) => {
-                source.bytes.extend(b"/Annots ");
-                source.append(annotations);
-            }
-            None => source.open_entry(page.raw(), b"Annots"),
+        source.bytes.extend(b"<</Type/Page");
+        for entry in OF_PAGES {
+            source.open_entry(page.raw(), entry);
         }
+        source.bytes.extend(b"/Annots ");
+        source.append(match annotations {
+            Some(annotations) => annotations,
+            None => annotations_of(page)?,
+        });
         // It may have them from a branch of the tree.
         source.bytes.extend(b"/Resources");
         resources(&mut source, page.resources());
@@ -190,7 +180,7 @@ impl<'a> Excerpt<'a> {
             }
             let mut source = Source::default();
             match self.pdf.xref().get::<Object<'_>>(id) {
-                Some(Object::Stream(stream)) => {
+                Some(Object::Stream(stream)) if !is_attached(&stream) => {
                     let data = stream.raw_data();
                     self.limits.check_memory((self.file.len() + data.len()) as u64).ok()?;
                     source.open_dict(stream.dict(), &OF_STREAMS);
@@ -198,12 +188,12 @@ impl<'a> Excerpt<'a> {
                 }
                 Some(Object::Dict(dict)) if !is_elsewhere(&dict) => {
                     source.bytes.extend(b"<<");
-                    source.open_dict(&dict, if is_annotation(&dict) { &OF_ANNOTATIONS } else { &[] });
+                    source.open_dict(&dict, &[]);
                     source.bytes.extend(b">>");
                     self.object(id, source)?;
                 }
                 // A reference to what is not there is null (7.3.10).
-                None | Some(Object::Dict(_)) => {}
+                None | Some(Object::Dict(_) | Object::Stream(_)) => {}
                 Some(object) => {
                     source.object(&object);
                     self.object(id, source)?;
@@ -227,18 +217,46 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// Other pages, and what leads to all of them. Some do not say what they are.
-fn is_elsewhere(dict: &Dict<'_>) -> bool {
-    let has = |keys: [&str; 2]| keys.iter().all(|key| dict.contains_key(key));
-    dict.get::<Name<'_>>("Type").is_some_and(|kind| matches!(kind.as_ref(), b"Page" | b"Pages" | b"Catalog"))
-        || has(["Parent", "MediaBox"])
-        || has(["Parent", "Contents"]) && !is_annotation(dict)
-        || has(["Kids", "Count"])
+/// Whether a list of so many bytes may still grow. Many of its entries may be the same object, written each time.
+pub fn has_room(list: &Source) -> bool {
+    list.bytes.len() <= LARGEST
 }
 
-fn is_annotation(dict: &Dict<'_>) -> bool {
-    let is_named = dict.get::<Name<'_>>("Subtype").is_some() && dict.contains_key("Rect");
-    is_named || dict.contains_key("FT") || dict.contains_key("Kids") && dict.contains_key("T")
+/// The annotations that a page has, with what is drawn of them.
+fn annotations_of(page: &Page<'_>) -> Option<Source> {
+    let mut list = Source::default();
+    list.bytes.push(b'[');
+    let annotations = page.raw().get::<Array<'_>>("Annots");
+    for annotation in annotations.iter().flat_map(|annotations| annotations.iter::<Dict<'_>>()) {
+        list.bytes.extend(b"<</Type/Annot");
+        for entry in OF_ANNOTATIONS {
+            list.open_entry(&annotation, entry);
+        }
+        if let Some(appearances) = annotation.get::<Dict<'_>>("AP") {
+            list.bytes.extend(b"/AP<<");
+            list.open_entry(&appearances, b"N");
+            list.bytes.extend(b">>");
+        }
+        list.bytes.extend(b">>\n");
+        has_room(&list).then_some(())?;
+    }
+    list.bytes.push(b']');
+    Some(list)
+}
+
+/// Files and descriptions that go with a document.
+fn is_attached(stream: &Stream<'_>) -> bool {
+    let kind = stream.dict().get::<Name<'_>>("Type");
+    kind.is_some_and(|kind| matches!(kind.as_ref(), b"EmbeddedFile" | b"Metadata"))
+}
+
+/// Other pages, what leads to all of them, and what is not drawn. Some do not say what they are.
+fn is_elsewhere(dict: &Dict<'_>) -> bool {
+    let has = |keys: [&str; 2]| keys.iter().all(|key| dict.contains_key(key));
+    dict.get::<Name<'_>>("Type").is_some_and(|kind| ELSEWHERE.contains(&kind.as_ref()))
+        || has(["Parent", "MediaBox"])
+        || has(["Parent", "Contents"])
+        || has(["Kids", "Count"])
 }
 
 fn resources(source: &mut Source, resources: &Resources<'_>) {

@@ -5,6 +5,7 @@
 //! whole is put on the page as it is (alpha 1, Normal, no mask), it means the same without its /Group: so that is taken away.
 //! What remains is told, for another program to draw the page, or to be said.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -19,8 +20,10 @@ use super::source::Source;
 /// How deep forms are followed, and how many operators of a page: what is deeper or later is taken to need nothing.
 const DEEPEST: u32 = 24;
 const MOST_OPERATORS: u32 = 4_000_000;
-/// Among how many forms and pictures of a page's resources groups are looked for. Where there are more, all that is drawn is looked at.
+/// Among how many forms, pictures, patterns, fonts and letters groups are looked for. Where there are more, all that is drawn is looked at.
 const MOST_LOOKED_AT: u32 = 2_000;
+/// Of a font that is drawn by operators, so many of its letters are looked at.
+const MOST_LETTERS: usize = 512;
 
 /// What is found of the groups of a page.
 #[derive(Default)]
@@ -28,21 +31,27 @@ pub struct Groups {
     /// Those that mean the same without their /Group.
     pub transparent: BTreeSet<ObjectIdentifier>,
     pub needs: BTreeSet<Need>,
+    /// Something is blended in the colours of CMYK (11.3.4); hayro blends everything in RGB.
+    pub blends_in_cmyk: bool,
 }
 
 /// Looks at a page and the appearances of its annotations.
 pub fn survey<'a>(page: &'a Page<'a>, appearances: &[Stream<'a>]) -> Groups {
-    let mut looks = MOST_LOOKED_AT;
-    let mut is_worth_it = has_delicate_groups(&page.resources().x_objects, DEEPEST, &mut looks);
-    is_worth_it |= appearances.iter().any(|form| is_delicate(form, DEEPEST, &mut looks));
-    is_worth_it |= has_masks(&page.resources().ext_g_states);
+    let own = Group::of(page.raw());
+    let mut look = Look { left: MOST_LOOKED_AT };
+    // The page's group is isolated, whatever it says (11.4.7).
+    let begin = State { is_cmyk: own.and_then(|group| group.is_cmyk).unwrap_or(false), ..State::default() };
+    let mut is_worth_it = own.is_some_and(|group| group.is_knockout);
+    is_worth_it |= look.are_delicate(page.resources(), DEEPEST, begin.is_cmyk);
+    is_worth_it |= appearances.iter().any(|form| look.is_delicate(form, DEEPEST, begin.is_cmyk));
     if !is_worth_it {
         return Groups::default();
     }
     let mut walk = Walk { left: MOST_OPERATORS, ..Walk::default() };
-    walk.content(page.page_stream().unwrap_or_default(), page.resources(), State::default(), DEEPEST);
+    let painted = walk.content(page.page_stream().unwrap_or_default(), page.resources(), begin, DEEPEST);
+    walk.check_knockout(own, painted);
     for form in appearances {
-        walk.form(form, page.resources(), State::default(), DEEPEST);
+        walk.form(form, page.resources(), begin, DEEPEST);
     }
     walk.found()
 }
@@ -54,52 +63,113 @@ pub fn open(excerpt: &mut Excerpt<'_>, form: &Stream<'_>) -> Option<()> {
     excerpt.stream(form.obj_id(), entries, &form.raw_data())
 }
 
-fn has_delicate_groups(x_objects: &Dict<'_>, depth: u32, looks: &mut u32) -> bool {
-    x_objects
-        .keys()
-        .any(|name| x_objects.get::<Stream<'_>>(&*name).is_some_and(|form| is_delicate(&form, depth, looks)))
+/// Looks for groups by what there is to draw with: most pages have none that matter.
+struct Look {
+    left: u32,
 }
 
-/// Whether a form is a group that hayro may draw wrongly, or has one.
-fn is_delicate(form: &Stream<'_>, depth: u32, looks: &mut u32) -> bool {
-    *looks = looks.saturating_sub(1);
-    if *looks == 0 {
-        return true;
+impl Look {
+    fn is_used_up(&mut self) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left == 0
     }
-    let Some(depth) = depth.checked_sub(1) else { return false };
-    if !is_form(form) {
-        return false;
+
+    /// Whether something in these is drawn wrongly, or may be; and, where that matters, whether it blends.
+    fn are_delicate(&mut self, resources: &Resources<'_>, depth: u32, or_blend: bool) -> bool {
+        let Resources { ext_g_states, x_objects, patterns, fonts, .. } = resources;
+        has_states(ext_g_states, or_blend)
+            || x_objects.keys().any(|name| {
+                x_objects.get::<Stream<'_>>(&*name).is_some_and(|form| self.is_delicate(&form, depth, or_blend))
+            })
+            || patterns.keys().any(|name| {
+                let tile = patterns.get::<Stream<'_>>(&*name);
+                self.is_used_up() || tile.is_some_and(|tile| self.has_delicate(tile.dict(), depth, true))
+            })
+            || fonts.keys().any(|name| {
+                let font = fonts.get::<Dict<'_>>(&*name).filter(is_of_operators);
+                self.is_used_up() || font.is_some_and(|font| self.is_delicate_font(&font, depth, or_blend))
+            })
     }
-    let group = Group::of(form);
-    let resources = || form.dict().get::<Dict<'_>>("Resources");
-    group.is_some_and(|group| !group.is_isolated || group.is_knockout)
-        || resources().is_some_and(|inner| {
-            inner.get::<Dict<'_>>("ExtGState").is_some_and(|states| has_masks(&states))
-                || inner.get::<Dict<'_>>("XObject").is_some_and(|forms| has_delicate_groups(&forms, depth, looks))
-        })
+
+    /// Whether a form is a group that hayro may draw wrongly, or has one.
+    fn is_delicate(&mut self, form: &Stream<'_>, depth: u32, or_blend: bool) -> bool {
+        let group = Group::of(form.dict());
+        let or_blend = or_blend || group.is_some_and(|group| group.is_cmyk == Some(true));
+        self.is_used_up()
+            || is_form(form)
+                && (group.is_some_and(|group| !group.is_isolated || group.is_knockout)
+                    || self.has_delicate(form.dict(), depth, or_blend))
+    }
+
+    fn has_delicate(&mut self, dict: &Dict<'_>, depth: u32, or_blend: bool) -> bool {
+        let own = dict.get::<Dict<'_>>("Resources").map(Resources::new);
+        depth.checked_sub(1).zip(own).is_some_and(|(depth, own)| self.are_delicate(&own, depth, or_blend))
+    }
+
+    /// Its letters may have resources of their own.
+    fn is_delicate_font(&mut self, font: &Dict<'_>, depth: u32, or_blend: bool) -> bool {
+        self.has_delicate(font, depth, or_blend)
+            || letters(font).any(|letter| self.is_used_up() || self.has_delicate(letter.dict(), depth, or_blend))
+    }
+}
+
+/// Whether a font is drawn by operators (9.6.4).
+fn is_of_operators(font: &Dict<'_>) -> bool {
+    font.get::<Name<'_>>("Subtype").is_some_and(|kind| kind.as_ref() == b"Type3")
+}
+
+fn letters<'a>(font: &Dict<'a>) -> impl Iterator<Item = Stream<'a>> {
+    let letters = font.get::<Dict<'a>>("CharProcs").unwrap_or_default();
+    let names: Vec<_> = letters.keys().take(MOST_LETTERS).collect();
+    names.into_iter().filter_map(move |name| letters.get::<Stream<'a>>(&*name))
 }
 
 fn is_form(object: &Stream<'_>) -> bool {
     object.dict().get::<Name<'_>>("Subtype").is_some_and(|kind| kind.as_ref() == b"Form")
 }
 
-fn has_masks(states: &Dict<'_>) -> bool {
-    let has_mask = |name: Name<'_>| states.get::<Dict<'_>>(&*name)?.get::<Dict<'_>>("SMask");
-    states.keys().any(|name| has_mask(name).is_some())
+/// Whether some of these states have masks or, where that matters, modes to blend by.
+fn has_states(states: &Dict<'_>, or_modes: bool) -> bool {
+    states.keys().any(|name| {
+        let state = states.get::<Dict<'_>>(&*name);
+        state.is_some_and(|state| {
+            state.get::<Dict<'_>>("SMask").is_some() || or_modes && is_normal(&state) == Some(false)
+        })
+    })
 }
 
-/// What the /Group of a form says.
+/// Of several modes the first that is known counts; the names that are none of the sixteen are Normal.
+fn is_normal(state: &Dict<'_>) -> Option<bool> {
+    let mode = state.get::<Name<'_>>("BM").or_else(|| state.get::<Array<'_>>("BM")?.iter::<Name<'_>>().next())?;
+    Some(matches!(mode.as_ref(), b"Normal" | b"Compatible"))
+}
+
+/// What the /Group of a form or a page says.
 #[derive(Clone, Copy)]
 struct Group {
     is_isolated: bool,
     is_knockout: bool,
+    /// Whether the space that it names is one of CMYK.
+    is_cmyk: Option<bool>,
 }
 
 impl Group {
-    fn of(form: &Stream<'_>) -> Option<Self> {
-        let group = form.dict().get::<Dict<'_>>("Group")?;
+    fn of(dict: &Dict<'_>) -> Option<Self> {
+        let group = dict.get::<Dict<'_>>("Group")?;
         let says = |key: &str| group.get::<bool>(key).unwrap_or(false);
-        Some(Self { is_isolated: says("I"), is_knockout: says("K") })
+        let is_cmyk = group.get::<Object<'_>>("CS").map(|space| is_cmyk(&space));
+        Some(Self { is_isolated: says("I"), is_knockout: says("K"), is_cmyk })
+    }
+}
+
+fn is_cmyk(space: &Object<'_>) -> bool {
+    match space {
+        Object::Name(name) => name.as_ref() == b"DeviceCMYK",
+        Object::Array(space) => {
+            let profile = space.iter::<Object<'_>>().nth(1).and_then(Object::into_stream);
+            profile.is_some_and(|profile| profile.dict().get::<u32>("N") == Some(4))
+        }
+        _ => false,
     }
 }
 
@@ -111,17 +181,24 @@ struct State {
     strokes_opaquely: bool,
     is_normal: bool,
     is_masked: bool,
+    /// Colours are to be blended in CMYK.
+    is_cmyk: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { fills_opaquely: true, strokes_opaquely: true, is_normal: true, is_masked: false }
+        Self { fills_opaquely: true, strokes_opaquely: true, is_normal: true, is_masked: false, is_cmyk: false }
     }
 }
 
 impl State {
+    /// That at the beginning of a group.
+    fn within(self) -> Self {
+        Self { is_cmyk: self.is_cmyk, ..Self::default() }
+    }
+
     fn is_plain(self) -> bool {
-        self == Self::default()
+        self == self.within()
     }
 }
 
@@ -157,11 +234,33 @@ struct Uses {
     otherwise: bool,
 }
 
+/// A font that is drawn by operators, and what its letters paint.
+struct Letters<'a> {
+    font: Dict<'a>,
+    known: RefCell<BTreeMap<State, Painted>>,
+}
+
+impl<'a> Letters<'a> {
+    fn of(font: Dict<'a>) -> Option<Rc<Self>> {
+        is_of_operators(&font).then(|| Rc::new(Self { font, known: RefCell::default() }))
+    }
+}
+
+fn name_of<'a>(operand: Option<&Object<'a>>) -> Option<Name<'a>> {
+    match operand {
+        Some(Object::Name(name)) => Some(name.clone()),
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Walk {
     left: u32,
     uses: BTreeMap<ObjectIdentifier, Uses>,
+    /// Groups that masks are made of, which stay groups.
+    masks: BTreeSet<ObjectIdentifier>,
     needs: BTreeSet<Need>,
+    blends_in_cmyk: bool,
     /// What forms were found to paint, which come again and again.
     known: BTreeMap<(ObjectIdentifier, State), Painted>,
     /// Those that are being walked through: a form that draws itself is not followed.
@@ -170,31 +269,52 @@ struct Walk {
 
 impl Walk {
     fn found(mut self) -> Groups {
-        let (otherwise, as_they_are): (Vec<_>, Vec<_>) = self.uses.into_iter().partition(|(_, uses)| uses.otherwise);
+        let is_otherwise = |id: &ObjectIdentifier, uses: &Uses| uses.otherwise || self.masks.contains(id);
+        let (otherwise, as_they_are): (Vec<_>, Vec<_>) =
+            self.uses.into_iter().partition(|(id, uses)| is_otherwise(id, uses));
         if !otherwise.is_empty() {
             self.needs.insert(Need::Backdrop);
         }
         let transparent = as_they_are.into_iter().filter(|(_, uses)| uses.as_it_is).map(|(id, _)| id).collect();
-        Groups { transparent, needs: self.needs }
+        Groups { transparent, needs: self.needs, blends_in_cmyk: self.blends_in_cmyk }
     }
 
     fn content(&mut self, content: &[u8], resources: &Resources<'_>, begin: State, depth: u32) -> Painted {
         let mut painted = Painted::default();
-        let (mut state, mut saved) = (begin, Vec::new());
+        let (mut state, mut font, mut saved) = (begin, None, Vec::new());
+        let (mut fonts, mut patterns) = (BTreeMap::new(), BTreeSet::new());
         let mut operators = UntypedIter::new(content);
         while let Some(instruction) = operators.next() {
             let Some(left) = self.left.checked_sub(1) else { return painted };
             self.left = left;
-            let name = || match instruction.operands().next() {
-                Some(Object::Name(name)) => Some(name.clone()),
-                _ => None,
-            };
+            let name = || name_of(instruction.operands().next());
             match &**instruction.operator {
-                b"q" if saved.len() < 512 => saved.push(state),
-                b"Q" => state = saved.pop().unwrap_or(begin),
+                b"q" if saved.len() < 512 => saved.push((state, font.clone())),
+                b"Q" => (state, font) = saved.pop().unwrap_or((begin, None)),
                 b"gs" => {
                     if let Some(dict) = name().and_then(|name| resources.get_ext_g_state(&name)) {
-                        state = self.changed(state, &dict);
+                        state = self.changed(state, &dict, resources, depth);
+                        let other = dict.get::<Array<'_>>("Font").and_then(|font| font.iter::<Dict<'_>>().next());
+                        font = other.map_or(font, Letters::of);
+                    }
+                }
+                b"Tf" => {
+                    let Some(name) = name() else { continue };
+                    let known = fonts.get(name.as_ref()).cloned();
+                    font = known.unwrap_or_else(|| {
+                        let found = resources.get_font(&name).and_then(Letters::of);
+                        fonts.insert(name.as_ref().to_vec(), found.clone());
+                        found
+                    });
+                }
+                b"scn" | b"SCN" => {
+                    let Some(name) = name_of(instruction.operands().last()) else { continue };
+                    if patterns.insert(name.as_ref().to_vec())
+                        && let Some(Object::Stream(tile)) = resources.get_pattern(&name)
+                    {
+                        let tile = self.tile(&tile, resources, begin.within(), depth);
+                        painted.blends |= tile.blends;
+                        painted.lets_through |= tile.lets_through;
                     }
                 }
                 b"Do" => {
@@ -202,43 +322,54 @@ impl Walk {
                     if is_form(&object) {
                         painted.merge(self.form(&object, resources, state, depth));
                     } else {
-                        painted.add(state);
+                        self.paint(&mut painted, state);
                         painted.lets_through |= object.dict().contains_key("SMask");
                     }
                 }
-                b"f" | b"F" | b"f*" | b"S" | b"s" | b"B" | b"B*" | b"b" | b"b*" | b"sh" | b"BI" | b"ID" | b"EI"
-                | b"Tj" | b"TJ" | b"'" | b"\"" => painted.add(state),
+                b"Tj" | b"TJ" | b"'" | b"\"" => {
+                    self.paint(&mut painted, state);
+                    if let Some(font) = &font {
+                        let letters = self.letters(font, resources, state, depth);
+                        painted.blends |= letters.blends;
+                        painted.lets_through |= letters.lets_through;
+                    }
+                }
+                b"f" | b"F" | b"f*" | b"S" | b"s" | b"B" | b"B*" | b"b" | b"b*" | b"sh" | b"BI" | b"ID" | b"EI" => {
+                    self.paint(&mut painted, state);
+                }
                 _ => {}
             }
         }
         painted
     }
 
-    fn form(&mut self, form: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
-        let Some(depth) = depth.checked_sub(1) else { return Painted::default() };
-        let (id, group) = (form.obj_id(), Group::of(form));
-        if self.within.contains(&id) {
+    /// What the content of a form paints, or that of a tile or a letter.
+    fn inside(&mut self, form: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
+        let id = form.obj_id();
+        let Some(depth) = depth.checked_sub(1).filter(|_| !self.within.contains(&id)) else {
             return Painted::default();
-        }
-        let inner_state = if group.is_some() { State::default() } else { state };
-        let inside = match self.known.get(&(id, inner_state)) {
-            Some(known) => *known,
-            None => {
-                let own = form.dict().get::<Dict<'_>>("Resources").map(|own| Rc::new(Resources::new(own)));
-                self.within.push(id);
-                let content = form.decoded_data().unwrap_or_default();
-                let painted = self.content(&content, own.as_deref().unwrap_or(resources), inner_state, depth);
-                self.within.pop();
-                self.known.insert((id, inner_state), painted);
-                painted
-            }
         };
-        let Some(group) = group else { return inside };
-        if group.is_knockout && inside.lets_through && inside.objects > 1 {
-            self.needs.insert(Need::Knockout);
+        if let Some(known) = self.known.get(&(id, state)) {
+            return *known;
         }
+        let own = form.dict().get::<Dict<'_>>("Resources").map(Resources::new);
+        self.within.push(id);
+        let content = form.decoded_data().unwrap_or_default();
+        let painted = self.content(&content, own.as_ref().unwrap_or(resources), state, depth);
+        self.within.pop();
+        self.known.insert((id, state), painted);
+        painted
+    }
+
+    fn form(&mut self, form: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
+        let (id, group) = (form.obj_id(), Group::of(form.dict()));
+        let Some(group) = group else { return self.inside(form, resources, state, depth) };
+        let own_space = group.is_cmyk.filter(|_| group.is_isolated);
+        let begin = State { is_cmyk: own_space.unwrap_or(state.is_cmyk), ..State::default() };
+        let inside = self.inside(form, resources, begin, depth);
+        self.check_knockout(Some(group), inside);
         let mut painted = Painted::default();
-        painted.add(state);
+        self.paint(&mut painted, state);
         if !group.is_isolated && inside.blends {
             let uses = self.uses.entry(id).or_default();
             let is_as_it_is = state.is_plain() && !group.is_knockout;
@@ -249,19 +380,51 @@ impl Walk {
         painted
     }
 
+    fn paint(&mut self, painted: &mut Painted, state: State) {
+        self.blends_in_cmyk |= state.is_cmyk && !state.is_normal;
+        painted.add(state);
+    }
+
+    fn check_knockout(&mut self, group: Option<Group>, inside: Painted) {
+        if group.is_some_and(|group| group.is_knockout) && inside.lets_through && inside.objects > 1 {
+            self.needs.insert(Need::Knockout);
+        }
+    }
+
+    /// A tiling pattern is a group that is not isolated (11.6.7), and hayro draws it as one that is.
+    fn tile(&mut self, tile: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
+        let inside = self.inside(tile, resources, state, depth);
+        if inside.blends {
+            self.needs.insert(Need::Pattern);
+        }
+        inside
+    }
+
+    /// Letters are painted in the state that they are written in.
+    fn letters(&mut self, font: &Letters<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
+        if let Some(known) = font.known.borrow().get(&state) {
+            return *known;
+        }
+        let own = font.font.get::<Dict<'_>>("Resources").map(Resources::new);
+        let mut painted = Painted::default();
+        for letter in letters(&font.font) {
+            let Some(left) = self.left.checked_sub(1) else { break };
+            self.left = left;
+            painted.merge(self.inside(&letter, own.as_ref().unwrap_or(resources), state, depth));
+        }
+        font.known.borrow_mut().insert(state, painted);
+        painted
+    }
+
     /// The state after an operator `gs` (ISO 32000-2, table 57).
-    fn changed(&mut self, mut state: State, dict: &Dict<'_>) -> State {
+    fn changed(&mut self, mut state: State, dict: &Dict<'_>, resources: &Resources<'_>, depth: u32) -> State {
         let is_one = |key: &str| dict.get::<f32>(key).map(|alpha| alpha >= 1.0);
         state.fills_opaquely = is_one("ca").unwrap_or(state.fills_opaquely);
         state.strokes_opaquely = is_one("CA").unwrap_or(state.strokes_opaquely);
-        // Of several modes the first that is known counts; the names that are none of the sixteen are Normal.
-        let mode = dict.get::<Name<'_>>("BM").or_else(|| dict.get::<Array<'_>>("BM")?.iter::<Name<'_>>().next());
-        if let Some(mode) = mode {
-            state.is_normal = matches!(mode.as_ref(), b"Normal" | b"Compatible");
-        }
+        state.is_normal = is_normal(dict).unwrap_or(state.is_normal);
         if let Some(mask) = dict.get::<Dict<'_>>("SMask") {
             state.is_masked = true;
-            self.mask(&mask);
+            self.mask(&mask, resources, depth);
         } else if dict.contains_key("SMask") {
             state.is_masked = false;
         }
@@ -269,11 +432,19 @@ impl Walk {
     }
 
     /// A mask of luminosity whose group names no space for its colours is not applied by hayro.
-    fn mask(&mut self, mask: &Dict<'_>) {
+    fn mask(&mut self, mask: &Dict<'_>, resources: &Resources<'_>, depth: u32) {
         let is_luminosity = mask.get::<Name<'_>>("S").is_some_and(|kind| kind.as_ref() == b"Luminosity");
-        let group = || mask.get::<Stream<'_>>("G")?.dict().get::<Dict<'_>>("Group");
+        let form = mask.get::<Stream<'_>>("G");
+        let group = || form.as_ref()?.dict().get::<Dict<'_>>("Group");
         if is_luminosity && !group().is_some_and(|group| group.contains_key("CS")) {
             self.needs.insert(Need::SoftMask);
+        }
+        if let Some(form) = form {
+            self.masks.insert(form.obj_id());
+            let group = Group::of(form.dict());
+            let is_cmyk = group.and_then(|group| group.is_cmyk).unwrap_or(false);
+            let inside = self.inside(&form, resources, State { is_cmyk, ..State::default() }, depth);
+            self.check_knockout(group, inside);
         }
     }
 }

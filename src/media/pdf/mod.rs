@@ -96,6 +96,8 @@ enum Need {
     Knockout,
     /// The luminosity of a group that names no colour space is a mask (11.5.3).
     SoftMask,
+    /// Something in a tiling pattern is blended with what lies behind the pattern (11.6.7).
+    Pattern,
 }
 
 impl Need {
@@ -105,6 +107,7 @@ impl Need {
             Self::Backdrop => "a transparency group is drawn as an isolated one, which it is not",
             Self::Knockout => "a knockout group is drawn as one that is none",
             Self::SoftMask => "a soft mask is not applied",
+            Self::Pattern => "a pattern is drawn as an isolated transparency group, which it is not",
         }
     }
 }
