@@ -139,9 +139,17 @@ impl Display for Missing<'_> {
 /// What was found of what the pages of a document share.
 #[derive(Default)]
 pub struct Known {
+    /// The end of the file is missing, and with it objects.
+    is_cut: bool,
     whole: RefCell<HashMap<ObjectIdentifier, Wholeness>>,
     /// Forms with resources of their own.
     forms: RefCell<HashMap<ObjectIdentifier, Found>>,
+}
+
+impl Known {
+    pub fn of(is_cut: bool) -> Self {
+        Self { is_cut, ..Self::default() }
+    }
 }
 
 /// What was found of a page.
@@ -163,6 +171,13 @@ pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], kno
         walk.form(form, page.resources(), Part::Form, DEEPEST);
     }
     notes.extend(walk.found.notes());
+    if known.is_cut {
+        match lost(pdf, page) {
+            0 => {}
+            1 => notes.push("1 object that it is drawn with was in what is missing of the file".to_owned()),
+            count => notes.push(format!("{count} objects that it is drawn with were in what is missing of the file")),
+        }
+    }
     if walk.left == 0 || walk.budget.is_used_up() {
         notes.push("it draws so much that not all of it was looked at for damage".to_owned());
     }
@@ -176,6 +191,50 @@ pub fn contents(page: &Page<'_>) -> Vec<ObjectIdentifier> {
         None => page.raw().get_raw::<Object<'_>>(keys::CONTENTS).into_iter().collect(),
     };
     entries.iter().filter_map(MaybeRef::as_obj_ref).map(ObjectIdentifier::from).collect()
+}
+
+/// How many objects that a page refers to for being drawn are not there. Of a file that is whole these would be null.
+fn lost(pdf: &Pdf, page: &Page<'_>) -> usize {
+    const MOST: usize = 20_000;
+    /// What leads to other pages, or to what is not drawn.
+    const ASIDE: [&[u8]; 10] =
+        [b"Parent", b"P", b"Popup", b"Dest", b"A", b"AA", b"IRT", b"Metadata", b"PieceInfo", b"FS"];
+    let resources = page.resources();
+    let inherited =
+        [&resources.x_objects, &resources.fonts, &resources.patterns, &resources.ext_g_states, &resources.color_spaces];
+    let mut open: Vec<MaybeRef<Object<'_>>> =
+        inherited.into_iter().map(|dict| MaybeRef::NotRef(Object::Dict(dict.clone()))).collect();
+    let own = [keys::CONTENTS, keys::RESOURCES, keys::ANNOTS];
+    open.extend(own.into_iter().filter_map(|key| page.raw().get_raw::<Object<'_>>(key)));
+    let (mut seen, mut lost) = (BTreeSet::new(), 0);
+    while let Some(next) = open.pop() {
+        let object = match next {
+            MaybeRef::NotRef(object) => object,
+            MaybeRef::Ref(id) => {
+                let id = ObjectIdentifier::from(id);
+                if seen.len() >= MOST || !seen.insert(id) {
+                    continue;
+                }
+                let Some(object) = pdf.xref().get::<Object<'_>>(id) else {
+                    lost += 1;
+                    continue;
+                };
+                object
+            }
+        };
+        let dict = match &object {
+            Object::Array(list) => {
+                open.extend(list.raw_iter());
+                continue;
+            }
+            Object::Dict(dict) => dict,
+            Object::Stream(stream) => stream.dict(),
+            _ => continue,
+        };
+        let keys = dict.keys().filter(|key| !ASIDE.contains(&key.as_ref()));
+        open.extend(keys.filter_map(|key| dict.get_raw::<Object<'_>>(&*key)));
+    }
+    lost
 }
 
 /// A reference to no object is null, and so is nothing (ISO 32000-2, 7.3.10).
