@@ -103,8 +103,10 @@ impl Work<'_> {
         }
         self.context.checkpoint()?;
         if !is_whole {
-            let message =
-                Message::new("pages-cut-off").with("file", self.parent.file_name.clone()).with("count", count);
+            // The next one stands for those behind it, which are made in a row.
+            let keeps = self.parent.part(self.context, &key(count + 1)).await?.is_some();
+            let code = if keeps { "pages-cut-off-kept" } else { "pages-cut-off" };
+            let message = Message::new(code).with("file", self.parent.file_name.clone()).with("count", count);
             return Ok(ControlFlow::Continue(vec![self.parent.line(LogType::UploadError, message)]));
         }
         // A page that could not be made is still one of the file's.

@@ -151,10 +151,19 @@ pub enum Problem {
 impl Problem {
     /// In a line about `file`.
     pub fn told_of(&self, file: &str) -> Message {
+        self.told(file, false)
+    }
+
+    /// `keeps`: pages that cannot be found were made of it before.
+    fn told(&self, file: &str, keeps: bool) -> Message {
         match *self {
-            Self::CutOff { found } => Message::new("pages-cut-off").with("file", file).with("count", found),
+            Self::CutOff { found } => {
+                let code = if keeps { "pages-cut-off-kept" } else { "pages-cut-off" };
+                Message::new(code).with("file", file).with("count", found)
+            }
             Self::Missing { found, claimed } => {
-                Message::new("pages-missing").with("file", file).with("pages", claimed).with("count", found)
+                let code = if keeps { "pages-missing-kept" } else { "pages-missing" };
+                Message::new(code).with("file", file).with("pages", claimed).with("count", found)
             }
             Self::Tree(faults) => Message::new("pages-tree").with("file", file).with("reason", reason::other(faults)),
             Self::Outside(count) => Message::new("pages-outside").with("file", file).with("count", count),
@@ -283,12 +292,15 @@ impl Work<'_> {
             }
         }
         self.context.checkpoint()?;
-        if process::unless_passed(&self.commit_end_of_pages(&document, &fonts, keys).await?).is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
         // What cannot be found in it is not gone from it.
+        let mut keeps = false;
         for page in document.count.found + 1..=self.claimed(&document) {
-            pages.insert(page, self.parent.part(self.context, &format!("page:{page}")).await?);
+            let kept = self.parent.part(self.context, &format!("page:{page}")).await?;
+            keeps |= kept.is_some();
+            pages.insert(page, kept);
+        }
+        if process::unless_passed(&self.commit_end_of_pages(&document, &fonts, keys, keeps).await?).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
         Ok(process::unless_passed(&self.commit_catalog(&pages).await?))
     }
@@ -482,6 +494,7 @@ impl Work<'_> {
         document: &Document,
         fonts: &Fonts,
         keys: Vec<String>,
+        keeps: bool,
     ) -> Result<Option<Applied>, Failure> {
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
@@ -498,7 +511,7 @@ impl Work<'_> {
             lines.push(self.parent.line(LogType::UploadWarning, message));
         }
         for problem in problems(&document.count) {
-            lines.push(self.parent.line(problem.log_type(), problem.told_of(&self.parent.file_name)));
+            lines.push(self.parent.line(problem.log_type(), problem.told(&self.parent.file_name, keeps)));
         }
         let parent = self.parent.clone();
         let problems = ItemReport::of_problems_of_parts(lines);

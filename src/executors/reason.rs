@@ -14,7 +14,10 @@ use crate::store::pictures::KnownAsset;
 
 /// What has no words of its own.
 pub fn other(detail: impl Display) -> Message {
-    Message::new("reason-other").with("detail", shortened(detail.to_string(), LONGEST))
+    // The sentence that it stands in has a full stop of its own.
+    let detail = detail.to_string();
+    let detail = detail.strip_suffix('.').filter(|rest| !rest.ends_with('.')).unwrap_or(&detail).to_owned();
+    Message::new("reason-other").with("detail", shortened(detail, LONGEST))
 }
 
 /// Most characters of what is said of an error: some quote what a file or another server says, however long that is.

@@ -43,8 +43,24 @@ pub fn to_pdf(
         .arguments(["-sDEVICE=pdfwrite", "-dPassThroughJPEGImages=true", "-sOutputFile=document.pdf", "-f"])
         .argument(path)
         .reads(path);
-    launcher.run(tool, folder, cancel)?;
-    Ok(folder.path().join("document.pdf"))
+    let mut wrong = None;
+    let ended = launcher.run_with_lines(tool, folder, cancel, &mut |line| {
+        wrong = wrong.take().or_else(|| error_in(line));
+    });
+    match (ended, wrong) {
+        (Err(ChildError::Failed { .. }), Some(wrong)) => Err(ChildError::Refused(wrong)),
+        (ended, _) => ended.map(|_| folder.path().join("document.pdf")),
+    }
+}
+
+/// What is wrong with a program, of which gs says only to its standard output what that is: the error, and the name or operator that
+/// it came of.
+fn error_in(line: &str) -> Option<String> {
+    const LONGEST: usize = 100;
+    let (error, of) = line.strip_prefix("Error: /")?.split_once(" in ")?;
+    let of = of.trim().trim_start_matches("--").trim_end_matches("--");
+    let of: String = of.chars().take(LONGEST).collect();
+    Some(format!("PostScript error {error} in {of:?}"))
 }
 
 /// How many pages a file says that it has that lacks its end: gs takes one that breaks off between two operators for whole. None: it
@@ -158,7 +174,7 @@ impl Framing {
 mod tests {
     use std::io::Cursor;
 
-    use super::pages_before_cut;
+    use super::{error_in, pages_before_cut};
 
     const HEAD: &str = "%!PS-Adobe-3.0\n%%Pages: 4\n%%EndComments\n";
     const PAGE: &str = "%%Page: 1 1\nshowpage\n";
@@ -181,6 +197,14 @@ mod tests {
             }
         }
         assert_eq!(before_cut(HEAD.replace('4', "(atend)")), Some(u32::MAX));
+    }
+
+    #[test]
+    fn an_error_and_what_it_came_of_are_taken_from_what_is_said() {
+        let said = |line| error_in(line).unwrap_or_default();
+        assert_eq!(said("Error: /undefined in undefinedop"), "PostScript error undefined in \"undefinedop\"");
+        assert_eq!(said("Error: /typecheck in --add--"), "PostScript error typecheck in \"add\"");
+        assert_eq!(said("Operand stack:"), "");
     }
 
     #[test]

@@ -115,10 +115,12 @@ codes! {
     PAGE_FAILED = "page-failed";
     PAGE_FAILED_KEPT = "page-failed-kept";
     PAGES_MISSING = "pages-missing";
+    PAGES_MISSING_KEPT = "pages-missing-kept";
     PAGES_TREE = "pages-tree";
     PAGES_OUTSIDE = "pages-outside";
     PAGES_BY_SEARCH = "pages-by-search";
     PAGES_CUT_OFF = "pages-cut-off";
+    PAGES_CUT_OFF_KEPT = "pages-cut-off-kept";
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";

@@ -467,7 +467,11 @@ page-failed-kept = Page { NUMBER($page) } of { $file } could not be drawn: { $re
 # $file (Text) the document
 # $pages (Number) that it says it has
 # $count (Number) that can be found
-pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged. Pages that were made of it before stay.
+pages-missing = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged.
+# $file (Text) the document
+# $pages (Number) that it says it has
+# $count (Number) that can be found
+pages-missing-kept = { $file } says that it has { NUMBER($pages) } pages, but only { NUMBER($count) } can be found in it: it is damaged. Pages that were made of it before stay.
 # $file (Text) the document
 # $reason (Text) what is wrong with it
 pages-tree = { $file } is damaged: its tree of pages is not as it should be: { $reason }.
@@ -488,7 +492,18 @@ pages-failed = { $file }: its pages could not be drawn: { $reason }.
 pages-failed-kept = { $file }: its pages could not be drawn: { $reason }. What was made of it before stays as it was.
 # $file (Text)
 # $count (Number) pages that were found
-pages-cut-off = { $file } is damaged behind its { NUMBER($count) } pages that can be found, and may have more. Pages that were made of it before stay.
+pages-cut-off =
+    { $file } is damaged behind { $count ->
+        [one] the only page
+       *[other] its { NUMBER($count) } pages
+    } that can be found, and may have more.
+# $file (Text)
+# $count (Number) pages that were found
+pages-cut-off-kept =
+    { $file } is damaged behind { $count ->
+        [one] the only page
+       *[other] its { NUMBER($count) } pages
+    } that can be found, and may have more. Pages that were made of it before stay.
 # $file (Text) path of the eCatalog with the company root folder first
 # $pages (Number)
 catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.
@@ -1808,7 +1823,7 @@ letter-label-attempts = Attempts
 letter-attempts = { $attempt } made; at most { $attempts } may fail
 letter-count-success = Processed
 letter-count-updated = Updated
-letter-count-parts = Among them pages and parts of files
+letter-count-parts = Pages and parts of files, processed or not
 letter-count-duplicates = Duplicates skipped
 letter-count-left-out = Left out
 letter-count-warnings = Warnings

@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
+use prepress::model::kind::JobKind;
 use serde_json::json;
 
-use crate::pages::{assembled, run, text_of, upload};
+use crate::pages::{assembled, order, pixels, pyramid, run, text_of, upload};
 use crate::world::World;
 
 /// A stream, by the entries of its dictionary.
@@ -293,4 +294,188 @@ async fn contents_that_cannot_be_read_at_all_are_said() {
     assert!(!text.contains("whole.pdf:"), "{text}");
     assert!(text.contains("Page 1 of lost.pdf: a mask cannot be read as a whole"), "{text}");
     assert!(text.contains("Page 1 of unending.pdf: what it draws cannot be read as a whole"), "{text}");
+}
+
+/// Data that is nothing but zeros in its middle, and can be read to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_that_is_lost_in_the_middle_is_said() {
+    let world = World::new().await;
+    let noise: Vec<u8> =
+        (0..400_u32 * 300).map(|at| (at.wrapping_mul(at).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let from = world.folder.path().join("noise.pgm");
+    std::fs::write(&from, [b"P5 400 300 255\n".as_slice(), &noise].concat()).unwrap();
+    let written = |options: &[&str], kind: &str| {
+        let to = world.folder.path().join(format!("noise.{kind}"));
+        run("convert", &[&[text_of(&from)], options, &[text_of(&to)]].concat());
+        std::fs::read(to).unwrap()
+    };
+    let large = PICTURE.replace("64/Height 48", "400/Height 300");
+    let picture = |filter: &str, data: &[u8]| document(DRAWN, X, "", &[stream(&format!("{large}{filter}"), data)]);
+    let cases = [
+        ("jpeg", "/Filter/DCTDecode", written(&["-quality", "90"], "jpg")),
+        ("progressive", "/Filter/DCTDecode", written(&["-interlace", "plane", "-quality", "90"], "jpg")),
+        ("jpeg-2000", "/Filter/JPXDecode", written(&["-quality", "100"], "jp2")),
+        ("deflated", "/Filter/FlateDecode", compressed(&noise)),
+    ];
+    for (name, filter, data) in &cases {
+        let (start, length) = (data.len() / 2, (data.len() / 4).max(6000));
+        assert!(start + length < data.len(), "{name} is too small");
+        let zeroed = [&data[..start], &vec![0; length], &data[start + length..]].concat();
+        world.put(&format!("in/{name}-whole.pdf"), &picture(filter, data));
+        world.put(&format!("in/{name}-zeroed.pdf"), &picture(filter, &zeroed));
+        if *filter != "/Filter/FlateDecode" {
+            let filter = format!("/Filter[/FlateDecode{}]", filter.trim_start_matches("/Filter"));
+            world.put(&format!("in/{name}-packed.pdf"), &picture(&filter, &compressed(&zeroed)));
+        }
+    }
+    // A blank page packs into zeros, which are none that were put there.
+    world.put("in/blank.pdf", &picture("/Filter/FlateDecode", &compressed(&vec![255; 8 << 20])));
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let text = done.text();
+    let line = |name: &str| text.lines().find(|line| line.contains(&format!("{name}.pdf: a picture ")));
+    assert!(!text.contains("blank.pdf:"), "{text}");
+    for (name, filter, _) in &cases {
+        assert_eq!(line(&format!("{name}-whole")), None, "{text}");
+        assert!(line(&format!("{name}-zeroed")).is_some(), "{name}: {text}");
+        let is_packed = *filter != "/Filter/FlateDecode";
+        assert_eq!(line(&format!("{name}-packed")).is_some(), is_packed, "{name}: {text}");
+    }
+}
+
+/// The content and the picture of the second page are in what is missing of the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_lost_objects_to_a_cut_says_so() {
+    let world = World::new().await;
+    let page = |content: u32, resources: &str| {
+        let entries = format!("/Contents {content} 0 R/Resources<<{resources}>>");
+        format!("<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]{entries}>>").into_bytes()
+    };
+    let file = assembled(vec![
+        (1, b"<</Type/Catalog/Pages 2 0 R>>".to_vec()),
+        (2, b"<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>".to_vec()),
+        (3, page(5, "")),
+        (4, page(11, X)),
+        (5, stream("", b"0 0 1 rg 20 20 90 90 re f")),
+        (10, stream(PICTURE, &samples())),
+        (11, stream("", DRAWN.as_bytes())),
+    ]);
+    let cut = file.windows(9).position(|window| window == b"11 0 obj\n").unwrap();
+    world.put("in/cut.pdf", &file[..cut]);
+    world.put("in/whole.pdf", &file);
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let text = done.text();
+    assert!(!text.contains("whole.pdf:") && !text.contains("Page 1 of cut.pdf:"), "{text}");
+    assert!(
+        text.contains("Page 2 of cut.pdf: 1 object that it is drawn with was in what is missing of the file."),
+        "{text}"
+    );
+    assert!(text.contains("cut.pdf is damaged behind its 2 pages that can be found, and may have more."), "{text}");
+    assert!(!text.contains("before stay"), "nothing was made of it before: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn boxes_without_an_area_in_common_are_said_and_the_page_is_shown() {
+    let world = World::new().await;
+    let made = |boxes: &str, more: &str| {
+        let content = "0 0 1 rg 20 20 60 60 re f";
+        let file = document(content, "", &format!("/Rotate 90{more}"), &[]);
+        let file = String::from_utf8(file).unwrap();
+        let pad = " ".repeat(40);
+        let file = file.replace("/MediaBox[0 0 200 200]", boxes) + &pad;
+        file.into_bytes()
+    };
+    let highlight = "/Annots[<</Type/Annot/Subtype/Highlight/C[1 1 0]/Rect[10 100 60 120]/QuadPoints[10 120 60 120 10 100 60 100]>>]";
+    let cases = [
+        ("empty", "/MediaBox[0 0 0 0]", (792, 612), "it was taken for Letter"),
+        ("crop-empty", "/MediaBox[0 0 200 100]/CropBox[0 0 0 0]", (100, 200), "its MediaBox alone was taken"),
+        ("beside", "/MediaBox[0 0 200 100]/CropBox[500 500 700 600]", (100, 200), "its MediaBox alone was taken"),
+        ("touching", "/MediaBox[0 0 200 100]/CropBox[200 0 300 100]", (100, 200), "its MediaBox alone was taken"),
+    ];
+    for (name, boxes, ..) in cases {
+        world.put(&format!("in/{name}.pdf"), &made(boxes, ""));
+        world.put(&format!("in/{name}-marked.pdf"), &made(boxes, highlight));
+    }
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let text = done.text();
+    for (name, _, (width, height), taken) in cases {
+        for name in [name.to_owned(), format!("{name}-marked")] {
+            let line = format!("Page 1 of {name}.pdf: what its boxes say is shown of it has no area: {taken}.");
+            assert!(text.contains(&line), "{line}\n{text}");
+            let drawn = pixels(&world, &pyramid(&world, &format!("{name}-1")).await);
+            assert_eq!(drawn.dimensions(), (width, height), "{name}");
+            // Turned to the right: what is at the lower left is at the upper left.
+            assert!(drawn.get_pixel(50, 50).0[2] > 200 && drawn.get_pixel(50, 50).0[0] < 60, "{name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_button_that_is_off_lacks_nothing() {
+    let world = World::new().await;
+    let button = |state: &str| {
+        format!(
+            "<</Type/Annot/Subtype/Widget/F 4/FT/Btn/T(a)/V/{state}/AS/{state}/Rect[20 20 60 60]/AP<</N<</Yes 10 0 R>>>>>>"
+        )
+    };
+    let form = stream("/Type/XObject/Subtype/Form/BBox[0 0 30 30]", b"1 0 0 rg 0 0 30 30 re f");
+    let unplaced = stream("/Type/XObject/Subtype/Form", b"1 0 0 rg 0 0 30 30 re f");
+    for (name, state, form) in [("off", "Off", &form), ("on", "Yes", &form), ("unplaced", "Yes", &unplaced)] {
+        world
+            .put(&format!("in/{name}.pdf"), &document("", "", &format!("/Annots[{}]", button(state)), &[form.clone()]));
+    }
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let text = done.text();
+    assert!(!text.contains("of off.pdf:") && !text.contains("of on.pdf:"), "{text}");
+    assert!(text.contains("Page 1 of unplaced.pdf: an annotation cannot be drawn."), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_null_is_no_damage() {
+    let world = World::new().await;
+    let file = String::from_utf8(document("0 0 1 rg 20 20 90 90 re f", "", "", &[])).unwrap();
+    world.put("in/kid.pdf", file.replace("[3 0 R]/Count 1", "[3 0 R null]/Count 1").as_bytes());
+    let stray = document("0 0 1 rg 20 20 90 90 re f", "", "/PieceInfo<</Note(see 9 0 obj)>>", &[]);
+    let stray = String::from_utf8(stray).unwrap().replace("/Contents 4 0 R", "/Contents[4 0 R 9 0 R]");
+    world.put("in/stray.pdf", stray.as_bytes());
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    assert_eq!(done.counters.error, 0, "{}", done.text());
+    assert!(
+        !done.text().contains("leads nowhere") && !done.text().contains("cannot be read as a whole"),
+        "{}",
+        done.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postscript_error_is_said_and_what_it_came_of() {
+    let world = World::new().await;
+    world.put("in/broken.ps", b"%!PS-Adobe-3.0\n%%Pages: 1\n%%EndComments\n/Foo undefinedop\nshowpage\n%%EOF\n");
+    let order = order("postScriptOptions", json!({ "process": "Rasterize" }));
+    let done = world.run(JobKind::UploadDirectory, order).await.succeeded();
+    let line = "broken.ps: its pages could not be drawn: PostScript error undefined in \"undefinedop\".";
+    assert!(done.text().lines().any(|said| said.ends_with(line)), "{}", done.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_is_null_does_not_hide_what_is_inherited() {
+    let world = World::new().await;
+    let made = |own: &str| {
+        let kid = format!("<</Type/Annot/Subtype/Widget/F 4/Parent 5 0 R/Rect[20 20 180 60]{own}>>");
+        let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Annots[4 0 R]/Resources<<>>>>";
+        let form = "<</AcroForm<</Fields[5 0 R]/NeedAppearances true/DA(/Helv 20 Tf 0 g)>>/Type/Catalog/Pages 2 0 R>>";
+        let objects = [
+            form,
+            "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            page,
+            &kid,
+            "<</FT/Tx/T(a)/V(word)/DA(/Helv 20 Tf 0 g)/Kids[4 0 R]>>",
+        ];
+        assembled(objects.iter().enumerate().map(|(at, object)| (at + 1, object.as_bytes().to_vec())).collect())
+    };
+    world.put("in/inherited.pdf", &made(""));
+    world.put("in/null.pdf", &made("/V null/FT null"));
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
+    let inherited = pixels(&world, &pyramid(&world, "inherited-1").await);
+    assert!(inherited.pixels().any(|pixel| pixel.0[0] < 100), "{}", done.text());
+    assert!(pixels(&world, &pyramid(&world, "null-1").await) == inherited, "{}", done.text());
 }

@@ -165,6 +165,9 @@ pub enum ChildError {
     Killed { tool: &'static str },
     #[error("{tool} failed ({status}): {said}")]
     Failed { tool: &'static str, status: String, said: String },
+    /// It did as it was told, and said what is wrong with what it was given.
+    #[error("{0}")]
+    Refused(String),
     #[error("cannot {doing}: {source}")]
     Io { doing: String, source: io::Error },
 }

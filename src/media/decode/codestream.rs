@@ -53,11 +53,6 @@ pub(super) fn check_tiles(bytes: &mut [u8]) -> Result<Range<usize>, MediaError> 
     }
 }
 
-/// Whether each tile is there and the codestream comes to its end.
-pub(in crate::media) fn is_whole(bytes: &[u8]) -> bool {
-    check_tiles(&mut bytes.to_vec()).is_ok()
-}
-
 /// Bytes that may be zero in a row because nothing is said in them, of a tile by the size and the coding styles that the codestream begins
 /// with, or more: packets that are empty, and in others a bit for each code block to which a layer adds nothing (annexes A.5.1,
 /// A.6.1, A.6.2, B.6 and B.10).

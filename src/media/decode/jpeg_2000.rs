@@ -10,7 +10,7 @@ use super::super::format::Format;
 use super::super::orientation::Orientation;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
-use super::{Decoded, Pixels, Source, codestream, holes};
+use super::{Decoded, Pixels, Remarks, Source, Wholeness, codestream, holes};
 
 /// Zeros in a row, beyond those that say nothing, that are a hole, and that may be one.
 const HOLE: u64 = 2048;
@@ -49,21 +49,32 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     Ok(Decoded { picture, pixels: Pixels::Whole(raster) })
 }
 
+/// Whether each tile is there, the codestream comes to its end, and no hole is in it.
+pub(in crate::media) fn wholeness(bytes: &[u8]) -> Wholeness {
+    let remarks = Remarks::default();
+    Wholeness::of(check(&mut bytes.to_vec(), &remarks), &remarks)
+}
+
 fn read(source: &mut Source<'_>) -> Result<Vec<u8>, MediaError> {
     let mut bytes = source.read_all(Format::Jpeg2000)?;
-    let stream = codestream::check_tiles(&mut bytes)?;
+    check(&mut bytes, &source.remarks)?;
+    Ok(bytes)
+}
+
+fn check(bytes: &mut [u8], remarks: &Remarks) -> Result<(), MediaError> {
+    let stream = codestream::check_tiles(bytes)?;
     let silent = codestream::most_zeros(&bytes[stream.clone()]);
     let stream = stream.start as u64..stream.end as u64;
-    let mut input = Cursor::new(&bytes);
+    let mut input = Cursor::new(bytes);
     holes::check(&mut input, stream.clone(), silent.saturating_add(HOLE), Format::Jpeg2000)?;
     // Where much more is said than nothing, not all that may be silent lies in a row.
     let is_plain = stream.end - stream.start <= silent.saturating_mul(2);
     let least = silent.saturating_add(MAY_BE_HOLE);
     let least = if is_plain { least } else { least.min(HOLE) };
     if holes::find(&mut input, stream, least, Format::Jpeg2000)?.is_some() {
-        source.remarks.add(Note::MayHaveHole);
+        remarks.add(Note::MayHaveHole);
     }
-    Ok(bytes)
+    Ok(())
 }
 
 fn open(bytes: &[u8]) -> Result<Image<'_>, MediaError> {

@@ -40,7 +40,7 @@ use super::picture::Picture;
 use super::raster::{Layout, Raster};
 use super::rows::AnyRows;
 use super::sniff::sniff;
-pub(crate) use remarks::Remarks;
+pub(crate) use remarks::{Remarks, Wholeness};
 pub(crate) use watched::Watched;
 
 /// Asked between steps of the work; true means stop.

@@ -24,6 +24,8 @@ pub enum Refused {
     Scheme,
     /// It is of a file somewhere on the computer of a reader.
     Outside,
+    /// It is to be started there.
+    Program,
     TooLong,
     /// There is none.
     Empty,

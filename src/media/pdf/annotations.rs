@@ -298,7 +298,7 @@ fn is_shown(annotation: &Dict<'_>, wanted: Annotations) -> bool {
 }
 
 /// The normal appearance, in the state that the annotation is in.
-fn appearance_of<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
+pub fn appearance_of<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
     match annotation.get::<Dict<'a>>(keys::AP)?.get::<Object<'a>>(keys::N)? {
         Object::Stream(stream) => Some(stream),
         Object::Dict(states) => {

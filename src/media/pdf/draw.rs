@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hayro::hayro_interpret::{InterpreterCache, InterpreterSettings, InterpreterWarning};
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::object::dict::keys;
+use hayro::hayro_syntax::object::{Array, Dict, Rect as PdfRect};
 use hayro::hayro_syntax::page::{Page as PdfPage, Rotation};
 use hayro::kurbo::Affine;
 use hayro::vello_cpu::color::palette::css::{TRANSPARENT, WHITE};
@@ -24,12 +25,15 @@ use super::super::raster::Layout;
 use super::super::render::Rendering;
 use super::super::rows::Rows;
 use super::super::{PyramidInfo, ThumbnailInfo, derive};
+use super::excerpt::Excerpt;
 use super::fonts::{NotEmbedded, StandIns};
 use super::parts::Known;
 use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
-use super::{By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Wanted, links, photographs, raster, words};
+use super::{
+    By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Wanted, annotations, links, photographs, raster, words,
+};
 
 const POINTS_PER_INCH: f64 = 72.0;
 
@@ -77,7 +81,8 @@ pub struct Pen<'a> {
 }
 
 impl<'a> Pen<'a> {
-    pub fn new(pdf: &'a Pdf, drawing: &'a Drawing, limits: &'a Limits) -> Self {
+    /// Of a file whose end may be missing.
+    pub fn new(pdf: &'a Pdf, is_cut: bool, drawing: &'a Drawing, limits: &'a Limits) -> Self {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sink = warnings.clone();
         let fonts = Arc::new(StandIns::default());
@@ -87,7 +92,7 @@ impl<'a> Pen<'a> {
             ..InterpreterSettings::default()
         };
         let (places, cache, reading) = (Places::of(pdf), RenderCache::new(), InterpreterCache::new());
-        let known = Known::default();
+        let known = Known::of(is_cut);
         Self { pdf, places, cache, reading, known, settings, fonts, warnings, drawing, limits }
     }
 
@@ -95,8 +100,15 @@ impl<'a> Pen<'a> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { file, needs, mut notes, has_made_letters, has_meshes, fonts } =
+        let Prepared { mut file, needs, mut notes, has_made_letters, has_meshes, fonts } =
             prepare(self.pdf, page, self.drawing, &self.known, self.limits);
+        if !has_area(&page.intersected_crop_box()) {
+            let taken =
+                if has_area(&page.media_box()) { "its MediaBox alone was taken" } else { "it was taken for Letter" };
+            notes.push(format!("what its boxes say is shown of it has no area: {taken}"));
+            // Programs differ in what they make of that; in a document of its own it has boxes that leave no doubt.
+            file = file.or_else(|| Excerpt::of(self.pdf, self.limits).finish(page, None));
+        }
         if has_meshes {
             sheet.leave_the_grid();
         }
@@ -195,6 +207,9 @@ impl<'a> Pen<'a> {
         let is_read = self.drawing.words || may_lack;
         let read = if is_read { words::read(page, sheet, reading, &self.settings) } else { Read::default() };
         let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        if is_ours && has_unplaced(page) {
+            notes.push("an annotation cannot be drawn".to_owned());
+        }
         if read.missing > 0 && may_lack {
             let (letters, may) = match read.missing {
                 1 => ("1 letter".to_owned(), if is_ours { "is" } else { "may be" }),
@@ -263,15 +278,35 @@ fn page_of(pdf: &Pdf, number: u32) -> Result<&PdfPage<'_>, Page> {
 
 fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
     let said = match warning {
+        // Also of what shows nothing in its state, as a button that is off (12.5.5); the rest is told by `has_unplaced`.
+        InterpreterWarning::UnresolvedAnnotationAppearance => return,
         InterpreterWarning::UnsupportedFont => "a font cannot be read",
         InterpreterWarning::ImageDecodeFailure => "a picture cannot be read",
-        InterpreterWarning::UnresolvedAnnotationAppearance => "an annotation cannot be drawn",
         _ => "something cannot be drawn",
     };
     let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
     if !notes.iter().any(|note| note == said) {
         notes.push(said.to_owned());
     }
+}
+
+/// Whether an annotation has an appearance that does not say how large it is, which cannot be put into its place.
+fn has_unplaced(page: &PdfPage<'_>) -> bool {
+    let Some(annotations) = page.raw().get::<Array<'_>>(keys::ANNOTS) else { return false };
+    let appearances = annotations.iter::<Dict<'_>>().filter_map(|annotation| annotations::appearance_of(&annotation));
+    appearances.map(|form| form.dict().get::<[f32; 4]>(keys::BBOX)).any(|bbox| bbox.is_none())
+}
+
+/// What is shown of a page: where its boxes have no area in common, all of it, and where it has none itself, a letter.
+pub fn shown(page: &PdfPage<'_>) -> PdfRect {
+    const LETTER: PdfRect = PdfRect::new(0.0, 0.0, 612.0, 792.0);
+    [page.intersected_crop_box(), page.media_box()].into_iter().find(has_area).unwrap_or(LETTER)
+}
+
+fn has_area(rect: &PdfRect) -> bool {
+    // Of a point, as hayro has it.
+    const LEAST: f64 = 1.0 / 4096.0;
+    rect.width() > LEAST && rect.height() > LEAST && rect.width().is_finite() && rect.height().is_finite()
 }
 
 /// How many points a unit of the page has (ISO 32000-2, table 31).
@@ -300,9 +335,14 @@ pub struct Sheet {
 
 impl Sheet {
     fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits) -> Result<Self, MediaError> {
-        let (width, height) = page.render_dimensions();
+        let shown = shown(page);
+        let (across, up) = (shown.width().max(1.0), shown.height().max(1.0));
+        let (width, height) = match page.rotation() {
+            Rotation::None | Rotation::Flipped => (across, up),
+            Rotation::Horizontal | Rotation::FlippedHorizontal => (up, across),
+        };
         let scale = resolution / POINTS_PER_INCH * user_unit(page);
-        let pixels = |points: f32| (f64::from(points) * scale).round().max(1.0) as u64;
+        let pixels = |points: f64| (points * scale).round().max(1.0) as u64;
         let (wide, high) = (pixels(width), pixels(height));
         limits.check_size(wide, high)?;
         // Four bytes as drawn, and half of it again for what drawing and tiles take.
@@ -311,8 +351,14 @@ impl Sheet {
             let too_large = || MediaError::unsupported(Format::Pdf, format!("a page of {wide} x {high} pixels"));
             u16::try_from(pixels).map_err(|_| too_large())
         };
-        let fit = Affine::scale_non_uniform(wide as f64 / f64::from(width), high as f64 / f64::from(height));
-        let upright = Affine::new(page.initial_transform(true).as_coeffs());
+        let fit = Affine::scale_non_uniform(wide as f64 / width, high as f64 / height);
+        let turned = Affine::new(match page.rotation() {
+            Rotation::None => [1.0, 0.0, 0.0, -1.0, 0.0, up],
+            Rotation::Horizontal => [0.0, 1.0, 1.0, 0.0, 0.0, 0.0],
+            Rotation::Flipped => [-1.0, 0.0, 0.0, 1.0, across, 0.0],
+            Rotation::FlippedHorizontal => [0.0, -1.0, -1.0, 0.0, up, across],
+        });
+        let upright = turned * Affine::translate((-shown.x0, -shown.y0));
         Ok(Self { width: side(wide)?, height: side(high)?, to_pixels: fit * upright })
     }
 
@@ -325,9 +371,9 @@ impl Sheet {
 
     /// That of the page before it is turned.
     fn size(&self, page: &PdfPage<'_>) -> Size {
-        let (points, (width, height)) = (page.base_dimensions(), self.before_turn(page.rotation()));
-        let per_inch = |pixels: u16, points: f32| f64::from(pixels) / f64::from(points) * POINTS_PER_INCH;
-        Size { width, height, resolution: (per_inch(width, points.0), per_inch(height, points.1)) }
+        let (shown, (width, height)) = (shown(page), self.before_turn(page.rotation()));
+        let per_inch = |pixels: u16, points: f64| f64::from(pixels) / points.max(1.0) * POINTS_PER_INCH;
+        Size { width, height, resolution: (per_inch(width, shown.width()), per_inch(height, shown.height())) }
     }
 
     pub const fn before_turn(&self, rotation: Rotation) -> (u16, u16) {

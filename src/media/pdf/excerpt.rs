@@ -10,6 +10,7 @@ use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::super::limits::Limits;
 use super::super::memory::Share;
+use super::draw::shown;
 use super::source::Source;
 
 /// A page that takes more bytes costs more than it is worth.
@@ -143,7 +144,7 @@ impl<'a> Excerpt<'a> {
         // It may have them from a branch of the tree.
         source.bytes.extend(b"/Resources");
         resources(&mut source, page.resources());
-        let crop = page.intersected_crop_box();
+        let crop = shown(page);
         for name in ["MediaBox", "CropBox"] {
             write!(source.bytes, "/{name}[{} {} {} {}]", crop.x0, crop.y0, crop.x1, crop.y1).ok()?;
         }

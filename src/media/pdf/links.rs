@@ -30,6 +30,8 @@ pub struct LeftOut {
     harmful: u32,
     /// Files that do not lie with the document.
     outside: u32,
+    /// Programs to be started, or files with those that they belong to.
+    programs: u32,
     too_long: u32,
 }
 
@@ -38,6 +40,7 @@ impl LeftOut {
         match refused {
             Refused::Scheme => self.harmful += 1,
             Refused::Outside => self.outside += 1,
+            Refused::Program => self.programs += 1,
             Refused::TooLong => self.too_long += 1,
             Refused::Empty => {}
         }
@@ -46,14 +49,28 @@ impl LeftOut {
     pub fn notes(self) -> impl Iterator<Item = String> {
         let kept = format!("of a page {MOST_LINKS} are kept, with {} MiB of addresses", MOST_BYTES >> 20);
         let reasons = [
-            (self.beyond, kept.as_str()),
-            (self.harmful, "they run scripts, or lead to addresses of kinds that may do harm"),
-            (self.outside, "they lead to files that do not lie with the document"),
-            (self.too_long, "their addresses are too long"),
+            (self.beyond, kept.as_str(), kept.as_str()),
+            (
+                self.harmful,
+                "it runs a script, or leads to an address of a kind that may do harm",
+                "they run scripts, or lead to addresses of kinds that may do harm",
+            ),
+            (
+                self.outside,
+                "it leads to a file that does not lie with the document",
+                "they lead to files that do not lie with the document",
+            ),
+            (
+                self.programs,
+                "it is to start a program or open a file on the computer of whoever reads the document",
+                "they are to start programs or open files on the computer of whoever reads the document",
+            ),
+            (self.too_long, "its address is too long", "their addresses are too long"),
         ];
-        let told = reasons.map(|(count, reason)| {
-            let links = if count == 1 { "link was" } else { "links were" };
-            (count > 0).then(|| format!("{count} {links} left out: {reason}"))
+        let told = reasons.map(|(count, one, many)| match count {
+            0 => None,
+            1 => Some(format!("1 link was left out: {one}")),
+            count => Some(format!("{count} links were left out: {many}")),
         });
         told.into_iter().flatten()
     }
@@ -138,7 +155,10 @@ fn followed(places: &Places<'_>, action: &Dict<'_>) -> Result<Option<LinkTarget>
             file(places, action, page, true)
         }
         // What it would start is not kept as such: a file that lies with the document is one that can be shown.
-        b"Launch" => file(places, action, None, false),
+        b"Launch" => file(places, action, None, false).map_err(|refused| match refused {
+            Refused::Outside => Refused::Program,
+            other => other,
+        }),
         b"JavaScript" => Err(Refused::Scheme),
         _ => Ok(None),
     }

@@ -63,7 +63,14 @@ fn has_lost(pdf: &Pdf) -> bool {
 /// Whether the file has an object with this number.
 pub fn is_in_file(pdf: &Pdf, id: ObjectIdentifier) -> bool {
     let (file, head) = (pdf.data().as_ref(), format!("{} {} obj", id.obj_number, id.gen_number));
-    memmem::find_iter(file, &head).any(|at| at == 0 || !file[at - 1].is_ascii_digit())
+    memmem::find_iter(file, &head).any(|at| begins_object(&file[..at]))
+}
+
+/// Whether an object may begin behind this: in a line of its own, or behind another. Comments and strings speak of objects as well.
+fn begins_object(before: &[u8]) -> bool {
+    let blanks = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | 0)).count();
+    let before = &before[..before.len() - blanks];
+    before.last().is_none_or(|byte| matches!(byte, b'\r' | b'\n')) || before.ends_with(b"endobj")
 }
 
 const fn reason(error: LoadPdfError) -> PdfError {
@@ -183,6 +190,16 @@ mod tests {
         }
         let late = [vec![b' '; 2000], file(9)].concat();
         assert_eq!(from_header(late.clone()), late, "that is no header");
+    }
+
+    #[test]
+    fn an_object_begins_a_line_or_follows_another() {
+        for before in ["", "%PDF-1.4\n", "endobj\r", "\n  ", "endobj", "1 0 obj null endobj "] {
+            assert!(begins_object(before.as_bytes()), "{before:?}");
+        }
+        for before in ["% see ", "\n%", "(as in ", "1", "/Name "] {
+            assert!(!begins_object(before.as_bytes()), "{before:?}");
+        }
     }
 
     #[test]

@@ -144,6 +144,8 @@ impl<'a> Walk<'a, '_> {
                 return Kid::Pages(0);
             }
             MaybeRef::Ref(id) => self.pdf.xref().get::<Dict<'a>>(id.into()),
+            // It is nothing, and is missed by the number of pages alone.
+            MaybeRef::NotRef(Object::Null(_)) => return Kid::Pages(0),
             MaybeRef::NotRef(object) => object.into_dict(),
         };
         let Some(dict) = dict else {

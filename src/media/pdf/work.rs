@@ -65,7 +65,7 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
             fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
             say(&Said::Informed)
         }
-        Task::Draw(pages) => draw(&pdf, pages, &limits),
+        Task::Draw(pages) => draw(&pdf, is_cut, pages, &limits),
     }
 }
 
@@ -107,8 +107,8 @@ fn open(path: &Path, limits: &Limits) -> io::Result<Result<Opened, PdfError>> {
     Ok(opened.map(|opening| Opened { opening, is_cut }))
 }
 
-fn draw(pdf: &Pdf, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
-    let pen = draw::Pen::new(pdf, &orders.drawing, limits);
+fn draw(pdf: &Pdf, is_cut: bool, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
+    let pen = draw::Pen::new(pdf, is_cut, &orders.drawing, limits);
     let watch = Watch::start(Duration::from_millis(orders.milliseconds));
     for number in orders.first..=orders.last {
         watch.begin(number);

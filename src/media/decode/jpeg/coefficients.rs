@@ -64,6 +64,13 @@ pub(super) fn read(
     Reader::new(header, share, remarks)?.read(stream)
 }
 
+/// What is kept of a stream while it is read.
+pub(super) fn bytes(header: &Header) -> u64 {
+    // With components that are sampled less there are fewer, and a few more to fill up units.
+    let samples = u64::from(header.width) * u64::from(header.height) * header.components.len() as u64;
+    samples * size_of::<i16>() as u64
+}
+
 struct Reader<'a> {
     header: &'a Header,
     remarks: &'a Remarks,
@@ -137,6 +144,11 @@ impl<'a> Reader<'a> {
     fn read(mut self, stream: &[u8]) -> Result<Vec<Blocks>, MediaError> {
         let mut at = 2;
         while let Some((code, after)) = marker(stream, at) {
+            // What stands between scans belongs to none: one may have stood there.
+            let is_of_picture = matches!(code, EOI | SOS | DHT | DQT | DRI);
+            if self.scans > 0 && is_of_picture && stream[at..after - 2].iter().any(|byte| *byte != 0xff) {
+                self.remarks.add(Note::DataLeftOver);
+            }
             if code == EOI {
                 break;
             }

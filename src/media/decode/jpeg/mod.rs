@@ -27,7 +27,7 @@ use super::super::memory::Share;
 use super::super::picture::{ColorModel, Picture, Profile};
 use super::super::raster::{Layout, Raster};
 use super::gather::{Gathered, Pieces};
-use super::{Decoded, Pixels, Remarks, Source};
+use super::{Decoded, Pixels, Remarks, Source, Wholeness};
 use markers::Header;
 use planes::Colors;
 pub(crate) use small::{MOST_HALVINGS, Small};
@@ -56,20 +56,21 @@ pub(in crate::media) fn decode(mut source: Source<'_>) -> Result<Decoded<'_>, Me
     Ok(Decoded { picture, pixels })
 }
 
-/// Whether a stream has all units of its picture, so far as that is seen without decoding it: where it cannot be gone through, that it
-/// comes to its end.
-pub(in crate::media) fn is_whole(stream: &[u8], limits: &Limits) -> bool {
-    let Ok(header) = markers::read_header(Cursor::new(stream)) else { return false };
+/// Whether a stream has all that its picture is made of: as when it is decoded, but no pixels are made. Where numbers have to be kept
+/// for that, `may_take` is asked first whether so many bytes may be; else only an end is looked for.
+pub(in crate::media) fn wholeness(stream: &[u8], limits: &Limits, may_take: impl FnOnce(u64) -> bool) -> Wholeness {
+    let Ok(header) = markers::read_header(Cursor::new(stream)) else { return Wholeness::Broken };
     let scan = usize::try_from(header.scan_start).ok().and_then(|start| stream.get(start..)).unwrap_or_default();
-    match Strips::new(&header, scan, Share::of(limits), Remarks::default()) {
-        Ok(strips) => strips.are_whole(header.height.into()),
-        Err(scan) if memchr::memmem::rfind(scan, &[0xff, markers::EOI]).is_some() => true,
-        // Some leave out the mark of the end.
-        Err(_) => {
-            let (share, remarks) = (Share::of(limits), Remarks::default());
-            samples(stream, &header, Colors::AsStored, limits, &share, &remarks).is_ok()
+    let (share, remarks) = (Share::of(limits), Remarks::default());
+    let read = match Strips::new(&header, scan, share.clone(), remarks.clone()) {
+        Ok(strips) => strips.go_through(header.height.into()),
+        Err(_) if may_take(coefficients::bytes(&header)) => {
+            coefficients::read(stream, &header, &share, &remarks).map(drop)
         }
-    }
+        Err(scan) if memchr::memmem::rfind(scan, &[0xff, markers::EOI]).is_some() => Ok(()),
+        Err(_) => return Wholeness::Broken,
+    };
+    Wholeness::of(read, &remarks)
 }
 
 fn whole(mut source: Source<'_>, header: &Header, coding: Coding) -> Result<Raster, MediaError> {

@@ -106,10 +106,10 @@ pub(super) struct Strip {
 }
 
 impl<R: Read> Strips<R> {
-    /// Whether the stream can be gone through to the end of its picture.
-    pub fn are_whole(mut self, height: u32) -> bool {
+    /// Goes through the stream to the end of its picture.
+    pub fn go_through(mut self, height: u32) -> Result<(), MediaError> {
         const ROWS: u32 = 256;
-        (0..height).step_by(ROWS as usize).all(|_| self.advance(ROWS).is_ok())
+        (0..height).step_by(ROWS as usize).try_for_each(|_| self.advance(ROWS).map(drop))
     }
 
     /// The strips of a stream whose scan starts in `input`. Gives it back if the stream is not made so that it can be cut.

@@ -125,13 +125,22 @@ pub fn is_variable(annotation: &Dict<'_>) -> bool {
     is_widget && matches!(fields::of_type(annotation).as_deref(), Some(b"Tx" | b"Ch"))
 }
 
+/// What a dictionary has under a key: one that is null is not there (7.3.7).
+fn entry<'a>(dict: &Dict<'a>, key: &str) -> Option<Object<'a>> {
+    dict.get::<Object<'_>>(key).filter(|object| !matches!(object, Object::Null(_)))
+}
+
+fn has(dict: &Dict<'_>, key: &str) -> bool {
+    entry(dict, key).is_some()
+}
+
 /// An entry of a field, or of the nearest one above it (12.7.4.2).
 fn inherited<'a>(field: &Dict<'a>, key: &str) -> Option<Object<'a>> {
     let mut above = Some(field.clone());
     for _ in 0..=MOST_PARENTS {
         let field = above?;
-        if field.contains_key(key) {
-            return field.get::<Object<'_>>(key);
+        if let Some(own) = entry(&field, key) {
+            return Some(own);
         }
         above = field.get::<Dict<'_>>("Parent");
     }
@@ -175,7 +184,7 @@ fn points_of(annotation: &Dict<'_>, key: &str) -> Vec<Point> {
 /// What an appearance that is made of an annotation does not show.
 pub fn lacking(annotation: &Dict<'_>) -> Vec<&'static str> {
     let effect = annotation.get::<Dict<'_>>("BE").and_then(|effect| effect.get::<Name<'_>>("S"));
-    let has_icon = annotation.get::<Dict<'_>>("MK").is_some_and(|looks| looks.contains_key("I"));
+    let has_icon = annotation.get::<Dict<'_>>("MK").is_some_and(|looks| has(&looks, "I"));
     let is_free_text = annotation.get::<Name<'_>>("Subtype").as_deref() == Some(b"FreeText");
     let has_text = annotation
         .get::<Object<'_>>("Contents")
@@ -184,7 +193,7 @@ pub fn lacking(annotation: &Dict<'_>) -> Vec<&'static str> {
     let all = [
         ("cloudy borders", effect.as_deref() == Some(b"C")),
         ("icons of buttons", has_icon),
-        ("rich text", is_free_text && !has_text && annotation.contains_key("RC")),
+        ("rich text", is_free_text && !has_text && has(annotation, "RC")),
     ];
     all.into_iter().filter_map(|(kind, lacks)| lacks.then_some(kind)).collect()
 }
@@ -192,8 +201,8 @@ pub fn lacking(annotation: &Dict<'_>) -> Vec<&'static str> {
 /// Whether an annotation that has no appearance would show something, and is not drawn.
 pub fn is_missed(annotation: &Dict<'_>) -> bool {
     // A button may have nothing but an icon.
-    let has_icon = || annotation.get::<Dict<'_>>("MK").is_some_and(|looks| looks.contains_key("I"));
+    let has_icon = || annotation.get::<Dict<'_>>("MK").is_some_and(|looks| has(&looks, "I"));
     // What it says is of another form than what is read here.
-    let has_odd_points = || ["Path", "Vertices"].iter().any(|key| annotation.contains_key(key));
+    let has_odd_points = || ["Path", "Vertices"].iter().any(|key| has(annotation, key));
     kind(annotation) == Kind::NotDrawn || has_icon() || has_odd_points()
 }

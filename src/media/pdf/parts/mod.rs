@@ -13,6 +13,7 @@ use hayro::hayro_syntax::object::dict::keys;
 use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIdentifier, Stream};
 use hayro::hayro_syntax::page::{Page, Resources};
 
+use super::super::decode::Wholeness;
 use super::super::limits::Limits;
 use super::fonts::NotEmbedded;
 use super::opening::is_in_file;
@@ -69,8 +70,11 @@ impl Part {
 #[derive(Debug, Clone, Default)]
 struct Found {
     damaged: BTreeSet<(Part, ObjectIdentifier)>,
+    /// What can be read to its end, and has something in it that should not be there.
+    doubtful: BTreeSet<(Part, ObjectIdentifier)>,
     /// Pictures that stand among the operators.
     damaged_inline: u32,
+    doubtful_inline: u32,
     /// What has a name that its resources lack.
     missing: BTreeSet<(Part, String)>,
     has_meshes: bool,
@@ -80,7 +84,9 @@ struct Found {
 impl Found {
     fn merge(&mut self, other: &Self) {
         self.damaged.extend(&other.damaged);
+        self.doubtful.extend(&other.doubtful);
         self.damaged_inline = self.damaged_inline.saturating_add(other.damaged_inline);
+        self.doubtful_inline = self.doubtful_inline.saturating_add(other.doubtful_inline);
         self.missing.extend(other.missing.iter().cloned());
         self.has_meshes |= other.has_meshes;
         self.fonts.merge(&other.fonts);
@@ -90,12 +96,21 @@ impl Found {
         let mut notes = Vec::new();
         for part in [Part::Form, Part::Picture, Part::Font, Part::Pattern, Part::Shading, Part::ColorSpace, Part::Mask]
         {
-            let inline = if part == Part::Picture { self.damaged_inline as usize } else { 0 };
             let (one, many) = part.names();
-            match self.damaged.iter().filter(|(damaged, _)| *damaged == part).count() + inline {
+            let count = |found: &BTreeSet<(Part, ObjectIdentifier)>, inline: u32| {
+                let inline = if part == Part::Picture { inline as usize } else { 0 };
+                found.iter().filter(|(found, _)| *found == part).count() + inline
+            };
+            match count(&self.damaged, self.damaged_inline) {
                 0 => {}
                 1 => notes.push(format!("a {one} cannot be read as a whole")),
                 count => notes.push(format!("{count} {many} cannot be read as a whole")),
+            }
+            const WHY: &str = "coded data is left over, makes no sense or is nothing but zeros";
+            match count(&self.doubtful, self.doubtful_inline) {
+                0 => {}
+                1 => notes.push(format!("a {one} may be damaged: {WHY}")),
+                count => notes.push(format!("{count} {many} may be damaged: {WHY}")),
             }
         }
         if !self.missing.is_empty() {
@@ -124,9 +139,17 @@ impl Display for Missing<'_> {
 /// What was found of what the pages of a document share.
 #[derive(Default)]
 pub struct Known {
-    whole: RefCell<HashMap<ObjectIdentifier, bool>>,
+    /// The end of the file is missing, and with it objects.
+    is_cut: bool,
+    whole: RefCell<HashMap<ObjectIdentifier, Wholeness>>,
     /// Forms with resources of their own.
     forms: RefCell<HashMap<ObjectIdentifier, Found>>,
+}
+
+impl Known {
+    pub fn of(is_cut: bool) -> Self {
+        Self { is_cut, ..Self::default() }
+    }
 }
 
 /// What was found of a page.
@@ -148,6 +171,13 @@ pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], kno
         walk.form(form, page.resources(), Part::Form, DEEPEST);
     }
     notes.extend(walk.found.notes());
+    if known.is_cut {
+        match lost(pdf, page) {
+            0 => {}
+            1 => notes.push("1 object that it is drawn with was in what is missing of the file".to_owned()),
+            count => notes.push(format!("{count} objects that it is drawn with were in what is missing of the file")),
+        }
+    }
     if walk.left == 0 || walk.budget.is_used_up() {
         notes.push("it draws so much that not all of it was looked at for damage".to_owned());
     }
@@ -161,6 +191,50 @@ pub fn contents(page: &Page<'_>) -> Vec<ObjectIdentifier> {
         None => page.raw().get_raw::<Object<'_>>(keys::CONTENTS).into_iter().collect(),
     };
     entries.iter().filter_map(MaybeRef::as_obj_ref).map(ObjectIdentifier::from).collect()
+}
+
+/// How many objects that a page refers to for being drawn are not there. Of a file that is whole these would be null.
+fn lost(pdf: &Pdf, page: &Page<'_>) -> usize {
+    const MOST: usize = 20_000;
+    /// What leads to other pages, or to what is not drawn.
+    const ASIDE: [&[u8]; 10] =
+        [b"Parent", b"P", b"Popup", b"Dest", b"A", b"AA", b"IRT", b"Metadata", b"PieceInfo", b"FS"];
+    let resources = page.resources();
+    let inherited =
+        [&resources.x_objects, &resources.fonts, &resources.patterns, &resources.ext_g_states, &resources.color_spaces];
+    let mut open: Vec<MaybeRef<Object<'_>>> =
+        inherited.into_iter().map(|dict| MaybeRef::NotRef(Object::Dict(dict.clone()))).collect();
+    let own = [keys::CONTENTS, keys::RESOURCES, keys::ANNOTS];
+    open.extend(own.into_iter().filter_map(|key| page.raw().get_raw::<Object<'_>>(key)));
+    let (mut seen, mut lost) = (BTreeSet::new(), 0);
+    while let Some(next) = open.pop() {
+        let object = match next {
+            MaybeRef::NotRef(object) => object,
+            MaybeRef::Ref(id) => {
+                let id = ObjectIdentifier::from(id);
+                if seen.len() >= MOST || !seen.insert(id) {
+                    continue;
+                }
+                let Some(object) = pdf.xref().get::<Object<'_>>(id) else {
+                    lost += 1;
+                    continue;
+                };
+                object
+            }
+        };
+        let dict = match &object {
+            Object::Array(list) => {
+                open.extend(list.raw_iter());
+                continue;
+            }
+            Object::Dict(dict) => dict,
+            Object::Stream(stream) => stream.dict(),
+            _ => continue,
+        };
+        let keys = dict.keys().filter(|key| !ASIDE.contains(&key.as_ref()));
+        open.extend(keys.filter_map(|key| dict.get_raw::<Object<'_>>(&*key)));
+    }
+    lost
 }
 
 /// A reference to no object is null, and so is nothing (ISO 32000-2, 7.3.10).
@@ -253,8 +327,11 @@ impl Walk<'_> {
                 b"cs" | b"CS" => (Part::ColorSpace, name(last())),
                 b"BI" | b"ID" | b"EI" => {
                     let Some(Object::Stream(picture)) = first() else { continue };
-                    let is_whole = streams::is_whole_picture(picture, resources, self.limits, &self.budget);
-                    self.found.damaged_inline += u32::from(!is_whole);
+                    match streams::wholeness_of_picture(picture, resources, self.limits, &self.budget) {
+                        Wholeness::Whole => {}
+                        Wholeness::Doubtful => self.found.doubtful_inline += 1,
+                        Wholeness::Broken => self.found.damaged_inline += 1,
+                    }
                     continue;
                 }
                 // It may come back with the state that is kept.
@@ -288,18 +365,20 @@ impl Walk<'_> {
         self.found.missing.insert((part, name.as_str().chars().take(LONGEST_NAME).collect()));
     }
 
-    fn check(&mut self, part: Part, stream: &Stream<'_>, is_whole: impl FnOnce(&Stream<'_>, &Budget) -> bool) {
+    fn check(&mut self, part: Part, stream: &Stream<'_>, look: impl FnOnce(&Stream<'_>, &Budget) -> Wholeness) {
         let id = stream.obj_id();
         let known = self.known.whole.borrow().get(&id).copied();
-        let is_whole = known.unwrap_or_else(|| {
-            let is_whole = is_whole(stream, &self.budget);
+        let wholeness = known.unwrap_or_else(|| {
+            let wholeness = look(stream, &self.budget);
             if !self.budget.is_used_up() {
-                self.known.whole.borrow_mut().insert(id, is_whole);
+                self.known.whole.borrow_mut().insert(id, wholeness);
             }
-            is_whole
+            wholeness
         });
-        if !is_whole {
-            self.found.damaged.insert((part, id));
+        match wholeness {
+            Wholeness::Whole => {}
+            Wholeness::Doubtful => _ = self.found.doubtful.insert((part, id)),
+            Wholeness::Broken => _ = self.found.damaged.insert((part, id)),
         }
     }
 
@@ -315,7 +394,10 @@ impl Walk<'_> {
             let is_damaged = match dict.get::<Object<'_>>(key) {
                 Some(Object::Dict(_)) => STREAMS.contains(&key),
                 Some(_) => false,
-                None => !*self.known.whole.borrow_mut().entry(id).or_insert_with(|| !is_in_file(self.pdf, id)),
+                None => {
+                    let look = || if is_in_file(self.pdf, id) { Wholeness::Broken } else { Wholeness::Whole };
+                    *self.known.whole.borrow_mut().entry(id).or_insert_with(look) == Wholeness::Broken
+                }
             };
             if is_damaged {
                 self.found.damaged.insert((part, id));
@@ -326,7 +408,7 @@ impl Walk<'_> {
 
     fn check_entry(&mut self, part: Part, dict: &Dict<'_>, key: &[u8]) {
         if let Some(stream) = self.entry(part, dict, key) {
-            self.check(part, &stream, streams::is_whole);
+            self.check(part, &stream, streams::wholeness);
         }
     }
 
@@ -347,7 +429,7 @@ impl Walk<'_> {
             return;
         }
         let outer = std::mem::take(&mut self.found);
-        self.check(part, form, streams::is_whole);
+        self.check(part, form, streams::wholeness);
         let own = form.dict().get::<Dict<'_>>(keys::RESOURCES).map(Resources::new);
         self.within.push(id);
         self.content(&form.decoded_data().unwrap_or_default(), own.as_ref().unwrap_or(resources), depth);
@@ -364,7 +446,7 @@ impl Walk<'_> {
     fn picture(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
         let limits = self.limits;
-        self.check(part, picture, |picture, budget| streams::is_whole_picture(picture, resources, limits, budget));
+        self.check(part, picture, |picture, budget| streams::wholeness_of_picture(picture, resources, limits, budget));
         for mask in [keys::SMASK, keys::MASK] {
             if let Some(mask) = self.entry(Part::Mask, picture.dict(), mask) {
                 self.picture(&mask, resources, Part::Mask, depth);
@@ -411,7 +493,7 @@ impl Walk<'_> {
         let dict = match shading {
             Object::Stream(mesh) => {
                 self.found.has_meshes = true;
-                self.check(Part::Shading, mesh, streams::is_whole);
+                self.check(Part::Shading, mesh, streams::wholeness);
                 mesh.dict()
             }
             Object::Dict(dict) => dict,
@@ -420,7 +502,7 @@ impl Walk<'_> {
         self.check_entry(Part::Shading, dict, keys::FUNCTION);
         for function in dict.get::<Array<'_>>(keys::FUNCTION).iter().flat_map(|list| list.iter::<Object<'_>>()) {
             if let Object::Stream(function) = function {
-                self.check(Part::Shading, &function, streams::is_whole);
+                self.check(Part::Shading, &function, streams::wholeness);
             }
         }
     }
@@ -441,11 +523,11 @@ impl Walk<'_> {
         let Object::Array(space) = space else { return };
         for part in space.iter::<Object<'_>>() {
             match part {
-                Object::Stream(stream) => self.check(Part::ColorSpace, &stream, streams::is_whole),
+                Object::Stream(stream) => self.check(Part::ColorSpace, &stream, streams::wholeness),
                 Object::Array(base) => {
                     let profile = base.iter::<Object<'_>>().nth(1).and_then(Object::into_stream);
                     if let Some(profile) = profile {
-                        self.check(Part::ColorSpace, &profile, streams::is_whole);
+                        self.check(Part::ColorSpace, &profile, streams::wholeness);
                     }
                 }
                 _ => {}

@@ -9,7 +9,7 @@ use hayro::hayro_syntax::object::stream::ImageDecodeParams;
 use hayro::hayro_syntax::object::{Dict, Name, Object, Stream};
 use hayro::hayro_syntax::page::Resources;
 
-use super::super::super::decode::{codestream, jpeg};
+use super::super::super::decode::{Wholeness, holes, jpeg, jpeg_2000};
 use super::super::super::limits::Limits;
 
 /// How much may still be decompressed, only to be looked at.
@@ -30,6 +30,10 @@ impl Budget {
 }
 
 /// Whether a stream of operators or numbers, or a file that is embedded, can be read to its end.
+pub fn wholeness(stream: &Stream<'_>, budget: &Budget) -> Wholeness {
+    by(is_whole(stream, budget))
+}
+
 pub fn is_whole(stream: &Stream<'_>, budget: &Budget) -> bool {
     if is_locked(stream) {
         return false;
@@ -45,32 +49,103 @@ pub fn is_whole(stream: &Stream<'_>, budget: &Budget) -> bool {
     }
 }
 
+const fn by(is_whole: bool) -> Wholeness {
+    if is_whole { Wholeness::Whole } else { Wholeness::Broken }
+}
+
 /// Whether all rows of a picture are there. What hayro says itself, of pictures that it cannot read at all, is not said here.
-pub fn is_whole_picture(picture: &Stream<'_>, resources: &Resources<'_>, limits: &Limits, budget: &Budget) -> bool {
+pub fn wholeness_of_picture(
+    picture: &Stream<'_>,
+    resources: &Resources<'_>,
+    limits: &Limits,
+    budget: &Budget,
+) -> Wholeness {
     if is_locked(picture) {
-        return false;
+        return Wholeness::Broken;
     }
     let rows = Rows::of(picture, resources);
     let enough = |length: usize| rows.is_none_or(|rows| length as u64 >= rows.bytes());
     let data = match coded(picture, budget) {
         Coded::Read(data) => data,
-        Coded::Unknown => return picture.decoded_data().map_or(true, |data| enough(data.len())),
-        Coded::Damaged => return false,
+        Coded::Unknown => return by(picture.decoded_data().map_or(true, |data| enough(data.len()))),
+        Coded::Damaged => return Wholeness::Broken,
     };
-    match picture.filters().last() {
+    let is_whole = match picture.filters().last() {
         None => enough(data.len()),
         Some(Filter::FlateDecode) => {
             let inflated = Inflated::of(&data, budget);
             let wanted = rows.map(|rows| rows.bytes_with(Predictor::of(picture)));
             inflated.is_whole && (budget.is_used_up() || wanted.is_none_or(|wanted| inflated.length >= wanted))
         }
-        Some(Filter::DctDecode) => jpeg::is_whole(&data, limits),
-        Some(Filter::JpxDecode) => codestream::is_whole(&data),
+        Some(Filter::DctDecode) => {
+            budget.take(data.len() as u64);
+            let may_take = |bytes| {
+                budget.take(bytes);
+                !budget.is_used_up()
+            };
+            return jpeg::wholeness(&data, limits, may_take);
+        }
+        Some(Filter::JpxDecode) => return jpeg_2000::wholeness(&data),
         Some(Filter::CcittFaxDecode) => has_all_rows_of_fax(picture),
-        // Decoded as a whole or not at all.
-        Some(Filter::Jbig2Decode) => true,
+        Some(Filter::Jbig2Decode) => has_all_segments(&data),
         Some(_) => picture.decoded_data().map_or(true, |data| enough(data.len())),
+    };
+    // Each of these writes many zeros in a row in another way. What fills up a stream behind its end is none of it.
+    let may_have_hole = !matches!(picture.filters().last(), None | Some(Filter::FlateDecode));
+    match is_whole {
+        true if may_have_hole && has_hole(&data) => Wholeness::Doubtful,
+        is_whole => by(is_whole),
     }
+}
+
+/// Whether zeros stand where compressed data does not have so many.
+fn has_hole(data: &[u8]) -> bool {
+    let end = data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let (mut at, least) = (0, holes::LEAST as usize);
+    // Of a run as long, one of the bytes that are looked at is the last of as many zeros.
+    while let Some(last) = (at + least).checked_sub(1).filter(|last| *last < end) {
+        match data[at..=last].iter().rposition(|byte| *byte != 0) {
+            Some(before) => at += before + 1,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// Whether no segment of JBIG2 reaches beyond the end (ISO/IEC 14492, 7.2): hayro leaves out what it does not find whole, as if
+/// nothing had been drawn there.
+fn has_all_segments(mut data: &[u8]) -> bool {
+    const UNKNOWN: u32 = u32::MAX;
+    let number = |bytes: Option<&[u8]>| Some(u32::from_be_bytes(bytes?.try_into().ok()?));
+    while !data.iter().all(|byte| matches!(byte, 0 | b'\n' | b'\r' | b' ')) {
+        let header = || {
+            let (own, flags, count) = (number(data.get(..4))?, *data.get(4)?, *data.get(5)?);
+            let (count, mut at) = match count >> 5 {
+                7 => {
+                    let count = (number(data.get(5..9))? & 0x1fff_ffff) as usize;
+                    (count, 9 + (count + 1).div_ceil(8))
+                }
+                short => (usize::from(short), 6),
+            };
+            at += count
+                * if own <= 256 {
+                    1
+                } else if own <= 65_536 {
+                    2
+                } else {
+                    4
+                };
+            at += if flags & 0x40 == 0 { 1 } else { 4 };
+            Some((number(data.get(at..at + 4))?, at + 4))
+        };
+        let Some((length, start)) = header() else { return false };
+        if length == UNKNOWN {
+            return true;
+        }
+        let Some(rest) = data.get(start + length as usize..) else { return false };
+        data = rest;
+    }
+    true
 }
 
 /// Whether a stream that is encrypted could not be decrypted.
@@ -182,8 +257,10 @@ impl Inflated {
             return Self { is_whole: true, length: 0 };
         }
         let is_flushed = data.trim_ascii_end().ends_with(FLUSHED);
-        let mut left = data.get(HEADER..).unwrap_or_default();
-        let mut inflate = Decompress::new(false);
+        // Zeros are codes: of what is plain there may be many, which the checksum tells from those that were put there.
+        let is_checked = has_hole(data);
+        let mut left = if is_checked { data } else { data.get(HEADER..).unwrap_or_default() };
+        let mut inflate = Decompress::new(is_checked);
         let mut piece = [0; 1 << 14];
         let is_whole = loop {
             let (read, written) = (inflate.total_in(), inflate.total_out());
@@ -297,7 +374,32 @@ fn has_all_rows_of_fax(picture: &Stream<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{of_base_85, of_hex};
+    use super::{has_all_segments, has_hole, of_base_85, of_hex};
+
+    #[test]
+    fn zeros_in_a_row_are_a_hole() {
+        let around = |zeros: usize| [&[7, 0, 9], vec![0; zeros].as_slice(), &[1; 700]].concat();
+        assert!(has_hole(&around(512)) && has_hole(&around(3000)));
+        assert!(!has_hole(&around(511)) && !has_hole(&[]) && !has_hole(&[0; 9000]));
+        assert!(!has_hole(&[[7; 900], [0; 900]].concat()), "it is filled up");
+    }
+
+    #[test]
+    fn segments_do_not_reach_beyond_the_end() {
+        // Information of a page, and a region that refers to it.
+        let first = [&[0, 0, 0, 0, 48, 0, 1, 0, 0, 0, 19], [7; 19].as_slice()].concat();
+        let second = [&[0, 0, 0, 1, 38, 0x20, 0, 1, 0, 0, 0, 90], [7; 90].as_slice()].concat();
+        let both = [first.clone(), second].concat();
+        for whole in [&both[..], &[&both[..], b"\r\n"].concat(), &first] {
+            assert!(has_all_segments(whole));
+        }
+        for length in (1..both.len()).filter(|length| *length != first.len()) {
+            // A few zeros may be what a stream is filled up with.
+            let begun = if length > first.len() { &both[first.len()..length] } else { &both[..length] };
+            let is_blank = begun.iter().all(|byte| *byte == 0);
+            assert_eq!(has_all_segments(&both[..length]), is_blank, "cut at {length}");
+        }
+    }
 
     #[test]
     fn what_is_written_in_letters_is_read() {
