@@ -247,7 +247,7 @@ async fn each_attempt_tells_of_the_scripts_that_it_cannot_run() {
     });
     let (mut second, mut ended_at) = (0, None);
     // How often it waits differs from run to run.
-    for (round, waits) in (0..8).flat_map(|round| (1..100).map(move |waits| (round, waits))) {
+    for (round, waits) in (0..40).flat_map(|round| (1..100).map(move |waits| (round, waits))) {
         if second > 0 && waits == 1 {
             break;
         }
