@@ -127,11 +127,6 @@ async fn turn_back(shared: &Shared, set_back_to: Option<DateTime<Utc>>) -> Resul
     let (mut moved, mut said) = (Vec::new(), BTreeMap::new());
     let triggers = store.scheduled_triggers().await?;
     let now = shared.clock.now();
-    if set_back_to.is_none() {
-        // It has shown less for long enough: whoever ordered them did so by a clock that was ahead.
-        let early = triggers.iter().filter(|trigger| trigger.created_at > now + A_LITTLE).map(|trigger| trigger.id);
-        store.date_orders(early.collect(), now).await?;
-    }
     for trigger in triggers {
         // From when it was set back, what has come since is to fire, if there was such a job. Else from after they were read: what fired
         // meanwhile has gone on from where it stood.

@@ -81,7 +81,7 @@ async fn fire(shared: &Shared, job: &DueJob, now: DateTime<Utc>) -> Result<(), S
     };
     if job.expired {
         // What never comes again waits until the company is open.
-        if firing.next_fire_at.is_none() {
+        if firing.next_fire_at.is_none() && (firing.range.is_some() || !firing.slots.is_empty()) {
             return shared.store.hold_trigger(job, now).await;
         }
         let expired = Fate::Skip(SkipReason::Expired);

@@ -4,7 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::{Bell, Reads, Store, StoreError, Transaction, rows};
-use crate::model::id::JobId;
 
 /// The keys in `system`: what the clock showed when it was last looked at, the latest that anything was decided by, that it has been set
 /// back and what it had done is not yet set right, and up to when it is doubted since it showed what.
@@ -181,28 +180,6 @@ impl Store {
                 .fetch_all(tx)
                 .await
                 .map_err(StoreError::doing("let jobs of open companies fire"))
-            })
-        })
-        .await
-    }
-
-    /// Jobs that are dated after `now` were ordered before.
-    pub async fn date_orders(&self, jobs: Vec<JobId>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query(
-                    "UPDATE job SET created_at = $1
-                     WHERE id IN (SELECT value FROM json_each($2)) AND created_at > $1",
-                )
-                .bind(now.timestamp_millis())
-                .bind(json!(jobs).to_string())
-                .execute(tx)
-                .await
-                .map(|_| ())
-                .map_err(StoreError::doing("date orders"))
             })
         })
         .await

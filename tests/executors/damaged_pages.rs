@@ -420,8 +420,10 @@ async fn a_button_that_is_off_lacks_nothing() {
     let form = stream("/Type/XObject/Subtype/Form/BBox[0 0 30 30]", b"1 0 0 rg 0 0 30 30 re f");
     let unplaced = stream("/Type/XObject/Subtype/Form", b"1 0 0 rg 0 0 30 30 re f");
     for (name, state, form) in [("off", "Off", &form), ("on", "Yes", &form), ("unplaced", "Yes", &unplaced)] {
-        world
-            .put(&format!("in/{name}.pdf"), &document("", "", &format!("/Annots[{}]", button(state)), &[form.clone()]));
+        world.put(
+            &format!("in/{name}.pdf"),
+            &document("", "", &format!("/Annots[{}]", button(state)), std::slice::from_ref(form)),
+        );
     }
     let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
     let text = done.text();

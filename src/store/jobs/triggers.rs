@@ -77,6 +77,8 @@ impl Reads {
                             AND s.disposition = 'coalesced' AND s.instance_id IS NULL) AS merging,
                     CASE WHEN j.last_fire_at <= $1 AND NOT EXISTS (
                         SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at AND s.decided_at > $1)
+                     AND NOT EXISTS (
+                        SELECT 1 FROM slot_range r WHERE r.job_id = j.id AND r.last_at = j.last_fire_at AND r.decided_at > $1)
                     THEN j.last_fire_at END AS decided_to,
                     coalesce(c.expires_at <= $1, 0) AS expired, coalesce(j.held_fire_at = j.next_fire_at, 0) AS held
              FROM job j JOIN company c ON c.id = j.company_id
