@@ -181,15 +181,7 @@ impl Store {
 
     /// Learns up to which publishes the trees of contexts were written: see [`meet_trees`].
     pub async fn catch_up_trees(&self, seen: Vec<(ContextId, i64)>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                for (context, seen) in seen {
-                    meet_trees(tx, context, seen, now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { meet_all_trees(tx, seen, now).await })).await
     }
 
     /// The same, for an attempt that holds.
@@ -202,10 +194,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 held(tx, fence).await?;
-                for (context, seen) in seen {
-                    meet_trees(tx, context, seen, now).await?;
-                }
-                Ok(())
+                Ok(meet_all_trees(tx, seen, now).await?)
             })
         })
         .await
@@ -225,6 +214,17 @@ impl Store {
         })
         .await
     }
+}
+
+async fn meet_all_trees(
+    tx: &mut Transaction,
+    seen: Vec<(ContextId, i64)>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for (context, seen) in seen {
+        meet_trees(tx, context, seen, now).await?;
+    }
+    Ok(())
 }
 
 /// Whether `seen` has a number that is higher than what was given. A kind that this version does not know says nothing.

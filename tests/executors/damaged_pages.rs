@@ -419,15 +419,17 @@ async fn a_button_that_is_off_lacks_nothing() {
     };
     let form = stream("/Type/XObject/Subtype/Form/BBox[0 0 30 30]", b"1 0 0 rg 0 0 30 30 re f");
     let unplaced = stream("/Type/XObject/Subtype/Form", b"1 0 0 rg 0 0 30 30 re f");
-    for (name, state, form) in [("off", "Off", &form), ("on", "Yes", &form), ("unplaced", "Yes", &unplaced)] {
-        world.put(
-            &format!("in/{name}.pdf"),
-            &document("", "", &format!("/Annots[{}]", button(state)), std::slice::from_ref(form)),
-        );
-    }
+    let put = |name: &str, button: &str, form: &Vec<u8>| {
+        let annotations = format!("/Annots[{button}]");
+        world.put(&format!("in/{name}.pdf"), &document("", "", &annotations, std::slice::from_ref(form)));
+    };
+    put("off", &button("Off"), &form);
+    put("on", &button("Yes"), &form);
+    put("unplaced", &button("Yes"), &unplaced);
+    put("hidden", &button("Yes").replace("/F 4", "/F 2"), &unplaced);
     let done = upload(&world, json!({ "process": "Rasterize", "resolution": 72 })).await;
     let text = done.text();
-    assert!(!text.contains("of off.pdf:") && !text.contains("of on.pdf:"), "{text}");
+    assert!(["off", "on", "hidden"].iter().all(|name| !text.contains(&format!("of {name}.pdf:"))), "{text}");
     assert!(text.contains("Page 1 of unplaced.pdf: an annotation cannot be drawn."), "{text}");
 }
 

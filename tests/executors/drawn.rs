@@ -368,6 +368,7 @@ async fn groups_and_masks_within_patterns_letters_and_masks_are_drawn_right() {
 /// Of the page, of a group of its own, and of none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn colours_that_are_to_be_blended_in_cmyk_are_said() {
+    use prepress::config::Poppler as When;
     const CMYK: &str = "/MediaBox[0 0 200 200]/Group<</S/Transparency/CS/DeviceCMYK>>";
     const BLENDED: &str = "0 1 1 0 k 20 85 80 30 re f /M gs 1 0 0 0 k 60 85 80 30 re f";
     let sheets = [
@@ -387,9 +388,18 @@ async fn colours_that_are_to_be_blended_in_cmyk_are_said() {
         Sheet { name: "light", content: BLENDED, resources: STATES, ..PLAIN },
         Sheet { name: "isolated", content: "/X Do", resources: X, objects: &[(ISOLATED, Some(BAR))], ..PLAIN },
     ];
+    let said = |done: &Done| done.text().matches("colours are blended in RGB that are to be blended in CMYK").count();
     let done = upload_all(&World::new().await, &sheets).await;
-    let said = done.text().matches("colours are blended in RGB that are to be blended in CMYK").count();
-    assert_eq!(said, 2, "{}", done.text());
+    assert_eq!(said(&done), 2, "{}", done.text());
+
+    // Ghostscript, if it draws a page, blends in CMYK.
+    let behind = WITHIN.iter().find(|sheet| sheet.name == "tile-behind").unwrap();
+    let sheet = Sheet { page: CMYK, ..*behind };
+    for (when, expected) in [(When::Needed, 0), (When::Never, 1)] {
+        let world = World::with(move |settings| settings.media.poppler = when).await;
+        let done = upload_all(&world, &[sheet]).await;
+        assert_eq!(said(&done), expected, "{when:?}: {}", done.text());
+    }
 }
 
 const SHADE: &str = "20 20 160 160 re W n /A sh";

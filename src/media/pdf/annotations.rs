@@ -168,6 +168,11 @@ impl<'a> Plan<'a> {
         self.shown.iter().any(|shown| matches!(shown, Shown::Made(made) if has_letters(made)))
     }
 
+    /// Whether an appearance does not say how large it is, so that it cannot be put into its place.
+    pub fn has_unplaced(&self) -> bool {
+        self.appearances.iter().any(|form| form.dict().get::<[f32; 4]>(keys::BBOX).is_none())
+    }
+
     /// What is not drawn, in words.
     pub fn notes(&self) -> Vec<String> {
         let kinds: Vec<String> = self.left_out.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
@@ -298,7 +303,7 @@ fn is_shown(annotation: &Dict<'_>, wanted: Annotations) -> bool {
 }
 
 /// The normal appearance, in the state that the annotation is in.
-pub fn appearance_of<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
+fn appearance_of<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
     match annotation.get::<Dict<'a>>(keys::AP)?.get::<Object<'a>>(keys::N)? {
         Object::Stream(stream) => Some(stream),
         Object::Dict(states) => {

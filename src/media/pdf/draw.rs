@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hayro::hayro_interpret::{InterpreterCache, InterpreterSettings, InterpreterWarning};
 use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::object::Rect as PdfRect;
 use hayro::hayro_syntax::object::dict::keys;
-use hayro::hayro_syntax::object::{Array, Dict, Rect as PdfRect};
 use hayro::hayro_syntax::page::{Page as PdfPage, Rotation};
 use hayro::kurbo::Affine;
 use hayro::vello_cpu::color::palette::css::{TRANSPARENT, WHITE};
@@ -32,7 +32,7 @@ use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
 use super::{
-    By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Wanted, annotations, links, photographs, raster, words,
+    By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Wanted, elsewhere, links, photographs, raster, words,
 };
 
 const POINTS_PER_INCH: f64 = 72.0;
@@ -100,7 +100,7 @@ impl<'a> Pen<'a> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { mut file, needs, mut notes, has_made_letters, has_meshes, fonts } =
+        let Prepared { mut file, needs, mut notes, has_made_letters, has_meshes, blends_in_cmyk, has_unplaced, fonts } =
             prepare(self.pdf, page, self.drawing, &self.known, self.limits);
         if !has_area(&page.intersected_crop_box()) {
             let taken =
@@ -120,6 +120,13 @@ impl<'a> Pen<'a> {
                 Err(error) => return Err(error),
             },
         };
+        // Ghostscript blends in CMYK.
+        if blends_in_cmyk && (theirs.is_none() || !elsewhere::is_for_ghostscript(&needs)) {
+            notes.push("colours are blended in RGB that are to be blended in CMYK".to_owned());
+        }
+        if has_unplaced && theirs.is_none() {
+            notes.push("an annotation cannot be drawn".to_owned());
+        }
         let has_plain_fonts = !has_made_letters && !fonts.may_lack;
         let wanted = Wanted { needs: needs.into_iter().collect(), size: sheet.size(page), has_plain_fonts };
         notes.extend(self.or_elsewhere(&by, wanted, file.as_deref())?);
@@ -162,7 +169,9 @@ impl<'a> Pen<'a> {
             _ if !is_wanted => return Ok(Vec::new()),
             (By::Us(None), _) if self.drawing.others == Others::Never => "media.poppler is \"never\"".to_owned(),
             (By::Us(None), _) if self.drawing.alpha => "other programs draw no transparent pages".to_owned(),
-            (By::Us(None), None) => "the document cannot be changed for another program".to_owned(),
+            (By::Us(None), None) => {
+                "it refers to too much for a document of its own, which another program would need".to_owned()
+            }
             (By::Us(None), Some(document)) => {
                 return Err(Page::Elsewhere { wanted, document: document.to_vec() });
             }
@@ -207,9 +216,6 @@ impl<'a> Pen<'a> {
         let is_read = self.drawing.words || may_lack;
         let read = if is_read { words::read(page, sheet, reading, &self.settings) } else { Read::default() };
         let mut notes = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-        if is_ours && has_unplaced(page) {
-            notes.push("an annotation cannot be drawn".to_owned());
-        }
         if read.missing > 0 && may_lack {
             let (letters, may) = match read.missing {
                 1 => ("1 letter".to_owned(), if is_ours { "is" } else { "may be" }),
@@ -278,7 +284,7 @@ fn page_of(pdf: &Pdf, number: u32) -> Result<&PdfPage<'_>, Page> {
 
 fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
     let said = match warning {
-        // Also of what shows nothing in its state, as a button that is off (12.5.5); the rest is told by `has_unplaced`.
+        // Also of what shows nothing in its state, as a button that is off (12.5.5); the rest is told by what is prepared.
         InterpreterWarning::UnresolvedAnnotationAppearance => return,
         InterpreterWarning::UnsupportedFont => "a font cannot be read",
         InterpreterWarning::ImageDecodeFailure => "a picture cannot be read",
@@ -288,13 +294,6 @@ fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
     if !notes.iter().any(|note| note == said) {
         notes.push(said.to_owned());
     }
-}
-
-/// Whether an annotation has an appearance that does not say how large it is, which cannot be put into its place.
-fn has_unplaced(page: &PdfPage<'_>) -> bool {
-    let Some(annotations) = page.raw().get::<Array<'_>>(keys::ANNOTS) else { return false };
-    let appearances = annotations.iter::<Dict<'_>>().filter_map(|annotation| annotations::appearance_of(&annotation));
-    appearances.map(|form| form.dict().get::<[f32; 4]>(keys::BBOX)).any(|bbox| bbox.is_none())
 }
 
 /// What is shown of a page: where its boxes have no area in common, all of it, and where it has none itself, a letter.

@@ -61,6 +61,11 @@ pub fn draw(
     }
 }
 
+/// Whether pdftoppm draws something of this wrongly.
+pub fn is_for_ghostscript<'n>(needs: impl IntoIterator<Item = &'n Need>) -> bool {
+    needs.into_iter().any(|need| matches!(need, Need::Knockout | Need::Pattern))
+}
+
 /// Has a program draw the page into a file. None where none draws it right.
 fn raster(
     job: &Job<'_>,
@@ -79,10 +84,9 @@ fn raster(
     };
     let Wanted { needs, size, has_plain_fonts } = &job.wanted;
     let is_there = |tool| find_in_path(tool).is_some();
-    let has = |need| needs.contains(&need);
-    let tool = match has(Need::Knockout) || has(Need::Pattern) {
+    let tool = match is_for_ghostscript(needs) {
         true if !has_plain_fonts => return Ok(None),
-        true => ghostscript(*size, has(Need::Knockout), limits),
+        true => ghostscript(*size, needs.contains(&Need::Knockout), limits),
         false if !is_there("pdftoppm") && is_there("gs") && *has_plain_fonts => ghostscript(*size, false, limits),
         false => poppler(*size, limits),
     };

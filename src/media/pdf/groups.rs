@@ -5,9 +5,7 @@
 //! whole is put on the page as it is (alpha 1, Normal, no mask), it means the same without its /Group: so that is taken away.
 //! What remains is told, for another program to draw the page, or to be said.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use hayro::hayro_syntax::content::UntypedIter;
 use hayro::hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Stream};
@@ -234,18 +232,6 @@ struct Uses {
     otherwise: bool,
 }
 
-/// A font that is drawn by operators, and what its letters paint.
-struct Letters<'a> {
-    font: Dict<'a>,
-    known: RefCell<BTreeMap<State, Painted>>,
-}
-
-impl<'a> Letters<'a> {
-    fn of(font: Dict<'a>) -> Option<Rc<Self>> {
-        is_of_operators(&font).then(|| Rc::new(Self { font, known: RefCell::default() }))
-    }
-}
-
 fn name_of<'a>(operand: Option<&Object<'a>>) -> Option<Name<'a>> {
     match operand {
         Some(Object::Name(name)) => Some(name.clone()),
@@ -261,7 +247,7 @@ struct Walk {
     masks: BTreeSet<ObjectIdentifier>,
     needs: BTreeSet<Need>,
     blends_in_cmyk: bool,
-    /// What forms were found to paint, which come again and again.
+    /// What forms, and the letters of fonts, were found to paint, which come again and again.
     known: BTreeMap<(ObjectIdentifier, State), Painted>,
     /// Those that are being walked through: a form that draws itself is not followed.
     within: Vec<ObjectIdentifier>,
@@ -295,14 +281,14 @@ impl Walk {
                     if let Some(dict) = name().and_then(|name| resources.get_ext_g_state(&name)) {
                         state = self.changed(state, &dict, resources, depth);
                         let other = dict.get::<Array<'_>>("Font").and_then(|font| font.iter::<Dict<'_>>().next());
-                        font = other.map_or(font, Letters::of);
+                        font = other.map_or(font, |other| Some(other).filter(is_of_operators));
                     }
                 }
                 b"Tf" => {
                     let Some(name) = name() else { continue };
                     let known = fonts.get(name.as_ref()).cloned();
                     font = known.unwrap_or_else(|| {
-                        let found = resources.get_font(&name).and_then(Letters::of);
+                        let found = resources.get_font(&name).filter(is_of_operators);
                         fonts.insert(name.as_ref().to_vec(), found.clone());
                         found
                     });
@@ -401,18 +387,19 @@ impl Walk {
     }
 
     /// Letters are painted in the state that they are written in.
-    fn letters(&mut self, font: &Letters<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
-        if let Some(known) = font.known.borrow().get(&state) {
+    fn letters(&mut self, font: &Dict<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
+        let key = font.obj_id().map(|id| (id, state));
+        if let Some(known) = key.and_then(|key| self.known.get(&key)) {
             return *known;
         }
-        let own = font.font.get::<Dict<'_>>("Resources").map(Resources::new);
+        let own = font.get::<Dict<'_>>("Resources").map(Resources::new);
         let mut painted = Painted::default();
-        for letter in letters(&font.font) {
+        for letter in letters(font) {
             let Some(left) = self.left.checked_sub(1) else { break };
             self.left = left;
             painted.merge(self.inside(&letter, own.as_ref().unwrap_or(resources), state, depth));
         }
-        font.known.borrow_mut().insert(state, painted);
+        self.known.extend(key.map(|key| (key, painted)));
         painted
     }
 

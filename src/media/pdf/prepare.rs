@@ -25,6 +25,10 @@ pub struct Prepared {
     pub has_made_letters: bool,
     /// Shadings are made of triangles or patches.
     pub has_meshes: bool,
+    /// Colours are to be blended in CMYK.
+    pub blends_in_cmyk: bool,
+    /// An annotation that is shown has an appearance that cannot be put into its place.
+    pub has_unplaced: bool,
     /// Those that it does not bring.
     pub fonts: NotEmbedded,
 }
@@ -34,17 +38,14 @@ pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Kno
     let found = groups::survey(page, &plan.appearances);
     let parts::Survey { mut notes, has_meshes, fonts } = parts::survey(pdf, page, &plan.appearances, known, limits);
     notes.extend(plan.notes());
-    // Ghostscript, which draws these, blends in CMYK.
-    let is_for_ghostscript = [Need::Knockout, Need::Pattern].iter().any(|need| found.needs.contains(need));
-    if found.blends_in_cmyk && !is_for_ghostscript {
-        notes.push("colours are blended in RGB that are to be blended in CMYK".to_owned());
-    }
     let mut prepared = Prepared {
         file: None,
         needs: found.needs,
         notes,
         has_made_letters: plan.has_made_letters(),
         has_meshes,
+        blends_in_cmyk: found.blends_in_cmyk,
+        has_unplaced: plan.has_unplaced(),
         fonts,
     };
     let is_as_it_is = !plan.differs && found.transparent.is_empty() && prepared.needs.is_empty();

@@ -10,7 +10,7 @@ use super::super::super::format::Format;
 use super::super::super::memory::{Held, Share};
 use super::super::Remarks;
 use super::huffman::{Code, Lookup};
-use super::markers::{DHT, DQT, DRI, EOI, Header, MAX_SCANS, SOS, check_tables};
+use super::markers::{Component, DHT, DQT, DRI, EOI, Header, MAX_SCANS, SOS, check_tables};
 
 /// Numbers of a block.
 pub(super) const BLOCK: usize = 64;
@@ -66,9 +66,15 @@ pub(super) fn read(
 
 /// What is kept of a stream while it is read.
 pub(super) fn bytes(header: &Header) -> u64 {
-    // With components that are sampled less there are fewer, and a few more to fill up units.
-    let samples = u64::from(header.width) * u64::from(header.height) * header.components.len() as u64;
-    samples * size_of::<i16>() as u64
+    let most = |of: fn(&Component) -> u8| header.components.iter().map(of).max().unwrap_or(1).max(1);
+    let (across, down) = (most(|component| component.across), most(|component| component.down));
+    let side = |side: u16, own: u8, most: u8| (u64::from(side) * u64::from(own)).div_ceil(most.into());
+    let samples = header
+        .components
+        .iter()
+        .map(|component| side(header.width, component.across, across) * side(header.height, component.down, down));
+    // And a few more to fill up units.
+    samples.sum::<u64>() * size_of::<i16>() as u64
 }
 
 struct Reader<'a> {

@@ -178,7 +178,7 @@ pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], kno
             count => notes.push(format!("{count} objects that it is drawn with were in what is missing of the file")),
         }
     }
-    if walk.left == 0 || walk.budget.is_used_up() {
+    if walk.left == 0 || walk.budget.was_too_small() {
         notes.push("it draws so much that not all of it was looked at for damage".to_owned());
     }
     Survey { notes, has_meshes: walk.found.has_meshes, fonts: walk.found.fonts }
@@ -242,7 +242,7 @@ fn of_contents(pdf: &Pdf, page: &Page<'_>, budget: &Budget) -> Option<String> {
     let (mut pieces, mut damaged) = (0_usize, 0_usize);
     for id in contents(page) {
         let is_whole = match pdf.xref().get::<Stream<'_>>(id) {
-            Some(piece) => streams::is_whole(&piece, budget),
+            Some(piece) => streams::wholeness(&piece, budget) == Wholeness::Whole,
             None if pdf.xref().get::<Object<'_>>(id).is_some() || is_in_file(pdf, id) => false,
             None => continue,
         };
@@ -370,7 +370,7 @@ impl Walk<'_> {
         let known = self.known.whole.borrow().get(&id).copied();
         let wholeness = known.unwrap_or_else(|| {
             let wholeness = look(stream, &self.budget);
-            if !self.budget.is_used_up() {
+            if !self.budget.was_too_small() {
                 self.known.whole.borrow_mut().insert(id, wholeness);
             }
             wholeness
@@ -437,7 +437,7 @@ impl Walk<'_> {
         let found = std::mem::replace(&mut self.found, outer);
         self.found.merge(&found);
         // What draws itself, or is too deep or too long here, may be seen as a whole from elsewhere.
-        let is_all = self.left > 0 && !self.budget.is_used_up();
+        let is_all = self.left > 0 && !self.budget.was_too_small();
         if own.is_some() && is_all && (self.within.is_empty() || depth > DEEPEST / 2) {
             self.known.forms.borrow_mut().insert(id, found);
         }

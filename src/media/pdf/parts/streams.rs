@@ -13,39 +13,55 @@ use super::super::super::decode::{Wholeness, holes, jpeg, jpeg_2000};
 use super::super::super::limits::Limits;
 
 /// How much may still be decompressed, only to be looked at.
-pub struct Budget(Cell<u64>);
+pub struct Budget {
+    left: Cell<u64>,
+    /// Something was not looked at because it takes more than is left.
+    was_short: Cell<bool>,
+}
 
 impl Budget {
     pub const fn new(bytes: u64) -> Self {
-        Self(Cell::new(bytes))
+        Self { left: Cell::new(bytes), was_short: Cell::new(false) }
     }
 
-    pub fn is_used_up(&self) -> bool {
-        self.0.get() == 0
+    fn is_used_up(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    /// Not all was looked at.
+    pub fn was_too_small(&self) -> bool {
+        self.is_used_up() || self.was_short.get()
     }
 
     fn take(&self, bytes: u64) {
-        self.0.set(self.0.get().saturating_sub(bytes));
+        self.left.set(self.left.get().saturating_sub(bytes));
+    }
+
+    /// Takes so much, or nothing where there is less.
+    fn take_all(&self, bytes: u64) -> bool {
+        let fits = bytes <= self.left.get();
+        if fits {
+            self.take(bytes);
+        } else {
+            self.was_short.set(true);
+        }
+        fits
     }
 }
 
 /// Whether a stream of operators or numbers, or a file that is embedded, can be read to its end.
 pub fn wholeness(stream: &Stream<'_>, budget: &Budget) -> Wholeness {
-    by(is_whole(stream, budget))
-}
-
-pub fn is_whole(stream: &Stream<'_>, budget: &Budget) -> bool {
     if is_locked(stream) {
-        return false;
+        return Wholeness::Broken;
     }
     match *stream.filters() {
-        [] => true,
+        [] => Wholeness::Whole,
         [.., Filter::FlateDecode] => match coded(stream, budget) {
-            Coded::Read(data) => Inflated::of(&data, budget).is_whole,
-            Coded::Unknown => stream.decoded_data().is_ok(),
-            Coded::Damaged => false,
+            Coded::Read(data) => Inflated::of(&data, budget).wholeness,
+            Coded::Unknown => by(stream.decoded_data().is_ok()),
+            Coded::Damaged => Wholeness::Broken,
         },
-        _ => stream.decoded_data().is_ok(),
+        _ => by(stream.decoded_data().is_ok()),
     }
 }
 
@@ -73,17 +89,14 @@ pub fn wholeness_of_picture(
     let is_whole = match picture.filters().last() {
         None => enough(data.len()),
         Some(Filter::FlateDecode) => {
-            let inflated = Inflated::of(&data, budget);
+            let Inflated { wholeness, length } = Inflated::of(&data, budget);
             let wanted = rows.map(|rows| rows.bytes_with(Predictor::of(picture)));
-            inflated.is_whole && (budget.is_used_up() || wanted.is_none_or(|wanted| inflated.length >= wanted))
+            let is_enough = budget.is_used_up() || wanted.is_none_or(|wanted| length >= wanted);
+            return if is_enough { wholeness } else { Wholeness::Broken };
         }
         Some(Filter::DctDecode) => {
             budget.take(data.len() as u64);
-            let may_take = |bytes| {
-                budget.take(bytes);
-                !budget.is_used_up()
-            };
-            return jpeg::wholeness(&data, limits, may_take);
+            return jpeg::wholeness(&data, limits, |bytes| budget.take_all(bytes));
         }
         Some(Filter::JpxDecode) => return jpeg_2000::wholeness(&data),
         Some(Filter::CcittFaxDecode) => has_all_rows_of_fax(picture),
@@ -91,9 +104,8 @@ pub fn wholeness_of_picture(
         Some(_) => picture.decoded_data().map_or(true, |data| enough(data.len())),
     };
     // Each of these writes many zeros in a row in another way. What fills up a stream behind its end is none of it.
-    let may_have_hole = !matches!(picture.filters().last(), None | Some(Filter::FlateDecode));
     match is_whole {
-        true if may_have_hole && has_hole(&data) => Wholeness::Doubtful,
+        true if !picture.filters().is_empty() && has_hole(&data) => Wholeness::Doubtful,
         is_whole => by(is_whole),
     }
 }
@@ -195,8 +207,8 @@ fn parameters<'a>(stream: &Stream<'a>, filter: usize) -> Option<Dict<'a>> {
 /// None where it breaks off.
 fn inflated(data: &[u8], budget: &Budget) -> Option<Vec<u8>> {
     let mut all = Vec::new();
-    let whole = Inflated::each(data, budget, |piece| all.extend(piece)); // bounded: by the budget
-    whole.is_whole.then_some(all)
+    let inflated = Inflated::each(data, budget, |piece| all.extend(piece)); // bounded: by the budget
+    (inflated.wholeness != Wholeness::Broken).then_some(all)
 }
 
 /// ISO 32000-2, 7.4.2.
@@ -242,10 +254,20 @@ const fn is_white(byte: u8) -> bool {
 
 /// What there is of a compressed stream.
 struct Inflated {
-    /// It does not break off before it says that it ends. Some programs write a wrong checksum behind the end, and some none: only what
-    /// stands in front of that is looked at (RFC 1950, RFC 1951). Others end with what is written so that a reader has all there is so far.
-    is_whole: bool,
+    /// Whole is what does not break off before it says that it ends: some programs write a wrong checksum behind the end, and some none
+    /// (RFC 1950, RFC 1951). Others end with what is written so that a reader has all there is so far.
+    wholeness: Wholeness,
     length: u64,
+}
+
+/// How decompression comes to its end.
+#[derive(PartialEq, Eq)]
+enum Ended {
+    /// Where the data says so, or as nothing more may be looked at.
+    Said,
+    /// Nothing more comes, and nothing has said so.
+    Open,
+    Wrong,
 }
 
 impl Inflated {
@@ -253,34 +275,48 @@ impl Inflated {
         Self::each(data, budget, |_| {})
     }
 
-    fn each(data: &[u8], budget: &Budget, mut piece_of_it: impl FnMut(&[u8])) -> Self {
+    fn each(data: &[u8], budget: &Budget, piece_of_it: impl FnMut(&[u8])) -> Self {
         const HEADER: usize = 2;
         const FLUSHED: &[u8] = &[0, 0, 0xff, 0xff];
         if data.trim_ascii().is_empty() {
-            return Self { is_whole: true, length: 0 };
+            return Self { wholeness: Wholeness::Whole, length: 0 };
         }
-        let is_flushed = data.trim_ascii_end().ends_with(FLUSHED);
-        // Zeros are codes: of what is plain there may be many, which the checksum tells from those that were put there.
-        let is_checked = has_hole(data);
-        let mut left = if is_checked { data } else { data.get(HEADER..).unwrap_or_default() };
-        let mut inflate = Decompress::new(is_checked);
-        let mut piece = [0; 1 << 14];
-        let is_whole = loop {
-            let (read, written) = (inflate.total_in(), inflate.total_out());
-            let status = inflate.decompress(left, &mut piece, FlushDecompress::None);
-            let count = inflate.total_out() - written;
-            piece_of_it(piece.get(..count as usize).unwrap_or_default());
-            budget.take(count);
-            match status {
-                _ if budget.is_used_up() => break true,
-                Ok(Status::StreamEnd) => break true,
-                Err(_) => break false,
-                Ok(_) if inflate.total_in() == read && count == 0 => break is_flushed,
-                Ok(_) => left = left.get((inflate.total_in() - read) as usize..).unwrap_or_default(),
-            }
+        let without_header = data.get(HEADER..).unwrap_or_default();
+        let (ended, length) = inflate(without_header, Decompress::new(false), budget, piece_of_it);
+        let is_whole = match ended {
+            Ended::Said => true,
+            Ended::Open => data.trim_ascii_end().ends_with(FLUSHED),
+            Ended::Wrong => false,
         };
-        Self { is_whole, length: inflate.total_out() }
+        // Zeros are codes: of what is plain there may be many, which the checksum tells from those that were put there.
+        let is_wrong = || has_hole(data) && inflate(data, Decompress::new(true), budget, |_| {}).0 == Ended::Wrong;
+        let wholeness = if is_whole && is_wrong() { Wholeness::Doubtful } else { by(is_whole) };
+        Self { wholeness, length }
     }
+}
+
+fn inflate(
+    mut left: &[u8],
+    mut inflate: Decompress,
+    budget: &Budget,
+    mut piece_of_it: impl FnMut(&[u8]),
+) -> (Ended, u64) {
+    let mut piece = [0; 1 << 14];
+    let ended = loop {
+        let (read, written) = (inflate.total_in(), inflate.total_out());
+        let status = inflate.decompress(left, &mut piece, FlushDecompress::None);
+        let count = inflate.total_out() - written;
+        piece_of_it(piece.get(..count as usize).unwrap_or_default());
+        budget.take(count);
+        match status {
+            _ if budget.is_used_up() => break Ended::Said,
+            Ok(Status::StreamEnd) => break Ended::Said,
+            Err(_) => break Ended::Wrong,
+            Ok(_) if inflate.total_in() == read && count == 0 => break Ended::Open,
+            Ok(_) => left = left.get((inflate.total_in() - read) as usize..).unwrap_or_default(),
+        }
+    };
+    (ended, inflate.total_out())
 }
 
 /// The samples of a picture (ISO 32000-2, 8.9.3).
@@ -377,7 +413,7 @@ fn has_all_rows_of_fax(picture: &Stream<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_all_segments, has_hole, of_base_85, of_hex};
+    use super::*;
 
     #[test]
     fn zeros_in_a_row_are_a_hole() {
@@ -385,6 +421,38 @@ mod tests {
         assert!(has_hole(&around(512)) && has_hole(&around(3000)));
         assert!(!has_hole(&around(511)) && !has_hole(&[]) && !has_hole(&[0; 9000]));
         assert!(!has_hole(&[[7; 900], [0; 900]].concat()), "it is filled up");
+    }
+
+    /// Some programs write a wrong checksum, and some none. What is plain has many zeros in its codes.
+    #[test]
+    fn a_wrong_checksum_counts_only_where_zeros_may_have_been_put() {
+        use flate2::{Compression, write::ZlibEncoder};
+        let deflated = |data: &[u8]| {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+            std::io::Write::write_all(&mut encoder, data).unwrap();
+            encoder.finish().unwrap()
+        };
+        let wholeness = |data: &[u8]| Inflated::of(data, &Budget::new(1 << 30)).wholeness;
+        let noise: Vec<u8> = (0..4000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let plain = deflated(&[noise.as_slice(), &vec![0; 8 << 20], &noise].concat());
+        assert!(has_hole(&plain) && !has_hole(&deflated(&noise)));
+        for data in [plain, deflated(&noise)] {
+            let mut wrong = data.clone();
+            *wrong.last_mut().unwrap() ^= 1;
+            let expected = if has_hole(&data) { Wholeness::Doubtful } else { Wholeness::Whole };
+            assert_eq!(wholeness(&data), Wholeness::Whole);
+            assert_eq!(wholeness(&wrong), expected);
+            assert_eq!(wholeness(&data[..data.len() - 4]), Wholeness::Whole, "it has none");
+            assert_eq!(wholeness(&data[..data.len() / 2]), Wholeness::Broken);
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_to_look_at_leaves_the_rest_to_be_looked_at() {
+        let budget = Budget::new(100);
+        assert!(budget.take_all(40) && !budget.take_all(61) && budget.take_all(60) && budget.was_too_small());
+        let enough = Budget::new(100);
+        assert!(enough.take_all(99) && !enough.was_too_small());
     }
 
     #[test]
