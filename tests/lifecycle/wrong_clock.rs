@@ -410,6 +410,26 @@ async fn a_range_that_grew_while_the_clock_was_ahead_keeps_nothing_from_firing()
     daemon.shut_down().await;
 }
 
+/// No instant is decided by a clock that showed less: earlier versions have let ranges grow so.
+#[tokio::test]
+async fn a_range_beyond_its_own_time_keeps_nothing_from_firing() {
+    let world = World::new().await;
+    let job = world.submit(1, "hourly", HOURLY).await.job;
+    world
+        .sql(&format!(
+            "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
+             VALUES ({job}, {}, {}, 30000, 'coalesced', 'slots-coalesced', {})",
+            millis("2026-01-04T08:00:00Z"),
+            millis("2029-01-04T08:00:00Z"),
+            millis("2026-01-05T07:59:00Z"),
+        ))
+        .await;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    live_until(&world, "2026-01-05T09:00:00Z").await;
+    assert_eq!(world.slot_list(job).await.last().unwrap(), "2026-01-05T09:00:00Z fired");
+    daemon.shut_down().await;
+}
+
 /// A range of them as well, though the schedule pauses behind it.
 #[tokio::test]
 async fn what_was_resumed_ahead_of_time_is_made_up_for_when_it_is_missed() {
