@@ -187,6 +187,8 @@ impl Model {
         let logged = store.log_lines(fence, vec![line], counters, now).await;
         let shown = store.show_progress(fence, Progress::default(), now).await;
         let planned = store.plan_items(fence, 4).await;
+        let forgotten = store.forget_export(fence, fence.instance).await;
+        let met = store.meet_trees(fence, Vec::new(), now).await;
         let good = match self.holds(fence) {
             None => false,
             Some(run) => {
@@ -194,7 +196,8 @@ impl Model {
                 true
             }
         };
-        assert_eq!([logged.is_ok(), shown.is_ok(), planned.is_ok()], [good; 3], "{fence:?}");
+        let done = [logged.is_ok(), shown.is_ok(), planned.is_ok(), forgotten.is_ok(), met.is_ok()];
+        assert_eq!(done, [good; 5], "{fence:?}");
     }
 
     async fn heartbeat(&mut self) {
