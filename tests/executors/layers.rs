@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::likeness::{derived, mean_delta_e, pyramid, size, text, tool};
 use crate::pages::{paths_of_assets, paths_of_success};
 use crate::photoshop_file::{Channel, Frame, LayerOf, Mask, Packing, Psd};
-use crate::world::{Done, World, directory, read, with};
+use crate::world::{Done, Moment, World, directory, read, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 const RGB: [i16; 3] = [0, 1, 2];
@@ -589,7 +589,7 @@ async fn layers_are_known_again_as_if_nothing_had_crashed() {
     let sign = "SELECT 1 FROM asset WHERE part = 'layer:8'";
     let halfway =
         async || assert!(known(&world).await.len() < expected.len(), "all were made before it was broken off");
-    world.run_in_two_at(UPLOAD, order(), sign, halfway).await.succeeded();
+    world.run_in_two(UPLOAD, order(), Moment::Finds(sign), halfway).await.0.succeeded();
     assert_eq!(known(&world).await, expected);
 }
 

@@ -4,7 +4,7 @@ use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
 use crate::publish::change;
-use crate::world::{Done, World, directory, jpeg, with};
+use crate::world::{Done, Moment, World, directory, jpeg, with};
 
 /// Most points at which a job of one small picture waits.
 const MOST: usize = 300;
@@ -56,7 +56,7 @@ async fn at_each_point(
         let asset = uploaded(world, &name).await;
         let order = order(&name, asset).await;
         let (done, was_broken_off) =
-            world.run_broken_off(kind, order, at, async || meanwhile(asset, &name).await).await;
+            world.run_broken_off(kind, order, Moment::Waits(at), async || meanwhile(asset, &name).await).await;
         if !was_broken_off {
             // It waits seven times and more, but what comes at once is not waited for.
             assert!(at > 1, "it was never broken off at work");
@@ -144,7 +144,7 @@ async fn what_is_removed_while_it_is_being_published_is_not_published() {
             world.remove_assets().await;
         };
         let (done, was_broken_off) =
-            world.run_broken_off(JobKind::ImageServingPublish, order.clone(), at, remove).await;
+            world.run_broken_off(JobKind::ImageServingPublish, order.clone(), Moment::Waits(at), remove).await;
         let done = done.succeeded();
         let orphans = "SELECT count(*) FROM publication p
              WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM asset a WHERE a.id = p.asset_id)";

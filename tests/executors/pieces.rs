@@ -11,7 +11,7 @@ use crate::layers::poster;
 use crate::pages::{booklet, encrypted};
 use crate::publish::{asset, change, mark};
 use crate::withdrawn::{Way, withdraw};
-use crate::world::{Done, World, directory, jpeg, with};
+use crate::world::{Done, Moment, World, directory, jpeg, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 
@@ -263,7 +263,8 @@ async fn each_attempt_tells_of_the_scripts_that_it_cannot_run() {
             let id = at_stake.trim_start_matches("ps|");
             world.execute(format!("DELETE FROM property_set WHERE id = {id}")).await;
         };
-        let (done, was_broken_off) = world.run_in_two(JobKind::AutomatedSetGeneration, order, waits, gone).await;
+        let (done, was_broken_off) =
+            world.run_in_two(JobKind::AutomatedSetGeneration, order, Moment::Waits(waits), gone).await;
         let log = done.text();
         let told =
             |code: &str| done.lines.iter().filter(|line| line.params["reason"]["code"].as_str() == Some(code)).count();

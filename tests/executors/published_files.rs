@@ -14,7 +14,7 @@ use prepress::model::kind::JobKind;
 use serde_json::{Value, json};
 
 use crate::publish::{asset, manifest, mark, upload};
-use crate::world::{Done, World, directory, jpeg, read};
+use crate::world::{Done, Moment, World, directory, jpeg, read};
 
 const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
 const IMAGE_SERVING: JobKind = JobKind::ImageServingPublish;
@@ -821,7 +821,7 @@ async fn what_a_full_publish_mended_stays_so_when_it_is_killed_and_passed() {
             assert!(is_right() || !was_given.get(), "{waits}: it came back");
         };
         let order = json!({ "publishType": "Full", "emailSetting": "None" });
-        let (done, was_broken_off) = world.run_in_two(IMAGE_SERVING, order, waits, meanwhile).await;
+        let (done, was_broken_off) = world.run_in_two(IMAGE_SERVING, order, Moment::Waits(waits), meanwhile).await;
         done.succeeded();
         if !was_broken_off {
             ended_at = Some(waits);

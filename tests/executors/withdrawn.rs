@@ -18,7 +18,7 @@ use crate::photoshop_file::{LayerOf, Psd};
 use crate::publish::{asset, change, mark};
 use crate::sets::COLOURS;
 use crate::videos::{film, preset};
-use crate::world::{Done, World, directory, jpeg, moments, read, with};
+use crate::world::{Done, Moment, World, directory, jpeg, moments, read, with};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 const SERVER_DIRECTORY: JobKind = JobKind::ServerDirectoryPublish;
@@ -240,13 +240,13 @@ async fn a_set_is_shown_by_another_picture_when_its_own_is_given_up() {
 /// A job makes parts of a file, which is deleted at each of many moments: none is made after that, and one line says so.
 async fn deleted_at_many_moments(
     way: Way,
-    moments: impl Iterator<Item = usize>,
+    moments: impl Iterator<Item = Moment>,
     name: &str,
     order: impl AsyncFn(&World) -> Value,
     last: &str,
 ) {
     let mut told = 0;
-    for waits in moments {
+    for moment in moments {
         let world = World::new().await;
         let order = order(&world).await;
         let there = RefCell::new(None);
@@ -258,8 +258,8 @@ async fn deleted_at_many_moments(
                 *there.borrow_mut() = Some((parts(&world).await, made));
             }
         };
-        let (done, was_broken_off) = world.run_broken_off(UPLOAD, order, waits, meanwhile).await;
-        let what = format!("{way:?} at {waits}: {}", done.text());
+        let (done, was_broken_off) = world.run_broken_off(UPLOAD, order, moment, meanwhile).await;
+        let what = format!("{way:?} at {moment:?}: {}", done.text());
         assert_eq!(done.result, Ok(()), "{what}");
         if !was_broken_off {
             break;
@@ -285,7 +285,14 @@ async fn no_page_is_made_of_a_document_that_was_deleted_meanwhile() {
         with(directory("in"), pdf_options())
     };
     for way in [Way::Trashed, Way::Emptied, Way::Removed] {
-        deleted_at_many_moments(way, moments(9), "book", order, "catalog-processed").await;
+        deleted_at_many_moments(
+            way,
+            moments(9, "SELECT 1 FROM asset WHERE name = 'book'"),
+            "book",
+            order,
+            "catalog-processed",
+        )
+        .await;
     }
 }
 
@@ -295,7 +302,14 @@ async fn no_layer_is_made_of_a_file_that_was_deleted_meanwhile() {
         world.put("in/ad.psd", &poster().bytes());
         with(directory("in"), layer_options())
     };
-    deleted_at_many_moments(Way::Trashed, moments(9), "ad", order, "template-processed").await;
+    deleted_at_many_moments(
+        Way::Trashed,
+        moments(9, "SELECT 1 FROM asset WHERE name = 'ad'"),
+        "ad",
+        order,
+        "template-processed",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -306,23 +320,28 @@ async fn no_rendition_is_made_of_a_film_that_was_deleted_meanwhile() {
         let presets = [preset(world, "a", &[("width", "16")]).await, preset(world, "b", &[]).await];
         with(directory("in"), json!({ "mediaOptions": { "videoEncodingPresetsArray": presets } }))
     };
-    deleted_at_many_moments(Way::Emptied, moments(4), "film", order, "set-created").await;
+    deleted_at_many_moments(
+        Way::Emptied,
+        moments(4, "SELECT 1 FROM asset WHERE name = 'film'"),
+        "film",
+        order,
+        "set-created",
+    )
+    .await;
 }
 
 /// Pages that are there and show another document than their asset has.
+const STALE: &str = "SELECT a.name FROM asset a JOIN asset p ON p.id = a.parent_id AND p.blob <> a.made_of
+     WHERE a.trash_state = 'NotInTrash'";
+
 async fn stale(world: &World) -> Vec<Vec<Value>> {
-    world
-        .query(
-            "SELECT a.name FROM asset a JOIN asset p ON p.id = a.parent_id AND p.blob <> a.made_of
-             WHERE a.trash_state = 'NotInTrash'",
-        )
-        .await
+    world.query(STALE).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_the_document_before_go_with_the_one_that_was_deleted_before_it_was_drawn() {
     let (mut undrawn, mut told) = (0, 0);
-    for waits in moments(3) {
+    for moment in moments(3, STALE) {
         let world = World::new().await;
         upload(&world, "book.pdf", &three(), pdf_options()).await;
         let before = world.store.asset_named(world.company, "book").await.unwrap().unwrap().master.blob;
@@ -337,8 +356,8 @@ async fn pages_of_the_document_before_go_with_the_one_that_was_deleted_before_it
             }
         };
         let order = with(with(directory("in"), json!({ "overwrite": true })), pdf_options());
-        let (done, was_broken_off) = world.run_in_two(UPLOAD, order, waits, meanwhile).await;
-        let what = format!("{waits}: {}", done.text());
+        let (done, was_broken_off) = world.run_in_two(UPLOAD, order, moment, meanwhile).await;
+        let what = format!("{moment:?}: {}", done.text());
         assert_eq!(done.result, Ok(()), "{what}");
         if !was_broken_off {
             break;

@@ -318,18 +318,18 @@ impl World {
         self.finish(claimed.fence, result, 1).await
     }
 
-    /// The same, but after it has waited so many times something else is done first. Whether it had not ended by then.
+    /// The same, but at a moment of its work something else is done first. Whether it had not ended by then.
     pub async fn run_broken_off(
         &self,
         kind: JobKind,
         order: Value,
-        waits: usize,
+        moment: Moment,
         meanwhile: impl AsyncFnOnce(),
     ) -> (Done, bool) {
         let (claimed, context) = self.started(kind, order).await;
         let executor = self.registry().executor(&claimed.spec);
         let mut work = executor.run(&context);
-        let (result, was_broken_off) = match (Crash { work: &mut work, polls_left: waits }).await {
+        let (result, was_broken_off) = match self.until(moment, &mut work).await {
             Some(result) => (result, false),
             None => {
                 meanwhile().await;
@@ -339,39 +339,33 @@ impl World {
         (self.finish(claimed.fence, result, 1).await, was_broken_off)
     }
 
-    /// The same, but the first attempt is dropped after so many waits, and something else is done before the second. Whether the
-    /// first was dropped.
+    /// The same, but the first attempt is dropped at a moment of its work, and something else is done before the second.
+    /// Whether the first was dropped.
     pub async fn run_in_two(
         &self,
         kind: JobKind,
         order: Value,
-        waits: usize,
+        moment: Moment,
         meanwhile: impl AsyncFnOnce(),
     ) -> (Done, bool) {
         let (claimed, context) = self.started(kind, order).await;
         let executor = self.registry().executor(&claimed.spec);
-        if let Some(result) = (Crash { work: executor.run(&context), polls_left: waits }).await {
+        if let Some(result) = self.until(moment, executor.run(&context)).await {
             return (self.finish(claimed.fence, result, 1).await, false);
         }
         (self.second_half(claimed, meanwhile).await, true)
     }
 
-    /// The same, broken off as soon as a query finds something.
-    pub async fn run_in_two_at(
-        &self,
-        kind: JobKind,
-        order: Value,
-        sign: &'static str,
-        meanwhile: impl AsyncFnOnce(),
-    ) -> Done {
-        let (claimed, context) = self.started(kind, order).await;
-        let executor = self.registry().executor(&claimed.spec);
-        tokio::select! {
-            biased;
-            result = executor.run(&context) => panic!("it ended before it was broken off: {result:?}"),
-            () = async { while self.query(sign).await.is_empty() {} } => {}
+    /// What comes of the work if it ends before the moment.
+    async fn until<F: Future + Unpin>(&self, moment: Moment, work: F) -> Option<F::Output> {
+        match moment {
+            Moment::Waits(polls_left) => Crash { work, polls_left }.await,
+            Moment::Finds(query) => tokio::select! {
+                biased;
+                _ = work => panic!("it ended before it was broken off: {query}"),
+                () = async { while self.query(query).await.is_empty() {} } => None,
+            },
         }
-        self.second_half(claimed, meanwhile).await
     }
 
     async fn second_half(&self, claimed: Claimed, meanwhile: impl AsyncFnOnce()) -> Done {
@@ -518,7 +512,18 @@ pub fn directory(server_dir: &str) -> Value {
     json!({ "serverDir": server_dir, "includeSubfolders": true, "readyForPublish": true, "emailSetting": "None" })
 }
 
-/// How often a job waits before something is done meanwhile: close together at first, where it is short on a fast machine.
-pub fn moments(step: usize) -> impl Iterator<Item = usize> {
-    (1..50).step_by(step.div_ceil(3)).chain((50..400).step_by(step))
+/// When a job is broken off.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    /// After it has waited so many times, which differ from run to run.
+    Waits(usize),
+    /// As soon as a query finds something.
+    Finds(&'static str),
+}
+
+/// Once something is there of which a test is about for certain, and then all along the work: close together at first, where
+/// it is short on a fast machine.
+pub fn moments(step: usize, sign: &'static str) -> impl Iterator<Item = Moment> {
+    let waits = (1..50).step_by(step.div_ceil(3)).chain((50..400).step_by(step));
+    std::iter::once(Moment::Finds(sign)).chain(waits.map(Moment::Waits))
 }
